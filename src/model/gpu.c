@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/gpu.h"
+
+#include "base/parse.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+ENUM_DEFINE(gpu_verdict, GPU_VERDICT_LIST)
+ENUM_DEFINE(gpu_health, GPU_HEALTH_LIST)
+
+const char *pci_address_format(struct pci_address address, char *ret)
+{
+    (void)snprintf(ret, pci_address_size, "%04x:%02x:%02x.%x", address.domain, address.bus,
+                   address.slot & 31U, address.function & 7U);
+    return ret;
+}
+
+/* Exactly 'digits' hexadecimal digits, then 'end'; the place behind, or NULL. */
+static const char *take_hex(const char *text, size_t digits, char end, uint64_t max, uint64_t *ret)
+{
+    char part[8] = "";
+    for (size_t i = 0; i < digits; i++) {
+        if (!isxdigit((unsigned char)text[i])) {
+            return NULL;
+        }
+        part[i] = text[i];
+    }
+    if (text[digits] != end || !parse_hex(part, max, ret)) {
+        return NULL;
+    }
+    return text + digits + (end != '\0');
+}
+
+bool pci_address_parse(const char *text, struct pci_address *ret)
+{
+    uint64_t domain = 0, bus, slot, function;
+    const char *at = take_hex(text, 4, ':', UINT16_MAX, &domain);
+    if (!at) {
+        domain = 0;
+        at = text;
+    }
+    if (!(at = take_hex(at, 2, ':', UINT8_MAX, &bus)) || !(at = take_hex(at, 2, '.', 31, &slot)) ||
+        !take_hex(at, 1, '\0', 7, &function)) {
+        return false;
+    }
+    *ret = (struct pci_address){(uint16_t)domain, (uint8_t)bus, (uint8_t)slot, (uint8_t)function};
+    return true;
+}
+
+static uint64_t sort_key(struct pci_address a)
+{
+    return (uint64_t)a.domain << 32 | (uint64_t)a.bus << 16 | (uint64_t)a.slot << 8 | a.function;
+}
+
+int pci_address_compare(struct pci_address a, struct pci_address b)
+{
+    return (sort_key(a) > sort_key(b)) - (sort_key(a) < sort_key(b));
+}
+
+bool gpu_is_dismounted(const struct gpu *gpu)
+{
+    return strcmp(gpu->driver, "vfio-pci") == 0;
+}
+
+const char *gpu_identity(const struct gpu *gpu, char *ret)
+{
+    (void)snprintf(ret, gpu_identity_size, "%04x:%04x %04x:%04x%s%s", gpu->vendor, gpu->device,
+                   gpu->subsystem_vendor, gpu->subsystem_device, gpu->serial[0] ? " " : "",
+                   gpu->serial);
+    return ret;
+}
+
+const char *gpu_title(const struct gpu *gpu, char *ret, size_t size)
+{
+    (void)snprintf(ret, size, "%s%s%s%s[%04x:%04x]", gpu->vendor_name,
+                   gpu->vendor_name[0] ? " " : "", gpu->device_name, gpu->device_name[0] ? " " : "",
+                   gpu->vendor, gpu->device);
+    return ret;
+}
+
+bool gpu_same_model(const struct gpu *a, const struct gpu *b, char *difference, size_t size)
+{
+    char scratch[2 * gpu_text_size + 16], title[2 * gpu_text_size + 16], *out = difference;
+    char unused[1];
+    if (!out) {
+        out = unused;
+        size = sizeof(unused);
+    }
+    if (a->vendor != b->vendor || a->device != b->device) {
+        (void)snprintf(out, size, "%s is not %s", gpu_title(b, title, sizeof(title)),
+                       gpu_title(a, scratch, sizeof(scratch)));
+        return false;
+    }
+    for (size_t i = 0; i < bars_max; i++) {
+        if (a->bar_size[i] != b->bar_size[i]) {
+            (void)snprintf(out, size, "its memory region %zu has %llu KiB, not %llu KiB", i,
+                           (unsigned long long)(b->bar_size[i] >> 10),
+                           (unsigned long long)(a->bar_size[i] >> 10));
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t power_of_two_above(uint64_t size)
+{
+    uint64_t power = 4096; /* the smallest that an IOMMU and a guest's paging can place */
+    while (power < size && power < UINT64_C(1) << 62) {
+        power <<= 1;
+    }
+    return power;
+}
+
+uint64_t gpu_mmio_size(const struct gpu *gpu)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < bars_max; i++) {
+        if (gpu->bar_size[i] > 0) {
+            sum += power_of_two_above(gpu->bar_size[i]);
+        }
+    }
+    return sum ? power_of_two_above(sum) : 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A GPU (or other passthrough function) of a host, as the survey saw it, and what may hold it.
+ * Plain values; src/host fills them in, everybody reads them.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "model/limits.h"
+
+/* "0000:65:00.0": domain:bus:slot.function, as lspci -D and sysfs write it. */
+struct pci_address {
+    uint16_t domain;
+    uint8_t bus;
+    uint8_t slot;
+    uint8_t function;
+};
+
+enum { pci_address_size = 13 };
+
+/* Writes the text form into 'ret' (pci_address_size bytes); returns 'ret'. */
+const char *pci_address_format(struct pci_address address, char *ret);
+/* Strict; with or without the domain. False, '*ret' untouched, if 'text' is no PCI address. */
+bool pci_address_parse(const char *text, struct pci_address *ret);
+int pci_address_compare(struct pci_address a, struct pci_address b);
+
+/*
+ * The survey's verdict, in the order in which an administrator can act on the causes; the first
+ * that applies is the one that is shown.
+ */
+#define GPU_VERDICT_LIST(X)                                                                        \
+    X(GPU_ASSIGNABLE, "assignable")             /* can be passed to a VM */                        \
+    X(GPU_NO_IOMMU, "no-iommu")                 /* the host has no (enabled) IOMMU */              \
+    X(GPU_FIRMWARE_RESERVED, "firmware-reserved") /* firmware keeps its memory (RMRR) */           \
+    X(GPU_SHARED_GROUP, "shared-group")         /* the group holds functions of other devices */   \
+    X(GPU_NO_RESET, "no-reset")                 /* no reset method: state would leak */            \
+    X(GPU_NO_BARS, "no-memory")                 /* its memory was not placed by the firmware */    \
+    X(GPU_IN_USE, "in-use")                     /* boot display or used by a host process */       \
+    X(GPU_HOST_DRIVER, "host-driver")           /* dismount it first */                            \
+    X(GPU_OFF_BUS, "off-bus")                   /* was here, does not answer any more */
+ENUM_DECLARE(gpu_verdict, GPU_VERDICT_LIST)
+
+/* Health is ours, not the card's: a quarantined card is not handed out until released. */
+#define GPU_HEALTH_LIST(X)                                                                         \
+    X(GPU_HEALTHY, "healthy")                                                                      \
+    X(GPU_QUARANTINED, "quarantined")
+ENUM_DECLARE(gpu_health, GPU_HEALTH_LIST)
+
+/* Reset methods, as in sysfs 'reset_method'. */
+enum gpu_reset {
+    GPU_RESET_FLR = 1 << 0,
+    GPU_RESET_PM = 1 << 1,
+    GPU_RESET_BUS = 1 << 2,
+    GPU_RESET_DEVICE_SPECIFIC = 1 << 3,
+    GPU_RESET_AF_FLR = 1 << 4,
+    GPU_RESET_ACPI = 1 << 5,
+};
+
+enum {
+    gpu_identity_size = 128,
+    gpu_text_size = 96,
+    gpu_driver_size = 32,
+    gpu_mdev_types_max = 16,
+};
+
+struct gpu_mdev_type {
+    char id[48];   /* "nvidia-35" */
+    char name[48]; /* "GRID M60-0Q" */
+    uint32_t available;
+};
+
+struct gpu {
+    struct pci_address address;
+    uint16_t vendor, device, subsystem_vendor, subsystem_device;
+    uint32_t class_code; /* 24 bits: 0x030000 VGA, 0x030200 3D, 0x038000 other display */
+    char vendor_name[gpu_text_size];
+    char device_name[gpu_text_size];
+    char serial[40]; /* PCIe device serial number "aa-bb-...", "" where there is none */
+    int32_t iommu_group; /* -1: none */
+    /* The other functions of the IOMMU group that must go to the VM together with this one
+     * (bridges left out): the GPU's own audio function, say. */
+    struct pci_address companions[companions_max];
+    uint32_t companion_len;
+    int32_t numa_node; /* -1: unknown */
+    char driver[gpu_driver_size]; /* "" none; "vfio-pci": dismounted */
+    uint64_t bar_size[bars_max]; /* bytes, 0: none */
+    uint32_t reset_methods;      /* enum gpu_reset */
+    uint32_t sriov_total, sriov_enabled;
+    struct gpu_mdev_type mdev_types[gpu_mdev_types_max];
+    uint32_t mdev_type_len;
+    bool is_boot_display;
+    uint32_t link_speed_mts, link_width; /* 0: no link report */
+    enum gpu_verdict verdict;
+    char verdict_detail[reason_size]; /* a sentence that says what to do; "" if assignable */
+    enum gpu_health health;
+    char health_reason[reason_size];
+};
+
+bool gpu_is_dismounted(const struct gpu *gpu);
+
+/* Ids and, where it has one, the serial number: what must not change under a slot.
+ * "10de:20b5 10de:1533 aa-bb-..." into 'ret' of gpu_identity_size bytes; returns 'ret'. */
+const char *gpu_identity(const struct gpu *gpu, char *ret);
+
+/* "NVIDIA Corporation GA100 [10de:20b5]" into 'ret' of 'size' bytes; returns 'ret'. */
+const char *gpu_title(const struct gpu *gpu, char *ret, size_t size);
+
+/* Whether both are of one make and model: same vendor, device and memory sizes. If not, a
+ * sentence into 'difference' (may be NULL). */
+bool gpu_same_model(const struct gpu *a, const struct gpu *b, char *difference, size_t size);
+
+/* Guest address space that the card needs: each memory BAR rounded up to a power of two, the
+ * sum rounded up likewise; companions are not counted. Bytes. */
+uint64_t gpu_mmio_size(const struct gpu *gpu);

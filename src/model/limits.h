@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A limit on everything, each with its reason. The edges are tested in test/unit/model. */
+#pragma once
+
+enum {
+    /* Longest name of a node, pool or VM is 63: a DNS label, and libvirt and etcd take it as is. */
+    name_size = 64,
+    /* Nodes of one cluster: twice what Windows failover clusters take; every candidate watches
+     * one heartbeat a second of each. */
+    nodes_max = 128,
+    /* VMs of one cluster: twice Windows' 8,000. */
+    vms_max = 16384,
+    pools_max = 256,
+    /* GPUs and partitions of one host: 16 cards with 16 partitions each. A bitmap of four words. */
+    gpus_per_node_max = 256,
+    /* Pools that one VM may need, and devices in all: QEMU's q35 has 32 slots on its root bus. */
+    needs_per_vm_max = 8,
+    gpus_per_vm_max = 16,
+    /* Functions of one IOMMU group that we list. */
+    companions_max = 16,
+    bars_max = 6,
+    labels_max = 32,
+    owners_max = 128,
+    affinity_max = 32,
+    checks_max = 32,
+    /* etcd refuses requests over 1.5 MiB by default; a domain XML is a few KiB. */
+    domain_xml_size_max = 256 * 1024,
+    /* Longest reason shown to a person. */
+    reason_size = 200,
+    /* Reasons kept for one waiting VM: one per node. */
+    reasons_max = nodes_max,
+    events_max = 10000,
+    /* At most 32 VM starts at a time a node, as Windows; each costs memory pinning. */
+    concurrent_starts_max = 32,
+};

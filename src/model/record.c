@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/record.h"
+
+#include "base/parse.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+ENUM_DEFINE(record_kind, RECORD_KIND_LIST)
+ENUM_DEFINE(failback, FAILBACK_LIST)
+ENUM_DEFINE(reserve_policy, RESERVE_POLICY_LIST)
+ENUM_DEFINE(node_mode, NODE_MODE_LIST)
+ENUM_DEFINE(fencing, FENCING_LIST)
+ENUM_DEFINE(proof, PROOF_LIST)
+ENUM_DEFINE(pool_type, POOL_TYPE_LIST)
+ENUM_DEFINE(vm_desired, VM_DESIRED_LIST)
+ENUM_DEFINE(offline_action, OFFLINE_ACTION_LIST)
+ENUM_DEFINE(placement_phase, PLACEMENT_PHASE_LIST)
+ENUM_DEFINE(vm_state, VM_STATE_LIST)
+ENUM_DEFINE(severity, SEVERITY_LIST)
+
+const struct vm_spec vm_spec_default = {
+    .cpus = 1,
+    .desired = VM_STOPPED,
+    .offline_action = OFFLINE_FORCE_SHUTDOWN,
+    .offline_timeout_ms = 180 * 1000,
+    .priority = priority_medium,
+    .restart = {.restarts_max = 3, .window_ms = 15 * 60 * 1000, .failovers_max = 3},
+};
+
+/* Any VEC() looks like this. */
+struct any_vec {
+    void *items;
+    size_t len;
+    size_t capacity;
+};
+
+/* The arrays inside each kind's value. */
+struct vec_field {
+    enum record_kind kind;
+    size_t offset;
+    size_t item_size;
+};
+
+#define VEC_FIELD(kind, type, member)                                                              \
+    {                                                                                              \
+        kind, offsetof(struct type, member), sizeof(*((struct type *)0)->member.items)             \
+    }
+
+static const struct vec_field vec_fields[] = {
+    VEC_FIELD(RECORD_NODE_SPEC, node_spec, fence_parameters),
+    VEC_FIELD(RECORD_NODE_SPEC, node_spec, labels),
+    VEC_FIELD(RECORD_NODE_SPEC, node_spec, dismounted),
+    VEC_FIELD(RECORD_NODE_SPEC, node_spec, released),
+    VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, gpus),
+    VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, checks),
+    VEC_FIELD(RECORD_POOL, pool, members),
+    VEC_FIELD(RECORD_VM_SPEC, vm_spec, preferred_owners),
+    VEC_FIELD(RECORD_VM_SPEC, vm_spec, possible_owners),
+    VEC_FIELD(RECORD_VM_SPEC, vm_spec, together),
+    VEC_FIELD(RECORD_VM_SPEC, vm_spec, apart),
+    VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, gpus),
+    VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, next_gpus),
+    VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, reasons),
+};
+
+static const size_t value_size[record_kind_count] = {
+    [RECORD_CLUSTER] = sizeof(struct cluster_settings),
+    [RECORD_LEADER] = sizeof(struct leader),
+    [RECORD_NODE_SPEC] = sizeof(struct node_spec),
+    [RECORD_NODE_INVENTORY] = sizeof(struct node_inventory),
+    [RECORD_NODE_ALIVE] = sizeof(struct node_alive),
+    [RECORD_NODE_FENCE] = sizeof(struct node_fence),
+    [RECORD_POOL] = sizeof(struct pool),
+    [RECORD_VM_SPEC] = sizeof(struct vm_spec),
+    [RECORD_VM_PLACEMENT] = sizeof(struct vm_placement),
+    [RECORD_VM_STATUS] = sizeof(struct vm_status),
+    [RECORD_CLAIM] = sizeof(struct claim),
+    [RECORD_EVENT] = sizeof(struct event_record),
+};
+
+int record_key_compare(const struct record_key *a, const struct record_key *b)
+{
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+    int names = strcmp(a->name, b->name);
+    return names != 0 ? names : strcmp(a->second, b->second);
+}
+
+uint32_t vm_spec_gpu_count(const struct vm_spec *spec)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < spec->need_len; i++) {
+        count += spec->needs[i].count;
+    }
+    return count;
+}
+
+/* A block for the head and a zeroed value. */
+static struct record *record_alloc(const struct record_key *key)
+{
+    struct record *record = calloc(1, sizeof(*record) + value_size[key->kind]);
+    if (!record) {
+        return NULL;
+    }
+    record->key = *key;
+    record->references = 1;
+    record->any = record + 1;
+    return record;
+}
+
+struct record *record_new(enum record_kind kind, const char *name, const char *second)
+{
+    struct record_key key = {.kind = kind};
+    bool fits = copy_text(key.name, sizeof(key.name), name ? name : "") &&
+                copy_text(key.second, sizeof(key.second), second ? second : "");
+    assert(fits);
+    struct record *record = record_alloc(&key);
+    if (record && kind == RECORD_CLUSTER) {
+        *record->cluster = cluster_settings_default;
+    }
+    if (record && kind == RECORD_VM_SPEC) {
+        *record->vm_spec = vm_spec_default;
+    }
+    return record;
+}
+
+static bool copy_vec(struct any_vec *to, const struct any_vec *from, size_t item_size)
+{
+    *to = (struct any_vec){0};
+    if (from->len == 0) {
+        return true;
+    }
+    to->items = reallocarray(NULL, from->len, item_size);
+    if (!to->items) {
+        return false;
+    }
+    memcpy(to->items, from->items, from->len * item_size);
+    to->len = to->capacity = from->len;
+    return true;
+}
+
+struct record *record_copy(const struct record *record)
+{
+    struct record *copy = record_alloc(&record->key);
+    if (!copy) {
+        return NULL;
+    }
+    enum record_kind kind = record->key.kind;
+    bool is_whole = true;
+    copy->revision = record->revision;
+    memcpy(copy->any, record->any, value_size[kind]);
+    for (size_t i = 0; i < ARRAY_LEN(vec_fields); i++) {
+        const struct vec_field *field = &vec_fields[i];
+        if (field->kind == kind) {
+            is_whole &= copy_vec((void *)((char *)copy->any + field->offset),
+                                 (const void *)((const char *)record->any + field->offset),
+                                 field->item_size);
+        }
+    }
+    if (kind == RECORD_VM_SPEC && record->vm_spec->xml) {
+        copy->vm_spec->xml = strdup(record->vm_spec->xml);
+        is_whole &= copy->vm_spec->xml != NULL;
+    }
+    if (!is_whole) {
+        record_unref(TAKE(copy));
+    }
+    return copy;
+}
+
+struct record *record_ref(struct record *record)
+{
+    assert(record->references > 0 && record->references < UINT32_MAX);
+    record->references++;
+    return record;
+}
+
+void record_unref(struct record *record)
+{
+    if (!record) {
+        return;
+    }
+    assert(record->references > 0);
+    if (--record->references > 0) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(vec_fields); i++) {
+        if (vec_fields[i].kind == record->key.kind) {
+            struct any_vec *vec = (void *)((char *)record->any + vec_fields[i].offset);
+            free(vec->items);
+        }
+    }
+    if (record->key.kind == RECORD_VM_SPEC) {
+        free(record->vm_spec->xml);
+    }
+    free(record);
+}
+
+const char *gpu_slot_format(const struct gpu_slot *slot, char *ret)
+{
+    char address[pci_address_size];
+    (void)snprintf(ret, name_size, "%s%s%s", pci_address_format(slot->address, address),
+                   slot->partition[0] ? "+" : "", slot->partition);
+    return ret;
+}
+
+bool gpu_slot_parse(const char *text, struct gpu_slot *ret)
+{
+    struct gpu_slot slot = {0};
+    char address[pci_address_size];
+    const char *plus = strchr(text, '+');
+    size_t len = plus ? (size_t)(plus - text) : strlen(text);
+    if (len >= sizeof(address)) {
+        return false;
+    }
+    memcpy(address, text, len);
+    address[len] = '\0';
+    if (!pci_address_parse(address, &slot.address) ||
+        (plus && (plus[1] == '\0' ||
+                  !copy_text(slot.partition, sizeof(slot.partition), plus + 1)))) {
+        return false;
+    }
+    *ret = slot;
+    return true;
+}
+
+bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b)
+{
+    return pci_address_compare(a->address, b->address) == 0 &&
+           strcmp(a->partition, b->partition) == 0;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is stored: every kind of record of the cluster's store, as plain values. One JSON document a
+ * key; src/wire knows the text. Who writes what is in ARCHITECTURE.md.
+ *
+ * A record is on the heap, counted by references, and never changed once somebody else can see it:
+ * make a new one instead. All of one process's records belong to one thread.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/vec.h"
+#include "model/gpu.h"
+
+/* kind, and its place below /berth/ ('%' stands for the name, '+' for the second name) */
+#define RECORD_KIND_LIST(X)                                                                        \
+    X(RECORD_CLUSTER, "cluster")                                                                   \
+    X(RECORD_LEADER, "leader")                                                                     \
+    X(RECORD_NODE_SPEC, "nodes/%/spec")                                                            \
+    X(RECORD_NODE_INVENTORY, "nodes/%/inventory")                                                  \
+    X(RECORD_NODE_ALIVE, "nodes/%/alive")                                                          \
+    X(RECORD_NODE_FENCE, "nodes/%/fence")                                                          \
+    X(RECORD_POOL, "pools/%")                                                                      \
+    X(RECORD_VM_SPEC, "vms/%/spec")                                                                \
+    X(RECORD_VM_PLACEMENT, "vms/%/placement")                                                      \
+    X(RECORD_VM_STATUS, "vms/%/status")                                                            \
+    X(RECORD_CLAIM, "claims/%/+")                                                                  \
+    X(RECORD_EVENT, "events/%")
+ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
+
+struct record_key {
+    enum record_kind kind;
+    char name[name_size];   /* node, pool, VM or event; "" for cluster and leader */
+    char second[name_size]; /* claim: the device on node 'name', as gpu_slot_format() writes it */
+};
+
+int record_key_compare(const struct record_key *a, const struct record_key *b);
+
+/* ---- cluster ---- */
+
+#define FAILBACK_LIST(X) X(FAILBACK_NONE, "none") X(FAILBACK_IMMEDIATE, "immediate")
+ENUM_DECLARE(failback, FAILBACK_LIST)
+
+#define RESERVE_POLICY_LIST(X) X(RESERVE_WARN, "warn") X(RESERVE_REFUSE, "refuse")
+ENUM_DECLARE(reserve_policy, RESERVE_POLICY_LIST)
+
+/* Times are derived in docs/SAFETY.md; settings_check() holds their relations. */
+struct cluster_settings {
+    char name[name_size];
+    msec_t heartbeat_ms;         /* between two heartbeats, and the limit of one */
+    msec_t leader_silence_ms;    /* silent coordinator: anyone may take over */
+    msec_t power_fence_ms;       /* silent host: begin to fence by power */
+    msec_t self_stop_ms;         /* after the last acknowledged one was sent: kill own VMs */
+    msec_t self_stop_span_ms;    /* how long that may take at most */
+    msec_t watchdog_ms;          /* hardware time-out */
+    msec_t takeover_ms;          /* silent host with armed watchdog: proven gone */
+    uint32_t reserve;            /* host losses the cluster should survive */
+    enum reserve_policy reserve_policy;
+    enum failback failback;
+    uint32_t concurrent_starts;  /* a node, at most */
+    bool preemption;             /* may a VM of lower priority be stopped for a higher one? */
+};
+
+extern const struct cluster_settings cluster_settings_default;
+
+/* 0, or -EINVAL with the relation that does not hold, in words. */
+int cluster_settings_check(const struct cluster_settings *settings, struct error *err);
+
+/* ---- leader ---- */
+
+struct leader {
+    char node[name_size];
+    uint64_t incarnation; /* of that node when it took the term */
+    uint64_t term;        /* grows by one with each take-over */
+};
+
+/* ---- nodes ---- */
+
+#define NODE_MODE_LIST(X)                                                                          \
+    X(NODE_ACTIVE, "active")                                                                       \
+    X(NODE_PAUSED, "paused") /* keeps what it has, takes nothing new */                            \
+    X(NODE_DRAIN, "drain")   /* paused, and its VMs move away */
+ENUM_DECLARE(node_mode, NODE_MODE_LIST)
+
+#define FENCING_LIST(X) X(FENCING_WATCHDOG, "watchdog") X(FENCING_POWER, "power") X(FENCING_MANUAL, "manual")
+ENUM_DECLARE(fencing, FENCING_LIST)
+
+struct gpu_slot {
+    struct pci_address address;
+    char partition[40]; /* "" whole GPU; VF address or mdev uuid of a partition */
+};
+
+struct node_label {
+    char key[name_size];
+    char value[name_size];
+};
+
+struct fence_parameter {
+    char key[name_size];
+    char value[256];
+};
+
+/* A GPU that shall be bound to vfio-pci, and which card it was when the administrator said so. */
+struct dismount {
+    struct pci_address address;
+    char identity[gpu_identity_size];
+};
+
+struct node_spec {
+    enum node_mode mode;
+    bool force;                /* drain: also stop what has no place elsewhere */
+    enum fencing fencing;
+    char fence_agent[name_size]; /* "fence_ipmilan"; power only */
+    VEC(struct fence_parameter) fence_parameters;
+    VEC(struct node_label) labels;
+    VEC(struct dismount) dismounted;
+    VEC(struct dismount) released; /* quarantine lifted by an administrator */
+    uint64_t confirmed_off;    /* incarnation that an administrator says is off; 0: none */
+};
+
+struct node_check {
+    char name[name_size]; /* "iommu", "libvirt", "watchdog", ... */
+    bool is_ok;
+    char detail[reason_size];
+};
+
+struct node_inventory {
+    uint32_t cpus;
+    uint64_t memory_mib;
+    char kernel[64];
+    VEC(struct gpu) gpus; /* by address */
+    VEC(struct node_check) checks;
+};
+
+struct node_alive {
+    uint64_t incarnation; /* grows when the node starts anew with no VM of before */
+    char boot_id[40];
+    uint64_t counter;
+    bool is_watchdog_armed;
+    msec_t watchdog_ms; /* what the hardware was armed with; 0: not armed */
+};
+
+#define PROOF_LIST(X)                                                                              \
+    X(PROOF_NONE, "none")         /* on the way: 'detail' says what is being tried */              \
+    X(PROOF_POWER, "power")       /* fence agent turned it off and its status says off */          \
+    X(PROOF_WATCHDOG, "watchdog") /* silent for the takeover time with an armed watchdog */        \
+    X(PROOF_MANUAL, "manual")     /* an administrator said so */
+ENUM_DECLARE(proof, PROOF_LIST)
+
+struct node_fence {
+    uint64_t incarnation; /* this one and all before are off, if proof is not none */
+    enum proof proof;
+    char detail[reason_size];
+};
+
+/* ---- pools ---- */
+
+#define POOL_TYPE_LIST(X) X(POOL_PCI_EXPRESS, "PciExpress") X(POOL_GPU_PARTITION, "GpuPartition")
+ENUM_DECLARE(pool_type, POOL_TYPE_LIST)
+
+struct pool_member {
+    char node[name_size];
+    struct gpu_slot slot;
+    char identity[gpu_identity_size];
+};
+
+struct pool {
+    enum pool_type type;
+    bool is_mixed;               /* takes GPUs of more than one model */
+    char partition_type[48];     /* GpuPartition: mdev type or "vf" */
+    VEC(struct pool_member) members; /* by node, address */
+};
+
+/* ---- VMs ---- */
+
+#define VM_DESIRED_LIST(X) X(VM_STOPPED, "stopped") X(VM_STARTED, "started")
+ENUM_DECLARE(vm_desired, VM_DESIRED_LIST)
+
+#define OFFLINE_ACTION_LIST(X)                                                                     \
+    X(OFFLINE_TURN_OFF, "turn-off")                                                                \
+    X(OFFLINE_SAVE, "save") /* refused while GPUs are assigned */                                  \
+    X(OFFLINE_SHUTDOWN, "shutdown")                                                                \
+    X(OFFLINE_FORCE_SHUTDOWN, "force-shutdown") /* shutdown, then off at the time limit */
+ENUM_DECLARE(offline_action, OFFLINE_ACTION_LIST)
+
+struct vm_need {
+    char pool[name_size];
+    uint32_t count;
+};
+
+struct vm_name {
+    char name[name_size];
+};
+
+struct vm_restart_policy {
+    uint32_t restarts_max;  /* on the node before it fails over */
+    msec_t window_ms;       /* a VM that ran this long has its counts cleared */
+    uint32_t failovers_max; /* then it is failed */
+};
+
+enum { priority_high = 3000, priority_medium = 2000, priority_low = 1000, priority_no_auto = 0 };
+
+struct vm_spec {
+    char *xml; /* domain XML without any GPU, heap, never NULL in a stored record */
+    char uuid[40];
+    uint32_t cpus;
+    uint64_t memory_mib;
+    struct vm_need needs[needs_per_vm_max]; /* by pool name */
+    uint32_t need_len;
+    enum vm_desired desired;
+    uint64_t start_order; /* counts the administrator's starts: a new one clears 'failed' */
+    char move_to[name_size]; /* administrator's move to this node, or "*": anywhere else; "": no */
+    uint64_t move_order;     /* counts the moves asked for */
+    enum offline_action offline_action;
+    msec_t offline_timeout_ms;
+    uint32_t priority; /* higher first; 0: not started by itself when the cluster starts cold */
+    VEC(struct vm_name) preferred_owners; /* in order */
+    VEC(struct vm_name) possible_owners;  /* empty: every node */
+    VEC(struct vm_name) together; /* affinity: VMs it wants on its node */
+    VEC(struct vm_name) apart;    /* anti-affinity: VMs it does not want on its node */
+    bool is_affinity_enforced;
+    bool is_apart_enforced;
+    struct vm_restart_policy restart;
+    uint64_t mmio_mib; /* guest's 64-bit aperture; 0: computed */
+};
+
+extern const struct vm_spec vm_spec_default;
+
+uint32_t vm_spec_gpu_count(const struct vm_spec *spec);
+
+#define PLACEMENT_PHASE_LIST(X)                                                                    \
+    X(PLACEMENT_NONE, "none")   /* nowhere; 'reasons' say why if it should run */                  \
+    X(PLACEMENT_START, "start") /* shall run on 'node' with 'gpus' */                              \
+    X(PLACEMENT_STOP, "stop")   /* shall be stopped there; then 'next', if set */
+ENUM_DECLARE(placement_phase, PLACEMENT_PHASE_LIST)
+
+struct gpu_hold {
+    char pool[name_size];
+    struct gpu_slot slot;
+};
+
+typedef VEC(struct gpu_hold) gpu_holds_t;
+
+struct reason {
+    char node[name_size]; /* "" for a reason that is no node's */
+    char text[reason_size];
+};
+
+struct vm_placement {
+    uint64_t epoch; /* grows with each new place; one epoch runs at most once, on one node */
+    enum placement_phase phase;
+    char node[name_size];
+    gpu_holds_t gpus;
+    char next_node[name_size]; /* while moving: reserved there; "" none */
+    gpu_holds_t next_gpus;
+    bool is_forced;       /* stop: turn off at once, whatever the offline action */
+    bool is_failed;       /* restart policy used up; waits for an administrator's start */
+    uint32_t restarts;    /* on this node, since it last ran for the policy's window */
+    uint32_t failovers;   /* likewise, over all nodes */
+    uint64_t start_order; /* the spec's, when last acted upon */
+    uint64_t move_order;
+    char cause[reason_size];        /* why it is as it is, one sentence */
+    VEC(struct reason) reasons;     /* phase none and desired started: why not, node by node */
+};
+
+#define VM_STATE_LIST(X)                                                                           \
+    X(VM_STATE_STARTING, "starting") /* begun: may run from now on */                              \
+    X(VM_STATE_RUNNING, "running")                                                                 \
+    X(VM_STATE_STOPPING, "stopping")                                                               \
+    X(VM_STATE_STOPPED, "stopped") /* does not run, and this epoch never will again */             \
+    X(VM_STATE_FAILED, "failed")   /* likewise, and it was not asked to end: 'reason' */
+ENUM_DECLARE(vm_state, VM_STATE_LIST)
+
+struct vm_status {
+    uint64_t epoch;
+    uint64_t incarnation; /* of 'node', in which this epoch was begun */
+    char node[name_size];
+    enum vm_state state;
+    bool has_started; /* the guest did run in this epoch */
+    char reason[reason_size];
+    struct pci_address culprit; /* failed: the device that made it so ... */
+    bool has_culprit;           /* ... if there is one */
+};
+
+struct claim {
+    char vm[name_size];
+    uint64_t epoch;
+};
+
+/* ---- events ---- */
+
+#define SEVERITY_LIST(X) X(SEVERITY_INFO, "info") X(SEVERITY_WARNING, "warning") X(SEVERITY_ERROR, "error")
+ENUM_DECLARE(severity, SEVERITY_LIST)
+
+/* The key's name is "<wall milliseconds, 14 digits>-<writer>-<number>": sorts by time. */
+struct event_record {
+    enum severity severity;
+    char actor[name_size];   /* who: "node1" (a daemon), "root", "alice@console" */
+    char code[name_size];    /* stable word for programs: "node-silent", "vm-started" */
+    char subject[name_size]; /* the node, pool or VM it is about */
+    char text[400];          /* for people */
+};
+
+/* ---- any ---- */
+
+struct record {
+    struct record_key key;
+    revision_t revision; /* mod revision in the store; 0 in one not stored yet */
+    uint32_t references;
+    union { /* into the same block of memory; by key.kind */
+        struct cluster_settings *cluster;
+        struct leader *leader;
+        struct node_spec *node_spec;
+        struct node_inventory *inventory;
+        struct node_alive *alive;
+        struct node_fence *fence;
+        struct pool *pool;
+        struct vm_spec *vm_spec;
+        struct vm_placement *placement;
+        struct vm_status *status;
+        struct claim *claim;
+        struct event_record *event;
+        void *any;
+    };
+};
+
+/* A zeroed record (defaults for cluster and VM spec) with one reference, the caller's.
+ * NULL without memory. Names that do not fit are a bug of the caller. */
+struct record *record_new(enum record_kind kind, const char *name, const char *second);
+
+/* A deep copy that the caller may change; NULL without memory. */
+struct record *record_copy(const struct record *record);
+
+struct record *record_ref(struct record *record); /* returns 'record' */
+void record_unref(struct record *record);         /* NULL is accepted */
+CLEANUP_POINTER(struct record, record_unref)
+
+/* "0000:65:00.0" or "0000:65:00.0+PARTITION" into 'ret' of name_size bytes; returns 'ret'. The
+ * second name of a claim's key. */
+const char *gpu_slot_format(const struct gpu_slot *slot, char *ret);
+bool gpu_slot_parse(const char *text, struct gpu_slot *ret);
+bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b);

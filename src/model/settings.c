@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The times of the fencing argument and the relations that they must keep: docs/SAFETY.md derives
+ * each. 's' below is when a host sent its last acknowledged heartbeat, 'o' >= s when another saw
+ * it. */
+#include "model/record.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum {
+    heartbeat_ms = 1000,
+    leader_silence_ms = 3000,
+    power_fence_ms = 4000,
+    self_stop_ms = 5000,
+    self_stop_span_ms = 1000,
+    watchdog_ms = 6000,
+    takeover_ms = 8000,
+};
+
+/* Clock rates of two hosts may differ by 1 %; kernels promise far less (500 ppm). */
+#define DRIFT(ms) ((ms) / 100)
+
+/* The last pet is at most one heartbeat limit after s. */
+static_assert(heartbeat_ms + watchdog_ms + DRIFT(takeover_ms) < takeover_ms, "takeover too early");
+static_assert(self_stop_ms + self_stop_span_ms <= heartbeat_ms + watchdog_ms, "self-stop too late");
+static_assert(2 * heartbeat_ms < leader_silence_ms, "one lost heartbeat must not cost the lead");
+static_assert(leader_silence_ms < takeover_ms, "a new coordinator must be there in time");
+
+const struct cluster_settings cluster_settings_default = {
+    .name = "berth",
+    .heartbeat_ms = heartbeat_ms,
+    .leader_silence_ms = leader_silence_ms,
+    .power_fence_ms = power_fence_ms,
+    .self_stop_ms = self_stop_ms,
+    .self_stop_span_ms = self_stop_span_ms,
+    .watchdog_ms = watchdog_ms,
+    .takeover_ms = takeover_ms,
+    .reserve = 0,
+    .concurrent_starts = 4,
+};
+
+int cluster_settings_check(const struct cluster_settings *s, struct error *err)
+{
+    if (s->heartbeat_ms < 100 || s->heartbeat_ms > 60000) {
+        return error_set(err, -EINVAL, "heartbeat_ms must lie between 100 and 60000");
+    }
+    if (s->leader_silence_ms <= 2 * s->heartbeat_ms || s->leader_silence_ms >= s->takeover_ms) {
+        return error_set(err, -EINVAL, "leader_silence_ms must be more than twice heartbeat_ms "
+                                       "and less than takeover_ms");
+    }
+    if (s->self_stop_span_ms < 100 || s->self_stop_ms <= 2 * s->heartbeat_ms ||
+        s->self_stop_ms + s->self_stop_span_ms > s->heartbeat_ms + s->watchdog_ms) {
+        return error_set(err, -EINVAL,
+                         "self_stop_ms must be more than twice heartbeat_ms, and self_stop_ms + "
+                         "self_stop_span_ms at most heartbeat_ms + watchdog_ms");
+    }
+    if (s->watchdog_ms % 1000 != 0 || s->watchdog_ms < 2 * s->heartbeat_ms) {
+        return error_set(err, -EINVAL, "watchdog_ms must be whole seconds and at least twice "
+                                       "heartbeat_ms");
+    }
+    if (s->heartbeat_ms + s->watchdog_ms + DRIFT(s->takeover_ms) >= s->takeover_ms ||
+        s->takeover_ms > 3600 * 1000) {
+        return error_set(err, -EINVAL, "takeover_ms must be more than heartbeat_ms + watchdog_ms "
+                                       "+ 1 %%, and at most an hour");
+    }
+    if (s->power_fence_ms <= 2 * s->heartbeat_ms || s->power_fence_ms > s->takeover_ms) {
+        return error_set(err, -EINVAL, "power_fence_ms must be more than twice heartbeat_ms and "
+                                       "at most takeover_ms");
+    }
+    if (s->concurrent_starts < 1 || s->concurrent_starts > concurrent_starts_max) {
+        return error_set(err, -EINVAL, "concurrent_starts must lie between 1 and %d",
+                         concurrent_starts_max);
+    }
+    if (s->reserve >= nodes_max) {
+        return error_set(err, -EINVAL, "reserve must be less than %d", nodes_max);
+    }
+    return 0;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/world.h"
+
+#include "base/parse.h"
+
+#include <assert.h>
+#include <string.h>
+
+void world_done(struct world *world)
+{
+    for (size_t kind = 0; kind < record_kind_count; kind++) {
+        VEC_EACH(&world->records[kind], each) {
+            record_unref(*each);
+        }
+        VEC_DONE(&world->records[kind]);
+    }
+    *world = (struct world){0};
+}
+
+/* Where 'key' stands, or would: the first place that is not before it. */
+static size_t place_of(const struct world *world, const struct record_key *key, bool *ret_is_there)
+{
+    size_t low = 0, high = world->records[key->kind].len;
+    struct record *const *items = world->records[key->kind].items;
+    /* The end first: snapshots come in order. */
+    if (high > 0 && record_key_compare(&items[high - 1]->key, key) < 0) {
+        low = high;
+    }
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (record_key_compare(&items[middle]->key, key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *ret_is_there = low < world->records[key->kind].len &&
+                    record_key_compare(&items[low]->key, key) == 0;
+    return low;
+}
+
+bool world_put(struct world *world, struct record *record)
+{
+    bool is_there;
+    size_t place = place_of(world, &record->key, &is_there);
+    struct record **slot;
+    if (is_there) {
+        slot = &world->records[record->key.kind].items[place];
+        if ((*slot)->revision > record->revision) {
+            return true;
+        }
+        record_unref(*slot);
+    } else {
+        slot = VEC_INSERT(&world->records[record->key.kind], place);
+        if (!slot) {
+            return false;
+        }
+    }
+    *slot = record_ref(record);
+    world->changes++;
+    return true;
+}
+
+void world_remove(struct world *world, const struct record_key *key, revision_t revision)
+{
+    bool is_there;
+    size_t place = place_of(world, key, &is_there);
+    if (!is_there || world->records[key->kind].items[place]->revision > revision) {
+        return;
+    }
+    record_unref(world->records[key->kind].items[place]);
+    VEC_REMOVE(&world->records[key->kind], place);
+    world->changes++;
+}
+
+void world_snapshot_begin(struct world *world)
+{
+    uint64_t changes = world->changes;
+    world_done(world);
+    world->changes = changes + 1;
+}
+
+void world_snapshot_end(struct world *world, revision_t revision)
+{
+    world->is_complete = true;
+    world->changes++;
+    world_advance(world, revision);
+}
+
+void world_advance(struct world *world, revision_t revision)
+{
+    world->revision = MAX(world->revision, revision);
+}
+
+struct record *world_find_key(const struct world *world, const struct record_key *key)
+{
+    bool is_there;
+    size_t place = place_of(world, key, &is_there);
+    return is_there ? world->records[key->kind].items[place] : NULL;
+}
+
+struct record *world_find(const struct world *world, enum record_kind kind, const char *name)
+{
+    struct record_key key = {.kind = kind};
+    return copy_text(key.name, sizeof(key.name), name) ? world_find_key(world, &key) : NULL;
+}
+
+revision_t world_revision(const struct world *world, const struct record_key *key)
+{
+    const struct record *record = world_find_key(world, key);
+    return record ? record->revision : 0;
+}
+
+const struct cluster_settings *world_settings(const struct world *world)
+{
+    const struct record *record = world_find(world, RECORD_CLUSTER, "");
+    return record ? record->cluster : &cluster_settings_default;
+}
+
+const struct gpu *world_gpu(const struct world *world, const char *node, struct pci_address address)
+{
+    const struct record *record = world_find(world, RECORD_NODE_INVENTORY, node);
+    if (!record) {
+        return NULL;
+    }
+    VEC_EACH(&record->inventory->gpus, gpu) {
+        if (pci_address_compare(gpu->address, address) == 0) {
+            return gpu;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One process's picture of the store: every record as of one revision, sorted by key. Fed by a
+ * snapshot and the watch behind it; what it holds is the past, so whoever decides upon it guards
+ * the write with the revisions it saw.
+ */
+#pragma once
+
+#include "model/record.h"
+
+struct world {
+    VEC(struct record *) records[record_kind_count]; /* each sorted by record_key_compare() */
+    revision_t revision; /* everything up to this one is in */
+    bool is_complete;    /* a snapshot has been taken in whole */
+    uint64_t changes;    /* grows with each change: a cheap "did anything happen?" */
+};
+
+void world_done(struct world *world);
+
+/* Takes a reference of 'record'; replaces the one of the same key unless that is newer.
+ * False, nothing changed, without memory. */
+bool world_put(struct world *world, struct record *record);
+void world_remove(struct world *world, const struct record_key *key, revision_t revision);
+
+/* Snapshot: begin, world_put() each, end. What was not put again is gone after the end. */
+void world_snapshot_begin(struct world *world);
+void world_snapshot_end(struct world *world, revision_t revision);
+
+/* Watch: everything up to 'revision' has been delivered. Never goes back. */
+void world_advance(struct world *world, revision_t revision);
+
+/* The record, lent until the next change of the world; NULL if there is none. */
+struct record *world_find(const struct world *world, enum record_kind kind, const char *name);
+struct record *world_find_key(const struct world *world, const struct record_key *key);
+
+/* The mod revision of a key as this world knows it; 0: absent. */
+revision_t world_revision(const struct world *world, const struct record_key *key);
+
+/* The cluster's settings, or the defaults while none are stored. */
+const struct cluster_settings *world_settings(const struct world *world);
+
+/* Iterates the records of one kind: WORLD_EACH(world, RECORD_VM_SPEC, each) { (*each)->vm_spec } */
+#define WORLD_EACH(world, kind, each) VEC_EACH(&(world)->records[kind], each)
+
+/* The GPU at 'address' in the inventory of 'node', lent; NULL if unknown. */
+const struct gpu *world_gpu(const struct world *world, const char *node,
+                            struct pci_address address);

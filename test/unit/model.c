@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test/test.h"
+
+#include "model/name.h"
+#include "model/txn.h"
+#include "model/world.h"
+
+#include <errno.h>
+
+TEST(names_are_refused_with_what_is_wrong)
+{
+    struct error err;
+    char long_name[301];
+    memset(long_name, 'a', 300);
+    long_name[300] = '\0';
+    CHECK_INT(name_check("pool", "GpuChildPool", &err), 0);
+    CHECK_INT(name_check("pool", "", &err), -EINVAL);
+    CHECK_HAS(err.text, "empty");
+    CHECK_INT(name_check("pool", "a/b", &err), -EINVAL);
+    CHECK_HAS(err.text, "\"a/b\"");
+    CHECK_INT(name_check("pool", long_name, &err), -EINVAL);
+    CHECK_HAS(err.text, "300 characters; at most 63");
+    long_name[63] = '\0';
+    CHECK_INT(name_check("pool", long_name, &err), 0);
+    CHECK_INT(name_check("pool", "-a", &err), -EINVAL);
+}
+
+TEST(pci_addresses_are_read_strictly_and_written_as_sysfs_does)
+{
+    struct pci_address address = {0};
+    char text[pci_address_size];
+    CHECK(pci_address_parse("0000:65:00.1", &address));
+    CHECK_STR(pci_address_format(address, text), "0000:65:00.1");
+    CHECK(pci_address_parse("65:1f.7", &address));
+    CHECK_STR(pci_address_format(address, text), "0000:65:1f.7");
+    CHECK(!pci_address_parse("65:20.0", &address));
+    CHECK(!pci_address_parse("0000:65:00", &address));
+    CHECK(!pci_address_parse("0000:65:00.0 ", &address));
+    CHECK(!pci_address_parse("", &address));
+}
+
+TEST(gpus_of_another_model_are_told_apart_with_the_difference)
+{
+    struct gpu a = {.vendor = 0x1234, .device = 0x1111, .device_name = "Bochs",
+                    .bar_size = {16 << 20, 0, 4096}};
+    struct gpu b = a;
+    char text[200];
+    CHECK(gpu_same_model(&a, &b, text, sizeof(text)));
+    b.bar_size[0] = 32 << 20;
+    CHECK(!gpu_same_model(&a, &b, text, sizeof(text)));
+    CHECK_HAS(text, "memory region 0 has 32768 KiB, not 16384 KiB");
+    b.device = 0x5046;
+    CHECK(!gpu_same_model(&a, &b, text, sizeof(text)));
+    CHECK_HAS(text, "[1234:5046] is not Bochs [1234:1111]");
+}
+
+TEST(gpu_mmio_is_a_power_of_two_that_holds_all_regions)
+{
+    struct gpu gpu = {.bar_size = {UINT64_C(80) << 30, 0, 32 << 20}};
+    CHECK(gpu_mmio_size(&gpu) == UINT64_C(256) << 30);
+    gpu.bar_size[0] = 0;
+    CHECK(gpu_mmio_size(&gpu) == 32 << 20);
+}
+
+TEST(default_settings_keep_their_own_rules_and_bad_ones_are_named)
+{
+    struct cluster_settings settings = cluster_settings_default;
+    struct error err;
+    CHECK_INT(cluster_settings_check(&settings, &err), 0);
+    settings.takeover_ms = 7000;
+    CHECK_INT(cluster_settings_check(&settings, &err), -EINVAL);
+    CHECK_HAS(err.text, "takeover_ms must be more than");
+}
+
+TEST(a_copied_record_shares_nothing_with_its_original)
+{
+    CLEANUP(record_unrefp) struct record *pool = record_new(RECORD_POOL, "p", NULL);
+    *VEC_ADD(&pool->pool->members) = (struct pool_member){.node = "n1"};
+    CLEANUP(record_unrefp) struct record *copy = record_copy(pool);
+    pool->pool->members.items[0].node[1] = '2';
+    CHECK_STR(copy->pool->members.items[0].node, "n1");
+    CHECK_INT(copy->pool->members.len, 1);
+}
+
+TEST(a_world_forgets_what_a_new_snapshot_does_not_hold_and_never_goes_back)
+{
+    struct world world = {0};
+    CLEANUP(record_unrefp) struct record *old = record_new(RECORD_POOL, "p", NULL);
+    CLEANUP(record_unrefp) struct record *new = record_new(RECORD_POOL, "p", NULL);
+    CLEANUP(record_unrefp) struct record *other = record_new(RECORD_POOL, "o", NULL);
+    old->revision = 3;
+    new->revision = 5;
+    other->revision = 4;
+    CHECK(world_put(&world, new) && world_put(&world, old) && world_put(&world, other));
+    CHECK(world_find(&world, RECORD_POOL, "p") == new);
+    CHECK(world.records[RECORD_POOL].items[0] == other);
+    world_remove(&world, &new->key, 4);
+    CHECK(world_find(&world, RECORD_POOL, "p") == new);
+    world_snapshot_begin(&world);
+    CHECK(world_put(&world, other));
+    world_snapshot_end(&world, 7);
+    CHECK(!world_find(&world, RECORD_POOL, "p"));
+    CHECK_INT(world.revision, 7);
+    world_advance(&world, 6);
+    CHECK_INT(world.revision, 7);
+    world_done(&world);
+}
+
+TEST(a_slot_of_a_partition_is_written_and_read_back)
+{
+    struct gpu_slot slot = {{0, 0x65, 0, 0}, "11111111-1111-4111-8111-111111111111"}, back;
+    char text[name_size];
+    REQUIRE(gpu_slot_parse(gpu_slot_format(&slot, text), &back));
+    CHECK(gpu_slot_equal(&slot, &back));
+    CHECK(gpu_slot_parse("0000:65:00.0", &back));
+    CHECK_STR(back.partition, "");
+    CHECK(!gpu_slot_parse("0000:65:00.0+", &back));
+}
