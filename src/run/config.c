@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/config.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "model/gpu.h"
+#include "model/name.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { config_file_size_max = 64 * 1024 };
+
+enum value_kind {
+    VALUE_TEXT,
+    VALUE_PATH,     /* begins with '/' */
+    VALUE_NODE,     /* a node's name */
+    VALUE_PREFIX,   /* begins and ends with '/' */
+    VALUE_WATCHDOG, /* a path or "none" */
+    VALUE_URLS,
+    VALUE_ADDRESSES,
+};
+
+struct setting {
+    const char *key;
+    enum value_kind kind;
+    size_t offset;
+    size_t size;       /* of the text; for lists: how many */
+    size_t len_offset; /* lists only */
+};
+
+#define TEXT(kind, key, member)                                                                    \
+    {                                                                                              \
+        key, kind, offsetof(struct config, member), sizeof(((struct config *)0)->member), 0        \
+    }
+#define LIST(kind, key, member, max, len_member)                                                   \
+    {                                                                                              \
+        key, kind, offsetof(struct config, member), max, offsetof(struct config, len_member)       \
+    }
+
+static const struct setting settings[] = {
+    TEXT(VALUE_NODE, "node", node),
+    LIST(VALUE_URLS, "etcd_endpoints", etcd_endpoints, config_endpoints_max, etcd_endpoint_len),
+    TEXT(VALUE_PREFIX, "etcd_prefix", etcd_prefix),
+    TEXT(VALUE_PATH, "etcd_ca", etcd_ca),
+    TEXT(VALUE_PATH, "etcd_certificate", etcd_certificate),
+    TEXT(VALUE_PATH, "etcd_key", etcd_key),
+    TEXT(VALUE_TEXT, "etcd_user", etcd_user),
+    TEXT(VALUE_PATH, "etcd_password_file", etcd_password_file),
+    TEXT(VALUE_TEXT, "libvirt_uri", libvirt_uri),
+    TEXT(VALUE_PATH, "libvirt_run_dir", libvirt_run_dir),
+    TEXT(VALUE_WATCHDOG, "watchdog", watchdog),
+    TEXT(VALUE_PATH, "host_root", host_root),
+    LIST(VALUE_ADDRESSES, "devices", devices, config_devices_max, device_len),
+    TEXT(VALUE_PATH, "api_socket", api_socket),
+    TEXT(VALUE_PATH, "run_dir", run_dir),
+    TEXT(VALUE_PATH, "state_dir", state_dir),
+};
+
+void config_default(struct config *ret)
+{
+    *ret = (struct config){
+        .etcd_endpoints = {{"http://127.0.0.1:2379"}},
+        .etcd_endpoint_len = 1,
+        .etcd_prefix = "/berth/",
+        .libvirt_uri = "qemu:///system",
+        .libvirt_run_dir = "/run/libvirt/qemu",
+        .watchdog = "/dev/watchdog",
+        .host_root = "/",
+        .api_socket = "/run/berth/api.sock",
+        .run_dir = "/run/berth",
+        .state_dir = "/var/lib/berth",
+    };
+    char host[config_text_size] = "";
+    if (gethostname(host, sizeof(host) - 1) == 0) {
+        host[strcspn(host, ".")] = '\0';
+        (void)copy_text(ret->node, sizeof(ret->node), host);
+    }
+}
+
+/* Where in which file, for the messages. */
+struct place {
+    const char *path;
+    unsigned line;
+};
+
+#define REFUSE(place, err, format, ...)                                                            \
+    error_set((err), -EINVAL, "%s:%u: " format, (place)->path, (place)->line, ##__VA_ARGS__)
+
+/* One element of a list: a URL or an address. */
+static int check_element(const struct place *place, const struct setting *setting, const char *text,
+                         struct error *err)
+{
+    struct pci_address address;
+    if (setting->kind == VALUE_ADDRESSES) {
+        return pci_address_parse(text, &address)
+                   ? 0
+                   : REFUSE(place, err, "%s: \"%s\" is no PCI address such as 0000:65:00.0",
+                            setting->key, text);
+    }
+    const char *rest = strncmp(text, "http://", 7) == 0    ? text + 7
+                       : strncmp(text, "https://", 8) == 0 ? text + 8
+                                                           : "";
+    return *rest ? 0
+                 : REFUSE(place, err, "%s: \"%s\" is no URL such as https://10.0.0.1:2379",
+                          setting->key, text);
+}
+
+static int set_list(const struct place *place, const struct setting *setting, char *value,
+                    struct config *config, struct error *err)
+{
+    struct config_text *items = (void *)((char *)config + setting->offset);
+    size_t *len = (void *)((char *)config + setting->len_offset);
+    char *rest = NULL;
+    *len = 0;
+    for (char *item = strtok_r(value, ", \t", &rest); item; item = strtok_r(NULL, ", \t", &rest)) {
+        if (*len == setting->size) {
+            return REFUSE(place, err, "%s: more than %zu", setting->key, setting->size);
+        }
+        if (check_element(place, setting, item, err) < 0) {
+            return -EINVAL;
+        }
+        if (!copy_text(items[*len].text, sizeof(items[*len].text), item)) {
+            return REFUSE(place, err, "%s: longer than %d characters", setting->key,
+                          config_text_size - 1);
+        }
+        (*len)++;
+    }
+    return *len > 0 || setting->kind == VALUE_ADDRESSES
+               ? 0
+               : REFUSE(place, err, "%s needs at least one", setting->key);
+}
+
+static int check_text(const struct place *place, const struct setting *setting, const char *value,
+                      struct error *err)
+{
+    struct error inner;
+    switch (setting->kind) {
+    case VALUE_NODE:
+        return name_check("node", value, &inner) == 0 ? 0 : REFUSE(place, err, "%s", inner.text);
+    case VALUE_PREFIX:
+        return value[0] == '/' && value[strlen(value) - 1] == '/'
+                   ? 0
+                   : REFUSE(place, err, "%s must begin and end with '/'", setting->key);
+    case VALUE_WATCHDOG:
+        if (strcmp(value, "none") == 0) {
+            return 0;
+        }
+        return value[0] == '/' ? 0
+                               : REFUSE(place, err, "%s must be a device's path, or none",
+                                        setting->key);
+    case VALUE_PATH:
+        return value[0] == '/' ? 0
+                               : REFUSE(place, err, "%s must be a path that begins with '/'",
+                                        setting->key);
+    case VALUE_TEXT:
+    case VALUE_URLS:
+    case VALUE_ADDRESSES:
+        break;
+    }
+    return value[0] ? 0 : REFUSE(place, err, "%s is empty; leave the line out", setting->key);
+}
+
+static int set_value(const struct place *place, const struct setting *setting, char *value,
+                     struct config *config, struct error *err)
+{
+    if (setting->kind == VALUE_URLS || setting->kind == VALUE_ADDRESSES) {
+        return set_list(place, setting, value, config, err);
+    }
+    if (check_text(place, setting, value, err) < 0) {
+        return -EINVAL;
+    }
+    if (!copy_text((char *)config + setting->offset, setting->size, value)) {
+        return REFUSE(place, err, "%s: longer than %zu characters", setting->key,
+                      setting->size - 1);
+    }
+    return 0;
+}
+
+static const struct setting *find_setting(const char *key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        if (strcmp(settings[i].key, key) == 0) {
+            return &settings[i];
+        }
+    }
+    return NULL;
+}
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    char *end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1])) {
+        end--;
+    }
+    *end = '\0';
+    return text;
+}
+
+static int parse_line(const struct place *place, char *line, uint32_t *seen, struct config *config,
+                      struct error *err)
+{
+    line = trim(line);
+    if (*line == '\0' || *line == '#') {
+        return 0;
+    }
+    char *equals = strchr(line, '=');
+    if (!equals) {
+        return REFUSE(place, err, "\"%.40s\" is not of the form key = value", line);
+    }
+    *equals = '\0';
+    const char *key = trim(line);
+    const struct setting *setting = find_setting(key);
+    if (!setting) {
+        return REFUSE(place, err, "unknown key \"%.40s\"; berth.conf(5) lists those there are", key);
+    }
+    uint32_t bit = UINT32_C(1) << (setting - settings);
+    if (*seen & bit) {
+        return REFUSE(place, err, "%s is set twice", key);
+    }
+    *seen |= bit;
+    return set_value(place, setting, trim(equals + 1), config, err);
+}
+
+/* What must hold between the values. */
+static int check_whole(const char *path, const struct config *config, struct error *err)
+{
+    if ((config->etcd_certificate[0] != '\0') != (config->etcd_key[0] != '\0')) {
+        return error_set(err, -EINVAL, "%s: etcd_certificate and etcd_key go together", path);
+    }
+    if ((config->etcd_user[0] != '\0') != (config->etcd_password_file[0] != '\0')) {
+        return error_set(err, -EINVAL, "%s: etcd_user and etcd_password_file go together", path);
+    }
+    if (config->node[0] == '\0') {
+        return error_set(err, -EINVAL, "%s: this host has no usable host name; set 'node'", path);
+    }
+    return 0;
+}
+
+int config_parse(const char *path, const char *text, struct config *ret, struct error *err)
+{
+    static_assert(ARRAY_LEN(settings) <= 32, "'seen' is one word");
+    struct config config;
+    struct place place = {.path = path};
+    uint32_t seen = 0;
+    CLEANUP(freep) char *copy = strdup(text);
+    if (!copy) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    config_default(&config);
+    for (char *line = copy, *next; line; line = next) {
+        next = strchr(line, '\n');
+        if (next) {
+            *next++ = '\0';
+        }
+        place.line++;
+        if (parse_line(&place, line, &seen, &config, err) < 0) {
+            return -EINVAL;
+        }
+    }
+    if (check_whole(path, &config, err) < 0) {
+        return -EINVAL;
+    }
+    *ret = config;
+    return 0;
+}
+
+static int read_text(FILE *file, const char *path, struct buf *text, struct error *err)
+{
+    char chunk[4096];
+    size_t got;
+    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+        buf_add(text, chunk, got);
+        if (text->failed || text->size > config_file_size_max) {
+            return error_set(err, -EFBIG, "%s: larger than %d KiB", path,
+                             config_file_size_max / 1024);
+        }
+    }
+    if (ferror(file)) {
+        return error_set(err, -EIO, "%s: cannot be read", path);
+    }
+    if (strlen(buf_str(text)) != text->size) {
+        return error_set(err, -EINVAL, "%s: holds a NUL byte", path);
+    }
+    return 0;
+}
+
+int config_load(const char *path, struct config *ret, struct error *err)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    const char *name = path ? path : CONFIG_PATH_DEFAULT;
+    FILE *file = fopen(name, "re");
+    if (!file && (path || errno != ENOENT)) {
+        return error_set(err, -errno, "%s: %s", name, strerror(errno));
+    }
+    int r = file ? read_text(file, name, &text, err) : 0;
+    if (file) {
+        (void)fclose(file);
+    }
+    return r < 0 ? r : config_parse(name, buf_str(&text), ret, err);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The configuration file that berthd and berth-api share: '/etc/berth/berth.conf', lines of
+ * 'key = value', '#' begins a comment line. Strict: an unknown or repeated key, a value out of its
+ * bounds or a line without '=' is an error that names file and line. What the whole cluster shares
+ * (times, pools, fencing) is not here but in the store.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "model/limits.h"
+
+#define CONFIG_PATH_DEFAULT "/etc/berth/berth.conf"
+
+enum {
+    config_text_size = 256,
+    config_path_size = 108, /* a Unix socket's path fits in no more */
+    config_endpoints_max = 16,
+    config_devices_max = 32,
+};
+
+struct config_text {
+    char text[config_text_size];
+};
+
+struct config {
+    char node[name_size]; /* node: this host's name in the cluster; default: its host name */
+
+    /* The store. */
+    struct config_text etcd_endpoints[config_endpoints_max]; /* etcd_endpoints: URLs, by space or , */
+    size_t etcd_endpoint_len;
+    char etcd_prefix[config_text_size];        /* etcd_prefix: begins and ends with '/' */
+    char etcd_ca[config_text_size];            /* etcd_ca: certificate authority of https ones */
+    char etcd_certificate[config_text_size];   /* etcd_certificate, etcd_key: who we are, TLS */
+    char etcd_key[config_text_size];
+    char etcd_user[config_text_size];          /* etcd_user, etcd_password_file: who we are, auth */
+    char etcd_password_file[config_text_size]; /* its first line is the password */
+
+    /* The host. */
+    char libvirt_uri[config_text_size];     /* libvirt_uri */
+    char libvirt_run_dir[config_text_size]; /* libvirt_run_dir: where libvirt keeps NAME.pid */
+    char watchdog[config_text_size];        /* watchdog: the device, or "none" */
+    char host_root[config_text_size];       /* host_root: where /sys and /proc are found; tests */
+    struct config_text devices[config_devices_max]; /* devices: addresses of other passthrough
+                                                       functions to treat as GPUs */
+    size_t device_len;
+
+    /* Ourselves. */
+    char api_socket[config_path_size];  /* api_socket: where berth-api listens */
+    char run_dir[config_text_size];     /* run_dir: gone at reboot */
+    char state_dir[config_text_size];   /* state_dir: kept over a reboot */
+};
+
+/* All defaults, the node named after the host. */
+void config_default(struct config *ret);
+
+/* Reads 'path' over the defaults; NULL: CONFIG_PATH_DEFAULT, which may be missing. Errors: the
+ * file cannot be read (-errno), or -EINVAL "berth.conf:7: ...". '*ret' is whole on success only. */
+int config_load(const char *path, struct config *ret, struct error *err);
+
+/* The same over text that is already in memory; 'path' is for the messages. For tests. */
+int config_parse(const char *path, const char *text, struct config *ret, struct error *err);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test/test.h"
+
+#include "run/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct config config;
+static struct error err;
+
+static int parse(const char *text)
+{
+    err.text[0] = '\0';
+    return config_parse("berth.conf", text, &config, &err);
+}
+
+TEST(an_empty_file_gives_the_defaults)
+{
+    REQUIRE(parse("\n# nothing\n") == 0);
+    CHECK_STR(config.etcd_endpoints[0].text, "http://127.0.0.1:2379");
+    CHECK_INT(config.etcd_endpoint_len, 1);
+    CHECK_STR(config.api_socket, "/run/berth/api.sock");
+    CHECK(config.node[0] != '\0');
+}
+
+TEST(values_are_trimmed_and_lists_split)
+{
+    REQUIRE(parse("  node =  node1 \nwatchdog=none\n"
+                  "etcd_endpoints = http://10.0.0.1:2379, https://10.0.0.2:2379\n"
+                  "devices = 0000:65:00.0 66:00.0") == 0);
+    CHECK_STR(config.node, "node1");
+    CHECK_STR(config.watchdog, "none");
+    CHECK_INT(config.etcd_endpoint_len, 2);
+    CHECK_STR(config.etcd_endpoints[1].text, "https://10.0.0.2:2379");
+    CHECK_INT(config.device_len, 2);
+}
+
+TEST(a_wrong_line_is_named_by_its_number_and_changes_nothing)
+{
+    REQUIRE(parse("node = kept") == 0);
+    CHECK_INT(parse("\n\nnodes = a\n"), -EINVAL);
+    CHECK_HAS(err.text, "berth.conf:3: unknown key \"nodes\"");
+    CHECK_INT(parse("node"), -EINVAL);
+    CHECK_HAS(err.text, "berth.conf:1: \"node\" is not of the form key = value");
+    CHECK_INT(parse("node = a\nnode = b"), -EINVAL);
+    CHECK_HAS(err.text, "berth.conf:2: node is set twice");
+    CHECK_INT(parse("node = a/b"), -EINVAL);
+    CHECK_INT(parse("etcd_endpoints = localhost:2379"), -EINVAL);
+    CHECK_HAS(err.text, "\"localhost:2379\" is no URL");
+    CHECK_INT(parse("etcd_endpoints ="), -EINVAL);
+    CHECK_INT(parse("api_socket = api.sock"), -EINVAL);
+    CHECK_INT(parse("etcd_prefix ="), -EINVAL);
+    CHECK_INT(parse("devices = nonsense"), -EINVAL);
+    CHECK_STR(config.node, "kept");
+}
+
+TEST(a_socket_path_longer_than_the_kernel_takes_is_refused)
+{
+    char text[200] = "api_socket = /";
+    memset(text + strlen(text), 'a', config_path_size - 2);
+    CHECK_INT(parse(text), 0);
+    strcat(text, "a");
+    CHECK_INT(parse(text), -EINVAL);
+    CHECK_HAS(err.text, "longer than 107 characters");
+}
+
+TEST(halves_of_a_pair_are_refused)
+{
+    CHECK_INT(parse("etcd_certificate = /a"), -EINVAL);
+    CHECK_HAS(err.text, "go together");
+    CHECK_INT(parse("etcd_user = root"), -EINVAL);
+    CHECK_HAS(err.text, "go together");
+}
+
+TEST(a_file_that_was_asked_for_must_exist)
+{
+    CHECK_INT(config_load("/nonexistent/berth.conf", &config, &err), -ENOENT);
+    CHECK_HAS(err.text, "/nonexistent/berth.conf: No such file");
+    char path[] = "/tmp/berth-config-XXXXXX";
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0 && write(fd, "node = \0x", 9) == 9);
+    CHECK_INT(config_load(path, &config, &err), -EINVAL);
+    CHECK_HAS(err.text, "NUL");
+    (void)close(fd);
+    (void)unlink(path);
+}
