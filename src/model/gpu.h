@@ -84,6 +84,7 @@ struct gpu {
     uint32_t companion_len;
     int32_t numa_node; /* -1: unknown */
     char driver[gpu_driver_size]; /* "" none; "vfio-pci": dismounted */
+    bool is_overridden; /* its driver_override is vfio-pci: taken from the host on purpose */
     uint64_t bar_size[bars_max]; /* bytes, 0: none */
     uint32_t reset_methods;      /* enum gpu_reset */
     uint32_t sriov_total, sriov_enabled;

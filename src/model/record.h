@@ -277,6 +277,7 @@ struct vm_status {
     char node[name_size];
     enum vm_state state;
     bool has_started; /* the guest did run in this epoch */
+    bool is_stop_refused; /* asked to stop, the guest did not go within its limit and runs on */
     char reason[reason_size];
     struct pci_address culprit; /* failed: the device that made it so ... */
     bool has_culprit;           /* ... if there is one */
