@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The store as a stream of records and as transactions of records: joins src/etcd and src/wire. It
+ * keeps no records; the world is the caller's.
+ *
+ *     reset, record ..., synced(r)              a snapshot, whole, in one turn of the loop
+ *     record | removed ..., progress(r)         changes; each revision whole before its progress
+ *     reset ...                                 history was lost: again from the start
+ *
+ * Between 'reset' and 'synced' nothing else is called, so a world is never seen half full.
+ *
+ * All functions and callbacks: the loop's thread. Callbacks never come from within the call that
+ * asked for them. A callback may start transactions; it must not free the store.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "etcd/etcd.h"
+#include "model/txn.h"
+
+struct store;
+
+/* Every member may be NULL. */
+struct store_observer {
+    void (*reset)(void *userdata);
+    /* Lent: take a reference (world_put() does) to keep it. */
+    void (*record)(void *userdata, struct record *record);
+    void (*removed)(void *userdata, const struct record_key *key, revision_t revision);
+    void (*synced)(void *userdata, revision_t revision);
+    void (*progress)(void *userdata, revision_t revision);
+    /* true: neither the watch nor a read of a majority was heard for the stale limit: what the world
+     * holds may be old. false: it is heard again. Begins as stale; told at each change. */
+    void (*stale)(void *userdata, bool is_stale);
+    /* A document or key that cannot be read: skipped, and what the world has of it stays. Once for
+     * each revision of it. */
+    void (*bad)(void *userdata, const char *key, revision_t revision, const struct error *error);
+    /* The stream broke or could not begin; it is tried again by itself. For the journal. */
+    void (*trouble)(void *userdata, const struct error *error);
+};
+
+/* Begins at once; the observer (copied) hears when the loop runs. -EINVAL, -ENOMEM, ... as
+ * etcd_new(); a store that is down is no error here. */
+int store_new(sd_event *event, const struct etcd_config *config,
+              const struct store_observer *observer, void *userdata, struct store **ret,
+              struct error *err);
+
+/* Drops what is under way without calling back. NULL is accepted. */
+void store_free(struct store *store);
+CLEANUP_POINTER(struct store, store_free)
+
+/* 'error' is NULL if committed or refused. impossible: nothing was written, for sure; its error code
+ * is -EAGAIN where the store was not there (try later) and another where trying again is useless.
+ * 'revision': committed: the revision of the writes; refused: the store's, when it refused (read up
+ * to it before you plan anew); else 0. */
+typedef void (*store_txn_fn)(void *userdata, uint64_t id, enum txn_outcome outcome,
+                             revision_t revision, const struct error *error);
+
+/* Copies what it needs before it returns; the callback comes later, always, exactly once. */
+void store_txn(struct store *store, const struct txn *txn, msec_t limit_ms, uint64_t id,
+               store_txn_fn done, void *userdata);
+
+/* A read that a majority answers: committed, with the revision now. Once 'progress' has reached
+ * that, the world shows everything that was written before the call. Note that 'progress' only
+ * comes with changes; an equal revision already seen is enough. */
+void store_barrier(struct store *store, msec_t limit_ms, uint64_t id, store_txn_fn done,
+                   void *userdata);
+
+/* What 'stale' was last called with. */
+bool store_is_stale(const struct store *store);
+
+/* The endpoint that last worked, for people; lent until the next turn of the loop. */
+const char *store_endpoint(const struct store *store);

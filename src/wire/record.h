@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Records <-> their JSON documents, as the store holds them and the API serves them: one object,
+ * "schema": 1, enum values by name, PCI addresses and devices as text, times in milliseconds.
+ *
+ * One table per struct (shapes.c) drives both directions. Reading: fields that are missing keep
+ * their defaults; a wrong type, a number out of range, a text that is too long or an array with too
+ * many elements is refused with the place of the fault ("gpus[3].address: ..."). Whether the values
+ * make sense together (the relations of the settings, a pool's one model) is not asked here. Pure.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "model/record.h"
+
+#include <jansson.h>
+
+enum { wire_schema = 1 };
+
+enum {
+    /* etcd takes 1.5 MiB in one request by default. */
+    wire_document_size_max = 2 * 1024 * 1024,
+    wire_depth_max = 16,
+    /* Values in one document: its tree costs at most some 30 MiB. */
+    wire_values_max = 128 * 1024,
+};
+
+enum wire_json_flags {
+    WIRE_REFUSE_UNKNOWN = 1 << 0, /* for people's input: a field we do not know is a typing error */
+};
+
+/* Parses one JSON object, of anybody: refuses what is no object, duplicate names, NULs, bad UTF-8,
+ * and what exceeds the limits above. '*ret' is the caller's (json_decref). -EBADMSG, -ENOMEM. */
+int wire_json_parse(const void *bytes, size_t size, json_t **ret, struct error *err);
+
+/* The document of 'record', compact, added to 'json'. Text that is not UTF-8 (a vendor's name, a
+ * message cut in the middle of a character) is made so. -ERANGE: a number that JSON cannot carry
+ * (above INT64_MAX) or the document is too large; -ENOMEM. */
+int wire_record_encode(const struct record *record, struct buf *json, struct error *err);
+
+/* Reads a document. The record has revision 0 and one reference, the caller's.
+ * -EBADMSG: refused, with the place; -ENOMEM. */
+int wire_record_decode(const struct record_key *key, const void *bytes, size_t size,
+                       struct record **ret, struct error *err);
+
+/* The same as a tree; the caller's (json_decref). NULL with 'err' filled, as wire_record_encode. */
+json_t *wire_record_to_json(const struct record *record, struct error *err);
+int wire_record_from_json(const struct record_key *key, const json_t *json, unsigned flags,
+                          struct record **ret, struct error *err);
+
+/* Changes the fields that 'json' has and leaves the others: what a PATCH does. 'record' must be
+ * the caller's alone (record_copy); after an error (-EBADMSG with the place, -ENOMEM) it is half
+ * changed: throw it away. An array that is given replaces the old one. */
+int wire_record_update(struct record *record, const json_t *json, unsigned flags,
+                       struct error *err);
