@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The VMs of this host, through libvirt: starts, stops, kills and adopts them, and tells what
+ * exists. Never decides anything; knows nothing of the store.
+ *
+ * Everything here is called on, and calls back on, the thread of the sd_event it was made with,
+ * and never blocks: libvirt, which may hang with its daemon or with QEMU, lives on threads of its
+ * own. A callback is never made from within a call of virt_start() and its siblings, only later
+ * from the loop; each accepted request has exactly one. Every function here may be called from
+ * within a callback, except virt_free().
+ *
+ * Domains are transient: when one ends, nothing is left that anybody else could start. They carry
+ * a marker (wire/domain_xml.h) with VM, epoch, incarnation and node; what has no marker, or
+ * another node's, is not ours and is never touched.
+ *
+ * Killing needs no libvirt: QEMU's command line holds the marker, so a thread that reads /proc finds
+ * every process of ours, also those that a hanging libvirt has not told about; they are held by
+ * pidfd from then on, so that a reused process id can never be hit.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "model/record.h"
+#include "wire/domain_xml.h"
+
+#include <systemd/sd-event.h>
+
+struct virt;
+
+struct virt_config {
+    const char *uri;  /* NULL: "qemu:///system" */
+    const char *node; /* this node: only VMs whose marker names it are ours */
+    const char *proc; /* NULL: "/proc" */
+    unsigned workers; /* calls to libvirt at the same time; 0: 8 */
+};
+
+/* A VM of ours that exists. */
+struct virt_instance {
+    const char *vm;
+    uint64_t epoch;
+    uint64_t incarnation;
+    enum vm_state state; /* VM_STATE_STARTING, _RUNNING or _STOPPING */
+};
+
+struct virt_observer {
+    /* A VM exists, or its state changed. Also for those that an earlier process started, and
+     * before or after the completion of the start that made it. */
+    void (*instance)(void *userdata, const struct virt_instance *instance);
+    /* It ended: its QEMU does not run any more. 'reason' is a sentence. 'is_asked': a stop or kill
+     * was under way here; else the guest ended by itself, or somebody else ended it. Once for each
+     * epoch that was told by instance(), and before the completion of the stop or kill. */
+    void (*gone)(void *userdata, const char *vm, uint64_t epoch, const char *reason, bool is_asked);
+    /* Everything that existed when the connection came up has been told. Comes again after each
+     * reconnection. Until the first one, absence means nothing. */
+    void (*listed)(void *userdata);
+    /* libvirt answers, or does not (with why). VMs live on while it does not. Told on change. */
+    void (*connection)(void *userdata, bool is_up, const char *detail);
+};
+
+#define VIRT_OUTCOME_LIST(X)                                                                       \
+    X(VIRT_DONE, "done")                                                                           \
+    X(VIRT_FAILED, "failed")   /* start: it does not run. stop: it runs on */                      \
+    X(VIRT_UNKNOWN, "unknown") /* no answer within the limit: watch instance() and gone() */
+ENUM_DECLARE(virt_outcome, VIRT_OUTCOME_LIST)
+
+struct virt_result {
+    uint64_t id; /* the caller's number of the request */
+    enum virt_outcome outcome;
+    struct error error; /* unless done */
+    bool has_culprit;   /* failed start: the error names one of the devices: ... */
+    struct pci_address culprit; /* ... the card (slot.address of the request's device) */
+};
+
+/* 'result' is lent for the call. */
+typedef void virt_done_fn(void *userdata, const struct virt_result *result);
+
+/* Begins to connect, and to list what runs. 'observer' and its strings must outlive '*ret';
+ * 'config' is copied. libvirt that is not there is no error: connection() tells.
+ * Errors: -EINVAL without node, -ENOMEM, -errno of thread or descriptor. One thread, libvirt's event
+ * loop, is made once for the process and never ends. */
+int virt_new(sd_event *event, const struct virt_config *config, const struct virt_observer *observer,
+             void *userdata, struct virt **ret, struct error *err);
+
+/* Leaves the VMs alone. Requests under way are forgotten without callback. A thread that hangs in
+ * libvirt is left behind (it touches nothing of the caller's). NULL is accepted; returns NULL. */
+struct virt *virt_free(struct virt *virt);
+CLEANUP_POINTER(struct virt, virt_free)
+
+/* Starts 'domain' (copied). Done: it runs. If this epoch runs already: done at once. If an earlier
+ * epoch of the VM still runs: failed. While the door is closed: failed. 'limit_ms' passed: unknown;
+ * should it come up later all the same, instance() tells. */
+void virt_start(struct virt *virt, uint64_t id, const struct domain_compose *domain,
+                msec_t limit_ms, virt_done_fn *done, void *userdata);
+
+/*
+ * Ends that epoch of the VM. Done also if it does not exist (any more).
+ *   turn-off        libvirt's destroy; if that does not answer within 'limit_ms', SIGKILL
+ *   shutdown        ACPI power button, pressed again every 5 s; failed if it runs on at 'limit_ms'
+ *   force-shutdown  the same, then turned off at 'limit_ms'
+ *   save            failed: a VM with GPUs cannot be saved
+ * A turn-off while a shutdown of the same epoch is under way takes that one over: both complete.
+ * Unknown: neither libvirt nor the kernel could end it within 15 s after the limit.
+ */
+void virt_stop(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch,
+               enum offline_action action, msec_t limit_ms, virt_done_fn *done, void *userdata);
+
+/* SIGKILL to the QEMU of that epoch, past libvirt; a start of it that is under way is undone. Done
+ * when no such process exists. Has no limit: a process that the kernel cannot end is not gone. */
+void virt_kill(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, virt_done_fn *done,
+               void *userdata);
+
+/* Closes the door and kills every VM of ours. Starts under way are undone and reported failed.
+ * Done when no QEMU of ours exists and no start is under way; that may be never while libvirt hangs
+ * in a start, as it could still bring up a VM. */
+void virt_kill_all(struct virt *virt, uint64_t id, virt_done_fn *done, void *userdata);
+
+/* Opens the door again: starts are allowed. */
+void virt_reopen(struct virt *virt);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libvirt's domain XML: what a stored template says about itself, and the text that is started
+ * with the GPUs in it. Parsed by libxml2, the parser libvirt uses itself, without network, DTD or
+ * entities. Pure: text in, values or text out. Any thread.
+ *
+ * A domain that Berth starts says so twice, in the same words:
+ *
+ *     <metadata><berth:instance xmlns:berth='urn:berth:domain:1' vm= epoch= incarnation= node=/>
+ *         read back through libvirt when a daemon adopts what runs;
+ *     -fw_cfg name=opt/berth/instance,string=VM/EPOCH/INCARNATION/NODE
+ *         on QEMU's command line, so that a VM is found and killed when libvirt does not answer.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "model/record.h"
+
+#define DOMAIN_NAMESPACE "urn:berth:domain:1"
+#define DOMAIN_FW_CFG    "opt/berth/instance"
+
+/* What the guest starts with. */
+#define DOMAIN_FIRMWARE_LIST(X)                                                                    \
+    X(DOMAIN_FIRMWARE_BIOS, "bios")                                                                \
+    X(DOMAIN_FIRMWARE_UEFI, "uefi")                                                                \
+    X(DOMAIN_FIRMWARE_OTHER, "other") /* a loader of the template that is none of these */
+ENUM_DECLARE(domain_firmware, DOMAIN_FIRMWARE_LIST)
+
+struct domain_info {
+    char name[name_size];
+    char uuid[40]; /* "" if the template has none; else lower case with dashes */
+    uint32_t cpus; /* those that are on at start */
+    uint64_t memory_mib;
+    char type[16];    /* "kvm", "qemu" */
+    char machine[64]; /* as written, "" if libvirt shall choose */
+    enum domain_firmware firmware;
+};
+
+/* Checks the template 'xml' and says what it holds. 0; or, with a sentence that says what to
+ * change and '*ret' untouched:
+ *   -E2BIG   more than domain_xml_size_max bytes
+ *   -EINVAL  no XML (names the line), no <domain>, a DOCTYPE, no or a bad name, uuid, vcpu or memory
+ *   -EEXIST  it has a PCI or mediated device already: Berth adds the GPUs itself
+ *   -ENOMEM */
+int domain_xml_inspect(const char *xml, struct domain_info *ret, struct error *err);
+
+/* Which start of which VM a running domain is. */
+struct domain_marker {
+    char vm[name_size];
+    uint64_t epoch;
+    uint64_t incarnation;
+    char node[name_size];
+};
+
+/* One claimed GPU or partition. 'slot.partition' is "" for the whole card, the address of a
+ * virtual function, or the uuid of a mediated device. */
+struct domain_device {
+    struct gpu_slot slot;
+    struct pci_address companions[companions_max]; /* whole card: go with it (struct gpu) */
+    uint32_t companion_len;
+};
+
+struct domain_compose {
+    const char *xml; /* the template; its name is replaced by marker.vm */
+    const char *uuid; /* the VM's; NULL or "": the template's own */
+    struct domain_marker marker;
+    const struct domain_device *devices;
+    size_t device_len;
+    uint64_t mmio_size; /* bytes: sum of gpu_mmio_size() over the cards */
+    uint64_t mmio_mib;  /* the administrator's 64-bit aperture; 0: computed from mmio_size */
+};
+
+/* Adds to 'ret' the XML to start. A card and its companions of the same slot stand at one slot of
+ * the guest with their function numbers; the aperture goes into pcihole64 and, under UEFI, OVMF's
+ * X-PciMmio64Mb; a guest that powers off or crashes is gone. Nothing of 'compose' is kept.
+ * Errors as domain_xml_inspect(), and -EINVAL for a device that cannot be written. */
+int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, struct error *err);
+
+/* The 64-bit aperture, in MiB, that compose writes; 0: none is needed (no device). */
+uint64_t domain_aperture_mib(const struct domain_compose *compose);
+
+/* Reads the marker back out of the <instance> element (alone, as libvirt hands out metadata) or
+ * out of a whole domain. False, '*ret' untouched, if there is none or it is damaged. */
+bool domain_marker_from_xml(const char *xml, struct domain_marker *ret);
+
+enum { domain_marker_text_size = 2 * name_size + 2 * 21 + 4 };
+
+/* "VM/EPOCH/INCARNATION/NODE" into 'ret' of domain_marker_text_size bytes; returns 'ret'. */
+const char *domain_marker_format(const struct domain_marker *marker, char *ret);
+bool domain_marker_parse(const char *text, struct domain_marker *ret);
