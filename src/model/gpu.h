@@ -27,18 +27,23 @@ int pci_address_compare(struct pci_address a, struct pci_address b);
 
 /*
  * The survey's verdict, in the order in which an administrator can act on the causes; the first
- * that applies is the one that is shown.
+ * that applies is the one that is shown. First what makes every other answer worthless, then what
+ * the host lacks, then what the machine's build and firmware decide (in the order of Windows'
+ * SurveyDDA: firmware memory, access control, kind of function), then the card, then what software
+ * has to let go. Line-based interrupts, a refusal there, are none here: vfio-pci masks them.
  */
 #define GPU_VERDICT_LIST(X)                                                                        \
     X(GPU_ASSIGNABLE, "assignable")             /* can be passed to a VM */                        \
+    X(GPU_OFF_BUS, "off-bus")                   /* is listed, but does not answer any more */      \
     X(GPU_NO_IOMMU, "no-iommu")                 /* the host has no (enabled) IOMMU */              \
     X(GPU_FIRMWARE_RESERVED, "firmware-reserved") /* firmware keeps its memory (RMRR) */           \
     X(GPU_SHARED_GROUP, "shared-group")         /* the group holds functions of other devices */   \
+    X(GPU_WRONG_KIND, "wrong-kind")             /* a bridge: no function that a VM can hold */     \
     X(GPU_NO_RESET, "no-reset")                 /* no reset method: state would leak */            \
     X(GPU_NO_BARS, "no-memory")                 /* its memory was not placed by the firmware */    \
-    X(GPU_IN_USE, "in-use")                     /* boot display or used by a host process */       \
-    X(GPU_HOST_DRIVER, "host-driver")           /* dismount it first */                            \
-    X(GPU_OFF_BUS, "off-bus")                   /* was here, does not answer any more */
+    X(GPU_PARTITIONED, "partitioned")           /* its VFs or mdevs exist: not to be had whole */  \
+    X(GPU_IN_USE, "in-use")                     /* shows the console, or a host process has it */  \
+    X(GPU_HOST_DRIVER, "host-driver")           /* dismount it first */
 ENUM_DECLARE(gpu_verdict, GPU_VERDICT_LIST)
 
 /* Health is ours, not the card's: a quarantined card is not handed out until released. */
@@ -88,6 +93,8 @@ struct gpu {
     uint64_t bar_size[bars_max]; /* bytes, 0: none */
     uint32_t reset_methods;      /* enum gpu_reset */
     uint32_t sriov_total, sriov_enabled;
+    bool is_virtual_function; /* an SR-IOV partition of ... */
+    struct pci_address parent; /* ... this card */
     struct gpu_mdev_type mdev_types[gpu_mdev_types_max];
     uint32_t mdev_type_len;
     bool is_boot_display;

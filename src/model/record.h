@@ -104,6 +104,7 @@ struct fence_parameter {
 struct dismount {
     struct pci_address address;
     char identity[gpu_identity_size];
+    bool is_forced; /* also if the host uses it, or it has no reset */
 };
 
 struct node_spec {

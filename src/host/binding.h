@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Dismount and mount: takes a GPU, with its companions, from the host's driver and binds it to
+ * vfio-pci, and gives it back. Through driver_override, unbind and drivers_probe of sysfs
+ * (Documentation/ABI/testing/sysfs-bus-pci of the kernel).
+ *
+ * Both look at the card as it is now, do only what is missing (so they may be repeated), verify by
+ * reading back, and put things back as they were if they fail half way. Both may block for as long
+ * as a driver likes: src/host/host.h runs them on a thread with a limit.
+ */
+#pragma once
+
+#include "host/inventory.h"
+
+/*
+ * Afterwards the card at 'address' and all its companions are bound to vfio-pci.
+ *
+ * -ENODEV   no such card
+ * -EBUSY    the host uses it (boot display, console, a process), and not 'force'
+ * -EPERM    the survey says that it cannot be assigned; 'err' has the survey's sentence. 'force'
+ *           goes past a card in use and one without reset, past nothing else
+ * -ENOENT   there is no vfio-pci in this kernel, and it could not be loaded
+ * -EIO      the kernel took the orders but another driver (or none) has the card now
+ * others    the kernel's refusal
+ */
+int host_gpu_dismount(const struct host_config *config, struct pci_address address, bool force,
+                      struct error *err);
+
+/*
+ * Afterwards neither the card at 'address' nor a companion is bound to vfio-pci or reserved for it;
+ * the host's driver has it if there is one that wants it.
+ *
+ * -ENODEV as above; -EBUSY if a VM (any process) has the card open: unbinding would wait for its
+ * end. Others: the kernel's refusal.
+ */
+int host_gpu_mount(const struct host_config *config, struct pci_address address, struct error *err);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The host's hardware on the event loop: a fresh inventory whenever something changed, and dismount
+ * and mount without ever blocking the loop. Work happens on threads of its own; every callback
+ * comes on the loop's thread, never from inside a call into this part.
+ *
+ * Changes are heard from the kernel itself (uevents by netlink: no udevd needed). What makes no
+ * event, a process that opens a card, say, is looked for every 'poll_ms'; without netlink every
+ * 5 s.
+ *
+ * An operation that does not end within 'limit_ms' is reported as unknown: it hangs in the kernel
+ * and cannot be taken back. The card then takes no other operation until it does end (-EBUSY); when
+ * that happens, a fresh inventory shows the outcome.
+ */
+#pragma once
+
+#include "host/inventory.h"
+
+#include <systemd/sd-event.h>
+
+#define HOST_OUTCOME_LIST(X)                                                                       \
+    X(HOST_DONE, "done")                                                                           \
+    X(HOST_FAILED, "failed")   /* things are as they were, as far as possible; 'err' says why */   \
+    X(HOST_UNKNOWN, "unknown") /* hangs; read the inventory, then decide */
+ENUM_DECLARE(host_outcome, HOST_OUTCOME_LIST)
+
+struct host_callbacks {
+    /* A fresh inventory, lent for the call. Once after host_new(), after every operation, and
+     * after host_refresh(), even if nothing changed; else only when it changed. */
+    void (*inventory)(void *userdata, const struct node_inventory *inventory);
+    /* The inventory could not be read (or reading it hangs). What was reported last stands, but
+     * nobody knows whether it is still true. It is tried again at the next event or poll. */
+    void (*blind)(void *userdata, const struct error *err);
+    /* The operation 'id' ended. 'err' is lent; NULL with HOST_DONE. The inventory that shows its
+     * outcome comes later. */
+    void (*done)(void *userdata, uint64_t id, enum host_outcome outcome, const struct error *err);
+};
+
+struct host;
+
+/* Begins to watch. 'config' and 'callbacks' are copied; takes a reference of 'event'.
+ * -ENOMEM, or what the system says of threads and descriptors. */
+int host_new(sd_event *event, const struct host_config *config,
+             const struct host_callbacks *callbacks, void *userdata, struct host **ret,
+             struct error *err);
+
+/* No callback comes afterwards. Does not wait: work under way ends, or hangs, by itself.
+ * Returns NULL; accepts NULL. */
+struct host *host_free(struct host *host);
+CLEANUP_POINTER(struct host, host_free)
+
+/* Asks for an inventory to be read from now on. */
+void host_refresh(struct host *host);
+
+/* host_gpu_dismount() and host_gpu_mount() of binding.h as operations; 'id' comes back in
+ * done(). -EBUSY: another operation on this card is under way. -ENOMEM, -EAGAIN: no thread. With an
+ * error there is no done(). */
+int host_dismount(struct host *host, struct pci_address address, bool force, uint64_t id,
+                  struct error *err);
+int host_mount(struct host *host, struct pci_address address, uint64_t id, struct error *err);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What this host is and has: CPUs, memory, every GPU with the survey's verdict, and the checks of a
+ * host that wants to pass GPUs to VMs. Reads sysfs, procfs and libpci; changes nothing.
+ *
+ * These functions may block (a hung driver, a card that wakes up): call them on a thread that may,
+ * or through src/host/host.h, which has one. They keep no state, so any thread will do.
+ */
+#pragma once
+
+#include "model/record.h"
+
+enum {
+    host_path_size = 256,
+    host_devices_max = 32, /* listed by hand; as many as a host has slots */
+};
+
+/*
+ * The kernel's writable files, as a seam: tests play the kernel. 'path' is the absolute path of a
+ * file below the root. 0 or negative errno.
+ */
+struct host_kernel {
+    int (*write)(void *userdata, const char *path, const char *text);
+    void *userdata;
+};
+
+struct host_config {
+    char root[host_path_size];     /* "" is the real one; else holds sys/, proc/, dev/ */
+    char modprobe[host_path_size]; /* absolute path of the program */
+    /* PCI functions that are no GPUs and shall be treated as such (NVMe, network, ...). */
+    struct pci_address devices[host_devices_max];
+    uint32_t device_len;
+    uint64_t memory_reserve_mib; /* kept for the host itself; 0: a sixteenth, 256 to 4096 MiB */
+    msec_t limit_ms;             /* of one operation, before its outcome counts as unknown */
+    msec_t poll_ms;              /* between two looks at what makes no event */
+    struct host_kernel kernel;   /* .write NULL: the real one */
+};
+
+extern const struct host_config host_config_default;
+
+/*
+ * Reads everything into '*ret', which the caller gives to host_inventory_done(). A card that cannot
+ * be read in whole is listed with what is known of it.
+ * -ENOMEM; -ENOENT if 'root' holds no sysfs and procfs.
+ */
+int host_inventory_read(const struct host_config *config, struct node_inventory *ret,
+                        struct error *err);
+void host_inventory_done(struct node_inventory *inventory);
+
+/* Whether both say the same. May be false without a difference, never true with one. */
+bool host_inventory_equal(const struct node_inventory *a, const struct node_inventory *b);
+
+/* One card, as host_inventory_read() would list it. -ENODEV if there is none at 'address'. */
+int host_gpu_read(const struct host_config *config, struct pci_address address, struct gpu *ret,
+                  struct error *err);
+
+enum { host_boot_id_size = 40 };
+
+/* The kernel's boot id: another one after each boot. 'ret' has host_boot_id_size bytes. */
+int host_boot_id(const struct host_config *config, char *ret, struct error *err);
+
+/* Is the card that the administrator dismounted still the one at its address? */
+#define HOST_CARD_LIST(X)                                                                          \
+    X(HOST_CARD_SAME, "same")                                                                      \
+    X(HOST_CARD_CHANGED, "changed") /* another card sits there now: do not hand it out */          \
+    X(HOST_CARD_MOVED, "moved")     /* that card is at another address now: see '*ret_now' */      \
+    X(HOST_CARD_GONE, "gone")       /* nothing there, and the card is nowhere else */
+ENUM_DECLARE(host_card, HOST_CARD_LIST)
+
+/*
+ * Compares 'entry' with the inventory. "Moved" is said only of a card with a serial number, or of
+ * the only one of its ids: the rest cannot be told apart. If not the same, 'sentence' (of 'size'
+ * bytes) says what was there and what is. '*ret_now' is where the card is, for same and moved.
+ */
+enum host_card host_card_check(const struct node_inventory *inventory, const struct dismount *entry,
+                               struct pci_address *ret_now, char *sentence, size_t size);
