@@ -13,9 +13,9 @@
  * a marker (wire/domain_xml.h) with VM, epoch, incarnation and node; what has no marker, or
  * another node's, is not ours and is never touched.
  *
- * Killing needs no libvirt: QEMU's command line holds the marker, so a thread that reads /proc finds
- * every process of ours, also those that a hanging libvirt has not told about; they are held by
- * pidfd from then on, so that a reused process id can never be hit.
+ * Killing needs no libvirt: QEMU's command line holds the marker, so a thread that reads /proc
+ * finds every process of ours, also those that a hanging libvirt has not told about; they are held
+ * by pidfd from then on, so that a reused process id can never be hit.
  */
 #pragma once
 
@@ -67,8 +67,8 @@ ENUM_DECLARE(virt_outcome, VIRT_OUTCOME_LIST)
 struct virt_result {
     uint64_t id; /* the caller's number of the request */
     enum virt_outcome outcome;
-    struct error error; /* unless done */
-    bool has_culprit;   /* failed start: the error names one of the devices: ... */
+    struct error error;         /* unless done */
+    bool has_culprit;           /* failed start: the error names one of the devices: ... */
     struct pci_address culprit; /* ... the card (slot.address of the request's device) */
 };
 
@@ -77,10 +77,11 @@ typedef void virt_done_fn(void *userdata, const struct virt_result *result);
 
 /* Begins to connect, and to list what runs. 'observer' and its strings must outlive '*ret';
  * 'config' is copied. libvirt that is not there is no error: connection() tells.
- * Errors: -EINVAL without node, -ENOMEM, -errno of thread or descriptor. One thread, libvirt's event
- * loop, is made once for the process and never ends. */
-int virt_new(sd_event *event, const struct virt_config *config, const struct virt_observer *observer,
-             void *userdata, struct virt **ret, struct error *err);
+ * Errors: -EINVAL without node, -ENOMEM, -errno of thread or descriptor. One thread, libvirt's
+ * event loop, is made once for the process and never ends. */
+int virt_new(sd_event *event, const struct virt_config *config,
+             const struct virt_observer *observer, void *userdata, struct virt **ret,
+             struct error *err);
 
 /* Leaves the VMs alone. Requests under way are forgotten without callback. A thread that hangs in
  * libvirt is left behind (it touches nothing of the caller's). NULL is accepted; returns NULL. */

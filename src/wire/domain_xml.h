@@ -40,9 +40,8 @@ struct domain_info {
 /* Checks the template 'xml' and says what it holds. 0; or, with a sentence that says what to
  * change and '*ret' untouched:
  *   -E2BIG   more than domain_xml_size_max bytes
- *   -EINVAL  no XML (names the line), no <domain>, a DOCTYPE, no or a bad name, uuid, vcpu or memory
- *   -EEXIST  it has a PCI or mediated device already: Berth adds the GPUs itself
- *   -ENOMEM */
+ *   -EINVAL  no XML (names the line), no <domain>, a DOCTYPE, no or a bad name, uuid, vcpu or
+ * memory -EEXIST  it has a PCI or mediated device already: Berth adds the GPUs itself -ENOMEM */
 int domain_xml_inspect(const char *xml, struct domain_info *ret, struct error *err);
 
 /* Which start of which VM a running domain is. */
@@ -62,7 +61,7 @@ struct domain_device {
 };
 
 struct domain_compose {
-    const char *xml; /* the template; its name is replaced by marker.vm */
+    const char *xml;  /* the template; its name is replaced by marker.vm */
     const char *uuid; /* the VM's; NULL or "": the template's own */
     struct domain_marker marker;
     const struct domain_device *devices;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The few things that the domain codec does with a libxml2 tree. Inside of src/wire only. Elements
+ * are sought without namespace, as libvirt's own are; texts are plain char.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <libxml/tree.h>
+
+/* Parses 'xml' without network and entities; a DOCTYPE is refused before it is read. Blank texts
+ * between elements are dropped. 0; -E2BIG, -EINVAL (names the line) or -ENOMEM. */
+int tree_parse(const char *xml, xmlDoc **ret, struct error *err);
+
+static inline void tree_freep(xmlDoc **doc)
+{
+    if (*doc) {
+        xmlFreeDoc(*doc);
+    }
+}
+
+bool tree_is(const xmlNode *node, const char *name); /* an element of that name, no namespace */
+
+/* The first child element 'name', and the next one beside 'node' after it; NULL: none. */
+xmlNode *tree_child(const xmlNode *node, const char *name);
+xmlNode *tree_next(const xmlNode *node, const char *name);
+#define TREE_EACH(parent, name, each)                                                              \
+    for (xmlNode *each = tree_child(parent, name); each; each = tree_next(each, name))
+
+/* Heap copies, the caller frees them; NULL: absent (or no memory). 'node' may be NULL. */
+char *tree_text(const xmlNode *node);
+char *tree_attribute(const xmlNode *node, const char *name);
+bool tree_attribute_is(const xmlNode *node, const char *name, const char *value);
+
+/* Makers: each returns NULL/false without memory, and passes on a NULL 'parent'. */
+xmlNode *tree_add(xmlNode *parent, const char *name, const char *text);
+bool tree_set(xmlNode *node, const char *name, const char *value);
+bool tree_replace_text(xmlNode *parent, const char *name, const char *text);

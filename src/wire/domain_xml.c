@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wire/domain_xml.h"
+
+#include "base/parse.h"
+#include "model/name.h"
+#include "wire/domain_tree.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* QEMU takes 1024 today, libvirt knows no bound. */
+enum { cpus_max = 4096 };
+
+ENUM_DEFINE(domain_firmware, DOMAIN_FIRMWARE_LIST)
+static bool text_number(const char *text, uint64_t max, uint64_t *ret)
+{
+    size_t skip = strspn(text, " \t\r\n");
+    size_t len = strcspn(text + skip, " \t\r\n");
+    char digits[24];
+    if (len >= sizeof(digits) || text[skip + len + strspn(text + skip + len, " \t\r\n")] != '\0') {
+        return false;
+    }
+    memcpy(digits, text + skip, len);
+    digits[len] = '\0';
+    return parse_u64(digits, max, ret);
+}
+
+static int read_name(const xmlNode *domain, struct domain_info *info, struct error *err)
+{
+    CLEANUP(freep) char *name = tree_text(tree_child(domain, "name"));
+    if (!name) {
+        return error_set(err, -EINVAL, "the domain XML has no <name>");
+    }
+    int r = name_check("VM", name, err);
+    if (r == 0) {
+        (void)copy_text(info->name, sizeof(info->name), name);
+    }
+    return r;
+}
+
+/* As libvirt does: 32 hexadecimal digits in either case, dashes wherever they stand. */
+static bool normal_uuid(const char *text, char ret[40])
+{
+    char digits[33];
+    size_t len = 0;
+    for (; *text; text++) {
+        if (*text == '-' || isspace((unsigned char)*text)) {
+            continue;
+        }
+        if (!isxdigit((unsigned char)*text) || len == 32) {
+            return false;
+        }
+        digits[len++] = (char)tolower((unsigned char)*text);
+    }
+    digits[len] = '\0';
+    (void)snprintf(ret, 40, "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12,
+                   digits + 16, digits + 20);
+    return len == 32;
+}
+
+static int read_uuid(const xmlNode *domain, struct domain_info *info, struct error *err)
+{
+    CLEANUP(freep) char *uuid = tree_text(tree_child(domain, "uuid"));
+    if (uuid && !normal_uuid(uuid, info->uuid)) {
+        return error_set(err, -EINVAL, "the <uuid> \"%.60s\" is no UUID", uuid);
+    }
+    return 0;
+}
+
+/* libvirt's units (virScaleInteger): a bare letter or -iB is binary, -B decimal; none: KiB. */
+static bool unit_bytes(const char *unit, uint64_t *ret)
+{
+    static const struct {
+        const char *name;
+        uint64_t bytes;
+    } units[] = {
+        {"b", 1},
+        {"bytes", 1},
+        {"k", 1 << 10},
+        {"KiB", 1 << 10},
+        {"KB", 1000},
+        {"M", 1 << 20},
+        {"MiB", 1 << 20},
+        {"MB", 1000000},
+        {"G", 1 << 30},
+        {"GiB", 1 << 30},
+        {"GB", 1000000000},
+        {"T", UINT64_C(1) << 40},
+        {"TiB", UINT64_C(1) << 40},
+        {"TB", UINT64_C(1000000000000)},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (strcasecmp(unit, units[i].name) == 0) {
+            *ret = units[i].bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int read_memory(const xmlNode *domain, struct domain_info *info, struct error *err)
+{
+    const xmlNode *memory = tree_child(domain, "memory");
+    CLEANUP(freep) char *text = tree_text(memory);
+    CLEANUP(freep) char *unit = tree_attribute(memory, "unit");
+    uint64_t bytes = 0, factor = 0;
+    if (!text) {
+        return error_set(err, -EINVAL, "the domain XML has no <memory>");
+    }
+    if (!unit_bytes(unit ? unit : "KiB", &factor)) {
+        return error_set(err, -EINVAL, "the unit \"%.20s\" of <memory> is unknown", unit);
+    }
+    if (!text_number(text, (UINT64_C(1) << 60) / factor, &bytes) || bytes == 0) {
+        return error_set(err, -EINVAL, "<memory> \"%.40s\" is no amount of memory", text);
+    }
+    uint64_t mib = UINT64_C(1) << 20;
+    info->memory_mib = (bytes * factor + mib - 1) / mib;
+    return 0;
+}
+
+static int read_cpus(const xmlNode *domain, struct domain_info *info, struct error *err)
+{
+    const xmlNode *vcpu = tree_child(domain, "vcpu");
+    CLEANUP(freep) char *text = tree_text(vcpu);
+    CLEANUP(freep) char *current = tree_attribute(vcpu, "current");
+    const char *count = current ? current : text ? text : "1";
+    uint64_t cpus;
+    if (!text_number(count, cpus_max, &cpus) || cpus == 0) {
+        return error_set(err, -EINVAL, "<vcpu> \"%.40s\" is not 1 to %d processors", count,
+                         cpus_max);
+    }
+    info->cpus = (uint32_t)cpus;
+    return 0;
+}
+
+static enum domain_firmware firmware_of(const xmlNode *os)
+{
+    const xmlNode *loader = tree_child(os, "loader");
+    CLEANUP(freep) char *path = tree_text(loader);
+    if (tree_attribute_is(os, "firmware", "efi") || tree_attribute_is(loader, "type", "pflash") ||
+        (path && (strcasestr(path, "ovmf") || strcasestr(path, "edk2")))) {
+        return DOMAIN_FIRMWARE_UEFI;
+    }
+    return path && path[0] ? DOMAIN_FIRMWARE_OTHER : DOMAIN_FIRMWARE_BIOS;
+}
+
+static int read_system(const xmlNode *domain, struct domain_info *info, struct error *err)
+{
+    const xmlNode *os = tree_child(domain, "os");
+    CLEANUP(freep) char *type = tree_attribute(domain, "type");
+    CLEANUP(freep) char *machine = tree_attribute(tree_child(os, "type"), "machine");
+    if (!type) {
+        return error_set(err, -EINVAL, "<domain> has no type; write <domain type='kvm'>");
+    }
+    if (!os) {
+        return error_set(err, -EINVAL, "the domain XML has no <os>");
+    }
+    if (!copy_text(info->type, sizeof(info->type), type) ||
+        !copy_text(info->machine, sizeof(info->machine), machine ? machine : "")) {
+        return error_set(err, -EINVAL, "the type or machine of the domain is too long");
+    }
+    info->firmware = firmware_of(os);
+    return 0;
+}
+
+/* QEMU's own arguments could pass a card through as well. */
+static bool has_vfio_argument(const xmlNode *domain)
+{
+    for (const xmlNode *node = domain->children; node; node = node->next) {
+        if (!node->ns || !xmlStrEqual(node->name, (const xmlChar *)"commandline")) {
+            continue;
+        }
+        for (const xmlNode *arg = node->children; arg; arg = arg->next) {
+            CLEANUP(freep) char *value = tree_attribute(arg, "value");
+            if (value && strstr(value, "vfio-pci")) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int refuse_devices(const xmlNode *domain, struct error *err)
+{
+    TREE_EACH(domain, "devices", devices)
+    {
+        TREE_EACH(devices, "hostdev", hostdev)
+        {
+            bool is_mdev = tree_attribute_is(hostdev, "type", "mdev");
+            if (is_mdev || tree_attribute_is(hostdev, "type", "pci")) {
+                return error_set(err, -EEXIST,
+                                 "the domain XML holds a device of one host (<hostdev "
+                                 "type='%s'>, line %ld); Berth adds the GPUs itself: remove it and "
+                                 "assign a pool",
+                                 is_mdev ? "mdev" : "pci", xmlGetLineNo(hostdev));
+            }
+        }
+    }
+    if (has_vfio_argument(domain)) {
+        return error_set(err, -EEXIST,
+                         "the domain XML passes vfio-pci to QEMU; Berth adds the GPUs itself: "
+                         "remove it and assign a pool");
+    }
+    return 0;
+}
+
+static int inspect(const xmlNode *domain, struct domain_info *info, struct error *err)
+{
+    if (!tree_is(domain, "domain")) {
+        return error_set(err, -EINVAL, "the XML is a <%.40s>, not a libvirt <domain>",
+                         (const char *)domain->name);
+    }
+    int r = read_name(domain, info, err);
+    r = r < 0 ? r : read_uuid(domain, info, err);
+    r = r < 0 ? r : read_memory(domain, info, err);
+    r = r < 0 ? r : read_cpus(domain, info, err);
+    r = r < 0 ? r : read_system(domain, info, err);
+    return r < 0 ? r : refuse_devices(domain, err);
+}
+
+int domain_xml_inspect(const char *xml, struct domain_info *ret, struct error *err)
+{
+    CLEANUP(tree_freep) xmlDoc *doc = NULL;
+    struct domain_info info = {0};
+    int r = tree_parse(xml, &doc, err);
+    r = r < 0 ? r : inspect(xmlDocGetRootElement(doc), &info, err);
+    if (r == 0) {
+        *ret = info;
+    }
+    return r;
+}
+
+/* ---- the marker ---- */
+
+const char *domain_marker_format(const struct domain_marker *marker, char *ret)
+{
+    (void)snprintf(ret, domain_marker_text_size, "%s/%" PRIu64 "/%" PRIu64 "/%s", marker->vm,
+                   marker->epoch, marker->incarnation, marker->node);
+    return ret;
+}
+
+/* Fills 'ret' only if every part is what Berth writes. */
+static bool marker_make(const char *vm, const char *epoch, const char *incarnation,
+                        const char *node, struct domain_marker *ret)
+{
+    struct domain_marker marker;
+    if (!vm || !epoch || !incarnation || !node || name_check("VM", vm, NULL) < 0 ||
+        name_check("node", node, NULL) < 0 || !parse_u64(epoch, UINT64_MAX, &marker.epoch) ||
+        !parse_u64(incarnation, UINT64_MAX, &marker.incarnation)) {
+        return false;
+    }
+    (void)copy_text(marker.vm, sizeof(marker.vm), vm);
+    (void)copy_text(marker.node, sizeof(marker.node), node);
+    *ret = marker;
+    return true;
+}
+
+bool domain_marker_parse(const char *text, struct domain_marker *ret)
+{
+    char copy[domain_marker_text_size];
+    char *parts[4] = {copy};
+    if (!copy_text(copy, sizeof(copy), text)) {
+        return false;
+    }
+    for (size_t i = 1; i < ARRAY_LEN(parts); i++) {
+        char *slash = strchr(parts[i - 1], '/');
+        if (!slash) {
+            return false;
+        }
+        *slash = '\0';
+        parts[i] = slash + 1;
+    }
+    return marker_make(parts[0], parts[1], parts[2], parts[3], ret);
+}
+
+/* The element alone: libvirt strips the namespace of what it hands out. */
+static bool is_marker(const xmlNode *node, bool needs_namespace)
+{
+    if (node->type != XML_ELEMENT_NODE || !xmlStrEqual(node->name, (const xmlChar *)"instance")) {
+        return false;
+    }
+    return node->ns ? xmlStrEqual(node->ns->href, (const xmlChar *)DOMAIN_NAMESPACE)
+                    : !needs_namespace;
+}
+
+static const xmlNode *find_marker(const xmlNode *root)
+{
+    if (is_marker(root, false)) {
+        return root;
+    }
+    if (!tree_is(root, "domain")) {
+        return NULL;
+    }
+    const xmlNode *metadata = tree_child(root, "metadata");
+    const xmlNode *node = metadata ? metadata->children : NULL;
+    while (node && !is_marker(node, true)) {
+        node = node->next;
+    }
+    return node;
+}
+
+bool domain_marker_from_xml(const char *xml, struct domain_marker *ret)
+{
+    CLEANUP(tree_freep) xmlDoc *doc = NULL;
+    if (tree_parse(xml, &doc, NULL) < 0) {
+        return false;
+    }
+    const xmlNode *node = find_marker(xmlDocGetRootElement(doc));
+    CLEANUP(freep) char *vm = tree_attribute(node, "vm");
+    CLEANUP(freep) char *epoch = tree_attribute(node, "epoch");
+    CLEANUP(freep) char *incarnation = tree_attribute(node, "incarnation");
+    CLEANUP(freep) char *name = tree_attribute(node, "node");
+    return marker_make(vm, epoch, incarnation, name, ret);
+}

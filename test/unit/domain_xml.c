@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test/test.h"
+
+#include "base/cleanup.h"
+#include "wire/domain_xml.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define OS     "<os><type arch='x86_64' machine='q35'>hvm</type></os>"
+#define BASICS "<name>cad-7</name><memory unit='MiB'>64</memory>" OS
+
+static const struct domain_marker marker = {"cad-7", 3, 77, "node1"};
+
+static int refused(const char *xml, struct error *err)
+{
+    struct domain_info info = {.cpus = 99};
+    int r = domain_xml_inspect(xml, &info, err);
+    CHECK(r == 0 || info.cpus == 99);
+    return r;
+}
+
+TEST(a_template_says_its_name_uuid_cpus_memory_and_firmware)
+{
+    struct domain_info info;
+    struct error err;
+    REQUIRE(domain_xml_inspect(
+                "<?xml version='1.0'?>\n<domain type='kvm'><name>cad-7</name>"
+                "<uuid>AAAAAAAA2222-4333-8444-555555555555</uuid>"
+                "<memory unit='GiB'>2</memory><vcpu current='2'>4</vcpu>"
+                "<os><type machine='pc-q35-7.2'>hvm</type>"
+                "<loader type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader></os></domain>",
+                &info, &err) == 0);
+    CHECK_STR(info.name, "cad-7");
+    CHECK_STR(info.uuid, "aaaaaaaa-2222-4333-8444-555555555555");
+    CHECK_INT(info.cpus, 2);
+    CHECK_INT(info.memory_mib, 2048);
+    CHECK_STR(info.type, "kvm");
+    CHECK_STR(info.machine, "pc-q35-7.2");
+    CHECK_INT(info.firmware, DOMAIN_FIRMWARE_UEFI);
+}
+
+TEST(what_a_template_leaves_out_is_what_libvirt_would_take)
+{
+    struct domain_info info;
+    REQUIRE(domain_xml_inspect("<domain type='qemu'><name>a</name><memory> 1025 </memory>"
+                               "<os><type>hvm</type></os></domain>",
+                               &info, NULL) == 0);
+    CHECK_INT(info.memory_mib, 2); /* KiB, rounded up */
+    CHECK_INT(info.cpus, 1);
+    CHECK_STR(info.uuid, "");
+    CHECK_STR(info.machine, "");
+    CHECK_INT(info.firmware, DOMAIN_FIRMWARE_BIOS);
+    REQUIRE(domain_xml_inspect("<domain type='qemu'><name>a</name><memory unit='MB'>1</memory><os>"
+                               "<type>hvm</type><loader type='rom'>/usr/share/qemu/qboot.rom"
+                               "</loader></os></domain>",
+                               &info, NULL) == 0);
+    CHECK_INT(info.memory_mib, 1);
+    CHECK_INT(info.firmware, DOMAIN_FIRMWARE_OTHER);
+}
+
+TEST(what_is_no_domain_is_refused_in_words)
+{
+    struct error err;
+    CHECK_INT(refused("", &err), -EINVAL);
+    CHECK_HAS(err.text, "is no XML");
+    CHECK_INT(refused("<domain>\n<name>a</nome></domain>", &err), -EINVAL);
+    CHECK_HAS(err.text, "line 2");
+    CHECK_INT(refused("<network/>", &err), -EINVAL);
+    CHECK_HAS(err.text, "<network>, not a libvirt <domain>");
+    CHECK_INT(refused("<domain type='kvm'/>", &err), -EINVAL);
+    CHECK_HAS(err.text, "no <name>");
+    CHECK_INT(refused("<domain type='kvm'><name>a/b</name></domain>", &err), -EINVAL);
+    CHECK_HAS(err.text, "\"a/b\"");
+    CHECK_INT(refused("<domain type='kvm'><name>a</name></domain>", &err), -EINVAL);
+    CHECK_HAS(err.text, "no <memory>");
+    CHECK_INT(refused("<domain><name>a</name><memory>9999</memory></domain>", &err), -EINVAL);
+    CHECK_HAS(err.text, "type='kvm'");
+}
+
+TEST(bad_numbers_of_a_template_are_named)
+{
+    struct error err;
+    CHECK_INT(refused("<domain><name>a</name><memory>0</memory></domain>", &err), -EINVAL);
+    CHECK_HAS(err.text, "<memory> \"0\"");
+    CHECK_INT(refused("<domain><name>a</name><memory>1 2</memory></domain>", &err), -EINVAL);
+    CHECK_INT(refused("<domain><name>a</name><memory unit='TiB'>18446744073709551615</memory>"
+                      "</domain>",
+                      &err),
+              -EINVAL);
+    CHECK_INT(refused("<domain><name>a</name><memory unit='pt'>1</memory></domain>", &err),
+              -EINVAL);
+    CHECK_HAS(err.text, "\"pt\"");
+    CHECK_INT(refused("<domain><name>a</name><memory>9</memory><vcpu>0</vcpu></domain>", &err),
+              -EINVAL);
+    CHECK_HAS(err.text, "<vcpu> \"0\"");
+    CHECK_INT(refused("<domain><name>a</name><uuid>1-2</uuid></domain>", &err), -EINVAL);
+    CHECK_HAS(err.text, "\"1-2\" is no UUID");
+}
+
+TEST(a_template_with_a_card_of_one_host_is_refused)
+{
+    struct error err;
+    CHECK_INT(refused("<domain type='kvm'>" BASICS
+                      "<devices>\n<hostdev mode='subsystem' type='pci'>"
+                      "</hostdev></devices></domain>",
+                      &err),
+              -EEXIST);
+    CHECK_HAS(err.text, "line 2");
+    CHECK_HAS(err.text, "Berth adds the GPUs itself");
+    CHECK_INT(refused("<domain type='kvm'>" BASICS "<devices/><devices>"
+                      "<hostdev mode='subsystem' type='mdev'/></devices></domain>",
+                      &err),
+              -EEXIST);
+    CHECK_INT(
+        refused("<domain type='kvm' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>" BASICS
+                "<q:commandline><q:arg value='vfio-pci,host=01:00.0'/></q:commandline>"
+                "</domain>",
+                &err),
+        -EEXIST);
+    CHECK_INT(refused("<domain type='kvm'>" BASICS "<devices><hostdev mode='subsystem' type='usb'/>"
+                      "</devices></domain>",
+                      &err),
+              0);
+}
+
+/* The file would be read, or the memory filled, if the DOCTYPE were let in. */
+TEST(a_doctype_is_refused_before_its_entities_are_read)
+{
+    struct error err;
+    CHECK_INT(refused("<!DOCTYPE d [<!ENTITY x SYSTEM 'file:///etc/hostname'>]>"
+                      "<domain type='kvm'><name>&x;</name></domain>",
+                      &err),
+              -EINVAL);
+    CHECK_HAS(err.text, "DOCTYPE");
+    CHECK_INT(refused("<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>"
+                      "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]><domain>&c;</domain>",
+                      &err),
+              -EINVAL);
+    CHECK_HAS(err.text, "DOCTYPE");
+    CHECK_INT(refused("<domain type='kvm'><name>&nothing;</name></domain>", &err), -EINVAL);
+    CHECK_HAS(err.text, "nothing");
+}
+
+TEST(a_template_may_have_just_the_size_that_is_allowed)
+{
+    CLEANUP(freep) char *xml = malloc(domain_xml_size_max + 2);
+    const char *head = "<domain type='kvm'>" BASICS "</domain>";
+    struct error err;
+    memset(xml, ' ', domain_xml_size_max + 1);
+    memcpy(xml, head, strlen(head));
+    xml[domain_xml_size_max] = '\0';
+    CHECK_INT(refused(xml, &err), 0);
+    xml[domain_xml_size_max] = ' ';
+    xml[domain_xml_size_max + 1] = '\0';
+    CHECK_INT(refused(xml, &err), -E2BIG);
+    CHECK_HAS(err.text, "more than 256 KiB");
+}
+
+TEST(a_marker_is_read_back_from_text_element_and_domain)
+{
+    char text[domain_marker_text_size];
+    struct domain_marker back = {0};
+    CHECK_STR(domain_marker_format(&marker, text), "cad-7/3/77/node1");
+    REQUIRE(domain_marker_parse(text, &back));
+    CHECK(memcmp(&back.epoch, &marker.epoch, 16) == 0);
+    CHECK_STR(back.node, "node1");
+    CHECK(!domain_marker_parse("cad-7/3/77", &back));
+    CHECK(!domain_marker_parse("cad-7/3/77/node1/x", &back));
+    CHECK(!domain_marker_parse("cad-7/-3/77/node1", &back));
+    CHECK(domain_marker_from_xml("<instance vm='b' epoch='4' incarnation='5' node='n'/>", &back));
+    CHECK_STR(back.vm, "b");
+    CHECK_INT(back.epoch, 4);
+    CHECK(domain_marker_from_xml(
+        "<domain><metadata><o:instance xmlns:o='urn:other' vm='x' epoch='1' incarnation='1' "
+        "node='n'/><b:instance xmlns:b='urn:berth:domain:1' vm='c' epoch='6' incarnation='7' "
+        "node='n'/></metadata></domain>",
+        &back));
+    CHECK_STR(back.vm, "c");
+    CHECK(!domain_marker_from_xml("<instance vm='b' epoch='4' node='n'/>", &back));
+    CHECK(!domain_marker_from_xml("<domain><metadata/></domain>", &back));
+    CHECK(!domain_marker_from_xml("", &back));
+}
+
+/* ---- composing: whole texts, since each word of them is what libvirt gets ---- */
+
+static char *composed(const struct domain_compose *compose)
+{
+    struct buf text = {0};
+    struct error err = {0};
+    if (domain_xml_compose(compose, &text, &err) < 0) {
+        printf("# %s\n", err.text);
+        buf_done(&text);
+        return NULL;
+    }
+    return buf_take(&text);
+}
+
+TEST(one_card_on_q35_becomes_a_managed_hostdev_that_libvirt_places)
+{
+    struct domain_device card = {.slot = {{0, 0x65, 0, 0}, ""}};
+    CLEANUP(freep)
+    char *text = composed(&(struct domain_compose){
+        .xml = "<domain type='kvm' id='9'><name>old</name><memory unit='MiB'>64</memory>\n\n" OS
+               "<on_poweroff>preserve</on_poweroff><devices>  <serial type='null'/></devices>"
+               "</domain>",
+        .uuid = "aaaaaaaa-2222-4333-8444-555555555555",
+        .marker = marker,
+        .devices = &card,
+        .device_len = 1,
+        .mmio_size = 16 << 20,
+    });
+    CHECK_STR(text,
+              "<domain type=\"kvm\">\n"
+              "  <name>cad-7</name>\n"
+              "  <memory unit=\"MiB\">64</memory>\n"
+              "  <os>\n"
+              "    <type arch=\"x86_64\" machine=\"q35\">hvm</type>\n"
+              "  </os>\n"
+              "  <on_poweroff>destroy</on_poweroff>\n"
+              "  <devices>\n"
+              "    <serial type=\"null\"/>\n"
+              "    <hostdev mode=\"subsystem\" type=\"pci\" managed=\"yes\">\n"
+              "      <driver name=\"vfio\"/>\n"
+              "      <source>\n"
+              "        <address domain=\"0x0000\" bus=\"0x65\" slot=\"0x00\" function=\"0x0\"/>\n"
+              "      </source>\n"
+              "    </hostdev>\n"
+              "    <controller type=\"pci\" index=\"0\" model=\"pcie-root\">\n"
+              "      <pcihole64 unit=\"KiB\">33554432</pcihole64>\n"
+              "    </controller>\n"
+              "  </devices>\n"
+              "  <uuid>aaaaaaaa-2222-4333-8444-555555555555</uuid>\n"
+              "  <metadata>\n"
+              "    <berth:instance xmlns:berth=\"urn:berth:domain:1\" vm=\"cad-7\" epoch=\"3\" "
+              "incarnation=\"77\" node=\"node1\"/>\n"
+              "  </metadata>\n"
+              "  <sysinfo type=\"fwcfg\">\n"
+              "    <entry name=\"opt/berth/instance\">cad-7/3/77/node1</entry>\n"
+              "  </sysinfo>\n"
+              "  <on_crash>destroy</on_crash>\n"
+              "</domain>\n");
+}
+
+/* The text between the marks, or "" */
+static const char *between(const char *text, const char *from, const char *to, char *ret,
+                           size_t size)
+{
+    const char *begin = text ? strstr(text, from) : NULL;
+    const char *end = begin ? strstr(begin, to) : NULL;
+    size_t len = end ? MIN((size_t)(end - begin), size - 1) : 0;
+    memcpy(ret, begin ? begin : "", len);
+    ret[len] = '\0';
+    return ret;
+}
+
+TEST(a_card_and_its_audio_function_share_one_slot_behind_a_port_of_their_own)
+{
+    char part[2000];
+    struct domain_device card = {
+        .slot = {{0, 0x65, 0, 0}, ""},
+        .companions = {{0, 0x65, 0, 1}, {0, 0x66, 2, 0}},
+        .companion_len = 2,
+    };
+    CLEANUP(freep)
+    char *text = composed(&(struct domain_compose){
+        .xml = "<domain type='kvm'>" BASICS "<devices><controller type='pci' index='2' "
+               "model='pcie-root-port'/><disk><address type='pci' bus='0x04' slot='0'/></disk>"
+               "</devices></domain>",
+        .marker = marker,
+        .devices = &card,
+        .device_len = 1,
+    });
+    CHECK_STR(between(text, "    <controller type=\"pci\" index=\"5\"", "  </devices>", part,
+                      sizeof(part)),
+              "    <controller type=\"pci\" index=\"5\" model=\"pcie-root-port\"/>\n"
+              "    <hostdev mode=\"subsystem\" type=\"pci\" managed=\"yes\">\n"
+              "      <driver name=\"vfio\"/>\n"
+              "      <source>\n"
+              "        <address domain=\"0x0000\" bus=\"0x65\" slot=\"0x00\" function=\"0x0\"/>\n"
+              "      </source>\n"
+              "      <address type=\"pci\" domain=\"0x0000\" bus=\"0x05\" slot=\"0x00\" "
+              "function=\"0x0\" multifunction=\"on\"/>\n"
+              "    </hostdev>\n"
+              "    <hostdev mode=\"subsystem\" type=\"pci\" managed=\"yes\">\n"
+              "      <driver name=\"vfio\"/>\n"
+              "      <source>\n"
+              "        <address domain=\"0x0000\" bus=\"0x65\" slot=\"0x00\" function=\"0x1\"/>\n"
+              "      </source>\n"
+              "      <address type=\"pci\" domain=\"0x0000\" bus=\"0x05\" slot=\"0x00\" "
+              "function=\"0x1\"/>\n"
+              "    </hostdev>\n"
+              "    <hostdev mode=\"subsystem\" type=\"pci\" managed=\"yes\">\n"
+              "      <driver name=\"vfio\"/>\n"
+              "      <source>\n"
+              "        <address domain=\"0x0000\" bus=\"0x66\" slot=\"0x02\" function=\"0x0\"/>\n"
+              "      </source>\n"
+              "    </hostdev>\n");
+}
+
+TEST(on_i440fx_the_functions_take_the_highest_free_slot)
+{
+    struct domain_device cards[2] = {
+        {.slot = {{0, 1, 0, 2}, ""}, .companions = {{0, 1, 0, 3}}, .companion_len = 1},
+        {.slot = {{0, 1, 0, 3}, ""}, .companions = {{0, 1, 0, 2}}, .companion_len = 1},
+    };
+    CLEANUP(freep)
+    char *text = composed(&(struct domain_compose){
+        .xml = "<domain type='qemu'><name>a</name><memory>9999</memory><os><type machine='pc'>hvm"
+               "</type></os><devices><video><address type='pci' bus='0' slot='0x1f'/></video>"
+               "</devices></domain>",
+        .marker = marker,
+        .devices = cards,
+        .device_len = 2,
+        .mmio_mib = 65536,
+    });
+    CHECK_HAS(text, "bus=\"0x00\" slot=\"0x1e\" function=\"0x0\" multifunction=\"on\"/>");
+    CHECK_HAS(text, "bus=\"0x00\" slot=\"0x1e\" function=\"0x3\"/>");
+    CHECK_HAS(text, "<controller type=\"pci\" index=\"0\" model=\"pci-root\">");
+    CHECK_HAS(text, "<pcihole64 unit=\"KiB\">67108864</pcihole64>");
+    const char *again = text ? strstr(text, "function=\"0x3\"/>\n      </source>") : NULL;
+    REQUIRE(again);
+    CHECK(!strstr(strstr(again, "</source>") + 1, "</source>")); /* each function once */
+}
+
+TEST(partitions_become_a_virtual_function_or_a_mediated_device)
+{
+    char part[2000];
+    struct domain_device partitions[2] = {
+        {.slot = {{0, 1, 0, 0}, "0000:01:00.4"}},
+        {.slot = {{0, 2, 0, 0}, "11111111-1111-4111-8111-111111111111"}},
+    };
+    struct domain_compose compose = {
+        .xml = "<domain type='kvm'>" BASICS "</domain>",
+        .marker = marker,
+        .devices = partitions,
+        .device_len = 2,
+    };
+    CLEANUP(freep) char *text = composed(&compose);
+    CHECK_STR(between(text, "  <devices>", "  <metadata>", part, sizeof(part)),
+              "  <devices>\n"
+              "    <hostdev mode=\"subsystem\" type=\"pci\" managed=\"yes\">\n"
+              "      <driver name=\"vfio\"/>\n"
+              "      <source>\n"
+              "        <address domain=\"0x0000\" bus=\"0x01\" slot=\"0x00\" function=\"0x4\"/>\n"
+              "      </source>\n"
+              "    </hostdev>\n"
+              "    <hostdev mode=\"subsystem\" type=\"mdev\" model=\"vfio-pci\">\n"
+              "      <source>\n"
+              "        <address uuid=\"11111111-1111-4111-8111-111111111111\"/>\n"
+              "      </source>\n"
+              "    </hostdev>\n"
+              "  </devices>\n");
+    struct buf none = {0};
+    struct error err;
+    partitions[1].slot.partition[0] = 'x';
+    CHECK_INT(domain_xml_compose(&compose, &none, &err), -EINVAL);
+    CHECK_HAS(err.text, "neither a PCI address nor a UUID");
+    CHECK(none.size == 0);
+}
+
+TEST(ovmf_gets_its_aperture_by_argument_unless_the_template_gives_one)
+{
+    char part[2000];
+    struct domain_device card = {.slot = {{0, 0x65, 0, 0}, ""}};
+    struct domain_compose compose = {
+        .xml = "<domain type='kvm'><name>a</name><memory>9999</memory><os firmware='efi'>"
+               "<type machine='q35'>hvm</type></os></domain>",
+        .marker = marker,
+        .devices = &card,
+        .device_len = 1,
+        .mmio_size = UINT64_C(128) << 30,
+    };
+    CLEANUP(freep) char *text = composed(&compose);
+    CHECK_STR(between(text, "  <qemu:", "</domain>", part, sizeof(part)),
+              "  <qemu:commandline>\n"
+              "    <qemu:arg value=\"-fw_cfg\"/>\n"
+              "    <qemu:arg value=\"name=opt/ovmf/X-PciMmio64Mb,string=262144\"/>\n"
+              "  </qemu:commandline>\n");
+    CHECK_HAS(text, "<domain xmlns:qemu=\"http://libvirt.org/schemas/domain/qemu/1.0\" type=");
+    compose.xml = text;
+    /* What was started once, and is given as a template again, stays as it is. */
+    CLEANUP(freep) char *bare = strdup(text);
+    char *hostdev = strstr(bare, "<hostdev");
+    char *end = strstr(bare, "</hostdev>");
+    memset(hostdev, ' ', (size_t)(end + 10 - hostdev));
+    compose.xml = bare;
+    CLEANUP(freep) char *again = composed(&compose);
+    const char *first = again ? strstr(again, "X-PciMmio64Mb") : NULL;
+    REQUIRE(first);
+    CHECK(!strstr(first + 1, "X-PciMmio64Mb"));
+    CHECK(!strstr(strstr(again, "berth:instance") + 1, "berth:instance"));
+    CHECK(!strstr(strstr(again, DOMAIN_FW_CFG) + 1, DOMAIN_FW_CFG));
+    CHECK(!strstr(strstr(again, "<pcihole64") + 1, "<pcihole64"));
+}
+
+TEST(the_aperture_is_a_power_of_two_with_room_for_other_devices)
+{
+    struct domain_compose compose = {0};
+    CHECK_INT(domain_aperture_mib(&compose), 0);
+    compose.mmio_size = 1;
+    CHECK_INT(domain_aperture_mib(&compose), 32 * 1024);
+    compose.mmio_size = UINT64_C(31) << 30;
+    CHECK_INT(domain_aperture_mib(&compose), 32 * 1024);
+    compose.mmio_size = UINT64_C(32) << 30;
+    CHECK_INT(domain_aperture_mib(&compose), 64 * 1024);
+    compose.mmio_size = UINT64_MAX;
+    CHECK_INT(domain_aperture_mib(&compose), INT64_C(1) << 41);
+    compose.mmio_mib = 4096;
+    CHECK_INT(domain_aperture_mib(&compose), 4096);
+}
