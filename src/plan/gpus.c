@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan/gpus.h"
+
+#include <assert.h>
+
+/* The free GPUs of one pool on one node, by position. */
+struct choice {
+    struct plan_model *model;
+    uint32_t node;
+    uint32_t vm;
+    uint32_t free[gpus_per_node_max];
+    uint32_t free_len;
+    int32_t numa_wanted; /* of what the VM already got; INT32_MIN: nothing yet */
+};
+
+/* Cards and NUMA nodes are both groups of neighbouring cards. */
+typedef int64_t group_of_t(const struct gpu_entry *gpu);
+
+static int64_t group_numa(const struct gpu_entry *gpu)
+{
+    return gpu->numa;
+}
+
+static int64_t group_card(const struct gpu_entry *gpu)
+{
+    return gpu->card;
+}
+
+static const struct gpu_entry *entry(const struct choice *choice, uint32_t i)
+{
+    return &choice->model->gpus.items[choice->free[i]];
+}
+
+/* The group to take from next: the wanted one if it is enough, else the one with the fewest that
+ * are enough, else the one with the most. */
+static int64_t group_best(const struct choice *choice, group_of_t *group_of, uint32_t count)
+{
+    int64_t best = 0;
+    uint32_t best_len = 0;
+    for (uint32_t i = 0; i < choice->free_len; i++) {
+        int64_t group = group_of(entry(choice, i));
+        uint32_t len = 0;
+        bool is_first = true;
+        for (uint32_t k = 0; k < choice->free_len; k++) {
+            bool is_same = group_of(entry(choice, k)) == group;
+            is_first &= !(is_same && k < i);
+            len += is_same;
+        }
+        if (!is_first) {
+            continue;
+        }
+        if (group_of == group_numa && group == choice->numa_wanted && len >= count) {
+            return group;
+        }
+        bool is_better = len >= count ? best_len < count || len < best_len : len > best_len;
+        if (best_len == 0 || is_better) {
+            best = group;
+            best_len = len;
+        }
+    }
+    return best;
+}
+
+/* Moves the members of 'group' to the front, both parts in order; how many there are. */
+static uint32_t group_to_front(struct choice *choice, group_of_t *group_of, int64_t group)
+{
+    uint32_t others[gpus_per_node_max];
+    uint32_t len = 0, other_len = 0;
+    for (uint32_t i = 0; i < choice->free_len; i++) {
+        if (group_of(entry(choice, i)) == group) {
+            choice->free[len++] = choice->free[i];
+        } else {
+            others[other_len++] = choice->free[i];
+        }
+    }
+    for (uint32_t i = 0; i < other_len; i++) {
+        choice->free[len + i] = others[i];
+    }
+    return len;
+}
+
+/* Where the best 'count' neighbours begin among the first 'len': shortest span, then the loneliest.
+ * Cards that could still be partitioned come last. */
+static uint32_t window_best(const struct choice *choice, uint32_t len, uint32_t count)
+{
+    uint32_t best = 0;
+    uint64_t best_span = UINT64_MAX, best_gap = 0;
+    for (uint32_t i = 0; i + count <= len; i++) {
+        uint32_t first = entry(choice, i)->position;
+        uint32_t last = entry(choice, i + count - 1)->position;
+        uint64_t before = i > 0 ? first - entry(choice, i - 1)->position : UINT32_MAX;
+        uint64_t after = i + count < len ? entry(choice, i + count)->position - last : UINT32_MAX;
+        uint64_t gap = MIN(before, after);
+        uint64_t span = last - first;
+        for (uint32_t k = i; k < i + count; k++) {
+            span += (uint64_t)entry(choice, k)->is_shared_card << 40;
+        }
+        if (span < best_span || (span == best_span && gap > best_gap)) {
+            best = i;
+            best_span = span;
+            best_gap = gap;
+        }
+    }
+    return best;
+}
+
+/* Takes 'count' of the free ones from 'first' on. */
+static void take_range(struct choice *choice, uint32_t first, uint32_t count)
+{
+    assert(first + count <= choice->free_len);
+    for (uint32_t i = first; i < first + count; i++) {
+        gpu_set_holder(choice->model, choice->node, choice->free[i], choice->vm);
+    }
+    choice->numa_wanted = entry(choice, first)->numa;
+    for (uint32_t i = first + count; i < choice->free_len; i++) {
+        choice->free[i - count] = choice->free[i];
+    }
+    choice->free_len -= count;
+}
+
+/* Takes 'count' from the first 'len', which are of one NUMA node. */
+static void take_near(struct choice *choice, uint32_t len, uint32_t count)
+{
+    if (count == len) {
+        take_range(choice, 0, count);
+    } else if (!entry(choice, 0)->is_partition) {
+        take_range(choice, window_best(choice, len, count), count);
+    } else {
+        struct choice near = *choice;
+        near.free_len = len;
+        while (count > 0) {
+            uint32_t there =
+                group_to_front(&near, group_card, group_best(&near, group_card, count));
+            uint32_t take = MIN(there, count);
+            take_range(&near, 0, take);
+            count -= take;
+        }
+        choice->numa_wanted = near.numa_wanted;
+    }
+}
+
+static void find_free(struct choice *choice, uint32_t pool)
+{
+    const struct node *node = &choice->model->nodes.items[choice->node];
+    choice->free_len = 0;
+    for (uint32_t gpu = node->gpu_first; gpu < node->gpu_first + node->gpu_len; gpu++) {
+        const struct gpu_entry *each = &choice->model->gpus.items[gpu];
+        if (each->pool == pool && gpu_is_free(choice->model, node, each)) {
+            choice->free[choice->free_len++] = gpu;
+        }
+    }
+}
+
+/* Takes 'count' of the free ones; false, nothing taken, if they are fewer. */
+static bool take_all(struct choice *choice, uint32_t count)
+{
+    if (choice->free_len < count) {
+        return false;
+    }
+    if (choice->free_len == count) {
+        take_range(choice, 0, count);
+        return true;
+    }
+    while (count > 0) {
+        uint32_t there = group_to_front(choice, group_numa, group_best(choice, group_numa, count));
+        uint32_t take = MIN(there, count);
+        take_near(choice, there, take);
+        count -= take;
+    }
+    return true;
+}
+
+void gpus_give(struct plan_model *model, uint32_t vm, uint32_t node)
+{
+    const struct node *item = &model->nodes.items[node];
+    for (uint32_t gpu = item->gpu_first; gpu < item->gpu_first + item->gpu_len; gpu++) {
+        if (model->gpus.items[gpu].holder == vm) {
+            gpu_set_holder(model, node, gpu, PLAN_NONE);
+        }
+    }
+}
+
+bool gpus_take(struct plan_model *model, uint32_t vm, uint32_t node)
+{
+    const struct vm *item = &model->vms.items[vm];
+    struct choice choice;
+    choice.model = model;
+    choice.node = node;
+    choice.vm = vm;
+    choice.numa_wanted = INT32_MIN;
+    for (uint32_t i = 0; i < item->need_len; i++) {
+        find_free(&choice, item->needs[i].pool);
+        if (!take_all(&choice, item->needs[i].count)) {
+            gpus_give(model, vm, node);
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t plan_choose_gpus(struct plan_model *model, uint32_t vm, uint32_t node,
+                          uint32_t ret[gpus_per_vm_max])
+{
+    if (!gpus_take(model, vm, node)) {
+        return PLAN_NONE;
+    }
+    uint32_t len = vm_gpus_on(model, vm, node, ret);
+    gpus_give(model, vm, node);
+    return len;
+}

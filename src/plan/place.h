@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Next places: what a VM takes while the plan is being made, beside the place that it may have. */
+#pragma once
+
+#include "plan/model.h"
+
+/* 'vm' takes GPUs and room on 'node', its next. False, nothing taken, if the cards are not there.
+ */
+bool place_take(struct plan_model *model, uint32_t vm, uint32_t node);
+/* 'vm' gives its next place back. */
+void place_give(struct plan_model *model, uint32_t vm);
+/* 'vm' takes the best place there is. False if there is none. */
+bool place_best(struct plan_model *model, const struct plan_request *request, uint32_t vm);
