@@ -44,7 +44,7 @@ int host_new(sd_event *event, const struct host_config *config,
              const struct host_callbacks *callbacks, void *userdata, struct host **ret,
              struct error *err);
 
-/* No callback comes afterwards. Does not wait: work under way ends, or hangs, by itself.
+/* Not from a callback. No callback comes afterwards. Does not wait: work under way ends, or hangs, by itself.
  * Returns NULL; accepts NULL. */
 struct host *host_free(struct host *host);
 CLEANUP_POINTER(struct host, host_free)

@@ -25,6 +25,7 @@ struct host_kernel {
 };
 
 struct host_config {
+    char node[name_size];          /* this node's name, for the sentences */
     char root[host_path_size];     /* "" is the real one; else holds sys/, proc/, dev/ */
     char modprobe[host_path_size]; /* absolute path of the program */
     /* PCI functions that are no GPUs and shall be treated as such (NVMe, network, ...). */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/binding.h"
+
+#include "host/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEVICE "/sys/bus/pci/devices/%s/"
+
+static const char vfio_driver[] = "vfio-pci";
+
+/* The card and its companions: what goes together. */
+struct members {
+    struct pci_address address[companions_max + 1];
+    uint32_t len;
+};
+
+static struct members members_of(const struct gpu *gpu)
+{
+    struct members members = {.len = 1};
+    members.address[0] = gpu->address;
+    for (uint32_t i = 0; i < gpu->companion_len; i++) {
+        members.address[members.len++] = gpu->companions[i];
+    }
+    return members;
+}
+
+static const char *driver_of(const struct host_config *config, const char *name, char *ret)
+{
+    (void)host_link_name(config, ret, gpu_driver_size, DEVICE "driver", name);
+    return ret;
+}
+
+static bool is_bound_to_vfio(const struct host_config *config, const char *name)
+{
+    char driver[gpu_driver_size];
+    return strcmp(driver_of(config, name, driver), vfio_driver) == 0;
+}
+
+static bool is_overridden(const struct host_config *config, const char *name)
+{
+    char text[64];
+    return host_read(config, text, sizeof(text), DEVICE "driver_override", name) == 0 &&
+           strcmp(text, vfio_driver) == 0;
+}
+
+/* Lets go of the present driver (if any) and lets the kernel look for another. */
+static int rebind(const struct host_config *config, const char *name, struct error *err)
+{
+    char driver[gpu_driver_size];
+    int result = 0;
+    if (driver_of(config, name, driver)[0]) {
+        result = kernel_write(config, name, DEVICE "driver/unbind", name);
+        if (result < 0 && driver_of(config, name, driver)[0]) {
+            return error_set(err, result, "the driver %s does not let go of %s: %s", driver, name,
+                             strerror(-result));
+        }
+    }
+    result = kernel_write(config, name, "/sys/bus/pci/drivers_probe");
+    if (result < 0) {
+        return error_set(err, result, "no driver could be looked for to take %s: %s", name,
+                         strerror(-result));
+    }
+    return 0;
+}
+
+static int set_override(const struct host_config *config, const char *name, const char *driver,
+                        struct error *err)
+{
+    int result = kernel_write(config, driver, DEVICE "driver_override", name);
+    if (result < 0) {
+        return error_set(err, result, "the driver of %s cannot be chosen (driver_override): %s",
+                         name, strerror(-result));
+    }
+    return 0;
+}
+
+static int take(const struct host_config *config, const char *name, struct error *err)
+{
+    char driver[gpu_driver_size];
+    int result = 0;
+    if (!is_overridden(config, name)) {
+        result = set_override(config, name, vfio_driver, err);
+    }
+    if (result == 0 && !is_bound_to_vfio(config, name)) {
+        result = rebind(config, name, err);
+    }
+    if (result == 0 && !is_bound_to_vfio(config, name)) {
+        driver_of(config, name, driver);
+        return error_set(err, -EIO, "the kernel did not give %s to vfio-pci; %s%s has it now. Its "
+                                    "log (dmesg) says why",
+                         name, driver[0] ? "the driver " : "nobody", driver);
+    }
+    return result;
+}
+
+/* An empty line clears driver_override; an empty write would not arrive. */
+static int release(const struct host_config *config, const char *name, struct error *err)
+{
+    int result = 0;
+    if (is_overridden(config, name)) {
+        result = set_override(config, name, "\n", err);
+    }
+    if (result == 0 && is_bound_to_vfio(config, name)) {
+        result = rebind(config, name, err);
+    }
+    if (result == 0 && is_bound_to_vfio(config, name)) {
+        return error_set(err, -EIO, "the kernel gave %s to vfio-pci again: is its id listed there "
+                                    "(vfio-pci.ids, new_id)?",
+                         name);
+    }
+    return result;
+}
+
+static bool is_taken(const struct host_config *config, const struct members *members)
+{
+    for (uint32_t i = 0; i < members->len; i++) {
+        char name[pci_address_size];
+        pci_address_format(members->address[i], name);
+        if (!is_bound_to_vfio(config, name) || !is_overridden(config, name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What 'force' may go past, and what nobody can. */
+static int may_take(const struct card *card, bool force, struct error *err)
+{
+    char name[pci_address_size];
+    const struct gpu *gpu = &card->gpu;
+    pci_address_format(gpu->address, name);
+    switch (gpu->verdict) {
+    case GPU_ASSIGNABLE:
+    case GPU_HOST_DRIVER:
+        return 0;
+    case GPU_IN_USE:
+        return force ? 0 : error_set(err, -EBUSY, "%s is in use: %s", name, gpu->verdict_detail);
+    case GPU_NO_RESET:
+        if (force) {
+            return 0;
+        }
+        break;
+    case GPU_OFF_BUS:
+    case GPU_NO_IOMMU:
+    case GPU_FIRMWARE_RESERVED:
+    case GPU_SHARED_GROUP:
+    case GPU_WRONG_KIND:
+    case GPU_NO_BARS:
+    case GPU_PARTITIONED:
+        break;
+    }
+    return error_set(err, -EPERM, "%s cannot be passed to a VM: %s", name, gpu->verdict_detail);
+}
+
+static int load_vfio(const struct host_config *config, struct error *err)
+{
+    if (host_exists(config, "/sys/bus/pci/drivers/vfio-pci")) {
+        return 0;
+    }
+    return kernel_load_module(config, vfio_driver, err);
+}
+
+int host_gpu_dismount(const struct host_config *config, struct pci_address address, bool force,
+                      struct error *err)
+{
+    struct card card;
+    struct error ignored;
+    char name[pci_address_size];
+    if (!card_read(config, address, false, &card)) {
+        return error_set(err, -ENODEV, "there is no card at %s", pci_address_format(address, name));
+    }
+    struct members members = members_of(&card.gpu);
+    if (card.facts.stranger_len == 0 && is_taken(config, &members)) {
+        return 0;
+    }
+    inventory_finish(config, &card, 1);
+    int result = may_take(&card, force, err);
+    if (result == 0) {
+        result = load_vfio(config, err);
+    }
+    for (uint32_t i = 0; result == 0 && i < members.len; i++) {
+        result = take(config, pci_address_format(members.address[i], name), err);
+        for (uint32_t undo = 0; result < 0 && undo <= i; undo++) {
+            (void)release(config, pci_address_format(members.address[undo], name), &ignored);
+        }
+    }
+    return result;
+}
+
+int host_gpu_mount(const struct host_config *config, struct pci_address address, struct error *err)
+{
+    struct card card;
+    struct error later, *first = err;
+    char name[pci_address_size], who[64];
+    int result = 0;
+    if (!card_read(config, address, false, &card)) {
+        return error_set(err, -ENODEV, "there is no card at %s", pci_address_format(address, name));
+    }
+    if (card.gpu.iommu_group >= 0 &&
+        usage_of_group(config, card.gpu.iommu_group, who, sizeof(who))) {
+        return error_set(err, -EBUSY, "%s is held by %s: stop that VM first",
+                         pci_address_format(address, name), who);
+    }
+    struct members members = members_of(&card.gpu);
+    for (uint32_t i = 0; i < members.len; i++) {
+        int one = release(config, pci_address_format(members.address[i], name), first);
+        if (one < 0 && result == 0) {
+            result = one;
+            first = &later;
+        }
+    }
+    return result;
+}

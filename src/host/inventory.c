@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/inventory.h"
+
+#include "base/parse.h"
+#include "host/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { memory_reserve_least_mib = 256, memory_reserve_most_mib = 4096 };
+
+const struct host_config host_config_default = {
+    .modprobe = "/sbin/modprobe",
+    .limit_ms = 30 * 1000,
+    .poll_ms = 15 * 1000,
+};
+
+int host_boot_id(const struct host_config *config, char *ret, struct error *err)
+{
+    int result = host_read(config, ret, host_boot_id_size, "/proc/sys/kernel/random/boot_id");
+    if (result < 0 || ret[0] == '\0') {
+        return error_set(err, result < 0 ? result : -EIO, "the kernel does not tell its boot id");
+    }
+    return 0;
+}
+
+/* "0-3,8-11": how many. */
+static uint32_t count_cpus(const struct host_config *config)
+{
+    char text[host_file_size], *rest = text, *part;
+    uint32_t count = 0;
+    if (host_read(config, text, sizeof(text), "/sys/devices/system/cpu/online") < 0) {
+        return 1;
+    }
+    while ((part = strsep(&rest, ","))) {
+        unsigned from, to;
+        int fields = sscanf(part, "%u-%u", &from, &to);
+        count += fields == 2 && to >= from ? to - from + 1 : fields == 1;
+    }
+    return MAX(count, 1U);
+}
+
+static uint64_t usable_memory_mib(const struct host_config *config)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    unsigned long long kib = 0;
+    (void)host_read_all(config, &text, "/proc/meminfo");
+    (void)sscanf(buf_str(&text), "MemTotal: %llu kB", &kib);
+    uint64_t all = kib >> 10, reserve = config->memory_reserve_mib;
+    if (reserve == 0) {
+        reserve = MIN(MAX(all / 16, (uint64_t)memory_reserve_least_mib),
+                      (uint64_t)memory_reserve_most_mib);
+    }
+    return all > reserve ? all - reserve : 0;
+}
+
+void inventory_finish(const struct host_config *config, struct card *cards, size_t card_len)
+{
+    char iommu[reason_size];
+    CLEANUP(names_freep) struct names *names = names_new(config);
+    (void)survey_iommu(config, iommu);
+    usage_find(config, cards, card_len);
+    for (size_t i = 0; i < card_len; i++) {
+        if (names) {
+            names_fill(names, &cards[i].gpu);
+        }
+        survey_judge(config, iommu, &cards[i]);
+    }
+}
+
+static bool is_among(const struct pci_address *list, size_t len, struct pci_address address)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (pci_address_compare(list[i], address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+typedef VEC(struct card) cards_t;
+
+/* sysfs names sort like addresses. */
+static bool read_cards(const struct host_config *config, const struct pci_address *busy,
+                       size_t busy_len, cards_t *cards)
+{
+    bool is_whole = true;
+    struct pci_address address;
+    host_entries_t all = host_list(config, "/sys/bus/pci/devices");
+    VEC_EACH(&all, each) {
+        struct card card;
+        if (cards->len == gpus_per_node_max || !pci_address_parse(each->name, &address) ||
+            !card_is_wanted(config, address) ||
+            !card_read(config, address, is_among(busy, busy_len, address), &card)) {
+            continue;
+        }
+        struct card *place = VEC_ADD(cards);
+        is_whole &= place != NULL;
+        if (place) {
+            *place = card;
+        }
+    }
+    VEC_DONE(&all);
+    return is_whole;
+}
+
+int inventory_read(const struct host_config *config, const struct pci_address *busy,
+                   size_t busy_len, struct node_inventory *ret, struct error *err)
+{
+    char iommu[reason_size];
+    struct node_inventory inventory = {0};
+    cards_t cards = {0};
+    if (host_read(config, inventory.kernel, sizeof(inventory.kernel),
+                  "/proc/sys/kernel/osrelease") < 0 ||
+        !host_exists(config, "/sys")) {
+        return error_set(err, -ENOENT, "there is no sysfs and procfs below \"%s/\"", config->root);
+    }
+    inventory.cpus = count_cpus(config);
+    inventory.memory_mib = usable_memory_mib(config);
+    bool is_whole = read_cards(config, busy, busy_len, &cards) &&
+                    checks_add(config, survey_iommu(config, iommu), &inventory);
+    inventory_finish(config, cards.items, cards.len);
+    VEC_EACH(&cards, each) {
+        struct gpu *gpu = VEC_ADD(&inventory.gpus);
+        is_whole &= gpu != NULL;
+        if (gpu) {
+            *gpu = each->gpu;
+        }
+    }
+    VEC_DONE(&cards);
+    if (!is_whole) {
+        host_inventory_done(&inventory);
+        return error_set(err, -ENOMEM, "no memory for the inventory");
+    }
+    *ret = inventory;
+    return 0;
+}
+
+int host_inventory_read(const struct host_config *config, struct node_inventory *ret,
+                        struct error *err)
+{
+    return inventory_read(config, NULL, 0, ret, err);
+}
+
+void host_inventory_done(struct node_inventory *inventory)
+{
+    VEC_DONE(&inventory->gpus);
+    VEC_DONE(&inventory->checks);
+}
+
+/* Both were made by inventory_read(), out of zeroed memory: bytes that mean nothing are zero. */
+bool host_inventory_equal(const struct node_inventory *a, const struct node_inventory *b)
+{
+    return a->cpus == b->cpus && a->memory_mib == b->memory_mib &&
+           strcmp(a->kernel, b->kernel) == 0 && a->gpus.len == b->gpus.len &&
+           a->checks.len == b->checks.len &&
+           (a->gpus.len == 0 ||
+            memcmp(a->gpus.items, b->gpus.items, a->gpus.len * sizeof(a->gpus.items[0])) == 0) &&
+           (a->checks.len == 0 || memcmp(a->checks.items, b->checks.items,
+                                         a->checks.len * sizeof(a->checks.items[0])) == 0);
+}
+
+int host_gpu_read(const struct host_config *config, struct pci_address address, struct gpu *ret,
+                  struct error *err)
+{
+    char name[pci_address_size];
+    struct card card;
+    if (!card_read(config, address, false, &card)) {
+        return error_set(err, -ENODEV, "there is no PCI function at %s",
+                         pci_address_format(address, name));
+    }
+    inventory_finish(config, &card, 1);
+    *ret = card.gpu;
+    return 0;
+}

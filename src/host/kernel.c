@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The ways in which this room changes something: a write into sysfs, and modprobe. */
+#include "host/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static int write_file(const char *path, const char *text)
+{
+    CLEANUP(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    size_t size = strlen(text);
+    ssize_t done = write(fd, text, size);
+    return done < 0 ? -errno : (size_t)done == size ? 0 : -EIO;
+}
+
+int kernel_write(const struct host_config *config, const char *text, const char *format, ...)
+{
+    char rest[host_path_size], path[2 * host_path_size];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(rest, sizeof(rest), format, args);
+    va_end(args);
+    if (!host_path(config, path, sizeof(path), "%s", rest)) {
+        return -ENAMETOOLONG;
+    }
+    return config->kernel.write ? config->kernel.write(config->kernel.userdata, path, text)
+                                : write_file(path, text);
+}
+
+/* Waits until the process ends, kills it at the limit. Its exit status, -1 if it was killed. */
+static int wait_for(pid_t pid, msec_t limit_ms)
+{
+    int status = 0;
+    CLEANUP(closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd poller = {.fd = pidfd, .events = POLLIN};
+    if (pidfd >= 0) {
+        int ready;
+        do {
+            ready = poll(&poller, 1, (int)MIN(limit_ms, (msec_t)INT32_MAX));
+        } while (ready < 0 && errno == EINTR);
+        if (ready == 0) {
+            (void)kill(pid, SIGKILL);
+        }
+    }
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int kernel_load_module(const struct host_config *config, const char *module, struct error *err)
+{
+    char program[host_path_size], name[64], quiet[] = "-q";
+    char *arguments[] = {program, quiet, name, NULL};
+    char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    char *environment[] = {path, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    (void)snprintf(program, sizeof(program), "%s", config->modprobe);
+    (void)snprintf(name, sizeof(name), "%s", module);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    /* This thread has its signals blocked; the program shall not. */
+    sigset_t none;
+    posix_spawnattr_t attributes;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int failed = posix_spawn(&pid, program, &actions, &attributes, arguments, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failed != 0) {
+        return error_set(err, -ENOENT, "the module %s is not loaded, and %s cannot be run: %s",
+                         module, program, strerror(failed));
+    }
+    int status = wait_for(pid, config->limit_ms);
+    if (status != 0) {
+        return error_set(err, -ENOENT,
+                         "the module %s cannot be loaded (%s ended with %d): does this kernel have "
+                         "it? Try `modprobe %s`",
+                         module, program, status, module);
+    }
+    return 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The verdict: the first cause that applies, in the order of GPU_VERDICT_LIST, and what to do. */
+#include "host/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool has_cpu_vendor(const struct host_config *config, const char *vendor)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    (void)host_read_all(config, &text, "/proc/cpuinfo");
+    return strstr(buf_str(&text), vendor) != NULL;
+}
+
+static bool has_entries(const struct host_config *config, const char *path)
+{
+    host_entries_t entries = host_list(config, "%s", path);
+    size_t len = entries.len;
+    VEC_DONE(&entries);
+    return len > 0;
+}
+
+/* Tables by which the firmware tells of an IOMMU: DMAR (Intel), IVRS (AMD), IORT (ARM). */
+const char *survey_iommu(const struct host_config *config, char *ret)
+{
+    const char *what;
+    if (has_entries(config, "/sys/kernel/iommu_groups") &&
+        (has_entries(config, "/sys/class/iommu") || !host_exists(config, "/sys/class/iommu"))) {
+        what = "";
+    } else if (host_exists(config, "/sys/firmware/acpi/tables/DMAR")) {
+        what = "the IOMMU is off: add intel_iommu=on to the kernel's command line, then reboot";
+    } else if (host_exists(config, "/sys/firmware/acpi/tables/IVRS") ||
+               host_exists(config, "/sys/firmware/acpi/tables/IORT")) {
+        what = "the IOMMU is off: take amd_iommu=off and iommu=off from the kernel's command line, "
+               "then reboot";
+    } else if (has_cpu_vendor(config, "GenuineIntel")) {
+        what = "the firmware shows no IOMMU: switch on VT-d in its setup, and add intel_iommu=on "
+               "to the kernel's command line";
+    } else if (has_cpu_vendor(config, "AuthenticAMD")) {
+        what = "the firmware shows no IOMMU: switch on IOMMU (AMD-Vi) in its setup";
+    } else {
+        what = "this machine shows no IOMMU: without one no device can be passed to a VM";
+    }
+    (void)snprintf(ret, reason_size, "%s", what);
+    return ret;
+}
+
+static enum gpu_verdict say(struct card *card, enum gpu_verdict verdict, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+static enum gpu_verdict say(struct card *card, enum gpu_verdict verdict, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(card->gpu.verdict_detail, sizeof(card->gpu.verdict_detail), format, args);
+    va_end(args);
+    return verdict;
+}
+
+static enum gpu_verdict say_no_reset(struct card *card)
+{
+    if (card->facts.is_reset_off) {
+        return say(card, GPU_NO_RESET, "its reset was switched off: somebody emptied its "
+                                       "reset_method in sysfs; reboot, or write \"default\" there");
+    }
+    return say(card, GPU_NO_RESET,
+               "it cannot be reset between two VMs: no function-level, power or bus reset works; a "
+               "slot of its own behind a root port may allow a bus reset");
+}
+
+static enum gpu_verdict say_shared(struct card *card)
+{
+    char name[pci_address_size], more[32] = "";
+    if (card->facts.stranger_len > 1) {
+        (void)snprintf(more, sizeof(more), " and %u more", card->facts.stranger_len - 1);
+    }
+    return say(card, GPU_SHARED_GROUP,
+               "shares IOMMU group %d with %s%s: put one of them into another slot, or switch on "
+               "ACS (access control services) in the firmware setup",
+               card->gpu.iommu_group, pci_address_format(card->facts.stranger, name), more);
+}
+
+/* What the machine decides: nothing that software could let go. */
+static enum gpu_verdict judge_machine(const char *iommu, struct card *card)
+{
+    const struct card_facts *facts = &card->facts;
+    if (facts->is_silent) {
+        return say(card, GPU_OFF_BUS, "it does not answer on the PCI bus any more: switch the host "
+                                      "off and on; if that does not help, reseat or replace it");
+    }
+    if (iommu[0]) {
+        return say(card, GPU_NO_IOMMU, "%s", iommu);
+    }
+    if (card->gpu.iommu_group < 0 || facts->is_group_unsafe) {
+        return say(card, GPU_NO_IOMMU, "the host's IOMMU does not cover this card: put it into "
+                                       "another slot");
+    }
+    if (facts->firmware_region[0]) {
+        return say(card, GPU_FIRMWARE_RESERVED,
+                   "the firmware keeps memory %s for itself through this card: look for an option "
+                   "that releases it in the firmware setup, or update the firmware",
+                   facts->firmware_region);
+    }
+    if (facts->stranger_len > 0) {
+        return say_shared(card);
+    }
+    if (facts->is_bridge) {
+        return say(card, GPU_WRONG_KIND, "it is a bridge (class %06x): list the function behind it",
+                   card->gpu.class_code);
+    }
+    if (card->gpu.reset_methods == 0) {
+        return say_no_reset(card);
+    }
+    if (facts->lost_bar >= 0) {
+        return say(card, GPU_NO_BARS,
+                   "the firmware gave its memory region %d (%llu MiB) no address: switch on Above "
+                   "4G Decoding in the firmware setup",
+                   facts->lost_bar,
+                   (unsigned long long)card->gpu.bar_size[facts->lost_bar] >> 20);
+    }
+    return GPU_ASSIGNABLE;
+}
+
+/* What software holds. */
+static enum gpu_verdict judge_holders(const struct host_config *config, struct card *card)
+{
+    char name[pci_address_size];
+    const struct card_facts *facts = &card->facts;
+    const char *node = config->node[0] ? config->node : "NODE";
+    pci_address_format(card->gpu.address, name);
+    if (card->gpu.sriov_enabled > 0 || facts->mdev_len > 0) {
+        return say(card, GPU_PARTITIONED,
+                   "it is partitioned (%u virtual functions, %u mediated devices): remove those to "
+                   "pass the whole card",
+                   card->gpu.sriov_enabled, facts->mdev_len);
+    }
+    if (facts->user[0]) {
+        return say(card, GPU_IN_USE, "%s: end that, or `berth gpu dismount %s %s --force`",
+                   facts->user, node, name);
+    }
+    if (!gpu_is_dismounted(&card->gpu)) {
+        return say(card, GPU_HOST_DRIVER, "%s%s: `berth gpu dismount %s %s`",
+                   card->gpu.driver[0] ? "it belongs to the host's driver " : "it has no driver",
+                   card->gpu.driver, node, name);
+    }
+    if (facts->loose_companion[0]) {
+        return say(card, GPU_HOST_DRIVER,
+                   "%s of the same group was not dismounted with it: `berth gpu dismount %s %s`",
+                   facts->loose_companion, node, name);
+    }
+    card->gpu.verdict_detail[0] = '\0';
+    return GPU_ASSIGNABLE;
+}
+
+void survey_judge(const struct host_config *config, const char *iommu, struct card *card)
+{
+    card->gpu.verdict = judge_machine(iommu, card);
+    if (card->gpu.verdict == GPU_ASSIGNABLE) {
+        card->gpu.verdict = judge_holders(config, card);
+    }
+}

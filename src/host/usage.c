@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who of the host uses a card: the console, a mounted disk, a network interface that is up, a
+ * process with one of its device files open. One pass over /proc for all cards. A card that is
+ * bound to vfio-pci is nobody's of the host.
+ */
+#include "host/internal.h"
+
+#include "base/parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Descriptors looked at in one pass: a host has some ten thousand; this is the bound, not the use. */
+enum { descriptors_max = 500 * 1000 };
+
+#define DEVICE "/sys/bus/pci/devices/%s/"
+
+/* A device file, or the begin of one's name, and whose it is. */
+struct needle {
+    char text[64];
+    size_t card;
+    bool is_prefix;
+};
+typedef VEC(struct needle) needles_t;
+
+static void set_user(struct card *card, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void set_user(struct card *card, const char *format, ...)
+{
+    if (card->facts.user[0] == '\0') {
+        va_list args;
+        va_start(args, format);
+        (void)vsnprintf(card->facts.user, sizeof(card->facts.user), format, args);
+        va_end(args);
+    }
+}
+
+/* The console is drawn on the first frame buffer, if the frame buffer console is bound at all. */
+static bool has_framebuffer_console(const struct host_config *config)
+{
+    char name[64];
+    bool is_bound = false;
+    host_entries_t consoles = host_list(config, "/sys/class/vtconsole");
+    VEC_EACH(&consoles, each) {
+        if (host_read(config, name, sizeof(name), "/sys/class/vtconsole/%s/name", each->name) == 0 &&
+            strstr(name, "frame buffer")) {
+            is_bound |=
+                host_read_number(config, 0, "/sys/class/vtconsole/%s/bind", each->name) == 1;
+        }
+    }
+    VEC_DONE(&consoles);
+    return is_bound;
+}
+
+static void find_console(const struct host_config *config, bool has_console, struct card *card)
+{
+    char name[pci_address_size];
+    pci_address_format(card->gpu.address, name);
+    if (has_console && host_exists(config, DEVICE "graphics/fb0", name)) {
+        set_user(card, "it shows the host's console");
+    } else if (card->gpu.is_boot_display && (card->gpu.driver[0] || has_console)) {
+        set_user(card, "it is the host's boot display");
+    }
+}
+
+static void add_needle(needles_t *needles, size_t card, bool is_prefix, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+static void add_needle(needles_t *needles, size_t card, bool is_prefix, const char *format, ...)
+{
+    struct needle *needle = VEC_ADD(needles);
+    if (needle) {
+        va_list args;
+        va_start(args, format);
+        (void)vsnprintf(needle->text, sizeof(needle->text), format, args);
+        va_end(args);
+        needle->card = card;
+        needle->is_prefix = is_prefix;
+    }
+}
+
+static void add_sound(const struct host_config *config, struct pci_address address, size_t card,
+                      needles_t *needles)
+{
+    char name[pci_address_size];
+    host_entries_t sound = host_list(config, DEVICE "sound", pci_address_format(address, name));
+    VEC_EACH(&sound, each) {
+        if (strncmp(each->name, "card", 4) == 0) {
+            add_needle(needles, card, false, "/dev/snd/controlC%s", each->name + 4);
+            add_needle(needles, card, true, "/dev/snd/pcmC%sD", each->name + 4);
+        }
+    }
+    VEC_DONE(&sound);
+}
+
+/* The proprietary NVIDIA driver has no DRM card to speak of; it tells the minor here. */
+static void add_nvidia(const struct host_config *config, const char *name, size_t card,
+                       needles_t *needles)
+{
+    char path[96];
+    unsigned minor;
+    CLEANUP(buf_done) struct buf text = {0};
+    (void)snprintf(path, sizeof(path), "/proc/driver/nvidia/gpus/%s/information", name);
+    (void)host_read_all(config, &text, path);
+    const char *at = strstr(buf_str(&text), "Device Minor:");
+    if (at && sscanf(at + strlen("Device Minor:"), "%u", &minor) == 1) {
+        add_needle(needles, card, false, "/dev/nvidia%u", minor);
+    }
+}
+
+static void add_needles(const struct host_config *config, const struct gpu *gpu, size_t card,
+                        needles_t *needles)
+{
+    static const char *const folders[][2] = {
+        {"drm", "/dev/dri/"}, {"graphics", "/dev/"}, {"accel", "/dev/accel/"}};
+    char name[pci_address_size];
+    pci_address_format(gpu->address, name);
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        host_entries_t files = host_list(config, DEVICE "%s", name, folders[i][0]);
+        VEC_EACH(&files, each) {
+            add_needle(needles, card, false, "%s%s", folders[i][1], each->name);
+        }
+        VEC_DONE(&files);
+    }
+    add_nvidia(config, name, card, needles);
+    add_sound(config, gpu->address, card, needles);
+    for (uint32_t i = 0; i < gpu->companion_len; i++) {
+        add_sound(config, gpu->companions[i], card, needles);
+    }
+}
+
+static const struct needle *match(const needles_t *needles, const char *target)
+{
+    VEC_EACH(needles, each) {
+        size_t len = strlen(each->text);
+        if (strncmp(target, each->text, len) == 0 && (each->is_prefix || target[len] == '\0')) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+/* Calls 'found' for each descriptor of each process; it says whether to go on. */
+typedef bool found_fn(void *userdata, const char *process, const char *target);
+
+static void each_descriptor(const struct host_config *config, found_fn *found, void *userdata)
+{
+    uint64_t number;
+    char target[128];
+    size_t looked_at = 0;
+    host_entries_t processes = host_list(config, "/proc");
+    VEC_EACH(&processes, process) {
+        if (!parse_u64(process->name, INT32_MAX, &number)) {
+            continue;
+        }
+        host_entries_t fds = host_list(config, "/proc/%s/fd", process->name);
+        bool goes_on = true;
+        VEC_EACH(&fds, fd) {
+            goes_on = goes_on && looked_at++ < descriptors_max &&
+                      (!host_link(config, target, sizeof(target), "/proc/%s/fd/%s", process->name,
+                                  fd->name) ||
+                       found(userdata, process->name, target));
+        }
+        VEC_DONE(&fds);
+        if (!goes_on) {
+            break;
+        }
+    }
+    VEC_DONE(&processes);
+}
+
+struct search {
+    const struct host_config *config;
+    const needles_t *needles;
+    struct card *cards;
+};
+
+static bool note_user(void *userdata, const char *process, const char *target)
+{
+    const struct search *search = userdata;
+    const struct needle *needle = match(search->needles, target);
+    if (needle) {
+        char name[32];
+        (void)host_read(search->config, name, sizeof(name), "/proc/%s/comm", process);
+        set_user(&search->cards[needle->card], "process %s (%s) has %s open", process, name, target);
+    }
+    return true;
+}
+
+/* Whether the device link of a class ("../../devices/pci0000:00/0000:00:01.0/...") goes through one
+ * of the cards; which one. */
+static struct card *owner(struct card *cards, size_t card_len, const char *link)
+{
+    char part[pci_address_size + 2];
+    for (size_t i = 0; i < card_len; i++) {
+        char name[pci_address_size];
+        (void)snprintf(part, sizeof(part), "/%s/", pci_address_format(cards[i].gpu.address, name));
+        if (strstr(link, part)) {
+            return &cards[i];
+        }
+    }
+    return NULL;
+}
+
+static void find_interfaces(const struct host_config *config, struct card *cards, size_t card_len)
+{
+    char link[256];
+    host_entries_t all = host_list(config, "/sys/class/net");
+    VEC_EACH(&all, each) {
+        struct card *card = host_link(config, link, sizeof(link), "/sys/class/net/%s", each->name)
+                                ? owner(cards, card_len, link)
+                                : NULL;
+        if (card && (host_read_number(config, 0, "/sys/class/net/%s/flags", each->name) & 1)) {
+            set_user(card, "its network interface %s is up", each->name);
+        }
+    }
+    VEC_DONE(&all);
+}
+
+/* Whether 'device' ("259:1") stands in a line "36 35 259:1 / /mnt ..." of mountinfo; where. */
+static bool is_mounted(const char *mounts, const char *device, char *where, size_t size)
+{
+    char number[32];
+    (void)snprintf(number, sizeof(number), " %s ", device);
+    const char *at = device[0] ? strstr(mounts, number) : NULL;
+    const char *root = at ? strchr(at + 1, ' ') : NULL;
+    const char *point = root ? strchr(root + 1, ' ') : NULL;
+    if (!point) {
+        return false;
+    }
+    (void)snprintf(where, size, "%.*s", (int)strcspn(point + 1, " \n"), point + 1);
+    return true;
+}
+
+static void find_disks(const struct host_config *config, struct card *cards, size_t card_len)
+{
+    char link[256], device[32], where[64], swap[80];
+    CLEANUP(buf_done) struct buf mounts = {0};
+    CLEANUP(buf_done) struct buf swaps = {0};
+    (void)host_read_all(config, &mounts, "/proc/self/mountinfo");
+    (void)host_read_all(config, &swaps, "/proc/swaps");
+    host_entries_t all = host_list(config, "/sys/class/block");
+    VEC_EACH(&all, each) {
+        struct card *card =
+            host_link(config, link, sizeof(link), "/sys/class/block/%s", each->name)
+                ? owner(cards, card_len, link)
+                : NULL;
+        if (!card) {
+            continue;
+        }
+        (void)host_read(config, device, sizeof(device), "/sys/class/block/%s/dev", each->name);
+        (void)snprintf(swap, sizeof(swap), "/dev/%s ", each->name);
+        host_entries_t holders = host_list(config, "/sys/class/block/%s/holders", each->name);
+        if (is_mounted(buf_str(&mounts), device, where, sizeof(where))) {
+            set_user(card, "its disk %s is mounted on %s", each->name, where);
+        } else if (strstr(buf_str(&swaps), swap)) {
+            set_user(card, "the host swaps to its disk %s", each->name);
+        } else if (holders.len > 0) {
+            set_user(card, "its disk %s is part of %s", each->name, holders.items[0].name);
+        }
+        VEC_DONE(&holders);
+    }
+    VEC_DONE(&all);
+}
+
+void usage_find(const struct host_config *config, struct card *cards, size_t card_len)
+{
+    needles_t needles = {0};
+    bool has_console = has_framebuffer_console(config), is_any = false;
+    for (size_t i = 0; i < card_len; i++) {
+        if (!gpu_is_dismounted(&cards[i].gpu)) {
+            is_any = true;
+            find_console(config, has_console, &cards[i]);
+            add_needles(config, &cards[i].gpu, i, &needles);
+        }
+    }
+    if (is_any) {
+        find_interfaces(config, cards, card_len);
+        find_disks(config, cards, card_len);
+    }
+    if (needles.len > 0) {
+        struct search search = {config, &needles, cards};
+        each_descriptor(config, note_user, &search);
+    }
+    VEC_DONE(&needles);
+}
+
+struct group_search {
+    const struct host_config *config;
+    char device[32];
+    char *who;
+    size_t size;
+    bool is_found;
+};
+
+static bool note_holder(void *userdata, const char *process, const char *target)
+{
+    struct group_search *search = userdata;
+    if (strcmp(target, search->device) != 0) {
+        return true;
+    }
+    char name[32];
+    (void)host_read(search->config, name, sizeof(name), "/proc/%s/comm", process);
+    (void)snprintf(search->who, search->size, "%s (%s)", name, process);
+    search->is_found = true;
+    return false;
+}
+
+bool usage_of_group(const struct host_config *config, int32_t iommu_group, char *who, size_t size)
+{
+    struct group_search search = {config, "", who, size, false};
+    (void)snprintf(search.device, sizeof(search.device), "/dev/vfio/%d", iommu_group);
+    each_descriptor(config, note_holder, &search);
+    return search.is_found;
+}
