@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Milliseconds of a monotonic clock, or a span of them. Never wall time. */
 typedef int64_t msec_t;

@@ -39,7 +39,7 @@ void vec_remove(void *items, size_t *len, size_t index, size_t item_size);
 #define VEC_ADD(vec)           VEC_INSERT(vec, (vec)->len)
 #define VEC_REMOVE(vec, index) vec_remove((vec)->items, &(vec)->len, (index), sizeof(*(vec)->items))
 #define VEC_EACH(vec, each)                                                                        \
-    for (__typeof__((vec)->items) each = (vec)->items; each && each < (vec)->items + (vec)->len;   \
+    for (__typeof__(&*(vec)->items) each = (vec)->items; each && each < (vec)->items + (vec)->len; \
          each++)
 #define VEC_DONE(vec)                                                                              \
     do {                                                                                           \

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The node agent's work on its VMs, by level: what the placements order for this node, against what
+ * exists here.
+ *
+ *  - Before anything of an epoch is started, its status 'starting' is written, guarded by the
+ *    placement's revision. So whoever changed the placement first is sure that it never ran.
+ *  - Where a status says that an epoch was begun in an earlier incarnation of this node, or has
+ *    ended, it is never started again.
+ *  - What exists here and is not ordered here is ended.
+ */
+#include "core/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    status_limit_ms = 3000,
+    start_limit_ms = 120 * 1000,
+    turn_off_limit_ms = 30 * 1000,
+    retry_ms = 1000,
+};
+
+void agent_done(struct core *core)
+{
+    record_unref(core->agent.found);
+    VEC_DONE(&core->agent.vms);
+    VEC_DONE(&core->agent.quarantines);
+    VEC_DONE(&core->agent.dismounted);
+}
+
+static struct local_vm *find_vm(const struct core *core, const char *name)
+{
+    VEC_EACH(&core->agent.vms, vm) {
+        if (strcmp(vm->name, name) == 0) {
+            return vm;
+        }
+    }
+    return NULL;
+}
+
+static struct local_vm *get_vm(struct core *core, const char *name)
+{
+    struct local_vm *vm = find_vm(core, name);
+    if (!vm) {
+        vm = VEC_ADD(&core->agent.vms);
+        if (!vm) {
+            core_out_of_memory();
+        }
+        (void)snprintf(vm->name, sizeof(vm->name), "%s", name);
+    }
+    return vm;
+}
+
+/* ---- what the hypervisor tells ---- */
+
+static void ended(struct local_vm *vm, uint64_t epoch, const char *reason)
+{
+    vm->has_ended = true;
+    vm->ended_epoch = epoch;
+    (void)snprintf(vm->ended_reason, sizeof(vm->ended_reason), "%s", reason ? reason : "it ended");
+}
+
+static void vm_exists(struct core *core, const struct core_event *event)
+{
+    struct local_vm *vm = get_vm(core, event->name);
+    if (vm->has_ended && vm->ended_epoch == event->epoch) {
+        vm->has_ended = false;
+    }
+    if (!vm->exists || vm->epoch != event->epoch) {
+        vm->was_up = false;
+    }
+    vm->exists = true;
+    vm->epoch = event->epoch;
+    vm->is_up = event->is_up;
+    vm->was_up |= event->is_up;
+}
+
+static void vm_gone(struct core *core, const struct core_event *event)
+{
+    struct local_vm *vm = get_vm(core, event->name);
+    if (vm->exists && vm->epoch == event->epoch) {
+        vm->exists = vm->is_up = false;
+        ended(vm, event->epoch, event->text);
+    }
+}
+
+static void start_done(struct core *core, struct local_vm *vm, const struct core_event *event)
+{
+    if (event->result == CORE_FAILED && !(vm->exists && vm->epoch == vm->op_epoch)) {
+        ended(vm, vm->op_epoch, event->text);
+        vm->was_up = false;
+        vm->has_culprit = event->culprit != NULL;
+        if (event->culprit) {
+            vm->culprit = *event->culprit;
+            agent_gpu_quarantine(core, *event->culprit, vm->ended_reason);
+        }
+    } else if (event->result == CORE_UNKNOWN) {
+        vm->op_retry_ms = core->now_ms + retry_ms; /* the listing tells, or the next try does */
+    }
+}
+
+static void stop_done(struct core *core, struct local_vm *vm, const struct core_event *event)
+{
+    vm->op_retry_ms = core->now_ms + retry_ms;
+    if (event->result == CORE_FAILED && vm->exists && vm->epoch == vm->op_epoch) {
+        vm->is_stop_refused = true;
+        vm->refused_epoch = vm->op_epoch;
+        (void)snprintf(vm->ended_reason, sizeof(vm->ended_reason), "%s",
+                       event->text ? event->text : "the guest did not shut down");
+    }
+}
+
+static void op_done(struct core *core, struct local_vm *vm, const struct core_event *event)
+{
+    enum vm_op op = vm->op;
+    vm->op = VM_OP_NONE;
+    vm->op_id = 0;
+    switch (op) {
+    case VM_OP_START:
+        start_done(core, vm, event);
+        break;
+    case VM_OP_STOP:
+        stop_done(core, vm, event);
+        break;
+    case VM_OP_KILL:
+        vm->op_retry_ms = core->now_ms + retry_ms;
+        break;
+    case VM_OP_NONE:
+        break;
+    }
+}
+
+void agent_event(struct core *core, const struct core_event *event)
+{
+    enum txn_outcome outcome;
+    if (event->kind == CORE_VM_EXISTS) {
+        vm_exists(core, event);
+    } else if (event->kind == CORE_VM_GONE) {
+        vm_gone(core, event);
+    } else if (event->kind == CORE_VMS_LISTED) {
+        core->agent.is_listed = true;
+    }
+    if (event->kind != CORE_TXN_DONE && event->kind != CORE_ACTION_DONE) {
+        return;
+    }
+    VEC_EACH(&core->agent.vms, vm) {
+        if (event->kind == CORE_TXN_DONE) {
+            (void)pending_done(core, &vm->status, event, &outcome);
+        } else if (event->id != 0 && event->id == vm->op_id) {
+            op_done(core, vm, event);
+        }
+    }
+}
+
+/* ---- what it orders ---- */
+
+static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum vm_op op,
+                                    enum core_action_kind kind, uint64_t epoch)
+{
+    struct core_action *action = core_act(core, kind);
+    memcpy(action->name, vm->name, sizeof(action->name));
+    action->epoch = epoch;
+    vm->op = op;
+    vm->op_id = action->id;
+    vm->op_epoch = epoch;
+    return action;
+}
+
+static void start(struct core *core, struct local_vm *vm, const struct record *placement)
+{
+    struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
+    if (!spec) {
+        return;
+    }
+    struct core_action *action =
+        begin_op(core, vm, VM_OP_START, ACTION_VM_START, placement->placement->epoch);
+    action->incarnation = core->membership.incarnation;
+    action->limit_ms = start_limit_ms;
+    action->spec = record_ref(spec);
+    action->placement = record_ref(world_find_key(&core->world, &placement->key));
+}
+
+static void stop(struct core *core, struct local_vm *vm, const struct vm_placement *placement)
+{
+    const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
+    struct core_action *action =
+        begin_op(core, vm, VM_OP_STOP, ACTION_VM_STOP, placement->epoch);
+    bool is_off = !spec || placement->is_forced;
+    action->offline = is_off ? OFFLINE_TURN_OFF : spec->vm_spec->offline_action;
+    action->limit_ms = action->offline == OFFLINE_TURN_OFF ? turn_off_limit_ms
+                                                           : spec->vm_spec->offline_timeout_ms;
+}
+
+/* Writes what is so of 'placement's epoch, guarded by it and by the status before. */
+static void tell(struct core *core, struct local_vm *vm, const struct record *placement,
+                 enum vm_state state, const char *reason)
+{
+    struct record *status = record_new(RECORD_VM_STATUS, vm->name, NULL);
+    if (!status) {
+        core_out_of_memory();
+    }
+    struct vm_status *s = status->status;
+    s->epoch = placement->placement->epoch;
+    s->incarnation = core->membership.incarnation;
+    memcpy(s->node, core->config.node, sizeof(s->node));
+    s->state = state;
+    s->has_started = vm->was_up;
+    s->is_stop_refused = vm->is_stop_refused && vm->refused_epoch == s->epoch;
+    (void)snprintf(s->reason, sizeof(s->reason), "%s", reason);
+    if (state == VM_STATE_FAILED && vm->has_culprit) {
+        s->has_culprit = true;
+        s->culprit = vm->culprit;
+    }
+    struct txn txn = {0};
+    struct record_key fence = {.kind = RECORD_NODE_FENCE};
+    memcpy(fence.name, core->config.node, sizeof(fence.name));
+    txn_guard(&txn, &placement->key, placement->revision);
+    txn_guard(&txn, &status->key, world_revision(&core->world, &status->key));
+    txn_guard(&txn, &fence, core->membership.fence_revision);
+    txn_put(&txn, status);
+    pending_send(core, &vm->status, &txn, status_limit_ms);
+    if (state == VM_STATE_RUNNING && !s->is_stop_refused) {
+        core_note(core, SEVERITY_INFO, "vm-running", vm->name, "%s runs on %s", vm->name,
+                  core->config.node);
+    } else if (state == VM_STATE_STOPPED || state == VM_STATE_FAILED) {
+        core_note(core, state == VM_STATE_FAILED ? SEVERITY_WARNING : SEVERITY_INFO, "vm-ended",
+                  vm->name, "%s ended on %s: %s", vm->name, core->config.node, reason);
+    }
+}
+
+static uint32_t starting_count(const struct core *core)
+{
+    uint32_t count = 0;
+    VEC_EACH(&core->agent.vms, vm) {
+        count += vm->op == VM_OP_START || (vm->exists && !vm->is_up);
+    }
+    return count;
+}
+
+static bool is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch)
+{
+    return status && status->epoch == epoch &&
+           status->incarnation == core->membership.incarnation;
+}
+
+static bool has_over(const struct vm_status *status)
+{
+    return status->state == VM_STATE_STOPPED || status->state == VM_STATE_FAILED;
+}
+
+/* Ordered to run here, and begun by us. */
+static void keep_running(struct core *core, struct local_vm *vm, const struct record *placement,
+                         const struct vm_status *status)
+{
+    uint64_t epoch = placement->placement->epoch;
+    bool is_here = vm->exists && vm->epoch == epoch;
+    if (is_here && vm->is_up) {
+        vm->is_stop_refused = false;
+        if (status->state != VM_STATE_RUNNING || status->is_stop_refused) {
+            tell(core, vm, placement, VM_STATE_RUNNING, "");
+        }
+    } else if (!is_here && vm->has_ended && vm->ended_epoch == epoch) {
+        tell(core, vm, placement, VM_STATE_FAILED, vm->ended_reason);
+    } else if (!is_here && status->state == VM_STATE_RUNNING) {
+        tell(core, vm, placement, VM_STATE_FAILED, "it was gone when berthd looked");
+    } else if (!is_here && !vm->exists && core->now_ms >= vm->op_retry_ms) {
+        start(core, vm, placement);
+    }
+}
+
+static void run_here(struct core *core, struct local_vm *vm, const struct record *placement,
+                     const struct vm_status *status)
+{
+    uint64_t epoch = placement->placement->epoch;
+    if (is_ours(core, status, epoch)) {
+        if (!has_over(status)) {
+            keep_running(core, vm, placement, status);
+        }
+        return;
+    }
+    bool is_first = !status || status->epoch < epoch;
+    if (!is_first || vm->exists ||
+        !coordinator_has_hypervisor(core, core->config.node) ||
+        starting_count(core) >= world_settings(&core->world)->concurrent_starts) {
+        return; /* begun before: the coordinator's turn; or not yet */
+    }
+    vm->has_ended = vm->is_stop_refused = vm->was_up = vm->has_culprit = false;
+    tell(core, vm, placement, VM_STATE_STARTING, "");
+}
+
+static void stop_here(struct core *core, struct local_vm *vm, const struct record *placement,
+                      const struct vm_status *status)
+{
+    const struct vm_placement *p = placement->placement;
+    if (!is_ours(core, status, p->epoch) || has_over(status)) {
+        return; /* never begun, or over: the coordinator sees that itself */
+    }
+    if (!vm->exists || vm->epoch != p->epoch) {
+        tell(core, vm, placement, VM_STATE_STOPPED, vm->has_ended ? vm->ended_reason : "stopped");
+        return;
+    }
+    bool is_refused = vm->is_stop_refused && vm->refused_epoch == p->epoch && !p->is_forced;
+    if (is_refused) {
+        if (!status->is_stop_refused) {
+            tell(core, vm, placement, VM_STATE_RUNNING, vm->ended_reason);
+        }
+    } else if (core->now_ms >= vm->op_retry_ms) {
+        stop(core, vm, p);
+    }
+}
+
+/* Whether the store orders the instance that exists here. */
+static bool is_ordered(const struct core *core, const struct local_vm *vm)
+{
+    const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
+    return placement && placement->placement->phase != PLACEMENT_NONE &&
+           placement->placement->epoch == vm->epoch &&
+           strcmp(placement->placement->node, core->config.node) == 0;
+}
+
+static void end_unordered(struct core *core, struct local_vm *vm)
+{
+    if (core->now_ms < vm->op_retry_ms) {
+        core_wake(core, vm->op_retry_ms);
+        return;
+    }
+    core_note(core, SEVERITY_WARNING, "vm-stale", vm->name,
+              "%s of epoch %llu runs on %s, where it was not ordered: ending it", vm->name,
+              (unsigned long long)vm->epoch, core->config.node);
+    (void)begin_op(core, vm, VM_OP_KILL, ACTION_VM_KILL, vm->epoch);
+}
+
+static void tend(struct core *core, struct local_vm *vm)
+{
+    pending_tick(core, &vm->status);
+    if (!pending_is_idle(core, &vm->status)) {
+        return;
+    }
+    const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
+    const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
+    bool is_stopping_now = placement && placement->placement->phase == PLACEMENT_STOP &&
+                           placement->placement->is_forced && vm->op == VM_OP_STOP;
+    if (vm->op != VM_OP_NONE && !is_stopping_now) {
+        return;
+    }
+    if (vm->exists && !is_ordered(core, vm)) {
+        end_unordered(core, vm);
+        return;
+    }
+    if (!placement || strcmp(placement->placement->node, core->config.node) != 0) {
+        return;
+    }
+    switch (placement->placement->phase) {
+    case PLACEMENT_NONE:
+        break;
+    case PLACEMENT_START:
+        run_here(core, vm, placement, status ? status->status : NULL);
+        break;
+    case PLACEMENT_STOP:
+        stop_here(core, vm, placement, status ? status->status : NULL);
+        break;
+    }
+    if (core->now_ms < vm->op_retry_ms) {
+        core_wake(core, vm->op_retry_ms);
+    }
+}
+
+static void forget_idle(struct core *core)
+{
+    for (size_t i = core->agent.vms.len; i-- > 0;) {
+        const struct local_vm *vm = &core->agent.vms.items[i];
+        if (!vm->exists && vm->op == VM_OP_NONE && pending_is_idle(core, &vm->status) &&
+            !world_find(&core->world, RECORD_VM_PLACEMENT, vm->name)) {
+            VEC_REMOVE(&core->agent.vms, i);
+        }
+    }
+}
+
+static uint32_t priority_of(const struct core *core, const char *vm)
+{
+    const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm);
+    return spec ? spec->vm_spec->priority : 0;
+}
+
+/* Higher priority first, then by name. Few of them move at a time: insertion. */
+static void sort_vms(struct core *core)
+{
+    struct local_vm *vms = core->agent.vms.items;
+    for (size_t i = 1; i < core->agent.vms.len; i++) {
+        struct local_vm vm = vms[i];
+        uint32_t priority = priority_of(core, vm.name);
+        size_t at = i;
+        while (at > 0 && (priority_of(core, vms[at - 1].name) < priority ||
+                          (priority_of(core, vms[at - 1].name) == priority &&
+                           strcmp(vms[at - 1].name, vm.name) > 0))) {
+            vms[at] = vms[at - 1];
+            at--;
+        }
+        vms[at] = vm;
+    }
+}
+
+void agent_step(struct core *core)
+{
+    if (!membership_is_member(core) || !core->membership.has_ack || !core->agent.is_listed) {
+        return;
+    }
+    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each)
+    {
+        if ((*each)->placement->phase != PLACEMENT_NONE &&
+            strcmp((*each)->placement->node, core->config.node) == 0) {
+            (void)get_vm(core, (*each)->key.name);
+        }
+    }
+    sort_vms(core);
+    VEC_EACH(&core->agent.vms, vm) {
+        tend(core, vm);
+    }
+    forget_idle(core);
+}
