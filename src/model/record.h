@@ -115,7 +115,8 @@ struct node_spec {
     VEC(struct fence_parameter) fence_parameters;
     VEC(struct node_label) labels;
     VEC(struct dismount) dismounted;
-    VEC(struct dismount) released; /* quarantine lifted by an administrator */
+    VEC(struct dismount) released; /* quarantine lifted, by this very write: any other write of
+                                      the spec empties the list */
     uint64_t confirmed_off;    /* incarnation that an administrator says is off; 0: none */
 };
 
@@ -209,6 +210,7 @@ struct vm_spec {
     struct vm_need needs[needs_per_vm_max]; /* by pool name */
     uint32_t need_len;
     enum vm_desired desired;
+    bool is_stop_forced;  /* desired stopped: turn off at once, whatever the offline action */
     uint64_t start_order; /* counts the administrator's starts: a new one clears 'failed' */
     char move_to[name_size]; /* administrator's move to this node, or "*": anywhere else; "": no */
     uint64_t move_order;     /* counts the moves asked for */
