@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/event_log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <time.h>
+
+enum {
+    queue_max = 1000,  /* of a store that is gone for long, the newest are kept */
+    batch_max = 32,
+    write_limit_ms = 3000,
+    retry_ms = 1000,
+    writer_chars = 32, /* of the node's name in an event's */
+};
+
+struct event_log {
+    struct store *store;
+    sd_event_source *retry;
+    char node[name_size];
+    VEC(struct record *) queue; /* oldest first */
+    size_t in_flight;           /* the first so many are being written */
+    uint64_t dropped;
+    uint32_t number;
+};
+
+static void write_some(struct event_log *log);
+
+static int retry_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    write_some(userdata);
+    return 0;
+}
+
+struct event_log *event_log_new(sd_event *event, struct store *store, const char *node)
+{
+    struct event_log *log = calloc(1, sizeof(*log));
+    if (!log) {
+        return NULL;
+    }
+    log->store = store;
+    (void)snprintf(log->node, sizeof(log->node), "%s", node);
+    if (sd_event_add_time(event, &log->retry, CLOCK_MONOTONIC, 0, 0, retry_due, log) < 0 ||
+        sd_event_source_set_enabled(log->retry, SD_EVENT_OFF) < 0) {
+        return event_log_free(log);
+    }
+    return log;
+}
+
+struct event_log *event_log_free(struct event_log *log)
+{
+    if (log) {
+        sd_event_source_disable_unref(log->retry);
+        VEC_EACH(&log->queue, record) {
+            record_unref(*record);
+        }
+        VEC_DONE(&log->queue);
+        free(log);
+    }
+    return NULL;
+}
+
+static void written(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
+                    const struct error *error)
+{
+    struct event_log *log = userdata;
+    (void)id;
+    (void)revision;
+    size_t len = log->in_flight;
+    bool is_over = outcome == TXN_COMMITTED || outcome == TXN_REFUSED ||
+                   (outcome == TXN_IMPOSSIBLE && error && error->code != -EAGAIN);
+    log->in_flight = 0;
+    if (!is_over) { /* the same keys with the same text again: no harm if it was written after all */
+        (void)sd_event_source_set_time_relative(log->retry, (uint64_t)retry_ms * 1000);
+        (void)sd_event_source_set_enabled(log->retry, SD_EVENT_ONESHOT);
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        record_unref(log->queue.items[0]);
+        VEC_REMOVE(&log->queue, 0);
+    }
+    write_some(log);
+}
+
+static void write_some(struct event_log *log)
+{
+    if (log->in_flight > 0 || log->queue.len == 0) {
+        return;
+    }
+    struct txn txn = {0};
+    size_t len = MIN(log->queue.len, (size_t)batch_max);
+    for (size_t i = 0; i < len; i++) {
+        txn_put(&txn, record_ref(log->queue.items[i]));
+    }
+    if (!txn.failed) {
+        log->in_flight = len;
+        store_txn(log->store, &txn, write_limit_ms, 0, written, log);
+    }
+    txn_done(&txn);
+}
+
+static struct record *event_of(struct event_log *log, const struct core_note *note)
+{
+    struct timespec now;
+    char name[name_size];
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)snprintf(name, sizeof(name), "%014" PRId64 "-%.*s-%06u",
+                   (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, writer_chars, log->node,
+                   log->number++ % 1000000);
+    struct record *record = record_new(RECORD_EVENT, name, NULL);
+    if (record) {
+        struct event_record *event = record->event;
+        event->severity = note->severity;
+        (void)snprintf(event->actor, sizeof(event->actor), "%s", log->node);
+        (void)snprintf(event->code, sizeof(event->code), "%s", note->code);
+        (void)snprintf(event->subject, sizeof(event->subject), "%s", note->subject);
+        (void)snprintf(event->text, sizeof(event->text), "%s", note->text);
+    }
+    return record;
+}
+
+void event_log_note(struct event_log *log, const struct core_note *note)
+{
+    static const int priorities[severity_count] = {
+        [SEVERITY_INFO] = LOG_INFO,
+        [SEVERITY_WARNING] = LOG_WARNING,
+        [SEVERITY_ERROR] = LOG_ERR,
+    };
+    journal_line(priorities[note->severity], "%s: %s", note->code, note->text);
+    struct record *record = event_of(log, note);
+    struct record **place = record ? VEC_ADD(&log->queue) : NULL;
+    if (!place) {
+        record_unref(record);
+        return;
+    }
+    *place = record;
+    if (log->queue.len > queue_max) {
+        record_unref(log->queue.items[log->in_flight]);
+        VEC_REMOVE(&log->queue, log->in_flight);
+        log->dropped++;
+    }
+    write_some(log);
+}
+
+void journal_line(int priority, const char *format, ...)
+{
+    struct timespec now;
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    /* "<3>": the priority as sd-daemon(3) reads it */
+    (void)fprintf(stderr, "<%d>[%7lld.%03ld] %s\n", priority, (long long)now.tv_sec,
+                  now.tv_nsec / 1000000, text);
+}

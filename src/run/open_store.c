@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/open_store.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* The first line of 'path' into 'ret'. */
+static int read_password(const char *path, char *ret, size_t size, struct error *err)
+{
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        return error_set(err, -errno, "cannot read etcd_password_file %s: %s", path,
+                         strerror(errno));
+    }
+    bool is_read = fgets(ret, (int)size, file) != NULL;
+    (void)fclose(file);
+    if (!is_read) {
+        return error_set(err, -EINVAL, "etcd_password_file %s is empty", path);
+    }
+    ret[strcspn(ret, "\r\n")] = '\0';
+    return 0;
+}
+
+static const char *or_null(const char *text)
+{
+    return text[0] ? text : NULL;
+}
+
+int open_store(sd_event *event, const struct config *config, const struct store_observer *observer,
+               void *userdata, struct store **ret, struct error *err)
+{
+    const char *endpoints[config_endpoints_max];
+    char password[config_text_size] = "";
+    for (size_t i = 0; i < config->etcd_endpoint_len; i++) {
+        endpoints[i] = config->etcd_endpoints[i].text;
+    }
+    if (config->etcd_password_file[0]) {
+        int r = read_password(config->etcd_password_file, password, sizeof(password), err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    struct etcd_config etcd = {
+        .endpoints = endpoints,
+        .endpoint_len = config->etcd_endpoint_len,
+        .prefix = or_null(config->etcd_prefix),
+        .ca_file = or_null(config->etcd_ca),
+        .cert_file = or_null(config->etcd_certificate),
+        .key_file = or_null(config->etcd_key),
+        .username = or_null(config->etcd_user),
+        .password = or_null(password),
+    };
+    int r = store_new(event, &etcd, observer, userdata, ret, err);
+    explicit_bzero(password, sizeof(password));
+    return r;
+}
