@@ -14,7 +14,8 @@
 #include <string.h>
 
 enum { lead_limit_ms = 1000, fence_limit_ms = 2000, power_limit_ms = 60000, power_retry_ms = 5000 };
-enum { sweep_limit_ms = 5000, sweep_len_max = 64, events_slack = 200 };
+/* etcd takes at most 128 guards and 128 writes in one transaction. */
+enum { sweep_limit_ms = 5000, sweep_len_max = 32, events_slack = 200 };
 
 void coordinator_done(struct core *core)
 {
@@ -111,9 +112,10 @@ static void hear(struct core *core, const struct record *alive)
         core->is_dirty = true;
     }
     if (alive->revision != peer->alive_revision) {
+        core->is_dirty |= peer->is_silent || peer->incarnation != alive->alive->incarnation;
         peer->alive_revision = alive->revision;
+        peer->incarnation = alive->alive->incarnation;
         peer->seen_ms = core->now_ms;
-        core->is_dirty |= peer->is_silent;
     }
 }
 

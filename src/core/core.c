@@ -187,6 +187,13 @@ void pending_tick(struct core *core, struct pending *pending)
 
 /* ---- the door ---- */
 
+/* Heartbeats and events come all the time and change no decision by themselves: whoever times
+ * heartbeats says when one does. */
+static bool is_decisive(enum record_kind kind)
+{
+    return kind != RECORD_NODE_ALIVE && kind != RECORD_EVENT;
+}
+
 /* Brings the world up to date with a store event. */
 static void feed_world(struct core *core, const struct core_event *event)
 {
@@ -199,9 +206,11 @@ static void feed_world(struct core *core, const struct core_event *event)
         if (!world_put(world, event->record)) {
             core_out_of_memory();
         }
+        core->is_dirty |= is_decisive(event->record->key.kind);
         break;
     case CORE_STORE_REMOVED:
         world_remove(world, event->key, event->revision);
+        core->is_dirty |= is_decisive(event->key->kind);
         break;
     case CORE_STORE_SYNCED:
         world_snapshot_end(world, event->revision);
@@ -209,7 +218,6 @@ static void feed_world(struct core *core, const struct core_event *event)
         break;
     case CORE_STORE_PROGRESS:
         world_advance(world, event->revision);
-        core->is_dirty = true;
         break;
     case CORE_TICK:
     case CORE_TXN_DONE:
@@ -242,7 +250,11 @@ void core_step(struct core *core, const struct core_event *event, struct core_up
     /* Between the records of a snapshot or of one revision the world is not whole. */
     bool is_whole = core->world.is_complete && event->kind != CORE_STORE_RECORD &&
                     event->kind != CORE_STORE_REMOVED;
-    membership_step(core);
+    bool is_snapshot_part = !core->world.is_complete && (event->kind == CORE_STORE_RECORD ||
+                                                         event->kind == CORE_STORE_RESET);
+    if (!is_snapshot_part) { /* no time passes within one, and the settings may not be in yet */
+        membership_step(core);
+    }
     if (is_whole) {
         agent_step(core);
         agent_gpu_step(core);

@@ -124,6 +124,7 @@ struct agent {
 struct peer {
     char name[name_size];
     revision_t alive_revision;
+    uint64_t incarnation;
     msec_t seen_ms; /* 'o' of docs/SAFETY.md: when we saw that heartbeat */
     bool is_silent; /* as last noted */
     struct pending fence;
@@ -152,6 +153,7 @@ struct coordinator {
     struct pending lead;
     VEC(struct intent) intents; /* by VM name */
     VEC(struct run_time) run_times; /* by VM name */
+    msec_t again_ms;      /* decide again then although nothing changed; 0: no need */
     struct pending sweep; /* claims and events that belong to nobody */
     bool is_leading;
 };

@@ -426,7 +426,7 @@ static void forgive(struct core *core, const struct view *view)
     }
     msec_t due_ms = time->since_ms + view->spec->vm_spec->restart.window_ms;
     if (core->now_ms < due_ms) {
-        core_wake(core, due_ms);
+        c->again_ms = c->again_ms ? MIN(c->again_ms, due_ms) : due_ms;
         return;
     }
     struct record *next = draft(view);
@@ -736,11 +736,18 @@ static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
 
 void recover_step(struct core *core)
 {
+    struct coordinator *c = &core->coordinator;
     settle(core);
-    if (!core->coordinator.is_leading || !core->is_dirty) {
+    if (!c->is_leading) {
+        return;
+    }
+    bool is_due = c->again_ms != 0 && core->now_ms >= c->again_ms;
+    if (!core->is_dirty && !is_due) {
+        core_wake(core, c->again_ms ? c->again_ms : MSEC_NEVER);
         return;
     }
     core->is_dirty = false;
+    c->again_ms = 0;
     struct jobs jobs = {0};
     WORLD_EACH(&core->world, RECORD_VM_SPEC, each)
     {
@@ -754,5 +761,6 @@ void recover_step(struct core *core)
     }
     plan_jobs(core, &jobs, false);
     plan_jobs(core, &jobs, true);
+    core_wake(core, c->again_ms ? c->again_ms : MSEC_NEVER);
     VEC_DONE(&jobs.list);
 }
