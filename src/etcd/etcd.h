@@ -24,8 +24,8 @@ struct etcd_watch;
 
 /* Copied by etcd_new(). Start with {0}: what is 0 or NULL takes its default. */
 struct etcd_config {
-    const char *const *endpoints; /* "http://127.0.0.1:2379", "https://[fd00::1]:2379"; the local one
-                                   * first */
+    const char *const *endpoints; /* "http://127.0.0.1:2379", "https://[fd00::1]:2379"; the local
+                                   * one first */
     size_t endpoint_len;
     const char *prefix;    /* of every key of this cluster; default "/berth/" */
     const char *ca_file;   /* https: who signs the members' certificates; default: the system's */

@@ -29,8 +29,8 @@ struct store_observer {
     void (*removed)(void *userdata, const struct record_key *key, revision_t revision);
     void (*synced)(void *userdata, revision_t revision);
     void (*progress)(void *userdata, revision_t revision);
-    /* true: neither the watch nor a read of a majority was heard for the stale limit: what the world
-     * holds may be old. false: it is heard again. Begins as stale; told at each change. */
+    /* true: neither the watch nor a read of a majority was heard for the stale limit: what the
+     * world holds may be old. false: it is heard again. Begins as stale; told at each change. */
     void (*stale)(void *userdata, bool is_stale);
     /* A document or key that cannot be read: skipped, and what the world has of it stays. Once for
      * each revision of it. */
@@ -49,10 +49,10 @@ int store_new(sd_event *event, const struct etcd_config *config,
 void store_free(struct store *store);
 CLEANUP_POINTER(struct store, store_free)
 
-/* 'error' is NULL if committed or refused. impossible: nothing was written, for sure; its error code
- * is -EAGAIN where the store was not there (try later) and another where trying again is useless.
- * 'revision': committed: the revision of the writes; refused: the store's, when it refused (read up
- * to it before you plan anew); else 0. */
+/* 'error' is NULL if committed or refused. impossible: nothing was written, for sure; its error
+ * code is -EAGAIN where the store was not there (try later) and another where trying again is
+ * useless. 'revision': committed: the revision of the writes; refused: the store's, when it refused
+ * (read up to it before you plan anew); else 0. */
 typedef void (*store_txn_fn)(void *userdata, uint64_t id, enum txn_outcome outcome,
                              revision_t revision, const struct error *error);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * etcd's v3 JSON gateway (etcd 3.4 and later): requests and replies. Keys and values are bytes,
- * base64 on the wire; 64-bit numbers are strings; false and 0 are left out. What etcd means by it is
- * in its api/etcdserverpb/rpc.proto. Pure.
+ * base64 on the wire; 64-bit numbers are strings; false and 0 are left out. What etcd means by it
+ * is in its api/etcdserverpb/rpc.proto. Pure.
  */
 #pragma once
 
@@ -23,10 +23,12 @@ struct wire_bytes {
 
 struct wire_range {
     struct wire_bytes key;
-    struct wire_bytes end;  /* all keys of [key, end); empty: just 'key' */
-    revision_t revision;    /* as it was then; 0: now */
-    int64_t limit;          /* keys in the reply; 0: all */
-    bool is_serializable;   /* may be old: answered by one member without asking the others */
+    struct wire_bytes end;   /* all keys of [key, end); empty: just 'key' */
+    revision_t revision;     /* as it was then; 0: now */
+    int64_t limit;           /* keys in the reply; 0: all */
+    revision_t revision_min; /* only keys whose mod revision is at least this; 0: all */
+    bool is_serializable;    /* may be old: answered by one member without asking the others */
+    bool is_keys_only;
     bool is_count_only;
 };
 
@@ -70,6 +72,7 @@ struct wire_kv {
     char *value; /* NULL: the key was deleted */
     size_t value_size;
     revision_t revision; /* mod revision; of a delete: when it happened */
+    int64_t version;     /* writes since the key was created: 1 is a new key; 0: deleted */
 };
 
 typedef VEC(struct wire_kv) wire_kvs_t;
@@ -84,16 +87,16 @@ struct wire_range_reply {
 };
 
 void wire_range_reply_done(struct wire_range_reply *reply);
-int wire_range_reply(const void *bytes, size_t size, struct wire_range_reply *ret,
-                     struct error *err);
+int wire_range_reply_read(const void *bytes, size_t size, struct wire_range_reply *ret,
+                          struct error *err);
 
 struct wire_transaction_reply {
     revision_t revision;
     bool is_committed; /* all compares held */
 };
 
-int wire_transaction_reply(const void *bytes, size_t size, struct wire_transaction_reply *ret,
-                           struct error *err);
+int wire_transaction_reply_read(const void *bytes, size_t size, struct wire_transaction_reply *ret,
+                                struct error *err);
 
 /* One message of a watch's stream. */
 struct wire_watch_reply {
@@ -106,15 +109,16 @@ struct wire_watch_reply {
 };
 
 void wire_watch_reply_done(struct wire_watch_reply *reply);
-int wire_watch_reply(const void *bytes, size_t size, struct wire_watch_reply *ret,
-                     struct error *err);
+int wire_watch_reply_read(const void *bytes, size_t size, struct wire_watch_reply *ret,
+                          struct error *err);
 
 /* The token of a reply to wire_authenticate_request(), into 'ret' of 'ret_size' bytes. */
-int wire_authenticate_reply(const void *bytes, size_t size, char *ret, size_t ret_size,
-                            struct error *err);
+int wire_authenticate_reply_read(const void *bytes, size_t size, char *ret, size_t ret_size,
+                                 struct error *err);
 
 /* An error's gRPC code (https://grpc.io/docs/guides/status-codes/) and text. False: none. */
-bool wire_error_reply(const void *bytes, size_t size, int *ret_code, char *ret, size_t ret_size);
+bool wire_error_reply_read(const void *bytes, size_t size, int *ret_code, char *ret,
+                           size_t ret_size);
 
 /* ---- base64 (RFC 4648, with padding) ---- */
 

@@ -19,8 +19,7 @@ int wire_prefix_check(const char *prefix, struct error *err);
 
 /* Writes the key as text into 'ret' of wire_key_size bytes. -EINVAL, 'ret' empty: a name of 'key'
  * is none, or its device is not as gpu_slot_format() writes it. */
-int wire_key_format(const char *prefix, const struct record_key *key, char *ret,
-                    struct error *err);
+int wire_key_format(const char *prefix, const struct record_key *key, char *ret, struct error *err);
 
 /* Reads 'size' bytes. -ENOENT: no record's place (something of a newer version, or another
  * program's): ignore it. -EINVAL: a record's place with a name that cannot be. */

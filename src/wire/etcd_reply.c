@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Replies of etcd's JSON gateway. */
+#include "wire/etcd_json.h"
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+static void json_unref(json_t **json)
+{
+    json_decref(*json);
+}
+
+static int malformed(struct error *err, const char *what)
+{
+    return error_set(err, -EBADMSG, "not a reply of etcd: %s", what);
+}
+
+/* Replies may hold a whole page of the store, so their size is the transport's to limit; but etcd's
+ * own are never nested deeper than this. */
+enum { reply_depth_max = 16 };
+
+static int parse(const void *bytes, size_t size, json_t **ret, struct error *err)
+{
+    json_error_t fault;
+    const char *text = bytes;
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size; i++) {
+        if (in_string) {
+            i += text[i] == '\\';
+            in_string = i >= size || text[i] != '"';
+        } else if (text[i] == '"') {
+            in_string = true;
+        } else if (text[i] == '{' || text[i] == '[') {
+            if (++depth > reply_depth_max) {
+                return malformed(err, "nested too deep");
+            }
+        } else if ((text[i] == '}' || text[i] == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    json_t *json = json_loadb(bytes, size, 0, &fault);
+    if (!json && json_error_code(&fault) == json_error_out_of_memory) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    if (!json) {
+        return malformed(err, fault.text);
+    }
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return malformed(err, "not an object");
+    }
+    *ret = json;
+    return 0;
+}
+
+/* A 64-bit number: a string, or a number where the gateway thinks it fits; left out: 0. */
+static bool get_number(const json_t *object, const char *name, int64_t *ret)
+{
+    const json_t *value = json_object_get(object, name);
+    *ret = 0;
+    if (!value) {
+        return true;
+    }
+    if (json_is_integer(value)) {
+        *ret = json_integer_value(value);
+        return *ret >= 0;
+    }
+    return json_is_string(value) && parse_i64(json_string_value(value), 0, INT64_MAX, ret);
+}
+
+static bool get_bool(const json_t *object, const char *name)
+{
+    return json_is_true(json_object_get(object, name));
+}
+
+static bool get_revision(const json_t *object, revision_t *ret)
+{
+    return get_number(json_object_get(object, "header"), "revision", ret) && *ret > 0;
+}
+
+/* Base64 as a new block; left out: "". */
+static int get_bytes(const json_t *object, const char *name, char **ret, size_t *ret_size)
+{
+    const json_t *value = json_object_get(object, name);
+    if (value && !json_is_string(value)) {
+        return -EBADMSG;
+    }
+    return wire_base64_read(value ? json_string_value(value) : "",
+                            value ? json_string_length(value) : 0, ret, ret_size);
+}
+
+static void kv_done(struct wire_kv *kv)
+{
+    free(kv->key);
+    free(kv->value);
+}
+
+void wire_kvs_done(wire_kvs_t *kvs)
+{
+    VEC_EACH (kvs, kv) {
+        kv_done(kv);
+    }
+    VEC_DONE(kvs);
+}
+
+static int read_kv(const json_t *json, bool is_deleted, wire_kvs_t *kvs, struct error *err)
+{
+    struct wire_kv *kv = VEC_ADD(kvs);
+    if (!kv) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    int r = get_bytes(json, "key", &kv->key, &kv->key_size);
+    if (r == 0 && !is_deleted) {
+        r = get_bytes(json, "value", &kv->value, &kv->value_size);
+    }
+    if (r == 0 && (!get_number(json, "mod_revision", &kv->revision) || kv->revision == 0 ||
+                   !get_number(json, "version", &kv->version))) {
+        r = -EBADMSG;
+    }
+    return r == -ENOMEM ? error_set(err, r, "out of memory") : r < 0 ? malformed(err, "a key") : 0;
+}
+
+void wire_range_reply_done(struct wire_range_reply *reply)
+{
+    wire_kvs_done(&reply->kvs);
+}
+
+int wire_range_reply_read(const void *bytes, size_t size, struct wire_range_reply *ret,
+                          struct error *err)
+{
+    CLEANUP(json_unref) json_t *json = NULL;
+    CLEANUP(wire_range_reply_done) struct wire_range_reply reply = {0};
+    size_t index;
+    const json_t *kv;
+    int r = parse(bytes, size, &json, err);
+    if (r < 0) {
+        return r;
+    }
+    if (!get_revision(json, &reply.revision) || !get_number(json, "count", &reply.count)) {
+        return malformed(err, "no revision");
+    }
+    reply.has_more = get_bool(json, "more");
+    const json_t *kvs = json_object_get(json, "kvs");
+    if (!VEC_RESERVE(&reply.kvs, json_array_size(kvs))) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    json_array_foreach(kvs, index, kv)
+    {
+        r = read_kv(kv, false, &reply.kvs, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    *ret = reply;
+    reply = (struct wire_range_reply){0};
+    return 0;
+}
+
+int wire_transaction_reply_read(const void *bytes, size_t size, struct wire_transaction_reply *ret,
+                                struct error *err)
+{
+    CLEANUP(json_unref) json_t *json = NULL;
+    revision_t revision;
+    int r = parse(bytes, size, &json, err);
+    if (r < 0) {
+        return r;
+    }
+    if (!get_revision(json, &revision)) {
+        return malformed(err, "no revision");
+    }
+    *ret = (struct wire_transaction_reply){revision, get_bool(json, "succeeded")};
+    return 0;
+}
+
+/* ---- watch ---- */
+
+static int read_event(const json_t *event, wire_kvs_t *events, struct error *err)
+{
+    /* A put is type 0, so it is left out. */
+    const char *type = json_string_value(json_object_get(event, "type"));
+    bool is_deleted = type && strcmp(type, "DELETE") == 0;
+    if (type && !is_deleted && strcmp(type, "PUT") != 0) {
+        return malformed(err, "an event of unknown type");
+    }
+    return read_kv(json_object_get(event, "kv"), is_deleted, events, err);
+}
+
+static int read_result(const json_t *result, struct wire_watch_reply *reply, struct error *err)
+{
+    size_t index;
+    const json_t *event;
+    const char *reason = json_string_value(json_object_get(result, "cancel_reason"));
+    reply->is_created = get_bool(result, "created");
+    reply->is_canceled = get_bool(result, "canceled");
+    (void)snprintf(reply->reason, sizeof(reply->reason), "%s", reason ? reason : "");
+    if (!get_number(json_object_get(result, "header"), "revision", &reply->revision) ||
+        !get_number(result, "compact_revision", &reply->compact_revision)) {
+        return malformed(err, "a bad revision");
+    }
+    json_array_foreach(json_object_get(result, "events"), index, event)
+    {
+        int r = read_event(event, &reply->events, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+void wire_watch_reply_done(struct wire_watch_reply *reply)
+{
+    wire_kvs_done(&reply->events);
+}
+
+static bool error_of(const json_t *json, int *ret_code, char *ret, size_t ret_size)
+{
+    const json_t *error = json_object_get(json, "error");
+    const json_t *owner = json_is_object(error) ? error : json;
+    const json_t *code = json_object_get(owner, "grpc_code");
+    const char *text = json_string_value(json_object_get(owner, "message"));
+    code = code ? code : json_object_get(owner, "code");
+    text = text ? text : json_string_value(error);
+    if (!text && !json_is_integer(code)) {
+        return false;
+    }
+    json_int_t number = json_integer_value(code);
+    *ret_code = number >= 0 && number <= 1000 ? (int)number : 2;
+    (void)snprintf(ret, ret_size, "%s", text ? text : "");
+    return true;
+}
+
+int wire_watch_reply_read(const void *bytes, size_t size, struct wire_watch_reply *ret,
+                          struct error *err)
+{
+    CLEANUP(json_unref) json_t *json = NULL;
+    CLEANUP(wire_watch_reply_done) struct wire_watch_reply reply = {0};
+    int code;
+    int r = parse(bytes, size, &json, err);
+    if (r < 0) {
+        return r;
+    }
+    const json_t *result = json_object_get(json, "result");
+    if (json_is_object(result)) {
+        r = read_result(result, &reply, err);
+        if (r < 0) {
+            return r;
+        }
+    } else if (error_of(json, &code, reply.reason, sizeof(reply.reason))) {
+        reply.is_canceled = true;
+    } else {
+        return malformed(err, "neither result nor error");
+    }
+    *ret = reply;
+    reply = (struct wire_watch_reply){0};
+    return 0;
+}
+
+/* ---- authentication, errors ---- */
+
+int wire_authenticate_reply_read(const void *bytes, size_t size, char *ret, size_t ret_size,
+                                 struct error *err)
+{
+    CLEANUP(json_unref) json_t *json = NULL;
+    int r = parse(bytes, size, &json, err);
+    if (r < 0) {
+        return r;
+    }
+    const char *token = json_string_value(json_object_get(json, "token"));
+    /* It becomes a line of an HTTP header. */
+    if (!token || !token[0] || strpbrk(token, "\r\n") || !copy_text(ret, ret_size, token)) {
+        return malformed(err, "no token");
+    }
+    return 0;
+}
+
+bool wire_error_reply_read(const void *bytes, size_t size, int *ret_code, char *ret,
+                           size_t ret_size)
+{
+    CLEANUP(json_unref) json_t *json = NULL;
+    return parse(bytes, size, &json, NULL) == 0 && error_of(json, ret_code, ret, ret_size);
+}

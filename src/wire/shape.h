@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a struct looks like as JSON: one table of fields a struct, which drives reading and writing.
+ * Private to src/wire and its tests.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "model/record.h"
+
+#include <jansson.h>
+
+enum field_type {
+    FIELD_TEXT,      /* char[size], NUL terminated */
+    FIELD_HEAP_TEXT, /* char *, at most 'max' bytes; NULL is "" */
+    FIELD_BOOL,
+    FIELD_INTEGER,       /* 'size' bytes, within [min, max] */
+    FIELD_HEX,           /* likewise, as text of 'digits' hexadecimal digits: "10de" */
+    FIELD_ENUM,          /* by its word */
+    FIELD_FLAGS,         /* uint32_t, one bit a word: ["flr", "bus"] */
+    FIELD_ADDRESS,       /* struct pci_address: "0000:65:00.0" */
+    FIELD_ADDRESS_MAYBE, /* likewise, null unless the bool at 'len_offset' is set */
+    FIELD_SLOT,          /* struct gpu_slot: "0000:65:00.0+PARTITION" */
+    FIELD_STRUCT,        /* an object of 'shape' */
+    FIELD_VEC,           /* VEC() of 'item', at most 'max' */
+    FIELD_ARRAY, /* array of 'item', at most 'max'; its length is the uint32_t at 'len_offset' */
+    FIELD_ARRAY_FULL, /* array of 'item', always 'max' of them */
+    FIELD_MAP,        /* VEC() of pairs of texts, at most 'max': {"key": "value"} */
+};
+
+struct field {
+    const char *name; /* in JSON; NULL for an array's item */
+    enum field_type type;
+    uint32_t offset;
+    uint32_t size; /* of the member; of an item, for arrays, vectors and maps */
+    uint32_t len_offset;
+    uint32_t digits;
+    bool is_signed;
+    int64_t min, max;
+    const char *const *words;
+    uint32_t word_len;
+    const struct field *item;
+    const struct shape *shape; /* of a struct; of a map's pair */
+};
+
+struct shape {
+    const struct field *fields;
+    size_t len;
+    size_t size;          /* of the struct */
+    const void *fallback; /* what missing fields of a new item are; NULL: zero */
+};
+
+/* The shape of the value of each kind of record. */
+const struct shape *shape_of(enum record_kind kind);
+
+/* A new tree; NULL with 'err' filled. */
+json_t *shape_write(const struct shape *shape, const void *value, struct error *err);
+
+/* Changes the fields of 'value' that 'json' has. 'flags': enum wire_json_flags. */
+int shape_read(const struct shape *shape, const json_t *json, unsigned flags, void *value,
+               struct error *err);
+
+/* A JSON string of 'text', which need not be UTF-8: what is not becomes U+FFFD, and then what does
+ * not fit in 'size_max' bytes is cut. NULL without memory. */
+json_t *json_string_of(const char *text, size_t size_max);
