@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The routes, and the way of a request to its handler: path, method, role, names, store. */
+#include "api/handlers.h"
+
+#include "base/parse.h"
+#include "model/name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+ENUM_DEFINE(api_role, API_ROLE_LIST)
+
+struct route {
+    const char *method;
+    const char *pattern; /* ":node", ":pool", ":vm": a name; ":address": of a PCI function */
+    enum api_role role;
+    void (*handle)(struct api_call *call);
+};
+
+static const struct route routes[] = {
+    {"GET", "/", ROLE_VIEWER, handle_index},
+    {"GET", "/healthz", ROLE_NONE, handle_health},
+    {"GET", "/metrics", ROLE_VIEWER, handle_metrics},
+    {"GET", "/v1", ROLE_VIEWER, handle_index},
+    {"GET", "/v1/status", ROLE_VIEWER, handle_status},
+    {"GET", "/v1/cluster", ROLE_VIEWER, handle_cluster_get},
+    {"PATCH", "/v1/cluster", ROLE_ADMINISTRATOR, handle_cluster_patch},
+    {"GET", "/v1/nodes", ROLE_VIEWER, handle_nodes_get},
+    {"GET", "/v1/nodes/:node", ROLE_VIEWER, handle_node_get},
+    {"PATCH", "/v1/nodes/:node", ROLE_ADMINISTRATOR, handle_node_patch},
+    {"POST", "/v1/nodes/:node/pause", ROLE_OPERATOR, handle_node_pause},
+    {"POST", "/v1/nodes/:node/drain", ROLE_OPERATOR, handle_node_drain},
+    {"POST", "/v1/nodes/:node/resume", ROLE_OPERATOR, handle_node_resume},
+    {"POST", "/v1/nodes/:node/confirm-off", ROLE_ADMINISTRATOR, handle_node_confirm_off},
+    {"GET", "/v1/gpus", ROLE_VIEWER, handle_gpus_get},
+    {"GET", "/v1/nodes/:node/gpus", ROLE_VIEWER, handle_gpus_get},
+    {"GET", "/v1/nodes/:node/gpus/:address", ROLE_VIEWER, handle_gpu_get},
+    {"POST", "/v1/nodes/:node/gpus/:address/dismount", ROLE_ADMINISTRATOR, handle_gpu_dismount},
+    {"POST", "/v1/nodes/:node/gpus/:address/mount", ROLE_ADMINISTRATOR, handle_gpu_mount},
+    {"POST", "/v1/nodes/:node/gpus/:address/release", ROLE_ADMINISTRATOR, handle_gpu_release},
+    {"GET", "/v1/pools", ROLE_VIEWER, handle_pools_get},
+    {"POST", "/v1/pools", ROLE_ADMINISTRATOR, handle_pool_create},
+    {"GET", "/v1/pools/:pool", ROLE_VIEWER, handle_pool_get},
+    {"DELETE", "/v1/pools/:pool", ROLE_ADMINISTRATOR, handle_pool_delete},
+    {"POST", "/v1/pools/:pool/members", ROLE_ADMINISTRATOR, handle_pool_member_add},
+    {"DELETE", "/v1/pools/:pool/members/:node/:address", ROLE_ADMINISTRATOR,
+     handle_pool_member_remove},
+    {"GET", "/v1/vms", ROLE_VIEWER, handle_vms_get},
+    {"POST", "/v1/vms", ROLE_ADMINISTRATOR, handle_vm_add},
+    {"GET", "/v1/vms/:vm", ROLE_VIEWER, handle_vm_get},
+    {"PATCH", "/v1/vms/:vm", ROLE_ADMINISTRATOR, handle_vm_patch},
+    {"DELETE", "/v1/vms/:vm", ROLE_ADMINISTRATOR, handle_vm_delete},
+    {"GET", "/v1/vms/:vm/explain", ROLE_VIEWER, handle_vm_explain},
+    {"POST", "/v1/vms/:vm/assign", ROLE_ADMINISTRATOR, handle_vm_assign},
+    {"POST", "/v1/vms/:vm/unassign", ROLE_ADMINISTRATOR, handle_vm_unassign},
+    {"POST", "/v1/vms/:vm/start", ROLE_OPERATOR, handle_vm_start},
+    {"POST", "/v1/vms/:vm/stop", ROLE_OPERATOR, handle_vm_stop},
+    {"POST", "/v1/vms/:vm/move", ROLE_OPERATOR, handle_vm_move},
+    {"GET", "/v1/events", ROLE_VIEWER, handle_events_get},
+    {"POST", "/v1/plan", ROLE_VIEWER, handle_plan},
+};
+
+/* ---- the target ---- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes %XX in place; '+' too in a query. False: a bad escape, or one of a NUL. */
+static bool decode(char *text, bool is_query)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++, to++) {
+        *to = is_query && *from == '+' ? ' ' : *from;
+        if (*from != '%') {
+            continue;
+        }
+        int high = hex_digit(from[1]);
+        int low = high < 0 ? -1 : hex_digit(from[2]);
+        if (low < 0 || high * 16 + low == 0) {
+            return false;
+        }
+        *to = (char)(high * 16 + low);
+        from += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+static bool split_path(struct api_call *call, char *path)
+{
+    char *rest = NULL;
+    for (char *part = strtok_r(path, "/", &rest); part; part = strtok_r(NULL, "/", &rest)) {
+        if (call->part_len == api_parts_max || !decode(part, false)) {
+            return false;
+        }
+        call->parts[call->part_len++] = part;
+    }
+    return true;
+}
+
+static bool split_query(struct api_call *call, char *query)
+{
+    char *rest = NULL;
+    for (char *pair = strtok_r(query, "&", &rest); pair; pair = strtok_r(NULL, "&", &rest)) {
+        char *equals = strchr(pair, '=');
+        if (call->param_len == api_params_max) {
+            return false;
+        }
+        if (equals) {
+            *equals++ = '\0';
+        }
+        if (!decode(pair, true) || (equals && !decode(equals, true))) {
+            return false;
+        }
+        call->params[call->param_len++] = (struct api_param){pair, equals ? equals : ""};
+    }
+    return true;
+}
+
+static bool split_target(struct api_call *call)
+{
+    if (call->request->target[0] != '/' ||
+        !copy_text(call->text, sizeof(call->text), call->request->target)) {
+        return false;
+    }
+    char *query = strchr(call->text, '?');
+    if (query) {
+        *query++ = '\0';
+    }
+    return split_path(call, call->text) && (!query || split_query(call, query));
+}
+
+/* ---- the route ---- */
+
+/* Whether the path has the pattern's form; fills args. */
+static bool has_form(struct api_call *call, const char *pattern)
+{
+    char copy[128];
+    size_t at = 0, arg = 0;
+    char *rest = NULL;
+    (void)copy_text(copy, sizeof(copy), pattern);
+    for (char *part = strtok_r(copy, "/", &rest); part; part = strtok_r(NULL, "/", &rest), at++) {
+        if (at == call->part_len || (part[0] != ':' && strcmp(part, call->parts[at]) != 0)) {
+            return false;
+        }
+        if (part[0] == ':') {
+            call->args[arg++] = call->parts[at];
+        }
+    }
+    return at == call->part_len;
+}
+
+static const struct route *find_route(struct api_call *call, bool *ret_has_path)
+{
+    const char *method = strcmp(call->request->method, "HEAD") == 0 ? "GET" : call->request->method;
+    *ret_has_path = false;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (!has_form(call, routes[i].pattern)) {
+            continue;
+        }
+        *ret_has_path = true;
+        if (strcmp(routes[i].method, method) == 0) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+/* Names and addresses of the path are well formed, or it is answered. */
+static bool check_args(struct api_call *call, const char *pattern)
+{
+    char copy[128];
+    size_t arg = 0;
+    char *rest = NULL;
+    (void)copy_text(copy, sizeof(copy), pattern);
+    for (char *part = strtok_r(copy, "/", &rest); part; part = strtok_r(NULL, "/", &rest)) {
+        if (part[0] != ':') {
+            continue;
+        }
+        const char *value = call->args[arg++];
+        struct error err;
+        struct pci_address address;
+        if (strcmp(part, ":address") == 0) {
+            if (!pci_address_parse(value, &address)) {
+                call_refuse(call, 400, "bad-address",
+                            "\"%.40s\" is no PCI address such as 0000:65:00.0", value);
+                return false;
+            }
+            continue;
+        }
+        const char *what = strcmp(part, ":vm") == 0 ? "VM" : part + 1;
+        if (name_check(what, value, &err) < 0) {
+            call_refuse(call, 400, "bad-name", "%s", err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool may(struct api_call *call, const struct route *route)
+{
+    if (call->request->actor.role >= route->role) {
+        return true;
+    }
+    call_refuse(call, 403, "forbidden", "%s may not do this: it takes the role %s",
+                call->request->actor.name, api_role_name(route->role));
+    return false;
+}
+
+/* What must be true of the store for this request, or it is answered. */
+static bool store_serves(struct api_call *call, const struct route *route)
+{
+    if (route->role == ROLE_NONE) {
+        return true;
+    }
+    if (!call->world->is_complete) {
+        call_refuse(call, 503, "store-down",
+                    "the store has not answered since this API started; see that etcd runs and "
+                    "that etcd_endpoints in berth.conf name it, then try again");
+        return false;
+    }
+    bool is_read = strcmp(route->method, "GET") == 0 || route->handle == handle_plan;
+    if (!is_read && call->view->stale_since_ms != MSEC_NEVER) {
+        call_refuse(call, 503, "store-down",
+                    "nothing was changed: the store has not answered for %lld s; see that a "
+                    "majority of the etcd members runs, then try again",
+                    (long long)(call->view->now_ms - call->view->stale_since_ms) / 1000);
+        return false;
+    }
+    return true;
+}
+
+static void dispatch(struct api_call *call)
+{
+    bool has_path;
+    if (call->request->body_size > api_body_size_max) {
+        call_refuse(call, 413, "too-large", "the body has more than %d KiB",
+                    api_body_size_max / 1024);
+        return;
+    }
+    if (!split_target(call)) {
+        call_refuse(call, 400, "bad-request", "the address is malformed or too long");
+        return;
+    }
+    const struct route *route = find_route(call, &has_path);
+    if (!route && has_path) {
+        call_refuse(call, 405, "bad-method", "%.16s is not possible here", call->request->method);
+    } else if (!route) {
+        call_refuse(call, 404, "no-such-path",
+                    "there is nothing at this address; GET /v1 lists "
+                    "what there is");
+    } else if (may(call, route) && check_args(call, route->pattern) && store_serves(call, route)) {
+        route->handle(call);
+    }
+}
+
+void api_handle(const struct api_view *view, const struct api_request *request,
+                struct api_answer *ret)
+{
+    *ret = (struct api_answer){.may_retry = true};
+    CLEANUP(freep) struct api_call *call = calloc(1, sizeof(*call));
+    if (!call) {
+        api_answer_error(ret, 500, "out-of-memory", "out of memory");
+        return;
+    }
+    call->view = view;
+    call->world = view->world;
+    call->request = request;
+    call->answer = ret;
+    dispatch(call);
+}
+
+void handle_index(struct api_call *call)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < ARRAY_LEN(routes); i++) {
+        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "method", routes[i].method,
+                                                    "path", routes[i].pattern, "role",
+                                                    api_role_name(routes[i].role)));
+    }
+    call_send(call, json_pack("{s:s, s:o}", "name", "berth", "routes", list), 0);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The API as a function: a request and what is known of the cluster go in; an answer comes out, and
+ * with it, where the request changes something, the store transaction that must commit before the
+ * answer may be sent. Pure: no I/O, no clock; src/run/api_server joins it with HTTP and the store.
+ *
+ * The API writes what administrators want (settings, node specs, pools, VM specs) and an audit
+ * event with it in the same transaction; berthd makes it so. Each write is guarded by the revisions
+ * that the decision was made upon.
+ */
+#pragma once
+
+#include "api/liveness.h"
+#include "base/buf.h"
+#include "model/txn.h"
+#include "model/world.h"
+
+enum {
+    api_body_size_max = 512 * 1024, /* a domain XML of domain_xml_size_max, quoted as JSON */
+    api_target_size_max = 4096,
+    api_events_per_answer_max = 1000,
+};
+
+#define API_ROLE_LIST(X)                                                                           \
+    X(ROLE_NONE, "none")                                                                           \
+    X(ROLE_VIEWER, "viewer")               /* reads */                                             \
+    X(ROLE_OPERATOR, "operator")           /* also starts, stops and moves VMs, drains nodes */    \
+    X(ROLE_ADMINISTRATOR, "administrator") /* everything */
+ENUM_DECLARE(api_role, API_ROLE_LIST)
+
+/* Who asks. The one place that knows what they may do: api_handle() compares it with the route. */
+struct api_actor {
+    char name[name_size];
+    enum api_role role;
+};
+
+struct api_request {
+    const char *method;        /* "GET" */
+    const char *target;        /* path and query as they came, still percent-encoded */
+    const char *if_match;      /* header of that name, or NULL */
+    const char *last_event_id; /* likewise */
+    bool wants_stream;         /* it accepts text/event-stream */
+    const void *body;
+    size_t body_size;
+    struct api_actor actor;
+};
+
+/* What is known, at one moment. */
+struct api_view {
+    const struct world *world;
+    const struct liveness *liveness;
+    msec_t now_ms;         /* monotonic */
+    msec_t stale_since_ms; /* the store is silent since then; MSEC_NEVER: it is not */
+    uint64_t wall_ms;      /* names events, decides nothing */
+    const char *writer;    /* this API's name in the keys of its events, at most 24 characters */
+    uint64_t number;       /* grows with each request */
+    uint8_t random[16];    /* new with each request: the uuid of a VM that has none */
+};
+
+struct api_answer {
+    unsigned status;          /* of HTTP */
+    const char *content_type; /* static */
+    struct buf body;
+    revision_t etag; /* of the resource; 0: none. With a txn: the committed revision is it */
+
+    /* To be committed before the answer is sent. 'event' is in it: if the outcome is unknown,
+     * whether that event exists tells. */
+    bool has_txn;
+    bool may_retry; /* refused by a guard: handle the request again on a newer world */
+    struct txn txn;
+    struct record_key event;
+
+    /* The answer is an endless stream of events, those after 'follow_after' first. */
+    bool is_stream;
+    char follow_after[name_size];
+};
+
+void api_answer_done(struct api_answer *answer);
+
+/* '*ret' is filled anew; the caller ends it with api_answer_done(). 'view' and 'request' are
+ * borrowed. Whatever the request holds, there is an answer. */
+void api_handle(const struct api_view *view, const struct api_request *request,
+                struct api_answer *ret);
+
+/* Turns 'answer' into the error that says how its transaction ended, when it did not commit:
+ * refused too often, unknown, or impossible ('why' from the store, may be NULL). */
+void api_answer_uncommitted(struct api_answer *answer, enum txn_outcome outcome, const char *why);
+
+/* An error answer made outside of api_handle() (a body too large, say). 'code' is static. */
+void api_answer_error(struct api_answer *ret, unsigned status, const char *code,
+                      const char *message);
+
+/* One event as the server-sent event that tells it: "id: ...\ndata: ...\n\n". */
+void api_event_text(const struct record *event, struct buf *ret);

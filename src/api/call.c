@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/call.h"
+
+#include "base/parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+json_t *text_json(const char *text)
+{
+    json_t *json = json_string(text);
+    if (json) {
+        return json;
+    }
+    CLEANUP(freep) char *copy = strdup(text);
+    for (char *at = copy; at && *at; at++) {
+        if ((unsigned char)*at >= 0x80) {
+            *at = '?';
+        }
+    }
+    return copy ? json_string(copy) : NULL;
+}
+
+const char *call_param(const struct api_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->param_len; i++) {
+        if (strcmp(call->params[i].name, name) == 0) {
+            return call->params[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* ---- answers ---- */
+
+static int dump_chunk(const char *bytes, size_t size, void *userdata)
+{
+    buf_add(userdata, bytes, size);
+    return 0;
+}
+
+static void set_body(struct api_answer *answer, unsigned status, json_t *json)
+{
+    answer->status = status;
+    answer->content_type = "application/json";
+    buf_clear(&answer->body);
+    if (json) {
+        (void)json_dump_callback(json, dump_chunk, &answer->body, JSON_COMPACT);
+        json_decref(json);
+    } else {
+        answer->status = 500;
+        buf_text(&answer->body, "{\"code\":\"out-of-memory\",\"message\":\"out of memory\","
+                                "\"reasons\":[]}");
+    }
+    buf_char(&answer->body, '\n');
+}
+
+static json_t *error_json(const char *code, const char *message, json_t *reasons)
+{
+    return json_pack("{s:s, s:o, s:o}", "code", code, "message", text_json(message), "reasons",
+                     reasons ? reasons : json_array());
+}
+
+void api_answer_error(struct api_answer *ret, unsigned status, const char *code,
+                      const char *message)
+{
+    set_body(ret, status, error_json(code, message, NULL));
+}
+
+void call_send(struct api_call *call, json_t *json, revision_t etag)
+{
+    set_body(call->answer, 200, json);
+    call->answer->etag = etag;
+}
+
+static void drop_change(struct api_answer *answer)
+{
+    txn_done(&answer->txn);
+    answer->txn = (struct txn){0};
+    answer->has_txn = false;
+}
+
+static void refuse(struct api_call *call, unsigned status, const char *code, json_t *reasons,
+                   const char *format, va_list args)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    buf_vprintf(&text, format, args);
+    drop_change(call->answer);
+    set_body(call->answer, status, error_json(code, buf_str(&text), reasons));
+}
+
+void call_refuse(struct api_call *call, unsigned status, const char *code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    refuse(call, status, code, NULL, format, args);
+    va_end(args);
+}
+
+void call_refuse_because(struct api_call *call, unsigned status, const char *code, json_t *reasons,
+                         const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    refuse(call, status, code, reasons, format, args);
+    va_end(args);
+}
+
+void reason_add(json_t *reasons, const char *subject, const char *format, ...)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    (void)json_array_append_new(reasons, json_pack("{s:o, s:o}", "subject", text_json(subject),
+                                                   "text", text_json(buf_str(&text))));
+}
+
+/* ---- a change ---- */
+
+bool call_matches(struct api_call *call, const struct record *record)
+{
+    const char *want = call->request->if_match;
+    if (!want || strcmp(want, "*") == 0) {
+        return true;
+    }
+    char have[32];
+    (void)snprintf(have, sizeof(have), "\"%lld\"", record ? (long long)record->revision : 0LL);
+    /* A change decided upon one revision must not be decided again upon another. */
+    call->answer->may_retry = false;
+    if (strcmp(want, have) == 0) {
+        return true;
+    }
+    call_refuse(call, 412, "changed",
+                "it was changed since you read it (If-Match %.40s, now %s): read it again, then "
+                "decide",
+                want, have);
+    return false;
+}
+
+void call_guard(struct api_call *call, const struct record_key *key)
+{
+    VEC_EACH (&call->answer->txn.guards, guard) {
+        if (record_key_compare(&guard->key, key) == 0) {
+            return;
+        }
+    }
+    txn_guard(&call->answer->txn, key, world_revision(call->world, key));
+}
+
+void call_guard_name(struct api_call *call, enum record_kind kind, const char *name)
+{
+    struct record_key key = {.kind = kind};
+    (void)copy_text(key.name, sizeof(key.name), name);
+    call_guard(call, &key);
+}
+
+void call_put(struct api_call *call, struct record *value)
+{
+    if (value) {
+        call_guard(call, &value->key);
+    }
+    txn_put(&call->answer->txn, value);
+}
+
+void call_delete(struct api_call *call, const struct record_key *key)
+{
+    call_guard(call, key);
+    txn_delete(&call->answer->txn, key);
+}
+
+void call_touch(struct api_call *call, const struct record *record)
+{
+    VEC_EACH (&call->answer->txn.writes, write) {
+        if (record_key_compare(&write->key, &record->key) == 0) {
+            return;
+        }
+    }
+    call_put(call, record_copy(record));
+}
+
+/* The log is bounded: what is too old goes with the next change, a few at a time. Unguarded: two
+ * that delete the same old event agree. */
+static void trim_events(struct api_call *call)
+{
+    enum { at_a_time = 4 };
+    size_t len = call->world->records[RECORD_EVENT].len;
+    for (size_t i = 0; i < at_a_time && len > events_max + i; i++) {
+        txn_delete(&call->answer->txn, &call->world->records[RECORD_EVENT].items[i]->key);
+    }
+}
+
+static void audit(struct api_call *call, const char *code, const char *subject, const char *text)
+{
+    const struct api_view *view = call->view;
+    char name[name_size];
+    (void)snprintf(name, sizeof(name), "%014llu-%.24s-%llu", (unsigned long long)view->wall_ms,
+                   view->writer, (unsigned long long)view->number);
+    struct record *event = record_new(RECORD_EVENT, name, NULL);
+    if (event) {
+        call->answer->event = event->key;
+        (void)copy_text(event->event->actor, sizeof(event->event->actor),
+                        call->request->actor.name);
+        (void)copy_text(event->event->code, sizeof(event->event->code), code);
+        (void)copy_text(event->event->subject, sizeof(event->event->subject), subject);
+        (void)snprintf(event->event->text, sizeof(event->event->text), "%s", text);
+        txn_guard(&call->answer->txn, &event->key, 0);
+    }
+    txn_put(&call->answer->txn, event);
+}
+
+static void commit(struct api_call *call, unsigned status, json_t *extra, const char *code,
+                   const char *subject, const char *format, va_list args)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    buf_vprintf(&text, format, args);
+    trim_events(call);
+    audit(call, code, subject, buf_str(&text));
+    json_t *json = json_pack("{s:o, s:o}", "message", text_json(buf_str(&text)), "subject",
+                             text_json(subject));
+    if (extra && json) {
+        (void)json_object_update(json, extra);
+    }
+    json_decref(extra);
+    if (call->answer->txn.failed || text.failed) {
+        json_decref(json);
+        json = NULL;
+    }
+    call->answer->has_txn = json != NULL;
+    set_body(call->answer, status, json);
+}
+
+void call_commit(struct api_call *call, const char *code, const char *subject, const char *format,
+                 ...)
+{
+    va_list args;
+    va_start(args, format);
+    commit(call, 200, NULL, code, subject, format, args);
+    va_end(args);
+}
+
+void call_commit_with(struct api_call *call, unsigned status, json_t *extra, const char *code,
+                      const char *subject, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    commit(call, status, extra, code, subject, format, args);
+    va_end(args);
+}
+
+void call_unchanged(struct api_call *call, const char *subject, const char *format, ...)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    drop_change(call->answer);
+    call_send(call,
+              json_pack("{s:o, s:o, s:b}", "message", text_json(buf_str(&text)), "subject",
+                        text_json(subject), "unchanged", 1),
+              0);
+}
+
+void api_answer_uncommitted(struct api_answer *answer, enum txn_outcome outcome, const char *why)
+{
+    drop_change(answer);
+    switch (outcome) {
+    case TXN_COMMITTED:
+        break;
+    case TXN_REFUSED:
+        api_answer_error(answer, 409, "busy",
+                         "nothing was changed: others kept changing the same things; try again");
+        break;
+    case TXN_UNKNOWN:
+        api_answer_error(answer, 504, "unknown",
+                         "the store did not answer: whether this was done is unknown; look with "
+                         "\"berth status\" once the store answers, then decide");
+        break;
+    case TXN_IMPOSSIBLE: {
+        CLEANUP(buf_done) struct buf text = {0};
+        buf_printf(&text,
+                   "nothing was changed: the store could not be asked%s%s; see that etcd "
+                   "runs and is reachable, then try again",
+                   why ? ": " : "", why ? why : "");
+        api_answer_error(answer, 503, "store-down", buf_str(&text));
+        break;
+    }
+    }
+}
+
+void api_answer_done(struct api_answer *answer)
+{
+    drop_change(answer);
+    buf_done(&answer->body);
+}

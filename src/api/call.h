@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One request on its way through the room: what every handler gets, and how it answers. */
+#pragma once
+
+#include "api/api.h"
+
+#include <jansson.h>
+
+enum { api_parts_max = 8, api_params_max = 16, call_args_max = 3 };
+
+struct api_param {
+    const char *name;
+    const char *value;
+};
+
+struct api_call {
+    const struct api_view *view;
+    const struct world *world; /* view->world */
+    const struct api_request *request;
+    struct api_answer *answer;
+    char text[api_target_size_max]; /* holds what the pointers below point to */
+    const char *parts[api_parts_max];
+    size_t part_len;
+    struct api_param params[api_params_max];
+    size_t param_len;
+    const char *args[call_args_max]; /* what stands for the ':' parts of the route's pattern */
+};
+
+/* The query's parameter, or NULL. */
+const char *call_param(const struct api_call *call, const char *name);
+
+/* ---- answers; each is the last thing that a handler does ---- */
+
+/* Sends 'json' (taken over; NULL: out of memory) with 'etag' (0: none). */
+void call_send(struct api_call *call, json_t *json, revision_t etag);
+
+/* The answer is no. 'code' is static, the text says why and what to do. */
+void call_refuse(struct api_call *call, unsigned status, const char *code, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/* The same with reasons: a JSON array of {"subject", "text"}, taken over. */
+void call_refuse_because(struct api_call *call, unsigned status, const char *code, json_t *reasons,
+                         const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* Adds a reason to such an array. */
+void reason_add(json_t *reasons, const char *subject, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* ---- a change ---- */
+
+/* If the request has If-Match, it must name 'record' (NULL: absent) as it is. False: answered. */
+bool call_matches(struct api_call *call, const struct record *record);
+
+/* Puts 'value' in the place of what the world holds under its key, guarded by that revision. */
+void call_put(struct api_call *call, struct record *value);
+/* Nobody may have changed this key meanwhile. */
+void call_guard(struct api_call *call, const struct record_key *key);
+void call_guard_name(struct api_call *call, enum record_kind kind, const char *name);
+/* Deletes it, guarded likewise. */
+void call_delete(struct api_call *call, const struct record_key *key);
+/* Writes the record again as it is: whoever decided upon it decides anew. */
+void call_touch(struct api_call *call, const struct record *record);
+
+/* Ends a change: the audit event goes in (its text is the formatted one, after the actor's name),
+ * and {"message": the same sentence, "subject": ...} is the answer once it is committed. */
+void call_commit(struct api_call *call, const char *code, const char *subject, const char *format,
+                 ...) PRINTF_LIKE(4, 5);
+/* The same with more to say: 'extra' (taken over, may be NULL) is merged into the answer. */
+void call_commit_with(struct api_call *call, unsigned status, json_t *extra, const char *code,
+                      const char *subject, const char *format, ...) PRINTF_LIKE(6, 7);
+/* Nothing had to be done: a message, no transaction. */
+void call_unchanged(struct api_call *call, const char *subject, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* ---- JSON ---- */
+
+/* A string that is always valid UTF-8: what is cut or was never text has '?' in it. */
+json_t *text_json(const char *text);

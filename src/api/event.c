@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The log of who did what and why: lists, and the stream. */
+#include "api/handlers.h"
+#include "api/show.h"
+#include "base/parse.h"
+
+#include <string.h>
+
+json_t *event_json(const struct record *record)
+{
+    const struct event_record *event = record->event;
+    uint64_t wall_ms = 0;
+    char digits[15] = "";
+    memcpy(digits, record->key.name, strnlen(record->key.name, sizeof(digits) - 1));
+    (void)parse_u64(digits, INT64_MAX, &wall_ms);
+    return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o}", "id", text_json(record->key.name),
+                     "time_ms", (json_int_t)wall_ms, "severity", severity_name(event->severity),
+                     "actor", text_json(event->actor), "code", text_json(event->code), "subject",
+                     text_json(event->subject), "text", text_json(event->text));
+}
+
+void api_event_text(const struct record *event, struct buf *ret)
+{
+    json_t *json = event_json(event);
+    CLEANUP(freep) char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    if (text) {
+        buf_printf(ret, "id: %s\ndata: %s\n\n", event->key.name, text);
+    }
+}
+
+static bool is_wanted(const struct api_call *call, const struct record *record)
+{
+    const char *subject = call_param(call, "subject"), *after = call_param(call, "after");
+    return (!subject || strcmp(record->event->subject, subject) == 0) &&
+           (!after || strcmp(record->key.name, after) > 0);
+}
+
+/* The newest 'limit' of those wanted, the oldest of them first. */
+static json_t *list_json(const struct api_call *call, uint64_t limit)
+{
+    size_t len = call->world->records[RECORD_EVENT].len;
+    struct record *const *items = call->world->records[RECORD_EVENT].items;
+    size_t first = len;
+    for (uint64_t found = 0; first > 0 && found < limit; first--) {
+        found += is_wanted(call, items[first - 1]);
+    }
+    json_t *list = json_array();
+    for (; first < len; first++) {
+        if (is_wanted(call, items[first])) {
+            (void)json_array_append_new(list, event_json(items[first]));
+        }
+    }
+    return list;
+}
+
+static void stream(struct api_call *call)
+{
+    const char *last = call->request->last_event_id;
+    const char *after = last ? last : call_param(call, "after");
+    size_t len = call->world->records[RECORD_EVENT].len;
+    if (!after && len > 0) { /* from now on */
+        after = call->world->records[RECORD_EVENT].items[len - 1]->key.name;
+    }
+    if (after &&
+        !copy_text(call->answer->follow_after, sizeof(call->answer->follow_after), after)) {
+        call_refuse(call, 400, "bad-request", "no event has such an id");
+        return;
+    }
+    call->answer->status = 200;
+    call->answer->content_type = "text/event-stream";
+    call->answer->is_stream = true;
+}
+
+void handle_events_get(struct api_call *call)
+{
+    uint64_t limit = 100;
+    const char *text = call_param(call, "limit");
+    if (call->request->wants_stream || call_param(call, "follow")) {
+        stream(call);
+        return;
+    }
+    if (text && (!parse_u64(text, api_events_per_answer_max, &limit) || limit == 0)) {
+        call_refuse(call, 400, "bad-request", "limit must be a number from 1 to %d",
+                    api_events_per_answer_max);
+        return;
+    }
+    call_send_list(call, list_json(call, limit));
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Nodes, and their names. */
+#include "api/facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+ENUM_DEFINE(node_state, NODE_STATE_LIST)
+
+static const struct node_spec node_spec_default = {.fencing = FENCING_WATCHDOG};
+
+static uint32_t count_vms(const struct world *world, const char *node)
+{
+    uint32_t count = 0;
+    WORLD_EACH (world, RECORD_VM_PLACEMENT, each) {
+        const struct vm_placement *placement = (*each)->placement;
+        count += placement->phase != PLACEMENT_NONE && strcmp(placement->node, node) == 0;
+    }
+    return count;
+}
+
+static bool is_proven_gone(const struct node_facts *node)
+{
+    return node->fence && node->alive && node->fence->proof != PROOF_NONE &&
+           node->fence->incarnation >= node->alive->incarnation;
+}
+
+static void silent_state(struct node_facts *node)
+{
+    long long seconds = (long long)node->silent_ms / 1000;
+    bool is_tried = node->fence && node->fence->proof == PROOF_NONE &&
+                    node->fence->incarnation >= node->alive->incarnation;
+    node->state = is_tried ? NODE_STATE_FENCING : NODE_STATE_SILENT;
+    (void)snprintf(node->detail, sizeof(node->detail), "no heartbeat for %lld s%s%s", seconds,
+                   is_tried && node->fence->detail[0] ? "; " : "",
+                   is_tried ? node->fence->detail : "");
+}
+
+static void living_state(struct node_facts *node)
+{
+    switch (node->spec->mode) {
+    case NODE_ACTIVE:
+        node->state = NODE_STATE_UP;
+        return;
+    case NODE_PAUSED:
+        node->state = NODE_STATE_PAUSED;
+        (void)snprintf(node->detail, sizeof(node->detail), "takes no new VMs");
+        return;
+    case NODE_DRAIN:
+        node->state = node->vm_len > 0 ? NODE_STATE_DRAINING : NODE_STATE_DRAINED;
+        if (node->vm_len > 0) {
+            (void)snprintf(node->detail, sizeof(node->detail), "%u VM%s still there", node->vm_len,
+                           node->vm_len == 1 ? " is" : "s are");
+        }
+        return;
+    }
+}
+
+static void derive_state(struct node_facts *node)
+{
+    if (node->pulse == PULSE_NONE || !node->alive) {
+        node->state = NODE_STATE_NEVER_SEEN;
+        (void)snprintf(node->detail, sizeof(node->detail), "berthd has not joined from there yet");
+    } else if (is_proven_gone(node)) {
+        node->state = NODE_STATE_FENCED;
+        (void)snprintf(node->detail, sizeof(node->detail), "proven off (%s)%s%s",
+                       proof_name(node->fence->proof), node->fence->detail[0] ? ": " : "",
+                       node->fence->detail);
+    } else if (node->pulse == PULSE_SILENT) {
+        silent_state(node);
+    } else if (node->pulse == PULSE_UNKNOWN) {
+        node->state = NODE_STATE_UNKNOWN;
+        (void)snprintf(node->detail, sizeof(node->detail), "listening for its heartbeat");
+    } else {
+        living_state(node);
+    }
+}
+
+bool node_facts(const struct api_view *view, const char *name, struct node_facts *ret)
+{
+    const struct record *spec = world_find(view->world, RECORD_NODE_SPEC, name);
+    const struct record *inventory = world_find(view->world, RECORD_NODE_INVENTORY, name);
+    const struct record *alive = world_find(view->world, RECORD_NODE_ALIVE, name);
+    const struct record *fence = world_find(view->world, RECORD_NODE_FENCE, name);
+    const struct record *any = spec ? spec : inventory ? inventory : alive;
+    if (!any) {
+        return false;
+    }
+    *ret = (struct node_facts){
+        .name = any->key.name,
+        .spec = spec ? spec->node_spec : &node_spec_default,
+        .inventory = inventory ? inventory->inventory : NULL,
+        .alive = alive ? alive->alive : NULL,
+        .fence = fence ? fence->fence : NULL,
+        .revision = spec ? spec->revision : 0,
+        .vm_len = count_vms(view->world, name),
+    };
+    ret->pulse = liveness_pulse(view->liveness, name, world_settings(view->world)->heartbeat_ms,
+                                view->now_ms, &ret->silent_ms);
+    derive_state(ret);
+    return true;
+}
+
+/* Adds what is new of 'kind'; both lists are sorted. */
+static bool merge_names(const struct world *world, enum record_kind kind, names_t *names)
+{
+    size_t at = 0;
+    WORLD_EACH (world, kind, each) {
+        const char *name = (*each)->key.name;
+        while (at < names->len && strcmp(names->items[at], name) < 0) {
+            at++;
+        }
+        if (at < names->len && strcmp(names->items[at], name) == 0) {
+            continue;
+        }
+        const char **place = VEC_INSERT(names, at);
+        if (!place) {
+            return false;
+        }
+        *place = name;
+    }
+    return true;
+}
+
+bool node_names(const struct world *world, names_t *ret)
+{
+    return merge_names(world, RECORD_NODE_SPEC, ret) &&
+           merge_names(world, RECORD_NODE_INVENTORY, ret) &&
+           merge_names(world, RECORD_NODE_ALIVE, ret);
+}

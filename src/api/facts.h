@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the records say together about one node, GPU, pool or VM, in the words that people see. All
+ * pointers are lent from the world.
+ */
+#pragma once
+
+#include "api/api.h"
+
+/* ---- nodes ---- */
+
+#define NODE_STATE_LIST(X)                                                                         \
+    X(NODE_STATE_UP, "up")                                                                         \
+    X(NODE_STATE_PAUSED, "paused")                                                                 \
+    X(NODE_STATE_DRAINING, "draining")                                                             \
+    X(NODE_STATE_DRAINED, "drained")                                                               \
+    X(NODE_STATE_SILENT, "silent")   /* no heartbeat for three of them */                          \
+    X(NODE_STATE_FENCING, "fencing") /* silent, and being proven gone */                           \
+    X(NODE_STATE_FENCED, "fenced")   /* proven gone */                                             \
+    X(NODE_STATE_UNKNOWN, "unknown") /* this API has not watched long enough */                    \
+    X(NODE_STATE_NEVER_SEEN, "never-seen")
+ENUM_DECLARE(node_state, NODE_STATE_LIST)
+
+struct node_facts {
+    const char *name;
+    const struct node_spec *spec;           /* never NULL: the defaults where none is stored */
+    const struct node_inventory *inventory; /* this and the next two: NULL while there is none */
+    const struct node_alive *alive;
+    const struct node_fence *fence;
+    revision_t revision; /* of the spec; 0: none is stored */
+    enum pulse pulse;
+    msec_t silent_ms;
+    enum node_state state;
+    char detail[reason_size];
+    uint32_t vm_len; /* VMs that have their place there */
+};
+
+/* False: nobody has ever heard of a node of that name. */
+bool node_facts(const struct api_view *view, const char *name, struct node_facts *ret);
+
+typedef VEC(const char *) names_t;
+
+/* Every node's name, sorted, lent; VEC_DONE it. False without memory. */
+bool node_names(const struct world *world, names_t *ret);
+
+/* ---- GPUs ---- */
+
+#define GPU_STATE_LIST(X)                                                                          \
+    X(GPU_STATE_ASSIGNED, "assigned")             /* a VM holds it */                              \
+    X(GPU_STATE_AVAILABLE, "available")           /* in a pool, and free */                        \
+    X(GPU_STATE_QUARANTINED, "quarantined")       /* not handed out until released */              \
+    X(GPU_STATE_MISSING, "missing")               /* in a pool, but the host does not show it */   \
+    X(GPU_STATE_DISMOUNTED, "dismounted")         /* taken from the host, in no pool */            \
+    X(GPU_STATE_DISMOUNTING, "dismounting")       /* to be taken from the host */                  \
+    X(GPU_STATE_MOUNTING, "mounting")             /* to be given back to the host */               \
+    X(GPU_STATE_HOST, "host")                     /* the host's; can be dismounted */              \
+    X(GPU_STATE_NOT_ASSIGNABLE, "not-assignable") /* the survey says why */
+ENUM_DECLARE(gpu_state, GPU_STATE_LIST)
+
+struct gpu_facts {
+    const char *node;
+    const struct gpu *gpu; /* NULL: missing */
+    const char *pool;      /* NULL: in none */
+    const char *vm;        /* that holds it; NULL: none */
+    bool is_dismount_wanted;
+    enum gpu_state state;
+};
+
+/* 'gpu' is of the inventory of 'node'. */
+void gpu_facts(const struct world *world, const char *node, const struct gpu *gpu,
+               struct gpu_facts *ret);
+
+/* The pool that has 'slot' of 'node', or NULL. */
+const struct record *pool_of(const struct world *world, const char *node,
+                             const struct gpu_slot *slot);
+/* The VM that holds it, or NULL. */
+const char *holder_of(const struct world *world, const char *node, const struct gpu_slot *slot);
+/* Where the node's spec wants this GPU dismounted, or NULL. */
+const struct dismount *dismount_of(const struct node_spec *spec, struct pci_address address);
+
+/* ---- pools ---- */
+
+struct pool_counts {
+    uint32_t total;
+    uint32_t used;        /* held by a VM */
+    uint32_t free;        /* a VM could get it now, if its node takes VMs */
+    uint32_t quarantined; /* or missing: cannot be handed out */
+    uint32_t away;        /* free, but on a node that is not up and active */
+};
+
+void pool_counts(const struct api_view *view, const struct record *pool, struct pool_counts *ret);
+
+/* ---- VMs ---- */
+
+#define VM_VIEW_LIST(X)                                                                            \
+    X(VM_VIEW_RUNNING, "running")                                                                  \
+    X(VM_VIEW_STARTING, "starting")                                                                \
+    X(VM_VIEW_STOPPING, "stopping")                                                                \
+    X(VM_VIEW_STOPPED, "stopped")                                                                  \
+    X(VM_VIEW_WAITING, "waiting") /* should run and has no place: the reasons say why */           \
+    X(VM_VIEW_FAILED, "failed")   /* its restart policy is used up */                              \
+    X(VM_VIEW_UNKNOWN, "unknown") /* its node is silent */
+ENUM_DECLARE(vm_view, VM_VIEW_LIST)
+
+struct vm_facts {
+    const char *name;
+    const struct record *record; /* the spec's */
+    const struct vm_spec *spec;
+    const struct vm_placement *placement; /* NULL: none yet */
+    const struct vm_status *status;       /* NULL: none yet */
+    enum vm_view state;
+    const char *node; /* where it has its place; "": nowhere */
+    char detail[reason_size];
+};
+
+/* False: no such VM. */
+bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *ret);
+
+/* It has a place, or may still run: nothing about its devices may change. */
+bool vm_is_placed(const struct vm_facts *vm);
+/* The names of VMs that need 'pool', comma-separated, into 'ret' (at most a few are written out);
+ * how many there are. */
+uint32_t pool_users(const struct world *world, const char *pool, struct buf *ret);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* VMs: one word for what spec, placement, status and the node's heartbeat say together. */
+#include "api/facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+ENUM_DEFINE(vm_view, VM_VIEW_LIST)
+
+/* The status that speaks of the present place of a placed VM; NULL: none yet. */
+static const struct vm_status *current_status(const struct vm_facts *vm)
+{
+    return vm->status && vm->status->epoch == vm->placement->epoch ? vm->status : NULL;
+}
+
+bool vm_is_placed(const struct vm_facts *vm)
+{
+    return vm->placement && vm->placement->phase != PLACEMENT_NONE;
+}
+
+static void set(struct vm_facts *vm, enum vm_view state, const char *detail)
+{
+    vm->state = state;
+    (void)snprintf(vm->detail, sizeof(vm->detail), "%s", detail);
+}
+
+/* Phase none, or no placement yet. */
+static void unplaced_state(struct vm_facts *vm)
+{
+    const struct vm_placement *placement = vm->placement;
+    if (vm->spec->desired == VM_STOPPED) {
+        set(vm, VM_VIEW_STOPPED, "");
+    } else if (!placement || placement->start_order < vm->spec->start_order) {
+        set(vm, VM_VIEW_WAITING, "the coordinator has not looked at it yet");
+    } else if (placement->is_failed) {
+        set(vm, VM_VIEW_FAILED, placement->cause);
+    } else if (placement->reasons.len > 0 && placement->cause[0] == '\0') {
+        set(vm, VM_VIEW_WAITING, placement->reasons.items[0].text);
+    } else {
+        set(vm, VM_VIEW_WAITING, placement->cause);
+    }
+}
+
+static void stopping_state(struct vm_facts *vm)
+{
+    const struct vm_status *status = current_status(vm);
+    if (status && status->is_stop_refused) {
+        set(vm, VM_VIEW_STOPPING, status->reason[0] ? status->reason : "the guest does not stop");
+    } else if (vm->placement->next_node[0]) {
+        vm->state = VM_VIEW_STOPPING;
+        (void)snprintf(vm->detail, sizeof(vm->detail), "moving to %s", vm->placement->next_node);
+    } else {
+        set(vm, VM_VIEW_STOPPING, vm->placement->cause);
+    }
+}
+
+static void placed_state(struct vm_facts *vm)
+{
+    const struct vm_status *status = current_status(vm);
+    if (vm->placement->phase == PLACEMENT_STOP || vm->spec->desired == VM_STOPPED) {
+        stopping_state(vm);
+        return;
+    }
+    if (!status) {
+        set(vm, VM_VIEW_STARTING, vm->placement->cause);
+        return;
+    }
+    switch (status->state) {
+    case VM_STATE_RUNNING:
+        /* A cause with reasons: it was to leave and cannot. */
+        set(vm, VM_VIEW_RUNNING,
+            vm->placement->reasons.len > 0 ? vm->placement->cause : status->reason);
+        break;
+    case VM_STATE_STARTING:
+        set(vm, VM_VIEW_STARTING, status->reason);
+        break;
+    case VM_STATE_STOPPING:
+        set(vm, VM_VIEW_STOPPING, status->reason);
+        break;
+    case VM_STATE_STOPPED:
+    case VM_STATE_FAILED:
+        /* The coordinator has yet to decide what comes next. */
+        set(vm, VM_VIEW_STARTING, status->reason[0] ? status->reason : "to be started again");
+        break;
+    }
+}
+
+static void derive_state(const struct api_view *view, struct vm_facts *vm)
+{
+    if (!vm_is_placed(vm)) {
+        unplaced_state(vm);
+        return;
+    }
+    msec_t silent_ms;
+    vm->node = vm->placement->node;
+    placed_state(vm);
+    if (liveness_pulse(view->liveness, vm->node, world_settings(view->world)->heartbeat_ms,
+                       view->now_ms, &silent_ms) == PULSE_SILENT) {
+        vm->state = VM_VIEW_UNKNOWN;
+        (void)snprintf(vm->detail, sizeof(vm->detail), "%s has not been heard of for %lld s",
+                       vm->node, (long long)silent_ms / 1000);
+    }
+}
+
+bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *ret)
+{
+    const struct record *spec = world_find(view->world, RECORD_VM_SPEC, name);
+    const struct record *placement = world_find(view->world, RECORD_VM_PLACEMENT, name);
+    const struct record *status = world_find(view->world, RECORD_VM_STATUS, name);
+    if (!spec) {
+        return false;
+    }
+    *ret = (struct vm_facts){
+        .name = spec->key.name,
+        .record = spec,
+        .spec = spec->vm_spec,
+        .placement = placement ? placement->placement : NULL,
+        .status = status ? status->status : NULL,
+        .node = "",
+    };
+    derive_state(view, ret);
+    return true;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What each route does; the table is in api.c. args[] are the route's ':' parts, checked. */
+#pragma once
+
+#include "api/call.h"
+
+/* overview.c */
+void handle_index(struct api_call *call);
+void handle_health(struct api_call *call);
+void handle_status(struct api_call *call);
+void handle_metrics(struct api_call *call);
+
+/* cluster.c */
+void handle_cluster_get(struct api_call *call);
+void handle_cluster_patch(struct api_call *call);
+
+/* node_show.c, node_change.c */
+void handle_nodes_get(struct api_call *call);
+void handle_node_get(struct api_call *call);
+void handle_node_patch(struct api_call *call);
+void handle_node_pause(struct api_call *call);
+void handle_node_drain(struct api_call *call);
+void handle_node_resume(struct api_call *call);
+void handle_node_confirm_off(struct api_call *call);
+
+/* gpu_show.c, gpu_change.c */
+void handle_gpus_get(struct api_call *call);
+void handle_gpu_get(struct api_call *call);
+void handle_gpu_dismount(struct api_call *call);
+void handle_gpu_mount(struct api_call *call);
+void handle_gpu_release(struct api_call *call);
+
+/* pool_show.c, pool_change.c */
+void handle_pools_get(struct api_call *call);
+void handle_pool_get(struct api_call *call);
+void handle_pool_create(struct api_call *call);
+void handle_pool_delete(struct api_call *call);
+void handle_pool_member_add(struct api_call *call);
+void handle_pool_member_remove(struct api_call *call);
+
+/* vm_show.c, vm_change.c, vm_order.c */
+void handle_vms_get(struct api_call *call);
+void handle_vm_get(struct api_call *call);
+void handle_vm_explain(struct api_call *call);
+void handle_vm_add(struct api_call *call);
+void handle_vm_patch(struct api_call *call);
+void handle_vm_delete(struct api_call *call);
+void handle_vm_assign(struct api_call *call);
+void handle_vm_unassign(struct api_call *call);
+void handle_vm_start(struct api_call *call);
+void handle_vm_stop(struct api_call *call);
+void handle_vm_move(struct api_call *call);
+
+/* event.c */
+void handle_events_get(struct api_call *call);
+
+/* whatif.c */
+void handle_plan(struct api_call *call);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What administrators want of a node. */
+#include "api/body.h"
+#include "api/handlers.h"
+#include "api/patch.h"
+#include "api/show.h"
+#include "api/spec.h"
+#include "api/whatif.h"
+
+#include <string.h>
+
+struct record *node_spec_draft(const struct api_call *call, const char *node)
+{
+    const struct record *stored = world_find(call->world, RECORD_NODE_SPEC, node);
+    return stored ? record_copy(stored) : record_new(RECORD_NODE_SPEC, node, NULL);
+}
+
+static void set_mode(struct api_call *call, const struct node_facts *node, enum node_mode mode,
+                     bool is_forced, const char *code, const char *sentence)
+{
+    if (!call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node->name))) {
+        return;
+    }
+    if (node->spec->mode == mode && node->spec->force == is_forced) {
+        call_unchanged(call, node->name, "%s is %s already", node->name,
+                       mode == NODE_ACTIVE ? "active" : node_mode_name(mode));
+        return;
+    }
+    struct record *next = node_spec_draft(call, node->name);
+    if (next) {
+        next->node_spec->mode = mode;
+        next->node_spec->force = is_forced;
+    }
+    call_put(call, next);
+    call_commit(call, code, node->name, "%s %s", node->name, sentence);
+}
+
+/* For routes that take no body: whatever came must be empty. */
+static bool has_no_body(struct api_call *call)
+{
+    CLEANUP(body_done) struct body body;
+    body_init(&body, call);
+    return body_end(&body, call);
+}
+
+void handle_node_pause(struct api_call *call)
+{
+    struct node_facts node;
+    if (has_no_body(call) && call_node(call, call->args[0], &node)) {
+        set_mode(call, &node, NODE_PAUSED, false, "node-paused",
+                 "is paused: what runs there stays, nothing new starts there");
+    }
+}
+
+void handle_node_resume(struct api_call *call)
+{
+    struct node_facts node;
+    if (has_no_body(call) && call_node(call, call->args[0], &node)) {
+        set_mode(call, &node, NODE_ACTIVE, false, "node-resumed", "is active again");
+    }
+}
+
+void handle_node_drain(struct api_call *call)
+{
+    struct node_facts node;
+    bool is_forced = false, is_dry_run = false;
+    CLEANUP(body_done) struct body body;
+    body_init(&body, call);
+    (void)body_bool(&body, "force", &is_forced);
+    (void)body_bool(&body, "dry_run", &is_dry_run);
+    if (!body_end(&body, call) || !call_node(call, call->args[0], &node)) {
+        return;
+    }
+    if (is_dry_run) {
+        const char *name = node.name;
+        whatif_send(call, &name, 1, true);
+        return;
+    }
+    set_mode(call, &node, NODE_DRAIN, is_forced, "node-drain",
+             is_forced ? "is to be drained: its VMs move away, and stop where there is no place"
+                       : "is to be drained: its VMs move away where there is a place");
+}
+
+/* ---- it is off, says a person ---- */
+
+static bool may_be_off(struct api_call *call, const struct node_facts *node, uint64_t incarnation)
+{
+    if (!node->alive) {
+        call_refuse(call, 409, "never-seen", "%s has never joined: there is nothing to confirm",
+                    node->name);
+        return false;
+    }
+    if (node->pulse == PULSE_ALIVE) {
+        call_refuse(call, 409, "alive",
+                    "%s is alive: its heartbeat has just been seen. Turn the host off first; a VM "
+                    "that runs twice destroys its disk",
+                    node->name);
+        return false;
+    }
+    if (node->pulse == PULSE_UNKNOWN) {
+        call_refuse(call, 409, "listening",
+                    "still listening whether %s is alive: try again in a few seconds", node->name);
+        return false;
+    }
+    if (incarnation != 0 && incarnation != node->alive->incarnation) {
+        call_refuse(call, 412, "changed",
+                    "%s has been started anew meanwhile (incarnation %llu, not %llu): look again",
+                    node->name, (unsigned long long)node->alive->incarnation,
+                    (unsigned long long)incarnation);
+        return false;
+    }
+    return true;
+}
+
+void handle_node_confirm_off(struct api_call *call)
+{
+    struct node_facts node;
+    uint64_t incarnation = 0;
+    CLEANUP(body_done) struct body body;
+    body_init(&body, call);
+    (void)body_number(&body, "incarnation", 1, INT64_MAX, &incarnation);
+    if (!body_end(&body, call) || !call_node(call, call->args[0], &node) ||
+        !may_be_off(call, &node, incarnation)) {
+        return;
+    }
+    if (node.spec->confirmed_off >= node.alive->incarnation) {
+        call_unchanged(call, node.name, "%s was confirmed to be off already", node.name);
+        return;
+    }
+    struct record *next = node_spec_draft(call, node.name);
+    if (next) {
+        next->node_spec->confirmed_off = node.alive->incarnation;
+    }
+    call_put(call, next);
+    call_commit(call, "node-confirmed-off", node.name,
+                "%s was confirmed to be off (incarnation %llu): its VMs may start elsewhere",
+                node.name, (unsigned long long)node.alive->incarnation);
+}
+
+/* ---- fencing, labels ---- */
+
+static bool is_fencing_whole(struct api_call *call, const struct node_spec *spec)
+{
+    if (spec->fencing == FENCING_POWER && strncmp(spec->fence_agent, "fence_", 6) != 0) {
+        call_refuse(call, 400, "bad-fencing",
+                    "fencing by power needs the name of a fence agent that begins with fence_, "
+                    "such as fence_ipmilan");
+        return false;
+    }
+    if (strchr(spec->fence_agent, '/')) {
+        call_refuse(call, 400, "bad-fencing", "$.fence_agent: a name, not a path");
+        return false;
+    }
+    return true;
+}
+
+void handle_node_patch(struct api_call *call)
+{
+    static const char *const fields[] = {"fencing", "fence_agent", "fence_parameters", "labels"};
+    struct node_facts node;
+    CLEANUP(body_done) struct body body;
+    CLEANUP(buf_done) struct buf what = {0};
+    body_init(&body, call);
+    if (body.fault.code != 0) {
+        (void)body_end(&body, call);
+        return;
+    }
+    if (!call_node(call, call->args[0], &node)) {
+        return;
+    }
+    CLEANUP(record_unrefp) struct record *next = node_spec_draft(call, node.name);
+    if (!next || !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name)) ||
+        !patch_apply(call, next, body.root, fields, ARRAY_LEN(fields)) ||
+        !is_fencing_whole(call, next->node_spec)) {
+        return;
+    }
+    patch_names(body.root, &what);
+    call_put(call, TAKE(next));
+    call_commit(call, "node-set", node.name, "%s: changed %s", node.name,
+                what.size ? buf_str(&what) : "nothing");
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/handlers.h"
+#include "api/show.h"
+#include "wire/record.h"
+
+#include <string.h>
+
+/* A password has no business on a screen. */
+static void hide_secrets(json_t *parameters)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe (parameters, next, key, value) {
+        if (strstr(key, "pass") || strstr(key, "secret") || strstr(key, "key")) {
+            (void)json_object_set_new(parameters, key, json_string("(hidden)"));
+        }
+    }
+}
+
+static json_t *spec_json(const struct record *record)
+{
+    struct error err;
+    json_t *json = record ? wire_record_to_json(record, &err) : json_object();
+    if (json) {
+        hide_secrets(json_object_get(json, "fence_parameters"));
+        (void)json_object_del(json, "schema");
+    }
+    return json;
+}
+
+static json_t *checks_json(const struct node_inventory *inventory)
+{
+    json_t *list = json_array();
+    if (inventory) {
+        VEC_EACH (&inventory->checks, check) {
+            (void)json_array_append_new(list, json_pack("{s:o, s:b, s:o}", "name",
+                                                        text_json(check->name), "ok", check->is_ok,
+                                                        "detail", text_json(check->detail)));
+        }
+    }
+    return list;
+}
+
+static json_t *gpus_json(const struct api_call *call, const struct node_facts *node)
+{
+    json_t *list = json_array();
+    if (node->inventory) {
+        VEC_EACH (&node->inventory->gpus, gpu) {
+            struct gpu_facts facts;
+            gpu_facts(call->world, node->name, gpu, &facts);
+            (void)json_array_append_new(list, gpu_json(&facts, true));
+        }
+    }
+    return list;
+}
+
+static json_t *vms_json(const struct api_call *call, const char *node)
+{
+    json_t *list = json_array();
+    WORLD_EACH (call->world, RECORD_VM_PLACEMENT, each) {
+        const struct vm_placement *placement = (*each)->placement;
+        if (placement->phase != PLACEMENT_NONE && strcmp(placement->node, node) == 0) {
+            (void)json_array_append_new(list, json_string((*each)->key.name));
+        }
+    }
+    return list;
+}
+
+static void add_whole(json_t *json, const struct api_call *call, const struct node_facts *node)
+{
+    (void)json_object_set_new(json, "spec",
+                              spec_json(world_find(call->world, RECORD_NODE_SPEC, node->name)));
+    (void)json_object_set_new(json, "checks", checks_json(node->inventory));
+    (void)json_object_set_new(json, "gpus", gpus_json(call, node));
+    (void)json_object_set_new(json, "vms", vms_json(call, node->name));
+    (void)json_object_set_new(json, "kernel",
+                              text_json(node->inventory ? node->inventory->kernel : ""));
+}
+
+json_t *node_json(const struct api_call *call, const struct node_facts *node, bool is_whole)
+{
+    const struct record *leader = world_find(call->world, RECORD_LEADER, "");
+    bool is_coordinator = leader && strcmp(leader->leader->node, node->name) == 0;
+    const struct node_inventory *inventory = node->inventory;
+    json_t *json = json_pack(
+        "{s:s, s:s, s:o, s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I}", "name",
+        node->name, "state", node_state_name(node->state), "detail", text_json(node->detail),
+        "mode", node_mode_name(node->spec->mode), "coordinator", is_coordinator, "fencing",
+        fencing_name(node->spec->fencing), "fence_agent", text_json(node->spec->fence_agent),
+        "gpu_count", (json_int_t)(inventory ? inventory->gpus.len : 0), "vm_count",
+        (json_int_t)node->vm_len, "cpus", (json_int_t)(inventory ? inventory->cpus : 0),
+        "memory_mib", (json_int_t)(inventory ? inventory->memory_mib : 0), "incarnation",
+        (json_int_t)(node->alive ? node->alive->incarnation : 0), "watchdog_armed",
+        node->alive && node->alive->is_watchdog_armed, "silent_ms", (json_int_t)node->silent_ms,
+        "revision", (json_int_t)node->revision);
+    if (json && is_whole) {
+        add_whole(json, call, node);
+    }
+    return json;
+}
+
+void handle_nodes_get(struct api_call *call)
+{
+    names_t names = {0};
+    json_t *list = json_array();
+    (void)node_names(call->world, &names);
+    VEC_EACH (&names, name) {
+        struct node_facts node;
+        if (node_facts(call->view, *name, &node)) {
+            (void)json_array_append_new(list, node_json(call, &node, false));
+        }
+    }
+    VEC_DONE(&names);
+    call_send_list(call, list);
+}
+
+void handle_node_get(struct api_call *call)
+{
+    struct node_facts node;
+    if (call_node(call, call->args[0], &node)) {
+        call_send_dated(call, node_json(call, &node, true), node.revision);
+    }
+}

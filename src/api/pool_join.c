@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/pool_join.h"
+
+#include "base/parse.h"
+#include "model/name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    members_per_request_max = 1024,
+    /* Each node joins the transaction with a guard and a write; etcd takes 128 of them. */
+    nodes_per_request_max = 100,
+};
+
+/* ---- what is asked for ---- */
+
+static const char *text_of(const json_t *object, const char *field)
+{
+    const json_t *value = json_is_object(object) ? json_object_get(object, field) : NULL;
+    return json_is_string(value) ? json_string_value(value) : NULL;
+}
+
+static void read_member(struct pool_join *join, struct api_call *call, struct body *body,
+                        const json_t *member, size_t index)
+{
+    char path[40], subject[2 * name_size];
+    const char *node = text_of(member, "node"), *address = text_of(member, "address");
+    struct pci_address at;
+    struct node_facts facts;
+    struct error err;
+    (void)snprintf(path, sizeof(path), "$.members[%zu]", index);
+    if (!node || !address || json_object_size(member) != 2) {
+        body_fault(body, path, "must be an object with \"node\" and \"address\"");
+        return;
+    }
+    if (name_check("node", node, &err) < 0) {
+        body_fault(body, path, "%s", err.text);
+        return;
+    }
+    if (!pci_address_parse(address, &at)) {
+        body_fault(body, path, "\"%.40s\" is no PCI address such as 0000:65:00.0", address);
+        return;
+    }
+    (void)snprintf(subject, sizeof(subject), "%s/%s", node, address);
+    if (!node_facts(call->view, node, &facts)) {
+        reason_add(join->refused, subject, "there is no node \"%s\"", node);
+        return;
+    }
+    const struct gpu *gpu = world_gpu(call->world, node, at);
+    if (!gpu) {
+        reason_add(join->refused, subject, "%s has no GPU at %s", node, address);
+        return;
+    }
+    struct candidate *place = VEC_ADD(&join->candidates);
+    if (place) {
+        *place = (struct candidate){facts.name, gpu};
+    }
+}
+
+static void read_model(struct pool_join *join, struct body *body)
+{
+    unsigned vendor, device;
+    char end;
+    join->model = body_text(body, "model", 32);
+    if (join->model && (strlen(join->model) != 9 ||
+                        sscanf(join->model, "%4x:%4x%c", &vendor, &device, &end) != 2)) {
+        body_fault(body, "$.model", "must be vendor:device, such as 10de:20b5");
+    }
+    if (join->model && !join->is_all) {
+        body_fault(body, "$.model", "goes with \"all\": true");
+    }
+}
+
+void pool_join_read(struct pool_join *join, struct api_call *call, struct body *body)
+{
+    *join = (struct pool_join){.refused = json_array(), .skipped = json_array()};
+    const json_t *members = body_array(body, "members", members_per_request_max);
+    (void)body_bool(body, "all", &join->is_all);
+    read_model(join, body);
+    for (size_t i = 0; i < json_array_size(members); i++) {
+        read_member(join, call, body, json_array_get(members, i), i);
+    }
+}
+
+void pool_join_done(struct pool_join *join)
+{
+    VEC_DONE(&join->candidates);
+    json_decref(join->refused);
+    json_decref(join->skipped);
+}
+
+/* ---- whether it may ---- */
+
+static bool is_model(const struct gpu *gpu, const char *model)
+{
+    char text[10];
+    (void)snprintf(text, sizeof(text), "%04x:%04x", gpu->vendor, gpu->device);
+    return strcasecmp(text, model) == 0;
+}
+
+/* The GPU that the pool's others must resemble: its first member that a host shows. */
+static const struct gpu *pool_reference(const struct world *world, const struct pool *pool)
+{
+    VEC_EACH (&pool->members, member) {
+        const struct gpu *gpu = world_gpu(world, member->node, member->slot.address);
+        if (gpu) {
+            return gpu;
+        }
+    }
+    return NULL;
+}
+
+/* Dismounted as the survey allows, or by force all the same. */
+static bool is_fit(const struct node_spec *spec, const struct gpu *gpu)
+{
+    const struct dismount *dismount = dismount_of(spec, gpu->address);
+    bool is_unwise = gpu->verdict == GPU_IN_USE || gpu->verdict == GPU_NO_RESET;
+    return gpu->verdict == GPU_ASSIGNABLE || (is_unwise && dismount && dismount->is_forced);
+}
+
+/* Why it may not join, into 'why'; empty: it may. */
+static void judge(const struct api_call *call, const struct pool *pool, const struct gpu *reference,
+                  const struct candidate *candidate, struct buf *why)
+{
+    struct node_facts node;
+    struct gpu_facts gpu;
+    char difference[error_text_size], address[pci_address_size];
+    (void)node_facts(call->view, candidate->node, &node);
+    gpu_facts(call->world, candidate->node, candidate->gpu, &gpu);
+    (void)pci_address_format(candidate->gpu->address, address);
+    if (gpu.pool) {
+        buf_printf(why, "is in GPU pool %s already; a GPU is in one pool at most", gpu.pool);
+    } else if (gpu.gpu->health == GPU_QUARANTINED) {
+        buf_printf(why, "is quarantined (%s); once that is mended: berth gpu release %s %s",
+                   gpu.gpu->health_reason, gpu.node, address);
+    } else if (!pool->is_mixed && reference &&
+               !gpu_same_model(reference, gpu.gpu, difference, sizeof(difference))) {
+        buf_printf(why,
+                   "is of another model: %s; a pool takes one model unless it was created "
+                   "with --mixed",
+                   difference);
+    } else if (!gpu.is_dismount_wanted) {
+        buf_printf(why, "is not dismounted from its host; first: berth gpu dismount %s %s",
+                   gpu.node, address);
+    } else if (!gpu_is_dismounted(gpu.gpu)) {
+        buf_printf(why, "is still being dismounted; try again in a moment%s",
+                   node.pulse == PULSE_ALIVE ? "" : " when its node is up");
+    } else if (!is_fit(node.spec, gpu.gpu)) {
+        buf_printf(why, "cannot be assigned: %s",
+                   gpu.gpu->verdict_detail[0] ? gpu.gpu->verdict_detail
+                                              : gpu_verdict_name(gpu.gpu->verdict));
+    }
+}
+
+/* ---- into the pool ---- */
+
+static bool insert(struct pool *pool, const struct candidate *candidate)
+{
+    const struct gpu_slot slot = {.address = candidate->gpu->address};
+    size_t at = 0;
+    for (; at < pool->members.len; at++) {
+        const struct pool_member *member = &pool->members.items[at];
+        int names = strcmp(member->node, candidate->node);
+        if (names > 0 ||
+            (names == 0 && pci_address_compare(member->slot.address, slot.address) > 0)) {
+            break;
+        }
+    }
+    struct pool_member *place = VEC_INSERT(&pool->members, at);
+    if (place) {
+        (void)copy_text(place->node, sizeof(place->node), candidate->node);
+        place->slot = slot;
+        (void)gpu_identity(candidate->gpu, place->identity);
+    }
+    return place != NULL;
+}
+
+static bool has_member(const struct pool *pool, const struct candidate *candidate)
+{
+    VEC_EACH (&pool->members, member) {
+        if (strcmp(member->node, candidate->node) == 0 &&
+            pci_address_compare(member->slot.address, candidate->gpu->address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Judges and adds one; 'refusals' gets the reason if it may not. */
+static void join_one(struct pool_join *join, struct api_call *call, struct record *draft,
+                     const struct candidate *candidate, json_t *refusals)
+{
+    CLEANUP(buf_done) struct buf why = {0};
+    char subject[2 * name_size], address[pci_address_size];
+    if (has_member(draft->pool, candidate)) {
+        return;
+    }
+    const struct gpu *reference = pool_reference(call->world, draft->pool);
+    judge(call, draft->pool, reference, candidate, &why);
+    if (why.size > 0) {
+        (void)snprintf(subject, sizeof(subject), "%s/%s", candidate->node,
+                       pci_address_format(candidate->gpu->address, address));
+        reason_add(refusals, subject, "%s", buf_str(&why));
+        return;
+    }
+    call->answer->txn.failed |= !insert(draft->pool, candidate);
+    join->joined++;
+}
+
+/* ---- all of a model ---- */
+
+/* Which model 'all' means; NULL: it is answered. */
+static const struct gpu *model_of_all(const struct pool_join *join, struct api_call *call,
+                                      const struct pool *pool)
+{
+    const struct gpu *found = join->model ? NULL : pool_reference(call->world, pool);
+    WORLD_EACH (call->world, RECORD_NODE_INVENTORY, each) {
+        VEC_EACH (&(*each)->inventory->gpus, gpu) {
+            struct gpu_facts facts;
+            gpu_facts(call->world, (*each)->key.name, gpu, &facts);
+            if (join->model ? !is_model(gpu, join->model) : facts.state != GPU_STATE_DISMOUNTED) {
+                continue;
+            }
+            if (!join->model && found && !gpu_same_model(found, gpu, NULL, 0) &&
+                pool->members.len == 0) {
+                call_refuse(call, 409, "which-model",
+                            "dismounted GPUs of more than one model are there: say which with "
+                            "--model (%04x:%04x, %04x:%04x)",
+                            found->vendor, found->device, gpu->vendor, gpu->device);
+                return NULL;
+            }
+            found = found ? found : gpu;
+        }
+    }
+    if (!found) {
+        call_refuse(call, 409, "no-gpu",
+                    "no host has a %s GPU%s%s; \"berth gpu ls\" shows what there is",
+                    join->model ? "" : "dismounted", join->model ? " of the model " : "",
+                    join->model ? join->model : "");
+    }
+    return found;
+}
+
+/* A GPU that nobody took from its host was not meant, unless its model was named. */
+static bool is_meant(const struct pool_join *join, const struct gpu_facts *facts)
+{
+    return join->model || facts->is_dismount_wanted;
+}
+
+static bool join_all(struct pool_join *join, struct api_call *call, struct record *draft)
+{
+    const struct gpu *model = model_of_all(join, call, draft->pool);
+    if (!model) {
+        return false;
+    }
+    WORLD_EACH (call->world, RECORD_NODE_INVENTORY, each) {
+        VEC_EACH (&(*each)->inventory->gpus, gpu) {
+            struct gpu_facts facts;
+            gpu_facts(call->world, (*each)->key.name, gpu, &facts);
+            struct candidate candidate = {(*each)->key.name, gpu};
+            if (gpu_same_model(model, gpu, NULL, 0) && is_meant(join, &facts)) {
+                join_one(join, call, draft, &candidate, join->skipped);
+            }
+        }
+    }
+    return true;
+}
+
+/* A GPU must not be put into two pools, nor given back to its host, at the same moment: both are
+ * decided upon the spec of its node, which each writes. */
+static bool touch_nodes(struct api_call *call, const struct pool *before, const struct pool *after)
+{
+    size_t count = 0;
+    const char *last = "";
+    VEC_EACH (&after->members, member) {
+        struct candidate candidate = {member->node, &(struct gpu){.address = member->slot.address}};
+        if ((before && has_member(before, &candidate)) || strcmp(last, member->node) == 0) {
+            continue;
+        }
+        last = member->node;
+        const struct record *spec = world_find(call->world, RECORD_NODE_SPEC, member->node);
+        if (spec) {
+            call_touch(call, spec);
+        }
+        if (++count > nodes_per_request_max) {
+            call_refuse(call, 400, "too-many-nodes",
+                        "GPUs of more than %d nodes at once; add them node by node",
+                        nodes_per_request_max);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool pool_join_apply(struct pool_join *join, struct api_call *call, struct record *draft)
+{
+    const struct record *before = world_find(call->world, RECORD_POOL, draft->key.name);
+    VEC_EACH (&join->candidates, candidate) {
+        join_one(join, call, draft, candidate, join->refused);
+    }
+    if (json_array_size(join->refused) == 0 && join->is_all && !join_all(join, call, draft)) {
+        return false;
+    }
+    bool is_none = join->is_all && join->joined == 0 && json_array_size(join->skipped) > 0;
+    json_t *reasons = json_array_size(join->refused) > 0 ? join->refused
+                      : is_none                          ? join->skipped
+                                                         : NULL;
+    if (reasons) {
+        const json_t *first = json_array_get(reasons, 0);
+        call_refuse_because(call, 409, "cannot-join", json_incref(reasons),
+                            "nothing was added to GPU pool %s: %s %s%s", draft->key.name,
+                            json_string_value(json_object_get(first, "subject")),
+                            json_string_value(json_object_get(first, "text")),
+                            json_array_size(reasons) > 1 ? " (and others: see the reasons)" : "");
+        return false;
+    }
+    return touch_nodes(call, before ? before->pool : NULL, draft->pool);
+}

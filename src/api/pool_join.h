@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which GPUs a request wants in a pool, and whether each may join. */
+#pragma once
+
+#include "api/body.h"
+#include "api/facts.h"
+
+struct candidate {
+    const char *node;
+    const struct gpu *gpu;
+};
+
+/* What is asked for: single GPUs, or every one of a model. */
+struct pool_join {
+    VEC(struct candidate) candidates;
+    bool is_all;
+    const char *model; /* "10de:20b5" with is_all, or NULL: the pool's, or the first candidate's */
+    json_t *refused;   /* array: single GPUs that may not join; the request fails */
+    json_t *skipped;   /* array: GPUs of 'all' that may not join; the others do */
+    size_t joined;
+};
+
+/* Reads "members", "all" and "model". Unknown nodes and GPUs are among 'refused'. */
+void pool_join_read(struct pool_join *join, struct api_call *call, struct body *body);
+void pool_join_done(struct pool_join *join);
+
+/* Adds them to 'draft', named 'name'. False: it is answered. */
+bool pool_join_apply(struct pool_join *join, struct api_call *call, struct record *draft);

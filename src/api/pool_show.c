@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/handlers.h"
+#include "api/show.h"
+
+#include <string.h>
+
+static json_t *member_json(const struct api_call *call, const struct pool_member *member)
+{
+    char slot[name_size];
+    const struct gpu *gpu = world_gpu(call->world, member->node, member->slot.address);
+    struct gpu_facts facts = {.state = GPU_STATE_MISSING};
+    if (gpu) {
+        gpu_facts(call->world, member->node, gpu, &facts);
+    }
+    char title[2 * gpu_text_size + 16] = "";
+    return json_pack("{s:s, s:s, s:s, s:o, s:s*, s:o}", "node", member->node, "address",
+                     gpu_slot_format(&member->slot, slot), "state", gpu_state_name(facts.state),
+                     "name", text_json(gpu ? gpu_title(gpu, title, sizeof(title)) : ""), "vm",
+                     holder_of(call->world, member->node, &member->slot), "detail",
+                     text_json(gpu ? gpu->health_reason : "the host does not show it"));
+}
+
+static json_t *members_json(const struct api_call *call, const struct pool *pool)
+{
+    json_t *list = json_array();
+    VEC_EACH (&pool->members, member) {
+        (void)json_array_append_new(list, member_json(call, member));
+    }
+    return list;
+}
+
+/* The VMs that need it, with how much. */
+static json_t *users_json(const struct api_call *call, const char *pool)
+{
+    json_t *list = json_array();
+    WORLD_EACH (call->world, RECORD_VM_SPEC, each) {
+        const struct vm_spec *spec = (*each)->vm_spec;
+        for (uint32_t i = 0; i < spec->need_len; i++) {
+            if (strcmp(spec->needs[i].pool, pool) == 0) {
+                (void)json_array_append_new(list,
+                                            json_pack("{s:s, s:I}", "vm", (*each)->key.name,
+                                                      "count", (json_int_t)spec->needs[i].count));
+            }
+        }
+    }
+    return list;
+}
+
+/* "" for an empty pool. */
+static void pool_model(const struct api_call *call, const struct pool *pool, char *ret, size_t size)
+{
+    ret[0] = '\0';
+    VEC_EACH (&pool->members, member) {
+        const struct gpu *gpu = world_gpu(call->world, member->node, member->slot.address);
+        if (gpu) {
+            (void)gpu_title(gpu, ret, size);
+            return;
+        }
+    }
+}
+
+json_t *pool_json(const struct api_call *call, const struct record *record, bool is_whole)
+{
+    const struct pool *pool = record->pool;
+    struct pool_counts counts;
+    char model[2 * gpu_text_size + 16];
+    pool_counts(call->view, record, &counts);
+    pool_model(call, pool, model, sizeof(model));
+    json_t *json = json_pack(
+        "{s:s, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name", record->key.name, "type",
+        pool_type_name(pool->type), "mixed", pool->is_mixed, "model", text_json(model), "total",
+        (json_int_t)counts.total, "used", (json_int_t)counts.used, "free", (json_int_t)counts.free,
+        "quarantined", (json_int_t)counts.quarantined, "away", (json_int_t)counts.away, "revision",
+        (json_int_t)record->revision);
+    if (json && is_whole) {
+        (void)json_object_set_new(json, "members", members_json(call, pool));
+        (void)json_object_set_new(json, "vms", users_json(call, record->key.name));
+    }
+    return json;
+}
+
+void handle_pools_get(struct api_call *call)
+{
+    json_t *list = json_array();
+    WORLD_EACH (call->world, RECORD_POOL, each) {
+        (void)json_array_append_new(list, pool_json(call, *each, false));
+    }
+    call_send_list(call, list);
+}
+
+void handle_pool_get(struct api_call *call)
+{
+    const struct record *pool = call_pool(call, call->args[0]);
+    if (pool) {
+        call_send_dated(call, pool_json(call, pool, true), pool->revision);
+    }
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What all resources share: lists, their age, and "there is no such ...". */
+#include "api/show.h"
+
+#include <string.h>
+
+void call_send_dated(struct api_call *call, json_t *json, revision_t etag)
+{
+    const struct api_view *view = call->view;
+    if (json && view->stale_since_ms != MSEC_NEVER) {
+        (void)json_object_set_new(json, "stale_since_ms",
+                                  json_integer(view->now_ms - view->stale_since_ms));
+    }
+    call_send(call, json, etag);
+}
+
+void call_send_list(struct api_call *call, json_t *list)
+{
+    call_send_dated(
+        call, json_pack("{s:o, s:I}", "items", list, "revision", (json_int_t)call->world->revision),
+        0);
+}
+
+/* "; there are: a, b, c" */
+static void refuse_unknown(struct api_call *call, const char *code, const char *what,
+                           const char *name, const names_t *names, const char *help)
+{
+    enum { shown_max = 8 };
+    CLEANUP(buf_done) struct buf text = {0};
+    for (size_t i = 0; i < names->len && i < shown_max; i++) {
+        buf_printf(&text, "%s%s", i ? ", " : "; there are: ", names->items[i]);
+    }
+    if (names->len > shown_max) {
+        buf_printf(&text, " and %zu more", names->len - shown_max);
+    }
+    call_refuse(call, 404, code, "there is no %s \"%s\"%s; %s", what, name,
+                names->len ? buf_str(&text) : "", help);
+}
+
+static void refuse_unknown_of(struct api_call *call, enum record_kind kind, const char *code,
+                              const char *what, const char *name, const char *help)
+{
+    names_t names = {0};
+    WORLD_EACH (call->world, kind, each) {
+        const char **place = VEC_ADD(&names);
+        if (place) {
+            *place = (*each)->key.name;
+        }
+    }
+    refuse_unknown(call, code, what, name, &names, help);
+    VEC_DONE(&names);
+}
+
+void refuse_unknown_node(struct api_call *call, const char *name)
+{
+    names_t names = {0};
+    (void)node_names(call->world, &names);
+    refuse_unknown(call, "no-such-node", "node", name, &names,
+                   "a host becomes a node when berthd runs on it");
+    VEC_DONE(&names);
+}
+
+void refuse_unknown_pool(struct api_call *call, const char *name)
+{
+    refuse_unknown_of(call, RECORD_POOL, "no-such-pool", "GPU pool", name,
+                      "\"berth pool create\" makes one");
+}
+
+void refuse_unknown_vm(struct api_call *call, const char *name)
+{
+    refuse_unknown_of(call, RECORD_VM_SPEC, "no-such-vm", "VM", name, "\"berth vm add\" adds one");
+}
+
+bool call_node(struct api_call *call, const char *name, struct node_facts *ret)
+{
+    if (node_facts(call->view, name, ret)) {
+        return true;
+    }
+    refuse_unknown_node(call, name);
+    return false;
+}
+
+const struct record *call_pool(struct api_call *call, const char *name)
+{
+    const struct record *pool = world_find(call->world, RECORD_POOL, name);
+    if (!pool) {
+        refuse_unknown_pool(call, name);
+    }
+    return pool;
+}
+
+bool call_vm(struct api_call *call, const char *name, struct vm_facts *ret)
+{
+    if (vm_facts(call->view, name, ret)) {
+        return true;
+    }
+    refuse_unknown_vm(call, name);
+    return false;
+}
+
+bool call_gpu(struct api_call *call, struct node_facts *ret_node, struct gpu_facts *ret)
+{
+    struct pci_address address = {0};
+    if (!call_node(call, call->args[0], ret_node)) {
+        return false;
+    }
+    (void)pci_address_parse(call->args[1], &address); /* checked with the path */
+    const struct gpu *gpu = world_gpu(call->world, ret_node->name, address);
+    if (!gpu) {
+        char text[pci_address_size];
+        call_refuse(call, 404, "no-such-gpu",
+                    "%s has no GPU at %s; \"berth gpu ls --node %s\" lists those it has",
+                    ret_node->name, pci_address_format(address, text), ret_node->name);
+        return false;
+    }
+    gpu_facts(call->world, ret_node->name, gpu, ret);
+    return true;
+}

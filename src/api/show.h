@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Facts as JSON, as lists and single resources show them. Each returns a new tree, or NULL. */
+#pragma once
+
+#include "api/call.h"
+#include "api/facts.h"
+
+/* 'is_whole': with everything that only the resource itself shows. */
+json_t *node_json(const struct api_call *call, const struct node_facts *node, bool is_whole);
+json_t *gpu_json(const struct gpu_facts *gpu, bool is_whole);
+json_t *pool_json(const struct api_call *call, const struct record *pool, bool is_whole);
+json_t *vm_json(const struct api_call *call, const struct vm_facts *vm, bool is_whole);
+json_t *event_json(const struct record *event);
+
+/* {"items": 'list', "revision": the world's, "stale_since_ms": only if stale}; takes over 'list'.
+ */
+void call_send_list(struct api_call *call, json_t *list);
+/* Sends 'json' (taken over) with what says how old it is. */
+void call_send_dated(struct api_call *call, json_t *json, revision_t etag);
+
+/* Answers 404 with what there is instead. */
+void refuse_unknown_node(struct api_call *call, const char *name);
+void refuse_unknown_pool(struct api_call *call, const char *name);
+void refuse_unknown_vm(struct api_call *call, const char *name);
+
+/* The node, pool or VM of the path; false: it is answered. */
+bool call_node(struct api_call *call, const char *name, struct node_facts *ret);
+const struct record *call_pool(struct api_call *call, const char *name);
+bool call_vm(struct api_call *call, const char *name, struct vm_facts *ret);
+/* The GPU of args[0] and args[1]. */
+bool call_gpu(struct api_call *call, struct node_facts *ret_node, struct gpu_facts *ret);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/vm_need.h"
+
+#include "api/handlers.h"
+#include "api/show.h"
+#include "base/parse.h"
+#include "model/name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void vm_needs_read(struct vm_needs *needs, struct body *body)
+{
+    *needs = (struct vm_needs){0};
+    const json_t *list = body_array(body, "needs", needs_per_vm_max);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *pool = json_string_value(json_object_get(item, "pool"));
+        json_int_t count = json_integer_value(json_object_get(item, "count"));
+        struct vm_need *need = &needs->items[needs->len++];
+        char path[40];
+        struct error err;
+        (void)snprintf(path, sizeof(path), "$.needs[%zu]", i);
+        if (!pool || json_object_size(item) != 2 || count < 1 || count > gpus_per_vm_max) {
+            body_fault(body, path, "must be an object with \"pool\" and a \"count\" from 1 to %d",
+                       gpus_per_vm_max);
+            return;
+        }
+        if (name_check("pool", pool, &err) < 0) {
+            body_fault(body, path, "%s", err.text);
+            return;
+        }
+        (void)copy_text(need->pool, sizeof(need->pool), pool);
+        need->count = (uint32_t)count;
+    }
+}
+
+/* The need of 'pool', or where it belongs; they are sorted by pool. */
+static uint32_t place_of(const struct vm_spec *spec, const char *pool, bool *ret_is_there)
+{
+    uint32_t at = 0;
+    while (at < spec->need_len && strcmp(spec->needs[at].pool, pool) < 0) {
+        at++;
+    }
+    *ret_is_there = at < spec->need_len && strcmp(spec->needs[at].pool, pool) == 0;
+    return at;
+}
+
+bool vm_need_add(struct api_call *call, struct record *draft, const char *pool_name, uint32_t count)
+{
+    struct vm_spec *spec = draft->vm_spec;
+    bool is_there;
+    uint32_t at = place_of(spec, pool_name, &is_there);
+    const struct record *pool = call_pool(call, pool_name);
+    if (!pool) {
+        return false;
+    }
+    if (vm_spec_gpu_count(spec) + count > gpus_per_vm_max) {
+        call_refuse(call, 409, "too-many", "a VM takes %d GPUs at most; %s has %u already",
+                    gpus_per_vm_max, draft->key.name, vm_spec_gpu_count(spec));
+        return false;
+    }
+    if (!is_there && spec->need_len == needs_per_vm_max) {
+        call_refuse(call, 409, "too-many", "a VM takes GPUs of %d pools at most", needs_per_vm_max);
+        return false;
+    }
+    if (!is_there) {
+        memmove(&spec->needs[at + 1], &spec->needs[at],
+                (spec->need_len - at) * sizeof(spec->needs[0]));
+        spec->needs[at] = (struct vm_need){0};
+        (void)copy_text(spec->needs[at].pool, sizeof(spec->needs[at].pool), pool_name);
+        spec->need_len++;
+    }
+    spec->needs[at].count += count;
+    call_touch(call, pool);
+    return true;
+}
+
+/* ---- assign, unassign ---- */
+
+struct assignment {
+    char pool[name_size];
+    uint64_t count;
+    bool has_count;
+};
+
+static bool read_assignment(struct api_call *call, struct assignment *ret)
+{
+    *ret = (struct assignment){.count = 1};
+    CLEANUP(body_done) struct body body;
+    body_init(&body, call);
+    body_need(&body, "pool");
+    const char *pool = body_name(&body, "pool", "pool");
+    ret->has_count = body_number(&body, "count", 1, gpus_per_vm_max, &ret->count);
+    if (pool) {
+        (void)copy_text(ret->pool, sizeof(ret->pool), pool);
+    }
+    return body_end(&body, call);
+}
+
+/* The VM whose devices may change now; its placement is guarded. */
+static bool call_idle_vm(struct api_call *call, struct vm_facts *vm)
+{
+    if (!call_vm(call, call->args[0], vm) || !call_matches(call, vm->record)) {
+        return false;
+    }
+    if (vm_is_placed(vm)) {
+        call_refuse(call, 409, "not-stopped",
+                    "VM %s is %s on %s: its GPUs can change only while it does not run; stop it "
+                    "first (berth vm stop %s)",
+                    vm->name, vm_view_name(vm->state), vm->node, vm->name);
+        return false;
+    }
+    call_guard_name(call, RECORD_VM_PLACEMENT, vm->name);
+    return true;
+}
+
+void handle_vm_assign(struct api_call *call)
+{
+    struct vm_facts vm;
+    struct assignment wanted;
+    if (!read_assignment(call, &wanted) || !call_idle_vm(call, &vm)) {
+        return;
+    }
+    if (vm.spec->offline_action == OFFLINE_SAVE) {
+        call_refuse(call, 409, "cannot-save",
+                    "VM %s has the offline action save, which is not possible with GPUs: first "
+                    "berth vm set %s --offline-action force-shutdown",
+                    vm.name, vm.name);
+        return;
+    }
+    CLEANUP(record_unrefp) struct record *next = record_copy(vm.record);
+    if (!next || !vm_need_add(call, next, wanted.pool, (uint32_t)wanted.count)) {
+        return;
+    }
+    uint32_t total = vm_spec_gpu_count(next->vm_spec);
+    call_put(call, TAKE(next));
+    call_commit(call, "vm-assigned", vm.name,
+                "VM %s was assigned %llu GPU%s of pool %s; it needs %u in all", vm.name,
+                (unsigned long long)wanted.count, wanted.count == 1 ? "" : "s", wanted.pool, total);
+}
+
+void handle_vm_unassign(struct api_call *call)
+{
+    struct vm_facts vm;
+    struct assignment wanted;
+    bool is_there;
+    if (!read_assignment(call, &wanted) || !call_idle_vm(call, &vm)) {
+        return;
+    }
+    uint32_t at = place_of(vm.spec, wanted.pool, &is_there);
+    uint32_t have = is_there ? vm.spec->needs[at].count : 0;
+    uint32_t count = wanted.has_count ? (uint32_t)wanted.count : have;
+    if (count > have || have == 0) {
+        call_refuse(call, 409, "not-assigned", "VM %s is assigned %u GPU%s of pool %s", vm.name,
+                    have, have == 1 ? "" : "s", wanted.pool);
+        return;
+    }
+    CLEANUP(record_unrefp) struct record *next = record_copy(vm.record);
+    if (next) {
+        struct vm_spec *spec = next->vm_spec;
+        spec->needs[at].count -= count;
+        if (spec->needs[at].count == 0) {
+            memmove(&spec->needs[at], &spec->needs[at + 1],
+                    (spec->need_len - at - 1) * sizeof(spec->needs[0]));
+            spec->need_len--;
+        }
+    }
+    call_put(call, TAKE(next));
+    call_commit(call, "vm-unassigned", vm.name, "VM %s was unassigned %u GPU%s of pool %s; %u left",
+                vm.name, count, count == 1 ? "" : "s", wanted.pool, have - count);
+}

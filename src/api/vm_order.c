@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Start, stop, move: what an administrator orders; the coordinator carries it out. */
+#include "api/body.h"
+#include "api/handlers.h"
+#include "api/show.h"
+#include "base/parse.h"
+
+#include <string.h>
+
+/* ---- start ---- */
+
+static bool may_start(struct api_call *call, const struct vm_facts *vm)
+{
+    const struct vm_spec *spec = vm->spec;
+    if (spec->need_len == 0) {
+        call_refuse(
+            call, 409, "no-pool",
+            "VM %s has no GPU pool: assign it to a GPU pool first (berth vm assign %s POOL)",
+            vm->name, vm->name);
+        return false;
+    }
+    if (spec->offline_action == OFFLINE_SAVE) {
+        call_refuse(call, 409, "cannot-save",
+                    "VM %s has the offline action save, which is not possible with GPUs: first "
+                    "berth vm set %s --offline-action force-shutdown",
+                    vm->name, vm->name);
+        return false;
+    }
+    for (uint32_t i = 0; i < spec->need_len; i++) {
+        if (!call_pool(call, spec->needs[i].pool)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_started_already(const struct vm_facts *vm)
+{
+    return vm->spec->desired == VM_STARTED && vm->state != VM_VIEW_FAILED;
+}
+
+void handle_vm_start(struct api_call *call)
+{
+    struct vm_facts vm;
+    CLEANUP(body_done) struct body body;
+    body_init(&body, call);
+    if (!body_end(&body, call) || !call_vm(call, call->args[0], &vm) ||
+        !call_matches(call, vm.record) || !may_start(call, &vm)) {
+        return;
+    }
+    if (is_started_already(&vm)) {
+        call_unchanged(call, vm.name, "VM %s is to run already: it is %s", vm.name,
+                       vm_view_name(vm.state));
+        return;
+    }
+    struct record *next = record_copy(vm.record);
+    if (next) {
+        next->vm_spec->desired = VM_STARTED;
+        next->vm_spec->is_stop_forced = false;
+        next->vm_spec->start_order++;
+    }
+    call_put(call, next);
+    call_commit(call, "vm-start-asked", vm.name, "VM %s is to be started", vm.name);
+}
+
+/* ---- stop ---- */
+
+void handle_vm_stop(struct api_call *call)
+{
+    struct vm_facts vm;
+    bool is_forced = false;
+    CLEANUP(body_done) struct body body;
+    body_init(&body, call);
+    (void)body_bool(&body, "force", &is_forced);
+    if (!body_end(&body, call) || !call_vm(call, call->args[0], &vm) ||
+        !call_matches(call, vm.record)) {
+        return;
+    }
+    if (vm.spec->desired == VM_STOPPED &&
+        (!is_forced || vm.spec->is_stop_forced || !vm_is_placed(&vm))) {
+        call_unchanged(call, vm.name, "VM %s is to be stopped already: it is %s", vm.name,
+                       vm_view_name(vm.state));
+        return;
+    }
+    struct record *next = record_copy(vm.record);
+    if (next) {
+        next->vm_spec->desired = VM_STOPPED;
+        next->vm_spec->is_stop_forced = is_forced;
+    }
+    call_put(call, next);
+    call_commit(call, "vm-stop-asked", vm.name, "VM %s is to be %s", vm.name,
+                is_forced ? "turned off at once" : "stopped");
+}
+
+/* ---- move ---- */
+
+static bool may_receive(struct api_call *call, const struct vm_facts *vm, const char *to)
+{
+    struct node_facts node;
+    if (!call_node(call, to, &node)) {
+        return false;
+    }
+    if (strcmp(to, vm->node) == 0) {
+        call_refuse(call, 409, "there-already", "VM %s is on %s already", vm->name, to);
+        return false;
+    }
+    if (node.state != NODE_STATE_UP) {
+        call_refuse(call, 409, "node-not-up", "%s takes no VMs: it is %s%s%s", to,
+                    node_state_name(node.state), node.detail[0] ? ", " : "", node.detail);
+        return false;
+    }
+    return true;
+}
+
+void handle_vm_move(struct api_call *call)
+{
+    struct vm_facts vm;
+    CLEANUP(body_done) struct body body;
+    body_init(&body, call);
+    const char *to = body_name(&body, "node", "node");
+    if (!body_end(&body, call) || !call_vm(call, call->args[0], &vm) ||
+        !call_matches(call, vm.record)) {
+        return;
+    }
+    if (vm.state != VM_VIEW_RUNNING) {
+        call_refuse(call, 409, "not-running",
+                    "VM %s is %s: only a running VM is moved; a stopped one finds its place when "
+                    "it is started",
+                    vm.name, vm_view_name(vm.state));
+        return;
+    }
+    if (to && !may_receive(call, &vm, to)) {
+        return;
+    }
+    struct record *next = record_copy(vm.record);
+    if (next) {
+        next->vm_spec->move_order++;
+        (void)copy_text(next->vm_spec->move_to, sizeof(next->vm_spec->move_to), to ? to : "*");
+    }
+    call_put(call, next);
+    call_commit(call, "vm-move-asked", vm.name, "VM %s is to move from %s to %s", vm.name, vm.node,
+                to ? to : "another node");
+}

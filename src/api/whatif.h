@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What would happen: the planner asked on the present world. */
+#pragma once
+
+#include "api/call.h"
+#include "api/facts.h"
+
+/* Answers what becomes of the VMs of these nodes if they are drained, or fail. */
+void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bool is_drain);
+
+/* {"losses", "left_out", "weakest": [...], "vm"}: can the cluster lose a host? NULL: no memory. */
+json_t *whatif_survival(const struct api_call *call);
+
+/* Every node's reason for or against 'vm', as an array of {"subject", "text", "fits"}. */
+json_t *whatif_explain(const struct api_call *call, const struct vm_facts *vm);

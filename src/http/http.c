@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libmicrohttpd in its external mode: its epoll descriptor and its next time-out are event sources
+ * of our loop. A request without an answer yet, and a stream without data, are suspended
+ * connections.
+ */
+#include "http/http.h"
+
+#include "base/buf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+enum {
+    /* What a slow reader of a stream may be behind. */
+    stream_backlog_max = 1024 * 1024,
+    stream_block_size = 16 * 1024,
+};
+
+enum phase {
+    PHASE_READING,  /* its body is coming */
+    PHASE_HANDLED,  /* the handler has it, no answer yet */
+    PHASE_ANSWERED, /* 'response' is there, not yet given to libmicrohttpd */
+    PHASE_SENDING,  /* libmicrohttpd has it */
+};
+
+struct http_exchange {
+    struct http_server *server;
+    struct http_exchange *next, *previous;
+    struct MHD_Connection *connection;
+    char *target;
+    struct buf body;
+    bool is_too_large;
+    enum phase phase;
+    bool has_header; /* libmicrohttpd's first call, for the header alone, has been */
+    bool is_suspended;
+    struct MHD_Response *response;
+    unsigned status;
+    bool is_stream, has_ended;
+    struct buf out; /* of the stream, from 'out_sent' on not yet taken */
+    size_t out_sent;
+    void *tag;
+};
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    struct http_handler handler;
+    void *userdata;
+    size_t body_size_max;
+    sd_event_source *io, *timer, *kick;
+    struct http_exchange *first;
+    bool is_closing;
+};
+
+/* ---- exchanges ---- */
+
+static struct http_exchange *exchange_new(struct http_server *server,
+                                          struct MHD_Connection *connection, const char *target)
+{
+    CLEANUP(freep) struct http_exchange *exchange = calloc(1, sizeof(*exchange));
+    if (!exchange || !(exchange->target = strdup(target))) {
+        return NULL;
+    }
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->next = server->first;
+    if (server->first) {
+        server->first->previous = exchange;
+    }
+    server->first = exchange;
+    return TAKE(exchange);
+}
+
+static void exchange_free(struct http_exchange *exchange)
+{
+    struct http_server *server = exchange->server;
+    if (exchange->phase != PHASE_READING) {
+        server->handler.closed(server->userdata, exchange);
+    }
+    if (exchange->next) {
+        exchange->next->previous = exchange->previous;
+    }
+    *(exchange->previous ? &exchange->previous->next : &server->first) = exchange->next;
+    if (exchange->response) {
+        MHD_destroy_response(exchange->response);
+    }
+    buf_done(&exchange->body);
+    buf_done(&exchange->out);
+    free(exchange->target);
+    free(exchange);
+}
+
+static void suspend(struct http_exchange *exchange)
+{
+    if (!exchange->is_suspended) {
+        exchange->is_suspended = true;
+        MHD_suspend_connection(exchange->connection);
+    }
+}
+
+static void resume(struct http_exchange *exchange)
+{
+    if (exchange->is_suspended) {
+        exchange->is_suspended = false;
+        MHD_resume_connection(exchange->connection);
+        (void)sd_event_source_set_enabled(exchange->server->kick, SD_EVENT_ONESHOT);
+    }
+}
+
+const char *http_header(struct http_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+void http_set_tag(struct http_exchange *exchange, void *tag)
+{
+    exchange->tag = tag;
+}
+
+void *http_tag(struct http_exchange *exchange)
+{
+    return exchange->tag;
+}
+
+/* ---- answers ---- */
+
+static enum MHD_Result give_response(struct http_exchange *exchange)
+{
+    exchange->phase = PHASE_SENDING;
+    enum MHD_Result result =
+        MHD_queue_response(exchange->connection, exchange->status, exchange->response);
+    MHD_destroy_response(exchange->response);
+    exchange->response = NULL;
+    return result;
+}
+
+static void set_response(struct http_exchange *exchange, unsigned status,
+                         struct MHD_Response *response, const char *content_type)
+{
+    assert(exchange->phase == PHASE_HANDLED);
+    exchange->phase = PHASE_ANSWERED;
+    exchange->status = status;
+    exchange->response = response;
+    if (response) {
+        (void)MHD_add_response_header(response, "Content-Type", content_type);
+        (void)MHD_add_response_header(response, "Cache-Control", "no-store");
+        (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    }
+    resume(exchange);
+}
+
+void http_reply(struct http_exchange *exchange, const struct http_answer *answer)
+{
+    /* libmicrohttpd copies, and does not change, what it gets. */
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        answer->body_size, (void *)(uintptr_t)answer->body, MHD_RESPMEM_MUST_COPY);
+    set_response(exchange, answer->status, response, answer->content_type);
+    if (response && answer->etag) {
+        (void)MHD_add_response_header(response, "ETag", answer->etag);
+    }
+}
+
+/* libmicrohttpd wants more of a stream. Nothing there: the connection sleeps until there is. */
+static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t size_max)
+{
+    struct http_exchange *exchange = cls;
+    size_t size = MIN(exchange->out.size - exchange->out_sent, size_max);
+    (void)position;
+    if (size == 0) {
+        if (exchange->has_ended || exchange->out.failed) {
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        }
+        suspend(exchange);
+        return 0;
+    }
+    memcpy(to, exchange->out.data + exchange->out_sent, size);
+    exchange->out_sent += size;
+    if (exchange->out_sent == exchange->out.size) {
+        exchange->out_sent = 0;
+        buf_clear(&exchange->out);
+    }
+    return (ssize_t)size;
+}
+
+void http_stream_begin(struct http_exchange *exchange, const char *content_type)
+{
+    exchange->is_stream = true;
+    set_response(exchange, MHD_HTTP_OK,
+                 MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, stream_block_size, read_stream,
+                                                   exchange, NULL),
+                 content_type);
+}
+
+bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t size)
+{
+    assert(exchange->is_stream);
+    if (exchange->out.size - exchange->out_sent + size > stream_backlog_max) {
+        exchange->has_ended = true;
+    } else {
+        buf_add(&exchange->out, bytes, size);
+    }
+    resume(exchange);
+    return !exchange->has_ended && !exchange->out.failed;
+}
+
+/* ---- requests ---- */
+
+static void fill_peer(struct http_exchange *exchange, struct http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    if (info && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+        peer.pid > 0) {
+        request->has_peer = true;
+        request->uid = peer.uid;
+        request->pid = peer.pid;
+    }
+}
+
+static enum MHD_Result handle(struct http_exchange *exchange, const char *method)
+{
+    struct http_server *server = exchange->server;
+    struct http_request request = {
+        .method = method,
+        .target = exchange->target,
+        .body = exchange->is_too_large ? NULL : exchange->body.data,
+        .body_size = exchange->is_too_large ? server->body_size_max + 1 : exchange->body.size,
+        .is_too_large = exchange->is_too_large,
+    };
+    fill_peer(exchange, &request);
+    exchange->phase = PHASE_HANDLED;
+    server->handler.request(server->userdata, exchange, &request);
+    if (exchange->phase == PHASE_HANDLED) {
+        suspend(exchange);
+        return MHD_YES;
+    }
+    return exchange->response ? give_response(exchange) : MHD_NO;
+}
+
+static bool announces_too_much(struct http_exchange *exchange)
+{
+    const char *text = http_header(exchange, "Content-Length");
+    return text && strtoull(text, NULL, 10) > exchange->server->body_size_max;
+}
+
+static void take_body(struct http_exchange *exchange, const char *bytes, size_t size)
+{
+    if (exchange->is_too_large || exchange->body.size + size > exchange->server->body_size_max) {
+        exchange->is_too_large = true;
+        buf_done(&exchange->body);
+        return;
+    }
+    buf_add(&exchange->body, bytes, size);
+    exchange->is_too_large = exchange->body.failed;
+}
+
+/* Called with the header, with each piece of the body, at its end, and after each resume. */
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *bytes,
+                                 size_t *size, void **context)
+{
+    struct http_exchange *exchange = *context;
+    (void)cls, (void)connection, (void)url, (void)version;
+    if (!exchange) {
+        return MHD_NO;
+    }
+    if (exchange->phase == PHASE_ANSWERED) {
+        return exchange->response ? give_response(exchange) : MHD_NO;
+    }
+    if (exchange->phase != PHASE_READING) {
+        return MHD_YES;
+    }
+    if (*size > 0) {
+        take_body(exchange, bytes, *size);
+        *size = 0;
+        return MHD_YES;
+    }
+    /* The first call is for the header alone: nothing but a refusal can be said yet. */
+    if (!exchange->has_header) {
+        exchange->has_header = true;
+        if (!announces_too_much(exchange)) {
+            return MHD_YES;
+        }
+        exchange->is_too_large = true;
+    }
+    return handle(exchange, method);
+}
+
+static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct http_server *server = cls;
+    return server->is_closing ? NULL : exchange_new(server, connection, uri);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)cls, (void)connection, (void)code;
+    if (*context) {
+        exchange_free(*context);
+        *context = NULL;
+    }
+}
+
+PRINTF_LIKE(2, 0)
+static void on_log(void *cls, const char *format, va_list args)
+{
+    struct http_server *server = cls;
+    char text[300];
+    (void)vsnprintf(text, sizeof(text), format, args);
+    text[strcspn(text, "\n")] = '\0';
+    if (server->handler.log) {
+        server->handler.log(server->userdata, text);
+    }
+}
+
+/* ---- the loop ---- */
+
+static void run(struct http_server *server)
+{
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+    (void)MHD_run(server->daemon);
+    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES) {
+        (void)sd_event_source_set_time_relative(server->timer, timeout_ms * 1000);
+        (void)sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+    } else {
+        (void)sd_event_source_set_enabled(server->timer, SD_EVENT_OFF);
+    }
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source, (void)fd, (void)events;
+    run(userdata);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    run(userdata);
+    return 0;
+}
+
+static int on_kick(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    run(userdata);
+    return 0;
+}
+
+static int add_sources(struct http_server *server, sd_event *event)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    int r = info ? 0 : -EIO;
+    r = r < 0 ? r : sd_event_add_io(event, &server->io, info->epoll_fd, EPOLLIN, on_io, server);
+    r = r < 0 ? r
+              : sd_event_add_time_relative(event, &server->timer, CLOCK_MONOTONIC, 0, 0, on_timer,
+                                           server);
+    r = r < 0 ? r : sd_event_add_defer(event, &server->kick, on_kick, server);
+    return r < 0 ? r : sd_event_source_set_enabled(server->kick, SD_EVENT_OFF);
+}
+
+int http_new(sd_event *event, const struct http_config *config, const struct http_handler *handler,
+             void *userdata, struct http_server **ret, struct error *err)
+{
+    struct http_server *server = calloc(1, sizeof(*server));
+    if (!server) {
+        (void)close(config->listen_fd);
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    server->handler = *handler;
+    server->userdata = userdata;
+    server->body_size_max = config->body_size_max;
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
+        server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_LISTEN_SOCKET,
+        config->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, config->timeout_s, MHD_OPTION_END);
+    if (!server->daemon) {
+        (void)close(config->listen_fd);
+        free(server);
+        return error_set(err, -EIO, "the HTTP server does not start");
+    }
+    int r = add_sources(server, event);
+    if (r < 0) {
+        http_free(server);
+        return error_set(err, r, "adding the HTTP server to the loop: %s", strerror(-r));
+    }
+    *ret = server;
+    return 0;
+}
+
+/* A suspended connection would make MHD_stop_daemon() abort: each is answered and woken first. */
+static void end_exchange(struct http_exchange *exchange)
+{
+    static const char text[] = "{\"code\":\"stopping\",\"message\":\"berth-api is stopping; try "
+                               "again in a moment\",\"reasons\":[]}\n";
+    exchange->has_ended = true;
+    if (exchange->phase == PHASE_HANDLED) {
+        http_reply(exchange,
+                   &(struct http_answer){503, "application/json", NULL, text, sizeof(text) - 1});
+    }
+    resume(exchange);
+}
+
+void http_free(struct http_server *server)
+{
+    if (!server) {
+        return;
+    }
+    server->is_closing = true;
+    MHD_socket listener = MHD_quiesce_daemon(server->daemon);
+    for (struct http_exchange *exchange = server->first; exchange; exchange = exchange->next) {
+        end_exchange(exchange);
+    }
+    (void)MHD_run(server->daemon);
+    MHD_stop_daemon(server->daemon);
+    if (listener != MHD_INVALID_SOCKET) {
+        (void)close(listener);
+    }
+    assert(!server->first);
+    sd_event_source_disable_unref(server->io);
+    sd_event_source_disable_unref(server->timer);
+    sd_event_source_disable_unref(server->kick);
+    free(server);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An HTTP server on an sd-event loop: requests go to a handler, which answers now, later, or with a
+ * stream that stays open. libmicrohttpd does the protocol; this room knows nothing of what is
+ * served.
+ *
+ * All functions and callbacks: the loop's thread.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+struct http_server;
+
+/* One request and its answer. Valid from handler.request until handler.closed. */
+struct http_exchange;
+
+struct http_request {
+    const char *method;
+    const char *target; /* path and query as sent, percent-encoded */
+    const void *body;   /* NULL if 'is_too_large' */
+    size_t body_size;   /* more than the limit if 'is_too_large' */
+    bool is_too_large;
+    bool has_peer; /* over a Unix socket: who is at its other end */
+    uid_t uid;
+    pid_t pid;
+};
+
+struct http_answer {
+    unsigned status;
+    const char *content_type;
+    const char *etag; /* with its quotes, or NULL */
+    const void *body; /* copied */
+    size_t body_size;
+};
+
+struct http_handler {
+    /* A whole request has come; it is lent for the call. Answer it, once, in this call or later. */
+    void (*request)(void *userdata, struct http_exchange *exchange,
+                    const struct http_request *request);
+    /* The exchange ends now, answered or because the client left: forget it. */
+    void (*closed)(void *userdata, struct http_exchange *exchange);
+    /* What libmicrohttpd has to say; one line. May be NULL. */
+    void (*log)(void *userdata, const char *text);
+};
+
+struct http_config {
+    int listen_fd; /* listens already; taken over, closed at the end and on error */
+    size_t body_size_max;
+    unsigned connections_max;
+    unsigned timeout_s; /* a client that sends or takes nothing for so long is cut off */
+};
+
+int http_new(sd_event *event, const struct http_config *config, const struct http_handler *handler,
+             void *userdata, struct http_server **ret, struct error *err);
+
+/* Ends what is open (unanswered requests get 503), calls 'closed' for each. NULL is accepted. */
+void http_free(struct http_server *server);
+CLEANUP_POINTER(struct http_server, http_free)
+
+/* A header of the request, or NULL; lent while the exchange lasts. */
+const char *http_header(struct http_exchange *exchange, const char *name);
+
+/* The handler's own pointer, NULL at first. */
+void http_set_tag(struct http_exchange *exchange, void *tag);
+void *http_tag(struct http_exchange *exchange);
+
+/* Copies what it needs. */
+void http_reply(struct http_exchange *exchange, const struct http_answer *answer);
+
+/* Answers with an open end. */
+void http_stream_begin(struct http_exchange *exchange, const char *content_type);
+/* Adds to it. False: the client does not keep up and is cut off ('closed' follows). */
+bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t size);
+
+/* A Unix socket that listens at 'path', for the owner and 'group' (if there is one of that name; it
+ * may be NULL). Makes the directory above; replaces a socket that nobody serves any more.
+ * -EADDRINUSE: somebody serves it. '*ret' is the caller's. */
+int http_listen_unix(const char *path, const char *group, int *ret, struct error *err);
