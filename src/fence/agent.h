@@ -63,6 +63,6 @@ int fence_check(const struct fence_request *request, struct error *err);
 int fence_start(sd_event *event, const struct fence_request *request, fence_done_fn *done,
                 void *userdata, struct fence_run **ret, struct error *err);
 
-/* Kills the agent and forgets the run: whether it acted is unknown. Returns NULL; accepts NULL. */
+/* Kills the agent and forgets the run: whether it acted is unknown. Not from done(). Returns NULL; accepts NULL. */
 struct fence_run *fence_cancel(struct fence_run *run);
 CLEANUP_POINTER(struct fence_run, fence_cancel)

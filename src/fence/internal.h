@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of this room share; nobody else includes it. */
+#pragma once
+
+#include "base/buf.h"
+#include "fence/agent.h"
+#include "fence/watchdog.h"
+
+/* ---- watchdog_sysfs.c ---- */
+
+/* The device file that 'config' means ("auto" resolved), without the root. -ENOENT. */
+int watchdog_find(const struct watchdog_config *config, char *ret, struct error *err);
+
+/* Whether a kernel parameter keeps softdog from resetting anything. */
+bool watchdog_is_toothless(const struct watchdog_config *config,
+                           const struct watchdog_state *state);
+
+/* ---- keeper.c ---- */
+
+/* Starts the process that holds 'fd'; nothing if one answers already. */
+int keeper_start(const char *path, int fd, const char *device, struct error *err);
+
+/* A descriptor of the kept device; its name into 'ret_device' (watchdog_path_size). -ENOENT. */
+int keeper_take(const char *path, int *ret_fd, char *ret_device, struct error *err);
+
+/* Ends the keeper, which closes its descriptor. -ENOENT: there is none. */
+int keeper_end(const char *path);
+
+/* ---- request.c ---- */
+
+enum { fence_program_size = 256 };
+
+/* What a run needs of its request: nothing in it is lent. */
+struct fence_plan {
+    enum fence_action action;
+    char agent[name_size];
+    char program[fence_program_size];
+    struct buf parameters; /* "key=value\n" lines, secrets in them */
+    VEC(struct fence_parameter) secrets;
+    msec_t limit_ms;
+};
+
+/* Checks and copies. Errors of fence_check(). */
+int fence_plan_make(const struct fence_request *request, struct fence_plan *ret, struct error *err);
+void fence_plan_done(struct fence_plan *plan);
+
+/* The last line that says something in 'errors' or 'output', printable, without secrets, into
+ * 'ret'; "" if there is none, or none that can be shown. */
+const char *fence_plan_quote(const struct fence_plan *plan, const char *errors, const char *output,
+                             char *ret, size_t size);
