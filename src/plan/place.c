@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/fit.h"
 #include "plan/gpus.h"
+#include "plan/improve.h"
 #include "plan/order.h"
 #include "plan/place.h"
 
@@ -149,7 +150,7 @@ int plan_place(struct plan_model *model, const struct plan_request *request, str
     mark_asked(model, request, true);
     order_make(model, request->vms, request->vm_len);
     if (place_greedily(model, request) > 0) {
-        plan->is_proven = false;
+        improve(model, request, request->vm_len, plan);
     }
     mark_asked(model, request, false);
     plan_commit(model, request, plan);
