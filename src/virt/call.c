@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "virt/call.h"
+
+#include "base/parse.h"
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <libvirt/virterror.h>
+
+/* ---- libvirt's errors ---- */
+
+static int fail(struct call *call, const char *what)
+{
+    const virError *error = virGetLastError();
+    call->is_lost = call->conn && (virConnectIsAlive(call->conn) != 1 ||
+                                   (error && error->domain == VIR_FROM_RPC));
+    return error_set(&call->err, -EIO, "%s: %s", what,
+                     error && error->message ? error->message : "libvirt gives no reason");
+}
+
+static bool last_error_is(int code)
+{
+    return virGetLastErrorCode() == code;
+}
+
+/* ---- facts ---- */
+
+static enum vm_state state_of(int state, int reason)
+{
+    switch (state) {
+    case VIR_DOMAIN_PAUSED:
+        return reason == VIR_DOMAIN_PAUSED_STARTING_UP ? VM_STATE_STARTING : VM_STATE_RUNNING;
+    case VIR_DOMAIN_SHUTDOWN:
+        return VM_STATE_STOPPING;
+    case VIR_DOMAIN_SHUTOFF:
+    case VIR_DOMAIN_CRASHED:
+        return VM_STATE_STOPPED;
+    default:
+        return VM_STATE_RUNNING;
+    }
+}
+
+/* 1: 'domain' runs and is ours, 0: it does not or is not, negative: libvirt could not say. */
+static int read_fact(struct call *call, virDomainPtr domain, struct fact *ret)
+{
+    int state, reason;
+    if (virDomainGetState(domain, &state, &reason, 0) < 0) {
+        return last_error_is(VIR_ERR_NO_DOMAIN) ? 0 : fail(call, "asking for a domain's state");
+    }
+    char *xml = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_NAMESPACE,
+                                     VIR_DOMAIN_AFFECT_LIVE);
+    if (!xml) {
+        bool is_none = last_error_is(VIR_ERR_NO_DOMAIN_METADATA) ||
+                       last_error_is(VIR_ERR_NO_DOMAIN) || last_error_is(VIR_ERR_OPERATION_INVALID);
+        return is_none ? 0 : fail(call, "asking for a domain's metadata");
+    }
+    bool is_ours = domain_marker_from_xml(xml, &ret->marker) &&
+                   strcmp(ret->marker.node, call->node) == 0 &&
+                   strcmp(ret->marker.vm, virDomainGetName(domain)) == 0;
+    free(xml);
+    ret->state = state_of(state, reason);
+    return is_ours && ret->state != VM_STATE_STOPPED;
+}
+
+static int add_fact(struct call *call, virDomainPtr domain)
+{
+    struct fact fact;
+    int r = read_fact(call, domain, &fact);
+    if (r > 0) {
+        struct fact *place = VEC_ADD(&call->facts);
+        assert(place);
+        *place = fact;
+    }
+    return r;
+}
+
+static void domain_freep(virDomainPtr *domain)
+{
+    if (*domain) {
+        (void)virDomainFree(*domain);
+    }
+}
+
+/* ---- events; on libvirt's event thread ---- */
+
+struct subscription {
+    struct mailbox *box;
+    void (*on_news)(struct virt *virt, struct job *news);
+    uint64_t generation;
+};
+
+static struct subscription *subscription_new(const struct call *call)
+{
+    struct subscription *subscription = calloc(1, sizeof(*subscription));
+    assert(subscription);
+    subscription->box = mailbox_ref(call->box);
+    subscription->on_news = call->on_news;
+    subscription->generation = call->generation;
+    return subscription;
+}
+
+static void subscription_free(void *userdata)
+{
+    struct subscription *subscription = userdata;
+    mailbox_unref(subscription->box);
+    free(subscription);
+}
+
+static void news_release(struct job *job)
+{
+    free(job);
+}
+
+static struct news *news_new(const struct subscription *subscription)
+{
+    struct news *news = calloc(1, sizeof(*news));
+    assert(news);
+    news->job.arrive = subscription->on_news;
+    news->job.release = news_release;
+    news->generation = subscription->generation;
+    return news;
+}
+
+/* How it ended, for people; NULL: it did not. */
+static const char *ending(int event, int detail)
+{
+    if (event != VIR_DOMAIN_EVENT_STOPPED) {
+        return NULL;
+    }
+    switch (detail) {
+    case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
+        return "the guest shut down";
+    case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
+        return "it was turned off";
+    case VIR_DOMAIN_EVENT_STOPPED_CRASHED:
+        return "it crashed";
+    case VIR_DOMAIN_EVENT_STOPPED_FAILED:
+        return "its QEMU failed";
+    case VIR_DOMAIN_EVENT_STOPPED_MIGRATED:
+        return "it was migrated away";
+    case VIR_DOMAIN_EVENT_STOPPED_SAVED:
+        return "it was saved";
+    default:
+        return "it stopped";
+    }
+}
+
+static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int detail,
+                        void *userdata)
+{
+    (void)conn;
+    struct subscription *subscription = userdata;
+    struct news *news = news_new(subscription);
+    const char *text = ending(event, detail);
+    news->has_ended = text != NULL;
+    (void)copy_text(news->text, sizeof(news->text), text ? text : "");
+    if (!copy_text(news->vm, sizeof(news->vm), virDomainGetName(domain))) {
+        news_release(&news->job); /* too long a name to be ours */
+        return 0;
+    }
+    mailbox_post(subscription->box, &news->job);
+    return 0;
+}
+
+static void on_close(virConnectPtr conn, int reason, void *userdata)
+{
+    (void)conn;
+    struct subscription *subscription = userdata;
+    struct news *news = news_new(subscription);
+    news->is_closed = true;
+    (void)copy_text(news->text, sizeof(news->text),
+                    reason == VIR_CONNECT_CLOSE_REASON_EOF ? "libvirt closed the connection"
+                                                           : "the connection to libvirt broke");
+    mailbox_post(subscription->box, &news->job);
+}
+
+/* ---- the calls; on a thread of a pool ---- */
+
+static int subscribe(struct call *call)
+{
+    struct subscription *lifecycle = subscription_new(call);
+    int id = virConnectDomainEventRegisterAny(call->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                              VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), lifecycle,
+                                              subscription_free);
+    if (id < 0) {
+        subscription_free(lifecycle);
+        return fail(call, "subscribing to events");
+    }
+    call->subscription = id;
+    /* Drivers that live in this process have no connection that could break, and may say so. */
+    struct subscription *close = subscription_new(call);
+    if (virConnectRegisterCloseCallback(call->conn, on_close, close, subscription_free) < 0) {
+        subscription_free(close);
+    }
+    return 0;
+}
+
+/* Each subscription holds the connection open. */
+static void unsubscribe(struct call *call)
+{
+    if (call->subscription >= 0) {
+        (void)virConnectDomainEventDeregisterAny(call->conn, call->subscription);
+        (void)virConnectUnregisterCloseCallback(call->conn, on_close);
+        call->subscription = -1;
+    }
+}
+
+static int list(struct call *call)
+{
+    virDomainPtr *domains = NULL;
+    int len = virConnectListAllDomains(call->conn, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    int r = len < 0 ? fail(call, "listing the domains") : 0;
+    for (int i = 0; i < len; i++) {
+        int added = r < 0 ? r : add_fact(call, domains[i]);
+        r = MIN(added, 0);
+        (void)virDomainFree(domains[i]);
+    }
+    free(domains);
+    return r;
+}
+
+static int run_open(struct call *call)
+{
+    call->conn = virConnectOpen(call->uri);
+    if (!call->conn) {
+        return fail(call, "connecting");
+    }
+    const char *type = virConnectGetType(call->conn);
+    call->has_processes = type && strcmp(type, "QEMU") == 0;
+    /* Subscribed before listed: what changes in between is told by an event. */
+    int r = subscribe(call);
+    r = r < 0 ? r : list(call);
+    if (r < 0) {
+        unsubscribe(call);
+    }
+    return r;
+}
+
+static int run_ping(struct call *call)
+{
+    unsigned long version;
+    return virConnectGetLibVersion(call->conn, &version) < 0 ? fail(call, "asking libvirt") : 0;
+}
+
+/* The domain of that name; NULL with '*ret_r' 0: none. */
+static virDomainPtr look_up(struct call *call, int *ret_r)
+{
+    virDomainPtr domain = virDomainLookupByName(call->conn, call->vm);
+    *ret_r = domain || last_error_is(VIR_ERR_NO_DOMAIN) ? 0 : fail(call, "looking for the domain");
+    return domain;
+}
+
+static int run_probe(struct call *call)
+{
+    int r;
+    CLEANUP(domain_freep) virDomainPtr domain = look_up(call, &r);
+    return domain ? MIN(add_fact(call, domain), 0) : r;
+}
+
+static int run_create(struct call *call)
+{
+    CLEANUP(domain_freep) virDomainPtr domain = virDomainCreateXML(call->conn, call->xml, 0);
+    return domain ? 0 : fail(call, "libvirt refused the start");
+}
+
+/* Not every driver knows the button; QEMU's would ask an agent in the guest without it. */
+static int press_button(struct call *call, virDomainPtr domain)
+{
+    if (virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
+        (last_error_is(VIR_ERR_INVALID_ARG) && virDomainShutdown(domain) == 0)) {
+        return 0;
+    }
+    return fail(call, "asking the guest to shut down");
+}
+
+/* Never touches a domain of that name that is another epoch's or not ours. */
+static int run_end(struct call *call)
+{
+    int r;
+    struct fact fact;
+    CLEANUP(domain_freep) virDomainPtr domain = look_up(call, &r);
+    r = domain ? read_fact(call, domain, &fact) : r;
+    if (r <= 0 || fact.marker.epoch != call->epoch) {
+        return MIN(r, 0);
+    }
+    if (call->kind == CALL_SHUTDOWN) {
+        return press_button(call, domain);
+    }
+    return virDomainDestroy(domain) == 0 ? 0 : fail(call, "turning it off");
+}
+
+static int run_by_kind(struct call *call)
+{
+    switch (call->kind) {
+    case CALL_OPEN:
+        return run_open(call);
+    case CALL_LIST:
+        return list(call);
+    case CALL_PING:
+        return run_ping(call);
+    case CALL_CLOSE:
+        unsubscribe(call);
+        return 0;
+    case CALL_PROBE:
+        return run_probe(call);
+    case CALL_CREATE:
+        return run_create(call);
+    case CALL_DESTROY:
+    case CALL_SHUTDOWN:
+        return run_end(call);
+    }
+    return -EINVAL;
+}
+
+static void drop_connection(struct call *call)
+{
+    if (call->conn) {
+        (void)virConnectClose(call->conn);
+        call->conn = NULL;
+    }
+}
+
+static void call_run(struct job *job)
+{
+    struct call *call = (struct call *)job;
+    call->r = run_by_kind(call);
+    /* Closing the last reference talks to libvirt: never on the loop thread. */
+    if (call->kind != CALL_OPEN || call->r < 0) {
+        drop_connection(call);
+    }
+}
+
+static void call_release(struct job *job)
+{
+    struct call *call = (struct call *)job;
+    if (call->conn) {
+        unsubscribe(call); /* an open that nobody waits for any more */
+    }
+    drop_connection(call);
+    if (call->box) {
+        mailbox_unref(call->box);
+    }
+    VEC_DONE(&call->facts);
+    free(call->uri);
+    free(call->xml);
+    free(call);
+}
+
+struct call *call_new(enum call_kind kind, virConnectPtr conn, const char *node, const char *vm,
+                      uint64_t epoch)
+{
+    struct call *call = calloc(1, sizeof(*call));
+    assert(call);
+    call->job.run = call_run;
+    call->job.release = call_release;
+    call->kind = kind;
+    call->subscription = -1;
+    call->epoch = epoch;
+    (void)copy_text(call->node, sizeof(call->node), node);
+    (void)copy_text(call->vm, sizeof(call->vm), vm ? vm : "");
+    if (conn) {
+        call->conn = conn;
+        int r = virConnectRef(conn);
+        assert(r == 0);
+    }
+    return call;
+}
+
+/* ---- libvirt's event loop ---- */
+
+static void be_silent(void *userdata, virErrorPtr error)
+{
+    (void)userdata, (void)error; /* each caller reads its own error */
+}
+
+static _Noreturn void *run_events(void *userdata)
+{
+    (void)userdata;
+    for (;;) {
+        if (virEventRunDefaultImpl() < 0) {
+            struct timespec pause = {.tv_nsec = 100000000}; /* no spinning, whatever it is */
+            (void)nanosleep(&pause, NULL);
+        }
+    }
+}
+
+/* The one thing that is global: libvirt has one event loop a process. */
+static int init_result;
+static struct error init_error;
+
+static void init_once(void)
+{
+    if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0) {
+        init_result = error_set(&init_error, -EIO, "libvirt's library does not start: %s",
+                                virGetLastErrorMessage());
+        return;
+    }
+    virSetErrorFunc(NULL, be_silent);
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = pthread_create(&thread, NULL, run_events, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r != 0) {
+        init_result = error_set(&init_error, -r, "starting a thread: %s", strerror(r));
+        return;
+    }
+    pthread_detach(thread);
+}
+
+int call_init(struct error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_once);
+    if (init_result < 0) {
+        return error_set(err, init_result, "%s", init_error.text);
+    }
+    return 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every call to libvirt, as jobs for a pool of threads, and libvirt's own event loop. Nothing here
+ * decides or remembers. Inside of src/virt only.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "virt/job.h"
+#include "wire/domain_xml.h"
+
+#include <libvirt/libvirt.h>
+
+enum call_kind {
+    CALL_OPEN,     /* connects, subscribes to events, lists: 'conn' and 'facts' */
+    CALL_LIST,     /* what runs now: 'facts' */
+    CALL_PING,     /* does libvirt answer? */
+    CALL_CLOSE,    /* unsubscribes and gives back 'conn' */
+    CALL_PROBE,    /* what is 'vm' now? one fact, or none: it is not there */
+    CALL_CREATE,   /* starts 'xml' */
+    CALL_DESTROY,  /* turns 'vm' off if it is 'epoch' */
+    CALL_SHUTDOWN, /* presses the power button likewise */
+};
+
+/* What libvirt says of one domain of ours. */
+struct fact {
+    struct domain_marker marker;
+    enum vm_state state;
+};
+
+struct call {
+    struct job job;
+    enum call_kind kind;
+    uint64_t number;     /* the order in which calls were made */
+    virConnectPtr conn;  /* a reference, given back on the thread that ran the call */
+    struct mailbox *box; /* open: where events go, as struct news, ... */
+    void (*on_news)(struct virt *virt, struct job *news); /* ... and who takes them there */
+    char *uri;                                            /* open */
+    uint64_t generation;                                  /* open: of the connection */
+    int subscription; /* open: made; close: to be ended; -1: none */
+    char node[name_size];
+    char vm[name_size];
+    uint64_t epoch;
+    char *xml; /* create */
+    /* what came of it */
+    int r;
+    struct error err;
+    bool is_lost;       /* failed since the connection broke: what libvirt did is not known */
+    bool has_processes; /* open: a QEMU driver, whose VMs are processes of this host */
+    VEC(struct fact) facts;
+};
+
+/* A zeroed call with its 'run' and 'release' set; the caller sets the rest and 'job.arrive'. Takes
+ * a reference of 'conn' (may be NULL). Out of memory ends the process: nothing can be begun then,
+ * and the VMs live on. */
+struct call *call_new(enum call_kind kind, virConnectPtr conn, const char *node, const char *vm,
+                      uint64_t epoch);
+
+/* What libvirt tells by itself. Made on its event thread. */
+struct news {
+    struct job job;
+    uint64_t generation;
+    bool is_closed;     /* the connection broke: 'text' says why */
+    char vm[name_size]; /* else: something happened to this domain, ours or not */
+    bool has_ended;     /* and 'text' says how it ended */
+    char text[reason_size];
+};
+
+/* Starts libvirt's event loop, once for the process. 0 or -errno with a text. */
+int call_init(struct error *err);

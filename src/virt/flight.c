@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A start that libvirt was given, until it is known what became of it:
+ *
+ *            created                                (killed meanwhile: failed, once it is gone)
+ *   ON ---------------> UP -----------------------> done
+ *    |   refused
+ *    +---------------> FAILED --- no process -----> failed
+ *    |   connection broke
+ *    +---------------> LOST ----- listed anew ----> done or failed
+ *
+ * ON may last as long as libvirt hangs; nobody may say meanwhile that the VM does not run.
+ */
+#include "virt/internal.h"
+
+#include "base/parse.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+struct flight *flight_find(struct virt *virt, const char *vm, uint64_t epoch)
+{
+    struct flight *flight = virt->flights;
+    while (flight &&
+           (strcmp(flight->marker.vm, vm) != 0 || (epoch != 0 && flight->marker.epoch != epoch))) {
+        flight = flight->next;
+    }
+    return flight;
+}
+
+/* ---- create ---- */
+
+static void came_up(struct virt *virt, struct flight *flight)
+{
+    struct instance *instance = instance_need(virt, &flight->marker);
+    flight->state = FLIGHT_UP;
+    instance->known = ++virt->counter;
+    instance->has_domain = true;
+    instance->state = VM_STATE_RUNNING;
+    instance->scan_needed = scan_need(virt);
+    /* It may have ended meanwhile, and the event that told so may have been taken for nothing. */
+    (void)link_probe(virt, flight->marker.vm);
+}
+
+static void did_not(struct virt *virt, struct flight *flight, const struct call *call)
+{
+    flight->err = call->err;
+    flight->known = virt->counter;
+    flight->lost_ms = virt_now(virt);
+    flight->state = call->is_lost ? FLIGHT_LOST : FLIGHT_FAILED;
+    flight->scan_needed = call->is_lost ? 0 : scan_need(virt);
+}
+
+static void on_created(struct virt *virt, struct job *job)
+{
+    const struct call *call = (const struct call *)job;
+    struct flight *flight = flight_find(virt, call->vm, call->epoch);
+    assert(flight && flight->state == FLIGHT_ON);
+    if (call->r == 0) {
+        came_up(virt, flight);
+    } else {
+        did_not(virt, flight, call);
+    }
+    virt_settle_later(virt);
+}
+
+void flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml)
+{
+    struct flight *flight = calloc(1, sizeof(*flight));
+    assert(flight);
+    flight->marker = domain->marker;
+    flight->devices = calloc(domain->device_len + 1, sizeof(*flight->devices));
+    assert(flight->devices);
+    for (size_t i = 0; i < domain->device_len; i++) {
+        flight->devices[i] = domain->devices[i];
+    }
+    flight->device_len = domain->device_len;
+    flight->next = virt->flights;
+    virt->flights = flight;
+    struct call *call =
+        call_new(CALL_CREATE, virt->conn, virt->node, flight->marker.vm, flight->marker.epoch);
+    call->xml = xml;
+    call->job.arrive = on_created;
+    pool_submit(virt->calls, &call->job);
+}
+
+/* ---- whose fault? ---- */
+
+/* Whether 'text' holds 'address', not as a part of a longer word. */
+static bool names(const char *text, struct pci_address address)
+{
+    char word[pci_address_size];
+    (void)pci_address_format(address, word);
+    for (const char *at = text; (at = strstr(at, word)); at++) {
+        char before = at == text ? ' ' : at[-1], after = at[strlen(word)];
+        if (!strchr("0123456789abcdef", before) && !(after >= '0' && after <= '9')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_culprit(const char *text, const struct domain_device *device)
+{
+    if (names(text, device->slot.address) ||
+        (device->slot.partition[0] && strstr(text, device->slot.partition))) {
+        return true;
+    }
+    for (size_t i = 0; i < device->companion_len; i++) {
+        if (names(text, device->companions[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct pci_address *culprit(const struct flight *flight)
+{
+    for (size_t i = 0; i < flight->device_len; i++) {
+        if (is_culprit(flight->err.text, &flight->devices[i])) {
+            return &flight->devices[i].slot.address;
+        }
+    }
+    return NULL;
+}
+
+/* ---- settling ---- */
+
+static bool is_doomed(const struct virt *virt, const struct flight *flight)
+{
+    return flight->is_doomed || virt->is_closed;
+}
+
+/* The request was told 'unknown', and the observer nothing yet: now it is known. */
+static void tell_late(struct virt *virt, const struct flight *flight)
+{
+    const struct instance *instance = instance_find(virt, flight->marker.vm, flight->marker.epoch);
+    if (!instance || !instance->is_told) {
+        virt->observer->gone(virt->userdata, flight->marker.vm, flight->marker.epoch,
+                             flight->err.text, is_doomed(virt, flight));
+    }
+}
+
+static void answer(struct virt *virt, struct flight *flight, bool is_up)
+{
+    struct request *request = request_of_start(virt, flight->marker.vm, flight->marker.epoch);
+    if (!is_up && is_doomed(virt, flight)) {
+        (void)error_set(&flight->err, -ECANCELED, "it was killed before it was up");
+    }
+    if (request) {
+        request_finish(virt, request, is_up ? VIRT_DONE : VIRT_FAILED, is_up ? NULL : &flight->err,
+                       is_up || is_doomed(virt, flight) ? NULL : culprit(flight));
+    } else if (!is_up && flight->is_given_up) {
+        tell_late(virt, flight);
+    }
+}
+
+/* Kills what there is of it; true when nothing is. */
+static bool is_undone(struct virt *virt, const struct flight *flight)
+{
+    struct instance *instance = instance_find(virt, flight->marker.vm, flight->marker.epoch);
+    if (!instance || !instance_exists(instance)) {
+        return true;
+    }
+    if (!instance->is_doomed) {
+        instance_doom(instance);
+    }
+    return false;
+}
+
+static void look_for_process(struct virt *virt, struct flight *flight, msec_t now_ms)
+{
+    if (now_ms >= flight->scan_at_ms) {
+        (void)scan_need(virt);
+        flight->scan_at_ms = now_ms + scan_pause_ms;
+    }
+    virt_wake_at(virt, flight->scan_at_ms);
+}
+
+/* True when it is known what became of it; 'ret_is_up' says what. */
+static bool settle_lost(struct virt *virt, struct flight *flight, msec_t now_ms, bool *ret_is_up)
+{
+    if (now_ms < flight->lost_ms + lost_start_ms) {
+        virt_wake_at(virt, flight->lost_ms + lost_start_ms);
+        return false;
+    }
+    if (flight->scan_needed == 0) {
+        flight->scan_needed = scan_need(virt);
+    }
+    if (virt->scanned < flight->scan_needed ||
+        (!is_doomed(virt, flight) && virt->listed <= flight->known)) {
+        return false;
+    }
+    const struct instance *instance = instance_find(virt, flight->marker.vm, flight->marker.epoch);
+    *ret_is_up =
+        !is_doomed(virt, flight) && instance && instance->has_domain && instance_exists(instance);
+    return *ret_is_up || is_undone(virt, flight);
+}
+
+static bool settle_one(struct virt *virt, struct flight *flight, msec_t now_ms, bool *ret_is_up)
+{
+    *ret_is_up = false;
+    switch (flight->state) {
+    case FLIGHT_ON:
+        if (is_doomed(virt, flight)) {
+            look_for_process(virt, flight, now_ms);
+        }
+        return false;
+    case FLIGHT_UP:
+        *ret_is_up = !is_doomed(virt, flight);
+        return *ret_is_up || is_undone(virt, flight);
+    case FLIGHT_LOST:
+        return settle_lost(virt, flight, now_ms, ret_is_up);
+    case FLIGHT_FAILED:
+        return virt->scanned >= flight->scan_needed && is_undone(virt, flight);
+    }
+    return false;
+}
+
+static void flight_free(struct flight *flight)
+{
+    free(flight->devices);
+    free(flight);
+}
+
+void flights_settle(struct virt *virt, msec_t now_ms)
+{
+    for (struct flight **place = &virt->flights; *place;) {
+        struct flight *flight = *place;
+        bool is_up;
+        if (settle_one(virt, flight, now_ms, &is_up)) {
+            answer(virt, flight, is_up);
+            *place = flight->next;
+            flight_free(flight);
+            virt_settle_later(virt);
+        } else {
+            place = &flight->next;
+        }
+    }
+}
+
+void flights_free(struct virt *virt)
+{
+    while (virt->flights) {
+        struct flight *flight = virt->flights;
+        virt->flights = flight->next;
+        flight_free(flight);
+    }
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What exists: the union of what libvirt has (has_domain) and what the kernel has (processes).
+ *
+ * Gone is: no process any more and libvirt does not have it; or no process any more and libvirt
+ * cannot be asked, does not notice within the grace, or was not asked to (kill). What never had a
+ * process (drivers without QEMU) is gone when libvirt does not have it and a scan found none.
+ */
+#include "virt/internal.h"
+
+#include "base/parse.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+struct instance *instance_find(struct virt *virt, const char *vm, uint64_t epoch)
+{
+    struct instance *instance = virt->instances;
+    while (instance && (instance->marker.epoch != epoch || strcmp(instance->marker.vm, vm) != 0)) {
+        instance = instance->next;
+    }
+    return instance;
+}
+
+struct instance *instance_need(struct virt *virt, const struct domain_marker *marker)
+{
+    struct instance *instance = instance_find(virt, marker->vm, marker->epoch);
+    if (instance) {
+        return instance;
+    }
+    instance = calloc(1, sizeof(*instance));
+    assert(instance);
+    instance->virt = virt;
+    instance->marker = *marker;
+    instance->state = VM_STATE_STARTING;
+    instance->ended_ms = MSEC_NEVER;
+    instance->next = virt->instances;
+    virt->instances = instance;
+    return instance;
+}
+
+/* Something of it is there (again). */
+static void revive(struct instance *instance)
+{
+    instance->ended_ms = MSEC_NEVER;
+    if (instance->is_gone) {
+        instance->is_gone = false;
+        instance->is_told = false;
+    }
+}
+
+/* ---- what libvirt says ---- */
+
+static void learn_presence(struct virt *virt, uint64_t number, const struct fact *fact)
+{
+    struct instance *instance = instance_need(virt, &fact->marker);
+    if (number <= instance->known) {
+        return;
+    }
+    instance->known = number;
+    if (!instance->has_domain) {
+        instance->has_domain = true;
+        instance->scan_needed = scan_need(virt); /* its process is to be held */
+    }
+    instance->state = fact->state;
+}
+
+static bool is_among(const struct instance *instance, const struct fact *facts, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (facts[i].marker.epoch == instance->marker.epoch &&
+            strcmp(facts[i].marker.vm, instance->marker.vm) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A start under way may not have been there yet when libvirt was asked. */
+static void learn_absence(struct instance *instance, uint64_t number)
+{
+    struct virt *virt = instance->virt;
+    const struct flight *flight = flight_find(virt, instance->marker.vm, instance->marker.epoch);
+    if (number <= instance->known || (flight && flight->state == FLIGHT_ON)) {
+        return;
+    }
+    instance->known = number;
+    if (instance->has_domain) {
+        instance->has_domain = false;
+        instance->scan_needed = scan_need(virt);
+    }
+}
+
+void instance_learn(struct virt *virt, uint64_t number, const char *vm, const struct fact *facts,
+                    size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        learn_presence(virt, number, &facts[i]);
+    }
+    for (struct instance *each = virt->instances; each; each = each->next) {
+        if ((!vm || strcmp(vm, each->marker.vm) == 0) && !is_among(each, facts, len)) {
+            learn_absence(each, number);
+        }
+    }
+    virt_settle_later(virt);
+}
+
+void instance_note_reason(struct virt *virt, const char *vm, const char *text)
+{
+    for (struct instance *each = virt->instances; each; each = each->next) {
+        if (strcmp(each->marker.vm, vm) == 0 && !each->reason[0]) {
+            (void)copy_text(each->reason, sizeof(each->reason), text);
+        }
+    }
+}
+
+/* ---- what the kernel says ---- */
+
+void instance_has_process(struct instance *instance)
+{
+    struct virt *virt = instance->virt;
+    instance->had_process = true;
+    revive(instance);
+    /* Found before libvirt was ever heard: an earlier daemon started it, and it runs. */
+    if (!instance->has_domain && virt->scanned == 0) {
+        instance->state = VM_STATE_RUNNING;
+    }
+    const struct flight *flight = flight_find(virt, instance->marker.vm, instance->marker.epoch);
+    if (instance->is_doomed || virt->is_closed || (flight && flight->is_doomed)) {
+        instance_doom(instance);
+    }
+}
+
+void instance_doom(struct instance *instance)
+{
+    instance->is_doomed = true;
+    instance->is_asked = true;
+    VEC_EACH (&instance->processes, each) {
+        (void)process_kill((*each)->pidfd);
+    }
+    virt_settle_later(instance->virt);
+}
+
+bool instance_exists(const struct instance *instance)
+{
+    if (instance->processes.len > 0) {
+        return true;
+    }
+    if (instance->had_process || instance->is_gone) {
+        return false;
+    }
+    return instance->has_domain || instance->virt->scanned < instance->scan_needed;
+}
+
+/* ---- settling ---- */
+
+/* Whether it is no more; if not yet sure, wakes when it will be. */
+static bool has_ended(struct instance *instance, msec_t now_ms)
+{
+    if (instance_exists(instance)) {
+        return false;
+    }
+    bool is_sure = !instance->has_domain || instance->is_doomed || !link_is_up(instance->virt);
+    if (!is_sure && now_ms < instance->ended_ms + grace_ms) {
+        virt_wake_at(instance->virt, instance->ended_ms + grace_ms);
+        return false;
+    }
+    return true;
+}
+
+static bool awaits_reason(struct instance *instance, msec_t now_ms)
+{
+    if (instance->reason[0] || instance->is_doomed || !link_is_up(instance->virt) ||
+        now_ms >= instance->ended_ms + reason_wait_ms) {
+        return false;
+    }
+    virt_wake_at(instance->virt, instance->ended_ms + reason_wait_ms);
+    return true;
+}
+
+static void tell_gone(struct instance *instance)
+{
+    struct virt *virt = instance->virt;
+    const char *reason = instance->reason[0]   ? instance->reason
+                         : instance->is_doomed ? "it was killed"
+                                               : "its QEMU process ended";
+    instance->is_gone = true;
+    virt_settle_later(virt);
+    request_saw_gone(virt, instance->marker.vm, instance->marker.epoch);
+    if (instance->is_told) {
+        virt->observer->gone(virt->userdata, instance->marker.vm, instance->marker.epoch, reason,
+                             instance->is_asked);
+    }
+}
+
+/* While its start is under way, a mere process is not worth telling: it may yet fail. */
+static void tell_state(struct instance *instance)
+{
+    struct virt *virt = instance->virt;
+    bool is_known =
+        instance->has_domain || !flight_find(virt, instance->marker.vm, instance->marker.epoch);
+    if (!is_known || (instance->is_told && instance->told_state == instance->state)) {
+        return;
+    }
+    instance->is_told = true;
+    instance->told_state = instance->state;
+    virt->observer->instance(virt->userdata, &(struct virt_instance){
+                                                 .vm = instance->marker.vm,
+                                                 .epoch = instance->marker.epoch,
+                                                 .incarnation = instance->marker.incarnation,
+                                                 .state = instance->state,
+                                             });
+}
+
+static void settle_one(struct instance *instance, msec_t now_ms)
+{
+    if (instance->is_gone) {
+        return;
+    }
+    if (instance->virt->is_closed && !instance->is_doomed) {
+        instance_doom(instance);
+    }
+    if (!has_ended(instance, now_ms)) {
+        tell_state(instance);
+        return;
+    }
+    instance->ended_ms = MIN(instance->ended_ms, now_ms);
+    if (!instance->is_told || !awaits_reason(instance, now_ms)) {
+        tell_gone(instance);
+    }
+}
+
+static void instance_free(struct instance *instance)
+{
+    held_forget(instance);
+    free(instance);
+}
+
+void instances_settle(struct virt *virt, msec_t now_ms)
+{
+    for (struct instance **place = &virt->instances; *place;) {
+        struct instance *instance = *place;
+        settle_one(instance, now_ms);
+        if (instance->is_gone && !instance->has_domain &&
+            !flight_find(virt, instance->marker.vm, instance->marker.epoch)) {
+            *place = instance->next;
+            instance_free(instance);
+        } else {
+            place = &instance->next;
+        }
+    }
+}
+
+void instances_free(struct virt *virt)
+{
+    while (virt->instances) {
+        struct instance *instance = virt->instances;
+        virt->instances = instance->next;
+        instance_free(instance);
+    }
+}

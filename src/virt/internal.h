@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the loop thread knows, and how the files of src/virt share it. All of it belongs to that
+ * thread; what the other threads find out arrives as jobs.
+ *
+ * Level, not edge: everything that arrives changes the tables below and calls virt_settle_later();
+ * then virt_settle() looks at the whole and does what is due. Numbers grow: 'counter' numbers calls
+ * to libvirt in the order in which they were made, scans are numbered by themselves, so that an
+ * answer is never taken for one to a later question.
+ */
+#pragma once
+
+#include "virt/call.h"
+#include "virt/process.h"
+#include "virt/virt.h"
+
+#include <systemd/sd-event.h>
+
+enum {
+    grace_ms = 2000,          /* for libvirt to notice that a QEMU ended, before we say so */
+    reason_wait_ms = 300,     /* for the event that says why, once the end is known */
+    scan_pause_ms = 20,       /* between two scans while somebody waits for a process to show up */
+    lost_start_ms = 300,      /* a QEMU of a libvirt that died in the start would show up by then */
+    press_ms = 5000,          /* between two presses of the power button */
+    retry_ms = 1000,          /* between two tries of anything else */
+    stop_overtime_ms = 15000, /* after the limit of a stop, before it is unknown */
+    ping_ms = 5000,           /* between two questions whether libvirt answers */
+    hang_ms = 10000,          /* without an answer: it hangs */
+    list_ms = 30000,          /* between two listings, should an event ever be missed */
+    reconnect_first_ms = 100,
+    reconnect_max_ms = 5000,
+};
+
+/* A process that belongs to an instance. */
+struct held {
+    struct instance *instance;
+    pid_t pid;
+    int pidfd;
+    sd_event_source *source;
+};
+
+/* One epoch of a VM that exists or did until now. */
+struct instance {
+    struct instance *next;
+    struct virt *virt;
+    struct domain_marker marker;
+    enum vm_state state;
+    bool is_told;                 /* to the observer, ... */
+    enum vm_state told_state;     /* ... as this */
+    bool has_domain;              /* libvirt has it, as far as is known */
+    uint64_t known;               /* number of the call that said so */
+    VEC(struct held *) processes; /* those that have not ended */
+    bool had_process;
+    uint64_t scan_needed; /* the scan that must find nothing before it is gone */
+    msec_t ended_ms;      /* when it was first seen to be no more; MSEC_NEVER: it exists */
+    bool is_asked;        /* a stop or kill is why it ends */
+    bool is_doomed;       /* killed: each process of it that shows up is, too */
+    msec_t destroy_ms;    /* when to ask libvirt to destroy what has no process */
+    bool is_gone;         /* told; kept until libvirt does not have it any more */
+    char reason[reason_size];
+};
+
+/* A start that libvirt was given. Outlives its request, whose limit may pass. */
+struct flight {
+    struct flight *next;
+    struct domain_marker marker;
+    struct domain_device *devices; /* to find the culprit among */
+    size_t device_len;
+    enum { FLIGHT_ON, FLIGHT_UP, FLIGHT_LOST, FLIGHT_FAILED } state;
+    bool is_doomed;
+    bool is_given_up; /* its request was answered: unknown */
+    struct error err;
+    msec_t scan_at_ms;    /* doomed: when to look for its process again */
+    msec_t lost_ms;       /* lost: when */
+    uint64_t known;       /* lost: the listing must be younger */
+    uint64_t scan_needed; /* lost, failed: the scan that must find no process */
+};
+
+enum request_kind { REQUEST_START, REQUEST_STOP, REQUEST_KILL, REQUEST_KILL_ALL };
+
+struct request {
+    struct request *next;
+    uint64_t serial; /* ours, so that what returns finds it or finds it gone */
+    enum request_kind kind;
+    uint64_t id;
+    char vm[name_size];
+    uint64_t epoch;
+    virt_done_fn *done;
+    void *userdata;
+    bool is_over;
+    msec_t limit_ms;              /* at that time */
+    msec_t span_ms;               /* as the caller gave it */
+    struct domain_compose domain; /* start: deep copy */
+    enum offline_action action;   /* stop */
+    bool is_forced;               /* stop: turn it off now */
+    bool is_gone;                 /* stop: gone() was told while it waited */
+    bool is_calling;              /* stop: a destroy or shutdown is under way */
+    msec_t next_call_ms;
+    uint64_t probe_needed; /* stop: a probe of at least this number must not find it; 0: none yet */
+    uint64_t probed;       /* stop: the last that came back */
+    uint64_t scan_needed;  /* stop, kill: likewise; 0: none yet */
+    struct error err;      /* stop: what libvirt said last */
+};
+
+struct virt {
+    sd_event *event;
+    sd_event_source *mail_source, *settle_source, *timer;
+    const struct virt_observer *observer;
+    void *userdata;
+    char *uri;
+    char *proc;
+    char node[name_size];
+    struct mailbox *box;
+    struct pool *calls;     /* calls about one VM */
+    struct pool *link_pool; /* one thread: open, ping, close */
+    struct pool *proc_pool; /* one thread: /proc */
+
+    uint64_t counter;
+    uint64_t serial;
+    msec_t wake_ms; /* while settling: when to look again */
+
+    /* the connection */
+    virConnectPtr conn; /* NULL: none */
+    int subscription;
+    bool has_processes;
+    uint64_t generation;
+    bool is_opening;
+    uint64_t closed; /* generation of the last one that broke */
+    bool is_hanging;
+    bool is_told_up, is_told_down;
+    uint64_t listed;     /* number of the last listing that arrived, 0: none */
+    bool is_list_untold; /* listed() is still to be told */
+    uint64_t list_scan;  /* after this scan */
+    msec_t list_at_ms;   /* when to list again; MSEC_NEVER while that is under way */
+    msec_t retry_at_ms, retry_pause_ms;
+    msec_t ping_at_ms;
+    msec_t ping_since_ms; /* MSEC_NEVER: none under way */
+
+    /* processes */
+    uint64_t scan_wanted, scan_begun, scanned; /* numbers; scanned: the last that ended well */
+    bool is_scanning;
+    msec_t scan_at_ms; /* after a failed one */
+
+    bool is_closed; /* the door */
+    struct instance *instances;
+    struct flight *flights;
+    struct request *requests;
+};
+
+/* virt.c */
+msec_t virt_now(struct virt *virt);
+void virt_settle_later(struct virt *virt);
+void virt_wake_at(struct virt *virt, msec_t when_ms); /* while settling */
+
+/* link.c */
+bool link_is_up(const struct virt *virt);
+/* Asks what 'vm' is now; returns the number of the call, or of the next if there is no connection.
+ */
+uint64_t link_probe(struct virt *virt, const char *vm);
+void link_drop(struct virt *virt);
+void link_settle(struct virt *virt, msec_t now_ms);
+
+/* instance.c */
+struct instance *instance_find(struct virt *virt, const char *vm, uint64_t epoch);
+/* The same; made if there is none. */
+struct instance *instance_need(struct virt *virt, const struct domain_marker *marker);
+/* A process of it was found and is held. */
+void instance_has_process(struct instance *instance);
+/* The call 'number' found these domains of ours; 'vm': it asked for this one only, NULL: all. */
+void instance_learn(struct virt *virt, uint64_t number, const char *vm, const struct fact *facts,
+                    size_t len);
+/* libvirt's word on how the VM ended. */
+void instance_note_reason(struct virt *virt, const char *vm, const char *text);
+/* Kills what it has of processes, and what it will have. */
+void instance_doom(struct instance *instance);
+/* Whether it runs or may run; a QEMU that has ended does not. */
+bool instance_exists(const struct instance *instance);
+void instances_settle(struct virt *virt, msec_t now_ms);
+void instances_free(struct virt *virt);
+
+/* scan.c: the number of the first scan that begins after now; it will take place. */
+uint64_t scan_need(struct virt *virt);
+void held_forget(struct instance *instance);
+void scan_settle(struct virt *virt, msec_t now_ms);
+
+/* flight.c */
+struct flight *flight_find(struct virt *virt, const char *vm, uint64_t epoch); /* epoch 0: any */
+/* Gives 'xml' (taken over) to libvirt. */
+void flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml);
+void flights_settle(struct virt *virt, msec_t now_ms);
+void flights_free(struct virt *virt);
+
+/* request.c */
+struct request *request_new(struct virt *virt, enum request_kind kind, uint64_t id, const char *vm,
+                            uint64_t epoch, virt_done_fn *done, void *userdata);
+/* The start that waits for this epoch; NULL: none. */
+struct request *request_of_start(struct virt *virt, const char *vm, uint64_t epoch);
+void request_saw_gone(struct virt *virt, const char *vm, uint64_t epoch);
+/* Call 'number' has said what 'vm' is; NULL: what every VM is. */
+void request_probed(struct virt *virt, const char *vm, uint64_t number);
+/* Answers it. 'err' may be NULL if done. */
+void request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
+                    const struct error *err, const struct pci_address *culprit);
+void requests_settle(struct virt *virt, msec_t now_ms);
+void requests_free(struct virt *virt);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ *            open             listed
+ *   (none) -------> opening ---------> up <----------> hanging (no answer to the ping)
+ *     ^                |                |                 |
+ *     +----------------+----------------+-----------------+   failed, closed: again after a pause
+ */
+#include "virt/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+bool link_is_up(const struct virt *virt)
+{
+    return virt->conn && !virt->is_hanging;
+}
+
+static void tell(struct virt *virt, bool is_up, const char *detail)
+{
+    if (is_up ? virt->is_told_up : virt->is_told_down) {
+        return;
+    }
+    virt->is_told_up = is_up;
+    virt->is_told_down = !is_up;
+    virt->observer->connection(virt->userdata, is_up, detail);
+}
+
+/* ---- opening and listing ---- */
+
+static void on_news(struct virt *virt, struct job *job);
+static void lose(struct virt *virt, const char *why);
+
+static void pause_longer(struct virt *virt)
+{
+    virt->retry_at_ms = virt_now(virt) + virt->retry_pause_ms;
+    virt->retry_pause_ms = MIN(virt->retry_pause_ms * 2, (msec_t)reconnect_max_ms);
+}
+
+static void learn_list(struct virt *virt, const struct call *call)
+{
+    virt->listed = call->number;
+    virt->list_at_ms = virt_now(virt) + list_ms;
+    instance_learn(virt, call->number, NULL, call->facts.items, call->facts.len);
+    request_probed(virt, NULL, call->number);
+}
+
+static void on_listed(struct virt *virt, struct job *job)
+{
+    const struct call *call = (const struct call *)job;
+    if (call->generation != virt->generation || !virt->conn) {
+        return;
+    }
+    virt_settle_later(virt);
+    if (call->r < 0) {
+        virt->list_at_ms = virt_now(virt) + retry_ms;
+    } else {
+        learn_list(virt, call);
+    }
+}
+
+static void list_again(struct virt *virt, msec_t now_ms)
+{
+    if (now_ms < virt->list_at_ms) {
+        virt_wake_at(virt, virt->list_at_ms);
+        return;
+    }
+    struct call *call = call_new(CALL_LIST, virt->conn, virt->node, NULL, 0);
+    call->generation = virt->generation;
+    call->number = ++virt->counter;
+    call->job.arrive = on_listed;
+    virt->list_at_ms = MSEC_NEVER;
+    pool_submit(virt->link_pool, &call->job);
+}
+
+static void on_opened(struct virt *virt, struct job *job)
+{
+    struct call *call = (struct call *)job;
+    virt->is_opening = false;
+    virt_settle_later(virt);
+    if (call->r < 0) {
+        pause_longer(virt);
+        tell(virt, false, call->err.text);
+        return;
+    }
+    virt->conn = TAKE(call->conn);
+    virt->subscription = call->subscription;
+    virt->has_processes = call->has_processes;
+    virt->retry_pause_ms = reconnect_first_ms;
+    virt->ping_at_ms = virt_now(virt) + ping_ms;
+    virt->ping_since_ms = MSEC_NEVER;
+    if (virt->closed == virt->generation) {
+        lose(virt, "libvirt closed the connection");
+        return;
+    }
+    learn_list(virt, call);
+    virt->is_list_untold = true;
+    virt->list_scan = scan_need(virt);
+    tell(virt, true, "libvirt answers");
+}
+
+static void open_connection(struct virt *virt)
+{
+    struct call *call = call_new(CALL_OPEN, NULL, virt->node, NULL, 0);
+    call->uri = strdup(virt->uri);
+    assert(call->uri);
+    call->box = mailbox_ref(virt->box);
+    call->on_news = on_news;
+    call->generation = ++virt->generation;
+    call->number = ++virt->counter;
+    call->job.arrive = on_opened;
+    virt->is_opening = true;
+    pool_submit(virt->link_pool, &call->job);
+}
+
+/* ---- losing ---- */
+
+static void ignore(struct virt *virt, struct job *job)
+{
+    (void)virt, (void)job;
+}
+
+void link_drop(struct virt *virt)
+{
+    if (virt->conn) {
+        struct call *call = call_new(CALL_CLOSE, virt->conn, virt->node, NULL, 0);
+        call->subscription = virt->subscription;
+        call->job.arrive = ignore;
+        /* Never the last reference: the call has one. */
+        (void)virConnectClose(TAKE(virt->conn));
+        pool_submit(virt->link_pool, &call->job);
+    }
+    virt->is_hanging = false;
+    virt->ping_since_ms = MSEC_NEVER;
+}
+
+static void lose(struct virt *virt, const char *why)
+{
+    link_drop(virt);
+    virt->closed = virt->generation;
+    pause_longer(virt);
+    virt_settle_later(virt);
+    tell(virt, false, why);
+}
+
+/* ---- is it alive? ---- */
+
+static void on_pinged(struct virt *virt, struct job *job)
+{
+    const struct call *call = (const struct call *)job;
+    if (call->generation != virt->generation || !virt->conn) {
+        return;
+    }
+    virt->ping_since_ms = MSEC_NEVER;
+    virt->ping_at_ms = virt_now(virt) + ping_ms;
+    virt_settle_later(virt);
+    if (call->r < 0 && call->is_lost) {
+        lose(virt, call->err.text);
+    } else if (virt->is_hanging) {
+        virt->is_hanging = false;
+        tell(virt, true, "libvirt answers again");
+    }
+}
+
+static void ping(struct virt *virt, msec_t now_ms)
+{
+    struct call *call = call_new(CALL_PING, virt->conn, virt->node, NULL, 0);
+    call->generation = virt->generation;
+    call->job.arrive = on_pinged;
+    virt->ping_since_ms = now_ms;
+    pool_submit(virt->link_pool, &call->job);
+}
+
+static void watch_ping(struct virt *virt, msec_t now_ms)
+{
+    if (virt->ping_since_ms == MSEC_NEVER) {
+        if (now_ms >= virt->ping_at_ms) {
+            ping(virt, now_ms);
+        } else {
+            virt_wake_at(virt, virt->ping_at_ms);
+        }
+    } else if (!virt->is_hanging && now_ms >= virt->ping_since_ms + hang_ms) {
+        virt->is_hanging = true;
+        virt_settle_later(virt);
+        tell(virt, false, "libvirt does not answer");
+    } else if (!virt->is_hanging) {
+        virt_wake_at(virt, virt->ping_since_ms + hang_ms);
+    }
+}
+
+/* ---- what it tells ---- */
+
+static void on_probed(struct virt *virt, struct job *job)
+{
+    struct call *call = (struct call *)job;
+    virt_settle_later(virt);
+    if (call->r < 0) {
+        virt->list_at_ms = MIN(virt->list_at_ms, virt_now(virt) + retry_ms);
+        return;
+    }
+    instance_learn(virt, call->number, call->vm, call->facts.items, call->facts.len);
+    request_probed(virt, call->vm, call->number);
+}
+
+uint64_t link_probe(struct virt *virt, const char *vm)
+{
+    if (!virt->conn) {
+        return virt->counter + 1;
+    }
+    struct call *call = call_new(CALL_PROBE, virt->conn, virt->node, vm, 0);
+    call->number = ++virt->counter;
+    call->job.arrive = on_probed;
+    pool_submit(virt->calls, &call->job);
+    return call->number;
+}
+
+static void on_news(struct virt *virt, struct job *job)
+{
+    const struct news *news = (const struct news *)job;
+    if (news->generation != virt->generation) {
+        return;
+    }
+    if (news->is_closed) {
+        lose(virt, news->text);
+        return;
+    }
+    if (news->has_ended) {
+        instance_note_reason(virt, news->vm, news->text);
+    }
+    /* An event is only a hint: for an old epoch it may come after the next one's start. */
+    (void)link_probe(virt, news->vm);
+}
+
+void link_settle(struct virt *virt, msec_t now_ms)
+{
+    if (virt->conn) {
+        watch_ping(virt, now_ms);
+        list_again(virt, now_ms);
+    } else if (!virt->is_opening && now_ms >= virt->retry_at_ms) {
+        open_connection(virt);
+    } else if (!virt->is_opening) {
+        virt_wake_at(virt, virt->retry_at_ms);
+    }
+    if (virt->is_list_untold && virt->scanned >= virt->list_scan) {
+        virt->is_list_untold = false;
+        virt->observer->listed(virt->userdata);
+    }
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Looks for our processes, one scan of /proc at a time, on a thread of its own. */
+#include "virt/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+struct scan {
+    struct job job;
+    char *proc;
+    char node[name_size];
+    uint64_t number;
+    processes_t found;
+    int r;
+};
+
+uint64_t scan_need(struct virt *virt)
+{
+    virt->scan_wanted = virt->scan_begun + 1;
+    virt_settle_later(virt);
+    return virt->scan_wanted;
+}
+
+/* ---- holding ---- */
+
+static void held_free(struct held *held)
+{
+    sd_event_source_disable_unref(held->source);
+    closep(&held->pidfd);
+    free(held);
+}
+
+void held_forget(struct instance *instance)
+{
+    VEC_EACH (&instance->processes, each) {
+        held_free(*each);
+    }
+    VEC_DONE(&instance->processes);
+}
+
+static void let_go(struct held *held)
+{
+    struct instance *instance = held->instance;
+    for (size_t i = 0; i < instance->processes.len; i++) {
+        if (instance->processes.items[i] == held) {
+            VEC_REMOVE(&instance->processes, i);
+            break;
+        }
+    }
+    held_free(held);
+    if (instance->processes.len == 0) {
+        instance->ended_ms = virt_now(instance->virt);
+        (void)link_probe(instance->virt, instance->marker.vm);
+    }
+    virt_settle_later(instance->virt);
+}
+
+static int on_ended(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source, (void)fd, (void)events;
+    let_go(userdata);
+    return 0;
+}
+
+static struct held *find_held(struct instance *instance, pid_t pid)
+{
+    for (size_t i = 0; i < instance->processes.len; i++) {
+        if (instance->processes.items[i]->pid == pid) {
+            return instance->processes.items[i];
+        }
+    }
+    return NULL;
+}
+
+static void hold(struct virt *virt, struct process *process)
+{
+    struct instance *instance = instance_need(virt, &process->marker);
+    struct held *held = find_held(instance, process->pid);
+    if (held && !process_has_ended(held->pidfd)) {
+        return;
+    }
+    if (held) {
+        let_go(held); /* its number has passed on to this one */
+    }
+    held = calloc(1, sizeof(*held));
+    struct held **place = held ? VEC_ADD(&instance->processes) : NULL;
+    assert(place);
+    *place = held;
+    *held = (struct held){.instance = instance, .pid = process->pid, .pidfd = process->pidfd};
+    process->pidfd = -1;
+    int r = sd_event_add_io(virt->event, &held->source, held->pidfd, EPOLLIN, on_ended, held);
+    assert(r >= 0);
+    instance_has_process(instance);
+}
+
+/* ---- scanning ---- */
+
+static void scan_run(struct job *job)
+{
+    struct scan *scan = (struct scan *)job;
+    scan->r = process_scan(scan->proc, scan->node, &scan->found, NULL);
+}
+
+static void scan_arrive(struct virt *virt, struct job *job)
+{
+    struct scan *scan = (struct scan *)job;
+    virt->is_scanning = false;
+    VEC_EACH (&scan->found, each) {
+        hold(virt, each);
+    }
+    if (scan->r == 0) {
+        virt->scanned = scan->number;
+    } else {
+        (void)scan_need(virt);
+        virt->scan_at_ms = virt_now(virt) + retry_ms;
+    }
+    virt_settle_later(virt);
+}
+
+static void scan_release(struct job *job)
+{
+    struct scan *scan = (struct scan *)job;
+    processes_done(&scan->found);
+    free(scan->proc);
+    free(scan);
+}
+
+void scan_settle(struct virt *virt, msec_t now_ms)
+{
+    if (virt->is_scanning || virt->scan_wanted <= virt->scan_begun) {
+        return;
+    }
+    if (now_ms < virt->scan_at_ms) {
+        virt_wake_at(virt, virt->scan_at_ms);
+        return;
+    }
+    struct scan *scan = calloc(1, sizeof(*scan));
+    assert(scan);
+    scan->job = (struct job){.run = scan_run, .arrive = scan_arrive, .release = scan_release};
+    scan->proc = strdup(virt->proc);
+    assert(scan->proc);
+    memcpy(scan->node, virt->node, sizeof(scan->node));
+    scan->number = ++virt->scan_begun;
+    virt->is_scanning = true;
+    pool_submit(virt->proc_pool, &scan->job);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "virt/virt.h"
+
+#include "base/parse.h"
+#include "virt/internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+enum { workers_default = 8, workers_max = 64 };
+
+ENUM_DEFINE(virt_outcome, VIRT_OUTCOME_LIST)
+
+msec_t virt_now(struct virt *virt)
+{
+    uint64_t now_us = 0;
+    int r = sd_event_now(virt->event, CLOCK_MONOTONIC, &now_us);
+    assert(r >= 0);
+    return (msec_t)(now_us / 1000);
+}
+
+void virt_settle_later(struct virt *virt)
+{
+    int r = sd_event_source_set_enabled(virt->settle_source, SD_EVENT_ONESHOT);
+    assert(r >= 0);
+}
+
+void virt_wake_at(struct virt *virt, msec_t when_ms)
+{
+    virt->wake_ms = MIN(virt->wake_ms, when_ms);
+}
+
+/* ---- the loop's side ---- */
+
+static void arm_timer(struct virt *virt)
+{
+    if (virt->wake_ms == MSEC_NEVER) {
+        (void)sd_event_source_set_enabled(virt->timer, SD_EVENT_OFF);
+        return;
+    }
+    (void)sd_event_source_set_time(virt->timer, (uint64_t)virt->wake_ms * 1000);
+    (void)sd_event_source_set_enabled(virt->timer, SD_EVENT_ONESHOT);
+}
+
+/* What exists first, then what was asked: so the end of a VM is told before that of its stop. */
+static int settle(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    struct virt *virt = userdata;
+    msec_t now_ms = virt_now(virt);
+    virt->wake_ms = MSEC_NEVER;
+    instances_settle(virt, now_ms);
+    link_settle(virt, now_ms);
+    flights_settle(virt, now_ms);
+    requests_settle(virt, now_ms);
+    scan_settle(virt, now_ms);
+    arm_timer(virt);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t when_us, void *userdata)
+{
+    (void)source, (void)when_us;
+    virt_settle_later(userdata);
+    return 0;
+}
+
+static int on_mail(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source, (void)fd, (void)events;
+    struct virt *virt = userdata;
+    for (struct job *job = mailbox_take(virt->box), *next; job; job = next) {
+        next = job->next;
+        job->arrive(virt, job);
+        job->release(job);
+    }
+    return 0;
+}
+
+/* ---- making and unmaking ---- */
+
+static int make_sources(struct virt *virt)
+{
+    int r = sd_event_add_io(virt->event, &virt->mail_source, mailbox_fd(virt->box), EPOLLIN,
+                            on_mail, virt);
+    r = r < 0 ? r : sd_event_add_defer(virt->event, &virt->settle_source, settle, virt);
+    r = r < 0 ? r
+              : sd_event_add_time(virt->event, &virt->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000,
+                                  on_timer, virt);
+    return r;
+}
+
+static int make_pools(struct virt *virt, unsigned workers)
+{
+    virt->box = mailbox_new();
+    if (virt->box) {
+        virt->calls = pool_new(virt->box, workers);
+        virt->link_pool = pool_new(virt->box, 1);
+        virt->proc_pool = pool_new(virt->box, 1);
+    }
+    return virt->calls && virt->link_pool && virt->proc_pool ? 0 : -errno;
+}
+
+static int make(struct virt *virt, const struct virt_config *config, struct error *err)
+{
+    virt->uri = strdup(config->uri ? config->uri : "qemu:///system");
+    virt->proc = strdup(config->proc ? config->proc : "/proc");
+    unsigned workers = config->workers ? config->workers : workers_default;
+    int r = virt->uri && virt->proc ? 0 : -ENOMEM;
+    r = r < 0 ? r : make_pools(virt, MIN(workers, (unsigned)workers_max));
+    r = r < 0 ? r : make_sources(virt);
+    return r < 0 ? error_set(err, r, "making room for libvirt: %s", strerror(-r)) : 0;
+}
+
+int virt_new(sd_event *event, const struct virt_config *config,
+             const struct virt_observer *observer, void *userdata, struct virt **ret,
+             struct error *err)
+{
+    if (!config->node || !config->node[0] || strlen(config->node) >= name_size) {
+        return error_set(err, -EINVAL, "virt needs the name of this node");
+    }
+    int r = call_init(err);
+    if (r < 0) {
+        return r;
+    }
+    CLEANUP(virt_freep) struct virt *virt = calloc(1, sizeof(*virt));
+    if (!virt) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    virt->event = sd_event_ref(event);
+    virt->observer = observer;
+    virt->userdata = userdata;
+    (void)copy_text(virt->node, sizeof(virt->node), config->node);
+    virt->subscription = -1;
+    virt->retry_pause_ms = reconnect_first_ms;
+    virt->ping_since_ms = MSEC_NEVER;
+    r = make(virt, config, err);
+    if (r < 0) {
+        return r;
+    }
+    (void)scan_need(virt);
+    *ret = TAKE(virt);
+    return 0;
+}
+
+struct virt *virt_free(struct virt *virt)
+{
+    if (!virt) {
+        return NULL;
+    }
+    sd_event_source_disable_unref(virt->mail_source);
+    sd_event_source_disable_unref(virt->settle_source);
+    sd_event_source_disable_unref(virt->timer);
+    if (virt->box) {
+        mailbox_close(virt->box);
+    }
+    pool_free(virt->calls, false);
+    pool_free(virt->proc_pool, false);
+    link_drop(virt);
+    pool_free(virt->link_pool, true);
+    if (virt->box) {
+        mailbox_unref(virt->box);
+    }
+    requests_free(virt);
+    flights_free(virt);
+    instances_free(virt);
+    sd_event_unref(virt->event);
+    free(virt->uri);
+    free(virt->proc);
+    free(virt);
+    return NULL;
+}
+
+/* ---- requests ---- */
+
+static char *copy_of(const char *text)
+{
+    char *copy = strdup(text ? text : "");
+    assert(copy);
+    return copy;
+}
+
+static struct domain_compose copy_domain(const struct domain_compose *domain)
+{
+    struct domain_compose copy = *domain;
+    struct domain_device *devices = calloc(domain->device_len + 1, sizeof(*devices));
+    assert(devices);
+    for (size_t i = 0; i < domain->device_len; i++) {
+        devices[i] = domain->devices[i];
+    }
+    copy.devices = devices;
+    copy.xml = copy_of(domain->xml);
+    copy.uuid = copy_of(domain->uuid);
+    return copy;
+}
+
+static void set_limit(struct virt *virt, struct request *request, msec_t limit_ms)
+{
+    request->span_ms = limit_ms;
+    request->limit_ms = limit_ms == MSEC_NEVER ? MSEC_NEVER : virt_now(virt) + limit_ms;
+}
+
+void virt_start(struct virt *virt, uint64_t id, const struct domain_compose *domain,
+                msec_t limit_ms, virt_done_fn *done, void *userdata)
+{
+    struct request *request = request_new(virt, REQUEST_START, id, domain->marker.vm,
+                                          domain->marker.epoch, done, userdata);
+    request->domain = copy_domain(domain);
+    set_limit(virt, request, limit_ms);
+}
+
+void virt_stop(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch,
+               enum offline_action action, msec_t limit_ms, virt_done_fn *done, void *userdata)
+{
+    struct request *request = request_new(virt, REQUEST_STOP, id, vm, epoch, done, userdata);
+    request->action = action;
+    request->is_forced = action == OFFLINE_TURN_OFF;
+    set_limit(virt, request, limit_ms);
+}
+
+void virt_kill(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, virt_done_fn *done,
+               void *userdata)
+{
+    (void)request_new(virt, REQUEST_KILL, id, vm, epoch, done, userdata);
+    (void)scan_need(virt);
+}
+
+/* The signals go out at once, not only when the loop comes round. */
+void virt_kill_all(struct virt *virt, uint64_t id, virt_done_fn *done, void *userdata)
+{
+    virt->is_closed = true;
+    for (struct instance *each = virt->instances; each; each = each->next) {
+        instance_doom(each);
+    }
+    (void)request_new(virt, REQUEST_KILL_ALL, id, "", 0, done, userdata);
+    (void)scan_need(virt);
+}
+
+void virt_reopen(struct virt *virt)
+{
+    virt->is_closed = false;
+    virt_settle_later(virt);
+}
