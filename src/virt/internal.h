@@ -191,7 +191,7 @@ void flights_settle(struct virt *virt, msec_t now_ms);
 void flights_free(struct virt *virt);
 
 /* request.c */
-struct request *request_new(struct virt *virt, enum request_kind kind, uint64_t id, const char *vm,
+struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint64_t id, const char *vm,
                             uint64_t epoch, virt_done_fn *done, void *userdata);
 /* The start that waits for this epoch; NULL: none. */
 struct request *request_of_start(struct virt *virt, const char *vm, uint64_t epoch);

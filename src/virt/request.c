@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-struct request *request_new(struct virt *virt, enum request_kind kind, uint64_t id, const char *vm,
+struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint64_t id, const char *vm,
                             uint64_t epoch, virt_done_fn *done, void *userdata)
 {
     struct request *request = calloc(1, sizeof(*request));

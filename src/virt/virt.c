@@ -205,7 +205,7 @@ static void set_limit(struct virt *virt, struct request *request, msec_t limit_m
 void virt_start(struct virt *virt, uint64_t id, const struct domain_compose *domain,
                 msec_t limit_ms, virt_done_fn *done, void *userdata)
 {
-    struct request *request = request_new(virt, REQUEST_START, id, domain->marker.vm,
+    struct request *request = virt_request_new(virt, REQUEST_START, id, domain->marker.vm,
                                           domain->marker.epoch, done, userdata);
     request->domain = copy_domain(domain);
     set_limit(virt, request, limit_ms);
@@ -214,7 +214,7 @@ void virt_start(struct virt *virt, uint64_t id, const struct domain_compose *dom
 void virt_stop(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch,
                enum offline_action action, msec_t limit_ms, virt_done_fn *done, void *userdata)
 {
-    struct request *request = request_new(virt, REQUEST_STOP, id, vm, epoch, done, userdata);
+    struct request *request = virt_request_new(virt, REQUEST_STOP, id, vm, epoch, done, userdata);
     request->action = action;
     request->is_forced = action == OFFLINE_TURN_OFF;
     set_limit(virt, request, limit_ms);
@@ -223,7 +223,7 @@ void virt_stop(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch,
 void virt_kill(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, virt_done_fn *done,
                void *userdata)
 {
-    (void)request_new(virt, REQUEST_KILL, id, vm, epoch, done, userdata);
+    (void)virt_request_new(virt, REQUEST_KILL, id, vm, epoch, done, userdata);
     (void)scan_need(virt);
 }
 
@@ -234,7 +234,7 @@ void virt_kill_all(struct virt *virt, uint64_t id, virt_done_fn *done, void *use
     for (struct instance *each = virt->instances; each; each = each->next) {
         instance_doom(each);
     }
-    (void)request_new(virt, REQUEST_KILL_ALL, id, "", 0, done, userdata);
+    (void)virt_request_new(virt, REQUEST_KILL_ALL, id, "", 0, done, userdata);
     (void)scan_need(virt);
 }
 
