@@ -14,23 +14,29 @@ static const char vfio_driver[] = "vfio-pci";
 /* The card and its companions: what goes together. */
 struct members {
     struct pci_address address[companions_max + 1];
+    bool had_driver[companions_max + 1]; /* before anything was touched */
     uint32_t len;
 };
-
-static struct members members_of(const struct gpu *gpu)
-{
-    struct members members = {.len = 1};
-    members.address[0] = gpu->address;
-    for (uint32_t i = 0; i < gpu->companion_len; i++) {
-        members.address[members.len++] = gpu->companions[i];
-    }
-    return members;
-}
 
 static const char *driver_of(const struct host_config *config, const char *name, char *ret)
 {
     (void)host_link_name(config, ret, gpu_driver_size, DEVICE "driver", name);
     return ret;
+}
+
+static struct members members_of(const struct host_config *config, const struct gpu *gpu)
+{
+    struct members members = {.len = 1};
+    char name[pci_address_size], driver[gpu_driver_size];
+    members.address[0] = gpu->address;
+    for (uint32_t i = 0; i < gpu->companion_len; i++) {
+        members.address[members.len++] = gpu->companions[i];
+    }
+    for (uint32_t i = 0; i < members.len; i++) {
+        pci_address_format(members.address[i], name);
+        members.had_driver[i] = driver_of(config, name, driver)[0] != '\0';
+    }
+    return members;
 }
 
 static bool is_bound_to_vfio(const struct host_config *config, const char *name)
@@ -114,6 +120,16 @@ static int release(const struct host_config *config, const char *name, struct er
     return result;
 }
 
+/* As far as it goes: one that had a driver and was left without gets one again. */
+static void put_back(const struct host_config *config, const char *name, bool had_driver)
+{
+    char driver[gpu_driver_size];
+    struct error ignored;
+    if (release(config, name, &ignored) == 0 && had_driver && !driver_of(config, name, driver)[0]) {
+        (void)rebind(config, name, &ignored);
+    }
+}
+
 static bool is_taken(const struct host_config *config, const struct members *members)
 {
     for (uint32_t i = 0; i < members->len; i++) {
@@ -167,12 +183,11 @@ int host_gpu_dismount(const struct host_config *config, struct pci_address addre
                       struct error *err)
 {
     struct card card;
-    struct error ignored;
     char name[pci_address_size];
     if (!card_read(config, address, false, &card)) {
         return error_set(err, -ENODEV, "there is no card at %s", pci_address_format(address, name));
     }
-    struct members members = members_of(&card.gpu);
+    struct members members = members_of(config, &card.gpu);
     if (card.facts.stranger_len == 0 && is_taken(config, &members)) {
         return 0;
     }
@@ -184,7 +199,8 @@ int host_gpu_dismount(const struct host_config *config, struct pci_address addre
     for (uint32_t i = 0; result == 0 && i < members.len; i++) {
         result = take(config, pci_address_format(members.address[i], name), err);
         for (uint32_t undo = 0; result < 0 && undo <= i; undo++) {
-            (void)release(config, pci_address_format(members.address[undo], name), &ignored);
+            put_back(config, pci_address_format(members.address[undo], name),
+                     members.had_driver[undo]);
         }
     }
     return result;
@@ -204,7 +220,7 @@ int host_gpu_mount(const struct host_config *config, struct pci_address address,
         return error_set(err, -EBUSY, "%s is held by %s: stop that VM first",
                          pci_address_format(address, name), who);
     }
-    struct members members = members_of(&card.gpu);
+    struct members members = members_of(config, &card.gpu);
     for (uint32_t i = 0; i < members.len; i++) {
         int one = release(config, pci_address_format(members.address[i], name), first);
         if (one < 0 && result == 0) {

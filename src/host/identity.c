@@ -22,10 +22,21 @@ static const struct gpu *find(const struct node_inventory *inventory, struct pci
     return NULL;
 }
 
-/* The only card of that identity, or NULL: of two alike nobody can say which one it is. */
+/* "vendor:device vendor:device serial": has it the third part? */
+static bool has_serial(const char *identity)
+{
+    const char *space = strchr(identity, ' ');
+    return space && strchr(space + 1, ' ');
+}
+
+/* The only card of that identity, or NULL. Without a serial number it may be the twin of the one
+ * that was meant; and makers have been seen to give all of a model the same number. */
 static const struct gpu *find_only(const struct node_inventory *inventory, const char *identity)
 {
     const struct gpu *only = NULL;
+    if (!has_serial(identity)) {
+        return NULL;
+    }
     VEC_EACH(&inventory->gpus, each) {
         if (is_identity_of(each, identity)) {
             if (only) {

@@ -69,8 +69,8 @@ int host_boot_id(const struct host_config *config, char *ret, struct error *err)
 ENUM_DECLARE(host_card, HOST_CARD_LIST)
 
 /*
- * Compares 'entry' with the inventory. "Moved" is said only of a card with a serial number, or of
- * the only one of its ids: the rest cannot be told apart. If not the same, 'sentence' (of 'size'
+ * Compares 'entry' with the inventory. "Moved" is said only of a card with a serial number that
+ * no other card has: the rest cannot be told apart. If not the same, 'sentence' (of 'size'
  * bytes) says what was there and what is. '*ret_now' is where the card is, for same and moved.
  */
 enum host_card host_card_check(const struct node_inventory *inventory, const struct dismount *entry,

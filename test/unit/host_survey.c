@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host_tree.h"
+
+static struct gpu read_gpu(struct tree *tree, const char *name)
+{
+    struct gpu gpu = {0};
+    struct error err = {.text = "none"};
+    struct pci_address address;
+    REQUIRE(pci_address_parse(name, &address));
+    if (host_gpu_read(&tree->config, address, &gpu, &err) < 0) {
+        test_fail(__FILE__, __LINE__, "%s: %s", name, err.text);
+        test_abandon();
+    }
+    return gpu;
+}
+
+#define CHECK_VERDICT(gpu, verdict_, part)                                                         \
+    do {                                                                                           \
+        CHECK_STR(gpu_verdict_name((gpu).verdict), verdict_);                                      \
+        CHECK_HAS((gpu).verdict_detail, part);                                                     \
+    } while (0)
+
+TEST(a_display_of_the_host_is_read_whole_and_its_verdict_says_how_to_dismount_it)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct node_inventory inventory = {0}, again = {0};
+    struct error err;
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_file(&tree, "16\n", "/sys/bus/pci/devices/0000:01:00.0/current_link_width");
+    tree_file(&tree, "8.0 GT/s PCIe\n", "/sys/bus/pci/devices/0000:01:00.0/max_link_speed");
+    tree_file(&tree, "1\n", "/sys/bus/pci/devices/0000:01:00.0/numa_node");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK_INT(inventory.cpus, 5);
+    CHECK_INT(inventory.memory_mib, 8192 - 512);
+    CHECK_STR(inventory.kernel, "6.1.0-42-amd64");
+    REQUIRE(inventory.gpus.len == 1);
+    const struct gpu *gpu = &inventory.gpus.items[0];
+    CHECK_INT(gpu->vendor, 0x1234);
+    CHECK_INT(gpu->subsystem_device, 0x1100);
+    CHECK_INT(gpu->class_code, 0x038000);
+    CHECK_INT(gpu->bar_size[0], 16 << 20);
+    CHECK_INT(gpu->bar_size[1], 0);
+    CHECK_INT(gpu->bar_size[2], 4096);
+    CHECK_INT(gpu->iommu_group, 11);
+    CHECK_INT(gpu->numa_node, 1);
+    CHECK_INT(gpu->reset_methods, GPU_RESET_BUS);
+    CHECK_INT(gpu->link_width, 16);
+    CHECK_INT(gpu->link_speed_mts, 8000);
+    CHECK_STR(gpu->driver, "bochs-drm");
+    CHECK(!gpu->is_overridden);
+    CHECK_VERDICT(*gpu, "host-driver", "bochs-drm: `berth gpu dismount node1 0000:01:00.0`");
+    REQUIRE(host_inventory_read(&tree.config, &again, &err) == 0);
+    CHECK(host_inventory_equal(&inventory, &again));
+    again.gpus.items[0].numa_node = 0;
+    CHECK(!host_inventory_equal(&inventory, &again));
+    host_inventory_done(&inventory);
+    host_inventory_done(&again);
+}
+
+TEST(without_an_iommu_the_verdict_names_the_parameter_or_the_firmware_setting)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_remove(&tree, "/sys/kernel/iommu_groups");
+    tree_remove(&tree, "/sys/bus/pci/devices/0000:01:00.0/iommu_group");
+    struct gpu gpu = read_gpu(&tree, "0000:01:00.0");
+    CHECK_INT(gpu.iommu_group, -1);
+    CHECK_VERDICT(gpu, "no-iommu", "intel_iommu=on");
+    tree_remove(&tree, "/sys/firmware/acpi/tables/DMAR");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-iommu", "VT-d");
+    tree_file(&tree, "vendor_id : AuthenticAMD\n", "/proc/cpuinfo");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-iommu", "AMD-Vi");
+}
+
+TEST(a_group_that_vfio_made_without_an_iommu_does_not_count)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_file(&tree, "vfio-noiommu\n", "/sys/kernel/iommu_groups/11/name");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-iommu", "does not cover this card");
+}
+
+TEST(two_cards_behind_a_pci_bridge_share_a_group_and_each_is_told_of_the_other)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add(&tree, "0000:01:00.0", &(struct tree_card){NULL, ids_pci_bridge, NULL, "pm", 9});
+    tree_add(&tree, "0000:02:01.0",
+             &(struct tree_card){"0000:01:00.0", ids_bochs, "bochs-drm", NULL, 9});
+    tree_add(&tree, "0000:02:02.0",
+             &(struct tree_card){"0000:01:00.0", ids_bochs, "bochs-drm", NULL, 9});
+    struct gpu gpu = read_gpu(&tree, "0000:02:01.0");
+    CHECK_INT(gpu.companion_len, 0);
+    CHECK_VERDICT(gpu, "shared-group", "shares IOMMU group 9 with 0000:02:02.0: put");
+    CHECK_VERDICT(read_gpu(&tree, "0000:02:02.0"), "shared-group", "with 0000:02:01.0: put");
+    tree_add(&tree, "0000:02:03.0", &(struct tree_card){"0000:01:00.0", ids_bochs, NULL, NULL, 9});
+    CHECK_VERDICT(read_gpu(&tree, "0000:02:01.0"), "shared-group", "0000:02:02.0 and 1 more");
+}
+
+TEST(a_sound_function_of_the_slot_goes_along_and_the_bus_reset_is_theirs_together)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_radeon(&tree);
+    struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
+    REQUIRE(gpu.companion_len == 1);
+    CHECK_INT(gpu.companions[0].function, 1);
+    CHECK_INT(gpu.reset_methods, GPU_RESET_BUS);
+    CHECK_VERDICT(gpu, "host-driver", "it has no driver: `berth gpu dismount");
+}
+
+TEST(a_companion_that_the_host_still_has_keeps_the_card_from_vms)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_radeon(&tree);
+    tree_link(&tree, "../../drivers/vfio-pci", "/sys/bus/pci/devices/0000:03:00.0/driver");
+    CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "host-driver", "0000:03:00.1 (snd_hda_intel)");
+    tree_link(&tree, "../../drivers/vfio-pci", "/sys/bus/pci/devices/0000:03:00.1/driver");
+    CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "assignable", "");
+}
+
+TEST(a_card_without_reset_is_told_from_one_whose_reset_was_switched_off)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add(&tree, "0000:00:05.0", &(struct tree_card){NULL, ids_bochs, NULL, NULL, 5});
+    CHECK_VERDICT(read_gpu(&tree, "0000:00:05.0"), "no-reset", "cannot be reset between two VMs");
+    tree_file(&tree, "\n", "/sys/bus/pci/devices/0000:00:05.0/reset_method");
+    CHECK_VERDICT(read_gpu(&tree, "0000:00:05.0"), "no-reset", "write \"default\" there");
+    tree_file(&tree, "flr pm bus\n", "/sys/bus/pci/devices/0000:00:05.0/reset_method");
+    CHECK_INT(read_gpu(&tree, "0000:00:05.0").reset_methods,
+              GPU_RESET_FLR | GPU_RESET_PM | GPU_RESET_BUS);
+    tree_remove(&tree, "/sys/bus/pci/devices/0000:00:05.0/reset_method");
+    tree_file(&tree, "", "/sys/bus/pci/devices/0000:00:05.0/reset");
+    CHECK_INT(read_gpu(&tree, "0000:00:05.0").reset_methods, GPU_RESET_BUS);
+}
+
+TEST(functions_on_the_root_bus_have_no_bus_reset_together)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add(&tree, "0000:00:05.0", &(struct tree_card){NULL, ids_bochs, NULL, NULL, 5});
+    tree_add(&tree, "0000:00:05.1",
+             &(struct tree_card){NULL, "8086 2668 0 0 040300", NULL, NULL, 5});
+    CHECK_VERDICT(read_gpu(&tree, "0000:00:05.0"), "no-reset", "cannot be reset");
+}
+
+TEST(firmware_memory_lost_regions_and_bridges_have_verdicts_of_their_own)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_file(&tree,
+              "0x0000000000000000 0x00000003ffffffff 0x0000000020140204\n"
+              "0x0000000000000000 0x0000000000000000 0x0000000000000000\n",
+              "/sys/bus/pci/devices/0000:01:00.0/resource");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-memory",
+                  "region 0 (16384 MiB) no address: switch on Above 4G Decoding");
+    tree_file(&tree, "0x00000000000e0000 0x00000000000effff direct-relaxable\n",
+              "/sys/kernel/iommu_groups/11/reserved_regions");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-memory", "region 0");
+    tree_file(&tree, "0x00000000000e0000 0x00000000000effff direct\n",
+              "/sys/kernel/iommu_groups/11/reserved_regions");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "firmware-reserved", "0xe0000-0xeffff");
+    CHECK_VERDICT(read_gpu(&tree, "0000:00:02.0"), "wrong-kind", "(class 060400)");
+}
+
+TEST(a_card_that_reads_all_ones_is_off_the_bus_unless_it_is_a_virtual_function)
+{
+    CLEANUP(tree_done) struct tree tree;
+    static const unsigned char ones[64] = {0xff, 0xff, 0xff, 0xff};
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_bytes(&tree, "/sys/bus/pci/devices/0000:01:00.0/config", ones, sizeof(ones));
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "off-bus", "does not answer");
+    tree_link(&tree, "../0000:00:02.0", "/sys/bus/pci/devices/0000:01:00.0/physfn");
+    struct gpu gpu = read_gpu(&tree, "0000:01:00.0");
+    CHECK_STR(gpu_verdict_name(gpu.verdict), "host-driver");
+    CHECK(gpu.is_virtual_function);
+    CHECK_INT(gpu.parent.slot, 2);
+}
+
+TEST(the_serial_number_comes_from_the_extended_capability)
+{
+    CLEANUP(tree_done) struct tree tree;
+    unsigned char config[4096] = {0x34, 0x12, 0x11, 0x11, 0, 0, 0x10, 0};
+    static const unsigned char express[] = {0x10, 0, 2, 0};
+    static const unsigned char serial[] = {0x03, 0, 1,    0,    0x78, 0x56,
+                                           0x34, 0, 0xff, 0xee, 0x4b, 0xb0};
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    config[0x34] = 0x40;
+    memcpy(config + 0x40, express, sizeof(express));
+    memcpy(config + 0x100, serial, sizeof(serial));
+    tree_bytes(&tree, "/sys/bus/pci/devices/0000:01:00.0/config", config, sizeof(config));
+    CHECK_STR(read_gpu(&tree, "0000:01:00.0").serial, "b0-4b-ee-ff-00-34-56-78");
+}
+
+TEST(what_the_host_does_with_a_card_is_said_by_name)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_file(&tree, "", "/sys/bus/pci/devices/0000:01:00.0/drm/card0/x");
+    tree_file(&tree, "Xorg\n", "/proc/812/comm");
+    tree_link(&tree, "/dev/dri/card01", "/proc/812/fd/3");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "host-driver", "");
+    tree_link(&tree, "/dev/dri/card0", "/proc/812/fd/4");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use",
+                  "process 812 (Xorg) has /dev/dri/card0 open: end that, or `berth gpu dismount "
+                  "node1 0000:01:00.0 --force`");
+    tree_link(&tree, "../../drivers/vfio-pci", "/sys/bus/pci/devices/0000:01:00.0/driver");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "assignable", "");
+}
+
+TEST(the_nvidia_drivers_minor_and_the_sound_of_a_companion_count_as_use)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_file(&tree, "Model: \t GA100\nDevice Minor: \t 3\n",
+              "/proc/driver/nvidia/gpus/0000:01:00.0/information");
+    tree_file(&tree, "python3\n", "/proc/77/comm");
+    tree_link(&tree, "/dev/nvidia3", "/proc/77/fd/9");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", "process 77 (python3)");
+    tree_add_radeon(&tree);
+    tree_file(&tree, "", "/sys/bus/pci/devices/0000:03:00.1/sound/card1/x");
+    tree_link(&tree, "/dev/snd/pcmC1D0p", "/proc/77/fd/10");
+    CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "in-use", "/dev/snd/pcmC1D0p");
+}
+
+TEST(a_console_or_boot_display_is_in_use_but_not_a_vga_card_that_nobody_drives)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_add_radeon(&tree);
+    tree_file(&tree, "1\n", "/sys/bus/pci/devices/0000:03:00.0/boot_vga");
+    struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
+    CHECK(gpu.is_boot_display);
+    CHECK_VERDICT(gpu, "host-driver", "no driver");
+    tree_file(&tree, "", "/sys/bus/pci/devices/0000:01:00.0/graphics/fb0/x");
+    tree_file(&tree, "(M) frame buffer device\n", "/sys/class/vtconsole/vtcon1/name");
+    tree_file(&tree, "0\n", "/sys/class/vtconsole/vtcon1/bind");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "host-driver", "");
+    tree_file(&tree, "1\n", "/sys/class/vtconsole/vtcon1/bind");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", "shows the host's console");
+    CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "in-use", "boot display");
+}
+
+TEST(a_listed_disk_is_in_use_while_mounted_and_a_listed_interface_while_up)
+{
+    CLEANUP(tree_done) struct tree tree;
+    static const char ids_nvme[] = "1b36 0010 1af4 1100 010802";
+    tree_begin(&tree);
+    tree_add(&tree, "0000:04:00.0", &(struct tree_card){NULL, ids_nvme, "nvme", "flr", 14});
+    tree_link(&tree, "../../devices/pci0000:00/0000:04:00.0/nvme/nvme0/nvme0n1/nvme0n1p1",
+              "/sys/class/block/nvme0n1p1");
+    tree_file(&tree, "259:1\n",
+              "/sys/devices/pci0000:00/0000:04:00.0/nvme/nvme0/nvme0n1/nvme0n1p1/dev");
+    tree_file(&tree, "36 35 259:1 / /srv rw shared:1 - ext4 /dev/nvme0n1p1 rw\n",
+              "/proc/self/mountinfo");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "nvme0n1p1 is mounted on /srv");
+    tree_file(&tree, "36 35 259:11 / /srv rw - ext4 /dev/other rw\n", "/proc/self/mountinfo");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver", "nvme");
+    tree_link(&tree, "../../devices/pci0000:00/0000:04:00.0/net/eth3", "/sys/class/net/eth3");
+    tree_file(&tree, "0x1003\n", "/sys/devices/pci0000:00/0000:04:00.0/net/eth3/flags");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "interface eth3 is up");
+}
+
+TEST(listed_functions_and_their_partitions_are_in_the_inventory)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct node_inventory inventory = {0};
+    struct error err;
+    static const char ids_nvme[] = "1b36 0010 1af4 1100 010802";
+    tree_begin(&tree);
+    tree_add(&tree, "0000:04:00.0", &(struct tree_card){NULL, ids_nvme, "nvme", "flr", 14});
+    tree_add(&tree, "0000:04:00.1", &(struct tree_card){NULL, ids_nvme, NULL, "flr", 15});
+    tree_link(&tree, "../0000:04:00.0", "/sys/bus/pci/devices/0000:04:00.1/physfn");
+    tree_link(&tree, "../0000:04:00.1", "/sys/bus/pci/devices/0000:04:00.0/virtfn0");
+    tree_file(&tree, "2\n", "/sys/bus/pci/devices/0000:04:00.0/sriov_totalvfs");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK_INT(inventory.gpus.len, 0);
+    host_inventory_done(&inventory);
+    tree.config.devices[0] = (struct pci_address){0, 4, 0, 0};
+    tree.config.device_len = 1;
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    REQUIRE(inventory.gpus.len == 2);
+    CHECK_INT(inventory.gpus.items[0].sriov_total, 2);
+    CHECK_INT(inventory.gpus.items[0].sriov_enabled, 1);
+    CHECK_VERDICT(inventory.gpus.items[0], "partitioned", "1 virtual functions");
+    CHECK(inventory.gpus.items[1].is_virtual_function);
+    host_inventory_done(&inventory);
+}
+
+TEST(mediated_device_types_are_listed_and_existing_ones_partition_the_card)
+{
+    CLEANUP(tree_done) struct tree tree;
+    static const char types[] = "/sys/bus/pci/devices/0000:01:00.0/mdev_supported_types";
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_file(&tree, "GRID M60-0Q\n", "%s/nvidia-35/name", types);
+    tree_file(&tree, "16\n", "%s/nvidia-35/available_instances", types);
+    struct gpu gpu = read_gpu(&tree, "0000:01:00.0");
+    REQUIRE(gpu.mdev_type_len == 1);
+    CHECK_STR(gpu.mdev_types[0].id, "nvidia-35");
+    CHECK_STR(gpu.mdev_types[0].name, "GRID M60-0Q");
+    CHECK_INT(gpu.mdev_types[0].available, 16);
+    CHECK_STR(gpu_verdict_name(gpu.verdict), "host-driver");
+    tree_file(&tree, "", "%s/nvidia-35/devices/11111111-1111-4111-8111-111111111111", types);
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "partitioned", "1 mediated devices");
+}
+
+static const struct node_check *find_check(const struct node_inventory *inventory, const char *name)
+{
+    VEC_EACH(&inventory->checks, each) {
+        if (strcmp(each->name, name) == 0) {
+            return each;
+        }
+    }
+    test_fail(__FILE__, __LINE__, "no check %s", name);
+    test_abandon();
+}
+
+TEST(the_checks_pass_on_a_good_host_and_say_what_to_do_on_a_bad_one)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct node_inventory inventory = {0};
+    struct error err;
+    tree_begin(&tree);
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    VEC_EACH(&inventory.checks, each) {
+        if (!each->is_ok) {
+            test_fail(__FILE__, __LINE__, "%s: %s", each->name, each->detail);
+        }
+    }
+    CHECK_STR(find_check(&inventory, "iommu")->detail, "1 groups, IOMMU dmar0");
+    CHECK_STR(find_check(&inventory, "huge-pages")->detail, "4 reserved, 3 of them free");
+    host_inventory_done(&inventory);
+    tree_remove(&tree, "/sys/kernel/iommu_groups");
+    tree_remove(&tree, "/sys/bus/pci/drivers/vfio-pci");
+    tree_remove(&tree, "/dev/kvm");
+    tree_file(&tree, "quiet intel_iommu=off\n", "/proc/cmdline");
+    tree_file(&tree, "  24:  0  IO-APIC 1-edge  nvme\n", "/proc/interrupts");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK(!find_check(&inventory, "iommu")->is_ok);
+    CHECK_HAS(find_check(&inventory, "iommu")->detail, "intel_iommu=on");
+    CHECK(!find_check(&inventory, "interrupt-remapping")->is_ok);
+    CHECK(!find_check(&inventory, "vfio-pci")->is_ok);
+    CHECK(!find_check(&inventory, "kvm")->is_ok);
+    CHECK_HAS(find_check(&inventory, "kernel-command-line")->detail, "intel_iommu=off");
+    host_inventory_done(&inventory);
+    tree_file(&tree, "kernel/drivers/vfio/pci/vfio-pci.ko: x\n",
+              "/lib/modules/6.1.0-42-amd64/modules.dep");
+    tree_file(&tree, "quiet xintel_iommu=off\n", "/proc/cmdline");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK(find_check(&inventory, "vfio-pci")->is_ok);
+    CHECK(find_check(&inventory, "kernel-command-line")->is_ok);
+    host_inventory_done(&inventory);
+}
+
+TEST(a_root_without_sysfs_is_an_error_and_a_missing_card_too)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct node_inventory inventory = {0};
+    struct gpu gpu;
+    struct error err;
+    char boot_id[host_boot_id_size];
+    tree_begin(&tree);
+    CHECK_INT(host_gpu_read(&tree.config, (struct pci_address){0, 9, 0, 0}, &gpu, &err), -ENODEV);
+    CHECK_HAS(err.text, "0000:09:00.0");
+    CHECK_INT(host_boot_id(&tree.config, boot_id, &err), 0);
+    CHECK_STR(boot_id, "4dd0a2f0-0000-4000-8000-000000000001");
+    tree_remove(&tree, "/proc");
+    CHECK_INT(host_inventory_read(&tree.config, &inventory, &err), -ENOENT);
+    CHECK_INT(host_boot_id(&tree.config, boot_id, &err), -ENOENT);
+}
+
+TEST(a_dismounted_card_is_known_again_and_another_in_its_place_is_told)
+{
+    struct node_inventory inventory = {0};
+    struct dismount entry = {.address = {0, 1, 0, 0}};
+    struct pci_address now = {0};
+    char text[200];
+    struct gpu *gpu = VEC_ADD(&inventory.gpus);
+    REQUIRE(gpu);
+    *gpu = (struct gpu){.address = {0, 1, 0, 0}, .vendor = 0x10de, .device = 0x20b5,
+                        .serial = "aa-bb"};
+    (void)gpu_identity(gpu, entry.identity);
+    CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_SAME);
+    CHECK_STR(text, "");
+    (void)snprintf(gpu->serial, sizeof(gpu->serial), "cc-dd");
+    CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_CHANGED);
+    CHECK_STR(text, "at 0000:01:00.0 there was the card [10de:20b5 0000:0000 aa-bb]; now it is "
+                    "[10de:20b5 0000:0000 cc-dd]");
+    gpu = VEC_ADD(&inventory.gpus);
+    REQUIRE(gpu);
+    *gpu = (struct gpu){.address = {0, 2, 0, 0}, .vendor = 0x10de, .device = 0x20b5,
+                        .serial = "aa-bb"};
+    CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_MOVED);
+    CHECK_INT(now.bus, 2);
+    CHECK_HAS(text, "is at 0000:02:00.0 now");
+    gpu = VEC_ADD(&inventory.gpus);
+    REQUIRE(gpu);
+    *gpu = inventory.gpus.items[1]; /* its twin: nobody can tell */
+    gpu->address.bus = 3;
+    CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_CHANGED);
+    inventory.gpus.len = 2;
+    entry.identity[strlen("10de:20b5 0000:0000")] = '\0'; /* without serial: may be another */
+    inventory.gpus.items[1].serial[0] = '\0';
+    CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_CHANGED);
+    inventory.gpus.len = 0;
+    CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_GONE);
+    CHECK_HAS(text, "is gone");
+    host_inventory_done(&inventory);
+}

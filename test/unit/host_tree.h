@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A made-up /sys and /proc in a temporary folder, and a kernel for it that binds and unbinds drivers
+ * when the code under test writes there. Layout as in Linux 6.1: /sys/bus/pci/devices/X is a link
+ * to /sys/devices/pci0000:00/BRIDGE/X.
+ */
+#pragma once
+
+#include "test/test.h"
+
+#include "base/cleanup.h"
+#include "host/inventory.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct tree {
+    struct host_config config;
+    /* Faults of the kernel. */
+    char vfio_refuses[16];  /* vfio-pci does not take this function */
+    char unbind_fails[16];  /* -EIO */
+    char unbind_hangs[16];  /* until tree_unhang() */
+    int writes;
+    pthread_mutex_t mutex;
+    pthread_cond_t unhung;
+    bool is_unhung;
+};
+
+static inline void tree_path(const struct tree *tree, char *ret, size_t size, const char *format,
+                             va_list args)
+{
+    int root = snprintf(ret, size, "%s", tree->config.root);
+    (void)vsnprintf(ret + root, size - (size_t)root, format, args);
+}
+
+static inline void tree_make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0755);
+        *slash = '/';
+    }
+}
+
+/* Writes 'text' into the file of that path, with its folders. */
+PRINTF_LIKE(3, 4)
+static inline void tree_file(struct tree *tree, const char *text, const char *format, ...)
+{
+    char path[512];
+    va_list args;
+    va_start(args, format);
+    tree_path(tree, path, sizeof(path), format, args);
+    va_end(args);
+    tree_make_folders(path);
+    FILE *file = fopen(path, "we");
+    REQUIRE(file);
+    REQUIRE(fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+/* Bytes instead of text. */
+static inline void tree_bytes(struct tree *tree, const char *path, const void *bytes, size_t size)
+{
+    char full[512];
+    (void)snprintf(full, sizeof(full), "%s%s", tree->config.root, path);
+    tree_make_folders(full);
+    FILE *file = fopen(full, "we");
+    REQUIRE(file);
+    REQUIRE(fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+}
+
+PRINTF_LIKE(3, 4)
+static inline void tree_link(struct tree *tree, const char *target, const char *format, ...)
+{
+    char path[512];
+    va_list args;
+    va_start(args, format);
+    tree_path(tree, path, sizeof(path), format, args);
+    va_end(args);
+    tree_make_folders(path);
+    (void)unlink(path);
+    REQUIRE(symlink(target, path) == 0);
+}
+
+PRINTF_LIKE(2, 3)
+static inline void tree_remove(struct tree *tree, const char *format, ...)
+{
+    char path[512], command[600];
+    va_list args;
+    va_start(args, format);
+    tree_path(tree, path, sizeof(path), format, args);
+    va_end(args);
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", path);
+    (void)!system(command); /* a test may */
+}
+
+static inline bool tree_read(const char *path, char *ret, size_t size)
+{
+    FILE *file = fopen(path, "re");
+    size_t got = file ? fread(ret, 1, size - 1, file) : 0;
+    ret[got] = '\0';
+    ret[strcspn(ret, "\n")] = '\0';
+    if (file) {
+        (void)fclose(file);
+    }
+    return file != NULL;
+}
+
+/* A function as a host's driver has it, alone in its group behind a root port. */
+struct tree_card {
+    const char *bridge;   /* its parent; NULL: on the root bus */
+    const char *ids;      /* "vendor device subvendor subdevice class" in hex */
+    const char *driver;   /* the one that wants it; NULL none */
+    const char *reset;    /* content of reset_method; NULL: no such file */
+    int group;            /* -1 none */
+};
+
+static inline void tree_add(struct tree *tree, const char *name, const struct tree_card *card)
+{
+    char folder[128], target[160], id[5][16];
+    REQUIRE(sscanf(card->ids, "%15s %15s %15s %15s %15s", id[0], id[1], id[2], id[3], id[4]) == 5);
+    (void)snprintf(folder, sizeof(folder), "/sys/devices/pci0000:00%s%s/%s",
+                   card->bridge ? "/" : "", card->bridge ? card->bridge : "", name);
+    static const char *const files[] = {"vendor", "device", "subsystem_vendor", "subsystem_device",
+                                        "class"};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        char text[32];
+        (void)snprintf(text, sizeof(text), "0x%s\n", id[i]);
+        tree_file(tree, text, "%s/%s", folder, files[i]);
+    }
+    (void)snprintf(target, sizeof(target), "../../../%s", folder + strlen("/sys/"));
+    tree_link(tree, target, "/sys/bus/pci/devices/%s", name);
+    tree_file(tree, "(null)\n", "%s/driver_override", folder);
+    tree_file(tree, "-1\n", "%s/numa_node", folder);
+    if (card->reset) {
+        tree_file(tree, card->reset, "%s/reset_method", folder);
+    }
+    if (card->driver) {
+        char driver[64];
+        (void)snprintf(driver, sizeof(driver), "../../drivers/%s", card->driver);
+        tree_link(tree, driver, "%s/driver", folder);
+        tree_file(tree, card->driver, "%s/.native", folder);
+    }
+    if (card->group >= 0) {
+        char group[64];
+        (void)snprintf(group, sizeof(group), "../../kernel/iommu_groups/%d", card->group);
+        tree_link(tree, group, "%s/iommu_group", folder);
+        tree_file(tree, "", "/sys/kernel/iommu_groups/%d/devices/%s", card->group, name);
+        tree_file(tree, "0x00000000fee00000 0x00000000feefffff msi\n",
+                  "/sys/kernel/iommu_groups/%d/reserved_regions", card->group);
+    }
+    tree_file(tree,
+              "0x00000000f0000000 0x00000000f0ffffff 0x0000000000042208\n"
+              "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+              "0x00000000f1000000 0x00000000f1000fff 0x0000000000040200\n",
+              "%s/resource", folder);
+}
+
+/* ---- the kernel ---- */
+
+/* The function whose file 'path' is, if it is that one. */
+static inline bool tree_is_file(const char *path, const char *file, char *ret_name)
+{
+    const char *at = strstr(path, "/sys/bus/pci/devices/");
+    if (!at || sscanf(at, "/sys/bus/pci/devices/%12s/", ret_name) != 1) {
+        return false;
+    }
+    size_t len = strlen(path), tail = strlen(file);
+    return len > tail && strcmp(path + len - tail, file) == 0;
+}
+
+static inline void tree_bind(struct tree *tree, const char *name)
+{
+    char path[512], override[64], native[64], target[96];
+    (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver_override",
+                   tree->config.root, name);
+    (void)tree_read(path, override, sizeof(override));
+    (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/.native", tree->config.root, name);
+    (void)tree_read(path, native, sizeof(native));
+    bool is_chosen = override[0] && strcmp(override, "(null)") != 0;
+    const char *driver = is_chosen ? override : native;
+    (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/drivers/%s", tree->config.root, driver);
+    if (!driver[0] || (is_chosen && strcmp(tree->vfio_refuses, name) == 0) ||
+        access(path, F_OK) < 0) {
+        return;
+    }
+    (void)snprintf(target, sizeof(target), "../../drivers/%s", driver);
+    tree_link(tree, target, "/sys/bus/pci/devices/%s/driver", name);
+}
+
+static inline void tree_hang(struct tree *tree)
+{
+    (void)pthread_mutex_lock(&tree->mutex);
+    while (!tree->is_unhung) {
+        (void)pthread_cond_wait(&tree->unhung, &tree->mutex);
+    }
+    (void)pthread_mutex_unlock(&tree->mutex);
+}
+
+static inline void tree_unhang(struct tree *tree)
+{
+    (void)pthread_mutex_lock(&tree->mutex);
+    tree->is_unhung = true;
+    (void)pthread_cond_broadcast(&tree->unhung);
+    (void)pthread_mutex_unlock(&tree->mutex);
+}
+
+static inline int tree_write(void *userdata, const char *path, const char *text)
+{
+    struct tree *tree = userdata;
+    char name[16] = "";
+    tree->writes++;
+    if (tree_is_file(path, "/driver_override", name)) {
+        tree_file(tree, strcmp(text, "\n") == 0 ? "(null)\n" : text,
+                  "/sys/bus/pci/devices/%s/driver_override", name);
+        return 0;
+    }
+    if (tree_is_file(path, "/driver/unbind", name)) {
+        if (strcmp(tree->unbind_hangs, name) == 0) {
+            tree_hang(tree);
+        }
+        if (strcmp(tree->unbind_fails, name) == 0) {
+            return -EIO;
+        }
+        tree_remove(tree, "/sys/bus/pci/devices/%s/driver", name);
+        return 0;
+    }
+    if (strstr(path, "/sys/bus/pci/drivers_probe")) {
+        tree_bind(tree, text);
+        return 0;
+    }
+    return -ENOENT;
+}
+
+/* ---- a host with an IOMMU and vfio-pci, no cards ---- */
+
+static inline void tree_begin(struct tree *tree)
+{
+    *tree = (struct tree){.config = host_config_default};
+    (void)pthread_mutex_init(&tree->mutex, NULL);
+    (void)pthread_cond_init(&tree->unhung, NULL);
+    (void)snprintf(tree->config.root, sizeof(tree->config.root), "/tmp/berth-host-XXXXXX");
+    REQUIRE(mkdtemp(tree->config.root));
+    (void)snprintf(tree->config.node, sizeof(tree->config.node), "node1");
+    (void)snprintf(tree->config.modprobe, sizeof(tree->config.modprobe), "/bin/false");
+    tree->config.kernel = (struct host_kernel){tree_write, tree};
+    tree_file(tree, "6.1.0-42-amd64\n", "/proc/sys/kernel/osrelease");
+    tree_file(tree, "4dd0a2f0-0000-4000-8000-000000000001\n", "/proc/sys/kernel/random/boot_id");
+    tree_file(tree, "MemTotal:        8388608 kB\nMemFree: 1 kB\nHugePages_Total:       4\n"
+                    "HugePages_Free:        3\n",
+              "/proc/meminfo");
+    tree_file(tree, "vendor_id\t: GenuineIntel\n", "/proc/cpuinfo");
+    tree_file(tree, "BOOT_IMAGE=/vmlinuz intel_iommu=on quiet\n", "/proc/cmdline");
+    tree_file(tree, "  24:  0  0  IR-PCI-MSI 1-edge  nvme\n", "/proc/interrupts");
+    tree_file(tree, "0-3,6\n", "/sys/devices/system/cpu/online");
+    tree_file(tree, "", "/sys/class/iommu/dmar0/x");
+    tree_file(tree, "", "/sys/firmware/acpi/tables/DMAR");
+    tree_file(tree, "", "/sys/kernel/iommu_groups/0/devices/0000:00:00.0");
+    tree_file(tree, "", "/sys/bus/pci/drivers/vfio-pci/x");
+    tree_file(tree, "", "/sys/bus/pci/drivers/bochs-drm/x");
+    tree_file(tree, "", "/sys/bus/pci/drivers/snd_hda_intel/x");
+    tree_file(tree, "", "/dev/kvm");
+}
+
+static inline void tree_done(struct tree *tree)
+{
+    tree_remove(tree, "%s", "");
+}
+
+/* The bochs-display of the lab, and what else the tests build upon. */
+static const char ids_bochs[] = "1234 1111 1af4 1100 038000";
+static const char ids_root_port[] = "1b36 000c 0000 0000 060400";
+static const char ids_pci_bridge[] = "1b36 000e 0000 0000 060400";
+
+static inline void tree_add_display(struct tree *tree)
+{
+    tree_add(tree, "0000:00:02.0", &(struct tree_card){NULL, ids_root_port, "pcieport", "pm", 2});
+    tree_add(tree, "0000:01:00.0",
+             &(struct tree_card){"0000:00:02.0", ids_bochs, "bochs-drm", "bus\n", 11});
+}
+
+/* An old Radeon with a sound function in the same slot and group; neither has a reset of its own. */
+static inline void tree_add_radeon(struct tree *tree)
+{
+    tree_add(tree, "0000:00:04.0", &(struct tree_card){NULL, ids_root_port, "pcieport", "pm", 4});
+    tree_add(tree, "0000:03:00.0",
+             &(struct tree_card){"0000:00:04.0", "1002 5046 1af4 1100 030000", NULL, NULL, 13});
+    tree_add(tree, "0000:03:00.1",
+             &(struct tree_card){"0000:00:04.0", "8086 2668 1af4 1100 040300", "snd_hda_intel", NULL,
+                                 13});
+}
+
+static inline void tree_driver(const struct tree *tree, const char *name, char *ret, size_t size)
+{
+    char path[512], target[128] = "";
+    (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver", tree->config.root, name);
+    ssize_t len = readlink(path, target, sizeof(target) - 1);
+    target[len < 0 ? 0 : len] = '\0';
+    const char *slash = strrchr(target, '/');
+    (void)snprintf(ret, size, "%s", slash ? slash + 1 : target);
+}
+
+#define CHECK_DRIVER(tree, name, want)                                                             \
+    do {                                                                                           \
+        char driver_[64];                                                                          \
+        tree_driver(tree, name, driver_, sizeof(driver_));                                         \
+        CHECK_STR(driver_, want);                                                                  \
+    } while (0)
