@@ -111,11 +111,13 @@ static int copy_secrets(struct etcd *etcd, const struct etcd_config *config, str
 {
     int r;
     if (!config->cert_file != !config->key_file) {
-        return error_set(err, -EINVAL, "a certificate for the store needs its key, and a key its "
-                                       "certificate");
+        return error_set(err, -EINVAL,
+                         "a certificate for the store needs its key, and a key its "
+                         "certificate");
     }
     if (!config->username != !config->password) {
-        return error_set(err, -EINVAL, "a user of the store needs a password, and a password a user");
+        return error_set(err, -EINVAL,
+                         "a user of the store needs a password, and a password a user");
     }
     if ((r = copy_file_name(&etcd->ca_file, config->ca_file, err)) < 0 ||
         (r = copy_file_name(&etcd->cert_file, config->cert_file, err)) < 0 ||
@@ -200,19 +202,19 @@ bool etcd_is_token_fault(const struct etcd *etcd, const char *text)
 static void authenticated(void *userdata, const struct etcd_reply *reply)
 {
     struct etcd *etcd = userdata;
-    etcd->is_authenticating = false;
+    etcd->authentication = NULL;
     requests_authenticated(etcd, reply->error);
     watches_authenticated(etcd);
 }
 
 void etcd_authenticate(struct etcd *etcd)
 {
-    if (etcd->is_authenticating) {
+    if (etcd->authentication) {
         return;
     }
-    etcd->is_authenticating = true;
     struct request *request =
         request_new(etcd, REQUEST_AUTHENTICATE, authenticate_limit_ms, authenticated, etcd);
+    etcd->authentication = request;
     if (!wire_authenticate_request(etcd->username, etcd->password, &request->body)) {
         request->body.failed = true;
     }

@@ -7,8 +7,9 @@
  * was not carried out there (no connection, "no leader"), it goes to the next one until its time is
  * up. A transaction whose reply is lost is never sent again: its outcome is unknown.
  *
- * All functions and callbacks: the loop's thread. Callbacks never come from within the call that
- * asked for them. A callback may start new requests; it must not free the client.
+ * All functions and callbacks: the loop's thread, in a program that ignores SIGPIPE. Callbacks
+ * never come from within the call that asked for them. A callback may start new requests; it must
+ * not free the client.
  */
 #pragma once
 
@@ -78,6 +79,10 @@ void etcd_txn(struct etcd *etcd, const struct wire_transaction *transaction, mse
 /* Forgets history before 'revision'; for tests and housekeeping. */
 void etcd_compact(struct etcd *etcd, revision_t revision, msec_t limit_ms, etcd_reply_fn done,
                   void *userdata);
+
+/* Reports 'error' as an impossible request: for a caller who finds the fault before there is
+ * anything to send, and has promised a callback too. */
+void etcd_refuse(struct etcd *etcd, const struct error *error, etcd_reply_fn done, void *userdata);
 
 /* The store's revision now, as a majority knows it: what comes later has a greater one. */
 void etcd_barrier(struct etcd *etcd, msec_t limit_ms, etcd_reply_fn done, void *userdata);

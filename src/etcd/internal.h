@@ -50,8 +50,8 @@ struct transfer {
 struct transfer_spec {
     size_t endpoint;
     const char *path;
-    const struct buf *body; /* lent until the transfer is freed */
-    msec_t limit_ms;        /* 0: none ... */
+    const struct buf *body;  /* lent until the transfer is freed */
+    msec_t limit_ms;         /* 0: none ... */
     msec_t silence_limit_ms; /* ... but no byte for this long ends it; 0: none */
     bool has_token;
 };
@@ -78,7 +78,7 @@ struct request {
     enum request_kind kind;
     struct buf body;
     msec_t begun_ms, deadline_ms;
-    size_t endpoint;  /* of the exchange that is under way */
+    size_t endpoint; /* of the exchange that is under way */
     unsigned attempts;
     bool is_waiting_for_token;
     struct transfer *transfer;
@@ -102,8 +102,8 @@ void requests_drop(struct etcd *etcd);
 struct etcd {
     sd_event *event;
     CURLM *multi;
-    sd_event_source *timer;  /* curl's */
-    sd_event_source *later;  /* reports what is finished */
+    sd_event_source *timer; /* curl's */
+    sd_event_source *later; /* reports what is finished */
     struct transfer *transfers;
     struct request *requests, *finished;
     struct etcd_watch *watches;
@@ -113,7 +113,7 @@ struct etcd {
     char *ca_file, *cert_file, *key_file, *username, *password;
     msec_t connect_limit_ms, silence_limit_ms;
     char token[token_size];
-    bool is_authenticating;
+    struct request *authentication; /* under way; NULL: none */
 };
 
 msec_t etcd_now_ms(void);

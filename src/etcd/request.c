@@ -99,7 +99,9 @@ static void finish_later(struct request *request, enum txn_outcome outcome)
 static void finish_unavailable(struct request *request)
 {
     msec_t waited_ms = request->deadline_ms - request->begun_ms;
-    struct error cause = request->error;
+    const struct request *authentication = request->etcd->authentication;
+    bool is_waiting = request->is_waiting_for_token && authentication;
+    struct error cause = is_waiting ? authentication->error : request->error;
     (void)error_set(&request->error, -EAGAIN,
                     "no endpoint of the store carried it out within %" PRId64 " ms%s%s", waited_ms,
                     cause.code ? ": " : "", cause.code ? cause.text : "");
@@ -139,8 +141,8 @@ static int errno_of(int code)
 
 /*
  * etcd's errors (api/v3rpc/rpctypes/error.go). "no leader" comes from the check that our header
- * asks for, before the request is looked at; "too many requests" and "proposal dropped" before it is
- * proposed. "request timed out", "leader changed" and "server stopped" may come after.
+ * asks for, before the request is looked at; "too many requests" and "proposal dropped" before it
+ * is proposed. "request timed out", "leader changed" and "server stopped" may come after.
  */
 static enum verdict judge_error(struct request *request, int code, const char *text)
 {
@@ -170,8 +172,7 @@ static enum verdict judge_status(struct request *request, long status)
         return judge_error(request, code, text);
     }
     bool is_other = status >= 400 && status < 500;
-    (void)error_set(&request->error, is_other ? -EPROTO : -EIO,
-                    "%s answers with HTTP status %ld%s",
+    (void)error_set(&request->error, is_other ? -EPROTO : -EIO, "%s answers with HTTP status %ld%s",
                     request->etcd->endpoints[request->endpoint], status,
                     is_other ? ": is it etcd, with its gateway enabled?" : "");
     return is_other ? VERDICT_REFUSED : VERDICT_LOST;
@@ -363,6 +364,13 @@ void request_begin(struct request *request)
         return;
     }
     attempt(request);
+}
+
+void etcd_refuse(struct etcd *etcd, const struct error *error, etcd_reply_fn done, void *userdata)
+{
+    struct request *request = request_new(etcd, REQUEST_RANGE, 0, done, userdata);
+    request->error = *error;
+    finish_later(request, TXN_IMPOSSIBLE);
 }
 
 static void drop_list(struct request **list)

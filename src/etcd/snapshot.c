@@ -35,8 +35,8 @@ static void ask_page(struct snapshot *snapshot)
                                      .end = {snapshot->end.data, snapshot->end.size},
                                      .revision = snapshot->revision,
                                      .limit = page_len};
-    struct request *request = request_new(snapshot->etcd, REQUEST_RANGE, snapshot->limit_ms,
-                                          page_arrived, snapshot);
+    struct request *request =
+        request_new(snapshot->etcd, REQUEST_RANGE, snapshot->limit_ms, page_arrived, snapshot);
     request->dropped = snapshot_free;
     request->body.failed = snapshot->key.failed || snapshot->end.failed;
     wire_range_request(&range, &request->body);

@@ -120,7 +120,8 @@ int transport_init(struct etcd *etcd, struct error *err)
     (void)curl_multi_setopt(etcd->multi, CURLMOPT_SOCKETDATA, etcd);
     (void)curl_multi_setopt(etcd->multi, CURLMOPT_TIMERFUNCTION, want_timer);
     (void)curl_multi_setopt(etcd->multi, CURLMOPT_TIMERDATA, etcd);
-    /* A burst of transactions shares connections instead of opening one each; idle ones are kept. */
+    /* A burst of transactions shares connections instead of opening one each; idle ones are kept.
+     */
     (void)curl_multi_setopt(etcd->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 64L);
     (void)curl_multi_setopt(etcd->multi, CURLMOPT_MAXCONNECTS, 16L);
     return 0;
@@ -150,8 +151,8 @@ static size_t take_reply(char *bytes, size_t one, size_t size, void *userdata)
 }
 
 /*
- * Called when the connection stands and the request is about to leave. curl sends a request again by
- * itself if a kept connection turns out closed; etcd may have carried the first one out and died
+ * Called when the connection stands and the request is about to leave. curl sends a request again
+ * by itself if a kept connection turns out closed; etcd may have carried the first one out and died
  * before it could say so, and then the second would be answered "refused". So the second is not
  * sent.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A watch: one exchange that does not end, begun anew whenever it does, from the revision behind the
- * last event that was delivered.
+ * A watch: one exchange that does not end, begun anew whenever it does, from the revision behind
+ * the last event that was delivered.
  *
  * etcd never splits a revision over two messages unless asked to (WatchCreateRequest.fragment), so
  * each message is whole. A message's header may name a revision whose events come later (it is the
@@ -99,7 +99,8 @@ static void canceled(struct etcd_watch *watch, const struct wire_watch_reply *re
         watch->handler.compacted(watch->userdata, reply->compact_revision);
         return;
     }
-    if (etcd_is_token_fault(watch->etcd, reply->reason) || strstr(reply->reason, "permission denied")) {
+    if (etcd_is_token_fault(watch->etcd, reply->reason) ||
+        strstr(reply->reason, "permission denied")) {
         etcd_forget_token(watch->etcd);
     }
     break_off(watch, reply->reason[0] ? reply->reason : "canceled by etcd");

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The stream: snapshot, watch, freshness. Transactions are in store_txn.c. */
+#include "run/store_internal.h"
+
+#include "wire/key.h"
+#include "wire/record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    stale_limit_default_ms = 2500,
+    tick_ms = 250,
+    page_limit_ms = 5000,
+    pause_first_ms = 100,
+    pause_max_ms = 2000,
+    bads_max = 1000,
+};
+
+static msec_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int arm(struct store *store, sd_event_source **timer, msec_t delay_ms,
+               sd_event_time_handler_t fire)
+{
+    uint64_t at = (uint64_t)(now_ms() + delay_ms) * 1000;
+    if (!*timer) {
+        return sd_event_add_time(store->event, timer, CLOCK_MONOTONIC, at, 1, fire, store);
+    }
+    int r = sd_event_source_set_time(*timer, at);
+    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+}
+
+#define TELL(store, what, ...)                                                                     \
+    do {                                                                                           \
+        if ((store)->observer.what) {                                                              \
+            (store)->observer.what((store)->userdata, ##__VA_ARGS__);                              \
+        }                                                                                          \
+    } while (0)
+
+/* ---- fresh and stale ---- */
+
+/* Something was heard that shows the store as it was at 'at_ms'. */
+static void mark_fresh(struct store *store, msec_t at_ms)
+{
+    store->fresh_ms = MAX(store->fresh_ms, at_ms);
+    if (store->is_stale && now_ms() - store->fresh_ms <= store->stale_limit_ms) {
+        store->is_stale = false;
+        TELL(store, stale, false);
+    }
+}
+
+bool store_is_stale(const struct store *store)
+{
+    return store->is_stale;
+}
+
+const char *store_endpoint(const struct store *store)
+{
+    return etcd_endpoint(store->etcd);
+}
+
+/* ---- bytes to records ---- */
+
+static struct bad *find_bad(struct store *store, const char *key)
+{
+    VEC_EACH(&store->bads, bad) {
+        if (strcmp(bad->key, key) == 0) {
+            return bad;
+        }
+    }
+    return NULL;
+}
+
+/* Once for each revision, also if it is read again in a later snapshot. */
+static void tell_bad(struct store *store, const struct wire_kv *kv, const struct error *error)
+{
+    char key[wire_key_size];
+    (void)snprintf(key, sizeof(key), "%s", kv->key);
+    struct bad *bad = find_bad(store, key);
+    if (bad && bad->revision == kv->revision) {
+        return;
+    }
+    if (!bad && store->bads.len < bads_max && (bad = VEC_ADD(&store->bads)) != NULL) {
+        (void)snprintf(bad->key, sizeof(bad->key), "%s", key);
+    }
+    if (bad) {
+        bad->revision = kv->revision;
+    }
+    TELL(store, bad, key, kv->revision, error);
+}
+
+/* 0 with a record; -ENOENT: none of ours; -ENOMEM; else told as bad. */
+static int read_record(struct store *store, const struct wire_kv *kv, struct record **ret)
+{
+    struct record_key key;
+    struct error error;
+    int r = wire_key_parse(store->prefix, kv->key, kv->key_size, &key, &error);
+    if (r == 0) {
+        r = wire_record_decode(&key, kv->value, kv->value_size, ret, &error);
+    }
+    if (r == 0) {
+        (*ret)->revision = kv->revision;
+    } else if (r != -ENOENT && r != -ENOMEM) {
+        tell_bad(store, kv, &error);
+    }
+    return r;
+}
+
+/* ---- snapshot ---- */
+
+static void resync(struct store *store, msec_t delay_ms);
+
+static void drop_pages(struct store *store)
+{
+    VEC_EACH(&store->pages, each) {
+        record_unref(*each);
+    }
+    VEC_DONE(&store->pages);
+    store->page_keys = 0;
+    store->is_short_of_memory = false;
+}
+
+/* Decoded as they come, delivered together at the end. */
+static void page_arrived(void *userdata, const struct wire_kv *kvs, size_t len)
+{
+    struct store *store = userdata;
+    if (!VEC_RESERVE(&store->pages, store->pages.len + len)) {
+        store->is_short_of_memory = true;
+        return;
+    }
+    store->page_keys += len;
+    for (size_t i = 0; i < len; i++) {
+        struct record *record = NULL;
+        int r = read_record(store, &kvs[i], &record);
+        if (r == 0) {
+            *VEC_ADD(&store->pages) = record;
+        }
+        store->is_short_of_memory |= r == -ENOMEM;
+    }
+}
+
+static void snapshot_failed(struct store *store, const struct error *error)
+{
+    drop_pages(store);
+    TELL(store, trouble, error);
+    resync(store, MIN((msec_t)pause_first_ms << MIN(store->failures, 8U), pause_max_ms));
+    store->failures++;
+}
+
+static void deliver_snapshot(struct store *store, revision_t revision)
+{
+    TELL(store, reset);
+    VEC_EACH(&store->pages, each) {
+        TELL(store, record, *each);
+    }
+    store->revision = revision;
+    store->key_len = store->page_keys;
+    drop_pages(store);
+    TELL(store, synced, revision);
+}
+
+static void begin_watch(struct store *store);
+
+static void snapshot_done(void *userdata, revision_t revision, const struct error *error)
+{
+    struct store *store = userdata;
+    struct error cause;
+    if (!error && store->is_short_of_memory) {
+        (void)error_set(&cause, -ENOMEM, "out of memory for a snapshot of the store");
+        error = &cause;
+    }
+    if (error) {
+        snapshot_failed(store, error);
+        return;
+    }
+    store->failures = 0;
+    deliver_snapshot(store, revision);
+    mark_fresh(store, store->snapshot_ms);
+    begin_watch(store);
+}
+
+static int begin_snapshot(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    static const struct etcd_snapshot_handler handler = {page_arrived, snapshot_done};
+    struct store *store = userdata;
+    (void)source;
+    (void)usec;
+    etcd_watch_free(TAKE(store->watch));
+    store->snapshot_ms = now_ms();
+    etcd_snapshot(store->etcd, store->prefix, page_limit_ms, &handler, store);
+    return 0;
+}
+
+static void resync(struct store *store, msec_t delay_ms)
+{
+    int r = arm(store, &store->resync_timer, delay_ms, begin_snapshot);
+    assert(r >= 0);
+}
+
+/* ---- watch ---- */
+
+static void events_arrived(void *userdata, const struct wire_kv *events, size_t len)
+{
+    struct store *store = userdata;
+    for (size_t i = 0; i < len; i++) {
+        const struct wire_kv *kv = &events[i];
+        CLEANUP(record_unrefp) struct record *record = NULL;
+        struct record_key key;
+        store->key_len += kv->version == 1;
+        store->key_len -= !kv->value;
+        if (kv->value) {
+            int r = read_record(store, kv, &record);
+            if (r == 0) {
+                TELL(store, record, record);
+            } else if (r == -ENOMEM) {
+                resync(store, pause_first_ms);
+            }
+        } else if (wire_key_parse(store->prefix, kv->key, kv->key_size, &key, NULL) == 0) {
+            TELL(store, removed, &key, kv->revision);
+        }
+    }
+}
+
+static void progress_arrived(void *userdata, revision_t revision)
+{
+    struct store *store = userdata;
+    store->revision = revision;
+    TELL(store, progress, revision);
+    mark_fresh(store, now_ms());
+}
+
+static void history_lost(void *userdata, revision_t revision)
+{
+    struct store *store = userdata;
+    struct error error;
+    (void)error_set(&error, -ESTALE,
+                    "the store has forgotten what was before revision %" PRId64 ", and %" PRId64
+                    " is the last one seen: it is read anew",
+                    revision, store->revision);
+    TELL(store, trouble, &error);
+    resync(store, 0);
+}
+
+static void watch_broke(void *userdata, const struct error *error)
+{
+    struct store *store = userdata;
+    TELL(store, trouble, error);
+}
+
+static void begin_watch(struct store *store)
+{
+    static const struct etcd_watch_handler handler = {events_arrived, progress_arrived,
+                                                      history_lost, watch_broke};
+    struct error error;
+    if (etcd_watch_new(store->etcd, store->prefix, store->revision + 1, &handler, store,
+                       &store->watch, &error) < 0) {
+        snapshot_failed(store, &error);
+    }
+}
+
+/* ---- silence ---- */
+
+/*
+ * A silent watch may mean that nothing changes, or that it is dead. So a majority is asked for its
+ * revision. Is it the one that we have, we are fresh. Is it a later one and the watch still tells
+ * nothing by the next time, then either other programs write to the same etcd below other prefixes
+ * (all of our keys are as many as we know of, and none is newer), or the watch is stuck.
+ */
+
+static void compare_keys(void *userdata, const struct etcd_reply *reply)
+{
+    struct store *store = userdata;
+    store->is_asking = false;
+    if (reply->outcome != TXN_COMMITTED || !store->watch ||
+        store->revision != store->asked_revision) {
+        return;
+    }
+    if (reply->kv_len > 0 || (size_t)reply->count != store->key_len) {
+        etcd_watch_restart(store->watch, "it did not tell what a majority knows");
+        return;
+    }
+    store->revision = reply->revision;
+    TELL(store, progress, reply->revision);
+    mark_fresh(store, store->asked_ms);
+}
+
+static void ask_keys(struct store *store)
+{
+    struct buf end = {0};
+    wire_prefix_end(WIRE_BYTES(store->prefix), &end);
+    const struct wire_range range = {.key = WIRE_BYTES(store->prefix),
+                                     .end = {buf_str(&end), end.size},
+                                     .revision_min = store->revision + 1,
+                                     .limit = 1,
+                                     .is_keys_only = true};
+    store->is_asking = true;
+    etcd_range(store->etcd, &range, store->stale_limit_ms, compare_keys, store);
+    buf_done(&end);
+}
+
+static void compare_revision(void *userdata, const struct etcd_reply *reply)
+{
+    struct store *store = userdata;
+    struct error error;
+    store->is_asking = false;
+    if (reply->outcome != TXN_COMMITTED || !store->watch) {
+        return;
+    }
+    if (reply->revision == store->revision) {
+        mark_fresh(store, store->asked_ms);
+    } else if (reply->revision < store->revision && store->asked_revision == store->revision) {
+        (void)error_set(&error, -ESTALE,
+                        "the store went back from revision %" PRId64 " to %" PRId64
+                        " (restored from a backup?): it is read anew",
+                        store->revision, reply->revision);
+        TELL(store, trouble, &error);
+        resync(store, 0);
+    } else if (store->asked_revision == store->revision &&
+               store->late_revision == store->revision) {
+        ask_keys(store);
+    } else {
+        store->late_revision = store->revision;
+    }
+}
+
+static void ask_revision(struct store *store, msec_t now)
+{
+    store->is_asking = true;
+    store->asked_ms = now;
+    store->asked_revision = store->revision;
+    etcd_barrier(store->etcd, store->stale_limit_ms, compare_revision, store);
+}
+
+static int tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct store *store = userdata;
+    msec_t now = now_ms();
+    (void)source;
+    (void)usec;
+    int r = arm(store, &store->tick_timer, tick_ms, tick);
+    assert(r >= 0);
+    if (!store->is_stale && now - store->fresh_ms > store->stale_limit_ms) {
+        store->is_stale = true;
+        TELL(store, stale, true);
+    }
+    if (store->watch && !store->is_asking && now - store->fresh_ms > store->stale_limit_ms / 2) {
+        ask_revision(store, now);
+    }
+    return 0;
+}
+
+/* ---- life ---- */
+
+int store_new(sd_event *event, const struct etcd_config *config,
+              const struct store_observer *observer, void *userdata, struct store **ret,
+              struct error *err)
+{
+    CLEANUP(store_freep) struct store *store = calloc(1, sizeof(*store));
+    if (!store) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    store->event = sd_event_ref(event);
+    store->observer = *observer;
+    store->userdata = userdata;
+    store->is_stale = true;
+    store->stale_limit_ms =
+        config->stale_limit_ms > 0 ? config->stale_limit_ms : stale_limit_default_ms;
+    int r = etcd_new(event, config, &store->etcd, err); /* also checks the prefix */
+    if (r < 0) {
+        return r;
+    }
+    (void)snprintf(store->prefix, sizeof(store->prefix), "%s",
+                   config->prefix ? config->prefix : WIRE_PREFIX_DEFAULT);
+    if ((r = arm(store, &store->resync_timer, 0, begin_snapshot)) < 0 ||
+        (r = arm(store, &store->tick_timer, tick_ms, tick)) < 0) {
+        return error_set(err, r, "cannot make a timer");
+    }
+    *ret = TAKE(store);
+    return 0;
+}
+
+void store_free(struct store *store)
+{
+    if (!store) {
+        return;
+    }
+    etcd_watch_free(store->watch);
+    etcd_free(store->etcd);
+    store_drop_pending(store);
+    drop_pages(store);
+    VEC_DONE(&store->bads);
+    sd_event_source_disable_unref(store->resync_timer);
+    sd_event_source_disable_unref(store->tick_timer);
+    sd_event_unref(store->event);
+    free(store);
+}
