@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The law of rooms as data: whom each room may include, and what a pure room may call.
+
+ARCHITECTURE.md says why. A line that is added here changes the law: say why beside it."""
+
+ADAPTERS = ["etcd", "virt", "host", "fence", "http"]
+PURE = ["base", "model", "plan", "core", "wire", "api"]
+ROOMS = PURE + ADAPTERS + ["cli", "run", "bin"]
+
+# Room -> the rooms whose headers it may include. Each may include its own.
+MAY_INCLUDE = {
+    "base": [],
+    "model": ["base"],
+    "plan": ["base", "model"],
+    "core": ["base", "model", "plan"],
+    "wire": ["base", "model"],
+    "api": ["base", "model", "plan", "wire"],
+    **{adapter: ["base", "model", "wire"] for adapter in ADAPTERS},
+    "cli": ["base", "model", "wire", "api"],
+    "run": PURE + ADAPTERS,
+    "bin": [room for room in ROOMS if room != "bin"],
+}
+
+# What a pure room may call of the C library: it neither waits nor asks nor tells anybody anything.
+# '_chk' variants are the same functions, hardened by the compiler.
+LIBC = set("""
+    calloc malloc realloc reallocarray free
+    memchr memcmp memcpy memmem memmove memrchr memset
+    strcasecmp strcasestr strchr strchrnul strcmp strcspn strdup strlen strncasecmp strncmp strndup
+    strnlen strpbrk strrchr strspn strstr strtok_r stpncpy
+    strtol strtoll strtoul strtoull strtod strtoimax strtoumax
+    snprintf vsnprintf sscanf
+    qsort bsearch abs labs llabs
+    isdigit isalpha isalnum isspace isxdigit isupper islower isprint iscntrl tolower toupper
+    abort strerror strerrordesc_np strerrorname_np
+    floor ceil fabs isfinite
+""".split())
+
+# What the compiler puts there: checks, tables of <ctype.h>, errno's place.
+COMPILER = set("""
+    _GLOBAL_OFFSET_TABLE_ __assert_fail __stack_chk_fail __errno_location
+    __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc __chk_fail
+""".split())
+
+# Room -> further symbols and why.
+EXCEPTIONS = {
+    "base": {"close"},            # cleanup.h: closep() closes a descriptor that its user opened
+    "core": {"fwrite", "fputs", "stderr"},  # core_out_of_memory(): the last words before abort()
+}
+
+# Room -> (prefixes of the libraries it may use, endings of their functions that do I/O).
+LIBRARIES = {
+    "wire": (["json_", "xml"], ["_file", "_dumpf", "_loadf", "_dumpfd", "_loadfd", "File", "Fd", "URL", "Filename"]),
+    "api": (["json_"], ["_file", "_dumpf", "_loadf", "_dumpfd", "_loadfd"]),
+}
+
+# Headers outside the tree that a pure room may include.
+HEADERS = set("""
+    assert.h ctype.h errno.h inttypes.h limits.h math.h stdarg.h stdbool.h stddef.h stdint.h stdio.h
+    stdlib.h string.h strings.h
+""".split())
+HEADER_EXCEPTIONS = {
+    "base": {"unistd.h"},  # close(), as above
+    "wire": {"jansson.h", "libxml/"},
+    "api": {"jansson.h"},
+}
+
+# Room -> variables that it may have, and why: nothing else outlives a call.
+VARIABLES = {
+    "virt": {"init_error", "init_result", "once"},  # libvirt has one event loop a process, started once
+    "host": {"guard"},  # libpci jumps out of its errors through a variable: one user at a time
+}

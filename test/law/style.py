@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How the files of the tree read, as far as a program can tell.
+
+    test/law/style.py [WORD...]"""
+
+import os
+import pathlib
+import re
+import sys
+
+from tap import complain, main, test
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+LINES_MAX, LINES_MAX_TEST = 600, 800  # a file of tests is a list, read one by one
+# File -> its own limit, and why it may be longer.
+LONGER = {
+    "src/core/recover.c": 800,   # one state machine a VM, told in one piece
+    "src/run/daemon.c": 700,     # joins every adapter with the core
+}
+FUNCTION_LINES_MAX = 70
+
+# Files that carry no licence line of their own: prose, data, and what others wrote.
+UNLICENSED = (".md", ".json", ".png", ".ico", ".txt", ".xml", ".bin", ".golden")
+UNLICENSED_NAMES = {"LICENSE", ".gitignore", ".gitattributes", ".editorconfig"}
+UNLICENSED_FOLDERS = {"data", "tree", "trees", "corpus", "recorded", "golden"}
+
+FORBIDDEN = {
+    "sprintf": "snprintf", "vsprintf": "vsnprintf", "strcpy": "copy_text", "strcat": "buf_text", "stpcpy": "copy_text",
+    "strncpy": "copy_text", "gets": "getline", "atoi": "parse_i64", "atol": "parse_i64", "atoll": "parse_i64",
+    "atof": "no floating point", "system": "posix_spawn", "popen": "posix_spawn", "alloca": "the heap",
+    "strtok": "strtok_r", "mktemp": "mkstemp", "tmpnam": "mkstemp", "rand": "the seed in the event",
+    "srand": "the seed in the event",
+}
+
+# Traces of the place where a file was written; in pieces, so that this file has none.
+WORKPLACE = ["/wor" + "k/", "pye" + "nv", "/ho" + "me/", "TO" + "DO", "FIX" + "ME", "XX" + "X:"]
+WORKPLACE_EXCEPTIONS = {"LICENSE"}
+
+
+def files():
+    """Every file of the tree as (path relative to the root, text); without what was built, and without
+    what is no text."""
+    for folder, names, found in os.walk(ROOT):
+        names[:] = sorted(n for n in names if not n.startswith("build") and n not in
+                          {".git", "__pycache__", "node_modules", ".cache"})
+        for name in sorted(found):
+            path = pathlib.Path(folder, name)
+            if path.is_symlink():
+                continue
+            try:
+                yield path.relative_to(ROOT).as_posix(), path.read_text()
+            except UnicodeDecodeError:
+                continue
+
+
+def c_files():
+    return [(path, text) for path, text in files() if path.endswith((".c", ".h"))]
+
+
+def blanked(match):
+    """Keeps quotes and lines, so that what follows stays where it was."""
+    text = match[0]
+    if text.startswith("//"):
+        return text
+    return re.sub(r"[^\n]", " ", text) if text.startswith("/*") else '""'
+
+
+TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
+
+
+def code_of(text):
+    """'text' without what stands in comments and strings; line comments stay, to be found."""
+    return TOKEN.sub(blanked, text)
+
+
+def needs_licence(path):
+    parts = path.split("/")
+    return not (path.endswith(UNLICENSED) or parts[-1] in UNLICENSED_NAMES
+                or UNLICENSED_FOLDERS & set(parts[1:-1]))
+
+
+def line_comments(text):
+    return [number for number, line in enumerate(code_of(text).splitlines(), 1) if "//" in line]
+
+
+CALL = re.compile(r"\b(%s)\s*\(" % "|".join(FORBIDDEN))
+
+
+def forbidden_calls(text):
+    return [(number, name) for number, line in enumerate(code_of(text).splitlines(), 1) for name in CALL.findall(line)]
+
+
+def long_functions(text):
+    """(line, length) of bodies that are too long: from a '{' in the first column to its '}'."""
+    found, begin = [], None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line == "{":
+            begin = number
+        elif line == "}" and begin:
+            if number - begin - 1 > FUNCTION_LINES_MAX:
+                found.append((begin, number - begin - 1))
+            begin = None
+    return found
+
+
+def lines_max(path):
+    return LONGER.get(path, LINES_MAX_TEST if path.startswith("test/") else LINES_MAX)
+
+
+def hasty_names(text):
+    """Names of tests that are no sentences."""
+    return [name for name in re.findall(r"^TEST\((\w+)\)", text, re.MULTILINE) if len(name.split("_")) < 3]
+
+
+@test
+def every_file_names_its_licence():
+    complain([f"{path}: no SPDX-License-Identifier in its first lines" for path, text in files()
+              if needs_licence(path) and "SPDX-License-Identifier: LGPL-2.1-or-later"
+              not in "\n".join(text.splitlines()[:5])])
+
+
+@test
+def c_files_have_no_line_comments():
+    complain([f"{path}:{number}: '//'" for path, text in c_files() for number in line_comments(text)])
+
+
+@test
+def no_program_calls_a_forbidden_function():
+    complain([f"{path}:{number}: {name}; take {FORBIDDEN[name]}" for path, text in c_files()
+              if not path.startswith("test/") for number, name in forbidden_calls(text)])
+
+
+@test
+def headers_are_included_once():
+    complain([f"{path}: no '#pragma once'" for path, text in c_files()
+              if path.endswith(".h") and "#pragma once" not in text])
+
+
+@test
+def files_are_short_enough_to_be_read():
+    complain([f"{path}: {len(text.splitlines())} lines, more than {lines_max(path)}" for path, text in files()
+              if path.endswith((".c", ".h", ".py", ".sh", ".js")) and len(text.splitlines()) > lines_max(path)])
+
+
+@test
+def functions_are_short_enough_to_be_read():
+    complain([f"{path}:{line}: {length} lines, more than {FUNCTION_LINES_MAX}" for path, text in c_files()
+              if path.startswith("src/") for line, length in long_functions(text)])
+
+
+@test
+def tests_are_named_by_sentences():
+    complain([f"{path}: TEST({name})" for path, text in c_files() for name in hasty_names(text)])
+
+
+@test
+def no_file_tells_where_it_was_written():
+    complain([f"{path}:{number}: {word}" for path, text in files() if path not in WORKPLACE_EXCEPTIONS
+              for number, line in enumerate(text.splitlines(), 1) for word in WORKPLACE if word in line])
+
+
+# Rules that nothing can break are none: these hand each a case that breaks it.
+
+@test
+def the_rules_of_style_can_be_broken():
+    assert line_comments("int a; // why\n") == [1]
+    assert not line_comments('char *a = "http://b"; /* // */\n')
+    assert forbidden_calls("x();\nsprintf (a, b);") == [(2, "sprintf")]
+    assert not forbidden_calls('snprintf(a); file_system(b); /* system(c) */ "atoi(d)"; core_rand(e)')
+    assert long_functions("{\n" + "x;\n" * 71 + "}\n") == [(1, 71)]
+    assert not long_functions("{\n" + "x;\n" * 70 + "}\n")
+    assert hasty_names("TEST(basic5)\nTEST(plan_refuses_a_vm)\n") == ["basic5"]
+    assert needs_licence("src/base/buf.c") and not needs_licence("docs/SAFETY.md")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
