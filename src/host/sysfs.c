@@ -11,6 +11,7 @@
 
 enum { path_max = 768, whole_file_max = 1024 * 1024, entries_max = 4096 };
 
+PRINTF_LIKE(4, 0)
 static bool path_v(const struct host_config *config, char *ret, size_t size, const char *format,
                    va_list args)
 {

@@ -30,6 +30,7 @@ struct tree {
     bool is_unhung;
 };
 
+PRINTF_LIKE(4, 0)
 static inline void tree_path(const struct tree *tree, char *ret, size_t size, const char *format,
                              va_list args)
 {
@@ -191,13 +192,12 @@ static inline void tree_bind(struct tree *tree, const char *name)
     tree_link(tree, target, "/sys/bus/pci/devices/%s/driver", name);
 }
 
+/* The mutex is held. */
 static inline void tree_hang(struct tree *tree)
 {
-    (void)pthread_mutex_lock(&tree->mutex);
     while (!tree->is_unhung) {
         (void)pthread_cond_wait(&tree->unhung, &tree->mutex);
     }
-    (void)pthread_mutex_unlock(&tree->mutex);
 }
 
 static inline void tree_unhang(struct tree *tree)
@@ -208,9 +208,8 @@ static inline void tree_unhang(struct tree *tree)
     (void)pthread_mutex_unlock(&tree->mutex);
 }
 
-static inline int tree_write(void *userdata, const char *path, const char *text)
+static inline int tree_take_write(struct tree *tree, const char *path, const char *text)
 {
-    struct tree *tree = userdata;
     char name[16] = "";
     tree->writes++;
     if (tree_is_file(path, "/driver_override", name)) {
@@ -233,6 +232,16 @@ static inline int tree_write(void *userdata, const char *path, const char *text)
         return 0;
     }
     return -ENOENT;
+}
+
+/* On the thread of whoever writes. */
+static inline int tree_write(void *userdata, const char *path, const char *text)
+{
+    struct tree *tree = userdata;
+    (void)pthread_mutex_lock(&tree->mutex);
+    int result = tree_take_write(tree, path, text);
+    (void)pthread_mutex_unlock(&tree->mutex);
+    return result;
 }
 
 /* ---- a host with an IOMMU and vfio-pci, no cards ---- */
@@ -293,11 +302,13 @@ static inline void tree_add_radeon(struct tree *tree)
                                  13});
 }
 
-static inline void tree_driver(const struct tree *tree, const char *name, char *ret, size_t size)
+static inline void tree_driver(struct tree *tree, const char *name, char *ret, size_t size)
 {
     char path[512], target[128] = "";
     (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver", tree->config.root, name);
+    (void)pthread_mutex_lock(&tree->mutex);
     ssize_t len = readlink(path, target, sizeof(target) - 1);
+    (void)pthread_mutex_unlock(&tree->mutex);
     target[len < 0 ? 0 : len] = '\0';
     const char *slash = strrchr(target, '/');
     (void)snprintf(ret, size, "%s", slash ? slash + 1 : target);
