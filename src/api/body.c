@@ -176,7 +176,7 @@ static void find_unknown(struct body *body)
 {
     const char *field;
     json_t *value;
-    json_object_foreach (body->root, field, value) {
+    json_object_foreach(body->root, field, value) {
         if (!is_asked(body, field)) {
             CLEANUP(buf_done) struct buf path = {0};
             buf_printf(&path, "$.%.60s", field);

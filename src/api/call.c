@@ -141,7 +141,7 @@ bool call_matches(struct api_call *call, const struct record *record)
 
 void call_guard(struct api_call *call, const struct record_key *key)
 {
-    VEC_EACH (&call->answer->txn.guards, guard) {
+    VEC_EACH(&call->answer->txn.guards, guard) {
         if (record_key_compare(&guard->key, key) == 0) {
             return;
         }
@@ -172,7 +172,7 @@ void call_delete(struct api_call *call, const struct record_key *key)
 
 void call_touch(struct api_call *call, const struct record *record)
 {
-    VEC_EACH (&call->answer->txn.writes, write) {
+    VEC_EACH(&call->answer->txn.writes, write) {
         if (record_key_compare(&write->key, &record->key) == 0) {
             return;
         }

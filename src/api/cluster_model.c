@@ -50,7 +50,7 @@ static uint32_t pool_index(struct cluster_model *m, const char *name)
 
 static bool has_hypervisor(const struct node_inventory *inventory)
 {
-    VEC_EACH (&inventory->checks, check) {
+    VEC_EACH(&inventory->checks, check) {
         if (strcmp(check->name, "hypervisor") == 0) {
             return check->is_ok;
         }
@@ -79,7 +79,7 @@ static bool add_gpus(const struct api_view *view, struct cluster_model *m,
                      const struct node_facts *node)
 {
     uint32_t card = 0;
-    VEC_EACH (&node->inventory->gpus, gpu) {
+    VEC_EACH(&node->inventory->gpus, gpu) {
         const struct gpu_slot slot = {.address = gpu->address};
         const struct record *pool = pool_of(view->world, node->name, &slot);
         if (!pool) {
@@ -104,7 +104,7 @@ static bool add_gpus(const struct api_view *view, struct cluster_model *m,
 
 static bool add_nodes(const struct api_view *view, struct cluster_model *m)
 {
-    WORLD_EACH (view->world, RECORD_NODE_INVENTORY, each) {
+    WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
         struct node_facts facts;
         (void)node_facts(view, (*each)->key.name, &facts);
         struct plan_node node = {
@@ -180,14 +180,14 @@ static uint32_t held(const struct api_view *view, const struct cluster_model *m,
                      const gpu_holds_t *holds, uint32_t *ret)
 {
     uint32_t len = 0, device = 0;
-    WORLD_EACH (view->world, RECORD_NODE_INVENTORY, each) {
+    WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
         bool is_node = strcmp((*each)->key.name, m->nodes.items[node]) == 0;
-        VEC_EACH (&(*each)->inventory->gpus, gpu) {
+        VEC_EACH(&(*each)->inventory->gpus, gpu) {
             if (device == m->devices.len ||
                 pci_address_compare(m->devices.items[device].address, gpu->address) != 0) {
                 continue; /* in no pool */
             }
-            VEC_EACH (holds, hold) {
+            VEC_EACH(holds, hold) {
                 if (is_node && len < gpus_per_vm_max &&
                     gpu_slot_equal(&hold->slot, &m->devices.items[device])) {
                     ret[len++] = device;
@@ -219,12 +219,12 @@ static void put(const struct api_view *view, struct cluster_model *m, uint32_t v
 static bool add_vms(const struct api_view *view, struct cluster_model *m)
 {
     uint32_t vm = 0;
-    WORLD_EACH (view->world, RECORD_VM_SPEC, each) {
+    WORLD_EACH(view->world, RECORD_VM_SPEC, each) {
         if (!add_vm(m, *each)) {
             return false;
         }
     }
-    WORLD_EACH (view->world, RECORD_VM_SPEC, each) {
+    WORLD_EACH(view->world, RECORD_VM_SPEC, each) {
         const struct vm_spec *spec = (*each)->vm_spec;
         if (!relate(m, vm, spec->together.items, spec->together.len, PLAN_TOGETHER,
                     spec->is_affinity_enforced) ||

@@ -12,7 +12,7 @@ static const struct node_spec node_spec_default = {.fencing = FENCING_WATCHDOG};
 static uint32_t count_vms(const struct world *world, const char *node)
 {
     uint32_t count = 0;
-    WORLD_EACH (world, RECORD_VM_PLACEMENT, each) {
+    WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *placement = (*each)->placement;
         count += placement->phase != PLACEMENT_NONE && strcmp(placement->node, node) == 0;
     }
@@ -105,7 +105,7 @@ bool node_facts(const struct api_view *view, const char *name, struct node_facts
 static bool merge_names(const struct world *world, enum record_kind kind, names_t *names)
 {
     size_t at = 0;
-    WORLD_EACH (world, kind, each) {
+    WORLD_EACH(world, kind, each) {
         const char *name = (*each)->key.name;
         while (at < names->len && strcmp(names->items[at], name) < 0) {
             at++;

@@ -11,8 +11,8 @@ ENUM_DEFINE(gpu_state, GPU_STATE_LIST)
 const struct record *pool_of(const struct world *world, const char *node,
                              const struct gpu_slot *slot)
 {
-    WORLD_EACH (world, RECORD_POOL, each) {
-        VEC_EACH (&(*each)->pool->members, member) {
+    WORLD_EACH(world, RECORD_POOL, each) {
+        VEC_EACH(&(*each)->pool->members, member) {
             if (strcmp(member->node, node) == 0 && gpu_slot_equal(&member->slot, slot)) {
                 return *each;
             }
@@ -32,7 +32,7 @@ const char *holder_of(const struct world *world, const char *node, const struct 
 
 const struct dismount *dismount_of(const struct node_spec *spec, struct pci_address address)
 {
-    VEC_EACH (&spec->dismounted, each) {
+    VEC_EACH(&spec->dismounted, each) {
         if (pci_address_compare(each->address, address) == 0) {
             return each;
         }
@@ -93,7 +93,7 @@ void pool_counts(const struct api_view *view, const struct record *pool, struct 
     const char *last = "";
     bool is_home = false;
     *ret = (struct pool_counts){0};
-    VEC_EACH (&pool->pool->members, member) {
+    VEC_EACH(&pool->pool->members, member) {
         const struct gpu *gpu = world_gpu(view->world, member->node, member->slot.address);
         if (strcmp(last, member->node) != 0) { /* members are sorted by node */
             last = member->node;
@@ -116,7 +116,7 @@ uint32_t pool_users(const struct world *world, const char *pool, struct buf *ret
 {
     enum { shown_max = 5 };
     uint32_t count = 0;
-    WORLD_EACH (world, RECORD_VM_SPEC, each) {
+    WORLD_EACH(world, RECORD_VM_SPEC, each) {
         const struct vm_spec *spec = (*each)->vm_spec;
         for (uint32_t i = 0; i < spec->need_len; i++) {
             if (strcmp(spec->needs[i].pool, pool) != 0) {

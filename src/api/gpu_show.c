@@ -62,7 +62,7 @@ json_t *gpu_json(const struct gpu_facts *facts, bool is_whole)
 static void add_gpus(struct api_call *call, json_t *list, const struct record *inventory)
 {
     const char *pool = call_param(call, "pool"), *state = call_param(call, "state");
-    VEC_EACH (&inventory->inventory->gpus, gpu) {
+    VEC_EACH(&inventory->inventory->gpus, gpu) {
         struct gpu_facts facts;
         gpu_facts(call->world, inventory->key.name, gpu, &facts);
         if ((pool && (!facts.pool || strcmp(facts.pool, pool) != 0)) ||
@@ -81,7 +81,7 @@ void handle_gpus_get(struct api_call *call)
         return;
     }
     json_t *list = json_array();
-    WORLD_EACH (call->world, RECORD_NODE_INVENTORY, each) {
+    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
         if (!only || strcmp((*each)->key.name, only) == 0) {
             add_gpus(call, list, *each);
         }

@@ -11,7 +11,7 @@ static void hide_secrets(json_t *parameters)
     const char *key;
     json_t *value;
     void *next;
-    json_object_foreach_safe (parameters, next, key, value) {
+    json_object_foreach_safe(parameters, next, key, value) {
         if (strstr(key, "pass") || strstr(key, "secret") || strstr(key, "key")) {
             (void)json_object_set_new(parameters, key, json_string("(hidden)"));
         }
@@ -33,7 +33,7 @@ static json_t *checks_json(const struct node_inventory *inventory)
 {
     json_t *list = json_array();
     if (inventory) {
-        VEC_EACH (&inventory->checks, check) {
+        VEC_EACH(&inventory->checks, check) {
             (void)json_array_append_new(list, json_pack("{s:o, s:b, s:o}", "name",
                                                         text_json(check->name), "ok", check->is_ok,
                                                         "detail", text_json(check->detail)));
@@ -46,7 +46,7 @@ static json_t *gpus_json(const struct api_call *call, const struct node_facts *n
 {
     json_t *list = json_array();
     if (node->inventory) {
-        VEC_EACH (&node->inventory->gpus, gpu) {
+        VEC_EACH(&node->inventory->gpus, gpu) {
             struct gpu_facts facts;
             gpu_facts(call->world, node->name, gpu, &facts);
             (void)json_array_append_new(list, gpu_json(&facts, true));
@@ -58,7 +58,7 @@ static json_t *gpus_json(const struct api_call *call, const struct node_facts *n
 static json_t *vms_json(const struct api_call *call, const char *node)
 {
     json_t *list = json_array();
-    WORLD_EACH (call->world, RECORD_VM_PLACEMENT, each) {
+    WORLD_EACH(call->world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *placement = (*each)->placement;
         if (placement->phase != PLACEMENT_NONE && strcmp(placement->node, node) == 0) {
             (void)json_array_append_new(list, json_string((*each)->key.name));
@@ -105,7 +105,7 @@ void handle_nodes_get(struct api_call *call)
     names_t names = {0};
     json_t *list = json_array();
     (void)node_names(call->world, &names);
-    VEC_EACH (&names, name) {
+    VEC_EACH(&names, name) {
         struct node_facts node;
         if (node_facts(call->view, *name, &node)) {
             (void)json_array_append_new(list, node_json(call, &node, false));

@@ -31,7 +31,7 @@ static json_t *nodes_status(const struct api_call *call)
     names_t names = {0};
     json_t *list = json_array();
     (void)node_names(call->world, &names);
-    VEC_EACH (&names, name) {
+    VEC_EACH(&names, name) {
         struct node_facts node;
         if (node_facts(call->view, *name, &node)) {
             (void)json_array_append_new(list, node_json(call, &node, false));
@@ -44,7 +44,7 @@ static json_t *nodes_status(const struct api_call *call)
 static json_t *pools_status(const struct api_call *call)
 {
     json_t *list = json_array();
-    WORLD_EACH (call->world, RECORD_POOL, each) {
+    WORLD_EACH(call->world, RECORD_POOL, each) {
         (void)json_array_append_new(list, pool_json(call, *each, false));
     }
     return list;
@@ -54,7 +54,7 @@ static json_t *pools_status(const struct api_call *call)
 static json_t *vms_status(const struct api_call *call, json_t *troubled)
 {
     json_int_t counts[vm_view_count] = {0};
-    WORLD_EACH (call->world, RECORD_VM_SPEC, each) {
+    WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
         struct vm_facts vm;
         if (!vm_facts(call->view, (*each)->key.name, &vm)) {
             continue;
@@ -102,7 +102,7 @@ static void node_metrics(const struct api_call *call, struct buf *text)
     (void)node_names(call->world, &names);
     buf_text(text, "# HELP berth_node_up Whether the node's heartbeat arrives.\n"
                    "# TYPE berth_node_up gauge\n");
-    VEC_EACH (&names, name) {
+    VEC_EACH(&names, name) {
         struct node_facts node;
         if (node_facts(call->view, *name, &node)) {
             buf_printf(text, "berth_node_up{node=\"%s\"} %d\n", *name, node.pulse == PULSE_ALIVE);
@@ -115,7 +115,7 @@ static void pool_metrics(const struct api_call *call, struct buf *text)
 {
     buf_text(text, "# HELP berth_pool_gpus GPUs of the pool by state.\n"
                    "# TYPE berth_pool_gpus gauge\n");
-    WORLD_EACH (call->world, RECORD_POOL, each) {
+    WORLD_EACH(call->world, RECORD_POOL, each) {
         struct pool_counts n;
         const char *name = (*each)->key.name;
         pool_counts(call->view, *each, &n);
@@ -130,7 +130,7 @@ static void pool_metrics(const struct api_call *call, struct buf *text)
 static void vm_metrics(const struct api_call *call, struct buf *text)
 {
     uint32_t counts[vm_view_count] = {0};
-    WORLD_EACH (call->world, RECORD_VM_SPEC, each) {
+    WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
         struct vm_facts vm;
         if (vm_facts(call->view, (*each)->key.name, &vm)) {
             counts[vm.state]++;

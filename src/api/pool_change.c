@@ -153,7 +153,7 @@ void handle_pool_member_remove(struct api_call *call)
 /* Which VM holds a GPU of it (one that no longer needs the pool, but has not stopped). */
 static const char *any_holder(const struct world *world, const struct pool *pool)
 {
-    VEC_EACH (&pool->members, member) {
+    VEC_EACH(&pool->members, member) {
         const char *vm = holder_of(world, member->node, &member->slot);
         if (vm) {
             return vm;

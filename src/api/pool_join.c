@@ -102,7 +102,7 @@ static bool is_model(const struct gpu *gpu, const char *model)
 /* The GPU that the pool's others must resemble: its first member that a host shows. */
 static const struct gpu *pool_reference(const struct world *world, const struct pool *pool)
 {
-    VEC_EACH (&pool->members, member) {
+    VEC_EACH(&pool->members, member) {
         const struct gpu *gpu = world_gpu(world, member->node, member->slot.address);
         if (gpu) {
             return gpu;
@@ -178,7 +178,7 @@ static bool insert(struct pool *pool, const struct candidate *candidate)
 
 static bool has_member(const struct pool *pool, const struct candidate *candidate)
 {
-    VEC_EACH (&pool->members, member) {
+    VEC_EACH(&pool->members, member) {
         if (strcmp(member->node, candidate->node) == 0 &&
             pci_address_compare(member->slot.address, candidate->gpu->address) == 0) {
             return true;
@@ -215,8 +215,8 @@ static const struct gpu *model_of_all(const struct pool_join *join, struct api_c
                                       const struct pool *pool)
 {
     const struct gpu *found = join->model ? NULL : pool_reference(call->world, pool);
-    WORLD_EACH (call->world, RECORD_NODE_INVENTORY, each) {
-        VEC_EACH (&(*each)->inventory->gpus, gpu) {
+    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
+        VEC_EACH(&(*each)->inventory->gpus, gpu) {
             struct gpu_facts facts;
             gpu_facts(call->world, (*each)->key.name, gpu, &facts);
             if (join->model ? !is_model(gpu, join->model) : facts.state != GPU_STATE_DISMOUNTED) {
@@ -254,8 +254,8 @@ static bool join_all(struct pool_join *join, struct api_call *call, struct recor
     if (!model) {
         return false;
     }
-    WORLD_EACH (call->world, RECORD_NODE_INVENTORY, each) {
-        VEC_EACH (&(*each)->inventory->gpus, gpu) {
+    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
+        VEC_EACH(&(*each)->inventory->gpus, gpu) {
             struct gpu_facts facts;
             gpu_facts(call->world, (*each)->key.name, gpu, &facts);
             struct candidate candidate = {(*each)->key.name, gpu};
@@ -273,7 +273,7 @@ static bool touch_nodes(struct api_call *call, const struct pool *before, const 
 {
     size_t count = 0;
     const char *last = "";
-    VEC_EACH (&after->members, member) {
+    VEC_EACH(&after->members, member) {
         struct candidate candidate = {member->node, &(struct gpu){.address = member->slot.address}};
         if ((before && has_member(before, &candidate)) || strcmp(last, member->node) == 0) {
             continue;
@@ -296,7 +296,7 @@ static bool touch_nodes(struct api_call *call, const struct pool *before, const 
 bool pool_join_apply(struct pool_join *join, struct api_call *call, struct record *draft)
 {
     const struct record *before = world_find(call->world, RECORD_POOL, draft->key.name);
-    VEC_EACH (&join->candidates, candidate) {
+    VEC_EACH(&join->candidates, candidate) {
         join_one(join, call, draft, candidate, join->refused);
     }
     if (json_array_size(join->refused) == 0 && join->is_all && !join_all(join, call, draft)) {

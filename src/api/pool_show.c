@@ -23,7 +23,7 @@ static json_t *member_json(const struct api_call *call, const struct pool_member
 static json_t *members_json(const struct api_call *call, const struct pool *pool)
 {
     json_t *list = json_array();
-    VEC_EACH (&pool->members, member) {
+    VEC_EACH(&pool->members, member) {
         (void)json_array_append_new(list, member_json(call, member));
     }
     return list;
@@ -33,7 +33,7 @@ static json_t *members_json(const struct api_call *call, const struct pool *pool
 static json_t *users_json(const struct api_call *call, const char *pool)
 {
     json_t *list = json_array();
-    WORLD_EACH (call->world, RECORD_VM_SPEC, each) {
+    WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
         const struct vm_spec *spec = (*each)->vm_spec;
         for (uint32_t i = 0; i < spec->need_len; i++) {
             if (strcmp(spec->needs[i].pool, pool) == 0) {
@@ -50,7 +50,7 @@ static json_t *users_json(const struct api_call *call, const char *pool)
 static void pool_model(const struct api_call *call, const struct pool *pool, char *ret, size_t size)
 {
     ret[0] = '\0';
-    VEC_EACH (&pool->members, member) {
+    VEC_EACH(&pool->members, member) {
         const struct gpu *gpu = world_gpu(call->world, member->node, member->slot.address);
         if (gpu) {
             (void)gpu_title(gpu, ret, size);
@@ -82,7 +82,7 @@ json_t *pool_json(const struct api_call *call, const struct record *record, bool
 void handle_pools_get(struct api_call *call)
 {
     json_t *list = json_array();
-    WORLD_EACH (call->world, RECORD_POOL, each) {
+    WORLD_EACH(call->world, RECORD_POOL, each) {
         (void)json_array_append_new(list, pool_json(call, *each, false));
     }
     call_send_list(call, list);

@@ -41,7 +41,7 @@ static void refuse_unknown_of(struct api_call *call, enum record_kind kind, cons
                               const char *what, const char *name, const char *help)
 {
     names_t names = {0};
-    WORLD_EACH (call->world, kind, each) {
+    WORLD_EACH(call->world, kind, each) {
         const char **place = VEC_ADD(&names);
         if (place) {
             *place = (*each)->key.name;

@@ -19,7 +19,7 @@ static json_t *holds_json(const gpu_holds_t *holds)
 {
     json_t *list = json_array();
     char slot[name_size];
-    VEC_EACH (holds, hold) {
+    VEC_EACH(holds, hold) {
         (void)json_array_append_new(list, json_pack("{s:s, s:s}", "pool", hold->pool, "address",
                                                     gpu_slot_format(&hold->slot, slot)));
     }
@@ -30,7 +30,7 @@ static json_t *reasons_json(const struct vm_placement *placement)
 {
     json_t *list = json_array();
     if (placement) {
-        VEC_EACH (&placement->reasons, reason) {
+        VEC_EACH(&placement->reasons, reason) {
             reason_add(list, reason->node, "%s", reason->text);
         }
     }
@@ -61,16 +61,19 @@ json_t *vm_json(const struct api_call *call, const struct vm_facts *vm, bool is_
     static const gpu_holds_t none = {0};
     bool is_placed = vm_is_placed(vm);
     json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "name",
-        vm->name, "state", vm_view_name(vm->state), "detail", text_json(vm->detail), "desired",
-        vm_desired_name(vm->spec->desired), "node", vm->node, "gpus",
+        "{s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, "
+        "s:I}",
+        "name", vm->name, "state", vm_view_name(vm->state), "detail", text_json(vm->detail),
+        "desired", vm_desired_name(vm->spec->desired), "node", vm->node, "gpus",
         holds_json(is_placed ? &vm->placement->gpus : &none), "needs", needs_json(vm->spec),
         "priority", (json_int_t)vm->spec->priority, "offline_action",
         offline_action_name(vm->spec->offline_action), "cpus", (json_int_t)vm->spec->cpus,
         "memory_mib", (json_int_t)vm->spec->memory_mib, "reasons", reasons_json(vm->placement),
         "epoch", (json_int_t)(vm->placement ? vm->placement->epoch : 0), "start_order",
         (json_int_t)vm->spec->start_order, "seen_start_order",
-        (json_int_t)(vm->placement ? vm->placement->start_order : 0), "revision",
+        (json_int_t)(vm->placement ? vm->placement->start_order : 0), "move_order",
+        (json_int_t)vm->spec->move_order, "seen_move_order",
+        (json_int_t)(vm->placement ? vm->placement->move_order : 0), "revision",
         (json_int_t)vm->record->revision);
     if (json && is_whole) {
         add_whole(json, call, vm);
@@ -88,7 +91,7 @@ static bool is_wanted(const struct api_call *call, const struct vm_facts *vm)
 void handle_vms_get(struct api_call *call)
 {
     json_t *list = json_array();
-    WORLD_EACH (call->world, RECORD_VM_SPEC, each) {
+    WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
         struct vm_facts vm;
         if (vm_facts(call->view, (*each)->key.name, &vm) && is_wanted(call, &vm)) {
             (void)json_array_append_new(list, vm_json(call, &vm, false));

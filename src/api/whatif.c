@@ -41,7 +41,7 @@ static json_t *node_reasons(const struct api_call *call, const struct cluster_mo
 static json_t *placements_json(const struct cluster_model *m, const struct plan *plan)
 {
     json_t *list = json_array();
-    VEC_EACH (&plan->placements, placement) {
+    VEC_EACH(&plan->placements, placement) {
         const char *from = placement->from == PLAN_NONE ? "" : m->nodes.items[placement->from];
         (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "vm",
                                                     plan_vm_name(m->model, placement->vm), "from",
@@ -55,7 +55,7 @@ static json_t *waiting_json(const struct api_call *call, const struct cluster_mo
                             const struct plan_request *request, const struct plan *plan)
 {
     json_t *list = json_array();
-    VEC_EACH (&plan->waiting, waiting) {
+    VEC_EACH(&plan->waiting, waiting) {
         (void)json_array_append_new(list, json_pack("{s:s, s:o}", "vm",
                                                     plan_vm_name(m->model, waiting->vm), "reasons",
                                                     node_reasons(call, m, request, waiting->vm)));
@@ -83,7 +83,7 @@ static void send_plan(struct api_call *call, struct cluster_model *m, const char
 
 static bool add(indices_t *indices, uint32_t index)
 {
-    VEC_EACH (indices, each) {
+    VEC_EACH(indices, each) {
         if (*each == index) {
             return true;
         }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/client.h"
+
+#include <curl/curl.h>
+#include <locale.h>
+#include <signal.h>
+
+int cli_main(int argc, char **argv, FILE *out, FILE *err)
+{
+    struct cli cli;
+    bool is_done;
+    (void)setlocale(LC_TIME, "C");
+    (void)signal(SIGPIPE, SIG_IGN);
+    int r = cli_parse(argc, argv, out, err, &cli, &is_done);
+    if (!is_done) {
+        (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+        cli.client = client_new(&cli);
+        r = cli.client ? cli.command->run(&cli) : EXIT_REFUSED;
+        client_free(cli.client);
+        curl_global_cleanup();
+    }
+    cli_done(&cli);
+    /* What could not be written was not done, as far as a script can tell. */
+    if (fflush(out) != 0 && r == EXIT_OK) {
+        r = EXIT_REFUSED;
+    }
+    return r;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/client.h"
+
+#include "base/cleanup.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+enum {
+    /* berth-api gives the store 5 s, and a read back as much. */
+    reply_limit_s = 20,
+    reply_size_max = 64 * 1024 * 1024,
+};
+
+struct client {
+    CURL *curl;
+    const char *socket;
+};
+
+static const char *socket_path(const struct cli *cli)
+{
+    const char *given = cli_option(cli, "socket");
+    const char *environment = getenv("BERTH_SOCKET");
+    return given ? given : environment && environment[0] ? environment : "/run/berth/api.sock";
+}
+
+struct client *client_new(const struct cli *cli)
+{
+    struct client *client = calloc(1, sizeof(*client));
+    if (client) {
+        client->socket = socket_path(cli);
+        client->curl = curl_easy_init();
+    }
+    if (!client || !client->curl) {
+        free(client);
+        (void)cli_fail(cli, EXIT_REFUSED, "libcurl cannot be used");
+        return NULL;
+    }
+    return client;
+}
+
+void client_free(struct client *client)
+{
+    if (client) {
+        curl_easy_cleanup(client->curl);
+        free(client);
+    }
+}
+
+/* ---- reading replies ---- */
+
+const char *text_at(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+json_int_t number_at(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+bool truth_at(const json_t *object, const char *name)
+{
+    return json_is_true(json_object_get(object, name));
+}
+
+const json_t *array_at(const json_t *object, const char *name)
+{
+    return json_object_get(object, name);
+}
+
+/* ---- one request ---- */
+
+static size_t take_bytes(char *bytes, size_t size, size_t count, void *userdata)
+{
+    struct buf *buf = userdata;
+    if (buf->size + size * count > reply_size_max) {
+        return 0;
+    }
+    buf_add(buf, bytes, size * count);
+    return buf->failed ? 0 : size * count;
+}
+
+/* Percent-encodes each %s; what else stands in 'format' goes as it is. */
+static void add_path(struct client *client, struct buf *url, const char *format, va_list args)
+{
+    for (const char *at = format; *at; at++) {
+        if (at[0] != '%' || at[1] != 's') {
+            buf_char(url, *at);
+            continue;
+        }
+        char *text = curl_easy_escape(client->curl, va_arg(args, const char *), 0);
+        buf_text(url, text ? text : "");
+        curl_free(text);
+        at++;
+    }
+}
+
+static int say_unreachable(struct cli *cli, CURLcode code)
+{
+    const struct client *client = cli->client;
+    long os_error = 0;
+    (void)curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &os_error);
+    if (os_error == EACCES || os_error == EPERM) {
+        return cli_fail(cli, EXIT_UNREACHABLE,
+                        "you may not open %s: be root or a member of the group berth",
+                        client->socket);
+    }
+    if (code == CURLE_COULDNT_CONNECT) {
+        return cli_fail(cli, EXIT_UNREACHABLE,
+                        "nobody answers at %s: start it with \"systemctl start berth-api\", or "
+                        "name another socket with --socket or BERTH_SOCKET",
+                        client->socket);
+    }
+    return cli_fail(cli, EXIT_UNREACHABLE,
+                    "berth-api did not answer (%s); what was asked may or may not have happened: "
+                    "look with \"berth status\"",
+                    curl_easy_strerror(code));
+}
+
+static int say_error(struct cli *cli, long status, const json_t *reply)
+{
+    const char *message = text_at(reply, "message");
+    size_t i;
+    json_t *reason;
+    (void)cli_fail(cli, 0, "%s",
+                   message[0] ? message : "berth-api gave an answer without a reason");
+    json_array_foreach(json_object_get(reply, "reasons"), i, reason) {
+        (void)fprintf(cli->err, "  %s: %s\n", text_at(reason, "subject"), text_at(reason, "text"));
+    }
+    switch (status) {
+    case 404:
+        return EXIT_NOT_FOUND;
+    case 503:
+    case 504:
+        return EXIT_UNREACHABLE;
+    default:
+        return EXIT_REFUSED;
+    }
+}
+
+static CURLcode perform(struct client *client, const char *method, const char *url,
+                        const char *body, struct buf *reply, long *ret_status)
+{
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    CURL *curl = client->curl;
+    headers = curl_slist_append(headers, "Expect:");
+    curl_easy_reset(curl);
+    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->socket);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)reply_limit_s);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+    if (body) {
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+    }
+    CURLcode code = curl_easy_perform(curl);
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, ret_status);
+    curl_slist_free_all(headers);
+    return code;
+}
+
+int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret,
+                 const char *format, va_list args)
+{
+    CLEANUP(buf_done) struct buf url = {0}, reply = {0};
+    CLEANUP(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_error_t error;
+    long status = 0;
+    json_decref(body);
+    *ret = NULL;
+    buf_text(&url, "http://berth");
+    add_path(cli->client, &url, format, args);
+    CURLcode code = perform(cli->client, method, buf_str(&url), text, &reply, &status);
+    if (code != CURLE_OK) {
+        return say_unreachable(cli, code);
+    }
+    json_t *json = json_loadb(buf_str(&reply), reply.size, JSON_REJECT_DUPLICATES, &error);
+    if (!json) {
+        return cli_fail(cli, EXIT_UNREACHABLE, "what answers at %s is not berth-api",
+                        cli->client->socket);
+    }
+    if (status >= 400) {
+        int r = say_error(cli, status, json);
+        json_decref(json);
+        return r;
+    }
+    *ret = json;
+    return EXIT_OK;
+}
+
+int client_call(struct cli *cli, const char *method, json_t *body, json_t **ret, const char *format,
+                ...)
+{
+    va_list args;
+    va_start(args, format);
+    int r = client_vcall(cli, method, body, ret, format, args);
+    va_end(args);
+    return r;
+}
+
+int client_get(struct cli *cli, json_t **ret, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int r = client_vcall(cli, "GET", NULL, ret, format, args);
+    va_end(args);
+    return r;
+}
+
+/* ---- the stream of events ---- */
+
+struct following {
+    struct cli *cli;
+    void (*event)(struct cli *cli, const json_t *event);
+    struct buf line;
+    char last[128]; /* id of the newest event */
+    bool has_begun;
+};
+
+static void take_line(struct following *following, const char *line)
+{
+    json_error_t error;
+    if (strncmp(line, "id: ", 4) == 0) {
+        (void)snprintf(following->last, sizeof(following->last), "%s", line + 4);
+    } else if (strncmp(line, "data: ", 6) == 0) {
+        json_t *event = json_loads(line + 6, 0, &error);
+        if (event) {
+            following->event(following->cli, event);
+        }
+        json_decref(event);
+    }
+}
+
+static size_t take_stream(char *bytes, size_t size, size_t count, void *userdata)
+{
+    struct following *following = userdata;
+    following->has_begun = true;
+    for (size_t i = 0; i < size * count; i++) {
+        if (bytes[i] != '\n') {
+            buf_char(&following->line, bytes[i]);
+            continue;
+        }
+        take_line(following, buf_str(&following->line));
+        buf_clear(&following->line);
+    }
+    return size * count;
+}
+
+static CURLcode follow_once(struct following *following)
+{
+    CURL *curl = following->cli->client->curl;
+    char last[160];
+    (void)snprintf(last, sizeof(last), "Last-Event-ID: %s", following->last);
+    struct curl_slist *headers = curl_slist_append(NULL, "Accept: text/event-stream");
+    headers = following->last[0] ? curl_slist_append(headers, last) : headers;
+    curl_easy_reset(curl);
+    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, following->cli->client->socket);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, "http://berth/v1/events");
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    /* The API says something every 15 s: silence means that it is gone. */
+    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 40L);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_stream);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, following);
+    CURLcode code = curl_easy_perform(curl);
+    curl_slist_free_all(headers);
+    return code;
+}
+
+int client_follow(struct cli *cli, void (*event)(struct cli *cli, const json_t *event))
+{
+    struct following following = {.cli = cli, .event = event};
+    for (;;) {
+        CURLcode code = follow_once(&following);
+        if (!following.has_begun) {
+            buf_done(&following.line);
+            return say_unreachable(cli, code);
+        }
+        buf_clear(&following.line);
+        (void)cli_fail(cli, 0, "the stream was cut (%s); beginning anew", curl_easy_strerror(code));
+        (void)sleep(1);
+    }
+}

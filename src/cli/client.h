@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Requests to berth-api over its Unix socket, one after the other. */
+#pragma once
+
+#include "base/buf.h"
+#include "cli/command.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+
+/* NULL, said, if it cannot be. Connects to nobody yet. */
+struct client *client_new(const struct cli *cli);
+void client_free(struct client *client);
+
+/*
+ * "GET" of a path made of 'format': each %s is percent-encoded. 'body' (taken over) may be NULL.
+ * EXIT_OK with the reply in '*ret' (the caller's); or an exit code, the API's message and reasons
+ * said on the error stream, '*ret' NULL.
+ */
+int client_call(struct cli *cli, const char *method, json_t *body, json_t **ret, const char *format,
+                ...) __attribute__((format(printf, 5, 6)));
+int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret,
+                 const char *format, va_list args) __attribute__((format(printf, 5, 0)));
+int client_get(struct cli *cli, json_t **ret, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Follows '/v1/events': 'event' is called with each (lent), forever. Begins anew where it was cut.
+ * An exit code if it cannot even begin. */
+int client_follow(struct cli *cli, void (*event)(struct cli *cli, const json_t *event));
+
+/* ---- reading replies ---- */
+
+/* "" and 0 if it is not there. */
+const char *text_at(const json_t *object, const char *name);
+json_int_t number_at(const json_t *object, const char *name);
+bool truth_at(const json_t *object, const char *name);
+const json_t *array_at(const json_t *object, const char *name);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of commands, and one parsed command line. */
+#pragma once
+
+#include "base/vec.h"
+#include "cli/cli.h"
+
+struct client;
+
+struct option {
+    const char *name;  /* "pool": --pool */
+    char letter;       /* 0: none */
+    const char *value; /* "NAME"; NULL: a switch */
+    const char *help;
+};
+
+struct given {
+    const struct option *option;
+    const char *value; /* NULL for a switch */
+};
+
+/* One parsed command line; all texts are argv's. */
+struct cli {
+    const struct command *command;
+    VEC(const char *) args;
+    VEC(struct given) given;
+    FILE *out, *err;
+    struct client *client;
+    bool is_json;
+    bool has_colour;   /* on 'out' */
+    bool has_progress; /* 'err' is a terminal */
+};
+
+struct command {
+    const char *noun;
+    const char *verb;       /* NULL: the noun alone */
+    const char *args;       /* for people: "VM POOL"; "" none */
+    int args_min, args_max; /* -1: any number */
+    const char *options;    /* names, by space */
+    const char *help;       /* one line */
+    const char *more;       /* for its own help; NULL: nothing */
+    int (*run)(struct cli *cli);
+};
+
+extern const struct command commands[];
+extern const size_t command_len;
+extern const struct option options[];
+extern const size_t option_len;
+
+/* Fills '*ret' from the command line. 0; or an exit code, with what is wrong (or the help that was
+ * asked for, EXIT_OK) written and '*ret_is_done' true. cli_done() in either case. */
+int cli_parse(int argc, char **argv, FILE *out, FILE *err, struct cli *ret, bool *ret_is_done);
+void cli_done(struct cli *cli);
+
+/* The option's value, or "" for a switch that was given; NULL: not given. */
+const char *cli_option(const struct cli *cli, const char *name);
+
+/* "berth: ..." on the error stream; returns 'code'. */
+int cli_fail(const struct cli *cli, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Asks for y on a terminal; true at once with --yes. Off a terminal without --yes: false, said. */
+bool cli_confirm(const struct cli *cli, const char *question);
+
+/* help.c: everything; one noun (NULL verb); one command. */
+void help_all(FILE *out);
+bool help_noun(FILE *out, const char *noun);
+void help_command(FILE *out, const struct command *command);
+
+/* ---- what the commands do ---- */
+
+int run_status(struct cli *cli);
+int run_help(struct cli *cli);
+int run_version(struct cli *cli);
+int run_events(struct cli *cli);
+
+int run_cluster_show(struct cli *cli);
+int run_cluster_set(struct cli *cli);
+
+int run_node_ls(struct cli *cli);
+int run_node_show(struct cli *cli);
+int run_node_pause(struct cli *cli);
+int run_node_drain(struct cli *cli);
+int run_node_resume(struct cli *cli);
+int run_node_confirm_off(struct cli *cli);
+int run_node_set(struct cli *cli);
+
+int run_gpu_ls(struct cli *cli);
+int run_gpu_show(struct cli *cli);
+int run_gpu_dismount(struct cli *cli);
+int run_gpu_mount(struct cli *cli);
+int run_gpu_release(struct cli *cli);
+
+int run_pool_ls(struct cli *cli);
+int run_pool_show(struct cli *cli);
+int run_pool_create(struct cli *cli);
+int run_pool_add(struct cli *cli);
+int run_pool_remove(struct cli *cli);
+int run_pool_rm(struct cli *cli);
+
+int run_vm_ls(struct cli *cli);
+int run_vm_show(struct cli *cli);
+int run_vm_xml(struct cli *cli);
+int run_vm_add(struct cli *cli);
+int run_vm_assign(struct cli *cli);
+int run_vm_unassign(struct cli *cli);
+int run_vm_start(struct cli *cli);
+int run_vm_stop(struct cli *cli);
+int run_vm_move(struct cli *cli);
+int run_vm_rm(struct cli *cli);
+int run_vm_set(struct cli *cli);
+int run_vm_explain(struct cli *cli);
+
+int run_plan_fail(struct cli *cli);
+int run_plan_drain(struct cli *cli);
+int run_plan_start(struct cli *cli);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Every command and every option, once: parsing, help and documentation read this. */
+#include "cli/command.h"
+
+#define WAIT   "wait no-wait timeout"
+#define POLICY "priority offline-action offline-timeout owner preferred together apart mmio"
+
+const struct option options[] = {
+    /* everywhere */
+    {"output", 'o', "table|json", "for people (table) or for programs (json)"},
+    {"socket", 0, "PATH", "berth-api's socket (default $BERTH_SOCKET or /run/berth/api.sock)"},
+    {"yes", 'y', NULL, "do not ask"},
+    {"help", 'h', NULL, "this text"},
+    /* of some */
+    {"wait", 0, NULL, "wait until it is done (this is the default)"},
+    {"no-wait", 0, NULL, "only order it"},
+    {"timeout", 0, "SECONDS", "wait so long at most (default 300)"},
+    {"wait-for-gpu", 0, NULL, "go on waiting if no host has GPUs free now"},
+    {"force", 'f', NULL, "also what is unwise: see the command's text"},
+    {"dry-run", 'n', NULL, "only show what would happen"},
+    {"node", 0, "NODE", "only of this node"},
+    {"pool", 0, "POOL", "only of this pool"},
+    {"need", 0, "POOL[=N]", "assign N GPUs (1) of this pool; may be repeated"},
+    {"state", 0, "STATE", "only in this state"},
+    {"type", 0, "TYPE", "PciExpress: whole GPUs (default)"},
+    {"mixed", 0, NULL, "take GPUs of more than one model"},
+    {"all", 0, NULL, "all that fit, of all nodes"},
+    {"model", 0, "VENDOR:DEVICE", "with --all: of this model"},
+    {"count", 0, "N", "so many GPUs"},
+    {"name", 0, "NAME", "another name than the XML's"},
+    {"start", 0, NULL, "start it, too"},
+    {"fencing", 0, "METHOD", "watchdog, power or manual"},
+    {"agent", 0, "NAME", "fence agent, such as fence_ipmilan"},
+    {"param", 0, "KEY=VALUE", "parameter of the fence agent; may be repeated"},
+    {"label", 0, "KEY=VALUE", "label of the node; may be repeated"},
+    {"priority", 0, "N", "high, medium, low, none or a number; higher starts first"},
+    {"offline-action", 0, "ACTION", "turn-off, shutdown or force-shutdown"},
+    {"offline-timeout", 0, "SECONDS", "time for the guest to shut down"},
+    {"owner", 0, "NODE", "may run on this node only; may be repeated; \"\": on all"},
+    {"preferred", 0, "NODE", "rather on this node; may be repeated, best first; \"\": none"},
+    {"together", 0, "VM", "on one node with this VM; may be repeated; \"\": none"},
+    {"apart", 0, "VM", "not on one node with this VM; may be repeated; \"\": none"},
+    {"mmio", 0, "MIB", "the guest's 64-bit aperture; 0: computed"},
+    {"follow", 'F', NULL, "go on with what happens"},
+    {"limit", 0, "N", "so many at most (default 30)"},
+    {"subject", 0, "NAME", "only about this node, pool or VM"},
+    {"incarnation", 0, "N", "as shown by berth node show"},
+};
+const size_t option_len = ARRAY_LEN(options);
+
+const struct command commands[] = {
+    {"status", NULL, "", 0, 0, "", "The cluster at one look", NULL, run_status},
+
+    {"node", "ls", "", 0, 0, "", "All nodes", NULL, run_node_ls},
+    {"node", "show", "NODE", 1, 1, "", "One node: checks, GPUs, VMs", NULL, run_node_show},
+    {"node", "pause", "NODE", 1, 1, "", "Start nothing new there", NULL, run_node_pause},
+    {"node", "drain", "NODE", 1, 1, "force dry-run " WAIT, "Move its VMs away and take no new ones",
+     "A VM that has no place elsewhere keeps running, and the command says so; --force stops it.\n"
+     "--dry-run shows what would move where.",
+     run_node_drain},
+    {"node", "resume", "NODE", 1, 1, "", "Take VMs again", NULL, run_node_resume},
+    {"node", "confirm-off", "NODE", 1, 1, "incarnation",
+     "Vouch that a silent node is off, so that its VMs may start elsewhere",
+     "Be sure: a VM that runs twice destroys its disk. Refused while the node's heartbeat arrives.",
+     run_node_confirm_off},
+    {"node", "set", "NODE", 1, 1, "fencing agent param label",
+     "Set how the node is fenced, and its labels", NULL, run_node_set},
+
+    {"gpu", "ls", "", 0, 0, "node pool state", "All GPUs, and what the survey says of each", NULL,
+     run_gpu_ls},
+    {"gpu", "survey", "", 0, 0, "node pool state", "The same", NULL, run_gpu_ls},
+    {"gpu", "show", "NODE ADDRESS", 2, 2, "", "One GPU", NULL, run_gpu_show},
+    {"gpu", "dismount", "NODE [ADDRESS...]", 0, -1, "all model force " WAIT,
+     "Take GPUs from their host, for VMs",
+     "With --all: all of NODE that can be, or of all nodes if no NODE is given.\n"
+     "--force also takes one that the host uses, or that has no reset.",
+     run_gpu_dismount},
+    {"gpu", "mount", "NODE [ADDRESS...]", 0, -1, "all model " WAIT, "Give GPUs back to their host",
+     "With --all: all that are dismounted and in no pool.", run_gpu_mount},
+    {"gpu", "release", "NODE ADDRESS", 2, 2, "", "Take a GPU out of quarantine", NULL,
+     run_gpu_release},
+
+    {"pool", "ls", "", 0, 0, "", "All GPU pools", NULL, run_pool_ls},
+    {"pool", "show", "POOL", 1, 1, "", "One pool: its GPUs and VMs", NULL, run_pool_show},
+    {"pool", "create", "POOL [NODE/ADDRESS...]", 1, -1, "type mixed all model",
+     "Create a GPU pool, with these GPUs in it", NULL, run_pool_create},
+    {"pool", "add", "POOL [NODE/ADDRESS...]", 1, -1, "all model", "Add GPUs of any nodes to a pool",
+     "A pool takes GPUs of one model, unless it was created with --mixed.\n"
+     "With --all: every dismounted GPU of the pool's model, on all nodes.",
+     run_pool_add},
+    {"pool", "remove", "POOL NODE/ADDRESS...", 2, -1, "", "Take GPUs out of a pool", NULL,
+     run_pool_remove},
+    {"pool", "rm", "POOL", 1, 1, "", "Remove a pool that no VM needs", NULL, run_pool_rm},
+
+    {"vm", "ls", "", 0, 0, "node state", "All VMs", NULL, run_vm_ls},
+    {"vm", "show", "VM", 1, 1, "", "One VM", NULL, run_vm_show},
+    {"vm", "xml", "VM", 1, 1, "", "Its domain XML, as it was added", NULL, run_vm_xml},
+    {"vm", "add", "FILE.xml", 1, 1, "name need start wait-for-gpu " WAIT " " POLICY,
+     "Add a VM from libvirt domain XML without a GPU in it",
+     "FILE.xml may be - for standard input.", run_vm_add},
+    {"vm", "assign", "VM POOL", 2, 2, "count", "Let a VM need (one more) GPU of a pool", NULL,
+     run_vm_assign},
+    {"vm", "unassign", "VM POOL", 2, 2, "count", "Let it need none of that pool, or fewer", NULL,
+     run_vm_unassign},
+    {"vm", "start", "VM...", 1, -1, "wait-for-gpu " WAIT, "Start VMs where GPUs are free",
+     "Waits until each runs. If no host has GPUs free the VM is waiting: the command prints why "
+     "and\n"
+     "ends with 1, and the VM starts by itself when it can; --wait-for-gpu waits for that.",
+     run_vm_start},
+    {"vm", "stop", "VM...", 1, -1, "force " WAIT, "Stop VMs by their offline action",
+     "--force turns them off at once.", run_vm_stop},
+    {"vm", "move", "VM [NODE]", 1, 2, WAIT, "Stop a VM and start it on another node", NULL,
+     run_vm_move},
+    {"vm", "rm", "VM...", 1, -1, "", "Remove stopped VMs from the cluster", NULL, run_vm_rm},
+    {"vm", "set", "VM", 1, 1, POLICY, "Change a VM's priority, owners, offline action ...", NULL,
+     run_vm_set},
+    {"vm", "explain", "VM", 1, 1, "", "Every host, and why (not) there", NULL, run_vm_explain},
+
+    {"plan", "fail", "NODE...", 1, -1, "", "What if these nodes failed?", NULL, run_plan_fail},
+    {"plan", "drain", "NODE...", 1, -1, "", "What if they were drained?", NULL, run_plan_drain},
+    {"plan", "start", "VM...", 1, -1, "", "What if these VMs were started?", NULL, run_plan_start},
+
+    {"events", NULL, "", 0, 0, "follow limit subject", "Who did what, and why", NULL, run_events},
+
+    {"cluster", "show", "", 0, 0, "", "The settings of the cluster", NULL, run_cluster_show},
+    {"cluster", "set", "KEY=VALUE...", 1, -1, "", "Change settings of the cluster", NULL,
+     run_cluster_set},
+
+    {"help", NULL, "[NOUN]", 0, 1, "", "This overview", NULL, run_help},
+    {"version", NULL, "", 0, 0, "", "The version of this program", NULL, run_version},
+};
+const size_t command_len = ARRAY_LEN(commands);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/policy.h"
+
+#include "base/parse.h"
+
+#include <string.h>
+
+static int read_priority(struct cli *cli, json_t *body)
+{
+    static const struct {
+        const char *name;
+        json_int_t value;
+    } names[] = {{"high", 3000}, {"medium", 2000}, {"low", 1000}, {"none", 0}};
+    const char *text = cli_option(cli, "priority");
+    uint64_t number;
+    if (!text) {
+        return EXIT_OK;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(names[i].name, text) == 0) {
+            (void)json_object_set_new(body, "priority", json_integer(names[i].value));
+            return EXIT_OK;
+        }
+    }
+    if (!parse_u64(text, UINT32_MAX, &number)) {
+        return cli_fail(cli, EXIT_USAGE,
+                        "--priority takes high, medium, low, none or a number, not \"%s\"", text);
+    }
+    (void)json_object_set_new(body, "priority", json_integer((json_int_t)number));
+    return EXIT_OK;
+}
+
+static int read_number(struct cli *cli, json_t *body, const char *option, const char *field,
+                       uint64_t factor)
+{
+    const char *text = cli_option(cli, option);
+    uint64_t number;
+    if (!text) {
+        return EXIT_OK;
+    }
+    if (!parse_u64(text, 1000000000, &number)) {
+        return cli_fail(cli, EXIT_USAGE, "--%s takes a number, not \"%s\"", option, text);
+    }
+    (void)json_object_set_new(body, field, json_integer((json_int_t)(number * factor)));
+    return EXIT_OK;
+}
+
+/* Each time the option was given is an element; an empty value empties the list. */
+static void read_list(struct cli *cli, json_t *body, const char *option, const char *field)
+{
+    json_t *list = NULL;
+    VEC_EACH(&cli->given, given) {
+        if (strcmp(given->option->name, option) != 0) {
+            continue;
+        }
+        if (!list) {
+            list = json_array();
+            (void)json_object_set_new(body, field, list);
+        }
+        if (given->value[0]) {
+            (void)json_array_append_new(list, json_string(given->value));
+        }
+    }
+}
+
+int policy_read(struct cli *cli, json_t *body)
+{
+    const char *action = cli_option(cli, "offline-action");
+    if (action) {
+        (void)json_object_set_new(body, "offline_action", json_string(action));
+    }
+    read_list(cli, body, "owner", "possible_owners");
+    read_list(cli, body, "preferred", "preferred_owners");
+    read_list(cli, body, "together", "together");
+    read_list(cli, body, "apart", "apart");
+    int r = read_priority(cli, body);
+    r = r == EXIT_OK ? read_number(cli, body, "offline-timeout", "offline_timeout_ms", 1000) : r;
+    return r == EXIT_OK ? read_number(cli, body, "mmio", "mmio_mib", 1) : r;
+}

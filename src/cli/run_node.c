@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/show.h"
+#include "cli/wait.h"
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+
+#include <string.h>
+
+int run_node_ls(struct cli *cli)
+{
+    static const char *const headings[] = {"NODE",   "STATE", "FENCING", "CPUS",
+                                           "MEMORY", "GPUS",  "VMS",     ""};
+    json_t *json, *node;
+    size_t i;
+    int r = client_get(cli, &json, "/v1/nodes");
+    if (r != EXIT_OK || cli->is_json) {
+        return r == EXIT_OK ? show_json(cli, json) : r;
+    }
+    struct table table;
+    show_age(cli, json);
+    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    json_array_foreach(json_object_get(json, "items"), i, node) {
+        const char *detail = text_at(node, "detail");
+        bool is_coordinator = truth_at(node, "coordinator");
+        table_add(&table, text_at(node, "name"));
+        table_add(&table, text_at(node, "state"));
+        table_add(&table, text_at(node, "fencing"));
+        table_printf(&table, "%lld", (long long)number_at(node, "cpus"));
+        table_printf(&table, "%.1f GiB", (double)number_at(node, "memory_mib") / 1024);
+        table_printf(&table, "%lld", (long long)number_at(node, "gpu_count"));
+        table_printf(&table, "%lld", (long long)number_at(node, "vm_count"));
+        table_printf(&table, "%s%s%s", is_coordinator ? "coordinator" : "",
+                     is_coordinator && detail[0] ? "; " : "", detail);
+    }
+    table_print(&table, cli->out, "No node has joined yet: start berthd on the hosts.");
+    table_done(&table);
+    json_decref(json);
+    return EXIT_OK;
+}
+
+static void print_checks(const struct cli *cli, const json_t *checks)
+{
+    size_t i;
+    json_t *check;
+    json_array_foreach(checks, i, check) {
+        (void)fprintf(cli->out, "  %-4s %s%s%s\n", truth_at(check, "ok") ? "ok" : "BAD",
+                      text_at(check, "name"), text_at(check, "detail")[0] ? ": " : "",
+                      text_at(check, "detail"));
+    }
+}
+
+int run_node_show(struct cli *cli)
+{
+    json_t *json, *item;
+    size_t i;
+    int r = client_get(cli, &json, "/v1/nodes/%s", cli->args.items[0]);
+    if (r != EXIT_OK || cli->is_json) {
+        return r == EXIT_OK ? show_json(cli, json) : r;
+    }
+    show_age(cli, json);
+    (void)fprintf(cli->out, "%s is %s%s%s%s\n", text_at(json, "name"), text_at(json, "state"),
+                  text_at(json, "detail")[0] ? ": " : "", text_at(json, "detail"),
+                  truth_at(json, "coordinator") ? " (coordinator)" : "");
+    (void)fprintf(cli->out, "fencing      %s%s%s\n", text_at(json, "fencing"),
+                  text_at(json, "fence_agent")[0] ? ", " : "", text_at(json, "fence_agent"));
+    (void)fprintf(cli->out, "watchdog     %s\n",
+                  truth_at(json, "watchdog_armed") ? "armed" : "not armed");
+    (void)fprintf(cli->out, "CPUs         %lld\nmemory       %lld MiB\nkernel       %s\n",
+                  (long long)number_at(json, "cpus"), (long long)number_at(json, "memory_mib"),
+                  text_at(json, "kernel"));
+    (void)fprintf(cli->out, "incarnation  %lld\nchecks\n",
+                  (long long)number_at(json, "incarnation"));
+    print_checks(cli, array_at(json, "checks"));
+    (void)fputs("GPUs\n", cli->out);
+    json_array_foreach(json_object_get(json, "gpus"), i, item) {
+        (void)fprintf(cli->out, "  %s %s, %s%s%s\n", text_at(item, "address"),
+                      text_at(item, "name"), text_at(item, "state"),
+                      text_at(item, "vm")[0] ? " to " : "", text_at(item, "vm"));
+    }
+    (void)fputs("VMs\n", cli->out);
+    json_array_foreach(json_object_get(json, "vms"), i, item) {
+        (void)fprintf(cli->out, "  %s\n", json_string_value(item));
+    }
+    json_decref(json);
+    return EXIT_OK;
+}
+
+int run_node_pause(struct cli *cli)
+{
+    return change(cli, "POST", NULL, "/v1/nodes/%s/pause", cli->args.items[0]);
+}
+
+int run_node_resume(struct cli *cli)
+{
+    return change(cli, "POST", NULL, "/v1/nodes/%s/resume", cli->args.items[0]);
+}
+
+int run_node_set(struct cli *cli)
+{
+    json_t *body = json_object(), *labels = NULL, *parameters = NULL;
+    const char *fencing = cli_option(cli, "fencing"), *agent = cli_option(cli, "agent");
+    if (fencing) {
+        (void)json_object_set_new(body, "fencing", json_string(fencing));
+    }
+    if (agent) {
+        (void)json_object_set_new(body, "fence_agent", json_string(agent));
+    }
+    VEC_EACH(&cli->given, given) {
+        bool is_label = strcmp(given->option->name, "label") == 0;
+        json_t **place = is_label ? &labels : &parameters;
+        if (!is_label && strcmp(given->option->name, "param") != 0) {
+            continue;
+        }
+        *place = *place ? *place : json_object();
+        if (given->value[0] && !pair_into(*place, given->value, false)) {
+            (void)cli_fail(cli, 0, "\"%s\" is not of the form KEY=VALUE", given->value);
+            json_decref(body);
+            json_decref(labels);
+            json_decref(parameters);
+            return EXIT_USAGE;
+        }
+    }
+    if (labels) {
+        (void)json_object_set_new(body, "labels", labels);
+    }
+    if (parameters) {
+        (void)json_object_set_new(body, "fence_parameters", parameters);
+    }
+    return change(cli, "PATCH", body, "/v1/nodes/%s", cli->args.items[0]);
+}
+
+int run_node_confirm_off(struct cli *cli)
+{
+    const char *name = cli->args.items[0], *given = cli_option(cli, "incarnation");
+    uint64_t incarnation = 0;
+    json_t *json;
+    CLEANUP(buf_done) struct buf question = {0};
+    if (given && !parse_u64(given, INT64_MAX, &incarnation)) {
+        return cli_fail(cli, EXIT_USAGE, "--incarnation takes a number, not \"%s\"", given);
+    }
+    int r = client_get(cli, &json, "/v1/nodes/%s", name);
+    if (r != EXIT_OK) {
+        return r;
+    }
+    incarnation = given ? incarnation : (uint64_t)number_at(json, "incarnation");
+    buf_printf(&question,
+               "%s is %s%s%s. Is that host certainly off? If it is not, its VMs run twice and "
+               "destroy their disks.",
+               name, text_at(json, "state"), text_at(json, "detail")[0] ? ": " : "",
+               text_at(json, "detail"));
+    json_decref(json);
+    if (!cli_confirm(cli, buf_str(&question))) {
+        return EXIT_REFUSED;
+    }
+    json_t *body = incarnation ? json_pack("{s:I}", "incarnation", (json_int_t)incarnation) : NULL;
+    return change(cli, "POST", body, "/v1/nodes/%s/confirm-off", name);
+}
+
+/* ---- drain ---- */
+
+/* VMs that are there and cannot go: running, with reasons. */
+static size_t count_stuck(const json_t *vms)
+{
+    size_t i, stuck = 0;
+    json_t *vm;
+    json_array_foreach(vms, i, vm) {
+        stuck += strcmp(text_at(vm, "state"), "running") == 0 &&
+                 json_array_size(array_at(vm, "reasons")) > 0;
+    }
+    return stuck;
+}
+
+static int look_at_drain(struct cli *cli, void *userdata, char **ret_text)
+{
+    const char *name = userdata;
+    json_t *json, *vm;
+    size_t i;
+    CLEANUP(buf_done) struct buf text = {0};
+    int r = client_get(cli, &json, "/v1/vms?node=%s", name);
+    if (r != EXIT_OK) {
+        return r;
+    }
+    const json_t *vms = array_at(json, "items");
+    size_t len = json_array_size(vms);
+    r = -1;
+    if (len == 0) {
+        (void)fprintf(cli->out, "%s is drained\n", name);
+        r = EXIT_OK;
+    } else if (count_stuck(vms) == len) {
+        (void)cli_fail(cli, 0, "%s stays in draining: for %zu VM%s there is no place elsewhere",
+                       name, len, len == 1 ? "" : "s");
+        json_array_foreach(vms, i, vm) {
+            (void)fprintf(cli->err, "%s keeps running:\n", text_at(vm, "name"));
+            show_reasons(cli->err, array_at(vm, "reasons"));
+        }
+        (void)fprintf(cli->err, "They move as soon as they can; --force stops them now.\n");
+        r = EXIT_REFUSED;
+    }
+    buf_printf(&text, "%s: %zu VM%s still there", name, len, len == 1 ? "" : "s");
+    *ret_text = buf_take(&text);
+    json_decref(json);
+    return r;
+}
+
+int run_node_drain(struct cli *cli)
+{
+    const char *name = cli->args.items[0];
+    bool is_dry_run = cli_option(cli, "dry-run") != NULL;
+    if (is_dry_run) {
+        return run_plan_drain(cli);
+    }
+    json_t *body = json_pack("{s:b}", "force", cli_option(cli, "force") != NULL);
+    int r = change(cli, "POST", body, "/v1/nodes/%s/drain", name);
+    if (r != EXIT_OK || !wait_is_wanted(cli)) {
+        return r;
+    }
+    return wait_until(cli, look_at_drain, (void *)(uintptr_t)name);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The cluster at one look; its settings; events; help. */
+#include "cli/show.h"
+
+#include "base/cleanup.h"
+
+#include <string.h>
+#include <time.h>
+
+int run_help(struct cli *cli)
+{
+    if (cli->args.len == 0) {
+        help_all(cli->out);
+        return EXIT_OK;
+    }
+    return help_noun(cli->out, cli->args.items[0])
+               ? EXIT_OK
+               : cli_fail(cli, EXIT_USAGE, "there is no command \"%s\"; see berth help",
+                          cli->args.items[0]);
+}
+
+int run_version(struct cli *cli)
+{
+    (void)fprintf(cli->out, "berth %s\n", BERTH_VERSION);
+    return EXIT_OK;
+}
+
+/* ---- status ---- */
+
+static void coloured(const struct cli *cli, const char *state)
+{
+    const char *colour = cli->has_colour ? state_colour(state) : "";
+    (void)fprintf(cli->out, "%s%s%s", colour, state, colour[0] ? COLOUR_END : "");
+}
+
+static void print_nodes(const struct cli *cli, const json_t *nodes)
+{
+    static const char *const headings[] = {"NODE", "STATE", "GPUS", "VMS", ""};
+    struct table table;
+    size_t i;
+    json_t *node;
+    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    json_array_foreach(nodes, i, node) {
+        table_add(&table, text_at(node, "name"));
+        table_add(&table, text_at(node, "state"));
+        table_printf(&table, "%lld", (long long)number_at(node, "gpu_count"));
+        table_printf(&table, "%lld", (long long)number_at(node, "vm_count"));
+        table_printf(&table, "%s%s%s", truth_at(node, "coordinator") ? "coordinator" : "",
+                     truth_at(node, "coordinator") && text_at(node, "detail")[0] ? "; " : "",
+                     text_at(node, "detail"));
+    }
+    table_print(&table, cli->out, "No node has joined yet: start berthd on the hosts.");
+    table_done(&table);
+}
+
+static void print_pools(const struct cli *cli, const json_t *pools)
+{
+    static const char *const headings[] = {"GPU POOL", "FREE", "USED", "TOTAL", ""};
+    struct table table;
+    size_t i;
+    json_t *pool;
+    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    json_array_foreach(pools, i, pool) {
+        long long away = (long long)number_at(pool, "away");
+        long long bad = (long long)number_at(pool, "quarantined");
+        table_add(&table, text_at(pool, "name"));
+        table_printf(&table, "%lld", (long long)number_at(pool, "free"));
+        table_printf(&table, "%lld", (long long)number_at(pool, "used"));
+        table_printf(&table, "%lld", (long long)number_at(pool, "total"));
+        CLEANUP(buf_done) struct buf notes = {0};
+        if (away > 0) {
+            buf_printf(&notes, "%lld on nodes that take no VMs", away);
+        }
+        if (bad > 0) {
+            buf_printf(&notes, "%s%lld out of order", notes.size ? ", " : "", bad);
+        }
+        table_add(&table, buf_str(&notes));
+    }
+    table_print(&table, cli->out, "No GPU pool yet: \"berth pool create\" makes one.");
+    table_done(&table);
+}
+
+static void print_survival(const struct cli *cli, const json_t *survival)
+{
+    CLEANUP(buf_done) struct buf hosts = {0};
+    size_t i;
+    json_t *host;
+    if (!json_is_object(survival)) {
+        return;
+    }
+    json_array_foreach(json_object_get(survival, "weakest"), i, host) {
+        buf_printf(&hosts, "%s%s", i ? " and " : "", json_string_value(host));
+    }
+    long long losses = (long long)number_at(survival, "losses");
+    if (losses > 0) {
+        (void)fprintf(cli->out,
+                      "Can a host be lost? Yes: any %s%lld, and every VM with GPUs runs again.\n",
+                      losses == 1 ? "" : "of ", losses);
+    } else {
+        (void)fprintf(cli->out,
+                      "Can a host be lost? No: without %s, %lld VM%s would wait for GPUs "
+                      "(%s first).\n",
+                      hosts.size ? buf_str(&hosts) : "one",
+                      (long long)number_at(survival, "left_out"),
+                      number_at(survival, "left_out") == 1 ? "" : "s", text_at(survival, "vm"));
+    }
+}
+
+/* "3 running, 1 waiting" */
+static void print_vms(const struct cli *cli, const json_t *vms)
+{
+    const char *state;
+    json_t *count;
+    bool is_first = true;
+    (void)fputs("VMs: ", cli->out);
+    json_object_foreach((json_t *)(uintptr_t)vms, state, count) {
+        if (json_integer_value(count) > 0) {
+            (void)fprintf(cli->out, "%s%lld ", is_first ? "" : ", ",
+                          (long long)json_integer_value(count));
+            coloured(cli, state);
+            is_first = false;
+        }
+    }
+    (void)fputs(is_first ? "none\n" : "\n", cli->out);
+}
+
+static void print_attention(const struct cli *cli, const json_t *vms)
+{
+    size_t i;
+    json_t *vm;
+    json_array_foreach(vms, i, vm) {
+        (void)fprintf(cli->out, "%s%s is ", i ? "" : "\n", text_at(vm, "name"));
+        coloured(cli, text_at(vm, "state"));
+        (void)fprintf(cli->out, "%s%s\n", text_at(vm, "detail")[0] ? ": " : "",
+                      text_at(vm, "detail"));
+        show_reasons(cli->out, array_at(vm, "reasons"));
+    }
+}
+
+int run_status(struct cli *cli)
+{
+    json_t *json;
+    int r = client_get(cli, &json, "/v1/status");
+    if (r != EXIT_OK) {
+        return r;
+    }
+    if (cli->is_json) {
+        return show_json(cli, json);
+    }
+    const char *coordinator = text_at(json, "coordinator");
+    show_age(cli, json);
+    (void)fprintf(cli->out, "Cluster %s, coordinator %s (term %lld)\n\n", text_at(json, "name"),
+                  coordinator[0] ? coordinator : "none", (long long)number_at(json, "term"));
+    print_nodes(cli, array_at(json, "nodes"));
+    (void)fputc('\n', cli->out);
+    print_pools(cli, array_at(json, "pools"));
+    (void)fputc('\n', cli->out);
+    print_vms(cli, json_object_get(json, "vms"));
+    print_survival(cli, json_object_get(json, "survival"));
+    print_attention(cli, array_at(json, "attention"));
+    json_decref(json);
+    return EXIT_OK;
+}
+
+/* ---- settings ---- */
+
+int run_cluster_show(struct cli *cli)
+{
+    json_t *json, *value;
+    const char *key;
+    int r = client_get(cli, &json, "/v1/cluster");
+    if (r != EXIT_OK || cli->is_json) {
+        return r == EXIT_OK ? show_json(cli, json) : r;
+    }
+    show_age(cli, json);
+    json_object_foreach(json, key, value) {
+        CLEANUP(freep) char *text = json_dumps(value, JSON_ENCODE_ANY);
+        const char *plain = json_is_string(value) ? json_string_value(value) : text;
+        (void)fprintf(cli->out, "%-20s %s\n", key, plain ? plain : "");
+    }
+    json_decref(json);
+    return EXIT_OK;
+}
+
+int run_cluster_set(struct cli *cli)
+{
+    json_t *body = json_object();
+    VEC_EACH(&cli->args, pair) {
+        if (!pair_into(body, *pair, true)) {
+            json_decref(body);
+            return cli_fail(cli, EXIT_USAGE,
+                            "\"%s\" is not of the form KEY=VALUE; berth cluster "
+                            "show lists the keys",
+                            *pair);
+        }
+    }
+    return change(cli, "PATCH", body, "/v1/cluster");
+}
+
+/* ---- events ---- */
+
+static bool is_about(const struct cli *cli, const json_t *event)
+{
+    const char *subject = cli_option(cli, "subject");
+    return !subject || strcmp(text_at(event, "subject"), subject) == 0;
+}
+
+static void print_event(struct cli *cli, const json_t *event)
+{
+    if (!is_about(cli, event)) {
+        return;
+    }
+    if (cli->is_json) {
+        (void)json_dumpf(event, cli->out, JSON_COMPACT);
+        (void)fputc('\n', cli->out);
+        (void)fflush(cli->out);
+        return;
+    }
+    char when[40] = "";
+    time_t seconds = (time_t)(number_at(event, "time_ms") / 1000);
+    struct tm parts;
+    if (localtime_r(&seconds, &parts)) {
+        (void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &parts);
+    }
+    const char *severity = text_at(event, "severity");
+    (void)fprintf(cli->out, "%s  %-12s %s%s%s\n", when, text_at(event, "actor"),
+                  strcmp(severity, "info") == 0 ? "" : severity,
+                  strcmp(severity, "info") == 0 ? "" : ": ", text_at(event, "text"));
+    (void)fflush(cli->out);
+}
+
+int run_events(struct cli *cli)
+{
+    const char *limit = cli_option(cli, "limit"), *subject = cli_option(cli, "subject");
+    json_t *json, *event;
+    size_t i;
+    int r = subject ? client_get(cli, &json, "/v1/events?limit=%s&subject=%s", limit ? limit : "30",
+                                 subject)
+                    : client_get(cli, &json, "/v1/events?limit=%s", limit ? limit : "30");
+    if (r != EXIT_OK) {
+        return r;
+    }
+    if (cli->is_json && !cli_option(cli, "follow")) {
+        return show_json(cli, json);
+    }
+    show_age(cli, json);
+    json_array_foreach(json_object_get(json, "items"), i, event) {
+        print_event(cli, event);
+    }
+    json_decref(json);
+    return cli_option(cli, "follow") ? client_follow(cli, print_event) : EXIT_OK;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* VMs: what there is, and what they are. Orders to them: run_vm_order.c. */
+#include "cli/policy.h"
+#include "cli/show.h"
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { xml_size_max = 256 * 1024 };
+
+/* ---- reading ---- */
+
+int run_vm_ls(struct cli *cli)
+{
+    static const char *const headings[] = {"VM", "STATE", "NODE", "GPUS", "NEEDS", "PRIORITY", ""};
+    const char *node = cli_option(cli, "node"), *state = cli_option(cli, "state");
+    json_t *json, *vm;
+    size_t i;
+    int r = client_get(cli, &json, "/v1/vms");
+    if (r != EXIT_OK || cli->is_json) {
+        return r == EXIT_OK ? show_json(cli, json) : r;
+    }
+    struct table table;
+    show_age(cli, json);
+    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    json_array_foreach(json_object_get(json, "items"), i, vm) {
+        CLEANUP(buf_done) struct buf needs = {0}, gpus = {0};
+        const char *at = text_at(vm, "node");
+        if ((node && strcmp(at, node) != 0) ||
+            (state && strcmp(text_at(vm, "state"), state) != 0)) {
+            continue;
+        }
+        needs_text(array_at(vm, "needs"), &needs);
+        gpus_text(array_at(vm, "gpus"), &gpus);
+        table_add(&table, text_at(vm, "name"));
+        table_add(&table, text_at(vm, "state"));
+        table_add(&table, at[0] ? at : "-");
+        table_add(&table, buf_str(&gpus));
+        table_add(&table, buf_str(&needs));
+        table_printf(&table, "%lld", (long long)number_at(vm, "priority"));
+        table_add(&table, text_at(vm, "detail"));
+    }
+    table_print(&table, cli->out, "No such VM: \"berth vm add FILE.xml\" adds one.");
+    table_done(&table);
+    json_decref(json);
+    return EXIT_OK;
+}
+
+static void print_names(const struct cli *cli, const char *title, const json_t *names)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(names, i, name) {
+        (void)fprintf(cli->out, "%-16s %s\n", i ? "" : title, json_string_value(name));
+    }
+}
+
+int run_vm_show(struct cli *cli)
+{
+    json_t *json;
+    int r = client_get(cli, &json, "/v1/vms/%s", cli->args.items[0]);
+    if (r != EXIT_OK || cli->is_json) {
+        return r == EXIT_OK ? show_json(cli, json) : r;
+    }
+    CLEANUP(buf_done) struct buf needs = {0}, gpus = {0};
+    const json_t *spec = json_object_get(json, "spec");
+    show_age(cli, json);
+    needs_text(array_at(json, "needs"), &needs);
+    gpus_text(array_at(json, "gpus"), &gpus);
+    (void)fprintf(cli->out, "%s is %s%s%s%s%s\n", text_at(json, "name"), text_at(json, "state"),
+                  text_at(json, "node")[0] ? " on " : "", text_at(json, "node"),
+                  text_at(json, "detail")[0] ? ": " : "", text_at(json, "detail"));
+    (void)fprintf(cli->out, "needs            %s\nhas              %s\n", buf_str(&needs),
+                  buf_str(&gpus));
+    (void)fprintf(cli->out, "CPUs, memory     %lld, %lld MiB\n", (long long)number_at(json, "cpus"),
+                  (long long)number_at(json, "memory_mib"));
+    (void)fprintf(cli->out, "priority         %lld\n", (long long)number_at(json, "priority"));
+    (void)fprintf(cli->out, "offline action   %s, %lld s\n", text_at(json, "offline_action"),
+                  (long long)number_at(spec, "offline_timeout_ms") / 1000);
+    (void)fprintf(cli->out, "uuid             %s\n", text_at(spec, "uuid"));
+    print_names(cli, "only on", array_at(spec, "possible_owners"));
+    print_names(cli, "rather on", array_at(spec, "preferred_owners"));
+    print_names(cli, "together with", array_at(spec, "together"));
+    print_names(cli, "apart from", array_at(spec, "apart"));
+    show_reasons(cli->out, array_at(json, "reasons"));
+    json_decref(json);
+    return EXIT_OK;
+}
+
+int run_vm_xml(struct cli *cli)
+{
+    json_t *json;
+    int r = client_get(cli, &json, "/v1/vms/%s", cli->args.items[0]);
+    if (r == EXIT_OK) {
+        (void)fputs(text_at(json, "xml"), cli->out);
+        json_decref(json);
+    }
+    return r;
+}
+
+int run_vm_explain(struct cli *cli)
+{
+    json_t *json;
+    int r = client_get(cli, &json, "/v1/vms/%s/explain", cli->args.items[0]);
+    if (r != EXIT_OK || cli->is_json) {
+        return r == EXIT_OK ? show_json(cli, json) : r;
+    }
+    CLEANUP(buf_done) struct buf needs = {0};
+    const char *cause = text_at(json, "cause"), *node = text_at(json, "node");
+    show_age(cli, json);
+    needs_text(array_at(json, "needs"), &needs);
+    (void)fprintf(cli->out, "%s is %s%s%s; it needs %s\n", text_at(json, "name"),
+                  text_at(json, "state"), node[0] ? " on " : "", node, buf_str(&needs));
+    if (cause[0]) {
+        (void)fprintf(cli->out, "why: %s\n", cause);
+    }
+    (void)fputs("hosts, as they are now:\n", cli->out);
+    show_reasons(cli->out, array_at(json, "hosts"));
+    if (json_array_size(array_at(json, "reasons")) > 0) {
+        (void)fputs("what the coordinator said when it last looked:\n", cli->out);
+        show_reasons(cli->out, array_at(json, "reasons"));
+    }
+    json_decref(json);
+    return EXIT_OK;
+}
+
+/* ---- add ---- */
+
+static int read_file(struct cli *cli, const char *path, struct buf *text)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    char chunk[8192];
+    size_t got;
+    if (!file) {
+        return cli_fail(cli, EXIT_REFUSED, "%s: %s", path, strerror(errno));
+    }
+    while (text->size <= xml_size_max && (got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+        buf_add(text, chunk, got);
+    }
+    bool is_bad = ferror(file) != 0;
+    if (!is_stdin) {
+        (void)fclose(file);
+    }
+    if (is_bad) {
+        return cli_fail(cli, EXIT_REFUSED, "%s cannot be read", path);
+    }
+    if (text->size > xml_size_max) {
+        return cli_fail(cli, EXIT_REFUSED, "%s has more than %d KiB: no domain XML has", path,
+                        xml_size_max / 1024);
+    }
+    if (strlen(buf_str(text)) != text->size || text->size == 0) {
+        return cli_fail(cli, EXIT_REFUSED, "%s is %s", path,
+                        text->size ? "no text: it holds a NUL byte" : "empty");
+    }
+    return EXIT_OK;
+}
+
+/* Each --need POOL[=N] into the body. */
+static int add_needs(struct cli *cli, json_t *body)
+{
+    json_t *needs = json_array();
+    (void)json_object_set_new(body, "needs", needs);
+    VEC_EACH(&cli->given, given) {
+        if (strcmp(given->option->name, "need") != 0) {
+            continue;
+        }
+        const char *equals = strchr(given->value, '=');
+        uint64_t count = 1;
+        CLEANUP(freep)
+        char *pool =
+            equals ? strndup(given->value, (size_t)(equals - given->value)) : strdup(given->value);
+        if (!pool || (equals && !parse_u64(equals + 1, 1000, &count))) {
+            return cli_fail(cli, EXIT_USAGE, "\"%s\" is not of the form POOL or POOL=N",
+                            given->value);
+        }
+        (void)json_array_append_new(
+            needs, json_pack("{s:s, s:I}", "pool", pool, "count", (json_int_t)count));
+    }
+    return EXIT_OK;
+}
+
+static int start_added(struct cli *cli, const char *name)
+{
+    cli->args.items[0] = name;
+    cli->args.len = 1;
+    return run_vm_start(cli);
+}
+
+int run_vm_add(struct cli *cli)
+{
+    CLEANUP(buf_done) struct buf xml = {0};
+    const char *name = cli_option(cli, "name");
+    int r = read_file(cli, cli->args.items[0], &xml);
+    if (r != EXIT_OK) {
+        return r;
+    }
+    json_t *body = json_pack("{s:s#, s:s*}", "xml", buf_str(&xml), (int)xml.size, "name", name);
+    if (!body) {
+        return cli_fail(cli, EXIT_REFUSED, "%s is not UTF-8 text", cli->args.items[0]);
+    }
+    json_t *reply;
+    r = policy_read(cli, body);
+    r = r == EXIT_OK ? add_needs(cli, body) : r;
+    if (r != EXIT_OK) {
+        json_decref(body);
+        return r;
+    }
+    r = client_call(cli, "POST", body, &reply, "/v1/vms");
+    if (r != EXIT_OK) {
+        return r;
+    }
+    CLEANUP(freep) char *added = strdup(text_at(reply, "name"));
+    r = show_change(cli, reply);
+    return r == EXIT_OK && added && cli_option(cli, "start") ? start_added(cli, added) : r;
+}
+
+int run_vm_set(struct cli *cli)
+{
+    json_t *body = json_object();
+    int r = policy_read(cli, body);
+    if (r == EXIT_OK && json_object_size(body) == 0) {
+        r = cli_fail(cli, EXIT_USAGE, "nothing to set; see berth vm set --help");
+    }
+    if (r != EXIT_OK) {
+        json_decref(body);
+        return r;
+    }
+    return change(cli, "PATCH", body, "/v1/vms/%s", cli->args.items[0]);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/show.h"
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+int show_json(struct cli *cli, json_t *json)
+{
+    (void)json_dumpf(json, cli->out, JSON_INDENT(2));
+    (void)fputc('\n', cli->out);
+    json_decref(json);
+    return EXIT_OK;
+}
+
+int show_change(struct cli *cli, json_t *json)
+{
+    if (cli->is_json) {
+        return show_json(cli, json);
+    }
+    (void)fprintf(cli->out, "%s\n", text_at(json, "message"));
+    const json_t *skipped = array_at(json, "skipped");
+    if (json_array_size(skipped) > 0) {
+        (void)fprintf(cli->out, "left out:\n");
+        show_reasons(cli->out, skipped);
+    }
+    json_decref(json);
+    return EXIT_OK;
+}
+
+void show_age(const struct cli *cli, const json_t *json)
+{
+    if (json_object_get(json, "stale_since_ms")) {
+        (void)fprintf(cli->err,
+                      "berth: the store has not answered for %lld s: what follows may be old\n",
+                      (long long)number_at(json, "stale_since_ms") / 1000);
+    }
+}
+
+void show_reasons(FILE *out, const json_t *reasons)
+{
+    size_t i;
+    json_t *reason;
+    json_array_foreach(reasons, i, reason) {
+        const char *subject = text_at(reason, "subject");
+        (void)fprintf(out, "  %s%s%s\n", subject, subject[0] ? ": " : "", text_at(reason, "text"));
+    }
+}
+
+void needs_text(const json_t *needs, struct buf *ret)
+{
+    size_t i;
+    json_t *need;
+    json_array_foreach(needs, i, need) {
+        buf_printf(ret, "%s%lldx %s", i ? ", " : "", (long long)number_at(need, "count"),
+                   text_at(need, "pool"));
+    }
+    if (ret->size == 0) {
+        buf_char(ret, '-');
+    }
+}
+
+void gpus_text(const json_t *gpus, struct buf *ret)
+{
+    size_t i;
+    json_t *gpu;
+    json_array_foreach(gpus, i, gpu) {
+        buf_printf(ret, "%s%s", i ? " " : "", text_at(gpu, "address"));
+    }
+    if (ret->size == 0) {
+        buf_char(ret, '-');
+    }
+}
+
+int change(struct cli *cli, const char *method, json_t *body, const char *format, ...)
+{
+    json_t *reply;
+    va_list args;
+    va_start(args, format);
+    int r = client_vcall(cli, method, body, &reply, format, args);
+    va_end(args);
+    return r == EXIT_OK ? show_change(cli, reply) : r;
+}
+
+static json_t *typed(const char *text)
+{
+    int64_t number;
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
+        return json_boolean(text[0] == 't');
+    }
+    if (parse_i64(text, INT64_MIN / 2, INT64_MAX / 2, &number)) {
+        return json_integer(number);
+    }
+    return json_string(text);
+}
+
+bool pair_into(json_t *object, const char *pair, bool is_typed)
+{
+    const char *equals = strchr(pair, '=');
+    CLEANUP(freep) char *key = equals ? strndup(pair, (size_t)(equals - pair)) : NULL;
+    if (!key || !key[0]) {
+        return false;
+    }
+    json_t *value = is_typed ? typed(equals + 1) : json_string(equals + 1);
+    return json_object_set_new(object, key, value) == 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Replies as people read them, for all commands. */
+#pragma once
+
+#include "cli/client.h"
+#include "cli/table.h"
+
+/* Pretty JSON on 'out'; takes over 'json'. EXIT_OK. */
+int show_json(struct cli *cli, json_t *json);
+
+/* What a change answered: its message, or JSON; takes over 'json'. EXIT_OK. */
+int show_change(struct cli *cli, json_t *json);
+
+/* Says on the error stream if the reply is old. */
+void show_age(const struct cli *cli, const json_t *json);
+
+/* "  node1: ..." for each, on 'out'. */
+void show_reasons(FILE *out, const json_t *reasons);
+
+/* "2x GpuChildPool, 1x B" of a VM's needs; "-" none. */
+void needs_text(const json_t *needs, struct buf *ret);
+/* "0000:65:00.0 0000:66:00.0" of a VM's GPUs; "-" none. */
+void gpus_text(const json_t *gpus, struct buf *ret);
+
+/* Orders one change (arguments as client_call()'s), then says its message. */
+int change(struct cli *cli, const char *method, json_t *body, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* "key=value" into 'object'; numbers and booleans as such if 'is_typed'. False: no '='. */
+bool pair_into(json_t *object, const char *pair, bool is_typed);

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/api_server.h"
+
+#include "base/parse.h"
+#include "run/api_op.h"
+#include "run/open_store.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+    connections_max = 256,
+    client_timeout_s = 30,
+    keep_alive_s = 15, /* a comment in each stream: proxies and clients see that it lives */
+};
+
+struct follower {
+    struct http_exchange *exchange;
+    char last[name_size]; /* the newest event it was sent */
+};
+
+struct api_server {
+    const struct config *config;
+    sd_event *event;
+    sd_event_source *keep_alive;
+    struct store *store;
+    struct http_server *http;
+    struct world world;
+    struct liveness liveness;
+    bool is_in_snapshot;
+    msec_t stale_since_ms;
+    uint64_t requests;
+    char writer[25];
+    struct api_ops ops;
+    VEC(struct follower) followers;
+};
+
+static msec_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A line for the journal. */
+PRINTF_LIKE(2, 3) static void say(const char *priority, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)fputs(priority, stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+}
+
+static void fill_view(void *userdata, struct api_view *ret)
+{
+    struct api_server *server = userdata;
+    struct timespec wall;
+    (void)clock_gettime(CLOCK_REALTIME, &wall);
+    *ret = (struct api_view){
+        .world = &server->world,
+        .liveness = &server->liveness,
+        .now_ms = now_ms(),
+        .stale_since_ms = server->stale_since_ms,
+        .wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
+        .writer = server->writer,
+        .number = ++server->requests,
+    };
+    if (getrandom(ret->random, sizeof(ret->random), 0) != (ssize_t)sizeof(ret->random)) {
+        abort(); /* so few bytes never fail (getrandom(2)) */
+    }
+}
+
+/* ---- streams ---- */
+
+/* Sends the event to all; whoever does not keep up is cut off. */
+static void tell_followers(struct api_server *server, const struct record *event)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    if (server->followers.len == 0) {
+        return;
+    }
+    api_event_text(event, &text);
+    VEC_EACH(&server->followers, follower) {
+        (void)copy_text(follower->last, sizeof(follower->last), event->key.name);
+        (void)http_stream_send(follower->exchange, buf_str(&text), text.size);
+    }
+}
+
+/* What came after the follower's last one. */
+static void catch_up(struct api_server *server, struct follower *follower)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    WORLD_EACH(&server->world, RECORD_EVENT, each) {
+        if (strcmp((*each)->key.name, follower->last) > 0) {
+            api_event_text(*each, &text);
+            (void)copy_text(follower->last, sizeof(follower->last), (*each)->key.name);
+        }
+    }
+    if (text.size > 0) {
+        (void)http_stream_send(follower->exchange, buf_str(&text), text.size);
+    }
+}
+
+static int on_keep_alive(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    static const char comment[] = ": still here\n\n";
+    struct api_server *server = userdata;
+    (void)usec;
+    VEC_EACH(&server->followers, follower) {
+        (void)http_stream_send(follower->exchange, comment, sizeof(comment) - 1);
+    }
+    (void)sd_event_source_set_time_relative(source, (uint64_t)keep_alive_s * 1000000);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void begin_stream(struct api_server *server, struct http_exchange *exchange,
+                         const struct api_answer *answer)
+{
+    struct follower *follower = VEC_ADD(&server->followers);
+    if (!follower) {
+        struct api_answer error = {0};
+        api_answer_error(&error, 503, "out-of-memory", "out of memory");
+        api_answer_send(exchange, &error);
+        api_answer_done(&error);
+        return;
+    }
+    static const char greeting[] = ": events of the cluster, as they happen\n\n";
+    follower->exchange = exchange;
+    (void)copy_text(follower->last, sizeof(follower->last), answer->follow_after);
+    http_stream_begin(exchange, answer->content_type);
+    (void)http_stream_send(exchange, greeting, sizeof(greeting) - 1);
+    catch_up(server, follower);
+}
+
+/* ---- requests ---- */
+
+/* Whoever can open the socket (its owner and the group) may do everything. */
+static void fill_actor(const struct http_request *request, struct api_actor *ret)
+{
+    const struct passwd *user = request->has_peer ? getpwuid(request->uid) : NULL;
+    ret->role = request->has_peer ? ROLE_ADMINISTRATOR : ROLE_NONE;
+    if (!user || !copy_text(ret->name, sizeof(ret->name), user->pw_name)) {
+        (void)snprintf(ret->name, sizeof(ret->name), "uid %u", (unsigned)request->uid);
+    }
+}
+
+static void on_request(void *userdata, struct http_exchange *exchange,
+                       const struct http_request *request)
+{
+    struct api_server *server = userdata;
+    const char *accept = http_header(exchange, "Accept");
+    struct api_request asked = {
+        .method = request->method,
+        .target = request->target,
+        .if_match = http_header(exchange, "If-Match"),
+        .last_event_id = http_header(exchange, "Last-Event-ID"),
+        .wants_stream = accept && strstr(accept, "text/event-stream"),
+        .body = request->body,
+        .body_size = request->body_size,
+    };
+    struct api_view view;
+    struct api_answer answer;
+    fill_actor(request, &asked.actor);
+    fill_view(server, &view);
+    api_handle(&view, &asked, &answer);
+    if (answer.has_txn) {
+        api_op_begin(&server->ops, exchange, &asked, &answer);
+        return;
+    }
+    if (answer.is_stream) {
+        begin_stream(server, exchange, &answer);
+    } else {
+        api_answer_send(exchange, &answer);
+    }
+    api_answer_done(&answer);
+}
+
+static void on_closed(void *userdata, struct http_exchange *exchange)
+{
+    struct api_server *server = userdata;
+    struct api_op *op = http_tag(exchange);
+    if (op) {
+        api_op_forget(op);
+    }
+    for (size_t i = 0; i < server->followers.len; i++) {
+        if (server->followers.items[i].exchange == exchange) {
+            VEC_REMOVE(&server->followers, i);
+            return;
+        }
+    }
+}
+
+static void on_http_log(void *userdata, const char *text)
+{
+    (void)userdata;
+    say("<4>", "http: %s", text);
+}
+
+/* ---- the store ---- */
+
+static void on_reset(void *userdata)
+{
+    struct api_server *server = userdata;
+    server->is_in_snapshot = true;
+    world_snapshot_begin(&server->world);
+}
+
+static void on_record(void *userdata, struct record *record)
+{
+    struct api_server *server = userdata;
+    bool is_kept = world_put(&server->world, record);
+    if (record->key.kind == RECORD_NODE_ALIVE) {
+        is_kept &= liveness_observe(&server->liveness, record, now_ms());
+    }
+    if (!is_kept) {
+        abort(); /* out of memory: started anew, it reads the store again */
+    }
+    if (record->key.kind == RECORD_EVENT && !server->is_in_snapshot) {
+        tell_followers(server, record);
+    }
+}
+
+static void on_removed(void *userdata, const struct record_key *key, revision_t revision)
+{
+    struct api_server *server = userdata;
+    world_remove(&server->world, key, revision);
+}
+
+static void on_synced(void *userdata, revision_t revision)
+{
+    struct api_server *server = userdata;
+    server->is_in_snapshot = false;
+    world_snapshot_end(&server->world, revision);
+    VEC_EACH(&server->followers, follower) {
+        catch_up(server, follower);
+    }
+    say("<6>", "the store's content is here (revision %lld)", (long long)revision);
+    api_ops_progress(&server->ops);
+}
+
+static void on_progress(void *userdata, revision_t revision)
+{
+    struct api_server *server = userdata;
+    world_advance(&server->world, revision);
+    api_ops_progress(&server->ops);
+}
+
+static void on_stale(void *userdata, bool is_stale)
+{
+    struct api_server *server = userdata;
+    server->stale_since_ms = is_stale ? now_ms() : MSEC_NEVER;
+    say(is_stale ? "<4>" : "<6>", "the store %s",
+        is_stale ? "is silent: what is shown may be old" : "answers");
+}
+
+static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
+{
+    (void)userdata;
+    say("<4>", "%s (revision %lld) cannot be read and is left out: %s", key, (long long)revision,
+        error->text);
+}
+
+static void on_trouble(void *userdata, const struct error *error)
+{
+    (void)userdata;
+    say("<4>", "store: %s", error->text);
+}
+
+static int start_store(struct api_server *server, struct error *err)
+{
+    static const struct store_observer observer = {
+        .reset = on_reset,
+        .record = on_record,
+        .removed = on_removed,
+        .synced = on_synced,
+        .progress = on_progress,
+        .stale = on_stale,
+        .bad = on_bad,
+        .trouble = on_trouble,
+    };
+    return open_store(server->event, server->config, &observer, server, &server->store, err);
+}
+
+/* ---- beginning and end ---- */
+
+static int start_http(struct api_server *server, struct error *err)
+{
+    static const struct http_handler handler = {
+        .request = on_request,
+        .closed = on_closed,
+        .log = on_http_log,
+    };
+    struct http_config config = {
+        .body_size_max = api_body_size_max,
+        .connections_max = connections_max,
+        .timeout_s = client_timeout_s,
+    };
+    int r = http_listen_unix(server->config->api_socket, "berth", &config.listen_fd, err);
+    if (r < 0) {
+        return r;
+    }
+    return http_new(server->event, &config, &handler, server, &server->http, err);
+}
+
+static int start_loop(struct api_server *server, struct error *err)
+{
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int r = -sigprocmask(SIG_BLOCK, &signals, NULL);
+    r = r < 0 ? -errno : sd_event_new(&server->event);
+    r = r < 0 ? r : sd_event_add_signal(server->event, NULL, SIGTERM, NULL, NULL);
+    r = r < 0 ? r : sd_event_add_signal(server->event, NULL, SIGINT, NULL, NULL);
+    r = r < 0 ? r
+              : sd_event_add_time_relative(server->event, &server->keep_alive, CLOCK_MONOTONIC,
+                                           (uint64_t)keep_alive_s * 1000000, 0, on_keep_alive,
+                                           server);
+    r = r < 0 ? r : sd_event_set_watchdog(server->event, true);
+    return r < 0 ? error_set(err, r, "starting the event loop: %s", strerror(-r)) : 0;
+}
+
+static void server_done(struct api_server *server)
+{
+    /* HTTP first: its open exchanges are told, and their changes forgotten. */
+    http_free(server->http);
+    store_free(server->store);
+    api_ops_done(&server->ops);
+    VEC_DONE(&server->followers);
+    liveness_done(&server->liveness);
+    world_done(&server->world);
+    sd_event_source_disable_unref(server->keep_alive);
+    sd_event_unref(server->event);
+}
+
+int api_server_run(const struct config *config, struct error *err)
+{
+    CLEANUP(server_done) struct api_server server = {.config = config, .stale_since_ms = now_ms()};
+    (void)snprintf(server.writer, sizeof(server.writer), "api-%.20s", config->node);
+    int r = start_loop(&server, err);
+    r = r < 0 ? r : start_store(&server, err);
+    r = r < 0 ? r : start_http(&server, err);
+    if (r < 0) {
+        return r;
+    }
+    server.ops = (struct api_ops){
+        .event = server.event,
+        .store = server.store,
+        .world = &server.world,
+        .view = fill_view,
+        .userdata = &server,
+    };
+    say("<6>", "berth-api listens at %s", config->api_socket);
+    (void)sd_notify(0, "READY=1");
+    r = sd_event_loop(server.event);
+    (void)sd_notify(0, "STOPPING=1");
+    (void)unlink(config->api_socket);
+    return r < 0 ? error_set(err, r, "the event loop broke: %s", strerror(-r)) : 0;
+}
