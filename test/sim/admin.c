@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an administrator, through berth-api, writes into the store. */
+#include "test/sim/internal.h"
+
+/* Commits 'record' (taken over) and remembers it: it must never be lost. */
+static void put(struct sim *sim, struct record *record)
+{
+    struct txn txn = {0};
+    struct record_key key = record->key;
+    txn_put(&txn, record);
+    store_admin(sim, &txn);
+    struct record *stored = world_find_key(&sim->store.world, &key);
+    VEC_EACH(&sim->acknowledged, known) {
+        if (record_key_compare(&(*known)->key, &key) == 0) {
+            record_unref(*known);
+            *known = record_ref(stored);
+            return;
+        }
+    }
+    *ADD_TO(&sim->acknowledged) = record_ref(stored);
+}
+
+static void delete(struct sim *sim, enum record_kind kind, const char *name)
+{
+    struct txn txn = {0};
+    struct record_key key = {.kind = kind};
+    SET_TEXT(key.name, "%s", name);
+    txn_delete(&txn, &key);
+    store_admin(sim, &txn);
+    for (size_t i = 0; i < sim->acknowledged.len; i++) {
+        if (record_key_compare(&sim->acknowledged.items[i]->key, &key) == 0) {
+            record_unref(sim->acknowledged.items[i]);
+            VEC_REMOVE(&sim->acknowledged, i);
+            return;
+        }
+    }
+}
+
+/* A copy of a stored record to be changed; NULL if there is none. */
+static struct record *edit(struct sim *sim, enum record_kind kind, const char *name)
+{
+    const struct record *old = world_find(&sim->store.world, kind, name);
+    return old ? must(record_copy(old)) : NULL;
+}
+
+/* ---- the cluster at its beginning ---- */
+
+static void add_dismounts(struct node_spec *spec, const struct host *host)
+{
+    VEC_EACH(&host->gpus, card) {
+        struct dismount *entry = ADD_TO(&spec->dismounted);
+        entry->address = card->gpu.address;
+        (void)gpu_identity(&card->gpu, entry->identity);
+    }
+}
+
+static void put_host(struct sim *sim, const struct host *host)
+{
+    struct record *record = must(record_new(RECORD_NODE_SPEC, host->config->name, NULL));
+    record->node_spec->fencing = host->config->fencing;
+    SET_TEXT(record->node_spec->fence_agent, "%s",
+             host->config->fencing == FENCING_POWER ? "fence_fake" : "");
+    add_dismounts(record->node_spec, host);
+    put(sim, record);
+}
+
+static void put_pool(struct sim *sim, const char *name)
+{
+    struct record *record = must(record_new(RECORD_POOL, name, NULL));
+    VEC_EACH(&sim->hosts, host) {
+        if (strcmp((*host)->config->pool, name) != 0) {
+            continue;
+        }
+        VEC_EACH(&(*host)->gpus, card) {
+            struct pool_member *member = ADD_TO(&record->pool->members);
+            SET_TEXT(member->node, "%s", (*host)->config->name);
+            member->slot.address = card->gpu.address;
+            (void)gpu_identity(&card->gpu, member->identity);
+        }
+    }
+    put(sim, record);
+}
+
+void admin_form(struct sim *sim)
+{
+    struct record *settings = must(record_new(RECORD_CLUSTER, NULL, NULL));
+    *settings->cluster = sim->scenario->settings;
+    put(sim, settings);
+    VEC_EACH(&sim->hosts, host) {
+        put_host(sim, *host);
+        if (!world_find(&sim->store.world, RECORD_POOL, (*host)->config->pool)) {
+            put_pool(sim, (*host)->config->pool);
+        }
+    }
+}
+
+#define COPY_NAMES(to, from)                                                                       \
+    for (uint32_t i_ = 0; i_ < (from)->len; i_++) {                                                \
+        SET_TEXT(ADD_TO(to)->name, "%s", (from)->names[i_]);                                       \
+    }
+
+static struct record *spec_of(const struct scenario_vm *config)
+{
+    struct record *record = must(record_new(RECORD_VM_SPEC, config->name, NULL));
+    struct vm_spec *spec = record->vm_spec;
+    spec->xml = must(strdup("<domain/>"));
+    spec->desired = config->desired;
+    spec->start_order = config->desired == VM_STARTED;
+    spec->priority = config->priority;
+    spec->cpus = config->cpus;
+    spec->memory_mib = config->memory_mib;
+    spec->offline_action = config->offline;
+    spec->offline_timeout_ms = config->offline_timeout_ms;
+    spec->restart.restarts_max = config->restarts_max;
+    spec->restart.failovers_max = config->failovers_max;
+    spec->is_affinity_enforced = spec->is_apart_enforced = config->is_enforced;
+    if (config->gpus > 0) {
+        SET_TEXT(spec->needs[0].pool, "%s", config->pool);
+        spec->needs[0].count = config->gpus;
+        spec->need_len = 1;
+    }
+    COPY_NAMES(&spec->preferred_owners, &config->owners);
+    COPY_NAMES(&spec->possible_owners, &config->possible);
+    COPY_NAMES(&spec->together, &config->together);
+    COPY_NAMES(&spec->apart, &config->apart);
+    return record;
+}
+
+static void hold(struct sim *sim, struct txn *txn, struct vm_placement *placement,
+                 const struct scenario_vm *config)
+{
+    const struct record *pool = world_find(&sim->store.world, RECORD_POOL, config->pool);
+    VEC_EACH(&pool->pool->members, member) {
+        char slot[name_size];
+        struct record_key key = {.kind = RECORD_CLAIM};
+        SET_TEXT(key.name, "%s", member->node);
+        SET_TEXT(key.second, "%s", gpu_slot_format(&member->slot, slot));
+        if (strcmp(member->node, config->on) != 0 || placement->gpus.len == config->gpus ||
+            world_find_key(&sim->store.world, &key)) {
+            continue;
+        }
+        struct gpu_hold *holds = ADD_TO(&placement->gpus);
+        SET_TEXT(holds->pool, "%s", config->pool);
+        holds->slot = member->slot;
+        struct record *claim = must(record_new(RECORD_CLAIM, key.name, key.second));
+        SET_TEXT(claim->claim->vm, "%s", config->name);
+        claim->claim->epoch = 1;
+        txn_put(txn, claim);
+    }
+}
+
+/* As if a coordinator had placed it there. */
+static void place(struct sim *sim, const struct scenario_vm *config)
+{
+    struct txn txn = {0};
+    struct record *record = must(record_new(RECORD_VM_PLACEMENT, config->name, NULL));
+    record->placement->epoch = 1;
+    record->placement->phase = PLACEMENT_START;
+    record->placement->start_order = 1;
+    SET_TEXT(record->placement->node, "%s", config->on);
+    if (config->gpus > 0) {
+        hold(sim, &txn, record->placement, config);
+    }
+    txn_put(&txn, record);
+    store_admin(sim, &txn);
+}
+
+void admin_add_vms(struct sim *sim)
+{
+    VEC_EACH(&sim->scenario->vms, config) {
+        if (config->on[0] != '\0') {
+            place(sim, config);
+            put(sim, spec_of(config));
+        }
+    }
+    VEC_EACH(&sim->scenario->vms, late) {
+        if (late->on[0] == '\0') {
+            put(sim, spec_of(late));
+        }
+    }
+}
+
+/* ---- orders ---- */
+
+static void order_vm(struct sim *sim, const struct scenario_step *step)
+{
+    struct record *record = edit(sim, RECORD_VM_SPEC, step->subject);
+    if (!record) {
+        return;
+    }
+    struct vm_spec *spec = record->vm_spec;
+    if (step->op == OP_START) {
+        spec->desired = VM_STARTED;
+        spec->is_stop_forced = false;
+        spec->start_order++;
+    } else if (step->op == OP_STOP) {
+        spec->desired = VM_STOPPED;
+        spec->is_stop_forced = step->is_forced;
+    } else if (step->op == OP_PRIORITY) {
+        spec->priority = (uint32_t)step->number;
+    } else {
+        SET_TEXT(spec->move_to, "%s", step->host[0] ? step->host : "*");
+        spec->move_order++;
+    }
+    put(sim, record);
+}
+
+static void release(struct sim *sim, struct record *record, const struct scenario_step *step)
+{
+    struct host *host = must(host_find(sim, step->subject));
+    if (step->number < 0 || (size_t)step->number >= host->gpus.len) {
+        return;
+    }
+    const struct gpu *gpu = &host->gpus.items[step->number].gpu;
+    struct dismount *entry = ADD_TO(&record->node_spec->released);
+    entry->address = gpu->address;
+    (void)gpu_identity(gpu, entry->identity);
+    VEC_EACH(&record->node_spec->dismounted, known) {
+        if (pci_address_compare(known->address, gpu->address) == 0) {
+            *known = *entry;
+        }
+    }
+}
+
+static void set_dismounted(struct sim *sim, struct record *record,
+                           const struct scenario_step *step)
+{
+    struct host *host = must(host_find(sim, step->subject));
+    struct node_spec *spec = record->node_spec;
+    if (step->number < 0 || (size_t)step->number >= host->gpus.len) {
+        return;
+    }
+    const struct gpu *gpu = &host->gpus.items[step->number].gpu;
+    for (size_t i = spec->dismounted.len; i-- > 0;) {
+        if (pci_address_compare(spec->dismounted.items[i].address, gpu->address) == 0) {
+            VEC_REMOVE(&spec->dismounted, i);
+        }
+    }
+    if (step->op == OP_DISMOUNT) {
+        struct dismount *entry = ADD_TO(&spec->dismounted);
+        entry->address = gpu->address;
+        (void)gpu_identity(gpu, entry->identity);
+    }
+}
+
+static void order_host(struct sim *sim, const struct scenario_step *step)
+{
+    struct record *record = must(edit(sim, RECORD_NODE_SPEC, step->subject));
+    struct node_spec *spec = record->node_spec;
+    const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, step->subject);
+    spec->released.len = 0;
+    if (step->op == OP_CONFIRM_OFF) {
+        spec->confirmed_off = alive ? alive->alive->incarnation : 0;
+    } else if (step->op == OP_RELEASE) {
+        release(sim, record, step);
+    } else if (step->op == OP_MOUNT || step->op == OP_DISMOUNT) {
+        set_dismounted(sim, record, step);
+    } else if (step->op == OP_FENCING) {
+        spec->fencing = step->method;
+        SET_TEXT(spec->fence_agent, "%s", step->method == FENCING_POWER ? "fence_fake" : "");
+    } else {
+        spec->mode = step->op == OP_DRAIN   ? NODE_DRAIN
+                     : step->op == OP_PAUSE ? NODE_PAUSED
+                                            : NODE_ACTIVE;
+        spec->force = step->op == OP_DRAIN && step->is_forced;
+    }
+    put(sim, record);
+}
+
+static void set(struct sim *sim, const char *setting, int64_t number)
+{
+    struct record *record = must(edit(sim, RECORD_CLUSTER, ""));
+    (void)scenario_set(record->cluster, setting, number);
+    put(sim, record);
+}
+
+void admin_do(struct sim *sim, const struct scenario_step *step)
+{
+    if (step->op == OP_SET) {
+        set(sim, step->subject, step->number);
+    } else if (step->op == OP_REMOVE) {
+        delete(sim, RECORD_VM_SPEC, step->subject);
+    } else if (step->op == OP_START || step->op == OP_STOP || step->op == OP_MOVE ||
+               step->op == OP_PRIORITY) {
+        order_vm(sim, step);
+    } else {
+        order_host(sim, step);
+    }
+}

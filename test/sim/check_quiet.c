@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What must hold when nothing was wrong for a while: no claim without a holder, nothing that runs
+ * unordered, no configuration lost, every VM that fits runs. Its idea of "fits" is its own, not the
+ * planner's.
+ */
+#include "test/sim/internal.h"
+
+static const struct record *get(const struct sim *sim, enum record_kind kind, const char *name)
+{
+    return world_find(&sim->store.world, kind, name);
+}
+
+static bool has_hold(const gpu_holds_t *holds, const struct record_key *key)
+{
+    VEC_EACH(holds, hold) {
+        char slot[name_size];
+        if (strcmp(gpu_slot_format(&hold->slot, slot), key->second) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_claims(struct sim *sim)
+{
+    WORLD_EACH(&sim->store.world, RECORD_CLAIM, each)
+    {
+        const struct record *claim = *each;
+        const struct record *record = get(sim, RECORD_VM_PLACEMENT, claim->claim->vm);
+        const struct vm_placement *p = record ? record->placement : NULL;
+        bool is_held = p && ((strcmp(p->node, claim->key.name) == 0 &&
+                              has_hold(&p->gpus, &claim->key)) ||
+                             (strcmp(p->next_node, claim->key.name) == 0 &&
+                              has_hold(&p->next_gpus, &claim->key)));
+        if (!is_held) {
+            violation(sim, "the claim of %s on %s of %s is leaked", claim->claim->vm,
+                      claim->key.second, claim->key.name);
+        }
+    }
+}
+
+static void check_acknowledged(struct sim *sim)
+{
+    VEC_EACH(&sim->acknowledged, record) {
+        const struct record *now = world_find_key(&sim->store.world, &(*record)->key);
+        if (now != *record) {
+            violation(sim, "%s %s as the administrator wrote it is lost",
+                      record_kind_name((*record)->key.kind), (*record)->key.name);
+        }
+    }
+}
+
+static void check_order(struct sim *sim)
+{
+    VEC_EACH(&sim->hosts, host) {
+        VEC_EACH(&(*host)->instances, instance) {
+            const struct record *record = get(sim, RECORD_VM_PLACEMENT, (*instance)->vm);
+            bool is_ordered = record && record->placement->epoch == (*instance)->epoch &&
+                              record->placement->phase != PLACEMENT_NONE &&
+                              strcmp(record->placement->node, (*host)->config->name) == 0;
+            if (!is_ordered) {
+                violation(sim, "%s still exists on %s, where nothing orders it", (*instance)->vm,
+                          (*host)->config->name);
+            }
+        }
+    }
+}
+
+void check_quiet(struct sim *sim)
+{
+    check_claims(sim);
+    check_acknowledged(sim);
+    if (sim->is_healed) {
+        check_order(sim);
+    }
+}
+
+/* ---- does it fit? ---- */
+
+static bool is_listed(const struct vm_name *names, size_t len, const char *name)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (strcmp(names[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_good_card(const struct sim *sim, const struct host *host,
+                         const struct pool_member *member)
+{
+    struct record_key key = {.kind = RECORD_CLAIM};
+    SET_TEXT(key.name, "%s", host->config->name);
+    (void)gpu_slot_format(&member->slot, key.second);
+    const struct gpu *gpu =
+        world_gpu(&sim->store.world, host->config->name, member->slot.address);
+    char identity[gpu_identity_size];
+    return gpu && gpu->verdict == GPU_ASSIGNABLE && gpu->health == GPU_HEALTHY &&
+           strcmp(gpu_identity(gpu, identity), member->identity) == 0 &&
+           !world_find_key(&sim->store.world, &key);
+}
+
+static bool has_gpus(const struct sim *sim, const struct host *host, const struct vm_spec *spec)
+{
+    for (uint32_t i = 0; i < spec->need_len; i++) {
+        const struct record *pool = get(sim, RECORD_POOL, spec->needs[i].pool);
+        uint32_t count = 0;
+        if (pool) {
+            VEC_EACH(&pool->pool->members, member) {
+                count += strcmp(member->node, host->config->name) == 0 &&
+                         is_good_card(sim, host, member);
+            }
+        }
+        if (count < spec->needs[i].count) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_room(const struct sim *sim, const struct host *host, const struct vm_spec *spec)
+{
+    uint64_t cpus = spec->cpus, memory_mib = spec->memory_mib;
+    WORLD_EACH(&sim->store.world, RECORD_VM_PLACEMENT, each)
+    {
+        const struct vm_placement *p = (*each)->placement;
+        const struct record *other = get(sim, RECORD_VM_SPEC, (*each)->key.name);
+        bool is_here = p->phase != PLACEMENT_NONE &&
+                       (strcmp(p->node, host->config->name) == 0 ||
+                        strcmp(p->next_node, host->config->name) == 0);
+        if (is_here && other) {
+            cpus += other->vm_spec->cpus;
+            memory_mib += other->vm_spec->memory_mib;
+        }
+    }
+    return (host->config->cpus == 0 || cpus <= host->config->cpus) &&
+           (host->config->memory_mib == 0 || memory_mib <= host->config->memory_mib);
+}
+
+/* Enforced partners, from either side. */
+static bool suits_partners(const struct sim *sim, const struct host *host, const char *vm,
+                           const struct vm_spec *spec)
+{
+    WORLD_EACH(&sim->store.world, RECORD_VM_PLACEMENT, each)
+    {
+        const struct vm_placement *p = (*each)->placement;
+        const char *name = (*each)->key.name;
+        const struct record *other = get(sim, RECORD_VM_SPEC, name);
+        if (p->phase == PLACEMENT_NONE || !other || strcmp(name, vm) == 0) {
+            continue;
+        }
+        bool is_here = strcmp(p->node, host->config->name) == 0;
+        const struct vm_spec *o = other->vm_spec;
+        bool is_apart =
+            (spec->is_apart_enforced && is_listed(spec->apart.items, spec->apart.len, name)) ||
+            (o->is_apart_enforced && is_listed(o->apart.items, o->apart.len, vm));
+        bool is_together =
+            (spec->is_affinity_enforced &&
+             is_listed(spec->together.items, spec->together.len, name)) ||
+            (o->is_affinity_enforced && is_listed(o->together.items, o->together.len, vm));
+        if ((is_apart && is_here) || (is_together && !is_here)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool takes_vms(const struct sim *sim, const struct host *host)
+{
+    const struct record *spec = get(sim, RECORD_NODE_SPEC, host->config->name);
+    return host->process && !host->process->is_frozen && !host->is_in_cut && !host->is_out_cut &&
+           !host->is_watch_cut && host->libvirt == LIBVIRT_UP &&
+           core_incarnation(host->process->core) != 0 && spec->node_spec->mode == NODE_ACTIVE;
+}
+
+static bool fits(const struct sim *sim, const struct host *host, const char *vm,
+                 const struct vm_spec *spec)
+{
+    return takes_vms(sim, host) && has_gpus(sim, host, spec) && has_room(sim, host, spec) &&
+           suits_partners(sim, host, vm, spec) &&
+           (spec->possible_owners.len == 0 ||
+            is_listed(spec->possible_owners.items, spec->possible_owners.len, host->config->name));
+}
+
+/* ---- everything that can run does ---- */
+
+static bool is_up(const struct sim *sim, const char *vm)
+{
+    VEC_EACH(&sim->hosts, host) {
+        const struct instance *instance = hypervisor_find(*host, vm);
+        if (instance && instance->phase == INSTANCE_UP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_waiting(struct sim *sim, const struct record *spec)
+{
+    VEC_EACH(&sim->hosts, host) {
+        if (fits(sim, *host, spec->key.name, spec->vm_spec)) {
+            violation(sim, "%s waits although %s has room for it", spec->key.name,
+                      (*host)->config->name);
+        }
+    }
+}
+
+static bool has_coordinator(const struct sim *sim)
+{
+    VEC_EACH(&sim->hosts, host) {
+        if (takes_vms(sim, *host) && core_is_coordinator((*host)->process->core)) {
+            return sim->store.has_quorum;
+        }
+    }
+    return false;
+}
+
+void check_liveness(struct sim *sim)
+{
+    bool refuses = world_settings(&sim->store.world)->reserve_policy == RESERVE_REFUSE &&
+                   world_settings(&sim->store.world)->reserve > 0;
+    if (!has_coordinator(sim)) {
+        if (sim->is_healed) {
+            violation(sim, "nobody coordinates");
+        }
+        return;
+    }
+    WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, each)
+    {
+        const struct record *spec = *each;
+        const struct record *placement = get(sim, RECORD_VM_PLACEMENT, spec->key.name);
+        const struct vm_placement *p = placement ? placement->placement : NULL;
+        if (spec->vm_spec->desired != VM_STARTED || (p && p->is_failed)) {
+            continue;
+        }
+        if ((!p || p->phase == PLACEMENT_NONE) && !refuses) {
+            check_waiting(sim, spec);
+        } else if (sim->is_healed && p && p->phase != PLACEMENT_NONE && !is_up(sim, spec->key.name)) {
+            violation(sim, "%s has a place on %s, but does not run", spec->key.name, p->node);
+        }
+    }
+    WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, stopped)
+    {
+        if (sim->is_healed && (*stopped)->vm_spec->desired == VM_STOPPED &&
+            is_up(sim, (*stopped)->key.name)) {
+            violation(sim, "%s shall be stopped, but runs", (*stopped)->key.name);
+        }
+    }
+}

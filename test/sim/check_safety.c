@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What must hold at every moment, judged by the truth: which processes exist on which host. */
+#include "test/sim/internal.h"
+
+#include <stdarg.h>
+
+void violation(struct sim *sim, const char *format, ...)
+{
+    struct sim_result *result = sim->result;
+    if (result->has_failed) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    result->has_failed = true;
+    result->violation_ms = sim->now_ms - begin_ms;
+    (void)vsnprintf(result->violation, sizeof(result->violation), format, args);
+    va_end(args);
+}
+
+static bool runs(const struct instance *instance)
+{
+    return instance->phase != INSTANCE_ASKED;
+}
+
+static bool has_slot(const struct instance *instance, const struct gpu_slot *slot)
+{
+    VEC_EACH(&instance->gpus, hold) {
+        if (gpu_slot_equal(&hold->slot, slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- a VM begins to run ---- */
+
+static void check_alone(struct sim *sim, const struct host *host, const struct instance *instance)
+{
+    VEC_EACH(&sim->hosts, other_host) {
+        VEC_EACH(&(*other_host)->instances, other) {
+            if (*other == instance || !runs(*other)) {
+                continue;
+            }
+            if (strcmp((*other)->vm, instance->vm) == 0) {
+                violation(sim, "%s runs twice: on %s (epoch %llu) and on %s (epoch %llu)",
+                          instance->vm, (*other_host)->config->name,
+                          (unsigned long long)(*other)->epoch, host->config->name,
+                          (unsigned long long)instance->epoch);
+            }
+            VEC_EACH(&instance->gpus, hold) {
+                if (*other_host == host && has_slot(*other, &hold->slot)) {
+                    violation(sim, "%s and %s hold one GPU of %s", instance->vm, (*other)->vm,
+                              host->config->name);
+                }
+            }
+        }
+    }
+}
+
+static bool is_member(const struct sim *sim, const struct host *host, const struct gpu_hold *hold)
+{
+    const struct record *pool = world_find(&sim->store.world, RECORD_POOL, hold->pool);
+    if (pool) {
+        VEC_EACH(&pool->pool->members, member) {
+            if (strcmp(member->node, host->config->name) == 0 &&
+                gpu_slot_equal(&member->slot, &hold->slot)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void check_claim(struct sim *sim, const struct host *host, const struct instance *instance,
+                        const struct gpu_slot *slot)
+{
+    struct record_key key = {.kind = RECORD_CLAIM};
+    SET_TEXT(key.name, "%s", host->config->name);
+    (void)gpu_slot_format(slot, key.second);
+    const struct record *claim = world_find_key(&sim->store.world, &key);
+    if (!claim || strcmp(claim->claim->vm, instance->vm) != 0 ||
+        claim->claim->epoch != instance->epoch) {
+        violation(sim, "%s (epoch %llu) runs on %s with %s, which %s%s claims",
+                  instance->vm, (unsigned long long)instance->epoch, host->config->name, key.second,
+                  claim ? claim->claim->vm : "nobody",
+                  claim && strcmp(claim->claim->vm, instance->vm) == 0 ? " in another epoch" : "");
+    }
+}
+
+static void check_needs(struct sim *sim, const struct host *host, const struct instance *instance)
+{
+    const struct record *spec = world_find(&sim->store.world, RECORD_VM_SPEC, instance->vm);
+    if (!spec) {
+        return;
+    }
+    if (instance->gpus.len != vm_spec_gpu_count(spec->vm_spec)) {
+        violation(sim, "%s runs on %s with %zu GPUs, it needs %u", instance->vm, host->config->name,
+                  instance->gpus.len, vm_spec_gpu_count(spec->vm_spec));
+    }
+    VEC_EACH(&instance->gpus, hold) {
+        bool is_needed = false;
+        for (uint32_t i = 0; i < spec->vm_spec->need_len; i++) {
+            is_needed |= strcmp(spec->vm_spec->needs[i].pool, hold->pool) == 0;
+        }
+        if (!is_needed || !is_member(sim, host, hold)) {
+            violation(sim, "%s runs on %s with a GPU outside its pool", instance->vm,
+                      host->config->name);
+        }
+    }
+}
+
+static void check_card(struct sim *sim, const struct host *host, const struct instance *instance)
+{
+    VEC_EACH(&instance->gpus, hold) {
+        const struct record *pool = world_find(&sim->store.world, RECORD_POOL, hold->pool);
+        VEC_EACH(&host->gpus, card) {
+            char identity[gpu_identity_size];
+            if (!pool || pci_address_compare(card->gpu.address, hold->slot.address) != 0) {
+                continue;
+            }
+            (void)gpu_identity(&card->gpu, identity);
+            VEC_EACH(&pool->pool->members, member) {
+                if (strcmp(member->node, host->config->name) == 0 &&
+                    gpu_slot_equal(&member->slot, &hold->slot) &&
+                    strcmp(member->identity, identity) != 0) {
+                    violation(sim, "%s runs on %s with a card that is not the pool's",
+                              instance->vm, host->config->name);
+                }
+            }
+        }
+    }
+}
+
+void check_spawn(struct sim *sim, const struct host *host, const struct instance *instance)
+{
+    check_alone(sim, host, instance);
+    check_needs(sim, host, instance);
+    check_card(sim, host, instance);
+    VEC_EACH(&instance->gpus, hold) {
+        check_claim(sim, host, instance, &hold->slot);
+    }
+}
+
+/* ---- a transaction ---- */
+
+static bool may_write(const struct host *host, const struct record_key *key)
+{
+    switch (key->kind) {
+    case RECORD_CLUSTER:
+    case RECORD_NODE_SPEC:
+    case RECORD_POOL:
+    case RECORD_VM_SPEC:
+        return false;
+    case RECORD_NODE_INVENTORY:
+    case RECORD_NODE_ALIVE:
+        return strcmp(key->name, host->config->name) == 0;
+    case RECORD_LEADER:
+    case RECORD_NODE_FENCE:
+    case RECORD_VM_PLACEMENT:
+    case RECORD_VM_STATUS:
+    case RECORD_CLAIM:
+    case RECORD_EVENT:
+        return true;
+    }
+    return false;
+}
+
+/* A VM that shall run is stopped only if its next place is reserved, or by force. */
+static void check_stop(struct sim *sim, const struct record *next)
+{
+    const struct world *world = &sim->store.world;
+    const struct record *old = world_find(world, RECORD_VM_PLACEMENT, next->key.name);
+    const struct record *spec = world_find(world, RECORD_VM_SPEC, next->key.name);
+    if (!old || old->placement->phase != PLACEMENT_START ||
+        next->placement->phase != PLACEMENT_STOP || !spec ||
+        spec->vm_spec->desired != VM_STARTED) {
+        return;
+    }
+    const struct record *node = world_find(world, RECORD_NODE_SPEC, old->placement->node);
+    bool is_forced = node && node->node_spec->mode == NODE_DRAIN && node->node_spec->force;
+    if (!is_forced && !world_settings(world)->preemption &&
+        (next->placement->next_node[0] == '\0' ||
+         next->placement->next_gpus.len != vm_spec_gpu_count(spec->vm_spec))) {
+        violation(sim, "%s, which shall run, is stopped without a reserved place", next->key.name);
+    }
+}
+
+void check_request(struct sim *sim, const struct host *host, const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        if (host && !may_write(host, &write->key)) {
+            violation(sim, "%s overwrote the administrator's %s %s", host->config->name,
+                      record_kind_name(write->key.kind), write->key.name);
+        }
+        if (host && write->value && write->key.kind == RECORD_VM_PLACEMENT) {
+            check_stop(sim, write->value);
+        }
+    }
+}
+
+/* Nothing of an earlier epoch may run once a next one is ordered to start. */
+static void check_placement(struct sim *sim, const struct record *record)
+{
+    const struct vm_placement *placement = record->placement;
+    VEC_EACH(&sim->hosts, host) {
+        VEC_EACH(&(*host)->instances, instance) {
+            bool is_this = strcmp((*instance)->vm, record->key.name) == 0 && runs(*instance);
+            bool is_over = (*instance)->epoch < placement->epoch ||
+                           (placement->phase == PLACEMENT_NONE);
+            if (is_this && is_over) {
+                violation(sim, "%s is %s in epoch %llu while epoch %llu still runs on %s",
+                          record->key.name,
+                          placement->phase == PLACEMENT_NONE ? "put to rest" : "ordered to start",
+                          (unsigned long long)placement->epoch,
+                          (unsigned long long)(*instance)->epoch, (*host)->config->name);
+            }
+        }
+    }
+}
+
+static void check_fence(struct sim *sim, const struct record *record)
+{
+    const struct host *host = host_find(sim, record->key.name);
+    VEC_EACH(&host->instances, instance) {
+        if (record->fence->proof != PROOF_NONE && runs(*instance) &&
+            (*instance)->incarnation <= record->fence->incarnation) {
+            violation(sim, "%s is declared off (%s) while %s runs there", record->key.name,
+                      proof_name(record->fence->proof), (*instance)->vm);
+        }
+    }
+}
+
+static void check_new_claim(struct sim *sim, const struct record_key *key)
+{
+    const struct host *host = host_find(sim, key->name);
+    struct gpu_slot slot;
+    if (!host || !gpu_slot_parse(key->second, &slot)) {
+        return;
+    }
+    VEC_EACH(&host->instances, instance) {
+        if (runs(*instance) && has_slot(*instance, &slot)) {
+            check_claim(sim, host, *instance, &slot);
+        }
+    }
+}
+
+void check_commit(struct sim *sim, const struct host *host, const struct txn *txn)
+{
+    (void)host;
+    VEC_EACH(&txn->writes, write) {
+        if (write->key.kind == RECORD_CLAIM) {
+            check_new_claim(sim, &write->key);
+        } else if (write->key.kind == RECORD_VM_PLACEMENT && write->value) {
+            check_placement(sim, write->value);
+        } else if (write->key.kind == RECORD_NODE_FENCE && write->value) {
+            check_fence(sim, write->value);
+        }
+    }
+}
+
+/* ---- a core that asks to be called at once, again and again ---- */
+
+void check_idle_wake(struct sim *sim, const struct host *host)
+{
+    enum { idle_wakes_max = 20 };
+    if (host->process->idle_wakes > idle_wakes_max) {
+        violation(sim, "berthd of %s turns in circles: %u wake-ups without anything to do",
+                  host->config->name, host->process->idle_wakes);
+    }
+}

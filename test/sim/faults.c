@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What befalls the cluster: the steps of a scenario that are no administrator's. */
+#include "test/sim/internal.h"
+
+enum { restart_ms = 1000 };
+
+static void remember(struct sim *sim, const struct scenario_step *step)
+{
+    struct fault *fault = ADD_TO(&sim->faults);
+    fault->op = step->op;
+    fault->times = step->times;
+    fault->has_gpu = step->has_gpu;
+    SET_TEXT(fault->vm, "%s", step->subject);
+    SET_TEXT(fault->host, "%s", step->host);
+}
+
+bool faults_take(struct sim *sim, enum scenario_op op, const char *vm, const char *host,
+                 bool *ret_has_gpu)
+{
+    VEC_EACH(&sim->faults, fault) {
+        bool is_there = host[0] == '\0' || fault->host[0] == '\0' || strcmp(fault->host, host) == 0;
+        if (fault->op == op && fault->times > 0 && is_there && strcmp(fault->vm, vm) == 0) {
+            fault->times--;
+            if (ret_has_gpu) {
+                *ret_has_gpu = fault->has_gpu;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+static void kill_guest(struct sim *sim, const char *vm)
+{
+    VEC_EACH(&sim->hosts, host) {
+        struct instance *instance = hypervisor_find(*host, vm);
+        if (instance && instance->phase != INSTANCE_ASKED) {
+            hypervisor_end(sim, *host, instance, "the guest ended by itself");
+            return;
+        }
+    }
+}
+
+static void change_gpu(struct sim *sim, struct host *host, const struct scenario_step *step)
+{
+    if (step->number < 0 || (size_t)step->number >= host->gpus.len) {
+        return;
+    }
+    struct fake_gpu *card = &host->gpus.items[step->number];
+    if (step->op == OP_SWAP_GPU) {
+        SET_TEXT(card->gpu.serial, "other-%s-%lld", host->config->name, (long long)step->number);
+    } else {
+        card->is_off_bus = step->op == OP_FAIL_GPU;
+    }
+    gpus_tell(sim, host);
+}
+
+static void strike_host(struct sim *sim, struct host *host, const struct scenario_step *step)
+{
+    switch ((int)step->op) {
+    case OP_POWER_OFF:
+        host_power_off(sim, host);
+        break;
+    case OP_POWER_ON:
+        host_power_on(sim, host);
+        break;
+    case OP_NETWORK_OFF:
+        host_cut(sim, host, !step->is_out, !step->is_in);
+        break;
+    case OP_NETWORK_ON:
+        host_join(sim, host);
+        break;
+    case OP_WATCH_OFF:
+        host->is_watch_cut = true;
+        break;
+    case OP_WATCH_ON:
+        host->is_watch_cut = false;
+        store_catch_up(sim, host);
+        break;
+    case OP_FREEZE:
+        process_freeze(sim, host);
+        break;
+    case OP_THAW:
+        process_thaw(sim, host);
+        break;
+    case OP_CRASH:
+        process_crash(sim, host, step->for_ms ? step->for_ms : restart_ms);
+        break;
+    case OP_LIBVIRT_OFF:
+        hypervisor_set(sim, host, LIBVIRT_DOWN);
+        break;
+    case OP_LIBVIRT_HANG:
+        hypervisor_set(sim, host, LIBVIRT_HANGS);
+        break;
+    case OP_LIBVIRT_ON:
+        hypervisor_set(sim, host, LIBVIRT_UP);
+        break;
+    case OP_FAIL_GPU:
+    case OP_SWAP_GPU:
+    case OP_MEND_GPU:
+        change_gpu(sim, host, step);
+        break;
+    case OP_FAIL_FENCE:
+        host->bad_fences = step->times;
+        break;
+    case OP_HANG_FENCE:
+        host->hung_fences = step->times;
+        break;
+    case OP_FAIL_BIND:
+        host->bad_binds = step->times;
+        break;
+    case OP_FAIL_WATCHDOG:
+        host->is_watchdog_broken = true;
+        break;
+    case OP_MEND_WATCHDOG:
+        host->is_watchdog_broken = false;
+        break;
+    default:
+        break;
+    }
+}
+
+static void started_again(struct sim *sim, const struct happening *happening)
+{
+    process_start(sim, happening->host);
+}
+
+static void leave(struct sim *sim, struct host *host, msec_t for_ms)
+{
+    struct letter letter = {.event = {.kind = CORE_LEAVE}};
+    process_tell(sim, host, 0, &letter);
+    if (for_ms > 0) {
+        later(sim, for_ms, started_again, host);
+    }
+}
+
+void faults_heal(struct sim *sim)
+{
+    sim->noise = (struct scenario_noise){.delay_ms = MIN(sim->scenario->noise.delay_ms, 5)};
+    sim->store.has_quorum = true;
+    sim->faults.len = 0;
+    sim->is_healed = true;
+    sim->healed_ms = sim->now_ms;
+    VEC_EACH(&sim->hosts, each) {
+        struct host *host = *each;
+        host->bad_fences = host->hung_fences = host->bad_binds = 0;
+        host->is_watchdog_broken = false;
+        host_join(sim, host);
+        process_thaw(sim, host);
+        host_power_on(sim, host);
+        if (host->libvirt != LIBVIRT_UP) {
+            hypervisor_set(sim, host, LIBVIRT_UP);
+        }
+        later(sim, host->config->boot_ms, started_again, host);
+    }
+}
+
+void faults_do(struct sim *sim, const struct scenario_step *step)
+{
+    struct host *host = host_find(sim, step->subject);
+    if (step->op == OP_STORE_OFF || step->op == OP_STORE_ON) {
+        sim->store.has_quorum = step->op == OP_STORE_ON;
+        store_unpark(sim);
+    } else if (step->op == OP_COMPACT) {
+        store_compact(sim);
+    } else if (step->op == OP_HEAL) {
+        faults_heal(sim);
+    } else if (step->op == OP_FAIL_START || step->op == OP_FAIL_STOP) {
+        remember(sim, step);
+    } else if (step->op == OP_FAIL_GUEST) {
+        kill_guest(sim, step->subject);
+    } else if (step->op == OP_LEAVE) {
+        leave(sim, host, step->for_ms);
+    } else {
+        strike_host(sim, host, step);
+    }
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The GPUs of a host: drivers, identities, cards that leave the bus or are swapped. */
+#include "test/sim/internal.h"
+
+void gpus_init(struct host *host)
+{
+    for (uint32_t i = 0; i < host->config->gpus; i++) {
+        struct gpu *gpu = &ADD_TO(&host->gpus)->gpu;
+        *gpu = (struct gpu){
+            .address = {.bus = (uint8_t)(i + 1)},
+            .vendor = 0x10de,
+            .device = 0x20b5,
+            .class_code = 0x030200,
+            .iommu_group = (int32_t)i + 10,
+            .bar_size = {16 << 20, UINT64_C(16) << 30},
+            .reset_methods = GPU_RESET_FLR,
+        };
+        SET_TEXT(gpu->vendor_name, "Fake");
+        SET_TEXT(gpu->device_name, "Card");
+        SET_TEXT(gpu->serial, "%s-%u", host->config->name, i);
+        SET_TEXT(gpu->driver, "vfio-pci");
+        gpu->is_overridden = true;
+    }
+}
+
+/* A boot gives every card to the host's driver. The first one finds them dismounted. */
+void gpus_boot(struct host *host)
+{
+    VEC_EACH(&host->gpus, card) {
+        if (host->boot > 1) {
+            SET_TEXT(card->gpu.driver, "nouveau");
+            card->gpu.is_overridden = false;
+        }
+    }
+}
+
+static void judge(struct gpu *gpu, bool is_off_bus)
+{
+    gpu->verdict = is_off_bus                ? GPU_OFF_BUS
+                   : gpu_is_dismounted(gpu) ? GPU_ASSIGNABLE
+                                             : GPU_HOST_DRIVER;
+}
+
+void gpus_tell(struct sim *sim, struct host *host)
+{
+    CLEANUP(record_unrefp) struct record *record =
+        must(record_new(RECORD_NODE_INVENTORY, host->config->name, NULL));
+    record->inventory->cpus = host->config->cpus;
+    record->inventory->memory_mib = host->config->memory_mib;
+    VEC_EACH(&host->gpus, card) {
+        struct gpu *gpu = ADD_TO(&record->inventory->gpus);
+        *gpu = card->gpu;
+        judge(gpu, card->is_off_bus);
+    }
+    struct letter letter = {.event = {.kind = CORE_INVENTORY, .record = record}};
+    process_tell(sim, host, 0, &letter);
+}
+
+struct fake_gpu *gpus_find(struct host *host, struct pci_address address)
+{
+    VEC_EACH(&host->gpus, card) {
+        if (pci_address_compare(card->gpu.address, address) == 0) {
+            return card;
+        }
+    }
+    return NULL;
+}
+
+struct rebind {
+    struct pci_address address;
+    uint64_t answer_id;
+    uint64_t life;
+    bool is_mount;
+};
+
+static bool is_held(const struct host *host, struct pci_address address)
+{
+    VEC_EACH(&host->instances, instance) {
+        VEC_EACH(&(*instance)->gpus, hold) {
+            if (pci_address_compare(hold->slot.address, address) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void rebound(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    const struct rebind *rebind = happening->data;
+    struct fake_gpu *card = gpus_find(host, rebind->address);
+    if (!host->has_power || host->boot != happening->id) {
+        return;
+    }
+    bool is_bad = host->bad_binds > 0 || card->is_off_bus || is_held(host, rebind->address);
+    if (!is_bad) {
+        SET_TEXT(card->gpu.driver, "%s", rebind->is_mount ? "nouveau" : "vfio-pci");
+        card->gpu.is_overridden = !rebind->is_mount;
+    } else if (host->bad_binds > 0) {
+        host->bad_binds--;
+    }
+    if (host->life == rebind->life && host->process) {
+        gpus_tell(sim, host);
+        process_answer(sim, host, 0, rebind->answer_id, is_bad ? CORE_FAILED : CORE_DONE,
+                       is_bad ? "the driver does not let it go" : NULL);
+    }
+}
+
+void gpus_do(struct sim *sim, struct host *host, const struct core_action *action)
+{
+    struct rebind *rebind = NEW(struct rebind);
+    *rebind = (struct rebind){action->address, action->id, host->life,
+                              action->kind == ACTION_GPU_MOUNT};
+    struct happening *happening = later(sim, 50 + sim_delay(sim), rebound, host);
+    happening->id = host->boot;
+    happening->data = rebind;
+    happening->drop = free;
+}

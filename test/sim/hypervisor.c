@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A host's libvirt and its VMs, as src/virt promises to show them. What exists here is the truth
+ * that the checkers look at. A VM runs, for them, from the moment its process exists until it does
+ * not: not when somebody was told.
+ *
+ * Libvirt goes on with a start when the berthd that asked for it dies; a berthd that kills all is
+ * answered only when no such start is left.
+ */
+#include "test/sim/internal.h"
+
+enum { spawn_ms = 100, kill_ms = 20, off_ms = 200, guest_stop_ms = 1500, late_ms = 300000 };
+
+static void answer_kill_all(struct sim *sim, struct host *host);
+
+void instance_free(struct instance *instance)
+{
+    VEC_DONE(&instance->gpus);
+    free(instance);
+}
+
+struct instance *hypervisor_find(const struct host *host, const char *vm)
+{
+    VEC_EACH(&host->instances, instance) {
+        if (strcmp((*instance)->vm, vm) == 0) {
+            return *instance;
+        }
+    }
+    return NULL;
+}
+
+static struct instance *find_number(const struct host *host, uint64_t number)
+{
+    VEC_EACH(&host->instances, instance) {
+        if ((*instance)->number == number) {
+            return *instance;
+        }
+    }
+    return NULL;
+}
+
+static void take_out(struct host *host, const struct instance *instance)
+{
+    for (size_t i = 0; i < host->instances.len; i++) {
+        if (host->instances.items[i] == instance) {
+            VEC_REMOVE(&host->instances, i);
+            return;
+        }
+    }
+}
+
+/* ---- what berthd is told ---- */
+
+static void tell_exists(struct sim *sim, struct host *host, struct instance *instance)
+{
+    struct letter letter = {.event = {.kind = CORE_VM_EXISTS,
+                                      .epoch = instance->epoch,
+                                      .is_up = instance->phase == INSTANCE_UP}};
+    SET_TEXT(letter.name, "%s", instance->vm);
+    if (host->libvirt == LIBVIRT_UP && host->process) {
+        instance->is_told = true;
+        process_tell(sim, host, 0, &letter);
+    }
+}
+
+static void tell_gone(struct sim *sim, struct host *host, const struct instance *instance,
+                      const char *why)
+{
+    struct letter letter = {.event = {.kind = CORE_VM_GONE, .epoch = instance->epoch}};
+    SET_TEXT(letter.name, "%s", instance->vm);
+    SET_TEXT(letter.text, "%s", why);
+    if (instance->is_told) {
+        process_tell(sim, host, 0, &letter);
+    }
+}
+
+static void answer_start(struct sim *sim, struct host *host, struct instance *instance,
+                         enum core_result result, const char *text, msec_t delay_ms)
+{
+    if (instance->answer_id != 0 && instance->life == host->life) {
+        process_answer(sim, host, delay_ms, instance->answer_id, result, text);
+    }
+    instance->answer_id = 0;
+}
+
+void hypervisor_list(struct sim *sim, struct host *host)
+{
+    VEC_EACH(&host->instances, instance) {
+        if ((*instance)->phase != INSTANCE_ASKED) {
+            tell_exists(sim, host, *instance);
+        }
+    }
+    struct letter letter = {.event = {.kind = CORE_VMS_LISTED}};
+    process_tell(sim, host, 0, &letter);
+}
+
+void hypervisor_set(struct sim *sim, struct host *host, enum libvirt_state state)
+{
+    struct letter letter = {.event = {.kind = CORE_HYPERVISOR, .is_up = state == LIBVIRT_UP}};
+    host->libvirt = state;
+    if (state != LIBVIRT_UP) {
+        SET_TEXT(letter.text, "libvirt does not answer");
+    }
+    process_tell(sim, host, 0, &letter);
+    if (state == LIBVIRT_UP) {
+        hypervisor_list(sim, host);
+    }
+}
+
+/* ---- the end of a VM ---- */
+
+void hypervisor_end(struct sim *sim, struct host *host, struct instance *instance, const char *why)
+{
+    take_out(host, instance);
+    if (instance->phase != INSTANCE_ASKED) {
+        outage_down(sim, instance->vm);
+        tell_gone(sim, host, instance, why);
+    }
+    answer_start(sim, host, instance, CORE_FAILED, why, 0);
+    instance_free(instance);
+    answer_kill_all(sim, host);
+}
+
+void hypervisor_power_off(struct sim *sim, struct host *host)
+{
+    while (host->instances.len > 0) {
+        hypervisor_end(sim, host, host->instances.items[0], "power was lost");
+    }
+}
+
+static void answer_kill_all(struct sim *sim, struct host *host)
+{
+    if (host->instances.len == 0 && host->kill_all_id != 0) {
+        process_answer(sim, host, 1, host->kill_all_id, CORE_DONE, NULL);
+        host->kill_all_id = 0;
+    }
+}
+
+static void killed(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    struct instance *instance = find_number(host, happening->id);
+    if (instance) {
+        hypervisor_end(sim, host, instance, "it was killed");
+    }
+}
+
+/* SIGKILL, past libvirt. A start that hangs in libvirt is undone when libvirt gets to it. */
+static void begin_kill(struct sim *sim, struct host *host, struct instance *instance)
+{
+    instance->is_undone = true;
+    if (instance->phase != INSTANCE_ASKED) {
+        later(sim, kill_ms, killed, host)->id = instance->number;
+    }
+}
+
+struct stop {
+    uint64_t instance;
+    uint64_t answer_id;
+    uint64_t life;
+};
+
+static void stop_over(struct sim *sim, const struct happening *happening, const char *refused)
+{
+    struct host *host = happening->host;
+    const struct stop *stop = happening->data;
+    struct instance *instance = find_number(host, stop->instance);
+    if (instance && !refused) {
+        hypervisor_end(sim, host, instance, "it was stopped");
+    } else if (instance) {
+        instance->is_ending = false;
+    }
+    if (host->life == stop->life) {
+        process_answer(sim, host, 0, stop->answer_id, instance && refused ? CORE_FAILED : CORE_DONE,
+                       refused);
+    }
+}
+
+static void stopped(struct sim *sim, const struct happening *happening)
+{
+    stop_over(sim, happening, NULL);
+}
+
+static void stop_refused(struct sim *sim, const struct happening *happening)
+{
+    stop_over(sim, happening, "the guest did not shut down within its time limit");
+}
+
+static void do_stop(struct sim *sim, struct host *host, const struct core_action *action)
+{
+    struct instance *instance = hypervisor_find(host, action->name);
+    if (!instance || instance->epoch != action->epoch) {
+        process_answer(sim, host, 1, action->id, CORE_DONE, NULL);
+        return;
+    }
+    bool is_off = action->offline == OFFLINE_TURN_OFF;
+    bool is_deaf = !is_off && faults_take(sim, OP_FAIL_STOP, instance->vm, "", NULL);
+    msec_t limit_ms = host_until(sim, host, host_now(sim, host) + action->limit_ms);
+    happen_fn *over = stopped;
+    msec_t wait_ms = is_off ? off_ms : guest_stop_ms + sim_delay(sim);
+    if (is_deaf) {
+        wait_ms = limit_ms;
+        over = action->offline == OFFLINE_FORCE_SHUTDOWN ? stopped : stop_refused;
+    }
+    if (host->libvirt != LIBVIRT_UP) {
+        wait_ms = limit_ms; /* the kill past libvirt comes then */
+    }
+    struct stop *stop = NEW(struct stop);
+    *stop = (struct stop){instance->number, action->id, host->life};
+    struct happening *happening = later(sim, MIN(wait_ms, limit_ms), over, host);
+    happening->data = stop;
+    happening->drop = free;
+}
+
+static void killed_one(struct sim *sim, const struct happening *happening);
+
+static void answer_kill(struct sim *sim, struct host *host, struct stop stop)
+{
+    struct happening *happening = later(sim, kill_ms + 1, killed_one, host);
+    happening->data = NEW(struct stop);
+    *(struct stop *)happening->data = stop;
+    happening->drop = free;
+}
+
+static void killed_one(struct sim *sim, const struct happening *happening)
+{
+    const struct stop *stop = happening->data;
+    struct host *host = happening->host;
+    if (find_number(host, stop->instance)) {
+        answer_kill(sim, host, *stop);
+        return;
+    }
+    if (host->life == stop->life) {
+        process_answer(sim, host, 0, stop->answer_id, CORE_DONE, NULL);
+    }
+}
+
+static void do_kill(struct sim *sim, struct host *host, const struct core_action *action)
+{
+    struct instance *instance = hypervisor_find(host, action->name);
+    if (!instance || instance->epoch != action->epoch) {
+        process_answer(sim, host, 1, action->id, CORE_DONE, NULL);
+        return;
+    }
+    begin_kill(sim, host, instance);
+    answer_kill(sim, host, (struct stop){instance->number, action->id, host->life});
+}
+
+static void do_kill_all(struct sim *sim, struct host *host, const struct core_action *action)
+{
+    host->is_door_closed = true;
+    host->kill_all_id = action->id;
+    VEC_EACH(&host->instances, instance) {
+        begin_kill(sim, host, *instance);
+    }
+    answer_kill_all(sim, host);
+}
+
+/* ---- the start of a VM ---- */
+
+static bool has_bad_gpu(struct host *host, const struct instance *instance,
+                        struct pci_address *ret_culprit)
+{
+    VEC_EACH(&instance->gpus, hold) {
+        const struct fake_gpu *card = gpus_find(host, hold->slot.address);
+        if (!card || card->is_off_bus || !gpu_is_dismounted(&card->gpu)) {
+            *ret_culprit = hold->slot.address;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fail_start(struct sim *sim, struct host *host, struct instance *instance,
+                       const char *text, const struct pci_address *culprit)
+{
+    struct letter letter = {.event = {.kind = CORE_ACTION_DONE,
+                                      .id = instance->answer_id,
+                                      .result = CORE_FAILED}};
+    SET_TEXT(letter.text, "%s", text);
+    if (culprit) {
+        letter.culprit = *culprit;
+        letter.event.culprit = culprit; /* taken from the letter when it comes */
+    }
+    if (instance->answer_id != 0 && instance->life == host->life) {
+        process_tell(sim, host, 0, &letter);
+    }
+    instance->answer_id = 0;
+    hypervisor_end(sim, host, instance, text);
+}
+
+static void up(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    struct instance *instance = find_number(host, happening->id);
+    if (!instance) {
+        return;
+    }
+    instance->phase = INSTANCE_UP;
+    sim->result->statistics.starts++;
+    outage_up(sim, host, instance->vm);
+    bool is_told_first = rng_chance(&host->rng, 1, 2);
+    if (is_told_first) {
+        tell_exists(sim, host, instance);
+    }
+    answer_start(sim, host, instance, CORE_DONE, NULL, 0);
+    if (!is_told_first) {
+        tell_exists(sim, host, instance);
+    }
+    if (instance->dies_early) {
+        later(sim, 1, killed, host)->id = instance->number;
+    }
+}
+
+static const struct scenario_vm *find_config(const struct sim *sim, const char *vm)
+{
+    VEC_EACH(&sim->scenario->vms, config) {
+        if (strcmp(config->name, vm) == 0) {
+            return config;
+        }
+    }
+    return NULL;
+}
+
+static void spawn(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    struct instance *instance = find_number(host, happening->id);
+    static const struct pci_address none;
+    struct pci_address culprit = none;
+    bool has_gpu = false;
+    if (!instance) {
+        return;
+    }
+    if (host->libvirt == LIBVIRT_HANGS) {
+        later(sim, 500, spawn, host)->id = instance->number;
+        return;
+    }
+    if (instance->is_undone || host->libvirt == LIBVIRT_DOWN) {
+        hypervisor_end(sim, host, instance,
+                       instance->is_undone ? "the start was undone" : "libvirt went away");
+        return;
+    }
+    if (has_bad_gpu(host, instance, &culprit)) {
+        fail_start(sim, host, instance, "vfio: the device cannot be used", &culprit);
+        return;
+    }
+    if (faults_take(sim, OP_FAIL_START, instance->vm, host->config->name, &has_gpu)) {
+        bool is_blamed = has_gpu && instance->gpus.len > 0;
+        fail_start(sim, host, instance,
+                   is_blamed ? "vfio: the device did not reset" : "the disk image is missing",
+                   is_blamed ? &instance->gpus.items[0].slot.address : NULL);
+        return;
+    }
+    if (rng_chance(&host->rng, sim->noise.bad_start, 1000)) {
+        fail_start(sim, host, instance, "the disk is full", NULL);
+        return;
+    }
+    instance->dies_early = rng_chance(&host->rng, sim->noise.bad_start, 2000);
+    instance->phase = INSTANCE_BOOTING;
+    check_spawn(sim, host, instance);
+    tell_exists(sim, host, instance);
+    const struct scenario_vm *config = find_config(sim, instance->vm);
+    later(sim, (config ? config->start_ms : 1000) + sim_delay(sim), up, host)->id =
+        instance->number;
+}
+
+static void start_expires(struct sim *sim, const struct happening *happening)
+{
+    struct instance *instance = find_number(happening->host, happening->id);
+    if (instance && instance->answer_id != 0 && instance->life == happening->life) {
+        answer_start(sim, happening->host, instance, CORE_UNKNOWN, "libvirt did not answer", 0);
+    }
+}
+
+static void copy_holds(struct instance *instance, const gpu_holds_t *holds)
+{
+    VEC_EACH(holds, hold) {
+        *ADD_TO(&instance->gpus) = *hold;
+    }
+}
+
+static void do_start(struct sim *sim, struct host *host, const struct core_action *action)
+{
+    const char *vm = action->spec->key.name;
+    uint64_t epoch = action->placement->placement->epoch;
+    struct instance *instance = hypervisor_find(host, vm);
+    if (host->is_door_closed) {
+        process_answer(sim, host, 1, action->id, CORE_FAILED, "this host ends its VMs");
+        return;
+    }
+    if (instance && instance->epoch == epoch && instance->phase == INSTANCE_UP) {
+        process_answer(sim, host, 1, action->id, CORE_DONE, NULL);
+        return;
+    }
+    if (instance && instance->epoch != epoch) {
+        process_answer(sim, host, 1, action->id, CORE_FAILED, "an earlier instance exists");
+        return;
+    }
+    if (host->libvirt == LIBVIRT_DOWN && !instance) {
+        process_answer(sim, host, 1, action->id, CORE_FAILED, "libvirt is not there");
+        return;
+    }
+    if (!instance) {
+        instance = NEW(struct instance);
+        *ADD_TO(&host->instances) = instance;
+        instance->number = ++sim->last_number;
+        SET_TEXT(instance->vm, "%s", vm);
+        instance->epoch = epoch;
+        instance->incarnation = action->incarnation;
+        copy_holds(instance, &action->placement->placement->gpus);
+        msec_t wait_ms = spawn_ms + sim_delay(sim);
+        if (rng_chance(&host->rng, sim->noise.slow_start, 1000)) {
+            wait_ms += rng_between(&host->rng, 0, late_ms);
+        }
+        later(sim, wait_ms, spawn, host)->id = instance->number;
+    }
+    instance->answer_id = action->id;
+    instance->life = host->life;
+    struct happening *limit =
+        later(sim, host_until(sim, host, host_now(sim, host) + action->limit_ms), start_expires,
+              host);
+    limit->id = instance->number;
+    limit->life = host->life;
+}
+
+void hypervisor_do(struct sim *sim, struct host *host, const struct core_action *action)
+{
+    if (action->kind == ACTION_VM_START) {
+        do_start(sim, host, action);
+    } else if (action->kind == ACTION_VM_STOP) {
+        do_stop(sim, host, action);
+    } else if (action->kind == ACTION_VM_KILL) {
+        do_kill(sim, host, action);
+    } else if (action->kind == ACTION_VM_KILL_ALL) {
+        do_kill_all(sim, host, action);
+    } else {
+        host->is_door_closed = false;
+    }
+}

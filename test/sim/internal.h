@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the simulator share. Nobody else includes this. */
+#pragma once
+
+#include "core/core.h"
+#include "test/sim/rng.h"
+#include "test/sim/sim.h"
+
+#include <stdio.h>
+
+/* Before the scenario's time 0 the cluster forms: hosts join, what runs 'on' a host is started. */
+enum { form_ms = 8000, begin_ms = 20000 };
+
+struct sim;
+struct host;
+
+/* ---- time: queue.c ---- */
+
+struct happening;
+typedef void happen_fn(struct sim *sim, const struct happening *happening);
+
+/* Something that will happen. 'data' is its own and freed after it. */
+struct happening {
+    msec_t at_ms; /* true time */
+    uint64_t number;
+    happen_fn *run;
+    struct host *host; /* NULL: of no host */
+    uint64_t life;     /* of the host's berthd, boot or whatever 'run' compares */
+    uint64_t id;
+    void *data;
+    void (*drop)(void *data); /* NULL: nothing to free */
+};
+
+/* Adds one; returns it to be filled in until the next addition. */
+struct happening *later(struct sim *sim, msec_t delay_ms, happen_fn *run, struct host *host);
+bool queue_step(struct sim *sim, msec_t until_ms);
+void queue_done(struct sim *sim);
+
+void *must(void *memory); /* aborts on NULL */
+#define NEW(type)       ((type *)must(calloc(1, sizeof(type))))
+#define ADD_TO(vec)     ((__typeof__((vec)->items))must(VEC_ADD(vec)))
+#define SET_TEXT(to, ...) ((void)snprintf((to), sizeof(to), __VA_ARGS__))
+
+/* ---- the store: store.c ---- */
+
+struct change {
+    struct record_key key;
+    revision_t revision;
+    struct record *record; /* NULL: deleted */
+};
+
+/* Something that a berthd sent to the store. */
+struct request {
+    uint64_t id;
+    bool is_barrier;
+    struct txn txn;
+    struct host *host;
+    uint64_t life;
+};
+
+struct fake_store {
+    struct world world; /* what is committed, at world.revision */
+    VEC(struct change) changes; /* since 'compacted' */
+    revision_t compacted;
+    bool has_quorum;
+    VEC(struct request *) parked; /* will be executed when the way is free */
+};
+
+void store_done(struct sim *sim);
+void store_send(struct sim *sim, struct host *host, const struct core_action *action);
+/* The administrator's own writes: committed at once. Takes over what 'txn' holds. */
+void store_admin(struct sim *sim, struct txn *txn);
+void store_begin_watch(struct sim *sim, struct host *host);
+/* Gives 'host's berthd what it has not seen, now. */
+void store_catch_up(struct sim *sim, struct host *host);
+void store_unpark(struct sim *sim);
+void store_compact(struct sim *sim);
+
+/* ---- hosts ---- */
+
+enum instance_phase {
+    INSTANCE_ASKED,   /* libvirt has it; no process yet */
+    INSTANCE_BOOTING, /* its process exists: it runs, as far as safety is concerned */
+    INSTANCE_UP,
+};
+
+struct instance {
+    uint64_t number; /* never used again */
+    char vm[name_size];
+    uint64_t epoch;
+    uint64_t incarnation;
+    gpu_holds_t gpus;
+    enum instance_phase phase;
+    uint64_t answer_id; /* start to be answered, by ... */
+    uint64_t life;      /* ... this berthd */
+    bool is_told;       /* the present berthd was told that it exists */
+    bool is_undone;     /* a kill came before its process */
+    bool is_ending;
+    bool dies_early;
+};
+
+struct letter {
+    struct core_event event;
+    char name[name_size];
+    char text[reason_size];
+    struct pci_address culprit;
+    struct record_key key;
+};
+
+/* A berthd. */
+struct process {
+    struct core *core;
+    bool is_frozen;
+    msec_t wake_ms;  /* host's clock */
+    uint64_t wake_number;
+    uint32_t idle_wakes; /* in a row, without anything done */
+    bool has_watch;
+    revision_t seen; /* the watch has told everything up to here */
+    VEC(uint64_t) open; /* transactions and barriers without answer */
+    VEC(struct letter) inbox; /* while frozen */
+    VEC(struct core_action) outbox; /* likewise */
+};
+
+enum libvirt_state { LIBVIRT_UP, LIBVIRT_DOWN, LIBVIRT_HANGS };
+
+struct fake_gpu {
+    struct gpu gpu;
+    bool is_off_bus;
+};
+
+struct host {
+    const struct scenario_host *config;
+    struct rng rng;
+    msec_t clock_offset_ms;
+    bool has_power;
+    uint64_t boot;
+    char boot_id[40];
+    uint64_t life; /* grows with each start and end of berthd */
+    struct process *process; /* NULL: berthd does not run */
+    bool is_out_cut, is_in_cut, is_watch_cut;
+    uint64_t cut_number;
+
+    enum libvirt_state libvirt;
+    bool is_door_closed;
+    uint64_t kill_all_id; /* to be answered when nothing is left */
+    VEC(struct instance *) instances;
+
+    bool is_watchdog_broken, is_watchdog_armed;
+    msec_t watchdog_ms, petted_ms; /* time-out and last pet, by the host's clock */
+    uint64_t watchdog_number;
+
+    VEC(struct fake_gpu) gpus;
+    uint32_t bad_fences, hung_fences, bad_binds;
+    uint64_t mounts;
+};
+
+msec_t host_now(const struct sim *sim, const struct host *host);
+/* True time until the host's clock shows 'at_ms'; at least 0. */
+msec_t host_until(const struct sim *sim, const struct host *host, msec_t at_ms);
+struct host *host_find(const struct sim *sim, const char *name);
+void host_new(struct sim *sim, const struct scenario_host *config);
+void host_free(struct host *host);
+void host_power_on(struct sim *sim, struct host *host);
+void host_power_off(struct sim *sim, struct host *host);
+void host_cut(struct sim *sim, struct host *host, bool is_in, bool is_out);
+void host_join(struct sim *sim, struct host *host);
+
+/* watchdog.c */
+void watchdog_do(struct sim *sim, struct host *host, const struct core_action *action);
+/* gpus.c */
+void gpus_init(struct host *host);
+void gpus_boot(struct host *host);
+void gpus_tell(struct sim *sim, struct host *host);
+void gpus_do(struct sim *sim, struct host *host, const struct core_action *action);
+struct fake_gpu *gpus_find(struct host *host, struct pci_address address);
+/* power.c */
+void power_do(struct sim *sim, struct host *host, const struct core_action *action);
+
+/* process.c: berthd */
+void process_start(struct sim *sim, struct host *host);
+void process_crash(struct sim *sim, struct host *host, msec_t restart_ms); /* < 0: never */
+void process_freeze(struct sim *sim, struct host *host);
+void process_thaw(struct sim *sim, struct host *host);
+void process_step(struct sim *sim, struct host *host, struct core_event *event);
+/* Delivers 'letter' after 'delay_ms' if the berthd of now still lives then. */
+void process_tell(struct sim *sim, struct host *host, msec_t delay_ms, const struct letter *letter);
+void process_answer(struct sim *sim, struct host *host, msec_t delay_ms, uint64_t id,
+                    enum core_result result, const char *text);
+
+/* hypervisor.c */
+void hypervisor_do(struct sim *sim, struct host *host, const struct core_action *action);
+void hypervisor_list(struct sim *sim, struct host *host);
+void hypervisor_set(struct sim *sim, struct host *host, enum libvirt_state state);
+void hypervisor_end(struct sim *sim, struct host *host, struct instance *instance,
+                    const char *why); /* the process ends; tells berthd */
+void hypervisor_power_off(struct sim *sim, struct host *host);
+struct instance *hypervisor_find(const struct host *host, const char *vm);
+void instance_free(struct instance *instance);
+
+/* ---- the administrator: admin.c ---- */
+
+void admin_form(struct sim *sim);
+void admin_add_vms(struct sim *sim);
+void admin_do(struct sim *sim, const struct scenario_step *step);
+
+/* ---- what happens: faults.c ---- */
+
+struct fault {
+    enum scenario_op op;
+    char vm[name_size], host[name_size];
+    uint32_t times;
+    bool has_gpu;
+};
+
+void faults_do(struct sim *sim, const struct scenario_step *step);
+/* Uses up one of the faults that were ordered for 'vm' ("" host: any). */
+bool faults_take(struct sim *sim, enum scenario_op op, const char *vm, const char *host,
+                 bool *ret_has_gpu);
+void faults_heal(struct sim *sim);
+
+/* ---- checkers: check_*.c ---- */
+
+void violation(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
+void check_spawn(struct sim *sim, const struct host *host, const struct instance *instance);
+/* Before 'txn' of 'host' (NULL: the administrator) is committed, and after. */
+void check_request(struct sim *sim, const struct host *host, const struct txn *txn);
+void check_commit(struct sim *sim, const struct host *host, const struct txn *txn);
+void check_idle_wake(struct sim *sim, const struct host *host);
+void check_quiet(struct sim *sim);    /* nothing is in flight any more */
+void check_liveness(struct sim *sim); /* all that can run does */
+void check_final(struct sim *sim);    /* the finally block */
+
+/* ---- outages: outage.c ---- */
+
+struct outage {
+    char vm[name_size];
+    char host[name_size]; /* where it last ran */
+    bool is_up;
+    msec_t since_ms;
+};
+
+void outage_up(struct sim *sim, const struct host *host, const char *vm);
+void outage_down(struct sim *sim, const char *vm);
+
+/* ---- the whole ---- */
+
+struct sim {
+    const struct scenario *scenario;
+    struct scenario_noise noise; /* as it is now: none after healing */
+    const struct sim_options *options;
+    struct sim_result *result;
+    struct rng rng;
+    msec_t now_ms; /* true time; begin_ms is the scenario's 0 */
+    uint64_t last_number;
+    struct {
+        struct happening *items;
+        size_t len, capacity;
+    } queue;
+    struct fake_store store;
+    VEC(struct host *) hosts;
+    VEC(struct fault) faults;
+    VEC(struct outage) outages;
+    VEC(struct record *) acknowledged; /* specs, pools and settings as the administrator left them */
+    bool is_healed;
+    msec_t healed_ms;
+};
+
+/* How long a message takes now. */
+msec_t sim_delay(struct sim *sim);
+void sim_hash(struct sim *sim, const void *bytes, size_t size);
+void sim_hash_number(struct sim *sim, uint64_t number);
+void sim_note(struct sim *sim, const struct host *host, const struct core_note *note);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One run of a scenario, from forming the cluster to the last look at it. */
+#include "test/sim/internal.h"
+
+enum { rest_ms = 60000, settle_ms = 300000 };
+
+msec_t sim_delay(struct sim *sim)
+{
+    return 1 + (sim->noise.delay_ms > 0 ? rng_between(&sim->rng, 0, sim->noise.delay_ms) : 0);
+}
+
+/* FNV-1a. */
+void sim_hash(struct sim *sim, const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < size; i++) {
+        sim->result->hash = (sim->result->hash ^ at[i]) * UINT64_C(0x100000001b3);
+    }
+}
+
+void sim_hash_number(struct sim *sim, uint64_t number)
+{
+    sim->result->hash = (sim->result->hash ^ number) * UINT64_C(0x100000001b3);
+}
+
+/* Seconds with tenths, so that a message's travel does not show. */
+static void print_time(struct buf *to, msec_t ms)
+{
+    msec_t tenths = (ms + 50) / 100;
+    buf_printf(to, "%lld.%lld", (long long)(tenths / 10), (long long)(tenths % 10));
+}
+
+void sim_note(struct sim *sim, const struct host *host, const struct core_note *note)
+{
+    sim_hash(sim, note->text, strlen(note->text));
+    if (sim->now_ms < begin_ms) {
+        return;
+    }
+    struct buf *transcript = &sim->result->transcript;
+    size_t from = transcript->size;
+    print_time(transcript, sim->now_ms - begin_ms);
+    buf_printf(transcript, " %s %s: %s\n", host->config->name, note->code, note->text);
+    buf_printf(&sim->result->codes, "%s\n", note->code);
+    if (sim->options->prints) {
+        (void)fputs(transcript->data + from, stdout);
+    }
+}
+
+/* ---- what the scenario orders ---- */
+
+static bool is_admins(enum scenario_op op)
+{
+    return op >= OP_START && op <= OP_SET;
+}
+
+static void do_step(struct sim *sim, const struct happening *happening)
+{
+    const struct scenario_step *step = &sim->scenario->steps.items[happening->id];
+    if (sim->options->prints) {
+        struct buf text = {0};
+        scenario_write_step(step, &text);
+        printf("        -- %s\n", buf_str(&text));
+        buf_done(&text);
+    }
+    if (is_admins(step->op)) {
+        admin_do(sim, step);
+    } else {
+        faults_do(sim, step);
+    }
+}
+
+static void add_vms(struct sim *sim, const struct happening *happening)
+{
+    (void)happening;
+    admin_add_vms(sim);
+}
+
+static void begin(struct sim *sim, const struct happening *happening)
+{
+    (void)happening;
+    sim->noise = sim->scenario->noise;
+}
+
+/* Guests that die by themselves, when there is noise. */
+static void haunt(struct sim *sim, const struct happening *happening)
+{
+    VEC_EACH(&sim->hosts, host) {
+        for (size_t i = (*host)->instances.len; i-- > 0;) {
+            struct instance *instance = (*host)->instances.items[i];
+            if (instance->phase != INSTANCE_ASKED &&
+                rng_chance(&sim->rng, sim->noise.guest_death, 60000)) {
+                hypervisor_end(sim, *host, instance, "the guest ended by itself");
+                break;
+            }
+        }
+    }
+    if (happening->run) {
+        later(sim, 1000, haunt, NULL);
+    }
+}
+
+static void plan_steps(struct sim *sim)
+{
+    const struct scenario *scenario = sim->scenario;
+    later(sim, form_ms, add_vms, NULL);
+    later(sim, begin_ms, begin, NULL);
+    if (scenario->noise.guest_death > 0) {
+        later(sim, begin_ms, haunt, NULL);
+    }
+    for (size_t i = 0; i < scenario->steps.len; i++) {
+        later(sim, begin_ms + scenario->steps.items[i].at_ms, do_step, NULL)->id = i;
+    }
+}
+
+static msec_t end_of(const struct scenario *scenario)
+{
+    if (scenario->until_ms > 0) {
+        return scenario->until_ms;
+    }
+    const struct scenario_step *last =
+        scenario->steps.len > 0 ? &scenario->steps.items[scenario->steps.len - 1] : NULL;
+    return (last ? last->at_ms : 0) + (last && last->op == OP_HEAL ? settle_ms : rest_ms);
+}
+
+static void free_all(struct sim *sim)
+{
+    VEC_EACH(&sim->hosts, host) {
+        process_crash(sim, *host, -1); /* its core is freed with the queue */
+    }
+    queue_done(sim);
+    store_done(sim);
+    VEC_EACH(&sim->hosts, again) {
+        host_free(*again);
+    }
+    VEC_EACH(&sim->acknowledged, record) {
+        record_unref(*record);
+    }
+    VEC_DONE(&sim->hosts);
+    VEC_DONE(&sim->faults);
+    VEC_DONE(&sim->outages);
+    VEC_DONE(&sim->acknowledged);
+}
+
+void sim_run(const struct scenario *scenario, const struct sim_options *options,
+             struct sim_result *ret)
+{
+    struct sim sim = {
+        .scenario = scenario,
+        .options = options,
+        .result = ret,
+        .rng = {scenario->seed},
+        .store = {.has_quorum = true},
+    };
+    ret->hash = UINT64_C(0xcbf29ce484222325);
+    VEC_EACH(&scenario->hosts, config) {
+        host_new(&sim, config);
+    }
+    admin_form(&sim);
+    VEC_EACH(&sim.hosts, host) {
+        (*host)->boot = 0;
+        host_power_on(&sim, *host);
+    }
+    plan_steps(&sim);
+    msec_t end_ms = begin_ms + end_of(scenario);
+    while (!ret->has_failed && queue_step(&sim, end_ms)) {
+    }
+    if (!ret->has_failed) {
+        check_quiet(&sim);
+        check_liveness(&sim);
+        check_final(&sim);
+    }
+    ret->statistics.runs++;
+    ret->statistics.simulated_ms += (uint64_t)sim.now_ms;
+    free_all(&sim);
+}
+
+void sim_result_done(struct sim_result *result)
+{
+    buf_done(&result->transcript);
+    buf_done(&result->codes);
+}
+
+void sim_statistics_add(struct sim_statistics *to, const struct sim_statistics *from)
+{
+    to->runs += from->runs;
+    to->simulated_ms += from->simulated_ms;
+    to->events += from->events;
+    to->host_failures += from->host_failures;
+    to->failovers += from->failovers;
+    to->starts += from->starts;
+    to->transactions += from->transactions;
+}

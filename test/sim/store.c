@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The store as etcd is one: one revision for all keys, compare and swap on each key's last
+ * revision, a watch that tells every change in order but late, history that is compacted away,
+ * replies that are lost although the write was done, writes that are done long after their sender
+ * gave up, and no answer at all without a quorum.
+ */
+#include "test/sim/internal.h"
+
+#include <assert.h>
+
+/* etcd's --max-txn-ops, which counts guards as well as writes. */
+enum { operations_max = 128, retry_snapshot_ms = 500, watch_back_ms = 50 };
+
+static void request_free(void *data)
+{
+    struct request *request = data;
+    txn_done(&request->txn);
+    free(request);
+}
+
+void store_done(struct sim *sim)
+{
+    struct fake_store *store = &sim->store;
+    world_done(&store->world);
+    VEC_EACH(&store->changes, change) {
+        record_unref(change->record);
+    }
+    VEC_EACH(&store->parked, request) {
+        request_free(*request);
+    }
+    VEC_DONE(&store->changes);
+    VEC_DONE(&store->parked);
+}
+
+/* ---- transactions ---- */
+
+static bool guards_hold(const struct world *world, const struct txn *txn)
+{
+    VEC_EACH(&txn->guards, guard) {
+        if (world_revision(world, &guard->key) != guard->revision) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_well_formed(const struct txn *txn)
+{
+    for (size_t i = 0; i < txn->writes.len; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (record_key_compare(&txn->writes.items[i].key, &txn->writes.items[j].key) == 0) {
+                return false;
+            }
+        }
+    }
+    return txn->writes.len <= operations_max && txn->guards.len <= operations_max;
+}
+
+static void log_change(struct fake_store *store, const struct record_key *key, revision_t revision,
+                       struct record *record)
+{
+    struct change *change = ADD_TO(&store->changes);
+    *change = (struct change){*key, revision, record ? record_ref(record) : NULL};
+}
+
+static void write_all(struct sim *sim, const struct txn *txn)
+{
+    struct fake_store *store = &sim->store;
+    revision_t revision = store->world.revision + 1;
+    bool has_changed = false;
+    VEC_EACH(&txn->writes, write) {
+        if (write->value) {
+            CLEANUP(record_unrefp) struct record *record = must(record_copy(write->value));
+            record->revision = revision;
+            (void)world_put(&store->world, record);
+            log_change(store, &write->key, revision, record);
+            has_changed = true;
+        } else if (world_find_key(&store->world, &write->key)) {
+            world_remove(&store->world, &write->key, revision);
+            log_change(store, &write->key, revision, NULL);
+            has_changed = true;
+        }
+    }
+    if (has_changed) {
+        world_advance(&store->world, revision);
+    }
+}
+
+static void pump(struct sim *sim, const struct happening *happening);
+
+static void tell_watchers(struct sim *sim)
+{
+    VEC_EACH(&sim->hosts, host) {
+        if ((*host)->process) {
+            struct happening *happening = later(sim, sim_delay(sim), pump, *host);
+            happening->life = (*host)->life;
+            happening->id = (uint64_t)sim->store.world.revision;
+        }
+    }
+}
+
+static enum txn_outcome execute(struct sim *sim, const struct host *host, const struct txn *txn)
+{
+    if (!is_well_formed(txn)) {
+        violation(sim, "%s sent a transaction that etcd refuses (%zu guards, %zu writes)",
+                  host ? host->config->name : "the administrator", txn->guards.len,
+                  txn->writes.len);
+        return TXN_IMPOSSIBLE;
+    }
+    if (!guards_hold(&sim->store.world, txn)) {
+        return TXN_REFUSED;
+    }
+    check_request(sim, host, txn);
+    write_all(sim, txn);
+    sim->result->statistics.transactions++;
+    check_commit(sim, host, txn);
+    tell_watchers(sim);
+    return TXN_COMMITTED;
+}
+
+void store_admin(struct sim *sim, struct txn *txn)
+{
+    enum txn_outcome outcome = execute(sim, NULL, txn);
+    assert(outcome == TXN_COMMITTED);
+    txn_done(txn);
+}
+
+/* ---- requests ---- */
+
+static bool close_request(struct host *host, uint64_t life, uint64_t id)
+{
+    if (!host->process || host->life != life) {
+        return false;
+    }
+    for (size_t i = 0; i < host->process->open.len; i++) {
+        if (host->process->open.items[i] == id) {
+            VEC_REMOVE(&host->process->open, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_outcome(struct sim *sim, struct host *host, uint64_t id, enum txn_outcome outcome,
+                         revision_t revision)
+{
+    struct letter letter = {
+        .event = {.kind = CORE_TXN_DONE, .id = id, .outcome = outcome, .revision = revision}};
+    process_tell(sim, host, 0, &letter);
+}
+
+struct reply {
+    enum txn_outcome outcome;
+    revision_t revision;
+};
+
+static void reply_comes(struct sim *sim, const struct happening *happening)
+{
+    const struct reply *reply = happening->data;
+    if (!happening->host->is_in_cut &&
+        close_request(happening->host, happening->life, happening->id)) {
+        tell_outcome(sim, happening->host, happening->id, reply->outcome, reply->revision);
+    }
+}
+
+static void expire(struct sim *sim, const struct happening *happening)
+{
+    if (close_request(happening->host, happening->life, happening->id)) {
+        tell_outcome(sim, happening->host, happening->id, TXN_UNKNOWN, 0);
+    }
+}
+
+static void answer(struct sim *sim, const struct request *request)
+{
+    struct reply *reply = NEW(struct reply);
+    reply->outcome = request->is_barrier ? TXN_COMMITTED
+                                         : execute(sim, request->host, &request->txn);
+    reply->revision = sim->store.world.revision;
+    if (rng_chance(&sim->rng, sim->noise.lost_reply, 1000)) {
+        free(reply);
+        return;
+    }
+    struct happening *happening = later(sim, sim_delay(sim), reply_comes, request->host);
+    happening->life = request->life;
+    happening->id = request->id;
+    happening->data = reply;
+    happening->drop = free;
+}
+
+static void arrive(struct sim *sim, const struct happening *happening)
+{
+    struct request *request = happening->data;
+    if (!sim->store.has_quorum || request->host->is_out_cut) {
+        struct request *copy = NEW(struct request);
+        *copy = *request;
+        request->txn = (struct txn){0};
+        *ADD_TO(&sim->store.parked) = copy;
+        return;
+    }
+    answer(sim, request);
+}
+
+/* What was on its way when it was cut off comes through after all, or is lost. */
+void store_unpark(struct sim *sim)
+{
+    struct fake_store *store = &sim->store;
+    for (size_t i = store->parked.len; i-- > 0;) {
+        struct request *request = store->parked.items[i];
+        if (!store->has_quorum || request->host->is_out_cut) {
+            continue;
+        }
+        VEC_REMOVE(&store->parked, i);
+        if (sim->noise.delay_ms == 0 || rng_chance(&sim->rng, 1, 2)) {
+            request_free(request);
+            continue;
+        }
+        struct happening *happening = later(sim, sim_delay(sim), arrive, request->host);
+        happening->data = request;
+        happening->drop = request_free;
+    }
+}
+
+static void copy_txn(struct txn *to, const struct txn *from)
+{
+    VEC_EACH(&from->guards, guard) {
+        txn_guard(to, &guard->key, guard->revision);
+    }
+    VEC_EACH(&from->writes, write) {
+        if (write->value) {
+            txn_put(to, record_ref(write->value));
+        } else {
+            txn_delete(to, &write->key);
+        }
+    }
+    assert(!to->failed);
+}
+
+void store_send(struct sim *sim, struct host *host, const struct core_action *action)
+{
+    *ADD_TO(&host->process->open) = action->id;
+    struct happening *limit =
+        later(sim, host_until(sim, host, host_now(sim, host) + action->limit_ms), expire, host);
+    limit->life = host->life;
+    limit->id = action->id;
+    if (rng_chance(&sim->rng, sim->noise.lost_request, 1000)) {
+        return;
+    }
+    struct request *request = NEW(struct request);
+    *request = (struct request){.id = action->id,
+                                .is_barrier = action->kind == ACTION_BARRIER,
+                                .host = host,
+                                .life = host->life};
+    copy_txn(&request->txn, &action->txn);
+    msec_t delay_ms = sim_delay(sim);
+    if (rng_chance(&sim->rng, sim->noise.late_request, 1000)) {
+        delay_ms += action->limit_ms + rng_between(&sim->rng, 0, 10000);
+    }
+    struct happening *happening = later(sim, delay_ms, arrive, host);
+    happening->data = request;
+    happening->drop = request_free;
+}
+
+/* ---- watches ---- */
+
+static void tell_snapshot(struct sim *sim, struct host *host)
+{
+    const struct world *world = &sim->store.world;
+    struct core_event event = {.kind = CORE_STORE_RESET};
+    uint64_t life = host->life;
+    process_step(sim, host, &event);
+    for (int kind = 0; kind < record_kind_count; kind++) {
+        WORLD_EACH(world, kind, record)
+        {
+            event = (struct core_event){.kind = CORE_STORE_RECORD, .record = *record};
+            if (host->life == life) {
+                process_step(sim, host, &event);
+            }
+        }
+    }
+    event = (struct core_event){.kind = CORE_STORE_SYNCED, .revision = world->revision};
+    if (host->life == life) {
+        host->process->has_watch = true;
+        host->process->seen = world->revision;
+        process_step(sim, host, &event);
+    }
+}
+
+static bool hears(const struct host *host)
+{
+    return host->process && !host->process->is_frozen && !host->is_in_cut && !host->is_watch_cut;
+}
+
+static void begin_watch(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    if (!host->process || host->life != happening->life || host->process->has_watch) {
+        return;
+    }
+    if (!hears(host) || host->is_out_cut || !sim->store.has_quorum) {
+        later(sim, retry_snapshot_ms, begin_watch, host)->life = host->life;
+        return;
+    }
+    tell_snapshot(sim, host);
+}
+
+void store_begin_watch(struct sim *sim, struct host *host)
+{
+    later(sim, sim_delay(sim), begin_watch, host)->life = host->life;
+}
+
+/* All changes up to 'revision', each revision whole before its progress is told. */
+static void tell_changes(struct sim *sim, struct host *host, revision_t revision)
+{
+    uint64_t life = host->life;
+    size_t at = 0;
+    while (at < sim->store.changes.len && sim->store.changes.items[at].revision <= host->process->seen) {
+        at++;
+    }
+    while (at < sim->store.changes.len && sim->store.changes.items[at].revision <= revision) {
+        const struct change *change = &sim->store.changes.items[at++];
+        revision_t now = change->revision;
+        struct core_event event = {.kind = change->record ? CORE_STORE_RECORD : CORE_STORE_REMOVED,
+                                   .record = change->record,
+                                   .key = &change->key,
+                                   .revision = now};
+        process_step(sim, host, &event);
+        if (host->life != life || !hears(host)) {
+            return;
+        }
+        if (at == sim->store.changes.len || sim->store.changes.items[at].revision != now) {
+            event = (struct core_event){.kind = CORE_STORE_PROGRESS, .revision = now};
+            host->process->seen = now;
+            process_step(sim, host, &event);
+        }
+        if (host->life != life || !hears(host)) {
+            return;
+        }
+    }
+}
+
+static void catch_up(struct sim *sim, struct host *host, revision_t revision)
+{
+    if (!hears(host) || !host->process->has_watch || revision <= host->process->seen) {
+        return;
+    }
+    if (host->process->seen < sim->store.compacted) {
+        host->process->has_watch = false;
+        store_begin_watch(sim, host);
+        return;
+    }
+    tell_changes(sim, host, revision);
+}
+
+static void pump(struct sim *sim, const struct happening *happening)
+{
+    if (happening->host->life == happening->life) {
+        catch_up(sim, happening->host, (revision_t)happening->id);
+    }
+}
+
+void store_catch_up(struct sim *sim, struct host *host)
+{
+    struct happening *happening = later(sim, watch_back_ms + sim_delay(sim), pump, host);
+    happening->life = host->life;
+    happening->id = (uint64_t)sim->store.world.revision;
+}
+
+void store_compact(struct sim *sim)
+{
+    struct fake_store *store = &sim->store;
+    VEC_EACH(&store->changes, change) {
+        record_unref(change->record);
+    }
+    store->changes.len = 0;
+    store->compacted = store->world.revision;
+}
