@@ -13,13 +13,15 @@
 
 /* ---- libvirt's errors ---- */
 
+/* Asking whether the connection lives forgets the error: it is read first. */
 static int fail(struct call *call, const char *what)
 {
     const virError *error = virGetLastError();
-    call->is_lost = call->conn && (virConnectIsAlive(call->conn) != 1 ||
-                                   (error && error->domain == VIR_FROM_RPC));
-    return error_set(&call->err, -EIO, "%s: %s", what,
-                     error && error->message ? error->message : "libvirt gives no reason");
+    bool is_from_transport = error && error->domain == VIR_FROM_RPC;
+    (void)error_set(&call->err, -EIO, "%s: %s", what,
+                    error && error->message ? error->message : "libvirt gives no reason");
+    call->is_lost = call->conn && (is_from_transport || virConnectIsAlive(call->conn) != 1);
+    return -EIO;
 }
 
 static bool last_error_is(int code)
@@ -97,7 +99,7 @@ static struct subscription *subscription_new(const struct call *call)
 {
     struct subscription *subscription = calloc(1, sizeof(*subscription));
     assert(subscription);
-    subscription->box = mailbox_ref(call->box);
+    subscription->box = virt_mailbox_ref(call->box);
     subscription->on_news = call->on_news;
     subscription->generation = call->generation;
     return subscription;
@@ -106,7 +108,7 @@ static struct subscription *subscription_new(const struct call *call)
 static void subscription_free(void *userdata)
 {
     struct subscription *subscription = userdata;
-    mailbox_unref(subscription->box);
+    virt_mailbox_unref(subscription->box);
     free(subscription);
 }
 
@@ -139,7 +141,7 @@ static const char *ending(int event, int detail)
     case VIR_DOMAIN_EVENT_STOPPED_CRASHED:
         return "it crashed";
     case VIR_DOMAIN_EVENT_STOPPED_FAILED:
-        return "its QEMU failed";
+        return "its QEMU process ended unexpectedly";
     case VIR_DOMAIN_EVENT_STOPPED_MIGRATED:
         return "it was migrated away";
     case VIR_DOMAIN_EVENT_STOPPED_SAVED:
@@ -162,7 +164,7 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int 
         news_release(&news->job); /* too long a name to be ours */
         return 0;
     }
-    mailbox_post(subscription->box, &news->job);
+    virt_mailbox_post(subscription->box, &news->job);
     return 0;
 }
 
@@ -175,7 +177,7 @@ static void on_close(virConnectPtr conn, int reason, void *userdata)
     (void)copy_text(news->text, sizeof(news->text),
                     reason == VIR_CONNECT_CLOSE_REASON_EOF ? "libvirt closed the connection"
                                                            : "the connection to libvirt broke");
-    mailbox_post(subscription->box, &news->job);
+    virt_mailbox_post(subscription->box, &news->job);
 }
 
 /* ---- the calls; on a thread of a pool ---- */
@@ -342,7 +344,7 @@ static void call_release(struct job *job)
     }
     drop_connection(call);
     if (call->box) {
-        mailbox_unref(call->box);
+        virt_mailbox_unref(call->box);
     }
     VEC_DONE(&call->facts);
     free(call->uri);
@@ -350,8 +352,8 @@ static void call_release(struct job *job)
     free(call);
 }
 
-struct call *call_new(enum call_kind kind, virConnectPtr conn, const char *node, const char *vm,
-                      uint64_t epoch)
+struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *node,
+                           const char *vm, uint64_t epoch)
 {
     struct call *call = calloc(1, sizeof(*call));
     assert(call);
@@ -413,7 +415,7 @@ static void init_once(void)
     pthread_detach(thread);
 }
 
-int call_init(struct error *err)
+int virt_call_init(struct error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, init_once);

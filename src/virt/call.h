@@ -54,8 +54,8 @@ struct call {
 /* A zeroed call with its 'run' and 'release' set; the caller sets the rest and 'job.arrive'. Takes
  * a reference of 'conn' (may be NULL). Out of memory ends the process: nothing can be begun then,
  * and the VMs live on. */
-struct call *call_new(enum call_kind kind, virConnectPtr conn, const char *node, const char *vm,
-                      uint64_t epoch);
+struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *node,
+                           const char *vm, uint64_t epoch);
 
 /* What libvirt tells by itself. Made on its event thread. */
 struct news {
@@ -68,4 +68,4 @@ struct news {
 };
 
 /* Starts libvirt's event loop, once for the process. 0 or -errno with a text. */
-int call_init(struct error *err);
+int virt_call_init(struct error *err);

@@ -19,7 +19,7 @@
 #include <errno.h>
 #include <string.h>
 
-struct flight *flight_find(struct virt *virt, const char *vm, uint64_t epoch)
+struct flight *virt_flight_find(struct virt *virt, const char *vm, uint64_t epoch)
 {
     struct flight *flight = virt->flights;
     while (flight &&
@@ -33,14 +33,14 @@ struct flight *flight_find(struct virt *virt, const char *vm, uint64_t epoch)
 
 static void came_up(struct virt *virt, struct flight *flight)
 {
-    struct instance *instance = instance_need(virt, &flight->marker);
+    struct instance *instance = virt_instance_need(virt, &flight->marker);
     flight->state = FLIGHT_UP;
     instance->known = ++virt->counter;
     instance->has_domain = true;
     instance->state = VM_STATE_RUNNING;
-    instance->scan_needed = scan_need(virt);
+    instance->scan_needed = virt_scan_need(virt);
     /* It may have ended meanwhile, and the event that told so may have been taken for nothing. */
-    (void)link_probe(virt, flight->marker.vm);
+    (void)virt_link_probe(virt, flight->marker.vm);
 }
 
 static void did_not(struct virt *virt, struct flight *flight, const struct call *call)
@@ -49,13 +49,14 @@ static void did_not(struct virt *virt, struct flight *flight, const struct call 
     flight->known = virt->counter;
     flight->lost_ms = virt_now(virt);
     flight->state = call->is_lost ? FLIGHT_LOST : FLIGHT_FAILED;
-    flight->scan_needed = call->is_lost ? 0 : scan_need(virt);
+    flight->scan_needed = call->is_lost ? 0 : virt_scan_need(virt);
+    (void)virt_link_probe(virt, flight->marker.vm); /* what was asked before it ended counts not */
 }
 
 static void on_created(struct virt *virt, struct job *job)
 {
     const struct call *call = (const struct call *)job;
-    struct flight *flight = flight_find(virt, call->vm, call->epoch);
+    struct flight *flight = virt_flight_find(virt, call->vm, call->epoch);
     assert(flight && flight->state == FLIGHT_ON);
     if (call->r == 0) {
         came_up(virt, flight);
@@ -65,7 +66,7 @@ static void on_created(struct virt *virt, struct job *job)
     virt_settle_later(virt);
 }
 
-void flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml)
+void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml)
 {
     struct flight *flight = calloc(1, sizeof(*flight));
     assert(flight);
@@ -79,10 +80,10 @@ void flight_begin(struct virt *virt, const struct domain_compose *domain, char *
     flight->next = virt->flights;
     virt->flights = flight;
     struct call *call =
-        call_new(CALL_CREATE, virt->conn, virt->node, flight->marker.vm, flight->marker.epoch);
+        virt_call_new(CALL_CREATE, virt->conn, virt->node, flight->marker.vm, flight->marker.epoch);
     call->xml = xml;
     call->job.arrive = on_created;
-    pool_submit(virt->calls, &call->job);
+    virt_pool_submit(virt->calls, &call->job);
 }
 
 /* ---- whose fault? ---- */
@@ -115,11 +116,12 @@ static bool is_culprit(const char *text, const struct domain_device *device)
     return false;
 }
 
-static const struct pci_address *culprit(const struct flight *flight)
+const struct pci_address *virt_culprit(const char *text, const struct domain_device *devices,
+                                       size_t len)
 {
-    for (size_t i = 0; i < flight->device_len; i++) {
-        if (is_culprit(flight->err.text, &flight->devices[i])) {
-            return &flight->devices[i].slot.address;
+    for (size_t i = 0; i < len; i++) {
+        if (is_culprit(text, &devices[i])) {
+            return &devices[i].slot.address;
         }
     }
     return NULL;
@@ -135,7 +137,8 @@ static bool is_doomed(const struct virt *virt, const struct flight *flight)
 /* The request was told 'unknown', and the observer nothing yet: now it is known. */
 static void tell_late(struct virt *virt, const struct flight *flight)
 {
-    const struct instance *instance = instance_find(virt, flight->marker.vm, flight->marker.epoch);
+    const struct instance *instance =
+        virt_instance_find(virt, flight->marker.vm, flight->marker.epoch);
     if (!instance || !instance->is_told) {
         virt->observer->gone(virt->userdata, flight->marker.vm, flight->marker.epoch,
                              flight->err.text, is_doomed(virt, flight));
@@ -144,13 +147,17 @@ static void tell_late(struct virt *virt, const struct flight *flight)
 
 static void answer(struct virt *virt, struct flight *flight, bool is_up)
 {
-    struct request *request = request_of_start(virt, flight->marker.vm, flight->marker.epoch);
+    struct request *request = virt_request_of_start(virt, flight->marker.vm, flight->marker.epoch);
     if (!is_up && is_doomed(virt, flight)) {
         (void)error_set(&flight->err, -ECANCELED, "it was killed before it was up");
     }
+    const struct pci_address *culprit =
+        is_up || is_doomed(virt, flight)
+            ? NULL
+            : virt_culprit(flight->err.text, flight->devices, flight->device_len);
     if (request) {
-        request_finish(virt, request, is_up ? VIRT_DONE : VIRT_FAILED, is_up ? NULL : &flight->err,
-                       is_up || is_doomed(virt, flight) ? NULL : culprit(flight));
+        virt_request_finish(virt, request, is_up ? VIRT_DONE : VIRT_FAILED,
+                            is_up ? NULL : &flight->err, culprit);
     } else if (!is_up && flight->is_given_up) {
         tell_late(virt, flight);
     }
@@ -159,12 +166,12 @@ static void answer(struct virt *virt, struct flight *flight, bool is_up)
 /* Kills what there is of it; true when nothing is. */
 static bool is_undone(struct virt *virt, const struct flight *flight)
 {
-    struct instance *instance = instance_find(virt, flight->marker.vm, flight->marker.epoch);
-    if (!instance || !instance_exists(instance)) {
+    struct instance *instance = virt_instance_find(virt, flight->marker.vm, flight->marker.epoch);
+    if (!instance || !virt_instance_exists(instance)) {
         return true;
     }
     if (!instance->is_doomed) {
-        instance_doom(instance);
+        virt_instance_doom(instance);
     }
     return false;
 }
@@ -172,7 +179,7 @@ static bool is_undone(struct virt *virt, const struct flight *flight)
 static void look_for_process(struct virt *virt, struct flight *flight, msec_t now_ms)
 {
     if (now_ms >= flight->scan_at_ms) {
-        (void)scan_need(virt);
+        (void)virt_scan_need(virt);
         flight->scan_at_ms = now_ms + scan_pause_ms;
     }
     virt_wake_at(virt, flight->scan_at_ms);
@@ -186,15 +193,16 @@ static bool settle_lost(struct virt *virt, struct flight *flight, msec_t now_ms,
         return false;
     }
     if (flight->scan_needed == 0) {
-        flight->scan_needed = scan_need(virt);
+        flight->scan_needed = virt_scan_need(virt);
     }
     if (virt->scanned < flight->scan_needed ||
         (!is_doomed(virt, flight) && virt->listed <= flight->known)) {
         return false;
     }
-    const struct instance *instance = instance_find(virt, flight->marker.vm, flight->marker.epoch);
-    *ret_is_up =
-        !is_doomed(virt, flight) && instance && instance->has_domain && instance_exists(instance);
+    const struct instance *instance =
+        virt_instance_find(virt, flight->marker.vm, flight->marker.epoch);
+    *ret_is_up = !is_doomed(virt, flight) && instance && instance->has_domain &&
+                 virt_instance_exists(instance);
     return *ret_is_up || is_undone(virt, flight);
 }
 
@@ -224,7 +232,7 @@ static void flight_free(struct flight *flight)
     free(flight);
 }
 
-void flights_settle(struct virt *virt, msec_t now_ms)
+void virt_flights_settle(struct virt *virt, msec_t now_ms)
 {
     for (struct flight **place = &virt->flights; *place;) {
         struct flight *flight = *place;
@@ -240,7 +248,7 @@ void flights_settle(struct virt *virt, msec_t now_ms)
     }
 }
 
-void flights_free(struct virt *virt)
+void virt_flights_free(struct virt *virt)
 {
     while (virt->flights) {
         struct flight *flight = virt->flights;

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct instance *instance_find(struct virt *virt, const char *vm, uint64_t epoch)
+struct instance *virt_instance_find(struct virt *virt, const char *vm, uint64_t epoch)
 {
     struct instance *instance = virt->instances;
     while (instance && (instance->marker.epoch != epoch || strcmp(instance->marker.vm, vm) != 0)) {
@@ -23,9 +23,9 @@ struct instance *instance_find(struct virt *virt, const char *vm, uint64_t epoch
     return instance;
 }
 
-struct instance *instance_need(struct virt *virt, const struct domain_marker *marker)
+struct instance *virt_instance_need(struct virt *virt, const struct domain_marker *marker)
 {
-    struct instance *instance = instance_find(virt, marker->vm, marker->epoch);
+    struct instance *instance = virt_instance_find(virt, marker->vm, marker->epoch);
     if (instance) {
         return instance;
     }
@@ -54,14 +54,14 @@ static void revive(struct instance *instance)
 
 static void learn_presence(struct virt *virt, uint64_t number, const struct fact *fact)
 {
-    struct instance *instance = instance_need(virt, &fact->marker);
+    struct instance *instance = virt_instance_need(virt, &fact->marker);
     if (number <= instance->known) {
         return;
     }
     instance->known = number;
     if (!instance->has_domain) {
         instance->has_domain = true;
-        instance->scan_needed = scan_need(virt); /* its process is to be held */
+        instance->scan_needed = virt_scan_need(virt); /* its process is to be held */
     }
     instance->state = fact->state;
 }
@@ -81,19 +81,20 @@ static bool is_among(const struct instance *instance, const struct fact *facts, 
 static void learn_absence(struct instance *instance, uint64_t number)
 {
     struct virt *virt = instance->virt;
-    const struct flight *flight = flight_find(virt, instance->marker.vm, instance->marker.epoch);
+    const struct flight *flight =
+        virt_flight_find(virt, instance->marker.vm, instance->marker.epoch);
     if (number <= instance->known || (flight && flight->state == FLIGHT_ON)) {
         return;
     }
     instance->known = number;
     if (instance->has_domain) {
         instance->has_domain = false;
-        instance->scan_needed = scan_need(virt);
+        instance->scan_needed = virt_scan_need(virt);
     }
 }
 
-void instance_learn(struct virt *virt, uint64_t number, const char *vm, const struct fact *facts,
-                    size_t len)
+void virt_instance_learn(struct virt *virt, uint64_t number, const char *vm,
+                         const struct fact *facts, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         learn_presence(virt, number, &facts[i]);
@@ -106,7 +107,7 @@ void instance_learn(struct virt *virt, uint64_t number, const char *vm, const st
     virt_settle_later(virt);
 }
 
-void instance_note_reason(struct virt *virt, const char *vm, const char *text)
+void virt_instance_note_reason(struct virt *virt, const char *vm, const char *text)
 {
     for (struct instance *each = virt->instances; each; each = each->next) {
         if (strcmp(each->marker.vm, vm) == 0 && !each->reason[0]) {
@@ -117,7 +118,7 @@ void instance_note_reason(struct virt *virt, const char *vm, const char *text)
 
 /* ---- what the kernel says ---- */
 
-void instance_has_process(struct instance *instance)
+void virt_instance_has_process(struct instance *instance)
 {
     struct virt *virt = instance->virt;
     instance->had_process = true;
@@ -126,23 +127,24 @@ void instance_has_process(struct instance *instance)
     if (!instance->has_domain && virt->scanned == 0) {
         instance->state = VM_STATE_RUNNING;
     }
-    const struct flight *flight = flight_find(virt, instance->marker.vm, instance->marker.epoch);
+    const struct flight *flight =
+        virt_flight_find(virt, instance->marker.vm, instance->marker.epoch);
     if (instance->is_doomed || virt->is_closed || (flight && flight->is_doomed)) {
-        instance_doom(instance);
+        virt_instance_doom(instance);
     }
 }
 
-void instance_doom(struct instance *instance)
+void virt_instance_doom(struct instance *instance)
 {
     instance->is_doomed = true;
     instance->is_asked = true;
-    VEC_EACH (&instance->processes, each) {
-        (void)process_kill((*each)->pidfd);
+    VEC_EACH(&instance->processes, each) {
+        (void)virt_process_kill((*each)->pidfd);
     }
     virt_settle_later(instance->virt);
 }
 
-bool instance_exists(const struct instance *instance)
+bool virt_instance_exists(const struct instance *instance)
 {
     if (instance->processes.len > 0) {
         return true;
@@ -158,10 +160,10 @@ bool instance_exists(const struct instance *instance)
 /* Whether it is no more; if not yet sure, wakes when it will be. */
 static bool has_ended(struct instance *instance, msec_t now_ms)
 {
-    if (instance_exists(instance)) {
+    if (virt_instance_exists(instance)) {
         return false;
     }
-    bool is_sure = !instance->has_domain || instance->is_doomed || !link_is_up(instance->virt);
+    bool is_sure = !instance->has_domain || instance->is_doomed || !virt_link_is_up(instance->virt);
     if (!is_sure && now_ms < instance->ended_ms + grace_ms) {
         virt_wake_at(instance->virt, instance->ended_ms + grace_ms);
         return false;
@@ -171,7 +173,7 @@ static bool has_ended(struct instance *instance, msec_t now_ms)
 
 static bool awaits_reason(struct instance *instance, msec_t now_ms)
 {
-    if (instance->reason[0] || instance->is_doomed || !link_is_up(instance->virt) ||
+    if (instance->reason[0] || instance->is_doomed || !virt_link_is_up(instance->virt) ||
         now_ms >= instance->ended_ms + reason_wait_ms) {
         return false;
     }
@@ -187,7 +189,7 @@ static void tell_gone(struct instance *instance)
                                                : "its QEMU process ended";
     instance->is_gone = true;
     virt_settle_later(virt);
-    request_saw_gone(virt, instance->marker.vm, instance->marker.epoch);
+    virt_request_saw_gone(virt, instance->marker.vm, instance->marker.epoch);
     if (instance->is_told) {
         virt->observer->gone(virt->userdata, instance->marker.vm, instance->marker.epoch, reason,
                              instance->is_asked);
@@ -198,8 +200,8 @@ static void tell_gone(struct instance *instance)
 static void tell_state(struct instance *instance)
 {
     struct virt *virt = instance->virt;
-    bool is_known =
-        instance->has_domain || !flight_find(virt, instance->marker.vm, instance->marker.epoch);
+    bool is_known = instance->has_domain ||
+                    !virt_flight_find(virt, instance->marker.vm, instance->marker.epoch);
     if (!is_known || (instance->is_told && instance->told_state == instance->state)) {
         return;
     }
@@ -213,13 +215,27 @@ static void tell_state(struct instance *instance)
                                              });
 }
 
+/* The next epoch cannot start while libvirt has this one's domain. */
+static void await_forgotten(struct instance *instance, msec_t now_ms)
+{
+    if (!instance->has_domain || !virt_link_is_up(instance->virt)) {
+        return;
+    }
+    if (now_ms >= instance->probe_ms) {
+        instance->probe_ms = now_ms + retry_ms;
+        (void)virt_link_probe(instance->virt, instance->marker.vm);
+    }
+    virt_wake_at(instance->virt, instance->probe_ms);
+}
+
 static void settle_one(struct instance *instance, msec_t now_ms)
 {
     if (instance->is_gone) {
+        await_forgotten(instance, now_ms);
         return;
     }
     if (instance->virt->is_closed && !instance->is_doomed) {
-        instance_doom(instance);
+        virt_instance_doom(instance);
     }
     if (!has_ended(instance, now_ms)) {
         tell_state(instance);
@@ -233,17 +249,17 @@ static void settle_one(struct instance *instance, msec_t now_ms)
 
 static void instance_free(struct instance *instance)
 {
-    held_forget(instance);
+    virt_held_forget(instance);
     free(instance);
 }
 
-void instances_settle(struct virt *virt, msec_t now_ms)
+void virt_instances_settle(struct virt *virt, msec_t now_ms)
 {
     for (struct instance **place = &virt->instances; *place;) {
         struct instance *instance = *place;
         settle_one(instance, now_ms);
         if (instance->is_gone && !instance->has_domain &&
-            !flight_find(virt, instance->marker.vm, instance->marker.epoch)) {
+            !virt_flight_find(virt, instance->marker.vm, instance->marker.epoch)) {
             *place = instance->next;
             instance_free(instance);
         } else {
@@ -252,7 +268,7 @@ void instances_settle(struct virt *virt, msec_t now_ms)
     }
 }
 
-void instances_free(struct virt *virt)
+void virt_instances_free(struct virt *virt)
 {
     while (virt->instances) {
         struct instance *instance = virt->instances;

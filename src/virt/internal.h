@@ -55,6 +55,7 @@ struct instance {
     msec_t ended_ms;      /* when it was first seen to be no more; MSEC_NEVER: it exists */
     bool is_asked;        /* a stop or kill is why it ends */
     bool is_doomed;       /* killed: each process of it that shows up is, too */
+    msec_t probe_ms;      /* gone, but libvirt has it: when to ask again */
     msec_t destroy_ms;    /* when to ask libvirt to destroy what has no process */
     bool is_gone;         /* told; kept until libvirt does not have it any more */
     char reason[reason_size];
@@ -153,53 +154,58 @@ void virt_settle_later(struct virt *virt);
 void virt_wake_at(struct virt *virt, msec_t when_ms); /* while settling */
 
 /* link.c */
-bool link_is_up(const struct virt *virt);
+bool virt_link_is_up(const struct virt *virt);
 /* Asks what 'vm' is now; returns the number of the call, or of the next if there is no connection.
  */
-uint64_t link_probe(struct virt *virt, const char *vm);
-void link_drop(struct virt *virt);
-void link_settle(struct virt *virt, msec_t now_ms);
+uint64_t virt_link_probe(struct virt *virt, const char *vm);
+void virt_link_drop(struct virt *virt);
+void virt_link_settle(struct virt *virt, msec_t now_ms);
 
 /* instance.c */
-struct instance *instance_find(struct virt *virt, const char *vm, uint64_t epoch);
+struct instance *virt_instance_find(struct virt *virt, const char *vm, uint64_t epoch);
 /* The same; made if there is none. */
-struct instance *instance_need(struct virt *virt, const struct domain_marker *marker);
+struct instance *virt_instance_need(struct virt *virt, const struct domain_marker *marker);
 /* A process of it was found and is held. */
-void instance_has_process(struct instance *instance);
+void virt_instance_has_process(struct instance *instance);
 /* The call 'number' found these domains of ours; 'vm': it asked for this one only, NULL: all. */
-void instance_learn(struct virt *virt, uint64_t number, const char *vm, const struct fact *facts,
-                    size_t len);
+void virt_instance_learn(struct virt *virt, uint64_t number, const char *vm,
+                         const struct fact *facts, size_t len);
 /* libvirt's word on how the VM ended. */
-void instance_note_reason(struct virt *virt, const char *vm, const char *text);
+void virt_instance_note_reason(struct virt *virt, const char *vm, const char *text);
 /* Kills what it has of processes, and what it will have. */
-void instance_doom(struct instance *instance);
+void virt_instance_doom(struct instance *instance);
 /* Whether it runs or may run; a QEMU that has ended does not. */
-bool instance_exists(const struct instance *instance);
-void instances_settle(struct virt *virt, msec_t now_ms);
-void instances_free(struct virt *virt);
+bool virt_instance_exists(const struct instance *instance);
+void virt_instances_settle(struct virt *virt, msec_t now_ms);
+void virt_instances_free(struct virt *virt);
 
 /* scan.c: the number of the first scan that begins after now; it will take place. */
-uint64_t scan_need(struct virt *virt);
-void held_forget(struct instance *instance);
-void scan_settle(struct virt *virt, msec_t now_ms);
+uint64_t virt_scan_need(struct virt *virt);
+void virt_held_forget(struct instance *instance);
+void virt_scan_settle(struct virt *virt, msec_t now_ms);
 
 /* flight.c */
-struct flight *flight_find(struct virt *virt, const char *vm, uint64_t epoch); /* epoch 0: any */
+struct flight *virt_flight_find(struct virt *virt, const char *vm,
+                                uint64_t epoch); /* epoch 0: any */
 /* Gives 'xml' (taken over) to libvirt. */
-void flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml);
-void flights_settle(struct virt *virt, msec_t now_ms);
-void flights_free(struct virt *virt);
+void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml);
+/* The device that 'text', an error of libvirt or QEMU, names; lent; NULL: none. */
+const struct pci_address *virt_culprit(const char *text, const struct domain_device *devices,
+                                       size_t len);
+void virt_flights_settle(struct virt *virt, msec_t now_ms);
+void virt_flights_free(struct virt *virt);
 
 /* request.c */
-struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint64_t id, const char *vm,
-                            uint64_t epoch, virt_done_fn *done, void *userdata);
+struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint64_t id,
+                                 const char *vm, uint64_t epoch, virt_done_fn *done,
+                                 void *userdata);
 /* The start that waits for this epoch; NULL: none. */
-struct request *request_of_start(struct virt *virt, const char *vm, uint64_t epoch);
-void request_saw_gone(struct virt *virt, const char *vm, uint64_t epoch);
+struct request *virt_request_of_start(struct virt *virt, const char *vm, uint64_t epoch);
+void virt_request_saw_gone(struct virt *virt, const char *vm, uint64_t epoch);
 /* Call 'number' has said what 'vm' is; NULL: what every VM is. */
-void request_probed(struct virt *virt, const char *vm, uint64_t number);
+void virt_request_probed(struct virt *virt, const char *vm, uint64_t number);
 /* Answers it. 'err' may be NULL if done. */
-void request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
-                    const struct error *err, const struct pci_address *culprit);
-void requests_settle(struct virt *virt, msec_t now_ms);
-void requests_free(struct virt *virt);
+void virt_request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
+                         const struct error *err, const struct pci_address *culprit);
+void virt_requests_settle(struct virt *virt, msec_t now_ms);
+void virt_requests_free(struct virt *virt);

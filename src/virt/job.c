@@ -53,7 +53,7 @@ struct mailbox {
     int fd;
 };
 
-struct mailbox *mailbox_new(void)
+struct mailbox *virt_mailbox_new(void)
 {
     struct mailbox *box = calloc(1, sizeof(*box));
     if (!box) {
@@ -69,7 +69,7 @@ struct mailbox *mailbox_new(void)
     return box;
 }
 
-struct mailbox *mailbox_ref(struct mailbox *box)
+struct mailbox *virt_mailbox_ref(struct mailbox *box)
 {
     pthread_mutex_lock(&box->lock);
     box->references++;
@@ -77,7 +77,7 @@ struct mailbox *mailbox_ref(struct mailbox *box)
     return box;
 }
 
-void mailbox_unref(struct mailbox *box)
+void virt_mailbox_unref(struct mailbox *box)
 {
     pthread_mutex_lock(&box->lock);
     bool is_last = --box->references == 0;
@@ -90,12 +90,12 @@ void mailbox_unref(struct mailbox *box)
     }
 }
 
-int mailbox_fd(const struct mailbox *box)
+int virt_mailbox_fd(const struct mailbox *box)
 {
     return box->fd;
 }
 
-void mailbox_post(struct mailbox *box, struct job *job)
+void virt_mailbox_post(struct mailbox *box, struct job *job)
 {
     pthread_mutex_lock(&box->lock);
     bool is_closed = box->is_closed;
@@ -109,7 +109,7 @@ void mailbox_post(struct mailbox *box, struct job *job)
     }
 }
 
-struct job *mailbox_take(struct mailbox *box)
+struct job *virt_mailbox_take(struct mailbox *box)
 {
     eventfd_t count;
     pthread_mutex_lock(&box->lock);
@@ -120,12 +120,12 @@ struct job *mailbox_take(struct mailbox *box)
     return jobs;
 }
 
-void mailbox_close(struct mailbox *box)
+void virt_mailbox_close(struct mailbox *box)
 {
     pthread_mutex_lock(&box->lock);
     box->is_closed = true;
     pthread_mutex_unlock(&box->lock);
-    release_all(mailbox_take(box));
+    release_all(virt_mailbox_take(box));
 }
 
 /* ---- pool ---- */
@@ -149,7 +149,7 @@ static void pool_unref(struct pool *pool)
     bool is_last = --pool->references == 0;
     pthread_mutex_unlock(&pool->lock);
     if (is_last) {
-        mailbox_unref(pool->box);
+        virt_mailbox_unref(pool->box);
         pthread_cond_destroy(&pool->wake);
         pthread_mutex_destroy(&pool->lock);
         free(pool);
@@ -173,7 +173,7 @@ static void *work(void *userdata)
     struct pool *pool = userdata;
     for (struct job *job; (job = next_job(pool));) {
         job->run(job);
-        mailbox_post(pool->box, job);
+        virt_mailbox_post(pool->box, job);
     }
     pool_unref(pool);
     return NULL;
@@ -199,7 +199,7 @@ static int start_threads(struct pool *pool, unsigned threads)
     return r;
 }
 
-struct pool *pool_new(struct mailbox *box, unsigned threads)
+struct pool *virt_pool_new(struct mailbox *box, unsigned threads)
 {
     assert(threads > 0 && threads <= pool_threads_max);
     struct pool *pool = calloc(1, sizeof(*pool));
@@ -208,20 +208,20 @@ struct pool *pool_new(struct mailbox *box, unsigned threads)
     }
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
-    pool->box = mailbox_ref(box);
+    pool->box = virt_mailbox_ref(box);
     pool->references = 1;
     pthread_mutex_lock(&pool->lock); /* the count of references is theirs, too */
     int r = start_threads(pool, threads);
     pthread_mutex_unlock(&pool->lock);
     if (r != 0) {
-        pool_free(pool, false);
+        virt_pool_free(pool, false);
         errno = r;
         return NULL;
     }
     return pool;
 }
 
-void pool_submit(struct pool *pool, struct job *job)
+void virt_pool_submit(struct pool *pool, struct job *job)
 {
     pthread_mutex_lock(&pool->lock);
     queue_put(&pool->queue, job);
@@ -229,7 +229,7 @@ void pool_submit(struct pool *pool, struct job *job)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void pool_free(struct pool *pool, bool is_drained)
+void virt_pool_free(struct pool *pool, bool is_drained)
 {
     if (!pool) {
         return;

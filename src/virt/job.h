@@ -22,29 +22,29 @@ struct job {
 /* From any thread to the loop. Counted by references: a thread that hangs keeps it. */
 struct mailbox;
 
-struct mailbox *mailbox_new(void); /* NULL: errno says why */
-struct mailbox *mailbox_ref(struct mailbox *box);
-void mailbox_unref(struct mailbox *box);
+struct mailbox *virt_mailbox_new(void); /* NULL: errno says why */
+struct mailbox *virt_mailbox_ref(struct mailbox *box);
+void virt_mailbox_unref(struct mailbox *box);
 
-int mailbox_fd(const struct mailbox *box); /* readable while there is something; lent */
+int virt_mailbox_fd(const struct mailbox *box); /* readable while there is something; lent */
 
 /* Any thread. Releases 'job' at once if the mailbox is closed. */
-void mailbox_post(struct mailbox *box, struct job *job);
+void virt_mailbox_post(struct mailbox *box, struct job *job);
 
 /* All jobs so far, oldest first, linked by 'next'; NULL: none. Loop thread. */
-struct job *mailbox_take(struct mailbox *box);
+struct job *virt_mailbox_take(struct mailbox *box);
 
 /* Takes nothing more from now on; what is in it is released. */
-void mailbox_close(struct mailbox *box);
+void virt_mailbox_close(struct mailbox *box);
 
 struct pool;
 
 /* 'threads' threads that post into 'box'. NULL: errno says why. */
-struct pool *pool_new(struct mailbox *box, unsigned threads);
+struct pool *virt_pool_new(struct mailbox *box, unsigned threads);
 
 /* Queues 'job'. */
-void pool_submit(struct pool *pool, struct job *job);
+void virt_pool_submit(struct pool *pool, struct job *job);
 
 /* Releases what has not begun, if 'is_drained' only after it was run, and ends the threads. Waits
  * a second at most; a thread that hangs is left behind. NULL is accepted. */
-void pool_free(struct pool *pool, bool is_drained);
+void virt_pool_free(struct pool *pool, bool is_drained);

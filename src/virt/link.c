@@ -10,7 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
-bool link_is_up(const struct virt *virt)
+bool virt_link_is_up(const struct virt *virt)
 {
     return virt->conn && !virt->is_hanging;
 }
@@ -40,8 +40,8 @@ static void learn_list(struct virt *virt, const struct call *call)
 {
     virt->listed = call->number;
     virt->list_at_ms = virt_now(virt) + list_ms;
-    instance_learn(virt, call->number, NULL, call->facts.items, call->facts.len);
-    request_probed(virt, NULL, call->number);
+    virt_instance_learn(virt, call->number, NULL, call->facts.items, call->facts.len);
+    virt_request_probed(virt, NULL, call->number);
 }
 
 static void on_listed(struct virt *virt, struct job *job)
@@ -64,12 +64,12 @@ static void list_again(struct virt *virt, msec_t now_ms)
         virt_wake_at(virt, virt->list_at_ms);
         return;
     }
-    struct call *call = call_new(CALL_LIST, virt->conn, virt->node, NULL, 0);
+    struct call *call = virt_call_new(CALL_LIST, virt->conn, virt->node, NULL, 0);
     call->generation = virt->generation;
     call->number = ++virt->counter;
     call->job.arrive = on_listed;
     virt->list_at_ms = MSEC_NEVER;
-    pool_submit(virt->link_pool, &call->job);
+    virt_pool_submit(virt->link_pool, &call->job);
 }
 
 static void on_opened(struct virt *virt, struct job *job)
@@ -94,22 +94,22 @@ static void on_opened(struct virt *virt, struct job *job)
     }
     learn_list(virt, call);
     virt->is_list_untold = true;
-    virt->list_scan = scan_need(virt);
+    virt->list_scan = virt_scan_need(virt);
     tell(virt, true, "libvirt answers");
 }
 
 static void open_connection(struct virt *virt)
 {
-    struct call *call = call_new(CALL_OPEN, NULL, virt->node, NULL, 0);
+    struct call *call = virt_call_new(CALL_OPEN, NULL, virt->node, NULL, 0);
     call->uri = strdup(virt->uri);
     assert(call->uri);
-    call->box = mailbox_ref(virt->box);
+    call->box = virt_mailbox_ref(virt->box);
     call->on_news = on_news;
     call->generation = ++virt->generation;
     call->number = ++virt->counter;
     call->job.arrive = on_opened;
     virt->is_opening = true;
-    pool_submit(virt->link_pool, &call->job);
+    virt_pool_submit(virt->link_pool, &call->job);
 }
 
 /* ---- losing ---- */
@@ -119,15 +119,15 @@ static void ignore(struct virt *virt, struct job *job)
     (void)virt, (void)job;
 }
 
-void link_drop(struct virt *virt)
+void virt_link_drop(struct virt *virt)
 {
     if (virt->conn) {
-        struct call *call = call_new(CALL_CLOSE, virt->conn, virt->node, NULL, 0);
+        struct call *call = virt_call_new(CALL_CLOSE, virt->conn, virt->node, NULL, 0);
         call->subscription = virt->subscription;
         call->job.arrive = ignore;
         /* Never the last reference: the call has one. */
         (void)virConnectClose(TAKE(virt->conn));
-        pool_submit(virt->link_pool, &call->job);
+        virt_pool_submit(virt->link_pool, &call->job);
     }
     virt->is_hanging = false;
     virt->ping_since_ms = MSEC_NEVER;
@@ -135,7 +135,7 @@ void link_drop(struct virt *virt)
 
 static void lose(struct virt *virt, const char *why)
 {
-    link_drop(virt);
+    virt_link_drop(virt);
     virt->closed = virt->generation;
     pause_longer(virt);
     virt_settle_later(virt);
@@ -163,11 +163,11 @@ static void on_pinged(struct virt *virt, struct job *job)
 
 static void ping(struct virt *virt, msec_t now_ms)
 {
-    struct call *call = call_new(CALL_PING, virt->conn, virt->node, NULL, 0);
+    struct call *call = virt_call_new(CALL_PING, virt->conn, virt->node, NULL, 0);
     call->generation = virt->generation;
     call->job.arrive = on_pinged;
     virt->ping_since_ms = now_ms;
-    pool_submit(virt->link_pool, &call->job);
+    virt_pool_submit(virt->link_pool, &call->job);
 }
 
 static void watch_ping(struct virt *virt, msec_t now_ms)
@@ -197,19 +197,19 @@ static void on_probed(struct virt *virt, struct job *job)
         virt->list_at_ms = MIN(virt->list_at_ms, virt_now(virt) + retry_ms);
         return;
     }
-    instance_learn(virt, call->number, call->vm, call->facts.items, call->facts.len);
-    request_probed(virt, call->vm, call->number);
+    virt_instance_learn(virt, call->number, call->vm, call->facts.items, call->facts.len);
+    virt_request_probed(virt, call->vm, call->number);
 }
 
-uint64_t link_probe(struct virt *virt, const char *vm)
+uint64_t virt_link_probe(struct virt *virt, const char *vm)
 {
     if (!virt->conn) {
         return virt->counter + 1;
     }
-    struct call *call = call_new(CALL_PROBE, virt->conn, virt->node, vm, 0);
+    struct call *call = virt_call_new(CALL_PROBE, virt->conn, virt->node, vm, 0);
     call->number = ++virt->counter;
     call->job.arrive = on_probed;
-    pool_submit(virt->calls, &call->job);
+    virt_pool_submit(virt->calls, &call->job);
     return call->number;
 }
 
@@ -224,13 +224,13 @@ static void on_news(struct virt *virt, struct job *job)
         return;
     }
     if (news->has_ended) {
-        instance_note_reason(virt, news->vm, news->text);
+        virt_instance_note_reason(virt, news->vm, news->text);
     }
     /* An event is only a hint: for an old epoch it may come after the next one's start. */
-    (void)link_probe(virt, news->vm);
+    (void)virt_link_probe(virt, news->vm);
 }
 
-void link_settle(struct virt *virt, msec_t now_ms)
+void virt_link_settle(struct virt *virt, msec_t now_ms)
 {
     if (virt->conn) {
         watch_ping(virt, now_ms);

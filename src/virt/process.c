@@ -16,15 +16,15 @@
 
 static const char marker_argument[] = "name=" DOMAIN_FW_CFG ",string=";
 
-void processes_done(processes_t *processes)
+void virt_processes_done(processes_t *processes)
 {
-    VEC_EACH (processes, each) {
+    VEC_EACH(processes, each) {
         closep(&each->pidfd);
     }
     VEC_DONE(processes);
 }
 
-bool process_marker(const char *command_line, size_t size, struct domain_marker *ret)
+bool virt_process_marker(const char *command_line, size_t size, struct domain_marker *ret)
 {
     bool is_value = false;
     for (size_t at = 0; at < size;) {
@@ -80,7 +80,7 @@ static int look_at(int proc_fd, const char *name, const char *node, struct buf *
         return 0;
     }
     int r = read_command_line(proc_fd, name, text);
-    if (r <= 0 || text->size == 0 || !process_marker(text->data, text->size, &marker) ||
+    if (r <= 0 || text->size == 0 || !virt_process_marker(text->data, text->size, &marker) ||
         strcmp(marker.node, node) != 0) {
         return r < 0 ? r : 0;
     }
@@ -89,8 +89,8 @@ static int look_at(int proc_fd, const char *name, const char *node, struct buf *
         return errno == ESRCH ? 0 : -errno;
     }
     r = read_command_line(proc_fd, name, text);
-    if (r <= 0 || process_has_ended(pidfd) || text->size == 0 ||
-        !process_marker(text->data, text->size, &marker)) {
+    if (r <= 0 || virt_process_has_ended(pidfd) || text->size == 0 ||
+        !virt_process_marker(text->data, text->size, &marker)) {
         return r < 0 ? r : 0;
     }
     struct process *process = VEC_ADD(ret);
@@ -109,7 +109,7 @@ static void close_directory(DIR **directory)
     }
 }
 
-int process_scan(const char *proc, const char *node, processes_t *ret, struct error *err)
+int virt_process_scan(const char *proc, const char *node, processes_t *ret, struct error *err)
 {
     CLEANUP(buf_done) struct buf text = {0};
     CLEANUP(close_directory) DIR *directory = opendir(proc);
@@ -129,13 +129,13 @@ int process_scan(const char *proc, const char *node, processes_t *ret, struct er
     }
 }
 
-bool process_has_ended(int pidfd)
+bool virt_process_has_ended(int pidfd)
 {
     struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
     return poll(&poll_fd, 1, 0) == 1;
 }
 
-int process_kill(int pidfd)
+int virt_process_kill(int pidfd)
 {
     return pidfd_send_signal(pidfd, SIGKILL, NULL, 0) == 0 || errno == ESRCH ? 0 : -errno;
 }

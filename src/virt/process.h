@@ -20,16 +20,16 @@ struct process {
 
 typedef VEC(struct process) processes_t;
 
-void processes_done(processes_t *processes); /* closes what is left in it */
+void virt_processes_done(processes_t *processes); /* closes what is left in it */
 
 /* Every running process whose marker names 'node', from 'proc' ("/proc"). A process that ends
  * meanwhile may be missing. 0; or negative: it is not known whether all were found. */
-int process_scan(const char *proc, const char *node, processes_t *ret, struct error *err);
+int virt_process_scan(const char *proc, const char *node, processes_t *ret, struct error *err);
 
 /* The marker in a command line of 'size' bytes, arguments ended by NULs. */
-bool process_marker(const char *command_line, size_t size, struct domain_marker *ret);
+bool virt_process_marker(const char *command_line, size_t size, struct domain_marker *ret);
 
-bool process_has_ended(int pidfd);
+bool virt_process_has_ended(int pidfd);
 
 /* SIGKILL. 0, also if it has ended already; or -errno. */
-int process_kill(int pidfd);
+int virt_process_kill(int pidfd);

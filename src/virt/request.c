@@ -9,8 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint64_t id, const char *vm,
-                            uint64_t epoch, virt_done_fn *done, void *userdata)
+struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint64_t id,
+                                 const char *vm, uint64_t epoch, virt_done_fn *done, void *userdata)
 {
     struct request *request = calloc(1, sizeof(*request));
     assert(request);
@@ -47,7 +47,7 @@ static bool is_about(const struct request *request, const char *vm, uint64_t epo
     return !request->is_over && request->epoch == epoch && strcmp(request->vm, vm) == 0;
 }
 
-struct request *request_of_start(struct virt *virt, const char *vm, uint64_t epoch)
+struct request *virt_request_of_start(struct virt *virt, const char *vm, uint64_t epoch)
 {
     struct request *request = virt->requests;
     while (request && !(request->kind == REQUEST_START && is_about(request, vm, epoch))) {
@@ -56,14 +56,14 @@ struct request *request_of_start(struct virt *virt, const char *vm, uint64_t epo
     return request;
 }
 
-void request_saw_gone(struct virt *virt, const char *vm, uint64_t epoch)
+void virt_request_saw_gone(struct virt *virt, const char *vm, uint64_t epoch)
 {
     for (struct request *each = virt->requests; each; each = each->next) {
         each->is_gone = each->is_gone || is_about(each, vm, epoch);
     }
 }
 
-void request_probed(struct virt *virt, const char *vm, uint64_t number)
+void virt_request_probed(struct virt *virt, const char *vm, uint64_t number)
 {
     for (struct request *each = virt->requests; each; each = each->next) {
         if (!vm || strcmp(vm, each->vm) == 0) {
@@ -72,8 +72,8 @@ void request_probed(struct virt *virt, const char *vm, uint64_t number)
     }
 }
 
-void request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
-                    const struct error *err, const struct pci_address *culprit)
+void virt_request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
+                         const struct error *err, const struct pci_address *culprit)
 {
     struct virt_result result = {.id = request->id, .outcome = outcome};
     if (err) {
@@ -93,7 +93,7 @@ static void finish_with(struct virt *virt, struct request *request, enum virt_ou
 {
     struct error err;
     (void)error_set(&err, code, "%s", text);
-    request_finish(virt, request, outcome, &err, NULL);
+    virt_request_finish(virt, request, outcome, &err, NULL);
 }
 
 /* ---- start ---- */
@@ -104,7 +104,7 @@ static struct instance *other_epoch(struct virt *virt, const struct request *req
     struct instance *other = NULL;
     for (struct instance *each = virt->instances; each; each = each->next) {
         if (strcmp(each->marker.vm, request->vm) == 0 && each->marker.epoch != request->epoch &&
-            (!other || instance_exists(each))) {
+            (!other || virt_instance_exists(each))) {
             other = each;
         }
     }
@@ -116,12 +116,12 @@ static void give_to_libvirt(struct virt *virt, struct request *request)
     CLEANUP(buf_done) struct buf xml = {0};
     struct error err;
     if (domain_xml_compose(&request->domain, &xml, &err) < 0) {
-        request_finish(virt, request, VIRT_FAILED, &err, NULL);
+        virt_request_finish(virt, request, VIRT_FAILED, &err, NULL);
         return;
     }
     char *text = buf_take(&xml);
     assert(text);
-    flight_begin(virt, &request->domain, text);
+    virt_flight_begin(virt, &request->domain, text);
 }
 
 /* This epoch is there without a flight of ours: an earlier daemon's start, or it was and ended. */
@@ -131,7 +131,7 @@ static void settle_known(struct virt *virt, struct request *request,
     if (instance->is_gone) {
         finish_with(virt, request, VIRT_FAILED, -ESTALE, "this start of it has run and ended here");
     } else if (instance->is_told && instance->state == VM_STATE_RUNNING) {
-        request_finish(virt, request, VIRT_DONE, NULL, NULL);
+        virt_request_finish(virt, request, VIRT_DONE, NULL, NULL);
     }
 }
 
@@ -140,15 +140,15 @@ static void refuse_other(struct virt *virt, struct request *request, const struc
     struct error err;
     (void)error_set(&err, -EEXIST, "an earlier start of it (epoch %" PRIu64 ") still runs here",
                     other->marker.epoch);
-    request_finish(virt, request, VIRT_FAILED, &err, NULL);
+    virt_request_finish(virt, request, VIRT_FAILED, &err, NULL);
 }
 
 /* Waits for libvirt to forget an ended one, for the connection, for the list of what runs. */
 static void settle_start(struct virt *virt, struct request *request)
 {
-    const struct instance *instance = instance_find(virt, request->vm, request->epoch);
+    const struct instance *instance = virt_instance_find(virt, request->vm, request->epoch);
     const struct instance *other = other_epoch(virt, request);
-    if (flight_find(virt, request->vm, request->epoch)) {
+    if (virt_flight_find(virt, request->vm, request->epoch)) {
         return;
     }
     if (virt->is_closed) {
@@ -156,9 +156,9 @@ static void settle_start(struct virt *virt, struct request *request)
                     "this host has ended all its VMs and starts none now");
     } else if (instance) {
         settle_known(virt, request, instance);
-    } else if (other && instance_exists(other)) {
+    } else if (other && virt_instance_exists(other)) {
         refuse_other(virt, request, other);
-    } else if (!other && !flight_find(virt, request->vm, 0) && link_is_up(virt) &&
+    } else if (!other && !virt_flight_find(virt, request->vm, 0) && virt_link_is_up(virt) &&
                !virt->is_list_untold) {
         give_to_libvirt(virt, request);
     }
@@ -166,7 +166,7 @@ static void settle_start(struct virt *virt, struct request *request)
 
 static void start_is_late(struct virt *virt, struct request *request)
 {
-    struct flight *flight = flight_find(virt, request->vm, request->epoch);
+    struct flight *flight = virt_flight_find(virt, request->vm, request->epoch);
     if (flight) {
         flight->is_given_up = true;
         finish_with(virt, request, VIRT_UNKNOWN, -ETIMEDOUT,
@@ -189,22 +189,22 @@ static void on_end_called(struct virt *virt, struct job *job)
         }
     }
     /* An event tells when it has ended; one more look does no harm if none does. */
-    (void)link_probe(virt, call->vm);
+    (void)virt_link_probe(virt, call->vm);
     virt_settle_later(virt);
 }
 
 static void call_end(struct virt *virt, enum call_kind kind, const char *vm, uint64_t epoch,
                      uint64_t serial)
 {
-    struct call *call = call_new(kind, virt->conn, virt->node, vm, epoch);
+    struct call *call = virt_call_new(kind, virt->conn, virt->node, vm, epoch);
     call->number = serial;
     call->job.arrive = on_end_called;
-    pool_submit(virt->calls, &call->job);
+    virt_pool_submit(virt->calls, &call->job);
 }
 
 static void call_when_due(struct virt *virt, struct request *request, msec_t now_ms)
 {
-    if (request->is_calling || !link_is_up(virt)) {
+    if (request->is_calling || !virt_link_is_up(virt)) {
         return;
     }
     if (now_ms >= request->next_call_ms) {
@@ -220,9 +220,9 @@ static void call_when_due(struct virt *virt, struct request *request, msec_t now
 /* Neither seen nor under way: is it certain? */
 static bool is_surely_absent(struct virt *virt, struct request *request)
 {
-    if (request->probe_needed == 0 && link_is_up(virt)) {
-        request->probe_needed = link_probe(virt, request->vm);
-        request->scan_needed = scan_need(virt);
+    if (request->probe_needed == 0 && virt_link_is_up(virt)) {
+        request->probe_needed = virt_link_probe(virt, request->vm);
+        request->scan_needed = virt_scan_need(virt);
     }
     return request->probe_needed != 0 && request->probed >= request->probe_needed &&
            virt->scanned >= request->scan_needed;
@@ -230,8 +230,8 @@ static bool is_surely_absent(struct virt *virt, struct request *request)
 
 static void settle_stop(struct virt *virt, struct request *request, msec_t now_ms)
 {
-    struct instance *instance = instance_find(virt, request->vm, request->epoch);
-    struct flight *flight = flight_find(virt, request->vm, request->epoch);
+    struct instance *instance = virt_instance_find(virt, request->vm, request->epoch);
+    struct flight *flight = virt_flight_find(virt, request->vm, request->epoch);
     if (request->action == OFFLINE_SAVE) {
         finish_with(virt, request, VIRT_FAILED, -EOPNOTSUPP, "a VM with GPUs cannot be saved");
         return;
@@ -243,13 +243,13 @@ static void settle_stop(struct virt *virt, struct request *request, msec_t now_m
         instance->is_asked = true;
         call_when_due(virt, request, now_ms);
     } else if (!flight && (request->is_gone || instance || is_surely_absent(virt, request))) {
-        request_finish(virt, request, VIRT_DONE, NULL, NULL);
+        virt_request_finish(virt, request, VIRT_DONE, NULL, NULL);
     }
 }
 
 static void give_up_shutdown(struct virt *virt, struct request *request)
 {
-    struct instance *instance = instance_find(virt, request->vm, request->epoch);
+    struct instance *instance = virt_instance_find(virt, request->vm, request->epoch);
     struct error err;
     if (!instance) {
         finish_with(virt, request, VIRT_UNKNOWN, -ETIMEDOUT,
@@ -259,13 +259,13 @@ static void give_up_shutdown(struct virt *virt, struct request *request)
     instance->is_asked = instance->is_doomed;
     (void)error_set(&err, -ETIMEDOUT, "the guest did not shut down within %" PRId64 " s%s%s",
                     request->span_ms / 1000, request->err.text[0] ? "; " : "", request->err.text);
-    request_finish(virt, request, VIRT_FAILED, &err, NULL);
+    virt_request_finish(virt, request, VIRT_FAILED, &err, NULL);
 }
 
 /* At the limit a turn-off turns to the kernel, a shutdown to turn-off or to its caller. */
 static void stop_is_late(struct virt *virt, struct request *request, msec_t now_ms)
 {
-    struct instance *instance = instance_find(virt, request->vm, request->epoch);
+    struct instance *instance = virt_instance_find(virt, request->vm, request->epoch);
     if (!request->is_forced && request->action == OFFLINE_SHUTDOWN) {
         give_up_shutdown(virt, request);
     } else if (!request->is_forced) {
@@ -276,7 +276,7 @@ static void stop_is_late(struct virt *virt, struct request *request, msec_t now_
         virt_settle_later(virt);
     } else if (now_ms < request->limit_ms + stop_overtime_ms) {
         if (instance && !instance->is_doomed) {
-            instance_doom(instance);
+            virt_instance_doom(instance);
         }
         virt_wake_at(virt, request->limit_ms + stop_overtime_ms);
     } else {
@@ -297,7 +297,7 @@ static bool is_meant(const struct request *request, const struct domain_marker *
 /* What has no process (a driver without QEMU) only libvirt can end. */
 static void destroy_bodiless(struct virt *virt, struct instance *instance, msec_t now_ms)
 {
-    if (instance->had_process || virt->scanned < instance->scan_needed || !link_is_up(virt)) {
+    if (instance->had_process || virt->scanned < instance->scan_needed || !virt_link_is_up(virt)) {
         return;
     }
     if (now_ms >= instance->destroy_ms) {
@@ -321,9 +321,9 @@ static bool kill_meant(struct virt *virt, const struct request *request, msec_t 
         }
     }
     for (struct instance *each = virt->instances; each; each = each->next) {
-        if (is_meant(request, &each->marker) && instance_exists(each)) {
+        if (is_meant(request, &each->marker) && virt_instance_exists(each)) {
             if (!each->is_doomed) {
-                instance_doom(each);
+                virt_instance_doom(each);
             }
             destroy_bodiless(virt, each, now_ms);
             is_busy = true;
@@ -340,10 +340,10 @@ static void settle_kill(struct virt *virt, struct request *request, msec_t now_m
         return;
     }
     if (request->scan_needed == 0) {
-        request->scan_needed = scan_need(virt);
+        request->scan_needed = virt_scan_need(virt);
     }
     if (virt->scanned >= request->scan_needed) {
-        request_finish(virt, request, VIRT_DONE, NULL, NULL);
+        virt_request_finish(virt, request, VIRT_DONE, NULL, NULL);
     }
 }
 
@@ -375,7 +375,7 @@ static void settle_one(struct virt *virt, struct request *request, msec_t now_ms
     }
 }
 
-void requests_settle(struct virt *virt, msec_t now_ms)
+void virt_requests_settle(struct virt *virt, msec_t now_ms)
 {
     for (struct request *each = virt->requests; each; each = each->next) {
         if (!each->is_over) {
@@ -393,7 +393,7 @@ void requests_settle(struct virt *virt, msec_t now_ms)
     }
 }
 
-void requests_free(struct virt *virt)
+void virt_requests_free(struct virt *virt)
 {
     while (virt->requests) {
         struct request *request = virt->requests;

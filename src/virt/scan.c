@@ -15,7 +15,7 @@ struct scan {
     int r;
 };
 
-uint64_t scan_need(struct virt *virt)
+uint64_t virt_scan_need(struct virt *virt)
 {
     virt->scan_wanted = virt->scan_begun + 1;
     virt_settle_later(virt);
@@ -31,9 +31,9 @@ static void held_free(struct held *held)
     free(held);
 }
 
-void held_forget(struct instance *instance)
+void virt_held_forget(struct instance *instance)
 {
-    VEC_EACH (&instance->processes, each) {
+    VEC_EACH(&instance->processes, each) {
         held_free(*each);
     }
     VEC_DONE(&instance->processes);
@@ -51,7 +51,7 @@ static void let_go(struct held *held)
     held_free(held);
     if (instance->processes.len == 0) {
         instance->ended_ms = virt_now(instance->virt);
-        (void)link_probe(instance->virt, instance->marker.vm);
+        (void)virt_link_probe(instance->virt, instance->marker.vm);
     }
     virt_settle_later(instance->virt);
 }
@@ -75,9 +75,9 @@ static struct held *find_held(struct instance *instance, pid_t pid)
 
 static void hold(struct virt *virt, struct process *process)
 {
-    struct instance *instance = instance_need(virt, &process->marker);
+    struct instance *instance = virt_instance_need(virt, &process->marker);
     struct held *held = find_held(instance, process->pid);
-    if (held && !process_has_ended(held->pidfd)) {
+    if (held && !virt_process_has_ended(held->pidfd)) {
         return;
     }
     if (held) {
@@ -91,7 +91,7 @@ static void hold(struct virt *virt, struct process *process)
     process->pidfd = -1;
     int r = sd_event_add_io(virt->event, &held->source, held->pidfd, EPOLLIN, on_ended, held);
     assert(r >= 0);
-    instance_has_process(instance);
+    virt_instance_has_process(instance);
 }
 
 /* ---- scanning ---- */
@@ -99,20 +99,20 @@ static void hold(struct virt *virt, struct process *process)
 static void scan_run(struct job *job)
 {
     struct scan *scan = (struct scan *)job;
-    scan->r = process_scan(scan->proc, scan->node, &scan->found, NULL);
+    scan->r = virt_process_scan(scan->proc, scan->node, &scan->found, NULL);
 }
 
 static void scan_arrive(struct virt *virt, struct job *job)
 {
     struct scan *scan = (struct scan *)job;
     virt->is_scanning = false;
-    VEC_EACH (&scan->found, each) {
+    VEC_EACH(&scan->found, each) {
         hold(virt, each);
     }
     if (scan->r == 0) {
         virt->scanned = scan->number;
     } else {
-        (void)scan_need(virt);
+        (void)virt_scan_need(virt);
         virt->scan_at_ms = virt_now(virt) + retry_ms;
     }
     virt_settle_later(virt);
@@ -121,12 +121,12 @@ static void scan_arrive(struct virt *virt, struct job *job)
 static void scan_release(struct job *job)
 {
     struct scan *scan = (struct scan *)job;
-    processes_done(&scan->found);
+    virt_processes_done(&scan->found);
     free(scan->proc);
     free(scan);
 }
 
-void scan_settle(struct virt *virt, msec_t now_ms)
+void virt_scan_settle(struct virt *virt, msec_t now_ms)
 {
     if (virt->is_scanning || virt->scan_wanted <= virt->scan_begun) {
         return;
@@ -143,5 +143,5 @@ void scan_settle(struct virt *virt, msec_t now_ms)
     memcpy(scan->node, virt->node, sizeof(scan->node));
     scan->number = ++virt->scan_begun;
     virt->is_scanning = true;
-    pool_submit(virt->proc_pool, &scan->job);
+    virt_pool_submit(virt->proc_pool, &scan->job);
 }

@@ -51,11 +51,11 @@ static int settle(sd_event_source *source, void *userdata)
     struct virt *virt = userdata;
     msec_t now_ms = virt_now(virt);
     virt->wake_ms = MSEC_NEVER;
-    instances_settle(virt, now_ms);
-    link_settle(virt, now_ms);
-    flights_settle(virt, now_ms);
-    requests_settle(virt, now_ms);
-    scan_settle(virt, now_ms);
+    virt_instances_settle(virt, now_ms);
+    virt_link_settle(virt, now_ms);
+    virt_flights_settle(virt, now_ms);
+    virt_requests_settle(virt, now_ms);
+    virt_scan_settle(virt, now_ms);
     arm_timer(virt);
     return 0;
 }
@@ -71,7 +71,7 @@ static int on_mail(sd_event_source *source, int fd, uint32_t events, void *userd
 {
     (void)source, (void)fd, (void)events;
     struct virt *virt = userdata;
-    for (struct job *job = mailbox_take(virt->box), *next; job; job = next) {
+    for (struct job *job = virt_mailbox_take(virt->box), *next; job; job = next) {
         next = job->next;
         job->arrive(virt, job);
         job->release(job);
@@ -83,7 +83,7 @@ static int on_mail(sd_event_source *source, int fd, uint32_t events, void *userd
 
 static int make_sources(struct virt *virt)
 {
-    int r = sd_event_add_io(virt->event, &virt->mail_source, mailbox_fd(virt->box), EPOLLIN,
+    int r = sd_event_add_io(virt->event, &virt->mail_source, virt_mailbox_fd(virt->box), EPOLLIN,
                             on_mail, virt);
     r = r < 0 ? r : sd_event_add_defer(virt->event, &virt->settle_source, settle, virt);
     r = r < 0 ? r
@@ -94,11 +94,11 @@ static int make_sources(struct virt *virt)
 
 static int make_pools(struct virt *virt, unsigned workers)
 {
-    virt->box = mailbox_new();
+    virt->box = virt_mailbox_new();
     if (virt->box) {
-        virt->calls = pool_new(virt->box, workers);
-        virt->link_pool = pool_new(virt->box, 1);
-        virt->proc_pool = pool_new(virt->box, 1);
+        virt->calls = virt_pool_new(virt->box, workers);
+        virt->link_pool = virt_pool_new(virt->box, 1);
+        virt->proc_pool = virt_pool_new(virt->box, 1);
     }
     return virt->calls && virt->link_pool && virt->proc_pool ? 0 : -errno;
 }
@@ -121,7 +121,7 @@ int virt_new(sd_event *event, const struct virt_config *config,
     if (!config->node || !config->node[0] || strlen(config->node) >= name_size) {
         return error_set(err, -EINVAL, "virt needs the name of this node");
     }
-    int r = call_init(err);
+    int r = virt_call_init(err);
     if (r < 0) {
         return r;
     }
@@ -140,7 +140,7 @@ int virt_new(sd_event *event, const struct virt_config *config,
     if (r < 0) {
         return r;
     }
-    (void)scan_need(virt);
+    (void)virt_scan_need(virt);
     *ret = TAKE(virt);
     return 0;
 }
@@ -154,18 +154,18 @@ struct virt *virt_free(struct virt *virt)
     sd_event_source_disable_unref(virt->settle_source);
     sd_event_source_disable_unref(virt->timer);
     if (virt->box) {
-        mailbox_close(virt->box);
+        virt_mailbox_close(virt->box);
     }
-    pool_free(virt->calls, false);
-    pool_free(virt->proc_pool, false);
-    link_drop(virt);
-    pool_free(virt->link_pool, true);
+    virt_pool_free(virt->calls, false);
+    virt_pool_free(virt->proc_pool, false);
+    virt_link_drop(virt);
+    virt_pool_free(virt->link_pool, true);
     if (virt->box) {
-        mailbox_unref(virt->box);
+        virt_mailbox_unref(virt->box);
     }
-    requests_free(virt);
-    flights_free(virt);
-    instances_free(virt);
+    virt_requests_free(virt);
+    virt_flights_free(virt);
+    virt_instances_free(virt);
     sd_event_unref(virt->event);
     free(virt->uri);
     free(virt->proc);
@@ -206,7 +206,7 @@ void virt_start(struct virt *virt, uint64_t id, const struct domain_compose *dom
                 msec_t limit_ms, virt_done_fn *done, void *userdata)
 {
     struct request *request = virt_request_new(virt, REQUEST_START, id, domain->marker.vm,
-                                          domain->marker.epoch, done, userdata);
+                                               domain->marker.epoch, done, userdata);
     request->domain = copy_domain(domain);
     set_limit(virt, request, limit_ms);
 }
@@ -224,7 +224,7 @@ void virt_kill(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, v
                void *userdata)
 {
     (void)virt_request_new(virt, REQUEST_KILL, id, vm, epoch, done, userdata);
-    (void)scan_need(virt);
+    (void)virt_scan_need(virt);
 }
 
 /* The signals go out at once, not only when the loop comes round. */
@@ -232,10 +232,10 @@ void virt_kill_all(struct virt *virt, uint64_t id, virt_done_fn *done, void *use
 {
     virt->is_closed = true;
     for (struct instance *each = virt->instances; each; each = each->next) {
-        instance_doom(each);
+        virt_instance_doom(each);
     }
     (void)virt_request_new(virt, REQUEST_KILL_ALL, id, "", 0, done, userdata);
-    (void)scan_need(virt);
+    (void)virt_scan_need(virt);
 }
 
 void virt_reopen(struct virt *virt)

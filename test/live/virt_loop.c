@@ -50,7 +50,7 @@ static void on_connection(void *userdata, bool is_up, const char *detail)
     (void)copy_text(line->text, sizeof(line->text), detail);
 }
 
-static void on_done(void *userdata, const struct virt_result *result)
+void loop_done(void *userdata, const struct virt_result *result)
 {
     struct line *line = add(userdata, TOLD_DONE, "", result->id);
     line->result = *result;
@@ -127,23 +127,23 @@ void start(struct loop *loop, uint64_t id, const char *xml, const char *vm, uint
     struct domain_compose domain = {.xml = xml, .marker = {.epoch = epoch, .incarnation = 7}};
     (void)copy_text(domain.marker.vm, sizeof(domain.marker.vm), vm);
     (void)copy_text(domain.marker.node, sizeof(domain.marker.node), "node1");
-    virt_start(loop->virt, id, &domain, limit_ms, on_done, loop);
+    virt_start(loop->virt, id, &domain, limit_ms, loop_done, loop);
 }
 
 void stop(struct loop *loop, uint64_t id, const char *vm, uint64_t epoch,
           enum offline_action action, msec_t limit_ms)
 {
-    virt_stop(loop->virt, id, vm, epoch, action, limit_ms, on_done, loop);
+    virt_stop(loop->virt, id, vm, epoch, action, limit_ms, loop_done, loop);
 }
 
 void kill_one(struct loop *loop, uint64_t id, const char *vm, uint64_t epoch)
 {
-    virt_kill(loop->virt, id, vm, epoch, on_done, loop);
+    virt_kill(loop->virt, id, vm, epoch, loop_done, loop);
 }
 
 void kill_all(struct loop *loop, uint64_t id)
 {
-    virt_kill_all(loop->virt, id, on_done, loop);
+    virt_kill_all(loop->virt, id, loop_done, loop);
 }
 
 void print_lines(const struct loop *loop)

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * src/virt on real QEMU (TCG), by libvirt's driver inside this process (qemu:///embed): the VMs are
+ * processes of this host, and ending them can be watched from outside.
+ */
+#include "test/live/virt_loop.h"
+
+#include "virt/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+enum { limit_ms = 60000 };
+
+static char root[] = "/tmp/berth-embed-XXXXXX";
+static char uri[64];
+
+static void write_file(const char *name, const void *bytes, size_t size)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
+    int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
+    CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+    close(fd);
+}
+
+static void remove_root(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        (void)execlp("rm", "rm", "-rf", root, (char *)NULL);
+        _exit(127);
+    }
+    (void)waitpid(child, NULL, 0);
+}
+
+/* A driver's own directory: no cgroups, no confinement, whoever runs the test is QEMU's user. */
+static bool make_root(void)
+{
+    static const char conf[] = "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n"
+                               "cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\n"
+                               "stdio_handler = \"file\"\n";
+    if (uri[0]) {
+        return true;
+    }
+    char etc[64], log[64];
+    if (!mkdtemp(root)) {
+        return false;
+    }
+    (void)snprintf(etc, sizeof(etc), "%s/etc", root);
+    if (mkdir(etc, 0755) < 0) {
+        return false;
+    }
+    (void)snprintf(log, sizeof(log), "3:file:%s/libvirt.log", root);
+    (void)setenv("LIBVIRT_LOG_OUTPUTS", log, 0);
+    write_file("etc/qemu.conf", conf, sizeof(conf) - 1);
+    (void)snprintf(uri, sizeof(uri), "qemu:///embed?root=%s", root);
+    return atexit(remove_root) == 0;
+}
+
+static void need_qemu(void)
+{
+    if (access("/usr/bin/qemu-system-x86_64", X_OK) < 0) {
+        test_skip("qemu-system-x86 is not installed");
+    }
+    if (geteuid() != 0) {
+        test_skip("QEMU's driver writes what only root may");
+    }
+    REQUIRE(make_root());
+}
+
+static bool begin(struct loop *loop)
+{
+    return loop_begin(loop, uri, "node1") && await(loop, TOLD_LISTED, "", 0, limit_ms);
+}
+
+/* The QEMU of that epoch, found by other means than those under test use: 0 if there is none. */
+static pid_t qemu_of(const char *vm, uint64_t epoch)
+{
+    processes_t found = {0};
+    pid_t pid = 0;
+    CHECK_INT(virt_process_scan("/proc", "node1", &found, NULL), 0);
+    VEC_EACH(&found, each) {
+        if (each->marker.epoch == epoch && strcmp(each->marker.vm, vm) == 0) {
+            pid = each->pid;
+        }
+    }
+    virt_processes_done(&found);
+    return pid;
+}
+
+static bool run_up(struct loop *loop, uint64_t id, const char *vm, uint64_t epoch)
+{
+    start(loop, id, qemu_xml, vm, epoch, limit_ms);
+    const struct line *done = await(loop, TOLD_DONE, "", id, limit_ms);
+    CHECK_OUTCOME(done, VIRT_DONE);
+    return done && done->result.outcome == VIRT_DONE;
+}
+
+/* First in this file: the child must not inherit a libvirt that is in use. */
+TEST(a_vm_of_a_daemon_that_died_is_adopted_by_the_next_one)
+{
+    need_qemu();
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct loop first;
+        if (begin(&first) && run_up(&first, 1, "a", 3)) {
+            (void)kill(getpid(), SIGKILL);
+        }
+        _exit(1);
+    }
+    int status;
+    REQUIRE(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+    pid_t qemu = qemu_of("a", 3);
+    REQUIRE(qemu > 0);
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop));
+    const struct line *told = find_line(&loop, 0, TOLD_INSTANCE, "a", 3);
+    REQUIRE(told);
+    CHECK_INT(told->state, VM_STATE_RUNNING);
+    CHECK_INT(qemu_of("a", 3), qemu); /* untouched */
+    stop(&loop, 1, "a", 3, OFFLINE_TURN_OFF, limit_ms);
+    CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 1, limit_ms), VIRT_DONE);
+    CHECK(kill(qemu, 0) < 0 && errno == ESRCH);
+}
+
+TEST(a_killed_vm_is_gone_within_200_ms_and_its_next_epoch_starts)
+{
+    need_qemu();
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop) && run_up(&loop, 1, "a", 1));
+    pid_t qemu = qemu_of("a", 1);
+    REQUIRE(qemu > 0);
+    msec_t before = now();
+    kill_one(&loop, 2, "a", 1);
+    const struct line *done = await(&loop, TOLD_DONE, "", 2, limit_ms);
+    CHECK_OUTCOME(done, VIRT_DONE);
+    printf("# killed in %lld ms\n", (long long)(now() - before));
+    CHECK(now() - before < 200);
+    CHECK(kill(qemu, 0) < 0 || qemu_of("a", 1) == 0);
+    const struct line *gone = find_line(&loop, 0, TOLD_GONE, "a", 1);
+    CHECK(gone && gone->is_asked);
+    CHECK(run_up(&loop, 3, "a", 2)); /* although libvirt may still have the old one */
+    kill_all(&loop, 4);
+    CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 4, limit_ms), VIRT_DONE);
+}
+
+/* Closes the door on the start 'id' of "late", which is as far as the caller brought it. */
+static void close_door_on(struct loop *loop, uint64_t id, uint64_t epoch)
+{
+    kill_all(loop, id + 1);
+    CHECK_OUTCOME(await(loop, TOLD_DONE, "", id + 1, limit_ms), VIRT_DONE);
+    CHECK_INT(qemu_of("late", epoch), 0);
+    CHECK_OUTCOME(find_line(loop, 0, TOLD_DONE, "", id), VIRT_FAILED);
+    CHECK(!find_line(loop, 0, TOLD_INSTANCE, "late", epoch) ||
+          find_line(loop, 0, TOLD_GONE, "late", epoch));
+    virt_reopen(loop->virt);
+}
+
+static void turn_until_qemu(struct loop *loop, const char *vm, uint64_t epoch)
+{
+    msec_t limit = now() + limit_ms;
+    while (qemu_of(vm, epoch) == 0 && now() < limit) {
+        (void)sd_event_run(loop->event, 2000);
+    }
+}
+
+TEST(kill_all_ends_a_start_under_way_and_reports_it_failed)
+{
+    need_qemu();
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop) && run_up(&loop, 1, "up", 1));
+    start(&loop, 10, qemu_xml, "late", 1, limit_ms); /* libvirt does not have it yet */
+    close_door_on(&loop, 10, 1);
+    CHECK(find_line(&loop, 0, TOLD_GONE, "up", 1) != NULL);
+    CHECK_INT(qemu_of("up", 1), 0);
+    for (uint64_t epoch = 2; epoch < 5; epoch++) {
+        uint64_t id = epoch * 10;
+        msec_t before = now();
+        start(&loop, id, qemu_xml, "late", epoch, limit_ms);
+        turn_until_qemu(&loop, "late", epoch); /* libvirt has, and QEMU is there */
+        /* It waited for libvirt to forget the epoch before, which was killed in its start, too. */
+        CHECK(now() - before < 15000);
+        if (find_line(&loop, 0, TOLD_DONE, "", id)) {
+            continue; /* too late for this one */
+        }
+        close_door_on(&loop, id, epoch);
+        CHECK_STR(find_line(&loop, 0, TOLD_DONE, "", id)->text, "it was killed before it was up");
+    }
+}
+
+TEST(a_guest_that_ignores_the_power_button_fails_its_shutdown_and_is_forced_at_the_limit)
+{
+    need_qemu();
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop) && run_up(&loop, 1, "deaf", 1));
+    stop(&loop, 2, "deaf", 1, OFFLINE_SHUTDOWN, 1000);
+    const struct line *refused = await(&loop, TOLD_DONE, "", 2, limit_ms);
+    CHECK_OUTCOME(refused, VIRT_FAILED);
+    CHECK_HAS(refused ? refused->text : "", "did not shut down within 1 s");
+    CHECK(qemu_of("deaf", 1) > 0);
+    msec_t before = now();
+    stop(&loop, 3, "deaf", 1, OFFLINE_FORCE_SHUTDOWN, 1000);
+    CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 3, limit_ms), VIRT_DONE);
+    CHECK(now() - before >= 1000);
+    CHECK_INT(qemu_of("deaf", 1), 0);
+    const struct line *gone = find_line(&loop, 0, TOLD_GONE, "deaf", 1);
+    CHECK(gone && gone->is_asked);
+}
+
+/* mov dx,0x604; mov ax,0x2000; out dx,ax: the PIIX4 of a guest that powers itself off. */
+static const char power_off_xml[] =
+    "<domain type='qemu'><name>x</name><memory unit='MiB'>16</memory><os>"
+    "<type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features>"
+    "<on_poweroff>preserve</on_poweroff><devices><disk type='file' device='disk'>"
+    "<driver name='qemu' type='raw'/><source file='%s/off.img'/><target dev='hda' bus='ide'/>"
+    "</disk><controller type='usb' model='none'/></devices></domain>";
+
+TEST(a_guest_that_powers_itself_off_is_gone_unasked_although_its_template_would_keep_it)
+{
+    need_qemu();
+    char image[512] = {(char)0xba, 0x04, 0x06, (char)0xb8, 0x00, 0x20, (char)0xef, (char)0xf4};
+    image[510] = 0x55;
+    image[511] = (char)0xaa;
+    write_file("off.img", image, sizeof(image));
+    char xml[1024];
+    (void)snprintf(xml, sizeof(xml), power_off_xml, root);
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop));
+    start(&loop, 1, xml, "brief", 1, limit_ms);
+    CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 1, limit_ms), VIRT_DONE);
+    const struct line *gone = await(&loop, TOLD_GONE, "brief", 1, limit_ms);
+    REQUIRE(gone);
+    CHECK(!gone->is_asked);
+    CHECK_STR(gone->text, "the guest shut down");
+    CHECK_INT(qemu_of("brief", 1), 0);
+}
+
+TEST(a_qemu_that_dies_is_gone_unasked)
+{
+    need_qemu();
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop) && run_up(&loop, 1, "a", 1));
+    REQUIRE(kill(qemu_of("a", 1), SIGKILL) == 0);
+    const struct line *gone = await(&loop, TOLD_GONE, "a", 1, limit_ms);
+    REQUIRE(gone);
+    CHECK(!gone->is_asked);
+    CHECK_STR(gone->text, "its QEMU process ended unexpectedly");
+}
