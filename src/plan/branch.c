@@ -11,11 +11,10 @@ struct branch {
     uint32_t *ties_in; /* per bin: items with ties in it */
     uint32_t *left;    /* per class: left out so far */
     uint32_t *floor;   /* per class: left out at least, whatever the others do */
-    uint32_t *best;    /* the caller's */
+    uint32_t *best;    /* per class: left out by the best answer so far */
     int64_t *sums;   /* sums of the smallest needs of an item's class from it on, see sums_make() */
     size_t *sums_at; /* per item, into 'sums' */
     uint32_t *class_end; /* per class: the item after its last */
-    bool is_better_found;
     uint64_t steps, steps_max;
 };
 
@@ -229,7 +228,6 @@ static enum search_result branch_from(struct branch *branch, uint32_t item)
     }
     memcpy(branch->best, branch->left, problem->class_len * sizeof(*branch->best));
     memcpy(problem->at, branch->at, problem->item_len * sizeof(*branch->at));
-    branch->is_better_found = true;
     return SEARCH_NO; /* go on: there may be a better one yet */
 }
 
@@ -260,11 +258,12 @@ static bool branch_init(struct branch *branch)
     branch->at = malloc((items + 1) * sizeof(*branch->at));
     branch->ties_in = calloc(bins + 1, sizeof(*branch->ties_in));
     branch->left = calloc(problem->class_len + 1, sizeof(*branch->left));
+    branch->best = calloc(problem->class_len + 1, sizeof(*branch->best));
     branch->floor = calloc(problem->class_len + 1, sizeof(*branch->floor));
     branch->sums = malloc((sums + 1) * sizeof(*branch->sums));
     branch->sums_at = malloc((items + 1) * sizeof(*branch->sums_at));
     return branch->room && branch->total && branch->at && branch->ties_in && branch->left &&
-           branch->floor && branch->sums && branch->sums_at;
+           branch->best && branch->floor && branch->sums && branch->sums_at;
 }
 
 static void branch_done(struct branch *branch)
@@ -274,6 +273,7 @@ static void branch_done(struct branch *branch)
     free(branch->at);
     free(branch->ties_in);
     free(branch->left);
+    free(branch->best);
     free(branch->floor);
     free(branch->sums);
     free(branch->sums_at);
@@ -290,6 +290,7 @@ static void branch_begin(struct branch *branch)
         branch->total[i % problem->dim_len] += branch->room[i];
     }
     sums_make(branch);
+    problem_count_left(problem, problem->at, branch->best);
     for (uint32_t item = 0; item < problem->item_len; item++) {
         uint32_t class = problem->class[item];
         if (item == 0 || class != problem->class[item - 1]) {
@@ -298,37 +299,15 @@ static void branch_begin(struct branch *branch)
     }
 }
 
-enum search_result branch(struct problem *problem, uint32_t *best, uint64_t steps_max,
-                          uint64_t *steps)
+enum search_result branch(struct problem *problem, uint64_t steps_max, uint64_t *steps)
 {
-    struct branch search = {.problem = problem, .best = best, .steps_max = steps_max};
+    struct branch search = {.problem = problem, .steps_max = steps_max};
     enum search_result result = SEARCH_UNKNOWN;
     if (branch_init(&search)) {
         branch_begin(&search);
         result = branch_from(&search, 0);
-        if (result == SEARCH_NO && search.is_better_found) {
-            result = SEARCH_YES;
-        }
     }
     *steps += search.steps;
     branch_done(&search);
     return result;
-}
-
-void branch_count(const struct problem *problem, const uint32_t *at, uint32_t *ret)
-{
-    memset(ret, 0, problem->class_len * sizeof(*ret));
-    for (uint32_t i = 0; i < problem->item_len; i++) {
-        ret[problem->class[i]] += at[i] == PLAN_NONE;
-    }
-}
-
-bool branch_is_better(const struct problem *problem, const uint32_t *a, const uint32_t *b)
-{
-    for (uint32_t i = 0; i < problem->class_len; i++) {
-        if (a[i] != b[i]) {
-            return a[i] < b[i];
-        }
-    }
-    return false;
 }

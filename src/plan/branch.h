@@ -8,15 +8,8 @@
 #include "plan/problem.h"
 
 /*
- * Looks for an answer with fewer left out than 'best' (per class; replaced when one is found, with
- * the answer in problem->at). Looks at an item on a bin at most 'steps_max' times; how often it did
- * is added to '*steps'. NO: nothing better than what 'best' came with. YES: problem->at is the
- * best. UNKNOWN: it may be better, or not, than what 'best' came with; see 'best'.
+ * Looks for an answer that is better than problem->at and puts it there. Looks at an item on a bin
+ * at most 'steps_max' times; how often it did is added to '*steps'. NO: nothing is better than what
+ * problem->at holds now, found here or not. UNKNOWN: something may be.
  */
-enum search_result branch(struct problem *problem, uint32_t *best, uint64_t steps_max,
-                          uint64_t *steps);
-
-/* Per class, how many items 'at' leaves out; 'ret' has room for class_len. */
-void branch_count(const struct problem *problem, const uint32_t *at, uint32_t *ret);
-/* Whether 'a' is better than 'b': fewer left out in the first class in which they differ. */
-bool branch_is_better(const struct problem *problem, const uint32_t *a, const uint32_t *b);
+enum search_result branch(struct problem *problem, uint64_t steps_max, uint64_t *steps);

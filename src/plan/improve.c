@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/improve.h"
 
-#include "base/cleanup.h"
-#include "plan/branch.h"
 #include "plan/fit.h"
-#include "plan/pack.h"
 #include "plan/place.h"
+#include "plan/solve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,32 +103,19 @@ static void group_adopt(struct groups *groups, const struct problem *problem)
     }
 }
 
-/* All at once if that can be; else as few left out as can be. 'best': per class, by the plan so
- * far, and then by what is found. */
-static enum search_result group_solve(struct groups *groups, struct problem *problem,
-                                      uint32_t *best, uint64_t steps_max)
+/* The bin that is 'node', which is one of them, or PLAN_NONE. */
+static uint32_t bin_of(const struct problem *problem, uint32_t node)
 {
-    uint64_t steps = 0;
-    enum search_result result = pack_all(problem, steps_max / 2, &steps);
-    if (result == SEARCH_YES) {
-        memset(best, 0, problem->class_len * sizeof(*best));
-        group_adopt(groups, problem);
-        groups->plan->steps += steps;
-        return SEARCH_YES;
-    }
-    memset(problem->at, 0xff, problem->item_len * sizeof(*problem->at));
-    uint64_t before = steps;
-    CLEANUP(freep) uint32_t *found = malloc((problem->class_len + 1) * sizeof(*found));
-    if (found) {
-        memcpy(found, best, problem->class_len * sizeof(*best));
-        result = branch(problem, found, steps_max - MIN(before, steps_max), &steps);
-        if (branch_is_better(problem, found, best)) {
-            memcpy(best, found, problem->class_len * sizeof(*best));
-            group_adopt(groups, problem);
+    uint32_t low = 0, high = problem->bin_len;
+    while (node != PLAN_NONE && low + 1 < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (problem->node[middle] <= node) {
+            low = middle;
+        } else {
+            high = middle;
         }
     }
-    groups->plan->steps += steps;
-    return result;
+    return node == PLAN_NONE ? PLAN_NONE : low;
 }
 
 static void group_search(struct groups *groups, uint32_t root)
@@ -143,15 +128,12 @@ static void group_search(struct groups *groups, uint32_t root)
         groups->is_proven = false;
         return;
     }
-    CLEANUP(freep) uint32_t *best = calloc(problem.class_len + 1, sizeof(*best));
-    enum search_result result = SEARCH_UNKNOWN;
-    if (best) {
-        for (uint32_t i = 0; i < problem.item_len; i++) {
-            best[problem.class[i]] += groups->home[groups->item_of[problem.vm[i]]] == PLAN_NONE;
-        }
-        result = group_solve(groups, &problem, best, groups->steps_max);
+    for (uint32_t i = 0; i < problem.item_len; i++) {
+        problem.at[i] = bin_of(&problem, groups->home[groups->item_of[problem.vm[i]]]);
     }
-    groups->is_proven &= result != SEARCH_UNKNOWN;
+    enum search_result result = solve(&problem, groups->steps_max, &groups->plan->steps);
+    group_adopt(groups, &problem);
+    groups->is_proven &= result == SEARCH_NO;
     problem_done(&problem);
 }
 

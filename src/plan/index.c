@@ -72,7 +72,7 @@ static void shelves_measure(struct plan_model *model)
     for (uint32_t pool = 0; pool <= pool_len; pool++) {
         model->shelf[pool].levels = 1;
     }
-    VEC_EACH (&model->nodes, node) {
+    VEC_EACH(&model->nodes, node) {
         /* Counts into 'free' for a moment; index_fill() writes it anew. */
         uint16_t *count = &model->free[(size_t)(node - model->nodes.items) * pool_len];
         for (uint32_t i = 0; i < node->gpu_len; i++) {

@@ -3,9 +3,18 @@
 
 #include <string.h>
 
-/* Bounds over the items of the list from one on. */
+enum {
+    /* So many more items are told apart when it is estimated how far a bin can still be filled. */
+    few = 8,
+};
+
+/* Bounds over the items of the list from one on, in one dimension. */
 struct tail {
     int64_t sum, max, min;
+    int64_t
+        most[few + 1]; /* of so many items: the largest needs added up (all, if they are fewer) */
+    int64_t least[few + 1]; /* likewise the smallest */
+    uint32_t len;           /* items, or 'few' if there are more */
 };
 
 struct pack {
@@ -17,13 +26,27 @@ struct pack {
     uint32_t *ties_in; /* per bin: items with ties in it; such a bin is like no other */
     /* The items not yet in a bin, the big ones first, as a list through an end mark 'item_len'. */
     uint32_t *next, *prev;
-    struct tail *tails; /* [level * item_len * dims] by item */
-    uint32_t *tried;    /* [level * bin_len] */
-    double *weight;     /* per dimension: 1 / all room */
+    const bool *is_left_out; /* per item, or NULL: not to be packed */
+    struct tail *tails;      /* [level * item_len * dims] by item */
+    uint32_t *tried;         /* [level * bin_len] */
+    double *weight;          /* per dimension: 1 / all room */
+    double *size;            /* per item: its needs so weighted */
+    bool *is_coarse;         /* per dimension: it counts GPUs */
     uint32_t left_len;
-    uint32_t best_left; /* of the largest part of a packing so far, which is in 'best' */
-    uint32_t *best;
+    uint32_t *answer; /* per item, once all are in a bin */
+    /* While completions are only counted: so many so far, and no further than the limits. */
+    bool is_counting;
+    uint32_t count, count_max;
     uint64_t steps, steps_max;
+};
+
+enum {
+    /* Among so many of the biggest items the hardest is looked for. */
+    looked_at_max = 8,
+    /* An item with so many ways is not hard: which of those is taken first matters little. */
+    ways_enough = 8,
+    /* Counting an item's ways must not take longer than it saves. */
+    counting_steps_max = 4000,
 };
 
 static enum search_result place_hardest(struct pack *pack, uint32_t level);
@@ -86,6 +109,35 @@ static void take_out(struct pack *pack, uint32_t item)
 
 /* ---- completing one bin ---- */
 
+/* 'sums' are of the 'len' items that come first by 'order' (1: largest, -1: smallest): now with one
+ * more, of which the last may drop out. */
+static void sums_insert(int64_t sums[few + 1], uint32_t len, int64_t need, int64_t order)
+{
+    uint32_t at = 1;
+    while (at <= len && (sums[at] - sums[at - 1] - need) * order >= 0) {
+        at++;
+    }
+    for (uint32_t i = MIN(len + 1, (uint32_t)few); i > at; i--) {
+        sums[i] = sums[i - 1] + need;
+    }
+    if (at <= few) {
+        sums[at] = sums[at - 1] + need;
+    }
+}
+
+/* The tail of 'item' alone, or in front of 'after'. */
+static struct tail tail_extend(const struct tail *after, int64_t need)
+{
+    struct tail tail = after ? *after : (struct tail){.min = INT64_MAX};
+    tail.sum += need;
+    tail.max = MAX(tail.max, need);
+    tail.min = MIN(tail.min, need);
+    sums_insert(tail.most, tail.len, need, 1);
+    sums_insert(tail.least, tail.len, need, -1);
+    tail.len = MIN(tail.len + 1, (uint32_t)few);
+    return tail;
+}
+
 /* Bounds for every tail of the list as it is now. */
 static void tails_make(struct pack *pack, uint32_t level)
 {
@@ -94,15 +146,12 @@ static void tails_make(struct pack *pack, uint32_t level)
     struct tail *tails = pack->tails + (size_t)level * end * dims;
     const struct tail *after = NULL;
     for (uint32_t item = pack->prev[end]; item != end; item = pack->prev[item]) {
-        const int64_t *need = item_need(problem, item);
         struct tail *mine = tails + (size_t)item * dims;
         for (uint32_t dim = 0; dim < dims; dim++) {
-            struct tail last = after ? after[dim] : (struct tail){0, 0, INT64_MAX};
-            mine[dim] = (struct tail){last.sum + need[dim], MAX(last.max, need[dim]),
-                                      MIN(last.min, need[dim])};
+            mine[dim] = tail_extend(after ? &after[dim] : NULL, item_need(problem, item)[dim]);
         }
         after = mine;
-        pack->steps++;
+        pack->steps += 8;
     }
 }
 
@@ -113,16 +162,20 @@ static bool can_complete(const struct pack *pack, uint32_t bin, uint32_t item, u
     uint32_t dims = problem->dim_len;
     const struct tail *tail = pack->tails + ((size_t)level * problem->item_len + item) * dims;
     const int64_t *room = pack->room + (size_t)bin * dims;
-    int64_t count = problem->item_len; /* at most so many more go in */
+    /* At most, and at least, so many more go in. Pools only: the other needs are so fine that they
+     * say little, and dividing is slow. */
+    int64_t count_max = problem->item_len, count_min = 0;
     for (uint32_t dim = 0; dim < dims; dim++) {
-        /* Pools only: the other needs are so fine that they say little, and dividing is slow. */
-        if (tail[dim].min > 0 && room[dim] <= gpus_per_node_max) {
-            count = MIN(count, room[dim] / tail[dim].min);
+        if (pack->is_coarse[dim] && tail[dim].max > 0) {
+            int64_t want = room[dim] - pack->slack[dim];
+            count_max = tail[dim].min > 0 ? MIN(count_max, room[dim] / tail[dim].min) : count_max;
+            count_min = MAX(count_min, (want + tail[dim].max - 1) / tail[dim].max);
         }
     }
     for (uint32_t dim = 0; dim < dims; dim++) {
-        int64_t most = MIN(tail[dim].sum, count * tail[dim].max);
-        if (room[dim] - pack->slack[dim] > most) {
+        int64_t most = count_max >= tail[dim].len ? tail[dim].sum : tail[dim].most[count_max];
+        int64_t least = tail[dim].least[MIN(count_min, (int64_t)tail[dim].len)];
+        if (room[dim] - pack->slack[dim] > most || room[dim] < least) {
             return false;
         }
     }
@@ -146,6 +199,10 @@ static enum search_result close_bin(struct pack *pack, uint32_t bin, uint32_t le
         if (problem->tie_first[item] == problem->tie_first[item + 1] && fits(pack, item, bin)) {
             return SEARCH_NO;
         }
+    }
+    if (pack->is_counting) {
+        pack->count++;
+        return pack->count >= pack->count_max ? SEARCH_YES : SEARCH_NO;
     }
     for (uint32_t dim = 0; dim < dims; dim++) {
         pack->slack[dim] -= waste[dim];
@@ -187,31 +244,6 @@ static enum search_result complete_bin(struct pack *pack, uint32_t bin, uint32_t
 }
 
 /* ---- from bin to bin ---- */
-
-/* Number of open bins that take 'item', counted no further than 'enough'. */
-static uint32_t choices_of(struct pack *pack, uint32_t item, uint32_t enough)
-{
-    uint32_t count = 0;
-    for (uint32_t bin = 0; bin < pack->problem->bin_len && count < enough; bin++) {
-        count += !pack->is_closed[bin] && fits(pack, item, bin);
-    }
-    return count;
-}
-
-/* The item with the fewest choices; among those the biggest. */
-static uint32_t hardest_item(struct pack *pack, uint32_t *ret_choices)
-{
-    uint32_t end = pack->problem->item_len, hardest = PLAN_NONE, fewest = UINT32_MAX;
-    for (uint32_t item = pack->next[end]; item != end && fewest > 0; item = pack->next[item]) {
-        uint32_t choices = choices_of(pack, item, fewest);
-        if (choices < fewest) {
-            fewest = choices;
-            hardest = item;
-        }
-    }
-    *ret_choices = fewest;
-    return hardest;
-}
 
 static bool bins_are_alike(const struct pack *pack, uint32_t a, uint32_t b)
 {
@@ -261,30 +293,67 @@ static uint32_t next_choice(struct pack *pack, uint32_t item, const uint32_t *tr
     return best;
 }
 
-static void remember_best(struct pack *pack)
+/* In how many ways a bin can be completed that has 'item', counted no further than 'enough'; also
+ * enough if the counting takes too long. */
+static uint32_t ways_of(struct pack *pack, uint32_t item, uint32_t enough, uint32_t level)
 {
-    if (pack->left_len < pack->best_left) {
-        pack->best_left = pack->left_len;
-        memcpy(pack->best, pack->at, pack->problem->item_len * sizeof(*pack->at));
+    uint32_t *tried = pack->tried + (size_t)level * pack->problem->bin_len;
+    uint64_t steps_max = pack->steps_max;
+    enum search_result result = SEARCH_NO;
+    pack->steps_max = MIN(steps_max, pack->steps + counting_steps_max);
+    pack->is_counting = true;
+    pack->count = 0;
+    pack->count_max = enough;
+    for (uint32_t tried_len = 0; result == SEARCH_NO; tried_len++) {
+        uint32_t bin = next_choice(pack, item, tried, tried_len);
+        if (bin == PLAN_NONE) {
+            break;
+        }
+        put_in(pack, item, bin);
+        result = complete_bin(pack, bin, pack->next[pack->problem->item_len], level);
+        take_out(pack, item);
+        tried[tried_len] = bin;
     }
+    pack->is_counting = false;
+    pack->steps_max = steps_max;
+    return result == SEARCH_NO ? pack->count : enough;
+}
+
+/* The item with the fewest ways; among those the biggest. */
+static uint32_t hardest_item(struct pack *pack, uint32_t level, uint32_t *ret_ways)
+{
+    uint32_t end = pack->problem->item_len, fewest = ways_enough;
+    uint32_t hardest = pack->next[end];
+    uint32_t seen = 0;
+    for (uint32_t item = pack->next[end]; item != end && fewest > 1 && seen < looked_at_max;
+         item = pack->next[item], seen++) {
+        uint32_t ways = ways_of(pack, item, fewest, level);
+        if (ways < fewest) {
+            fewest = ways;
+            hardest = item;
+        }
+    }
+    *ret_ways = fewest;
+    return hardest;
 }
 
 static enum search_result place_hardest(struct pack *pack, uint32_t level)
 {
-    remember_best(pack);
     if (pack->left_len == 0) {
+        memcpy(pack->answer, pack->at, pack->problem->item_len * sizeof(*pack->at));
         return SEARCH_YES;
     }
-    uint32_t choices;
-    uint32_t item = hardest_item(pack, &choices);
-    if (choices == 0) {
+    uint32_t ways;
+    tails_make(pack, level);
+    uint32_t item = hardest_item(pack, level, &ways);
+    if (ways == 0) {
         return SEARCH_NO;
     }
     uint32_t *tried = pack->tried + (size_t)level * pack->problem->bin_len;
     list_take(pack, item);
     tails_make(pack, level);
     list_put_back(pack, item);
-    for (uint32_t tried_len = 0; tried_len < choices; tried_len++) {
+    for (uint32_t tried_len = 0;; tried_len++) {
         uint32_t bin = next_choice(pack, item, tried, tried_len);
         if (bin == PLAN_NONE) {
             break;
@@ -319,16 +388,18 @@ static bool pack_init(struct pack *pack, const struct problem *problem)
     pack->room = malloc((bins * dims + 1) * sizeof(*pack->room));
     pack->slack = calloc(dims, sizeof(*pack->slack));
     pack->weight = calloc(dims, sizeof(*pack->weight));
+    pack->size = calloc(items + 1, sizeof(*pack->size));
+    pack->is_coarse = calloc(dims, sizeof(*pack->is_coarse));
     pack->at = malloc((items + 1) * sizeof(*pack->at));
-    pack->best = malloc((items + 1) * sizeof(*pack->best));
     pack->is_closed = calloc(bins + 1, sizeof(*pack->is_closed));
     pack->ties_in = calloc(bins + 1, sizeof(*pack->ties_in));
     pack->next = calloc(items + 1, sizeof(*pack->next));
     pack->prev = calloc(items + 1, sizeof(*pack->prev));
     pack->tails = malloc((levels * items * dims + 1) * sizeof(*pack->tails));
     pack->tried = malloc((levels * bins + 1) * sizeof(*pack->tried));
-    return pack->room && pack->slack && pack->weight && pack->at && pack->best && pack->is_closed &&
-           pack->ties_in && pack->next && pack->prev && pack->tails && pack->tried;
+    return pack->room && pack->slack && pack->weight && pack->size && pack->is_coarse && pack->at &&
+           pack->is_closed && pack->ties_in && pack->next && pack->prev && pack->tails &&
+           pack->tried;
 }
 
 static void pack_done(struct pack *pack)
@@ -336,14 +407,20 @@ static void pack_done(struct pack *pack)
     free(pack->room);
     free(pack->slack);
     free(pack->weight);
+    free(pack->size);
+    free(pack->is_coarse);
     free(pack->at);
-    free(pack->best);
     free(pack->is_closed);
     free(pack->ties_in);
     free(pack->next);
     free(pack->prev);
     free(pack->tails);
     free(pack->tried);
+}
+
+static bool is_packed(const struct pack *pack, uint32_t item)
+{
+    return !pack->is_left_out || !pack->is_left_out[item];
 }
 
 /* False if the items need more than there is. */
@@ -357,9 +434,10 @@ static bool slack_make(struct pack *pack)
             room += problem->room[(size_t)bin * problem->dim_len + dim];
         }
         for (uint32_t item = 0; item < problem->item_len; item++) {
-            need += item_need(problem, item)[dim];
+            need += is_packed(pack, item) ? item_need(problem, item)[dim] : 0;
         }
         pack->slack[dim] = room - need;
+        pack->is_coarse[dim] = dim >= problem_pools;
         pack->weight[dim] = room > 0 ? 1.0 / (double)room : 0;
         is_enough &= room >= need;
     }
@@ -381,39 +459,38 @@ static void list_make(struct pack *pack)
     uint32_t end = pack->problem->item_len;
     pack->next[end] = pack->prev[end] = end;
     for (uint32_t item = 0; item < end; item++) {
-        uint32_t after = end, twin = pack->problem->twin[item];
-        double size = size_of(pack, item);
-        for (uint32_t each = pack->next[end]; each != end; each = pack->next[each]) {
-            double other = size_of(pack, each);
-            if (other < size || (other == size && pack->problem->twin[each] > twin)) {
-                break;
-            }
-            after = each;
+        pack->size[item] = size_of(pack, item);
+        if (!is_packed(pack, item)) {
+            continue;
+        }
+        /* From the end: the items come nearly in this order. */
+        uint32_t after = pack->prev[end], twin = pack->problem->twin[item];
+        while (after != end &&
+               (pack->size[after] < pack->size[item] ||
+                (pack->size[after] <= pack->size[item] && pack->problem->twin[after] > twin))) {
+            after = pack->prev[after];
         }
         pack->next[item] = pack->next[after];
         pack->prev[item] = after;
         pack->prev[pack->next[item]] = item;
         pack->next[after] = item;
+        pack->left_len++;
     }
-    pack->left_len = end;
 }
 
-enum search_result pack_all(struct problem *problem, uint64_t steps_max, uint64_t *steps)
+enum search_result pack_all(struct problem *problem, const bool *is_left_out, uint64_t steps_max,
+                            uint64_t *steps)
 {
-    struct pack pack = {.steps_max = steps_max, .best_left = UINT32_MAX};
+    struct pack pack = {.steps_max = steps_max, .is_left_out = is_left_out, .answer = problem->at};
     enum search_result result = SEARCH_UNKNOWN;
     if (pack_init(&pack, problem)) {
         memcpy(pack.room, problem->room,
                (size_t)problem->bin_len * problem->dim_len * sizeof(*pack.room));
         memset(pack.at, 0xff, problem->item_len * sizeof(*pack.at));
+        result = SEARCH_NO;
         if (slack_make(&pack)) {
             list_make(&pack);
             result = place_hardest(&pack, 0);
-        } else {
-            result = SEARCH_NO;
-        }
-        if (result != SEARCH_NO) {
-            memcpy(problem->at, pack.best, problem->item_len * sizeof(*pack.best));
         }
     }
     *steps += pack.steps;

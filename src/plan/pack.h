@@ -10,7 +10,8 @@
 
 #include "plan/problem.h"
 
-/* Looks at an item on a bin at most 'steps_max' times; how often it did is added to '*steps'.
- * YES: problem->at has all. UNKNOWN: it has the largest part of a packing that was seen. NO: it is
- * unchanged. */
-enum search_result pack_all(struct problem *problem, uint64_t steps_max, uint64_t *steps);
+/* Packs all items but those that 'is_left_out' marks (may be NULL). Looks at an item on a bin at
+ * most 'steps_max' times; how often it did is added to '*steps'. YES: problem->at has the packing.
+ * NO, there is none; or UNKNOWN: problem->at means nothing. */
+enum search_result pack_all(struct problem *problem, const bool *is_left_out, uint64_t steps_max,
+                            uint64_t *steps);

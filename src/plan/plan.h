@@ -182,7 +182,7 @@ struct plan_request {
     uint64_t steps_max;
 };
 
-enum { plan_steps_default = 4000000 };
+enum { plan_steps_default = 12000000 };
 
 struct plan_placement {
     uint32_t vm;

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { dim_cpus, dim_memory, dim_pools }; /* the pools' dimensions follow */
-
 bool problem_ties_allow(const struct problem *problem, const uint32_t *at, uint32_t item,
                         uint32_t bin)
 {
@@ -18,6 +16,14 @@ bool problem_ties_allow(const struct problem *problem, const uint32_t *at, uint3
         }
     }
     return true;
+}
+
+void problem_count_left(const struct problem *problem, const uint32_t *at, uint32_t *ret)
+{
+    memset(ret, 0, problem->class_len * sizeof(*ret));
+    for (uint32_t i = 0; i < problem->item_len; i++) {
+        ret[problem->class[i]] += at[i] == PLAN_NONE;
+    }
 }
 
 /* ---- making one ---- */
@@ -35,7 +41,7 @@ struct maker {
 static void count_dims(struct maker *maker)
 {
     struct problem *problem = maker->problem;
-    problem->dim_len = dim_pools;
+    problem->dim_len = problem_pools;
     for (uint32_t i = 0; i < problem->item_len; i++) {
         const struct vm *vm = &maker->model->vms.items[problem->vm[i]];
         for (uint32_t k = 0; k < vm->need_len; k++) {
@@ -82,8 +88,8 @@ static void fill_item(struct maker *maker, uint32_t item)
     struct problem *problem = maker->problem;
     const struct vm *vm = &maker->model->vms.items[problem->vm[item]];
     int64_t *need = problem->need + (size_t)item * problem->dim_len;
-    need[dim_cpus] = vm->cpus;
-    need[dim_memory] = (int64_t)vm->memory_mib;
+    need[problem_cpus] = vm->cpus;
+    need[problem_memory] = (int64_t)vm->memory_mib;
     for (uint32_t k = 0; k < vm->need_len; k++) {
         need[maker->pool_dim[vm->needs[k].pool]] = vm->needs[k].count;
     }
@@ -155,7 +161,7 @@ static void find_twins(struct problem *problem)
 static void trim_room(struct problem *problem, uint32_t bin, uint32_t dim)
 {
     int64_t *room = &problem->room[(size_t)bin * problem->dim_len + dim];
-    bool is_pool = dim >= dim_pools;
+    bool is_pool = dim >= problem_pools;
     uint64_t sums[gpus_per_node_max / 64 + 1] = {1};
     int64_t total = 0;
     for (uint32_t i = 0; i < problem->item_len; i++) {
@@ -180,8 +186,8 @@ static void fill_bin(struct maker *maker, uint32_t bin)
     struct problem *problem = maker->problem;
     const struct node *node = &maker->model->nodes.items[problem->node[bin]];
     int64_t *room = problem->room + (size_t)bin * problem->dim_len;
-    room[dim_cpus] = MAX(node->cpus_free, (int64_t)0);
-    room[dim_memory] = MAX(node->memory_free, (int64_t)0);
+    room[problem_cpus] = MAX(node->cpus_free, (int64_t)0);
+    room[problem_memory] = MAX(node->memory_free, (int64_t)0);
     for (uint32_t pool = 0; pool < maker->model->pools.len; pool++) {
         if (maker->pool_dim[pool] != 0) {
             room[maker->pool_dim[pool]] = free_in_pool(maker->model, problem->node[bin], pool);

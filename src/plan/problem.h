@@ -10,6 +10,9 @@
 
 #include "plan/model.h"
 
+/* The dimensions: CPUs, memory, and one for each pool that is needed. */
+enum { problem_cpus, problem_memory, problem_pools };
+
 struct tie {
     uint32_t other; /* item */
     enum plan_relation kind;
@@ -46,6 +49,9 @@ static inline bool item_may(const struct problem *problem, uint32_t item, uint32
 bool problem_ties_allow(const struct problem *problem, const uint32_t *at, uint32_t item,
                         uint32_t bin);
 
+/* Per class, how many items 'at' leaves out; 'ret' has room for class_len. */
+void problem_count_left(const struct problem *problem, const uint32_t *at, uint32_t *ret);
+
 /*
  * The problem of placing 'vms' (in the order of placing; asked for, none of them with a next place)
  * on 'nodes'. False without memory. 'at' is PLAN_NONE for all.
@@ -56,7 +62,7 @@ bool problem_init(struct problem *problem, struct plan_model *model,
 void problem_done(struct problem *problem);
 
 enum search_result {
-    SEARCH_NO,      /* proven: there is none */
+    SEARCH_NO,      /* proven: there is none (better) */
     SEARCH_YES,     /* found, in problem->at */
     SEARCH_UNKNOWN, /* the steps, or memory, were used up */
 };

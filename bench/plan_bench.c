@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Measures the planner. Time is of this process only, one core, best and median of several passes.
+ *
+ *     plan-bench make MIX HOSTS VMS PERCENT FAILED SEED     an instance, as text
+ *     plan-bench plan FILE [PASSES]                         plans it: one line of JSON
+ *     plan-bench quality                                    who is left out though all would fit
+ *     plan-bench scale                                      10,000 hosts, and the way there
+ */
+#include "bench/instance.h"
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "plan-bench: %s\n", what);
+    exit(EXIT_FAILURE);
+}
+
+static uint32_t number(const char *text)
+{
+    uint64_t value;
+    if (!parse_u64(text, UINT32_MAX, &value)) {
+        die("that is no number");
+    }
+    return (uint32_t)value;
+}
+
+static int compare_double(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* ---- one instance ---- */
+
+struct outcome {
+    double build_us, plan_us;
+    uint32_t asked, left_out;
+    bool is_proven;
+    uint64_t steps;
+};
+
+/* Whether no host of the model has more on it than fits, nobody who ran was moved. */
+static void judge(const struct instance *instance, const struct plan_model *model)
+{
+    uint32_t len = (uint32_t)instance->hosts.len;
+    uint64_t(*use)[3] = calloc(len, sizeof(*use));
+    for (uint32_t i = 0; use && i < instance->vms.len; i++) {
+        const struct bench_vm *vm = &instance->vms.items[i];
+        uint32_t at = plan_vm_node(model, i);
+        bool ran = vm->host != PLAN_NONE && instance->hosts.items[vm->host].is_up;
+        if (ran && at != vm->host) {
+            die("a running VM was moved");
+        }
+        if (at != PLAN_NONE) {
+            use[at][0] += vm->gpus;
+            use[at][1] += vm->cpus;
+            use[at][2] += vm->memory;
+        }
+    }
+    for (uint32_t i = 0; use && i < len; i++) {
+        const struct bench_host *host = &instance->hosts.items[i];
+        if (use[i][0] > host->gpus || use[i][1] > host->cpus || use[i][2] > host->memory) {
+            die("a host is overfull");
+        }
+    }
+    free(use);
+}
+
+static struct outcome plan_once(const struct instance *instance)
+{
+    CLEANUP(freep) uint32_t *vms = calloc(instance->vms.len + 1, sizeof(*vms));
+    struct plan_request request = {.vms = vms};
+    struct plan plan = {0};
+    double begin = now_us();
+    struct plan_model *model = instance_model(instance, vms, &request.vm_len);
+    double built = now_us();
+    if (plan_place(model, &request, &plan) < 0) {
+        die("out of memory");
+    }
+    struct outcome outcome = {.build_us = built - begin,
+                              .plan_us = now_us() - built,
+                              .asked = request.vm_len,
+                              .left_out = (uint32_t)plan.waiting.len,
+                              .is_proven = plan.is_proven,
+                              .steps = plan.steps};
+    judge(instance, model);
+    plan_done(&plan);
+    plan_model_free(model);
+    return outcome;
+}
+
+static int do_plan(const char *path, uint32_t passes)
+{
+    struct instance instance = {0};
+    FILE *file = fopen(path, "r");
+    if (!file || !instance_read(&instance, file)) {
+        die("cannot read the instance");
+    }
+    fclose(file);
+    CLEANUP(freep) double *times = calloc(passes, sizeof(*times));
+    struct outcome outcome = {0};
+    for (uint32_t i = 0; times && i < passes; i++) {
+        outcome = plan_once(&instance);
+        times[i] = outcome.plan_us;
+    }
+    qsort(times, passes, sizeof(*times), compare_double);
+    printf("{\"asked\":%u,\"left_out\":%u,\"proven\":%s,\"steps\":%llu,\"build_us\":%.1f,"
+           "\"plan_us_best\":%.1f,\"plan_us\":%.1f}\n",
+           outcome.asked, outcome.left_out, outcome.is_proven ? "true" : "false",
+           (unsigned long long)outcome.steps, outcome.build_us, times[0], times[passes / 2]);
+    instance_done(&instance);
+    return EXIT_SUCCESS;
+}
+
+static int do_make(char **argv)
+{
+    struct instance_kind kind = {.hosts = number(argv[1]),
+                                 .vms = number(argv[2]),
+                                 .percent = number(argv[3]),
+                                 .failed = number(argv[4]),
+                                 .seed = number(argv[5])};
+    if (!bench_mix_parse(argv[0], &kind.mix)) {
+        die("the mix is one, mixed, cut or cut3");
+    }
+    struct instance instance = {0};
+    instance_make(&instance, &kind);
+    instance_write(&instance, stdout);
+    instance_done(&instance);
+    return EXIT_SUCCESS;
+}
+
+/* ---- quality ---- */
+
+/* Plans 'count' feasible instances of 'kind', and says in how many a VM was left out. */
+static void quality_row(const char *title, struct instance_kind kind, uint32_t count)
+{
+    struct instance instance = {0};
+    uint32_t tried = 0, with_left_out = 0, left_out = 0, proven = 0;
+    double sum_us = 0, max_us = 0;
+    for (kind.seed = 1; tried < count && kind.seed < 50 * count; kind.seed++) {
+        instance_make(&instance, &kind);
+        if (kind.failed > 0 && !instance_is_feasible_by_gpus(&instance)) {
+            continue;
+        }
+        struct outcome outcome = plan_once(&instance);
+        tried++;
+        with_left_out += outcome.left_out > 0;
+        left_out += outcome.left_out;
+        proven += outcome.is_proven;
+        sum_us += outcome.plan_us;
+        max_us = outcome.plan_us > max_us ? outcome.plan_us : max_us;
+    }
+    printf("{\"row\":\"%s\",\"instances\":%u,\"with_left_out\":%u,\"left_out_mean\":%.3f,"
+           "\"proven\":%u,\"plan_us_mean\":%.1f,\"plan_us_max\":%.1f}\n",
+           title, tried, with_left_out, tried ? (double)left_out / tried : 0, proven,
+           tried ? sum_us / tried : 0, max_us);
+    fflush(stdout);
+    instance_done(&instance);
+}
+
+static int do_quality(uint32_t count)
+{
+    quality_row("8 hosts, one fails, 80 % full",
+                (struct instance_kind){BENCH_MIXED, 8, 0, 80, 1, 0}, count);
+    quality_row("8 hosts, one fails, 85 % full",
+                (struct instance_kind){BENCH_MIXED, 8, 0, 85, 1, 0}, count);
+    quality_row("8 hosts, cold start, 80 % full", (struct instance_kind){BENCH_CUT, 8, 0, 80, 0, 0},
+                count);
+    quality_row("8 hosts, cold start, 90 % full", (struct instance_kind){BENCH_CUT, 8, 0, 90, 0, 0},
+                count);
+    quality_row("8 hosts, cold start, 100 % full",
+                (struct instance_kind){BENCH_CUT, 8, 0, 100, 0, 0}, count);
+    for (uint32_t hosts = 8; hosts <= 32; hosts *= 2) {
+        char title[64];
+        snprintf(title, sizeof(title), "%u hosts, GPUs, CPU and memory cut exactly", hosts);
+        quality_row(title, (struct instance_kind){BENCH_CUT3, hosts, 0, 0, 0, 0},
+                    MAX(count / 10, 10U));
+    }
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 8 && strcmp(argv[1], "make") == 0) {
+        return do_make(argv + 2);
+    }
+    if (argc >= 3 && strcmp(argv[1], "plan") == 0) {
+        return do_plan(argv[2], argc > 3 ? number(argv[3]) : 5);
+    }
+    if (argc >= 2 && strcmp(argv[1], "quality") == 0) {
+        return do_quality(argc > 2 ? number(argv[2]) : 200);
+    }
+    fprintf(stderr,
+            "usage: plan-bench make MIX HOSTS VMS PERCENT FAILED SEED | plan FILE [PASSES] |"
+            " quality [INSTANCES] | scale\n");
+    return 2;
+}
