@@ -17,6 +17,7 @@ struct stage {
     struct fence_result result;
     char text[512];
     char output[4096];
+    size_t output_size;
     int done;
 };
 
@@ -69,6 +70,7 @@ static void on_done(void *userdata, const struct fence_result *result)
     stage->result = *result;
     (void)snprintf(stage->text, sizeof(stage->text), "%s", result->text);
     (void)snprintf(stage->output, sizeof(stage->output), "%s", result->output);
+    stage->output_size = strlen(result->output);
     stage->done++;
 }
 
@@ -185,6 +187,11 @@ TEST(garbage_without_end_is_cut_and_does_not_fill_memory)
     CHECK_STR(fence_outcome_name(stage.result.outcome), "failed");
     CHECK(strlen(stage.text) < 300);
     CHECK_HAS(stage.text, "????");
+    write_agent(&stage, "fence_test", "head -c 3000000 /dev/zero | tr '\\0' 'x'");
+    request.action = FENCE_METADATA;
+    run(&stage, &request);
+    CHECK_INT(stage.result.outcome, FENCE_DONE);
+    CHECK(stage.output_size >= 256 * 1024 && stage.output_size < 300 * 1024);
 }
 
 TEST(a_hanging_agent_is_killed_with_its_children_and_the_outcome_is_unknown)

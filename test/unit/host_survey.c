@@ -112,6 +112,18 @@ TEST(a_sound_function_of_the_slot_goes_along_and_the_bus_reset_is_theirs_togethe
     CHECK_VERDICT(gpu, "host-driver", "it has no driver: `berth gpu dismount");
 }
 
+TEST(a_bus_reset_is_nobodys_while_a_function_of_another_group_sits_on_that_bus)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    tree_add_radeon(&tree);
+    tree_add(&tree, "0000:03:00.2",
+             &(struct tree_card){"0000:00:04.0", "8086 1533 0 0 020000", "igb", NULL, 14});
+    struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
+    CHECK_INT(gpu.companion_len, 1);
+    CHECK_VERDICT(gpu, "no-reset", "cannot be reset between two VMs");
+}
+
 TEST(a_companion_that_the_host_still_has_keeps_the_card_from_vms)
 {
     CLEANUP(tree_done) struct tree tree;
