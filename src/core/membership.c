@@ -251,8 +251,11 @@ static bool is_name_taken(struct core *core)
         m->foreign_revision = alive->revision;
         m->foreign_ms = core->now_ms;
     }
+    if (core->now_ms >= m->foreign_ms + look_ms) {
+        return false;
+    }
     core_wake(core, m->foreign_ms + look_ms);
-    return core->now_ms < m->foreign_ms + look_ms;
+    return true;
 }
 
 static void begin(struct core *core)
@@ -261,9 +264,12 @@ static void begin(struct core *core)
     if (is_name_taken(core)) {
         return;
     }
-    if (!pending_is_idle(core, &m->heartbeat) || core->now_ms < m->next_ms) {
+    if (core->now_ms < m->next_ms) {
         core_wake(core, m->next_ms);
         return;
+    }
+    if (!pending_is_idle(core, &m->heartbeat)) {
+        return; /* its answer, or the world, wakes us */
     }
     pet(core, MSEC_NEVER); /* nothing runs here: staying alive harms nobody */
     const struct record *alive = stored_alive(core), *fence = stored_fence(core);
@@ -369,7 +375,9 @@ static void keep_alive(struct core *core)
     if (core->now_ms >= m->next_ms && m->heartbeat.id == 0) {
         send_heartbeat(core, m->incarnation, m->alive_revision, m->fence_revision);
     }
-    core_wake(core, m->next_ms);
+    if (core->now_ms < m->next_ms) { /* else its answer wakes us */
+        core_wake(core, m->next_ms);
+    }
 }
 
 static void leave(struct core *core)
@@ -402,7 +410,6 @@ static void go_on_leaving(struct core *core)
         learn_own_revision(core);
         send_heartbeat(core, m->incarnation, m->alive_revision, m->fence_revision);
     }
-    core_wake(core, m->next_ms);
 }
 
 void membership_step(struct core *core)
