@@ -11,8 +11,7 @@ enum { limit_ms = 20000 };
 
 static bool begin(struct loop *loop)
 {
-    return loop_begin(loop, "test:///default", "node1") &&
-           await(loop, TOLD_LISTED, "", 0, limit_ms);
+    return loop_begin(loop, "test:///default") && await(loop, TOLD_LISTED, "", 0, limit_ms);
 }
 
 /* What somebody else does: another connection to the same driver. */
@@ -165,7 +164,7 @@ TEST(after_kill_all_the_door_is_closed_until_it_is_opened)
 TEST(a_libvirt_that_is_not_there_is_told_and_starts_fail_as_not_begun)
 {
     CLEANUP_LOOP loop;
-    REQUIRE(loop_begin(&loop, "qemu:///system?socket=/nonexistent/socket", "node1"));
+    REQUIRE(loop_begin(&loop, "qemu:///system?socket=/nonexistent/socket"));
     start(&loop, 1, xml, "a", 1, 700);
     stop(&loop, 2, "a", 1, OFFLINE_SHUTDOWN, 700);
     struct line *down = await(&loop, TOLD_DOWN, "", 0, limit_ms);

@@ -5,10 +5,7 @@
  */
 #include "test/live/virt_loop.h"
 
-#include "virt/process.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -19,34 +16,19 @@ enum { limit_ms = 60000 };
 static char root[] = "/tmp/berth-embed-XXXXXX";
 static char uri[64];
 
-static void write_file(const char *name, const void *bytes, size_t size)
+static void clean_up(void)
 {
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
-    int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
-    CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
-    close(fd);
+    end_all_qemus();
+    remove_tree(root);
 }
 
-static void remove_root(void)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        (void)execlp("rm", "rm", "-rf", root, (char *)NULL);
-        _exit(127);
-    }
-    (void)waitpid(child, NULL, 0);
-}
-
-/* A driver's own directory: no cgroups, no confinement, whoever runs the test is QEMU's user. */
+/* A driver's own directory, and its log in it: it warns of each VM. */
 static bool make_root(void)
 {
-    static const char conf[] = "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n"
-                               "cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\n"
-                               "stdio_handler = \"file\"\n";
     if (uri[0]) {
         return true;
     }
+    (void)this_node(); /* before there are children */
     char etc[64], log[64];
     if (!mkdtemp(root)) {
         return false;
@@ -57,9 +39,9 @@ static bool make_root(void)
     }
     (void)snprintf(log, sizeof(log), "3:file:%s/libvirt.log", root);
     (void)setenv("LIBVIRT_LOG_OUTPUTS", log, 0);
-    write_file("etc/qemu.conf", conf, sizeof(conf) - 1);
+    write_file(root, "etc/qemu.conf", qemu_conf, strlen(qemu_conf));
     (void)snprintf(uri, sizeof(uri), "qemu:///embed?root=%s", root);
-    return atexit(remove_root) == 0;
+    return atexit(clean_up) == 0;
 }
 
 static void need_qemu(void)
@@ -75,22 +57,7 @@ static void need_qemu(void)
 
 static bool begin(struct loop *loop)
 {
-    return loop_begin(loop, uri, "node1") && await(loop, TOLD_LISTED, "", 0, limit_ms);
-}
-
-/* The QEMU of that epoch, found by other means than those under test use: 0 if there is none. */
-static pid_t qemu_of(const char *vm, uint64_t epoch)
-{
-    processes_t found = {0};
-    pid_t pid = 0;
-    CHECK_INT(virt_process_scan("/proc", "node1", &found, NULL), 0);
-    VEC_EACH(&found, each) {
-        if (each->marker.epoch == epoch && strcmp(each->marker.vm, vm) == 0) {
-            pid = each->pid;
-        }
-    }
-    virt_processes_done(&found);
-    return pid;
+    return loop_begin(loop, uri) && await(loop, TOLD_LISTED, "", 0, limit_ms);
 }
 
 static bool run_up(struct loop *loop, uint64_t id, const char *vm, uint64_t epoch)
@@ -162,14 +129,6 @@ static void close_door_on(struct loop *loop, uint64_t id, uint64_t epoch)
     virt_reopen(loop->virt);
 }
 
-static void turn_until_qemu(struct loop *loop, const char *vm, uint64_t epoch)
-{
-    msec_t limit = now() + limit_ms;
-    while (qemu_of(vm, epoch) == 0 && now() < limit) {
-        (void)sd_event_run(loop->event, 2000);
-    }
-}
-
 TEST(kill_all_ends_a_start_under_way_and_reports_it_failed)
 {
     need_qemu();
@@ -183,7 +142,7 @@ TEST(kill_all_ends_a_start_under_way_and_reports_it_failed)
         uint64_t id = epoch * 10;
         msec_t before = now();
         start(&loop, id, qemu_xml, "late", epoch, limit_ms);
-        turn_until_qemu(&loop, "late", epoch); /* libvirt has, and QEMU is there */
+        CHECK(await_qemu(&loop, "late", epoch, limit_ms)); /* libvirt has, and QEMU is there */
         /* It waited for libvirt to forget the epoch before, which was killed in its start, too. */
         CHECK(now() - before < 15000);
         if (find_line(&loop, 0, TOLD_DONE, "", id)) {
@@ -227,7 +186,7 @@ TEST(a_guest_that_powers_itself_off_is_gone_unasked_although_its_template_would_
     char image[512] = {(char)0xba, 0x04, 0x06, (char)0xb8, 0x00, 0x20, (char)0xef, (char)0xf4};
     image[510] = 0x55;
     image[511] = (char)0xaa;
-    write_file("off.img", image, sizeof(image));
+    write_file(root, "off.img", image, sizeof(image));
     char xml[1024];
     (void)snprintf(xml, sizeof(xml), power_off_xml, root);
     CLEANUP_LOOP loop;

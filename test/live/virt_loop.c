@@ -2,8 +2,16 @@
 #include "test/live/virt_loop.h"
 
 #include "base/parse.h"
+#include "virt/process.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/wait.h>
 #include <time.h>
+
+const char qemu_conf[] = "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n"
+                         "cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\n"
+                         "stdio_handler = \"file\"\n";
 
 const char qemu_xml[] =
     "<domain type='qemu'><name>template</name><memory unit='MiB'>16</memory><vcpu>1</vcpu>"
@@ -15,6 +23,58 @@ msec_t now(void)
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (msec_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+const char *this_node(void)
+{
+    static char node[name_size];
+    if (!node[0]) {
+        (void)snprintf(node, sizeof(node), "test-%d", (int)getpid());
+    }
+    return node;
+}
+
+pid_t qemu_of(const char *vm, uint64_t epoch)
+{
+    processes_t found = {0};
+    pid_t pid = 0;
+    CHECK_INT(virt_process_scan("/proc", this_node(), &found, NULL), 0);
+    VEC_EACH(&found, each) {
+        if (each->marker.epoch == epoch && strcmp(each->marker.vm, vm) == 0) {
+            pid = each->pid;
+        }
+    }
+    virt_processes_done(&found);
+    return pid;
+}
+
+void end_all_qemus(void)
+{
+    processes_t found = {0};
+    (void)virt_process_scan("/proc", this_node(), &found, NULL);
+    VEC_EACH(&found, each) {
+        (void)virt_process_kill(each->pidfd);
+    }
+    virt_processes_done(&found);
+}
+
+void write_file(const char *root, const char *name, const void *bytes, size_t size)
+{
+    char path[200];
+    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
+    int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
+    CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+    close(fd);
+}
+
+void remove_tree(const char *root)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        (void)execlp("rm", "rm", "-rf", root, (char *)NULL);
+        _exit(127);
+    }
+    (void)waitpid(child, NULL, 0);
 }
 
 static struct line *add(void *userdata, enum told told, const char *vm, uint64_t number)
@@ -59,10 +119,10 @@ void loop_done(void *userdata, const struct virt_result *result)
 
 static const struct virt_observer observer = {on_instance, on_gone, on_listed, on_connection};
 
-bool loop_begin(struct loop *loop, const char *uri, const char *node)
+bool loop_begin(struct loop *loop, const char *uri)
 {
     struct error err;
-    struct virt_config config = {.uri = uri, .node = node};
+    struct virt_config config = {.uri = uri, .node = this_node()};
     *loop = (struct loop){0};
     if (sd_event_new(&loop->event) < 0 ||
         virt_new(loop->event, &config, &observer, loop, &loop->virt, &err) < 0) {
@@ -91,7 +151,7 @@ struct line *find_line(struct loop *loop, size_t from, enum told told, const cha
     return NULL;
 }
 
-static void turn(struct loop *loop, msec_t limit_ms)
+void turn(struct loop *loop, msec_t limit_ms)
 {
     int r = sd_event_prepare(loop->event);
     if (r == 0) {
@@ -121,12 +181,24 @@ struct line *await_from(struct loop *loop, size_t from, enum told told, const ch
     }
 }
 
+bool await_qemu(struct loop *loop, const char *vm, uint64_t epoch, msec_t limit_ms)
+{
+    msec_t limit = now() + limit_ms;
+    while (qemu_of(vm, epoch) == 0) {
+        if (now() >= limit) {
+            return false;
+        }
+        turn(loop, 2);
+    }
+    return true;
+}
+
 void start(struct loop *loop, uint64_t id, const char *xml, const char *vm, uint64_t epoch,
            msec_t limit_ms)
 {
     struct domain_compose domain = {.xml = xml, .marker = {.epoch = epoch, .incarnation = 7}};
     (void)copy_text(domain.marker.vm, sizeof(domain.marker.vm), vm);
-    (void)copy_text(domain.marker.node, sizeof(domain.marker.node), "node1");
+    (void)copy_text(domain.marker.node, sizeof(domain.marker.node), this_node());
     virt_start(loop->virt, id, &domain, limit_ms, loop_done, loop);
 }
 

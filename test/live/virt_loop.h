@@ -29,6 +29,16 @@ struct line {
     msec_t at_ms;
 };
 
+/* The node that the VMs of this test program are marked with, so that programs that run at the same
+ * time do not end each other's. The same in a child. */
+const char *this_node(void);
+
+/* The QEMU of that epoch, 0 if there is none; looked up in /proc. */
+pid_t qemu_of(const char *vm, uint64_t epoch);
+
+/* Ends every QEMU of this program: for its end, whatever happened. */
+void end_all_qemus(void);
+
 struct loop {
     sd_event *event;
     struct virt *virt;
@@ -37,11 +47,17 @@ struct loop {
 };
 
 /* Fails the test and returns false if it cannot be made. */
-bool loop_begin(struct loop *loop, const char *uri, const char *node);
+bool loop_begin(struct loop *loop, const char *uri);
 void loop_end(struct loop *loop);
 #define CLEANUP_LOOP CLEANUP(loop_end) struct loop
 
 msec_t now(void);
+
+/* Runs the loop once, for 'limit_ms' at most. */
+void turn(struct loop *loop, msec_t limit_ms);
+
+/* Runs the loop until that QEMU exists; false: not within the limit. */
+bool await_qemu(struct loop *loop, const char *vm, uint64_t epoch, msec_t limit_ms);
 
 /* Runs the loop until the line is there, from line 'from' on; NULL: not within the limit. */
 struct line *await_from(struct loop *loop, size_t from, enum told told, const char *vm,
@@ -72,6 +88,13 @@ void print_lines(const struct loop *loop);
             CHECK_STR(virt_outcome_name(line_->result.outcome), virt_outcome_name(want));          \
         }                                                                                          \
     } while (0)
+
+/* Makes a file below 'root'. */
+void write_file(const char *root, const char *name, const void *bytes, size_t size);
+void remove_tree(const char *root);
+
+/* For QEMU's driver where there is no confinement, no cgroups and no other user. */
+extern const char qemu_conf[];
 
 /* A VM without an operating system: firmware that finds nothing to boot, and ignores ACPI. */
 extern const char qemu_xml[];
