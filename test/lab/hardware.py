@@ -2,7 +2,8 @@
 """The hardware of a lab host as arguments for QEMU.
 
 A host is a PCIe machine with an emulated IOMMU, a watchdog and a plain display on the board. Its card slots 1 to 8 are root ports at 00:02.0 to 00:09.0, so
-that the card in slot N is always 0000:0N:00.0 inside, and its QEMU device is named gpuN.
+that the card in slot N is 0000:0N:00.0 inside (bus numbers shift after a "shared" one, which has a bus more), and its
+QEMU device is named gpuN.
 """
 
 # What a slot may hold. Each is a list of (device, its name's ending, address behind the root port).
@@ -58,22 +59,25 @@ def machine(accelerator):
 
 
 def cards(names):
-    """Slot 1 holds names[0] and so on; None leaves a slot empty but hot-pluggable."""
+    """Slot 1 holds names[0] and so on; None leaves a slot empty, with room in the address space for a card to come."""
     assert len(names) <= SLOTS_MAX
     arguments = []
     for slot, name in enumerate(names, 1):
-        arguments += ["-device", f"pcie-root-port,id=slot{slot},bus=pcie.0,chassis={slot},slot={slot},addr={slot + 1:x}.0"]
+        room = "" if name else ",pref32-reserve=32M"
+        arguments += ["-device", f"pcie-root-port,id=slot{slot},bus=pcie.0,chassis={slot},slot={slot},"
+                                 f"addr={slot + 1:x}.0{room}"]
         for device in CARDS[name] if name else ():
             arguments += ["-device", device.format(slot=slot)]
     return arguments
 
 
-def network(mac, hub_socket):
-    """eth0 on the hub; eth1 only for connections from the harness in: restrict lets nothing out."""
+def network(mac, hub_socket, power_program):
+    """eth0 on the hub; eth1 for connections from the harness in, and out only to the power control, for which QEMU
+    runs 'power_program': restrict lets nothing else out."""
     return [
         "-netdev", f"stream,id=cluster,server=off,addr.type=unix,addr.path={hub_socket}",
         "-device", f"virtio-net-pci,netdev=cluster,mac={mac},addr=10.0,romfile=",
-        "-netdev", "user,id=harness,restrict=on",
+        "-netdev", f"user,id=harness,restrict=on,guestfwd=tcp:10.0.2.100:623-cmd:{power_program}",
         "-device", "virtio-net-pci,netdev=harness,addr=11.0,romfile=",
     ]
 

@@ -296,6 +296,7 @@ def build_root_tree(tree, packages, built, release):
     shutil.copy(built / "guest.elf", tree / "lab" / "guest.elf")
     for name in ("libvirtd.conf", "qemu.conf"):
         os.replace(tree / "lab" / name, tree / "etc" / "libvirt" / name)
+    os.replace(tree / "lab" / "fence_lab", tree / "usr" / "sbin" / "fence_lab")
     run("ldconfig", "-r", tree, path="/usr/sbin:/sbin")
 
 

@@ -42,6 +42,12 @@ def driver_of(host, address):
     return host.sh(f"basename $(readlink /sys/bus/pci/devices/{address}/driver || echo none)")
 
 
+def heal(lab):
+    """Ends what was done to the network and waits until the store is over it."""
+    lab.hub.heal()
+    lab.wait_ready(("etcd",))
+
+
 def reaches(host, other):
     return host.run(f"ping -c 1 -W 1 {other.address} >/dev/null").status == 0
 
@@ -57,7 +63,7 @@ def etcd_leader(lab):
     for host in lab.hosts:
         text = host.sh("etcdctl endpoint status -w json")
         status = json.loads(text)[0]["Status"]
-        if status["leader"] == status["header"]["member_id"]:
+        if status.get("leader") == status["header"]["member_id"]:
             return host
     raise AssertionError("the store has no leader")
 
@@ -181,8 +187,8 @@ def test_the_hub_cuts_one_direction_or_both():
         assert first.sh("cat /proc/net/dev | grep eth0").split()[2] > heard
         assert reaches(first, third)
     finally:
-        LAB.hub.heal("node2")
-    first.wait_until(f"ping -c 1 -W 1 {second.address} >/dev/null")
+        heal(LAB)
+    assert reaches(first, second)
 
 
 @test
@@ -193,7 +199,7 @@ def test_a_delay_at_the_hub_adds_to_the_round_trip():
         text = first.sh(f"ping -c 2 -W 3 {second.address}")
         assert float(text.rsplit("= ", 1)[1].split("/")[0]) >= 300, text
     finally:
-        LAB.hub.heal()
+        heal(LAB)
 
 
 @test
@@ -248,6 +254,57 @@ def test_an_armed_watchdog_that_nobody_pets_resets_the_host():
     host.wait_boot(count=2)
     assert host.boot_id != before
     host.wait_ready()
+
+
+@test
+def test_the_fence_agent_turns_a_cut_off_host_off_and_says_so():
+    first, second, _ = LAB.hosts
+    LAB.hub.cut("node2")
+    first.put("/run/fence", "action=status\nplug=node2\n")
+    assert first.run("fence_lab </run/fence").status == 0
+    first.put("/run/fence", "action=off\nplug=node2\n")
+    assert first.run("fence_lab </run/fence").status == 0
+    assert not second.is_on
+    first.put("/run/fence", "action=status\nplug=node2\n")
+    assert first.run("fence_lab </run/fence").status == 2
+    LAB.power.faults["node2"] = "refuses"
+    assert first.run("fence_lab </run/fence").status == 1
+    LAB.power.faults["node2"] = "dead"
+    assert first.run("fence_lab </run/fence", limit_s=2).status == 124
+    LAB.power.faults.clear()
+    LAB.hub.heal()
+    first.put("/run/fence", "action=on\nplug=node2\n")
+    assert first.run("fence_lab </run/fence").status == 0
+    second.wait_ready()
+
+
+@test
+def test_a_card_unplugged_under_a_machine_goes_when_the_machine_ends():
+    host = LAB.hosts[0]
+    with vm(host, "unplugged", ["0000:02:00.0"]):
+        host.wait_guest("unplugged")
+        host.unplug(2)
+        host.wait_guest("unplugged", "beat 2")
+        assert host.is_plugged(2)
+    host.wait_until("[ ! -e /sys/bus/pci/devices/0000:02:00.0 ]", 90 * PATIENCE)
+    assert not host.is_plugged(2)
+    host.power_off()
+    host.power_on()
+    host.wait_ready()
+
+
+@test
+def test_other_hardware_can_be_asked_for():
+    with Lab(nodes=1, cards=("shared", "edu", "nvme-sriov", None), payload=Payload()) as lab:
+        lab.wait_ready(("devices",))
+        host = lab.hosts[0]
+        groups = host.sh("cd /sys/kernel/iommu_groups; for g in *; do echo $(ls $g/devices); done")
+        assert "0000:01:00.0 0000:02:01.0 0000:02:02.0" in groups, groups
+        assert host.sh("cat /sys/bus/pci/devices/0000:03:00.0/device") == "0x11e8"
+        host.sh("p=/sys/bus/pci/devices/0000:04:00.0; echo 2 >$p/sriov_numvfs; [ -e $p/virtfn1 ]")
+        host.plug(4)
+        host.wait_until("[ -e /sys/bus/pci/devices/0000:05:00.0/driver ]", 90 * PATIENCE)
+        assert host.is_plugged(4)
 
 
 @test
