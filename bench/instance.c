@@ -129,7 +129,7 @@ static void thin_out(struct instance *instance, const struct instance_kind *kind
 static void fail_one(struct instance *instance)
 {
     uint32_t *counts = have(calloc(instance->hosts.len, sizeof(*counts)));
-    VEC_EACH (&instance->vms, vm) {
+    VEC_EACH(&instance->vms, vm) {
         counts[vm->host]++;
     }
     uint32_t hit = PLAN_NONE;

@@ -193,6 +193,144 @@ static int do_quality(uint32_t count)
     return EXIT_SUCCESS;
 }
 
+/* ---- scale ---- */
+
+/* A cluster as cheap to make as can be: 'hosts' of 8 GPUs, VMs of one GPU or mixed sizes. */
+struct big {
+    struct plan_model *model;
+    char (*names)[12];
+    uint32_t *vms;
+    uint32_t vm_len;
+    double build_us;
+};
+
+static void *have(void *memory)
+{
+    if (!memory) {
+        die("out of memory");
+    }
+    return memory;
+}
+
+static void big_make(struct big *big, uint32_t hosts, uint32_t vms, bool is_mixed)
+{
+    static const uint32_t sizes[15] = {8, 4, 4, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1};
+    struct plan_size size = {1, hosts, hosts * 8, vms + 1};
+    big->names = have(calloc(hosts + vms + 1, sizeof(*big->names)));
+    big->vms = have(calloc(vms + 1, sizeof(*big->vms)));
+    for (uint32_t i = 0; i < hosts + vms + 1; i++) {
+        snprintf(big->names[i], sizeof(*big->names), "%s%06u", i < hosts ? "n" : "v", i);
+    }
+    double begin = now_us();
+    big->model = have(plan_model_new(&size));
+    plan_pool_add(big->model, "gpu");
+    for (uint32_t i = 0; i < hosts; i++) {
+        plan_node_add(big->model,
+                      &(struct plan_node){.name = big->names[i], .cpus = 96, .memory_mib = 786432});
+        for (uint32_t k = 0; k < 8; k++) {
+            plan_gpu_add(big->model,
+                         &(struct plan_gpu){.card = k, .position = k, .numa = (int)k / 4});
+        }
+    }
+    uint32_t gpus_left = hosts * 8;
+    for (big->vm_len = 0; big->vm_len < vms && gpus_left > 0; big->vm_len++) {
+        uint32_t gpus = is_mixed ? sizes[big->vm_len * 7 % 15] : 1;
+        gpus = MIN(gpus, gpus_left);
+        gpus_left -= gpus;
+        big->vms[big->vm_len] =
+            plan_vm_add(big->model, &(struct plan_vm){.name = big->names[hosts + big->vm_len],
+                                                      .needs = {{0, gpus}},
+                                                      .need_len = 1,
+                                                      .cpus = 8 * gpus,
+                                                      .memory_mib = 65536 * gpus});
+    }
+    big->build_us = now_us() - begin;
+}
+
+static void big_done(struct big *big)
+{
+    plan_model_free(big->model);
+    free(big->names);
+    free(big->vms);
+}
+
+static double place_us(struct big *big, const uint32_t *vms, uint32_t len, struct plan *plan)
+{
+    struct plan_request request = {.vms = vms, .vm_len = len};
+    double begin = now_us();
+    if (plan_place(big->model, &request, plan) < 0) {
+        die("out of memory");
+    }
+    return now_us() - begin;
+}
+
+/* Best of three what-ifs that lose 'count' hosts in a row from 'first' on. */
+static double fail_us(struct big *big, uint32_t first, uint32_t count, struct plan *plan)
+{
+    uint32_t nodes[64];
+    double best = 1e18;
+    for (uint32_t i = 0; i < count; i++) {
+        nodes[i] = first + i;
+    }
+    for (uint32_t pass = 0; pass < 3; pass++) {
+        double begin = now_us();
+        if (plan_what_if(big->model, nodes, count, PLAN_DOWN, NULL, plan) < 0) {
+            die("out of memory");
+        }
+        double took = now_us() - begin;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+/* 'percent' of the GPUs are taken from cold; then one more VM, one failed host, 40 failed hosts. */
+static void scale_row(uint32_t hosts, uint32_t percent, bool is_mixed)
+{
+    struct big big;
+    struct plan plan = {0}, one = {0};
+    big_make(&big, hosts, hosts * 8, is_mixed);
+    /* As many of the VMs as make up so many percent: one GPU each, or 2.13 in the mean. */
+    uint32_t len = is_mixed ? big.vm_len * percent / 100 : hosts * 8 * percent / 100;
+    double cold = place_us(&big, big.vms, len, &plan);
+    uint32_t waiting = (uint32_t)plan.waiting.len;
+    double more = 1e18;
+    uint32_t extra = plan_vm_add(
+        big.model,
+        &(struct plan_vm){
+            .name = "z", .needs = {{0, 1}}, .need_len = 1, .cpus = 8, .memory_mib = 65536});
+    for (uint32_t pass = 0; pass < 5; pass++) {
+        double took = place_us(&big, &extra, 1, &one);
+        more = took < more ? took : more;
+        plan_undo(big.model, &one);
+    }
+    double fail = fail_us(&big, hosts / 2, 1, &one);
+    uint32_t moved = (uint32_t)one.placements.len;
+    double rack = hosts >= 80 ? fail_us(&big, hosts / 4, 40, &one) : 0;
+    printf("{\"hosts\":%u,\"vms\":%u,\"mixed\":%s,\"build_us\":%.0f,\"cold_us\":%.0f,"
+           "\"waiting\":%u,\"one_more_us\":%.2f,\"host_fails_us\":%.1f,\"restarted\":%u,"
+           "\"rack_fails_us\":%.1f,\"rack_restarted\":%zu,\"rack_left_out\":%zu,"
+           "\"model_bytes\":%zu}\n",
+           hosts, len, is_mixed ? "true" : "false", big.build_us, cold, waiting, more, fail, moved,
+           rack, one.placements.len, one.waiting.len, plan_model_size(big.model));
+    fflush(stdout);
+    plan_done(&plan);
+    plan_done(&one);
+    big_done(&big);
+}
+
+static int do_scale(void)
+{
+    static const uint32_t hosts[] = {16, 64, 128, 256, 512, 1024, 2048, 4096, 10000};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        scale_row(hosts[i], 100, false);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        scale_row(hosts[i], 90, false);
+        scale_row(hosts[i], 90, true);
+    }
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 8 && strcmp(argv[1], "make") == 0) {
@@ -203,6 +341,9 @@ int main(int argc, char **argv)
     }
     if (argc >= 2 && strcmp(argv[1], "quality") == 0) {
         return do_quality(argc > 2 ? number(argv[2]) : 200);
+    }
+    if (argc >= 2 && strcmp(argv[1], "scale") == 0) {
+        return do_scale();
     }
     fprintf(stderr,
             "usage: plan-bench make MIX HOSTS VMS PERCENT FAILED SEED | plan FILE [PASSES] |"

@@ -212,21 +212,8 @@ static void search_groups(struct groups *groups)
     }
 }
 
-/* What is still left out may fit now. */
-static void sweep(struct groups *groups)
-{
-    for (bool is_moving = true; is_moving;) {
-        is_moving = false;
-        for (uint32_t i = 0; i < groups->vm_len; i++) {
-            if (groups->model->vms.items[groups->vms[i]].next_node == PLAN_NONE) {
-                is_moving |= place_best(groups->model, groups->request, groups->vms[i]);
-            }
-        }
-    }
-}
-
-void improve(struct plan_model *model, const struct plan_request *request, uint32_t vm_len,
-             struct plan *plan)
+uint32_t improve(struct plan_model *model, const struct plan_request *request, uint32_t vm_len,
+                 struct plan *plan)
 {
     struct groups groups = {.model = model,
                             .request = request,
@@ -241,8 +228,15 @@ void improve(struct plan_model *model, const struct plan_request *request, uint3
         take_back_all(&groups);
         search_groups(&groups);
         take_all(&groups);
-        sweep(&groups);
         plan->is_proven = groups.is_proven;
     }
     groups_done(&groups);
+    /* What is still left out may fit now, and then something else that is to be together with it.
+     */
+    uint32_t left_out = place_waiting(model, request, vm_len);
+    for (uint32_t before = UINT32_MAX; left_out > 0 && left_out < before;) {
+        before = left_out;
+        left_out = place_waiting(model, request, vm_len);
+    }
+    return left_out;
 }

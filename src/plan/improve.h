@@ -6,6 +6,7 @@
 #include "plan/model.h"
 
 /* The VMs of model->scratch.turns (the first 'vm_len') have their next places from the greedy pass;
- * afterwards from the best plan found. Sets plan->is_proven and plan->steps. */
-void improve(struct plan_model *model, const struct plan_request *request, uint32_t vm_len,
-             struct plan *plan);
+ * afterwards from the best plan found. Sets plan->is_proven and plan->steps. How many are left out.
+ */
+uint32_t improve(struct plan_model *model, const struct plan_request *request, uint32_t vm_len,
+                 struct plan *plan);

@@ -55,7 +55,6 @@ struct vm {
     uint32_t next_node;                /* where the plan being made puts it; PLAN_NONE */
     uint32_t before, after;            /* in the list of its node */
     bool is_asked;                     /* by the request being planned */
-    bool is_evicted;                   /* by the plan being made */
 };
 
 /* Each relation is there twice, once from each side. */
@@ -143,8 +142,7 @@ static inline uint32_t vm_place(const struct plan_model *model, const struct vm 
     if (vm->next_node != PLAN_NONE) {
         return vm->next_node;
     }
-    if (vm->is_asked || vm->is_evicted || vm->node == PLAN_NONE ||
-        model->nodes.items[vm->node].mode == PLAN_DOWN) {
+    if (vm->is_asked || vm->node == PLAN_NONE || model->nodes.items[vm->node].mode == PLAN_DOWN) {
         return PLAN_NONE;
     }
     return vm->node;

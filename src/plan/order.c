@@ -55,11 +55,12 @@ static void sort(const struct plan_model *model, struct turn *turns, size_t len,
     }
 }
 
-void order_make(struct plan_model *model, const uint32_t *vms, uint32_t vm_len)
+void order_set(struct plan_model *model, uint32_t place, uint32_t vm)
 {
-    struct turn *turns = model->scratch.turns;
-    for (uint32_t i = 0; i < vm_len; i++) {
-        turns[i] = turn_of(model, vms[i]);
-    }
-    sort(model, turns, vm_len, turns + model->scratch.vm_capacity);
+    model->scratch.turns[place] = turn_of(model, vm);
+}
+
+void order_sort(struct plan_model *model, uint32_t len)
+{
+    sort(model, model->scratch.turns, len, model->scratch.turns + model->scratch.vm_capacity);
 }

@@ -4,5 +4,7 @@
 
 #include "plan/model.h"
 
-/* Sorts the request's VMs into model->scratch.turns, for which there is room. */
-void order_make(struct plan_model *model, const uint32_t *vms, uint32_t vm_len);
+/* Puts 'vm' at 'place' of model->scratch.turns, for which there is room. */
+void order_set(struct plan_model *model, uint32_t place, uint32_t vm);
+/* Sorts the first 'len' of them. */
+void order_sort(struct plan_model *model, uint32_t len);
