@@ -80,29 +80,31 @@ static void print_pools(const struct cli *cli, const json_t *pools)
     table_done(&table);
 }
 
-static void print_survival(const struct cli *cli, const json_t *survival)
+static void print_survival(const struct cli *cli, const json_t *survival, bool has_nodes)
 {
     CLEANUP(buf_done) struct buf hosts = {0};
     size_t i;
     json_t *host;
-    if (!json_is_object(survival)) {
+    if (!json_is_object(survival) || !has_nodes) {
         return;
     }
     json_array_foreach(json_object_get(survival, "weakest"), i, host) {
         buf_printf(&hosts, "%s%s", i ? " and " : "", json_string_value(host));
     }
     long long losses = (long long)number_at(survival, "losses");
-    if (losses > 0) {
+    long long left_out = (long long)number_at(survival, "left_out");
+    if (left_out == 0) {
+        (void)fputs("Can a host be lost? Yes: every VM with GPUs would run again.\n", cli->out);
+    } else if (losses > 0) {
         (void)fprintf(cli->out,
-                      "Can a host be lost? Yes: any %s%lld, and every VM with GPUs runs again.\n",
-                      losses == 1 ? "" : "of ", losses);
+                      "Can a host be lost? Yes, any %lld of them: every VM with GPUs would run "
+                      "again.\n",
+                      losses);
     } else {
         (void)fprintf(cli->out,
-                      "Can a host be lost? No: without %s, %lld VM%s would wait for GPUs "
-                      "(%s first).\n",
-                      hosts.size ? buf_str(&hosts) : "one",
-                      (long long)number_at(survival, "left_out"),
-                      number_at(survival, "left_out") == 1 ? "" : "s", text_at(survival, "vm"));
+                      "Can a host be lost? No: without %s, %lld VM%s would wait for GPUs, %s "
+                      "first.\n",
+                      buf_str(&hosts), left_out, left_out == 1 ? "" : "s", text_at(survival, "vm"));
     }
 }
 
@@ -156,7 +158,8 @@ int run_status(struct cli *cli)
     print_pools(cli, array_at(json, "pools"));
     (void)fputc('\n', cli->out);
     print_vms(cli, json_object_get(json, "vms"));
-    print_survival(cli, json_object_get(json, "survival"));
+    print_survival(cli, json_object_get(json, "survival"),
+                   json_array_size(array_at(json, "nodes")) > 0);
     print_attention(cli, array_at(json, "attention"));
     json_decref(json);
     return EXIT_OK;

@@ -77,6 +77,17 @@ const char *state_colour(const char *state)
     return "";
 }
 
+/* Nothing but empty cells follow in its row. */
+static bool is_last(const struct table *table, size_t row, size_t column)
+{
+    for (column++; column < table->columns; column++) {
+        if (table->cells[row * table->columns + column][0]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void print_cell(const struct table *table, FILE *out, size_t row, size_t column,
                        size_t width)
 {
@@ -84,7 +95,7 @@ static void print_cell(const struct table *table, FILE *out, size_t row, size_t 
     const char *colour = table->has_colour && row > 0 ? state_colour(text) : "";
     const char *weight = table->has_colour && row == 0 ? "\033[1m" : colour;
     (void)fprintf(out, "%s%s%s", weight, text, weight[0] ? COLOUR_END : "");
-    if (column + 1 < table->columns) {
+    if (!is_last(table, row, column)) {
         (void)fprintf(out, "%*s", (int)(width - width_of(text) + 2), "");
     }
 }

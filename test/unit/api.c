@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The way of a request: address, method, role, body, store; cluster and node settings. */
+#include "test/unit/api_fixture.h"
+
+TEST(an_unknown_path_and_a_wrong_method_are_told_apart)
+{
+    begin();
+    refused("GET", "/v2", NULL, 404, "\"no-such-path\"");
+    refused("GET", "/v1/nodes/a/b/c/d/e/f/g/h", NULL, 400, "malformed");
+    refused("PUT", "/v1/pools", "{}", 405, "PUT is not possible here");
+    CHECK_INT(ask("HEAD", "/v1/pools", NULL), 200);
+    CHECK_INT(ask("GET", "/v1", NULL), 200);
+    CHECK_HAS(text(), "/v1/vms/:vm/start");
+}
+
+TEST(names_with_slashes_or_300_characters_in_an_address_are_refused_in_words)
+{
+    char target[400] = "/v1/vms/";
+    begin();
+    memset(target + 8, 'a', 300);
+    refused("GET", target, NULL, 400, "300 characters; at most 63");
+    refused("GET", "/v1/vms/a%2Fb", NULL, 400, "a/b");
+    refused("GET", "/v1/vms/a%00b", NULL, 400, "malformed");
+    refused("GET", "/v1/vms/a%zz", NULL, 400, "malformed");
+    refused("GET", "/v1/vms/..", NULL, 400, "may not begin so");
+    refused("POST", "/v1/nodes/n/gpus/65:00/mount", NULL, 400, "no PCI address");
+}
+
+TEST(a_role_that_is_too_low_is_refused_by_name)
+{
+    begin_cluster();
+    role = ROLE_VIEWER;
+    CHECK_INT(ask("GET", "/v1/nodes", NULL), 200);
+    refused("POST", "/v1/nodes/node1/drain", NULL, 403, "takes the role operator");
+    role = ROLE_OPERATOR;
+    CHECK_INT(ask("POST", "/v1/nodes/node1/drain", NULL), 200);
+    refused("POST", "/v1/pools", "{\"name\":\"p\"}", 403, "takes the role administrator");
+    role = ROLE_NONE;
+    refused("GET", "/v1/nodes", NULL, 403, "viewer");
+    CHECK_INT(ask("GET", "/healthz", NULL), 200);
+}
+
+TEST(a_faulty_body_is_refused_with_the_place_of_the_fault)
+{
+    begin_cluster();
+    refused("POST", "/v1/pools", "{\"name\":", 400, "$: ");
+    refused("POST", "/v1/pools", "[1]", 400, "$: ");
+    refused("POST", "/v1/pools", "{}", 400, "$.name: is missing");
+    refused("POST", "/v1/pools", "{\"name\":5}", 400, "$.name: must be a string");
+    refused("POST", "/v1/pools", "{\"name\":\"p\",\"naem\":1}", 400, "$.naem: no such field here");
+    refused("POST", "/v1/pools", "{\"name\":\"p\",\"mixed\":\"yes\"}", 400,
+            "$.mixed: must be true or false");
+    refused("POST", "/v1/pools", "{\"name\":\"p\",\"members\":{}}", 400,
+            "$.members: must be an array");
+    refused("POST", "/v1/pools", "{\"name\":\"p\",\"members\":[{\"node\":\"n\"}]}", 400,
+            "$.members[0]: must be an object");
+    refused("POST", "/v1/nodes/node1/pause", "{\"now\":true}", 400, "$.now");
+    refused("PATCH", "/v1/cluster", "{\"reserve\":\"one\"}", 400, "$.reserve");
+    refused("PATCH", "/v1/cluster", "{\"resevre\":1}", 400, "$.resevre: no such field");
+    refused("PATCH", "/v1/nodes/node1", "{\"mode\":\"drain\"}", 400, "$.mode: no such field");
+}
+
+TEST(a_body_that_is_too_large_is_refused)
+{
+    begin();
+    struct api_request request = {
+        .method = "POST", .target = "/v1/pools", .body_size = api_body_size_max + 1};
+    api_handle(&view, &request, &answer);
+    CHECK_INT(answer.status, 413);
+}
+
+TEST(while_the_store_is_silent_reads_say_how_old_they_are_and_changes_are_refused)
+{
+    begin_cluster();
+    view.stale_since_ms = view.now_ms - 7000;
+    CHECK_INT(ask("GET", "/v1/nodes", NULL), 200);
+    CHECK_HAS(text(), "\"stale_since_ms\":7000");
+    refused("POST", "/v1/pools", "{\"name\":\"p\"}", 503, "has not answered for 7 s");
+    CHECK_INT(ask("GET", "/healthz", NULL), 503);
+    CHECK_INT(ask("POST", "/v1/plan", "{\"fail\":[\"node1\"]}"), 200);
+    world.is_complete = false;
+    refused("GET", "/v1/nodes", NULL, 503, "has not answered since this API started");
+}
+
+TEST(each_change_has_an_audit_event_in_the_same_transaction)
+{
+    begin_cluster();
+    REQUIRE(ask("POST", "/v1/pools", "{\"name\":\"p\"}") == 201);
+    REQUIRE(commit());
+    const struct record *event = world_find_key(&world, &answer.event);
+    REQUIRE(event);
+    CHECK_STR(event->event->actor, "root");
+    CHECK_STR(event->event->code, "pool-created");
+    CHECK_STR(event->event->subject, "p");
+    CHECK_HAS(event->event->text, "GPU pool p was created");
+    CHECK_HAS(event->key.name, "01760000000000-api-test-");
+    CHECK_INT(ask("GET", "/v1/events", NULL), 200);
+    CHECK_HAS(text(), "\"time_ms\":1760000000000");
+    CHECK_HAS(text(), "\"code\":\"pool-created\"");
+}
+
+TEST(a_change_upon_an_old_revision_is_refused_and_not_tried_again)
+{
+    char etag[32];
+    begin_cluster();
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    REQUIRE(ask("GET", "/v1/pools/p", NULL) == 200);
+    (void)snprintf(etag, sizeof(etag), "\"%lld\"", (long long)answer.etag);
+    if_match = etag;
+    REQUIRE(ask("DELETE", "/v1/pools/p", NULL) == 200);
+    CHECK(!answer.may_retry);
+    if_match = "\"1\"";
+    refused("DELETE", "/v1/pools/p", NULL, 412, "was changed since you read it");
+}
+
+TEST(a_decision_upon_what_changed_meanwhile_does_not_commit)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    REQUIRE(ask("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\"}") == 200);
+    (void)place("v", PLACEMENT_START, "node1", 1); /* the coordinator was faster */
+    CHECK(!commit());
+}
+
+TEST(an_uncommitted_change_says_what_is_known)
+{
+    begin_cluster();
+    REQUIRE(ask("POST", "/v1/pools", "{\"name\":\"p\"}") == 201);
+    api_answer_uncommitted(&answer, TXN_UNKNOWN, NULL);
+    CHECK_INT(answer.status, 504);
+    CHECK_HAS(text(), "whether this was done is unknown");
+    CHECK(!answer.has_txn);
+    api_answer_uncommitted(&answer, TXN_IMPOSSIBLE, "no connection");
+    CHECK_INT(answer.status, 503);
+    CHECK_HAS(text(), "no connection");
+    api_answer_uncommitted(&answer, TXN_REFUSED, NULL);
+    CHECK_INT(answer.status, 409);
+}
+
+TEST(cluster_settings_must_keep_their_relations)
+{
+    begin();
+    must("PATCH", "/v1/cluster", "{\"reserve\":1,\"reserve_policy\":\"refuse\"}");
+    CHECK_INT(world_settings(&world)->reserve, 1);
+    CHECK_INT(world_settings(&world)->heartbeat_ms, 1000);
+    refused("PATCH", "/v1/cluster", "{\"takeover_ms\":7000}", 400, "takeover_ms must be more");
+    refused("PATCH", "/v1/cluster", "{\"name\":\"a b\"}", 400, "cluster name");
+}
+
+TEST(a_node_is_paused_drained_and_resumed)
+{
+    begin_cluster();
+    must("POST", "/v1/nodes/node1/pause", NULL);
+    CHECK_INT(world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec->mode, NODE_PAUSED);
+    must("POST", "/v1/nodes/node1/drain", "{\"force\":true}");
+    CHECK(world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec->force);
+    CHECK_INT(ask("GET", "/v1/nodes/node1", NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"drained\"");
+    must("POST", "/v1/nodes/node1/resume", NULL);
+    CHECK_INT(world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec->mode, NODE_ACTIVE);
+    must("POST", "/v1/nodes/node1/resume", NULL);
+    CHECK(!answer.has_txn);
+    CHECK_HAS(text(), "active already");
+    refused("POST", "/v1/nodes/nodeX/drain", NULL, 404, "there are: node1, node2, node3");
+}
+
+TEST(only_a_silent_node_can_be_confirmed_off)
+{
+    begin_cluster();
+    refused("POST", "/v1/nodes/node1/confirm-off", NULL, 409, "node1 is alive");
+    view.now_ms += 10000;
+    refused("POST", "/v1/nodes/node1/confirm-off", "{\"incarnation\":7}", 412, "started anew");
+    must("POST", "/v1/nodes/node1/confirm-off", "{\"incarnation\":1}");
+    CHECK_INT(world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec->confirmed_off, 1);
+    must("POST", "/v1/nodes/node1/confirm-off", NULL);
+    CHECK_HAS(text(), "already");
+    beat("node4", 3, 9, view.now_ms); /* its record was there before this API was */
+    refused("POST", "/v1/nodes/node4/confirm-off", NULL, 409, "still listening");
+}
+
+TEST(power_fencing_needs_an_agent_and_its_password_is_not_shown)
+{
+    begin_cluster();
+    refused("PATCH", "/v1/nodes/node1", "{\"fencing\":\"power\"}", 400, "fence_ipmilan");
+    refused("PATCH", "/v1/nodes/node1",
+            "{\"fencing\":\"power\",\"fence_agent\":\"fence_../../bin/sh\"}", 400, "not a path");
+    must("PATCH", "/v1/nodes/node1",
+         "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\","
+         "\"fence_parameters\":{\"ip\":\"10.0.0.9\",\"password\":\"secret1\"}}");
+    CHECK_INT(ask("GET", "/v1/nodes/node1", NULL), 200);
+    CHECK_HAS(text(), "10.0.0.9");
+    CHECK(!strstr(text(), "secret1"));
+}
+
+TEST(a_heartbeat_that_stops_makes_a_node_silent_and_one_proven_off_fenced)
+{
+    begin_cluster();
+    CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"up\"");
+    view.now_ms += 3001;
+    CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"silent\"");
+    struct record *fence = record_new(RECORD_NODE_FENCE, "node2", NULL);
+    fence->fence->incarnation = 1;
+    fence->fence->proof = PROOF_WATCHDOG;
+    (void)store(fence);
+    CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"fenced\"");
+    beat("node2", 2, 1, view.now_ms);
+    CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"up\"");
+}
+
+TEST(the_log_is_bounded_by_deleting_the_oldest_with_each_change)
+{
+    char name[name_size];
+    begin_cluster();
+    for (int i = 0; i < events_max + 3; i++) {
+        (void)snprintf(name, sizeof(name), "%014d-n-%d", i, i);
+        (void)store(record_new(RECORD_EVENT, name, NULL));
+    }
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    CHECK_INT(world.records[RECORD_EVENT].len, events_max + 1);
+    CHECK_INT(ask("GET", "/v1/events?limit=0", NULL), 400);
+    CHECK_INT(ask("GET", "/v1/events?limit=1", NULL), 200);
+    CHECK_HAS(text(), "pool-created");
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* GPUs from the host into pools and back. */
+#include "test/unit/api_fixture.h"
+
+#define GPU(node, address) "/v1/nodes/" node "/gpus/" address
+
+static struct node_spec *spec(const char *node)
+{
+    return world_find(&world, RECORD_NODE_SPEC, node)->node_spec;
+}
+
+static struct gpu *gpu(const char *node, uint8_t bus)
+{
+    struct record *inventory = world_find(&world, RECORD_NODE_INVENTORY, node);
+    return &inventory->inventory->gpus.items[bus - 1];
+}
+
+TEST(dismount_remembers_which_card_it_was)
+{
+    begin();
+    add_node("node1", false);
+    must("POST", GPU("node1", "01:00.0") "/dismount", NULL);
+    REQUIRE(spec("node1")->dismounted.len == 1);
+    CHECK_STR(spec("node1")->dismounted.items[0].identity, "10de:20b5 0000:0000");
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"dismounting\"");
+    must("POST", GPU("node1", "01:00.0") "/dismount", NULL);
+    CHECK(!answer.has_txn);
+    CHECK_HAS(text(), "being dismounted already");
+}
+
+TEST(dismount_is_refused_with_the_surveys_sentence)
+{
+    begin();
+    add_node("node1", false);
+    refused("POST", GPU("node1", "04:00.0") "/dismount", NULL, 409, "holds the disk controller");
+    refused("POST", GPU("node1", "04:00.0") "/dismount", "{\"force\":true}", 409, "shared-group");
+    refused("POST", GPU("node1", "09:00.0") "/dismount", NULL, 404, "has no GPU at 0000:09:00.0");
+    gpu("node1", 1)->verdict = GPU_NO_IOMMU;
+    refused("POST", GPU("node1", "01:00.0") "/dismount", "{\"force\":true}", 409, "no-iommu");
+}
+
+TEST(a_gpu_that_the_host_uses_is_dismounted_by_force_only)
+{
+    begin();
+    add_node("node1", false);
+    gpu("node1", 1)->verdict = GPU_IN_USE;
+    refused("POST", GPU("node1", "01:00.0") "/dismount", NULL, 409, "--force");
+    must("POST", GPU("node1", "01:00.0") "/dismount", "{\"force\":true}");
+    CHECK(spec("node1")->dismounted.items[0].is_forced);
+}
+
+TEST(mount_gives_back_what_is_in_no_pool)
+{
+    begin_cluster();
+    must("POST", "/v1/pools",
+         "{\"name\":\"p\",\"members\":[{\"node\":\"node1\",\"address\":\"0000:01:00.0\"}]}");
+    refused("POST", GPU("node1", "01:00.0") "/mount", NULL, 409, "is in GPU pool p");
+    must("DELETE", "/v1/pools/p/members/node1/01:00.0", NULL);
+    must("POST", GPU("node1", "01:00.0") "/mount", NULL);
+    CHECK_INT(spec("node1")->dismounted.len, 2);
+    must("POST", GPU("node1", "01:00.0") "/mount", NULL);
+    CHECK(!answer.has_txn);
+}
+
+TEST(all_gpus_of_a_model_join_a_pool_and_the_odd_one_is_refused_with_the_difference)
+{
+    begin_cluster();
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    refused("POST", "/v1/pools/p/members", "{\"all\":true}", 409, "more than one model");
+    must("POST", "/v1/pools/p/members",
+         "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"}],\"all\":true}");
+    CHECK_INT(world_find(&world, RECORD_POOL, "p")->pool->members.len, 6);
+    refused("POST", "/v1/pools/p/members",
+            "{\"members\":[{\"node\":\"node2\",\"address\":\"03:00.0\"}]}", 409,
+            "GV100 [10de:1db4] is not GA100 [10de:20b5]");
+    must("POST", "/v1/pools/p/members", "{\"all\":true}");
+    CHECK(!answer.has_txn);
+}
+
+TEST(a_mixed_pool_takes_any_model)
+{
+    begin_cluster();
+    must("POST", "/v1/pools", "{\"name\":\"p\",\"mixed\":true}");
+    must("POST", "/v1/pools/p/members",
+         "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"},"
+         "{\"node\":\"node1\",\"address\":\"03:00.0\"}]}");
+    CHECK_INT(world_find(&world, RECORD_POOL, "p")->pool->members.len, 2);
+}
+
+TEST(one_bad_member_keeps_all_out_and_each_is_named)
+{
+    begin_cluster();
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    gpu("node2", 1)->health = GPU_QUARANTINED;
+    strcpy(gpu("node2", 1)->health_reason, "it failed its reset");
+    strcpy(gpu("node3", 1)->driver, "nvidia");
+    refused("POST", "/v1/pools/p/members",
+            "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"},"
+            "{\"node\":\"node2\",\"address\":\"01:00.0\"},"
+            "{\"node\":\"node3\",\"address\":\"01:00.0\"},"
+            "{\"node\":\"node9\",\"address\":\"01:00.0\"},"
+            "{\"node\":\"node1\",\"address\":\"0f:00.0\"}]}",
+            409, "is quarantined (it failed its reset)");
+    CHECK_HAS(text(), "still being dismounted");
+    CHECK_HAS(text(), "there is no node \\\"node9\\\"");
+    CHECK_HAS(text(), "has no GPU at 0f:00.0");
+    CHECK_INT(world_find(&world, RECORD_POOL, "p")->pool->members.len, 0);
+}
+
+TEST(a_gpu_that_was_not_dismounted_is_refused_with_the_command_that_does)
+{
+    begin();
+    add_node("node1", false);
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    refused("POST", "/v1/pools/p/members",
+            "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"}]}", 409,
+            "berth gpu dismount node1 0000:01:00.0");
+}
+
+TEST(a_gpu_is_in_one_pool_at_most_even_if_two_are_asked_at_once)
+{
+    static const char body[] = "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"}]}";
+    begin_cluster();
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    must("POST", "/v1/pools", "{\"name\":\"q\"}");
+    REQUIRE(ask("POST", "/v1/pools/p/members", body) == 200);
+    struct api_answer first = answer;
+    answer = (struct api_answer){0};
+    REQUIRE(ask("POST", "/v1/pools/q/members", body) == 200); /* decided upon the same world */
+    REQUIRE(commit());
+    api_answer_done(&answer);
+    answer = first;
+    CHECK(!commit());
+    refused("POST", "/v1/pools/p/members", body, 409, "is in GPU pool q already");
+}
+
+TEST(a_pool_in_use_is_not_removed)
+{
+    begin_cluster();
+    add_vm("train1", 1);
+    refused("DELETE", "/v1/pools/P", NULL, 409, "is needed by VM train1");
+    claim("node1", "0000:01:00.0", "train1");
+    refused("DELETE", "/v1/pools/P/members/node1/01:00.0", NULL, 409, "held by VM train1");
+    must("POST", "/v1/vms/train1/unassign", "{\"pool\":\"P\"}");
+    refused("DELETE", "/v1/pools/P", NULL, 409, "still held by VM train1");
+    const struct record_key key = {RECORD_CLAIM, "node1", "0000:01:00.0"};
+    world_remove(&world, &key, world.revision);
+    must("DELETE", "/v1/pools/P", NULL);
+    CHECK(!world_find(&world, RECORD_POOL, "P"));
+}
+
+TEST(a_pool_is_not_removed_while_a_vm_is_assigned_to_it_at_the_same_moment)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("POST", "/v1/pools", "{\"name\":\"q\"}");
+    REQUIRE(ask("DELETE", "/v1/pools/q", NULL) == 200);
+    struct api_answer removal = answer;
+    answer = (struct api_answer){0};
+    must("POST", "/v1/vms/v/assign", "{\"pool\":\"q\"}");
+    api_answer_done(&answer);
+    answer = removal;
+    CHECK(!commit());
+}
+
+TEST(a_released_gpu_is_told_to_its_node)
+{
+    begin_cluster();
+    must("POST", GPU("node1", "01:00.0") "/release", NULL);
+    CHECK_HAS(text(), "not in quarantine");
+    gpu("node1", 1)->health = GPU_QUARANTINED;
+    CHECK_INT(ask("GET", "/v1/gpus?state=quarantined", NULL), 200);
+    CHECK_HAS(text(), "\"address\":\"0000:01:00.0\"");
+    must("POST", GPU("node1", "01:00.0") "/release", NULL);
+    CHECK_INT(spec("node1")->released.len, 1);
+}
+
+TEST(partitions_are_refused_as_long_as_they_are_not_there)
+{
+    begin_cluster();
+    refused("POST", "/v1/pools", "{\"name\":\"p\",\"type\":\"GpuPartition\"}", 501, "PciExpress");
+    refused("POST", "/v1/pools", "{\"name\":\"p\",\"type\":\"Gpu\"}", 400, "$.type");
+}
+
+TEST(pools_count_what_is_free_used_away_and_out_of_order)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    claim("node1", "0000:01:00.0", "v");
+    gpu("node2", 1)->health = GPU_QUARANTINED;
+    must("POST", "/v1/nodes/node3/pause", NULL);
+    CHECK_INT(ask("GET", "/v1/pools/P", NULL), 200);
+    CHECK_HAS(text(), "\"total\":6,\"used\":1,\"free\":2,\"quarantined\":1,\"away\":2");
+    CHECK_INT(ask("GET", "/v1/gpus?pool=P&state=assigned", NULL), 200);
+    CHECK_HAS(text(), "\"vm\":\"v\"");
+}

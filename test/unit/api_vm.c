@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* VMs: added, assigned, ordered about, and what is said of them. */
+#include "test/unit/api_fixture.h"
+
+static struct vm_spec *spec(const char *vm)
+{
+    return world_find(&world, RECORD_VM_SPEC, vm)->vm_spec;
+}
+
+static void shows(const char *vm, const char *words)
+{
+    char target[100];
+    (void)snprintf(target, sizeof(target), "/v1/vms/%s", vm);
+    CHECK_INT(ask("GET", target, NULL), 200);
+    CHECK_HAS(text(), words);
+}
+
+TEST(a_vm_is_added_from_its_xml_under_the_xmls_name)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("train1") "\",\"priority\":3000}");
+    CHECK_INT(answer.status, 201);
+    CHECK_INT(spec("train1")->cpus, 1);
+    CHECK_INT(spec("train1")->memory_mib, 512);
+    CHECK_INT(spec("train1")->priority, 3000);
+    CHECK_INT(strlen(spec("train1")->uuid), 36);
+    CHECK_INT(spec("train1")->uuid[14], '4');
+    CHECK_INT(spec("train1")->desired, VM_STOPPED);
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML("train1") "\"}", 409, "is a VM \\\"train1\\\"");
+    shows("train1", "\"state\":\"stopped\"");
+}
+
+TEST(what_is_no_domain_xml_is_refused_in_words)
+{
+    begin_cluster();
+    refused("POST", "/v1/vms", "{\"xml\":\"not xml\"}", 400, "no domain XML");
+    refused("POST", "/v1/vms", "{\"xml\":\"<network/>\"}", 400, "domain");
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML("a/b") "\"}", 400, "a/b");
+    refused("POST", "/v1/vms", "{}", 400, "$.xml: is missing");
+    refused("POST", "/v1/vms", "{\"xml\":7}", 400, "$.xml: must be a string");
+    refused("POST", "/v1/vms",
+            "{\"xml\":\"" XML("v") "\",\"needs\":[{\"pool\":\"nope\",\"count\":1}]}", 404,
+            "no GPU pool \\\"nope\\\"");
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"needs\":[{\"pool\":\"p\"}]}", 400,
+            "$.needs[0]");
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"priority\":-1}", 400, "$.priority");
+}
+
+TEST(a_vm_without_a_pool_is_not_started)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\"}");
+    refused("POST", "/v1/vms/v/start", NULL, 409, "assign it to a GPU pool first");
+    refused("POST", "/v1/vms/w/start", NULL, 404, "there are: v");
+}
+
+TEST(a_vm_is_assigned_to_a_pool_once_per_gpu)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("POST", "/v1/vms/v/assign", "{\"pool\":\"P\"}");
+    CHECK_INT(spec("v")->need_len, 1);
+    CHECK_INT(spec("v")->needs[0].count, 2);
+    refused("POST", "/v1/vms/v/assign", "{\"pool\":\"nope\"}", 404, "there are: P");
+    refused("POST", "/v1/vms/v/assign", "{\"pool\":\"P\",\"count\":15}", 409, "16 GPUs at most");
+    refused("POST", "/v1/vms/v/assign", "{\"pool\":\"P\",\"count\":0}", 400, "$.count");
+    must("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\",\"count\":1}");
+    CHECK_INT(spec("v")->needs[0].count, 1);
+    must("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\"}");
+    CHECK_INT(spec("v")->need_len, 0);
+    refused("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\"}", 409, "is assigned 0 GPUs");
+}
+
+TEST(needs_stay_sorted_by_pool)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("POST", "/v1/pools", "{\"name\":\"Z\"}");
+    must("POST", "/v1/pools", "{\"name\":\"A\"}");
+    must("POST", "/v1/vms/v/assign", "{\"pool\":\"Z\"}");
+    must("POST", "/v1/vms/v/assign", "{\"pool\":\"A\"}");
+    REQUIRE(spec("v")->need_len == 3);
+    CHECK_STR(spec("v")->needs[0].pool, "A");
+    CHECK_STR(spec("v")->needs[1].pool, "P");
+    CHECK_STR(spec("v")->needs[2].pool, "Z");
+    must("POST", "/v1/vms/v/unassign", "{\"pool\":\"A\"}");
+    CHECK_STR(spec("v")->needs[0].pool, "P");
+    CHECK_STR(spec("v")->needs[1].pool, "Z");
+}
+
+TEST(the_gpus_of_a_running_vm_do_not_change)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("POST", "/v1/vms/v/start", NULL);
+    (void)place("v", PLACEMENT_START, "node1", 1);
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    refused("POST", "/v1/vms/v/assign", "{\"pool\":\"P\"}", 409, "stop it first");
+    refused("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\"}", 409, "is running on node1");
+    refused("DELETE", "/v1/vms/v", NULL, 409, "stop it first");
+}
+
+TEST(save_is_refused_with_gpus)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    refused("PATCH", "/v1/vms/v", "{\"offline_action\":\"save\"}", 409, "cannot be saved");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("w") "\",\"offline_action\":\"save\"}");
+    refused("POST", "/v1/vms/w/assign", "{\"pool\":\"P\"}", 409, "--offline-action");
+}
+
+TEST(a_vm_is_started_and_stopped_by_orders_that_count)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("POST", "/v1/vms/v/start", NULL);
+    CHECK_INT(spec("v")->desired, VM_STARTED);
+    CHECK_INT(spec("v")->start_order, 1);
+    must("POST", "/v1/vms/v/start", NULL);
+    CHECK(!answer.has_txn);
+    place("v", PLACEMENT_NONE, "", 3)->is_failed = true;
+    shows("v", "\"state\":\"failed\"");
+    must("POST", "/v1/vms/v/start", NULL);
+    CHECK_INT(spec("v")->start_order, 2);
+    must("POST", "/v1/vms/v/stop", NULL);
+    CHECK_INT(spec("v")->desired, VM_STOPPED);
+    CHECK(!spec("v")->is_stop_forced);
+    (void)place("v", PLACEMENT_STOP, "node1", 4);
+    must("POST", "/v1/vms/v/stop", "{\"force\":true}");
+    CHECK(spec("v")->is_stop_forced);
+    must("POST", "/v1/vms/v/start", NULL);
+    CHECK(!spec("v")->is_stop_forced);
+}
+
+TEST(only_a_running_vm_moves_and_only_where_it_can)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    refused("POST", "/v1/vms/v/move", NULL, 409, "only a running VM is moved");
+    must("POST", "/v1/vms/v/start", NULL);
+    (void)place("v", PLACEMENT_START, "node1", 1);
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    refused("POST", "/v1/vms/v/move", "{\"node\":\"node1\"}", 409, "is on node1 already");
+    refused("POST", "/v1/vms/v/move", "{\"node\":\"nodeX\"}", 404, "no node \\\"nodeX\\\"");
+    must("POST", "/v1/nodes/node3/pause", NULL);
+    refused("POST", "/v1/vms/v/move", "{\"node\":\"node3\"}", 409, "it is paused");
+    must("POST", "/v1/vms/v/move", "{\"node\":\"node2\"}");
+    CHECK_STR(spec("v")->move_to, "node2");
+    must("POST", "/v1/vms/v/move", NULL);
+    CHECK_STR(spec("v")->move_to, "*");
+    CHECK_INT(spec("v")->move_order, 2);
+}
+
+TEST(a_vm_is_removed_when_it_is_stopped_and_its_name_is_free_when_the_coordinator_is_done)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    (void)place("v", PLACEMENT_NONE, "", 5);
+    must("DELETE", "/v1/vms/v", NULL);
+    CHECK(!world_find(&world, RECORD_VM_SPEC, "v"));
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\"}", 409, "still being removed");
+}
+
+TEST(policies_are_set_and_name_what_must_exist)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("PATCH", "/v1/vms/v", "{\"possible_owners\":[\"node1\",\"node2\"],\"priority\":0}");
+    CHECK_INT(spec("v")->possible_owners.len, 2);
+    refused("PATCH", "/v1/vms/v", "{\"possible_owners\":[\"nodeX\"]}", 404, "nodeX");
+    refused("PATCH", "/v1/vms/v", "{\"apart\":[\"ghost\"]}", 404, "ghost");
+    refused("PATCH", "/v1/vms/v", "{\"apart\":[\"v\"]}", 400, "related to itself");
+    refused("PATCH", "/v1/vms/v", "{\"desired\":\"started\"}", 400, "$.desired: no such field");
+    refused("PATCH", "/v1/vms/v", "{\"offline_action\":\"hibernate\"}", 400, "$.offline_action");
+    refused("PATCH", "/v1/vms/v", "{\"offline_timeout_ms\":5}", 400, "$.offline_timeout_ms");
+}
+
+TEST(the_state_of_a_vm_follows_spec_placement_status_and_heartbeat)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("POST", "/v1/vms/v/start", NULL);
+    shows("v", "\"state\":\"waiting\",\"detail\":\"the coordinator has not looked at it yet\"");
+    struct vm_placement *placement = place("v", PLACEMENT_NONE, "", 0);
+    struct reason *reason = VEC_ADD(&placement->reasons);
+    strcpy(reason->node, "node1");
+    strcpy(reason->text, "0 of 2 GPUs free in P");
+    shows("v", "\"reasons\":[{\"subject\":\"node1\",\"text\":\"0 of 2 GPUs free in P\"}]");
+    (void)place("v", PLACEMENT_START, "node1", 1);
+    shows("v", "\"state\":\"starting\"");
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    shows("v", "\"state\":\"running\"");
+    (void)place("v", PLACEMENT_START, "node1", 2); /* the status speaks of an earlier place */
+    shows("v", "\"state\":\"starting\"");
+    view.now_ms += 5000;
+    shows("v", "\"state\":\"unknown\",\"detail\":\"node1 has not been heard of for 5 s\"");
+    view.now_ms -= 5000;
+    must("POST", "/v1/vms/v/stop", NULL);
+    shows("v", "\"state\":\"stopping\"");
+    (void)place("v", PLACEMENT_NONE, "", 2);
+    shows("v", "\"state\":\"stopped\"");
+}
+
+TEST(explain_names_every_host)
+{
+    begin_cluster();
+    add_vm("big", 3);
+    must("POST", "/v1/nodes/node2/pause", NULL);
+    view.now_ms += 1000;
+    CHECK_INT(ask("GET", "/v1/vms/big/explain", NULL), 200);
+    CHECK_HAS(text(), "\"subject\":\"node1\",\"text\":\"needs 3: ");
+    CHECK_HAS(text(), "\"subject\":\"node2\"");
+    CHECK_HAS(text(), "\"subject\":\"node3\"");
+    CHECK_HAS(text(), "paused");
+    CHECK(!strstr(text(), "\"fits\":true"));
+}
+
+TEST(what_if_a_node_fails_says_what_restarts_where_and_what_waits)
+{
+    begin_cluster();
+    for (int i = 1; i <= 3; i++) {
+        char name[8], node[8];
+        (void)snprintf(name, sizeof(name), "v%d", i);
+        (void)snprintf(node, sizeof(node), "node%d", i);
+        add_vm(name, 2);
+        struct record *record = record_copy(world_find(&world, RECORD_VM_SPEC, name));
+        record->vm_spec->desired = VM_STARTED;
+        (void)store(record);
+        struct vm_placement *placement = place(name, PLACEMENT_START, node, 1);
+        for (uint8_t bus = 1; bus <= 2; bus++) {
+            struct gpu_hold *hold = VEC_ADD(&placement->gpus);
+            strcpy(hold->pool, "P");
+            hold->slot.address.bus = bus;
+        }
+    }
+    add_vm("single", 1);
+    CHECK_INT(ask("POST", "/v1/plan", "{\"fail\":[\"node1\"]}"), 200);
+    CHECK_HAS(text(), "\"left_out\":[{\"vm\":\"v1\"");
+    CHECK_INT(ask("GET", "/v1/status", NULL), 200);
+    CHECK_HAS(text(), "\"losses\":0");
+    must("DELETE", "/v1/vms/single", NULL);
+    refused("POST", "/v1/plan", "{\"fail\":[\"nodeX\"]}", 404, "nodeX");
+    refused("POST", "/v1/plan", "{}", 400, "give one of");
+    refused("POST", "/v1/plan", "{\"fail\":[1]}", 400, "$.fail[0]: must be a string");
+    CHECK_INT(ask("POST", "/v1/nodes/node1/drain", "{\"dry_run\":true}"), 200);
+    CHECK(!answer.has_txn);
+    CHECK_HAS(text(), "\"action\":\"drain\"");
+}
