@@ -19,6 +19,7 @@
 
 enum { commit_limit_ms = 3000 };
 
+static const char cause_stopped[] = "stopped";
 static const char cause_cannot_leave[] = "the node is being drained, but no other node takes it";
 
 /* One VM as it stands. */
@@ -285,7 +286,7 @@ static void rest(struct core *core, const struct view *view)
     clear_place(next->placement);
     next->placement->start_order = view->spec->vm_spec->start_order;
     next->placement->move_order = view->spec->vm_spec->move_order;
-    set_cause(next->placement, "stopped");
+    set_cause(next->placement, cause_stopped);
     struct intent *intent = commit(core, view, next);
     if (old->phase != PLACEMENT_NONE) {
         note_later(intent, SEVERITY_INFO, "vm-stopped", "%s is stopped; its GPUs on %s are free",
@@ -502,6 +503,13 @@ static void decide_stop(struct core *core, const struct view *view, struct jobs 
     }
 }
 
+/* Its place was given up so that another could have the devices: the cause is still the first. */
+static bool has_let_go(const struct vm_placement *placement)
+{
+    return placement && placement->epoch > 0 && placement->reasons.len == 0 &&
+           !placement->is_failed && strcmp(placement->cause, cause_stopped) != 0;
+}
+
 static void decide_none(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement ? view->placement->placement : NULL;
@@ -513,7 +521,7 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
     if (view->wants_to_run && (!p || !p->is_failed || is_new_order)) {
         struct job *job = add_job(jobs, view, p && p->epoch > 0 && !is_new_order ? PURPOSE_RECOVER
                                                                                  : PURPOSE_START,
-                                  "it shall run");
+                                  has_let_go(p) ? p->cause : "it shall run");
         if (is_new_order) {
             job->restarts = job->failovers = 0;
         }
@@ -521,7 +529,7 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
         struct record *next = draft(view);
         clear_place(next->placement);
         next->placement->is_failed = false;
-        set_cause(next->placement, "stopped");
+        set_cause(next->placement, cause_stopped);
         (void)commit(core, view, next);
     }
 }
@@ -584,9 +592,43 @@ static void take_reasons(struct vm_placement *placement, struct placing *answer)
     }
 }
 
+/* Whether another VM still claims one of the devices that 'answer' gives. It does if that VM, too,
+ * was planned anew just now: two that swap their devices must both let go before either takes. */
+static bool is_still_claimed(const struct core *core, const struct job *job,
+                             const struct placing *answer)
+{
+    VEC_EACH(&answer->gpus, hold) {
+        struct record_key key = claim_key(answer->node, &hold->slot);
+        const struct record *claim = world_find_key(&core->world, &key);
+        if (claim && strcmp(claim->claim->vm, job->view.name) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It runs nowhere and shall have what another still claims: frees what it held itself. The change of
+ * the claims leads to the next plan. */
+static void let_go(struct core *core, const struct job *job)
+{
+    if (!job->view.placement || job->view.placement->placement->phase == PLACEMENT_NONE) {
+        return;
+    }
+    struct record *next = draft(&job->view);
+    clear_place(next->placement);
+    next->placement->restarts = job->restarts;
+    next->placement->failovers = job->failovers;
+    set_cause(next->placement, job->why);
+    (void)commit(core, &job->view, next);
+}
+
 /* A place was found for a VM that runs nowhere. */
 static void start_there(struct core *core, const struct job *job, struct placing *answer)
 {
+    if (is_still_claimed(core, job, answer)) {
+        let_go(core, job);
+        return;
+    }
     const struct vm_spec *spec = job->view.spec->vm_spec;
     struct record *next = draft(&job->view);
     struct vm_placement *to = next->placement;
@@ -678,6 +720,9 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
 static void apply(struct core *core, const struct job *job, struct placing *answer)
 {
     bool is_running = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN;
+    if (is_running && answer->is_placed && is_still_claimed(core, job, answer)) {
+        return; /* the change of that claim leads here again */
+    }
     if (is_running && answer->is_placed) {
         go_there(core, job, answer);
     } else if (is_running) {

@@ -246,11 +246,13 @@ static void set_dismounted(struct sim *sim, struct record *record,
 static void order_host(struct sim *sim, const struct scenario_step *step)
 {
     struct record *record = must(edit(sim, RECORD_NODE_SPEC, step->subject));
+    const struct host *host = host_find(sim, step->subject);
     struct node_spec *spec = record->node_spec;
     const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, step->subject);
     spec->released.len = 0;
     if (step->op == OP_CONFIRM_OFF) {
-        spec->confirmed_off = alive ? alive->alive->incarnation : 0;
+        bool is_true = host && !host->has_power; /* administrators do not lie here */
+        spec->confirmed_off = alive && is_true ? alive->alive->incarnation : 0;
     } else if (step->op == OP_RELEASE) {
         release(sim, record, step);
     } else if (step->op == OP_MOUNT || step->op == OP_DISMOUNT) {
