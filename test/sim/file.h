@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Scenario files: run, compared with what they expect, and accepted. */
+#pragma once
+
+#include "test/sim/sim.h"
+
+struct file_options {
+    bool prints;  /* the transcript into the report, also if all is well */
+    bool accepts; /* rewrite the expect block where it differs */
+};
+
+/* Runs the file twice (both must be the same run) and compares. Adds to 'ret_report' what is worth
+ * telling, and to 'codes' (may be NULL) the codes of all notes. True if all is well. */
+bool file_run(const char *path, const struct file_options *options, struct buf *codes,
+              struct buf *ret_report);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Scenarios drawn from a seed: a topology, a load, faults and orders over some minutes, then all is
+ * healed and everything that fits must run. Each kind of fault is in about half of the seeds only:
+ * some bugs show only where others are absent.
+ */
+#include "test/sim/rng.h"
+#include "test/sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SET_TEXT(to, ...) ((void)snprintf((to), sizeof(to), __VA_ARGS__))
+
+static void *must_add(void *place)
+{
+    if (!place) {
+        abort();
+    }
+    return place;
+}
+
+/* ---- topology ---- */
+
+static void draw_hosts(struct rng *rng, uint32_t count, struct scenario *scenario)
+{
+    uint32_t gpus = (uint32_t)rng_between(rng, 1, 4);
+    bool is_mixed = rng_chance(rng, 1, 2), has_two_pools = rng_chance(rng, 1, 4);
+    bool drifts = rng_chance(rng, 1, 2), is_late = rng_chance(rng, 1, 2);
+    enum fencing usual = (enum fencing)rng_below(rng, 2);
+    for (uint32_t i = 0; i < count; i++) {
+        struct scenario_host *host = must_add(VEC_ADD(&scenario->hosts));
+        *host = scenario_host_default;
+        SET_TEXT(host->name, "h%u", i + 1);
+        host->gpus = is_mixed ? (uint32_t)rng_between(rng, 0, 4) : gpus;
+        host->fencing = rng_chance(rng, 1, 5) ? (enum fencing)rng_below(rng, fencing_count) : usual;
+        host->has_no_watchdog = rng_chance(rng, 1, 12);
+        host->boot_ms = rng_between(rng, 2000, 15000);
+        host->drift_ppm = drifts ? (int32_t)rng_between(rng, -4900, 4900) : 0;
+        host->watchdog_late_ms = is_late ? rng_between(rng, 0, 150) : 0;
+        if (has_two_pools && rng_chance(rng, 1, 2)) {
+            SET_TEXT(host->pool, "other");
+        }
+    }
+}
+
+static void draw_names(struct rng *rng, char prefix, size_t count, struct name_list *ret)
+{
+    uint32_t len = (uint32_t)rng_between(rng, 1, 2);
+    for (uint32_t i = 0; i < len; i++) {
+        SET_TEXT(ret->names[i], "%c%u", prefix, (unsigned)rng_between(rng, 1, (int64_t)count));
+    }
+    ret->len = len == 2 && strcmp(ret->names[0], ret->names[1]) == 0 ? 1 : len;
+}
+
+static void draw_vms(struct rng *rng, struct scenario *scenario)
+{
+    uint32_t gpus = 0;
+    size_t hosts = scenario->hosts.len;
+    VEC_EACH(&scenario->hosts, host) {
+        gpus += host->gpus;
+    }
+    uint32_t count = MAX((uint32_t)rng_between(rng, 1, 2 + gpus * 5 / 4), 1U);
+    bool has_rules = rng_chance(rng, 1, 3), has_priorities = rng_chance(rng, 1, 2);
+    for (uint32_t i = 0; i < count; i++) {
+        struct scenario_vm *vm = must_add(VEC_ADD(&scenario->vms));
+        *vm = scenario_vm_default;
+        SET_TEXT(vm->name, "v%u", i + 1);
+        vm->gpus = rng_chance(rng, 1, 3) ? (uint32_t)rng_between(rng, 0, 4) : 1;
+        vm->desired = rng_chance(rng, 1, 10) ? VM_STOPPED : VM_STARTED;
+        vm->start_ms = rng_between(rng, 100, 5000);
+        vm->offline = rng_chance(rng, 1, 2) ? OFFLINE_FORCE_SHUTDOWN
+                                            : (enum offline_action)rng_below(rng, offline_action_count);
+        if (has_priorities) {
+            vm->priority = (uint32_t)rng_between(rng, 1, 3) * 1000;
+        }
+        if (rng_chance(rng, 1, 4) && strcmp(scenario->hosts.items[0].pool, "gpus") != 0) {
+            SET_TEXT(vm->pool, "other");
+        }
+        if (has_rules && rng_chance(rng, 1, 2)) {
+            vm->is_enforced = rng_chance(rng, 1, 2);
+            draw_names(rng, 'h', hosts, rng_chance(rng, 1, 2) ? &vm->owners : &vm->possible);
+            draw_names(rng, 'v', count, rng_chance(rng, 1, 2) ? &vm->apart : &vm->together);
+        }
+    }
+}
+
+static void draw_noise(struct rng *rng, struct scenario_noise *ret)
+{
+    ret->delay_ms = rng_chance(rng, 1, 2) ? rng_between(rng, 1, 300) : rng_between(rng, 1, 20);
+    ret->lost_request = rng_chance(rng, 1, 2) ? (uint32_t)rng_between(rng, 1, 50) : 0;
+    ret->lost_reply = rng_chance(rng, 1, 2) ? (uint32_t)rng_between(rng, 1, 100) : 0;
+    ret->late_request = rng_chance(rng, 1, 3) ? (uint32_t)rng_between(rng, 1, 50) : 0;
+    ret->crash = rng_chance(rng, 1, 2) ? (uint32_t)rng_between(rng, 1, 300) : 0;
+    ret->freeze = rng_chance(rng, 1, 2) ? (uint32_t)rng_between(rng, 1, 500) : 0;
+    ret->freeze_ms = rng_chance(rng, 1, 2) ? 2000 : 20000;
+    ret->bad_start = rng_chance(rng, 1, 3) ? (uint32_t)rng_between(rng, 1, 200) : 0;
+    ret->slow_start = rng_chance(rng, 1, 4) ? (uint32_t)rng_between(rng, 1, 100) : 0;
+    ret->guest_death = rng_chance(rng, 1, 3) ? (uint32_t)rng_between(rng, 10, 1000) : 0;
+}
+
+/* ---- faults and orders ---- */
+
+/* A fault and what ends it; equal: nothing does. Weights say how often. */
+struct kind {
+    enum scenario_op begin, end;
+    unsigned weight;
+    msec_t longest_ms;
+};
+
+static const struct kind kinds[] = {
+    {OP_POWER_OFF, OP_POWER_ON, 8, 60000},
+    {OP_NETWORK_OFF, OP_NETWORK_ON, 8, 40000},
+    {OP_WATCH_OFF, OP_WATCH_ON, 4, 40000},
+    {OP_FREEZE, OP_THAW, 5, 15000},
+    {OP_CRASH, OP_CRASH, 5, 0},
+    {OP_LEAVE, OP_LEAVE, 2, 0},
+    {OP_STORE_OFF, OP_STORE_ON, 2, 30000},
+    {OP_COMPACT, OP_COMPACT, 2, 0},
+    {OP_LIBVIRT_OFF, OP_LIBVIRT_ON, 3, 40000},
+    {OP_LIBVIRT_HANG, OP_LIBVIRT_ON, 3, 40000},
+    {OP_FAIL_START, OP_FAIL_START, 4, 0},
+    {OP_FAIL_STOP, OP_FAIL_STOP, 3, 0},
+    {OP_FAIL_GUEST, OP_FAIL_GUEST, 4, 0},
+    {OP_FAIL_GPU, OP_MEND_GPU, 2, 60000},
+    {OP_FAIL_FENCE, OP_FAIL_FENCE, 2, 0},
+    {OP_HANG_FENCE, OP_HANG_FENCE, 2, 0},
+    {OP_FAIL_BIND, OP_FAIL_BIND, 1, 0},
+    {OP_FAIL_WATCHDOG, OP_MEND_WATCHDOG, 2, 60000},
+    {OP_START, OP_START, 6, 0},
+    {OP_STOP, OP_START, 5, 40000},
+    {OP_MOVE, OP_MOVE, 5, 0},
+    {OP_REMOVE, OP_REMOVE, 1, 0},
+    {OP_DRAIN, OP_RESUME, 5, 60000},
+    {OP_PAUSE, OP_RESUME, 2, 60000},
+    {OP_CONFIRM_OFF, OP_CONFIRM_OFF, 2, 0},
+    {OP_FENCING, OP_FENCING, 1, 0},
+};
+
+static const char *some_host(struct rng *rng, const struct scenario *scenario)
+{
+    return scenario->hosts.items[rng_below(rng, scenario->hosts.len)].name;
+}
+
+static void fill_in(struct rng *rng, const struct scenario *scenario, struct scenario_step *step)
+{
+    bool is_vms = step->op == OP_FAIL_START || step->op == OP_FAIL_STOP ||
+                  step->op == OP_FAIL_GUEST || step->op == OP_START || step->op == OP_STOP ||
+                  step->op == OP_MOVE || step->op == OP_REMOVE;
+    bool is_nobodys = step->op == OP_STORE_OFF || step->op == OP_COMPACT;
+    step->times = (uint32_t)rng_between(rng, 1, 5);
+    step->is_forced = rng_chance(rng, 1, 4);
+    step->number = (int64_t)rng_below(rng, 4);
+    step->method = (enum fencing)rng_below(rng, fencing_count);
+    if (is_vms) {
+        SET_TEXT(step->subject, "%s",
+                 scenario->vms.items[rng_below(rng, scenario->vms.len)].name);
+    } else if (!is_nobodys) {
+        SET_TEXT(step->subject, "%s", some_host(rng, scenario));
+    }
+    if (step->op == OP_MOVE && rng_chance(rng, 2, 3)) {
+        SET_TEXT(step->host, "%s", some_host(rng, scenario));
+    }
+    if (step->op == OP_NETWORK_OFF) {
+        uint64_t way = rng_below(rng, 4);
+        step->is_in = way == 1;
+        step->is_out = way == 2;
+    }
+    step->has_gpu = step->op == OP_FAIL_START && rng_chance(rng, 1, 3);
+    step->for_ms = step->op == OP_CRASH || step->op == OP_LEAVE ? rng_between(rng, 100, 10000) : 0;
+}
+
+static void add_step(struct scenario *scenario, const struct scenario_step *step)
+{
+    size_t place = scenario->steps.len;
+    while (place > 0 && scenario->steps.items[place - 1].at_ms > step->at_ms) {
+        place--;
+    }
+    struct scenario_step *slot = must_add(VEC_INSERT(&scenario->steps, place));
+    *slot = *step;
+}
+
+static void draw_step(struct rng *rng, const unsigned *weights, msec_t length_ms,
+                      struct scenario *scenario)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        sum += weights[i];
+    }
+    uint64_t at = rng_below(rng, sum);
+    size_t kind = 0;
+    while (at >= weights[kind]) {
+        at -= weights[kind++];
+    }
+    struct scenario_step step = {.at_ms = rng_between(rng, 0, length_ms), .op = kinds[kind].begin};
+    fill_in(rng, scenario, &step);
+    add_step(scenario, &step);
+    if (kinds[kind].end != kinds[kind].begin) {
+        struct scenario_step end = step;
+        end.op = kinds[kind].end;
+        end.at_ms += rng_between(rng, 100, kinds[kind].longest_ms);
+        end.is_forced = end.is_in = end.is_out = false;
+        end.at_ms = MIN(end.at_ms, length_ms);
+        add_step(scenario, &end);
+    }
+}
+
+void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario *ret)
+{
+    struct rng rng = {seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
+    unsigned weights[ARRAY_LEN(kinds)];
+    *ret = (struct scenario){.seed = seed, .settings = cluster_settings_default};
+    SET_TEXT(ret->name, "seed %llu", (unsigned long long)seed);
+    draw_hosts(&rng, hosts ? hosts : (uint32_t)rng_between(&rng, 2, 6), ret);
+    draw_vms(&rng, ret);
+    draw_noise(&rng, &ret->noise);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        weights[i] = rng_chance(&rng, 1, 2) ? kinds[i].weight : 0;
+    }
+    weights[0] = kinds[0].weight;
+    ret->settings.concurrent_starts = (uint32_t)rng_between(&rng, 1, 4);
+    msec_t length_ms = (minutes ? (msec_t)minutes : rng_between(&rng, 2, 5)) * 60000;
+    int64_t count = rng_between(&rng, 1, length_ms / 6000);
+    for (int64_t i = 0; i < count; i++) {
+        draw_step(&rng, weights, length_ms, ret);
+    }
+    add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
+}
