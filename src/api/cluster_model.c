@@ -110,7 +110,8 @@ static bool add_nodes(const struct api_view *view, struct cluster_model *m)
         struct plan_node node = {
             .name = facts.name,
             .mode = mode_of(&facts),
-            .cpus = facts.inventory->cpus,
+            .cpus = (uint32_t)((uint64_t)facts.inventory->cpus *
+                               world_settings(view->world)->cpu_percent / 100),
             .memory_mib = facts.inventory->memory_mib,
         };
         const char **place = VEC_ADD(&m->nodes);

@@ -19,9 +19,17 @@ typedef int64_t revision_t;
 #define PRINTF_LIKE(format_index, first_index)                                                     \
     __attribute__((format(printf, format_index, first_index)))
 
-/* Each argument is evaluated twice: no side effects in them. */
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+/* The lesser and the greater of two values; each argument is evaluated once. */
+#define MIN(a, b) PICK_(a, <, b, __COUNTER__)
+#define MAX(a, b) PICK_(a, >, b, __COUNTER__)
+/* The number makes the names unique, so that one may stand inside the other. */
+#define PICK_(a, relation, b, number) PICK_NAMED_(a, relation, b, number)
+#define PICK_NAMED_(a, relation, b, number)                                                        \
+    ({                                                                                             \
+        __typeof__(a) pick_a_##number = (a);                                                       \
+        __typeof__(b) pick_b_##number = (b);                                                       \
+        pick_a_##number relation pick_b_##number ? pick_a_##number : pick_b_##number;              \
+    })
 
 /*
  * Enum and its text from one list:

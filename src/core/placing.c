@@ -176,7 +176,8 @@ static void add_nodes(const struct core *core, struct table *t)
         struct plan_node node = {
             .name = record->key.name,
             .mode = mode_of(core, record->key.name),
-            .cpus = record->inventory->cpus,
+            .cpus = (uint32_t)((uint64_t)record->inventory->cpus *
+                               world_settings(&core->world)->cpu_percent / 100),
             .memory_mib = record->inventory->memory_mib,
         };
         ADD(&t->nodes, node.name);

@@ -58,6 +58,7 @@ struct cluster_settings {
     enum reserve_policy reserve_policy;
     enum failback failback;
     uint32_t concurrent_starts;  /* a node, at most */
+    uint32_t cpu_percent;        /* virtual CPUs for each 100 real ones that VMs may have */
     bool preemption;             /* may a VM of lower priority be stopped for a higher one? */
 };
 

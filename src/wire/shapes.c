@@ -122,6 +122,7 @@ static const struct field cluster_fields[] = {
     ENUM("reserve_policy", reserve_policy, reserve_policy_words),
     ENUM("failback", failback, failback_words),
     U32("concurrent_starts", concurrent_starts),
+    U32("cpu_percent", cpu_percent),
     BOOL("preemption", preemption),
 };
 SHAPE(cluster_shape, cluster_fields);

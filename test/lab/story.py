@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The story that Berth exists for, played on three emulated hosts, each step with its proof from outside.
+
+`demo` tells it to a person, `test_story.py` holds it as a test. What a step claims of a VM is read from the memory of
+its GPU through the outer machine, never from Berth's own words."""
+
+import json
+import re
+import time
+
+from domain import domain_xml, tag_of
+from lab import Lab, LabError, Payload, PATIENCE
+
+POOL = "GpuChildPool"
+GPU_MODEL = "1234:1111"  # bochs-display, two in each host
+ODD_SLOT = 3             # ati-vga with its audio function
+CONFIG = """node = @node@
+etcd_endpoints = @endpoints@
+"""
+ORDER_LIMIT_S = 9.0       # loss of a host -> restart ordered, docs/SAFETY.md
+ORDER_GIVE_UP_S = 60.0    # a machine too slow for its own watchdog proves nothing
+
+
+def payload():
+    """The built programs, their configuration, and both daemons as services."""
+    built = Payload.of_build()
+    missing = [name for name in ("berthd", "berth-api", "berth") if f"bin/{name}" not in built.files]
+    if missing:
+        raise LabError(f"not built: {', '.join(missing)}; run make first")
+    built.files["etc/berth/berth.conf"] = CONFIG
+    return built
+
+
+def story_lab(**options):
+    return Lab(nodes=3, payload=payload(), **options)
+
+
+class Refused(Exception):
+    """berth said no: its text."""
+
+
+class Cluster:
+    """The hosts of a lab as one Berth cluster, asked through the command line inside any of them."""
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def any_host(self):
+        return next(host for host in self.lab.hosts if host.is_on)
+
+    def berth(self, words, host=None, limit_s=120 * PATIENCE, given=b""):
+        """Runs `berth WORDS`; its output. Raises Refused if its exit code is not 0."""
+        done = (host or self.any_host()).run(f"berth {words}", limit_s, given)
+        text = done.output.decode(errors="replace").strip()
+        if done.status:
+            raise Refused(f"berth {words} (exit code {done.status}): {text}")
+        return text
+
+    def refused(self, words, *parts, host=None, given=b""):
+        """Demands that berth refuses, with all of 'parts' in what it says; returns that."""
+        try:
+            text = self.berth(words, host, given=given)
+        except Refused as no:
+            for part in parts:
+                demand(part in str(no), f"'berth {words}' is refused without {part!r}: {no}")
+            return str(no)
+        raise AssertionError(f"'berth {words}' was not refused: {text}")
+
+    def ask(self, words, host=None):
+        return json.loads(self.berth(f"{words} -o json", host))
+
+    def items(self, noun):
+        return self.ask(f"{noun} ls")["items"]
+
+    def vm(self, name):
+        return self.ask(f"vm show {name}")
+
+    def node(self, name):
+        return next(node for node in self.items("node") if node["name"] == name)
+
+    def until(self, what, condition, limit_s=120 * PATIENCE, every_s=0.5):
+        """Until condition() is true; returns it. The API of the host asked may be away for a moment."""
+        end, last = time.monotonic() + limit_s, None
+        while True:
+            try:
+                value = condition()
+                if value:
+                    return value
+            except Refused as no:
+                last = no
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {limit_s:.0f} s: {what} {last or ''}\n{self.state()}")
+            time.sleep(every_s)
+
+    def until_vm(self, name, state, limit_s=120 * PATIENCE):
+        return self.until(f"{name} {state}", lambda: (v := self.vm(name))["state"] == state and v, limit_s)
+
+    def state(self):
+        """For a failed step: what Berth thinks, and what the daemons said last."""
+        texts = []
+        for words in ("status", "vm ls", "gpu ls"):
+            try:
+                texts.append(self.berth(words))
+            except (Refused, LabError) as problem:
+                texts.append(str(problem))
+        for host in self.lab.hosts:
+            texts.append(f"--- berthd of {host.name}\n{host.log('berthd')[-2500:]}")
+        return "\n".join(texts)
+
+    # Proof from outside.
+
+    def tags(self):
+        """What the outer machine reads in every card that somebody drives now: {(host, slot): tag}."""
+        found = {}
+        for host in self.lab.hosts:
+            for slot in (1, 2):
+                if host.is_on and (tag := host.gpu_tag(slot)) is not None:
+                    found[host.name, slot] = tag
+        return found
+
+    def cards_of(self, name, gpus):
+        """The cards that hold the tags of VM 'name', as (host, slot)."""
+        wanted = {tag_of(name) ^ number for number in range(gpus)}
+        return sorted(place for place, tag in self.tags().items() if tag in wanted)
+
+    def prove_alive(self, name, gpus=1, limit_s=120 * PATIENCE):
+        """Until the guest has written its tag into each of its GPUs, all on the one host where Berth says it is."""
+        def seen():
+            cards = self.cards_of(name, gpus)
+            return cards if len(cards) == gpus else None
+        cards = self.until(f"{name} shows in the memory of {gpus} GPU(s)", seen, limit_s)
+        node = self.vm(name)["node"]
+        demand({host for host, _ in cards} == {node}, f"{name} is on {node}, its tags are in {cards}")
+        return node, cards
+
+    def prove_single(self):
+        """No VM runs on two hosts."""
+        places = {}
+        for host in self.lab.hosts:
+            if host.is_on:
+                for name in host.sh("virsh -q list --name").split():
+                    places.setdefault(name, []).append(host.name)
+        doubles = {name: where for name, where in places.items() if len(where) > 1}
+        demand(not doubles, f"running twice: {doubles}")
+        return places
+
+
+def demand(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+class LogWatch:
+    """Reads the daemons' journals as they come out of the hosts, on this machine's clock."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.begin = {host.name: len(host.log("berthd")) for host in lab.hosts}
+
+    def wait(self, pattern, limit_s, but=()):
+        """When the first line with 'pattern' came, on any host not in 'but': (monotonic seconds, line)."""
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            for host in self.lab.hosts:
+                if host.name not in but:
+                    new = host.log("berthd")[self.begin[host.name]:]
+                    found = re.search(f"^.*{pattern}.*$", new, re.MULTILINE)
+                    if found:
+                        return time.monotonic(), found[0]
+            time.sleep(0.05)
+        raise AssertionError(f"no {pattern!r} in the journals within {limit_s:.0f} s")
+
+
+class Story:
+    """The steps, in order. 'tell' takes a line for people."""
+
+    def __init__(self, lab, tell=print):
+        self.lab, self.tell = lab, tell
+        self.cluster = Cluster(lab)
+        self.times = {}
+
+    STEPS = ("form", "make_pool", "start_vms", "wait_for_gpu", "lose_host", "host_returns", "drain", "give_back")
+
+    def show(self, words):
+        self.tell(f"$ berth {words}")
+        for line in self.cluster.berth(words).splitlines():
+            self.tell(f"    {line}")
+
+    def form(self):
+        """three hosts form a cluster"""
+        c = self.cluster
+        self.lab.wait_ready()
+        c.until("all three nodes up", lambda: [n["state"] for n in c.items("node")] == ["up"] * 3, 180 * PATIENCE)
+        c.until("every watchdog armed", lambda: all(n["watchdog_armed"] for n in c.items("node")))
+        gpus = c.until("nine GPUs surveyed", lambda: (g := c.items("gpu")) and len(
+            [gpu for gpu in g if gpu["address"][5:7] in ("01", "02", "03")]) == 9 and g)
+        self.show("status")
+        self.show("gpu ls")
+        demand(all(gpu["verdict"] for gpu in gpus), "a GPU without a verdict")
+
+    def make_pool(self):
+        """the GPUs are dismounted and join one pool; the odd model is refused"""
+        c = self.cluster
+        self.show("gpu dismount --all")
+        for host in self.lab.hosts:
+            for slot in (1, 2, ODD_SLOT):
+                driver = host.sh(f"basename $(readlink /sys/bus/pci/devices/0000:0{slot}:00.0/driver)")
+                demand(driver == "vfio-pci", f"{host.name} slot {slot} is bound to {driver}")
+        self.show(f"pool create {POOL} --all --model {GPU_MODEL}")
+        demand(c.ask(f"pool show {POOL}")["total"] == 6, "the pool has not six GPUs")
+        no = c.refused(f"pool add {POOL} node1/0000:0{ODD_SLOT}:00.0", "1002:5046", GPU_MODEL)
+        self.tell(f"    refused, as it should be: {no}")
+
+    def add_vm(self, name, gpus=1, options=""):
+        c = self.cluster
+        host = c.any_host()
+        host.put(f"/run/{name}.xml", domain_xml(name))
+        c.berth(f"vm add /run/{name}.xml {options}")
+        for _ in range(gpus):
+            c.berth(f"vm assign {name} {POOL}")
+
+    def start_vms(self):
+        """VMs from plain domain XML start where GPUs are free"""
+        c = self.cluster
+        self.add_vm("big", 2, "--priority high")
+        self.add_vm("cad-1", options="--priority high")
+        for name in ("cad-2", "cad-3", "batch-1"):
+            self.add_vm(name)
+        self.show("vm start big cad-1 cad-2 cad-3 batch-1")
+        for name, gpus in (("big", 2), ("cad-1", 1), ("cad-2", 1), ("cad-3", 1), ("batch-1", 1)):
+            node, cards = c.prove_alive(name, gpus)
+            self.tell(f"    {name}: its tag {tag_of(name):08x} is in the memory of {cards}, read from outside")
+            serial = self.lab.host(node).wait_guest(name)
+            demand(len(re.findall(rf"{GPU_MODEL}", serial)) >= gpus, f"{name} does not see {gpus} GPUs:\n{serial}")
+        c.prove_single()
+        self.show("vm ls")
+
+    def wait_for_gpu(self):
+        """one VM more than there are GPUs waits, with reasons, and starts by itself"""
+        c = self.cluster
+        self.add_vm("late-1")
+        no = c.refused("vm start late-1", "waiting", "node1", "node2", "node3")
+        self.tell(f"    {no}")
+        self.show("vm explain late-1")
+        self.show("vm stop batch-1")
+        c.until_vm("late-1", "running")
+        node, cards = c.prove_alive("late-1")
+        self.tell(f"    late-1 started by itself on {node}: its tag is in {cards}")
+
+    def lose_host(self):
+        """a host loses its power; its VMs restart elsewhere, once it is proven gone"""
+        c = self.cluster
+        c.berth("vm stop cad-3")
+        places = {name: c.vm(name)["node"] for name in ("big", "cad-1", "cad-2", "late-1")}
+        victim = self.lab.host(places["cad-1"])
+        doomed = [name for name, node in places.items() if node == victim.name]
+        leader = c.ask("status")["coordinator"]
+        self.tell(f"    {victim.name} runs {', '.join(doomed)}; it is {'' if leader == victim.name else 'not '}"
+                  f"the coordinator ({leader})")
+        watch = LogWatch(self.lab)
+        lost = time.monotonic()
+        victim.power_off()
+        self.tell(f"    {victim.name} is without power")
+        moments = []
+        for label, pattern in (("silence noticed", f"node-silent: {victim.name}"),
+                               ("proven off", f"node-off: {victim.name}"),
+                               ("restart ordered", "vm-placed: restarting")):
+            at, line = watch.wait(pattern, ORDER_GIVE_UP_S * PATIENCE, but=(victim.name,))
+            moments.append(f"{label} {at - lost:.1f} s")
+            self.tell(f"    +{at - lost:5.1f} s  {label}: {line.split('] ', 1)[-1]}")
+            self.times[label] = at - lost
+        first = max(doomed, key=lambda name: (c.vm(name)["priority"], name == "cad-1"))
+        node, cards = c.prove_alive(first)
+        self.times["guest alive"] = time.monotonic() - lost
+        self.tell(f"    +{self.times['guest alive']:5.1f} s  {first} is alive on {node}: its tag is in {cards}")
+        demand(node != victim.name, "it came back on the dead host")
+        late = self.times["restart ordered"]
+        self.tell(f"    loss -> restart ordered: {late:.1f} s (limit {ORDER_LIMIT_S:.0f} s at default settings)"
+                  f"{'' if late <= ORDER_LIMIT_S else ' - OVER THE LIMIT: is this machine overloaded?'}")
+        for name in doomed:
+            if name != first and name != "big":
+                vm = c.until(f"{name} waits or runs", lambda n=name: (v := c.vm(n))["state"] in ("waiting", "running") and v)
+                reasons = [f"{reason['subject']}: {reason['text']}" for reason in vm["reasons"]]
+                self.tell(f"    {name} is {vm['state']}" + "".join(f"\n        {reason}" for reason in reasons))
+        self.victim, self.doomed, self.survivor = victim, doomed, first
+        c.prove_single()
+
+    def host_returns(self):
+        """the host is powered on again: it rejoins, starts nothing stale, and waiting VMs start"""
+        c = self.cluster
+        self.victim.power_on()
+        self.victim.wait_ready()
+        c.until(f"{self.victim.name} up", lambda: c.node(self.victim.name)["state"] == "up", 180 * PATIENCE)
+        for name in self.doomed:
+            c.until_vm(name, "running", 180 * PATIENCE)
+            node, cards = c.prove_alive(name, 2 if name == "big" else 1)
+            self.tell(f"    {name} runs on {node}: its tag is in {cards}")
+        places = c.prove_single()
+        demand(self.survivor not in self.victim.sh("virsh -q list --name").split(), "a stale VM was started")
+        self.tell(f"    running where: {places}")
+        self.show("status")
+
+    def drain(self):
+        """a host is drained: its VMs move, then it is drained; resume brings it back"""
+        c = self.cluster
+        c.berth("vm stop late-1")
+        node = c.vm(self.survivor)["node"]
+        before = [vm["name"] for vm in c.items("vm") if vm["node"] == node]
+        self.show(f"node drain {node} --dry-run")
+        self.show(f"node drain {node}")
+        c.until(f"{node} drained", lambda: c.node(node)["state"] == "drained")
+        demand(not self.lab.host(node).sh("virsh -q list --name").split(), f"{node} still runs VMs")
+        for name in before:
+            there, cards = c.prove_alive(name, 2 if name == "big" else 1)
+            demand(there != node, f"{name} is still on {node}")
+            self.tell(f"    {name} moved from {node} to {there}: its tag is in {cards}")
+        c.prove_single()
+        self.show(f"node resume {node}")
+        c.until(f"{node} up", lambda: c.node(node)["state"] == "up")
+
+    def give_back(self):
+        """everything is unassigned and removed; the GPUs are Available, then mounted again"""
+        c = self.cluster
+        names = [vm["name"] for vm in c.items("vm")]
+        c.refused(f"pool rm {POOL}", POOL)
+        self.show(f"vm stop {' '.join(names)}")
+        for name in names:
+            c.berth(f"vm unassign {name} {POOL}")
+        self.show(f"vm rm {' '.join(names)}")
+        c.until("no claim left", lambda: c.ask(f"pool show {POOL}")["free"] == 6)
+        left = self.lab.hosts[0].sh("etcdctl get --prefix --keys-only /berth/claims; "
+                                    "etcdctl get --prefix --keys-only /berth/vms")
+        demand(not left.strip(), f"left in the store: {left}")
+        members = " ".join(f"{gpu['node']}/{gpu['address']}" for gpu in c.items("gpu") if gpu.get("pool") == POOL)
+        c.berth(f"pool remove {POOL} {members}")
+        self.show(f"pool rm {POOL}")
+        self.show("gpu mount --all")
+        for host in self.lab.hosts:
+            for slot in (1, 2):
+                driver = host.sh(f"basename $(readlink /sys/bus/pci/devices/0000:0{slot}:00.0/driver)")
+                demand(driver == "bochs-drm", f"{host.name} slot {slot} is bound to {driver}")
+        self.show("gpu ls")
+
+
+def sentence(step):
+    return step.__doc__
+
+
+def play(lab, tell):
+    """All steps; returns the story for its times."""
+    story = Story(lab, tell)
+    for number, name in enumerate(Story.STEPS, 1):
+        step = getattr(story, name)
+        begin = time.monotonic()
+        tell(f"\n== {number}. {sentence(step)}")
+        step()
+        tell(f"   held, in {time.monotonic() - begin:.1f} s")
+        story.times[name] = time.monotonic() - begin
+    return story
