@@ -183,6 +183,18 @@ static void stream_refused(struct etcd_watch *watch, long status)
     break_off(watch, text);
 }
 
+static void stream_ended(struct etcd_watch *watch, CURLcode code)
+{
+    if (code == CURLE_OPERATION_TIMEDOUT && watch->transfer->begun > 0) {
+        /* Silence is not news: an idle store is silent too. */
+        watch->endpoint = (watch->endpoint + 1) % watch->etcd->endpoint_len;
+        begin_later(watch);
+        return;
+    }
+    break_off(watch,
+              code == CURLE_OK ? "the stream was closed" : transfer_cause(watch->transfer, code));
+}
+
 static void stream_done(void *userdata, CURLcode code)
 {
     struct etcd_watch *watch = userdata;
@@ -194,8 +206,7 @@ static void stream_done(void *userdata, CURLcode code)
         if (watch->transfer->begun == 0) {
             endpoint_failed(watch->etcd, watch->endpoint);
         }
-        break_off(watch, code == CURLE_OK ? "the stream was closed"
-                                          : transfer_cause(watch->transfer, code));
+        stream_ended(watch, code);
     }
     watch->is_called = false;
 }

@@ -42,6 +42,19 @@ static uint8_t value_of(char c)
     return c == '+' ? 63 : c == '/' ? 64 : 0;
 }
 
+size_t wire_base64_span(const char *text, size_t size)
+{
+    static const bool is_digit[256] = {
+        ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true,
+        ['+'] = true,         ['/'] = true,         ['='] = true,
+    };
+    size_t span = 0;
+    while (span < size && is_digit[(unsigned char)text[span]]) {
+        span++;
+    }
+    return span;
+}
+
 int wire_base64_read(const char *text, size_t text_size, char **ret, size_t *ret_size)
 {
     size_t padding = 0;

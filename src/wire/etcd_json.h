@@ -125,3 +125,5 @@ bool wire_error_reply_read(const void *bytes, size_t size, int *ret_code, char *
 void wire_base64(const void *bytes, size_t size, struct buf *text);
 /* '*ret' is a heap block, followed by a NUL that is not counted. -EBADMSG, -ENOMEM. */
 int wire_base64_read(const char *text, size_t text_size, char **ret, size_t *ret_size);
+/* How many bytes at the start of 'text' may be base64, padding included. */
+size_t wire_base64_span(const char *text, size_t size);

@@ -101,6 +101,39 @@ TEST(a_range_reply_gives_keys_values_and_revisions)
     wire_range_reply_done(&reply);
 }
 
+TEST(long_values_and_values_that_look_like_our_own_marks_are_read_right)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    char value[500];
+    struct wire_range_reply reply = {0};
+    memset(value, 'v', sizeof(value));
+    buf_text(&text, "{\"header\":{\"revision\":\"4\"},\"kvs\":[");
+    for (size_t size = 0; size < sizeof(value); size++) {
+        buf_printf(&text, "%s{\"key\":\"aw==\",\"mod_revision\":\"4\",\"value\":\"",
+                   size > 0 ? "," : "");
+        wire_base64(value, size, &text);
+        buf_text(&text, "\"}");
+    }
+    buf_text(&text, "]}");
+    REQUIRE(wire_range_reply_read(buf_str(&text), text.size, &reply, NULL) == 0);
+    REQUIRE(reply.kvs.len == sizeof(value));
+    for (size_t size = 0; size < sizeof(value); size++) {
+        CHECK_INT(reply.kvs.items[size].value_size, size);
+        CHECK(memcmp(reply.kvs.items[size].value, value, size) == 0);
+    }
+    wire_range_reply_done(&reply);
+    static const char *const forged[] = {
+        "@0:999999", "@99999999:1", "@1:2x", "@", "@-1:4", "@18446744073709551615:2", "@0:3"};
+    for (size_t i = 0; i < ARRAY_LEN(forged); i++) {
+        buf_clear(&text);
+        buf_printf(&text,
+                   "{\"header\":{\"revision\":\"4\"},\"kvs\":[{\"key\":\"%s\","
+                   "\"mod_revision\":\"4\"}]}",
+                   forged[i]);
+        CHECK_INT(wire_range_reply_read(buf_str(&text), text.size, &reply, NULL), -EBADMSG);
+    }
+}
+
 TEST(a_transaction_that_was_refused_lacks_the_word_succeeded)
 {
     static const char yes[] =
