@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The lab's network: an Ethernet hub in a thread of the harness.
 
-Each host has its own Unix socket here and its QEMU connects to it (netdev "stream": four bytes of length, big-endian,
-then the frame). Every frame goes to all other ports. Nothing leaves this process, so a test can cut or delay
-one host or one direction, which no real cable allows.
+Each host has its own Unix socket here and its QEMU connects to it (netdev "stream": four bytes of
+length, big-endian, then the frame). Every frame goes to all other ports. Nothing leaves this
+process, so a test can cut or delay one host or one direction, which no real cable allows.
 
-Like a real switch it never waits: a port that does not take its frames has a bounded backlog, and what is over
-that is dropped and counted.
+Like a real switch it never waits: a port that does not take its frames has a bounded backlog, and
+what is over that is dropped and counted.
 """
 
 import heapq
@@ -34,7 +34,8 @@ class Port:
 
 
 class Hub(threading.Thread):
-    """Start it, add ports, and let QEMUs connect. The control functions may be called from any thread.
+    """Start it, add ports, and let QEMUs connect. The control functions may be called from any
+    thread.
 
     A cut holds at once, also for frames that are under way with a delay."""
 
@@ -59,7 +60,8 @@ class Hub(threading.Thread):
         self.wake()
 
     def cut(self, name, direction="both"):
-        """Frames of host 'name' are lost: 'in' (to it), 'out' (from it) or 'both'. Adds to what is cut already."""
+        """Frames of host 'name' are lost: 'in' (to it), 'out' (from it) or 'both'. Adds to what is
+        cut already."""
         assert direction in ("in", "out", "both")
         port = self.ports[name]
         port.cut_in |= direction != "out"
@@ -154,7 +156,8 @@ class Hub(threading.Thread):
                 continue
             if port.delay_s > 0:
                 self.order += 1
-                heapq.heappush(self.delayed, (time.monotonic() + port.delay_s, self.order, port, frame))
+                due = time.monotonic() + port.delay_s
+                heapq.heappush(self.delayed, (due, self.order, port, frame))
             else:
                 self.deliver(port, frame)
 

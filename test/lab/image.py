@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What every lab host has in common, built once and cached: kernel, initial RAM file system, root image, guest.
+"""What every lab host has in common, built once and cached: kernel, initial RAM file system, root
+image, guest.
 
-The root image is copied out of the Debian packages installed on this machine, so that the libraries in a lab
-host are the ones Berth was linked with, nothing is fetched, and no root is needed. The cache key is a hash of the
-exact versions of all these packages and of the lab's own sources: a folder under the cache is either missing or
-complete and right. `ensure()` returns it, building it first where it is missing.
+The root image is copied out of the Debian packages installed on this machine, so that the libraries
+in a lab host are the ones Berth was linked with, nothing is fetched, and no root is needed. The
+cache key is a hash of the exact versions of all these packages and of the lab's own sources: a
+folder under the cache is either missing or complete and right. `ensure()` returns it, building it
+first where it is missing.
 
 Neighbours: lab.py boots what this builds; `build-lab` is this file as a program.
 """
@@ -38,9 +40,10 @@ ESSENTIAL = (
 # Packages only of this side: building and booting, never inside a host.
 OUTSIDE = ("python3", "linux-image-amd64", "cpio", "e2fsprogs", "gcc", "binutils")
 
-# Not followed when another package names them: they are large, and what wants them is not used here.
-UNWANTED = ("adduser", "init-system-helpers", "dpkg", "perl-base", "debconf", "systemd", "ipxe-qemu",
-            "iso-codes", "sensible-utils")
+# Not followed when another package names them: they are large, and what wants them is not used
+# here.
+UNWANTED = ("adduser", "init-system-helpers", "dpkg", "perl-base", "debconf", "systemd",
+            "ipxe-qemu", "iso-codes", "sensible-utils")
 
 # Parts of packages that nothing in a lab host reads; most of the size.
 TRIMMED = re.compile(
@@ -50,18 +53,21 @@ TRIMMED = re.compile(
     # Drivers of libvirt that look for dnsmasq, firewalld or storage tools and slow its start.
     r"|/libvirt_driver_(network|nwfilter|storage|interface|secret)\.so$"
     # Programs for other machines or purposes, large ones only.
-    r"|/usr/(bin|libexec)/(qemu-system-i386|qemu-system-x86_64-microvm|qemu-(img|io|nbd|pr-helper|storage-daemon)|virtiofsd)$"
+    r"|/usr/(bin|libexec)/(qemu-system-(i386|x86_64-microvm)|virtiofsd)$"
+    r"|/usr/(bin|libexec)/qemu-(img|io|nbd|pr-helper|storage-daemon)$"
     r"|/lib/udev/hwdb\.|/usr/lib/udev/hwdb\."
 )
 
 EARLY_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay")
 HOST_MODULES = (
-    "virtio_net", "virtio_console", "i6300esb", "bochs", "vfio-pci", "vfio_iommu_type1", "mdev", "nvme",
+    "virtio_net", "virtio_console", "i6300esb", "bochs", "nvme", "vfio-pci", "vfio_iommu_type1",
+    "mdev",
 )
 
 GUEST_FLAGS = (
-    "-m32 -march=i686 -Os -std=gnu17 -ffreestanding -fno-pic -fno-stack-protector -mgeneral-regs-only "
-    "-fcf-protection=none -fno-asynchronous-unwind-tables -Wall -Wextra -Werror -Wno-int-to-pointer-cast"
+    "-m32 -march=i686 -Os -std=gnu17 -ffreestanding -fno-pic -fno-stack-protector "
+    "-mgeneral-regs-only -fcf-protection=none -fno-asynchronous-unwind-tables "
+    "-Wall -Wextra -Werror -Wno-int-to-pointer-cast"
 ).split()
 
 
@@ -78,9 +84,11 @@ def cache_folder():
 
 
 def ensure(say=lambda text: None):
-    """Returns the folder of the image for this machine's packages and these sources; builds it if need be.
+    """Returns the folder of the image for this machine's packages and these sources; builds it if
+    need be.
 
-    Two callers at once: the second waits for the first. 'say' is called with a line for each step."""
+    Two callers at once: the second waits for the first. 'say' is called with a line for each
+    step."""
     packages = Packages()
     key = image_key(packages)
     cache = cache_folder()
@@ -125,7 +133,8 @@ class Packages:
         self.version, self.depends, self.provided_by = {}, {}, {}
         listing = output(
             "dpkg-query", "-W", "-f",
-            r"${db:Status-Abbrev}\t${Package}\t${Version}\t${Pre-Depends}, ${Depends}\t${Provides}\n",
+            r"${db:Status-Abbrev}\t${Package}\t${Version}\t"
+            r"${Pre-Depends}, ${Depends}\t${Provides}\n",
         )
         for line in listing.splitlines():
             status, name, version, depends, provides = line.split("\t")
@@ -165,10 +174,12 @@ class Packages:
         raise BuildError("linux-image-amd64 names no kernel package")
 
     def files(self, names):
-        """Paths of all files of the packages 'names' that a lab host may read, as installed here."""
+        """Paths of all files of the packages 'names' that a lab host may read, as installed
+        here."""
         lines = output("dpkg", "-L", *names).splitlines()
         wanted = {l for l in lines if l.startswith("/") and l != "/." and not TRIMMED.search(l)}
-        return sorted(p for p in wanted if os.path.lexists(p) and os.access(p, os.R_OK, follow_symlinks=False))
+        return sorted(path for path in wanted if os.path.lexists(path)
+                      and os.access(path, os.R_OK, follow_symlinks=False))
 
 
 def parse_relations(text):
@@ -204,11 +215,14 @@ def build(folder, packages, say):
     temporary = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
     try:
         for text, step in (
-            (f"kernel {release}", lambda: extract_kernel(Path(f"/boot/vmlinuz-{release}"), temporary / "vmlinux")),
+            (f"kernel {release}",
+             lambda: extract_kernel(Path(f"/boot/vmlinuz-{release}"), temporary / "vmlinux")),
             ("guest program", lambda: build_guest(temporary)),
             ("initial RAM file system", lambda: build_initramfs(temporary, release)),
-            ("root tree", lambda: build_root_tree(temporary / "root", packages, temporary, release)),
-            ("root image", lambda: make_image(temporary / "root.ext4", temporary / "root", "lab-root")),
+            ("root tree",
+             lambda: build_root_tree(temporary / "root", packages, temporary, release)),
+            ("root image",
+             lambda: make_image(temporary / "root.ext4", temporary / "root", "lab-root")),
             ("libvirt's knowledge of QEMU", lambda: prime_libvirt(temporary)),
         ):
             since = time.monotonic()
@@ -225,7 +239,8 @@ def build(folder, packages, say):
 
 
 def extract_kernel(compressed, target):
-    """The ELF kernel inside a bzImage (Linux x86 boot protocol: payload_offset at 0x248, its length after it).
+    """The ELF kernel inside a bzImage (Linux x86 boot protocol: payload_offset at 0x248, its length
+    after it).
 
     Booted through its PVH entry it need not decompress itself, which takes seconds without KVM."""
     image = compressed.read_bytes()
@@ -247,8 +262,8 @@ def build_guest(folder):
     for source in ("start.S", "guest.c"):
         objects.append(str(folder / source) + ".o")
         run("gcc", *GUEST_FLAGS, "-c", HERE / "guest" / source, "-o", objects[-1])
-    run("ld", "-m", "elf_i386", "--no-warn-rwx-segments", "-z", "noexecstack", "-T", HERE / "guest" / "link.ld",
-        "-o", folder / "guest.elf", *objects)
+    run("ld", "-m", "elf_i386", "--no-warn-rwx-segments", "-z", "noexecstack",
+        "-T", HERE / "guest" / "link.ld", "-o", folder / "guest.elf", *objects)
     for file in objects:
         os.unlink(file)
 
@@ -265,7 +280,8 @@ def module_files(names, release):
 
 
 def build_initramfs(folder, release):
-    """Not compressed on purpose: QEMU copies it in at once, while decompression takes seconds without KVM."""
+    """Not compressed on purpose: QEMU copies it in at once, while decompression takes seconds
+    without KVM."""
     tree = folder / "early"
     for name in ("bin", "dev", "proc", "sys", "lower", "memory", "root", "modules"):
         (tree / name).mkdir(parents=True)
@@ -275,20 +291,21 @@ def build_initramfs(folder, release):
         shutil.copy(path, tree / "modules" / f"{number:02}-{Path(path).name}")
     names = "\n".join(str(p.relative_to(tree)) for p in [tree, *sorted(tree.rglob("*"))])
     with open(folder / "initrd", "wb") as target:
-        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], cwd=tree, input=names.encode(),
-                       stdout=target, check=True)
+        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], cwd=tree,
+                       input=names.encode(), stdout=target, check=True)
     shutil.rmtree(tree)
 
 
 def build_root_tree(tree, packages, built, release):
-    for name in ("bin", "sbin", "lib", "lib64"):  # links on a system with merged /usr: their targets come first
+    for name in ("bin", "sbin", "lib", "lib64"):  # where links of a merged /usr lead to
         (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
     copy_files(packages.files(packages.inside()), tree)
     modules = module_files(EARLY_MODULES + HOST_MODULES, release)
-    copy_files([f"/lib/modules/{release}/modules.{part}" for part in ("builtin", "order", "builtin.modinfo")] + modules,
-               tree)
+    lists = [f"/lib/modules/{release}/modules.{x}" for x in ("builtin", "builtin.modinfo", "order")]
+    copy_files(lists + modules, tree)
     run("depmod", "-b", tree, release)
-    for name in ("dev", "proc", "sys", "run", "tmp", "root", "data", "payload", "lab", "var/cache/libvirt/qemu"):
+    for name in ("dev", "proc", "sys", "run", "tmp", "root", "data", "payload", "lab",
+                 "var/cache/libvirt/qemu"):
         (tree / name).mkdir(parents=True, exist_ok=True)
     link_busybox(tree)
     write_settings(tree)
@@ -297,16 +314,17 @@ def build_root_tree(tree, packages, built, release):
     for name in ("libvirtd.conf", "qemu.conf"):
         os.replace(tree / "lab" / name, tree / "etc" / "libvirt" / name)
     os.replace(tree / "lab" / "fence_lab", tree / "usr" / "sbin" / "fence_lab")
-    run("ldconfig", "-r", tree, path="/usr/sbin:/sbin")
+    run("ldconfig", "-r", tree)
 
 
 def copy_files(paths, tree):
-    """As installed here, links and modes included, but owned by whoever builds: the host's root may do all."""
+    """As installed here, links and modes included, but owned by whoever builds: the host's root may
+    do all."""
     names = "\0".join(path.lstrip("/") for path in paths)
     pack = subprocess.Popen(["tar", "-C", "/", "-c", "--no-recursion", "--null", "-T", "-"],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    unpack = subprocess.Popen(["tar", "-C", tree, "-x", "--no-same-owner", "--keep-directory-symlink"],
-                              stdin=pack.stdout)
+    unpack = subprocess.Popen(
+        ["tar", "-C", tree, "-x", "--no-same-owner", "--keep-directory-symlink"], stdin=pack.stdout)
     pack.stdout.close()
     pack.stdin.write(names.encode())
     pack.stdin.close()
@@ -329,7 +347,7 @@ def write_settings(tree):
     groups = Path("/usr/share/base-passwd/group.master").read_text()
     for path, text in {
         # libvirt's QEMU driver does not start without its own user, even if it is told to use root.
-        "etc/passwd": users.replace("root:*:", "root:x:") + "libvirt-qemu:x:990:990::/var/lib/libvirt:/usr/sbin/nologin\n",
+        "etc/passwd": users + "libvirt-qemu:x:990:990::/var/lib/libvirt:/usr/sbin/nologin\n",
         "etc/group": groups + "libvirt-qemu:x:990:\nkvm:x:991:\nlibvirt:x:992:\n",
         "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
         "etc/hosts": "127.0.0.1 localhost\n",
@@ -340,18 +358,21 @@ def write_settings(tree):
 
 
 def make_image(target, tree, label, spare_mib=64):
-    """An ext4 image with the contents of 'tree', owned by root inside, made without mounting anything."""
+    """An ext4 image with the contents of 'tree', owned by root inside, made without mounting
+    anything."""
     used = sum(max(p.lstat().st_size, 512) for p in tree.rglob("*"))
-    run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum,^resize_inode", "-m", "0", "-L", label,
-        "-E", "root_owner=0:0", "-d", tree, target, f"{used * 11 // 10 // 2**20 + spare_mib}M",
-        path="/usr/sbin:/sbin:/usr/bin")
+    run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum,^resize_inode", "-m", "0",
+        "-L", label, "-E", "root_owner=0:0", "-d", tree, target,
+        f"{used * 11 // 10 // 2**20 + spare_mib}M")
 
 
 def prime_libvirt(folder):
-    """Boots a host once and keeps what its libvirt found out about QEMU: 8 to 10 s of every later boot.
+    """Boots a host once and keeps what its libvirt found out about QEMU: 8 to 10 s of every later
+    boot.
 
-    libvirt believes it only while kernel, processor model and the times of the programs are the same, so the
-    file is added to the finished image instead of making it anew. It also shows that the image boots."""
+    libvirt believes it only while kernel, processor model and the times of the programs are the
+    same, so the file is added to the finished image instead of making it anew. It also shows that
+    the image boots."""
     import lab  # it needs an image, this makes one
 
     with lab.Lab(nodes=1, image=folder, services=(), accelerator="tcg", quiet=True) as single:
@@ -363,34 +384,37 @@ def prime_libvirt(folder):
             found.write_bytes(host.get(f"/var/cache/libvirt/qemu/capabilities/{name}"))
             for command in ("mkdir /var/cache/libvirt/qemu/capabilities",
                             f"write {found} /var/cache/libvirt/qemu/capabilities/{name}"):
-                run("debugfs", "-w", "-R", command, folder / "root.ext4", path="/usr/sbin:/sbin")
+                run("debugfs", "-w", "-R", command, folder / "root.ext4")
             found.unlink()
 
 
-def search_path(extra):
-    return dict(os.environ, PATH=os.environ.get("PATH", "") + ":" + extra, LC_ALL="C")
+def search_path():
+    """The environment for programs of the system: an ordinary user's PATH lacks some folders."""
+    return dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin", LC_ALL="C")
 
 
-def run(*command, path="/usr/sbin:/sbin"):
+def run(*command):
     """Runs a program quietly; its words become the error's if it fails."""
-    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          stdin=subprocess.DEVNULL, env=search_path(path))
+    done = subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=search_path())
     if done.returncode:
         raise BuildError(f"{command[0]} failed ({done.returncode}): {done.stdout.strip()[-800:]}")
 
 
 def output(*command):
     try:
-        return subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=True,
-                              stdin=subprocess.DEVNULL, env=search_path("/usr/sbin:/sbin")).stdout
+        return subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, check=True, env=search_path()).stdout
     except (OSError, subprocess.CalledProcessError) as problem:
-        raise BuildError(f"the lab needs a Debian system with the packages listed in packages: {problem}") from problem
+        raise BuildError(f"the lab needs Debian and what is listed in {HERE}/packages: "
+                         f"{problem}") from problem
 
 
 def main():
     begin = time.monotonic()
     try:
-        folder = ensure(lambda text: print(f"{time.monotonic() - begin:6.1f} s  {text}", flush=True))
+        folder = ensure(
+            lambda text: print(f"{time.monotonic() - begin:6.1f} s  {text}", flush=True))
     except BuildError as problem:
         sys.exit(f"build-lab: {problem}")
     print(folder)

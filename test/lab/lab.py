@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The lab: a cluster of emulated hosts with GPUs, for tests of the real programs with real passthrough.
+"""The lab: a cluster of emulated hosts with GPUs, for tests of the real programs with real
+passthrough.
 
     with Lab(nodes=3) as lab:
         lab.wait_ready()
         print(lab.hosts[0].sh("virsh list"))
         lab.hosts[1].power_off()
 
-A `Host` is a machine that the harness may look into, cut off or take the power from; what it runs is in image.py,
-what it is made of in hardware.py. README.md says what to expect of it.
+A `Host` is a machine that the harness may look into, cut off or take the power from; what it runs
+is in image.py, what it is made of in hardware.py. README.md says what to expect of it.
 
-Every time limit is for a loaded machine and may be stretched further by BERTH_LAB_PATIENCE (a factor). Hosts end when
-the harness ends, however it ends.
+Every time limit is for a loaded machine and may be stretched further by BERTH_LAB_PATIENCE (a
+factor). Hosts end when the harness ends, however it ends.
 """
 
 import contextlib
@@ -54,29 +55,34 @@ class LabError(Exception):
 
 
 class Payload:
-    """What is put under test: programs, settings and services, on a small disk of its own at /payload.
+    """What is put under test: programs, settings and services, on a small disk of its own at
+    /payload.
 
-    'files' maps a path below /payload to a Path (copied) or to text or bytes; /payload/bin is first in the PATH,
-    /payload/etc/berth is /etc/berth. 'services' maps a name to a shell command that must not return. In texts and
-    commands @node@, @number@, @address@, @nodes@ and @endpoints@ stand for the host's own values."""
+    'files' maps a path below /payload to a Path (copied) or to text or bytes; /payload/bin is first
+    in the PATH, /payload/etc/berth is /etc/berth. 'services' maps a name to a shell command that
+    must not return. In texts and commands @node@, @number@, @address@, @nodes@ and @endpoints@
+    stand for the host's own values."""
 
     def __init__(self, files=(), services=()):
         self.files, self.services = dict(files), dict(services)
 
     @classmethod
     def of_build(cls, build=None):
-        """The programs of a build folder (the repository's build/ unless told), as far as they exist."""
+        """The programs of a build folder (the repository's build/ unless told), as far as they
+        exist."""
         build = Path(build or os.environ.get("BERTH_BUILD") or ROOT / "build")
         places = {name: (build / name, build / "src" / name, build / "src" / "bin" / name)
                   for name in ("berthd", "berth-api", "berth")}
-        found = {name: next((p for p in paths if p.is_file()), None) for name, paths in places.items()}
-        present = {name: path for name, path in found.items() if path}
+        present = {name: next(path for path in paths if path.is_file())
+                   for name, paths in places.items() if any(path.is_file() for path in paths)}
         return cls({f"bin/{name}": path for name, path in present.items()},
                    {name: f"exec {name}" for name in present if name != "berth"})
 
     def write_image(self, host, target):
-        values = {"node": host.name, "number": host.number, "address": host.address, "nodes": len(host.lab.hosts),
-                  "endpoints": ",".join(f"http://{h.address}:2379" for h in host.lab.hosts[:host.lab.stores])}
+        hosts = host.lab.hosts
+        values = {"node": host.name, "number": host.number, "address": host.address,
+                  "nodes": len(hosts), "endpoints": ",".join(
+                      f"http://{h.address}:2379" for h in hosts[:host.lab.stores])}
         with tempfile.TemporaryDirectory(prefix="berth-lab-payload-") as folder:
             tree = Path(folder)
             for path, content in self.files.items():
@@ -100,6 +106,10 @@ def fill_in(text, values):
     return re.sub(r"@(\w+)@", lambda found: str(values.get(found[1], found[0])), text)
 
 
+def as_text(data):
+    return data.decode(errors="replace").replace("\r", "")
+
+
 class Host:
     """One emulated host. Made by Lab; its functions may be called from any thread."""
 
@@ -110,7 +120,7 @@ class Host:
         shutil.rmtree(self.folder, ignore_errors=True)  # of an earlier run in the same workdir
         self.folder.mkdir()
         self.process = self.qmp = self.shell = None
-        self.power = threading.RLock()  # held over each change of power: the fence agents turn hosts off, too
+        self.power = threading.RLock()  # over each change of power, which fence agents make, too
         self.forwards = {}  # port inside -> port on this machine's loopback
 
     # Power.
@@ -132,7 +142,8 @@ class Host:
                     self.forwards[inside] = self.add_forward(inside, outside)
             except (OSError, QmpError, ValueError) as problem:
                 self.power_off()
-                raise LabError(f"{self.name} does not start: {problem}\n{self.text('qemu.log')}") from problem
+                raise LabError(f"{self.name} does not start: {problem}\n"
+                               f"{self.text('qemu.log')}") from problem
 
     def power_off(self):
         """Takes the power away: SIGKILL to the machine. Nothing inside gets to know."""
@@ -154,11 +165,13 @@ class Host:
         arguments += hardware.disk("root", lab.image / "root.ext4", "12", True)
         arguments += hardware.disk("data", self.folder / "data.ext4", "13", False)
         arguments += hardware.disk("payload", self.folder / "payload.ext4", "14", True)
-        arguments += hardware.ports(self.socket("shell"), {n: self.folder / f"{n}.log" for n in lab.logs})
+        logs = {name: self.folder / f"{name}.log" for name in lab.logs}
+        arguments += hardware.ports(self.socket("shell"), logs)
         own = f"lab_node={self.number} lab_nodes={len(lab.hosts)} lab_stores={lab.stores}"
         return arguments + [
             "-name", self.name, "-qmp", f"unix:{self.socket('qmp')},server=on,wait=off",
-            "-chardev", f"file,id=console,path={self.folder / 'console.log'},append=on", "-serial", "chardev:console",
+            "-chardev", f"file,id=console,path={self.folder / 'console.log'},append=on",
+            "-serial", "chardev:console",
             "-kernel", lab.image / "vmlinux", "-initrd", lab.image / "initrd",
             "-append", f"{hardware.KERNEL_ARGUMENTS} {own}",
         ]
@@ -189,13 +202,16 @@ class Host:
     # Waiting.
 
     def wait_boot(self, count=1, limit_s=BOOT_LIMIT_S):
-        """Until this power-on has booted 'count' times (more than once: it was reset). Returns the boot id."""
+        """Until this power-on has booted 'count' times (more than once: it was reset). Returns the
+        boot id."""
         if not self.shell or not self.shell.wait_boot(limit_s, count):
-            raise LabError(f"{self.name} has not booted within {limit_s:.0f} s\n{self.console()[-1500:]}")
+            raise LabError(f"{self.name} has not booted within {limit_s:.0f} s\n"
+                           f"{self.console()[-1500:]}")
         return self.shell.boots[count - 1][1]
 
     def wait_ready(self, what=("libvirt", "devices", "etcd"), limit_s=READY_LIMIT_S):
-        """Until the parts 'what' of this host answer; "etcd" is the whole store, not only this member."""
+        """Until the parts 'what' of this host answer; "etcd" is the whole store, not only this
+        member."""
         self.wait_boot(limit_s=limit_s)
         tests = {
             "devices": "[ -e /run/lab/devices ]",
@@ -213,12 +229,13 @@ class Host:
         done = self.run(f"until {condition}; do sleep {every_s}; done", limit_s)
         if done.status:
             raise LabError(f"{self.name}: not true within {limit_s:.0f} s: {condition}\n"
-                           f"{done.output.decode(errors='replace')[-800:]}\n{self.console()[-800:]}")
+                           f"{as_text(done.output)[-800:]}\n{self.console()[-800:]}")
 
     # The shell.
 
     def run(self, script, limit_s=SCRIPT_LIMIT_S, given=b""):
-        """Runs a shell script as root in the host: its exit status (124: out of time) and output, both streams."""
+        """Runs a shell script as root in the host: its exit status (124: out of time) and output,
+        both streams."""
         if not self.shell:
             raise ShellError(f"{self.name} has no power")
         return self.shell.run(script, limit_s, given)
@@ -226,7 +243,7 @@ class Host:
     def sh(self, script, limit_s=SCRIPT_LIMIT_S, given=b""):
         """Like run, but returns the output as text and raises LabError unless the status is 0."""
         done = self.run(script, limit_s, given)
-        text = done.output.decode(errors="replace").strip()
+        text = as_text(done.output).strip()
         if done.status:
             raise LabError(f"{self.name}: status {done.status} from: {script}\n{text[-2000:]}")
         return text
@@ -239,7 +256,7 @@ class Host:
     def get(self, path):
         done = self.run(f"cat {shlex.quote(path)}")
         if done.status:
-            raise LabError(f"{self.name}: {done.output.decode(errors='replace')}")
+            raise LabError(f"{self.name}: {as_text(done.output)}")
         return done.output
 
     @property
@@ -250,19 +267,23 @@ class Host:
     # Services.
 
     def kill9(self, service):
-        """SIGKILL to a service's own process; it is started again within about a second, unless held."""
+        """SIGKILL to a service's own process; it is started again within about a second, unless
+        held."""
         self.sh(f"kill -9 $(cat /run/lab/pid/{service})")
 
     def hold_service(self, service):
         """SIGKILL, and it stays down until released or until the next boot."""
         self.sh(f"touch /run/lab/held/{service}; kill -9 $(cat /run/lab/pid/{service})")
 
+    def is_running(self, service):
+        return self.run(f"kill -0 $(cat /run/lab/pid/{service})").status == 0
+
     def release_service(self, service):
         self.sh(f"rm -f /run/lab/held/{service}")
 
     def stall_service(self, service, stalled=True):
-        """Stops a service's process where it stands (SIGSTOP), or lets it go on. To stop the whole machine instead would be no
-        fair test: its watchdog would stand still with it."""
+        """Stops a service's process where it stands (SIGSTOP), or lets it go on. To stop the whole
+        machine instead would be no fair test: its watchdog would stand still with it."""
         self.sh(f"kill -{'STOP' if stalled else 'CONT'} $(cat /run/lab/pid/{service})")
 
     def log(self, service):
@@ -274,13 +295,14 @@ class Host:
 
     def text(self, name):
         file = self.folder / name
-        return file.read_text(errors="replace").replace("\r", "") if file.exists() else ""
+        return as_text(file.read_bytes()) if file.exists() else ""
 
     # Virtual machines and cards.
 
     def serial_of(self, vm):
-        """The serial line of a virtual machine defined by domain.py, over all its starts on this host in this boot."""
-        return self.run(f"cat /run/lab/guest/{shlex.quote(vm)}.log").output.decode(errors="replace").replace("\r", "")
+        """The serial line of a virtual machine defined by domain.py, over all its starts on this
+        host in this boot."""
+        return as_text(self.run(f"cat /run/lab/guest/{shlex.quote(vm)}.log").output)
 
     def wait_guest(self, vm, pattern=r"RESULT PASS", limit_s=GUEST_LIMIT_S):
         """Until the serial line of 'vm' has 'pattern'; returns the whole of it."""
@@ -290,14 +312,16 @@ class Host:
             if re.search(pattern, text):
                 return text
             if time.monotonic() > end:
-                raise LabError(f"{self.name}: {vm} shows no {pattern!r} within {limit_s:.0f} s:\n{text[-1500:]}")
+                raise LabError(f"{self.name}: {vm} shows no {pattern!r} within {limit_s:.0f} s:\n"
+                               f"{text[-1500:]}")
             time.sleep(0.3)
 
     def gpu_memory(self, slot, offset=0, size=4, function=""):
-        """'size' bytes of video memory of the card in 'slot', read from outside through the host's address space.
+        """'size' bytes of video memory of the card in 'slot', read from outside through the host's
+        address space.
 
-        'function' picks another one of the slot: "-second" of a "shared" pair. None if the card's memory is not mapped,
-        so nobody in the host can reach it just now."""
+        'function' picks another one of the slot: "-second" of a "shared" pair. None if the card's
+        memory is not mapped, so nobody in the host can reach it just now."""
         bar = hardware.vram_bar(self.bars(f"gpu{slot}{function}"))
         if bar is None or bar["address"] < 0:
             return None
@@ -306,12 +330,14 @@ class Host:
             return Path(file.name).read_bytes()
 
     def gpu_tag(self, slot, function=""):
-        """The tag in a card's memory (domain.py gives one to each virtual machine), or None if it is not mapped."""
+        """The tag in a card's memory (domain.py gives one to each virtual machine), or None if it
+        is not mapped."""
         data = self.gpu_memory(slot, 0, 4, function)
         return None if data is None else int.from_bytes(data, "little")
 
     def bars(self, device):
-        """The BARs of a QEMU device as the outside sees them: dicts of bar, type, address (-1: not mapped), size."""
+        """The BARs of a QEMU device as the outside sees them: dicts of bar, type, address (-1: not
+        mapped), size."""
         function = self.find_device(device)
         if function is None:
             raise LabError(f"{self.name} has no device {device}")
@@ -327,13 +353,15 @@ class Host:
         return None
 
     def unplug(self, slot):
-        """Asks the host to let the card in 'slot' go, as the button beside a hot-plug slot does; it goes when the host has
-        released it (is_plugged). The audio function of a card goes with it."""
+        """Asks the host to let the card in 'slot' go, as the button beside a hot-plug slot does; it
+        goes when the host has released it (is_plugged). The audio function of a card goes with
+        it."""
         self.qmp.execute("device_del", id=f"gpu{slot}")
 
     def plug(self, slot):
-        """Puts a display card of the first model into a slot that has been empty since power-on (QEMU 7.2 keeps the
-        memory of a bochs-display that was unplugged, and aborts at a second one in its place)."""
+        """Puts a display card of the first model into a slot that has been empty since power-on
+        (QEMU 7.2 keeps the memory of a bochs-display that was unplugged, and aborts at a second one
+        in its place)."""
         self.qmp.execute("device_add", driver="bochs-display", id=f"gpu{slot}", bus=f"slot{slot}")
 
     def is_plugged(self, slot):
@@ -342,7 +370,8 @@ class Host:
     # From this machine into the host.
 
     def forward(self, port):
-        """The port on 127.0.0.1 of this machine that leads to 'port' of the host; stays the same over power cycles."""
+        """The port on 127.0.0.1 of this machine that leads to 'port' of the host; stays the same
+        over power cycles."""
         if port not in self.forwards:
             self.forwards[port] = self.add_forward(port, 0)
         return self.forwards[port]
@@ -363,26 +392,30 @@ class Lab:
     """'nodes' hosts on one hub, started together on entry and ended on exit.
 
     nodes       how many hosts
-    cards       what is in their slots: names of hardware.CARDS, one list for all hosts or a function of the number
+    cards       what is in their slots: names of hardware.CARDS, one list for all hosts or a
+                function of the number
     payload     what is put under test; the programs of build/ unless told
-    workdir     where disks and logs of the hosts go; kept if given, otherwise removed unless a test failed
+    workdir     where disks and logs of the hosts go; kept if given, otherwise removed (logs of a
+                failed test are kept)
     services    names whose logs are streamed out, besides etcd, libvirtd and the payload's
     stores      how many hosts, from the first, run etcd: the first three unless told
     image       a folder of image.py; built if need be unless told
     accelerator kvm or tcg; found out unless told (BERTH_LAB_ACCEL tells, too)
     """
 
-    def __init__(self, nodes=3, workdir=None, cards=hardware.STANDARD, payload=None, services=(), stores=None,
-                 image=None, accelerator=None, quiet=False):
+    def __init__(self, nodes=3, workdir=None, cards=hardware.STANDARD, payload=None, services=(),
+                 stores=None, image=None, accelerator=None, quiet=False):
         self.begin, self.quiet, self.notes = time.monotonic(), quiet, []
         self.image = Path(image) if image else images.ensure(self.note)
         self.image_held = None if image else images.hold(self.image)
-        self.accelerator = accelerator or os.environ.get("BERTH_LAB_ACCEL") or probe_accelerator(self.image)
+        self.accelerator = (accelerator or os.environ.get("BERTH_LAB_ACCEL")
+                            or probe_accelerator(self.image))
         self.payload = payload if payload is not None else Payload.of_build()
         self.stores = min(nodes, STORES_MAX) if stores is None else stores
         self.logs = list(dict.fromkeys(["etcd", "libvirtd", *self.payload.services, *services]))
         remove_abandoned()
-        self.sockets = Path(tempfile.mkdtemp(prefix=f"berth-lab-{os.getpid()}-"))  # a socket's path must be short
+        # Not in the workdir: the path of a socket must be short.
+        self.sockets = Path(tempfile.mkdtemp(prefix=f"berth-lab-{os.getpid()}-"))
         self.keep = workdir is not None
         self.folder = Path(workdir).resolve() if workdir else self.sockets / "hosts"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -429,7 +462,8 @@ class Lab:
 
     def wait_ready(self, what=("libvirt", "devices", "etcd"), limit_s=READY_LIMIT_S):
         """Until all hosts that have power are ready."""
-        in_parallel([lambda host=host: host.wait_ready(what, limit_s) for host in self.hosts if host.is_on])
+        in_parallel([lambda host=host: host.wait_ready(what, limit_s)
+                     for host in self.hosts if host.is_on])
 
     def seconds(self):
         """Since the lab was made."""
@@ -462,21 +496,25 @@ def in_parallel(calls):
 
 
 def remove_abandoned():
-    """What harnesses left behind that were killed: folders named after a process that is no more."""
+    """What harnesses left behind that were killed: folders named after a process that is no
+    more."""
     for folder in Path(tempfile.gettempdir()).glob("berth-lab-[0-9]*-*"):
         if not Path("/proc", folder.name.split("-")[2]).exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def end_politely():
-    """Makes a plain request to end (SIGTERM, as "timeout" sends it) end the hosts and remove their disks as well."""
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+    """Makes a plain request to end (SIGTERM, as "timeout" sends it) end the hosts and remove their
+    disks as well."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 class Spawner(threading.Thread):
-    """Starts all child processes. The kernel ends a child with the thread that made it (setpriv --pdeathsig), so
-    that thread must live as long as the harness, and a test may well start hosts from a shorter one."""
+    """Starts all child processes. The kernel ends a child with the thread that made it (setpriv
+    --pdeathsig), so that thread must live as long as the harness, and a test may well start hosts
+    from a shorter one."""
 
     def __init__(self):
         super().__init__(name="spawner", daemon=True)
@@ -504,21 +542,22 @@ SPAWNER = None
 
 
 def spawn(command, log):
-    """Starts 'command' with its output appended to 'log'; it gets neither the terminal's signals nor a longer life
-    than the harness."""
+    """Starts 'command' with its output appended to 'log'; it gets neither the terminal's signals
+    nor a longer life than the harness."""
     global SPAWNER
     SPAWNER = SPAWNER or Spawner()
     words = ["setpriv", "--pdeathsig", "KILL", "--"] + [str(word) for word in command]
     with open(log, "ab") as target:
-        process = SPAWNER.spawn(words, {"stdin": subprocess.DEVNULL, "stdout": target, "stderr": subprocess.STDOUT,
-                                        "start_new_session": True})
+        process = SPAWNER.spawn(words, {"stdin": subprocess.DEVNULL, "stdout": target,
+                                        "stderr": subprocess.STDOUT, "start_new_session": True})
     prefer(process)
     return process
 
 
 def prefer(process):
-    """Hosts that send heartbeats want their share of the processor before a compiler does; granted only to root. A session of
-    its own is scheduled as a group of its own where the kernel groups at all."""
+    """Hosts that send heartbeats want their share of the processor before a compiler does; granted
+    only to root. A session of its own is scheduled as a group of its own where the kernel groups at
+    all."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, process.pid, -10)
         Path(f"/proc/{process.pid}/autogroup").write_text("-10")
@@ -528,11 +567,12 @@ ACCELERATOR = None
 
 
 def probe_accelerator(image):
-    """kvm if a host's kernel really comes up with it, else tcg. A /dev/kvm that can be opened proves nothing: inside
-    some virtual machines QEMU then hangs or aborts. Asked once in a run."""
+    """kvm if a host's kernel really comes up with it, else tcg. A /dev/kvm that can be opened
+    proves nothing: inside some virtual machines QEMU then hangs or aborts. Asked once in a run."""
     global ACCELERATOR
     if ACCELERATOR is None:
-        ACCELERATOR = "kvm" if os.access("/dev/kvm", os.R_OK | os.W_OK) and kvm_boots(image) else "tcg"
+        usable = os.access("/dev/kvm", os.R_OK | os.W_OK) and kvm_boots(image)
+        ACCELERATOR = "kvm" if usable else "tcg"
     return ACCELERATOR
 
 

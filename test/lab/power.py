@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The lab's remote power control, in the part of the management controllers of real hosts.
 
-Inside a host the fence agent fence_lab connects to 10.0.2.100:623, a road of its own that no cut in the hub touches.
-QEMU runs this file as a program for each such connection; it passes one line "ACTION NODE" on to the harness and the
-answer back. A test can make a controller slow, unwilling or dead."""
+Inside a host the fence agent fence_lab connects to 10.0.2.100:623, a road of its own that no cut in
+the hub touches. QEMU runs this file as a program for each such connection; it passes one line
+"ACTION NODE" on to the harness and the answer back. A test can make a controller slow, unwilling or
+dead."""
 
 import contextlib
 import socket
@@ -14,7 +15,8 @@ import time
 
 
 class PowerControl(threading.Thread):
-    """Answers at the Unix socket 'path'. Actions: on, off, reboot, status. Answers: "ok", "on", "off", "error WHY"."""
+    """Answers at the Unix socket 'path'. Actions: on, off, reboot, status. Answers: "ok", "on",
+    "off", "error WHY"."""
 
     def __init__(self, lab, path):
         super().__init__(name="power", daemon=True)
@@ -30,7 +32,7 @@ class PowerControl(threading.Thread):
         with contextlib.suppress(OSError):  # stop() closes the listener
             while True:
                 link, _ = self.listener.accept()
-                threading.Thread(target=self.serve, args=(link,), name="power answer", daemon=True).start()
+                threading.Thread(target=self.serve, args=(link,), daemon=True).start()
 
     def stop(self):
         with contextlib.suppress(OSError):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""QEMU's machine protocol: commands to a lab host's hardware, and its events with the time they arrived."""
+"""QEMU's machine protocol: commands to a lab host's hardware, and its events with the time they
+arrived."""
 
 import json
 import queue
@@ -32,7 +33,8 @@ class Qmp:
                 message = json.loads(line)
                 if "event" in message:
                     with self.changed:
-                        self.events.append((time.monotonic(), message["event"], message.get("data", {})))
+                        event = time.monotonic(), message["event"], message.get("data", {})
+                        self.events.append(event)
                         self.changed.notify_all()
                 else:
                     self.answers.put(message)
@@ -57,7 +59,8 @@ class Qmp:
         return self.execute("human-monitor-command", **{"command-line": line})
 
     def wait_event(self, name, limit_s, since=0.0):
-        """Time and data of the first event 'name' that arrived after 'since'; None if there is none in time."""
+        """Time and data of the first event 'name' that arrived after 'since'; None if there is none
+        in time."""
         end = time.monotonic() + limit_s
         with self.changed:
             while True:

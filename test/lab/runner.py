@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs tests that are named by sentences: each a function, registered by @test, in the order of the file.
+"""Runs tests that are named by sentences: each a function, registered by @test, in the order of the
+file.
 
-    PROGRAM [-l] [WORD...]    only tests whose name has all WORDs; -l lists them
+    PROGRAM [-l] [--tap] [WORD...]    only tests whose name has all WORDs; -l lists them, --tap
+                                      reports as the Test Anything Protocol does
 
-Prints each test with its seconds and at the end "N passed, N failed, N skipped". Exit status 1 if any failed.
+Prints each test with its seconds and at the end "N passed, N failed, N skipped". Exit status 1 if
+any failed.
 """
 
 import sys
@@ -28,19 +31,34 @@ def sentence(function):
 
 def main(arguments=None):
     words = sys.argv[1:] if arguments is None else list(arguments)
-    listing = "-l" in words
-    words = [word.replace("_", " ") for word in words if word != "-l"]
+    listing, tap = "-l" in words, "--tap" in words
+    words = [word.replace("_", " ") for word in words if word not in ("-l", "--tap")]
     chosen = [t for t in TESTS if all(word in sentence(t) for word in words)]
     if listing:
         print(*map(sentence, chosen), sep="\n")
         return 0
     count = {"passed": 0, "failed": 0, "skipped": 0}
-    for function in chosen:
+    for number, function in enumerate(chosen, 1):
         result, why, seconds = run_one(function)
         count[result] += 1
-        print(f"{result:8}{seconds:7.1f} s  {sentence(function)}{': ' + why if why else ''}", flush=True)
-    print(", ".join(f"{number} {result}" for result, number in count.items()))
+        if tap:
+            print_tap(number, result, sentence(function), why, seconds)
+            continue
+        why = f": {why}" if why else ""
+        print(f"{result:8}{seconds:7.1f} s  {sentence(function)}{why}", flush=True)
+    if tap:
+        print(f"1..{len(chosen)}")
+    else:
+        print(", ".join(f"{number} {result}" for result, number in count.items()))
     return 1 if count["failed"] else 0
+
+
+def print_tap(number, result, name, why, seconds):
+    if why and result == "failed":
+        print(f"# {why}")
+    skip = f" # SKIP {why}" if result == "skipped" else ""
+    print(f"# {seconds:.1f} s")
+    print(f"{'not ok' if result == 'failed' else 'ok'} {number} - {name}{skip}", flush=True)
 
 
 def run_one(function):
@@ -50,7 +68,7 @@ def run_one(function):
         result, why = "passed", ""
     except Skip as reason:
         result, why = "skipped", str(reason)
-    except Exception as problem:  # whatever went wrong is this test's failure, and the next one's turn
+    except Exception as problem:  # whatever it is, this test has failed and the next one goes on
         traceback.print_exc()
         result, why = "failed", f"{type(problem).__name__}: {problem}"
     return result, why, time.monotonic() - begin

@@ -61,11 +61,12 @@ class Shell:
     def wait_boot(self, limit_s, count=1):
         """Waits until the shell has said hello 'count' times. Returns whether it did."""
         with self.changed:
-            return self.changed.wait_for(lambda: len(self.boots) >= count or not self.is_open, limit_s) \
-                and len(self.boots) >= count
+            self.changed.wait_for(lambda: len(self.boots) >= count or not self.is_open, limit_s)
+            return len(self.boots) >= count
 
     def run(self, script, limit_s, given=b""):
-        """Runs 'script' with 'given' as its standard input. Raises ShellError if there is no answer."""
+        """Runs 'script' with 'given' as its standard input. Raises ShellError if there is no
+        answer."""
         code = script.encode()
         with self.changed:
             number = next(self.numbers)
@@ -75,15 +76,16 @@ class Shell:
                 self.link.sendall(header + code + given)
             except OSError as problem:
                 raise ShellError(f"no power: {problem}") from problem
-            # Inside, the script is stopped at its limit; the answer itself may take a loaded host a while.
+            # Inside, the script is stopped at its limit; the answer may take a loaded host a while.
             answered = self.changed.wait_for(
-                lambda: number in self.answers or number not in self.waiting or not self.is_open, limit_s + 30)
+                lambda: number not in self.waiting or not self.is_open, limit_s + 30)
             self.waiting.discard(number)
             if number in self.answers:
                 return self.answers.pop(number)
         if not answered:
             raise ShellError(f"no answer within {limit_s + 30} s to: {script[:200]}")
-        raise ShellError(f"the host {'was reset' if self.is_open else 'lost power'} during: {script[:200]}")
+        why = "was reset" if self.is_open else "lost power"
+        raise ShellError(f"the host {why} during: {script[:200]}")
 
     def close(self):
         self.link.close()

@@ -2,14 +2,14 @@
 /*
  * The guest: the smallest program that can prove a GPU was really handed to its virtual machine.
  *
- * It looks over PCI bus 0, places memory that the firmware left unplaced, and writes its tag into the
- * video memory of every display-class function. The lab reads that memory from outside the host and so
- * knows which virtual machine holds which card without believing anybody. Then it beats about every five
- * seconds, and with each beat reads its tags again: a card that two virtual machines were given, or
- * that was taken away, shows as TAG LOST on the serial line.
+ * It looks over PCI bus 0, places memory that the firmware left unplaced, and writes its tag into
+ * the video memory of every display-class function. The lab reads that memory from outside the host
+ * and so knows which virtual machine holds which card without believing anybody. Then it beats
+ * about every five seconds, and with each beat reads its tags again: a card that two virtual
+ * machines were given, or that was taken away, shows as TAG LOST on the serial line.
  *
- * Command line: "tag=HEX" (the tag; its display number N gets tag XOR N), "noshutdown" (ignore the power
- * button; otherwise it powers itself off).
+ * Command line: "tag=HEX" (the tag; its display number N gets tag XOR N), "noshutdown" (ignore the
+ * power button; otherwise it powers itself off).
  *
  * Runs on the machine type "pc" with 32-bit addresses only, under qboot or SeaBIOS. No libc.
  */
@@ -54,9 +54,9 @@ static struct display displays[displays_max];
 static unsigned display_count, function_count, failure_count;
 
 /*
- * Next free address for memory that firmware left unplaced. qboot places none of it. The machine "pc" keeps
- * 0xc0000000-0xfebfffff free for PCI while the machine has less than 3 GiB; the first part is left
- * to what SeaBIOS may have placed.
+ * Next free address for memory that firmware left unplaced. qboot places none of it. The machine
+ * "pc" keeps 0xc0000000-0xfebfffff free for PCI while the machine has less than 3 GiB; the first
+ * part is left to what SeaBIOS may have placed.
  */
 static uint32_t memory_next = 0xc4000000;
 static const uint32_t memory_end = 0xfe000000;
@@ -228,8 +228,8 @@ static uint32_t memory_place(uint32_t size)
 }
 
 /*
- * Sizes the BAR at 'reg' (PCI Local Bus 3.0, 6.2.5.1) and places it if it is memory without an address below
- * 4 GiB. Returns how many BAR registers it takes: 2 for 64-bit memory.
+ * Sizes the BAR at 'reg' (PCI Local Bus 3.0, 6.2.5.1) and places it if it is memory without an
+ * address below 4 GiB. Returns how many BAR registers it takes: 2 for 64-bit memory.
  */
 static unsigned bar_probe(const struct pci_function *f, unsigned reg, struct bar *ret_bar)
 {
@@ -369,9 +369,9 @@ static void display_check(const struct display *d, unsigned number)
 /* --- power --- */
 
 /*
- * The PIIX4 power management function (8086:7113): Intel 290562, 7.2. Its I/O base may be anywhere, and under
- * qboot it is nowhere until we say so. Returns the base, or 0 if there is no such function (the domain
- * was defined without ACPI).
+ * The PIIX4 power management function (8086:7113): Intel 290562, 7.2. Its I/O base may be anywhere,
+ * and under qboot it is nowhere until we say so. Returns the base, or 0 if there is no such
+ * function (the domain was defined without ACPI).
  */
 static uint16_t power_base(void)
 {
@@ -432,13 +432,14 @@ static void timer_start(void)
     __asm__ volatile("lidt %0" : : "m"(table), "m"(gates));
 
     /*
-     * The processor's own controller lets the old ones through (Intel SDM 3A, 11.5.1: LINT0 as ExtINT).
-     * SeaBIOS has done so already; qboot leaves it masked, and then no interrupt ever arrives.
+     * The processor's own controller lets the old ones through (Intel SDM 3A, 11.5.1: LINT0 as
+     * ExtINT). SeaBIOS has done so already; qboot leaves it masked, and then no interrupt ever
+     * arrives.
      */
     *(volatile uint32_t *)0xfee000f0 |= 0x100;
     *(volatile uint32_t *)0xfee00350 = 0x700;
 
-    /* Both interrupt controllers: vectors from 0x20 and 0x28, only line 0 (the timer) let through. */
+    /* Both interrupt controllers: vectors from 0x20 and 0x28, only line 0 (the timer) open. */
     out8(0x20, 0x11);
     out8(0xa0, 0x11);
     out8(0x21, 0x20);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Entry of the guest. A Multiboot loader (QEMU's -kernel does it for an ELF32) jumps here in 32-bit
- * protected mode, paging and interrupts off: eax holds the Multiboot magic number, ebx the address of
- * the Multiboot information. Loads its own segments and stack, then calls guest_main(eax, ebx).
+ * protected mode, paging and interrupts off: eax holds the Multiboot magic number, ebx the address
+ * of the Multiboot information. Loads its own segments and stack, then calls guest_main(eax, ebx).
  */
         .section .multiboot, "a"
         .align 4
@@ -30,7 +30,7 @@ start:
         hlt
         jmp 2b
 
-/* The timer: count, acknowledge to the first interrupt controller (non-specific end of interrupt). */
+/* The timer: count, acknowledge to the first controller (non-specific end of interrupt). */
         .globl interrupt_timer
 interrupt_timer:
         push %eax
@@ -40,7 +40,7 @@ interrupt_timer:
         pop %eax
         iret
 
-/* Any other: every other line is masked, so at most a spurious one, which wants no acknowledgement. */
+/* Any other: all other lines are masked, so at most a spurious one, which wants no answer. */
         .globl interrupt_ignore
 interrupt_ignore:
         iret
