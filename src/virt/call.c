@@ -89,6 +89,26 @@ static void domain_freep(virDomainPtr *domain)
 
 /* ---- events; on libvirt's event thread ---- */
 
+/*
+ * libvirt hands a subscription from the thread that made it to its own under a lock. The thread
+ * sanitizer does not see into libvirt and is told so.
+ */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SEEN_BY_SANITIZER 1
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define SEEN_BY_SANITIZER 1
+#endif
+#ifdef SEEN_BY_SANITIZER
+#include <sanitizer/tsan_interface.h>
+#define HANDED_OVER(pointer) __tsan_release(pointer)
+#define TAKEN_OVER(pointer)  __tsan_acquire(pointer)
+#else
+#define HANDED_OVER(pointer) ((void)(pointer))
+#define TAKEN_OVER(pointer)  ((void)(pointer))
+#endif
+
 struct subscription {
     struct mailbox *box;
     void (*on_news)(struct virt *virt, struct job *news);
@@ -102,12 +122,14 @@ static struct subscription *subscription_new(const struct call *call)
     subscription->box = virt_mailbox_ref(call->box);
     subscription->on_news = call->on_news;
     subscription->generation = call->generation;
+    HANDED_OVER(subscription);
     return subscription;
 }
 
 static void subscription_free(void *userdata)
 {
     struct subscription *subscription = userdata;
+    TAKEN_OVER(subscription);
     virt_mailbox_unref(subscription->box);
     free(subscription);
 }
@@ -117,8 +139,9 @@ static void news_release(struct job *job)
     free(job);
 }
 
-static struct news *news_new(const struct subscription *subscription)
+static struct news *news_new(struct subscription *subscription)
 {
+    TAKEN_OVER(subscription);
     struct news *news = calloc(1, sizeof(*news));
     assert(news);
     news->job.arrive = subscription->on_news;

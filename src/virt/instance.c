@@ -34,7 +34,7 @@ struct instance *virt_instance_need(struct virt *virt, const struct domain_marke
     instance->virt = virt;
     instance->marker = *marker;
     instance->state = VM_STATE_STARTING;
-    instance->ended_ms = MSEC_NEVER;
+    instance->ended_ms = instance->over_ms = MSEC_NEVER;
     instance->next = virt->instances;
     virt->instances = instance;
     return instance;
@@ -43,7 +43,7 @@ struct instance *virt_instance_need(struct virt *virt, const struct domain_marke
 /* Something of it is there (again). */
 static void revive(struct instance *instance)
 {
-    instance->ended_ms = MSEC_NEVER;
+    instance->ended_ms = instance->over_ms = MSEC_NEVER;
     if (instance->is_gone) {
         instance->is_gone = false;
         instance->is_told = false;
@@ -174,10 +174,10 @@ static bool has_ended(struct instance *instance, msec_t now_ms)
 static bool awaits_reason(struct instance *instance, msec_t now_ms)
 {
     if (instance->reason[0] || instance->is_doomed || !virt_link_is_up(instance->virt) ||
-        now_ms >= instance->ended_ms + reason_wait_ms) {
+        now_ms >= instance->over_ms + reason_wait_ms) {
         return false;
     }
-    virt_wake_at(instance->virt, instance->ended_ms + reason_wait_ms);
+    virt_wake_at(instance->virt, instance->over_ms + reason_wait_ms);
     return true;
 }
 
@@ -241,7 +241,7 @@ static void settle_one(struct instance *instance, msec_t now_ms)
         tell_state(instance);
         return;
     }
-    instance->ended_ms = MIN(instance->ended_ms, now_ms);
+    instance->over_ms = MIN(instance->over_ms, now_ms);
     if (!instance->is_told || !awaits_reason(instance, now_ms)) {
         tell_gone(instance);
     }

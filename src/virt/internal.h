@@ -18,7 +18,7 @@
 
 enum {
     grace_ms = 2000,          /* for libvirt to notice that a QEMU ended, before we say so */
-    reason_wait_ms = 300,     /* for the event that says why, once the end is known */
+    reason_wait_ms = 1000,    /* for the event that says why, once the end is known */
     scan_pause_ms = 20,       /* between two scans while somebody waits for a process to show up */
     lost_start_ms = 300,      /* a QEMU of a libvirt that died in the start would show up by then */
     press_ms = 5000,          /* between two presses of the power button */
@@ -52,7 +52,8 @@ struct instance {
     VEC(struct held *) processes; /* those that have not ended */
     bool had_process;
     uint64_t scan_needed; /* the scan that must find nothing before it is gone */
-    msec_t ended_ms;      /* when it was first seen to be no more; MSEC_NEVER: it exists */
+    msec_t ended_ms;      /* when its last process ended; MSEC_NEVER: it has one, or never had */
+    msec_t over_ms;       /* since when its end is sure; MSEC_NEVER: it is not */
     bool is_asked;        /* a stop or kill is why it ends */
     bool is_doomed;       /* killed: each process of it that shows up is, too */
     msec_t probe_ms;      /* gone, but libvirt has it: when to ask again */

@@ -132,6 +132,12 @@ void virt_mailbox_close(struct mailbox *box)
 
 enum { pool_threads_max = 64, join_limit_s = 1 };
 
+struct worker {
+    struct pool *pool;
+    pthread_t thread;
+    bool has_ended; /* it has nothing left to wait for */
+};
+
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -139,8 +145,9 @@ struct pool {
     struct mailbox *box;
     bool is_ending;
     unsigned references; /* the owner's and one a thread */
-    pthread_t threads[pool_threads_max];
-    unsigned thread_len;
+    struct worker workers[pool_threads_max];
+    unsigned worker_len;
+    unsigned live_len;
 };
 
 static void pool_unref(struct pool *pool)
@@ -170,11 +177,17 @@ static struct job *next_job(struct pool *pool)
 
 static void *work(void *userdata)
 {
-    struct pool *pool = userdata;
+    struct worker *worker = userdata;
+    struct pool *pool = worker->pool;
     for (struct job *job; (job = next_job(pool));) {
         job->run(job);
         virt_mailbox_post(pool->box, job);
     }
+    pthread_mutex_lock(&pool->lock);
+    worker->has_ended = true;
+    pool->live_len--;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
     pool_unref(pool);
     return NULL;
 }
@@ -186,13 +199,14 @@ static int start_threads(struct pool *pool, unsigned threads)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int r = 0;
-    while (r == 0 && pool->thread_len < threads) {
-        pool->references++;
-        r = pthread_create(&pool->threads[pool->thread_len], NULL, work, pool);
+    while (r == 0 && pool->worker_len < threads) {
+        struct worker *worker = &pool->workers[pool->worker_len];
+        worker->pool = pool;
+        r = pthread_create(&worker->thread, NULL, work, worker);
         if (r == 0) {
-            pool->thread_len++;
-        } else {
-            pool->references--;
+            pool->worker_len++;
+            pool->live_len++;
+            pool->references++;
         }
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -207,10 +221,14 @@ struct pool *virt_pool_new(struct mailbox *box, unsigned threads)
         return NULL;
     }
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->wake, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pool->box = virt_mailbox_ref(box);
     pool->references = 1;
-    pthread_mutex_lock(&pool->lock); /* the count of references is theirs, too */
+    pthread_mutex_lock(&pool->lock); /* the counts are theirs, too */
     int r = start_threads(pool, threads);
     pthread_mutex_unlock(&pool->lock);
     if (r != 0) {
@@ -229,6 +247,32 @@ void virt_pool_submit(struct pool *pool, struct job *job)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* With the lock held. */
+static void await_end(struct pool *pool)
+{
+    struct timespec limit;
+    clock_gettime(CLOCK_MONOTONIC, &limit);
+    limit.tv_sec += join_limit_s;
+    while (pool->live_len > 0 &&
+           pthread_cond_timedwait(&pool->wake, &pool->lock, &limit) != ETIMEDOUT) {
+    }
+}
+
+/* Waits for no thread that may hang. */
+static void let_threads_go(struct pool *pool)
+{
+    for (unsigned i = 0; i < pool->worker_len; i++) {
+        pthread_mutex_lock(&pool->lock);
+        bool has_ended = pool->workers[i].has_ended;
+        pthread_mutex_unlock(&pool->lock);
+        if (has_ended) {
+            pthread_join(pool->workers[i].thread, NULL);
+        } else {
+            pthread_detach(pool->workers[i].thread);
+        }
+    }
+}
+
 void virt_pool_free(struct pool *pool, bool is_drained)
 {
     if (!pool) {
@@ -242,15 +286,9 @@ void virt_pool_free(struct pool *pool, bool is_drained)
         pool->queue.first = NULL;
     }
     pthread_cond_broadcast(&pool->wake);
+    await_end(pool);
     pthread_mutex_unlock(&pool->lock);
     release_all(left);
-    struct timespec limit;
-    clock_gettime(CLOCK_MONOTONIC, &limit);
-    limit.tv_sec += join_limit_s;
-    for (unsigned i = 0; i < pool->thread_len; i++) {
-        if (pthread_clockjoin_np(pool->threads[i], NULL, CLOCK_MONOTONIC, &limit) != 0) {
-            pthread_detach(pool->threads[i]);
-        }
-    }
+    let_threads_go(pool);
     pool_unref(pool);
 }

@@ -228,6 +228,14 @@ static bool is_surely_absent(struct virt *virt, struct request *request)
            virt->scanned >= request->scan_needed;
 }
 
+/* A QEMU that libvirt has lost, and cannot end. */
+static bool is_unknown_to_libvirt(const struct instance *instance)
+{
+    const struct virt *virt = instance->virt;
+    return instance->processes.len > 0 && !instance->has_domain && !instance->is_doomed &&
+           virt_link_is_up(virt) && !virt->is_list_untold;
+}
+
 static void settle_stop(struct virt *virt, struct request *request, msec_t now_ms)
 {
     struct instance *instance = virt_instance_find(virt, request->vm, request->epoch);
@@ -241,6 +249,9 @@ static void settle_stop(struct virt *virt, struct request *request, msec_t now_m
     }
     if (instance && !instance->is_gone) {
         instance->is_asked = true;
+        if (request->is_forced && !flight && is_unknown_to_libvirt(instance)) {
+            virt_instance_doom(instance);
+        }
         call_when_due(virt, request, now_ms);
     } else if (!flight && (request->is_gone || instance || is_surely_absent(virt, request))) {
         virt_request_finish(virt, request, VIRT_DONE, NULL, NULL);

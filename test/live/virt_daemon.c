@@ -196,7 +196,7 @@ TEST(without_libvirt_running_vms_are_known_and_can_be_killed)
     msec_t before = now();
     end_all(&second, 1);
     printf("# killed in %lld ms\n", (long long)(now() - before));
-    CHECK(now() - before < 200);
+    CHECK(now() - before < 1000); /* what a self-fencing host has for it */
     CHECK_INT(qemu_of("a", 5), 0);
     CHECK(await(&loop, TOLD_GONE, "a", 5, limit_ms));
 }
@@ -223,7 +223,7 @@ TEST(a_stopped_libvirtd_leaves_starts_unknown_and_never_blocks_the_loop)
     before = now();
     kill_one(&loop, 4, "up", 1); /* needs no libvirt */
     CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 4, limit_ms), VIRT_DONE);
-    CHECK(now() - before < 500);
+    CHECK(now() - before < 1000);
     CHECK(await_from(&loop, mark, TOLD_DOWN, "", 0,
                      limit_ms)); /* it was noticed that libvirt hangs */
     CHECK(loop.longest_ms < 100);
