@@ -80,8 +80,8 @@ static void drop_change(struct api_answer *answer)
     answer->has_txn = false;
 }
 
-static void refuse(struct api_call *call, unsigned status, const char *code, json_t *reasons,
-                   const char *format, va_list args)
+static void PRINTF_LIKE(5, 0) refuse(struct api_call *call, unsigned status, const char *code,
+                                     json_t *reasons, const char *format, va_list args)
 {
     CLEANUP(buf_done) struct buf text = {0};
     buf_vprintf(&text, format, args);
@@ -210,8 +210,9 @@ static void audit(struct api_call *call, const char *code, const char *subject, 
     txn_put(&call->answer->txn, event);
 }
 
-static void commit(struct api_call *call, unsigned status, json_t *extra, const char *code,
-                   const char *subject, const char *format, va_list args)
+static void PRINTF_LIKE(6, 0) commit(struct api_call *call, unsigned status, json_t *extra,
+                                     const char *code, const char *subject, const char *format,
+                                     va_list args)
 {
     CLEANUP(buf_done) struct buf text = {0};
     buf_vprintf(&text, format, args);

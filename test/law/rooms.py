@@ -21,6 +21,11 @@ MAY_INCLUDE = {
     "bin": [room for room in ROOMS if room != "bin"],
 }
 
+# Room -> single headers beside those.
+EXTRA_INCLUDES = {
+    "bin": {"test/sim/sim.h"},  # berth-sim is a program of ours whose world lives with the tests
+}
+
 # What a pure room may call of the C library: it neither waits nor asks nor tells anybody anything.
 # '_chk' variants are the same functions, hardened by the compiler.
 LIBC = set("""

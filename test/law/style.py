@@ -22,7 +22,7 @@ LONGER = {
 FUNCTION_LINES_MAX = 70
 
 # Files that carry no licence line of their own: prose, data, and what others wrote.
-UNLICENSED = (".md", ".json", ".png", ".ico", ".txt", ".xml", ".bin", ".golden")
+UNLICENSED = (".md", ".scn", ".json", ".png", ".ico", ".txt", ".xml", ".bin", ".golden")
 UNLICENSED_NAMES = {"LICENSE", ".gitignore", ".gitattributes", ".editorconfig"}
 UNLICENSED_FOLDERS = {"data", "tree", "trees", "corpus", "recorded", "golden"}
 
