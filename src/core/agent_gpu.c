@@ -245,7 +245,7 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, enum core_act
 static void rebind(struct core *core)
 {
     struct agent *agent = &core->agent;
-    if (agent->gpu_id != 0 || !agent->found) {
+    if (agent->gpu_id != 0 || !agent->found || agent->awaits_inventory) {
         return;
     }
     if (core->now_ms < agent->gpu_retry_ms) {
@@ -272,6 +272,7 @@ static void rebind_done(struct core *core, const struct core_event *event)
     char text[pci_address_size];
     const char *verb = agent->is_mounting ? "mount" : "dismount";
     agent->gpu_id = 0;
+    agent->awaits_inventory = true;
     (void)pci_address_format(agent->gpu_address, text);
     if (event->result == CORE_DONE) {
         core_note(core, SEVERITY_INFO, agent->is_mounting ? "gpu-mounted" : "gpu-dismounted",
@@ -293,6 +294,7 @@ void agent_gpu_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_INVENTORY) {
         record_unref(agent->found);
         agent->found = record_ref(event->record);
+        agent->awaits_inventory = false;
         agent->is_stale = true;
     } else if (event->kind == CORE_HYPERVISOR) {
         agent->has_hypervisor = event->is_up;

@@ -114,6 +114,7 @@ struct agent {
     bool has_hypervisor;
     char hypervisor_text[reason_size];
     uint64_t gpu_id; /* dismount or mount in flight */
+    bool awaits_inventory; /* one was done: 'found' does not show it yet */
     struct pci_address gpu_address;
     bool is_mounting;
     msec_t gpu_retry_ms;
