@@ -116,6 +116,7 @@ class Host:
     def __init__(self, lab, number, cards):
         self.lab, self.number, self.cards = lab, number, cards
         self.name, self.address = f"node{number}", f"10.77.0.{number}"
+        self.mac = f"52:54:00:77:00:{number:02x}"
         self.folder = lab.folder / self.name
         shutil.rmtree(self.folder, ignore_errors=True)  # of an earlier run in the same workdir
         self.folder.mkdir()
@@ -159,9 +160,8 @@ class Host:
 
     def command(self):
         lab = self.lab
-        mac = f"52:54:00:77:00:{self.number:02x}"
         arguments = hardware.machine(lab.accelerator) + hardware.cards(self.cards)
-        arguments += hardware.network(mac, self.socket("hub"), lab.power.program)
+        arguments += hardware.network(self.mac, self.socket("hub"), lab.power.program)
         arguments += hardware.disk("root", lab.image / "root.ext4", "12", True)
         arguments += hardware.disk("data", self.folder / "data.ext4", "13", False)
         arguments += hardware.disk("payload", self.folder / "payload.ext4", "14", True)
