@@ -63,8 +63,8 @@ static void drain(struct capture *capture)
 {
     char part[4096];
     ssize_t got;
-    while (capture->fd >= 0 && ((got = read(capture->fd, part, sizeof(part))) > 0 ||
-                                (got < 0 && errno == EINTR))) {
+    while (capture->fd >= 0 &&
+           ((got = read(capture->fd, part, sizeof(part))) > 0 || (got < 0 && errno == EINTR))) {
         if (got > 0 && capture->text.size < capture_size_max) {
             buf_add(&capture->text, part, (size_t)got);
         }
@@ -198,15 +198,16 @@ static void take_status(struct fence_run *run, int code)
         }
         return;
     }
-    bool is_as_wanted = run->power == (run->plan.action == FENCE_OFF ? FENCE_POWER_OFF
-                                                                     : FENCE_POWER_ON);
+    bool is_as_wanted =
+        run->power == (run->plan.action == FENCE_OFF ? FENCE_POWER_OFF : FENCE_POWER_ON);
     if (is_as_wanted) {
         finish(run, FENCE_DONE, "%s turned it %s, and its status says so", agent, wanted(run));
     } else if (++run->confirm_tries < confirm_tries_max) {
         confirm_again(run);
     } else if (run->power == FENCE_POWER_UNKNOWN) {
-        finish(run, FENCE_UNKNOWN, "%s said that it turned it %s, but its status fails (exit code "
-                                   "%d)%s",
+        finish(run, FENCE_UNKNOWN,
+               "%s said that it turned it %s, but its status fails (exit code "
+               "%d)%s",
                agent, wanted(run), code, quote(run, why));
     } else {
         finish(run, FENCE_FAILED, "%s said that it turned it %s, but its status says %s", agent,
@@ -224,8 +225,9 @@ static void take_action_result(struct fence_run *run, int code)
     } else if (run->plan.action == FENCE_MONITOR || run->plan.action == FENCE_METADATA) {
         finish(run, FENCE_DONE, "%s answers", run->plan.agent);
     } else if (begin_step(run, STEP_CONFIRM, &err) < 0) {
-        finish(run, FENCE_UNKNOWN, "%s said that it turned it %s, but its status could not be "
-                                   "asked: %s",
+        finish(run, FENCE_UNKNOWN,
+               "%s said that it turned it %s, but its status could not be "
+               "asked: %s",
                run->plan.agent, wanted(run), err.text);
     }
 }
@@ -244,9 +246,8 @@ static int on_agent_exit(sd_event_source *source, int fd, uint32_t events, void 
     run->pidfd = -1;
     abandon_process(run);
     if (info.si_code != CLD_EXITED) {
-        finish(run, FENCE_UNKNOWN, "%s %s was killed by signal %d before it ended",
-               run->plan.agent, run->step == STEP_CONFIRM ? "status" : wanted(run),
-               info.si_status);
+        finish(run, FENCE_UNKNOWN, "%s %s was killed by signal %d before it ended", run->plan.agent,
+               run->step == STEP_CONFIRM ? "status" : wanted(run), info.si_status);
     } else if (run->step == STEP_CONFIRM || run->plan.action == FENCE_STATUS) {
         take_status(run, info.si_status);
     } else {
@@ -368,7 +369,8 @@ static int watch_exit(struct fence_run *run)
     run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0U);
     int result = run->pidfd < 0 ? -errno : 0;
     if (result == 0) {
-        result = sd_event_add_io(run->event, &run->exit_source, run->pidfd, EPOLLIN, on_agent_exit, run);
+        result =
+            sd_event_add_io(run->event, &run->exit_source, run->pidfd, EPOLLIN, on_agent_exit, run);
     }
     if (result < 0) {
         (void)kill(-run->pid, SIGKILL);
@@ -403,8 +405,7 @@ static int begin_step(struct fence_run *run, enum step step, struct error *err)
     if (result < 0) {
         capture_end(&run->output);
         capture_end(&run->errors);
-        return error_set(err, result, "%s cannot be run: %s", run->plan.program,
-                         strerror(-result));
+        return error_set(err, result, "%s cannot be run: %s", run->plan.program, strerror(-result));
     }
     return 0;
 }

@@ -14,8 +14,8 @@
 #include <systemd/sd-event.h>
 
 #define FENCE_ACTION_LIST(X)                                                                       \
-    X(FENCE_OFF, "off")           /* off, and then status until it says off */                     \
-    X(FENCE_ON, "on")             /* on, and then status until it says on */                       \
+    X(FENCE_OFF, "off") /* off, and then status until it says off */                               \
+    X(FENCE_ON, "on")   /* on, and then status until it says on */                                 \
     X(FENCE_STATUS, "status")                                                                      \
     X(FENCE_MONITOR, "monitor")   /* does the device answer? */                                    \
     X(FENCE_METADATA, "metadata") /* the agent's description, XML in 'output' */
@@ -33,11 +33,11 @@ ENUM_DECLARE(fence_outcome, FENCE_OUTCOME_LIST)
 
 struct fence_request {
     enum fence_action action;
-    const char *directory;  /* of the agents; NULL: /usr/sbin */
-    const char *agent;      /* "fence_ipmilan" */
+    const char *directory;                    /* of the agents; NULL: /usr/sbin */
+    const char *agent;                        /* "fence_ipmilan" */
     const struct fence_parameter *parameters; /* ip, username, password, plug, ... */
     size_t parameter_len;
-    msec_t limit_ms;        /* of the whole request */
+    msec_t limit_ms; /* of the whole request */
 };
 
 struct fence_result {
@@ -63,6 +63,7 @@ int fence_check(const struct fence_request *request, struct error *err);
 int fence_start(sd_event *event, const struct fence_request *request, fence_done_fn *done,
                 void *userdata, struct fence_run **ret, struct error *err);
 
-/* Kills the agent and forgets the run: whether it acted is unknown. Not from done(). Returns NULL; accepts NULL. */
+/* Kills the agent and forgets the run: whether it acted is unknown. Not from done(). Returns NULL;
+ * accepts NULL. */
 struct fence_run *fence_cancel(struct fence_run *run);
 CLEANUP_POINTER(struct fence_run, fence_cancel)

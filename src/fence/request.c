@@ -55,8 +55,9 @@ static int check_parameter(const struct fence_parameter *parameter, struct error
         return error_set(err, -EINVAL, "\"%s\" is no parameter of a fence agent", parameter->key);
     }
     if (has_control_characters(parameter->value)) {
-        return error_set(err, -EINVAL, "the fence parameter %s holds a line break or another "
-                                       "control character",
+        return error_set(err, -EINVAL,
+                         "the fence parameter %s holds a line break or another "
+                         "control character",
                          parameter->key);
     }
     return 0;
@@ -97,15 +98,17 @@ static int find_program(const struct fence_request *request, struct fence_plan *
 {
     const char *directory = request->directory ? request->directory : "/usr/sbin";
     if (!is_agent_name(request->agent)) {
-        return error_set(err, -EINVAL, "\"%s\" is no fence agent: they are called fence_ and small "
-                                       "letters, digits or _",
+        return error_set(err, -EINVAL,
+                         "\"%s\" is no fence agent: they are called fence_ and small "
+                         "letters, digits or _",
                          request->agent);
     }
     (void)copy_text(plan->agent, sizeof(plan->agent), request->agent);
     int size = snprintf(plan->program, sizeof(plan->program), "%s/%s", directory, request->agent);
     if (size < 0 || (size_t)size >= sizeof(plan->program) || access(plan->program, X_OK) < 0) {
-        return error_set(err, -ENOENT, "there is no program %s/%s: install the package "
-                                       "fence-agents on this host",
+        return error_set(err, -ENOENT,
+                         "there is no program %s/%s: install the package "
+                         "fence-agents on this host",
                          directory, request->agent);
     }
     return 0;

@@ -120,8 +120,9 @@ static int check_state(const struct watchdog_config *config, const char *device,
                          (long long)timeout_ms);
     }
     if (watchdog_is_toothless(config, &state)) {
-        return error_set(err, -ENODEV, "softdog was loaded with soft_noboot: it would not reset "
-                                       "this host. Load it without");
+        return error_set(err, -ENODEV,
+                         "softdog was loaded with soft_noboot: it would not reset "
+                         "this host. Load it without");
     }
     return 0;
 }
@@ -133,8 +134,9 @@ static int open_device(struct watchdog *watchdog, struct error *err)
     (void)snprintf(path, sizeof(path), "%s%s", watchdog->config.root, watchdog->device);
     int fd = io->open(io->userdata, path);
     if (fd == -EBUSY) {
-        return error_set(err, fd, "%s is held by another process: an older berthd or its keeper, or "
-                                  "systemd (RuntimeWatchdogSec)?",
+        return error_set(err, fd,
+                         "%s is held by another process: an older berthd or its keeper, or "
+                         "systemd (RuntimeWatchdogSec)?",
                          watchdog->device);
     }
     if (fd < 0) {
@@ -184,9 +186,8 @@ static int set_timeout(struct watchdog *watchdog, msec_t timeout_ms, struct erro
     }
     if (watchdog->timeout_ms > timeout_ms || watchdog->timeout_ms < watchdog->config.minimum_ms) {
         return error_set(err, -ERANGE, "%s (%s) holds %lld ms, not %lld ms%s%s", watchdog->device,
-                         watchdog->identity, (long long)watchdog->timeout_ms,
-                         (long long)timeout_ms, refused ? ": " : "",
-                         refused ? strerror(-refused) : "");
+                         watchdog->identity, (long long)watchdog->timeout_ms, (long long)timeout_ms,
+                         refused ? ": " : "", refused ? strerror(-refused) : "");
     }
     return watchdog_pet(watchdog, err);
 }
@@ -272,8 +273,7 @@ int watchdog_pet(struct watchdog *watchdog, struct error *err)
         result = put(watchdog, '\0'); /* any byte but 'V' */
     }
     if (result < 0) {
-        return error_set(err, result,
-                         "%s (%s) could not be petted, so it will reset this host: %s",
+        return error_set(err, result, "%s (%s) could not be petted, so it will reset this host: %s",
                          watchdog->device, watchdog->identity, strerror(-result));
     }
     return 0;

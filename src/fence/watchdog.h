@@ -49,8 +49,8 @@ struct watchdog_state {
     bool is_nowayout;
     bool is_software;
     msec_t timeout_ms;
-    msec_t timeleft_ms;             /* -1: the driver does not say */
-    msec_t least_ms, most_ms;       /* range; 0: the driver does not say */
+    msec_t timeleft_ms;       /* -1: the driver does not say */
+    msec_t least_ms, most_ms; /* range; 0: the driver does not say */
 };
 
 /* -ENOENT: there is no such watchdog (no module loaded); -EIO: sysfs makes no sense. A kernel

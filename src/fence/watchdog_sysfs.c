@@ -126,9 +126,9 @@ int watchdog_inspect(const struct watchdog_config *config, struct watchdog_state
     }
     found.is_active = strcmp(state, "active") == 0;
     found.is_software = strcmp(found.identity, software_identity) == 0;
-    found.is_nowayout = read_text(config, state, sizeof(state),
-                                  "/sys/class/watchdog/%s/nowayout", name) &&
-                        strcmp(state, "0") != 0;
+    found.is_nowayout =
+        read_text(config, state, sizeof(state), "/sys/class/watchdog/%s/nowayout", name) &&
+        strcmp(state, "0") != 0;
     found.timeout_ms = read_seconds(config, name, "timeout", 0);
     found.timeleft_ms = read_seconds(config, name, "timeleft", -1);
     found.least_ms = read_seconds(config, name, "min_timeout", 0);
@@ -137,8 +137,7 @@ int watchdog_inspect(const struct watchdog_config *config, struct watchdog_state
     return 0;
 }
 
-bool watchdog_is_toothless(const struct watchdog_config *config,
-                           const struct watchdog_state *state)
+bool watchdog_is_toothless(const struct watchdog_config *config, const struct watchdog_state *state)
 {
     char text[16];
     return state->is_software &&

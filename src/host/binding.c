@@ -95,8 +95,9 @@ static int take(const struct host_config *config, const char *name, struct error
     }
     if (result == 0 && !is_bound_to_vfio(config, name)) {
         driver_of(config, name, driver);
-        return error_set(err, -EIO, "the kernel did not give %s to vfio-pci; %s%s has it now. Its "
-                                    "log (dmesg) says why",
+        return error_set(err, -EIO,
+                         "the kernel did not give %s to vfio-pci; %s%s has it now. Its "
+                         "log (dmesg) says why",
                          name, driver[0] ? "the driver " : "nobody", driver);
     }
     return result;
@@ -113,8 +114,9 @@ static int release(const struct host_config *config, const char *name, struct er
         result = rebind(config, name, err);
     }
     if (result == 0 && is_bound_to_vfio(config, name)) {
-        return error_set(err, -EIO, "the kernel gave %s to vfio-pci again: is its id listed there "
-                                    "(vfio-pci.ids, new_id)?",
+        return error_set(err, -EIO,
+                         "the kernel gave %s to vfio-pci again: is its id listed there "
+                         "(vfio-pci.ids, new_id)?",
                          name);
     }
     return result;

@@ -4,10 +4,10 @@
  * vfio-pci, and gives it back. Through driver_override, unbind and drivers_probe of sysfs
  * (Documentation/ABI/testing/sysfs-bus-pci of the kernel).
  *
- * Both look at the card as it is now, do only what is missing (so they may be repeated) and verify by
- * reading back. A dismount that fails half way puts things back as they were; a mount gives back as
- * much as it can. Both may block for as long
- * as a driver likes: src/host/host.h runs them on a thread with a limit.
+ * Both look at the card as it is now, do only what is missing (so they may be repeated) and verify
+ * by reading back. A dismount that fails half way puts things back as they were; a mount gives back
+ * as much as it can. Both may block for as long as a driver likes: src/host/host.h runs them on a
+ * thread with a limit.
  */
 #pragma once
 

@@ -67,9 +67,9 @@ static void read_driver(const struct host_config *config, const char *name, bool
     char text[64];
     (void)host_link_name(config, gpu->driver, sizeof(gpu->driver), DEVICE "driver", name);
     /* The kernel takes the device's lock to show this one: a driver that hangs holds it. */
-    gpu->is_overridden = !skip_lock &&
-                         host_read(config, text, sizeof(text), DEVICE "driver_override", name) == 0 &&
-                         strcmp(text, "vfio-pci") == 0;
+    gpu->is_overridden =
+        !skip_lock && host_read(config, text, sizeof(text), DEVICE "driver_override", name) == 0 &&
+        strcmp(text, "vfio-pci") == 0;
 }
 
 /* A function that fell off the bus reads all ones; sysfs goes on showing what it read at boot. The
@@ -172,7 +172,8 @@ static void read_regions(const struct host_config *config, struct card *card)
     for (const char *line = buf_str(&text); line && *line;) {
         unsigned long long start, end;
         char type[32];
-        if (sscanf(line, "%llx %llx %31s", &start, &end, type) == 3 && strcmp(type, "direct") == 0) {
+        if (sscanf(line, "%llx %llx %31s", &start, &end, type) == 3 &&
+            strcmp(type, "direct") == 0) {
             (void)snprintf(card->facts.firmware_region, sizeof(card->facts.firmware_region),
                            "0x%llx-0x%llx", start, end);
             return;

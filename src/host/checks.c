@@ -39,7 +39,8 @@ static bool check_iommu(const struct host_config *config, const char *iommu,
 }
 
 /* With interrupt remapping the interrupt controllers' names begin with IR-. VFIO refuses devices
- * without it, unless it was told to allow unsafe interrupts. Other machines (ARM) always isolate. */
+ * without it, unless it was told to allow unsafe interrupts. Other machines (ARM) always isolate.
+ */
 static bool check_remapping(const struct host_config *config, struct node_inventory *inventory)
 {
     CLEANUP(buf_done) struct buf text = {0};
@@ -87,9 +88,10 @@ static bool check_vfio(const struct host_config *config, struct node_inventory *
     if (has_module(config, "/vfio-pci.ko")) {
         return add(inventory, "vfio-pci", true, "will be loaded when a card is dismounted");
     }
-    return add(inventory, "vfio-pci", false,
-               "this kernel has no module vfio-pci: install the distribution's full kernel (Debian: "
-               "linux-image-amd64, not the cloud one)");
+    return add(
+        inventory, "vfio-pci", false,
+        "this kernel has no module vfio-pci: install the distribution's full kernel (Debian: "
+        "linux-image-amd64, not the cloud one)");
 }
 
 /* Whether 'word' stands in the command line as a word of its own. */
@@ -97,7 +99,8 @@ static bool has_word(const char *line, const char *word)
 {
     size_t len = strlen(word);
     for (const char *at = line; (at = strstr(at, word)); at += len) {
-        if ((at == line || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0' || at[len] == '\n')) {
+        if ((at == line || at[-1] == ' ') &&
+            (at[len] == ' ' || at[len] == '\0' || at[len] == '\n')) {
             return true;
         }
     }

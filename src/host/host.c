@@ -155,8 +155,9 @@ static void check_deadlines(struct host *host)
     msec_t now = now_ms(host);
     if (host->reading && !host->reading->is_overdue && now >= host->reading->deadline_ms) {
         host->reading->is_overdue = true;
-        (void)error_set(&err, -ETIMEDOUT, "reading the hardware hangs for %lld ms: a driver does "
-                                          "not answer; see the kernel's log",
+        (void)error_set(&err, -ETIMEDOUT,
+                        "reading the hardware hangs for %lld ms: a driver does "
+                        "not answer; see the kernel's log",
                         (long long)host->config.limit_ms);
         report_blind(host, &err);
     }
@@ -164,8 +165,9 @@ static void check_deadlines(struct host *host)
         struct job *job = host->operations.items[i];
         if (!job->is_overdue && now >= job->deadline_ms && !job_is_done(job)) {
             job->is_overdue = true;
-            (void)error_set(&err, -ETIMEDOUT, "the kernel did not end it within %lld ms: a driver "
-                                              "does not let go; see the kernel's log",
+            (void)error_set(&err, -ETIMEDOUT,
+                            "the kernel did not end it within %lld ms: a driver "
+                            "does not let go; see the kernel's log",
                             (long long)host->config.limit_ms);
             host->callbacks.done(host->userdata, job->id, HOST_UNKNOWN, &err);
             host_refresh(host);
@@ -219,9 +221,8 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t events, void *use
 static void listen_to_kernel(struct host *host)
 {
     host->uevent_fd = host->config.root[0] ? -1 : uevent_open();
-    if (host->uevent_fd >= 0 &&
-        sd_event_add_io(host->event, &host->uevent_source, host->uevent_fd, EPOLLIN, on_uevent,
-                        host) < 0) {
+    if (host->uevent_fd >= 0 && sd_event_add_io(host->event, &host->uevent_source, host->uevent_fd,
+                                                EPOLLIN, on_uevent, host) < 0) {
         closep(&host->uevent_fd);
         host->uevent_fd = -1;
     }

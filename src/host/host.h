@@ -44,8 +44,8 @@ int host_new(sd_event *event, const struct host_config *config,
              const struct host_callbacks *callbacks, void *userdata, struct host **ret,
              struct error *err);
 
-/* Not from a callback. No callback comes afterwards. Does not wait: work under way ends, or hangs, by itself.
- * Returns NULL; accepts NULL. */
+/* Not from a callback. No callback comes afterwards. Does not wait: work under way ends, or hangs,
+ * by itself. Returns NULL; accepts NULL. */
 struct host *host_free(struct host *host);
 CLEANUP_POINTER(struct host, host_free)
 

@@ -55,17 +55,17 @@ void names_fill(struct names *names, struct gpu *gpu);
 
 /* What the survey needs to know beyond struct gpu. */
 struct card_facts {
-    bool is_silent;             /* reads all ones */
+    bool is_silent; /* reads all ones */
     bool is_bridge;
-    bool is_group_unsafe;       /* VFIO's no-IOMMU mode: a group without an IOMMU */
-    char firmware_region[64];   /* that the firmware wants mapped 1:1; "" none */
+    bool is_group_unsafe;        /* VFIO's no-IOMMU mode: a group without an IOMMU */
+    char firmware_region[64];    /* that the firmware wants mapped 1:1; "" none */
     struct pci_address stranger; /* of another slot in the same group */
     uint32_t stranger_len;
-    int lost_bar;               /* without an address; -1 none */
-    bool is_reset_off;          /* somebody emptied reset_method */
-    uint32_t mdev_len;          /* existing ones */
-    char loose_companion[40];   /* "0000:01:00.1 (snd_hda_intel)": not bound to vfio-pci; "" none */
-    char user[120];             /* who of the host uses it, as a clause; "" nobody */
+    int lost_bar;             /* without an address; -1 none */
+    bool is_reset_off;        /* somebody emptied reset_method */
+    uint32_t mdev_len;        /* existing ones */
+    char loose_companion[40]; /* "0000:01:00.1 (snd_hda_intel)": not bound to vfio-pci; "" none */
+    char user[120];           /* who of the host uses it, as a clause; "" nobody */
 };
 
 struct card {

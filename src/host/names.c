@@ -89,8 +89,7 @@ static void read_serial(struct names *names, struct gpu *gpu)
     struct pci_dev *device = pci_get_dev(names->access, gpu->address.domain, gpu->address.bus,
                                          gpu->address.slot, gpu->address.function);
     (void)pci_fill_info(device, PCI_FILL_CAPS | PCI_FILL_EXT_CAPS);
-    const struct pci_cap *cap =
-        pci_find_cap(device, PCI_EXT_CAP_ID_DSN, PCI_CAP_EXTENDED);
+    const struct pci_cap *cap = pci_find_cap(device, PCI_EXT_CAP_ID_DSN, PCI_CAP_EXTENDED);
     uint64_t serial = 0;
     if (cap) {
         serial = (uint64_t)pci_read_long(device, (int)cap->addr + 8) << 32 |

@@ -60,8 +60,9 @@ static enum gpu_verdict say(struct card *card, enum gpu_verdict verdict, const c
 static enum gpu_verdict say_no_reset(struct card *card)
 {
     if (card->facts.is_reset_off) {
-        return say(card, GPU_NO_RESET, "its reset was switched off: somebody emptied its "
-                                       "reset_method in sysfs; reboot, or write \"default\" there");
+        return say(card, GPU_NO_RESET,
+                   "its reset was switched off: somebody emptied its "
+                   "reset_method in sysfs; reboot, or write \"default\" there");
     }
     return say(card, GPU_NO_RESET,
                "it cannot be reset between two VMs: no function-level, power or bus reset works; a "
@@ -85,15 +86,17 @@ static enum gpu_verdict judge_machine(const char *iommu, struct card *card)
 {
     const struct card_facts *facts = &card->facts;
     if (facts->is_silent) {
-        return say(card, GPU_OFF_BUS, "it does not answer on the PCI bus any more: switch the host "
-                                      "off and on; if that does not help, reseat or replace it");
+        return say(card, GPU_OFF_BUS,
+                   "it does not answer on the PCI bus any more: switch the host "
+                   "off and on; if that does not help, reseat or replace it");
     }
     if (iommu[0]) {
         return say(card, GPU_NO_IOMMU, "%s", iommu);
     }
     if (card->gpu.iommu_group < 0 || facts->is_group_unsafe) {
-        return say(card, GPU_NO_IOMMU, "the host's IOMMU does not cover this card: put it into "
-                                       "another slot");
+        return say(card, GPU_NO_IOMMU,
+                   "the host's IOMMU does not cover this card: put it into "
+                   "another slot");
     }
     if (facts->firmware_region[0]) {
         return say(card, GPU_FIRMWARE_RESERVED,
@@ -115,8 +118,7 @@ static enum gpu_verdict judge_machine(const char *iommu, struct card *card)
         return say(card, GPU_NO_BARS,
                    "the firmware gave its memory region %d (%llu MiB) no address: switch on Above "
                    "4G Decoding in the firmware setup",
-                   facts->lost_bar,
-                   (unsigned long long)card->gpu.bar_size[facts->lost_bar] >> 20);
+                   facts->lost_bar, (unsigned long long)card->gpu.bar_size[facts->lost_bar] >> 20);
     }
     return GPU_ASSIGNABLE;
 }

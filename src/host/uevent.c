@@ -16,8 +16,8 @@ enum { uevent_size_max = 8192 };
 int uevent_open(void)
 {
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
-    CLEANUP(closep) int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                                    NETLINK_KOBJECT_UEVENT);
+    CLEANUP(closep)
+    int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         return -errno;
     }
@@ -28,8 +28,8 @@ int uevent_open(void)
 
 bool uevent_matters(const char *message, size_t size)
 {
-    static const char *const subsystems[] = {"pci",  "drm",   "mdev",   "vfio",       "graphics",
-                                             "net",  "block", "module", "vtconsole"};
+    static const char *const subsystems[] = {"pci", "drm",   "mdev",   "vfio",     "graphics",
+                                             "net", "block", "module", "vtconsole"};
     static const char key[] = "SUBSYSTEM=";
     const char *end = message + size;
     for (const char *text = message; text < end;) {
@@ -57,8 +57,8 @@ bool uevent_drain(int fd)
         char message[uevent_size_max];
         struct sockaddr_nl sender = {0};
         socklen_t sender_size = sizeof(sender);
-        ssize_t size = recvfrom(fd, message, sizeof(message), 0, (struct sockaddr *)&sender,
-                                &sender_size);
+        ssize_t size =
+            recvfrom(fd, message, sizeof(message), 0, (struct sockaddr *)&sender, &sender_size);
         if (size < 0 && errno == ENOBUFS) {
             matters = true; /* some were lost */
         } else if (size < 0 && errno != EINTR) {

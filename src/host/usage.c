@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Descriptors looked at in one pass: a host has some ten thousand; this is the bound, not the use. */
+/* Descriptors looked at in one pass: a host has some ten thousand; this is the bound, not the use.
+ */
 enum { descriptors_max = 500 * 1000 };
 
 #define DEVICE "/sys/bus/pci/devices/%s/"
@@ -43,7 +44,8 @@ static bool has_framebuffer_console(const struct host_config *config)
     bool is_bound = false;
     host_entries_t consoles = host_list(config, "/sys/class/vtconsole");
     VEC_EACH(&consoles, each) {
-        if (host_read(config, name, sizeof(name), "/sys/class/vtconsole/%s/name", each->name) == 0 &&
+        if (host_read(config, name, sizeof(name), "/sys/class/vtconsole/%s/name", each->name) ==
+                0 &&
             strstr(name, "frame buffer")) {
             is_bound |=
                 host_read_number(config, 0, "/sys/class/vtconsole/%s/bind", each->name) == 1;
@@ -183,7 +185,8 @@ static bool note_user(void *userdata, const char *process, const char *target)
     if (needle) {
         char name[32];
         (void)host_read(search->config, name, sizeof(name), "/proc/%s/comm", process);
-        set_user(&search->cards[needle->card], "process %s (%s) has %s open", process, name, target);
+        set_user(&search->cards[needle->card], "process %s (%s) has %s open", process, name,
+                 target);
     }
     return true;
 }
@@ -242,10 +245,9 @@ static void find_disks(const struct host_config *config, struct card *cards, siz
     (void)host_read_all(config, &swaps, "/proc/swaps");
     host_entries_t all = host_list(config, "/sys/class/block");
     VEC_EACH(&all, each) {
-        struct card *card =
-            host_link(config, link, sizeof(link), "/sys/class/block/%s", each->name)
-                ? owner(cards, card_len, link)
-                : NULL;
+        struct card *card = host_link(config, link, sizeof(link), "/sys/class/block/%s", each->name)
+                                ? owner(cards, card_len, link)
+                                : NULL;
         if (!card) {
             continue;
         }

@@ -2,13 +2,11 @@
 /*
  * The rooms host and fence by hand, for tests inside a lab host:
  *
- *     host_probe list                     every card, one line: ADDRESS VERDICT DRIVER RESETS ... SENTENCE
- *     host_probe checks
- *     host_probe dismount ADDRESS [force] through the loop, as berthd does it
- *     host_probe mount ADDRESS
- *     host_probe watch SECONDS            a line for each fresh inventory: milliseconds, drivers
- *     host_probe watchdog                 its state, without opening it
- *     host_probe arm SECONDS              arms, leaves a keeper, pets every second until killed
+ *     host_probe list                     every card, one line: ADDRESS VERDICT DRIVER RESETS ...
+ * SENTENCE host_probe checks host_probe dismount ADDRESS [force] through the loop, as berthd does
+ * it host_probe mount ADDRESS host_probe watch SECONDS            a line for each fresh inventory:
+ * milliseconds, drivers host_probe watchdog                 its state, without opening it
+ *     host_probe arm SECONDS [alone]      arms, leaves a keeper (not if alone), pets every second
  *     host_probe adopt                    takes over from the keeper, does not pet, stays
  *     host_probe disarm                   takes over and disarms
  *
@@ -36,7 +34,7 @@ static int fail(const struct error *err)
 static void print_card(const struct gpu *gpu)
 {
     char address[pci_address_size], title[256], other[pci_address_size];
-    printf("%s %s driver=%s group=%d resets=%x overridden=%d boot=%d", 
+    printf("%s %s driver=%s group=%d resets=%x overridden=%d boot=%d",
            pci_address_format(gpu->address, address), gpu_verdict_name(gpu->verdict),
            gpu->driver[0] ? gpu->driver : "-", gpu->iommu_group, gpu->reset_methods,
            gpu->is_overridden, gpu->is_boot_display);
@@ -105,7 +103,8 @@ static void ignore_inventory(void *userdata, const struct node_inventory *invent
     (void)userdata, (void)inventory;
 }
 
-static int loop(const struct host_config *config, const char *verb, const char *argument, bool force)
+static int loop(const struct host_config *config, const char *verb, const char *argument,
+                bool force)
 {
     struct probe probe = {0};
     struct host *host = NULL;
@@ -152,12 +151,12 @@ static int show_watchdog(const struct watchdog_config *config)
     return 0;
 }
 
-static int arm(const struct watchdog_config *config, const char *seconds)
+static int arm(const struct watchdog_config *config, const char *seconds, bool alone)
 {
     struct watchdog *watchdog;
     struct error err;
     if (watchdog_arm(config, (msec_t)strtoll(seconds, NULL, 10) * 1000, &watchdog, &err) < 0 ||
-        watchdog_keep(watchdog, &err) < 0) {
+        (!alone && watchdog_keep(watchdog, &err) < 0)) {
         return fail(&err);
     }
     printf("armed %s \"%s\" for %lld ms\n", watchdog_device(watchdog), watchdog_identity(watchdog),
@@ -205,7 +204,7 @@ int main(int argc, char **argv)
         return show_watchdog(&watchdog);
     }
     if (strcmp(verb, "arm") == 0) {
-        return arm(&watchdog, argument);
+        return arm(&watchdog, argument, argc > 3 && strcmp(argv[3], "alone") == 0);
     }
     if (strcmp(verb, "adopt") == 0 || strcmp(verb, "disarm") == 0) {
         return adopt(&watchdog, verb[0] == 'd');

@@ -43,8 +43,9 @@ static void write_agent(const struct stage *stage, const char *name, const char 
     (void)snprintf(path, sizeof(path), "%s/%s", stage->folder, name);
     FILE *file = fopen(path, "we");
     REQUIRE(file);
-    fprintf(file, "#!/bin/sh\ncd %s || exit 9\nwhile read -r line; do\n  echo \"$line\" >>input\n"
-                  "  case $line in action=*) action=${line#action=};; esac\ndone\n%s\n",
+    fprintf(file,
+            "#!/bin/sh\ncd %s || exit 9\nwhile read -r line; do\n  echo \"$line\" >>input\n"
+            "  case $line in action=*) action=${line#action=};; esac\ndone\n%s\n",
             stage->folder, body);
     REQUIRE(fclose(file) == 0);
     REQUIRE(chmod(path, 0700) == 0);
@@ -159,7 +160,8 @@ TEST(a_machine_that_is_off_a_moment_later_is_asked_again)
 TEST(a_status_that_fails_after_off_leaves_it_unknown)
 {
     CLEANUP(stage_done) struct stage stage = stage_begin();
-    write_agent(&stage, "fence_test", "[ $action = off ] && exit 0\necho lost connection >&2; exit 1");
+    write_agent(&stage, "fence_test",
+                "[ $action = off ] && exit 0\necho lost connection >&2; exit 1");
     struct fence_request request = request_of(&stage, FENCE_OFF);
     run(&stage, &request);
     CHECK_STR(fence_outcome_name(stage.result.outcome), "unknown");

@@ -168,9 +168,10 @@ TEST(a_missing_module_is_loaded_and_if_that_fails_nothing_was_touched)
     CHECK_INT(host_gpu_dismount(&tree.config, display, false, &err), -ENOENT);
     CHECK_HAS(err.text, "the module vfio-pci cannot be loaded (/bin/false ended with 1)");
     CHECK_INT(tree.writes, 0);
-    (void)snprintf(script, sizeof(script),
-                   "#!/bin/sh\n[ \"$*\" = '-q vfio-pci' ] && mkdir %s/sys/bus/pci/drivers/vfio-pci\n",
-                   tree.config.root);
+    (void)snprintf(
+        script, sizeof(script),
+        "#!/bin/sh\n[ \"$*\" = '-q vfio-pci' ] && mkdir %s/sys/bus/pci/drivers/vfio-pci\n",
+        tree.config.root);
     tree_file(&tree, script, "/modprobe");
     (void)snprintf(tree.config.modprobe, sizeof(tree.config.modprobe), "%s/modprobe",
                    tree.config.root);

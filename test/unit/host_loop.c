@@ -52,7 +52,8 @@ static void stage_begin(struct stage *stage)
     tree_add_display(&stage->tree);
     stage->tree.config.poll_ms = 50;
     REQUIRE(sd_event_new(&stage->event) >= 0);
-    REQUIRE(host_new(stage->event, &stage->tree.config, &callbacks, stage, &stage->host, &err) == 0);
+    REQUIRE(host_new(stage->event, &stage->tree.config, &callbacks, stage, &stage->host, &err) ==
+            0);
 }
 
 static void stage_done(struct stage *stage)

@@ -401,8 +401,8 @@ TEST(a_dismounted_card_is_known_again_and_another_in_its_place_is_told)
     char text[200];
     struct gpu *gpu = VEC_ADD(&inventory.gpus);
     REQUIRE(gpu);
-    *gpu = (struct gpu){.address = {0, 1, 0, 0}, .vendor = 0x10de, .device = 0x20b5,
-                        .serial = "aa-bb"};
+    *gpu = (struct gpu){
+        .address = {0, 1, 0, 0}, .vendor = 0x10de, .device = 0x20b5, .serial = "aa-bb"};
     (void)gpu_identity(gpu, entry.identity);
     CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_SAME);
     CHECK_STR(text, "");
@@ -412,8 +412,8 @@ TEST(a_dismounted_card_is_known_again_and_another_in_its_place_is_told)
                     "[10de:20b5 0000:0000 cc-dd]");
     gpu = VEC_ADD(&inventory.gpus);
     REQUIRE(gpu);
-    *gpu = (struct gpu){.address = {0, 2, 0, 0}, .vendor = 0x10de, .device = 0x20b5,
-                        .serial = "aa-bb"};
+    *gpu = (struct gpu){
+        .address = {0, 2, 0, 0}, .vendor = 0x10de, .device = 0x20b5, .serial = "aa-bb"};
     CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_MOVED);
     CHECK_INT(now.bus, 2);
     CHECK_HAS(text, "is at 0000:02:00.0 now");

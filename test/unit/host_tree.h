@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A made-up /sys and /proc in a temporary folder, and a kernel for it that binds and unbinds drivers
- * when the code under test writes there. Layout as in Linux 6.1: /sys/bus/pci/devices/X is a link
- * to /sys/devices/pci0000:00/BRIDGE/X.
+ * A made-up /sys and /proc in a temporary folder, and a kernel for it that binds and unbinds
+ * drivers when the code under test writes there. Layout as in Linux 6.1: /sys/bus/pci/devices/X is
+ * a link to /sys/devices/pci0000:00/BRIDGE/X.
  */
 #pragma once
 
@@ -21,9 +21,9 @@
 struct tree {
     struct host_config config;
     /* Faults of the kernel. */
-    char vfio_refuses[16];  /* vfio-pci does not take this function */
-    char unbind_fails[16];  /* -EIO */
-    char unbind_hangs[16];  /* until tree_unhang() */
+    char vfio_refuses[16]; /* vfio-pci does not take this function */
+    char unbind_fails[16]; /* -EIO */
+    char unbind_hangs[16]; /* until tree_unhang() */
     int writes;
     pthread_mutex_t mutex;
     pthread_cond_t unhung;
@@ -112,11 +112,11 @@ static inline bool tree_read(const char *path, char *ret, size_t size)
 
 /* A function as a host's driver has it, alone in its group behind a root port. */
 struct tree_card {
-    const char *bridge;   /* its parent; NULL: on the root bus */
-    const char *ids;      /* "vendor device subvendor subdevice class" in hex */
-    const char *driver;   /* the one that wants it; NULL none */
-    const char *reset;    /* content of reset_method; NULL: no such file */
-    int group;            /* -1 none */
+    const char *bridge; /* its parent; NULL: on the root bus */
+    const char *ids;    /* "vendor device subvendor subdevice class" in hex */
+    const char *driver; /* the one that wants it; NULL none */
+    const char *reset;  /* content of reset_method; NULL: no such file */
+    int group;          /* -1 none */
 };
 
 static inline void tree_add(struct tree *tree, const char *name, const struct tree_card *card)
@@ -179,7 +179,8 @@ static inline void tree_bind(struct tree *tree, const char *name)
     (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver_override",
                    tree->config.root, name);
     (void)tree_read(path, override, sizeof(override));
-    (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/.native", tree->config.root, name);
+    (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/.native", tree->config.root,
+                   name);
     (void)tree_read(path, native, sizeof(native));
     bool is_chosen = override[0] && strcmp(override, "(null)") != 0;
     const char *driver = is_chosen ? override : native;
@@ -258,8 +259,9 @@ static inline void tree_begin(struct tree *tree)
     tree->config.kernel = (struct host_kernel){tree_write, tree};
     tree_file(tree, "6.1.0-42-amd64\n", "/proc/sys/kernel/osrelease");
     tree_file(tree, "4dd0a2f0-0000-4000-8000-000000000001\n", "/proc/sys/kernel/random/boot_id");
-    tree_file(tree, "MemTotal:        8388608 kB\nMemFree: 1 kB\nHugePages_Total:       4\n"
-                    "HugePages_Free:        3\n",
+    tree_file(tree,
+              "MemTotal:        8388608 kB\nMemFree: 1 kB\nHugePages_Total:       4\n"
+              "HugePages_Free:        3\n",
               "/proc/meminfo");
     tree_file(tree, "vendor_id\t: GenuineIntel\n", "/proc/cpuinfo");
     tree_file(tree, "BOOT_IMAGE=/vmlinuz intel_iommu=on quiet\n", "/proc/cmdline");
@@ -291,15 +293,16 @@ static inline void tree_add_display(struct tree *tree)
              &(struct tree_card){"0000:00:02.0", ids_bochs, "bochs-drm", "bus\n", 11});
 }
 
-/* An old Radeon with a sound function in the same slot and group; neither has a reset of its own. */
+/* An old Radeon with a sound function in the same slot and group; neither has a reset of its own.
+ */
 static inline void tree_add_radeon(struct tree *tree)
 {
     tree_add(tree, "0000:00:04.0", &(struct tree_card){NULL, ids_root_port, "pcieport", "pm", 4});
     tree_add(tree, "0000:03:00.0",
              &(struct tree_card){"0000:00:04.0", "1002 5046 1af4 1100 030000", NULL, NULL, 13});
     tree_add(tree, "0000:03:00.1",
-             &(struct tree_card){"0000:00:04.0", "8086 2668 1af4 1100 040300", "snd_hda_intel", NULL,
-                                 13});
+             &(struct tree_card){"0000:00:04.0", "8086 2668 1af4 1100 040300", "snd_hda_intel",
+                                 NULL, 13});
 }
 
 static inline void tree_driver(struct tree *tree, const char *name, char *ret, size_t size)

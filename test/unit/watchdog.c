@@ -288,8 +288,7 @@ TEST(a_ticking_watchdog_is_seen_without_opening_it)
     CHECK_INT(watchdog_inspect(&device.config, &state, &err), 0);
     CHECK_INT(state.timeleft_ms, -1);
     char path[256];
-    (void)snprintf(path, sizeof(path), "%s/sys/class/watchdog/watchdog0/state",
-                   device.config.root);
+    (void)snprintf(path, sizeof(path), "%s/sys/class/watchdog/watchdog0/state", device.config.root);
     REQUIRE(unlink(path) == 0);
     CHECK_INT(watchdog_inspect(&device.config, &state, &err), -ENODATA);
     CHECK_STR(state.device, "/dev/watchdog0");
