@@ -153,6 +153,7 @@ SHAPE(label_shape, label_fields);
 static const struct field dismount_fields[] = {
     ADDRESS("address", address),
     TEXT("identity", identity),
+    BOOL("forced", is_forced),
 };
 SHAPE(dismount_shape, dismount_fields);
 ITEM(dismount_item, dismount_shape);

@@ -45,7 +45,7 @@ def driver_of(address):
 @test
 def test_each_card_gets_the_verdict_that_it_deserves():
     found = cards()
-    assert len(found) == 7, found  # the board's display, three displays, an NVMe, two behind a bridge
+    assert len(found) == 7, found  # the board's own, three displays, an NVMe, two behind a bridge
     for address in ("0000:01:00.0", "0000:02:00.0"):
         assert f"{address} host-driver driver=bochs-drm" in found[address], found[address]
         assert "resets=4 " in found[address] and "mmio=33554432" in found[address], found[address]
@@ -63,7 +63,8 @@ def test_each_card_gets_the_verdict_that_it_deserves():
 @test
 def test_the_checks_see_the_iommu_and_interrupt_remapping():
     text = probe("checks")
-    for line in ("iommu ok ", "interrupt-remapping ok on", "vfio-pci ok ", "kernel-command-line ok "):
+    for line in ("iommu ok ", "interrupt-remapping ok on", "vfio-pci ok ",
+                 "kernel-command-line ok "):
         assert f"\n{line}" in f"\n{text}", text
 
 

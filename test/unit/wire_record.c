@@ -186,6 +186,21 @@ TEST(every_kind_of_record_survives_writing_and_reading)
     }
 }
 
+/* A lone flag at the end of a struct looks like padding to the test above. */
+TEST(a_dismount_remembers_that_it_was_forced)
+{
+    static const char text[] = "{\"schema\":1,\"dismounted\":[{\"address\":\"0000:01:00.0\","
+                               "\"identity\":\"x\",\"forced\":true}]}";
+    CLEANUP(record_unrefp) struct record *record = NULL;
+    CLEANUP(buf_done) struct buf json = {0};
+    struct error err;
+    REQUIRE(decode(RECORD_NODE_SPEC, text, &record, &err) == 0);
+    REQUIRE(record->node_spec->dismounted.len == 1);
+    CHECK(record->node_spec->dismounted.items[0].is_forced);
+    REQUIRE(wire_record_encode(record, &json, &err) == 0);
+    CHECK_HAS(buf_str(&json), "\"forced\":true");
+}
+
 TEST(an_empty_document_is_a_record_with_its_defaults)
 {
     struct error err = {0};
