@@ -8,6 +8,11 @@ ENUM_DEFINE(bench_mix, BENCH_MIX_LIST)
 
 enum { host_gpus = 8, host_cpus = 96, host_memory = 768 * 1024, memory_unit = 4096 };
 
+static uint32_t gpus_of(const struct instance_kind *kind)
+{
+    return kind->host_gpus ? kind->host_gpus : host_gpus;
+}
+
 static void *have(void *memory)
 {
     if (!memory) {
@@ -73,12 +78,14 @@ static void cut_host(struct instance *instance, uint32_t host, bool is_all, uint
 }
 
 /* A random host with so many free GPUs; PLAN_NONE: there is none. */
-static uint32_t random_host(const uint32_t *used, uint32_t hosts, uint32_t gpus, uint64_t *seed)
+static uint32_t random_host(const uint32_t *used, const struct instance_kind *kind, uint32_t gpus,
+                            uint64_t *seed)
 {
+    uint32_t hosts = kind->hosts;
     uint32_t first = draw(seed, hosts);
     for (uint32_t i = 0; i < hosts; i++) {
         uint32_t host = (first + i) % hosts;
-        if (used[host] + gpus <= host_gpus) {
+        if (used[host] + gpus <= gpus_of(kind)) {
             return host;
         }
     }
@@ -89,11 +96,11 @@ static void draw_mixed(struct instance *instance, const struct instance_kind *ki
 {
     static const uint32_t sizes[15] = {8, 4, 4, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1};
     uint32_t *used = have(calloc(kind->hosts, sizeof(*used)));
-    uint32_t want = kind->hosts * host_gpus * kind->percent / 100;
-    for (uint32_t sum = 0; sum < want;) {
+    uint32_t want = kind->hosts * gpus_of(kind) * kind->percent / 100;
+    for (uint32_t sum = 0; sum < want && (kind->vms == 0 || instance->vms.len < kind->vms);) {
         uint32_t size = sizes[draw(seed, 15)];
         size = sum + size > want ? 1 : size;
-        uint32_t host = random_host(used, kind->hosts, size, seed);
+        uint32_t host = random_host(used, kind, size, seed);
         if (host != PLAN_NONE) {
             used[host] += size;
             sum += size;
@@ -148,8 +155,9 @@ void instance_make(struct instance *ret, const struct instance_kind *kind)
     ret->hosts.len = ret->vms.len = 0;
     for (uint32_t i = 0; i < kind->hosts; i++) {
         struct bench_host *host = have(VEC_ADD(&ret->hosts));
-        *host = (struct bench_host){
-            .gpus = host_gpus, .cpus = host_cpus, .memory = host_memory, .is_up = true};
+        *host = (struct bench_host){.gpus = gpus_of(kind), .is_up = true};
+        host->cpus = host_cpus / host_gpus * host->gpus;
+        host->memory = host_memory / host_gpus * host->gpus;
         snprintf(host->name, sizeof(host->name), "n%05u", i);
     }
     if (kind->mix == BENCH_ONE) {
@@ -243,7 +251,7 @@ struct plan_model *instance_model(const struct instance *instance, uint32_t *ret
                                   uint32_t *ret_len)
 {
     struct plan_size size = {1, (uint32_t)instance->hosts.len,
-                             (uint32_t)instance->hosts.len * host_gpus,
+                             (uint32_t)instance->hosts.len * instance->hosts.items[0].gpus,
                              (uint32_t)instance->vms.len};
     struct plan_model *model = have(plan_model_new(&size));
     plan_pool_add(model, "gpu");
@@ -279,7 +287,7 @@ struct plan_model *instance_model(const struct instance *instance, uint32_t *ret
 bool instance_is_feasible_by_gpus(const struct instance *instance)
 {
     uint32_t *room = have(calloc(instance->hosts.len, sizeof(*room)));
-    uint64_t wants[host_gpus + 1] = {0};
+    uint64_t wants[gpus_per_vm_max + 1] = {0};
     for (size_t i = 0; i < instance->hosts.len; i++) {
         room[i] = instance->hosts.items[i].is_up ? instance->hosts.items[i].gpus : 0;
     }
@@ -292,7 +300,7 @@ bool instance_is_feasible_by_gpus(const struct instance *instance)
         }
     }
     bool is_feasible = true;
-    for (uint32_t size = host_gpus; size > 0; size /= 2) {
+    for (uint32_t size = gpus_per_vm_max; size > 0; size /= 2) {
         for (size_t i = 0; i < instance->hosts.len; i++) {
             while (wants[size] > 0 && room[i] >= size) {
                 room[i] -= size;

@@ -39,10 +39,11 @@ ENUM_DECLARE(bench_mix, BENCH_MIX_LIST)
 struct instance_kind {
     enum bench_mix mix;
     uint32_t hosts;
-    uint32_t vms;     /* BENCH_ONE */
+    uint32_t vms;     /* BENCH_ONE: so many; BENCH_MIXED: no more than so many, 0: no limit */
     uint32_t percent; /* BENCH_MIXED, BENCH_CUT: so much of the GPUs (cut: VMs are dropped) */
     uint32_t failed;  /* so many hosts are down, those with the most VMs first; none: cold start */
     uint64_t seed;
+    uint32_t host_gpus; /* 0: 8; CPUs and memory grow with them. Cuts are of 8 */
 };
 
 /* Draws one into 'ret', which is {0} or an earlier one. Ends the program without memory. */

@@ -2,10 +2,11 @@
 /*
  * Measures the planner. Time is of this process only, one core, best and median of several passes.
  *
- *     plan-bench make MIX HOSTS VMS PERCENT FAILED SEED     an instance, as text
- *     plan-bench plan FILE [PASSES]                         plans it: one line of JSON
- *     plan-bench quality                                    who is left out though all would fit
- *     plan-bench scale                                      10,000 hosts, and the way there
+ *     plan-bench make MIX HOSTS VMS PERCENT FAILED SEED [GPUS]   an instance, as text
+ *     plan-bench plan FILE [PASSES]       plans it: one line of JSON
+ *     plan-bench quality COUNT [FOLDER]   who is left out though all would fit; the first instances
+ * of each row are left in FOLDER as ROW-NUMBER.txt plan-bench scale                    10,000
+ * hosts, and the way there
  */
 #include "bench/instance.h"
 
@@ -126,13 +127,14 @@ static int do_plan(const char *path, uint32_t passes)
     return EXIT_SUCCESS;
 }
 
-static int do_make(char **argv)
+static int do_make(int argc, char **argv)
 {
     struct instance_kind kind = {.hosts = number(argv[1]),
                                  .vms = number(argv[2]),
                                  .percent = number(argv[3]),
                                  .failed = number(argv[4]),
-                                 .seed = number(argv[5])};
+                                 .seed = number(argv[5]),
+                                 .host_gpus = argc > 6 ? number(argv[6]) : 0};
     if (!bench_mix_parse(argv[0], &kind.mix)) {
         die("the mix is one, mixed, cut or cut3");
     }
@@ -145,11 +147,34 @@ static int do_make(char **argv)
 
 /* ---- quality ---- */
 
-/* Plans 'count' feasible instances of 'kind', and says in how many a VM was left out. */
-static void quality_row(const char *title, struct instance_kind kind, uint32_t count)
+struct quality {
+    uint32_t count;     /* instances a row */
+    const char *folder; /* NULL: none is kept */
+    uint32_t kept;      /* so many a row, for the peers, which are slower */
+};
+
+static void keep(const struct quality *quality, const char *row, uint32_t number,
+                 const struct instance *instance)
+{
+    char path[512];
+    if (!quality->folder || number > quality->kept) {
+        return;
+    }
+    snprintf(path, sizeof(path), "%s/%s-%02u.txt", quality->folder, row, number);
+    FILE *file = fopen(path, "w");
+    if (!file) {
+        die("cannot keep an instance");
+    }
+    instance_write(instance, file);
+    fclose(file);
+}
+
+/* Plans feasible instances of 'kind', and says in how many a VM was left out. */
+static void quality_row(const struct quality *quality, const char *row, struct instance_kind kind)
 {
     struct instance instance = {0};
     uint32_t tried = 0, with_left_out = 0, left_out = 0, proven = 0;
+    uint32_t count = kind.mix == BENCH_CUT3 ? MIN(quality->count, 30U) : quality->count;
     double sum_us = 0, max_us = 0;
     for (kind.seed = 1; tried < count && kind.seed < 50 * count; kind.seed++) {
         instance_make(&instance, &kind);
@@ -157,7 +182,7 @@ static void quality_row(const char *title, struct instance_kind kind, uint32_t c
             continue;
         }
         struct outcome outcome = plan_once(&instance);
-        tried++;
+        keep(quality, row, ++tried, &instance);
         with_left_out += outcome.left_out > 0;
         left_out += outcome.left_out;
         proven += outcome.is_proven;
@@ -166,29 +191,29 @@ static void quality_row(const char *title, struct instance_kind kind, uint32_t c
     }
     printf("{\"row\":\"%s\",\"instances\":%u,\"with_left_out\":%u,\"left_out_mean\":%.3f,"
            "\"proven\":%u,\"plan_us_mean\":%.1f,\"plan_us_max\":%.1f}\n",
-           title, tried, with_left_out, tried ? (double)left_out / tried : 0, proven,
+           row, tried, with_left_out, tried ? (double)left_out / tried : 0, proven,
            tried ? sum_us / tried : 0, max_us);
     fflush(stdout);
     instance_done(&instance);
 }
 
-static int do_quality(uint32_t count)
+static int do_quality(const struct quality *quality)
 {
-    quality_row("8 hosts, one fails, 80 % full",
-                (struct instance_kind){BENCH_MIXED, 8, 0, 80, 1, 0}, count);
-    quality_row("8 hosts, one fails, 85 % full",
-                (struct instance_kind){BENCH_MIXED, 8, 0, 85, 1, 0}, count);
-    quality_row("8 hosts, cold start, 80 % full", (struct instance_kind){BENCH_CUT, 8, 0, 80, 0, 0},
-                count);
-    quality_row("8 hosts, cold start, 90 % full", (struct instance_kind){BENCH_CUT, 8, 0, 90, 0, 0},
-                count);
-    quality_row("8 hosts, cold start, 100 % full",
-                (struct instance_kind){BENCH_CUT, 8, 0, 100, 0, 0}, count);
-    for (uint32_t hosts = 8; hosts <= 32; hosts *= 2) {
-        char title[64];
-        snprintf(title, sizeof(title), "%u hosts, GPUs, CPU and memory cut exactly", hosts);
-        quality_row(title, (struct instance_kind){BENCH_CUT3, hosts, 0, 0, 0, 0},
-                    MAX(count / 10, 10U));
+    static const struct {
+        const char *row;
+        struct instance_kind kind;
+    } rows[] = {
+        {"fail-80", {.mix = BENCH_MIXED, .hosts = 8, .percent = 80, .failed = 1}},
+        {"fail-85", {.mix = BENCH_MIXED, .hosts = 8, .percent = 85, .failed = 1}},
+        {"cold-80", {.mix = BENCH_CUT, .hosts = 8, .percent = 80}},
+        {"cold-90", {.mix = BENCH_CUT, .hosts = 8, .percent = 90}},
+        {"cold-100", {.mix = BENCH_CUT, .hosts = 8, .percent = 100}},
+        {"cut3-8", {.mix = BENCH_CUT3, .hosts = 8}},
+        {"cut3-16", {.mix = BENCH_CUT3, .hosts = 16}},
+        {"cut3-32", {.mix = BENCH_CUT3, .hosts = 32}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        quality_row(quality, rows[i].row, rows[i].kind);
     }
     return EXIT_SUCCESS;
 }
@@ -333,20 +358,20 @@ static int do_scale(void)
 
 int main(int argc, char **argv)
 {
-    if (argc == 8 && strcmp(argv[1], "make") == 0) {
-        return do_make(argv + 2);
+    if (argc >= 8 && strcmp(argv[1], "make") == 0) {
+        return do_make(argc - 2, argv + 2);
     }
     if (argc >= 3 && strcmp(argv[1], "plan") == 0) {
         return do_plan(argv[2], argc > 3 ? number(argv[3]) : 5);
     }
-    if (argc >= 2 && strcmp(argv[1], "quality") == 0) {
-        return do_quality(argc > 2 ? number(argv[2]) : 200);
+    if (argc >= 3 && strcmp(argv[1], "quality") == 0) {
+        return do_quality(&(struct quality){number(argv[2]), argc > 3 ? argv[3] : NULL, 10});
     }
     if (argc >= 2 && strcmp(argv[1], "scale") == 0) {
         return do_scale();
     }
     fprintf(stderr,
-            "usage: plan-bench make MIX HOSTS VMS PERCENT FAILED SEED | plan FILE [PASSES] |"
-            " quality [INSTANCES] | scale\n");
+            "usage: plan-bench make MIX HOSTS VMS PERCENT FAILED SEED [GPUS] | plan FILE [PASSES] |"
+            " quality COUNT [FOLDER] | scale\n");
     return 2;
 }

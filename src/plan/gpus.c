@@ -31,34 +31,48 @@ static const struct gpu_entry *entry(const struct choice *choice, uint32_t i)
     return &choice->model->gpus.items[choice->free[i]];
 }
 
+struct group {
+    int64_t id;
+    uint32_t len;
+};
+
+/* The groups of the free GPUs, in the order in which they come, into 'ret'; how many. */
+static uint32_t groups_count(const struct choice *choice, group_of_t *group_of,
+                             struct group ret[gpus_per_node_max])
+{
+    uint32_t len = 0;
+    for (uint32_t i = 0; i < choice->free_len; i++) {
+        int64_t id = group_of(entry(choice, i));
+        uint32_t at = len;
+        while (at > 0 && ret[at - 1].id != id) { /* from the end: neighbours come together */
+            at--;
+        }
+        if (at == 0) {
+            ret[len++] = (struct group){id, 1};
+        } else {
+            ret[at - 1].len++;
+        }
+    }
+    return len;
+}
+
 /* The group to take from next: the wanted one if it is enough, else the one with the fewest that
  * are enough, else the one with the most. */
 static int64_t group_best(const struct choice *choice, group_of_t *group_of, uint32_t count)
 {
-    int64_t best = 0;
-    uint32_t best_len = 0;
-    for (uint32_t i = 0; i < choice->free_len; i++) {
-        int64_t group = group_of(entry(choice, i));
-        uint32_t len = 0;
-        bool is_first = true;
-        for (uint32_t k = 0; k < choice->free_len; k++) {
-            bool is_same = group_of(entry(choice, k)) == group;
-            is_first &= !(is_same && k < i);
-            len += is_same;
+    struct group groups[gpus_per_node_max], best = {0, 0};
+    uint32_t len = groups_count(choice, group_of, groups);
+    for (uint32_t i = 0; i < len; i++) {
+        bool is_enough = groups[i].len >= count;
+        if (group_of == group_numa && groups[i].id == choice->numa_wanted && is_enough) {
+            return groups[i].id;
         }
-        if (!is_first) {
-            continue;
-        }
-        if (group_of == group_numa && group == choice->numa_wanted && len >= count) {
-            return group;
-        }
-        bool is_better = len >= count ? best_len < count || len < best_len : len > best_len;
-        if (best_len == 0 || is_better) {
-            best = group;
-            best_len = len;
+        if (best.len == 0 ||
+            (is_enough ? best.len < count || groups[i].len < best.len : groups[i].len > best.len)) {
+            best = groups[i];
         }
     }
-    return best;
+    return best.id;
 }
 
 /* Moves the members of 'group' to the front, both parts in order; how many there are. */
