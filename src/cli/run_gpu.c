@@ -213,7 +213,8 @@ static int order(struct cli *cli, bool is_mount)
         VEC_REMOVE(&targets.list, i);
     }
     if (targets.list.len > 0 && wait_is_wanted(cli)) {
-        worst = MAX(worst, wait_until(cli, look_at_targets, &targets));
+        int r = wait_until(cli, look_at_targets, &targets);
+        worst = MAX(worst, r);
     }
     return worst;
 }

@@ -40,7 +40,8 @@ int run_vm_rm(struct cli *cli)
 {
     int worst = EXIT_OK;
     VEC_EACH(&cli->args, name) {
-        worst = MAX(worst, change(cli, "DELETE", NULL, "/v1/vms/%s", *name));
+        int r = change(cli, "DELETE", NULL, "/v1/vms/%s", *name);
+        worst = MAX(worst, r);
     }
     return worst;
 }
@@ -142,9 +143,8 @@ static int order_each(struct cli *cli, bool is_stop, wait_look look)
         worst = MAX(worst, r);
     }
     VEC_EACH(&taken, name) {
-        if (wait_is_wanted(cli)) {
-            worst = MAX(worst, wait_until(cli, look, (void *)(uintptr_t)*name));
-        }
+        int r = wait_is_wanted(cli) ? wait_until(cli, look, (void *)(uintptr_t)*name) : EXIT_OK;
+        worst = MAX(worst, r);
     }
     VEC_DONE(&taken);
     return worst;

@@ -20,6 +20,7 @@ enum {
     /* What a slow reader of a stream may be behind. */
     stream_backlog_max = 1024 * 1024,
     stream_block_size = 16 * 1024,
+    timer_accuracy_us = 10 * 1000, /* sd-event's default is a quarter of a second */
 };
 
 enum phase {
@@ -327,12 +328,15 @@ static void run(struct http_server *server)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
     (void)MHD_run(server->daemon);
-    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES) {
+    bool has_timeout = MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES;
+    if (has_timeout && timeout_ms == 0) {
+        /* More to read at once; others on the loop have their turn first. */
+        (void)sd_event_source_set_enabled(server->kick, SD_EVENT_ONESHOT);
+    } else if (has_timeout) {
         (void)sd_event_source_set_time_relative(server->timer, timeout_ms * 1000);
-        (void)sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
-    } else {
-        (void)sd_event_source_set_enabled(server->timer, SD_EVENT_OFF);
     }
+    (void)sd_event_source_set_enabled(
+        server->timer, has_timeout && timeout_ms > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -363,8 +367,8 @@ static int add_sources(struct http_server *server, sd_event *event)
     int r = info ? 0 : -EIO;
     r = r < 0 ? r : sd_event_add_io(event, &server->io, info->epoll_fd, EPOLLIN, on_io, server);
     r = r < 0 ? r
-              : sd_event_add_time_relative(event, &server->timer, CLOCK_MONOTONIC, 0, 0, on_timer,
-                                           server);
+              : sd_event_add_time_relative(event, &server->timer, CLOCK_MONOTONIC, 0,
+                                           timer_accuracy_us, on_timer, server);
     r = r < 0 ? r : sd_event_add_defer(event, &server->kick, on_kick, server);
     return r < 0 ? r : sd_event_source_set_enabled(server->kick, SD_EVENT_OFF);
 }

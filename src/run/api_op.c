@@ -19,6 +19,7 @@ enum {
     tries_max = 5,
     seen_limit_ms = 2000,  /* committed: our own picture follows within milliseconds */
     reread_limit_ms = 300, /* refused: likewise, then try on what we have */
+    timer_accuracy_us = 10 * 1000,
 };
 
 enum stage {
@@ -235,7 +236,8 @@ void api_op_begin(struct api_ops *ops, struct http_exchange *exchange,
     op->next = ops->first;
     ops->first = op;
     if (!copy_request(op, request) ||
-        sd_event_add_time(ops->event, &op->timer, CLOCK_MONOTONIC, 0, 0, on_timer, op) < 0 ||
+        sd_event_add_time(ops->event, &op->timer, CLOCK_MONOTONIC, 0, timer_accuracy_us, on_timer,
+                          op) < 0 ||
         sd_event_source_set_enabled(op->timer, SD_EVENT_OFF) < 0) {
         finish_uncommitted(op, TXN_IMPOSSIBLE, NULL);
         return;

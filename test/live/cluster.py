@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A real etcd, a real berth-api and the real berth command; the nodes and the coordinator are played
+by a thread that reads and writes the store as berthd does, by level."""
+
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, limit=15.0):
+    """Until 'condition' is true; 'what' is what the failure says."""
+    end = time.monotonic() + limit
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {limit} s: {what}"
+        time.sleep(0.02)
+
+
+class Etcd:
+    """One member on loopback."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.port, self.peer = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = None
+        self.start()
+
+    def start(self):
+        peer = f"http://127.0.0.1:{self.peer}"
+        self.process = subprocess.Popen(
+            ["etcd", "--data-dir", f"{self.directory}/etcd", "--listen-client-urls", self.url,
+             "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
+             "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
+             "--heartbeat-interval", "20", "--election-timeout", "200"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for("etcd answers", self.answers)
+
+    def answers(self):
+        try:
+            self.call("kv/range", {"key": b64("x")})
+            return True
+        except OSError:
+            return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def call(self, path, body):
+        request = urllib.request.Request(f"{self.url}/v3/{path}", json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=2) as reply:
+            return json.load(reply)
+
+    def put(self, key, value):
+        self.call("kv/put", {"key": b64(f"/berth/{key}"), "value": b64(json.dumps(value))})
+
+    def delete(self, key):
+        self.call("kv/deleterange", {"key": b64(f"/berth/{key}")})
+
+    def all(self):
+        """{key below the prefix: document}"""
+        reply = self.call("kv/range", {"key": b64("/berth/"), "range_end": b64("/berth0")})
+        return {unb64(kv["key"])[7:]: json.loads(unb64(kv["value"])) for kv in reply.get("kvs", [])}
+
+
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def unb64(text):
+    return base64.b64decode(text).decode()
+
+
+def gpu(bus, device="1111"):
+    return {"address": f"0000:0{bus}:00.0", "vendor": "1234", "device": device,
+            "device_name": "Bochs" if device == "1111" else "Rage", "iommu_group": bus,
+            "driver": "bochs-drm", "bar_size": [16777216, 0, 4096, 0, 0, 0],
+            "verdict": "host-driver", "verdict_detail": "dismount it first"}
+
+
+class Players(threading.Thread):
+    """Nodes and coordinator. 'silent' nodes send no heartbeat; 'is_idle' lets nothing be placed."""
+
+    def __init__(self, etcd, nodes):
+        super().__init__(daemon=True)
+        self.etcd, self.nodes = etcd, nodes
+        self.silent, self.is_idle, self.ended = set(), False, False
+        self.counter, self.next_beat = 0, 0
+        self.gpus = {n: [gpu(1), gpu(2), gpu(3, "5046")] for n in nodes}
+        self.trouble = None
+
+    def inventory(self, node):
+        return {"schema": 1, "cpus": 8, "memory_mib": 8192, "kernel": "6.1", "gpus": self.gpus[node],
+                "checks": [{"name": "hypervisor", "ok": True, "detail": ""}]}
+
+    def run(self):
+        while not self.ended:
+            try:
+                self.act()
+            except OSError:
+                pass  # etcd is down: so is what we do
+            except Exception as problem:  # the tests would wait in vain: keep it for them
+                self.trouble = problem
+                raise
+            time.sleep(0.05)
+
+    def act(self):
+        now = time.monotonic()
+        if now >= self.next_beat:
+            self.next_beat = now + 0.2
+            self.counter += 1
+            for node in self.nodes:
+                if node not in self.silent:
+                    self.etcd.put(f"nodes/{node}/alive",
+                                  {"schema": 1, "incarnation": 1, "counter": self.counter,
+                                   "watchdog_armed": True, "watchdog_ms": 6000})
+        store = self.etcd.all()
+        for node in self.nodes:
+            self.tend_gpus(store, node)
+        if not self.is_idle:
+            for key in [k for k in store if k.startswith("vms/") and k.endswith("/spec")]:
+                self.tend_vm(self.etcd.all(), key.split("/")[1])
+            for key in [k for k in store if k.endswith("/placement")]:
+                if key.replace("placement", "spec") not in store:
+                    self.etcd.delete(key)
+
+    def tend_gpus(self, store, node):
+        wanted = {d["address"] for d in
+                  store.get(f"nodes/{node}/spec", {}).get("dismounted", [])}
+        for card in self.gpus[node]:
+            is_wanted = card["address"] in wanted
+            card["driver"] = "vfio-pci" if is_wanted else "bochs-drm"
+            card["verdict"] = "assignable" if is_wanted else "host-driver"
+            card["verdict_detail"] = "" if is_wanted else "dismount it first"
+        if store.get(f"nodes/{node}/inventory", {}).get("gpus") != self.gpus[node]:
+            self.etcd.put(f"nodes/{node}/inventory", self.inventory(node))
+
+    def tend_vm(self, store, vm):
+        spec = store.get(f"vms/{vm}/spec")
+        place = store.get(f"vms/{vm}/placement") or {"schema": 1, "epoch": 0, "phase": "none"}
+        if not spec:
+            return
+        before = json.dumps(place)
+        is_up = place["phase"] == "start"
+        node = place.get("node", "")
+        mode = store.get(f"nodes/{node}/spec", {}).get("mode", "active")
+        must_leave = is_up and (mode == "drain" or
+                                spec.get("move_order", 0) > place.get("move_order", 0))
+        if is_up and spec.get("desired", "stopped") != "started":
+            self.free(store, place)
+            place.update(phase="none", gpus=[], reasons=[], node="")
+        elif (spec.get("desired") == "started" and not is_up) or must_leave:
+            self.place(store, vm, spec, place, node if must_leave else "")
+        if json.dumps(place) != before:
+            self.etcd.put(f"vms/{vm}/placement", place)
+        if place["phase"] == "start":
+            self.etcd.put(f"vms/{vm}/status", {"schema": 1, "epoch": place["epoch"],
+                                               "node": place["node"], "state": "running"})
+
+    def place(self, store, vm, spec, place, avoid):
+        reasons = []
+        for node in self.nodes:
+            mode = store.get(f"nodes/{node}/spec", {}).get("mode", "active")
+            found = [] if mode != "active" or node in self.silent or node == avoid else \
+                self.free_gpus(store, node, spec["needs"])
+            if found:
+                self.free(store, place)
+                for hold in found:
+                    self.etcd.put(f"claims/{node}/{hold['gpu']}",
+                                  {"schema": 1, "vm": vm, "epoch": place["epoch"] + 1})
+                place.update(epoch=place["epoch"] + 1, phase="start", node=node, gpus=found,
+                             reasons=[], start_order=spec.get("start_order", 0),
+                             move_order=spec.get("move_order", 0))
+                return
+            reasons.append({"node": node, "text": f"no GPUs free for {vm}"})
+        place.update(reasons=reasons, start_order=spec.get("start_order", 0),
+                     move_order=spec.get("move_order", 0))
+
+    @staticmethod
+    def free_gpus(store, node, needs):
+        found = []
+        for need in needs:
+            members = [m["gpu"] for m in store[f"pools/{need['pool']}"]["members"]
+                       if m["node"] == node and f"claims/{node}/{m['gpu']}" not in store]
+            if len(members) < need["count"]:
+                return []
+            found += [{"pool": need["pool"], "gpu": m} for m in members[:need["count"]]]
+        return found
+
+    def free(self, store, place):
+        for hold in place.get("gpus", []):
+            key = f"claims/{place['node']}/{hold['gpu']}"
+            if key in store:
+                self.etcd.delete(key)
+
+
+class Cluster:
+    """All of it, in a directory that is gone at the end."""
+
+    def __init__(self, nodes=("node1", "node2"), endpoint=None):
+        self.directory = tempfile.mkdtemp(prefix="berth-live-")
+        self.etcd = Etcd(self.directory)
+        self.socket = f"{self.directory}/run/api.sock"
+        self.config = f"{self.directory}/berth.conf"
+        self.endpoint = endpoint(self.etcd.port) if endpoint else None
+        with open(self.config, "w", encoding="ascii") as file:
+            url = f"http://127.0.0.1:{self.endpoint.port}" if self.endpoint else self.etcd.url
+            file.write(f"node = node1\netcd_endpoints = {url}\napi_socket = {self.socket}\n")
+        self.players = Players(self.etcd, list(nodes))
+        self.players.start()
+        self.api = None
+        try:
+            self.start_api()
+        except BaseException:
+            self.end()
+            raise
+
+    def start_api(self):
+        self.api = subprocess.Popen([os.environ["BERTH_API"], "--config", self.config],
+                                    stderr=open(f"{self.directory}/api.log", "a"))
+        wait_for("berth-api shows the nodes", lambda: self.berth("node", "ls")[1].count(" up ") ==
+                 len(self.players.nodes) - len(self.players.silent))
+
+    def stop_api(self, how=signal.SIGTERM):
+        self.api.send_signal(how)
+        return self.api.wait(timeout=10)
+
+    def berth(self, *words, stdin=None, environment=None):
+        """(exit code, output, errors)"""
+        done = subprocess.run(
+            [os.environ["BERTH"], "--socket", self.socket, *words], input=stdin, text=True,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True, timeout=60, env={**os.environ, **(environment or {})}, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def must(self, *words, stdin=None):
+        code, out, err = self.berth(*words, stdin=stdin)
+        assert code == 0, f"berth {' '.join(words)}: {code}\n{out}{err}"
+        return out
+
+    def refused(self, code, sentence, *words, stdin=None):
+        have, out, err = self.berth(*words, stdin=stdin)
+        assert have == code and sentence in err, \
+            f"berth {' '.join(words)}: {have}, not {code} with {sentence!r}\n{out}{err}"
+        return err
+
+    def xml(self, name):
+        return (f"<domain type='qemu'><name>{name}</name><memory unit='MiB'>128</memory>"
+                "<vcpu>1</vcpu><os><type machine='q35'>hvm</type></os></domain>")
+
+    def connect(self):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(10)
+        s.connect(self.socket)
+        return s
+
+    def raw(self, text, until=None):
+        """What the API answers to these bytes, up to its end or to 'until'."""
+        with self.connect() as s:
+            s.sendall(text if isinstance(text, bytes) else text.encode())
+            return read_until(s, until)
+
+    def end(self):
+        self.players.ended = True
+        if self.api and self.api.poll() is None:
+            self.stop_api()
+        self.players.join(timeout=10)
+        self.etcd.kill()
+        if self.endpoint:
+            self.endpoint.end()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        assert not self.players.trouble, self.players.trouble
+
+
+def read_until(s, until):
+    got = b""
+    while until is None or until not in got:
+        try:
+            piece = s.recv(65536)
+        except ConnectionError:
+            break
+        if not piece:
+            break
+        got += piece
+    return got.decode(errors="replace")
