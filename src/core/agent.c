@@ -95,6 +95,8 @@ static void start_done(struct core *core, struct local_vm *vm, const struct core
             vm->culprit = *event->culprit;
             agent_gpu_quarantine(core, *event->culprit, vm->ended_reason);
         }
+    } else if (MUTANT(UNKNOWN_IS_FAILED) && event->result == CORE_UNKNOWN) {
+        ended(vm, vm->op_epoch, "no answer");
     } else if (event->result == CORE_UNKNOWN) {
         vm->op_retry_ms = core->now_ms + retry_ms; /* the listing tells, or the next try does */
     }
@@ -111,6 +113,16 @@ static void stop_done(struct core *core, struct local_vm *vm, const struct core_
     }
 }
 
+/* Done: that epoch does not exist, and no start of it is under way any more. */
+static void kill_done(struct core *core, struct local_vm *vm, const struct core_event *event)
+{
+    vm->op_retry_ms = core->now_ms + retry_ms;
+    if (event->result == CORE_DONE && !vm->exists) {
+        ended(vm, vm->op_epoch, "stopped");
+        vm->op_retry_ms = core->now_ms;
+    }
+}
+
 static void op_done(struct core *core, struct local_vm *vm, const struct core_event *event)
 {
     enum vm_op op = vm->op;
@@ -124,7 +136,7 @@ static void op_done(struct core *core, struct local_vm *vm, const struct core_ev
         stop_done(core, vm, event);
         break;
     case VM_OP_KILL:
-        vm->op_retry_ms = core->now_ms + retry_ms;
+        kill_done(core, vm, event);
         break;
     case VM_OP_NONE:
         break;
@@ -215,7 +227,9 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     struct txn txn = {0};
     struct record_key fence = {.kind = RECORD_NODE_FENCE};
     memcpy(fence.name, core->config.node, sizeof(fence.name));
-    txn_guard(&txn, &placement->key, placement->revision);
+    if (!MUTANT(START_UNGUARDED)) {
+        txn_guard(&txn, &placement->key, placement->revision);
+    }
     txn_guard(&txn, &status->key, world_revision(&core->world, &status->key));
     txn_guard(&txn, &fence, core->membership.fence_revision);
     txn_put(&txn, status);
@@ -241,7 +255,7 @@ static uint32_t starting_count(const struct core *core)
 static bool is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch)
 {
     return status && status->epoch == epoch &&
-           status->incarnation == core->membership.incarnation;
+           (status->incarnation == core->membership.incarnation || MUTANT(EPOCH_TWICE));
 }
 
 static bool has_over(const struct vm_status *status)
@@ -286,7 +300,19 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
         return; /* begun before: the coordinator's turn; or not yet */
     }
     vm->has_ended = vm->is_stop_refused = vm->was_up = vm->has_culprit = false;
+    if (MUTANT(START_UNTOLD)) {
+        start(core, vm, placement);
+    }
     tell(core, vm, placement, VM_STATE_STARTING, "");
+}
+
+/* It was begun and is not here: a start without answer, ours or a predecessor's, may still bring it
+ * up. Only once that is ruled out is it reported stopped. */
+static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
+{
+    if (core->now_ms >= vm->op_retry_ms) {
+        (void)begin_op(core, vm, VM_OP_KILL, ACTION_VM_KILL, epoch);
+    }
 }
 
 static void stop_here(struct core *core, struct local_vm *vm, const struct record *placement,
@@ -296,8 +322,12 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
     if (!is_ours(core, status, p->epoch) || has_over(status)) {
         return; /* never begun, or over: the coordinator sees that itself */
     }
-    if (!vm->exists || vm->epoch != p->epoch) {
+    if ((vm->has_ended && vm->ended_epoch == p->epoch) || MUTANT(STOPPED_TOO_SOON)) {
         tell(core, vm, placement, VM_STATE_STOPPED, vm->has_ended ? vm->ended_reason : "stopped");
+        return;
+    }
+    if (!vm->exists || vm->epoch != p->epoch) {
+        undo_start(core, vm, p->epoch);
         return;
     }
     bool is_refused = vm->is_stop_refused && vm->refused_epoch == p->epoch && !p->is_forced;
@@ -321,6 +351,9 @@ static bool is_ordered(const struct core *core, const struct local_vm *vm)
 
 static void end_unordered(struct core *core, struct local_vm *vm)
 {
+    if (MUTANT(STALE_RUNS_ON)) {
+        return;
+    }
     if (core->now_ms < vm->op_retry_ms) {
         core_wake(core, vm->op_retry_ms);
         return;

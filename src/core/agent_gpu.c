@@ -135,7 +135,7 @@ static void lift_quarantines(struct core *core)
 static void check_identities(struct core *core)
 {
     const struct record *spec = own_spec(core);
-    if (!spec) {
+    if (!spec || MUTANT(CARD_UNCHECKED)) {
         return;
     }
     VEC_EACH(&spec->node_spec->dismounted, entry) {

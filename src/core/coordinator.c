@@ -89,7 +89,9 @@ void coordinator_guard(const struct core *core, struct txn *txn)
 {
     const struct record *leader = leader_record(core);
     struct record_key key = {.kind = RECORD_LEADER};
-    txn_guard(txn, &key, leader ? leader->revision : 0);
+    if (!MUTANT(NO_TERM_GUARD)) {
+        txn_guard(txn, &key, leader ? leader->revision : 0);
+    }
 }
 
 /* ---- silence ---- */
@@ -238,7 +240,9 @@ static void write_fence(struct core *core, struct peer *peer, const struct recor
     (void)snprintf(fence->fence->detail, sizeof(fence->fence->detail), "%s", detail);
     struct txn txn = {0};
     coordinator_guard(core, &txn);
-    txn_guard(&txn, &alive->key, peer->alive_revision);
+    if (!MUTANT(NO_HEARTBEAT_GUARD)) {
+        txn_guard(&txn, &alive->key, peer->alive_revision);
+    }
     txn_guard(&txn, &fence->key, old ? old->revision : 0);
     txn_put(&txn, fence);
     pending_send(core, &peer->fence, &txn, fence_limit_ms);
@@ -252,13 +256,21 @@ static void write_fence(struct core *core, struct peer *peer, const struct recor
 static msec_t takeover_ms(const struct core *core, const struct node_alive *alive)
 {
     const struct cluster_settings *settings = world_settings(&core->world);
-    if (!alive->is_watchdog_armed || alive->watchdog_ms <= 0) {
+    if (MUTANT(TAKEOVER_EARLY)) {
+        return settings->leader_silence_ms;
+    }
+    if ((!alive->is_watchdog_armed || alive->watchdog_ms <= 0) && !MUTANT(TAKEOVER_UNARMED)) {
         return MSEC_NEVER;
     }
     return MAX(settings->takeover_ms,
                settings->takeover_ms - settings->watchdog_ms + alive->watchdog_ms);
 }
 
+/*
+ * Turning off is no transaction that could fail if we are wrong. So first a majority of the store is
+ * asked: who is cut off from it, or sees late, takes everybody for silent, and would turn off hosts
+ * that are well.
+ */
 static void power_off(struct core *core, struct peer *peer, const struct record *alive,
                       const struct record *spec)
 {
@@ -271,6 +283,13 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
         core_wake(core, due_ms);
         return;
     }
+    if (!peer->has_looked || peer->look_revision != peer->alive_revision) {
+        peer->has_looked = true;
+        peer->look_revision = peer->alive_revision;
+        pending_look(core, &peer->fence);
+        return; /* until that is idle seek_proof() does not come here */
+    }
+    peer->has_looked = false;
     struct core_action *action = core_act(core, ACTION_FENCE_OFF);
     memcpy(action->name, peer->name, sizeof(action->name));
     action->incarnation = alive->alive->incarnation;
@@ -327,7 +346,7 @@ static void seek_proof(struct core *core, struct peer *peer)
 static void power_done(struct core *core, struct peer *peer, const struct core_event *event)
 {
     peer->power_id = 0;
-    if (event->result == CORE_DONE) {
+    if (event->result == CORE_DONE || MUTANT(POWER_ON_HOPE)) {
         peer->is_power_proven = true;
         return;
     }
@@ -378,7 +397,7 @@ static void sweep(struct core *core)
     WORLD_EACH(&core->world, RECORD_CLAIM, each)
     {
         const struct record *claim = *each;
-        if (txn.writes.len < sweep_len_max && !is_claim_held(core, claim)) {
+        if (txn.writes.len < sweep_len_max && !is_claim_held(core, claim) && !MUTANT(CLAIM_LEAKS)) {
             struct record_key placement = {.kind = RECORD_VM_PLACEMENT};
             memcpy(placement.name, claim->claim->vm, sizeof(placement.name));
             txn_guard(&txn, &claim->key, claim->revision);

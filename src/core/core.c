@@ -138,6 +138,13 @@ static void send_barrier(struct core *core, struct pending *pending)
     pending->wants_barrier = false;
 }
 
+void pending_look(struct core *core, struct pending *pending)
+{
+    assert(pending->id == 0);
+    *pending = (struct pending){0};
+    send_barrier(core, pending);
+}
+
 bool pending_done(struct core *core, struct pending *pending, const struct core_event *event,
                   enum txn_outcome *ret)
 {

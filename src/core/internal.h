@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "core/mutant.h"
 
 /*
  * A store transaction of ours about one subject, from its sending until this process's world is as
@@ -131,6 +132,8 @@ struct peer {
     struct pending fence;
     uint64_t power_id;
     msec_t power_retry_ms;
+    bool has_looked;          /* the store was asked whether it is silent still ... */
+    revision_t look_revision; /* ... after this heartbeat of it */
     bool is_power_proven; /* agent said off, for 'power_incarnation' */
     uint64_t power_incarnation;
 };
@@ -185,6 +188,9 @@ void core_out_of_memory(void) __attribute__((noreturn));
 /* Sends 'txn' (emptied) for the subject of 'pending', which must be idle. */
 void pending_send(struct core *core, struct pending *pending, struct txn *txn, msec_t limit_ms);
 bool pending_is_idle(const struct core *core, const struct pending *pending);
+/* Makes 'pending', which must be idle, busy until the world shows what a majority of the store has
+ * now; tried again by pending_tick() until a majority answers. */
+void pending_look(struct core *core, struct pending *pending);
 /* Whether 'event' (CORE_TXN_DONE) answers 'pending'; if so its state moves on. '*ret' then says
  * how the transaction went (not set by a barrier's answer: false then too). */
 bool pending_done(struct core *core, struct pending *pending, const struct core_event *event,

@@ -83,7 +83,7 @@ static enum fencing fencing_method(const struct core *core)
 /* Orderly leaving says "not armed" before the watchdog is let go. */
 static bool says_armed(const struct membership *m)
 {
-    return m->is_ticking && m->state != MEMBERSHIP_LEAVING;
+    return (m->is_ticking && m->state != MEMBERSHIP_LEAVING) || MUTANT(ARMED_FOR_SHOW);
 }
 
 static void send_heartbeat(struct core *core, uint64_t incarnation, revision_t alive_revision,
@@ -99,12 +99,17 @@ static void send_heartbeat(struct core *core, uint64_t incarnation, revision_t a
     alive->alive->counter = ++m->counter;
     alive->alive->is_watchdog_armed = says_armed(m);
     alive->alive->watchdog_ms = says_armed(m) ? m->watchdog_ms : 0;
+    if (MUTANT(ARMED_FOR_SHOW)) {
+        alive->alive->watchdog_ms = world_settings(&core->world)->watchdog_ms;
+    }
 
     struct txn txn = {0};
     struct record_key alive_key = key_of(core, RECORD_NODE_ALIVE);
     struct record_key fence_key = key_of(core, RECORD_NODE_FENCE);
     txn_guard(&txn, &alive_key, alive_revision);
-    txn_guard(&txn, &fence_key, fence_revision);
+    if (!MUTANT(NO_FENCE_GUARD)) {
+        txn_guard(&txn, &fence_key, fence_revision);
+    }
     txn_put(&txn, alive);
     msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
     pending_send(core, &m->heartbeat, &txn, heartbeat_ms);
@@ -119,7 +124,7 @@ static void pet(struct core *core, msec_t deadline_ms)
     if (core->membership.is_ours) {
         struct core_action *action = core_act(core, ACTION_WATCHDOG_PET);
         action->id = 0;
-        action->deadline_ms = deadline_ms;
+        action->deadline_ms = MUTANT(PET_LATE) ? MSEC_NEVER : deadline_ms;
     }
 }
 
@@ -151,7 +156,7 @@ static void acknowledged(struct core *core, revision_t revision)
                   "heartbeats of %s are acknowledged again", self(core));
     }
     m->has_ack = true;
-    m->acked_sent_ms = m->sent_ms;
+    m->acked_sent_ms = MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : m->sent_ms;
     m->said_armed = says_armed(m);
     pet(core, m->sent_ms + world_settings(&core->world)->heartbeat_ms);
 }
@@ -219,6 +224,11 @@ static void join(struct core *core)
                   (unsigned long long)m->incarnation);
         return;
     }
+    if (MUTANT(ANEW_UNCLEARED)) {
+        move(core, MEMBERSHIP_CLEARING);
+        move(core, MEMBERSHIP_BEGINNING);
+        return;
+    }
     if (is_same_boot) {
         core_note(core, SEVERITY_WARNING, "node-was-fenced", self(core),
                   "%s was declared off in incarnation %llu: ending its VMs, then beginning anew",
@@ -274,7 +284,7 @@ static void begin(struct core *core)
     pet(core, MSEC_NEVER); /* nothing runs here: staying alive harms nobody */
     const struct record *alive = stored_alive(core), *fence = stored_fence(core);
     uint64_t before = MAX(alive ? alive->alive->incarnation : 0, fenced_incarnation(core));
-    m->incarnation = MAX(before, m->incarnation) + 1;
+    m->incarnation = before + 1;
     m->fence_revision = fence ? fence->revision : 0;
     send_heartbeat(core, m->incarnation, alive ? alive->revision : 0, m->fence_revision);
 }
@@ -337,7 +347,7 @@ static void watch_acknowledgements(struct core *core)
 {
     struct membership *m = &core->membership;
     const struct cluster_settings *settings = world_settings(&core->world);
-    if (!m->has_ack || !(m->is_ticking || m->is_ours)) {
+    if (!m->has_ack || !(m->is_ticking || m->is_ours) || MUTANT(NO_SELF_STOP)) {
         return;
     }
     msec_t silent_ms = core->now_ms - m->acked_sent_ms;
@@ -373,6 +383,9 @@ static void keep_alive(struct core *core)
         return;
     }
     if (core->now_ms >= m->next_ms && m->heartbeat.id == 0) {
+        if (MUTANT(PET_UNHEARD)) {
+            pet(core, MSEC_NEVER);
+        }
         send_heartbeat(core, m->incarnation, m->alive_revision, m->fence_revision);
     }
     if (core->now_ms < m->next_ms) { /* else its answer wakes us */
@@ -391,7 +404,7 @@ static void leave(struct core *core)
 static void go_on_leaving(struct core *core)
 {
     struct membership *m = &core->membership;
-    if (m->has_ack && !m->said_armed) {
+    if ((m->has_ack && !m->said_armed) || MUTANT(DISARM_SILENTLY)) {
         if (m->is_ours) {
             core_act_quietly(core, ACTION_WATCHDOG_DISARM);
         }

@@ -131,7 +131,9 @@ static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t e
         }
         (void)snprintf(record->claim->vm, sizeof(record->claim->vm), "%s", vm);
         record->claim->epoch = epoch;
-        txn_guard(txn, &key, is_ours ? old->revision : 0);
+        if (!MUTANT(NO_CLAIM_GUARD)) {
+            txn_guard(txn, &key, is_ours ? old->revision : 0);
+        }
         txn_put(txn, record);
     }
 }
@@ -145,7 +147,7 @@ static void unclaim(struct core *core, struct txn *txn, const char *vm, const ch
         const struct record *old = world_find_key(&core->world, &key);
         bool is_kept = to && ((strcmp(to->node, node) == 0 && holds(&to->gpus, &hold->slot)) ||
                               (strcmp(to->next_node, node) == 0 && holds(&to->next_gpus, &hold->slot)));
-        if (old && strcmp(old->claim->vm, vm) == 0 && !is_kept) {
+        if (old && strcmp(old->claim->vm, vm) == 0 && !is_kept && !MUTANT(CLAIM_LEAKS)) {
             txn_guard(txn, &key, old->revision);
             txn_delete(txn, &key);
         }
@@ -170,8 +172,12 @@ static struct intent *commit(struct core *core, const struct view *view, struct 
     struct txn txn = {0};
     coordinator_guard(core, &txn);
     guard_subject(core, &txn, RECORD_VM_SPEC, view->name);
-    guard_subject(core, &txn, RECORD_VM_PLACEMENT, view->name);
-    guard_subject(core, &txn, RECORD_VM_STATUS, view->name);
+    if (!MUTANT(NO_PLACEMENT_GUARD)) {
+        guard_subject(core, &txn, RECORD_VM_PLACEMENT, view->name);
+    }
+    if (!MUTANT(NO_STATUS_GUARD)) {
+        guard_subject(core, &txn, RECORD_VM_STATUS, view->name);
+    }
     if (old) {
         unclaim(core, &txn, view->name, old->node, &old->gpus, to);
         unclaim(core, &txn, view->name, old->next_node, &old->next_gpus, to);
@@ -485,7 +491,7 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
 static void decide_stop(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
-    if (view->gone != GONE_NOT) {
+    if (view->gone != GONE_NOT || MUTANT(MOVE_TOO_SOON)) {
         if (!view->wants_to_run) {
             rest(core, view);
         } else if (is_next_usable(core, p)) {
@@ -550,6 +556,10 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
         view.placement ? view.placement->placement->phase : PLACEMENT_NONE;
     if (phase != PLACEMENT_NONE) {
         view.gone = proof_instance_gone(&core->world, vm, view.placement->placement);
+        if (MUTANT(ON_BELIEF) && view.gone == GONE_NOT &&
+            !coordinator_is_up(core, view.placement->placement->node)) {
+            view.gone = GONE_FENCED;
+        }
     }
     switch (phase) {
     case PLACEMENT_NONE:
@@ -633,7 +643,7 @@ static void start_there(struct core *core, const struct job *job, struct placing
     struct record *next = draft(&job->view);
     struct vm_placement *to = next->placement;
     clear_place(to);
-    to->epoch++;
+    to->epoch += MUTANT(SAME_EPOCH) && to->epoch > 0 ? 0 : 1;
     to->phase = PLACEMENT_START;
     memcpy(to->node, answer->node, sizeof(to->node));
     swap_holds(&to->gpus, &answer->gpus);
@@ -698,7 +708,8 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
 {
     const struct vm_placement *old = job->view.placement->placement;
     const struct record *node = world_find(&core->world, RECORD_NODE_SPEC, old->node);
-    if (job->purpose == PURPOSE_DRAIN && node && node->node_spec->force) {
+    bool is_forced = (node && node->node_spec->force) || MUTANT(NO_RESERVATION);
+    if (job->purpose == PURPOSE_DRAIN && is_forced) {
         stop(core, &job->view, "its node is drained by force and no other node takes it", false);
         return;
     }

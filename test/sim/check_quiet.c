@@ -71,6 +71,10 @@ void check_quiet(struct sim *sim)
 {
     check_claims(sim);
     check_acknowledged(sim);
+    if (sim->late_requests > 50) {
+        violation(sim, "the cluster does not come to rest: %llu transactions in the last minute",
+                  (unsigned long long)sim->late_requests);
+    }
     if (sim->is_healed) {
         check_order(sim);
     }

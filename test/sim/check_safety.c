@@ -186,9 +186,38 @@ static void check_stop(struct sim *sim, const struct record *next)
     }
 }
 
+/* Only who holds the term decides. */
+static void check_term(struct sim *sim, const struct host *host, const struct record_key *key)
+{
+    const struct record *leader = world_find(&sim->store.world, RECORD_LEADER, "");
+    bool is_coordinators = key->kind == RECORD_NODE_FENCE || key->kind == RECORD_VM_PLACEMENT ||
+                           key->kind == RECORD_CLAIM;
+    if (is_coordinators && (!leader || strcmp(leader->leader->node, host->config->name) != 0)) {
+        violation(sim, "%s writes %s %s while %s coordinates", host->config->name,
+                  record_kind_name(key->kind), key->name, leader ? leader->leader->node : "nobody");
+    }
+}
+
+/* Who was declared off is never heard again in that incarnation. */
+static void check_heartbeat(struct sim *sim, const struct record *record)
+{
+    if (record->key.kind != RECORD_NODE_ALIVE) {
+        return;
+    }
+    const struct record *fence = world_find(&sim->store.world, RECORD_NODE_FENCE, record->key.name);
+    if (fence && fence->fence->proof != PROOF_NONE &&
+        record->alive->incarnation <= fence->fence->incarnation) {
+        violation(sim, "a heartbeat of %s is taken after it was declared off", record->key.name);
+    }
+}
+
 void check_request(struct sim *sim, const struct host *host, const struct txn *txn)
 {
     VEC_EACH(&txn->writes, write) {
+        if (host && write->value) {
+            check_term(sim, host, &write->key);
+            check_heartbeat(sim, write->value);
+        }
         if (host && !may_write(host, &write->key)) {
             violation(sim, "%s overwrote the administrator's %s %s", host->config->name,
                       record_kind_name(write->key.kind), write->key.name);
@@ -257,6 +286,54 @@ void check_commit(struct sim *sim, const struct host *host, const struct txn *tx
             check_fence(sim, write->value);
         }
     }
+}
+
+/* ---- the times of docs/SAFETY.md ---- */
+
+static bool has_instances(const struct host *host)
+{
+    VEC_EACH(&host->instances, instance) {
+        if (runs(*instance)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Others rely on the watchdog from the last heartbeat that they could see: no pet may come later
+ * than one heartbeat's limit after that was sent. */
+void check_pet(struct sim *sim, const struct host *host)
+{
+    const struct record *alive =
+        world_find(&sim->store.world, RECORD_NODE_ALIVE, host->config->name);
+    msec_t limit_ms = world_settings(&sim->store.world)->heartbeat_ms;
+    if (alive && alive->alive->is_watchdog_armed && has_instances(host) &&
+        strcmp(alive->alive->boot_id, host->boot_id) == 0 &&
+        host_now(sim, host) > host->beat_ms + limit_ms) {
+        violation(sim, "%s pets its watchdog %lld ms after its last heartbeat", host->config->name,
+                  (long long)(host_now(sim, host) - host->beat_ms));
+    }
+}
+
+static void silent(struct sim *sim, const struct happening *happening)
+{
+    const struct host *host = happening->host;
+    if (host->life == happening->life && host->heard_ms == (msec_t)happening->id &&
+        !host->process->is_frozen && host_now(sim, host) - host->thawed_ms > 1000 &&
+        host->is_watchdog_armed && !host->is_door_closed && has_instances(host)) {
+        violation(sim, "%s was not heard since %lld ms and leaves its VMs running",
+                  host->config->name, (long long)(host_now(sim, host) - host->heard_ms));
+    }
+}
+
+/* It must begin to end its VMs, unless something is heard before. */
+void check_silence(struct sim *sim, struct host *host)
+{
+    enum { patience_ms = 150 };
+    msec_t due_ms = host->heard_ms + world_settings(&sim->store.world)->self_stop_ms + patience_ms;
+    struct happening *happening = later(sim, host_until(sim, host, due_ms), silent, host);
+    happening->life = host->life;
+    happening->id = (uint64_t)host->heard_ms;
 }
 
 /* ---- a core that asks to be called at once, again and again ---- */

@@ -266,6 +266,7 @@ static bool take_argument(char **argv, int *at, struct arguments *ret)
 
 int sim_main(int argc, char **argv)
 {
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct arguments arguments = {.jobs = cores > 0 ? (uint32_t)cores : 1};
     int at = 1;

@@ -54,6 +54,8 @@ struct request {
     uint64_t id;
     bool is_barrier;
     struct txn txn;
+    bool is_heartbeat;
+    msec_t sent_ms; /* host's clock */
     struct host *host;
     uint64_t life;
 };
@@ -148,6 +150,9 @@ struct host {
     bool is_watchdog_broken, is_watchdog_armed;
     msec_t watchdog_ms, petted_ms; /* time-out and last pet, by the host's clock */
     uint64_t watchdog_number;
+    msec_t beat_ms;  /* when the last heartbeat was sent that the store took */
+    msec_t heard_ms; /* likewise, and berthd was told in time */
+    msec_t thawed_ms;
 
     VEC(struct fake_gpu) gpus;
     uint32_t bad_fences, hung_fences, bad_binds;
@@ -225,7 +230,11 @@ void check_spawn(struct sim *sim, const struct host *host, const struct instance
 /* Before 'txn' of 'host' (NULL: the administrator) is committed, and after. */
 void check_request(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_commit(struct sim *sim, const struct host *host, const struct txn *txn);
+void check_pet(struct sim *sim, const struct host *host);
+void check_silence(struct sim *sim, struct host *host); /* a heartbeat was acknowledged now */
 void check_idle_wake(struct sim *sim, const struct host *host);
+/* check_protocol.c: what each kind of write must demand */
+void check_protocol(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_quiet(struct sim *sim);    /* nothing is in flight any more */
 void check_liveness(struct sim *sim); /* all that can run does */
 void check_final(struct sim *sim);    /* the finally block */
@@ -263,6 +272,7 @@ struct sim {
     VEC(struct record *) acknowledged; /* specs, pools and settings as the administrator left them */
     bool is_healed;
     msec_t healed_ms;
+    uint64_t late_requests; /* since all was healed and settled: heartbeats left out */
 };
 
 /* How long a message takes now. */

@@ -343,6 +343,7 @@ void process_thaw(struct sim *sim, struct host *host)
     }
     uint64_t life = host->life;
     process->is_frozen = false;
+    host->thawed_ms = host_now(sim, host);
     while (host->life == life && !process->is_frozen && process->outbox.len > 0) {
         struct core_action action = process->outbox.items[0];
         VEC_REMOVE(&process->outbox, 0);

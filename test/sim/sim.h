@@ -35,7 +35,8 @@ struct sim_result {
 void sim_result_done(struct sim_result *result);
 
 struct sim_options {
-    bool prints; /* notes on standard output as they come */
+    bool prints;     /* notes on standard output as they come */
+    bool truth_only; /* leave out check_protocol.c: what does the truth alone show? */
 };
 
 /* Runs 'scenario' to its end or its first violation. 'ret' is {0} before. */

@@ -11,6 +11,7 @@
 
 /* etcd's --max-txn-ops, which counts guards as well as writes. */
 enum { operations_max = 128, retry_snapshot_ms = 500, watch_back_ms = 50 };
+enum { settled_ms = 240000 };
 
 static void request_free(void *data)
 {
@@ -112,6 +113,9 @@ static enum txn_outcome execute(struct sim *sim, const struct host *host, const 
         return TXN_REFUSED;
     }
     check_request(sim, host, txn);
+    if (host && !sim->options->truth_only) {
+        check_protocol(sim, host, txn);
+    }
     write_all(sim, txn);
     sim->result->statistics.transactions++;
     check_commit(sim, host, txn);
@@ -153,13 +157,27 @@ static void tell_outcome(struct sim *sim, struct host *host, uint64_t id, enum t
 struct reply {
     enum txn_outcome outcome;
     revision_t revision;
+    bool is_heartbeat;
+    msec_t sent_ms;
 };
+
+/* berthd hears that a heartbeat was taken, in time to count it. */
+static void hear(struct sim *sim, struct host *host, const struct reply *reply)
+{
+    msec_t limit_ms = world_settings(&sim->store.world)->heartbeat_ms;
+    if (reply->is_heartbeat && reply->outcome == TXN_COMMITTED && !host->process->is_frozen &&
+        host_now(sim, host) - reply->sent_ms <= limit_ms) {
+        host->heard_ms = MAX(host->heard_ms, reply->sent_ms);
+        check_silence(sim, host);
+    }
+}
 
 static void reply_comes(struct sim *sim, const struct happening *happening)
 {
     const struct reply *reply = happening->data;
     if (!happening->host->is_in_cut &&
         close_request(happening->host, happening->life, happening->id)) {
+        hear(sim, happening->host, reply);
         tell_outcome(sim, happening->host, happening->id, reply->outcome, reply->revision);
     }
 }
@@ -171,12 +189,23 @@ static void expire(struct sim *sim, const struct happening *happening)
     }
 }
 
+static bool is_settled(const struct sim *sim)
+{
+    return sim->is_healed && sim->now_ms - sim->healed_ms >= settled_ms;
+}
+
 static void answer(struct sim *sim, const struct request *request)
 {
     struct reply *reply = NEW(struct reply);
     reply->outcome = request->is_barrier ? TXN_COMMITTED
                                          : execute(sim, request->host, &request->txn);
     reply->revision = sim->store.world.revision;
+    reply->is_heartbeat = request->is_heartbeat;
+    reply->sent_ms = request->sent_ms;
+    if (request->is_heartbeat && reply->outcome == TXN_COMMITTED) {
+        request->host->beat_ms = MAX(request->host->beat_ms, request->sent_ms);
+    }
+    sim->late_requests += !request->is_heartbeat && !request->is_barrier && is_settled(sim);
     if (rng_chance(&sim->rng, sim->noise.lost_reply, 1000)) {
         free(reply);
         return;
@@ -236,6 +265,12 @@ static void copy_txn(struct txn *to, const struct txn *from)
     assert(!to->failed);
 }
 
+static bool is_heartbeat(const struct core_action *action)
+{
+    return action->txn.writes.len == 1 &&
+           action->txn.writes.items[0].key.kind == RECORD_NODE_ALIVE;
+}
+
 void store_send(struct sim *sim, struct host *host, const struct core_action *action)
 {
     *ADD_TO(&host->process->open) = action->id;
@@ -249,6 +284,8 @@ void store_send(struct sim *sim, struct host *host, const struct core_action *ac
     struct request *request = NEW(struct request);
     *request = (struct request){.id = action->id,
                                 .is_barrier = action->kind == ACTION_BARRIER,
+                                .is_heartbeat = is_heartbeat(action),
+                                .sent_ms = host_now(sim, host),
                                 .host = host,
                                 .life = host->life};
     copy_txn(&request->txn, &action->txn);

@@ -27,6 +27,7 @@ void watchdog_do(struct sim *sim, struct host *host, const struct core_action *a
     } else if (action->kind == ACTION_WATCHDOG_PET) {
         if (host->is_watchdog_armed && host_now(sim, host) <= action->deadline_ms) {
             set_going(sim, host);
+            check_pet(sim, host);
         }
     } else if (host->is_watchdog_broken || host->config->has_no_watchdog) {
         process_answer(sim, host, 1, action->id, CORE_FAILED, "the device does not answer");
@@ -34,6 +35,7 @@ void watchdog_do(struct sim *sim, struct host *host, const struct core_action *a
         host->is_watchdog_armed = true;
         host->watchdog_ms = action->limit_ms;
         set_going(sim, host);
+        check_pet(sim, host);
         process_answer(sim, host, 1 + sim_delay(sim), action->id, CORE_DONE, NULL);
     }
 }

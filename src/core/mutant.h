@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Safety rules that a test build can switch off one at a time, to prove that the simulator notices
+ * each. In production MUTANT(...) is the constant false. docs/simulator.md says what each breaks.
+ */
+#pragma once
+
+#define MUTANT_LIST(X)                                                                             \
+    X(NO_TERM_GUARD, "writes do not demand that we still lead")                                    \
+    X(NO_PLACEMENT_GUARD, "a placement is changed whatever it has become meanwhile")               \
+    X(NO_STATUS_GUARD, "a placement is changed although its node may have begun it")               \
+    X(NO_CLAIM_GUARD, "a GPU is claimed without looking whether it is free")                       \
+    X(NO_FENCE_GUARD, "heartbeats do not demand that we were not declared off")                    \
+    X(NO_HEARTBEAT_GUARD, "a node is declared off although it was heard since")                    \
+    X(START_UNTOLD, "a VM is started before its status says that it may run")                      \
+    X(START_UNGUARDED, "a VM is begun whatever its placement has become")                          \
+    X(TAKEOVER_EARLY, "a silent node counts as off before its watchdog is due")                    \
+    X(TAKEOVER_UNARMED, "silence proves a node off that has no watchdog armed")                    \
+    X(ON_BELIEF, "a VM restarts as soon as its node is silent")                                    \
+    X(ARMED_FOR_SHOW, "heartbeats say armed although nothing ticks")                               \
+    X(SILENCE_FROM_ANSWER, "silence is counted from the answer, not from the sending")             \
+    X(NO_SELF_STOP, "a node that is not heard leaves its VMs running")                             \
+    X(PET_UNHEARD, "the watchdog is petted without an acknowledged heartbeat")                     \
+    X(PET_LATE, "the watchdog is petted however long ago the heartbeat was sent")                  \
+    X(DISARM_SILENTLY, "the watchdog is let go before the others know")                            \
+    X(ANEW_UNCLEARED, "a new incarnation begins with VMs of the old one")                          \
+    X(EPOCH_TWICE, "an epoch that was begun before is started again")                              \
+    X(SAME_EPOCH, "a new place keeps the epoch of the old one")                                    \
+    X(STALE_RUNS_ON, "what is not ordered here runs on")                                           \
+    X(UNKNOWN_IS_FAILED, "a start without answer counts as failed")                                \
+    X(STOPPED_TOO_SOON, "a VM is reported stopped while it stops")                                 \
+    X(MOVE_TOO_SOON, "a moved VM starts before it has stopped")                                    \
+    X(POWER_ON_HOPE, "a fence agent that failed proves a node off")                                \
+    X(NO_RESERVATION, "a drain stops VMs that have no other place")                                \
+    X(CARD_UNCHECKED, "a card is handed out whichever one it is")                                  \
+    X(CLAIM_LEAKS, "claims of a VM that runs nowhere are kept")
+
+#ifdef BERTH_MUTANT
+#define MUTANT_ID_(id, text) MUTANT_##id,
+enum mutant { MUTANT_NONE, MUTANT_LIST(MUTANT_ID_) mutant_count };
+#undef MUTANT_ID_
+extern enum mutant berth_mutant;
+#define MUTANT(id) (berth_mutant == MUTANT_##id)
+#else
+#define MUTANT(id) false
+#endif

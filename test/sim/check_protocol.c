@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What each kind of write must demand (docs/SAFETY.md). Several of these guards back each other up,
+ * so that leaving one out harms nobody until another fails too: the truth alone would not show it.
+ */
+#include "test/sim/internal.h"
+
+static bool demands(const struct txn *txn, enum record_kind kind, const char *name,
+                    const char *second)
+{
+    struct record_key key = {.kind = kind};
+    SET_TEXT(key.name, "%s", name);
+    SET_TEXT(key.second, "%s", second);
+    VEC_EACH(&txn->guards, guard) {
+        if (record_key_compare(&guard->key, &key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void must_demand(struct sim *sim, const struct host *host, const struct txn *txn,
+                        const struct record_key *written, enum record_kind kind)
+{
+    bool is_leader = kind == RECORD_LEADER;
+    if (!demands(txn, kind, is_leader ? "" : written->name,
+                 kind == RECORD_CLAIM ? written->second : "")) {
+        violation(sim, "%s writes %s %s without demanding %s", host->config->name,
+                  record_kind_name(written->kind), written->name, record_kind_name(kind));
+    }
+}
+
+void check_protocol(struct sim *sim, const struct host *host, const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        const struct record_key *key = &write->key;
+        switch (key->kind) {
+        case RECORD_NODE_ALIVE:
+            must_demand(sim, host, txn, key, RECORD_NODE_ALIVE);
+            must_demand(sim, host, txn, key, RECORD_NODE_FENCE);
+            break;
+        case RECORD_NODE_FENCE:
+            must_demand(sim, host, txn, key, RECORD_LEADER);
+            must_demand(sim, host, txn, key, RECORD_NODE_ALIVE);
+            must_demand(sim, host, txn, key, RECORD_NODE_FENCE);
+            break;
+        case RECORD_VM_PLACEMENT:
+            must_demand(sim, host, txn, key, RECORD_LEADER);
+            must_demand(sim, host, txn, key, RECORD_VM_SPEC);
+            must_demand(sim, host, txn, key, RECORD_VM_PLACEMENT);
+            must_demand(sim, host, txn, key, RECORD_VM_STATUS);
+            break;
+        case RECORD_VM_STATUS:
+            must_demand(sim, host, txn, key, RECORD_VM_PLACEMENT);
+            must_demand(sim, host, txn, key, RECORD_VM_STATUS);
+            break;
+        case RECORD_CLAIM:
+            must_demand(sim, host, txn, key, RECORD_LEADER);
+            must_demand(sim, host, txn, key, RECORD_CLAIM);
+            break;
+        case RECORD_LEADER:
+            must_demand(sim, host, txn, key, RECORD_LEADER);
+            break;
+        case RECORD_NODE_INVENTORY:
+            must_demand(sim, host, txn, key, RECORD_NODE_INVENTORY);
+            break;
+        case RECORD_CLUSTER:
+        case RECORD_NODE_SPEC:
+        case RECORD_POOL:
+        case RECORD_VM_SPEC:
+        case RECORD_EVENT:
+            break;
+        }
+    }
+}
