@@ -198,6 +198,21 @@ static void fill_bin(struct maker *maker, uint32_t bin)
     }
 }
 
+/* A column of 'may', mixed to a number: bins of one kind have the same. */
+struct column {
+    uint64_t mix;
+    uint32_t bin;
+};
+
+static int compare_column(const void *a, const void *b)
+{
+    const struct column *x = a, *y = b;
+    if (x->mix != y->mix) {
+        return x->mix < y->mix ? -1 : 1;
+    }
+    return (x->bin > y->bin) - (x->bin < y->bin);
+}
+
 static bool bins_take_the_same(const struct problem *problem, uint32_t a, uint32_t b)
 {
     for (uint32_t i = 0; i < problem->item_len; i++) {
@@ -208,21 +223,30 @@ static bool bins_take_the_same(const struct problem *problem, uint32_t a, uint32
     return true;
 }
 
-static void find_kinds(struct problem *problem)
+/* Sorts the bins by what they take; each kind is named by its first bin. Two columns that only mix
+ * to the same number are two kinds: found apart, at worst once too often. */
+static bool find_kinds(struct problem *problem)
 {
-    uint32_t kinds = 0;
+    struct column *columns = calloc(problem->bin_len + 1, sizeof(*columns));
+    if (!columns) {
+        return false;
+    }
     for (uint32_t bin = 0; bin < problem->bin_len; bin++) {
-        problem->kind[bin] = PLAN_NONE;
-        for (uint32_t k = bin; k-- > 0;) {
-            if (bins_take_the_same(problem, k, bin)) {
-                problem->kind[bin] = problem->kind[k];
-                break;
-            }
-        }
-        if (problem->kind[bin] == PLAN_NONE) {
-            problem->kind[bin] = kinds++;
+        columns[bin].bin = bin;
+        for (uint32_t i = 0; i < problem->item_len; i++) {
+            columns[bin].mix =
+                columns[bin].mix * 0x9e3779b97f4a7c15u + item_may(problem, i, bin) + 1;
         }
     }
+    qsort(columns, problem->bin_len, sizeof(*columns), compare_column);
+    for (uint32_t i = 0; i < problem->bin_len; i++) {
+        bool is_same = i > 0 && columns[i].mix == columns[i - 1].mix &&
+                       bins_take_the_same(problem, columns[i].bin, columns[i - 1].bin);
+        problem->kind[columns[i].bin] =
+            is_same ? problem->kind[columns[i - 1].bin] : columns[i].bin;
+    }
+    free(columns);
+    return true;
 }
 
 static bool make(struct maker *maker)
@@ -240,8 +264,7 @@ static bool make(struct maker *maker)
     for (uint32_t bin = 0; bin < problem->bin_len; bin++) {
         fill_bin(maker, bin);
     }
-    find_kinds(problem);
-    return true;
+    return find_kinds(problem);
 }
 
 static uint32_t *copy_indices(const uint32_t *from, uint32_t len)

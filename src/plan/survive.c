@@ -8,6 +8,8 @@
 enum {
     /* So many sets of hosts are tried one by one; with more, only those that hurt most. */
     sets_max = 1000,
+    /* One set must not take long; if the search would, the answer is not exact. */
+    set_steps_max = 400000,
 };
 
 /* One question: are 'losses' too many? */
@@ -26,8 +28,9 @@ struct trial {
  * or -ENOMEM. */
 static int lose_set(struct trial *trial)
 {
+    static const struct plan_request options = {.steps_max = set_steps_max};
     int result =
-        plan_what_if(trial->model, trial->set, trial->losses, PLAN_DOWN, NULL, &trial->plan);
+        plan_what_if(trial->model, trial->set, trial->losses, PLAN_DOWN, &options, &trial->plan);
     if (result < 0) {
         return result;
     }
