@@ -108,6 +108,18 @@ def hold(folder):
     return file
 
 
+def take_turn(say):
+    """Waits until no other lab runs on this machine: two on the same cores would miss their heartbeats' limits. The
+    turn lasts until the returned file is closed, or the process ends."""
+    file = open(cache_folder() / "turn", "a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another lab runs on this machine; waiting for its end")
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
 @contextlib.contextmanager
 def locked(path):
     with open(path, "ab") as file:

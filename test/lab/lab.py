@@ -419,13 +419,14 @@ class Lab:
         self.keep = workdir is not None
         self.folder = Path(workdir).resolve() if workdir else self.sockets / "hosts"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.hub, self.hosts = Hub(), []
+        self.hub, self.hosts, self.turn = Hub(), [], None
         self.power = PowerControl(self, str(self.sockets / "power"))
         for number in range(1, nodes + 1):
             self.hosts.append(Host(self, number, cards(number) if callable(cards) else cards))
 
     def __enter__(self):
         end_politely()
+        self.turn = images.take_turn(self.note)
         try:
             self.hub.start()
             self.power.start()
@@ -456,6 +457,8 @@ class Lab:
         shutil.rmtree(self.sockets, ignore_errors=True)
         if self.image_held:
             self.image_held.close()
+        if self.turn:
+            self.turn.close()
 
     def host(self, name):
         return next(host for host in self.hosts if host.name == name)
