@@ -3,7 +3,6 @@
 #include "etcd/internal.h"
 
 #include "base/parse.h"
-#include "wire/key.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -142,7 +141,9 @@ int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **re
         config->connect_limit_ms > 0 ? config->connect_limit_ms : connect_limit_default_ms;
     etcd->silence_limit_ms =
         config->silence_limit_ms > 0 ? config->silence_limit_ms : silence_limit_default_ms;
-    int r = config->prefix ? wire_prefix_check(config->prefix, err) : 0;
+    const char *prefix = config->prefix ? config->prefix : WIRE_PREFIX_DEFAULT;
+    int r = wire_prefix_check(prefix, err);
+    (void)copy_text(etcd->prefix, sizeof(etcd->prefix), prefix);
     if (r < 0 || (r = add_endpoints(etcd, config, err)) < 0 ||
         (r = copy_secrets(etcd, config, err)) < 0 || (r = transport_init(etcd, err)) < 0) {
         return r;
@@ -249,7 +250,8 @@ void etcd_compact(struct etcd *etcd, revision_t revision, msec_t limit_ms, etcd_
 
 void etcd_barrier(struct etcd *etcd, msec_t limit_ms, etcd_reply_fn done, void *userdata)
 {
-    /* A read of one key that need not exist: what counts is who must agree to answer it. */
-    const struct wire_range range = {.key = WIRE_BYTES("/"), .is_count_only = true};
+    /* A read of one key that need not exist, but that we may read: what counts is who must agree to
+     * answer it. */
+    const struct wire_range range = {.key = WIRE_BYTES(etcd->prefix), .is_count_only = true};
     etcd_range(etcd, &range, limit_ms, done, userdata);
 }

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "etcd/etcd.h"
+#include "wire/key.h"
 
 #include <curl/curl.h>
 
@@ -110,6 +111,7 @@ struct etcd {
     char endpoints[endpoints_max][endpoint_size];
     size_t endpoint_len;
     size_t current; /* the one that last worked, or is to be tried next */
+    char prefix[wire_prefix_size];
     char *ca_file, *cert_file, *key_file, *username, *password;
     msec_t connect_limit_ms, silence_limit_ms;
     char token[token_size];

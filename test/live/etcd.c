@@ -612,6 +612,12 @@ static void set_up_users(const struct etcd_cluster *secure)
         {"/v3/auth/user/add", "{\"name\":\"root\",\"password\":\"geheim\"}"},
         {"/v3/auth/role/add", "{\"name\":\"root\"}"},
         {"/v3/auth/user/grant", "{\"user\":\"root\",\"role\":\"root\"}"},
+        {"/v3/auth/user/add", "{\"name\":\"berth\",\"password\":\"geheim\"}"},
+        {"/v3/auth/role/add", "{\"name\":\"p\"}"},
+        /* "/p/" to "/p0" */
+        {"/v3/auth/role/grant", "{\"name\":\"p\",\"perm\":{\"permType\":\"READWRITE\","
+                                "\"key\":\"L3Av\",\"range_end\":\"L3Aw\"}}"},
+        {"/v3/auth/user/grant", "{\"user\":\"berth\",\"role\":\"p\"}"},
         {"/v3/auth/enable", "{}"},
     };
     char reply[500];
@@ -633,7 +639,8 @@ TEST(a_secure_store_is_used_with_certificate_name_and_password_and_a_lost_token_
                                  .ca_file = secure.ca,
                                  .cert_file = secure.cert,
                                  .key_file = secure.key,
-                                 .username = "root",
+                                 .prefix = "/p/",
+                                 .username = "berth",
                                  .password = "geheim"};
     bench_open_config(&bench, &config);
     CHECK_INT(write_key(&bench, "/p/a", "0", 0), TXN_COMMITTED);
@@ -646,6 +653,12 @@ TEST(a_secure_store_is_used_with_certificate_name_and_password_and_a_lost_token_
     CHECK_INT(write_key(&bench, "/p/a", "1", -1), TXN_COMMITTED);
     CHECK_STR(bench.error, "");
     LOOP_UNTIL(bench.event, seen.puts == 2, patience_ms);
+    /* A user needs no more than the prefix. */
+    etcd_barrier(bench.etcd, limit_ms, answered, &bench);
+    wait_answer(&bench);
+    CHECK_INT(bench.outcome, TXN_COMMITTED);
+    CHECK_INT(write_key(&bench, "/elsewhere", "1", -1), TXN_IMPOSSIBLE);
+    CHECK_INT(bench.error_code, -EACCES);
     etcd_watch_free(w);
     bench_close(&bench);
 

@@ -177,8 +177,14 @@ void etcd_member_kill(struct etcd_cluster *cluster, size_t index)
 
 void etcd_member_signal(struct etcd_cluster *cluster, size_t index, int signal)
 {
-    REQUIRE(cluster->members[index].pid > 0);
-    (void)kill(cluster->members[index].pid, signal);
+    int status = 0;
+    pid_t pid = cluster->members[index].pid;
+    REQUIRE(pid > 0);
+    (void)kill(pid, signal);
+    /* Its threads stop one after the other, and may answer until then. */
+    while (signal == SIGSTOP && !WIFSTOPPED(status)) {
+        REQUIRE(waitpid(pid, &status, WUNTRACED) == pid || errno == EINTR);
+    }
 }
 
 /* ---- raw requests ---- */
@@ -205,7 +211,7 @@ long etcd_raw(const struct etcd_cluster *cluster, size_t index, const char *path
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, json);
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 2000L);
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 10000L);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &reply);
     if (cluster->options.has_tls) {
