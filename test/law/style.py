@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LINES_MAX, LINES_MAX_TEST = 600, 800  # a file of tests is a list, read one by one
 # File -> its own limit, and why it may be longer.
 LONGER = {
-    "src/core/recover.c": 800,   # one state machine a VM, told in one piece
+    "src/core/recover.c": 900,   # one state machine a VM, told in one piece
     "src/run/daemon.c": 700,     # joins every adapter with the core
 }
 FUNCTION_LINES_MAX = 70
