@@ -166,6 +166,7 @@ static void add_hypervisor_check(struct core *core, struct node_inventory *inven
 static void write_inventory(struct core *core)
 {
     struct agent *agent = &core->agent;
+    agent->is_stale |= agent->told_incarnation != core->membership.incarnation;
     if (!agent->found || !agent->is_stale || !pending_is_idle(core, &agent->inventory)) {
         return;
     }
@@ -179,12 +180,14 @@ static void write_inventory(struct core *core)
         gpu->health = q ? GPU_QUARANTINED : GPU_HEALTHY;
         (void)snprintf(gpu->health_reason, sizeof(gpu->health_reason), "%s", q ? q->reason : "");
     }
+    record->inventory->incarnation = core->membership.incarnation;
     add_hypervisor_check(core, record->inventory);
     struct txn txn = {0};
     txn_guard(&txn, &record->key, world_revision(&core->world, &record->key));
     txn_put(&txn, record);
     pending_send(core, &agent->inventory, &txn, inventory_limit_ms);
     agent->is_stale = false;
+    agent->told_incarnation = core->membership.incarnation;
 }
 
 /* ---- dismount and mount ---- */

@@ -62,8 +62,10 @@ bool coordinator_is_up(const struct core *core, const char *node)
 bool coordinator_has_hypervisor(const struct core *core, const char *node)
 {
     const struct record *inventory = world_find(&core->world, RECORD_NODE_INVENTORY, node);
-    if (!inventory) {
-        return false;
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
+    if (!inventory || !alive ||
+        inventory->inventory->incarnation != alive->alive->incarnation) {
+        return false; /* what it had before it was booted says nothing of now */
     }
     VEC_EACH(&inventory->inventory->checks, check) {
         if (strcmp(check->name, CHECK_HYPERVISOR) == 0) {

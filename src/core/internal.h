@@ -109,6 +109,7 @@ struct agent {
     struct record *found;     /* the host's inventory as it last told us */
     VEC(struct quarantine) quarantines;
     bool has_quarantines;     /* taken over from the store */
+    uint64_t told_incarnation; /* in which it was last written */
     bool is_stale;            /* the store's inventory is to be written anew */
     struct pending inventory;
     VEC(struct pci_address) dismounted; /* that the spec listed since we run */

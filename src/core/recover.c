@@ -675,7 +675,7 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
     to->restarts = job->restarts;
     to->failovers = job->failovers;
     to->start_order = job->view.spec->vm_spec->start_order;
-    set_cause(to, job->why);
+    set_cause(to, "no host takes it now");
     take_reasons(to, answer);
     struct intent *intent = commit(core, &job->view, next);
     if (!was_waiting) {

@@ -128,6 +128,7 @@ struct node_check {
 };
 
 struct node_inventory {
+    uint64_t incarnation; /* in which it was written: one of an earlier says nothing of now */
     uint32_t cpus;
     uint64_t memory_mib;
     char kernel[64];

@@ -236,6 +236,7 @@ ITEM(check_item, check_shape);
 
 #define OWNER struct node_inventory
 static const struct field inventory_fields[] = {
+    U64("incarnation", incarnation),
     U32("cpus", cpus),
     U64("memory_mib", memory_mib),
     TEXT("kernel", kernel),

@@ -109,28 +109,30 @@ class Cluster:
 
     # Proof from outside.
 
-    def tags(self):
-        """What the outer machine reads in every card that somebody drives now: {(host, slot): tag}."""
+    def cards(self):
+        """What the outer machine reads in every card whose memory is mapped: {(host, slot): (tag, pulse)}."""
         found = {}
         for host in self.lab.hosts:
             for slot in (1, 2):
                 if host.is_on and (tag := host.gpu_tag(slot)) is not None:
-                    found[host.name, slot] = tag
+                    found[host.name, slot] = tag, host.gpu_pulse(slot)
         return found
 
-    def cards_of(self, name, gpus):
-        """The cards that hold the tags of VM 'name', as (host, slot)."""
-        wanted = {tag_of(name) ^ number for number in range(gpus)}
-        return sorted(place for place, tag in self.tags().items() if tag in wanted)
-
     def prove_alive(self, name, gpus=1, limit_s=120 * PATIENCE):
-        """Until the guest has written its tag into each of its GPUs, all on the one host where Berth says it is."""
-        def seen():
-            cards = self.cards_of(name, gpus)
-            return cards if len(cards) == gpus else None
-        cards = self.until(f"{name} shows in the memory of {gpus} GPU(s)", seen, limit_s)
+        """Until a living guest shows the tags of VM 'name' in 'gpus' cards, all on the host where Berth says it is.
+
+        A card's reset does not clear its memory, so a tag counts only while the pulse beside it moves."""
+        wanted = {tag_of(name) ^ number for number in range(gpus)}
+        first = self.cards()
+
+        def living():
+            moving = {place: tag for place, (tag, pulse) in self.cards().items()
+                      if tag in wanted and first.setdefault(place, (tag, pulse)) != (tag, pulse)}
+            return sorted(moving) if set(moving.values()) == wanted else None
+        cards = self.until(f"{name} alive in the memory of {gpus} GPU(s)", living, limit_s)
         node = self.vm(name)["node"]
-        demand({host for host, _ in cards} == {node}, f"{name} is on {node}, its tags are in {cards}")
+        demand(len(cards) == gpus, f"{name} lives in {cards}, not in {gpus} card(s)")
+        demand({host for host, _ in cards} == {node}, f"{name} is on {node}, but lives in {cards}")
         return node, cards
 
     def prove_single(self):
@@ -229,7 +231,7 @@ class Story:
         self.show("vm start big cad-1 cad-2 cad-3 batch-1")
         for name, gpus in (("big", 2), ("cad-1", 1), ("cad-2", 1), ("cad-3", 1), ("batch-1", 1)):
             node, cards = c.prove_alive(name, gpus)
-            self.tell(f"    {name}: its tag {tag_of(name):08x} is in the memory of {cards}, read from outside")
+            self.tell(f"    {name}: its tag {tag_of(name):08x} lives in the memory of {cards}, read from outside")
             serial = self.lab.host(node).wait_guest(name)
             demand(len(re.findall(rf"{GPU_MODEL}", serial)) >= gpus, f"{name} does not see {gpus} GPUs:\n{serial}")
         c.prove_single()
@@ -245,7 +247,7 @@ class Story:
         self.show("vm stop batch-1")
         c.until_vm("late-1", "running")
         node, cards = c.prove_alive("late-1")
-        self.tell(f"    late-1 started by itself on {node}: its tag is in {cards}")
+        self.tell(f"    late-1 started by itself on {node}: alive in {cards}")
 
     def lose_host(self):
         """a host loses its power; its VMs restart elsewhere, once it is proven gone"""
@@ -272,7 +274,7 @@ class Story:
         first = max(doomed, key=lambda name: (c.vm(name)["priority"], name == "cad-1"))
         node, cards = c.prove_alive(first)
         self.times["guest alive"] = time.monotonic() - lost
-        self.tell(f"    +{self.times['guest alive']:5.1f} s  {first} is alive on {node}: its tag is in {cards}")
+        self.tell(f"    +{self.times['guest alive']:5.1f} s  {first} is alive on {node}: alive in {cards}")
         demand(node != victim.name, "it came back on the dead host")
         late = self.times["restart ordered"]
         self.tell(f"    loss -> restart ordered: {late:.1f} s (limit {ORDER_LIMIT_S:.0f} s at default settings)"
@@ -294,7 +296,7 @@ class Story:
         for name in self.doomed:
             c.until_vm(name, "running", 180 * PATIENCE)
             node, cards = c.prove_alive(name, 2 if name == "big" else 1)
-            self.tell(f"    {name} runs on {node}: its tag is in {cards}")
+            self.tell(f"    {name} runs on {node}: alive in {cards}")
         places = c.prove_single()
         demand(self.survivor not in self.victim.sh("virsh -q list --name").split(), "a stale VM was started")
         self.tell(f"    running where: {places}")
@@ -313,7 +315,7 @@ class Story:
         for name in before:
             there, cards = c.prove_alive(name, 2 if name == "big" else 1)
             demand(there != node, f"{name} is still on {node}")
-            self.tell(f"    {name} moved from {node} to {there}: its tag is in {cards}")
+            self.tell(f"    {name} moved from {node} to {there}: alive in {cards}")
         c.prove_single()
         self.show(f"node resume {node}")
         c.until(f"{node} up", lambda: c.node(node)["state"] == "up")

@@ -6,7 +6,9 @@
  * the video memory of every display-class function. The lab reads that memory from outside the host
  * and so knows which virtual machine holds which card without believing anybody. Then it beats
  * about every five seconds, and with each beat reads its tags again: a card that two virtual
- * machines were given, or that was taken away, shows as TAG LOST on the serial line.
+ * machines were given, or that was taken away, shows as TAG LOST on the serial line. Between the
+ * beats it counts in the memory of each display (word 2): a card's reset leaves its memory as it was,
+ * so a tag alone may be a dead guest's, but a tag with a moving pulse is not.
  *
  * Command line: "tag=HEX" (the tag; its display number N gets tag XOR N), "noshutdown" (ignore the
  * power button; otherwise it powers itself off).
@@ -27,6 +29,7 @@ enum {
     command_line_size = 256,
 
     ticks_per_beat = 91, /* of 18.2 a second: five seconds */
+    pulse_word = 2,      /* of a display's memory */
 };
 
 struct pci_function {
@@ -508,6 +511,13 @@ static void result_report(void)
     put("\n");
 }
 
+static void pulse(void)
+{
+    for (unsigned i = 0; i < display_count; i++) {
+        displays[i].memory[pulse_word] = timer_ticks;
+    }
+}
+
 static void beat(uint32_t number)
 {
     for (unsigned i = 0; i < display_count; i++) {
@@ -537,6 +547,7 @@ void guest_main(uint32_t magic, uint32_t info)
     result_report();
     for (;;) {
         __asm__ volatile("hlt");
+        pulse();
         if (power_button_pressed(power)) {
             bool ignored = option("noshutdown") != 0;
             put(ignored ? "guest: power button ignored\n" : "guest: power button, off\n");
