@@ -62,5 +62,8 @@ void order_set(struct plan_model *model, uint32_t place, uint32_t vm)
 
 void order_sort(struct plan_model *model, uint32_t len)
 {
+    if (len < 2) {
+        return; /* a model without VMs has no scratch to point into */
+    }
     sort(model, model->scratch.turns, len, model->scratch.turns + model->scratch.vm_capacity);
 }
