@@ -171,12 +171,16 @@ static bool suits_partners(const struct sim *sim, const struct host *host, const
     return true;
 }
 
+static bool is_sound(const struct host *host)
+{
+    return host->process && !host->process->is_frozen && !host->is_in_cut && !host->is_out_cut &&
+           !host->is_watch_cut && core_incarnation(host->process->core) != 0;
+}
+
 static bool takes_vms(const struct sim *sim, const struct host *host)
 {
     const struct record *spec = get(sim, RECORD_NODE_SPEC, host->config->name);
-    return host->process && !host->process->is_frozen && !host->is_in_cut && !host->is_out_cut &&
-           !host->is_watch_cut && host->libvirt == LIBVIRT_UP &&
-           core_incarnation(host->process->core) != 0 && spec->node_spec->mode == NODE_ACTIVE;
+    return is_sound(host) && host->libvirt == LIBVIRT_UP && spec->node_spec->mode == NODE_ACTIVE;
 }
 
 static bool fits(const struct sim *sim, const struct host *host, const char *vm,
@@ -214,7 +218,7 @@ static void check_waiting(struct sim *sim, const struct record *spec)
 static bool has_coordinator(const struct sim *sim)
 {
     VEC_EACH(&sim->hosts, host) {
-        if (takes_vms(sim, *host) && core_is_coordinator((*host)->process->core)) {
+        if (is_sound(*host) && core_is_coordinator((*host)->process->core)) {
             return sim->store.has_quorum;
         }
     }

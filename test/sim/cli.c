@@ -78,7 +78,10 @@ static void show_failure(const struct arguments *arguments, const struct report 
     struct buf text = {0};
     printf("seed %llu: %s\n", (unsigned long long)report->seed, report->violation);
     swarm_draw(report->seed, arguments->hosts, arguments->minutes, &scenario);
-    shrink(&scenario, 300);
+    sim_run(&scenario, &(struct sim_options){0}, &result);
+    shrink(&scenario, result.kind, 300);
+    sim_result_done(&result);
+    result = (struct sim_result){0};
     scenario_write(&scenario, &text);
     printf("---- the smallest scenario found that fails (berth-sim run FILE):\n%s---- its transcript:\n",
            buf_str(&text));

@@ -153,6 +153,8 @@ struct host {
     msec_t beat_ms;  /* when the last heartbeat was sent that the store took */
     msec_t heard_ms; /* likewise, and berthd was told in time */
     msec_t thawed_ms;
+    bool has_been_forced; /* drained by force, ... */
+    msec_t forced_ms;     /* ... last at this true time */
 
     VEC(struct fake_gpu) gpus;
     uint32_t bad_fences, hung_fences, bad_binds;

@@ -7,12 +7,13 @@
 
 #include <stdlib.h>
 
-static bool fails(const struct scenario *scenario, unsigned *runs)
+/* The same kind of violation: else the hunt would end at another beast. */
+static bool fails(const struct scenario *scenario, unsigned *runs, const char *kind)
 {
     struct sim_result result = {0};
     (*runs)--;
     sim_run(scenario, &(struct sim_options){0}, &result);
-    bool has_failed = result.has_failed;
+    bool has_failed = result.has_failed && result.kind == kind;
     sim_result_done(&result);
     return has_failed;
 }
@@ -35,13 +36,13 @@ static void without_steps(const struct scenario *scenario, size_t from, size_t l
     }
 }
 
-static void shrink_steps(struct scenario *scenario, unsigned *runs)
+static void shrink_steps(struct scenario *scenario, unsigned *runs, const char *kind)
 {
     for (size_t len = MAX(scenario->steps.len / 2, (size_t)1); len > 0; len /= 2) {
         for (size_t from = 0; from < scenario->steps.len && *runs > 0;) {
             struct scenario smaller;
             without_steps(scenario, from, len, &smaller);
-            if (smaller.steps.len < scenario->steps.len && fails(&smaller, runs)) {
+            if (smaller.steps.len < scenario->steps.len && fails(&smaller, runs, kind)) {
                 free(scenario->steps.items);
                 scenario->steps = smaller.steps;
             } else {
@@ -62,7 +63,7 @@ static bool is_used(const struct scenario *scenario, const char *vm)
     return false;
 }
 
-static void shrink_vms(struct scenario *scenario, unsigned *runs)
+static void shrink_vms(struct scenario *scenario, unsigned *runs, const char *kind)
 {
     for (size_t i = scenario->vms.len; i-- > 0 && *runs > 0;) {
         struct scenario_vm vm = scenario->vms.items[i];
@@ -70,14 +71,14 @@ static void shrink_vms(struct scenario *scenario, unsigned *runs)
             continue;
         }
         VEC_REMOVE(&scenario->vms, i);
-        if (!fails(scenario, runs)) {
+        if (!fails(scenario, runs, kind)) {
             struct scenario_vm *slot = VEC_INSERT(&scenario->vms, i);
             *slot = vm; /* the room was there a moment ago */
         }
     }
 }
 
-static void shrink_noise(struct scenario *scenario, unsigned *runs)
+static void shrink_noise(struct scenario *scenario, unsigned *runs, const char *kind)
 {
     uint32_t *numbers[] = {&scenario->noise.lost_request, &scenario->noise.lost_reply,
                            &scenario->noise.late_request, &scenario->noise.crash,
@@ -86,17 +87,17 @@ static void shrink_noise(struct scenario *scenario, unsigned *runs)
     for (size_t i = 0; i < ARRAY_LEN(numbers) && *runs > 0; i++) {
         uint32_t old = *numbers[i];
         *numbers[i] = 0;
-        if (old != 0 && !fails(scenario, runs)) {
+        if (old != 0 && !fails(scenario, runs, kind)) {
             *numbers[i] = old;
         }
     }
 }
 
-void shrink(struct scenario *scenario, unsigned runs_max)
+void shrink(struct scenario *scenario, const char *kind, unsigned runs_max)
 {
     unsigned runs = runs_max;
-    shrink_steps(scenario, &runs);
-    shrink_noise(scenario, &runs);
-    shrink_vms(scenario, &runs);
-    shrink_steps(scenario, &runs);
+    shrink_steps(scenario, &runs, kind);
+    shrink_noise(scenario, &runs, kind);
+    shrink_vms(scenario, &runs, kind);
+    shrink_steps(scenario, &runs, kind);
 }

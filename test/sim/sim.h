@@ -23,6 +23,7 @@ struct sim_statistics {
 struct sim_result {
     bool has_failed;
     char violation[400]; /* the first; "" none */
+    const char *kind;    /* of the violation: its format; NULL none */
     msec_t violation_ms; /* scenario time */
     struct buf transcript; /* notes since the scenario's beginning, a line each */
     struct buf codes;      /* codes of all notes, a line each */
@@ -49,9 +50,9 @@ void sim_statistics_add(struct sim_statistics *to, const struct sim_statistics *
 /* The scenario that a seed stands for. 'hosts' and 'minutes' 0: drawn as well. */
 void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario *ret);
 
-/* Takes steps, VMs, hosts and noise out of 'scenario', which violates something, as long as the
- * result still violates something; at most 'runs_max' runs. */
-void shrink(struct scenario *scenario, unsigned runs_max);
+/* Takes steps, VMs and noise out of 'scenario' as long as the result still has a violation of this
+ * 'kind' (see sim_result); at most 'runs_max' runs. */
+void shrink(struct scenario *scenario, const char *kind, unsigned runs_max);
 
 /* The program: arguments as of main(); its exit code. */
 int sim_main(int argc, char **argv);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every file of test/scenario is a subtest, and all reasons that the core can give occur in them.
+ * Arguments: the directory of scenarios, then the core's source files. TAP.
+ */
+#include "test/sim/file.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int count, failed;
+
+static void print_report(const char *report)
+{
+    while (*report != '\0') {
+        size_t len = strcspn(report, "\n");
+        printf("# %.*s\n", (int)len, report);
+        report += len + (report[len] == '\n');
+    }
+}
+
+static void result(bool is_good, const char *sentence, const char *report)
+{
+    printf("%sok %d - %s\n", is_good ? "" : "not ", ++count, sentence);
+    failed += !is_good;
+    if (!is_good) {
+        print_report(report);
+    }
+}
+
+static int is_scenario(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot && strcmp(dot, ".scn") == 0;
+}
+
+/* "a-host-dies.scn" as "a host dies". */
+static void sentence_of(const char *file, char *ret, size_t size)
+{
+    (void)snprintf(ret, size, "%s", file);
+    *strrchr(ret, '.') = '\0';
+    for (char *at = ret; *at != '\0'; at++) {
+        *at = *at == '-' ? ' ' : *at;
+    }
+}
+
+static void run_directory(const char *directory, struct buf *codes)
+{
+    struct dirent **entries;
+    int len = scandir(directory, &entries, is_scenario, alphasort);
+    for (int i = 0; i < len; i++) {
+        char path[512], sentence[256];
+        struct buf report = {0};
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+        sentence_of(entries[i]->d_name, sentence, sizeof(sentence));
+        bool is_good = file_run(path, &(struct file_options){0}, codes, &report);
+        result(is_good, sentence, buf_str(&report));
+        buf_done(&report);
+        free(entries[i]);
+    }
+    if (len >= 0) {
+        free(entries);
+    }
+    result(len > 0, "there are scenarios", directory);
+}
+
+static bool has_line(const char *lines, const char *line, size_t len)
+{
+    while (*lines != '\0') {
+        size_t size = strcspn(lines, "\n");
+        if (size == len && strncmp(lines, line, len) == 0) {
+            return true;
+        }
+        lines += size + (lines[size] == '\n');
+    }
+    return false;
+}
+
+/* The code of a note stands right behind its severity. */
+static void find_codes(const char *text, const char *codes, struct buf *missing)
+{
+    for (const char *at = text; (at = strstr(at, "SEVERITY_")) != NULL; at++) {
+        const char *comma = strchr(at, ',');
+        const char *quote = comma ? comma + 1 + strspn(comma + 1, " \n") : at;
+        size_t len = *quote == '"' ? strcspn(quote + 1, "\"") : 0;
+        if (len > 0 && !has_line(codes, quote + 1, len)) {
+            buf_printf(missing, "%.*s\n", (int)len, quote + 1);
+        }
+    }
+}
+
+static void check_source(const char *path, const char *codes, struct buf *missing)
+{
+    static char text[256 * 1024];
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        buf_printf(missing, "(%s cannot be read)\n", path);
+        return;
+    }
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    (void)fclose(file);
+    find_codes(text, codes, missing);
+}
+
+int main(int argc, char **argv)
+{
+    struct buf codes = {0}, missing = {0};
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc < 2) {
+        return EXIT_FAILURE;
+    }
+    run_directory(argv[1], &codes);
+    for (int i = 2; i < argc; i++) {
+        check_source(argv[i], buf_str(&codes), &missing);
+    }
+    result(missing.size == 0, "every reason that the core gives occurs in a scenario",
+           buf_str(&missing));
+    printf("1..%d\n", count);
+    buf_done(&codes);
+    buf_done(&missing);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

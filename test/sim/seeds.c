@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Scenarios drawn from the first 300 seeds violate nothing, and a seed is one run only. TAP. */
+#include "test/sim/sim.h"
+#include "test/test.h"
+
+enum { seeds = 300 };
+
+static void run(uint64_t seed, struct sim_result *ret)
+{
+    struct scenario scenario;
+    swarm_draw(seed, 0, 0, &scenario);
+    sim_run(&scenario, &(struct sim_options){0}, ret);
+    scenario_done(&scenario);
+}
+
+TEST(nothing_is_violated_in_300_drawn_scenarios)
+{
+    struct sim_statistics sum = {0};
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        struct sim_result result = {0};
+        run(seed, &result);
+        if (result.has_failed) {
+            test_fail(__FILE__, __LINE__, "berth-sim --seed %llu: %s", (unsigned long long)seed,
+                      result.violation);
+        }
+        sim_statistics_add(&sum, &result.statistics);
+        sim_result_done(&result);
+    }
+    printf("# %llu host failures, %llu failovers, %llu VM starts in %llu simulated minutes\n",
+           (unsigned long long)sum.host_failures, (unsigned long long)sum.failovers,
+           (unsigned long long)sum.starts, (unsigned long long)sum.simulated_ms / 60000);
+    CHECK(sum.failovers > seeds); /* else the faults are too tame to prove anything */
+    CHECK(sum.host_failures > 2 * seeds);
+}
+
+TEST(the_same_seed_is_the_same_run_to_the_bit)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim_result first = {0}, second = {0};
+        run(seed, &first);
+        run(seed, &second);
+        CHECK(first.hash == second.hash);
+        sim_result_done(&first);
+        sim_result_done(&second);
+    }
+}
+
+TEST(another_seed_is_another_run)
+{
+    struct sim_result first = {0}, second = {0};
+    run(1, &first);
+    run(2, &second);
+    CHECK(first.hash != second.hash);
+    sim_result_done(&first);
+    sim_result_done(&second);
+}
+
+TEST(a_scenario_written_and_read_again_is_the_same_run)
+{
+    struct scenario scenario, again = {0};
+    struct sim_result first = {0}, second = {0};
+    struct buf text = {0};
+    struct error err = {0};
+    run(7, &first);
+    swarm_draw(7, 0, 0, &scenario);
+    scenario_write(&scenario, &text);
+    CHECK_INT(scenario_parse(buf_str(&text), &again, &err), 0);
+    CHECK_STR(err.text, "");
+    sim_run(&again, &(struct sim_options){0}, &second);
+    CHECK(first.hash == second.hash);
+    sim_result_done(&first);
+    sim_result_done(&second);
+    scenario_done(&scenario);
+    scenario_done(&again);
+    buf_done(&text);
+}
+
+static void refuse(const char *text, const char *part)
+{
+    struct scenario scenario = {0};
+    struct error err = {0};
+    CHECK(scenario_parse(text, &scenario, &err) < 0);
+    CHECK_HAS(err.text, part);
+    scenario_done(&scenario);
+}
+
+TEST(a_scenario_that_makes_no_sense_is_refused_with_its_line)
+{
+    refuse("host a\nvm v on=b\n", "b, which is no host");
+    refuse("host a\n\nat 10 power of a\n", "line 3");
+    refuse("host a colour=red\n", "'colour=red' is no option of a host");
+    refuse("host a\nat soon power off a\n", "line 2");
+    refuse("host a\nat 10 power off b\n", "there is no host 'b'");
+    refuse("settings takeover_ms=5000\n", "takeover_ms");
+    refuse("host a\nat 5 drain a gently\n", "'gently' does not belong to 'drain'");
+}
