@@ -9,17 +9,18 @@
 #
 #     make quick    the tests that need a second: the law, units, plans
 #     make lab      only the tests on emulated hosts
-#     make soak     the simulator over many seeds, until it is told to stop
+#     make soak     the simulator over many seeds (SEEDS=1..100000)
 #     make bench    how fast and how good plans are
 #     make tidy     clang-tidy over src/         make format   clang-format over the C files
 #     make install  honours DESTDIR and PREFIX   make clean    removes what was built
 
 BUILD ?= build
 PREFIX ?= /usr/local
+SEEDS ?= 1..100000
 PROGRAMS = berth berthd berth-api berth-sim
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check quick lab soak bench tidy format install clean
+.PHONY: all deps demo check quick lab soak bench tidy format format-check install clean
 .NOTPARALLEL:
 
 # Meson puts programs into folders of their rooms; people and scripts find them as build/NAME.
@@ -59,16 +60,19 @@ lab:
 	tools/check lab
 
 soak: all
-	test/sim/soak
+	$(BUILD)/berth-sim --seeds $(SEEDS) --jobs $$(nproc)
 
 bench: all
 	bench/run
 
 tidy: all
-	tools/tidy
+	tools/check tidy
 
 format:
 	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
+
+format-check:
+	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 --dry-run --Werror
 
 # Only what 'make' has built: nothing is compiled as root.
 install: all
