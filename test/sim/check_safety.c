@@ -330,7 +330,7 @@ static void silent(struct sim *sim, const struct happening *happening)
     const struct host *host = happening->host;
     if (host->life == happening->life && host->heard_ms == (msec_t)happening->id &&
         !host->process->is_frozen && host_now(sim, host) - host->thawed_ms > 1000 &&
-        host->is_watchdog_armed && !host->is_door_closed && has_instances(host)) {
+        host->is_watchdog_armed && !host->is_leaving && !host->is_door_closed && has_instances(host)) {
         violation(sim, "%s was not heard since %lld ms and leaves its VMs running",
                   host->config->name, (long long)(host_now(sim, host) - host->heard_ms));
     }

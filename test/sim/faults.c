@@ -128,6 +128,7 @@ static void started_again(struct sim *sim, const struct happening *happening)
 static void leave(struct sim *sim, struct host *host, msec_t for_ms)
 {
     struct letter letter = {.event = {.kind = CORE_LEAVE}};
+    host->is_leaving = true;
     process_tell(sim, host, 0, &letter);
     if (for_ms > 0) {
         later(sim, for_ms, started_again, host);

@@ -153,6 +153,7 @@ struct host {
     msec_t beat_ms;  /* when the last heartbeat was sent that the store took */
     msec_t heard_ms; /* likewise, and berthd was told in time */
     msec_t thawed_ms;
+    bool is_leaving; /* berthd was told to: the watchdog, if need be, ends its VMs */
     bool has_been_forced; /* drained by force, ... */
     msec_t forced_ms;     /* ... last at this true time */
 

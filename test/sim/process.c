@@ -280,7 +280,7 @@ void process_start(struct sim *sim, struct host *host)
     host->process = NEW(struct process);
     host->process->wake_ms = MSEC_NEVER;
     host->process->core = must(core_new(&config));
-    host->is_door_closed = false;
+    host->is_door_closed = host->is_leaving = false;
     VEC_EACH(&host->instances, instance) {
         (*instance)->is_told = false;
     }
