@@ -11,7 +11,7 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err)
     bool is_done;
     (void)setlocale(LC_TIME, "C");
     (void)signal(SIGPIPE, SIG_IGN);
-    int r = cli_parse(argc, argv, out, err, &cli, &is_done);
+    int r = cli_parse(argc, (const char *const *)argv, out, err, &cli, &is_done);
     if (!is_done) {
         (void)curl_global_init(CURL_GLOBAL_DEFAULT);
         cli.client = client_new(&cli);

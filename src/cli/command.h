@@ -49,7 +49,8 @@ extern const size_t option_len;
 
 /* Fills '*ret' from the command line. 0; or an exit code, with what is wrong (or the help that was
  * asked for, EXIT_OK) written and '*ret_is_done' true. cli_done() in either case. */
-int cli_parse(int argc, char **argv, FILE *out, FILE *err, struct cli *ret, bool *ret_is_done);
+int cli_parse(int argc, const char *const *argv, FILE *out, FILE *err, struct cli *ret,
+              bool *ret_is_done);
 void cli_done(struct cli *cli);
 
 /* The option's value, or "" for a switch that was given; NULL: not given. */

@@ -75,7 +75,7 @@ static const struct option *find_option(const char *name, size_t len, char lette
 }
 
 /* Reads the option at argv[*at] and its value; moves '*at' to the last word of it. */
-static int take_option(struct cli *cli, int argc, char **argv, int *at)
+static int take_option(struct cli *cli, int argc, const char *const *argv, int *at)
 {
     const char *word = argv[*at];
     bool is_long = word[1] == '-';
@@ -106,7 +106,7 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at)
     return 0;
 }
 
-static int split(struct cli *cli, int argc, char **argv)
+static int split(struct cli *cli, int argc, const char *const *argv)
 {
     bool is_literal = false;
     for (int i = 1; i < argc; i++) {
@@ -211,7 +211,8 @@ static int show_help(struct cli *cli)
     return r;
 }
 
-int cli_parse(int argc, char **argv, FILE *out, FILE *err, struct cli *ret, bool *ret_is_done)
+int cli_parse(int argc, const char *const *argv, FILE *out, FILE *err, struct cli *ret,
+              bool *ret_is_done)
 {
     *ret = (struct cli){.out = out, .err = err};
     *ret_is_done = true;

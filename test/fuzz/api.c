@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A request through the API: the first line is "METHOD target", the rest is the body. Whatever it
- * is, there is an answer that is JSON (or a stream, or metrics), and a change is guarded and has its
- * audit event.
+ * is, there is an answer that is JSON (or a stream, or metrics), and a change is guarded and has
+ * its audit event.
  */
 #include "test/fuzz/fuzz.h"
 
@@ -79,8 +79,11 @@ static const struct api_view *the_view(void)
         add_node(&world, &liveness, "node2");
         add_pool_and_vm(&world);
         world.is_complete = true;
-        view = (struct api_view){.world = &world, .liveness = &liveness, .now_ms = 1500,
-                                 .stale_since_ms = MSEC_NEVER, .writer = "fuzz"};
+        view = (struct api_view){.world = &world,
+                                 .liveness = &liveness,
+                                 .now_ms = 1500,
+                                 .stale_since_ms = MSEC_NEVER,
+                                 .writer = "fuzz"};
     }
     return &view;
 }
