@@ -326,5 +326,23 @@ def output_for_programs_is_json_and_colour_is_for_terminals():
             assert ("\033[32mup" in done.stdout) == colour, done.stdout
 
 
+@test
+def the_documents_name_every_command_and_every_route():
+    docs = os.path.join(os.path.dirname(__file__), "..", "..", "docs")
+    with With() as c:
+        with open(f"{docs}/cli.md", encoding="utf-8") as file:
+            cli = file.read()
+        usages = [line[2:42].rstrip() for line in c.must("help").splitlines()
+                  if line.startswith("  berth ")]
+        assert len(usages) >= 40, usages
+        missing = [u for u in usages if f"`{u}`" not in cli]
+        with open(f"{docs}/api.md", encoding="utf-8") as file:
+            api = file.read()
+        index = json.loads(c.raw("GET /v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                           .split("\r\n\r\n", 1)[1])
+        missing += [r["path"] for r in index["routes"] if f"`{r['method']} {r['path']}`" not in api]
+        assert not missing, missing
+
+
 if __name__ == "__main__":
     sys.exit(main())
