@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What daemon.c (events in) and perform.c (actions out) share. Nobody else includes this. */
+#pragma once
+
+#include "core/core.h"
+#include "fence/agent.h"
+#include "fence/watchdog.h"
+#include "host/host.h"
+#include "run/config.h"
+#include "run/event_log.h"
+#include "run/open_store.h"
+#include "virt/virt.h"
+
+/* An answer that is known at once; told after all actions of the step are performed. */
+struct answer {
+    uint64_t id;
+    enum core_result result;
+    char text[error_text_size];
+};
+
+struct fencing_run {
+    struct daemon *daemon;
+    uint64_t id;
+    struct fence_run *run;
+};
+
+struct daemon {
+    const struct config *config;
+    sd_event *event;
+    sd_event_source *wake;
+    struct core *core;
+    struct store *store;
+    struct virt *virt;
+    struct host *host;
+    struct event_log *log;
+    struct watchdog_config watchdog_config;
+    struct watchdog *watchdog;
+    VEC(struct answer) answers;
+    VEC(struct fencing_run *) fencing;
+    int lock_fd;
+};
+
+/* Monotonic, and counts while the host is suspended, too: what slept must notice how long. */
+msec_t daemon_now_ms(void);
+
+/* Puts 'event' through the core's door and performs what it orders. */
+void daemon_step(struct daemon *d, struct core_event event);
+
+/* An answer that perform() knows at once; told when the whole step is performed. */
+void daemon_answer(struct daemon *d, uint64_t id, enum core_result result, const char *text);
+
+/* perform.c: does 'action', or begins it. Never blocks, never steps. */
+void daemon_perform(struct daemon *d, const struct core_action *action);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the core orders, done through the adapters: none of it blocks, each answer comes later. */
+#include "run/daemon_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+static void txn_answered(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
+                         const struct error *error)
+{
+    daemon_step(userdata, (struct core_event){.kind = CORE_TXN_DONE,
+                                       .id = id,
+                                       .outcome = outcome,
+                                       .revision = revision,
+                                       .text = error ? error->text : NULL});
+}
+
+static enum core_result result_of(enum virt_outcome outcome)
+{
+    switch (outcome) {
+    case VIRT_DONE:
+        return CORE_DONE;
+    case VIRT_FAILED:
+        return CORE_FAILED;
+    case VIRT_UNKNOWN:
+        return CORE_UNKNOWN;
+    }
+    return CORE_UNKNOWN;
+}
+
+static void virt_answered(void *userdata, const struct virt_result *result)
+{
+    daemon_step(userdata,
+         (struct core_event){.kind = CORE_ACTION_DONE,
+                             .id = result->id,
+                             .result = result_of(result->outcome),
+                             .text = result->outcome == VIRT_DONE ? NULL : result->error.text,
+                             .culprit = result->has_culprit ? &result->culprit : NULL});
+}
+
+/* One claimed device with what the inventory knows of it. */
+static bool describe_device(const struct daemon *d, const struct vm_placement *placement,
+                            const struct gpu_hold *hold, struct domain_device *ret,
+                            uint64_t *mmio_size)
+{
+    const struct gpu *gpu = world_gpu(core_world(d->core), placement->node, hold->slot.address);
+    if (!gpu) {
+        return false;
+    }
+    ret->slot = hold->slot;
+    if (hold->slot.partition[0] == '\0') {
+        memcpy(ret->companions, gpu->companions, sizeof(ret->companions));
+        ret->companion_len = gpu->companion_len;
+    }
+    *mmio_size += gpu_mmio_size(gpu);
+    return true;
+}
+
+static void perform_start(struct daemon *d, const struct core_action *action)
+{
+    const struct vm_placement *placement = action->placement->placement;
+    const struct vm_spec *spec = action->spec->vm_spec;
+    struct domain_device devices[gpus_per_vm_max] = {0};
+    struct domain_compose compose = {
+        .xml = spec->xml,
+        .uuid = spec->uuid,
+        .marker = {.epoch = action->epoch, .incarnation = action->incarnation},
+        .devices = devices,
+        .mmio_mib = spec->mmio_mib,
+    };
+    (void)snprintf(compose.marker.vm, name_size, "%s", action->name);
+    (void)snprintf(compose.marker.node, name_size, "%s", d->config->node);
+    VEC_EACH(&placement->gpus, hold) {
+        if (compose.device_len == gpus_per_vm_max ||
+            !describe_device(d, placement, hold, &devices[compose.device_len],
+                             &compose.mmio_size)) {
+            daemon_answer(d, action->id, CORE_FAILED, "a GPU of its placement is not in this host");
+            return;
+        }
+        compose.device_len++;
+    }
+    virt_start(d->virt, action->id, &compose, action->limit_ms, virt_answered, d);
+}
+
+static void perform_arm(struct daemon *d, const struct core_action *action)
+{
+    struct error err = {0};
+    if (d->watchdog && watchdog_timeout_ms(d->watchdog) != action->limit_ms) {
+        if (watchdog_disarm(&d->watchdog, &err) < 0) {
+            daemon_answer(d, action->id, CORE_FAILED, err.text);
+            return;
+        }
+    }
+    if (d->watchdog) {
+        daemon_answer(d, action->id, CORE_DONE, NULL);
+        return;
+    }
+    if (watchdog_arm(&d->watchdog_config, action->limit_ms, &d->watchdog, &err) < 0) {
+        daemon_answer(d, action->id, CORE_FAILED, err.text);
+        return;
+    }
+    if (watchdog_timeout_ms(d->watchdog) != action->limit_ms) {
+        struct error why;
+        (void)error_set(&why, -ERANGE, "it takes %lld ms instead of %lld",
+                        (long long)watchdog_timeout_ms(d->watchdog), (long long)action->limit_ms);
+        (void)watchdog_disarm(&d->watchdog, &err);
+        daemon_answer(d, action->id, CORE_FAILED, why.text);
+        return;
+    }
+    if (watchdog_keep(d->watchdog, &err) < 0) {
+        journal_line(LOG_WARNING, "watchdog: no keeper (%s): if berthd is killed the host gets one "
+                                  "watchdog time more before it is reset", err.text);
+    }
+    daemon_answer(d, action->id, CORE_DONE, NULL);
+}
+
+static void perform_pet(struct daemon *d, const struct core_action *action)
+{
+    struct error err = {0};
+    if (!d->watchdog) {
+        return;
+    }
+    msec_t now = daemon_now_ms();
+    if (now > action->deadline_ms) {
+        journal_line(LOG_WARNING, "watchdog: not petted, %lld ms too late (frozen?)",
+                     (long long)(now - action->deadline_ms));
+        return;
+    }
+    if (watchdog_pet(d->watchdog, &err) < 0) {
+        journal_line(LOG_ERR, "watchdog: %s", err.text);
+    }
+}
+
+static void perform_disarm(struct daemon *d)
+{
+    struct error err = {0};
+    if (d->watchdog && watchdog_disarm(&d->watchdog, &err) < 0) {
+        journal_line(LOG_ERR, "watchdog: cannot be let go: %s", err.text);
+    }
+}
+
+static void fence_answered(void *userdata, const struct fence_result *result)
+{
+    struct fencing_run *run = userdata;
+    struct daemon *d = run->daemon;
+    struct core_event event = {.kind = CORE_ACTION_DONE, .id = run->id, .text = result->text};
+    event.result = result->outcome == FENCE_DONE     ? CORE_DONE
+                   : result->outcome == FENCE_FAILED ? CORE_FAILED
+                                                     : CORE_UNKNOWN;
+    for (size_t i = 0; i < d->fencing.len; i++) {
+        if (d->fencing.items[i] == run) {
+            VEC_REMOVE(&d->fencing, i);
+            break;
+        }
+    }
+    free(run);
+    daemon_step(d, event);
+}
+
+static void perform_fence(struct daemon *d, const struct core_action *action)
+{
+    const struct node_spec *spec = action->spec->node_spec;
+    struct fence_request request = {
+        .action = FENCE_OFF,
+        .agent = spec->fence_agent,
+        .parameters = spec->fence_parameters.items,
+        .parameter_len = spec->fence_parameters.len,
+        .limit_ms = action->limit_ms,
+    };
+    struct error err = {0};
+    struct fencing_run *run = calloc(1, sizeof(*run));
+    struct fencing_run **place = run ? VEC_ADD(&d->fencing) : NULL;
+    if (!place) {
+        abort();
+    }
+    *place = run;
+    run->daemon = d;
+    run->id = action->id;
+    if (fence_start(d->event, &request, fence_answered, run, &run->run, &err) < 0) {
+        d->fencing.len--;
+        free(run);
+        daemon_answer(d, action->id, CORE_FAILED, err.text);
+    }
+}
+
+void daemon_perform(struct daemon *d, const struct core_action *action)
+{
+    struct error err = {0};
+    switch (action->kind) {
+    case ACTION_TXN:
+        store_txn(d->store, &action->txn, action->limit_ms, action->id, txn_answered, d);
+        break;
+    case ACTION_BARRIER:
+        store_barrier(d->store, action->limit_ms, action->id, txn_answered, d);
+        break;
+    case ACTION_VM_START:
+        perform_start(d, action);
+        break;
+    case ACTION_VM_STOP:
+        virt_stop(d->virt, action->id, action->name, action->epoch, action->offline,
+                  action->limit_ms, virt_answered, d);
+        break;
+    case ACTION_VM_KILL:
+        virt_kill(d->virt, action->id, action->name, action->epoch, virt_answered, d);
+        break;
+    case ACTION_VM_KILL_ALL:
+        virt_kill_all(d->virt, action->id, virt_answered, d);
+        break;
+    case ACTION_VM_REOPEN:
+        virt_reopen(d->virt);
+        break;
+    case ACTION_WATCHDOG_ARM:
+        perform_arm(d, action);
+        break;
+    case ACTION_WATCHDOG_PET:
+        perform_pet(d, action);
+        break;
+    case ACTION_WATCHDOG_DISARM:
+        perform_disarm(d);
+        break;
+    case ACTION_GPU_DISMOUNT:
+        if (host_dismount(d->host, action->address, action->is_forced, action->id, &err) < 0) {
+            daemon_answer(d, action->id, CORE_FAILED, err.text);
+        }
+        break;
+    case ACTION_GPU_MOUNT:
+        if (host_mount(d->host, action->address, action->id, &err) < 0) {
+            daemon_answer(d, action->id, CORE_FAILED, err.text);
+        }
+        break;
+    case ACTION_FENCE_OFF:
+        perform_fence(d, action);
+        break;
+    case ACTION_LEAVE:
+        (void)sd_event_exit(d->event, 0);
+        break;
+    }
+}
