@@ -11,7 +11,7 @@
 #     make lab      only the tests on emulated hosts
 #     make soak     the simulator over many seeds (SEEDS=1..100000)
 #     make bench    how fast and how good plans are
-#     make tidy     clang-tidy over src/         make format   clang-format over the C files
+#     make tidy     clang-tidy over src/         make format   clang-format over the C files ('make format-check' only looks)
 #     make install  honours DESTDIR and PREFIX   make clean    removes what was built
 
 BUILD ?= build
@@ -69,10 +69,10 @@ tidy: all
 	tools/check tidy
 
 format:
-	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
+	find src test bench -name '*.[ch]' -exec clang-format-14 -i {} +
 
-format-check:
-	git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 --dry-run --Werror
+format-check: all
+	tools/check format
 
 # Only what 'make' has built: nothing is compiled as root.
 install: all
