@@ -11,6 +11,7 @@ import importlib.util
 import io
 import os
 import pathlib
+import pty
 import subprocess
 import sys
 import tempfile
@@ -122,6 +123,21 @@ class Machine:
         for each in what:
             (self.folder / f"fail.{each}").touch()
 
+    def run_on_terminal(self, answer, *jobs):
+        """As run(), with somebody at a terminal who types 'answer'."""
+        self.log.write_text("")
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.update(PATH=f"{self.folder}/bin:{os.environ['PATH']}", LOG=str(self.log),
+                              FAIL=str(self.folder / "fail"))
+            os.execvp("sh", ["sh", str(self.folder / "tools" / "deps.sh"), *jobs])
+        os.write(terminal, answer.encode() + b"\n")
+        output = b""
+        with contextlib.suppress(OSError):  # a terminal whose program has ended reads as an error
+            while part := os.read(terminal, 4096):
+                output += part
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), output.decode(), self.log.read_text()
+
     def run(self, *jobs, **environment):
         self.log.write_text("")
         done = subprocess.run(["sh", self.folder / "tools" / "deps.sh", *jobs], text=True, check=False,
@@ -205,6 +221,17 @@ def deps_turns_off_at_boot_what_the_packages_turned_on_and_only_that():
         assert status == 0, output
         assert log == "systemctl --quiet disable new.service\n", log
         assert "new.service" in output
+
+
+@test
+def deps_asks_once_on_a_terminal_and_takes_no_for_an_answer():
+    with machine() as m:
+        status, output, log = m.run_on_terminal("n", "build")
+        assert status == 1 and output.count("[Y/n]") == 1 and "apt-get install" in output, output
+        assert log == "", log
+        status, output, log = m.run_on_terminal("y", "build")
+        assert status == 0 and output.count("[Y/n]") == 1 and "install" in log, output
+        assert "[Y/n]" not in m.run("build")[1]
 
 
 @test
