@@ -234,6 +234,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     txn_guard(&txn, &fence, core->membership.fence_revision);
     txn_put(&txn, status);
     pending_send(core, &vm->status, &txn, status_limit_ms);
+    vm->is_beginning = state == VM_STATE_STARTING;
     if (state == VM_STATE_RUNNING && !s->is_stop_refused) {
         core_note(core, SEVERITY_INFO, "vm-running", vm->name, "%s runs on %s", vm->name,
                   core->config.node);
@@ -243,19 +244,29 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     }
 }
 
-static uint32_t starting_count(const struct core *core)
-{
-    uint32_t count = 0;
-    VEC_EACH(&core->agent.vms, vm) {
-        count += vm->op == VM_OP_START || (vm->exists && !vm->is_up);
-    }
-    return count;
-}
-
 static bool is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch)
 {
     return status && status->epoch == epoch &&
            (status->incarnation == core->membership.incarnation || MUTANT(EPOCH_TWICE));
+}
+
+/* From the telling that it may run until it does or has ended. */
+static bool is_starting(const struct core *core, const struct local_vm *vm)
+{
+    const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
+    bool is_told = status && status->status->state == VM_STATE_STARTING &&
+                   is_ours(core, status->status, status->status->epoch);
+    return vm->op == VM_OP_START || (vm->exists && !vm->is_up) ||
+           (vm->is_beginning && !vm->exists && (is_told || !pending_is_idle(core, &vm->status)));
+}
+
+static uint32_t starting_count(const struct core *core)
+{
+    uint32_t count = 0;
+    VEC_EACH(&core->agent.vms, vm) {
+        count += is_starting(core, vm);
+    }
+    return count;
 }
 
 static bool has_over(const struct vm_status *status)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { inventory_limit_ms = 3000, gpu_retry_ms = 10000 };
+enum { inventory_limit_ms = 3000, joining_limit_ms = 1000, gpu_retry_ms = 10000 };
 
 static const struct record *own_spec(const struct core *core)
 {
@@ -185,7 +185,8 @@ static void write_inventory(struct core *core)
     struct txn txn = {0};
     txn_guard(&txn, &record->key, world_revision(&core->world, &record->key));
     txn_put(&txn, record);
-    pending_send(core, &agent->inventory, &txn, inventory_limit_ms);
+    pending_send(core, &agent->inventory, &txn,
+                 membership_is_member(core) ? inventory_limit_ms : joining_limit_ms);
     agent->is_stale = false;
     agent->told_incarnation = core->membership.incarnation;
 }
@@ -311,6 +312,18 @@ void agent_gpu_event(struct core *core, const struct core_event *event)
     } else if (event->kind == CORE_ACTION_DONE && event->id != 0 && event->id == agent->gpu_id) {
         rebind_done(core, event);
     }
+}
+
+bool agent_gpu_tell(struct core *core)
+{
+    struct agent *agent = &core->agent;
+    pending_tick(core, &agent->inventory);
+    if (!agent->has_quarantines) {
+        adopt_quarantines(core);
+    }
+    write_inventory(core);
+    return agent->told_incarnation == core->membership.incarnation && !agent->is_stale &&
+           pending_is_idle(core, &agent->inventory);
 }
 
 void agent_gpu_step(struct core *core)

@@ -248,9 +248,6 @@ static void write_fence(struct core *core, struct peer *peer, const struct recor
     txn_guard(&txn, &fence->key, old ? old->revision : 0);
     txn_put(&txn, fence);
     pending_send(core, &peer->fence, &txn, fence_limit_ms);
-    core_note(core, SEVERITY_WARNING, "node-off", peer->name,
-              "%s incarnation %llu is proven off: %s", peer->name,
-              (unsigned long long)alive->alive->incarnation, detail);
 }
 
 /* How long silence must last until an armed watchdog proves the node gone; MSEC_NEVER if it never
@@ -425,12 +422,26 @@ static void sweep(struct core *core)
 
 /* ---- steps ---- */
 
+/* Told when it is in the store, whatever became of the reply: before, it is only an attempt. */
+static void note_fence(struct core *core, const struct record *record)
+{
+    if (core->coordinator.is_leading && core->world.is_complete &&
+        record->fence->proof != PROOF_NONE) {
+        core_note(core, SEVERITY_WARNING, "node-off", record->key.name,
+                  "%s incarnation %llu is proven off: %s", record->key.name,
+                  (unsigned long long)record->fence->incarnation, record->fence->detail);
+    }
+}
+
 void coordinator_event(struct core *core, const struct core_event *event)
 {
     struct coordinator *c = &core->coordinator;
     enum txn_outcome outcome;
     if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_ALIVE) {
         hear(core, event->record);
+    }
+    if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_FENCE) {
+        note_fence(core, event->record);
     }
     if (event->kind == CORE_TXN_DONE) {
         (void)pending_done(core, &c->lead, event, &outcome);

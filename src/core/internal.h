@@ -66,7 +66,8 @@ struct membership {
     bool is_ticking;      /* armed, by us or by a predecessor of this boot */
     bool is_ours;         /* we hold it open */
     msec_t watchdog_ms;   /* its time-out; 0 while not ticking */
-    bool said_armed;      /* what the last acknowledged heartbeat told the others */
+    bool sent_armed;      /* what the heartbeat in flight tells the others */
+    bool said_armed;      /* what the last acknowledged one told them */
     uint64_t arm_id;
     msec_t arm_retry_ms;
 };
@@ -84,6 +85,7 @@ struct local_vm {
     bool has_ended; /* 'ended_epoch' existed or was tried here, and is no more */
     uint64_t ended_epoch;
     bool was_up;
+    bool is_beginning; /* the status last told was 'starting' */
     char ended_reason[reason_size];
     bool has_culprit;
     struct pci_address culprit;
@@ -212,6 +214,8 @@ void agent_step(struct core *core);
 /* agent_gpu.c */
 void agent_gpu_event(struct core *core, const struct core_event *event);
 void agent_gpu_step(struct core *core);
+/* Before an incarnation begins: whether its inventory is in the store. */
+bool agent_gpu_tell(struct core *core);
 void agent_gpu_quarantine(struct core *core, struct pci_address address, const char *reason);
 
 /* coordinator.c: who leads, who is silent, who is off */

@@ -103,6 +103,8 @@ static void send_heartbeat(struct core *core, uint64_t incarnation, revision_t a
         alive->alive->watchdog_ms = world_settings(&core->world)->watchdog_ms;
     }
 
+    m->sent_armed = alive->alive->is_watchdog_armed;
+
     struct txn txn = {0};
     struct record_key alive_key = key_of(core, RECORD_NODE_ALIVE);
     struct record_key fence_key = key_of(core, RECORD_NODE_FENCE);
@@ -157,7 +159,7 @@ static void acknowledged(struct core *core, revision_t revision)
     }
     m->has_ack = true;
     m->acked_sent_ms = MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : m->sent_ms;
-    m->said_armed = says_armed(m);
+    m->said_armed = m->sent_armed; /* what it said when it was sent, not what it would say now */
     pet(core, m->sent_ms + world_settings(&core->world)->heartbeat_ms);
 }
 
@@ -285,6 +287,9 @@ static void begin(struct core *core)
     const struct record *alive = stored_alive(core), *fence = stored_fence(core);
     uint64_t before = MAX(alive ? alive->alive->incarnation : 0, fenced_incarnation(core));
     m->incarnation = before + 1;
+    if (!agent_gpu_tell(core)) {
+        return; /* first what this host has now: then VMs can be placed here at once */
+    }
     m->fence_revision = fence ? fence->revision : 0;
     send_heartbeat(core, m->incarnation, alive ? alive->revision : 0, m->fence_revision);
 }

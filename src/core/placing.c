@@ -24,6 +24,7 @@ struct table {
     VEC(const char *) nodes; /* sorted */
     VEC(const char *) vms;   /* sorted */
     VEC(struct device) devices; /* by index: by node, address, partition */
+    VEC(const struct vm_status *) blamed;
 };
 
 #define ADD(vec, value)                                                                            \
@@ -102,13 +103,44 @@ static enum plan_mode mode_of(const struct core *core, const char *node)
     return PLAN_DOWN;
 }
 
+/* Cards through which a start failed since their node last wrote what it has: their quarantine is
+ * on its way. */
+static void find_blamed(const struct core *core, struct table *t)
+{
+    WORLD_EACH(&core->world, RECORD_VM_STATUS, each)
+    {
+        const struct vm_status *status = (*each)->status;
+        if (!status->has_culprit || status->state != VM_STATE_FAILED) {
+            continue;
+        }
+        const struct record *inventory =
+            world_find(&core->world, RECORD_NODE_INVENTORY, status->node);
+        if (inventory && (*each)->revision > inventory->revision) {
+            ADD(&t->blamed, status);
+        }
+    }
+}
+
+static bool is_blamed(const struct table *t, const struct pool_member *member)
+{
+    VEC_EACH(&t->blamed, status) {
+        if (strcmp((*status)->node, member->node) == 0 &&
+            pci_address_compare((*status)->culprit, member->slot.address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A member that can be handed out: the card that was meant, healthy, and in vfio-pci's hands. */
-static bool is_usable(const struct core *core, const struct pool_member *member)
+static bool is_usable(const struct core *core, const struct table *t,
+                      const struct pool_member *member)
 {
     char identity[gpu_identity_size];
     const struct gpu *gpu = world_gpu(&core->world, member->node, member->slot.address);
     return gpu && gpu->health == GPU_HEALTHY && gpu->verdict == GPU_ASSIGNABLE &&
-           gpu_is_dismounted(gpu) && (strcmp(gpu_identity(gpu, identity), member->identity) == 0 || MUTANT(CARD_UNCHECKED));
+           gpu_is_dismounted(gpu) && !is_blamed(t, member) &&
+           (strcmp(gpu_identity(gpu, identity), member->identity) == 0 || MUTANT(CARD_UNCHECKED));
 }
 
 static int compare_members(const void *a, const void *b)
@@ -160,7 +192,7 @@ static void add_gpus(const struct core *core, struct table *t, uint32_t node)
                         (uint32_t)member->slot.address.slot << 3 | member->slot.address.function,
             .numa = gpu ? gpu->numa_node : -1,
             .is_partition = member->slot.partition[0] != '\0',
-            .is_quarantined = !is_usable(core, member),
+            .is_quarantined = !is_usable(core, t, member),
         };
         (void)checked(plan_gpu_add(t->model, &planned));
         ADD(&t->devices, ((struct device){node, member->slot, planned.pool}));
@@ -311,6 +343,7 @@ static void build(const struct core *core, struct table *t, const struct placing
     {
         (void)pool_index(t, (*pool)->key.name);
     }
+    find_blamed(core, t);
     add_nodes(core, t);
     WORLD_EACH(&core->world, RECORD_VM_SPEC, each)
     {
@@ -331,6 +364,7 @@ static void table_done(struct table *t)
     VEC_DONE(&t->nodes);
     VEC_DONE(&t->vms);
     VEC_DONE(&t->devices);
+    VEC_DONE(&t->blamed);
 }
 
 /* ---- the answer ---- */

@@ -30,6 +30,7 @@ struct view {
     const struct record *status;
     enum gone gone;                 /* of the placement's epoch; phase none: not looked at */
     bool wants_to_run;
+    const char *node; /* the decision rests on this node's spec, too; NULL: it does not */
 };
 
 enum purpose { PURPOSE_START, PURPOSE_RECOVER, PURPOSE_MOVE, PURPOSE_DRAIN };
@@ -154,10 +155,11 @@ static void unclaim(struct core *core, struct txn *txn, const char *vm, const ch
     }
 }
 
-static void guard_subject(struct core *core, struct txn *txn, enum record_kind kind, const char *vm)
+static void guard_subject(struct core *core, struct txn *txn, enum record_kind kind,
+                          const char *name)
 {
     struct record_key key = {.kind = kind};
-    (void)snprintf(key.name, sizeof(key.name), "%s", vm);
+    (void)snprintf(key.name, sizeof(key.name), "%s", name);
     txn_guard(txn, &key, world_revision(&core->world, &key));
 }
 
@@ -177,6 +179,9 @@ static struct intent *commit(struct core *core, const struct view *view, struct 
     }
     if (!MUTANT(NO_STATUS_GUARD)) {
         guard_subject(core, &txn, RECORD_VM_STATUS, view->name);
+    }
+    if (view->node) {
+        guard_subject(core, &txn, RECORD_NODE_SPEC, view->node);
     }
     if (old) {
         unclaim(core, &txn, view->name, old->node, &old->gpus, to);
@@ -710,7 +715,9 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
     const struct record *node = world_find(&core->world, RECORD_NODE_SPEC, old->node);
     bool is_forced = (node && node->node_spec->force) || MUTANT(NO_RESERVATION);
     if (job->purpose == PURPOSE_DRAIN && is_forced) {
-        stop(core, &job->view, "its node is drained by force and no other node takes it", false);
+        struct view view = job->view;
+        view.node = old->node; /* if the force was taken back, it holds no more */
+        stop(core, &view, "its node is drained by force and no other node takes it", false);
         return;
     }
     bool is_told = job->purpose == PURPOSE_DRAIN && same_reasons(old, answer) &&

@@ -243,21 +243,12 @@ static void set_dismounted(struct sim *sim, struct record *record,
     }
 }
 
-static void note_force(const struct sim *sim, struct host *host, const struct node_spec *spec)
-{
-    if (host && spec->mode == NODE_DRAIN && spec->force) {
-        host->has_been_forced = true;
-        host->forced_ms = sim->now_ms;
-    }
-}
-
 static void order_host(struct sim *sim, const struct scenario_step *step)
 {
     struct record *record = must(edit(sim, RECORD_NODE_SPEC, step->subject));
     const struct host *host = host_find(sim, step->subject);
     struct node_spec *spec = record->node_spec;
     const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, step->subject);
-    note_force(sim, host_find(sim, step->subject), spec);
     spec->released.len = 0;
     if (step->op == OP_CONFIRM_OFF) {
         bool is_true = host && !host->has_power; /* administrators do not lie here */
@@ -275,7 +266,6 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
                                             : NODE_ACTIVE;
         spec->force = step->op == OP_DRAIN && step->is_forced;
     }
-    note_force(sim, host_find(sim, step->subject), spec);
     put(sim, record);
 }
 

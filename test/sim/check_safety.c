@@ -167,14 +167,6 @@ static bool may_write(const struct host *host, const struct record_key *key)
     return false;
 }
 
-static bool is_forced_lately(const struct sim *sim, const struct host *host)
-{
-    const struct record *spec =
-        world_find(&sim->store.world, RECORD_NODE_SPEC, host->config->name);
-    return sim->now_ms - host->forced_ms < 5000 ||
-           (spec->node_spec->mode == NODE_DRAIN && spec->node_spec->force);
-}
-
 /* A VM that shall run is stopped only if its next place is reserved, or by force. */
 static void check_stop(struct sim *sim, const struct record *next)
 {
@@ -186,9 +178,8 @@ static void check_stop(struct sim *sim, const struct record *next)
         spec->vm_spec->desired != VM_STARTED) {
         return;
     }
-    /* Who decides may not have seen yet that the force was taken back. */
-    const struct host *host = host_find(sim, old->placement->node);
-    bool is_forced = host && host->has_been_forced && is_forced_lately(sim, host);
+    const struct record *node = world_find(world, RECORD_NODE_SPEC, old->placement->node);
+    bool is_forced = node && node->node_spec->mode == NODE_DRAIN && node->node_spec->force;
     if (!is_forced && !world_settings(world)->preemption &&
         (next->placement->next_node[0] == '\0' ||
          next->placement->next_gpus.len != vm_spec_gpu_count(spec->vm_spec))) {

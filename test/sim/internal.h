@@ -154,8 +154,6 @@ struct host {
     msec_t heard_ms; /* likewise, and berthd was told in time */
     msec_t thawed_ms;
     bool is_leaving; /* berthd was told to: the watchdog, if need be, ends its VMs */
-    bool has_been_forced; /* drained by force, ... */
-    msec_t forced_ms;     /* ... last at this true time */
 
     VEC(struct fake_gpu) gpus;
     uint32_t bad_fences, hung_fences, bad_binds;
