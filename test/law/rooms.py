@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "wire": ["base", "model"],
     "api": ["base", "model", "plan", "wire"],
     **{adapter: ["base", "model", "wire"] for adapter in ADAPTERS},
-    "cli": ["base", "model", "wire", "api"],
+    "cli": ["base", "model", "plan", "wire", "api"],  # plan: berth plan --state, without a cluster
     "run": PURE + ADAPTERS,
     "bin": [room for room in ROOMS if room != "bin"],
 }
