@@ -249,7 +249,7 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, enum core_act
 static void rebind(struct core *core)
 {
     struct agent *agent = &core->agent;
-    if (agent->gpu_id != 0 || !agent->found || agent->awaits_inventory) {
+    if (agent->gpu_id != 0 || !agent->found) {
         return;
     }
     if (core->now_ms < agent->gpu_retry_ms) {
@@ -275,8 +275,13 @@ static void rebind_done(struct core *core, const struct core_event *event)
     struct agent *agent = &core->agent;
     char text[pci_address_size];
     const char *verb = agent->is_mounting ? "mount" : "dismount";
+    const struct gpu *gpu = found_gpu(core, agent->gpu_address);
+    bool is_shown = !gpu || gpu_is_dismounted(gpu) != agent->is_mounting;
     agent->gpu_id = 0;
-    agent->awaits_inventory = true;
+    agent->awaits_inventory = event->result == CORE_DONE && !is_shown;
+    if (agent->awaits_inventory) { /* it may come before or after this; or never */
+        agent->gpu_retry_ms = core->now_ms + gpu_retry_ms;
+    }
     (void)pci_address_format(agent->gpu_address, text);
     if (event->result == CORE_DONE) {
         core_note(core, SEVERITY_INFO, agent->is_mounting ? "gpu-mounted" : "gpu-dismounted",
@@ -298,7 +303,10 @@ void agent_gpu_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_INVENTORY) {
         record_unref(agent->found);
         agent->found = record_ref(event->record);
-        agent->awaits_inventory = false;
+        if (agent->awaits_inventory) {
+            agent->awaits_inventory = false;
+            agent->gpu_retry_ms = core->now_ms;
+        }
         agent->is_stale = true;
     } else if (event->kind == CORE_HYPERVISOR) {
         agent->has_hypervisor = event->is_up;

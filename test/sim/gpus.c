@@ -101,9 +101,15 @@ static void rebound(struct sim *sim, const struct happening *happening)
         host->bad_binds--;
     }
     if (host->life == rebind->life && host->process) {
-        gpus_tell(sim, host);
+        bool is_told_first = rng_chance(&host->rng, 1, 2);
+        if (is_told_first) {
+            gpus_tell(sim, host);
+        }
         process_answer(sim, host, 0, rebind->answer_id, is_bad ? CORE_FAILED : CORE_DONE,
                        is_bad ? "the driver does not let it go" : NULL);
+        if (!is_told_first) {
+            gpus_tell(sim, host);
+        }
     }
 }
 
