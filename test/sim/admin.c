@@ -251,7 +251,7 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
     const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, step->subject);
     spec->released.len = 0;
     if (step->op == OP_CONFIRM_OFF) {
-        bool is_true = host && !host->has_power; /* administrators do not lie here */
+        bool is_true = host && (!host->has_power || step->is_forced); /* else they do not lie */
         spec->confirmed_off = alive && is_true ? alive->alive->incarnation : 0;
     } else if (step->op == OP_RELEASE) {
         release(sim, record, step);

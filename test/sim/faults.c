@@ -55,6 +55,54 @@ static void change_gpu(struct sim *sim, struct host *host, const struct scenario
     gpus_tell(sim, host);
 }
 
+/* A VM of ours that nobody ordered: a copy of the host's disk was booted, say. */
+static void stray(struct sim *sim, struct host *host, const char *vm)
+{
+    struct instance *instance = NEW(struct instance);
+    *ADD_TO(&host->instances) = instance;
+    instance->number = ++sim->last_number;
+    instance->epoch = 1;
+    instance->incarnation = 1;
+    instance->phase = INSTANCE_UP;
+    SET_TEXT(instance->vm, "%s", vm);
+    hypervisor_list(sim, host);
+}
+
+/* A claim of nobody. */
+static void leak(struct sim *sim, struct host *host, int64_t number)
+{
+    struct txn txn = {0};
+    char name[name_size];
+    if (number < 0 || (size_t)number >= host->gpus.len) {
+        return;
+    }
+    struct gpu_slot slot = {.address = host->gpus.items[number].gpu.address};
+    struct record *claim =
+        must(record_new(RECORD_CLAIM, host->config->name, gpu_slot_format(&slot, name)));
+    SET_TEXT(claim->claim->vm, "nobody");
+    claim->claim->epoch = 1;
+    txn_put(&txn, claim);
+    store_admin(sim, &txn);
+}
+
+/* Another machine that bears the host's name sends heartbeats. */
+static void pretend(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    const struct record *old =
+        world_find(&sim->store.world, RECORD_NODE_ALIVE, host->config->name);
+    struct txn txn = {0};
+    struct record *alive =
+        must(old ? record_copy(old) : record_new(RECORD_NODE_ALIVE, host->config->name, NULL));
+    SET_TEXT(alive->alive->boot_id, "boot-impostor");
+    alive->alive->counter++;
+    txn_put(&txn, alive);
+    store_admin(sim, &txn);
+    if (happening->id > 0) {
+        later(sim, 1000, pretend, host)->id = happening->id - 1;
+    }
+}
+
 static void strike_host(struct sim *sim, struct host *host, const struct scenario_step *step)
 {
     switch ((int)step->op) {
@@ -170,6 +218,12 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         remember(sim, step);
     } else if (step->op == OP_FAIL_GUEST) {
         kill_guest(sim, step->subject);
+    } else if (step->op == OP_STRAY) {
+        stray(sim, must(host_find(sim, step->host)), step->subject);
+    } else if (step->op == OP_LEAK) {
+        leak(sim, must(host), step->number);
+    } else if (step->op == OP_IMPOSTOR) {
+        later(sim, 0, pretend, host)->id = (uint64_t)step->for_ms / 1000;
     } else if (step->op == OP_LEAVE) {
         leave(sim, host, step->for_ms);
     } else {

@@ -76,6 +76,9 @@ struct scenario_vm {
     X(OP_FAIL_BIND, "fail bind", SUBJECT_HOST, OPTION_TIMES)                                       \
     X(OP_FAIL_WATCHDOG, "fail watchdog", SUBJECT_HOST, 0)                                          \
     X(OP_MEND_WATCHDOG, "mend watchdog", SUBJECT_HOST, 0)                                          \
+    X(OP_STRAY, "stray", SUBJECT_VM, OPTION_ON)                                                    \
+    X(OP_LEAK, "leak", SUBJECT_HOST, OPTION_NUMBER)                                                \
+    X(OP_IMPOSTOR, "impostor", SUBJECT_HOST, OPTION_FOR)                                           \
     X(OP_START, "start", SUBJECT_VM, 0)                                                            \
     X(OP_STOP, "stop", SUBJECT_VM, OPTION_FORCE)                                                   \
     X(OP_MOVE, "move", SUBJECT_VM, OPTION_TO)                                                      \
@@ -84,7 +87,7 @@ struct scenario_vm {
     X(OP_DRAIN, "drain", SUBJECT_HOST, OPTION_FORCE)                                               \
     X(OP_PAUSE, "pause", SUBJECT_HOST, 0)                                                          \
     X(OP_RESUME, "resume", SUBJECT_HOST, 0)                                                        \
-    X(OP_CONFIRM_OFF, "confirm-off", SUBJECT_HOST, 0)                                              \
+    X(OP_CONFIRM_OFF, "confirm-off", SUBJECT_HOST, OPTION_FORCE)                                        \
     X(OP_RELEASE, "release", SUBJECT_HOST, OPTION_NUMBER)                                          \
     X(OP_MOUNT, "mount", SUBJECT_HOST, OPTION_NUMBER)                                              \
     X(OP_DISMOUNT, "dismount", SUBJECT_HOST, OPTION_NUMBER)                                        \
