@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The planner's answer to each job, as a change of its VM's placement. */
+#include "core/change.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool same_reasons(const struct vm_placement *placement, const struct placing *answer)
+{
+    if (placement->reasons.len != answer->reasons.len) {
+        return false;
+    }
+    for (size_t i = 0; i < answer->reasons.len; i++) {
+        const struct reason *a = &placement->reasons.items[i], *b = &answer->reasons.items[i];
+        if (strcmp(a->node, b->node) != 0 || strcmp(a->text, b->text) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void take_reasons(struct vm_placement *placement, struct placing *answer)
+{
+    placement->reasons.len = 0;
+    VEC_EACH(&answer->reasons, reason) {
+        struct reason *copy = VEC_ADD(&placement->reasons);
+        if (!copy) {
+            core_out_of_memory();
+        }
+        *copy = *reason;
+    }
+}
+
+/* Whether another VM still claims one of the devices that 'answer' gives. It does if that VM, too,
+ * was planned anew just now: two that swap their devices must both let go before either takes. */
+static bool is_still_claimed(const struct core *core, const struct job *job,
+                             const struct placing *answer)
+{
+    VEC_EACH(&answer->gpus, hold) {
+        struct record_key key = change_claim_key(answer->node, &hold->slot);
+        const struct record *claim = world_find_key(&core->world, &key);
+        if (claim && strcmp(claim->claim->vm, job->view.name) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It runs nowhere and shall have what another still claims: frees what it held itself. The change of
+ * the claims leads to the next plan. */
+static void let_go(struct core *core, const struct job *job)
+{
+    if (!job->view.placement || job->view.placement->placement->phase == PLACEMENT_NONE) {
+        return;
+    }
+    struct record *next = change_draft(&job->view);
+    change_clear_place(next->placement);
+    next->placement->restarts = job->restarts;
+    next->placement->failovers = job->failovers;
+    change_set_cause(next->placement, job->why);
+    (void)change_commit(core, &job->view, next);
+}
+
+/* A place was found for a VM that runs nowhere. */
+static void start_there(struct core *core, const struct job *job, struct placing *answer)
+{
+    if (is_still_claimed(core, job, answer)) {
+        let_go(core, job);
+        return;
+    }
+    const struct vm_spec *spec = job->view.spec->vm_spec;
+    struct record *next = change_draft(&job->view);
+    struct vm_placement *to = next->placement;
+    change_clear_place(to);
+    to->epoch += MUTANT(SAME_EPOCH) && to->epoch > 0 ? 0 : 1;
+    to->phase = PLACEMENT_START;
+    memcpy(to->node, answer->node, sizeof(to->node));
+    change_swap_holds(&to->gpus, &answer->gpus);
+    to->is_failed = false;
+    to->restarts = job->restarts;
+    to->failovers = job->failovers;
+    to->start_order = spec->start_order;
+    to->move_order = spec->move_order;
+    change_set_cause(to, job->why);
+    bool is_again = job->purpose == PURPOSE_RECOVER && to->epoch > 1;
+    change_note(change_commit(core, &job->view, next), SEVERITY_INFO, "vm-placed", "%s %s on %s: %s",
+               is_again ? "restarting" : "starting", job->view.name, answer->node, job->why);
+}
+
+/* No place for a VM that runs nowhere: it waits, and holds nothing. */
+static void wait_for_place(struct core *core, const struct job *job, struct placing *answer)
+{
+    const struct vm_placement *old =
+        job->view.placement ? job->view.placement->placement : NULL;
+    if (old && old->phase == PLACEMENT_NONE && !old->is_failed && same_reasons(old, answer) &&
+        old->start_order == job->view.spec->vm_spec->start_order) {
+        return;
+    }
+    struct record *next = change_draft(&job->view);
+    struct vm_placement *to = next->placement;
+    bool was_waiting = old && old->phase == PLACEMENT_NONE && old->reasons.len > 0;
+    change_clear_place(to);
+    to->is_failed = false;
+    to->restarts = job->restarts;
+    to->failovers = job->failovers;
+    to->start_order = job->view.spec->vm_spec->start_order;
+    change_set_cause(to, "no host takes it now");
+    take_reasons(to, answer);
+    struct intent *intent = change_commit(core, &job->view, next);
+    if (!was_waiting) {
+        change_note(intent, SEVERITY_WARNING, "vm-waiting",
+                   "%s waits for a host that takes it; first reason: %s%s%s", job->view.name,
+                   to->reasons.len ? to->reasons.items[0].node : "there is no node",
+                   to->reasons.len ? ": " : "", to->reasons.len ? to->reasons.items[0].text : "");
+    }
+}
+
+/* A place was found for a VM that runs: reserve it, then stop the VM here. */
+static void go_there(struct core *core, const struct job *job, struct placing *answer)
+{
+    struct record *next = change_draft(&job->view);
+    struct vm_placement *to = next->placement;
+    to->phase = PLACEMENT_STOP;
+    to->is_forced = false;
+    memcpy(to->next_node, answer->node, sizeof(to->next_node));
+    change_swap_holds(&to->next_gpus, &answer->gpus);
+    to->move_order = job->view.spec->vm_spec->move_order;
+    to->reasons.len = 0;
+    change_set_cause(to, job->why);
+    change_note(change_commit(core, &job->view, next), SEVERITY_INFO, "vm-moving",
+               "moving %s from %s to %s, place reserved: %s", job->view.name, to->node,
+               to->next_node, job->why);
+}
+
+/* No place for a VM that runs: it runs on, unless the drain is forced. */
+static void stay(struct core *core, const struct job *job, struct placing *answer)
+{
+    const struct vm_placement *old = job->view.placement->placement;
+    const struct record *node = world_find(&core->world, RECORD_NODE_SPEC, old->node);
+    bool is_forced = (node && node->node_spec->force) || MUTANT(NO_RESERVATION);
+    if (job->purpose == PURPOSE_DRAIN && is_forced) {
+        struct view view = job->view;
+        view.node = old->node; /* if the force was taken back, it holds no more */
+        change_stop(core, &view, "its node is drained by force and no other node takes it", false);
+        return;
+    }
+    bool is_told = job->purpose == PURPOSE_DRAIN && same_reasons(old, answer) &&
+                   strcmp(old->cause, change_cause_cannot_leave) == 0;
+    if (is_told) {
+        return;
+    }
+    struct record *next = change_draft(&job->view);
+    next->placement->move_order = job->view.spec->vm_spec->move_order;
+    take_reasons(next->placement, answer);
+    change_set_cause(next->placement, job->purpose == PURPOSE_DRAIN
+                                   ? change_cause_cannot_leave
+                                   : "it was asked to move, but no node takes it");
+    change_note(change_commit(core, &job->view, next), SEVERITY_WARNING, "vm-cannot-move",
+               "%s stays on %s: no other node takes it", job->view.name, old->node);
+}
+
+void answer_apply(struct core *core, const struct job *job, struct placing *answer)
+{
+    bool is_running = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN;
+    if (is_running && answer->is_placed && is_still_claimed(core, job, answer)) {
+        return; /* the change of that claim leads here again */
+    }
+    if (is_running && answer->is_placed) {
+        go_there(core, job, answer);
+    } else if (is_running) {
+        stay(core, job, answer);
+    } else if (answer->is_placed) {
+        start_there(core, job, answer);
+    } else {
+        wait_for_place(core, job, answer);
+    }
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/change.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { commit_limit_ms = 3000 };
+
+const char change_cause_stopped[] = "stopped";
+const char change_cause_cannot_leave[] = "the node is being drained, but no other node takes it";
+
+/* ---- intents ---- */
+
+struct intent *change_find(const struct core *core, const char *vm)
+{
+    VEC_EACH(&core->coordinator.intents, intent) {
+        if (strcmp(intent->vm, vm) == 0) {
+            return intent;
+        }
+    }
+    return NULL;
+}
+
+const struct record *recover_placement(const struct core *core, const char *vm)
+{
+    const struct intent *intent = change_find(core, vm);
+    return intent ? intent->placement : world_find(&core->world, RECORD_VM_PLACEMENT, vm);
+}
+
+/* Drops the intents whose outcome the world now holds. */
+void change_settle(struct core *core)
+{
+    struct coordinator *c = &core->coordinator;
+    for (size_t i = c->intents.len; i-- > 0;) {
+        struct intent *intent = &c->intents.items[i];
+        pending_tick(core, &intent->pending);
+        if (pending_is_idle(core, &intent->pending)) {
+            record_unref(intent->placement);
+            VEC_REMOVE(&c->intents, i);
+            core->is_dirty = true;
+        }
+    }
+}
+
+void recover_event(struct core *core, const struct core_event *event)
+{
+    enum txn_outcome outcome;
+    if (event->kind != CORE_TXN_DONE) {
+        return;
+    }
+    VEC_EACH(&core->coordinator.intents, intent) {
+        if (pending_done(core, &intent->pending, event, &outcome) && outcome == TXN_COMMITTED &&
+            intent->note.code) {
+            core_note(core, intent->note.severity, intent->note.code, intent->note.subject, "%s",
+                      intent->note.text);
+        }
+    }
+}
+
+/* ---- one change ---- */
+
+static bool holds(const gpu_holds_t *list, const struct gpu_slot *slot)
+{
+    VEC_EACH(list, hold) {
+        if (gpu_slot_equal(&hold->slot, slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct record_key change_claim_key(const char *node, const struct gpu_slot *slot)
+{
+    struct record_key key = {.kind = RECORD_CLAIM};
+    (void)snprintf(key.name, sizeof(key.name), "%s", node);
+    (void)gpu_slot_format(slot, key.second);
+    return key;
+}
+
+/* Puts a claim for each of 'list': new, or ours with another epoch. */
+static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t epoch,
+                  const char *node, const gpu_holds_t *list)
+{
+    VEC_EACH(list, hold) {
+        struct record_key key = change_claim_key(node, &hold->slot);
+        const struct record *old = world_find_key(&core->world, &key);
+        bool is_ours = old && strcmp(old->claim->vm, vm) == 0;
+        if (is_ours && old->claim->epoch == epoch) {
+            txn_guard(txn, &key, old->revision);
+            continue;
+        }
+        struct record *record = record_new(RECORD_CLAIM, key.name, key.second);
+        if (!record) {
+            core_out_of_memory();
+        }
+        (void)snprintf(record->claim->vm, sizeof(record->claim->vm), "%s", vm);
+        record->claim->epoch = epoch;
+        if (!MUTANT(NO_CLAIM_GUARD)) {
+            txn_guard(txn, &key, is_ours ? old->revision : 0);
+        }
+        txn_put(txn, record);
+    }
+}
+
+/* Deletes the claims of 'list' on 'node' that 'to' does not hold there. */
+static void unclaim(struct core *core, struct txn *txn, const char *vm, const char *node,
+                    const gpu_holds_t *list, const struct vm_placement *to)
+{
+    VEC_EACH(list, hold) {
+        struct record_key key = change_claim_key(node, &hold->slot);
+        const struct record *old = world_find_key(&core->world, &key);
+        bool is_kept = to && ((strcmp(to->node, node) == 0 && holds(&to->gpus, &hold->slot)) ||
+                              (strcmp(to->next_node, node) == 0 && holds(&to->next_gpus, &hold->slot)));
+        if (old && strcmp(old->claim->vm, vm) == 0 && !is_kept && !MUTANT(CLAIM_LEAKS)) {
+            txn_guard(txn, &key, old->revision);
+            txn_delete(txn, &key);
+        }
+    }
+}
+
+static void guard_subject(struct core *core, struct txn *txn, enum record_kind kind,
+                          const char *name)
+{
+    struct record_key key = {.kind = kind};
+    (void)snprintf(key.name, sizeof(key.name), "%s", name);
+    txn_guard(txn, &key, world_revision(&core->world, &key));
+}
+
+/*
+ * Sends the change of 'view's placement to 'next' (taken over; NULL: the VM is forgotten). The
+ * returned intent's note may be filled in; it is told once the change is committed.
+ */
+struct intent *change_commit(struct core *core, const struct view *view, struct record *next)
+{
+    const struct vm_placement *old = view->placement ? view->placement->placement : NULL;
+    const struct vm_placement *to = next ? next->placement : NULL;
+    struct txn txn = {0};
+    coordinator_guard(core, &txn);
+    guard_subject(core, &txn, RECORD_VM_SPEC, view->name);
+    if (!MUTANT(NO_PLACEMENT_GUARD)) {
+        guard_subject(core, &txn, RECORD_VM_PLACEMENT, view->name);
+    }
+    if (!MUTANT(NO_STATUS_GUARD)) {
+        guard_subject(core, &txn, RECORD_VM_STATUS, view->name);
+    }
+    if (view->node) {
+        guard_subject(core, &txn, RECORD_NODE_SPEC, view->node);
+    }
+    if (old) {
+        unclaim(core, &txn, view->name, old->node, &old->gpus, to);
+        unclaim(core, &txn, view->name, old->next_node, &old->next_gpus, to);
+    }
+    if (to) {
+        claim(core, &txn, view->name, to->epoch, to->node, &to->gpus);
+        claim(core, &txn, view->name, to->epoch + 1, to->next_node, &to->next_gpus);
+        txn_put(&txn, record_ref(next));
+    } else {
+        struct record_key key = {.kind = RECORD_VM_PLACEMENT};
+        (void)snprintf(key.name, sizeof(key.name), "%s", view->name);
+        txn_delete(&txn, &key);
+        key.kind = RECORD_VM_STATUS;
+        txn_delete(&txn, &key);
+    }
+    struct intent *intent = VEC_ADD(&core->coordinator.intents);
+    if (!intent) {
+        core_out_of_memory();
+    }
+    (void)snprintf(intent->vm, sizeof(intent->vm), "%s", view->name);
+    intent->placement = next;
+    pending_send(core, &intent->pending, &txn, commit_limit_ms);
+    return intent;
+}
+
+void PRINTF_LIKE(4, 5) change_note(struct intent *intent, enum severity severity,
+                                         const char *code, const char *format, ...)
+{
+    va_list args;
+    intent->note.severity = severity;
+    intent->note.code = code;
+    (void)snprintf(intent->note.subject, sizeof(intent->note.subject), "%s", intent->vm);
+    va_start(args, format);
+    (void)vsnprintf(intent->note.text, sizeof(intent->note.text), format, args);
+    va_end(args);
+}
+
+/* A placement to change and commit: the old one's copy, or a first one. */
+struct record *change_draft(const struct view *view)
+{
+    struct record *next = view->placement ? record_copy(view->placement)
+                                          : record_new(RECORD_VM_PLACEMENT, view->name, NULL);
+    if (!next) {
+        core_out_of_memory();
+    }
+    next->revision = 0;
+    return next;
+}
+
+void change_set_cause(struct vm_placement *placement, const char *cause)
+{
+    (void)snprintf(placement->cause, sizeof(placement->cause), "%s", cause);
+}
+
+void change_drop_next(struct vm_placement *placement)
+{
+    placement->next_node[0] = '\0';
+    placement->next_gpus.len = 0;
+}
+
+/* Nowhere: no node, no GPUs, nothing reserved. */
+void change_clear_place(struct vm_placement *placement)
+{
+    placement->phase = PLACEMENT_NONE;
+    placement->node[0] = '\0';
+    placement->gpus.len = 0;
+    placement->is_forced = false;
+    placement->reasons.len = 0;
+    change_drop_next(placement);
+}
+
+void change_swap_holds(gpu_holds_t *a, gpu_holds_t *b)
+{
+    gpu_holds_t keep = *a;
+    *a = *b;
+    *b = keep;
+}
+
+void change_stop(struct core *core, const struct view *view, const char *cause, bool is_forced)
+{
+    struct record *next = change_draft(view);
+    next->placement->phase = PLACEMENT_STOP;
+    next->placement->is_forced = is_forced;
+    next->placement->reasons.len = 0;
+    change_drop_next(next->placement);
+    change_set_cause(next->placement, cause);
+    change_note(change_commit(core, view, next), SEVERITY_INFO, "vm-stopping", "stopping %s on %s: %s",
+               view->name, view->placement->placement->node, cause);
+}
