@@ -14,6 +14,7 @@ from lab import Lab, LabError, Payload, PATIENCE
 POOL = "GpuChildPool"
 GPU_MODEL = "1234:1111"  # bochs-display, two in each host
 ODD_SLOT = 3             # ati-vga with its audio function
+API_PORT = 8080          # in a host, for the outer machine only: the API's Unix socket
 CONFIG = """node = @node@
 etcd_endpoints = @endpoints@
 """
@@ -28,6 +29,8 @@ def payload():
     if missing:
         raise LabError(f"not built: {', '.join(missing)}; run make first")
     built.files["etc/berth/berth.conf"] = CONFIG
+    built.services["api-port"] = (f"exec socat TCP-LISTEN:{API_PORT},fork,reuseaddr "
+                                  "UNIX-CONNECT:/run/berth/api.sock")
     return built
 
 
@@ -214,10 +217,9 @@ class Story:
         self.tell(f"    refused, as it should be: {no}")
 
     def add_vm(self, name, gpus=1, options=""):
+        """Added without a pool, then assigned once for each GPU."""
         c = self.cluster
-        host = c.any_host()
-        host.put(f"/run/{name}.xml", domain_xml(name))
-        c.berth(f"vm add /run/{name}.xml {options}")
+        c.berth(f"vm add - {options}", given=domain_xml(name).encode())
         for _ in range(gpus):
             c.berth(f"vm assign {name} {POOL}")
 
