@@ -72,6 +72,7 @@ def check_counts_a_program_that_dies_hangs_or_miscounts_as_failed():
 def check_shows_what_a_failed_test_wrote():
     text = texts("ok 1 - a\n# x.c:3: have 1, not 2\nnot ok 2 - b\n1..2\n", stderr="AddressSanitizer: ouch\n")
     assert "x.c:3: have 1, not 2" in text and "AddressSanitizer: ouch" in text, text
+    assert "why" in texts("not ok 1 - a\n# why\nok 2 - b\n1..2\n")
 
 
 @test
