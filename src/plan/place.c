@@ -61,7 +61,9 @@ static uint32_t plan_add_gpus(const struct plan_model *model, struct plan *plan,
     uint32_t gpus[gpus_per_vm_max];
     uint32_t len = vm_gpus_on(model, vm, node, gpus);
     assert(plan->gpus.len + len <= plan->gpus.capacity);
-    memcpy(plan->gpus.items + plan->gpus.len, gpus, len * sizeof(*gpus));
+    if (len > 0) { /* else 'items' may be NULL */
+        memcpy(plan->gpus.items + plan->gpus.len, gpus, len * sizeof(*gpus));
+    }
     plan->gpus.len += len;
     return len;
 }
