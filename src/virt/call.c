@@ -207,20 +207,18 @@ static void on_close(virConnectPtr conn, int reason, void *userdata)
 
 static int subscribe(struct call *call)
 {
-    struct subscription *lifecycle = subscription_new(call);
+    struct subscription *subscription = subscription_new(call);
     int id = virConnectDomainEventRegisterAny(call->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                              VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), lifecycle,
+                                              VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), subscription,
                                               subscription_free);
     if (id < 0) {
-        subscription_free(lifecycle);
+        subscription_free(subscription);
         return fail(call, "subscribing to events");
     }
     call->subscription = id;
-    /* Drivers that live in this process have no connection that could break, and may say so. */
-    struct subscription *close = subscription_new(call);
-    if (virConnectRegisterCloseCallback(call->conn, on_close, close, subscription_free) < 0) {
-        subscription_free(close);
-    }
+    /* Lent to this one, too: it ends first. Drivers in this process, which have no connection that
+     * could break, take it and would never free one of its own. */
+    (void)virConnectRegisterCloseCallback(call->conn, on_close, subscription, NULL);
     return 0;
 }
 
@@ -228,8 +226,8 @@ static int subscribe(struct call *call)
 static void unsubscribe(struct call *call)
 {
     if (call->subscription >= 0) {
-        (void)virConnectDomainEventDeregisterAny(call->conn, call->subscription);
         (void)virConnectUnregisterCloseCallback(call->conn, on_close);
+        (void)virConnectDomainEventDeregisterAny(call->conn, call->subscription);
         call->subscription = -1;
     }
 }
