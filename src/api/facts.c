@@ -31,6 +31,11 @@ static void silent_state(struct node_facts *node)
     bool is_tried = node->fence && node->fence->proof == PROOF_NONE &&
                     node->fence->incarnation >= node->alive->incarnation;
     node->state = is_tried ? NODE_STATE_FENCING : NODE_STATE_SILENT;
+    if (!is_tried && node->alive->has_left) {
+        (void)snprintf(node->detail, sizeof(node->detail),
+                       "its berthd was stopped %lld s ago: its VMs go on unmanaged", seconds);
+        return;
+    }
     (void)snprintf(node->detail, sizeof(node->detail), "no heartbeat for %lld s%s%s", seconds,
                    is_tried && node->fence->detail[0] ? "; " : "",
                    is_tried ? node->fence->detail : "");

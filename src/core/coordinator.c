@@ -142,7 +142,13 @@ static void watch_silence(struct core *core, struct peer *peer)
     if (!core->coordinator.is_leading) {
         return; /* one voice is enough; a new coordinator notes what it finds */
     }
-    if (is_silent) {
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
+    if (is_silent && alive && alive->alive->has_left) {
+        core_note(core, SEVERITY_WARNING, "node-left", peer->name,
+                  "berthd of %s was told to end: its VMs go on, but nobody restarts them until it "
+                  "is back",
+                  peer->name);
+    } else if (is_silent) {
         core_note(core, SEVERITY_WARNING, "node-silent", peer->name,
                   "%s has been silent for %lld ms", peer->name,
                   (long long)(core->now_ms - peer->seen_ms));
@@ -166,8 +172,8 @@ static bool may_take_lead(const struct core *core, const struct record *leader, 
     if (!alive || alive->alive->incarnation > leader->leader->incarnation) {
         return true;
     }
-    if (coordinator_silence(core, leader->leader->node) <
-        world_settings(&core->world)->leader_silence_ms) {
+    if (!alive->alive->has_left && coordinator_silence(core, leader->leader->node) <
+                                       world_settings(&core->world)->leader_silence_ms) {
         return false;
     }
     /* If we only see late, the silent one's heartbeat is newer than the one we know. */
@@ -331,7 +337,8 @@ static void seek_proof(struct core *core, struct peer *peer)
     if (takeover != MSEC_NEVER) {
         core_wake(core, peer->seen_ms + takeover);
     }
-    if (spec && spec->node_spec->fencing == FENCING_POWER) {
+    /* A berthd that was told to end is silent with good reason: its host is not turned off. */
+    if (spec && spec->node_spec->fencing == FENCING_POWER && !alive->alive->has_left) {
         if (peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation) {
             (void)snprintf(detail, sizeof(detail), "%s turned it off and says it is off",
                            spec->node_spec->fence_agent);

@@ -68,6 +68,7 @@ struct membership {
     msec_t watchdog_ms;   /* its time-out; 0 while not ticking */
     bool sent_armed;      /* what the heartbeat in flight tells the others */
     bool said_armed;      /* what the last acknowledged one told them */
+    bool sent_left, said_left; /* likewise, of our leaving */
     uint64_t arm_id;
     msec_t arm_retry_ms;
 };

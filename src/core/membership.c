@@ -103,7 +103,9 @@ static void send_heartbeat(struct core *core, uint64_t incarnation, revision_t a
         alive->alive->watchdog_ms = world_settings(&core->world)->watchdog_ms;
     }
 
+    alive->alive->has_left = m->state == MEMBERSHIP_LEAVING;
     m->sent_armed = alive->alive->is_watchdog_armed;
+    m->sent_left = alive->alive->has_left;
 
     struct txn txn = {0};
     struct record_key alive_key = key_of(core, RECORD_NODE_ALIVE);
@@ -159,6 +161,7 @@ static void acknowledged(struct core *core, revision_t revision)
     }
     m->has_ack = true;
     m->acked_sent_ms = MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : m->sent_ms;
+    m->said_left = m->sent_left;
     m->said_armed = m->sent_armed; /* what it said when it was sent, not what it would say now */
     pet(core, m->sent_ms + world_settings(&core->world)->heartbeat_ms);
 }
@@ -409,7 +412,7 @@ static void leave(struct core *core)
 static void go_on_leaving(struct core *core)
 {
     struct membership *m = &core->membership;
-    if ((m->has_ack && !m->said_armed) || MUTANT(DISARM_SILENTLY)) {
+    if ((m->has_ack && m->said_left) || MUTANT(DISARM_SILENTLY)) {
         if (m->is_ours) {
             core_act_quietly(core, ACTION_WATCHDOG_DISARM);
         }
@@ -481,7 +484,7 @@ static void start_leaving(struct core *core)
         return;
     }
     move(core, MEMBERSHIP_LEAVING);
-    m->has_ack = m->has_ack && !m->said_armed;
+    m->has_ack = m->said_left = false;
 }
 
 void membership_event(struct core *core, const struct core_event *event)

@@ -142,6 +142,7 @@ struct node_alive {
     uint64_t counter;
     bool is_watchdog_armed;
     msec_t watchdog_ms; /* what the hardware was armed with; 0: not armed */
+    bool has_left;      /* the last one: its berthd was told to end, its VMs go on */
 };
 
 #define PROOF_LIST(X)                                                                              \

@@ -253,6 +253,7 @@ static const struct field alive_fields[] = {
     U64("counter", counter),
     BOOL("watchdog_armed", is_watchdog_armed),
     SPAN("watchdog_ms", watchdog_ms),
+    BOOL("left", has_left),
 };
 SHAPE(alive_shape, alive_fields);
 #undef OWNER
