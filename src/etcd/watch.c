@@ -296,6 +296,9 @@ void etcd_watch_restart(struct etcd_watch *watch, const char *why)
 {
     assert(!watch->is_called);
     if (!watch->is_dead) {
+        /* Whoever asks has just heard the store: pauses of the time when it was down are over. Were
+         * they not, a caller that asks more often than the longest pause would keep it off. */
+        watch->failures = 0;
         break_off(watch, why);
     }
 }
