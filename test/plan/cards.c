@@ -100,10 +100,11 @@ TEST(a_vm_with_one_gpu_takes_a_lonely_card_and_leaves_pairs_alone)
 
 TEST(gpus_of_a_second_pool_come_from_the_same_numa_node)
 {
-    BED(bed, {.pool = 1, .card = 0, .position = 0, .numa = 0}, CARD(1, 1, 0),
-        {.pool = 1, .card = 2, .position = 16, .numa = 1},
-        {.pool = 1, .card = 3, .position = 17, .numa = 1}, CARD(4, 18, 1), CARD(5, 19, 1));
-    CHECK_STR(start(&bed, 1, 1), "0 1");
+    /* By itself the GPU of Q would come from NUMA node 1, where fewer are free. */
+    BED(bed, {.pool = 1, .card = 0, .position = 0, .numa = 0},
+        {.pool = 1, .card = 1, .position = 1, .numa = 0}, CARD(2, 2, 0),
+        {.pool = 1, .card = 3, .position = 16, .numa = 1}, CARD(4, 17, 1), CARD(5, 18, 1));
+    CHECK_STR(start(&bed, 1, 1), "0 2");
 }
 
 /* Partitions of pool Q on 'card', and the card as a whole in P. */

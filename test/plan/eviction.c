@@ -34,6 +34,22 @@ TEST(who_is_preempted_restarts_elsewhere_if_there_is_room)
     CHECK_INT(c.plan.placements.items[1].from, cluster_node(&c, "a"));
 }
 
+TEST(nobody_is_preempted_who_turns_out_not_to_be_in_the_way)
+{
+    /* 'least' alone is not enough, and with 'more' gone it need not leave. */
+    CLUSTER(c, "node a P=3; vm least P=1 on=a priority=1; vm more P=2 on=a priority=2;"
+               "vm high P=2 priority=9");
+    CHECK_STR(cluster_place(&c, "high", &preempt), "high=a more=-, more leaves a for high");
+}
+
+TEST(the_most_important_of_the_preempted_gets_the_place_that_is_left)
+{
+    CLUSTER(c, "node a P=2; node b P=1; vm v1 P=1 on=a priority=1; vm v2 P=1 on=a priority=2;"
+               "vm high P=2 priority=9");
+    CHECK_STR(cluster_place(&c, "high", &preempt),
+              "high=a v1=- v2=b, v1 leaves a for high, v2 leaves a for high");
+}
+
 TEST(preemption_can_be_undone)
 {
     CLUSTER(c, "node a P=4; node b P=1; vm v P=1 on=a priority=1; vm w P=3 on=a priority=2;"

@@ -78,6 +78,12 @@ TEST(only_possible_owners_take_a_vm)
               "a: not a possible owner; b: needs 1: 0 of 1 GPUs free in P, held by v");
 }
 
+TEST(among_possible_owners_the_tightest_wins_too)
+{
+    CLUSTER(c, "node a P=8; node b P=2; node c P=1; vm v P=1 possible=a,b");
+    CHECK_STR(cluster_place(&c, NULL, NULL), "v=b");
+}
+
 TEST(preferred_owners_are_taken_in_their_order_before_best_fit)
 {
     CLUSTER(c, "node a P=1; node b P=8; node c P=4; vm v P=1 owners=b,c");
