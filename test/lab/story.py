@@ -39,7 +39,11 @@ def story_lab(**options):
 
 
 class Refused(Exception):
-    """berth said no: its text."""
+    """berth said no: its text, and its exit code."""
+
+    def __init__(self, text, code):
+        super().__init__(text)
+        self.code = code
 
 
 class Cluster:
@@ -56,14 +60,15 @@ class Cluster:
         done = (host or self.any_host()).run(f"berth {words}", limit_s, given)
         text = done.output.decode(errors="replace").strip()
         if done.status:
-            raise Refused(f"berth {words} (exit code {done.status}): {text}")
+            raise Refused(f"berth {words} (exit code {done.status}): {text}", done.status)
         return text
 
-    def refused(self, words, *parts, host=None, given=b""):
-        """Demands that berth refuses, with all of 'parts' in what it says; returns that."""
+    def refused(self, words, *parts, host=None, given=b"", code=None):
+        """Demands that berth refuses, with all of 'parts' in what it says (and with exit code 'code'); returns that."""
         try:
             text = self.berth(words, host, given=given)
         except Refused as no:
+            demand(code in (None, no.code), f"not exit code {code}: {no}")
             for part in parts:
                 demand(part in str(no), f"'berth {words}' is refused without {part!r}: {no}")
             return str(no)
@@ -109,6 +114,23 @@ class Cluster:
         for host in self.lab.hosts:
             texts.append(f"--- berthd of {host.name}\n{host.log('berthd')[-2500:]}")
         return "\n".join(texts)
+
+    # What every cluster begins with.
+
+    def form(self):
+        """Until all hosts are members, surveyed and protected by their watchdogs; returns their GPUs."""
+        self.lab.wait_ready()
+        self.until("all nodes up", lambda: [n["state"] for n in self.items("node")] == ["up"] * len(self.lab.hosts),
+                   180 * PATIENCE)
+        self.until("every watchdog armed", lambda: all(n["watchdog_armed"] for n in self.items("node")))
+        return self.until("nine GPUs surveyed", lambda: (g := self.items("gpu")) and len(
+            [gpu for gpu in g if gpu["address"][5:7] in ("01", "02", "03")]) == 9 and g)
+
+    def add_vm(self, name, gpus=1, options="", **hardware):
+        """Added without a pool, then assigned once for each GPU."""
+        self.berth(f"vm add - {options}", given=domain_xml(name, **hardware).encode())
+        for _ in range(gpus):
+            self.berth(f"vm assign {name} {POOL}")
 
     # Proof from outside.
 
@@ -193,12 +215,7 @@ class Story:
 
     def form(self):
         """three hosts form a cluster"""
-        c = self.cluster
-        self.lab.wait_ready()
-        c.until("all three nodes up", lambda: [n["state"] for n in c.items("node")] == ["up"] * 3, 180 * PATIENCE)
-        c.until("every watchdog armed", lambda: all(n["watchdog_armed"] for n in c.items("node")))
-        gpus = c.until("nine GPUs surveyed", lambda: (g := c.items("gpu")) and len(
-            [gpu for gpu in g if gpu["address"][5:7] in ("01", "02", "03")]) == 9 and g)
+        gpus = self.cluster.form()
         self.show("status")
         self.show("gpu ls")
         demand(all(gpu["verdict"] for gpu in gpus), "a GPU without a verdict")
@@ -216,20 +233,13 @@ class Story:
         no = c.refused(f"pool add {POOL} node1/0000:0{ODD_SLOT}:00.0", "1002:5046", GPU_MODEL)
         self.tell(f"    refused, as it should be: {no}")
 
-    def add_vm(self, name, gpus=1, options=""):
-        """Added without a pool, then assigned once for each GPU."""
-        c = self.cluster
-        c.berth(f"vm add - {options}", given=domain_xml(name).encode())
-        for _ in range(gpus):
-            c.berth(f"vm assign {name} {POOL}")
-
     def start_vms(self):
         """VMs from plain domain XML start where GPUs are free"""
         c = self.cluster
-        self.add_vm("big", 2, "--priority high")
-        self.add_vm("cad-1", options="--priority high")
+        self.cluster.add_vm("big", 2, "--priority high")
+        self.cluster.add_vm("cad-1", options="--priority high")
         for name in ("cad-2", "cad-3", "batch-1"):
-            self.add_vm(name)
+            self.cluster.add_vm(name)
         self.show("vm start big cad-1 cad-2 cad-3 batch-1")
         for name, gpus in (("big", 2), ("cad-1", 1), ("cad-2", 1), ("cad-3", 1), ("batch-1", 1)):
             node, cards = c.prove_alive(name, gpus)
@@ -242,7 +252,7 @@ class Story:
     def wait_for_gpu(self):
         """one VM more than there are GPUs waits, with reasons, and starts by itself"""
         c = self.cluster
-        self.add_vm("late-1")
+        self.cluster.add_vm("late-1")
         no = c.refused("vm start late-1", "waiting", "node1", "node2", "node3")
         self.tell(f"    {no}")
         self.show("vm explain late-1")
