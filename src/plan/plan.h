@@ -8,19 +8,21 @@
  * never learns of records, transactions or time: src/core turns the store into a model, and a plan
  * into writes.
  *
- * The objective. Per priority, the highest first: as many VMs placed as possible, then as many of
- * their GPUs as possible; a lower priority never costs a higher one anything. No VM that is not
- * asked about is stopped or moved, unless the request allows it. Among plans that are equal in
- * that: VMs where they are wanted (see 'Preferences'), then best fit (big holes stay for big VMs),
- * then node order. First a greedy pass, which is enough nearly always; if it leaves a VM out that
- * had a place by itself, a search within 'steps_max', whose answer is 'is_proven' if nothing better
- * exists. Proven or not, when the plan is done no waiting VM fits anywhere as it stands.
+ * The objective. Per priority, the highest first: as few VMs left out as possible; a lower priority
+ * never costs a higher one anything. A big VM counts as much as a small one; big ones are placed
+ * first, so that of two that exclude each other the big one wins. No VM that is not asked about is
+ * stopped or moved, unless the request allows it. Among plans that are equal in that, as the greedy
+ * pass has it: VMs where they are wanted (see 'Preferences'), then best fit (big holes stay for big
+ * VMs), then node order. The pass is enough nearly always; if it leaves a VM out that had a place
+ * by itself, a search within 'steps_max' follows, which looks at who fits, not at preferences. The
+ * plan 'is_proven' if none leaves out fewer. Proven or not, when it is done no waiting VM fits
+ * anywhere as it stands.
  *
  * Preferences, the most important first: not a node to avoid; fewest soft 'apart' partners; most
  * soft 'together' partners; earliest preferred owner.
  *
  * One thread a model. Memory is taken while a model is built and grows with it; a request takes
- * some at its beginning and nothing per VM that it places.
+ * some at its beginning, the search its own, and a placed VM takes none.
  */
 #pragma once
 
@@ -164,8 +166,8 @@ struct plan_avoid {
 };
 
 struct plan_request {
-    /* To be placed. One that has a place is moved: it keeps its place until it has the new one, and
-     * for good if there is none; the node where it is is no choice. */
+    /* To be placed, each once. One that has a place is moved: it keeps its place until it has the
+     * new one, and for good if there is none; the node where it is is no choice. */
     const uint32_t *vms;
     uint32_t vm_len;
     const struct plan_avoid *avoid;
@@ -224,7 +226,9 @@ struct plan {
     VEC(struct plan_eviction) evictions;   /* in the order in which they were chosen */
     VEC(struct plan_left) left;
     VEC(uint32_t) gpus;
-    bool is_proven; /* no plan is better by the objective */
+    /* No plan is better by the objective. Looks neither at what 'may_preempt' and 'may_move' could
+     * do nor at the reserve. */
+    bool is_proven;
     uint64_t steps; /* of the search; 0: greedy was enough */
 };
 
@@ -290,9 +294,10 @@ const char *plan_reason_text(const struct plan_model *model, const struct plan_r
 /* ---- what if ---- */
 
 /*
- * Edits 'model' so that 'nodes' are in 'mode' (down: they failed), places all their VMs elsewhere,
- * fills 'plan', and puts the model back. What waits in the plan has no place: with down it does not
- * run, with drain it stays. 'options' gives everything but the VMs (may be NULL). 0 or -ENOMEM.
+ * Edits 'model' so that 'nodes' (each once) are in 'mode' (down: they failed), places all their VMs
+ * elsewhere, fills 'plan', and puts the model back. What waits in the plan has no place: with down
+ * it does not run, with drain it stays. 'options' gives everything but the VMs (may be NULL). 0 or
+ * -ENOMEM.
  */
 int plan_what_if(struct plan_model *model, const uint32_t *nodes, uint32_t node_len,
                  enum plan_mode mode, const struct plan_request *options, struct plan *plan);
