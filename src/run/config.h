@@ -39,7 +39,6 @@ struct config {
 
     /* The host. */
     char libvirt_uri[config_text_size];     /* libvirt_uri */
-    char libvirt_run_dir[config_text_size]; /* libvirt_run_dir: where libvirt keeps NAME.pid */
     char watchdog[config_text_size];        /* watchdog: the device, or "none" */
     char host_root[config_text_size];       /* host_root: where /sys and /proc are found; tests */
     struct config_text devices[config_devices_max]; /* devices: addresses of other passthrough
