@@ -131,8 +131,9 @@ static void lift_quarantines(struct core *core)
     }
 }
 
-/* A card that is not the one that was dismounted must not reach a VM. */
-static void check_identities(struct core *core)
+/* A card that is not the one that was dismounted must not reach a VM; nor must one that fell off
+ * the bus, even if it comes back by itself. */
+static void check_cards(struct core *core)
 {
     const struct record *spec = own_spec(core);
     if (!spec || MUTANT(CARD_UNCHECKED)) {
@@ -141,6 +142,9 @@ static void check_identities(struct core *core)
     VEC_EACH(&spec->node_spec->dismounted, entry) {
         const struct gpu *gpu = found_gpu(core, entry->address);
         char identity[gpu_identity_size], reason[reason_size];
+        if (gpu && gpu->verdict == GPU_OFF_BUS && !find_quarantine(core, entry->address)) {
+            agent_gpu_quarantine(core, entry->address, "it left the bus");
+        }
         if (gpu && strcmp(gpu_identity(gpu, identity), entry->identity) != 0 &&
             !find_quarantine(core, entry->address)) {
             (void)snprintf(reason, sizeof(reason), "another card sits there: %s, it was %s",
@@ -344,7 +348,7 @@ void agent_gpu_step(struct core *core)
         adopt_quarantines(core);
     }
     remember_listed(core);
-    check_identities(core);
+    check_cards(core);
     lift_quarantines(core);
     write_inventory(core);
     rebind(core);

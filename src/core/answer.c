@@ -132,6 +132,8 @@ static void go_there(struct core *core, const struct job *job, struct placing *a
                to->next_node, job->why);
 }
 
+static const char cause_not_moved[] = "it was asked to move, but no node takes it";
+
 /* No place for a VM that runs: it runs on, unless the drain is forced. */
 static void stay(struct core *core, const struct job *job, struct placing *answer)
 {
@@ -144,28 +146,34 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
         change_stop(core, &view, "its node is drained by force and no other node takes it", false);
         return;
     }
-    bool is_told = job->purpose == PURPOSE_DRAIN && same_reasons(old, answer) &&
-                   strcmp(old->cause, change_cause_cannot_leave) == 0;
-    if (is_told) {
+    const char *cause = job->purpose == PURPOSE_DRAIN  ? change_cause_cannot_leave
+                        : job->purpose == PURPOSE_MEND ? change_cause_broken
+                                                       : cause_not_moved;
+    bool is_told = job->purpose != PURPOSE_MOVE && same_reasons(old, answer) &&
+                   strcmp(old->cause, cause) == 0;
+    if (is_told || job->purpose == PURPOSE_FAILBACK) {
         return;
     }
     struct record *next = change_draft(&job->view);
     next->placement->move_order = job->view.spec->vm_spec->move_order;
     take_reasons(next->placement, answer);
-    change_set_cause(next->placement, job->purpose == PURPOSE_DRAIN
-                                   ? change_cause_cannot_leave
-                                   : "it was asked to move, but no node takes it");
+    change_set_cause(next->placement, cause);
     change_note(change_commit(core, &job->view, next), SEVERITY_WARNING, "vm-cannot-move",
-               "%s stays on %s: no other node takes it", job->view.name, old->node);
+               "%s stays on %s: no other node takes it (%s)", job->view.name, old->node,
+               job->why);
 }
 
 void answer_apply(struct core *core, const struct job *job, struct placing *answer)
 {
-    bool is_running = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN;
+    bool is_running = job->purpose != PURPOSE_START && job->purpose != PURPOSE_RECOVER;
     if (is_running && answer->is_placed && is_still_claimed(core, job, answer)) {
         return; /* the change of that claim leads here again */
     }
-    if (is_running && answer->is_placed) {
+    bool is_here = is_running && answer->is_placed &&
+                   strcmp(answer->node, job->view.placement->placement->node) == 0;
+    if (is_here) {
+        change_stop(core, &job->view, job->why, false); /* then it starts with another GPU */
+    } else if (is_running && answer->is_placed) {
         go_there(core, job, answer);
     } else if (is_running) {
         stay(core, job, answer);

@@ -9,6 +9,20 @@ enum { commit_limit_ms = 3000 };
 const char change_cause_stopped[] = "stopped";
 const char change_cause_cannot_leave[] = "the node is being drained, but no other node takes it";
 
+const char change_cause_broken[] = "one of its GPUs failed, but no node has another for it";
+const char change_cause_evicted[] = "it makes room for ";
+
+bool change_is_evicted(const struct vm_placement *placement)
+{
+    return strncmp(placement->cause, change_cause_evicted, strlen(change_cause_evicted)) == 0;
+}
+
+bool change_is_stuck(const struct vm_placement *placement)
+{
+    return strcmp(placement->cause, change_cause_cannot_leave) == 0 ||
+           strcmp(placement->cause, change_cause_broken) == 0;
+}
+
 /* ---- intents ---- */
 
 struct intent *change_find(const struct core *core, const char *vm)

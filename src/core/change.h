@@ -19,20 +19,37 @@ struct view {
     const char *node; /* the decision rests on this node's spec, too; NULL: it does not */
 };
 
-enum purpose { PURPOSE_START, PURPOSE_RECOVER, PURPOSE_MOVE, PURPOSE_DRAIN };
+/* What a place is wanted for. The last four: the VM runs. */
+enum purpose {
+    PURPOSE_START,    /* somebody asked for it */
+    PURPOSE_RECOVER,  /* it ran, and does not any more */
+    PURPOSE_MOVE,     /* somebody asked for it */
+    PURPOSE_DRAIN,    /* its node shall be empty */
+    PURPOSE_MEND,     /* one of its GPUs failed */
+    PURPOSE_FAILBACK, /* an owner that it prefers takes VMs again */
+};
 
 struct job {
     struct view view;
     enum purpose purpose;
     uint32_t restarts, failovers; /* of the placement to be */
+    const char *only_node;        /* failback: there or not at all; lent by the VM's spec */
     char why[reason_size];
 };
 
 struct jobs {
     VEC(struct job) list;
+    bool is_evicting; /* VMs are being stopped to make room for others */
 };
 
-extern const char change_cause_stopped[], change_cause_cannot_leave[];
+extern const char change_cause_stopped[], change_cause_cannot_leave[], change_cause_broken[];
+/* Begins the cause of a stop for the sake of a VM of higher priority. */
+extern const char change_cause_evicted[];
+
+/* Whether it stopped, or is to stop, to make room. */
+bool change_is_evicted(const struct vm_placement *placement);
+/* Whether the VM must stay, with that told, although its node or GPU says that it should not. */
+bool change_is_stuck(const struct vm_placement *placement);
 
 /* The change of 'vm' that is on its way; NULL: none. */
 struct intent *change_find(const struct core *core, const char *vm);
@@ -59,6 +76,12 @@ void change_clear_place(struct vm_placement *placement);
 void change_swap_holds(gpu_holds_t *a, gpu_holds_t *b);
 
 struct record_key change_claim_key(const char *node, const struct gpu_slot *slot);
+
+/* better.c: whether one of the placement's GPUs failed, with a sentence into 'ret_why' */
+bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,
+                           char *ret_why, size_t size);
+/* The owner, preferred to where it is, that takes VMs now; lent; NULL: none, or no failback. */
+const char *better_owner(const struct core *core, const struct view *view);
 
 /* answer.c: what follows from the planner's 'answer' to 'job'; may take its GPUs. */
 void answer_apply(struct core *core, const struct job *job, struct placing *answer);

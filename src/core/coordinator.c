@@ -79,6 +79,7 @@ bool coordinator_takes_vms(const struct core *core, const char *node)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
     return coordinator_is_up(core, node) && coordinator_has_hypervisor(core, node) &&
+           !flapping_is_quarantined(core, node) &&
            (!spec || spec->node_spec->mode == NODE_ACTIVE);
 }
 
@@ -118,6 +119,9 @@ static void hear(struct core *core, const struct record *alive)
     if (alive->revision != peer->alive_revision) {
         core->is_dirty |= peer->is_silent || peer->incarnation != alive->alive->incarnation;
         peer->alive_revision = alive->revision;
+        if (peer->incarnation != 0 && alive->alive->incarnation > peer->incarnation) {
+            flapping_began_anew(core, peer);
+        }
         peer->incarnation = alive->alive->incarnation;
         peer->seen_ms = core->now_ms;
     }
@@ -322,7 +326,9 @@ static void seek_proof(struct core *core, struct peer *peer)
     }
     msec_t silent_ms = core->now_ms - peer->seen_ms, takeover = takeover_ms(core, alive->alive);
     char detail[reason_size];
-    if (spec && spec->node_spec->confirmed_off >= alive->alive->incarnation && peer->is_silent) {
+    /* Said after its last heartbeat: if it was heard since, what was confirmed was not so. */
+    if (spec && spec->node_spec->confirmed_off >= alive->alive->incarnation && peer->is_silent &&
+        spec->revision > alive->revision) {
         write_fence(core, peer, alive, PROOF_MANUAL, "an administrator confirmed it");
         return;
     }
@@ -470,6 +476,7 @@ void coordinator_step(struct core *core)
     VEC_EACH(&c->peers, peer) {
         watch_silence(core, peer);
     }
+    flapping_step(core);
     watch_lead(core);
     if (!c->is_leading) {
         return;

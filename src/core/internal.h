@@ -131,6 +131,10 @@ struct peer {
     char name[name_size];
     revision_t alive_revision;
     uint64_t incarnation;
+    msec_t anew_ms[3]; /* when it began anew, the last first */
+    uint32_t anew_len;
+    msec_t shunned_until_ms;     /* quarantined for flapping; 0: not */
+    revision_t shunned_revision; /* of its spec then: a newer one ends it */
     msec_t seen_ms; /* 'o' of docs/SAFETY.md: when we saw that heartbeat */
     bool is_silent; /* as last noted */
     struct pending fence;
@@ -241,6 +245,20 @@ void recover_step(struct core *core);
 /* The placement that counts: the one on its way, else the store's; NULL: none. */
 const struct record *recover_placement(const struct core *core, const char *vm);
 
+/* flapping.c */
+bool flapping_is_quarantined(const struct core *core, const char *node);
+void flapping_began_anew(struct core *core, struct peer *peer);
+void flapping_step(struct core *core);
+
+/* refusal.c: why, in words, into 'ret' of 'size' bytes */
+void refusal_of_node(const struct core *core, const char *node, char *ret, size_t size);
+/* False: the card can be handed out, as far as its node's inventory says. */
+bool refusal_of_card(const struct core *core, const struct pool_member *member, char *ret,
+                     size_t size);
+/* What is wrong with the first card of 'pool' on 'node' with which something is; else 'ret' stays. */
+void refusal_of_cards(const struct core *core, const char *pool, const char *node, char *ret,
+                      size_t size);
+
 /* proof.c: the one place that says when an instance is gone (docs/SAFETY.md) */
 #define GONE_LIST(X)                                                                               \
     X(GONE_NOT, "may run")                                                                         \
@@ -265,7 +283,15 @@ struct placing {
     gpu_holds_t gpus; /* the caller's, as are the reasons */
     VEC(struct reason) reasons;
 };
-/* Plans all of them together; 'may_refuse_for_reserve' for starts that somebody asked for. */
+/* A running VM that has to go so that another, of higher priority, has room. */
+struct eviction {
+    char vm[name_size];
+    char by[name_size];
+};
+typedef VEC(struct eviction) evictions_t;
+
+/* Plans all of them together; 'may_refuse_for_reserve' for starts that somebody asked for;
+ * 'ret_evictions' NULL: nothing that runs may be stopped. The caller's. */
 void placing_plan(struct core *core, struct placing *requests, size_t len,
-                  bool may_refuse_for_reserve);
+                  bool may_refuse_for_reserve, evictions_t *ret_evictions);
 void placing_done(struct placing *request);

@@ -16,6 +16,7 @@ struct device {
     uint32_t node;
     struct gpu_slot slot;
     uint32_t pool;
+    bool is_held; /* by a VM that was put into the model */
 };
 
 struct table {
@@ -89,7 +90,8 @@ static uint32_t pool_index(struct table *t, const char *name)
 static enum plan_mode mode_of(const struct core *core, const char *node)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
-    if (!coordinator_is_up(core, node) || !coordinator_has_hypervisor(core, node)) {
+    if (!coordinator_is_up(core, node) || !coordinator_has_hypervisor(core, node) ||
+        flapping_is_quarantined(core, node)) {
         return PLAN_DOWN;
     }
     switch (spec ? spec->node_spec->mode : NODE_ACTIVE) {
@@ -136,11 +138,8 @@ static bool is_blamed(const struct table *t, const struct pool_member *member)
 static bool is_usable(const struct core *core, const struct table *t,
                       const struct pool_member *member)
 {
-    char identity[gpu_identity_size];
-    const struct gpu *gpu = world_gpu(&core->world, member->node, member->slot.address);
-    return gpu && gpu->health == GPU_HEALTHY && gpu->verdict == GPU_ASSIGNABLE &&
-           gpu_is_dismounted(gpu) && !is_blamed(t, member) &&
-           (strcmp(gpu_identity(gpu, identity), member->identity) == 0 || MUTANT(CARD_UNCHECKED));
+    char why[reason_size];
+    return !refusal_of_card(core, member, why, sizeof(why)) && !is_blamed(t, member);
 }
 
 static int compare_members(const void *a, const void *b)
@@ -195,7 +194,7 @@ static void add_gpus(const struct core *core, struct table *t, uint32_t node)
             .is_quarantined = !is_usable(core, t, member),
         };
         (void)checked(plan_gpu_add(t->model, &planned));
-        ADD(&t->devices, ((struct device){node, member->slot, planned.pool}));
+        ADD(&t->devices, ((struct device){node, member->slot, planned.pool, false}));
     }
     VEC_DONE(&members);
 }
@@ -296,15 +295,18 @@ static void relate(struct table *t, const struct record *record)
     }
 }
 
-/* The devices that 'holds' names on 'node', as indices. One that left its pool has none. */
-static uint32_t device_indices(const struct table *t, uint32_t node, const gpu_holds_t *holds,
+/* The devices that 'holds' names on 'node', as indices, which count as held from now on. One that
+ * left its pool has none. Two VMs may seem to hold one while changes are on their way, of which the
+ * store will refuse one: then it is the first one's here. */
+static uint32_t hold_devices(struct table *t, uint32_t node, const gpu_holds_t *holds,
                                uint32_t *ret)
 {
     uint32_t len = 0;
     for (uint32_t i = 0; i < t->devices.len && len < gpus_per_vm_max; i++) {
-        const struct device *device = &t->devices.items[i];
+        struct device *device = &t->devices.items[i];
         VEC_EACH(holds, hold) {
-            if (device->node == node && gpu_slot_equal(&device->slot, &hold->slot)) {
+            if (device->node == node && !device->is_held && gpu_slot_equal(&device->slot, &hold->slot)) {
+                device->is_held = true;
                 ret[len++] = i;
                 break;
             }
@@ -325,10 +327,10 @@ static void put_vm(const struct core *core, struct table *t, uint32_t vm,
     const struct vm_placement *p = record->placement;
     uint32_t node = find_node(t, p->node), next = find_node(t, p->next_node);
     if (node != PLAN_NONE) {
-        plan_vm_put(t->model, vm, node, gpus, device_indices(t, node, &p->gpus, gpus));
+        plan_vm_put(t->model, vm, node, gpus, hold_devices(t, node, &p->gpus, gpus));
     }
     if (next != PLAN_NONE) {
-        plan_vm_hold(t->model, vm, next, gpus, device_indices(t, next, &p->next_gpus, gpus));
+        plan_vm_hold(t->model, vm, next, gpus, hold_devices(t, next, &p->next_gpus, gpus));
     }
 }
 
@@ -383,15 +385,6 @@ static void take_placement(const struct table *t, const struct plan *plan,
     }
 }
 
-static void down_text(const struct core *core, const char *node, char *ret, size_t size)
-{
-    if (!coordinator_is_up(core, node)) {
-        (void)snprintf(ret, size, "it does not answer, or is proven off");
-    } else {
-        (void)snprintf(ret, size, "its hypervisor (libvirt) does not answer");
-    }
-}
-
 static void take_reasons(const struct core *core, const struct table *t,
                          const struct plan_request *plan_request,
                          const struct plan_waiting *waiting, struct placing *request)
@@ -405,9 +398,13 @@ static void take_reasons(const struct core *core, const struct table *t,
         struct reason reason = {0};
         (void)snprintf(reason.node, sizeof(reason.node), "%s", t->nodes.items[node]);
         if (why.code == PLAN_NODE_DOWN) {
-            down_text(core, reason.node, reason.text, sizeof(reason.text));
+            refusal_of_node(core, reason.node, reason.text, sizeof(reason.text));
         } else {
             (void)plan_reason_text(t->model, &why, reason.text, sizeof(reason.text));
+        }
+        if (why.code == PLAN_GPUS_QUARANTINED) {
+            refusal_of_cards(core, t->pools.items[why.pool], reason.node, reason.text,
+                             sizeof(reason.text));
         }
         ADD(&request->reasons, reason);
     }
@@ -437,8 +434,18 @@ static void avoid(const struct table *t, const struct placing *request, uint32_t
     }
 }
 
+static void take_evictions(const struct table *t, const struct plan *plan, evictions_t *ret)
+{
+    VEC_EACH(&plan->evictions, eviction) {
+        struct eviction copy = {0};
+        (void)snprintf(copy.vm, sizeof(copy.vm), "%s", t->vms.items[eviction->vm]);
+        (void)snprintf(copy.by, sizeof(copy.by), "%s", t->vms.items[eviction->by]);
+        ADD(ret, copy);
+    }
+}
+
 void placing_plan(struct core *core, struct placing *requests, size_t len,
-                  bool may_refuse_for_reserve)
+                  bool may_refuse_for_reserve, evictions_t *ret_evictions)
 {
     const struct cluster_settings *settings = world_settings(&core->world);
     struct table t = {0};
@@ -456,6 +463,7 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
         .vm_len = (uint32_t)vms.len,
         .avoid = avoids.list.items,
         .avoid_len = (uint32_t)avoids.list.len,
+        .may_preempt = ret_evictions != NULL,
         .reserve = may_refuse_for_reserve && settings->reserve_policy == RESERVE_REFUSE
                        ? settings->reserve
                        : 0,
@@ -474,6 +482,9 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
                 take_reasons(core, &t, &request, waiting, &requests[i]);
             }
         }
+    }
+    if (ret_evictions) {
+        take_evictions(&t, &plan, ret_evictions);
     }
     plan_done(&plan);
     VEC_DONE(&vms);

@@ -60,6 +60,26 @@ static void fail(struct core *core, const struct view *view, const char *why)
                view->name, why, view->name);
 }
 
+/* It has stopped for another: frees what it held, and waits until the other had its chance. */
+static void make_room(struct core *core, const struct view *view)
+{
+    struct record *next = change_draft(view);
+    change_clear_place(next->placement);
+    (void)change_commit(core, view, next);
+}
+
+/* Its host was lost, and its priority says that nobody but an administrator starts it. */
+static void stay_off(struct core *core, const struct view *view)
+{
+    struct record *next = change_draft(view);
+    change_clear_place(next->placement);
+    next->placement->is_failed = true;
+    change_set_cause(next->placement, "its host was lost; with priority 0 it is started by hand");
+    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-not-restarted",
+                "%s ran on %s, which was lost; with priority 0 only 'berth vm start %s' starts it",
+                view->name, view->placement->placement->node, view->name);
+}
+
 /* Whether what was reserved on another node can still be had there. */
 static bool is_next_usable(const struct core *core, const struct vm_placement *placement)
 {
@@ -131,6 +151,10 @@ static void lost(struct core *core, const struct view *view, struct jobs *jobs)
     const struct vm_placement *p = view->placement->placement;
     const struct vm_restart_policy *policy = &view->spec->vm_spec->restart;
     char why[reason_size];
+    if (view->gone != GONE_REPORTED && view->spec->vm_spec->priority == priority_no_auto) {
+        stay_off(core, view);
+        return;
+    }
     if (view->gone != GONE_REPORTED) {
         (void)snprintf(why, sizeof(why), "%s: %s", p->node, gone_name(view->gone));
         (void)add_job(jobs, view, PURPOSE_RECOVER, why);
@@ -193,6 +217,8 @@ static void forgive(struct core *core, const struct view *view)
 static void decide_running(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
+    const char *owner;
+    char why[reason_size];
     if (view->status->status->is_stop_refused) {
         return; /* its node clears that first */
     }
@@ -200,11 +226,16 @@ static void decide_running(struct core *core, const struct view *view, struct jo
         (void)add_job(jobs, view, PURPOSE_MOVE, "an administrator asked for it");
     } else if (node_has_mode(core, p->node, NODE_DRAIN)) {
         (void)add_job(jobs, view, PURPOSE_DRAIN, "its node is being drained");
-    } else if (strcmp(p->cause, change_cause_cannot_leave) == 0) {
+    } else if (better_has_failed_gpu(core, p, why, sizeof(why))) {
+        (void)add_job(jobs, view, PURPOSE_MEND, why);
+    } else if (change_is_stuck(p)) {
         struct record *next = change_draft(view);
         next->placement->reasons.len = 0;
         change_set_cause(next->placement, "");
         (void)change_commit(core, view, next);
+    } else if ((owner = better_owner(core, view)) != NULL) {
+        (void)snprintf(why, sizeof(why), "%s, which it prefers, takes VMs again", owner);
+        add_job(jobs, view, PURPOSE_FAILBACK, why)->only_node = owner;
     } else {
         forgive(core, view);
     }
@@ -245,6 +276,8 @@ static void decide_stop(struct core *core, const struct view *view, struct jobs 
             rest(core, view);
         } else if (is_next_usable(core, p)) {
             arrive(core, view);
+        } else if (change_is_evicted(p)) {
+            make_room(core, view);
         } else {
             (void)add_job(jobs, view, PURPOSE_RECOVER, "it was stopped to be moved");
         }
@@ -272,6 +305,9 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
         forget(core, view);
         return;
     }
+    if (p && jobs->is_evicting && change_is_evicted(p)) {
+        return;
+    }
     bool is_new_order = !p || view->spec->vm_spec->start_order != p->start_order;
     if (view->wants_to_run && (!p || !p->is_failed || is_new_order)) {
         struct job *job = add_job(jobs, view, p && p->epoch > 0 && !is_new_order ? PURPOSE_RECOVER
@@ -289,18 +325,24 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
     }
 }
 
-static void decide(struct core *core, const char *vm, struct jobs *jobs)
+static void look(const struct core *core, const char *vm, struct view *ret)
 {
-    if (change_find(core, vm)) {
-        return;
-    }
-    struct view view = {
+    *ret = (struct view){
         .name = vm,
         .spec = world_find(&core->world, RECORD_VM_SPEC, vm),
         .placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm),
         .status = world_find(&core->world, RECORD_VM_STATUS, vm),
     };
-    view.wants_to_run = view.spec && view.spec->vm_spec->desired == VM_STARTED;
+    ret->wants_to_run = ret->spec && ret->spec->vm_spec->desired == VM_STARTED;
+}
+
+static void decide(struct core *core, const char *vm, struct jobs *jobs)
+{
+    if (change_find(core, vm)) {
+        return;
+    }
+    struct view view;
+    look(core, vm, &view);
     enum placement_phase phase =
         view.placement ? view.placement->placement->phase : PLACEMENT_NONE;
     if (phase != PLACEMENT_NONE) {
@@ -328,7 +370,10 @@ static void ask(const struct job *job, struct placing *request)
     const struct vm_placement *old =
         job->view.placement ? job->view.placement->placement : NULL;
     request->spec = job->view.spec;
-    request->is_moving = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN;
+    request->is_moving = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN ||
+                         job->purpose == PURPOSE_FAILBACK;
+    request->only_node = job->only_node;
+    request->prefer_node = job->purpose == PURPOSE_MEND ? old->node : NULL;
     if (job->purpose == PURPOSE_MOVE) {
         const char *to = job->view.spec->vm_spec->move_to;
         request->only_node = strcmp(to, "*") == 0 || to[0] == '\0' ? NULL : to;
@@ -340,13 +385,52 @@ static void ask(const struct job *job, struct placing *request)
     }
 }
 
+/* Whether it comes after those that must run again: what is comfort, and, where a reserve has to be
+ * kept, starts that somebody asked for. Else starts and recoveries go by priority alone. */
+static bool can_wait(const struct core *core, const struct job *job)
+{
+    const struct cluster_settings *settings = world_settings(&core->world);
+    bool has_reserve = settings->reserve > 0 && settings->reserve_policy == RESERVE_REFUSE;
+    return job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_FAILBACK ||
+           (job->purpose == PURPOSE_START && has_reserve);
+}
+
+/* Until what they free is free, no more must go, and none of them may come back. */
+static bool is_evicting(const struct core *core)
+{
+    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each)
+    {
+        const struct record *record = recover_placement(core, (*each)->key.name);
+        if (record && record->placement->phase == PLACEMENT_STOP &&
+            change_is_evicted(record->placement)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void evict(struct core *core, const struct eviction *eviction)
+{
+    struct view view;
+    char cause[reason_size];
+    look(core, eviction->vm, &view);
+    bool runs = view.placement && view.placement->placement->phase == PLACEMENT_START;
+    if (!runs || change_find(core, eviction->vm)) {
+        return;
+    }
+    (void)snprintf(cause, sizeof(cause), "%s%s, which has a higher priority", change_cause_evicted,
+                   eviction->by);
+    change_stop(core, &view, cause, false);
+}
+
 /* Plans the jobs whose VM must run again first; starts that somebody asked for come after. */
 static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
 {
+    evictions_t evictions = {0};
     VEC(struct placing) requests = {0};
     VEC(struct job *) asked = {0};
     VEC_EACH(&jobs->list, job) {
-        if ((job->purpose == PURPOSE_START || job->purpose == PURPOSE_MOVE) != is_asked) {
+        if (can_wait(core, job) != is_asked) {
             continue;
         }
         struct placing *request = VEC_ADD(&requests);
@@ -357,13 +441,20 @@ static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
         *slot = job;
         ask(job, request);
     }
+    bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting;
     if (requests.len > 0) {
-        placing_plan(core, requests.items, requests.len, is_asked);
+        placing_plan(core, requests.items, requests.len, is_asked,
+                     may_evict ? &evictions : NULL);
     }
     for (size_t i = 0; i < requests.len; i++) {
         answer_apply(core, asked.items[i], &requests.items[i]);
         placing_done(&requests.items[i]);
     }
+    VEC_EACH(&evictions, eviction) {
+        evict(core, eviction);
+        jobs->is_evicting = true;
+    }
+    VEC_DONE(&evictions);
     VEC_DONE(&requests);
     VEC_DONE(&asked);
 }
@@ -382,7 +473,7 @@ void recover_step(struct core *core)
     }
     core->is_dirty = false;
     c->again_ms = 0;
-    struct jobs jobs = {0};
+    struct jobs jobs = {.is_evicting = is_evicting(core)};
     WORLD_EACH(&core->world, RECORD_VM_SPEC, each)
     {
         decide(core, (*each)->key.name, &jobs);

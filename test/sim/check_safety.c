@@ -167,6 +167,19 @@ static bool may_write(const struct host *host, const struct record_key *key)
     return false;
 }
 
+/* As its host told it: then it may start anew where it is, with another GPU. */
+static bool has_failed_gpu(const struct sim *sim, const struct record *placement)
+{
+    VEC_EACH(&placement->placement->gpus, hold) {
+        const struct gpu *gpu =
+            world_gpu(&sim->store.world, placement->placement->node, hold->slot.address);
+        if (!gpu || gpu->health != GPU_HEALTHY) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A VM that shall run is stopped only if its next place is reserved, or by force. */
 static void check_stop(struct sim *sim, const struct record *next)
 {
@@ -180,7 +193,7 @@ static void check_stop(struct sim *sim, const struct record *next)
     }
     const struct record *node = world_find(world, RECORD_NODE_SPEC, old->placement->node);
     bool is_forced = node && node->node_spec->mode == NODE_DRAIN && node->node_spec->force;
-    if (!is_forced && !world_settings(world)->preemption &&
+    if (!is_forced && !world_settings(world)->preemption && !has_failed_gpu(sim, old) &&
         (next->placement->next_node[0] == '\0' ||
          next->placement->next_gpus.len != vm_spec_gpu_count(spec->vm_spec))) {
         violation(sim, "%s, which shall run, is stopped without a reserved place", next->key.name);

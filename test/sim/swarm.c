@@ -72,7 +72,7 @@ static void draw_vms(struct rng *rng, struct scenario *scenario)
         vm->offline = rng_chance(rng, 1, 2) ? OFFLINE_FORCE_SHUTDOWN
                                             : (enum offline_action)rng_below(rng, offline_action_count);
         if (has_priorities) {
-            vm->priority = (uint32_t)rng_between(rng, 1, 3) * 1000;
+            vm->priority = (uint32_t)rng_between(rng, 0, 3) * 1000;
         }
         if (rng_chance(rng, 1, 4) && strcmp(scenario->hosts.items[0].pool, "gpus") != 0) {
             SET_TEXT(vm->pool, "other");
@@ -123,6 +123,8 @@ static const struct kind kinds[] = {
     {OP_FAIL_STOP, OP_FAIL_STOP, 3, 0},
     {OP_FAIL_GUEST, OP_FAIL_GUEST, 4, 0},
     {OP_FAIL_GPU, OP_MEND_GPU, 2, 60000},
+    {OP_SWAP_GPU, OP_SWAP_GPU, 1, 0},
+    {OP_RELEASE, OP_RELEASE, 2, 0},
     {OP_FAIL_FENCE, OP_FAIL_FENCE, 2, 0},
     {OP_HANG_FENCE, OP_HANG_FENCE, 2, 0},
     {OP_FAIL_BIND, OP_FAIL_BIND, 1, 0},
@@ -149,7 +151,7 @@ static void fill_in(struct rng *rng, const struct scenario *scenario, struct sce
                   step->op == OP_MOVE || step->op == OP_REMOVE;
     bool is_nobodys = step->op == OP_STORE_OFF || step->op == OP_COMPACT;
     step->times = (uint32_t)rng_between(rng, 1, 5);
-    step->is_forced = rng_chance(rng, 1, 4);
+    step->is_forced = rng_chance(rng, 1, 4) && step->op != OP_CONFIRM_OFF; /* that would be a lie */
     step->number = (int64_t)rng_below(rng, 4);
     step->method = (enum fencing)rng_below(rng, fencing_count);
     if (is_vms) {
@@ -218,6 +220,8 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
         weights[i] = rng_chance(&rng, 1, 2) ? kinds[i].weight : 0;
     }
     weights[0] = kinds[0].weight;
+    ret->settings.failback = rng_chance(&rng, 1, 4) ? FAILBACK_IMMEDIATE : FAILBACK_NONE;
+    ret->settings.preemption = rng_chance(&rng, 1, 4);
     ret->settings.concurrent_starts = (uint32_t)rng_between(&rng, 1, 4);
     msec_t length_ms = (minutes ? (msec_t)minutes : rng_between(&rng, 2, 5)) * 60000;
     int64_t count = rng_between(&rng, 1, length_ms / 6000);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Running VMs that would be better off elsewhere: one of their GPUs failed, or an owner that they
+ * prefer takes VMs again (failback). */
+#include "core/change.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The inventory of an earlier boot says nothing of a card. */
+static bool is_current(const struct core *core, const char *node)
+{
+    const struct record *inventory = world_find(&core->world, RECORD_NODE_INVENTORY, node);
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
+    return inventory && alive &&
+           inventory->inventory->incarnation == alive->alive->incarnation;
+}
+
+bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,
+                           char *ret_why, size_t size)
+{
+    if (!is_current(core, placement->node)) {
+        return false;
+    }
+    VEC_EACH(&placement->gpus, hold) {
+        char address[pci_address_size];
+        const struct gpu *gpu = world_gpu(&core->world, placement->node, hold->slot.address);
+        if (!gpu || gpu->health != GPU_HEALTHY) {
+            (void)snprintf(ret_why, size, "its GPU %s failed: %s",
+                           pci_address_format(hold->slot.address, address),
+                           gpu ? gpu->health_reason : "it is gone");
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How far down the list 'node' stands; its length if it is not in it. */
+static size_t rank_of(const struct vm_spec *spec, const char *node)
+{
+    size_t rank = 0;
+    while (rank < spec->preferred_owners.len &&
+           strcmp(spec->preferred_owners.items[rank].name, node) != 0) {
+        rank++;
+    }
+    return rank;
+}
+
+const char *better_owner(const struct core *core, const struct view *view)
+{
+    const struct vm_spec *spec = view->spec->vm_spec;
+    const char *node = view->placement->placement->node;
+    bool is_where_told = spec->move_order > 0 && strcmp(spec->move_to, node) == 0;
+    if (world_settings(&core->world)->failback != FAILBACK_IMMEDIATE || is_where_told) {
+        return NULL;
+    }
+    size_t rank = rank_of(spec, node);
+    for (size_t i = 0; i < rank && i < spec->preferred_owners.len; i++) {
+        if (coordinator_takes_vms(core, spec->preferred_owners.items[i].name)) {
+            return spec->preferred_owners.items[i].name;
+        }
+    }
+    return NULL;
+}
