@@ -255,6 +255,7 @@ static bool is_starting(const struct core *core, const struct local_vm *vm)
 {
     const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
     bool is_told = status && status->status->state == VM_STATE_STARTING &&
+                   strcmp(status->status->node, core->config.node) == 0 &&
                    is_ours(core, status->status, status->status->epoch);
     return vm->op == VM_OP_START || (vm->exists && !vm->is_up) ||
            (vm->is_beginning && !vm->exists && (is_told || !pending_is_idle(core, &vm->status)));
