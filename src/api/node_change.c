@@ -12,7 +12,12 @@
 struct record *node_spec_draft(const struct api_call *call, const char *node)
 {
     const struct record *stored = world_find(call->world, RECORD_NODE_SPEC, node);
-    return stored ? record_copy(stored) : record_new(RECORD_NODE_SPEC, node, NULL);
+    struct record *draft =
+        stored ? record_copy(stored) : record_new(RECORD_NODE_SPEC, node, NULL);
+    if (draft) {
+        draft->node_spec->released.len = 0; /* an order, done by the write that gave it */
+    }
+    return draft;
 }
 
 static void set_mode(struct api_call *call, const struct node_facts *node, enum node_mode mode,
@@ -123,13 +128,15 @@ void handle_node_confirm_off(struct api_call *call)
         !may_be_off(call, &node, incarnation)) {
         return;
     }
-    if (node.spec->confirmed_off >= node.alive->incarnation) {
+    if (node.spec->confirmed_off == node.alive->incarnation &&
+        node.spec->confirmed_counter == node.alive->counter) {
         call_unchanged(call, node.name, "%s was confirmed to be off already", node.name);
         return;
     }
     struct record *next = node_spec_draft(call, node.name);
     if (next) {
         next->node_spec->confirmed_off = node.alive->incarnation;
+        next->node_spec->confirmed_counter = node.alive->counter;
     }
     call_put(call, next);
     call_commit(call, "node-confirmed-off", node.name,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/pool_join.h"
 
+#include "api/spec.h"
+
 #include "base/parse.h"
 #include "model/name.h"
 
@@ -115,8 +117,7 @@ static const struct gpu *pool_reference(const struct world *world, const struct 
 static bool is_fit(const struct node_spec *spec, const struct gpu *gpu)
 {
     const struct dismount *dismount = dismount_of(spec, gpu->address);
-    bool is_unwise = gpu->verdict == GPU_IN_USE || gpu->verdict == GPU_NO_RESET;
-    return gpu->verdict == GPU_ASSIGNABLE || (is_unwise && dismount && dismount->is_forced);
+    return gpu_may_be_assigned(gpu, dismount && dismount->is_forced);
 }
 
 /* Why it may not join, into 'why'; empty: it may. */
@@ -281,7 +282,7 @@ static bool touch_nodes(struct api_call *call, const struct pool *before, const 
         last = member->node;
         const struct record *spec = world_find(call->world, RECORD_NODE_SPEC, member->node);
         if (spec) {
-            call_touch(call, spec);
+            call_put(call, node_spec_draft(call, member->node));
         }
         if (++count > nodes_per_request_max) {
             call_refuse(call, 400, "too-many-nodes",

@@ -326,9 +326,9 @@ static void seek_proof(struct core *core, struct peer *peer)
     }
     msec_t silent_ms = core->now_ms - peer->seen_ms, takeover = takeover_ms(core, alive->alive);
     char detail[reason_size];
-    /* Said after its last heartbeat: if it was heard since, what was confirmed was not so. */
-    if (spec && spec->node_spec->confirmed_off >= alive->alive->incarnation && peer->is_silent &&
-        spec->revision > alive->revision) {
+    /* Said of its last heartbeat: if it was heard since, what was confirmed was not so. */
+    if (spec && peer->is_silent && spec->node_spec->confirmed_off == alive->alive->incarnation &&
+        spec->node_spec->confirmed_counter == alive->alive->counter) {
         write_fence(core, peer, alive, PROOF_MANUAL, "an administrator confirmed it");
         return;
     }

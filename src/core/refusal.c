@@ -24,6 +24,8 @@ bool refusal_of_card(const struct core *core, const struct pool_member *member, 
                      size_t size)
 {
     char identity[gpu_identity_size];
+    const struct dismount *entry =
+        world_dismount(&core->world, member->node, member->slot.address);
     const struct gpu *gpu = world_gpu(&core->world, member->node, member->slot.address);
     if (!gpu) {
         (void)snprintf(ret, size, "is not there");
@@ -32,7 +34,7 @@ bool refusal_of_card(const struct core *core, const struct pool_member *member, 
     } else if (!gpu_is_dismounted(gpu)) {
         (void)snprintf(ret, size, "is not dismounted (driver %s)",
                        gpu->driver[0] ? gpu->driver : "none");
-    } else if (gpu->verdict != GPU_ASSIGNABLE) {
+    } else if (!gpu_may_be_assigned(gpu, entry && entry->is_forced)) {
         (void)snprintf(ret, size, "is not assignable: %s", gpu_verdict_name(gpu->verdict));
     } else if (strcmp(gpu_identity(gpu, identity), member->identity) != 0 &&
                !MUTANT(CARD_UNCHECKED)) {

@@ -64,6 +64,12 @@ bool gpu_is_dismounted(const struct gpu *gpu)
     return strcmp(gpu->driver, "vfio-pci") == 0;
 }
 
+bool gpu_may_be_assigned(const struct gpu *gpu, bool is_forced)
+{
+    bool is_unwise = gpu->verdict == GPU_IN_USE || gpu->verdict == GPU_NO_RESET;
+    return gpu->verdict == GPU_ASSIGNABLE || (is_unwise && is_forced);
+}
+
 const char *gpu_identity(const struct gpu *gpu, char *ret)
 {
     (void)snprintf(ret, gpu_identity_size, "%04x:%04x %04x:%04x%s%s", gpu->vendor, gpu->device,

@@ -107,6 +107,10 @@ struct gpu {
 
 bool gpu_is_dismounted(const struct gpu *gpu);
 
+/* Whether the survey lets it go to a VM: assignable, or 'is_forced' (an administrator's word) and
+ * nothing worse than in use by the host or without a reset. */
+bool gpu_may_be_assigned(const struct gpu *gpu, bool is_forced);
+
 /* Ids and, where it has one, the serial number: what must not change under a slot.
  * "10de:20b5 10de:1533 aa-bb-..." into 'ret' of gpu_identity_size bytes; returns 'ret'. */
 const char *gpu_identity(const struct gpu *gpu, char *ret);

@@ -118,7 +118,8 @@ struct node_spec {
     VEC(struct dismount) dismounted;
     VEC(struct dismount) released; /* quarantine lifted, by this very write: any other write of
                                       the spec empties the list */
-    uint64_t confirmed_off;    /* incarnation that an administrator says is off; 0: none */
+    uint64_t confirmed_off;     /* incarnation that an administrator says is off; 0: none ... */
+    uint64_t confirmed_counter; /* ... and its last heartbeat then: a later one refutes it */
 };
 
 struct node_check {

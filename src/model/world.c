@@ -130,3 +130,18 @@ const struct gpu *world_gpu(const struct world *world, const char *node, struct 
     }
     return NULL;
 }
+
+const struct dismount *world_dismount(const struct world *world, const char *node,
+                                      struct pci_address address)
+{
+    const struct record *record = world_find(world, RECORD_NODE_SPEC, node);
+    if (!record) {
+        return NULL;
+    }
+    VEC_EACH(&record->node_spec->dismounted, entry) {
+        if (pci_address_compare(entry->address, address) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}

@@ -42,6 +42,10 @@ const struct cluster_settings *world_settings(const struct world *world);
 /* Iterates the records of one kind: WORLD_EACH(world, RECORD_VM_SPEC, each) { (*each)->vm_spec } */
 #define WORLD_EACH(world, kind, each) VEC_EACH(&(world)->records[kind], each)
 
+/* The entry by which an administrator dismounted the card at 'address' of 'node', lent; NULL. */
+const struct dismount *world_dismount(const struct world *world, const char *node,
+                                      struct pci_address address);
+
 /* The GPU at 'address' in the inventory of 'node', lent; NULL if unknown. */
 const struct gpu *world_gpu(const struct world *world, const char *node,
                             struct pci_address address);

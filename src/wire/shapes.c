@@ -170,6 +170,7 @@ static const struct field node_spec_fields[] = {
     LIST("dismounted", dismounted, dismount_item, gpus_listed_max),
     LIST("released", released, dismount_item, gpus_listed_max),
     U64("confirmed_off", confirmed_off),
+    U64("confirmed_counter", confirmed_counter),
 };
 SHAPE(node_spec_shape, node_spec_fields);
 #undef OWNER

@@ -253,6 +253,7 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
     if (step->op == OP_CONFIRM_OFF) {
         bool is_true = host && (!host->has_power || step->is_forced); /* else they do not lie */
         spec->confirmed_off = alive && is_true ? alive->alive->incarnation : 0;
+        spec->confirmed_counter = alive ? alive->alive->counter : 0;
     } else if (step->op == OP_RELEASE) {
         release(sim, record, step);
     } else if (step->op == OP_MOUNT || step->op == OP_DISMOUNT) {

@@ -54,6 +54,17 @@ TEST(gpus_of_another_model_are_told_apart_with_the_difference)
     CHECK_HAS(text, "[1234:5046] is not Bochs [1234:1111]");
 }
 
+TEST(an_administrator_may_force_a_card_without_reset_but_none_of_a_shared_group)
+{
+    struct gpu gpu = {.verdict = GPU_NO_RESET};
+    CHECK(!gpu_may_be_assigned(&gpu, false));
+    CHECK(gpu_may_be_assigned(&gpu, true));
+    gpu.verdict = GPU_SHARED_GROUP;
+    CHECK(!gpu_may_be_assigned(&gpu, true));
+    gpu.verdict = GPU_ASSIGNABLE;
+    CHECK(gpu_may_be_assigned(&gpu, false));
+}
+
 TEST(gpu_mmio_is_a_power_of_two_that_holds_all_regions)
 {
     struct gpu gpu = {.bar_size = {UINT64_C(80) << 30, 0, 32 << 20}};
