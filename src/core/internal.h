@@ -70,6 +70,7 @@ struct membership {
     bool said_armed;      /* what the last acknowledged one told them */
     bool sent_left, said_left; /* likewise, of our leaving */
     uint64_t arm_id;
+    msec_t arming_ms;     /* with what it is being armed */
     msec_t arm_retry_ms;
 };
 

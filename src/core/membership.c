@@ -122,10 +122,10 @@ static void send_heartbeat(struct core *core, uint64_t incarnation, revision_t a
 }
 
 /* A pet that comes after 'deadline_ms', because we were frozen in between, would outlive the
- * others' patience. */
+ * others' patience. Also when we let it go: some watchdogs cannot be stopped any more. */
 static void pet(struct core *core, msec_t deadline_ms)
 {
-    if (core->membership.is_ours) {
+    if (core->membership.has_watchdog) {
         struct core_action *action = core_act(core, ACTION_WATCHDOG_PET);
         action->id = 0;
         action->deadline_ms = MUTANT(PET_LATE) ? MSEC_NEVER : deadline_ms;
@@ -303,19 +303,10 @@ static void watch_arming(struct core *core)
 {
     struct membership *m = &core->membership;
     bool wants = fencing_method(core) == FENCING_WATCHDOG && m->has_watchdog;
-    msec_t watchdog_ms = world_settings(&core->world)->watchdog_ms;
-    if (wants && m->has_ack && m->arm_id == 0 &&
-        (!m->is_ours || m->watchdog_ms != watchdog_ms)) {
-        if (core->now_ms < m->arm_retry_ms) {
-            core_wake(core, m->arm_retry_ms);
-            return;
-        }
-        struct core_action *action = core_act(core, ACTION_WATCHDOG_ARM);
-        action->limit_ms = watchdog_ms;
-        m->arm_id = action->id;
-    }
-    if (!wants && m->is_ticking && m->is_ours && m->arm_id == 0) {
-        /* First the others hear it, then the watchdog is let go. */
+    msec_t watchdog_ms = wants ? world_settings(&core->world)->watchdog_ms : 0;
+    if (m->is_ours && m->is_ticking && m->watchdog_ms != watchdog_ms) {
+        /* First the others hear it, then the watchdog is let go, then perhaps armed with another
+         * time: arming pets it, and may fail. */
         m->is_ticking = false;
     }
     if (!m->is_ticking && m->is_ours && m->has_ack && !m->said_armed) {
@@ -323,6 +314,17 @@ static void watch_arming(struct core *core)
         m->is_ours = false;
         m->watchdog_ms = 0;
     }
+    if (!wants || !m->has_ack || m->arm_id != 0 || m->is_ours) {
+        return;
+    }
+    if (core->now_ms < m->arm_retry_ms) {
+        core_wake(core, m->arm_retry_ms);
+        return;
+    }
+    struct core_action *action = core_act(core, ACTION_WATCHDOG_ARM);
+    action->limit_ms = watchdog_ms;
+    m->arm_id = action->id;
+    m->arming_ms = watchdog_ms;
 }
 
 static void arm_done(struct core *core, const struct core_event *event)
@@ -331,7 +333,7 @@ static void arm_done(struct core *core, const struct core_event *event)
     m->arm_id = 0;
     if (event->result == CORE_DONE) {
         m->is_ticking = m->is_ours = true;
-        m->watchdog_ms = world_settings(&core->world)->watchdog_ms;
+        m->watchdog_ms = m->arming_ms;
         core_note(core, SEVERITY_INFO, "watchdog-armed", self(core),
                   "the watchdog of %s is armed with %lld ms", self(core), (long long)m->watchdog_ms);
         return;

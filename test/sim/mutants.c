@@ -20,6 +20,18 @@ static const char *const names[mutant_count] = {MUTANT_LIST(MUTANT_NAME_)};
 
 static bool truth_only;
 
+/* Whether the production core passes: else it was not the mutant that was noticed. */
+static bool is_sound_without(const struct scenario *scenario)
+{
+    enum mutant mutant = berth_mutant;
+    struct sim_result result = {0};
+    berth_mutant = MUTANT_NONE;
+    sim_run(scenario, &(struct sim_options){.truth_only = truth_only}, &result);
+    berth_mutant = mutant;
+    sim_result_done(&result);
+    return !result.has_failed;
+}
+
 /* The seed that notices, 0: none does. */
 static uint64_t hunt(uint64_t seeds, char *ret_violation, size_t size)
 {
@@ -28,11 +40,11 @@ static uint64_t hunt(uint64_t seeds, char *ret_violation, size_t size)
         struct sim_result result = {0};
         swarm_draw(seed, 0, 0, &scenario);
         sim_run(&scenario, &(struct sim_options){.truth_only = truth_only}, &result);
-        bool has_failed = result.has_failed;
+        bool is_noticed = result.has_failed && is_sound_without(&scenario);
         (void)snprintf(ret_violation, size, "%s", result.violation);
         sim_result_done(&result);
         scenario_done(&scenario);
-        if (has_failed) {
+        if (is_noticed) {
             return seed;
         }
     }

@@ -207,6 +207,27 @@ static void draw_step(struct rng *rng, const unsigned *weights, msec_t length_ms
     }
 }
 
+static void set_later(struct scenario *scenario, msec_t at_ms, const char *name, int64_t number)
+{
+    struct scenario_step step = {.at_ms = at_ms, .op = OP_SET, .number = number, .times = 1};
+    SET_TEXT(step.subject, "%s", name);
+    add_step(scenario, &step);
+}
+
+/* An administrator lengthens the watchdog's time, and perhaps shortens it again: each write alone
+ * keeps the relations between the times. */
+static void draw_times(struct rng *rng, msec_t length_ms, struct scenario *scenario)
+{
+    msec_t at_ms = rng_between(rng, 0, length_ms / 2);
+    set_later(scenario, at_ms, "takeover_ms", 12000);
+    set_later(scenario, at_ms + rng_between(rng, 0, 5000), "watchdog_ms", 10000);
+    if (rng_chance(rng, 1, 2)) {
+        at_ms += rng_between(rng, 6000, length_ms / 2);
+        set_later(scenario, at_ms, "watchdog_ms", 6000);
+        set_later(scenario, at_ms + rng_between(rng, 0, 5000), "takeover_ms", 8000);
+    }
+}
+
 void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario *ret)
 {
     struct rng rng = {seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
@@ -227,6 +248,9 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     int64_t count = rng_between(&rng, 1, length_ms / 6000);
     for (int64_t i = 0; i < count; i++) {
         draw_step(&rng, weights, length_ms, ret);
+    }
+    if (rng_chance(&rng, 1, 4)) {
+        draw_times(&rng, length_ms - 6000, ret);
     }
     add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
 }
