@@ -2,7 +2,11 @@
 /* Every command and every option, once: parsing, help and documentation read this. */
 #include "cli/command.h"
 
-#define WAIT   "wait no-wait timeout"
+#define WAIT "wait no-wait timeout"
+#define STATE_FILE                                                                                 \
+    "With --state FILE it asks no cluster but a file of its state (docs/state-file.md, \"-\" "     \
+    "reads\n"                                                                                      \
+    "standard input), and tells where everything would run."
 #define POLICY "priority offline-action offline-timeout owner preferred together apart mmio"
 
 const struct option options[] = {
@@ -116,9 +120,12 @@ const struct command commands[] = {
      run_vm_set},
     {"vm", "explain", "VM", 1, 1, "", "Every host, and why (not) there", NULL, run_vm_explain},
 
-    {"plan", "fail", "NODE...", 1, -1, "", "What if these nodes failed?", NULL, run_plan_fail},
-    {"plan", "drain", "NODE...", 1, -1, "", "What if they were drained?", NULL, run_plan_drain},
-    {"plan", "start", "VM...", 1, -1, "", "What if these VMs were started?", NULL, run_plan_start},
+    {"plan", "fail", "NODE...", 1, -1, "", "What if these nodes failed?", STATE_FILE,
+     run_plan_fail},
+    {"plan", "drain", "NODE...", 1, -1, "", "What if they were drained?", STATE_FILE,
+     run_plan_drain},
+    {"plan", "start", "VM...", 1, -1, "", "What if these VMs were started?", STATE_FILE,
+     run_plan_start},
 
     {"events", NULL, "", 0, 0, "follow limit subject", "Who did what, and why", NULL, run_events},
 

@@ -77,8 +77,9 @@ void help_command(FILE *out, const struct command *command)
 {
     char text[100], name[40];
     usage(command, text, sizeof(text));
-    (void)fprintf(out, "usage: %s%s\n\n%s.\n", text, command->options[0] ? " [options]" : "",
-                  command->help);
+    bool is_question = command->help[strlen(command->help) - 1] == '?';
+    (void)fprintf(out, "usage: %s%s\n\n%s%s\n", text, command->options[0] ? " [options]" : "",
+                  command->help, is_question ? "" : ".");
     if (command->more) {
         (void)fprintf(out, "%s\n", command->more);
     }
