@@ -395,14 +395,16 @@ static bool can_wait(const struct core *core, const struct job *job)
            (job->purpose == PURPOSE_START && has_reserve);
 }
 
-/* Until what they free is free, no more must go, and none of them may come back. */
-static bool is_evicting(const struct core *core)
+/* Whether VMs stop, on 'node' or (NULL) anywhere, to make room. Until what they free is free, no more
+ * must go, and none of them may come back. */
+static bool is_evicting(const struct core *core, const char *node)
 {
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each)
     {
         const struct record *record = recover_placement(core, (*each)->key.name);
         if (record && record->placement->phase == PLACEMENT_STOP &&
-            change_is_evicted(record->placement)) {
+            change_is_evicted(record->placement) &&
+            (!node || strcmp(record->placement->node, node) == 0)) {
             return true;
         }
     }
@@ -421,6 +423,24 @@ static void evict(struct core *core, const struct eviction *eviction)
     (void)snprintf(cause, sizeof(cause), "%s%s, which has a higher priority", change_cause_evicted,
                    eviction->by);
     change_stop(core, &view, cause, false);
+}
+
+/* Whether the place is on a node where VMs stop for one of higher priority: what is free there is for
+ * that one, too. */
+static bool must_leave_room(const struct core *core, const struct jobs *jobs,
+                            const struct job *job, const struct placing *answer)
+{
+    if (!jobs->is_evicting || !answer->is_placed || !is_evicting(core, answer->node)) {
+        return false;
+    }
+    VEC_EACH(&jobs->list, other) {
+        bool is_waiting = other->purpose == PURPOSE_START || other->purpose == PURPOSE_RECOVER;
+        if (is_waiting &&
+            other->view.spec->vm_spec->priority > job->view.spec->vm_spec->priority) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Plans the jobs whose VM must run again first; starts that somebody asked for come after. */
@@ -446,13 +466,15 @@ static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
         placing_plan(core, requests.items, requests.len, is_asked,
                      may_evict ? &evictions : NULL);
     }
-    for (size_t i = 0; i < requests.len; i++) {
-        answer_apply(core, asked.items[i], &requests.items[i]);
-        placing_done(&requests.items[i]);
-    }
     VEC_EACH(&evictions, eviction) {
         evict(core, eviction);
         jobs->is_evicting = true;
+    }
+    for (size_t i = 0; i < requests.len; i++) {
+        if (!must_leave_room(core, jobs, asked.items[i], &requests.items[i])) {
+            answer_apply(core, asked.items[i], &requests.items[i]);
+        }
+        placing_done(&requests.items[i]);
     }
     VEC_DONE(&evictions);
     VEC_DONE(&requests);
@@ -473,7 +495,7 @@ void recover_step(struct core *core)
     }
     core->is_dirty = false;
     c->again_ms = 0;
-    struct jobs jobs = {.is_evicting = is_evicting(core)};
+    struct jobs jobs = {.is_evicting = is_evicting(core, NULL)};
     WORLD_EACH(&core->world, RECORD_VM_SPEC, each)
     {
         decide(core, (*each)->key.name, &jobs);
