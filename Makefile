@@ -9,14 +9,14 @@
 #
 #     make quick    the tests that need a second: the law, units, plans
 #     make lab      only the tests on emulated hosts
-#     make soak     the simulator over many seeds (SEEDS=1..100000)
+#     make soak     the simulator on fresh seeds for an hour (SOAK="HOURS [FIRST-SEED]")
 #     make bench    how fast and how good plans are
 #     make tidy     clang-tidy over src/         make format   clang-format over the C files ('make format-check' only looks)
 #     make install  honours DESTDIR and PREFIX   make clean    removes what was built
 
 BUILD ?= build
 PREFIX ?= /usr/local
-SEEDS ?= 1..100000
+SOAK ?= 1
 PROGRAMS = berth berthd berth-api berth-sim
 
 .DEFAULT_GOAL := all
@@ -60,7 +60,7 @@ lab:
 	tools/check lab
 
 soak: all
-	$(BUILD)/berth-sim --seeds $(SEEDS) --jobs $$(nproc)
+	BUILD=$(BUILD) tools/soak $(SOAK)
 
 bench: all
 	bench/run
