@@ -287,6 +287,7 @@ struct placing {
 /* A running VM that has to go so that another, of higher priority, has room. */
 struct eviction {
     char vm[name_size];
+    char node[name_size]; /* where it runs */
     char by[name_size];
 };
 typedef VEC(struct eviction) evictions_t;

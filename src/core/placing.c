@@ -439,6 +439,7 @@ static void take_evictions(const struct table *t, const struct plan *plan, evict
     VEC_EACH(&plan->evictions, eviction) {
         struct eviction copy = {0};
         (void)snprintf(copy.vm, sizeof(copy.vm), "%s", t->vms.items[eviction->vm]);
+        (void)snprintf(copy.node, sizeof(copy.node), "%s", t->nodes.items[eviction->node]);
         (void)snprintf(copy.by, sizeof(copy.by), "%s", t->vms.items[eviction->by]);
         ADD(ret, copy);
     }

@@ -428,9 +428,14 @@ static void evict(struct core *core, const struct eviction *eviction)
 /* Whether the place is on a node where VMs stop for one of higher priority: what is free there is for
  * that one, too. */
 static bool must_leave_room(const struct core *core, const struct jobs *jobs,
-                            const struct job *job, const struct placing *answer)
+                            const struct job *job, const struct placing *answer,
+                            const evictions_t *evictions)
 {
-    if (!jobs->is_evicting || !answer->is_placed || !is_evicting(core, answer->node)) {
+    bool is_wanted = answer->is_placed && jobs->is_evicting && is_evicting(core, answer->node);
+    VEC_EACH(evictions, eviction) {
+        is_wanted |= answer->is_placed && strcmp(eviction->node, answer->node) == 0;
+    }
+    if (!is_wanted) {
         return false;
     }
     VEC_EACH(&jobs->list, other) {
@@ -471,7 +476,7 @@ static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
         jobs->is_evicting = true;
     }
     for (size_t i = 0; i < requests.len; i++) {
-        if (!must_leave_room(core, jobs, asked.items[i], &requests.items[i])) {
+        if (!must_leave_room(core, jobs, asked.items[i], &requests.items[i], &evictions)) {
             answer_apply(core, asked.items[i], &requests.items[i]);
         }
         placing_done(&requests.items[i]);

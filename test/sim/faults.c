@@ -48,10 +48,10 @@ static void change_gpu(struct sim *sim, struct host *host, const struct scenario
     }
     struct fake_gpu *card = &host->gpus.items[step->number];
     if (step->op == OP_SWAP_GPU) {
-        SET_TEXT(card->gpu.serial, "other-%s-%lld", host->config->name, (long long)step->number);
-    } else {
-        card->is_off_bus = step->op == OP_FAIL_GPU;
+        card->is_to_be_swapped = true;
+        return;
     }
+    card->is_off_bus = step->op == OP_FAIL_GPU;
     gpus_tell(sim, host);
 }
 

@@ -27,6 +27,10 @@ void gpus_init(struct host *host)
 void gpus_boot(struct host *host)
 {
     VEC_EACH(&host->gpus, card) {
+        if (card->is_to_be_swapped) {
+            card->is_to_be_swapped = false;
+            SET_TEXT(card->gpu.serial, "other-%s-%u", host->config->name, card->gpu.address.bus);
+        }
         if (host->boot > 1) {
             SET_TEXT(card->gpu.driver, "nouveau");
             card->gpu.is_overridden = false;

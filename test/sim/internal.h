@@ -128,6 +128,7 @@ enum libvirt_state { LIBVIRT_UP, LIBVIRT_DOWN, LIBVIRT_HANGS };
 struct fake_gpu {
     struct gpu gpu;
     bool is_off_bus;
+    bool is_to_be_swapped; /* while the power is off */
 };
 
 struct host {
