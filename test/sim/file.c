@@ -92,6 +92,12 @@ static bool judge(const char *path, const char *text, const struct scenario *sce
     return false;
 }
 
+bool file_read(const char *path, struct scenario *ret)
+{
+    CLEANUP(freep) char *text = read_all(path);
+    return text && scenario_parse(text, ret, NULL) == 0;
+}
+
 bool file_run(const char *path, const struct file_options *options, struct buf *codes,
               struct buf *ret_report)
 {

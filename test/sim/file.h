@@ -9,6 +9,9 @@ struct file_options {
     bool accepts; /* rewrite the expect block where it differs */
 };
 
+/* Reads a scenario; false if it cannot be read. 'ret', {0} before, needs scenario_done() anyway. */
+bool file_read(const char *path, struct scenario *ret);
+
 /* Runs the file twice (both must be the same run) and compares. Adds to 'ret_report' what is worth
  * telling, and to 'codes' (may be NULL) the codes of all notes. True if all is well. */
 bool file_run(const char *path, const struct file_options *options, struct buf *codes,
