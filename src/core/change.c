@@ -23,6 +23,17 @@ bool change_is_stuck(const struct vm_placement *placement)
            strcmp(placement->cause, change_cause_broken) == 0;
 }
 
+void change_look(const struct core *core, const char *vm, struct view *ret)
+{
+    *ret = (struct view){
+        .name = vm,
+        .spec = world_find(&core->world, RECORD_VM_SPEC, vm),
+        .placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm),
+        .status = world_find(&core->world, RECORD_VM_STATUS, vm),
+    };
+    ret->wants_to_run = ret->spec && ret->spec->vm_spec->desired == VM_STARTED;
+}
+
 /* ---- intents ---- */
 
 struct intent *change_find(const struct core *core, const char *vm)

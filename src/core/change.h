@@ -51,6 +51,9 @@ bool change_is_evicted(const struct vm_placement *placement);
 /* Whether the VM must stay, with that told, although its node or GPU says that it should not. */
 bool change_is_stuck(const struct vm_placement *placement);
 
+/* 'vm' as it stands; 'gone' is not looked at. */
+void change_look(const struct core *core, const char *vm, struct view *ret);
+
 /* The change of 'vm' that is on its way; NULL: none. */
 struct intent *change_find(const struct core *core, const char *vm);
 /* Drops the intents whose outcome the world now holds. */
@@ -82,6 +85,20 @@ bool better_has_failed_gpu(const struct core *core, const struct vm_placement *p
                            char *ret_why, size_t size);
 /* The owner, preferred to where it is, that takes VMs now; lent; NULL: none, or no failback. */
 const char *better_owner(const struct core *core, const struct view *view);
+
+/* evict.c: whether VMs stop to make room for others; nothing of that ends but by itself */
+bool evict_is_going_on(const struct core *core);
+/* Drops the room that is kept for nobody any more. */
+void evict_step(struct core *core);
+/* Stops those of 'evictions' that are for the VM for which room is made, or for the first one if
+ * there was none. Whether there were any. */
+bool evict_order(struct core *core, const evictions_t *evictions);
+/* Nothing more can be stopped: if 'job' is the one for which room is made, and it has no place, it
+ * gets none. */
+void evict_look(struct core *core, const struct job *job, const struct placing *answer);
+/* Whether the place is wanted by the VM for which room is made, whose priority is higher. */
+bool evict_must_leave_room(const struct core *core, const struct job *job,
+                           const struct placing *answer);
 
 /* answer.c: what follows from the planner's 'answer' to 'job'; may take its GPUs. */
 void answer_apply(struct core *core, const struct job *job, struct placing *answer);

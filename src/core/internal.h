@@ -167,6 +167,9 @@ struct coordinator {
     VEC(struct intent) intents; /* by VM name */
     VEC(struct run_time) run_times; /* by VM name */
     msec_t again_ms;      /* decide again then although nothing changed; 0: no need */
+    char room_vm[name_size];   /* room is being made for it, ...; "": for none */
+    char room_node[name_size]; /* ... here, ... */
+    msec_t room_until_ms;      /* ... not longer than this */
     struct pending sweep; /* claims and events that belong to nobody */
     bool is_leading;
 };

@@ -325,24 +325,13 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
     }
 }
 
-static void look(const struct core *core, const char *vm, struct view *ret)
-{
-    *ret = (struct view){
-        .name = vm,
-        .spec = world_find(&core->world, RECORD_VM_SPEC, vm),
-        .placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm),
-        .status = world_find(&core->world, RECORD_VM_STATUS, vm),
-    };
-    ret->wants_to_run = ret->spec && ret->spec->vm_spec->desired == VM_STARTED;
-}
-
 static void decide(struct core *core, const char *vm, struct jobs *jobs)
 {
     if (change_find(core, vm)) {
         return;
     }
     struct view view;
-    look(core, vm, &view);
+    change_look(core, vm, &view);
     enum placement_phase phase =
         view.placement ? view.placement->placement->phase : PLACEMENT_NONE;
     if (phase != PLACEMENT_NONE) {
@@ -395,59 +384,6 @@ static bool can_wait(const struct core *core, const struct job *job)
            (job->purpose == PURPOSE_START && has_reserve);
 }
 
-/* Whether VMs stop, on 'node' or (NULL) anywhere, to make room. Until what they free is free, no more
- * must go, and none of them may come back. */
-static bool is_evicting(const struct core *core, const char *node)
-{
-    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each)
-    {
-        const struct record *record = recover_placement(core, (*each)->key.name);
-        if (record && record->placement->phase == PLACEMENT_STOP &&
-            change_is_evicted(record->placement) &&
-            (!node || strcmp(record->placement->node, node) == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void evict(struct core *core, const struct eviction *eviction)
-{
-    struct view view;
-    char cause[reason_size];
-    look(core, eviction->vm, &view);
-    bool runs = view.placement && view.placement->placement->phase == PLACEMENT_START;
-    if (!runs || change_find(core, eviction->vm)) {
-        return;
-    }
-    (void)snprintf(cause, sizeof(cause), "%s%s, which has a higher priority", change_cause_evicted,
-                   eviction->by);
-    change_stop(core, &view, cause, false);
-}
-
-/* Whether the place is on a node where VMs stop for one of higher priority: what is free there is for
- * that one, too. */
-static bool must_leave_room(const struct core *core, const struct jobs *jobs,
-                            const struct job *job, const struct placing *answer,
-                            const evictions_t *evictions)
-{
-    bool is_wanted = answer->is_placed && jobs->is_evicting && is_evicting(core, answer->node);
-    VEC_EACH(evictions, eviction) {
-        is_wanted |= answer->is_placed && strcmp(eviction->node, answer->node) == 0;
-    }
-    if (!is_wanted) {
-        return false;
-    }
-    VEC_EACH(&jobs->list, other) {
-        bool is_waiting = other->purpose == PURPOSE_START || other->purpose == PURPOSE_RECOVER;
-        if (is_waiting &&
-            other->view.spec->vm_spec->priority > job->view.spec->vm_spec->priority) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Plans the jobs whose VM must run again first; starts that somebody asked for come after. */
 static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
 {
@@ -466,17 +402,20 @@ static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
         *slot = job;
         ask(job, request);
     }
-    bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting;
+    bool may_evict =
+        world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked;
     if (requests.len > 0) {
         placing_plan(core, requests.items, requests.len, is_asked,
                      may_evict ? &evictions : NULL);
     }
-    VEC_EACH(&evictions, eviction) {
-        evict(core, eviction);
-        jobs->is_evicting = true;
+    if (may_evict) {
+        jobs->is_evicting |= evict_order(core, &evictions);
+        for (size_t i = 0; i < requests.len && !jobs->is_evicting; i++) {
+            evict_look(core, asked.items[i], &requests.items[i]);
+        }
     }
     for (size_t i = 0; i < requests.len; i++) {
-        if (!must_leave_room(core, jobs, asked.items[i], &requests.items[i], &evictions)) {
+        if (!evict_must_leave_room(core, asked.items[i], &requests.items[i])) {
             answer_apply(core, asked.items[i], &requests.items[i]);
         }
         placing_done(&requests.items[i]);
@@ -500,7 +439,8 @@ void recover_step(struct core *core)
     }
     core->is_dirty = false;
     c->again_ms = 0;
-    struct jobs jobs = {.is_evicting = is_evicting(core, NULL)};
+    evict_step(core);
+    struct jobs jobs = {.is_evicting = evict_is_going_on(core)};
     WORLD_EACH(&core->world, RECORD_VM_SPEC, each)
     {
         decide(core, (*each)->key.name, &jobs);

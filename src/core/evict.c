@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Preemption: running VMs are stopped so that one of higher priority has room. For one VM on one node
+ * at a time; until it runs there, nothing of lower priority gets what is free on that node. A new
+ * coordinator begins anew; what has stopped by then is free for whoever comes first by priority.
+ */
+#include "core/change.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* How long the room is kept if the VM does not come. */
+enum { patience_ms = 10 * 60 * 1000 };
+
+bool evict_is_going_on(const struct core *core)
+{
+    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each)
+    {
+        const struct record *record = recover_placement(core, (*each)->key.name);
+        if (record && record->placement->phase == PLACEMENT_STOP &&
+            change_is_evicted(record->placement)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool still_waits(const struct core *core, const char *vm)
+{
+    const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm);
+    const struct record *placement = recover_placement(core, vm);
+    return spec && spec->vm_spec->desired == VM_STARTED &&
+           (!placement || (placement->placement->phase == PLACEMENT_NONE &&
+                           !placement->placement->is_failed));
+}
+
+void evict_step(struct core *core)
+{
+    struct coordinator *c = &core->coordinator;
+    if (c->room_vm[0] != '\0' && (core->now_ms >= c->room_until_ms ||
+                                  !coordinator_takes_vms(core, c->room_node) ||
+                                  !still_waits(core, c->room_vm))) {
+        c->room_vm[0] = '\0';
+    }
+    if (c->room_vm[0] != '\0') {
+        c->again_ms = c->room_until_ms;
+    }
+}
+
+/* Stops one VM. */
+static void evict(struct core *core, const struct eviction *eviction)
+{
+    struct view view;
+    char cause[reason_size];
+    change_look(core, eviction->vm, &view);
+    bool runs = view.placement && view.placement->placement->phase == PLACEMENT_START;
+    if (!runs || change_find(core, eviction->vm)) {
+        return; /* the next plan will ask for it again */
+    }
+    (void)snprintf(cause, sizeof(cause), "%s%s, which has a higher priority", change_cause_evicted,
+                   eviction->by);
+    change_stop(core, &view, cause, false);
+}
+
+bool evict_order(struct core *core, const evictions_t *evictions)
+{
+    struct coordinator *c = &core->coordinator;
+    bool has_any = false;
+    VEC_EACH(evictions, eviction) {
+        bool is_new = c->room_vm[0] == '\0' && still_waits(core, eviction->by);
+        if (is_new) {
+            memcpy(c->room_vm, eviction->by, sizeof(c->room_vm));
+            c->room_until_ms = core->now_ms + patience_ms;
+            c->again_ms = c->again_ms ? MIN(c->again_ms, c->room_until_ms) : c->room_until_ms;
+        }
+        if (strcmp(c->room_vm, eviction->by) == 0) {
+            memcpy(c->room_node, eviction->node, sizeof(c->room_node));
+            evict(core, eviction);
+            has_any = true;
+        }
+    }
+    return has_any;
+}
+
+void evict_look(struct core *core, const struct job *job, const struct placing *answer)
+{
+    struct coordinator *c = &core->coordinator;
+    if (strcmp(c->room_vm, job->view.name) == 0 && !answer->is_placed) {
+        c->room_vm[0] = '\0';
+        c->again_ms = core->now_ms + 1; /* others may have it now */
+    }
+}
+
+bool evict_must_leave_room(const struct core *core, const struct job *job,
+                           const struct placing *answer)
+{
+    const struct coordinator *c = &core->coordinator;
+    const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, c->room_vm);
+    return c->room_vm[0] != '\0' && spec && answer->is_placed &&
+           strcmp(answer->node, c->room_node) == 0 &&
+           job->view.spec->vm_spec->priority < spec->vm_spec->priority;
+}
