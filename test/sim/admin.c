@@ -20,7 +20,7 @@ static void put(struct sim *sim, struct record *record)
     *ADD_TO(&sim->acknowledged) = record_ref(stored);
 }
 
-static void delete(struct sim *sim, enum record_kind kind, const char *name)
+static void delete (struct sim *sim, enum record_kind kind, const char *name)
 {
     struct txn txn = {0};
     struct record_key key = {.kind = kind};
@@ -222,8 +222,7 @@ static void release(struct sim *sim, struct record *record, const struct scenari
     }
 }
 
-static void set_dismounted(struct sim *sim, struct record *record,
-                           const struct scenario_step *step)
+static void set_dismounted(struct sim *sim, struct record *record, const struct scenario_step *step)
 {
     struct host *host = must(host_find(sim, step->subject));
     struct node_spec *spec = record->node_spec;
@@ -282,7 +281,7 @@ void admin_do(struct sim *sim, const struct scenario_step *step)
     if (step->op == OP_SET) {
         set(sim, step->subject, step->number);
     } else if (step->op == OP_REMOVE) {
-        delete(sim, RECORD_VM_SPEC, step->subject);
+        delete (sim, RECORD_VM_SPEC, step->subject);
     } else if (step->op == OP_START || step->op == OP_STOP || step->op == OP_MOVE ||
                step->op == OP_PRIORITY) {
         order_vm(sim, step);

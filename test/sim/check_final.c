@@ -23,8 +23,7 @@ static const struct vm_placement *placement_of(const struct sim *sim, const char
 
 static bool is_drained(const struct sim *sim, const struct host *host)
 {
-    const struct record *spec =
-        world_find(&sim->store.world, RECORD_NODE_SPEC, host->config->name);
+    const struct record *spec = world_find(&sim->store.world, RECORD_NODE_SPEC, host->config->name);
     return spec && spec->node_spec->mode == NODE_DRAIN && host->instances.len == 0;
 }
 
@@ -45,8 +44,7 @@ static bool host_is(const struct sim *sim, const struct host *host, const char *
     if (strcmp(what, "off") == 0) {
         return !host->has_power;
     }
-    return strcmp(what, "fenced") == 0 ? is_fenced(sim, host->config->name)
-                                       : is_drained(sim, host);
+    return strcmp(what, "fenced") == 0 ? is_fenced(sim, host->config->name) : is_drained(sim, host);
 }
 
 static bool vm_is(const struct sim *sim, const char *vm, const char *what, const char *on)

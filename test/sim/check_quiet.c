@@ -24,15 +24,14 @@ static bool has_hold(const gpu_holds_t *holds, const struct record_key *key)
 
 static void check_claims(struct sim *sim)
 {
-    WORLD_EACH(&sim->store.world, RECORD_CLAIM, each)
-    {
+    WORLD_EACH(&sim->store.world, RECORD_CLAIM, each) {
         const struct record *claim = *each;
         const struct record *record = get(sim, RECORD_VM_PLACEMENT, claim->claim->vm);
         const struct vm_placement *p = record ? record->placement : NULL;
-        bool is_held = p && ((strcmp(p->node, claim->key.name) == 0 &&
-                              has_hold(&p->gpus, &claim->key)) ||
-                             (strcmp(p->next_node, claim->key.name) == 0 &&
-                              has_hold(&p->next_gpus, &claim->key)));
+        bool is_held =
+            p &&
+            ((strcmp(p->node, claim->key.name) == 0 && has_hold(&p->gpus, &claim->key)) ||
+             (strcmp(p->next_node, claim->key.name) == 0 && has_hold(&p->next_gpus, &claim->key)));
         if (!is_held) {
             violation(sim, "the claim of %s on %s of %s is leaked", claim->claim->vm,
                       claim->key.second, claim->key.name);
@@ -98,8 +97,7 @@ static bool is_good_card(const struct sim *sim, const struct host *host,
     struct record_key key = {.kind = RECORD_CLAIM};
     SET_TEXT(key.name, "%s", host->config->name);
     (void)gpu_slot_format(&member->slot, key.second);
-    const struct gpu *gpu =
-        world_gpu(&sim->store.world, host->config->name, member->slot.address);
+    const struct gpu *gpu = world_gpu(&sim->store.world, host->config->name, member->slot.address);
     char identity[gpu_identity_size];
     return gpu && gpu->verdict == GPU_ASSIGNABLE && gpu->health == GPU_HEALTHY &&
            strcmp(gpu_identity(gpu, identity), member->identity) == 0 &&
@@ -127,13 +125,12 @@ static bool has_gpus(const struct sim *sim, const struct host *host, const struc
 static bool has_room(const struct sim *sim, const struct host *host, const struct vm_spec *spec)
 {
     uint64_t cpus = spec->cpus, memory_mib = spec->memory_mib;
-    WORLD_EACH(&sim->store.world, RECORD_VM_PLACEMENT, each)
-    {
+    WORLD_EACH(&sim->store.world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *p = (*each)->placement;
         const struct record *other = get(sim, RECORD_VM_SPEC, (*each)->key.name);
-        bool is_here = p->phase != PLACEMENT_NONE &&
-                       (strcmp(p->node, host->config->name) == 0 ||
-                        strcmp(p->next_node, host->config->name) == 0);
+        bool is_here =
+            p->phase != PLACEMENT_NONE && (strcmp(p->node, host->config->name) == 0 ||
+                                           strcmp(p->next_node, host->config->name) == 0);
         if (is_here && other) {
             cpus += other->vm_spec->cpus;
             memory_mib += other->vm_spec->memory_mib;
@@ -147,8 +144,7 @@ static bool has_room(const struct sim *sim, const struct host *host, const struc
 static bool suits_partners(const struct sim *sim, const struct host *host, const char *vm,
                            const struct vm_spec *spec)
 {
-    WORLD_EACH(&sim->store.world, RECORD_VM_PLACEMENT, each)
-    {
+    WORLD_EACH(&sim->store.world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *p = (*each)->placement;
         const char *name = (*each)->key.name;
         const struct record *other = get(sim, RECORD_VM_SPEC, name);
@@ -222,7 +218,8 @@ static bool is_shunned(const struct sim *sim, const char *vm, const char *node)
 static void check_waiting(struct sim *sim, const struct record *spec)
 {
     VEC_EACH(&sim->hosts, host) {
-        if (!is_shunned(sim, spec->key.name, (*host)->config->name) && fits(sim, *host, spec->key.name, spec->vm_spec)) {
+        if (!is_shunned(sim, spec->key.name, (*host)->config->name) &&
+            fits(sim, *host, spec->key.name, spec->vm_spec)) {
             violation(sim, "%s waits although %s has room for it", spec->key.name,
                       (*host)->config->name);
         }
@@ -249,8 +246,7 @@ void check_liveness(struct sim *sim)
         }
         return;
     }
-    WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, each)
-    {
+    WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, each) {
         const struct record *spec = *each;
         const struct record *placement = get(sim, RECORD_VM_PLACEMENT, spec->key.name);
         const struct vm_placement *p = placement ? placement->placement : NULL;
@@ -259,12 +255,12 @@ void check_liveness(struct sim *sim)
         }
         if ((!p || p->phase == PLACEMENT_NONE) && !refuses) {
             check_waiting(sim, spec);
-        } else if (sim->is_healed && p && p->phase != PLACEMENT_NONE && !is_up(sim, spec->key.name)) {
+        } else if (sim->is_healed && p && p->phase != PLACEMENT_NONE &&
+                   !is_up(sim, spec->key.name)) {
             violation(sim, "%s has a place on %s, but does not run", spec->key.name, p->node);
         }
     }
-    WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, stopped)
-    {
+    WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, stopped) {
         if (sim->is_healed && (*stopped)->vm_spec->desired == VM_STOPPED &&
             is_up(sim, (*stopped)->key.name)) {
             violation(sim, "%s shall be stopped, but runs", (*stopped)->key.name);

@@ -82,8 +82,8 @@ static void check_claim(struct sim *sim, const struct host *host, const struct i
     const struct record *claim = world_find_key(&sim->store.world, &key);
     if (!claim || strcmp(claim->claim->vm, instance->vm) != 0 ||
         claim->claim->epoch != instance->epoch) {
-        violation(sim, "%s (epoch %llu) runs on %s with %s, which %s%s claims",
-                  instance->vm, (unsigned long long)instance->epoch, host->config->name, key.second,
+        violation(sim, "%s (epoch %llu) runs on %s with %s, which %s%s claims", instance->vm,
+                  (unsigned long long)instance->epoch, host->config->name, key.second,
                   claim ? claim->claim->vm : "nobody",
                   claim && strcmp(claim->claim->vm, instance->vm) == 0 ? " in another epoch" : "");
     }
@@ -125,8 +125,8 @@ static void check_card(struct sim *sim, const struct host *host, const struct in
                 if (strcmp(member->node, host->config->name) == 0 &&
                     gpu_slot_equal(&member->slot, &hold->slot) &&
                     strcmp(member->identity, identity) != 0) {
-                    violation(sim, "%s runs on %s with a card that is not the pool's",
-                              instance->vm, host->config->name);
+                    violation(sim, "%s runs on %s with a card that is not the pool's", instance->vm,
+                              host->config->name);
                 }
             }
         }
@@ -187,8 +187,7 @@ static void check_stop(struct sim *sim, const struct record *next)
     const struct record *old = world_find(world, RECORD_VM_PLACEMENT, next->key.name);
     const struct record *spec = world_find(world, RECORD_VM_SPEC, next->key.name);
     if (!old || old->placement->phase != PLACEMENT_START ||
-        next->placement->phase != PLACEMENT_STOP || !spec ||
-        spec->vm_spec->desired != VM_STARTED) {
+        next->placement->phase != PLACEMENT_STOP || !spec || spec->vm_spec->desired != VM_STARTED) {
         return;
     }
     const struct record *node = world_find(world, RECORD_NODE_SPEC, old->placement->node);
@@ -249,8 +248,8 @@ static void check_placement(struct sim *sim, const struct record *record)
     VEC_EACH(&sim->hosts, host) {
         VEC_EACH(&(*host)->instances, instance) {
             bool is_this = strcmp((*instance)->vm, record->key.name) == 0 && runs(*instance);
-            bool is_over = (*instance)->epoch < placement->epoch ||
-                           (placement->phase == PLACEMENT_NONE);
+            bool is_over =
+                (*instance)->epoch < placement->epoch || (placement->phase == PLACEMENT_NONE);
             if (is_this && is_over) {
                 violation(sim, "%s is %s in epoch %llu while epoch %llu still runs on %s",
                           record->key.name,
@@ -334,7 +333,8 @@ static void silent(struct sim *sim, const struct happening *happening)
     const struct host *host = happening->host;
     if (host->life == happening->life && host->heard_ms == (msec_t)happening->id &&
         !host->process->is_frozen && host_now(sim, host) - host->thawed_ms > 1000 &&
-        host->is_watchdog_armed && !host->is_leaving && !host->is_door_closed && has_instances(host)) {
+        host->is_watchdog_armed && !host->is_leaving && !host->is_door_closed &&
+        has_instances(host)) {
         violation(sim, "%s was not heard since %lld ms and leaves its VMs running",
                   host->config->name, (long long)(host_now(sim, host) - host->heard_ms));
     }

@@ -41,8 +41,7 @@ struct report {
 
 static void work(const struct arguments *arguments, uint32_t job, int to)
 {
-    for (uint64_t seed = arguments->first + job; seed <= arguments->last;
-         seed += arguments->jobs) {
+    for (uint64_t seed = arguments->first + job; seed <= arguments->last; seed += arguments->jobs) {
         struct scenario scenario;
         struct sim_result result = {0};
         struct report report = {.seed = seed};
@@ -83,11 +82,12 @@ static void show_failure(const struct arguments *arguments, const struct report 
     sim_result_done(&result);
     result = (struct sim_result){0};
     scenario_write(&scenario, &text);
-    printf("---- the smallest scenario found that fails (berth-sim run FILE):\n%s---- its transcript:\n",
+    printf("---- the smallest scenario found that fails (berth-sim run FILE):\n%s---- its "
+           "transcript:\n",
            buf_str(&text));
     sim_run(&scenario, &(struct sim_options){.prints = true}, &result);
-    printf("%lld ms: VIOLATION: %s\n---- again: berth-sim --seed %llu", (long long)result.violation_ms,
-           result.violation, (unsigned long long)report->seed);
+    printf("%lld ms: VIOLATION: %s\n---- again: berth-sim --seed %llu",
+           (long long)result.violation_ms, result.violation, (unsigned long long)report->seed);
     if (arguments->hosts) {
         printf(" --hosts %u", arguments->hosts);
     }
@@ -161,7 +161,8 @@ static int run_seeds(const struct arguments *arguments)
         show_failure(arguments, &first);
     }
     printf("%llu of %llu seeds failed%s\n", (unsigned long long)failed,
-           (unsigned long long)sum.runs, has_died ? "; a worker died: run its seeds one by one" : "");
+           (unsigned long long)sum.runs,
+           has_died ? "; a worker died: run its seeds one by one" : "");
     return failed > 0 || has_died;
 }
 
@@ -260,8 +261,8 @@ static bool take_argument(char **argv, int *at, struct arguments *ret)
         has_value = false;
         ret->accepts |= ret->is_run && strcmp(word, "--accept") == 0;
         ret->is_quiet |= ret->is_run && strcmp(word, "--quiet") == 0;
-        is_good = ret->is_run && (word[0] != '-' || strcmp(word, "--accept") == 0 ||
-                                  strcmp(word, "--quiet") == 0);
+        is_good = ret->is_run &&
+                  (word[0] != '-' || strcmp(word, "--accept") == 0 || strcmp(word, "--quiet") == 0);
     }
     *at += 1 + has_value;
     return is_good;

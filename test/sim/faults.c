@@ -89,8 +89,7 @@ static void leak(struct sim *sim, struct host *host, int64_t number)
 static void pretend(struct sim *sim, const struct happening *happening)
 {
     struct host *host = happening->host;
-    const struct record *old =
-        world_find(&sim->store.world, RECORD_NODE_ALIVE, host->config->name);
+    const struct record *old = world_find(&sim->store.world, RECORD_NODE_ALIVE, host->config->name);
     struct txn txn = {0};
     struct record *alive =
         must(old ? record_copy(old) : record_new(RECORD_NODE_ALIVE, host->config->name, NULL));

@@ -40,15 +40,15 @@ void gpus_boot(struct host *host)
 
 static void judge(struct gpu *gpu, bool is_off_bus)
 {
-    gpu->verdict = is_off_bus                ? GPU_OFF_BUS
+    gpu->verdict = is_off_bus               ? GPU_OFF_BUS
                    : gpu_is_dismounted(gpu) ? GPU_ASSIGNABLE
-                                             : GPU_HOST_DRIVER;
+                                            : GPU_HOST_DRIVER;
 }
 
 void gpus_tell(struct sim *sim, struct host *host)
 {
-    CLEANUP(record_unrefp) struct record *record =
-        must(record_new(RECORD_NODE_INVENTORY, host->config->name, NULL));
+    CLEANUP(record_unrefp)
+    struct record *record = must(record_new(RECORD_NODE_INVENTORY, host->config->name, NULL));
     record->inventory->cpus = host->config->cpus;
     record->inventory->memory_mib = host->config->memory_mib;
     VEC_EACH(&host->gpus, card) {
@@ -120,8 +120,8 @@ static void rebound(struct sim *sim, const struct happening *happening)
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action)
 {
     struct rebind *rebind = NEW(struct rebind);
-    *rebind = (struct rebind){action->address, action->id, host->life,
-                              action->kind == ACTION_GPU_MOUNT};
+    *rebind =
+        (struct rebind){action->address, action->id, host->life, action->kind == ACTION_GPU_MOUNT};
     struct happening *happening = later(sim, 50 + sim_delay(sim), rebound, host);
     happening->id = host->boot;
     happening->data = rebind;

@@ -274,9 +274,8 @@ static bool has_bad_gpu(struct host *host, const struct instance *instance,
 static void fail_start(struct sim *sim, struct host *host, struct instance *instance,
                        const char *text, const struct pci_address *culprit)
 {
-    struct letter letter = {.event = {.kind = CORE_ACTION_DONE,
-                                      .id = instance->answer_id,
-                                      .result = CORE_FAILED}};
+    struct letter letter = {
+        .event = {.kind = CORE_ACTION_DONE, .id = instance->answer_id, .result = CORE_FAILED}};
     SET_TEXT(letter.text, "%s", text);
     if (culprit) {
         letter.culprit = *culprit;
@@ -417,9 +416,8 @@ static void do_start(struct sim *sim, struct host *host, const struct core_actio
     }
     instance->answer_id = action->id;
     instance->life = host->life;
-    struct happening *limit =
-        later(sim, host_until(sim, host, host_now(sim, host) + action->limit_ms), start_expires,
-              host);
+    struct happening *limit = later(
+        sim, host_until(sim, host, host_now(sim, host) + action->limit_ms), start_expires, host);
     limit->id = instance->number;
     limit->life = host->life;
 }

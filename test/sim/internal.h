@@ -37,8 +37,8 @@ bool queue_step(struct sim *sim, msec_t until_ms);
 void queue_done(struct sim *sim);
 
 void *must(void *memory); /* aborts on NULL */
-#define NEW(type)       ((type *)must(calloc(1, sizeof(type))))
-#define ADD_TO(vec)     ((__typeof__((vec)->items))must(VEC_ADD(vec)))
+#define NEW(type)         ((type *)must(calloc(1, sizeof(type))))
+#define ADD_TO(vec)       ((__typeof__((vec)->items))must(VEC_ADD(vec)))
 #define SET_TEXT(to, ...) ((void)snprintf((to), sizeof(to), __VA_ARGS__))
 
 /* ---- the store: store.c ---- */
@@ -61,7 +61,7 @@ struct request {
 };
 
 struct fake_store {
-    struct world world; /* what is committed, at world.revision */
+    struct world world;         /* what is committed, at world.revision */
     VEC(struct change) changes; /* since 'compacted' */
     revision_t compacted;
     bool has_quorum;
@@ -113,13 +113,13 @@ struct letter {
 struct process {
     struct core *core;
     bool is_frozen;
-    msec_t wake_ms;  /* host's clock */
+    msec_t wake_ms; /* host's clock */
     uint64_t wake_number;
     uint32_t idle_wakes; /* in a row, without anything done */
     bool has_watch;
-    revision_t seen; /* the watch has told everything up to here */
-    VEC(uint64_t) open; /* transactions and barriers without answer */
-    VEC(struct letter) inbox; /* while frozen */
+    revision_t seen;                /* the watch has told everything up to here */
+    VEC(uint64_t) open;             /* transactions and barriers without answer */
+    VEC(struct letter) inbox;       /* while frozen */
     VEC(struct core_action) outbox; /* likewise */
 };
 
@@ -138,7 +138,7 @@ struct host {
     bool has_power;
     uint64_t boot;
     char boot_id[40];
-    uint64_t life; /* grows with each start and end of berthd */
+    uint64_t life;           /* grows with each start and end of berthd */
     struct process *process; /* NULL: berthd does not run */
     bool is_out_cut, is_in_cut, is_watch_cut;
     uint64_t cut_number;
@@ -271,7 +271,8 @@ struct sim {
     VEC(struct host *) hosts;
     VEC(struct fault) faults;
     VEC(struct outage) outages;
-    VEC(struct record *) acknowledged; /* specs, pools and settings as the administrator left them */
+    VEC(struct record *)
+    acknowledged; /* specs, pools and settings as the administrator left them */
     bool is_healed;
     msec_t healed_ms;
     uint64_t late_requests; /* since all was healed and settled: heartbeats left out */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The simulator notices when a safety rule is switched off: each mutant of the core (core/mutant.h)
- * is run on the scenario files, then on drawn scenarios, until something is violated. TAP. The first
- * argument is the directory of scenarios; another one selects mutants by a part of their name;
+ * is run on the scenario files, then on drawn scenarios, until something is violated. TAP. The
+ * first argument is the directory of scenarios; another one selects mutants by a part of their
+ * name;
  * "--truth" leaves out the checks of what transactions demand.
  */
 #include "core/mutant.h"

@@ -52,7 +52,8 @@ void power_do(struct sim *sim, struct host *host, const struct core_action *acti
         run->result = CORE_DONE;
     }
     /* With noise, an agent that fails may have done its work. */
-    bool acts = run->result == CORE_DONE || (sim->noise.delay_ms > 0 && rng_chance(&sim->rng, 1, 2));
+    bool acts =
+        run->result == CORE_DONE || (sim->noise.delay_ms > 0 && rng_chance(&sim->rng, 1, 2));
     if (acts) {
         later(sim, off_ms, turn_off, target);
     }

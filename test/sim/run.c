@@ -63,7 +63,8 @@ static void do_step(struct sim *sim, const struct happening *happening)
         buf_done(&text);
     }
     if (is_admins(step->op) && !sim->store.has_quorum) {
-        later(sim, 500, do_step, NULL)->id = happening->id; /* refused: an administrator tries again */
+        later(sim, 500, do_step, NULL)->id =
+            happening->id; /* refused: an administrator tries again */
     } else if (is_admins(step->op)) {
         admin_do(sim, step);
     } else {

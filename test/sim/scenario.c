@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The text form of scenarios, read. docs/simulator.md describes it. */
-#include "test/sim/scenario.h"
+#include "test/sim/scenario_text.h"
 
 #include "base/parse.h"
 
@@ -32,15 +32,6 @@ const struct scenario_vm scenario_vm_default = {
     .start_ms = 1000,
 };
 
-struct op_text {
-    const char *text;
-    enum scenario_subject subject;
-    unsigned options;
-};
-
-#define OP_TEXT_(id, text, subject, options) [id] = {text, subject, options},
-static const struct op_text op_texts[scenario_op_count] = {SCENARIO_OP_LIST(OP_TEXT_)};
-
 void scenario_done(struct scenario *scenario)
 {
     VEC_DONE(&scenario->hosts);
@@ -48,76 +39,6 @@ void scenario_done(struct scenario *scenario)
     VEC_DONE(&scenario->steps);
     buf_done(&scenario->expect);
     buf_done(&scenario->final);
-}
-
-/* ---- names of numbers ---- */
-
-struct number_name {
-    const char *name;
-    size_t offset;
-    size_t size; /* 4 or 8 bytes */
-};
-
-#define NUMBER_(type, member)                                                                      \
-    {                                                                                              \
-        #member, offsetof(struct type, member), sizeof(((struct type *)0)->member)                 \
-    }
-
-static const struct number_name setting_names[] = {
-    NUMBER_(cluster_settings, heartbeat_ms),      NUMBER_(cluster_settings, leader_silence_ms),
-    NUMBER_(cluster_settings, power_fence_ms),    NUMBER_(cluster_settings, self_stop_ms),
-    NUMBER_(cluster_settings, self_stop_span_ms), NUMBER_(cluster_settings, watchdog_ms),
-    NUMBER_(cluster_settings, takeover_ms),       NUMBER_(cluster_settings, reserve),
-    NUMBER_(cluster_settings, concurrent_starts), NUMBER_(cluster_settings, reserve_policy),
-    NUMBER_(cluster_settings, failback),          NUMBER_(cluster_settings, preemption),
-};
-
-static const struct number_name noise_names[] = {
-    NUMBER_(scenario_noise, delay_ms),     NUMBER_(scenario_noise, lost_request),
-    NUMBER_(scenario_noise, lost_reply),   NUMBER_(scenario_noise, late_request),
-    NUMBER_(scenario_noise, crash),        NUMBER_(scenario_noise, freeze),
-    NUMBER_(scenario_noise, freeze_ms),    NUMBER_(scenario_noise, bad_start),
-    NUMBER_(scenario_noise, slow_start),   NUMBER_(scenario_noise, guest_death),
-};
-
-static bool set_number(const struct number_name *names, size_t len, void *to, const char *name,
-                       int64_t number)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (strcmp(names[i].name, name) != 0) {
-            continue;
-        }
-        char *place = (char *)to + names[i].offset;
-        if (names[i].size == sizeof(int64_t)) {
-            memcpy(place, &number, sizeof(number));
-        } else if (names[i].size == sizeof(uint32_t)) {
-            uint32_t small = (uint32_t)number;
-            memcpy(place, &small, sizeof(small));
-        } else {
-            *place = number != 0;
-        }
-        return true;
-    }
-    return false;
-}
-
-static int64_t get_number(const struct number_name *name, const void *from)
-{
-    const char *place = (const char *)from + name->offset;
-    int64_t number = *place;
-    uint32_t small;
-    if (name->size == sizeof(int64_t)) {
-        memcpy(&number, place, sizeof(number));
-    } else if (name->size == sizeof(uint32_t)) {
-        memcpy(&small, place, sizeof(small));
-        number = small;
-    }
-    return number;
-}
-
-bool scenario_set(struct cluster_settings *settings, const char *name, int64_t number)
-{
-    return set_number(setting_names, ARRAY_LEN(setting_names), settings, name, number);
 }
 
 /* ---- lines ---- */
@@ -472,10 +393,10 @@ static int take_statement(struct line *line, struct scenario *scenario)
         return take_step(line, scenario);
     }
     if (strcmp(word, "settings") == 0) {
-        return take_numbers(line, setting_names, ARRAY_LEN(setting_names), &scenario->settings);
+        return take_numbers(line, setting_names, setting_names_len, &scenario->settings);
     }
     if (strcmp(word, "noise") == 0) {
-        return take_numbers(line, noise_names, ARRAY_LEN(noise_names), &scenario->noise);
+        return take_numbers(line, noise_names, noise_names_len, &scenario->noise);
     }
     bool is_seed = strcmp(word, "seed") == 0, is_until = strcmp(word, "until") == 0;
     if (is_seed && line->len == 2 && parse_u64(line->tokens[1], UINT64_MAX, &scenario->seed)) {
@@ -553,105 +474,4 @@ int scenario_parse(const char *text, struct scenario *ret, struct error *err)
         }
     }
     return check_vms(ret, err);
-}
-
-/* ---- written ---- */
-
-void scenario_write_step(const struct scenario_step *step, struct buf *ret)
-{
-    const struct op_text *op = &op_texts[step->op];
-    buf_printf(ret, "at %lld %s", (long long)step->at_ms, op->text);
-    if (step->subject[0] != '\0') {
-        buf_printf(ret, " %s", step->subject);
-    }
-    if (step->host[0] != '\0') {
-        buf_printf(ret, " %s %s", op->options & OPTION_ON ? "on" : "to", step->host);
-    }
-    if (op->options & OPTION_NUMBER) {
-        buf_printf(ret, " %lld", (long long)step->number);
-    }
-    if (op->options & OPTION_TIMES && step->times != 1) {
-        buf_printf(ret, " times %u", step->times);
-    }
-    if (step->for_ms > 0) {
-        buf_printf(ret, " for %lld", (long long)step->for_ms);
-    }
-    if (op->options & OPTION_METHOD) {
-        buf_printf(ret, " %s", fencing_name(step->method));
-    }
-    buf_text(ret, step->is_forced ? " force" : "");
-    buf_text(ret, step->is_in ? " in" : "");
-    buf_text(ret, step->is_out ? " out" : "");
-    buf_text(ret, step->has_gpu ? " gpu" : "");
-}
-
-static void write_names(struct buf *ret, const char *key, const struct name_list *names)
-{
-    for (uint32_t i = 0; i < names->len; i++) {
-        buf_printf(ret, "%s%s%s", i == 0 ? key : "", i == 0 ? "=" : ",", names->names[i]);
-    }
-}
-
-static void write_host(const struct scenario_host *host, struct buf *ret)
-{
-    buf_printf(ret, "host %s gpus=%u pool=%s cpus=%u memory=%llu fencing=%s boot=%lld", host->name,
-               host->gpus, host->pool, host->cpus, (unsigned long long)host->memory_mib,
-               fencing_name(host->fencing), (long long)host->boot_ms);
-    buf_printf(ret, " drift=%d late=%lld%s\n", host->drift_ppm, (long long)host->watchdog_late_ms,
-               host->has_no_watchdog ? " no-watchdog" : "");
-}
-
-static void write_vm(const struct scenario_vm *vm, struct buf *ret)
-{
-    buf_printf(ret, "vm %s gpus=%u pool=%s desired=%s priority=%u cpus=%u memory=%llu", vm->name,
-               vm->gpus, vm->pool, vm_desired_name(vm->desired), vm->priority, vm->cpus,
-               (unsigned long long)vm->memory_mib);
-    if (vm->on[0] != '\0') {
-        buf_printf(ret, " on=%s", vm->on);
-    }
-    write_names(ret, " owners", &vm->owners);
-    write_names(ret, " possible", &vm->possible);
-    write_names(ret, " together", &vm->together);
-    write_names(ret, " apart", &vm->apart);
-    buf_printf(ret, " offline=%s timeout=%lld restarts=%u failovers=%u start=%lld%s\n",
-               offline_action_name(vm->offline), (long long)vm->offline_timeout_ms,
-               vm->restarts_max, vm->failovers_max, (long long)vm->start_ms,
-               vm->is_enforced ? " enforced" : "");
-}
-
-/* Those numbers of 'from' that differ from 'usual'. */
-static void write_numbers(const char *word, const struct number_name *names, size_t len,
-                          const void *from, const void *usual, struct buf *ret)
-{
-    bool has_any = false;
-    for (size_t i = 0; i < len; i++) {
-        int64_t number = get_number(&names[i], from);
-        if (number != get_number(&names[i], usual)) {
-            buf_printf(ret, "%s %s=%lld", has_any ? "" : word, names[i].name, (long long)number);
-            has_any = true;
-        }
-    }
-    buf_text(ret, has_any ? "\n" : "");
-}
-
-void scenario_write(const struct scenario *scenario, struct buf *ret)
-{
-    static const struct scenario_noise none;
-    buf_printf(ret, "seed %llu\n", (unsigned long long)scenario->seed);
-    write_numbers("settings", setting_names, ARRAY_LEN(setting_names), &scenario->settings,
-                  &cluster_settings_default, ret);
-    write_numbers("noise", noise_names, ARRAY_LEN(noise_names), &scenario->noise, &none, ret);
-    VEC_EACH(&scenario->hosts, host) {
-        write_host(host, ret);
-    }
-    VEC_EACH(&scenario->vms, vm) {
-        write_vm(vm, ret);
-    }
-    VEC_EACH(&scenario->steps, step) {
-        scenario_write_step(step, ret);
-        buf_char(ret, '\n');
-    }
-    if (scenario->until_ms > 0) {
-        buf_printf(ret, "until %lld\n", (long long)scenario->until_ms);
-    }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A scenario: a small cluster, what happens to it and when, and what shall come of it. Written by
- * hand in test/scenario, or drawn from a seed; both have the same text form, which docs/simulator.md
- * describes. Plain values; owned by whoever made them.
+ * hand in test/scenario, or drawn from a seed; both have the same text form, which
+ * docs/simulator.md describes. Plain values; owned by whoever made them.
  */
 #pragma once
 
@@ -24,8 +24,8 @@ struct scenario_host {
     uint32_t cpus;
     uint64_t memory_mib;
     enum fencing fencing;
-    int32_t drift_ppm;      /* its clock's rate against true time */
-    msec_t boot_ms;         /* from power to berthd */
+    int32_t drift_ppm;       /* its clock's rate against true time */
+    msec_t boot_ms;          /* from power to berthd */
     msec_t watchdog_late_ms; /* its hardware fires so much too late */
     bool has_no_watchdog;
 };
@@ -87,7 +87,7 @@ struct scenario_vm {
     X(OP_DRAIN, "drain", SUBJECT_HOST, OPTION_FORCE)                                               \
     X(OP_PAUSE, "pause", SUBJECT_HOST, 0)                                                          \
     X(OP_RESUME, "resume", SUBJECT_HOST, 0)                                                        \
-    X(OP_CONFIRM_OFF, "confirm-off", SUBJECT_HOST, OPTION_FORCE)                                        \
+    X(OP_CONFIRM_OFF, "confirm-off", SUBJECT_HOST, OPTION_FORCE)                                   \
     X(OP_RELEASE, "release", SUBJECT_HOST, OPTION_NUMBER)                                          \
     X(OP_MOUNT, "mount", SUBJECT_HOST, OPTION_NUMBER)                                              \
     X(OP_DISMOUNT, "dismount", SUBJECT_HOST, OPTION_NUMBER)                                        \
@@ -150,8 +150,8 @@ struct scenario {
     VEC(struct scenario_step) steps; /* by time, then as written */
     msec_t until_ms;                 /* 0: some time after the last step */
     bool has_expect;
-    struct buf expect; /* lines of the transcript */
-    struct buf final;  /* lines of the finally block */
+    struct buf expect;               /* lines of the transcript */
+    struct buf final;                /* lines of the finally block */
     size_t expect_begin, expect_end; /* bytes of the text that hold the expect block */
 };
 

@@ -39,7 +39,7 @@ static void without_steps(const struct scenario *scenario, size_t from, size_t l
 static void shrink_steps(struct scenario *scenario, unsigned *runs, const char *kind)
 {
     for (size_t len = MAX(scenario->steps.len / 2, (size_t)1); len > 0; len /= 2) {
-        for (size_t from = 0; from < scenario->steps.len && *runs > 0;) {
+        for (size_t from = 0; from<scenario->steps.len && * runs> 0;) {
             struct scenario smaller;
             without_steps(scenario, from, len, &smaller);
             if (smaller.steps.len < scenario->steps.len && fails(&smaller, runs, kind)) {

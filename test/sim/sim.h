@@ -22,12 +22,12 @@ struct sim_statistics {
 
 struct sim_result {
     bool has_failed;
-    char violation[400]; /* the first; "" none */
-    const char *kind;    /* of the violation: its format; NULL none */
-    msec_t violation_ms; /* scenario time */
-    struct buf transcript; /* notes since the scenario's beginning, a line each */
-    struct buf codes;      /* codes of all notes, a line each */
-    uint64_t hash;         /* of everything that happened */
+    char violation[400];      /* the first; "" none */
+    const char *kind;         /* of the violation: its format; NULL none */
+    msec_t violation_ms;      /* scenario time */
+    struct buf transcript;    /* notes since the scenario's beginning, a line each */
+    struct buf codes;         /* codes of all notes, a line each */
+    uint64_t hash;            /* of everything that happened */
     msec_t longest_outage_ms; /* of a VM that was wanted and had run */
     char longest_outage_vm[name_size];
     struct sim_statistics statistics;

@@ -197,8 +197,8 @@ static bool is_settled(const struct sim *sim)
 static void answer(struct sim *sim, const struct request *request)
 {
     struct reply *reply = NEW(struct reply);
-    reply->outcome = request->is_barrier ? TXN_COMMITTED
-                                         : execute(sim, request->host, &request->txn);
+    reply->outcome =
+        request->is_barrier ? TXN_COMMITTED : execute(sim, request->host, &request->txn);
     reply->revision = sim->store.world.revision;
     reply->is_heartbeat = request->is_heartbeat;
     reply->sent_ms = request->sent_ms;
@@ -267,8 +267,7 @@ static void copy_txn(struct txn *to, const struct txn *from)
 
 static bool is_heartbeat(const struct core_action *action)
 {
-    return action->txn.writes.len == 1 &&
-           action->txn.writes.items[0].key.kind == RECORD_NODE_ALIVE;
+    return action->txn.writes.len == 1 && action->txn.writes.items[0].key.kind == RECORD_NODE_ALIVE;
 }
 
 void store_send(struct sim *sim, struct host *host, const struct core_action *action)
@@ -307,8 +306,7 @@ static void tell_snapshot(struct sim *sim, struct host *host)
     uint64_t life = host->life;
     process_step(sim, host, &event);
     for (int kind = 0; kind < record_kind_count; kind++) {
-        WORLD_EACH(world, kind, record)
-        {
+        WORLD_EACH(world, kind, record) {
             event = (struct core_event){.kind = CORE_STORE_RECORD, .record = *record};
             if (host->life == life) {
                 process_step(sim, host, &event);
@@ -351,7 +349,8 @@ static void tell_changes(struct sim *sim, struct host *host, revision_t revision
 {
     uint64_t life = host->life;
     size_t at = 0;
-    while (at < sim->store.changes.len && sim->store.changes.items[at].revision <= host->process->seen) {
+    while (at < sim->store.changes.len &&
+           sim->store.changes.items[at].revision <= host->process->seen) {
         at++;
     }
     while (at < sim->store.changes.len && sim->store.changes.items[at].revision <= revision) {

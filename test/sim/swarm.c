@@ -69,8 +69,9 @@ static void draw_vms(struct rng *rng, struct scenario *scenario)
         vm->gpus = rng_chance(rng, 1, 3) ? (uint32_t)rng_between(rng, 0, 4) : 1;
         vm->desired = rng_chance(rng, 1, 10) ? VM_STOPPED : VM_STARTED;
         vm->start_ms = rng_between(rng, 100, 5000);
-        vm->offline = rng_chance(rng, 1, 2) ? OFFLINE_FORCE_SHUTDOWN
-                                            : (enum offline_action)rng_below(rng, offline_action_count);
+        vm->offline = rng_chance(rng, 1, 2)
+                          ? OFFLINE_FORCE_SHUTDOWN
+                          : (enum offline_action)rng_below(rng, offline_action_count);
         if (has_priorities) {
             vm->priority = (uint32_t)rng_between(rng, 0, 3) * 1000;
         }
@@ -155,8 +156,7 @@ static void fill_in(struct rng *rng, const struct scenario *scenario, struct sce
     step->number = (int64_t)rng_below(rng, 4);
     step->method = (enum fencing)rng_below(rng, fencing_count);
     if (is_vms) {
-        SET_TEXT(step->subject, "%s",
-                 scenario->vms.items[rng_below(rng, scenario->vms.len)].name);
+        SET_TEXT(step->subject, "%s", scenario->vms.items[rng_below(rng, scenario->vms.len)].name);
     } else if (!is_nobodys) {
         SET_TEXT(step->subject, "%s", some_host(rng, scenario));
     }

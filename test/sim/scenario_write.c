@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The text form of scenarios, written. */
+#include "test/sim/scenario_text.h"
+
+void scenario_write_step(const struct scenario_step *step, struct buf *ret)
+{
+    const struct op_text *op = &op_texts[step->op];
+    buf_printf(ret, "at %lld %s", (long long)step->at_ms, op->text);
+    if (step->subject[0] != '\0') {
+        buf_printf(ret, " %s", step->subject);
+    }
+    if (step->host[0] != '\0') {
+        buf_printf(ret, " %s %s", op->options & OPTION_ON ? "on" : "to", step->host);
+    }
+    if (op->options & OPTION_NUMBER) {
+        buf_printf(ret, " %lld", (long long)step->number);
+    }
+    if (op->options & OPTION_TIMES && step->times != 1) {
+        buf_printf(ret, " times %u", step->times);
+    }
+    if (step->for_ms > 0) {
+        buf_printf(ret, " for %lld", (long long)step->for_ms);
+    }
+    if (op->options & OPTION_METHOD) {
+        buf_printf(ret, " %s", fencing_name(step->method));
+    }
+    buf_text(ret, step->is_forced ? " force" : "");
+    buf_text(ret, step->is_in ? " in" : "");
+    buf_text(ret, step->is_out ? " out" : "");
+    buf_text(ret, step->has_gpu ? " gpu" : "");
+}
+
+static void write_names(struct buf *ret, const char *key, const struct name_list *names)
+{
+    for (uint32_t i = 0; i < names->len; i++) {
+        buf_printf(ret, "%s%s%s", i == 0 ? key : "", i == 0 ? "=" : ",", names->names[i]);
+    }
+}
+
+static void write_host(const struct scenario_host *host, struct buf *ret)
+{
+    buf_printf(ret, "host %s gpus=%u pool=%s cpus=%u memory=%llu fencing=%s boot=%lld", host->name,
+               host->gpus, host->pool, host->cpus, (unsigned long long)host->memory_mib,
+               fencing_name(host->fencing), (long long)host->boot_ms);
+    buf_printf(ret, " drift=%d late=%lld%s\n", host->drift_ppm, (long long)host->watchdog_late_ms,
+               host->has_no_watchdog ? " no-watchdog" : "");
+}
+
+static void write_vm(const struct scenario_vm *vm, struct buf *ret)
+{
+    buf_printf(ret, "vm %s gpus=%u pool=%s desired=%s priority=%u cpus=%u memory=%llu", vm->name,
+               vm->gpus, vm->pool, vm_desired_name(vm->desired), vm->priority, vm->cpus,
+               (unsigned long long)vm->memory_mib);
+    if (vm->on[0] != '\0') {
+        buf_printf(ret, " on=%s", vm->on);
+    }
+    write_names(ret, " owners", &vm->owners);
+    write_names(ret, " possible", &vm->possible);
+    write_names(ret, " together", &vm->together);
+    write_names(ret, " apart", &vm->apart);
+    buf_printf(ret, " offline=%s timeout=%lld restarts=%u failovers=%u start=%lld%s\n",
+               offline_action_name(vm->offline), (long long)vm->offline_timeout_ms,
+               vm->restarts_max, vm->failovers_max, (long long)vm->start_ms,
+               vm->is_enforced ? " enforced" : "");
+}
+
+/* Those numbers of 'from' that differ from 'usual'. */
+static void write_numbers(const char *word, const struct number_name *names, size_t len,
+                          const void *from, const void *usual, struct buf *ret)
+{
+    bool has_any = false;
+    for (size_t i = 0; i < len; i++) {
+        int64_t number = get_number(&names[i], from);
+        if (number != get_number(&names[i], usual)) {
+            buf_printf(ret, "%s %s=%lld", has_any ? "" : word, names[i].name, (long long)number);
+            has_any = true;
+        }
+    }
+    buf_text(ret, has_any ? "\n" : "");
+}
+
+void scenario_write(const struct scenario *scenario, struct buf *ret)
+{
+    static const struct scenario_noise none;
+    buf_printf(ret, "seed %llu\n", (unsigned long long)scenario->seed);
+    write_numbers("settings", setting_names, setting_names_len, &scenario->settings,
+                  &cluster_settings_default, ret);
+    write_numbers("noise", noise_names, noise_names_len, &scenario->noise, &none, ret);
+    VEC_EACH(&scenario->hosts, host) {
+        write_host(host, ret);
+    }
+    VEC_EACH(&scenario->vms, vm) {
+        write_vm(vm, ret);
+    }
+    VEC_EACH(&scenario->steps, step) {
+        scenario_write_step(step, ret);
+        buf_char(ret, '\n');
+    }
+    if (scenario->until_ms > 0) {
+        buf_printf(ret, "until %lld\n", (long long)scenario->until_ms);
+    }
+}
