@@ -187,7 +187,7 @@ static int look_at_drain(struct cli *cli, void *userdata, char **ret_text)
     if (len == 0) {
         (void)fprintf(cli->out, "%s is drained\n", name);
         r = EXIT_OK;
-    } else if (count_stuck(vms) == len) {
+    } else if (!cli_option(cli, "force") && count_stuck(vms) == len) { /* by force they go, too */
         (void)cli_fail(cli, 0, "%s stays in draining: for %zu VM%s there is no place elsewhere",
                        name, len, len == 1 ? "" : "s");
         json_array_foreach(vms, i, vm) {
