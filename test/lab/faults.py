@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A cluster that tests break and mend: three VMs on three hosts, a witness on the memory of every GPU, and the way back
+to health. test_faults.py says what must hold."""
+
+import base64
+import contextlib
+import json
+import threading
+import time
+
+import hardware
+from domain import tag_of
+from lab import Lab, LabError, PATIENCE, in_parallel
+from qmp import QmpError
+from shell import ShellError
+from story import GPU_MODEL, POOL, Cluster, demand, payload
+
+VMS = ("work-1", "work-2", "work-3")
+SHARED_SLOT = 4  # of node3 only: two cards in one IOMMU group
+# Longer than any watchdog (6 s) and any takeover (8 s) that something before it could have set off.
+AFTERMATH_S = 10
+LOOK_S = 0.2  # between two looks of a witness
+DEAD_S = 1.0  # no VM ends in one place and shows life in another as soon as that; two that live are seen by turns
+
+
+def lab():
+    """As the story's, and two cards more in node3 that cannot be told apart by the IOMMU."""
+    cards = {3: hardware.STANDARD + ("shared",)}
+    return Lab(nodes=3, payload=payload(), quiet=True, cards=lambda number: cards.get(number, hardware.STANDARD))
+
+
+class Witness(threading.Thread):
+    """Reads tag and pulse of every card from outside, all the time: who was seen alive where, and when.
+
+        with Witness(lab) as witness: ..."""
+
+    def __init__(self, lab):
+        super().__init__(name="witness", daemon=True)
+        self.lab, self.stopping = lab, threading.Event()
+        self.beats = {}  # tag -> [(monotonic seconds, host)]: its pulse has moved since the look before
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *problem):
+        self.stopping.set()
+        self.join()
+
+    def run(self):
+        before = {}
+        while not self.stopping.is_set():
+            for host in self.lab.hosts:
+                for slot in (1, 2):
+                    data, old = look(host, slot), before.get((host.name, slot))
+                    if data and old and data != old and data[:4] == old[:4]:
+                        tag = int.from_bytes(data[:4], "little")
+                        self.beats.setdefault(tag, []).append((time.monotonic(), host.name))
+                    before[host.name, slot] = data
+            self.stopping.wait(LOOK_S)
+
+    def of(self, name):
+        return self.beats.get(tag_of(name), [])
+
+    def last(self, name, host):
+        """When 'name' was seen alive there last."""
+        return max(at for at, where in self.of(name) if where == host)
+
+    def wait_first(self, name, host):
+        """When 'name' was seen alive there first, which shall be soon."""
+        end = time.monotonic() + 60 * PATIENCE
+        while True:
+            seen = [at for at, where in self.of(name) if where == host]
+            if seen:
+                return min(seen)
+            demand(time.monotonic() < end, f"{name} is not seen alive on {host}, but {self.of(name)[-3:]}")
+            time.sleep(0.1)
+
+    def demand_never_two(self):
+        """Whoever was alive on a host, and then elsewhere, was nowhere in between."""
+        for name in VMS:
+            beats = self.of(name)
+            for (left, there), (came, here) in zip(beats, beats[1:]):
+                demand(there == here or came - left > DEAD_S,
+                       f"{name} was alive on {there} and {came - left:.2f} s later on {here}")
+
+
+def look(host, slot):
+    """Tag, a word between, pulse; None if nobody in the host can reach the card, or it has no power."""
+    try:
+        return host.gpu_memory(slot, 0, 12)
+    except (QmpError, LabError, OSError, AttributeError):
+        return None
+
+
+class Faults(Cluster):
+    """The cluster under test. 'lost' names hosts that are not to be asked."""
+
+    def __init__(self, lab):
+        super().__init__(lab)
+        self.is_begun, self.lost = False, set()
+
+    def any_host(self):
+        return next(host for host in self.lab.hosts if host.is_on and host.name not in self.lost)
+
+    # The way back to health.
+
+    def begin(self):
+        self.form()
+        self.berth("gpu dismount --all")
+        self.berth(f"pool create {POOL} --all --model {GPU_MODEL}")
+        demand(self.ask(f"pool show {POOL}")["total"] == 6, "the pool has not six GPUs")
+        for name in VMS:
+            self.add_vm(name)
+        self.is_begun = True
+
+    def settle(self):
+        """Mends whatever was broken: all hosts up and under their watchdogs, exactly VMS there, and alive."""
+        self.lost.clear()
+        self.lab.hub.heal()
+        self.lab.power.faults.clear()
+        in_parallel([lambda host=host: mend(host) for host in self.lab.hosts])
+        if not self.is_begun:
+            self.begin()
+        self.until("the API answers for a store that answers", lambda: not self.ask("node ls").get("stale_since_ms"))
+        for node in self.items("node"):
+            if node["mode"] != "active":
+                self.berth(f"node resume {node['name']}")
+            if node["fencing"] != "watchdog":
+                self.berth(f"node set {node['name']} --fencing watchdog")
+        self.until_up()
+        self.remove([vm["name"] for vm in self.items("vm") if vm["name"] not in VMS])
+        self.berth(f"vm start {' '.join(VMS)} --wait-for-gpu")
+        in_parallel([lambda name=name: self.prove_alive(name) for name in VMS])
+
+    def until_up(self, names=("node1", "node2", "node3")):
+        def up():
+            nodes = [node for node in self.items("node") if node["name"] in names]
+            return all(node["state"] == "up" and node["watchdog_armed"] for node in nodes)
+        self.until(f"{', '.join(names)} up and under their watchdogs", up, 240 * PATIENCE)
+
+    def remove(self, names):
+        if names:
+            self.berth(f"vm stop --force {' '.join(names)}")
+            self.berth(f"vm rm {' '.join(names)}")
+
+    # What is.
+
+    def records(self, *prefixes):
+        """What the store holds: {key: (revision, value)}."""
+        found = {}
+        for prefix in prefixes or ("/berth/",):
+            told = json.loads(self.any_host().sh(f"etcdctl get --prefix {prefix} -w json"))
+            for item in told.get("kvs", ()):
+                value = json.loads(base64.b64decode(item["value"]))
+                found[base64.b64decode(item["key"]).decode()] = item["mod_revision"], value
+        return found
+
+    def epochs(self):
+        """How often each VM has been started."""
+        return {key.split("/")[3]: value["epoch"] for key, (_, value) in self.records("/berth/vms/").items()
+                if key.endswith("/placement")}
+
+    def places(self):
+        """Where Berth says that each VM of ours is."""
+        return {vm["name"]: vm["node"] for vm in self.items("vm") if vm["name"] in VMS}
+
+    def busiest(self):
+        """A host with as many of our VMs as any, and those."""
+        places = list(self.places().items())
+        node = max((where for _, where in places), key=[where for _, where in places].count)
+        return self.lab.host(node), [name for name, where in places if where == node]
+
+    def processes(self):
+        """The QEMU process of each VM on all hosts that have power: {(host, VM): process id}."""
+        return {(host.name, name): pid for host in self.lab.hosts if host.is_on for name, pid in qemus(host).items()}
+
+    def boots(self):
+        """How often each host has booted since it got power."""
+        return {host.name: len(host.shell.boots) for host in self.lab.hosts if host.is_on}
+
+    def demand_nothing_stale(self, host):
+        """What runs on a host is ordered there."""
+        places = self.places()
+        stale = [name for name in qemus(host) if places.get(name) != host.name]
+        demand(not stale, f"{host.name} runs {stale}, which is ordered to {[places.get(name) for name in stale]}")
+
+    def coordinator(self):
+        return self.lab.host(self.ask("status")["coordinator"])
+
+    @contextlib.contextmanager
+    def undisturbed(self, but=()):
+        """Whatever is done inside: no VM (not in 'but') is stopped or started, and no host reset. Looks on until any
+        watchdog and any takeover would have come."""
+        before = self.processes(), self.epochs(), self.boots()
+        with Witness(self.lab) as witness:
+            yield
+            done = time.monotonic()
+            time.sleep(AFTERMATH_S)
+            for name in VMS:
+                demand(any(at > done + AFTERMATH_S / 2 for at, _ in witness.of(name)), f"{name} lives no more")
+        after = self.processes(), self.epochs(), self.boots()
+        for what, then, now in zip(("processes", "epochs", "boots"), before, after):
+            now = {key: value for key, value in now.items() if key not in but and key[1] not in but}
+            demand(then == now, f"{what} were {then}, are {now}")
+
+
+def mend(host):
+    if not host.is_on:
+        host.power_on()
+    while True:
+        host.wait_boot(len(host.shell.boots) or 1)
+        with contextlib.suppress(ShellError):  # its watchdog may just now reset it
+            host.sh("rm -f /run/lab/held/*; for p in /run/lab/pid/*; do kill -CONT $(cat $p); done; true")
+            return
+
+
+def pid_of(host, service):
+    return host.sh(f"cat /run/lab/pid/{service}")
+
+
+def qemus(host):
+    """What runs in the host, as its kernel says: {VM: process id}."""
+    text = host.sh("grep -az -H '^guest=' /proc/[0-9]*/cmdline | tr '\\0' '\\n'; true")
+    lines = [line for line in text.splitlines() if "guest=" in line]
+    return {line.split("guest=")[1].split(",")[0]: int(line.split("/")[2]) for line in lines}

@@ -1,0 +1,349 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What must hold when things break, on three emulated hosts with the real programs. Each test breaks one thing;
+faults.py mends it before the next. What is claimed of a VM is read from outside: from its GPU's memory and from process lists."""
+
+import json
+import sys
+import time
+
+import faults
+import runner
+from domain import domain_xml, hostdev_xml
+from faults import AFTERMATH_S, VMS, Witness, pid_of, qemus
+from lab import PATIENCE
+from runner import test
+from story import POOL, LogWatch, demand
+
+CLUSTER = None
+GIVE_UP_S = 60 * PATIENCE
+
+
+def tell(text):
+    print(f"# {text}".replace("\n", "\n# "), flush=True)
+
+
+def ready():
+    """The cluster, whole again after whatever the test before did."""
+    CLUSTER.settle()
+    return CLUSTER
+
+
+# What dies alone.
+
+
+def end_daemon(service, signal):
+    """Ends it on all hosts at once; until each is another process."""
+    c = CLUSTER
+    before = {host.name: pid_of(host, service) for host in c.lab.hosts}
+    for host in c.lab.hosts:
+        host.sh(f"kill -{signal} {before[host.name]}")
+    for host in c.lab.hosts:
+        host.wait_until(f"[ $(cat /run/lab/pid/{service}) != {before[host.name]} ]")
+
+
+@test
+def test_berthd_killed_on_all_hosts_adopts_its_VMs_and_nothing_restarts():
+    c = ready()
+    watch = LogWatch(c.lab)
+    with c.undisturbed():
+        end_daemon("berthd", "KILL")
+        for host in c.lab.hosts:
+            watch.wait(f"node-rejoined: berthd of {host.name}", GIVE_UP_S)
+    c.until_up()
+
+
+@test
+def test_berth_api_killed_changes_nothing():
+    c = ready()
+    agents = {host.name: pid_of(host, "berthd") for host in c.lab.hosts}
+    with c.undisturbed():
+        end_daemon("berth-api", "KILL")
+        c.until("the API answers again", lambda: c.ask("status"))
+    demand(agents == {host.name: pid_of(host, "berthd") for host in c.lab.hosts}, "berthd was started anew")
+
+
+# What is cut off.
+
+
+def isolate(direction):
+    c = ready()
+    victim, doomed = c.busiest()
+    before, boots = c.node(victim.name)["incarnation"], c.boots()
+    watch = LogWatch(c.lab)
+    with Witness(c.lab) as witness:
+        cut = time.monotonic()
+        c.lab.hub.cut(victim.name, direction)
+        c.lost.add(victim.name)
+        stopped, _ = watch.wait(f"self-stop: .* {victim.name} ends", GIVE_UP_S)
+        c.until("its VMs ended", lambda: not qemus(victim), GIVE_UP_S, 0.1)
+        ended = time.monotonic()
+        ordered, line = watch.wait("vm-placed: restarting", GIVE_UP_S, but=(victim.name,))
+        demand(not qemus(victim), f"a VM lives on {victim.name} while {line}")
+        demand(ended < ordered, f"the VMs of {victim.name} ended {ended - ordered:.1f} s after: {line}")
+        for name in doomed:
+            node, _ = c.prove_alive(name)
+            demand(node != victim.name, f"{name} came back on {node}")
+            gap = witness.wait_first(name, node) - witness.last(name, victim.name)
+            tell(f"{name}: last alive on {victim.name}, {gap:.1f} s nowhere, then on {node}")
+            demand(gap > 0, f"{name} lived on both")
+        tell(f"cut -> self-stop {stopped - cut:.1f} s, VMs gone {ended - cut:.1f} s, "
+             f"restart ordered {ordered - cut:.1f} s")
+        time.sleep(max(0, cut + AFTERMATH_S - time.monotonic()))
+        demand(c.boots() == boots, f"{victim.name} was reset although it ended its VMs")
+        epochs = c.epochs()
+        c.lab.hub.heal()
+        c.lost.clear()
+        c.until(f"{victim.name} rejoins", lambda: c.node(victim.name)["state"] == "up", GIVE_UP_S)
+        demand(c.node(victim.name)["incarnation"] > before, "it came back in its old incarnation")
+        time.sleep(2)  # what it might start wrongly
+        c.demand_nothing_stale(victim)
+        demand(c.epochs() == epochs, f"epochs were {epochs}, are {c.epochs()}")
+    demand(c.boots() == boots, "a host was reset")
+    witness.demand_never_two()
+    c.prove_single()
+
+
+@test
+def test_an_isolated_host_ends_its_VMs_before_they_start_elsewhere_and_comes_back_empty():
+    isolate("both")
+
+
+@test
+def test_a_host_that_hears_nothing_ends_its_VMs_before_they_start_elsewhere():
+    isolate("in")
+
+
+@test
+def test_a_host_that_nobody_hears_ends_its_VMs_before_they_start_elsewhere():
+    isolate("out")
+
+
+# What hangs.
+
+
+@test
+def test_a_host_whose_berthd_is_frozen_is_reset_by_its_watchdog_before_its_VMs_start_elsewhere():
+    c = ready()
+    victim, doomed = c.busiest()
+    boots, watch = len(victim.shell.boots), LogWatch(c.lab)
+    with Witness(c.lab) as witness:
+        frozen = time.monotonic()
+        victim.stall_service("berthd")
+        c.lost.add(victim.name)
+        ordered, line = watch.wait("vm-placed: restarting", GIVE_UP_S, but=(victim.name,))
+        event = victim.qmp.wait_event("WATCHDOG", 1, frozen)
+        demand(event, f"no reset by the watchdog, yet {line}")
+        tell(f"frozen -> reset {event[0] - frozen:.1f} s, restart ordered {ordered - frozen:.1f} s")
+        demand(event[0] <= ordered, "it was reset only after the VMs were ordered elsewhere")
+        for name in doomed:
+            node, _ = c.prove_alive(name)
+            demand(node != victim.name, f"{name} came back on {node}")
+        victim.wait_boot(boots + 1)
+        c.until(f"{victim.name} rejoins", lambda: c.node(victim.name)["state"] == "up", 240 * PATIENCE)
+        c.demand_nothing_stale(victim)
+    witness.demand_never_two()
+    c.prove_single()
+
+
+# What is lost at once.
+
+
+def lead_store(c, host):
+    """Makes the store's member on 'host' its leader."""
+    every = ",".join(f"http://{h.address}:2379" for h in c.lab.hosts)
+    status = json.loads(host.sh(f"etcdctl endpoint status -w json --endpoints={every}"))
+    ids = {item["Endpoint"]: item["Status"]["header"]["member_id"] for item in status}
+    mine, leader = ids[f"http://{host.address}:2379"], status[0]["Status"]["leader"]
+    if mine != leader:
+        endpoint = next(endpoint for endpoint, member in ids.items() if member == leader)
+        host.sh(f"etcdctl move-leader {mine:x} --endpoints={endpoint}")
+
+
+@test
+def test_the_loss_of_coordinator_and_store_leader_at_once_delays_no_restart():
+    c = ready()
+    victim = c.coordinator()
+    if victim.name not in c.places().values():
+        c.berth(f"vm move {VMS[0]} {victim.name}")
+    doomed = [name for name, node in c.places().items() if node == victim.name]
+    c.until(f"{victim.name} leads the store", lambda: lead_store(c, victim) or True)
+    demand(c.coordinator() is victim, "the coordinator changed")
+    watch = LogWatch(c.lab)
+    with Witness(c.lab) as witness:
+        lost = time.monotonic()
+        victim.power_off()
+        noticed, _ = watch.wait("coordinator: ", GIVE_UP_S, but=(victim.name,))
+        ordered, _ = watch.wait("vm-placed: restarting", GIVE_UP_S, but=(victim.name,))
+        for name in doomed:
+            node, _ = c.prove_alive(name)
+            demand(node != victim.name, f"{name} came back on {node}")
+        tell(f"loss -> new coordinator {noticed - lost:.1f} s, restart ordered {ordered - lost:.1f} s, "
+             f"all alive {time.monotonic() - lost:.1f} s")
+    witness.demand_never_two()
+    c.prove_single()
+
+
+@test
+def test_without_a_store_hosts_end_their_VMs_and_stay_up_and_all_returns_with_it():
+    c = ready()
+    boots, epochs = c.boots(), c.epochs()
+    watch = LogWatch(c.lab)
+    lost = time.monotonic()
+    for host in c.lab.hosts[1:]:
+        host.hold_service("etcd")
+    for host in c.lab.hosts:
+        at, _ = watch.wait(f"self-stop: .* {host.name} ends", GIVE_UP_S)
+        tell(f"store lost -> {host.name} ends its VMs {at - lost:.1f} s")
+    c.until("no VM anywhere", lambda: not c.processes(), GIVE_UP_S, 0.2)
+    demand(time.monotonic() - lost < AFTERMATH_S * PATIENCE, "the VMs ended after a takeover could have been")
+    text = c.berth("status")
+    demand("old" in text, f"status does not say that it may be old:\n{text}")
+    no = c.refused(f"vm stop {VMS[0]}", "etcd", "nothing was changed", code=4)
+    tell(no)
+    time.sleep(max(0, lost + 2 * AFTERMATH_S - time.monotonic()))
+    demand(c.boots() == boots, "a host was reset although it ended its VMs")
+    demand(not c.processes(), "a VM runs without a store")
+    for host in c.lab.hosts[1:]:
+        host.release_service("etcd")
+    c.until_up()
+    for name in VMS:
+        c.until_vm(name, "running")
+        c.prove_alive(name)
+    c.prove_single()
+    demand(all(c.epochs()[name] > epochs[name] for name in VMS), "a VM runs in an epoch that had ended")
+    demand(c.boots() == boots, "a host was reset")
+
+
+# The hypervisor.
+
+
+@test
+def test_libvirtd_killed_leaves_every_VM_running():
+    c = ready()
+    agents = {host.name: pid_of(host, "berthd") for host in c.lab.hosts}
+    with c.undisturbed():
+        end_daemon("libvirtd", "KILL")
+    c.until("every hypervisor answers", lambda: all(
+        check["ok"] for host in c.lab.hosts for check in c.ask(f"node show {host.name}")["checks"]
+        if check["name"] == "hypervisor"))
+    demand(agents == {host.name: pid_of(host, "berthd") for host in c.lab.hosts}, "berthd was started anew")
+    host, names = c.busiest()
+    c.berth(f"vm stop {names[0]}")
+    demand(names[0] not in qemus(host), "a stop was reported, but it runs")
+
+
+# What people do.
+
+
+def bad_input(c):
+    """(what follows berth, what is given, exit code, parts of the answer)"""
+    gpus = c.items("gpu")
+    shared = next(gpu for gpu in gpus if gpu["node"] == "node3" and gpu["verdict"] == "shared-group")
+    used = next(gpu for gpu in gpus if gpu["node"] == "node1" and gpu["address"] == "0000:00:01.0")
+    member = next(gpu for gpu in gpus if gpu.get("vm") == VMS[0])
+    long = "x" * 300
+    with_gpu = domain_xml("smuggler", hostdevs=hostdev_xml("0000:01:00.0"))
+    return (
+        ("vm add -", "this is no XML", 1, ("XML",)),
+        ("vm add -", "<network><name>net</name></network>", 1, ("domain",)),
+        ("vm add -", "", 1, ("empty",)),
+        ("vm add -", with_gpu, 1, ("hostdev",)),
+        ("vm add -", domain_xml(VMS[0]), 1, (VMS[0], "already")),
+        ("vm add -", domain_xml("a/b"), 1, ("a/b", "letters")),
+        ("vm add -", domain_xml(long), 1, ("300",)),
+        (f"vm add - --name {long}", domain_xml("c"), 1, ("300",)),
+        ("vm add - --name ../../leader", domain_xml("c"), 1, ("letters",)),
+        ("vm add - --need NoSuchPool", domain_xml("c"), 3, ("NoSuchPool",)),
+        ("vm add /no/such/file.xml", "", 1, ("/no/such/file.xml",)),
+        ("vm start poolless", "", 1, ("poolless", "vm assign")),
+        ("vm start nobody", "", 3, ("nobody",)),
+        ("vm start a/b", "", 1, ("letters",)),
+        (f"vm show {long}", "", 1, ("300",)),
+        (f"vm assign {VMS[0]} NoSuchPool", "", 1, ("stop",)),
+        ("vm assign poolless NoSuchPool", "", 3, ("NoSuchPool",)),
+        (f"vm assign {VMS[0]} {POOL}", "", 1, ("vm stop",)),
+        ("vm assign poolless", "", 2, ("POOL",)),
+        (f"vm move {VMS[0]} node9", "", 3, ("node9",)),
+        (f"vm rm {VMS[0]}", "", 1, ("vm stop",)),
+        (f"vm set {VMS[0]} --offline-action perhaps", "", 1, ("offline_action",)),
+        (f"vm set {VMS[0]} --owner node9", "", 3, ("node9",)),
+        ("node drain node9", "", 3, ("node9",)),
+        ("node confirm-off node1 --yes", "", 1, ("node1",)),
+        ("gpu dismount node9 0000:01:00.0", "", 3, ("node9",)),
+        ("gpu dismount node1 0000:77:00.0", "", 3, ("0000:77:00.0",)),
+        (f"gpu dismount node1 {used['address']}", "", 1, (used["address"],)),
+        (f"gpu dismount node3 {shared['address']}", "", 1, (shared["address"], "group")),
+        (f"gpu mount {member['node']} {member['address']}", "", 1, ("pool remove",)),
+        ("pool add NoSuchPool node1/0000:01:00.0", "", 3, ("NoSuchPool",)),
+        (f"pool add {POOL} node3/{shared['address']}", "", 1, (shared["address"],)),
+        ("pool create a/b", "", 1, ("letters",)),
+        (f"pool create {long}", "", 1, ("300",)),
+        (f"pool create {POOL}", "", 1, ("already",)),
+        (f"pool rm {POOL}", "", 1, ("unassign",)),
+        ("pool rm NoSuchPool", "", 3, ("NoSuchPool",)),
+        (f"pool remove {POOL} {member['node']}/{member['address']}", "", 1, ("vm stop",)),
+        ("cluster set heartbeat_ms=-1", "", 1, ("heartbeat_ms",)),
+        ("cluster set watchdog_ms=60000", "", 1, ("takeover_ms",)),
+        ("vm", "", 2, ()),
+        ("frobnicate", "", 2, ()),
+    )
+
+
+def specs(c):
+    """What people have ordered, and what became of the VMs."""
+    return {key: value for key, value in c.records().items()
+            if key.split("/")[2] in ("pools", "vms", "cluster") or key.endswith("/spec")}
+
+
+@test
+def test_bad_input_is_refused_with_what_to_do_and_changes_nothing():
+    c = ready()
+    c.berth("vm add -", given=domain_xml("poolless").encode())
+    before = specs(c)
+    daemons = [(host.name, service, pid_of(host, service)) for host in c.lab.hosts
+               for service in ("berthd", "berth-api", "libvirtd", "etcd")]
+    wrong = []
+    for words, given, code, parts in bad_input(c):
+        try:
+            no = c.refused(words, *parts, given=given.encode(), code=code)
+            tell(no.replace("x" * 300, "xxx...")[:300])
+        except AssertionError as problem:
+            wrong.append(str(problem))
+    demand(not wrong, "\n".join(wrong))
+    now = specs(c)
+    demand(now == before, f"changed: {[key for key in now | before if now.get(key) != before.get(key)]}")
+    demand(daemons == [(host, service, pid_of(c.lab.host(host), service)) for host, service, _ in daemons],
+           "a daemon was started anew")
+
+
+@test
+def test_a_guest_that_ignores_its_power_button_runs_on_under_shutdown_and_is_off_at_the_limit_under_force_shutdown():
+    c = ready()
+    c.add_vm("deaf", options="--offline-action shutdown --offline-timeout 3", no_shutdown=True)
+    c.berth("vm start deaf")
+    c.prove_alive("deaf")
+    no = c.refused("vm stop deaf --timeout 8", "deaf", code=5)
+    tell(no)
+    c.prove_alive("deaf")
+    told = c.berth("events --subject deaf")
+    demand("did not stop within its time limit" in told, f"nobody is told:\n{told}")
+    c.berth("vm start deaf")
+    c.until_vm("deaf", "running")
+    c.berth("vm set deaf --offline-action force-shutdown --offline-timeout 4")
+    asked = time.monotonic()
+    c.berth("vm stop deaf")
+    tell(f"force-shutdown with 4 s took {time.monotonic() - asked:.1f} s")
+    demand(time.monotonic() - asked >= 4, "it was turned off before its time")
+    demand("deaf" not in {name for _, name in c.processes()}, "a stop was reported, but it runs")
+
+
+def main():
+    global CLUSTER
+    with faults.lab() as lab:
+        CLUSTER = faults.Faults(lab)
+        return runner.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
