@@ -11,26 +11,26 @@
 
 typedef VEC(uint32_t) indices_t;
 
-static json_t *gpus_json(const struct cluster_model *m, const struct plan *plan,
+static json_t *gpus_json(const struct plan_cluster *m, const struct plan *plan,
                          const struct plan_placement *placement)
 {
     json_t *list = json_array();
     char slot[name_size];
     for (uint32_t i = 0; i < placement->gpu_len; i++) {
         uint32_t gpu = plan->gpus.items[placement->gpu_first + i];
-        (void)json_array_append_new(list,
-                                    json_string(gpu_slot_format(&m->devices.items[gpu], slot)));
+        (void)json_array_append_new(
+            list, json_string(gpu_slot_format(&m->devices.items[gpu].slot, slot)));
     }
     return list;
 }
 
-static json_t *node_reasons(const struct api_call *call, const struct cluster_model *m,
-                            const struct plan_request *request, uint32_t vm)
+static json_t *node_reasons(const struct plan_cluster *m, const struct plan_request *request,
+                            enum plan_wait why, uint32_t vm)
 {
     json_t *list = json_array();
-    for (uint32_t node = 0; node < plan_node_count(m->model); node++) {
+    for (uint32_t node = 0; node < m->nodes.len; node++) {
         char text[reason_size];
-        bool fits = cluster_model_reason(call->view, m, request, vm, node, text, sizeof(text));
+        bool fits = plan_cluster_fits(m, request, why, vm, node, text, sizeof(text));
         (void)json_array_append_new(list,
                                     json_pack("{s:s, s:o, s:b}", "subject", m->nodes.items[node],
                                               "text", text_json(text), "fits", fits));
@@ -38,37 +38,50 @@ static json_t *node_reasons(const struct api_call *call, const struct cluster_mo
     return list;
 }
 
-static json_t *placements_json(const struct cluster_model *m, const struct plan *plan)
+/* Its placement, if it has a place; else NULL. */
+static const struct vm_placement *place_of(const struct world *world, const char *vm)
+{
+    const struct record *record = world_find(world, RECORD_VM_PLACEMENT, vm);
+    return record && record->placement->phase != PLACEMENT_NONE ? record->placement : NULL;
+}
+
+static json_t *placements_json(const struct plan_cluster *m, const struct plan *plan)
 {
     json_t *list = json_array();
     VEC_EACH(&plan->placements, placement) {
-        const char *from = placement->from == PLAN_NONE ? "" : m->nodes.items[placement->from];
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "vm",
-                                                    plan_vm_name(m->model, placement->vm), "from",
-                                                    from, "to", m->nodes.items[placement->node],
-                                                    "gpus", gpus_json(m, plan, placement)));
+        const char *name = m->vms.items[placement->vm];
+        const struct vm_placement *from = place_of(m->world, name);
+        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "vm", name, "from",
+                                                    from ? from->node : "", "to",
+                                                    m->nodes.items[placement->node], "gpus",
+                                                    gpus_json(m, plan, placement)));
     }
     return list;
 }
 
-static json_t *waiting_json(const struct api_call *call, const struct cluster_model *m,
-                            const struct plan_request *request, const struct plan *plan)
+static json_t *waiting_json(const struct plan_cluster *m, const struct plan_request *request,
+                            const struct plan *plan)
 {
     json_t *list = json_array();
     VEC_EACH(&plan->waiting, waiting) {
-        (void)json_array_append_new(list, json_pack("{s:s, s:o}", "vm",
-                                                    plan_vm_name(m->model, waiting->vm), "reasons",
-                                                    node_reasons(call, m, request, waiting->vm)));
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:o}", "vm", m->vms.items[waiting->vm], "reasons",
+                            node_reasons(m, request, waiting->why, waiting->vm)));
     }
     return list;
 }
 
-/* Places 'vms' on the edited model and says what came of it. */
-static void send_plan(struct api_call *call, struct cluster_model *m, const char *action,
-                      const indices_t *vms)
+/* Places 'vms' on the model as it is now and says what came of it. */
+static void send_plan(struct api_call *call, struct plan_cluster *m, const char *action,
+                      const indices_t *vms, uint32_t reserve)
 {
     struct plan plan = {0};
-    const struct plan_request request = {.vms = vms->items, .vm_len = (uint32_t)vms->len};
+    const struct plan_request request = {
+        .vms = vms->items,
+        .vm_len = (uint32_t)vms->len,
+        .may_preempt = world_settings(call->world)->preemption,
+        .reserve = reserve,
+    };
     if (plan_place(m->model, &request, &plan) < 0) {
         call_send(call, NULL, 0);
         return;
@@ -76,7 +89,7 @@ static void send_plan(struct api_call *call, struct cluster_model *m, const char
     call_send_dated(call,
                     json_pack("{s:s, s:o, s:o, s:b}", "action", action, "placements",
                               placements_json(m, &plan), "left_out",
-                              waiting_json(call, m, &request, &plan), "proven", plan.is_proven),
+                              waiting_json(m, &request, &plan), "proven", plan.is_proven),
                     0);
     plan_done(&plan);
 }
@@ -95,46 +108,111 @@ static bool add(indices_t *indices, uint32_t index)
     return place != NULL;
 }
 
+/* ---- nodes that fail or are drained ---- */
+
 /* The node as the model knows it; PLAN_NONE: it is answered. */
-static uint32_t model_node(struct api_call *call, const struct cluster_model *m, const char *name)
+static uint32_t model_node(struct api_call *call, const struct plan_cluster *m, const char *name)
 {
     struct node_facts facts;
-    uint32_t node = cluster_model_node(m, name);
+    uint32_t node = plan_cluster_find_node(m, name);
     if (node == PLAN_NONE && call_node(call, name, &facts)) {
         call_refuse(call, 409, "never-seen", "%s has never joined: nothing runs there", name);
     }
     return node;
 }
 
+static bool is_among(const char *const *names, size_t len, const char *name)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+typedef VEC(struct plan_cluster_vm) questions_t;
+
+/* The VMs that the coordinator would have to find a place for. Those of nodes that fail are placed
+ * anew, where they were going if they were on the way. Those of nodes that are drained keep their
+ * place until then. False without memory. */
+static bool find_concerned(const struct world *world, const char *const *nodes, size_t len,
+                           bool is_drain, questions_t *ret_gone, names_t *ret_asked)
+{
+    WORLD_EACH(world, RECORD_VM_SPEC, each) {
+        const char *name = (*each)->key.name;
+        const struct vm_spec *spec = (*each)->vm_spec;
+        const struct vm_placement *p = place_of(world, name);
+        if (!p || !is_among(nodes, len, p->node)) {
+            continue;
+        }
+        struct plan_cluster_vm *gone = is_drain ? NULL : VEC_ADD(ret_gone);
+        if (gone) {
+            *gone = (struct plan_cluster_vm){
+                .name = name,
+                .prefer_node = p->next_node[0] ? p->next_node : NULL,
+                .is_anew = true,
+            };
+        }
+        bool is_asked = spec->desired == VM_STARTED &&
+                        (is_drain ? p->phase == PLACEMENT_START
+                                  : spec->priority != priority_no_auto);
+        const char **asked = is_asked ? VEC_ADD(ret_asked) : NULL;
+        if (asked) {
+            *asked = name;
+        }
+        if ((!is_drain && !gone) || (is_asked && !asked)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Fills the rest of the answer; false without memory. */
+static bool send_without(struct api_call *call, struct plan_cluster *m, const char *const *nodes,
+                         size_t len, bool is_drain, const names_t *asked)
+{
+    indices_t vms = {0};
+    bool is_good = true;
+    for (size_t i = 0; i < len; i++) {
+        uint32_t node = model_node(call, m, nodes[i]);
+        if (node == PLAN_NONE) {
+            return true;
+        }
+        plan_node_set_mode(m->model, node, is_drain ? PLAN_DRAIN : PLAN_DOWN);
+    }
+    VEC_EACH(asked, name) {
+        is_good = is_good && add(&vms, plan_cluster_find_vm(m, *name));
+    }
+    if (is_good) {
+        send_plan(call, m, is_drain ? "drain" : "fail", &vms, 0);
+    }
+    VEC_DONE(&vms);
+    return is_good;
+}
+
 void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bool is_drain)
 {
-    CLEANUP(cluster_model_done) struct cluster_model m = {0};
-    indices_t vms = {0};
-    if (!cluster_model_make(call->view, &m)) {
+    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
+    questions_t gone = {0};
+    names_t asked = {0};
+    if (!find_concerned(call->world, nodes, len, is_drain, &gone, &asked) ||
+        !cluster_model_make(call->view, gone.items, gone.len, &m) ||
+        !send_without(call, &m, nodes, len, is_drain, &asked)) {
         call_send(call, NULL, 0);
-        return;
     }
-    for (size_t i = 0; i < len; i++) {
-        uint32_t node = model_node(call, &m, nodes[i]);
-        if (node == PLAN_NONE) {
-            VEC_DONE(&vms);
-            return;
-        }
-        plan_node_set_mode(m.model, node, is_drain ? PLAN_DRAIN : PLAN_DOWN);
-        for (uint32_t vm = plan_node_first_vm(m.model, node); vm != PLAN_NONE;
-             vm = plan_node_next_vm(m.model, vm)) {
-            (void)add(&vms, vm);
-        }
-    }
-    send_plan(call, &m, is_drain ? "drain" : "fail", &vms);
-    VEC_DONE(&vms);
+    VEC_DONE(&gone);
+    VEC_DONE(&asked);
 }
+
+/* ---- VMs that are started ---- */
 
 static void start_send(struct api_call *call, const char *const *names, size_t len)
 {
-    CLEANUP(cluster_model_done) struct cluster_model m = {0};
+    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
     indices_t vms = {0};
-    bool is_good = cluster_model_make(call->view, &m);
+    const struct cluster_settings *settings = world_settings(call->world);
+    bool is_good = cluster_model_make(call->view, NULL, 0, &m);
     for (size_t i = 0; is_good && i < len; i++) {
         struct vm_facts facts;
         if (!call_vm(call, names[i], &facts)) {
@@ -142,11 +220,12 @@ static void start_send(struct api_call *call, const char *const *names, size_t l
             return;
         }
         if (!vm_is_placed(&facts)) {
-            is_good = add(&vms, cluster_model_vm(&m, names[i]));
+            is_good = add(&vms, plan_cluster_find_vm(&m, names[i]));
         }
     }
     if (is_good) {
-        send_plan(call, &m, "start", &vms);
+        send_plan(call, &m, "start", &vms,
+                  settings->reserve_policy == RESERVE_REFUSE ? settings->reserve : 0);
     } else {
         call_send(call, NULL, 0);
     }
@@ -203,10 +282,10 @@ void handle_plan(struct api_call *call)
 
 json_t *whatif_survival(const struct api_call *call)
 {
-    CLEANUP(cluster_model_done) struct cluster_model m = {0};
+    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
     struct plan_survival survival;
     const struct cluster_settings *settings = world_settings(call->world);
-    if (!cluster_model_make(call->view, &m) ||
+    if (!cluster_model_make(call->view, NULL, 0, &m) ||
         plan_survivable_losses(m.model, MAX(settings->reserve, 1U), &survival) < 0) {
         return NULL;
     }
@@ -216,17 +295,17 @@ json_t *whatif_survival(const struct api_call *call)
     }
     return json_pack("{s:I, s:b, s:I, s:s*, s:o}", "losses", (json_int_t)survival.losses, "exact",
                      survival.is_exact, "left_out", (json_int_t)survival.left_out, "vm",
-                     survival.vm == PLAN_NONE ? NULL : plan_vm_name(m.model, survival.vm),
+                     survival.vm == PLAN_NONE ? NULL : m.vms.items[survival.vm],
                      "weakest", weakest);
 }
 
 json_t *whatif_explain(const struct api_call *call, const struct vm_facts *vm)
 {
-    CLEANUP(cluster_model_done) struct cluster_model m = {0};
-    if (!cluster_model_make(call->view, &m)) {
+    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
+    if (!cluster_model_make(call->view, NULL, 0, &m)) {
         return NULL;
     }
-    return node_reasons(call, &m, NULL, cluster_model_vm(&m, vm->name));
+    return node_reasons(&m, NULL, PLAN_WAIT_ROOM, plan_cluster_find_vm(&m, vm->name));
 }
 
 void handle_vm_explain(struct api_call *call)

@@ -307,7 +307,7 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
     }
     bool is_first = !status || status->epoch < epoch;
     if (!is_first || vm->exists ||
-        !coordinator_has_hypervisor(core, core->config.node) ||
+        !world_has_hypervisor(&core->world, core->config.node) ||
         starting_count(core) >= world_settings(&core->world)->concurrent_starts) {
         return; /* begun before: the coordinator's turn; or not yet */
     }

@@ -59,26 +59,10 @@ bool coordinator_is_up(const struct core *core, const char *node)
     return coordinator_silence(core, node) < world_settings(&core->world)->leader_silence_ms;
 }
 
-bool coordinator_has_hypervisor(const struct core *core, const char *node)
-{
-    const struct record *inventory = world_find(&core->world, RECORD_NODE_INVENTORY, node);
-    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
-    if (!inventory || !alive ||
-        inventory->inventory->incarnation != alive->alive->incarnation) {
-        return false; /* what it had before it was booted says nothing of now */
-    }
-    VEC_EACH(&inventory->inventory->checks, check) {
-        if (strcmp(check->name, CHECK_HYPERVISOR) == 0) {
-            return check->is_ok;
-        }
-    }
-    return false;
-}
-
 bool coordinator_takes_vms(const struct core *core, const char *node)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
-    return coordinator_is_up(core, node) && coordinator_has_hypervisor(core, node) &&
+    return coordinator_is_up(core, node) && world_has_hypervisor(&core->world, node) &&
            !flapping_is_quarantined(core, node) &&
            (!spec || spec->node_spec->mode == NODE_ACTIVE);
 }

@@ -239,9 +239,6 @@ msec_t coordinator_silence(const struct core *core, const char *node);
 bool coordinator_is_up(const struct core *core, const char *node);
 /* Up, active, and with a hypervisor: VMs may be started there. */
 bool coordinator_takes_vms(const struct core *core, const char *node);
-/* The check by which a node says that its hypervisor answers. */
-#define CHECK_HYPERVISOR "hypervisor"
-bool coordinator_has_hypervisor(const struct core *core, const char *node);
 
 /* recover.c: each VM, by level */
 void recover_event(struct core *core, const struct core_event *event);
@@ -254,15 +251,6 @@ bool flapping_is_quarantined(const struct core *core, const char *node);
 void flapping_began_anew(struct core *core, struct peer *peer);
 void flapping_step(struct core *core);
 
-/* refusal.c: why, in words, into 'ret' of 'size' bytes */
-void refusal_of_node(const struct core *core, const char *node, char *ret, size_t size);
-/* False: the card can be handed out, as far as its node's inventory says. */
-bool refusal_of_card(const struct core *core, const struct pool_member *member, char *ret,
-                     size_t size);
-/* What is wrong with the first card of 'pool' on 'node' with which something is; else 'ret' stays. */
-void refusal_of_cards(const struct core *core, const char *pool, const char *node, char *ret,
-                      size_t size);
-
 /* proof.c: the one place that says when an instance is gone (docs/SAFETY.md) */
 #define GONE_LIST(X)                                                                               \
     X(GONE_NOT, "may run")                                                                         \
@@ -274,7 +262,7 @@ ENUM_DECLARE(gone, GONE_LIST)
 enum gone proof_instance_gone(const struct world *world, const char *vm,
                               const struct vm_placement *placement);
 
-/* placing.c: the store's records -> the planner's model -> placements */
+/* placing.c: requests to the planner, and its answers */
 struct placing {
     const struct record *spec;
     const char *avoid_node;  /* not there if it can be helped; NULL: none */

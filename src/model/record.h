@@ -122,6 +122,9 @@ struct node_spec {
     uint64_t confirmed_counter; /* ... and its last heartbeat then: a later one refutes it */
 };
 
+/* The check by which a node says that its hypervisor answers. */
+#define CHECK_HYPERVISOR "hypervisor"
+
 struct node_check {
     char name[name_size]; /* "iommu", "libvirt", "watchdog", ... */
     bool is_ok;

@@ -145,3 +145,19 @@ const struct dismount *world_dismount(const struct world *world, const char *nod
     }
     return NULL;
 }
+
+bool world_has_hypervisor(const struct world *world, const char *node)
+{
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    if (!inventory || !alive ||
+        inventory->inventory->incarnation != alive->alive->incarnation) {
+        return false;
+    }
+    VEC_EACH(&inventory->inventory->checks, check) {
+        if (strcmp(check->name, CHECK_HYPERVISOR) == 0) {
+            return check->is_ok;
+        }
+    }
+    return false;
+}

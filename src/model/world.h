@@ -49,3 +49,7 @@ const struct dismount *world_dismount(const struct world *world, const char *nod
 /* The GPU at 'address' in the inventory of 'node', lent; NULL if unknown. */
 const struct gpu *world_gpu(const struct world *world, const char *node,
                             struct pci_address address);
+
+/* Whether the hypervisor of 'node' answers, as its inventory has it: one of an earlier boot says
+ * nothing of now. */
+bool world_has_hypervisor(const struct world *world, const char *node);

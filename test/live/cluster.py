@@ -107,7 +107,8 @@ class Players(threading.Thread):
         self.trouble = None
 
     def inventory(self, node):
-        return {"schema": 1, "cpus": 8, "memory_mib": 8192, "kernel": "6.1", "gpus": self.gpus[node],
+        return {"schema": 1, "incarnation": 1, "cpus": 8, "memory_mib": 8192, "kernel": "6.1",
+                "gpus": self.gpus[node],
                 "checks": [{"name": "hypervisor", "ok": True, "detail": ""}]}
 
     def run(self):

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan/cluster.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static uint32_t find_name(const char *const *names, size_t len, const char *name)
+{
+    size_t low = 0, high = len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(names[middle], name);
+        if (order == 0) {
+            return (uint32_t)middle;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return PLAN_NONE;
+}
+
+uint32_t plan_cluster_find_node(const struct plan_cluster *c, const char *name)
+{
+    return find_name(c->nodes.items, c->nodes.len, name);
+}
+
+uint32_t plan_cluster_find_vm(const struct plan_cluster *c, const char *name)
+{
+    return find_name(c->vms.items, c->vms.len, name);
+}
+
+struct gpu_hold plan_cluster_hold(const struct plan_cluster *c, uint32_t gpu)
+{
+    const struct plan_device *device = &c->devices.items[gpu];
+    struct gpu_hold hold = {.slot = device->slot};
+    (void)snprintf(hold.pool, sizeof(hold.pool), "%s", c->pools.items[device->pool]);
+    return hold;
+}
+
+/* ---- pools ---- */
+
+/* PLAN_NONE without memory. */
+static uint32_t add_pool(struct plan_cluster *c, const char *name)
+{
+    const char **place = VEC_ADD(&c->pools);
+    if (!place) {
+        return PLAN_NONE;
+    }
+    *place = name;
+    return plan_pool_add(c->model, name);
+}
+
+/* Pools come from the store and, last, from needs whose pool does not exist: few, so linear. */
+static uint32_t pool_index(struct plan_cluster *c, const char *name)
+{
+    for (size_t i = 0; i < c->pools.len; i++) {
+        if (strcmp(c->pools.items[i], name) == 0) {
+            return (uint32_t)i;
+        }
+    }
+    return add_pool(c, name);
+}
+
+static bool add_pools(struct plan_cluster *c)
+{
+    WORLD_EACH(c->world, RECORD_POOL, each)
+    {
+        if (add_pool(c, (*each)->key.name) == PLAN_NONE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- nodes and their GPUs ---- */
+
+static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
+{
+    char why[reason_size];
+    const struct record *spec = world_find(c->world, RECORD_NODE_SPEC, node);
+    if (!c->options.is_up(c->options.context, node, why, sizeof(why)) ||
+        !world_has_hypervisor(c->world, node)) {
+        return PLAN_DOWN;
+    }
+    switch (spec ? spec->node_spec->mode : NODE_ACTIVE) {
+    case NODE_ACTIVE:
+        return PLAN_ACTIVE;
+    case NODE_PAUSED:
+        return PLAN_PAUSED;
+    case NODE_DRAIN:
+        return PLAN_DRAIN;
+    }
+    return PLAN_DOWN;
+}
+
+/* Cards through which a start failed since their node last wrote what it has: their quarantine is
+ * on its way. */
+static bool find_blamed(struct plan_cluster *c)
+{
+    WORLD_EACH(c->world, RECORD_VM_STATUS, each)
+    {
+        const struct vm_status *status = (*each)->status;
+        if (!status->has_culprit || status->state != VM_STATE_FAILED) {
+            continue;
+        }
+        const struct record *inventory =
+            world_find(c->world, RECORD_NODE_INVENTORY, status->node);
+        if (inventory && (*each)->revision > inventory->revision) {
+            const struct vm_status **place = VEC_ADD(&c->blamed);
+            if (!place) {
+                return false;
+            }
+            *place = status;
+        }
+    }
+    return true;
+}
+
+static bool is_blamed(const struct plan_cluster *c, const struct pool_member *member)
+{
+    VEC_EACH(&c->blamed, status) {
+        if (strcmp((*status)->node, member->node) == 0 &&
+            pci_address_compare((*status)->culprit, member->slot.address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Why the card of 'member' cannot be handed out: it must be the one that was meant, healthy, and in
+ * vfio-pci's hands. False: as far as its node's inventory says, it can. */
+static bool is_refused(const struct plan_cluster *c, const struct pool_member *member, char *ret,
+                       size_t size)
+{
+    char identity[gpu_identity_size];
+    const struct dismount *entry = world_dismount(c->world, member->node, member->slot.address);
+    const struct gpu *gpu = world_gpu(c->world, member->node, member->slot.address);
+    if (!gpu) {
+        (void)snprintf(ret, size, "is not there");
+    } else if (gpu->health != GPU_HEALTHY) {
+        (void)snprintf(ret, size, "is quarantined: %s", gpu->health_reason);
+    } else if (!gpu_is_dismounted(gpu)) {
+        (void)snprintf(ret, size, "is not dismounted (driver %s)",
+                       gpu->driver[0] ? gpu->driver : "none");
+    } else if (!gpu_may_be_assigned(gpu, entry && entry->is_forced)) {
+        (void)snprintf(ret, size, "is not assignable: %s", gpu_verdict_name(gpu->verdict));
+    } else if (strcmp(gpu_identity(gpu, identity), member->identity) != 0 &&
+               !c->options.takes_any_card) {
+        (void)snprintf(ret, size, "is another card than the pool's");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A member of a pool on one node. */
+struct seat {
+    const struct pool_member *member;
+    uint32_t pool;
+};
+typedef VEC(struct seat) seats_t;
+
+static int compare_seats(const void *a, const void *b)
+{
+    const struct gpu_slot *x = &((const struct seat *)a)->member->slot;
+    const struct gpu_slot *y = &((const struct seat *)b)->member->slot;
+    int order = pci_address_compare(x->address, y->address);
+    return order != 0 ? order : strcmp(x->partition, y->partition);
+}
+
+/* All of 'node', by address; VEC_DONE them in either case. */
+static bool find_seats(const struct plan_cluster *c, const char *node, seats_t *ret)
+{
+    uint32_t pool = 0; /* the world's pools come first, in its order */
+    WORLD_EACH(c->world, RECORD_POOL, each)
+    {
+        VEC_EACH(&(*each)->pool->members, member) {
+            struct seat *seat = strcmp(member->node, node) == 0 ? VEC_ADD(ret) : NULL;
+            if (seat) {
+                *seat = (struct seat){member, pool};
+            } else if (strcmp(member->node, node) == 0) {
+                return false;
+            }
+        }
+        pool++;
+    }
+    if (ret->len > 0) {
+        qsort(ret->items, ret->len, sizeof(*ret->items), compare_seats);
+    }
+    return true;
+}
+
+static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *seat, uint32_t card)
+{
+    char why[reason_size];
+    const struct pci_address address = seat->member->slot.address;
+    const struct gpu *gpu = world_gpu(c->world, seat->member->node, address);
+    struct plan_gpu planned = {
+        .pool = seat->pool,
+        .card = card,
+        .position = (uint32_t)address.domain << 16 | (uint32_t)address.bus << 8 |
+                    (uint32_t)address.slot << 3 | address.function,
+        .numa = gpu ? gpu->numa_node : -1,
+        .is_partition = seat->member->slot.partition[0] != '\0',
+        .is_quarantined =
+            is_refused(c, seat->member, why, sizeof(why)) || is_blamed(c, seat->member),
+    };
+    struct plan_device *device = VEC_ADD(&c->devices);
+    if (!device) {
+        return false;
+    }
+    *device = (struct plan_device){node, seat->pool, seat->member->slot, false};
+    return plan_gpu_add(c->model, &planned) != PLAN_NONE;
+}
+
+static bool add_gpus(struct plan_cluster *c, uint32_t node)
+{
+    seats_t seats = {0};
+    bool is_done = find_seats(c, c->nodes.items[node], &seats);
+    uint32_t card = 0;
+    for (size_t i = 0; is_done && i < seats.len; i++) {
+        const struct seat *seat = &seats.items[i];
+        card += i > 0 && pci_address_compare(seat->member->slot.address,
+                                             seat[-1].member->slot.address) != 0;
+        is_done = add_gpu(c, node, seat, card);
+    }
+    VEC_DONE(&seats);
+    return is_done;
+}
+
+static bool add_nodes(struct plan_cluster *c)
+{
+    uint64_t percent = world_settings(c->world)->cpu_percent;
+    WORLD_EACH(c->world, RECORD_NODE_INVENTORY, each)
+    {
+        const struct node_inventory *inventory = (*each)->inventory;
+        struct plan_node node = {
+            .name = (*each)->key.name,
+            .mode = mode_of(c, (*each)->key.name),
+            .cpus = (uint32_t)(inventory->cpus * percent / 100),
+            .memory_mib = inventory->memory_mib,
+        };
+        const char **place = VEC_ADD(&c->nodes);
+        if (!place) {
+            return false;
+        }
+        *place = node.name;
+        uint32_t index = plan_node_add(c->model, &node);
+        if (index == PLAN_NONE || !add_gpus(c, index)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- VMs ---- */
+
+/* What the question says of it; never NULL. */
+static const struct plan_cluster_vm *question_of(const struct plan_cluster *c, const char *vm)
+{
+    static const struct plan_cluster_vm nothing = {0};
+    for (size_t i = 0; i < c->options.vm_len; i++) {
+        if (strcmp(c->options.vms[i].name, vm) == 0) {
+            return &c->options.vms[i];
+        }
+    }
+    return &nothing;
+}
+
+/* Those that are nodes here, as indices. */
+static uint32_t find_owners(const struct plan_cluster *c, const struct vm_name *names, size_t len,
+                            uint32_t ret[owners_max])
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < len && count < owners_max; i++) {
+        uint32_t node = plan_cluster_find_node(c, names[i].name);
+        if (node != PLAN_NONE) {
+            ret[count++] = node;
+        }
+    }
+    return count;
+}
+
+/* The label that no node has: to the planner no possible owner at all would mean that every node is
+ * one. PLAN_NONE without memory. */
+static uint32_t nowhere_label(struct plan_cluster *c)
+{
+    return plan_label_add(c->model, "possible owner");
+}
+
+static bool add_needs(struct plan_cluster *c, const struct vm_spec *spec, struct plan_vm *vm)
+{
+    for (uint32_t i = 0; i < spec->need_len; i++) {
+        if (spec->needs[i].count == 0) {
+            continue;
+        }
+        uint32_t pool = pool_index(c, spec->needs[i].pool);
+        if (pool == PLAN_NONE) {
+            return false;
+        }
+        vm->needs[vm->need_len++] = (struct plan_need){pool, spec->needs[i].count};
+    }
+    return true;
+}
+
+static bool add_vm(struct plan_cluster *c, const struct record *record, uint32_t nowhere)
+{
+    const struct vm_spec *spec = record->vm_spec;
+    const char *prefer_node = question_of(c, record->key.name)->prefer_node;
+    uint32_t preferred[owners_max + 1], possible[owners_max];
+    uint32_t first = prefer_node ? plan_cluster_find_node(c, prefer_node) : PLAN_NONE;
+    uint32_t preferred_len = 0;
+    if (first != PLAN_NONE) {
+        preferred[preferred_len++] = first;
+    }
+    preferred_len += find_owners(c, spec->preferred_owners.items, spec->preferred_owners.len,
+                                 &preferred[preferred_len]);
+    struct plan_vm vm = {
+        .name = record->key.name,
+        .cpus = spec->cpus,
+        .memory_mib = spec->memory_mib,
+        .priority = spec->priority,
+        .preferred = preferred,
+        .preferred_len = preferred_len,
+        .possible = possible,
+        .possible_len =
+            find_owners(c, spec->possible_owners.items, spec->possible_owners.len, possible),
+    };
+    if (spec->possible_owners.len > 0 && vm.possible_len == 0) {
+        vm.labels = UINT64_C(1) << nowhere;
+    }
+    const char **place = VEC_ADD(&c->vms);
+    if (!place) {
+        return false;
+    }
+    *place = vm.name;
+    return add_needs(c, spec, &vm) && plan_vm_add(c->model, &vm) != PLAN_NONE;
+}
+
+static bool relate(struct plan_cluster *c, uint32_t vm, const struct vm_name *names, size_t len,
+                   enum plan_relation relation, bool is_enforced)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint32_t other = plan_cluster_find_vm(c, names[i].name);
+        if (other != PLAN_NONE && other != vm &&
+            !plan_vm_relate(c->model, vm, other, relation, is_enforced)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The devices that 'holds' names on 'node', as indices, which count as held from now on. One that
+ * left its pool has none. Two VMs may seem to hold one while changes are on their way, of which the
+ * store will refuse one: then it is the first one's here. */
+static uint32_t hold_devices(struct plan_cluster *c, uint32_t node, const gpu_holds_t *holds,
+                             uint32_t ret[gpus_per_vm_max])
+{
+    uint32_t len = 0;
+    for (uint32_t i = 0; i < c->devices.len && len < gpus_per_vm_max; i++) {
+        struct plan_device *device = &c->devices.items[i];
+        VEC_EACH(holds, hold) {
+            if (device->node == node && !device->is_held &&
+                gpu_slot_equal(&device->slot, &hold->slot)) {
+                device->is_held = true;
+                ret[len++] = i;
+                break;
+            }
+        }
+    }
+    return len;
+}
+
+/* What 'vm' has now. A VM that runs nowhere any more has nothing. */
+static void put_vm(struct plan_cluster *c, uint32_t vm)
+{
+    const char *name = c->vms.items[vm];
+    const struct record *record = c->options.placement(c->options.context, name);
+    uint32_t gpus[gpus_per_vm_max];
+    if (!record || record->placement->phase == PLACEMENT_NONE || question_of(c, name)->is_anew) {
+        return;
+    }
+    const struct vm_placement *p = record->placement;
+    uint32_t node = plan_cluster_find_node(c, p->node);
+    uint32_t next = plan_cluster_find_node(c, p->next_node);
+    if (node != PLAN_NONE) {
+        plan_vm_put(c->model, vm, node, gpus, hold_devices(c, node, &p->gpus, gpus));
+    }
+    if (next != PLAN_NONE) {
+        plan_vm_hold(c->model, vm, next, gpus, hold_devices(c, next, &p->next_gpus, gpus));
+    }
+}
+
+static bool add_vms(struct plan_cluster *c)
+{
+    uint32_t nowhere = nowhere_label(c);
+    if (nowhere == PLAN_NONE) {
+        return false;
+    }
+    WORLD_EACH(c->world, RECORD_VM_SPEC, each)
+    {
+        if (!add_vm(c, *each, nowhere)) {
+            return false;
+        }
+    }
+    uint32_t vm = 0;
+    WORLD_EACH(c->world, RECORD_VM_SPEC, again)
+    {
+        const struct vm_spec *spec = (*again)->vm_spec;
+        if (!relate(c, vm, spec->together.items, spec->together.len, PLAN_TOGETHER,
+                    spec->is_affinity_enforced) ||
+            !relate(c, vm, spec->apart.items, spec->apart.len, PLAN_APART,
+                    spec->is_apart_enforced)) {
+            return false;
+        }
+        put_vm(c, vm++);
+    }
+    return true;
+}
+
+int plan_cluster_make(const struct world *world, const struct plan_cluster_options *options,
+                      struct plan_cluster *ret)
+{
+    *ret = (struct plan_cluster){
+        .world = world,
+        .options = *options,
+        .model = plan_model_new(&(struct plan_size){0}),
+    };
+    return ret->model && add_pools(ret) && find_blamed(ret) && add_nodes(ret) && add_vms(ret)
+               ? 0
+               : -ENOMEM;
+}
+
+void plan_cluster_done(struct plan_cluster *c)
+{
+    c->model = plan_model_free(c->model);
+    VEC_DONE(&c->pools);
+    VEC_DONE(&c->nodes);
+    VEC_DONE(&c->vms);
+    VEC_DONE(&c->devices);
+    VEC_DONE(&c->blamed);
+}
+
+/* ---- why not ---- */
+
+/* The model says of a node that it is down, but not why. Else 'ret' stays: it is supposed to be. */
+static void say_down(const struct plan_cluster *c, const char *node, char *ret, size_t size)
+{
+    if (c->options.is_up(c->options.context, node, ret, size) &&
+        !world_has_hypervisor(c->world, node)) {
+        (void)snprintf(ret, size, "its hypervisor (libvirt) does not answer");
+    }
+}
+
+/* What is wrong with the first card of 'pool' on 'node' with which something is; else 'ret' stays.
+ */
+static void say_card(const struct plan_cluster *c, const char *pool, const char *node, char *ret,
+                     size_t size)
+{
+    const struct record *record = world_find(c->world, RECORD_POOL, pool);
+    if (!record) {
+        return;
+    }
+    VEC_EACH(&record->pool->members, member) {
+        char why[reason_size], slot[name_size];
+        if (strcmp(member->node, node) == 0 && is_refused(c, member, why, sizeof(why))) {
+            (void)snprintf(ret, size, "too few GPUs in %s can be used: %s %s", pool,
+                           gpu_slot_format(&member->slot, slot), why);
+            return;
+        }
+    }
+}
+
+bool plan_cluster_fits(const struct plan_cluster *c, const struct plan_request *request,
+                       enum plan_wait wait, uint32_t vm, uint32_t node, char *ret, size_t size)
+{
+    struct plan_reason why = plan_explain(c->model, request, vm, node);
+    if (why.code == PLAN_FITS && wait == PLAN_WAIT_RESERVE) {
+        why.code = PLAN_BREAKS_RESERVE;
+        why.need = request->reserve;
+    }
+    if (why.code == PLAN_NO_LABEL) {
+        why.code = PLAN_NOT_OWNER; /* there is only that one: nowhere_label() */
+    }
+    (void)plan_reason_text(c->model, &why, ret, size);
+    if (why.code == PLAN_NODE_DOWN) {
+        say_down(c, c->nodes.items[node], ret, size);
+    } else if (why.code == PLAN_GPUS_QUARANTINED) {
+        say_card(c, c->pools.items[why.pool], c->nodes.items[node], ret, size);
+    }
+    return why.code == PLAN_FITS;
+}

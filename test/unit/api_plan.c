@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What-if against the coordinator: the same world, and what the core decides upon it. */
+#include "test/unit/api_fixture.h"
+
+#include "core/internal.h"
+
+static struct record *changed(enum record_kind kind, const char *name)
+{
+    const struct record *old = world_find(&world, kind, name);
+    return store(old ? record_copy(old) : record_new(kind, name, NULL));
+}
+
+static struct node_inventory *inventory_of(const char *node)
+{
+    return changed(RECORD_NODE_INVENTORY, node)->inventory;
+}
+
+/* The core of node1 that has heard what the API has heard, and coordinates. */
+static void decide(const char *vm, bool is_asked, struct placing *ret)
+{
+    struct core core = {.world = world, .now_ms = view.now_ms};
+    evictions_t evictions = {0};
+    strcpy(core.config.node, "node1");
+    VEC_EACH(&liveness.nodes, heard) {
+        struct peer *peer = VEC_ADD(&core.coordinator.peers);
+        (void)snprintf(peer->name, sizeof(peer->name), "%s", heard->node);
+        peer->incarnation = heard->incarnation;
+        peer->seen_ms = heard->advanced_ms == MSEC_NEVER ? heard->first_ms : heard->advanced_ms;
+    }
+    *ret = (struct placing){.spec = world_find(&world, RECORD_VM_SPEC, vm)};
+    placing_plan(&core, ret, 1, is_asked,
+                 world_settings(&world)->preemption ? &evictions : NULL);
+    VEC_DONE(&evictions);
+    VEC_DONE(&core.coordinator.peers);
+}
+
+/* What-if and core say the same of a start of 'vm': 'node' ("": nowhere), or the same reasons, of
+ * which one has these words. */
+static void agree(const char *vm, const char *node, const char *words)
+{
+    char body[100], expected[600];
+    struct placing request;
+    decide(vm, true, &request);
+    CHECK_STR(request.node, node);
+    (void)snprintf(body, sizeof(body), "{\"start\":[\"%s\"]}", vm);
+    CHECK_INT(ask("POST", "/v1/plan", body), 200);
+    if (request.is_placed) {
+        (void)snprintf(expected, sizeof(expected), "\"vm\":\"%s\",\"from\":\"\",\"to\":\"%s\"", vm,
+                       request.node);
+        CHECK_HAS(text(), expected);
+    }
+    VEC_EACH(&request.reasons, reason) {
+        (void)snprintf(expected, sizeof(expected), "\"subject\":\"%s\",\"text\":\"%s\"",
+                       reason->node, reason->text);
+        CHECK_HAS(text(), expected);
+    }
+    if (words) {
+        CHECK_HAS(text(), words);
+    }
+    placing_done(&request);
+}
+
+/* node1 can take a VM with 2 GPUs, if at all; the others are paused. */
+static void begin_with_one(void)
+{
+    begin_cluster();
+    add_vm("v", 2);
+    must("POST", "/v1/nodes/node2/pause", NULL);
+    must("POST", "/v1/nodes/node3/pause", NULL);
+    agree("v", "node1", NULL);
+}
+
+TEST(a_node_whose_hypervisor_does_not_answer_takes_no_vm)
+{
+    begin_with_one();
+    inventory_of("node1")->checks.items[0].is_ok = false;
+    agree("v", "", "its hypervisor (libvirt) does not answer");
+}
+
+TEST(an_inventory_of_an_earlier_incarnation_says_nothing_of_now)
+{
+    begin_with_one();
+    beat("node1", 2, 1, view.now_ms);
+    agree("v", "", "its hypervisor (libvirt) does not answer");
+    inventory_of("node1")->incarnation = 2;
+    agree("v", "node1", NULL);
+}
+
+TEST(a_silent_node_takes_no_vm)
+{
+    begin_with_one();
+    must("POST", "/v1/nodes/node2/resume", NULL);
+    view.now_ms += 5000;
+    beat("node1", 1, 3, view.now_ms);
+    agree("v", "node1", NULL);
+    must("POST", "/v1/nodes/node1/pause", NULL);
+    struct placing request;
+    decide("v", true, &request);
+    CHECK(!request.is_placed);
+    placing_done(&request);
+    CHECK_INT(ask("POST", "/v1/plan", "{\"start\":[\"v\"]}"), 200);
+    CHECK_HAS(text(), "\"text\":\"it is silent: no heartbeat for 5 s\"");
+}
+
+TEST(a_node_that_was_just_seen_for_the_first_time_is_up)
+{
+    begin_with_one();
+    liveness_done(&liveness);
+    liveness = (struct liveness){0};
+    CHECK(liveness_observe(&liveness, world_find(&world, RECORD_NODE_ALIVE, "node1"), view.now_ms));
+    agree("v", "node1", NULL);
+}
+
+TEST(a_card_that_is_not_dismounted_is_not_handed_out)
+{
+    begin_with_one();
+    strcpy(inventory_of("node1")->gpus.items[0].driver, "nvidia");
+    agree("v", "", "0000:01:00.0 is not dismounted (driver nvidia)");
+}
+
+TEST(another_card_than_the_pools_is_not_handed_out)
+{
+    begin_with_one();
+    inventory_of("node1")->gpus.items[1].device = 0x1db4;
+    agree("v", "", "0000:02:00.0 is another card than the pool's");
+}
+
+TEST(a_card_that_cannot_be_assigned_is_handed_out_if_it_was_forced)
+{
+    begin_with_one();
+    inventory_of("node1")->gpus.items[1].verdict = GPU_IN_USE;
+    agree("v", "", "0000:02:00.0 is not assignable");
+    changed(RECORD_NODE_SPEC, "node1")->node_spec->dismounted.items[1].is_forced = true;
+    agree("v", "node1", NULL);
+}
+
+TEST(a_card_through_which_a_start_just_failed_is_not_handed_out)
+{
+    begin_with_one();
+    add_vm("w", 1);
+    report("w", "node1", 1, VM_STATE_FAILED);
+    struct vm_status *status = changed(RECORD_VM_STATUS, "w")->status;
+    status->has_culprit = true;
+    status->culprit = (struct pci_address){0, 1, 0, 0};
+    agree("v", "", "needs 2: ");
+    (void)inventory_of("node1"); /* written since: it knows better */
+    agree("v", "node1", NULL);
+}
+
+TEST(a_card_that_is_gone_counts_as_the_pools_still)
+{
+    begin_with_one();
+    struct node_inventory *inventory = inventory_of("node1");
+    VEC_REMOVE(&inventory->gpus, 0);
+    agree("v", "", "0000:01:00.0 is not there");
+}
+
+TEST(as_many_virtual_cpus_fit_as_the_settings_allow)
+{
+    begin_with_one();
+    changed(RECORD_VM_SPEC, "v")->vm_spec->cpus = 24;
+    changed(RECORD_CLUSTER, "")->cluster->cpu_percent = 100;
+    agree("v", "", "16");
+    changed(RECORD_CLUSTER, "")->cluster->cpu_percent = 150;
+    agree("v", "node1", NULL);
+}
+
+TEST(a_vm_whose_pool_does_not_exist_fits_nowhere)
+{
+    begin_with_one();
+    strcpy(changed(RECORD_VM_SPEC, "v")->vm_spec->needs[0].pool, "elsewhere");
+    agree("v", "", "no GPU in pool elsewhere");
+}
+
+TEST(a_vm_none_of_whose_possible_owners_exists_fits_nowhere)
+{
+    begin_with_one();
+    struct vm_spec *spec = changed(RECORD_VM_SPEC, "v")->vm_spec;
+    struct vm_name *owner = VEC_ADD(&spec->possible_owners);
+    strcpy(owner->name, "nodeX");
+    agree("v", "", "not a possible owner");
+    strcpy(changed(RECORD_VM_SPEC, "v")->vm_spec->possible_owners.items[0].name, "node1");
+    agree("v", "node1", NULL);
+}
+
+/* ---- what runs already ---- */
+
+static struct vm_placement *put(const char *vm, enum placement_phase phase, const char *node)
+{
+    changed(RECORD_VM_SPEC, vm)->vm_spec->desired = VM_STARTED;
+    struct vm_placement *placement = place(vm, phase, node, 1);
+    for (uint8_t bus = 1; bus <= 2; bus++) {
+        struct gpu_hold *hold = VEC_ADD(&placement->gpus);
+        strcpy(hold->pool, "P");
+        hold->slot.address.bus = bus;
+    }
+    return placement;
+}
+
+TEST(a_start_that_would_break_the_reserve_is_refused)
+{
+    begin_cluster();
+    add_vm("v", 2);
+    add_vm("w1", 2);
+    add_vm("w2", 2);
+    (void)put("w1", PLACEMENT_START, "node1");
+    (void)put("w2", PLACEMENT_START, "node2");
+    struct cluster_settings *settings = changed(RECORD_CLUSTER, "")->cluster;
+    settings->reserve = 1;
+    agree("v", "node3", NULL);
+    changed(RECORD_CLUSTER, "")->cluster->reserve_policy = RESERVE_REFUSE;
+    agree("v", "", "\"subject\":\"node3\"");
+}
+
+TEST(a_vm_of_lower_priority_makes_room_if_the_settings_allow)
+{
+    begin_with_one();
+    add_vm("low", 2);
+    changed(RECORD_VM_SPEC, "low")->vm_spec->priority = priority_low;
+    (void)put("low", PLACEMENT_START, "node1");
+    agree("v", "", "held by low");
+    changed(RECORD_CLUSTER, "")->cluster->preemption = true;
+    agree("v", "node1", "\"left_out\":[{\"vm\":\"low\"");
+}
+
+TEST(a_vm_that_is_being_stopped_holds_its_gpus_until_it_is)
+{
+    begin_with_one();
+    add_vm("w", 2);
+    (void)put("w", PLACEMENT_STOP, "node1");
+    agree("v", "", "held by w");
+    (void)place("w", PLACEMENT_NONE, "", 1);
+    agree("v", "node1", NULL);
+}
+
+/* w is on its way from node1 to node2. */
+static void begin_moving(void)
+{
+    begin_cluster();
+    add_vm("w", 2);
+    struct vm_placement *placement = put("w", PLACEMENT_STOP, "node1");
+    strcpy(placement->next_node, "node2");
+    placement->next_gpus = placement->gpus;
+    placement->gpus = (gpu_holds_t){0};
+    must("POST", "/v1/nodes/node3/pause", NULL);
+}
+
+TEST(what_a_moving_vm_has_reserved_is_nobody_elses)
+{
+    begin_moving();
+    must("POST", "/v1/nodes/node1/pause", NULL);
+    add_vm("v", 2);
+    agree("v", "", "held by w");
+}
+
+TEST(a_vm_whose_node_fails_while_it_moves_starts_where_it_was_going)
+{
+    begin_moving();
+    CHECK_INT(ask("POST", "/v1/plan", "{\"fail\":[\"node1\"]}"), 200);
+    CHECK_HAS(text(), "\"vm\":\"w\",\"from\":\"node1\",\"to\":\"node2\"");
+    CHECK_HAS(text(), "\"left_out\":[]");
+}
+
+TEST(what_shall_not_run_is_not_placed_when_its_node_fails)
+{
+    begin_cluster();
+    add_vm("w", 2);
+    (void)put("w", PLACEMENT_START, "node1");
+    CHECK_INT(ask("POST", "/v1/plan", "{\"fail\":[\"node1\"]}"), 200);
+    CHECK_HAS(text(), "\"vm\":\"w\",\"from\":\"node1\",\"to\":\"node");
+    changed(RECORD_VM_SPEC, "w")->vm_spec->priority = priority_no_auto;
+    CHECK_INT(ask("POST", "/v1/plan", "{\"fail\":[\"node1\"]}"), 200);
+    CHECK_HAS(text(), "\"placements\":[],\"left_out\":[]");
+    changed(RECORD_VM_SPEC, "w")->vm_spec->priority = priority_high;
+    changed(RECORD_VM_SPEC, "w")->vm_spec->desired = VM_STOPPED;
+    CHECK_INT(ask("POST", "/v1/plan", "{\"fail\":[\"node1\"]}"), 200);
+    CHECK_HAS(text(), "\"placements\":[],\"left_out\":[]");
+}
