@@ -199,6 +199,7 @@ static void stop(struct core *core, struct local_vm *vm, const struct vm_placeme
     struct core_action *action =
         begin_op(core, vm, VM_OP_STOP, ACTION_VM_STOP, placement->epoch);
     bool is_off = !spec || placement->is_forced;
+    vm->is_op_forced = is_off;
     action->offline = is_off ? OFFLINE_TURN_OFF : spec->vm_spec->offline_action;
     action->limit_ms = action->offline == OFFLINE_TURN_OFF ? turn_off_limit_ms
                                                            : spec->vm_spec->offline_timeout_ms;
@@ -319,11 +320,14 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
 }
 
 /* It was begun and is not here: a start without answer, ours or a predecessor's, may still bring it
- * up. Only once that is ruled out is it reported stopped. */
+ * up. Only once that is ruled out, by the hypervisor too, which alone knows of a predecessor's, is it
+ * reported stopped. */
 static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
 {
     if (core->now_ms >= vm->op_retry_ms) {
-        (void)begin_op(core, vm, VM_OP_KILL, ACTION_VM_KILL, epoch);
+        struct core_action *action = begin_op(core, vm, VM_OP_KILL, ACTION_VM_STOP, epoch);
+        action->offline = OFFLINE_TURN_OFF;
+        action->limit_ms = turn_off_limit_ms;
     }
 }
 
@@ -356,6 +360,13 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
 static bool is_ordered(const struct core *core, const struct local_vm *vm)
 {
     const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
+    const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
+    if (!core_is_readable(core, RECORD_VM_PLACEMENT, vm->name)) {
+        return true; /* nobody knows; a healthy VM is not ended for that */
+    }
+    if (status && status->status->epoch == vm->epoch && has_over(status->status)) {
+        return false; /* it came up after all, and others count on its end */
+    }
     return placement && placement->placement->phase != PLACEMENT_NONE &&
            placement->placement->epoch == vm->epoch &&
            strcmp(placement->placement->node, core->config.node) == 0;
@@ -385,7 +396,8 @@ static void tend(struct core *core, struct local_vm *vm)
     const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
     const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
     bool is_stopping_now = placement && placement->placement->phase == PLACEMENT_STOP &&
-                           placement->placement->is_forced && vm->op == VM_OP_STOP;
+                           placement->placement->is_forced && vm->op == VM_OP_STOP &&
+                           !vm->is_op_forced;
     if (vm->op != VM_OP_NONE && !is_stopping_now) {
         return;
     }

@@ -49,6 +49,11 @@ const char *better_owner(const struct core *core, const struct view *view)
 {
     const struct vm_spec *spec = view->spec->vm_spec;
     const char *node = view->placement->placement->node;
+    /* Where it failed, or would not leave, is no better place. */
+    const struct vm_placement *placement = view->placement->placement;
+    if (placement->failovers > 0 || strcmp(placement->cause, change_cause_refused) == 0) {
+        return NULL;
+    }
     bool is_where_told = spec->move_order > 0 && strcmp(spec->move_to, node) == 0;
     if (world_settings(&core->world)->failback != FAILBACK_IMMEDIATE || is_where_told) {
         return NULL;

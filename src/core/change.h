@@ -42,7 +42,8 @@ struct jobs {
     bool is_evicting; /* VMs are being stopped to make room for others */
 };
 
-extern const char change_cause_stopped[], change_cause_cannot_leave[], change_cause_broken[];
+extern const char change_cause_stopped[], change_cause_cannot_leave[], change_cause_broken[],
+    change_cause_refused[];
 /* Begins the cause of a stop for the sake of a VM of higher priority. */
 extern const char change_cause_evicted[];
 

@@ -29,6 +29,7 @@ struct core_config {
     X(CORE_STORE_RESET, "store-reset")         /* a snapshot begins */                             \
     X(CORE_STORE_RECORD, "store-record")       /* 'record' */                                      \
     X(CORE_STORE_REMOVED, "store-removed")     /* 'key', 'revision' */                             \
+    X(CORE_STORE_UNREADABLE, "store-unreadable") /* 'key' is there, but its value is no record */  \
     X(CORE_STORE_SYNCED, "store-synced")       /* the snapshot is whole, up to 'revision' */       \
     X(CORE_STORE_PROGRESS, "store-progress")   /* all up to 'revision' has been told */            \
     X(CORE_TXN_DONE, "txn-done")               /* 'id', 'outcome', 'revision', 'text' */           \

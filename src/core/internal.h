@@ -61,6 +61,9 @@ struct membership {
     revision_t foreign_revision; /* heartbeat of our name from another boot, as last seen */
     msec_t foreign_ms;           /* when we began to look at it, or it last moved */
     bool is_foreign_noted;
+    bool is_unreadable_noted;
+    bool is_refused;    /* the last heartbeat was: perhaps an earlier one came through after all */
+    msec_t empty_pet_ms; /* BEGINNING: when to pet next */
 
     bool has_watchdog;    /* the host has a usable one */
     bool is_ticking;      /* armed, by us or by a predecessor of this boot */
@@ -96,6 +99,7 @@ struct local_vm {
     enum vm_op op;
     uint64_t op_id;
     uint64_t op_epoch;
+    bool is_op_forced; /* the stop under way turns it off */
     msec_t op_retry_ms;
     struct pending status;
 };
@@ -183,6 +187,7 @@ struct core {
     msec_t now_ms;
     msec_t wake_ms;
     uint64_t last_id;
+    VEC(struct record_key) unreadable; /* there, in a form that this version cannot read */
     bool is_dirty; /* something changed that decisions depend on */
     VEC(struct core_action) actions;
     VEC(struct core_note) notes;
@@ -195,6 +200,8 @@ struct core_action *core_act(struct core *core, enum core_action_kind kind); /* 
 void core_act_quietly(struct core *core, enum core_action_kind kind);        /* without answer */
 /* Be called again at 'at_ms'. */
 void core_wake(struct core *core, msec_t at_ms);
+/* Whether the record, or its absence, in our world is what the store holds. */
+bool core_is_readable(const struct core *core, enum record_kind kind, const char *name);
 void core_out_of_memory(void) __attribute__((noreturn));
 
 /* Sends 'txn' (emptied) for the subject of 'pending', which must be idle. */

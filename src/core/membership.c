@@ -106,6 +106,7 @@ static void send_heartbeat(struct core *core, uint64_t incarnation, revision_t a
     alive->alive->has_left = m->state == MEMBERSHIP_LEAVING;
     m->sent_armed = alive->alive->is_watchdog_armed;
     m->sent_left = alive->alive->has_left;
+    m->said_armed |= m->sent_armed; /* it may be read, answered or not, until an unarmed one is */
 
     struct txn txn = {0};
     struct record_key alive_key = key_of(core, RECORD_NODE_ALIVE);
@@ -182,6 +183,7 @@ static void heartbeat_done(struct core *core, const struct core_event *event)
         break;
     case TXN_REFUSED: /* fenced, or an unknown one of ours was written after all: the world tells */
         m->heartbeat.until = event->revision;
+        m->is_refused = true;
         break;
     case TXN_UNKNOWN:
     case TXN_IMPOSSIBLE:
@@ -198,6 +200,10 @@ static void learn_own_revision(struct core *core)
         strcmp(alive->alive->boot_id, core->config.boot_id) == 0 &&
         alive->alive->incarnation == m->incarnation) {
         m->alive_revision = alive->revision;
+        if (m->is_refused) { /* that is why: no reason to be silent for the rest of the second */
+            m->is_refused = false;
+            m->next_ms = core->now_ms;
+        }
     }
 }
 
@@ -208,6 +214,10 @@ static void clear_instances(struct core *core)
     struct membership *m = &core->membership;
     move(core, MEMBERSHIP_CLEARING);
     m->has_ack = false;
+    if (MUTANT(ANEW_UNCLEARED)) {
+        move(core, MEMBERSHIP_BEGINNING);
+        return;
+    }
     m->kill_id = core_act(core, ACTION_VM_KILL_ALL)->id;
 }
 
@@ -217,6 +227,17 @@ static void join(struct core *core)
     const struct record *alive = stored_alive(core);
     bool is_same_boot = alive && strcmp(alive->alive->boot_id, core->config.boot_id) == 0;
     uint64_t fenced = fenced_incarnation(core);
+    if (!core_is_readable(core, RECORD_NODE_ALIVE, self(core)) ||
+        !core_is_readable(core, RECORD_NODE_FENCE, self(core))) {
+        if (!m->is_unreadable_noted) {
+            m->is_unreadable_noted = true;
+            core_note(core, SEVERITY_ERROR, "cannot-join", self(core),
+                      "%s cannot join: its heartbeat or fence record in the store is in a form that "
+                      "this version of berthd cannot read",
+                      self(core));
+        }
+        return;
+    }
     m->next_ms = core->now_ms;
     if (is_same_boot && alive->alive->incarnation > fenced) {
         m->incarnation = alive->alive->incarnation;
@@ -227,11 +248,6 @@ static void join(struct core *core)
         core_note(core, SEVERITY_INFO, "node-rejoined", self(core),
                   "berthd of %s is back in incarnation %llu and adopts its VMs", self(core),
                   (unsigned long long)m->incarnation);
-        return;
-    }
-    if (MUTANT(ANEW_UNCLEARED)) {
-        move(core, MEMBERSHIP_CLEARING);
-        move(core, MEMBERSHIP_BEGINNING);
         return;
     }
     if (is_same_boot) {
@@ -276,6 +292,11 @@ static bool is_name_taken(struct core *core)
 static void begin(struct core *core)
 {
     struct membership *m = &core->membership;
+    if (core->now_ms >= m->empty_pet_ms) {
+        pet(core, MSEC_NEVER); /* nothing runs here: staying alive harms nobody */
+        m->empty_pet_ms = core->now_ms + world_settings(&core->world)->heartbeat_ms;
+    }
+    core_wake(core, m->empty_pet_ms);
     if (is_name_taken(core)) {
         return;
     }
@@ -286,7 +307,6 @@ static void begin(struct core *core)
     if (!pending_is_idle(core, &m->heartbeat)) {
         return; /* its answer, or the world, wakes us */
     }
-    pet(core, MSEC_NEVER); /* nothing runs here: staying alive harms nobody */
     const struct record *alive = stored_alive(core), *fence = stored_fence(core);
     uint64_t before = MAX(alive ? alive->alive->incarnation : 0, fenced_incarnation(core));
     m->incarnation = before + 1;

@@ -120,10 +120,11 @@ static void resume_running(struct core *core, const struct view *view)
     struct record *next = change_draft(view);
     next->placement->phase = PLACEMENT_START;
     change_drop_next(next->placement);
-    change_set_cause(next->placement, "it did not stop within its time limit and runs on");
+    change_set_cause(next->placement, change_cause_refused);
     change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-stop-refused",
-               "%s on %s did not stop within its time limit and runs on: %s", view->name,
-               view->placement->placement->node, view->status->status->reason);
+                "%s on %s did not stop within its time limit and runs on: %s%s", view->name,
+                view->placement->placement->node, view->status->status->reason,
+                view->wants_to_run ? "" : ". It is asked again; 'berth vm stop --force' turns it off");
 }
 
 /* ---- decisions that need a place ---- */
@@ -260,9 +261,13 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
         }
         return;
     }
+    bool is_forced = view->spec && view->spec->vm_spec->is_stop_forced;
+    if (view->spec && !view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
+        return; /* its node clears that first */
+    }
     if (!view->wants_to_run) {
         change_stop(core, view, view->spec ? "an administrator stopped it" : "it was removed",
-             view->spec && view->spec->vm_spec->is_stop_forced);
+                    is_forced);
         return;
     }
     decide_running(core, view, jobs);
@@ -327,7 +332,9 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
 
 static void decide(struct core *core, const char *vm, struct jobs *jobs)
 {
-    if (change_find(core, vm)) {
+    if (change_find(core, vm) || !core_is_readable(core, RECORD_VM_SPEC, vm) ||
+        !core_is_readable(core, RECORD_VM_PLACEMENT, vm) ||
+        !core_is_readable(core, RECORD_VM_STATUS, vm)) {
         return;
     }
     struct view view;

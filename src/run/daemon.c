@@ -6,6 +6,7 @@
 #include "run/daemon.h"
 
 #include "run/daemon_internal.h"
+#include "wire/key.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -125,9 +126,13 @@ static void on_stale(void *userdata, bool is_stale)
 
 static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
 {
-    (void)userdata;
+    struct daemon *d = userdata;
+    struct record_key place;
     journal_line(LOG_ERR, "store: %s (revision %lld) cannot be read and is passed over: %s", key,
                  (long long)revision, error->text);
+    if (wire_key_parse(d->config->etcd_prefix, key, strlen(key), &place, NULL) == 0) {
+        daemon_step(d, (struct core_event){.kind = CORE_STORE_UNREADABLE, .key = &place});
+    }
 }
 
 static void on_trouble(void *userdata, const struct error *error)

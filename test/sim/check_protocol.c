@@ -30,6 +30,18 @@ static void must_demand(struct sim *sim, const struct host *host, const struct t
     }
 }
 
+/* A new incarnation says that nothing of the ones before runs. */
+static void must_be_empty(struct sim *sim, const struct host *host, const struct record *alive)
+{
+    VEC_EACH(&host->instances, each) {
+        if ((*each)->phase != INSTANCE_ASKED &&
+            (*each)->incarnation < alive->alive->incarnation) {
+            violation(sim, "%s begins anew while %s of before runs there", host->config->name,
+                      (*each)->vm);
+        }
+    }
+}
+
 void check_protocol(struct sim *sim, const struct host *host, const struct txn *txn)
 {
     VEC_EACH(&txn->writes, write) {
@@ -38,6 +50,7 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
         case RECORD_NODE_ALIVE:
             must_demand(sim, host, txn, key, RECORD_NODE_ALIVE);
             must_demand(sim, host, txn, key, RECORD_NODE_FENCE);
+            must_be_empty(sim, host, write->value);
             break;
         case RECORD_NODE_FENCE:
             must_demand(sim, host, txn, key, RECORD_LEADER);

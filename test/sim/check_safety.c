@@ -135,6 +135,13 @@ static void check_card(struct sim *sim, const struct host *host, const struct in
 
 void check_spawn(struct sim *sim, const struct host *host, const struct instance *instance)
 {
+    const struct record *status =
+        world_find(&sim->store.world, RECORD_VM_STATUS, instance->vm);
+    if (status && status->status->epoch == instance->epoch &&
+        status->status->incarnation != instance->incarnation) {
+        violation(sim, "%s begins epoch %llu of %s again", host->config->name,
+                  (unsigned long long)instance->epoch, instance->vm);
+    }
     check_alone(sim, host, instance);
     check_needs(sim, host, instance);
     check_card(sim, host, instance);
