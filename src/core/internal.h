@@ -61,7 +61,6 @@ struct membership {
     revision_t foreign_revision; /* heartbeat of our name from another boot, as last seen */
     msec_t foreign_ms;           /* when we began to look at it, or it last moved */
     bool is_foreign_noted;
-    bool is_unreadable_noted;
     bool is_refused;    /* the last heartbeat was: perhaps an earlier one came through after all */
     msec_t empty_pet_ms; /* BEGINNING: when to pet next */
 

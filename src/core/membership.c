@@ -229,14 +229,7 @@ static void join(struct core *core)
     uint64_t fenced = fenced_incarnation(core);
     if (!core_is_readable(core, RECORD_NODE_ALIVE, self(core)) ||
         !core_is_readable(core, RECORD_NODE_FENCE, self(core))) {
-        if (!m->is_unreadable_noted) {
-            m->is_unreadable_noted = true;
-            core_note(core, SEVERITY_ERROR, "cannot-join", self(core),
-                      "%s cannot join: its heartbeat or fence record in the store is in a form that "
-                      "this version of berthd cannot read",
-                      self(core));
-        }
-        return;
+        return; /* the journal says that they cannot be read */
     }
     m->next_ms = core->now_ms;
     if (is_same_boot && alive->alive->incarnation > fenced) {
