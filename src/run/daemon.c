@@ -21,7 +21,7 @@
 #include <syslog.h>
 #include <time.h>
 
-enum { watchdog_minimum_ms = 2000, clock_accuracy_usec = 1000 };
+enum { watchdog_minimum_ms = 2000, watchdog_look_usec = 2000000, clock_accuracy_usec = 1000 };
 
 msec_t daemon_now_ms(void)
 {
@@ -231,11 +231,40 @@ static int take_lock(struct daemon *d, struct error *err)
     return 0;
 }
 
-static void find_watchdog(struct daemon *d)
+/* Whether there is one to arm. Told to the journal the first time, and when it is there. */
+static bool see_watchdog(struct daemon *d)
 {
-    struct core_event event = {.kind = CORE_WATCHDOG_FOUND};
     struct watchdog_state state;
     struct error err = {0};
+    int r = watchdog_inspect(&d->watchdog_config, &state, &err);
+    bool is_there = r == 0 || r == -ENODATA;
+    if (is_there || d->watchdog_look == NULL) {
+        journal_line(is_there ? LOG_INFO : LOG_WARNING, "watchdog: %s",
+                     is_there ? state.device : err.text);
+    }
+    return is_there;
+}
+
+/* Its driver may be loaded after berthd has begun. */
+static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct daemon *d = userdata;
+    (void)usec;
+    if (see_watchdog(d)) {
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        daemon_step(d, (struct core_event){.kind = CORE_WATCHDOG_FOUND, .is_up = true});
+    } else {
+        (void)sd_event_source_set_time_relative(source, watchdog_look_usec);
+        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
+    return 0;
+}
+
+static int find_watchdog(struct daemon *d, struct error *err)
+{
+    struct core_event event = {.kind = CORE_WATCHDOG_FOUND};
+    struct error none = {0};
+    int r = 0;
     if (strcmp(d->config->watchdog, "none") != 0) {
         d->watchdog_config = watchdog_config_default;
         d->watchdog_config.minimum_ms = watchdog_minimum_ms;
@@ -243,19 +272,20 @@ static void find_watchdog(struct daemon *d)
                        watchdog_path_size - 1, d->config->watchdog);
         (void)snprintf(d->watchdog_config.keeper, sizeof(d->watchdog_config.keeper),
                        "%.80s/watchdog", d->config->run_dir);
-        if (watchdog_adopt(&d->watchdog_config, &d->watchdog, &err) == 0) {
+        if (watchdog_adopt(&d->watchdog_config, &d->watchdog, &none) == 0) {
             event.is_up = true;
             event.span_ms = watchdog_timeout_ms(d->watchdog);
             journal_line(LOG_INFO, "watchdog: taken over, ticking (%lld ms)",
                          (long long)event.span_ms);
+        } else if (see_watchdog(d)) {
+            event.is_up = true;
         } else {
-            int r = watchdog_inspect(&d->watchdog_config, &state, &err);
-            event.is_up = r == 0 || r == -ENODATA;
-            journal_line(event.is_up ? LOG_INFO : LOG_WARNING, "watchdog: %s",
-                         event.is_up ? state.device : err.text);
+            r = sd_event_add_time_relative(d->event, &d->watchdog_look, CLOCK_MONOTONIC,
+                                           watchdog_look_usec, 0, look_again, d);
         }
     }
     daemon_step(d, event);
+    return r < 0 ? error_set(err, r, "cannot look for the watchdog: %s", strerror(-r)) : 0;
 }
 
 static int watch_signals(struct daemon *d, struct error *err)
@@ -356,6 +386,7 @@ static void close_parts(struct daemon *d)
     d->core = core_free(d->core);
     d->watchdog = watchdog_free(d->watchdog); /* let go only if the core ordered it */
     sd_event_source_disable_unref(d->wake);
+    sd_event_source_disable_unref(d->watchdog_look);
     sd_event_unref(d->event);
     closep(&d->lock_fd);
 }
@@ -381,7 +412,9 @@ int daemon_run(const struct config *config, struct error *err)
         r = open_parts(&d, err);
     }
     if (r == 0) {
-        find_watchdog(&d);
+        r = find_watchdog(&d, err);
+    }
+    if (r == 0) {
         journal_line(LOG_INFO, "berthd: %s begins", config->node);
         (void)sd_notify(0, "READY=1");
         (void)sd_event_set_watchdog(d.event, true);

@@ -35,6 +35,7 @@ struct daemon {
     struct event_log *log;
     struct watchdog_config watchdog_config;
     struct watchdog *watchdog;
+    sd_event_source *watchdog_look; /* NULL: one was there from the beginning, or none is wanted */
     VEC(struct answer) answers;
     VEC(struct fencing_run *) fencing;
     int lock_fd;
