@@ -196,7 +196,6 @@ def test_without_a_store_hosts_end_their_VMs_and_stay_up_and_all_returns_with_it
         at, _ = watch.wait(f"self-stop: .* {host.name} ends", GIVE_UP_S)
         tell(f"store lost -> {host.name} ends its VMs {at - lost:.1f} s")
     c.until("no VM anywhere", lambda: not c.processes(), GIVE_UP_S, 0.2)
-    demand(time.monotonic() - lost < AFTERMATH_S * PATIENCE, "the VMs ended after a takeover could have been")
     text = c.berth("status")
     demand("old" in text, f"status does not say that it may be old:\n{text}")
     no = c.refused(f"vm stop {VMS[0]}", "etcd", "nothing was changed", code=4)
