@@ -171,6 +171,11 @@ class Faults(Cluster):
         node = max((where for _, where in places), key=[where for _, where in places].count)
         return self.lab.host(node), [name for name, where in places if where == node]
 
+    def with_room(self):
+        """A host that runs one of our VMs and has a GPU free."""
+        places = list(self.places().values())
+        return self.lab.host(next(node for node in places if places.count(node) == 1))
+
     def processes(self):
         """The QEMU process of each VM on all hosts that have power: {(host, VM): process id}."""
         return {(host.name, name): pid for host in self.lab.hosts if host.is_on for name, pid in qemus(host).items()}

@@ -54,6 +54,17 @@ def test_berthd_killed_on_all_hosts_adopts_its_VMs_and_nothing_restarts():
 
 
 @test
+def test_berthd_stopped_orderly_and_started_again_adopts_its_VMs_and_nothing_restarts():
+    c = ready()
+    watch = LogWatch(c.lab)
+    with c.undisturbed():
+        end_daemon("berthd", "TERM")
+        for host in c.lab.hosts:
+            watch.wait(f"node-rejoined: berthd of {host.name}", GIVE_UP_S)
+    c.until_up()
+
+
+@test
 def test_berth_api_killed_changes_nothing():
     c = ready()
     agents = {host.name: pid_of(host, "berthd") for host in c.lab.hosts}
@@ -232,6 +243,33 @@ def test_libvirtd_killed_leaves_every_VM_running():
     demand(names[0] not in qemus(host), "a stop was reported, but it runs")
 
 
+def hypervisor_answers(c, node):
+    return next(check["ok"] for check in c.ask(f"node show {node}")["checks"] if check["name"] == "hypervisor")
+
+
+@test
+def test_a_host_whose_libvirtd_hangs_keeps_its_VMs_and_gets_no_new_one():
+    c = ready()
+    victim = c.with_room()
+    agents = {host.name: pid_of(host, "berthd") for host in c.lab.hosts}
+    stalled = time.monotonic()
+    with c.undisturbed(but=("extra", "pinned")):
+        victim.stall_service("libvirtd")
+        c.until("the hypervisor's silence is noticed", lambda: not hypervisor_answers(c, victim.name))
+        tell(f"stalled -> noticed {time.monotonic() - stalled:.1f} s")
+        c.add_vm("extra")
+        c.berth("vm start extra")
+        node, _ = c.prove_alive("extra")
+        demand(node != victim.name, "a VM was started through a libvirtd that does not answer")
+        c.add_vm("pinned", options=f"--owner {victim.name}")
+        no = c.refused("vm start pinned", "hypervisor", victim.name, code=1)
+        tell(no)
+    victim.stall_service("libvirtd", False)
+    c.until_vm("pinned", "running")
+    demand(c.prove_alive("pinned")[0] == victim.name, "it is elsewhere")
+    demand(agents == {host.name: pid_of(host, "berthd") for host in c.lab.hosts}, "berthd was started anew")
+
+
 # What people do.
 
 
@@ -335,6 +373,88 @@ def test_a_guest_that_ignores_its_power_button_runs_on_under_shutdown_and_is_off
     tell(f"force-shutdown with 4 s took {time.monotonic() - asked:.1f} s")
     demand(time.monotonic() - asked >= 4, "it was turned off before its time")
     demand("deaf" not in {name for _, name in c.processes()}, "a stop was reported, but it runs")
+
+
+# Power fencing.
+
+
+def by_power(c, host):
+    c.berth(f"node set {host.name} --fencing power --agent fence_lab --param plug={host.name}")
+    c.until("its watchdog let go", lambda: not c.node(host.name)["watchdog_armed"])
+
+
+@test
+def test_under_power_fencing_an_isolated_host_keeps_its_VMs_until_it_is_turned_off():
+    c = ready()
+    victim, doomed = c.busiest()
+    by_power(c, victim)
+    c.lab.power.faults[victim.name] = 6  # seconds more: well past any self-stop
+    watch = LogWatch(c.lab)
+    with Witness(c.lab) as witness:
+        cut = time.monotonic()
+        c.lab.hub.cut(victim.name)
+        c.lost.add(victim.name)
+        asked, _ = watch.wait(f"power-fencing: {victim.name}", GIVE_UP_S, but=(victim.name,))
+        c.until("it is turned off", lambda: not victim.is_on, GIVE_UP_S, 0.05)
+        off = time.monotonic()
+        ordered, _ = watch.wait("vm-placed: restarting", GIVE_UP_S, but=(victim.name,))
+        tell(f"cut -> agent {asked - cut:.1f} s, off {off - cut:.1f} s, restart ordered {ordered - cut:.1f} s")
+        for name in doomed:
+            node, _ = c.prove_alive(name)
+            demand(node != victim.name, f"{name} came back on {node}")
+            demand(witness.last(name, victim.name) > off - 2, f"{name} ended before its host was turned off")
+            demand(witness.wait_first(name, node) > off, f"{name} lived elsewhere before")
+    demand(("off", victim.name) in [(action, node) for _, action, node in c.lab.power.asked], "nobody asked the agent")
+    witness.demand_never_two()
+    c.prove_single()
+
+
+@test
+def test_with_a_dead_power_controller_VMs_wait_until_an_administrator_confirms():
+    c = ready()
+    victim, doomed = c.busiest()
+    by_power(c, victim)
+    c.lab.power.faults[victim.name] = "refuses"
+    epochs, watch = c.epochs(), LogWatch(c.lab)
+    victim.power_off()
+    c.lost.add(victim.name)
+    _, line = watch.wait(f"power-fencing-failed: turning off {victim.name}", GIVE_UP_S)
+    demand(f"confirm-off {victim.name}" in line, f"it does not say what to do: {line}")
+    time.sleep(AFTERMATH_S)
+    demand(c.epochs() == epochs, "a VM was started although nothing proves that it is off elsewhere")
+    tell(c.berth("node ls") + "\n" + c.berth("vm ls") + "\n" + c.berth(f"vm explain {doomed[0]}"))
+    c.refused(f"node confirm-off {victim.name}", "--yes", code=1)
+    confirmed = time.monotonic()
+    c.berth(f"node confirm-off {victim.name} --yes")
+    for name in doomed:
+        node, _ = c.prove_alive(name)
+        demand(node != victim.name, f"{name} came back on {node}")
+    tell(f"confirmed -> all alive elsewhere {time.monotonic() - confirmed:.1f} s")
+    c.prove_single()
+
+
+# Drain.
+
+
+@test
+def test_a_VM_without_another_place_runs_on_through_a_drain_and_stops_by_force():
+    c = ready()
+    host = c.with_room()
+    c.add_vm("pinned", options=f"--owner {host.name}")
+    c.berth("vm start pinned --wait-for-gpu")
+    c.prove_alive("pinned")
+    no = c.refused(f"node drain {host.name}", "pinned", "keeps running", "--force", code=1)
+    tell(no)
+    c.prove_alive("pinned")
+    demand(c.node(host.name)["state"] == "draining", f"it is {c.node(host.name)['state']}")
+    demand(set(qemus(host)) == {"pinned"}, f"{host.name} runs {qemus(host)}")
+    tell(c.berth(f"node drain {host.name} --force"))
+    c.until(f"{host.name} drained", lambda: c.node(host.name)["state"] == "drained")
+    demand(not qemus(host), f"{host.name} still runs VMs")
+    demand(c.vm("pinned")["state"] == "waiting", f"it is {c.vm('pinned')['state']}")
+    c.berth(f"node resume {host.name}")
+    c.until_vm("pinned", "running")
+    demand(c.prove_alive("pinned")[0] == host.name, "it is elsewhere")
 
 
 def main():
