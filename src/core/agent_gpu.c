@@ -34,10 +34,7 @@ static const struct dismount *find_entry(const struct dismount *list, size_t len
 
 static const struct dismount *find_dismount(const struct core *core, struct pci_address address)
 {
-    const struct record *spec = own_spec(core);
-    return spec ? find_entry(spec->node_spec->dismounted.items, spec->node_spec->dismounted.len,
-                             address)
-                : NULL;
+    return world_dismount(&core->world, core->config.node, address);
 }
 
 static const struct gpu *found_gpu(const struct core *core, struct pci_address address)
