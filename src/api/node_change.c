@@ -20,15 +20,16 @@ struct record *node_spec_draft(const struct api_call *call, const char *node)
     return draft;
 }
 
+/* An active node is resumed, too: the write itself ends a quarantine, of which only the coordinator
+ * knows (core/flapping.c). */
 static void set_mode(struct api_call *call, const struct node_facts *node, enum node_mode mode,
                      bool is_forced, const char *code, const char *sentence)
 {
     if (!call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node->name))) {
         return;
     }
-    if (node->spec->mode == mode && node->spec->force == is_forced) {
-        call_unchanged(call, node->name, "%s is %s already", node->name,
-                       mode == NODE_ACTIVE ? "active" : node_mode_name(mode));
+    if (mode != NODE_ACTIVE && node->spec->mode == mode && node->spec->force == is_forced) {
+        call_unchanged(call, node->name, "%s is %s already", node->name, node_mode_name(mode));
         return;
     }
     struct record *next = node_spec_draft(call, node->name);

@@ -158,10 +158,16 @@ TEST(a_node_is_paused_drained_and_resumed)
     CHECK_HAS(text(), "\"state\":\"drained\"");
     must("POST", "/v1/nodes/node1/resume", NULL);
     CHECK_INT(world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec->mode, NODE_ACTIVE);
-    must("POST", "/v1/nodes/node1/resume", NULL);
-    CHECK(!answer.has_txn);
-    CHECK_HAS(text(), "active already");
     refused("POST", "/v1/nodes/nodeX/drain", NULL, 404, "there are: node1, node2, node3");
+}
+
+TEST(to_resume_an_active_node_writes_its_spec_which_ends_a_quarantine)
+{
+    begin_cluster();
+    must("POST", "/v1/nodes/node1/resume", NULL);
+    int64_t before = world_find(&world, RECORD_NODE_SPEC, "node1")->revision;
+    must("POST", "/v1/nodes/node1/resume", NULL);
+    CHECK(world_find(&world, RECORD_NODE_SPEC, "node1")->revision > before);
 }
 
 TEST(only_a_silent_node_can_be_confirmed_off)
