@@ -407,10 +407,11 @@ class Lab:
     stores      how many hosts, from the first, run etcd: the first three unless told
     image       a folder of image.py; built if need be unless told
     accelerator kvm or tcg; found out unless told (BERTH_LAB_ACCEL tells, too)
+    within      another lab of this process, in whose turn on this machine this one runs
     """
 
     def __init__(self, nodes=3, workdir=None, cards=hardware.STANDARD, payload=None, services=(),
-                 stores=None, image=None, accelerator=None, quiet=False):
+                 stores=None, image=None, accelerator=None, quiet=False, within=None):
         self.begin, self.quiet, self.notes = time.monotonic(), quiet, []
         self.image = Path(image) if image else images.ensure(self.note)
         self.image_held = None if image else images.hold(self.image)
@@ -425,14 +426,14 @@ class Lab:
         self.keep = workdir is not None
         self.folder = Path(workdir).resolve() if workdir else self.sockets / "hosts"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.hub, self.hosts, self.turn = Hub(), [], None
+        self.hub, self.hosts, self.turn, self.within = Hub(), [], None, within
         self.power = PowerControl(self, str(self.sockets / "power"))
         for number in range(1, nodes + 1):
             self.hosts.append(Host(self, number, cards(number) if callable(cards) else cards))
 
     def __enter__(self):
         end_politely()
-        self.turn = images.take_turn(self.note)
+        self.turn = None if self.within else images.take_turn(self.note)
         try:
             self.hub.start()
             self.power.start()

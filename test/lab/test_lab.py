@@ -306,7 +306,8 @@ def test_a_card_unplugged_under_a_machine_goes_when_the_machine_ends():
 
 @test
 def test_other_hardware_can_be_asked_for():
-    with Lab(nodes=1, cards=("shared", "edu", "nvme-sriov", None), payload=Payload()) as lab:
+    cards = ("shared", "edu", "nvme-sriov", None)
+    with Lab(nodes=1, cards=cards, payload=Payload(), within=LAB) as lab:
         lab.wait_ready(("devices",))
         host = lab.hosts[0]
         groups = host.sh("cd /sys/kernel/iommu_groups; for g in *; do echo $(ls $g/devices); done")
