@@ -5,10 +5,5 @@
 
 int main(int argc, char **argv)
 {
-    static const struct program program = {
-        .name = "berth-api",
-        .purpose = "Serves the cluster's REST API at a Unix socket, for the command berth.\n",
-        .run = api_server_run,
-    };
-    return program_main(&program, argc, argv);
+    return program_main(&berth_api_program, api_server_run, argc, argv);
 }

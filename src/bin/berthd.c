@@ -5,10 +5,5 @@
 
 int main(int argc, char **argv)
 {
-    static const struct program program = {
-        .name = "berthd",
-        .purpose = "Owns this host's GPUs and VMs, and coordinates the cluster when it is elected.\n",
-        .run = daemon_run,
-    };
-    return program_main(&program, argc, argv);
+    return program_main(&berthd_program, daemon_run, argc, argv);
 }

@@ -46,6 +46,22 @@ extern const struct command commands[];
 extern const size_t command_len;
 extern const struct option options[];
 extern const size_t option_len;
+/* Names of those that every command takes, by space. */
+extern const char options_everywhere[];
+
+/* The entry called 'name', the first 'len' bytes of it; NULL: there is none. */
+const struct option *find_option(const char *name, size_t len);
+/* Whether 'name' is one of the words of 'list'. */
+bool has_word(const char *list, const char *name);
+
+/* What ends with which code, and what the environment says: for help and manual. */
+struct fact {
+    const char *name;
+    const char *help;
+};
+
+extern const struct fact exit_codes[], environment_facts[];
+extern const size_t exit_code_len, environment_fact_len;
 
 /* Fills '*ret' from the command line. 0; or an exit code, with what is wrong (or the help that was
  * asked for, EXIT_OK) written and '*ret_is_done' true. cli_done() in either case. */
@@ -62,6 +78,12 @@ int cli_fail(const struct cli *cli, int code, const char *format, ...)
 
 /* Asks for y on a terminal; true at once with --yes. Off a terminal without --yes: false, said. */
 bool cli_confirm(const struct cli *cli, const char *question);
+
+/* "berth vm assign VM POOL" into 'ret' of usage_size bytes; returns 'ret'. */
+enum { usage_size = 120 };
+const char *command_usage(const struct command *command, char *ret);
+/* "-o, --output table|json" likewise. */
+const char *option_usage(const struct option *option, char *ret);
 
 /* help.c: everything; one noun (NULL verb); one command. */
 void help_all(FILE *out);

@@ -12,6 +12,7 @@
 const struct option options[] = {
     /* everywhere */
     {"output", 'o', "table|json", "for people (table) or for programs (json)"},
+    {"color", 0, "WHEN", "auto (on terminals; the default), always or never"},
     {"socket", 0, "PATH", "berth-api's socket (default $BERTH_SOCKET or /run/berth/api.sock)"},
     {"yes", 'y', NULL, "do not ask"},
     {"help", 'h', NULL, "this text"},
@@ -45,12 +46,29 @@ const struct option options[] = {
     {"together", 0, "VM", "on one node with this VM; may be repeated; \"\": none"},
     {"apart", 0, "VM", "not on one node with this VM; may be repeated; \"\": none"},
     {"mmio", 0, "MIB", "the guest's 64-bit aperture; 0: computed"},
-    {"follow", 'F', NULL, "go on with what happens"},
+    {"follow", 'f', NULL, "go on with what happens"},
     {"limit", 0, "N", "so many at most (default 30)"},
     {"subject", 0, "NAME", "only about this node, pool or VM"},
     {"incarnation", 0, "N", "as shown by berth node show"},
 };
 const size_t option_len = ARRAY_LEN(options);
+const char options_everywhere[] = "output color socket yes help";
+
+const struct fact exit_codes[] = {
+    {"0", "done"},
+    {"1", "refused or failed: the message says why and what to do"},
+    {"2", "wrong usage"},
+    {"3", "no such node, GPU, pool or VM"},
+    {"4", "berth-api or its store does not answer"},
+    {"5", "ordered but not done in time; it goes on by itself"},
+};
+const size_t exit_code_len = ARRAY_LEN(exit_codes);
+
+const struct fact environment_facts[] = {
+    {"BERTH_SOCKET", "berth-api's socket, if --socket is not given"},
+    {"NO_COLOR", "set to anything: no colour, unless --color=always"},
+};
+const size_t environment_fact_len = ARRAY_LEN(environment_facts);
 
 const struct command commands[] = {
     {"status", NULL, "", 0, 0, "", "The cluster at one look", NULL, run_status},

@@ -3,24 +3,39 @@
 
 #include <string.h>
 
-static const char footer[] =
-    "\n"
-    "Everywhere: -o json for programs, --socket PATH, --yes, --help.\n"
-    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such thing, 4 berth-api or its\n"
-    "store does not answer, 5 ordered but not done in time.\n";
-
-/* "berth vm assign VM POOL" */
-static void usage(const struct command *command, char *ret, size_t size)
+const char *command_usage(const struct command *command, char *ret)
 {
-    (void)snprintf(ret, size, "berth %s%s%s%s%s", command->noun, command->verb ? " " : "",
+    (void)snprintf(ret, usage_size, "berth %s%s%s%s%s", command->noun, command->verb ? " " : "",
                    command->verb ? command->verb : "", command->args[0] ? " " : "", command->args);
+    return ret;
+}
+
+const char *option_usage(const struct option *option, char *ret)
+{
+    char letter[5] = "";
+    if (option->letter) {
+        (void)snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+    }
+    (void)snprintf(ret, usage_size, "%s--%s%s%s", letter, option->name, option->value ? " " : "",
+                   option->value ? option->value : "");
+    return ret;
+}
+
+static void footer(FILE *out)
+{
+    (void)fputs("\nEverywhere: -o json for programs, --socket PATH, --color WHEN, --yes, --help.\n"
+                "Exit codes:\n",
+                out);
+    for (size_t i = 0; i < exit_code_len; i++) {
+        (void)fprintf(out, "  %s  %s\n", exit_codes[i].name, exit_codes[i].help);
+    }
+    (void)fputs("The manual: man berth\n", out);
 }
 
 static void line(FILE *out, const struct command *command)
 {
-    char text[100];
-    usage(command, text, sizeof(text));
-    (void)fprintf(out, "  %-40s %s\n", text, command->help);
+    char text[usage_size];
+    (void)fprintf(out, "  %-40s  %s\n", command_usage(command, text), command->help);
 }
 
 void help_all(FILE *out)
@@ -34,7 +49,7 @@ void help_all(FILE *out)
         }
         line(out, &commands[i]);
     }
-    (void)fputs(footer, out);
+    footer(out);
 }
 
 bool help_noun(FILE *out, const char *noun)
@@ -62,37 +77,28 @@ bool help_noun(FILE *out, const char *noun)
     return count > 0;
 }
 
-static void option_line(FILE *out, const struct option *option)
+/* The options of 'names'. */
+static void option_lines(FILE *out, const char *names)
 {
-    char text[60], letter[5] = "";
-    if (option->letter) {
-        (void)snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+    char name[40], text[usage_size];
+    for (int len = 0; sscanf(names, "%39s%n", name, &len) == 1; names += len) {
+        const struct option *option = find_option(name, strlen(name));
+        if (option) {
+            (void)fprintf(out, "  %-28s %s\n", option_usage(option, text), option->help);
+        }
     }
-    (void)snprintf(text, sizeof(text), "%s--%s%s%s", letter, option->name, option->value ? " " : "",
-                   option->value ? option->value : "");
-    (void)fprintf(out, "  %-28s %s\n", text, option->help);
 }
 
 void help_command(FILE *out, const struct command *command)
 {
-    char text[100], name[40];
-    usage(command, text, sizeof(text));
+    char text[usage_size];
     bool is_question = command->help[strlen(command->help) - 1] == '?';
-    (void)fprintf(out, "usage: %s%s\n\n%s%s\n", text, command->options[0] ? " [options]" : "",
-                  command->help, is_question ? "" : ".");
+    (void)fprintf(out, "usage: %s%s\n\n%s%s\n", command_usage(command, text),
+                  command->options[0] ? " [options]" : "", command->help, is_question ? "" : ".");
     if (command->more) {
         (void)fprintf(out, "%s\n", command->more);
     }
     (void)fputs("\noptions:\n", out);
-    const char *at = command->options;
-    for (int len = 0; sscanf(at, "%39s%n", name, &len) == 1; at += len) {
-        for (size_t i = 0; i < option_len; i++) {
-            if (strcmp(options[i].name, name) == 0) {
-                option_line(out, &options[i]);
-            }
-        }
-    }
-    for (size_t i = 0; i < 4; i++) { /* those that are understood everywhere come first */
-        option_line(out, &options[i]);
-    }
+    option_lines(out, command->options);
+    option_lines(out, options_everywhere);
 }

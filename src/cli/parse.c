@@ -50,8 +50,7 @@ bool cli_confirm(const struct cli *cli, const char *question)
 
 /* ---- options ---- */
 
-/* Whether 'name' is one of the words of 'list'. */
-static bool has_word(const char *list, const char *name)
+bool has_word(const char *list, const char *name)
 {
     size_t len = strlen(name);
     for (const char *at = list; (at = strstr(at, name)); at += len) {
@@ -62,16 +61,41 @@ static bool has_word(const char *list, const char *name)
     return false;
 }
 
-static const struct option *find_option(const char *name, size_t len, char letter)
+const struct option *find_option(const char *name, size_t len)
 {
     for (size_t i = 0; i < option_len; i++) {
-        bool is_long =
-            !letter && strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0;
-        if (is_long || (letter && options[i].letter == letter)) {
+        if (strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0) {
             return &options[i];
         }
     }
     return NULL;
+}
+
+/* Whether a command that the words so far begin takes this option. */
+static bool is_taken(const struct cli *cli, const struct option *option)
+{
+    for (size_t i = 0; i < command_len && cli->args.len > 0; i++) {
+        const struct command *command = &commands[i];
+        if (strcmp(command->noun, cli->args.items[0]) == 0 &&
+            (!command->verb || cli->args.len < 2 ||
+             strcmp(command->verb, cli->args.items[1]) == 0) &&
+            has_word(command->options, option->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Two options may share a letter, on different commands: -f is --force or --follow. */
+static const struct option *find_letter(const struct cli *cli, char letter)
+{
+    const struct option *found = NULL;
+    for (size_t i = 0; i < option_len; i++) {
+        if (options[i].letter == letter && (!found || is_taken(cli, &options[i]))) {
+            found = &options[i];
+        }
+    }
+    return found;
 }
 
 /* Reads the option at argv[*at] and its value; moves '*at' to the last word of it. */
@@ -82,8 +106,8 @@ static int take_option(struct cli *cli, int argc, const char *const *argv, int *
     const char *name = is_long ? word + 2 : word + 1;
     const char *equals = is_long ? strchr(name, '=') : NULL;
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    const struct option *option = is_long           ? find_option(name, len, 0)
-                                  : name[1] == '\0' ? find_option(NULL, 0, *name)
+    const struct option *option = is_long           ? find_option(name, len)
+                                  : name[1] == '\0' ? find_letter(cli, *name)
                                                     : NULL;
     if (!option) {
         return cli_fail(cli, EXIT_USAGE, "there is no option %s; see berth help", word);
@@ -172,7 +196,7 @@ static int check_args(const struct cli *cli)
                         command->args[0] ? " " : "", command->args);
     }
     VEC_EACH(&cli->given, given) {
-        if (!has_word("output socket yes help", given->option->name) &&
+        if (!has_word(options_everywhere, given->option->name) &&
             !has_word(command->options, given->option->name)) {
             return cli_fail(
                 cli, EXIT_USAGE, "--%s means nothing to berth %s%s%s; see berth %s%s%s --help",
@@ -189,6 +213,20 @@ static int check_output(struct cli *cli)
         return cli_fail(cli, EXIT_USAGE, "-o takes table or json, not \"%s\"", output);
     }
     cli->is_json = output && strcmp(output, "json") == 0;
+    return 0;
+}
+
+static int check_colour(struct cli *cli)
+{
+    const char *when = cli_option(cli, "color");
+    if (when && strcmp(when, "auto") != 0 && strcmp(when, "always") != 0 &&
+        strcmp(when, "never") != 0) {
+        return cli_fail(cli, EXIT_USAGE, "--color takes auto, always or never, not \"%s\"", when);
+    }
+    const char *no_colour = getenv("NO_COLOR");
+    bool is_auto = !when || strcmp(when, "auto") == 0;
+    cli->has_colour = is_auto ? isatty(fileno(cli->out)) && (!no_colour || !no_colour[0])
+                              : strcmp(when, "always") == 0;
     return 0;
 }
 
@@ -228,10 +266,9 @@ int cli_parse(int argc, const char *const *argv, FILE *out, FILE *err, struct cl
         return EXIT_USAGE;
     }
     if ((r = find_command(ret)) != 0 || (r = check_args(ret)) != 0 ||
-        (r = check_output(ret)) != 0) {
+        (r = check_output(ret)) != 0 || (r = check_colour(ret)) != 0) {
         return r;
     }
-    ret->has_colour = isatty(fileno(out)) && !getenv("NO_COLOR");
     ret->has_progress = isatty(fileno(err));
     *ret_is_done = false;
     return 0;

@@ -28,37 +28,67 @@ enum value_kind {
 
 struct setting {
     const char *key;
+    const char *section; /* of berth.conf(5) */
+    const char *help;
     enum value_kind kind;
     size_t offset;
     size_t size;       /* of the text; for lists: how many */
     size_t len_offset; /* lists only */
 };
 
-#define TEXT(kind, key, member)                                                                    \
+#define TEXT(kind, key, member, section, help)                                                     \
     {                                                                                              \
-        key, kind, offsetof(struct config, member), sizeof(((struct config *)0)->member), 0        \
+        key, section, help, kind, offsetof(struct config, member),                                 \
+            sizeof(((struct config *)0)->member), 0                                                \
     }
-#define LIST(kind, key, member, max, len_member)                                                   \
+#define LIST(kind, key, member, max, len_member, section, help)                                    \
     {                                                                                              \
-        key, kind, offsetof(struct config, member), max, offsetof(struct config, len_member)       \
+        key, section, help, kind, offsetof(struct config, member), max,                            \
+            offsetof(struct config, len_member)                                                    \
     }
 
+#define HOST       "THE HOST"
+#define STORE      "THE STORE"
+#define HYPERVISOR "THE HYPERVISOR"
+#define PLACES     "PLACES"
+
+/* Every key, once: parsing and berth.conf(5) read this. Keys of one section stand together. */
 static const struct setting settings[] = {
-    TEXT(VALUE_NODE, "node", node),
-    LIST(VALUE_URLS, "etcd_endpoints", etcd_endpoints, config_endpoints_max, etcd_endpoint_len),
-    TEXT(VALUE_PREFIX, "etcd_prefix", etcd_prefix),
-    TEXT(VALUE_PATH, "etcd_ca", etcd_ca),
-    TEXT(VALUE_PATH, "etcd_certificate", etcd_certificate),
-    TEXT(VALUE_PATH, "etcd_key", etcd_key),
-    TEXT(VALUE_TEXT, "etcd_user", etcd_user),
-    TEXT(VALUE_PATH, "etcd_password_file", etcd_password_file),
-    TEXT(VALUE_TEXT, "libvirt_uri", libvirt_uri),
-    TEXT(VALUE_WATCHDOG, "watchdog", watchdog),
-    TEXT(VALUE_PATH, "host_root", host_root),
-    LIST(VALUE_ADDRESSES, "devices", devices, config_devices_max, device_len),
-    TEXT(VALUE_PATH, "api_socket", api_socket),
-    TEXT(VALUE_PATH, "run_dir", run_dir),
-    TEXT(VALUE_PATH, "state_dir", state_dir),
+    TEXT(VALUE_NODE, "node", node, HOST,
+         "This host's name in the cluster: a letter or digit, then letters, digits, dots, "
+         "underscores and dashes, at most 63 in all. A second host that is alive under the same "
+         "name is refused."),
+    TEXT(VALUE_WATCHDOG, "watchdog", watchdog, HOST,
+         "The hardware watchdog that resets this host if it cannot reach the store: its device, "
+         "or none. Nobody else may use it: with systemd leave RuntimeWatchdogSec off."),
+    LIST(VALUE_ADDRESSES, "devices", devices, config_devices_max, device_len, HOST,
+         "Addresses of further PCI functions that are to be treated as GPUs (accelerators of "
+         "another class), separated by spaces or commas, at most 32."),
+    TEXT(VALUE_PATH, "host_root", host_root, HOST, "Where /sys and /proc are found. For tests."),
+    LIST(VALUE_URLS, "etcd_endpoints", etcd_endpoints, config_endpoints_max, etcd_endpoint_len,
+         STORE,
+         "URLs of etcd's members, separated by spaces or commas, at most 16. They are tried in "
+         "order; one that fails is left for the next."),
+    TEXT(VALUE_PREFIX, "etcd_prefix", etcd_prefix, STORE,
+         "Where in the store this cluster is; begins and ends with a slash."),
+    TEXT(VALUE_PATH, "etcd_ca", etcd_ca, STORE,
+         "For https endpoints: the file with the authority that their certificates must come "
+         "from."),
+    TEXT(VALUE_PATH, "etcd_certificate", etcd_certificate, STORE,
+         "This host's own certificate for them; goes with etcd_key."),
+    TEXT(VALUE_PATH, "etcd_key", etcd_key, STORE, "The key of that certificate."),
+    TEXT(VALUE_TEXT, "etcd_user", etcd_user, STORE,
+         "The user's name, where etcd's authentication is on; goes with etcd_password_file. "
+         "(etcd's JSON gateway does not take the name out of a certificate.)"),
+    TEXT(VALUE_PATH, "etcd_password_file", etcd_password_file, STORE,
+         "The file whose first line is the password."),
+    TEXT(VALUE_TEXT, "libvirt_uri", libvirt_uri, HYPERVISOR, "The libvirt that runs the VMs."),
+    TEXT(VALUE_PATH, "api_socket", api_socket, PLACES,
+         "Where berth-api listens and berth(1) asks; whoever can open it administers the "
+         "cluster."),
+    TEXT(VALUE_PATH, "run_dir", run_dir, PLACES,
+         "Lock, and the socket of the watchdog's keeper; gone at reboot."),
+    TEXT(VALUE_PATH, "state_dir", state_dir, PLACES, "Kept over a reboot."),
 };
 
 void config_default(struct config *ret)
@@ -78,6 +108,25 @@ void config_default(struct config *ret)
     if (gethostname(host, sizeof(host) - 1) == 0) {
         host[strcspn(host, ".")] = '\0';
         (void)copy_text(ret->node, sizeof(ret->node), host);
+    }
+}
+
+size_t config_key_len(void)
+{
+    return ARRAY_LEN(settings);
+}
+
+void config_key(size_t i, struct config_key *ret)
+{
+    const struct setting *setting = &settings[i];
+    struct config config;
+    config_default(&config);
+    *ret = (struct config_key){
+        .name = setting->key, .section = setting->section, .help = setting->help};
+    if (setting->kind == VALUE_NODE) {
+        (void)copy_text(ret->fallback, sizeof(ret->fallback), "the host name up to its first dot");
+    } else { /* of a list: its first element, the only one that there is */
+        (void)copy_text(ret->fallback, sizeof(ret->fallback), (char *)&config + setting->offset);
     }
 }
 

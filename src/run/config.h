@@ -60,3 +60,16 @@ int config_load(const char *path, struct config *ret, struct error *err);
 
 /* The same over text that is already in memory; 'path' is for the messages. For tests. */
 int config_parse(const char *path, const char *text, struct config *ret, struct error *err);
+
+/* ---- the keys, for the manual ---- */
+
+struct config_key {
+    const char *name;
+    const char *section; /* "THE STORE": keys of one section follow each other */
+    const char *help;    /* sentences */
+    char fallback[config_text_size]; /* the default, in words; "" none */
+};
+
+size_t config_key_len(void);
+/* The key at 'i', below config_key_len(). */
+void config_key(size_t i, struct config_key *ret);

@@ -7,6 +7,48 @@
 
 enum { exit_usage = 2 };
 
+const struct program berthd_program = {
+    .name = "berthd",
+    .summary = "keep the VMs and GPUs of one host of a Berth cluster",
+    .purpose = "Owns this host's GPUs and VMs, and coordinates the cluster when it is elected.\n",
+    .more =
+        "One runs on every host. It writes the host's heartbeat to the store, takes GPUs from "
+        "their drivers for VMs, starts and stops the VMs that have their place on the host, and "
+        "arms the hardware watchdog that resets the host when it can no longer reach the store. "
+        "One of them, elected through the store, is the coordinator: it decides what runs where, "
+        "fences hosts that fell silent and restarts their VMs on others.\n"
+        "\n"
+        "VMs go on when berthd ends; they are found again when it begins. But while it does not "
+        "run nobody restarts them: drain a host (berth node drain) before you stop it for "
+        "longer.\n"
+        "\n"
+        "What it decides is told to the journal, and to the cluster's events (berth events).",
+};
+
+const struct program berth_api_program = {
+    .name = "berth-api",
+    .summary = "serve the REST API of a Berth cluster",
+    .purpose = "Serves the cluster's REST API at a Unix socket, for the command berth.\n",
+    .more = "It may run on any number of hosts. It speaks to the store only, so no fault of it can "
+            "delay a heartbeat. Who may open its socket administers the cluster: root, and the "
+            "members of the group berth where there is one.",
+};
+
+const struct program_option program_options[] = {
+    {"config", "FILE", "read FILE instead of " CONFIG_PATH_DEFAULT},
+    {"check-config", NULL, "only say whether the configuration is right"},
+    {"version", NULL, "the version of this program"},
+    {"help", NULL, "this text"},
+};
+const size_t program_option_len = ARRAY_LEN(program_options);
+
+const struct program_exit program_exits[] = {
+    {EXIT_SUCCESS, "told to end, and did"},
+    {EXIT_FAILURE, "it could not begin, or it failed"},
+    {exit_usage, "the command line or the configuration is wrong"},
+};
+const size_t program_exit_len = ARRAY_LEN(program_exits);
+
 struct arguments {
     const char *config_path; /* NULL: the default */
     bool is_check, is_version, is_help, is_wrong;
@@ -33,13 +75,19 @@ static struct arguments read_arguments(int argc, char **argv)
 
 static void show_usage(const struct program *program, FILE *to)
 {
-    (void)fprintf(to,
-                  "usage: %s [--config FILE] [--check-config] [--version]\n\n%s"
-                  "Configuration: %s, see berth.conf(5).\n",
-                  program->name, program->purpose, CONFIG_PATH_DEFAULT);
+    (void)fprintf(to, "usage: %s [options]\n\n%s\noptions:\n", program->name, program->purpose);
+    for (size_t i = 0; i < program_option_len; i++) {
+        const struct program_option *option = &program_options[i];
+        char text[60];
+        (void)snprintf(text, sizeof(text), "--%s%s%s", option->name, option->value ? " " : "",
+                       option->value ? option->value : "");
+        (void)fprintf(to, "  %-18s %s\n", text, option->help);
+    }
+    (void)fprintf(to, "\nThe manual: %s(8), berth.conf(5).\n", program->name);
 }
 
-int program_main(const struct program *program, int argc, char **argv)
+int program_main(const struct program *program,
+                 int (*run)(const struct config *config, struct error *err), int argc, char **argv)
 {
     struct arguments given = read_arguments(argc, argv);
     struct config config;
@@ -61,7 +109,7 @@ int program_main(const struct program *program, int argc, char **argv)
                      config.node, config.api_socket);
         return EXIT_SUCCESS;
     }
-    if (program->run(&config, &err) < 0) {
+    if (run(&config, &err) < 0) {
         (void)fprintf(stderr, "%s: %s\n", program->name, err.text);
         return EXIT_FAILURE;
     }

@@ -1,14 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The main() that berthd and berth-api share: arguments, configuration, exit code. */
+/* The main() that berthd and berth-api share: arguments, configuration, exit code; and what they
+ * say of themselves, to --help and to their manual pages. */
 #pragma once
 
 #include "run/config.h"
 
 struct program {
     const char *name;    /* "berthd" */
-    const char *purpose; /* what it does, lines that end with a newline */
-    int (*run)(const struct config *config, struct error *err);
+    const char *summary; /* what it is, a line without a full stop */
+    const char *purpose; /* what it does, a sentence or two on lines of their own */
+    const char *more;    /* what only the manual page says: paragraphs, parted by empty lines */
 };
 
-/* Exit codes: 0; 1 it could not begin or failed; 2 usage or configuration. */
-int program_main(const struct program *program, int argc, char **argv);
+extern const struct program berthd_program, berth_api_program;
+
+struct program_option {
+    const char *name;  /* "config" */
+    const char *value; /* "FILE"; NULL: a switch */
+    const char *help;
+};
+
+extern const struct program_option program_options[];
+extern const size_t program_option_len;
+
+struct program_exit {
+    int code;
+    const char *help;
+};
+
+extern const struct program_exit program_exits[];
+extern const size_t program_exit_len;
+
+/* Exit codes as in 'program_exits'. 'run' is called with a configuration that is right. */
+int program_main(const struct program *program,
+                 int (*run)(const struct config *config, struct error *err), int argc, char **argv);

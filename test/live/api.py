@@ -216,7 +216,7 @@ def events_are_followed_live_and_resumed_without_a_gap():
         with stream(first) as s:
             told = read_until(s, b"GPU pool r was created")
         assert "GPU pool q was created" in told and "GPU pool p was" not in told, told
-        follow = subprocess.Popen([os.environ["BERTH"], "--socket", c.socket, "events", "-F"],
+        follow = subprocess.Popen([os.environ["BERTH"], "--socket", c.socket, "events", "-f"],
                                   stdout=subprocess.PIPE, text=True)
         assert "GPU pool p was created" in [follow.stdout.readline() for _ in range(3)][0]
         c.must("pool", "create", "s")

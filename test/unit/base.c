@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/parse.h"
+#include "base/roff.h"
 #include "base/vec.h"
 
 #include <errno.h>
@@ -74,4 +75,11 @@ TEST(vec_keeps_the_order_when_it_inserts_and_removes)
     CHECK_INT(numbers.items[1], 1);
     CHECK_INT(numbers.items[99], 99);
     VEC_DONE(&numbers);
+}
+
+TEST(text_of_a_manual_page_is_never_read_as_a_request)
+{
+    CLEANUP(buf_done) struct buf page = {0};
+    roff_text(&page, ".sh it's\n.x a.b \\fB --yes");
+    CHECK_STR(buf_str(&page), "\\&.sh it\\(aqs\n\\&.x a.b \\efB \\-\\-yes\n");
 }

@@ -52,6 +52,38 @@ TEST(words_options_and_values_come_in_any_order)
     cli_done(&cli);
 }
 
+TEST(one_letter_means_what_the_command_takes)
+{
+    struct cli cli;
+    bool is_done;
+    CHECK_INT(PARSE("events", "-f"), 0);
+    CHECK(cli_option(&cli, "follow") && !cli_option(&cli, "force"));
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "stop", "-f", "v"), 0);
+    CHECK(cli_option(&cli, "force") && !cli_option(&cli, "follow"));
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "ls", "-f"), EXIT_USAGE);
+    cli_done(&cli);
+}
+
+TEST(colour_is_forced_or_forbidden_by_name)
+{
+    struct cli cli;
+    bool is_done;
+    CHECK_INT(PARSE("vm", "ls"), 0);
+    CHECK(!cli.has_colour); /* no terminal */
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "ls", "--color=always"), 0);
+    CHECK(cli.has_colour);
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "ls", "--color", "never"), 0);
+    CHECK(!cli.has_colour);
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "ls", "--color=pink"), EXIT_USAGE);
+    CHECK_HAS(err_text, "auto, always or never");
+    cli_done(&cli);
+}
+
 TEST(wrong_usage_is_named_and_ends_with_2)
 {
     static const struct {

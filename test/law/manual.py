@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The manual pages, the completion and --help say the same, and are well formed.
+
+Environment: BERTH, BERTHD, BERTH_API (the programs) and PAGES (the folder with what was generated)."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from tap import complain, main, test
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = pathlib.Path(os.environ["PAGES"])
+NAMES = ["berth.1", "berthd.8", "berth-api.8", "berth.conf.5"]
+
+
+def source(name):
+    return (PAGES / name).read_text()
+
+
+def plain(roff):
+    """Without what our generator escapes; fonts are left out."""
+    for escape, char in ((r"\-", "-"), (r"\&", ""), (r"\(aq", "'"), (r"\(ti", "~"), (r"\(ha", "^"), (r"\(ga", "`"),
+                         (r"\fB", ""), (r"\fR", ""), (r"\fI", ""), (r"\e", "\\")):
+        roff = roff.replace(escape, char)
+    return roff
+
+
+def page(name):
+    return plain(source(name))
+
+
+def run(*words):
+    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
+    return done.stdout + done.stderr
+
+
+def terms(text):
+    """The tags of a page's lists."""
+    return re.findall(r"^\.TP\n(.*)$", text, re.MULTILINE)
+
+
+def commands():
+    """[(usage, [options of its own and everywhere])] as --help has them."""
+    usages = [line[2:].split("  ")[0] for line in run(os.environ["BERTH"], "help").splitlines() if line.startswith("  berth ")]
+    found = []
+    for usage in usages:
+        words = [w for w in usage.split()[1:3] if w.islower()]
+        text = run(os.environ["BERTH"], *words, "--help")
+        found.append((usage, re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE)))
+    return found
+
+
+COMMANDS = commands()
+
+
+def section(text, heading):
+    return re.search(rf"^\.SH {heading}\n(.*?)(?=^\.SH |\Z)", text, re.MULTILINE | re.DOTALL).group(1)
+
+
+def complete(*words):
+    """What bash offers for the last of these words, with a cluster of two VMs and one pool played by a function."""
+    script = f"""
+        berth() {{ case "$1 $2" in
+            'vm ls') printf 'NAME STATE\\ntrain1 running\\ntrain2 stopped\\n' ;;
+            'pool ls') printf 'NAME FREE\\nGpuChildPool 1\\n' ;;
+            'node ls') printf 'NAME STATE\\nnode1 up\\n' ;;
+            'gpu ls') printf 'NODE GPU\\nnode1 0000:65:00.0\\n' ;; esac; }}
+        source {PAGES / 'berth'}
+        COMP_WORDS=({' '.join(f"'{w}'" for w in ('berth', *words))}); COMP_CWORD={len(words)}
+        _berth; printf '%s\\n' "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=False)
+    assert done.stderr == "", done.stderr
+    return done.stdout.split()
+
+
+@test
+def every_page_is_well_formed():
+    for name in NAMES:
+        done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", PAGES / name], capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and done.stderr == "", f"{name}: {done.stderr}"
+
+
+@test
+def the_page_has_every_command_and_no_other():
+    shown = terms(section(page("berth.1"), "COMMANDS"))
+    assert len(COMMANDS) > 30, COMMANDS
+    assert shown == [usage for usage, _ in COMMANDS], set(shown) ^ {usage for usage, _ in COMMANDS}
+
+
+@test
+def the_page_has_every_option_and_no_other():
+    shown = {re.search(r"--[\w-]+", t).group(0) for t in terms(section(page("berth.1"), "OPTIONS"))}
+    known = {option for _, options in COMMANDS for option in options}
+    assert shown == known, shown ^ known
+
+
+@test
+def the_page_says_of_each_command_which_options_it_takes():
+    text = section(page("berth.1"), "COMMANDS")
+    everywhere = {o for o in COMMANDS[0][1]}
+    for usage, options in COMMANDS:
+        entry = text[text.index(f".TP\n{usage}\n"):].split(".TP\n")[1]
+        listed = re.search(r"^Options: (.*)\.$", entry, re.MULTILINE)
+        have = set(listed.group(1).split(", ")) if listed else set()
+        assert have == set(options) - everywhere, (usage, have ^ (set(options) - everywhere))
+
+
+@test
+def the_completion_offers_every_noun_verb_and_option():
+    nouns = {usage.split()[1] for usage, _ in COMMANDS}
+    assert set(complete("")) == nouns
+    verbs = {}
+    for usage, options in COMMANDS:
+        words = [w for w in usage.split()[1:3] if w.islower()]
+        assert set(complete(*words, "--")) == set(options), usage
+        if len(words) == 2:
+            verbs.setdefault(words[0], set()).add(words[1])
+    for noun, have in verbs.items():
+        assert set(complete(noun, "")) == have, noun
+
+
+@test
+def the_completion_asks_the_cluster_for_names():
+    assert complete("vm", "start", "tr") == ["train1", "train2"]
+    assert complete("vm", "start", "train1", "") == ["train1", "train2"]
+    assert complete("vm", "assign", "train1", "") == ["GpuChildPool"]
+    assert complete("vm", "--count", "2", "assign", "train1", "") == ["GpuChildPool"]
+    assert complete("pool", "add", "GpuChildPool", "") == ["node1/0000:65:00.0"]
+    assert complete("gpu", "ls", "--node", "") == ["node1"]
+    assert complete("gpu", "ls", "--node", "=", "n") == ["node1"]
+    assert complete("-o", "") == ["table", "json"]
+    assert complete("pool", "rm", "GpuChildPool", "") == []
+
+
+@test
+def the_daemons_pages_have_their_options():
+    for name, program in (("berthd", "BERTHD"), ("berth-api", "BERTH_API")):
+        text = run(os.environ[program], "--help")
+        known = set(re.findall(r"^  (--[\w-]+)", text, re.MULTILINE))
+        shown = {t.split()[0] for t in terms(section(page(f"{name}.8"), "OPTIONS"))}
+        assert known == shown and "--config" in known, known ^ shown
+        assert "/nonexistent: No such file" in run(os.environ[program], "--config", "/nonexistent")
+        assert name in run(os.environ[program], "--version")
+
+
+@test
+def the_page_of_the_configuration_has_every_key_and_no_other():
+    known = set(re.findall(r'^    (?:TEXT|LIST)\(VALUE_\w+, "(\w+)"', (ROOT / "src/run/config.c").read_text(), re.MULTILINE))
+    shown = set(terms(page("berth.conf.5")))
+    assert len(known) > 10 and known == shown, known ^ shown
+    example = set(re.findall(r"^#?(\w+) = ", (ROOT / "data/berth.conf").read_text(), re.MULTILINE))
+    complain([f"data/berth.conf has {key}, which is no key" for key in example - known])
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        for key in sorted(shown):
+            file.seek(0)
+            file.truncate()
+            file.write(f"{key} =\n")
+            file.flush()
+            said = run(os.environ["BERTHD"], "--config", file.name, "--check-config")
+            assert "unknown key" not in said, said
+
+
+@test
+def the_documents_tables_have_every_everywhere_option_exit_code_and_variable():
+    text = (ROOT / "docs/cli.md").read_text()
+    codes = terms(section(page("berth.1"), "EXIT STATUS"))
+    variables = terms(section(page("berth.1"), "ENVIRONMENT"))
+    assert codes == list("012345"), codes
+    complain([f"docs/cli.md lacks exit code {code}" for code in codes if f"| {code} |" not in text])
+    complain([f"docs/cli.md lacks {name}" for name in variables if name not in text])
+    complain([f"docs/cli.md lacks {name}" for name in COMMANDS[0][1] if name not in text])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
