@@ -73,6 +73,22 @@ void call_send(struct api_call *call, json_t *json, revision_t etag)
     call->answer->etag = etag;
 }
 
+void call_send_text(struct api_call *call, struct buf *text, revision_t etag)
+{
+    if (text->failed) {
+        call_send(call, NULL, 0);
+        return;
+    }
+    struct api_answer *answer = call->answer;
+    answer->status = 200;
+    answer->content_type = "application/json";
+    answer->etag = etag;
+    buf_done(&answer->body);
+    answer->body = *text;
+    *text = (struct buf){0};
+    buf_char(&answer->body, '\n');
+}
+
 static void drop_change(struct api_answer *answer)
 {
     txn_done(&answer->txn);

@@ -33,6 +33,8 @@ const char *call_param(const struct api_call *call, const char *name);
 
 /* Sends 'json' (taken over; NULL: out of memory) with 'etag' (0: none). */
 void call_send(struct api_call *call, json_t *json, revision_t etag);
+/* The same with text that is JSON already; moved out of 'text', which is empty afterwards. */
+void call_send_text(struct api_call *call, struct buf *text, revision_t etag);
 
 /* The answer is no. 'code' is static, the text says why and what to do. */
 void call_refuse(struct api_call *call, unsigned status, const char *code, const char *format, ...)

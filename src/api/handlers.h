@@ -10,6 +10,12 @@ void handle_health(struct api_call *call);
 void handle_status(struct api_call *call);
 void handle_metrics(struct api_call *call);
 
+/* survival.c */
+void handle_survival_get(struct api_call *call);
+
+/* export.c */
+void handle_export(struct api_call *call);
+
 /* cluster.c */
 void handle_cluster_get(struct api_call *call);
 void handle_cluster_patch(struct api_call *call);

@@ -5,6 +5,23 @@
 
 #include <string.h>
 
+static bool is_secret(const char *key)
+{
+    return strstr(key, "pass") || strstr(key, "secret") || strstr(key, "key");
+}
+
+void secrets_remove(json_t *parameters)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(parameters, next, key, value) {
+        if (is_secret(key)) {
+            (void)json_object_del(parameters, key);
+        }
+    }
+}
+
 /* A password has no business on a screen. */
 static void hide_secrets(json_t *parameters)
 {
@@ -12,7 +29,7 @@ static void hide_secrets(json_t *parameters)
     json_t *value;
     void *next;
     json_object_foreach_safe(parameters, next, key, value) {
-        if (strstr(key, "pass") || strstr(key, "secret") || strstr(key, "key")) {
+        if (is_secret(key)) {
             (void)json_object_set_new(parameters, key, json_string("(hidden)"));
         }
     }

@@ -87,8 +87,6 @@ void handle_status(struct api_call *call)
     if (json && (call->world->records[RECORD_VM_SPEC].len <= survival_vms_max ||
                  call_param(call, "survival"))) {
         json_t *survival = whatif_survival(call);
-        (void)json_object_set_new(survival, "wanted",
-                                  json_integer(world_settings(call->world)->reserve));
         (void)json_object_set_new(json, "survival", survival ? survival : json_null());
     }
     call_send_dated(call, json, 0);

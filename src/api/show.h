@@ -18,6 +18,9 @@ void call_send_list(struct api_call *call, json_t *list);
 /* Sends 'json' (taken over) with what says how old it is. */
 void call_send_dated(struct api_call *call, json_t *json, revision_t etag);
 
+/* Takes what looks like a password out of a fence agent's parameters. */
+void secrets_remove(json_t *parameters);
+
 /* Answers 404 with what there is instead. */
 void refuse_unknown_node(struct api_call *call, const char *name);
 void refuse_unknown_pool(struct api_call *call, const char *name);

@@ -24,7 +24,7 @@ static json_t *gpus_json(const struct plan_cluster *m, const struct plan *plan,
     return list;
 }
 
-static json_t *node_reasons(const struct plan_cluster *m, const struct plan_request *request,
+json_t *whatif_reasons(const struct plan_cluster *m, const struct plan_request *request,
                             enum plan_wait why, uint32_t vm)
 {
     json_t *list = json_array();
@@ -66,7 +66,7 @@ static json_t *waiting_json(const struct plan_cluster *m, const struct plan_requ
     VEC_EACH(&plan->waiting, waiting) {
         (void)json_array_append_new(
             list, json_pack("{s:s, s:o}", "vm", m->vms.items[waiting->vm], "reasons",
-                            node_reasons(m, request, waiting->why, waiting->vm)));
+                            whatif_reasons(m, request, waiting->why, waiting->vm)));
     }
     return list;
 }
@@ -278,26 +278,7 @@ void handle_plan(struct api_call *call)
     }
 }
 
-/* ---- parts of other answers ---- */
-
-json_t *whatif_survival(const struct api_call *call)
-{
-    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
-    struct plan_survival survival;
-    const struct cluster_settings *settings = world_settings(call->world);
-    if (!cluster_model_make(call->view, NULL, 0, &m) ||
-        plan_survivable_losses(m.model, MAX(settings->reserve, 1U), &survival) < 0) {
-        return NULL;
-    }
-    json_t *weakest = json_array();
-    for (uint32_t i = 0; i < survival.weakest_len; i++) {
-        (void)json_array_append_new(weakest, json_string(m.nodes.items[survival.weakest[i]]));
-    }
-    return json_pack("{s:I, s:b, s:I, s:s*, s:o}", "losses", (json_int_t)survival.losses, "exact",
-                     survival.is_exact, "left_out", (json_int_t)survival.left_out, "vm",
-                     survival.vm == PLAN_NONE ? NULL : m.vms.items[survival.vm],
-                     "weakest", weakest);
-}
+/* ---- why not there ---- */
 
 json_t *whatif_explain(const struct api_call *call, const struct vm_facts *vm)
 {
@@ -305,7 +286,7 @@ json_t *whatif_explain(const struct api_call *call, const struct vm_facts *vm)
     if (!cluster_model_make(call->view, NULL, 0, &m)) {
         return NULL;
     }
-    return node_reasons(&m, NULL, PLAN_WAIT_ROOM, plan_cluster_find_vm(&m, vm->name));
+    return whatif_reasons(&m, NULL, PLAN_WAIT_ROOM, plan_cluster_find_vm(&m, vm->name));
 }
 
 void handle_vm_explain(struct api_call *call)

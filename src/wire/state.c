@@ -394,7 +394,7 @@ static int read_document(const json_t *document, struct state *state, struct err
 {
     struct place place = {NULL, 0, err}, nodes = {"nodes", 0, err}, vms = {"vms", 0, err};
     uint32_t schema = 0;
-    int r = field_check_known(&place, document, " schema nodes vms settings ");
+    int r = field_check_known(&place, document, " schema nodes vms settings configuration ");
     r = r < 0 ? r : field_u32(&place, document, "schema", UINT32_MAX, &schema);
     if (r == 0 && schema != state_schema) {
         return field_complain(&place, "schema", "is not %d, which is all that is understood",

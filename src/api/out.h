@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * JSON written straight into a buffer, for answers that are too long for a tree. Commas come by
+ * themselves: what was written last says whether one is due.
+ *
+ *     out_open(buf, '{');
+ *     out_text(buf, "name", "train1");            {"name":"train1",
+ *     out_key(buf, "gpus"), out_open(buf, '[');   "gpus":[
+ *     out_text(buf, NULL, "0000:65:00.0");        "0000:65:00.0"
+ *     out_close(buf, ']');                        ]
+ *     out_close(buf, '}');                        }
+ *
+ * 'key' is a member's name without anything that needs an escape; NULL: an array's element, or the
+ * value after out_key().
+ */
+#pragma once
+
+#include "base/buf.h"
+
+#include <jansson.h>
+
+void out_open(struct buf *buf, char bracket);
+void out_close(struct buf *buf, char bracket);
+void out_key(struct buf *buf, const char *key);
+void out_text(struct buf *buf, const char *key, const char *text); /* what is not UTF-8: '?' */
+void out_number(struct buf *buf, const char *key, int64_t number);
+void out_bool(struct buf *buf, const char *key, bool value);
+/* A tree, taken over; NULL (out of memory) makes the buffer 'failed'. */
+void out_tree(struct buf *buf, const char *key, json_t *json);

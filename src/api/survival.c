@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Can we lose a host? How many, and what would be left without a GPU. */
+#include "api/cluster_model.h"
+#include "api/handlers.h"
+#include "api/show.h"
+#include "api/whatif.h"
+
+#include <assert.h>
+
+enum {
+    /* The search for one host's VMs: some ms. */
+    steps_max = 400000,
+    /* Of the VMs of one lost host, so many are named with their reasons. */
+    named_max = 20,
+};
+
+typedef VEC(uint32_t) indices_t;
+
+json_t *whatif_survival(const struct api_call *call)
+{
+    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
+    struct plan_survival survival;
+    const struct cluster_settings *settings = world_settings(call->world);
+    if (!cluster_model_make(call->view, NULL, 0, &m) ||
+        plan_survivable_losses(m.model, MAX(settings->reserve, 1U), &survival) < 0) {
+        return NULL;
+    }
+    json_t *weakest = json_array();
+    for (uint32_t i = 0; i < survival.weakest_len; i++) {
+        (void)json_array_append_new(weakest, json_string(m.nodes.items[survival.weakest[i]]));
+    }
+    return json_pack("{s:I, s:b, s:I, s:s*, s:o, s:I}", "losses", (json_int_t)survival.losses,
+                     "exact", survival.is_exact, "left_out", (json_int_t)survival.left_out, "vm",
+                     survival.vm == PLAN_NONE ? NULL : m.vms.items[survival.vm], "weakest",
+                     weakest, "wanted", (json_int_t)settings->reserve);
+}
+
+/* ---- host by host ---- */
+
+/* The VMs that have their place on 'node', and that the coordinator would restart. */
+static bool find_vms(const struct plan_cluster *m, uint32_t node, indices_t *ret)
+{
+    ret->len = 0;
+    for (uint32_t vm = plan_node_first_vm(m->model, node); vm != PLAN_NONE;
+         vm = plan_node_next_vm(m->model, vm)) {
+        const struct record *spec = world_find(m->world, RECORD_VM_SPEC, m->vms.items[vm]);
+        if (!spec || spec->vm_spec->desired != VM_STARTED ||
+            spec->vm_spec->priority == priority_no_auto) {
+            continue;
+        }
+        uint32_t *place = VEC_ADD(ret);
+        if (!place) {
+            return false;
+        }
+        *place = vm;
+    }
+    return true;
+}
+
+static json_t *left_out_json(const struct plan_cluster *m, const struct plan_request *request,
+                             const struct plan *plan)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < plan->waiting.len && i < named_max; i++) {
+        const struct plan_waiting *waiting = &plan->waiting.items[i];
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:o}", "vm", m->vms.items[waiting->vm], "reasons",
+                            whatif_reasons(m, request, waiting->why, waiting->vm)));
+    }
+    return list;
+}
+
+/* What becomes of the VMs of 'node' if it is lost; the model is as before afterwards. */
+static json_t *host_json(struct plan_cluster *m, uint32_t node, const indices_t *vms)
+{
+    struct plan plan = {0};
+    const struct plan_request request = {
+        .vms = vms->items,
+        .vm_len = (uint32_t)vms->len,
+        .may_preempt = world_settings(m->world)->preemption,
+        .steps_max = steps_max,
+    };
+    json_t *json = NULL;
+    assert(plan_node_mode(m->model, node) == PLAN_ACTIVE);
+    plan_node_set_mode(m->model, node, PLAN_DOWN);
+    if (plan_place(m->model, &request, &plan) == 0) {
+        json = json_pack("{s:s, s:I, s:I, s:o, s:b}", "node", m->nodes.items[node], "vms",
+                         (json_int_t)vms->len, "left_out_count", (json_int_t)plan.waiting.len,
+                         "left_out", left_out_json(m, &request, &plan), "proven", plan.is_proven);
+        plan_undo(m->model, &plan);
+    }
+    plan_node_set_mode(m->model, node, PLAN_ACTIVE);
+    plan_done(&plan);
+    return json;
+}
+
+static json_t *hosts_json(struct plan_cluster *m)
+{
+    indices_t vms = {0};
+    json_t *list = json_array();
+    for (uint32_t node = 0; node < m->nodes.len; node++) {
+        if (plan_node_mode(m->model, node) == PLAN_ACTIVE && find_vms(m, node, &vms)) {
+            (void)json_array_append_new(list, host_json(m, node, &vms));
+        }
+    }
+    VEC_DONE(&vms);
+    return list;
+}
+
+void handle_survival_get(struct api_call *call)
+{
+    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
+    json_t *json = whatif_survival(call);
+    if (json && !cluster_model_make(call->view, NULL, 0, &m)) {
+        json_decref(json);
+        json = NULL;
+    }
+    if (json) {
+        (void)json_object_set_new(json, "hosts", hosts_json(&m));
+    }
+    call_send_dated(call, json, 0);
+}

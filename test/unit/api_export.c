@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The whole cluster in one answer: the export, and what the loss of each host would cost. */
+#include "test/unit/api_fixture.h"
+
+#include "api/out.h"
+#include "wire/state.h"
+
+/* Two VMs of three GPUs of pool P each (node1 and node2 are full), one that is stopped. */
+static void begin_full(void)
+{
+    begin_cluster();
+    add_vm("a", 2);
+    add_vm("b", 2);
+    add_vm("off", 1);
+    must("POST", "/v1/vms/a/start", NULL);
+    must("POST", "/v1/vms/b/start", NULL);
+    const char *const vms[] = {"a", "b"}, *const nodes[] = {"node1", "node2"};
+    for (size_t i = 0; i < 2; i++) {
+        struct vm_placement *placement = place(vms[i], PLACEMENT_START, nodes[i], 1);
+        for (uint8_t bus = 1; bus <= 2; bus++) {
+            struct gpu_hold *hold = VEC_ADD(&placement->gpus);
+            char address[20];
+            strcpy(hold->pool, "P");
+            hold->slot.address.bus = bus;
+            (void)snprintf(address, sizeof(address), "0000:%02x:00.0", bus);
+            claim(nodes[i], address, vms[i]);
+        }
+        report(vms[i], nodes[i], 1, VM_STATE_RUNNING);
+    }
+}
+
+TEST(an_export_is_read_by_the_planner_as_the_cluster_is)
+{
+    struct state state;
+    struct error err = {0};
+    begin_full();
+    must("POST", "/v1/nodes/node3/pause", NULL);
+    must("PATCH", "/v1/nodes/node1", "{\"labels\":{\"r\\u00e4ck\":\"r\\\"1\"}}");
+    must("PATCH", "/v1/vms/b",
+         "{\"possible_owners\":[\"node2\"],\"apart\":[\"a\"],\"priority\":3000}");
+    REQUIRE(ask("GET", "/v1/cluster/export", NULL) == 200);
+    REQUIRE(state_read(text(), answer.body.size, &state, &err) == 0);
+    CHECK_INT(state.nodes.len, 3);
+    CHECK_INT(state.nodes.items[2].mode, STATE_PAUSED);
+    CHECK_INT(state.nodes.items[0].gpus.len, 2);
+    CHECK_STR(state.nodes.items[0].labels.items[0].key, "r\xc3\xa4""ck");
+    CHECK_STR(state.nodes.items[0].labels.items[0].value, "r\"1");
+    CHECK_INT(state.vms.len, 3);
+    const struct state_vm *b = &state.vms.items[1];
+    CHECK_STR(b->name, "b");
+    CHECK_INT(b->node, 1);
+    CHECK_INT(b->gpus.len, 2);
+    CHECK_INT(b->owners.len, 1);
+    CHECK_INT(b->apart.len, 1);
+    CHECK_INT(b->priority, 3000);
+    CHECK(!state.vms.items[2].is_desired);
+    state_done(&state);
+}
+
+TEST(an_export_has_the_configuration_and_its_secrets_only_for_administrators)
+{
+    begin_full();
+    must("PATCH", "/v1/nodes/node1",
+         "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\",\"fence_parameters\":"
+         "{\"ip\":\"10.0.0.1\",\"password\":\"geheim\"}}");
+    role = ROLE_VIEWER;
+    REQUIRE(ask("GET", "/v1/cluster/export", NULL) == 200);
+    CHECK_HAS(text(), "\"fence_parameters\":{\"ip\":\"10.0.0.1\"}");
+    CHECK_HAS(text(), "<domain type='qemu'>");
+    CHECK(!strstr(text(), "geheim") && !strstr(text(), "start_order"));
+    refused("GET", "/v1/cluster/export?secrets=1", NULL, 403, "administrator");
+    role = ROLE_ADMINISTRATOR;
+    REQUIRE(ask("GET", "/v1/cluster/export?secrets=1", NULL) == 200);
+    CHECK_HAS(text(), "geheim");
+}
+
+TEST(the_loss_of_each_host_is_shown_with_what_would_be_left_without_a_gpu_and_why)
+{
+    begin_full();
+    REQUIRE(ask("GET", "/v1/survival", NULL) == 200);
+    CHECK_HAS(text(), "\"losses\":1");
+    CHECK_HAS(text(), "{\"node\":\"node1\",\"vms\":1,\"left_out_count\":0,\"left_out\":[]");
+    must("POST", "/v1/nodes/node3/pause", NULL);
+    REQUIRE(ask("GET", "/v1/survival", NULL) == 200);
+    CHECK_HAS(text(), "\"losses\":0");
+    CHECK_HAS(text(), "{\"node\":\"node1\",\"vms\":1,\"left_out_count\":1,\"left_out\":[{\"vm\":"
+                      "\"a\",\"reasons\":[{\"subject\":\"node1\"");
+    CHECK_HAS(text(), "held by b");
+    CHECK(!strstr(text(), "{\"node\":\"node3\",\"vms\""));
+}
+
+TEST(json_is_written_with_its_commas_escapes_and_broken_characters)
+{
+    CLEANUP(buf_done) struct buf buf = {0};
+    out_open(&buf, '{');
+    out_text(&buf, "a", "x\"\\\n");
+    out_number(&buf, "min", INT64_MIN);
+    out_number(&buf, "zero", 0);
+    out_key(&buf, "list");
+    out_open(&buf, '[');
+    out_open(&buf, '[');
+    out_close(&buf, ']');
+    out_text(&buf, NULL, ",[");
+    out_bool(&buf, NULL, true);
+    out_close(&buf, ']');
+    out_text(&buf, "bad", "\xff!");
+    out_tree(&buf, "tree", json_pack("[i]", 1));
+    out_close(&buf, '}');
+    CHECK_STR(buf_str(&buf), "{\"a\":\"x\\\"\\\\\\n\",\"min\":-9223372036854775808,\"zero\":0,"
+                             "\"list\":[[],\",[\",true],\"bad\":\"?!\",\"tree\":[1]}");
+    CHECK(!buf.failed);
+    out_tree(&buf, "none", NULL);
+    CHECK(buf.failed);
+}
