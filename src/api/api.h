@@ -73,6 +73,7 @@ struct api_answer {
     /* The answer is an endless stream of events, those after 'follow_after' first. */
     bool is_stream;
     char follow_after[name_size];
+    bool wants_changes; /* and which things look different, as changes.h has it */
 };
 
 void api_answer_done(struct api_answer *answer);

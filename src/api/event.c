@@ -31,9 +31,16 @@ void api_event_text(const struct record *event, struct buf *ret)
 
 static bool is_wanted(const struct api_call *call, const struct record *record)
 {
-    const char *subject = call_param(call, "subject"), *after = call_param(call, "after");
-    return (!subject || strcmp(record->event->subject, subject) == 0) &&
-           (!after || strcmp(record->key.name, after) > 0);
+    const struct event_record *event = record->event;
+    const char *subject = call_param(call, "subject"), *code = call_param(call, "code");
+    const char *after = call_param(call, "after"), *before = call_param(call, "before");
+    const char *severity = call_param(call, "severity"), *words = call_param(call, "text");
+    return (!subject || strcmp(event->subject, subject) == 0) &&
+           (!code || strcmp(event->code, code) == 0) &&
+           (!severity || strcmp(severity_name(event->severity), severity) == 0) &&
+           (!words || strcasestr(event->text, words)) &&
+           (!after || strcmp(record->key.name, after) > 0) &&
+           (!before || strcmp(record->key.name, before) < 0);
 }
 
 /* The newest 'limit' of those wanted, the oldest of them first. */
@@ -70,6 +77,7 @@ static void stream(struct api_call *call)
     call->answer->status = 200;
     call->answer->content_type = "text/event-stream";
     call->answer->is_stream = true;
+    call->answer->wants_changes = call_param(call, "changes") != NULL;
 }
 
 void handle_events_get(struct api_call *call)

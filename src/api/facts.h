@@ -89,6 +89,9 @@ struct pool_counts {
 };
 
 void pool_counts(const struct api_view *view, const struct record *pool, struct pool_counts *ret);
+/* The same of those on one node; 'node' NULL: on all. */
+void pool_counts_of(const struct api_view *view, const struct record *pool, const char *node,
+                    struct pool_counts *ret);
 
 /* ---- VMs ---- */
 

@@ -90,10 +90,19 @@ static bool is_at_home(const struct api_view *view, const char *name)
 
 void pool_counts(const struct api_view *view, const struct record *pool, struct pool_counts *ret)
 {
+    pool_counts_of(view, pool, NULL, ret);
+}
+
+void pool_counts_of(const struct api_view *view, const struct record *pool, const char *node,
+                    struct pool_counts *ret)
+{
     const char *last = "";
     bool is_home = false;
     *ret = (struct pool_counts){0};
     VEC_EACH(&pool->pool->members, member) {
+        if (node && strcmp(member->node, node) != 0) {
+            continue;
+        }
         const struct gpu *gpu = world_gpu(view->world, member->node, member->slot.address);
         if (strcmp(last, member->node) != 0) { /* members are sorted by node */
             last = member->node;

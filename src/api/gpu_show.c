@@ -32,7 +32,6 @@ static void add_whole(json_t *json, const struct gpu *gpu)
     (void)json_object_set_new(json, "identity", text_json(gpu_identity(gpu, identity)));
     (void)json_object_set_new(json, "companions", companions_json(gpu));
     (void)json_object_set_new(json, "bar_size", bars_json(gpu));
-    (void)json_object_set_new(json, "mmio_size", json_integer((json_int_t)gpu_mmio_size(gpu)));
     (void)json_object_set_new(json, "sriov_total", json_integer(gpu->sriov_total));
     (void)json_object_set_new(json, "link_width", json_integer(gpu->link_width));
     (void)json_object_set_new(json, "link_speed_mts", json_integer(gpu->link_speed_mts));
@@ -45,14 +44,14 @@ json_t *gpu_json(const struct gpu_facts *facts, bool is_whole)
     char address[pci_address_size], title[2 * gpu_text_size + 16], model[10];
     (void)snprintf(model, sizeof(model), "%04x:%04x", gpu->vendor, gpu->device);
     json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:s*, s:s*, s:o, s:s, s:o, s:s, s:o, s:i, s:i}", "node",
+        "{s:s, s:s, s:s, s:s, s:o, s:s*, s:s*, s:o, s:s, s:o, s:s, s:o, s:i, s:i, s:I}", "node",
         facts->node, "address", pci_address_format(gpu->address, address), "state",
         gpu_state_name(facts->state), "model", model, "name",
         text_json(gpu_title(gpu, title, sizeof(title))), "pool", facts->pool, "vm", facts->vm,
         "driver", text_json(gpu->driver), "verdict", gpu_verdict_name(gpu->verdict),
         "verdict_detail", text_json(gpu->verdict_detail), "health", gpu_health_name(gpu->health),
         "health_reason", text_json(gpu->health_reason), "iommu_group", gpu->iommu_group,
-        "numa_node", gpu->numa_node);
+        "numa_node", gpu->numa_node, "mmio_size", (json_int_t)gpu_mmio_size(gpu));
     if (json && is_whole) {
         add_whole(json, gpu);
     }

@@ -29,6 +29,32 @@ static json_t *members_json(const struct api_call *call, const struct pool *pool
     return list;
 }
 
+static json_t *counts_json(const struct pool_counts *n)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "total", (json_int_t)n->total, "used",
+                     (json_int_t)n->used, "free", (json_int_t)n->free, "quarantined",
+                     (json_int_t)n->quarantined, "away", (json_int_t)n->away);
+}
+
+/* The same counts node by node; members are sorted by node. */
+static json_t *nodes_json(const struct api_call *call, const struct record *pool)
+{
+    const char *last = "";
+    json_t *list = json_array();
+    VEC_EACH(&pool->pool->members, member) {
+        struct pool_counts counts;
+        if (strcmp(member->node, last) == 0) {
+            continue;
+        }
+        last = member->node;
+        pool_counts_of(call->view, pool, last, &counts);
+        json_t *json = counts_json(&counts);
+        (void)json_object_set_new(json, "node", json_string(last));
+        (void)json_array_append_new(list, json);
+    }
+    return list;
+}
+
 /* The VMs that need it, with how much. */
 static json_t *users_json(const struct api_call *call, const char *pool)
 {
@@ -67,12 +93,14 @@ json_t *pool_json(const struct api_call *call, const struct record *record, bool
     pool_counts(call->view, record, &counts);
     pool_model(call, pool, model, sizeof(model));
     json_t *json = json_pack(
-        "{s:s, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name", record->key.name, "type",
-        pool_type_name(pool->type), "mixed", pool->is_mixed, "model", text_json(model), "total",
-        (json_int_t)counts.total, "used", (json_int_t)counts.used, "free", (json_int_t)counts.free,
-        "quarantined", (json_int_t)counts.quarantined, "away", (json_int_t)counts.away, "revision",
+        "{s:s, s:s, s:b, s:o, s:I}", "name", record->key.name, "type", pool_type_name(pool->type),
+        "mixed", pool->is_mixed, "model", text_json(model), "revision",
         (json_int_t)record->revision);
+    json_t *numbers = counts_json(&counts);
+    (void)json_object_update(json, numbers);
+    json_decref(numbers);
     if (json && is_whole) {
+        (void)json_object_set_new(json, "nodes", nodes_json(call, record));
         (void)json_object_set_new(json, "members", members_json(call, pool));
         (void)json_object_set_new(json, "vms", users_json(call, record->key.name));
     }

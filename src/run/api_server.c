@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/api_server.h"
 
+#include "api/changes.h"
 #include "base/parse.h"
 #include "run/api_op.h"
 #include "run/open_store.h"
@@ -18,18 +19,23 @@
 enum {
     connections_max = 256,
     client_timeout_s = 30,
+    changes_wait_ms = 100, /* what changes together is told together */
+    pulse_check_ms = 500,
+    timer_accuracy_us = 10 * 1000,
     keep_alive_s = 15, /* a comment in each stream: proxies and clients see that it lives */
 };
 
 struct follower {
     struct http_exchange *exchange;
     char last[name_size]; /* the newest event it was sent */
+    bool wants_changes;
 };
 
 struct api_server {
     const struct config *config;
     sd_event *event;
-    sd_event_source *keep_alive;
+    sd_event_source *keep_alive, *changes_timer, *pulse_timer;
+    struct changes changes;
     struct store *store;
     struct http_server *http;
     struct world world;
@@ -110,6 +116,47 @@ static void catch_up(struct api_server *server, struct follower *follower)
     }
 }
 
+/* ---- which things look different ---- */
+
+/* They are told in a moment, together with what changes until then. */
+static void tell_changes_soon(struct api_server *server)
+{
+    int is_due = SD_EVENT_OFF;
+    (void)sd_event_source_get_enabled(server->changes_timer, &is_due);
+    if (is_due == SD_EVENT_OFF) {
+        (void)sd_event_source_set_time_relative(server->changes_timer,
+                                                (uint64_t)changes_wait_ms * 1000);
+        (void)sd_event_source_set_enabled(server->changes_timer, SD_EVENT_ONESHOT);
+    }
+}
+
+static int on_changes_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    struct api_server *server = userdata;
+    (void)source, (void)usec;
+    changes_take(&server->changes, server->world.revision, &text);
+    VEC_EACH(&server->followers, follower) {
+        if (follower->wants_changes && text.size > 0) {
+            (void)http_stream_send(follower->exchange, buf_str(&text), text.size);
+        }
+    }
+    return 0;
+}
+
+static int on_pulse_check(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct api_server *server = userdata;
+    struct api_view view;
+    (void)usec;
+    fill_view(server, &view);
+    if (changes_note_pulses(&server->changes, &view)) {
+        tell_changes_soon(server);
+    }
+    (void)sd_event_source_set_time_relative(source, (uint64_t)pulse_check_ms * 1000);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 static int on_keep_alive(sd_event_source *source, uint64_t usec, void *userdata)
 {
     static const char comment[] = ": still here\n\n";
@@ -135,6 +182,7 @@ static void begin_stream(struct api_server *server, struct http_exchange *exchan
     }
     static const char greeting[] = ": events of the cluster, as they happen\n\n";
     follower->exchange = exchange;
+    follower->wants_changes = answer->wants_changes;
     (void)copy_text(follower->last, sizeof(follower->last), answer->follow_after);
     http_stream_begin(exchange, answer->content_type);
     (void)http_stream_send(exchange, greeting, sizeof(greeting) - 1);
@@ -224,6 +272,9 @@ static void on_record(void *userdata, struct record *record)
     if (!is_kept) {
         abort(); /* out of memory: started anew, it reads the store again */
     }
+    if (!server->is_in_snapshot && changes_note(&server->changes, &record->key)) {
+        tell_changes_soon(server);
+    }
     if (record->key.kind == RECORD_EVENT && !server->is_in_snapshot) {
         tell_followers(server, record);
     }
@@ -233,6 +284,9 @@ static void on_removed(void *userdata, const struct record_key *key, revision_t 
 {
     struct api_server *server = userdata;
     world_remove(&server->world, key, revision);
+    if (changes_note(&server->changes, key)) {
+        tell_changes_soon(server);
+    }
 }
 
 static void on_synced(void *userdata, revision_t revision)
@@ -240,6 +294,8 @@ static void on_synced(void *userdata, revision_t revision)
     struct api_server *server = userdata;
     server->is_in_snapshot = false;
     world_snapshot_end(&server->world, revision);
+    changes_note_all(&server->changes);
+    tell_changes_soon(server);
     VEC_EACH(&server->followers, follower) {
         catch_up(server, follower);
     }
@@ -258,6 +314,8 @@ static void on_stale(void *userdata, bool is_stale)
 {
     struct api_server *server = userdata;
     server->stale_since_ms = is_stale ? now_ms() : MSEC_NEVER;
+    changes_note_all(&server->changes);
+    tell_changes_soon(server);
     say(is_stale ? "<4>" : "<6>", "the store %s",
         is_stale ? "is silent: what is shown may be old" : "answers");
 }
@@ -326,6 +384,13 @@ static int start_loop(struct api_server *server, struct error *err)
               : sd_event_add_time_relative(server->event, &server->keep_alive, CLOCK_MONOTONIC,
                                            (uint64_t)keep_alive_s * 1000000, 0, on_keep_alive,
                                            server);
+    r = r < 0 ? r
+              : sd_event_add_time_relative(server->event, &server->pulse_timer, CLOCK_MONOTONIC,
+                                           (uint64_t)pulse_check_ms * 1000, timer_accuracy_us,
+                                           on_pulse_check, server);
+    r = r < 0 ? r
+              : sd_event_add_time_relative(server->event, &server->changes_timer, CLOCK_MONOTONIC,
+                                           0, timer_accuracy_us, on_changes_due, server);
     r = r < 0 ? r : sd_event_set_watchdog(server->event, true);
     return r < 0 ? error_set(err, r, "starting the event loop: %s", strerror(-r)) : 0;
 }
@@ -339,7 +404,10 @@ static void server_done(struct api_server *server)
     VEC_DONE(&server->followers);
     liveness_done(&server->liveness);
     world_done(&server->world);
+    changes_done(&server->changes);
     sd_event_source_disable_unref(server->keep_alive);
+    sd_event_source_disable_unref(server->changes_timer);
+    sd_event_source_disable_unref(server->pulse_timer);
     sd_event_unref(server->event);
 }
 

@@ -231,6 +231,20 @@ def events_are_followed_live_and_resumed_without_a_gap():
 
 
 @test
+def a_page_is_told_which_things_look_different_and_that_a_node_fell_silent():
+    with With() as c:
+        with c.connect() as s:
+            s.sendall(b"GET /v1/events?changes=1 HTTP/1.1\r\nHost: x\r\n"
+                      b"Accept: text/event-stream\r\n\r\n")
+            read_until(s, b"as they happen")
+            c.must("pool", "create", "p")
+            told = read_until(s, b'"pools":["p"]')
+            assert "event: changed\ndata: {" in told, told
+            c.players.silent.add("node2")
+            assert '"nodes":["node2"]' in read_until(s, b'"nodes":["node2"]')
+
+
+@test
 def a_node_that_falls_silent_is_shown_and_can_be_vouched_off():
     with With() as c:
         c.refused(1, "node2 is alive", "node", "confirm-off", "node2", "--yes")

@@ -2,6 +2,7 @@
 /* The whole cluster in one answer: the export, and what the loss of each host would cost. */
 #include "test/unit/api_fixture.h"
 
+#include "api/changes.h"
 #include "api/out.h"
 #include "wire/state.h"
 
@@ -111,4 +112,70 @@ TEST(json_is_written_with_its_commas_escapes_and_broken_characters)
     CHECK(!buf.failed);
     out_tree(&buf, "none", NULL);
     CHECK(buf.failed);
+}
+
+/* What a page would be told now. */
+static const char *told(struct changes *changes, struct buf *text)
+{
+    buf_clear(text);
+    changes_take(changes, 7, text);
+    return buf_str(text);
+}
+
+TEST(what_looks_different_is_told_by_name_and_heartbeats_are_not)
+{
+    static struct changes changes;
+    CLEANUP(buf_done) struct buf text = {0};
+    struct record_key key = {.kind = RECORD_NODE_ALIVE, .name = "node1"};
+    CHECK(!changes_note(&changes, &key));
+    CHECK_STR(told(&changes, &text), "");
+    key.kind = RECORD_VM_STATUS;
+    CHECK(changes_note(&changes, &key) && changes_note(&changes, &key));
+    key = (struct record_key){.kind = RECORD_LEADER};
+    CHECK(changes_note(&changes, &key));
+    CHECK_STR(told(&changes, &text), "event: changed\ndata: {\"revision\":7,\"cluster\":true,"
+                                     "\"vms\":[\"node1\"]}\n\n");
+    CHECK_STR(told(&changes, &text), "");
+    key.kind = RECORD_POOL;
+    for (int i = 0; i <= changes_names_max; i++) {
+        (void)snprintf(key.name, sizeof(key.name), "p%d", i);
+        (void)changes_note(&changes, &key);
+    }
+    CHECK_HAS(told(&changes, &text), "\"pools\":true");
+}
+
+TEST(a_node_that_falls_silent_is_a_change_of_it_once)
+{
+    static struct changes changes;
+    CLEANUP(buf_done) struct buf text = {0};
+    begin_cluster();
+    CHECK(changes_note_pulses(&changes, &view));
+    (void)told(&changes, &text);
+    CHECK(!changes_note_pulses(&changes, &view));
+    view.now_ms += 4000;
+    beat("node2", 1, 3, view.now_ms);
+    beat("node3", 1, 3, view.now_ms);
+    CHECK(changes_note_pulses(&changes, &view));
+    CHECK_HAS(told(&changes, &text), "\"nodes\":[\"node1\"],\"pools\":true,\"vms\":true");
+    CHECK(!changes_note_pulses(&changes, &view));
+    changes_done(&changes);
+}
+
+TEST(events_are_found_by_what_they_say_and_read_backwards)
+{
+    char target[200];
+    begin_cluster();
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    must("POST", "/v1/pools", "{\"name\":\"q\"}");
+    must("DELETE", "/v1/pools/q", NULL);
+    REQUIRE(ask("GET", "/v1/events?code=pool-created&text=POOL%20Q", NULL) == 200);
+    CHECK_HAS(text(), "GPU pool q was created");
+    CHECK(!strstr(text(), "removed") && !strstr(text(), "pool p "));
+    (void)snprintf(target, sizeof(target), "/v1/events?limit=1&before=%s",
+                   world.records[RECORD_EVENT].items[1]->key.name);
+    REQUIRE(ask("GET", target, NULL) == 200);
+    CHECK_HAS(text(), "GPU pool p was created");
+    CHECK(!strstr(text(), "pool q"));
+    REQUIRE(ask("GET", "/v1/events?severity=error", NULL) == 200);
+    CHECK_HAS(text(), "\"items\":[]");
 }
