@@ -87,6 +87,18 @@ def check_ends_with_the_count_and_fails_if_anything_failed_or_nothing_passed():
     assert closing() == (1, "0 passed, 0 failed, 0 skipped")
 
 
+@test
+def check_names_all_that_failed_right_above_the_count_however_long_their_texts_are():
+    long = "\n".join(f"line {number}" for number in range(500))
+    results = [CHECK.Result("failed", f"p: test {number}", long, 0) for number in range(30)]
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        CHECK.report([CHECK.Result("passed", "good", "", 0), *results], False)
+    lines = out.getvalue().splitlines()
+    assert [line.strip() for line in lines[-32:-2]] == [result.name for result in results], lines[-40:]
+    assert "        line 460" in lines and "        line 459" not in lines and "        (460 lines before)" in lines
+
+
 # ---- deps.sh ----
 
 STAND_INS = {
