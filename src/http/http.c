@@ -4,13 +4,13 @@
  * of our loop. A request without an answer yet, and a stream without data, are suspended
  * connections.
  */
-#include "http/http.h"
+#include "http/internal.h"
 
 #include "base/buf.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <microhttpd.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -21,6 +21,8 @@ enum {
     stream_backlog_max = 1024 * 1024,
     stream_block_size = 16 * 1024,
     timer_accuracy_us = 10 * 1000, /* sd-event's default is a quarter of a second */
+    /* Of one connection: the header of a request must fit in. */
+    connection_memory_size = 32 * 1024,
 };
 
 enum phase {
@@ -35,6 +37,8 @@ struct http_exchange {
     struct http_exchange *next, *previous;
     struct MHD_Connection *connection;
     char *target;
+    struct http_request request; /* filled when it is whole */
+    char method[16];
     struct buf body;
     bool is_too_large;
     enum phase phase;
@@ -54,6 +58,7 @@ struct http_server {
     void *userdata;
     size_t body_size_max;
     sd_event_source *io, *timer, *kick;
+    struct http_patience patience;
     struct http_exchange *first;
     bool is_closing;
 };
@@ -89,6 +94,9 @@ static void exchange_free(struct http_exchange *exchange)
     *(exchange->previous ? &exchange->previous->next : &server->first) = exchange->next;
     if (exchange->response) {
         MHD_destroy_response(exchange->response);
+    }
+    if (exchange->body.size > 0) {
+        explicit_bzero(exchange->body.data, exchange->body.size); /* may hold a password */
     }
     buf_done(&exchange->body);
     buf_done(&exchange->out);
@@ -133,6 +141,9 @@ void *http_tag(struct http_exchange *exchange)
 static enum MHD_Result give_response(struct http_exchange *exchange)
 {
     exchange->phase = PHASE_SENDING;
+    if (!exchange->is_stream) {
+        patience_begin(&exchange->server->patience, exchange->connection, PATIENCE_ANSWER);
+    }
     enum MHD_Result result =
         MHD_queue_response(exchange->connection, exchange->status, exchange->response);
     MHD_destroy_response(exchange->response);
@@ -141,7 +152,8 @@ static enum MHD_Result give_response(struct http_exchange *exchange)
 }
 
 static void set_response(struct http_exchange *exchange, unsigned status,
-                         struct MHD_Response *response, const char *content_type)
+                         struct MHD_Response *response, const char *content_type,
+                         const char *cache_control)
 {
     assert(exchange->phase == PHASE_HANDLED);
     exchange->phase = PHASE_ANSWERED;
@@ -149,7 +161,8 @@ static void set_response(struct http_exchange *exchange, unsigned status,
     exchange->response = response;
     if (response) {
         (void)MHD_add_response_header(response, "Content-Type", content_type);
-        (void)MHD_add_response_header(response, "Cache-Control", "no-store");
+        (void)MHD_add_response_header(response, "Cache-Control",
+                                      cache_control ? cache_control : "no-store");
         (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     }
     resume(exchange);
@@ -159,10 +172,14 @@ void http_reply(struct http_exchange *exchange, const struct http_answer *answer
 {
     /* libmicrohttpd copies, and does not change, what it gets. */
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        answer->body_size, (void *)(uintptr_t)answer->body, MHD_RESPMEM_MUST_COPY);
-    set_response(exchange, answer->status, response, answer->content_type);
+        answer->body_size, (void *)(uintptr_t)answer->body,
+        answer->is_static ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
+    set_response(exchange, answer->status, response, answer->content_type, answer->cache_control);
     if (response && answer->etag) {
         (void)MHD_add_response_header(response, "ETag", answer->etag);
+    }
+    for (size_t i = 0; response && i < answer->field_len; i++) {
+        (void)MHD_add_response_header(response, answer->fields[i].name, answer->fields[i].value);
     }
 }
 
@@ -194,7 +211,7 @@ void http_stream_begin(struct http_exchange *exchange, const char *content_type)
     set_response(exchange, MHD_HTTP_OK,
                  MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, stream_block_size, read_stream,
                                                    exchange, NULL),
-                 content_type);
+                 content_type, NULL);
 }
 
 bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t size)
@@ -209,7 +226,30 @@ bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t 
     return !exchange->has_ended && !exchange->out.failed;
 }
 
+void http_stream_end(struct http_exchange *exchange)
+{
+    assert(exchange->is_stream);
+    exchange->has_ended = true;
+    resume(exchange);
+}
+
 /* ---- requests ---- */
+
+static void fill_address(struct http_exchange *exchange, struct http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *from = info ? info->client_addr : NULL;
+    if (!from || (from->sa_family != AF_INET && from->sa_family != AF_INET6)) {
+        return;
+    }
+    socklen_t size = from->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+                                                : sizeof(struct sockaddr_in6);
+    if (getnameinfo(from, size, request->address, sizeof(request->address), NULL, 0,
+                    NI_NUMERICHOST) != 0) {
+        request->address[0] = '\0';
+    }
+}
 
 static void fill_peer(struct http_exchange *exchange, struct http_request *request)
 {
@@ -228,16 +268,20 @@ static void fill_peer(struct http_exchange *exchange, struct http_request *reque
 static enum MHD_Result handle(struct http_exchange *exchange, const char *method)
 {
     struct http_server *server = exchange->server;
-    struct http_request request = {
-        .method = method,
+    exchange->request = (struct http_request){
+        .method = exchange->method,
         .target = exchange->target,
         .body = exchange->is_too_large ? NULL : exchange->body.data,
         .body_size = exchange->is_too_large ? server->body_size_max + 1 : exchange->body.size,
         .is_too_large = exchange->is_too_large,
     };
-    fill_peer(exchange, &request);
+    /* A method that does not fit is none: what is left of it is refused as one. */
+    (void)snprintf(exchange->method, sizeof(exchange->method), "%s", method);
+    fill_peer(exchange, &exchange->request);
+    fill_address(exchange, &exchange->request);
+    patience_end(&server->patience, exchange->connection);
     exchange->phase = PHASE_HANDLED;
-    server->handler.request(server->userdata, exchange, &request);
+    server->handler.request(server->userdata, exchange, &exchange->request);
     if (exchange->phase == PHASE_HANDLED) {
         suspend(exchange);
         return MHD_YES;
@@ -297,16 +341,33 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     struct http_server *server = cls;
-    return server->is_closing ? NULL : exchange_new(server, connection, uri);
+    if (server->is_closing) {
+        return NULL;
+    }
+    patience_begin(&server->patience, connection, PATIENCE_REQUEST);
+    return exchange_new(server, connection, uri);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode code)
 {
-    (void)cls, (void)connection, (void)code;
+    struct http_server *server = cls;
+    (void)code;
     if (*context) {
         exchange_free(*context);
         *context = NULL;
+    }
+    patience_begin(&server->patience, connection, PATIENCE_REQUEST);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_server *server = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        patience_add(&server->patience, connection, context);
+    } else {
+        patience_remove(&server->patience, context);
     }
 }
 
@@ -373,6 +434,32 @@ static int add_sources(struct http_server *server, sd_event *event)
     return r < 0 ? r : sd_event_source_set_enabled(server->kick, SD_EVENT_OFF);
 }
 
+/* Reads of "SSL" in libmicrohttpd are TLS: 1.2 and 1.3, forward secret, no CBC, no SHA-1. */
+#define TLS_PRIORITIES                                                                             \
+    "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:"  \
+    "+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD"
+
+static struct MHD_Daemon *start_daemon(struct http_server *server, const struct http_config *config)
+{
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->certificate_pem},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key_pem},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    bool has_tls = config->certificate_pem != NULL;
+    return MHD_start_daemon(
+        has_tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_access, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_LISTEN_SOCKET, config->listen_fd,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_LIMIT,
+        config->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        config->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, config->timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)connection_memory_size, MHD_OPTION_ARRAY,
+        has_tls ? tls : tls + 3, MHD_OPTION_END);
+}
+
 int http_new(sd_event *event, const struct http_config *config, const struct http_handler *handler,
              void *userdata, struct http_server **ret, struct error *err)
 {
@@ -384,18 +471,16 @@ int http_new(sd_event *event, const struct http_config *config, const struct htt
     server->handler = *handler;
     server->userdata = userdata;
     server->body_size_max = config->body_size_max;
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
-        server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_LISTEN_SOCKET,
-        config->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, server, MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, config->timeout_s, MHD_OPTION_END);
+    server->patience.request_limit_s = config->timeout_s;
+    server->patience.answer_limit_s = config->answer_limit_s;
+    server->daemon = start_daemon(server, config);
     if (!server->daemon) {
         (void)close(config->listen_fd);
         free(server);
         return error_set(err, -EIO, "the HTTP server does not start");
     }
     int r = add_sources(server, event);
+    r = r < 0 ? r : patience_start(&server->patience, event);
     if (r < 0) {
         http_free(server);
         return error_set(err, r, "adding the HTTP server to the loop: %s", strerror(-r));
@@ -412,7 +497,10 @@ static void end_exchange(struct http_exchange *exchange)
     exchange->has_ended = true;
     if (exchange->phase == PHASE_HANDLED) {
         http_reply(exchange,
-                   &(struct http_answer){503, "application/json", NULL, text, sizeof(text) - 1});
+                   &(struct http_answer){.status = 503,
+                                         .content_type = "application/json",
+                                         .body = text,
+                                         .body_size = sizeof(text) - 1});
     }
     resume(exchange);
 }
@@ -433,6 +521,7 @@ void http_free(struct http_server *server)
         (void)close(listener);
     }
     assert(!server->first);
+    patience_done(&server->patience);
     sd_event_source_disable_unref(server->io);
     sd_event_source_disable_unref(server->timer);
     sd_event_source_disable_unref(server->kick);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An HTTP server on an sd-event loop: requests go to a handler, which answers now, later, or with a
- * stream that stays open. libmicrohttpd does the protocol; this room knows nothing of what is
- * served.
+ * An HTTP server on an sd-event loop, with TLS or without: requests go to a handler, which answers
+ * now, later, or with a stream that stays open. libmicrohttpd does the protocol, GnuTLS the TLS;
+ * this room knows nothing of what is served.
+ *
+ * No client can hold up another: a request must be whole, and an answer taken, within a time, and
+ * connections, headers, bodies and what a reader may be behind are bounded.
  *
  * All functions and callbacks: the loop's thread.
  */
@@ -19,6 +22,8 @@ struct http_server;
 /* One request and its answer. Valid from handler.request until handler.closed. */
 struct http_exchange;
 
+enum { http_address_size = 48 };
+
 struct http_request {
     const char *method;
     const char *target; /* path and query as sent, percent-encoded */
@@ -28,18 +33,28 @@ struct http_request {
     bool has_peer; /* over a Unix socket: who is at its other end */
     uid_t uid;
     pid_t pid;
+    char address[http_address_size]; /* the peer's, numeric; "" over a Unix socket */
+};
+
+struct http_field {
+    const char *name;
+    const char *value;
 };
 
 struct http_answer {
     unsigned status;
     const char *content_type;
     const char *etag; /* with its quotes, or NULL */
-    const void *body; /* copied */
+    const void *body; /* copied, unless 'is_static' */
     size_t body_size;
+    bool is_static;            /* the body stays as and where it is for ever */
+    const char *cache_control; /* NULL: "no-store" */
+    const struct http_field *fields; /* further headers; copied */
+    size_t field_len;
 };
 
 struct http_handler {
-    /* A whole request has come; it is lent for the call. Answer it, once, in this call or later. */
+    /* A whole request has come; it is lent until 'closed'. Answer it, once, in this call or later. */
     void (*request)(void *userdata, struct http_exchange *exchange,
                     const struct http_request *request);
     /* The exchange ends now, answered or because the client left: forget it. */
@@ -52,7 +67,12 @@ struct http_config {
     int listen_fd; /* listens already; taken over, closed at the end and on error */
     size_t body_size_max;
     unsigned connections_max;
-    unsigned timeout_s; /* a client that sends or takes nothing for so long is cut off */
+    unsigned connections_per_address_max; /* 0: no such limit */
+    unsigned timeout_s; /* a client that sends or takes nothing for so long is cut off, and one
+                           that has sent no whole request in twice that */
+    unsigned answer_limit_s;     /* likewise one that has not taken its answer; streams apart */
+    const char *certificate_pem; /* both: TLS 1.2 and later; both NULL: none. Lent for the call */
+    const char *key_pem;
 };
 
 int http_new(sd_event *event, const struct http_config *config, const struct http_handler *handler,
@@ -76,8 +96,17 @@ void http_reply(struct http_exchange *exchange, const struct http_answer *answer
 void http_stream_begin(struct http_exchange *exchange, const char *content_type);
 /* Adds to it. False: the client does not keep up and is cut off ('closed' follows). */
 bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t size);
+/* Ends it behind what was sent; 'closed' follows. */
+void http_stream_end(struct http_exchange *exchange);
 
 /* A Unix socket that listens at 'path', for the owner and 'group' (if there is one of that name; it
  * may be NULL). Makes the directory above; replaces a socket that nobody serves any more.
  * -EADDRINUSE: somebody serves it. '*ret' is the caller's. */
 int http_listen_unix(const char *path, const char *group, int *ret, struct error *err);
+
+/* A TCP socket that listens at 'text': "127.0.0.1:8643", "[::1]:8643", "[::]:8643" (IPv4, too).
+ * -EINVAL: it is no such text. '*ret' is the caller's. */
+int http_listen_tcp(const char *text, int *ret, struct error *err);
+
+/* "[::1]:8643" into "::1" of http_address_size bytes and 8643. -EINVAL: it is none. */
+int http_address_parse(const char *text, char *ret_host, unsigned *ret_port, struct error *err);

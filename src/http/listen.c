@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -105,4 +108,70 @@ int http_listen_unix(const char *path, const char *group, int *ret, struct error
     *ret = fd;
     fd = -1;
     return 0;
+}
+
+/* ---- TCP ---- */
+
+int http_address_parse(const char *text, char *ret_host, unsigned *ret_port, struct error *err)
+{
+    const char *colon = strrchr(text, ':');
+    bool is_bracketed = text[0] == '[' && colon && colon > text + 1 && colon[-1] == ']';
+    const char *from = is_bracketed ? text + 1 : text;
+    size_t len = colon ? (size_t)(colon - from) - (is_bracketed ? 1 : 0) : 0;
+    uint64_t port = 0;
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+    bool is_good = len > 0 && len < http_address_size && parse_u64(colon + 1, 65535, &port) &&
+                   port > 0 && (is_bracketed || !memchr(from, ':', len));
+    if (is_good) {
+        memcpy(ret_host, from, len);
+        ret_host[len] = '\0';
+        is_good = getaddrinfo(ret_host, NULL, &hints, &found) == 0 &&
+                  (found->ai_family == AF_INET6) == is_bracketed;
+    }
+    if (found) {
+        freeaddrinfo(found);
+    }
+    if (!is_good) {
+        return error_set(err, -EINVAL,
+                         "\"%.80s\" is no address and port such as 127.0.0.1:8643 or [::]:8643",
+                         text);
+    }
+    *ret_port = (unsigned)port;
+    return 0;
+}
+
+static int listen_at(const struct addrinfo *at, int *ret)
+{
+    const int on = 1, off = 0;
+    CLEANUP(closep)
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        (at->ai_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0) ||
+        bind(fd, at->ai_addr, at->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
+        return -errno;
+    }
+    *ret = fd;
+    fd = -1;
+    return 0;
+}
+
+int http_listen_tcp(const char *text, int *ret, struct error *err)
+{
+    char host[http_address_size], port_text[8];
+    unsigned port;
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+    int r = http_address_parse(text, host, &port, err);
+    if (r < 0) {
+        return r;
+    }
+    (void)snprintf(port_text, sizeof(port_text), "%u", port);
+    if (getaddrinfo(host, port_text, &hints, &found) != 0) {
+        return error_set(err, -EINVAL, "%s is no address", text);
+    }
+    r = listen_at(found, ret);
+    freeaddrinfo(found);
+    return r < 0 ? error_set(err, r, "listening at %s: %s", text, strerror(-r)) : 0;
 }

@@ -3,8 +3,11 @@
 
 #include "api/changes.h"
 #include "base/parse.h"
+#include "http/certificate.h"
+#include "run/api_listen.h"
 #include "run/api_op.h"
 #include "run/open_store.h"
+#include "run/web.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -17,8 +20,6 @@
 #include <time.h>
 
 enum {
-    connections_max = 256,
-    client_timeout_s = 30,
     changes_wait_ms = 100, /* what changes together is told together */
     pulse_check_ms = 500,
     timer_accuracy_us = 10 * 1000,
@@ -37,7 +38,7 @@ struct api_server {
     sd_event_source *keep_alive, *changes_timer, *pulse_timer;
     struct changes changes;
     struct store *store;
-    struct http_server *http;
+    struct http_server *http, *https;
     struct world world;
     struct liveness liveness;
     bool is_in_snapshot;
@@ -205,6 +206,9 @@ static void on_request(void *userdata, struct http_exchange *exchange,
                        const struct http_request *request)
 {
     struct api_server *server = userdata;
+    if (web_serve(&web_table, exchange, request)) {
+        return;
+    }
     const char *accept = http_header(exchange, "Accept");
     struct api_request asked = {
         .method = request->method,
@@ -357,16 +361,16 @@ static int start_http(struct api_server *server, struct error *err)
         .closed = on_closed,
         .log = on_http_log,
     };
-    struct http_config config = {
-        .body_size_max = api_body_size_max,
-        .connections_max = connections_max,
-        .timeout_s = client_timeout_s,
-    };
-    int r = http_listen_unix(server->config->api_socket, "berth", &config.listen_fd, err);
-    if (r < 0) {
-        return r;
+    char fingerprint[certificate_fingerprint_size];
+    int r = api_listen_local(server->event, server->config, &handler, server, &server->http, err);
+    r = r < 0 ? r
+              : api_listen_https(server->event, server->config, &handler, server, &server->https,
+                                 fingerprint, err);
+    if (r == 0 && server->https) {
+        say("<6>", "the console and the API are at https://%s; SHA-256 of the certificate: %s",
+            server->config->https_listen, fingerprint);
     }
-    return http_new(server->event, &config, &handler, server, &server->http, err);
+    return r;
 }
 
 static int start_loop(struct api_server *server, struct error *err)
@@ -398,6 +402,7 @@ static int start_loop(struct api_server *server, struct error *err)
 static void server_done(struct api_server *server)
 {
     /* HTTP first: its open exchanges are told, and their changes forgotten. */
+    http_free(server->https);
     http_free(server->http);
     store_free(server->store);
     api_ops_done(&server->ops);

@@ -86,6 +86,16 @@ static const struct setting settings[] = {
     TEXT(VALUE_PATH, "api_socket", api_socket, PLACES,
          "Where berth-api listens and berth(1) asks; whoever can open it administers the "
          "cluster."),
+    TEXT(VALUE_TEXT, "https_listen", https_listen, PLACES,
+         "Address and port where berth-api also listens, for the web console and remote berth(1), "
+         "such as 127.0.0.1:8643 or [::]:8643 (every address, IPv4 too). Who comes this way needs "
+         "a token or a login. Without it: not at all."),
+    TEXT(VALUE_PATH, "https_certificate", https_certificate, PLACES,
+         "The PEM file of the certificate for https_listen, with those between it and its "
+         "authority behind it; goes with https_key. Without both, one that signs itself is made "
+         "at the first start, as https-certificate.pem and https-key.pem in state_dir; its "
+         "SHA-256 is in berth-api's journal at each start."),
+    TEXT(VALUE_PATH, "https_key", https_key, PLACES, "The PEM file of that certificate's key."),
     TEXT(VALUE_PATH, "run_dir", run_dir, PLACES,
          "Lock, and the socket of the watchdog's keeper; gone at reboot."),
     TEXT(VALUE_PATH, "state_dir", state_dir, PLACES, "Kept over a reboot."),
@@ -285,6 +295,9 @@ static int check_whole(const char *path, const struct config *config, struct err
     }
     if ((config->etcd_user[0] != '\0') != (config->etcd_password_file[0] != '\0')) {
         return error_set(err, -EINVAL, "%s: etcd_user and etcd_password_file go together", path);
+    }
+    if ((config->https_certificate[0] != '\0') != (config->https_key[0] != '\0')) {
+        return error_set(err, -EINVAL, "%s: https_certificate and https_key go together", path);
     }
     if (config->node[0] == '\0') {
         return error_set(err, -EINVAL, "%s: this host has no usable host name; set 'node'", path);

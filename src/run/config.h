@@ -47,6 +47,10 @@ struct config {
 
     /* Ourselves. */
     char api_socket[config_path_size];  /* api_socket: where berth-api listens */
+    char https_listen[config_text_size]; /* https_listen: "127.0.0.1:8643"; "": not at all */
+    char https_certificate[config_text_size]; /* https_certificate, https_key: PEM files; "": one
+                                                 of our own, made at the first start */
+    char https_key[config_text_size];
     char run_dir[config_text_size];     /* run_dir: gone at reboot */
     char state_dir[config_text_size];   /* state_dir: kept over a reboot */
 };

@@ -221,9 +221,11 @@ class Cluster:
         self.socket = f"{self.directory}/run/api.sock"
         self.config = f"{self.directory}/berth.conf"
         self.endpoint = endpoint(self.etcd.port) if endpoint else None
+        self.https = free_port()
         with open(self.config, "w", encoding="ascii") as file:
             url = f"http://127.0.0.1:{self.endpoint.port}" if self.endpoint else self.etcd.url
-            file.write(f"node = node1\netcd_endpoints = {url}\napi_socket = {self.socket}\n")
+            file.write(f"node = node1\netcd_endpoints = {url}\napi_socket = {self.socket}\n"
+                       f"state_dir = {self.directory}/state\nhttps_listen = 127.0.0.1:{self.https}\n")
         self.players = Players(self.etcd, list(nodes))
         self.players.start()
         self.api = None

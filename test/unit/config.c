@@ -70,6 +70,8 @@ TEST(halves_of_a_pair_are_refused)
 {
     CHECK_INT(parse("etcd_certificate = /a"), -EINVAL);
     CHECK_HAS(err.text, "go together");
+    CHECK_INT(parse("https_key = /a"), -EINVAL);
+    CHECK_HAS(err.text, "https_certificate and https_key go together");
     CHECK_INT(parse("etcd_user = root"), -EINVAL);
     CHECK_HAS(err.text, "go together");
 }

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of src/http only. */
+#pragma once
+
+#include "http/http.h"
+
+#include <microhttpd.h>
+
+/*
+ * The patience with slow clients. libmicrohttpd's own time-out begins anew with each byte, so a
+ * client could hold a connection for ever with one byte now and then; here each connection that
+ * owes us something has a moment at which it is cut off.
+ */
+struct http_connection;
+
+struct http_patience {
+    unsigned request_limit_s, answer_limit_s; /* 0: no limit */
+    sd_event *event;
+    sd_event_source *timer;
+    struct http_connection *first;
+};
+
+enum patience_for {
+    PATIENCE_REQUEST, /* the client must send something */
+    PATIENCE_ANSWER,  /* it must take something */
+};
+
+int patience_start(struct http_patience *patience, sd_event *event);
+/* After the last connection has gone. */
+void patience_done(struct http_patience *patience);
+
+/* libmicrohttpd's connection notifications; 'context' is its place for a pointer of ours. */
+void patience_add(struct http_patience *patience, struct MHD_Connection *connection,
+                  void **context);
+void patience_remove(struct http_patience *patience, void **context);
+
+/* From now on the client owes us this; or nothing. */
+void patience_begin(struct http_patience *patience, struct MHD_Connection *connection,
+                    enum patience_for what);
+void patience_end(struct http_patience *patience, struct MHD_Connection *connection);

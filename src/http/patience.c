@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "http/internal.h"
+
+#include <sys/socket.h>
+
+enum {
+    sweep_us = 1000 * 1000, /* looked at so often: a limit is met that much late at most */
+};
+
+struct http_connection {
+    struct http_connection *next, *previous;
+    int fd;
+    uint64_t until_us; /* UINT64_MAX: it owes nothing */
+};
+
+static uint64_t moment(const struct http_patience *patience, unsigned limit_s)
+{
+    uint64_t now_us = 0;
+    (void)sd_event_now(patience->event, CLOCK_MONOTONIC, &now_us);
+    return limit_s > 0 ? now_us + (uint64_t)limit_s * 1000000 : UINT64_MAX;
+}
+
+/* libmicrohttpd sees the end of the connection and does the rest. */
+static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct http_patience *patience = userdata;
+    for (struct http_connection *each = patience->first; each; each = each->next) {
+        if (each->until_us <= usec) {
+            each->until_us = UINT64_MAX;
+            (void)shutdown(each->fd, SHUT_RDWR);
+        }
+    }
+    (void)sd_event_source_set_time_relative(source, sweep_us);
+    return sd_event_source_set_enabled(source, patience->first ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+int patience_start(struct http_patience *patience, sd_event *event)
+{
+    patience->event = event;
+    return sd_event_add_time_relative(event, &patience->timer, CLOCK_MONOTONIC, sweep_us, 0,
+                                      on_sweep, patience);
+}
+
+void patience_done(struct http_patience *patience)
+{
+    sd_event_source_disable_unref(patience->timer);
+    patience->timer = NULL;
+}
+
+static struct http_connection *find(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+void patience_add(struct http_patience *patience, struct MHD_Connection *connection, void **context)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct http_connection *made = info ? calloc(1, sizeof(*made)) : NULL;
+    *context = made;
+    if (!made) {
+        return; /* without memory: libmicrohttpd's own time-out is left */
+    }
+    made->fd = info->connect_fd;
+    made->until_us = moment(patience, patience->request_limit_s);
+    made->next = patience->first;
+    if (patience->first) {
+        patience->first->previous = made;
+    }
+    patience->first = made;
+    int enabled;
+    if (sd_event_source_get_enabled(patience->timer, &enabled) == 0) {
+        (void)sd_event_source_set_time_relative(patience->timer, sweep_us);
+        (void)sd_event_source_set_enabled(patience->timer, SD_EVENT_ONESHOT);
+    }
+}
+
+void patience_remove(struct http_patience *patience, void **context)
+{
+    struct http_connection *gone = *context;
+    if (!gone) {
+        return;
+    }
+    if (gone->next) {
+        gone->next->previous = gone->previous;
+    }
+    *(gone->previous ? &gone->previous->next : &patience->first) = gone->next;
+    free(gone);
+    *context = NULL;
+}
+
+void patience_begin(struct http_patience *patience, struct MHD_Connection *connection,
+                    enum patience_for what)
+{
+    struct http_connection *found = find(connection);
+    if (found) {
+        found->until_us = moment(patience, what == PATIENCE_REQUEST ? patience->request_limit_s
+                                                                    : patience->answer_limit_s);
+    }
+}
+
+void patience_end(struct http_patience *patience, struct MHD_Connection *connection)
+{
+    struct http_connection *found = find(connection);
+    (void)patience;
+    if (found) {
+        found->until_us = UINT64_MAX;
+    }
+}
