@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/** A stage and a browser before it. Whatever the browser complains of fails the test. */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+import { patience_ms, Stage } from './stage.mjs';
+
+const folder = process.env.SCREENSHOTS ?? 'build/test/console/screenshots';
+const quiet = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+];
+
+export const desktop = { width: 1280, height: 900 };
+export const phone = { width: 360, height: 740 };
+
+export class Scene {
+  static async begin(...options) {
+    const scene = new Scene();
+    scene.stage = await Stage.begin(...options);
+    scene.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: quiet, timeout: patience_ms,
+    });
+    scene.contexts = [];
+    scene.complaints = [];
+    mkdirSync(folder, { recursive: true });
+    return scene;
+  }
+
+  /** A page at 'path' in a browser of its own, with somebody logged in. */
+  async open(path = '/', { role = 'administrator', dark = false, size = desktop } = {}) {
+    const context = await this.browser.newContext({
+      viewport: size, ignoreHTTPSErrors: true, colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce',
+    });
+    this.contexts.push(context);
+    context.setDefaultTimeout(patience_ms);
+    const page = await context.newPage();
+    page.on('pageerror', (error) => this.complaints.push(`${page.url()}: ${error.stack}`));
+    page.on('console', (message) => this.hear(page, message));
+    if (role) {
+      await this.logIn(context, role);
+    }
+    await page.goto(this.stage.url + path);
+    return page;
+  }
+
+  /** A refused request is not the page's fault, nor is a network that a test has cut. */
+  hear(page, message) {
+    const isRequest = message.text().startsWith('Failed to load resource');
+    if (message.type() === 'error' && !isRequest) {
+      this.complaints.push(`${page.url()}: ${message.text()}`);
+    }
+  }
+
+  async logIn(context, role) {
+    const login = this.stage.logins.find((each) => each.role === role);
+    if (!login) {
+      return;
+    }
+    const reply = await context.request.post(`${this.stage.url}/v1/session`, {
+      data: { user: login.user, password: login.password },
+    });
+    if (!reply.ok()) {
+      throw new Error(`login of ${login.user}: ${reply.status()} ${await reply.text()}`);
+    }
+  }
+
+  async photograph(page, name) {
+    await page.screenshot({ path: join(folder, `${name}.png`) });
+  }
+
+  check() {
+    if (this.complaints.length) {
+      throw new Error(`the browser complained:\n${this.complaints.join('\n')}`);
+    }
+  }
+
+  /** Pictures of where a failing test left its pages; says where they are. */
+  async failed(sentence) {
+    const told = this.complaints.map((each) => `complaint: ${each}`);
+    for (const page of this.contexts.flatMap((context) => context.pages())) {
+      const name = `failed-${sentence.replace(/[^a-z0-9]+/gi, '-').slice(0, 80)}`;
+      await this.photograph(page, name).then(
+        () => told.push(`seen last: ${name}.png at ${page.url()}`),
+        (problem) => told.push(`no picture: ${problem}`),
+      );
+    }
+    return told.join('\n');
+  }
+
+  async reset() {
+    for (const context of this.contexts.splice(0)) {
+      await context.close();
+    }
+    this.complaints = [];
+  }
+
+  async end() {
+    await this.browser.close();
+    await this.stage.end();
+  }
+}
