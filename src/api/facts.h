@@ -119,6 +119,13 @@ struct vm_facts {
 /* False: no such VM. */
 bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *ret);
 
+/* All of them in the order of their names, each without searching:
+ *     for (struct vm_walk walk = {0}; vm_walk_next(view, &walk, &vm);) { ... } */
+struct vm_walk {
+    size_t spec, placement, status;
+};
+bool vm_walk_next(const struct api_view *view, struct vm_walk *walk, struct vm_facts *ret);
+
 /* It has a place, or may still run: nothing about its devices may change. */
 bool vm_is_placed(const struct vm_facts *vm);
 /* The names of VMs that need 'pool', comma-separated, into 'ret' (at most a few are written out);

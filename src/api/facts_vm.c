@@ -102,22 +102,50 @@ static void derive_state(const struct api_view *view, struct vm_facts *vm)
     }
 }
 
+static void fill(const struct api_view *view, const struct record *spec,
+                 const struct record *placement, const struct record *status, struct vm_facts *ret)
+{
+    ret->name = spec->key.name;
+    ret->record = spec;
+    ret->spec = spec->vm_spec;
+    ret->placement = placement ? placement->placement : NULL;
+    ret->status = status ? status->status : NULL;
+    ret->node = "";
+    ret->detail[0] = '\0';
+    derive_state(view, ret);
+}
+
 bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *ret)
 {
     const struct record *spec = world_find(view->world, RECORD_VM_SPEC, name);
-    const struct record *placement = world_find(view->world, RECORD_VM_PLACEMENT, name);
-    const struct record *status = world_find(view->world, RECORD_VM_STATUS, name);
-    if (!spec) {
+    if (spec) {
+        fill(view, spec, world_find(view->world, RECORD_VM_PLACEMENT, name),
+             world_find(view->world, RECORD_VM_STATUS, name), ret);
+    }
+    return spec != NULL;
+}
+
+/* The record of 'name' among those of 'kind' from '*at' on, which moves there; NULL: none. */
+static const struct record *walk_to(const struct world *world, enum record_kind kind,
+                                    const char *name, size_t *at)
+{
+    struct record *const *items = world->records[kind].items;
+    size_t len = world->records[kind].len;
+    int order = -1;
+    while (*at < len && (order = strcmp(items[*at]->key.name, name)) < 0) {
+        ++*at;
+    }
+    return *at < len && order == 0 ? items[*at] : NULL;
+}
+
+bool vm_walk_next(const struct api_view *view, struct vm_walk *walk, struct vm_facts *ret)
+{
+    const struct world *world = view->world;
+    if (walk->spec == world->records[RECORD_VM_SPEC].len) {
         return false;
     }
-    *ret = (struct vm_facts){
-        .name = spec->key.name,
-        .record = spec,
-        .spec = spec->vm_spec,
-        .placement = placement ? placement->placement : NULL,
-        .status = status ? status->status : NULL,
-        .node = "",
-    };
-    derive_state(view, ret);
+    const struct record *spec = world->records[RECORD_VM_SPEC].items[walk->spec++];
+    fill(view, spec, walk_to(world, RECORD_VM_PLACEMENT, spec->key.name, &walk->placement),
+         walk_to(world, RECORD_VM_STATUS, spec->key.name, &walk->status), ret);
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The cluster at one look, for people and for monitoring. */
 #include "api/handlers.h"
+#include "api/out.h"
 #include "api/show.h"
 #include "api/whatif.h"
 
@@ -9,7 +10,7 @@
 enum {
     /* Whether a host can be lost is planned anew with each look; above this it is asked for. */
     survival_vms_max = 1000,
-    waiting_shown_max = 50,
+    troubled_shown_max = 50,
 };
 
 void handle_health(struct api_call *call)
@@ -51,45 +52,49 @@ static json_t *pools_status(const struct api_call *call)
 }
 
 /* How many VMs are in each state, and those that people should look at. */
-static json_t *vms_status(const struct api_call *call, json_t *troubled)
+static void write_vms(struct buf *out, const struct api_call *call)
 {
-    json_int_t counts[vm_view_count] = {0};
-    WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
-        struct vm_facts vm;
-        if (!vm_facts(call->view, (*each)->key.name, &vm)) {
-            continue;
-        }
+    CLEANUP(buf_done) struct buf troubled = {0};
+    int64_t counts[vm_view_count] = {0}, shown = 0;
+    struct vm_facts vm;
+    out_open(&troubled, '[');
+    for (struct vm_walk walk = {0}; vm_walk_next(call->view, &walk, &vm);) {
         counts[vm.state]++;
         bool is_trouble = vm.state == VM_VIEW_WAITING || vm.state == VM_VIEW_FAILED ||
                           vm.state == VM_VIEW_UNKNOWN;
-        if (is_trouble && json_array_size(troubled) < waiting_shown_max) {
-            (void)json_array_append_new(troubled, vm_json(call, &vm, false));
+        if (is_trouble && shown++ < troubled_shown_max) {
+            vm_write(&troubled, &vm);
         }
     }
-    json_t *json = json_object();
+    out_close(&troubled, ']');
+    out_key(out, "vms");
+    out_open(out, '{');
     for (size_t i = 0; i < vm_view_count; i++) {
-        (void)json_object_set_new(json, vm_view_name((enum vm_view)i), json_integer(counts[i]));
+        out_number(out, vm_view_name((enum vm_view)i), counts[i]);
     }
-    return json;
+    out_close(out, '}');
+    out_key(out, "attention");
+    buf_add(out, buf_str(&troubled), troubled.size);
+    out->failed |= troubled.failed;
 }
 
 void handle_status(struct api_call *call)
 {
+    CLEANUP(buf_done) struct buf out = {0};
     const struct record *leader = world_find(call->world, RECORD_LEADER, "");
-    json_t *troubled = json_array();
-    json_t *vms = vms_status(call, troubled);
-    json_t *json = json_pack("{s:o, s:s, s:I, s:o, s:o, s:o, s:o, s:I}", "name",
-                             text_json(world_settings(call->world)->name), "coordinator",
-                             leader ? leader->leader->node : "", "term",
-                             (json_int_t)(leader ? leader->leader->term : 0), "nodes",
-                             nodes_status(call), "pools", pools_status(call), "vms", vms,
-                             "attention", troubled, "revision", (json_int_t)call->world->revision);
-    if (json && (call->world->records[RECORD_VM_SPEC].len <= survival_vms_max ||
-                 call_param(call, "survival"))) {
-        json_t *survival = whatif_survival(call);
-        (void)json_object_set_new(json, "survival", survival ? survival : json_null());
+    out_open(&out, '{');
+    out_text(&out, "name", world_settings(call->world)->name);
+    out_text(&out, "coordinator", leader ? leader->leader->node : "");
+    out_number(&out, "term", leader ? (int64_t)leader->leader->term : 0);
+    out_tree(&out, "nodes", nodes_status(call));
+    out_tree(&out, "pools", pools_status(call));
+    write_vms(&out, call);
+    out_number(&out, "revision", call->world->revision);
+    if (call->world->records[RECORD_VM_SPEC].len <= survival_vms_max ||
+        call_param(call, "survival")) {
+        out_tree(&out, "survival", whatif_survival(call));
     }
-    call_send_dated(call, json, 0);
+    call_send_members(call, &out, 0);
 }
 
 /* ---- metrics: Prometheus' text format 0.0.4 ---- */
@@ -128,11 +133,9 @@ static void pool_metrics(const struct api_call *call, struct buf *text)
 static void vm_metrics(const struct api_call *call, struct buf *text)
 {
     uint32_t counts[vm_view_count] = {0};
-    WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
-        struct vm_facts vm;
-        if (vm_facts(call->view, (*each)->key.name, &vm)) {
-            counts[vm.state]++;
-        }
+    struct vm_facts vm;
+    for (struct vm_walk walk = {0}; vm_walk_next(call->view, &walk, &vm);) {
+        counts[vm.state]++;
     }
     buf_text(text, "# HELP berth_vms VMs by state.\n# TYPE berth_vms gauge\n");
     for (size_t i = 0; i < vm_view_count; i++) {

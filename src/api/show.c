@@ -2,6 +2,8 @@
 /* What all resources share: lists, their age, and "there is no such ...". */
 #include "api/show.h"
 
+#include "api/out.h"
+
 #include <string.h>
 
 void call_send_dated(struct api_call *call, json_t *json, revision_t etag)
@@ -19,6 +21,30 @@ void call_send_list(struct api_call *call, json_t *list)
     call_send_dated(
         call, json_pack("{s:o, s:I}", "items", list, "revision", (json_int_t)call->world->revision),
         0);
+}
+
+void list_begin(struct buf *out)
+{
+    out_open(out, '{');
+    out_key(out, "items");
+    out_open(out, '[');
+}
+
+void list_send(struct api_call *call, struct buf *out)
+{
+    out_close(out, ']');
+    out_number(out, "revision", call->world->revision);
+    call_send_members(call, out, 0);
+}
+
+void call_send_members(struct api_call *call, struct buf *out, revision_t etag)
+{
+    const struct api_view *view = call->view;
+    if (view->stale_since_ms != MSEC_NEVER) {
+        out_number(out, "stale_since_ms", view->now_ms - view->stale_since_ms);
+    }
+    out_close(out, '}');
+    call_send_text(call, out, etag);
 }
 
 /* "; there are: a, b, c" */

@@ -9,12 +9,20 @@
 json_t *node_json(const struct api_call *call, const struct node_facts *node, bool is_whole);
 json_t *gpu_json(const struct gpu_facts *gpu, bool is_whole);
 json_t *pool_json(const struct api_call *call, const struct record *pool, bool is_whole);
-json_t *vm_json(const struct api_call *call, const struct vm_facts *vm, bool is_whole);
+/* A VM is written, not made a tree of: there may be thousands. */
+void vm_write(struct buf *out, const struct vm_facts *vm);
+/* What is inside its braces, for more to follow. */
+void vm_write_members(struct buf *out, const struct vm_facts *vm);
 json_t *event_json(const struct record *event);
 
 /* {"items": 'list', "revision": the world's, "stale_since_ms": only if stale}; takes over 'list'.
  */
 void call_send_list(struct api_call *call, json_t *list);
+/* The same for a list that is written: begin, the items, send ('out' is empty afterwards). */
+void list_begin(struct buf *out);
+void list_send(struct api_call *call, struct buf *out);
+/* Ends the open object in 'out' with what says how old it is, and sends it. */
+void call_send_members(struct api_call *call, struct buf *out, revision_t etag);
 /* Sends 'json' (taken over) with what says how old it is. */
 void call_send_dated(struct api_call *call, json_t *json, revision_t etag);
 

@@ -10,8 +10,10 @@
 enum {
     /* The search for one host's VMs: some ms. */
     steps_max = 400000,
-    /* Of the VMs of one lost host, so many are named with their reasons. */
+    /* Of the VMs of one lost host, so many are named, ... */
     named_max = 20,
+    /* ... and so many reasons are given in all, one a node and VM: POST /v1/plan tells the rest. */
+    reasons_given_max = 1000,
 };
 
 typedef VEC(uint32_t) indices_t;
@@ -57,21 +59,27 @@ static bool find_vms(const struct plan_cluster *m, uint32_t node, indices_t *ret
     return true;
 }
 
+/* 'reasons_left': how many may still be given. */
 static json_t *left_out_json(const struct plan_cluster *m, const struct plan_request *request,
-                             const struct plan *plan)
+                             const struct plan *plan, size_t *reasons_left)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < plan->waiting.len && i < named_max; i++) {
         const struct plan_waiting *waiting = &plan->waiting.items[i];
+        bool is_explained = *reasons_left >= m->nodes.len;
+        *reasons_left -= is_explained ? m->nodes.len : 0;
         (void)json_array_append_new(
             list, json_pack("{s:s, s:o}", "vm", m->vms.items[waiting->vm], "reasons",
-                            whatif_reasons(m, request, waiting->why, waiting->vm)));
+                            is_explained
+                                ? whatif_reasons(m, request, waiting->why, waiting->vm)
+                                : json_array()));
     }
     return list;
 }
 
 /* What becomes of the VMs of 'node' if it is lost; the model is as before afterwards. */
-static json_t *host_json(struct plan_cluster *m, uint32_t node, const indices_t *vms)
+static json_t *host_json(struct plan_cluster *m, uint32_t node, const indices_t *vms,
+                         size_t *reasons_left)
 {
     struct plan plan = {0};
     const struct plan_request request = {
@@ -86,7 +94,7 @@ static json_t *host_json(struct plan_cluster *m, uint32_t node, const indices_t 
     if (plan_place(m->model, &request, &plan) == 0) {
         json = json_pack("{s:s, s:I, s:I, s:o, s:b}", "node", m->nodes.items[node], "vms",
                          (json_int_t)vms->len, "left_out_count", (json_int_t)plan.waiting.len,
-                         "left_out", left_out_json(m, &request, &plan), "proven", plan.is_proven);
+                         "left_out", left_out_json(m, &request, &plan, reasons_left), "proven", plan.is_proven);
         plan_undo(m->model, &plan);
     }
     plan_node_set_mode(m->model, node, PLAN_ACTIVE);
@@ -97,10 +105,11 @@ static json_t *host_json(struct plan_cluster *m, uint32_t node, const indices_t 
 static json_t *hosts_json(struct plan_cluster *m)
 {
     indices_t vms = {0};
+    size_t reasons_left = reasons_given_max;
     json_t *list = json_array();
     for (uint32_t node = 0; node < m->nodes.len; node++) {
         if (plan_node_mode(m->model, node) == PLAN_ACTIVE && find_vms(m, node, &vms)) {
-            (void)json_array_append_new(list, host_json(m, node, &vms));
+            (void)json_array_append_new(list, host_json(m, node, &vms, &reasons_left));
         }
     }
     VEC_DONE(&vms);

@@ -1,84 +1,98 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
+#include "api/out.h"
 #include "api/show.h"
 #include "wire/record.h"
 
 #include <string.h>
 
-static json_t *needs_json(const struct vm_spec *spec)
+static void write_needs(struct buf *out, const struct vm_spec *spec)
 {
-    json_t *list = json_array();
+    out_key(out, "needs");
+    out_open(out, '[');
     for (uint32_t i = 0; i < spec->need_len; i++) {
-        (void)json_array_append_new(list, json_pack("{s:s, s:I}", "pool", spec->needs[i].pool,
-                                                    "count", (json_int_t)spec->needs[i].count));
+        out_open(out, '{');
+        out_text(out, "pool", spec->needs[i].pool);
+        out_number(out, "count", spec->needs[i].count);
+        out_close(out, '}');
     }
-    return list;
+    out_close(out, ']');
 }
 
-static json_t *holds_json(const gpu_holds_t *holds)
+static void write_holds(struct buf *out, const struct vm_facts *vm)
 {
-    json_t *list = json_array();
     char slot[name_size];
-    VEC_EACH(holds, hold) {
-        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "pool", hold->pool, "address",
-                                                    gpu_slot_format(&hold->slot, slot)));
+    out_key(out, "gpus");
+    out_open(out, '[');
+    for (size_t i = 0; vm_is_placed(vm) && i < vm->placement->gpus.len; i++) {
+        const struct gpu_hold *hold = &vm->placement->gpus.items[i];
+        out_open(out, '{');
+        out_text(out, "pool", hold->pool);
+        out_text(out, "address", gpu_slot_format(&hold->slot, slot));
+        out_close(out, '}');
     }
-    return list;
+    out_close(out, ']');
 }
 
-static json_t *reasons_json(const struct vm_placement *placement)
+static void write_reasons(struct buf *out, const struct vm_placement *placement)
 {
-    json_t *list = json_array();
-    if (placement) {
-        VEC_EACH(&placement->reasons, reason) {
-            reason_add(list, reason->node, "%s", reason->text);
-        }
+    out_key(out, "reasons");
+    out_open(out, '[');
+    for (size_t i = 0; placement && i < placement->reasons.len; i++) {
+        out_open(out, '{');
+        out_text(out, "subject", placement->reasons.items[i].node);
+        out_text(out, "text", placement->reasons.items[i].text);
+        out_close(out, '}');
     }
-    return list;
+    out_close(out, ']');
+}
+
+void vm_write_members(struct buf *out, const struct vm_facts *vm)
+{
+    const struct vm_spec *spec = vm->spec;
+    const struct vm_placement *placement = vm->placement;
+    out_text(out, "name", vm->name);
+    out_text(out, "state", vm_view_name(vm->state));
+    out_text(out, "detail", vm->detail);
+    out_text(out, "desired", vm_desired_name(spec->desired));
+    out_text(out, "node", vm->node);
+    write_holds(out, vm);
+    write_needs(out, spec);
+    out_number(out, "priority", spec->priority);
+    out_text(out, "offline_action", offline_action_name(spec->offline_action));
+    out_number(out, "cpus", spec->cpus);
+    out_number(out, "memory_mib", (int64_t)spec->memory_mib);
+    write_reasons(out, placement);
+    out_number(out, "epoch", placement ? (int64_t)placement->epoch : 0);
+    out_number(out, "start_order", (int64_t)spec->start_order);
+    out_number(out, "seen_start_order", placement ? (int64_t)placement->start_order : 0);
+    out_number(out, "move_order", (int64_t)spec->move_order);
+    out_number(out, "seen_move_order", placement ? (int64_t)placement->move_order : 0);
+    out_number(out, "revision", vm->record->revision);
+}
+
+void vm_write(struct buf *out, const struct vm_facts *vm)
+{
+    out_open(out, '{');
+    vm_write_members(out, vm);
+    out_close(out, '}');
 }
 
 static json_t *record_json(const struct record *record)
 {
     struct error err;
-    json_t *json = record ? wire_record_to_json(record, &err) : NULL;
-    return json ? json : json_null();
+    json_t *json = record ? wire_record_to_json(record, &err) : json_null();
+    return json;
 }
 
-static void add_whole(json_t *json, const struct api_call *call, const struct vm_facts *vm)
+static void write_whole(struct buf *out, const struct api_call *call, const struct vm_facts *vm)
 {
     json_t *spec = record_json(vm->record);
-    (void)json_object_set(json, "xml", json_object_get(spec, "xml"));
+    out_text(out, "xml", vm->spec->xml);
     (void)json_object_del(spec, "xml");
-    (void)json_object_set_new(json, "spec", spec);
-    (void)json_object_set_new(json, "placement",
-                              record_json(world_find(call->world, RECORD_VM_PLACEMENT, vm->name)));
-    (void)json_object_set_new(json, "status",
-                              record_json(world_find(call->world, RECORD_VM_STATUS, vm->name)));
-}
-
-json_t *vm_json(const struct api_call *call, const struct vm_facts *vm, bool is_whole)
-{
-    static const gpu_holds_t none = {0};
-    bool is_placed = vm_is_placed(vm);
-    json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, "
-        "s:I}",
-        "name", vm->name, "state", vm_view_name(vm->state), "detail", text_json(vm->detail),
-        "desired", vm_desired_name(vm->spec->desired), "node", vm->node, "gpus",
-        holds_json(is_placed ? &vm->placement->gpus : &none), "needs", needs_json(vm->spec),
-        "priority", (json_int_t)vm->spec->priority, "offline_action",
-        offline_action_name(vm->spec->offline_action), "cpus", (json_int_t)vm->spec->cpus,
-        "memory_mib", (json_int_t)vm->spec->memory_mib, "reasons", reasons_json(vm->placement),
-        "epoch", (json_int_t)(vm->placement ? vm->placement->epoch : 0), "start_order",
-        (json_int_t)vm->spec->start_order, "seen_start_order",
-        (json_int_t)(vm->placement ? vm->placement->start_order : 0), "move_order",
-        (json_int_t)vm->spec->move_order, "seen_move_order",
-        (json_int_t)(vm->placement ? vm->placement->move_order : 0), "revision",
-        (json_int_t)vm->record->revision);
-    if (json && is_whole) {
-        add_whole(json, call, vm);
-    }
-    return json;
+    out_tree(out, "spec", spec);
+    out_tree(out, "placement", record_json(world_find(call->world, RECORD_VM_PLACEMENT, vm->name)));
+    out_tree(out, "status", record_json(world_find(call->world, RECORD_VM_STATUS, vm->name)));
 }
 
 static bool is_wanted(const struct api_call *call, const struct vm_facts *vm)
@@ -90,20 +104,26 @@ static bool is_wanted(const struct api_call *call, const struct vm_facts *vm)
 
 void handle_vms_get(struct api_call *call)
 {
-    json_t *list = json_array();
-    WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
-        struct vm_facts vm;
-        if (vm_facts(call->view, (*each)->key.name, &vm) && is_wanted(call, &vm)) {
-            (void)json_array_append_new(list, vm_json(call, &vm, false));
+    CLEANUP(buf_done) struct buf out = {0};
+    struct vm_facts vm;
+    list_begin(&out);
+    for (struct vm_walk walk = {0}; vm_walk_next(call->view, &walk, &vm);) {
+        if (is_wanted(call, &vm)) {
+            vm_write(&out, &vm);
         }
     }
-    call_send_list(call, list);
+    list_send(call, &out);
 }
 
 void handle_vm_get(struct api_call *call)
 {
+    CLEANUP(buf_done) struct buf out = {0};
     struct vm_facts vm;
-    if (call_vm(call, call->args[0], &vm)) {
-        call_send_dated(call, vm_json(call, &vm, true), vm.record->revision);
+    if (!call_vm(call, call->args[0], &vm)) {
+        return;
     }
+    out_open(&out, '{');
+    vm_write_members(&out, &vm);
+    write_whole(&out, call, &vm);
+    call_send_members(call, &out, vm.record->revision);
 }

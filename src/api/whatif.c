@@ -4,6 +4,7 @@
 #include "api/body.h"
 #include "api/cluster_model.h"
 #include "api/handlers.h"
+#include "api/out.h"
 #include "api/show.h"
 #include "model/name.h"
 
@@ -291,19 +292,14 @@ json_t *whatif_explain(const struct api_call *call, const struct vm_facts *vm)
 
 void handle_vm_explain(struct api_call *call)
 {
+    CLEANUP(buf_done) struct buf out = {0};
     struct vm_facts vm;
     if (!call_vm(call, call->args[0], &vm)) {
         return;
     }
-    json_t *json = vm_json(call, &vm, false);
-    json_t *hosts = json ? whatif_explain(call, &vm) : NULL;
-    if (!hosts) {
-        json_decref(json);
-        json = NULL;
-    } else {
-        (void)json_object_set_new(json, "hosts", hosts);
-        (void)json_object_set_new(json, "cause",
-                                  text_json(vm.placement ? vm.placement->cause : ""));
-    }
-    call_send_dated(call, json, 0);
+    out_open(&out, '{');
+    vm_write_members(&out, &vm);
+    out_text(&out, "cause", vm.placement ? vm.placement->cause : "");
+    out_tree(&out, "hosts", whatif_explain(call, &vm));
+    call_send_members(call, &out, 0);
 }
