@@ -5,6 +5,7 @@ to health. test_faults.py says what must hold."""
 import base64
 import contextlib
 import json
+import sys
 import threading
 import time
 
@@ -64,7 +65,9 @@ class Witness(threading.Thread):
 
     def last(self, name, host):
         """When 'name' was seen alive there last."""
-        return max(at for at, where in self.of(name) if where == host)
+        seen = [at for at, where in self.of(name) if where == host]
+        demand(seen, f"{name} was never seen alive on {host}, but {self.of(name)[-3:]}")
+        return max(seen)
 
     def wait_first(self, name, host):
         """When 'name' was seen alive there first, which shall be soon."""
@@ -93,12 +96,59 @@ def look(host, slot):
         return None
 
 
+class Bed:
+    """Has a sound cluster for every test, whatever the one before did: 'with bed.cluster() as c' gives it and mends it
+    at the end. A test that leaves what cannot be mended fails by that, and the next one gets new hosts."""
+
+    def __init__(self, tell):
+        self.tell, self.sound = tell, None
+
+    @contextlib.contextmanager
+    def cluster(self):
+        c, self.sound = self.sound or self.boot(), None
+        try:
+            yield c
+        except Exception:
+            self.keep(c, is_failed=True)
+            raise
+        except BaseException:  # the whole run is to end
+            c.lab.close()
+            raise
+        self.keep(c, is_failed=False)
+
+    def boot(self):
+        c = Faults(lab().__enter__())
+        try:
+            c.begin()
+        except BaseException:
+            c.lab.__exit__(*sys.exc_info())
+            raise
+        return c
+
+    def keep(self, c, is_failed):
+        begin = time.monotonic()
+        try:
+            c.mend()
+            self.tell(f"mended in {time.monotonic() - begin:.1f} s")
+            self.sound = c
+        except Exception as problem:
+            c.lab.__exit__(*sys.exc_info())  # keeps the hosts' logs
+            told = f"the cluster does not come back to health: {problem}"
+            if not is_failed:
+                raise AssertionError(told) from problem
+            self.tell(f"{told}\nthe next test gets new hosts")
+
+    def end(self):
+        if self.sound:
+            self.sound.lab.close()
+
+
 class Faults(Cluster):
     """The cluster under test. 'lost' names hosts that are not to be asked."""
 
     def __init__(self, lab):
         super().__init__(lab)
-        self.is_begun, self.lost = False, set()
+        self.lost = set()
 
     def any_host(self):
         return next(host for host in self.lab.hosts if host.is_on and host.name not in self.lost)
@@ -112,26 +162,32 @@ class Faults(Cluster):
         demand(self.ask(f"pool show {POOL}")["total"] == 6, "the pool has not six GPUs")
         for name in VMS:
             self.add_vm(name)
-        self.is_begun = True
+        self.settle()
 
-    def settle(self):
-        """Mends whatever was broken: all hosts up and under their watchdogs, exactly VMS there, and alive."""
+    def mend(self):
+        """Undoes whatever was done to the hosts, and settles."""
         self.lost.clear()
         self.lab.hub.heal()
         self.lab.power.faults.clear()
         in_parallel([lambda host=host: mend(host) for host in self.lab.hosts])
-        if not self.is_begun:
-            self.begin()
         self.until("the API answers for a store that answers", lambda: not self.ask("node ls").get("stale_since_ms"))
+        self.settle()
+
+    def settle(self):
+        """All hosts up, under their watchdogs and with a hypervisor that answers, exactly VMS there, and alive."""
         for node in self.items("node"):
-            if node["mode"] != "active":
-                self.berth(f"node resume {node['name']}")
+            # Also of an active one: that ends the quarantine of a host that tests made begin anew again and again.
+            self.berth(f"node resume {node['name']}")
             if node["fencing"] != "watchdog":
                 self.berth(f"node set {node['name']} --fencing watchdog")
         self.until_up()
+        self.until("every hypervisor answers", lambda: all(self.hypervisor_answers(h.name) for h in self.lab.hosts))
         self.remove([vm["name"] for vm in self.items("vm") if vm["name"] not in VMS])
         self.berth(f"vm start {' '.join(VMS)} --wait-for-gpu")
         in_parallel([lambda name=name: self.prove_alive(name) for name in VMS])
+
+    def hypervisor_answers(self, node):
+        return next(check["ok"] for check in self.ask(f"node show {node}")["checks"] if check["name"] == "hypervisor")
 
     def until_up(self, names=("node1", "node2", "node3")):
         def up():
@@ -210,14 +266,19 @@ class Faults(Cluster):
             demand(then == now, f"{what} were {then}, are {now}")
 
 
-def mend(host):
+def mend(host, limit_s=240 * PATIENCE):
+    """Power, no service held down or stalled; its watchdog may just now reset it."""
     if not host.is_on:
         host.power_on()
+    end = time.monotonic() + limit_s
     while True:
         host.wait_boot(len(host.shell.boots) or 1)
-        with contextlib.suppress(ShellError):  # its watchdog may just now reset it
+        try:
             host.sh("rm -f /run/lab/held/*; for p in /run/lab/pid/*; do kill -CONT $(cat $p); done; true")
             return
+        except ShellError as problem:
+            if time.monotonic() > end:
+                raise LabError(f"{host.name} is reset again and again: {problem}") from problem
 
 
 def pid_of(host, service):

@@ -375,11 +375,11 @@ class Host:
 
     # From this machine into the host.
 
-    def forward(self, port):
-        """The port on 127.0.0.1 of this machine that leads to 'port' of the host; stays the same
-        over power cycles."""
+    def forward(self, port, wanted=0):
+        """The port on 127.0.0.1 of this machine that leads to 'port' of the host, 'wanted' if that is free; stays the
+        same over power cycles."""
         if port not in self.forwards:
-            self.forwards[port] = self.add_forward(port, 0)
+            self.forwards[port] = self.add_forward(port, wanted)
         return self.forwards[port]
 
     def add_forward(self, inside, outside):

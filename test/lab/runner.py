@@ -44,7 +44,7 @@ def main(arguments=None):
         if tap:
             print_tap(number, result, sentence(function), why, seconds)
             continue
-        why = f": {why}" if why else ""
+        why = f": {why}" if why else ""  # of a failure: where it was, and why
         print(f"{result:8}{seconds:7.1f} s  {sentence(function)}{why}", flush=True)
     if tap:
         print(f"1..{len(chosen)}")
@@ -54,8 +54,8 @@ def main(arguments=None):
 
 
 def print_tap(number, result, name, why, seconds):
-    if why and result == "failed":
-        print(f"# {why}")
+    if result == "failed":
+        print("".join(f"# {line}\n" for line in why.splitlines()), end="")
     skip = f" # SKIP {why}" if result == "skipped" else ""
     print(f"# {seconds:.1f} s")
     print(f"{'not ok' if result == 'failed' else 'ok'} {number} - {name}{skip}", flush=True)
@@ -69,6 +69,7 @@ def run_one(function):
     except Skip as reason:
         result, why = "skipped", str(reason)
     except Exception as problem:  # whatever it is, this test has failed and the next one goes on
-        traceback.print_exc()
-        result, why = "failed", f"{type(problem).__name__}: {problem}"
+        # What it says first comes last again: long texts are cut to their ends.
+        said = f"{type(problem).__name__}: {problem}".splitlines()[0]
+        result, why = "failed", f"{traceback.format_exc()}\n{said}"
     return result, why, time.monotonic() - begin

@@ -169,11 +169,11 @@ def test_an_armed_watchdog_is_disarmed_by_the_heir_of_a_killed_process():
 @test
 def test_neither_death_nor_takeover_pets_a_watchdog_with_a_keeper():
     stopped, boots = stop_petting("6")
-    time.sleep(2)
+    time.sleep(4)  # had the watchdog been petted then, it would come so much later
     HOST.sh("kill -KILL $(cat /run/arm.pid); host_probe adopt >/dev/null 2>&1 &")
     seconds = reset_after(stopped)
     HOST.lab.note(f"reset {seconds:.1f} s after the last sign of life")
-    assert seconds < WATCHDOG_S + 1, seconds
+    assert seconds < WATCHDOG_S + 3, seconds
     HOST.wait_boot(boots + 1)
     HOST.wait_ready(("devices",))
 
