@@ -391,23 +391,28 @@ static bool can_wait(const struct core *core, const struct job *job)
            (job->purpose == PURPOSE_START && has_reserve);
 }
 
-/* Plans the jobs whose VM must run again first; starts that somebody asked for come after. */
-static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
+typedef VEC(struct job *) asked_t;
+
+static void add_asked(asked_t *asked, struct job *job)
+{
+    struct job **slot = VEC_ADD(asked);
+    if (!slot) {
+        core_out_of_memory();
+    }
+    *slot = job;
+}
+
+/* Plans those jobs in one request and carries out the answers. */
+static void plan_together(struct core *core, struct jobs *jobs, const asked_t *asked, bool is_asked)
 {
     evictions_t evictions = {0};
     VEC(struct placing) requests = {0};
-    VEC(struct job *) asked = {0};
-    VEC_EACH(&jobs->list, job) {
-        if (can_wait(core, job) != is_asked) {
-            continue;
-        }
+    VEC_EACH(asked, job) {
         struct placing *request = VEC_ADD(&requests);
-        struct job **slot = VEC_ADD(&asked);
-        if (!request || !slot) {
+        if (!request) {
             core_out_of_memory();
         }
-        *slot = job;
-        ask(job, request);
+        ask(*job, request);
     }
     bool may_evict =
         world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked;
@@ -418,18 +423,42 @@ static void plan_jobs(struct core *core, struct jobs *jobs, bool is_asked)
     if (may_evict) {
         jobs->is_evicting |= evict_order(core, &evictions);
         for (size_t i = 0; i < requests.len && !jobs->is_evicting; i++) {
-            evict_look(core, asked.items[i], &requests.items[i]);
+            evict_look(core, asked->items[i], &requests.items[i]);
         }
     }
     for (size_t i = 0; i < requests.len; i++) {
-        if (!evict_must_leave_room(core, asked.items[i], &requests.items[i])) {
-            answer_apply(core, asked.items[i], &requests.items[i]);
+        if (!evict_must_leave_room(core, asked->items[i], &requests.items[i])) {
+            answer_apply(core, asked->items[i], &requests.items[i]);
         }
         placing_done(&requests.items[i]);
     }
     VEC_DONE(&evictions);
     VEC_DONE(&requests);
-    VEC_DONE(&asked);
+}
+
+/* Plans the jobs whose VM must run again first; starts that somebody asked for come after; then,
+ * one by one, running VMs with a failed GPU: each is planned as if it had left its place, and the
+ * others must neither be given what it still has nor be told that it is free. */
+static void plan_jobs(struct core *core, struct jobs *jobs)
+{
+    asked_t recovering = {0}, starting = {0}, mending = {0};
+    VEC_EACH(&jobs->list, job) {
+        add_asked(job->purpose == PURPOSE_MEND ? &mending
+                  : can_wait(core, job)        ? &starting
+                                               : &recovering,
+                  job);
+    }
+    plan_together(core, jobs, &recovering, false);
+    plan_together(core, jobs, &starting, true);
+    VEC_EACH(&mending, job) {
+        asked_t alone = {0};
+        add_asked(&alone, *job);
+        plan_together(core, jobs, &alone, false);
+        VEC_DONE(&alone);
+    }
+    VEC_DONE(&recovering);
+    VEC_DONE(&starting);
+    VEC_DONE(&mending);
 }
 
 void recover_step(struct core *core)
@@ -458,8 +487,7 @@ void recover_step(struct core *core)
             decide(core, (*each)->key.name, &jobs);
         }
     }
-    plan_jobs(core, &jobs, false);
-    plan_jobs(core, &jobs, true);
+    plan_jobs(core, &jobs);
     core_wake(core, c->again_ms ? c->again_ms : MSEC_NEVER);
     VEC_DONE(&jobs.list);
 }
