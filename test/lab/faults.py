@@ -5,7 +5,6 @@ to health. test_faults.py says what must hold."""
 import base64
 import contextlib
 import json
-import sys
 import threading
 import time
 
@@ -109,6 +108,7 @@ class Bed:
         try:
             yield c
         except Exception:
+            c.lab.keep_logs()
             self.keep(c, is_failed=True)
             raise
         except BaseException:  # the whole run is to end
@@ -121,7 +121,8 @@ class Bed:
         try:
             c.begin()
         except BaseException:
-            c.lab.__exit__(*sys.exc_info())
+            c.lab.keep_logs()
+            c.lab.close()
             raise
         return c
 
@@ -132,7 +133,8 @@ class Bed:
             self.tell(f"mended in {time.monotonic() - begin:.1f} s")
             self.sound = c
         except Exception as problem:
-            c.lab.__exit__(*sys.exc_info())  # keeps the hosts' logs
+            c.lab.keep_logs()
+            c.lab.close()
             told = f"the cluster does not come back to health: {problem}"
             if not is_failed:
                 raise AssertionError(told) from problem

@@ -448,12 +448,16 @@ class Lab:
 
     def __exit__(self, kind, problem, trace):
         if kind and not self.keep:
-            kept = Path(tempfile.mkdtemp(prefix="berth-lab-failed-"))
-            for log in self.folder.glob("*/*.log"):
-                (kept / log.parent.name).mkdir(exist_ok=True)
-                shutil.copy(log, kept / log.parent.name)
-            self.note(f"the hosts' logs are in {kept}")
+            self.keep_logs()
         self.close()
+
+    def keep_logs(self):
+        """Says where, quiet or not: who asks for them wants to look."""
+        kept = Path(tempfile.mkdtemp(prefix="berth-lab-failed-"))
+        for log in self.folder.glob("*/*.log"):
+            (kept / log.parent.name).mkdir(exist_ok=True)
+            shutil.copy(log, kept / log.parent.name)
+        print(f"# the hosts' logs are in {kept}", flush=True)
 
     def close(self):
         self.power.stop()
