@@ -26,6 +26,16 @@ list_of()
     esac
 }
 
+# A Node.js that was not installed as a package does as well, if it is new enough.
+is_there_otherwise()
+{
+    case $1 in
+        nodejs) node -e 'process.exit(process.versions.node.split(".")[0] < 18)' >/dev/null 2>&1 ;;
+        npm) npm --version >/dev/null 2>&1 ;;
+        *) false ;;
+    esac
+}
+
 # "package<tab>why" for each package of the lists that is not installed, each once.
 missing_of()
 {
@@ -33,7 +43,8 @@ missing_of()
         awk -F '\t' '!seen[$1]++' |
         while IFS='	' read -r package why; do
             status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=none
-            [ "$status" = installed ] || printf '%s\t%s\n' "$package" "$why"
+            [ "$status" = installed ] || is_there_otherwise "$package" ||
+                printf '%s\t%s\n' "$package" "$why"
         done
 }
 

@@ -22,7 +22,7 @@ struct web_table {
     size_t len;                   /* 0: built without the console */
 };
 
-/* Made from web/dist when building; web_none.c stands in for it where there is none. */
+/* Made by web/build.sh when building. */
 extern const struct web_table web_table;
 
 /* Answers a request for one of the console's files or pages. False: it is for none of them. Below

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What is done with GPUs: dismount, mount, release from quarantine; and all that is known of one. */
+import { useState } from 'preact/hooks';
+import { ApiError, change, messageOf } from '../api';
+import { useResource } from '../live';
+import type { Gpu, Reason, WholeGpu } from '../types';
+import { gpuLooks, lookOf, plural, sizeText, slotText, verdicts } from '../words';
+import { Alert } from '../ui/alert';
+import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
+import { CheckField } from '../ui/field';
+import { Facts, Loaded } from '../ui/page';
+import { State } from '../ui/state';
+
+export const keyOfGpu = (gpu: Pick<Gpu, 'node' | 'address'>) => slotText(gpu);
+
+const pathOf = (gpu: Gpu) => `/v1/nodes/${encodeURIComponent(gpu.node)}/gpus/${encodeURIComponent(gpu.address)}`;
+
+/* One after the other; what was refused is said for each, and the others are done all the same. */
+async function forEach(gpus: Gpu[], deed: string, body: unknown, done: string): Promise<string> {
+    const refused: Reason[] = [];
+    for (const gpu of gpus) {
+        try {
+            await change('POST', `${pathOf(gpu)}/${deed}`, body);
+        } catch (error) {
+            refused.push({ subject: slotText(gpu), text: messageOf(error) });
+        }
+    }
+    const good = gpus.filter((gpu) => !refused.some((each) => each.subject === slotText(gpu)));
+    const sentence = `${plural(good.length, 'GPU')} ${done}: ${good.map(slotText).join(', ')}`;
+    if (refused.length > 0) {
+        throw new ApiError(409, 'refused', good.length ? `${sentence}. Refused were:` : 'Nothing was changed:', refused);
+    }
+    return sentence;
+}
+
+function GpuList({ gpus }: { gpus: Gpu[] }) {
+    return <ul class="reasons">{gpus.map((gpu) => <li key={slotText(gpu)}><strong>{slotText(gpu)}</strong> {gpu.name}</li>)}</ul>;
+}
+
+function DismountDialog({ gpus }: { gpus: Gpu[] }) {
+    const [isForced, setForced] = useState(false);
+    return (
+        <FormDialog title={`Dismount ${plural(gpus.length, 'GPU')}?`} submit="Dismount" isDanger={isForced}
+            run={() => forEach(gpus, 'dismount', { force: isForced }, 'will be dismounted')}>
+            <p>The host lets go of it, now and after each boot, so that it can join a GPU pool and be assigned to VMs.</p>
+            <GpuList gpus={gpus} />
+            <CheckField label="Force: also if the host uses it, or it cannot be reset" isChecked={isForced} onChange={setForced}
+                help="What shows on its screens goes dark, and programs that use it may fail." />
+        </FormDialog>
+    );
+}
+
+export function dismount(gpus: Gpu[]): void {
+    openDialog(<DismountDialog gpus={gpus} />);
+}
+
+export function mount(gpus: Gpu[]): void {
+    openDialog(
+        <FormDialog title={`Mount ${plural(gpus.length, 'GPU')}?`} submit="Mount" run={() => forEach(gpus, 'mount', undefined, 'will be given back')}>
+            <p>It is given back to its host and its driver.</p>
+            <GpuList gpus={gpus} />
+        </FormDialog>,
+    );
+}
+
+export function release(gpu: Gpu): void {
+    openDialog(
+        <FormDialog title={`Release ${slotText(gpu)} from quarantine?`} submit="Release" run={() => change('POST', `${pathOf(gpu)}/release`)}>
+            <Alert kind="warning" title="Why it is in quarantine">{gpu.health_reason || 'No reason was recorded.'}</Alert>
+            <p>Once released it is handed out to VMs again. If it is not mended, the next start on it may fail.</p>
+        </FormDialog>,
+    );
+}
+
+function GpuDetails({ gpu }: { gpu: Gpu }) {
+    const shown = useResource<WholeGpu>(pathOf(gpu));
+    return (
+        <Loaded shown={shown}>
+            {(all) => (
+                <Facts facts={[
+                    ['Assigned status', <State look={lookOf(gpuLooks, all.state)} {...(all.vm ? { text: `Assigned to ${all.vm}` } : {})} />],
+                    ['Survey', <>{verdicts[all.verdict] ?? all.verdict}{all.verdict_detail && `: ${all.verdict_detail}`}</>],
+                    ['Health', all.health_reason ? `${all.health}: ${all.health_reason}` : all.health],
+                    ['Model', `${all.name}`],
+                    ['Serial number', all.serial || '–'],
+                    ['GPU pool', all.pool ?? '–'],
+                    ['Driver', all.driver || '–'],
+                    ['IOMMU group', all.iommu_group < 0 ? 'none' : all.iommu_group],
+                    ['Goes with', all.companions.join(', ') || '–'],
+                    ['NUMA node', all.numa_node < 0 ? '–' : all.numa_node],
+                    ['Memory aperture', sizeText(all.mmio_size)],
+                    ['Regions', all.bar_size.filter((size) => size > 0).map(sizeText).join(', ') || '–'],
+                    ['Partitions (SR-IOV)', all.sriov_total || '–'],
+                    ['Link', all.link_width ? `x${all.link_width}, ${all.link_speed_mts / 1000} GT/s` : '–'],
+                    ['Shows the console', all.boot_display ? 'Yes' : 'No'],
+                ]} />
+            )}
+        </Loaded>
+    );
+}
+
+export function gpuDetails(gpu: Gpu): void {
+    openDialog(<InfoDialog title={`GPU ${slotText(gpu)}`} size="md"><GpuDetails gpu={gpu} /></InfoDialog>);
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What is done with GPU pools: create, extend, reduce, remove; assign VMs and unassign them. */
+import { useState } from 'preact/hooks';
+import { change, messageOf } from '../api';
+import { useResource } from '../live';
+import type { Gpu, List, Member, Node, Pool, Vm } from '../types';
+import { nameFault, needsText, plural, shortAddress, slotText } from '../words';
+import { Alert } from '../ui/alert';
+import { FormDialog, openDialog } from '../ui/dialog';
+import { CheckField, ChoicesField, SelectField, TextField } from '../ui/field';
+
+const pathOf = (name: string) => `/v1/pools/${encodeURIComponent(name)}`;
+
+/* "node1 (2), node2 (2)" */
+function perServer(members: Pick<Gpu, 'node'>[]): string {
+    const counts = new Map<string, number>();
+    members.forEach((each) => counts.set(each.node, (counts.get(each.node) ?? 0) + 1));
+    return Array.from(counts, ([node, count]) => `${node} (${plural(count, 'GPU')})`).join(', ');
+}
+
+/* The servers first, then their GPUs that are ready. */
+function GpuChoice({ chosen, onChange, fault }: { chosen: string[]; onChange: (chosen: string[]) => void; fault: string }) {
+    const shown = useResource<List<Gpu>>('/v1/gpus');
+    const all = shown.data?.items ?? [];
+    const servers = Array.from(new Set(all.map((gpu) => gpu.node)));
+    const [hidden, setHidden] = useState<string[]>([]);
+    const ready = all.filter((gpu) => gpu.state === 'dismounted' && !hidden.includes(gpu.node));
+    const models = Array.from(new Set(ready.map((gpu) => gpu.name)));
+    const ofModel = (model: string) => ready.filter((gpu) => gpu.name === model).map(slotText);
+    const chooseServers = (shownNow: string[]) => {
+        const next = servers.filter((name) => !shownNow.includes(name));
+        setHidden(next);
+        onChange(chosen.filter((key) => !next.includes(key.split(' ')[0] ?? '')));
+    };
+    return (
+        <>
+            <ChoicesField label="Servers" chosen={servers.filter((name) => !hidden.includes(name))} onChange={chooseServers}
+                choices={servers.map((name) => [name, name])} none={shown.data ? 'No server shows a GPU.' : 'Reading…'} />
+            {models.length > 0 && (
+                <div class="buttons">
+                    {models.map((model) => (
+                        <button type="button" key={model} class="pf-v6-c-button pf-m-link pf-m-small" onClick={() => onChange(ofModel(model))}>
+                            <span class="pf-v6-c-button__text">Select all {ofModel(model).length} of {model}</span>
+                        </button>
+                    ))}
+                </div>
+            )}
+            <ChoicesField label="GPUs" chosen={chosen} onChange={onChange} fault={fault}
+                help="GPUs that are dismounted from their servers and in no pool."
+                choices={ready.map((gpu) => [slotText(gpu), <>{gpu.node} {shortAddress(gpu.address)} <span class="quiet">{gpu.name}</span></>])}
+                none={shown.data ? 'No GPU is ready for assignment: dismount some on the page GPUs first.' : 'Reading…'} />
+        </>
+    );
+}
+
+const membersOf = (chosen: string[]) => chosen.map((key) => {
+    const [node = '', address = ''] = key.split(' ');
+    return { node, address };
+});
+
+function CreatePoolDialog() {
+    const [name, setName] = useState('');
+    const [chosen, setChosen] = useState<string[]>([]);
+    const [isMixed, setMixed] = useState(false);
+    const [faults, setFaults] = useState({ name: '', gpus: '' });
+    const check = () => {
+        const next = { name: nameFault('pool', name), gpus: chosen.length ? '' : 'Choose at least one GPU.' };
+        setFaults(next);
+        return !next.name && !next.gpus;
+    };
+    const run = async () => {
+        const members = membersOf(chosen);
+        await change('POST', '/v1/pools', { name, type: 'PciExpress', mixed: isMixed, members });
+        return `GPU pool ${name} was created with ${plural(members.length, 'GPU')} on ${perServer(members)}`;
+    };
+    return (
+        <FormDialog title="Create GPU pool" submit="Save" size="md" check={check} run={run}>
+            <div class="pf-v6-c-form">
+                <TextField label="GPU pool name" value={name} onChange={setName} fault={faults.name} isRequired autocomplete="off"
+                    help="One pool holds the GPUs of all servers; VMs are assigned to it by this name." />
+                <GpuChoice chosen={chosen} onChange={setChosen} fault={faults.gpus} />
+                <CheckField label="Mixed: take GPUs of more than one model" isChecked={isMixed} onChange={setMixed}
+                    help="A VM then gets any of them, and its guest needs drivers for all." />
+            </div>
+        </FormDialog>
+    );
+}
+
+export function createPool(): void {
+    openDialog(<CreatePoolDialog />);
+}
+
+function AddMembersDialog({ pool }: { pool: Pool }) {
+    const [chosen, setChosen] = useState<string[]>([]);
+    const [fault, setFault] = useState('');
+    const check = () => {
+        setFault(chosen.length ? '' : 'Choose at least one GPU.');
+        return chosen.length > 0;
+    };
+    const run = async () => {
+        const members = membersOf(chosen);
+        await change('POST', `${pathOf(pool.name)}/members`, { members });
+        return `${plural(members.length, 'GPU')} joined GPU pool ${pool.name}: ${perServer(members)}`;
+    };
+    return (
+        <FormDialog title={`Add GPUs to ${pool.name}`} submit="Add" check={check} run={run}>
+            <div class="pf-v6-c-form"><GpuChoice chosen={chosen} onChange={setChosen} fault={fault} /></div>
+        </FormDialog>
+    );
+}
+
+export function addMembers(pool: Pool): void {
+    openDialog(<AddMembersDialog pool={pool} />);
+}
+
+export function removeMember(pool: Pool, member: Member): void {
+    const path = `${pathOf(pool.name)}/members/${encodeURIComponent(member.node)}/${encodeURIComponent(member.address)}`;
+    openDialog(
+        <FormDialog title={`Remove ${slotText(member)} from ${pool.name}?`} submit="Remove" size="sm" isDanger run={() => change('DELETE', path)}>
+            <p>It stays dismounted and can join a pool again.</p>
+        </FormDialog>,
+    );
+}
+
+export function removePool(pool: Pool): void {
+    openDialog(
+        <FormDialog title={`Remove GPU pool ${pool.name}?`} submit="Remove pool" size="sm" isDanger
+            run={() => change('DELETE', pathOf(pool.name), undefined, pool.revision)}>
+            <p>Its {plural(pool.total, 'GPU')} stay dismounted. No VM may be assigned to it any more.</p>
+        </FormDialog>,
+    );
+}
+
+/* ---- VMs ---- */
+
+function AssignDialog({ forVm }: { forVm?: Vm }) {
+    const pools = useResource<List<Pool>>('/v1/pools').data?.items;
+    const vms = useResource<List<Vm>>(forVm ? null : '/v1/vms').data?.items;
+    const nodes = useResource<List<Node>>('/v1/nodes').data?.items ?? [];
+    const [server, setServer] = useState('');
+    const [pool, setPool] = useState('');
+    const [vmName, setVmName] = useState(forVm?.name ?? '');
+    const [count, setCount] = useState('1');
+    const [mmio, setMmio] = useState('');
+    const [faults, setFaults] = useState({ pool: '', vm: '', count: '', mmio: '' });
+    const vm = forVm ?? vms?.find((each) => each.name === vmName);
+    const runs = vm && vm.state !== 'stopped';
+
+    const check = () => {
+        const next = {
+            pool: pool ? '' : 'Choose a GPU pool.',
+            vm: vm ? '' : vmName ? `There is no VM ${vmName}.` : 'Choose a virtual machine.',
+            count: /^[1-9]\d?$/.test(count) ? '' : 'Give a number from 1 to 99.',
+            mmio: mmio === '' || /^\d{1,9}$/.test(mmio) ? '' : 'Give a number of MiB, or leave it empty.',
+        };
+        setFaults(next);
+        return Object.values(next).every((text) => text === '');
+    };
+    const run = async () => {
+        const path = `/v1/vms/${encodeURIComponent(vmName)}`;
+        const done = await change('POST', `${path}/assign`, { pool, count: Number(count) });
+        const policy = { ...(server ? { preferred_owners: [server] } : {}), ...(mmio ? { mmio_mib: Number(mmio) } : {}) };
+        if (Object.keys(policy).length === 0) {
+            return done;
+        }
+        try {
+            await change('PATCH', path, policy);
+        } catch (error) {
+            throw new Error(`${done.message}. But server and memory-mapped IO were not set: ${messageOf(error)}. Set them in the VM's settings.`);
+        }
+        return `${done.message}${server ? `; it starts on ${server} if there is room` : ''}`;
+    };
+    return (
+        <FormDialog title={forVm ? `Assign ${forVm.name} to a GPU pool` : 'Assign VM to GPU pool'} submit="Assign" check={check} run={run}>
+            <div class="pf-v6-c-form">
+                {!forVm && (
+                    <SelectField label="Virtual machine" value={vmName} onChange={setVmName} fault={faults.vm} isRequired
+                        choices={[['', vms ? 'Choose…' : 'Reading…'], ...(vms ?? []).map((each): [string, string] =>
+                            [each.name, each.state === 'stopped' ? each.name : `${each.name} (${each.state})`])]} />
+                )}
+                {runs && <Alert kind="warning" title={`${vm.name} is ${vm.state}: its GPUs can change only while it is stopped.`} />}
+                {vm && vm.needs.length > 0 && <p class="quiet">It has now: {needsText(vm.needs)}</p>}
+                <SelectField label="GPU pool" value={pool} onChange={setPool} fault={faults.pool} isRequired
+                    choices={[['', pools ? 'Choose…' : 'Reading…'], ...(pools ?? []).map((each): [string, string] =>
+                        [each.name, `${each.name} (${each.free} of ${each.total} available)`])]} />
+                {pools?.length === 0 && <p class="fault">There is no GPU pool yet: create one first.</p>}
+                <TextField label="Number of GPUs" value={count} onChange={setCount} fault={faults.count} inputMode="numeric" isRequired
+                    help="All of them come from one server." />
+                <SelectField label="Server" value={server} onChange={setServer}
+                    help="Where it runs is decided at each start: any server that has enough free GPUs in the pool. A preferred one is tried first."
+                    choices={[['', 'Any server'], ...nodes.map((node): [string, string] => [node.name, `Prefer ${node.name}`])]} />
+                <details class="advanced">
+                    <summary>Advanced</summary>
+                    <TextField label="Memory-mapped IO space (MiB)" value={mmio} onChange={setMmio} fault={faults.mmio} inputMode="numeric"
+                        help="Leave it empty: it is then computed from the GPUs that the VM gets." />
+                </details>
+            </div>
+        </FormDialog>
+    );
+}
+
+export function assignVm(): void {
+    openDialog(<AssignDialog />);
+}
+
+export function assignThis(vm: Vm): void {
+    openDialog(<AssignDialog forVm={vm} />);
+}
+
+function UnassignDialog({ pool, vm, count }: { pool: string; vm: string; count: number }) {
+    const [which, setWhich] = useState(String(count));
+    return (
+        <FormDialog title={`Unassign ${vm} from ${pool}?`} submit="Unassign VM" size="sm"
+            run={() => change('POST', `/v1/vms/${encodeURIComponent(vm)}/unassign`, { pool, count: Number(which) })}>
+            <p>The GPUs stand as <em>Available (Not assigned)</em> then. The VM must be stopped.</p>
+            {count > 1 && (
+                <SelectField label="How many" value={which} onChange={setWhich}
+                    choices={Array.from({ length: count }, (_, i) => [String(count - i), i === 0 ? `All ${count}` : String(count - i)])} />
+            )}
+        </FormDialog>
+    );
+}
+
+export function unassignVm(pool: Pool, vm: string, count: number): void {
+    openDialog(<UnassignDialog pool={pool.name} vm={vm} count={count} />);
+}
+
+export function unassignThis(vm: Vm): void {
+    openDialog(
+        <FormDialog title={`Unassign ${vm.name} from its GPU pools?`} submit="Unassign VM" size="sm" run={async () => {
+            for (const need of vm.needs) {
+                await change('POST', `/v1/vms/${encodeURIComponent(vm.name)}/unassign`, { pool: need.pool });
+            }
+            return `VM ${vm.name} was unassigned from ${vm.needs.map((need) => need.pool).join(', ')}`;
+        }}>
+            <p>It needs {needsText(vm.needs)} now, and no GPU then. The VM must be stopped.</p>
+        </FormDialog>,
+    );
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What is done with a server: pause, drain, resume, confirm that it is off; and all that is known of one. */
+import { useEffect, useState } from 'preact/hooks';
+import { ask, change } from '../api';
+import { useResource } from '../live';
+import type { Node, Plan, WholeNode } from '../types';
+import { lookOf, memoryText, nodeLooks, plural } from '../words';
+import { Alert, Reasons, Refusal } from '../ui/alert';
+import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
+import { CheckField, TextField } from '../ui/field';
+import { Facts, Loaded } from '../ui/page';
+import { State } from '../ui/state';
+import { Table } from '../ui/table';
+
+const pathOf = (node: Node) => `/v1/nodes/${encodeURIComponent(node.name)}`;
+
+export function pause(node: Node): void {
+    openDialog(
+        <FormDialog title={`Pause ${node.name}?`} submit="Pause" size="sm" run={() => change('POST', `${pathOf(node)}/pause`)}>
+            <p>What runs there stays. Nothing new is started there until you resume it.</p>
+            {node.vm_count > 0 && <p>To move its {plural(node.vm_count, 'VM')} away, drain it instead.</p>}
+        </FormDialog>,
+    );
+}
+
+export function resume(node: Node): void {
+    openDialog(
+        <FormDialog title={`Resume ${node.name}?`} submit="Resume" size="sm" run={() => change('POST', `${pathOf(node)}/resume`)}>
+            <p>VMs may start there again, and those that wait for its GPUs do so at once.</p>
+        </FormDialog>,
+    );
+}
+
+export function Preview({ plan }: { plan: Plan }) {
+    return (
+        <>
+            {plan.placements.length > 0 && (
+                <>
+                    <h3 class="pf-v6-c-title pf-m-md">What moves where</h3>
+                    <Table label="What moves where" rows={plan.placements} keyOf={(each) => each.vm} pageSize={20} empty="" columns={[
+                        { title: 'Virtual machine', isHead: true, sort: (each) => each.vm, cell: (each) => each.vm },
+                        { title: 'To', sort: (each) => each.to, cell: (each) => each.to },
+                        { title: 'GPUs there', cell: (each) => each.gpus.join(', ') },
+                    ]} />
+                </>
+            )}
+            {plan.left_out.length > 0 && (
+                <Alert kind="warning" title={`${plural(plan.left_out.length, 'VM has', 'VMs have')} no place elsewhere`}>
+                    {plan.left_out.map((each) => (
+                        <div key={each.vm}><strong>{each.vm}</strong><Reasons reasons={each.reasons} /></div>
+                    ))}
+                </Alert>
+            )}
+            {plan.placements.length + plan.left_out.length === 0 && <p>No VM runs there: nothing has to move.</p>}
+        </>
+    );
+}
+
+function DrainDialog({ node }: { node: Node }) {
+    const [plan, setPlan] = useState<Plan | null>(null);
+    const [fault, setFault] = useState<unknown>(null);
+    const [isForced, setForced] = useState(false);
+    useEffect(() => {
+        ask<Plan>(`${pathOf(node)}/drain`, { dry_run: true }).then(setPlan, setFault);
+    }, []);
+    const leftOut = plan?.left_out.length ?? 0;
+    return (
+        <FormDialog title={`Drain ${node.name}?`} submit={isForced && leftOut > 0 ? 'Drain and stop' : 'Drain'} isDanger={isForced && leftOut > 0}
+            size="lg" run={() => change('POST', `${pathOf(node)}/drain`, { force: isForced })}>
+            <p>
+                The server goes into maintenance: its VMs are stopped by their offline action and start on other servers. Nothing new starts
+                here until you resume it.
+            </p>
+            {fault !== null ? <Refusal error={fault} />
+                : plan ? <Preview plan={plan} />
+                    : <p class="quiet" role="status">Looking for places…</p>}
+            {leftOut > 0 && !isForced && <p>Without force, what has no place elsewhere keeps running here, and the drain does not complete.</p>}
+            <CheckField label="Force: also stop VMs that have no place elsewhere" isChecked={isForced} onChange={setForced}
+                help="They wait and start by themselves as soon as a server has room." />
+        </FormDialog>
+    );
+}
+
+export function drain(node: Node): void {
+    openDialog(<DrainDialog node={node} />);
+}
+
+function ConfirmOffDialog({ node }: { node: Node }) {
+    const [typed, setTyped] = useState('');
+    const [fault, setFault] = useState('');
+    const check = () => {
+        const isSame = typed.trim() === node.name;
+        setFault(isSame ? '' : `Type ${node.name}, exactly.`);
+        return isSame;
+    };
+    return (
+        <FormDialog title={`Confirm that ${node.name} is off`} submit="It is off" isDanger check={check}
+            run={() => change('POST', `${pathOf(node)}/confirm-off`, node.incarnation ? { incarnation: node.incarnation } : {})}>
+            <Alert kind="danger" title="If the server still runs, its VMs will run twice and destroy their disks">
+                Berth has no proof that {node.name} is off{node.detail && `: ${node.detail}`}. Go to the machine, or to its power controller, and
+                turn it off. Only then confirm.
+            </Alert>
+            <p>{plural(node.vm_count, 'VM')} of it may then start on other servers.</p>
+            <TextField label={`To confirm, type the server's name, ${node.name}`} value={typed} onChange={setTyped} fault={fault} isRequired
+                autocomplete="off" />
+        </FormDialog>
+    );
+}
+
+export function confirmOff(node: Node): void {
+    openDialog(<ConfirmOffDialog node={node} />);
+}
+
+function ServerDetails({ name }: { name: string }) {
+    const shown = useResource<WholeNode>(`/v1/nodes/${encodeURIComponent(name)}`);
+    return (
+        <Loaded shown={shown}>
+            {(node) => (
+                <>
+                    <Facts facts={[
+                        ['State', <><State look={lookOf(nodeLooks, node.state)} /> {node.detail}</>],
+                        ['Coordinates', node.coordinator ? 'Yes' : 'No'],
+                        ['Fencing', `${node.fencing}${node.fence_agent && ` by ${node.fence_agent}`}; watchdog ${node.watchdog_armed ? 'armed' : 'not armed'}`],
+                        ['CPUs', node.cpus],
+                        ['Memory', memoryText(node.memory_mib)],
+                        ['Kernel', node.kernel || '–'],
+                        ['Labels', Object.entries(node.spec.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(', ') || '–'],
+                        ['VMs', node.vms.join(', ') || 'None'],
+                    ]} />
+                    <h3 class="pf-v6-c-title pf-m-md">Checks</h3>
+                    {node.checks.length === 0 ? <p class="quiet">It has not reported any.</p> : (
+                        <ul class="reasons">
+                            {node.checks.map((check) => (
+                                <li key={check.name}>
+                                    <State look={check.ok ? { text: 'OK', tone: 'good', sign: 'check' } : { text: 'Fails', tone: 'bad', sign: 'cross' }} />{' '}
+                                    <strong>{check.name}</strong>{check.detail && `: ${check.detail}`}
+                                </li>
+                            ))}
+                        </ul>
+                    )}
+                </>
+            )}
+        </Loaded>
+    );
+}
+
+export function serverDetails(node: Node): void {
+    openDialog(<InfoDialog title={`Server ${node.name}`}><ServerDetails name={node.name} /></InfoDialog>);
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Priority, offline action, owners, affinity, restarts of a VM: only what was changed is sent. */
+import { useState } from 'preact/hooks';
+import { change } from '../api';
+import { useResource } from '../live';
+import type { List, Node, Vm, WholeVm } from '../types';
+import { offlineActions, priorities } from '../words';
+import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
+import { CheckField, ChoicesField, SelectField, TextField } from '../ui/field';
+import { Loaded } from '../ui/page';
+import { pathOfVm } from './vm';
+
+interface Settings {
+    priority: string;
+    action: string;
+    seconds: string;
+    preferred: string;
+    possible: string[];
+    together: string;
+    apart: string;
+    isTogetherEnforced: boolean;
+    isApartEnforced: boolean;
+    restarts: string;
+    failovers: string;
+    mmio: string;
+}
+
+function settingsOf(vm: WholeVm): Settings {
+    return {
+        priority: String(vm.priority),
+        action: vm.offline_action,
+        seconds: String(Math.round(vm.spec.offline_timeout_ms / 1000)),
+        preferred: (vm.spec.preferred_owners ?? []).join(', '),
+        possible: vm.spec.possible_owners ?? [],
+        together: (vm.spec.together ?? []).join(', '),
+        apart: (vm.spec.apart ?? []).join(', '),
+        isTogetherEnforced: vm.spec.affinity_enforced ?? false,
+        isApartEnforced: vm.spec.apart_enforced ?? false,
+        restarts: String(vm.spec.restart?.restarts_max ?? 3),
+        failovers: String(vm.spec.restart?.failovers_max ?? 3),
+        mmio: vm.spec.mmio_mib ? String(vm.spec.mmio_mib) : '',
+    };
+}
+
+const names = (text: string) => text.split(/[\s,]+/).filter(Boolean);
+
+type Faults = Partial<Record<keyof Settings, string>>;
+
+function faultsOf(now: Settings): Faults {
+    const faults: Faults = {};
+    const number = (key: 'priority' | 'seconds' | 'restarts' | 'failovers' | 'mmio', min: number, max: number) => {
+        const value = Number(now[key]);
+        if (!/^\d+$/.test(now[key]) || value < min || value > max) {
+            faults[key] = `Give a number from ${min} to ${max}.`;
+        }
+    };
+    number('priority', 0, 1_000_000);
+    number('seconds', 1, 86_400);
+    number('restarts', 0, 1000);
+    number('failovers', 0, 1000);
+    if (now.mmio) {
+        number('mmio', 0, 999_999_999);
+    }
+    return faults;
+}
+
+/* The members of PATCH that differ from before. */
+function patchOf(before: Settings, now: Settings, vm: WholeVm): Record<string, unknown> {
+    const patch: Record<string, unknown> = {};
+    const put = (keys: (keyof Settings)[], field: string, value: unknown) => {
+        if (keys.some((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))) {
+            patch[field] = value;
+        }
+    };
+    put(['priority'], 'priority', Number(now.priority));
+    put(['action'], 'offline_action', now.action);
+    put(['seconds'], 'offline_timeout_ms', Number(now.seconds) * 1000);
+    put(['preferred'], 'preferred_owners', names(now.preferred));
+    put(['possible'], 'possible_owners', now.possible);
+    put(['together'], 'together', names(now.together));
+    put(['apart'], 'apart', names(now.apart));
+    put(['isTogetherEnforced'], 'affinity_enforced', now.isTogetherEnforced);
+    put(['isApartEnforced'], 'apart_enforced', now.isApartEnforced);
+    put(['restarts', 'failovers'], 'restart',
+        { ...vm.spec.restart, restarts_max: Number(now.restarts), failovers_max: Number(now.failovers) });
+    put(['mmio'], 'mmio_mib', Number(now.mmio || 0));
+    return patch;
+}
+
+function PriorityField({ value, onChange, fault }: { value: string; onChange: (value: string) => void; fault: string }) {
+    const isKnown = priorities.some(([number]) => String(number) === value);
+    const [isOther, setOther] = useState(!isKnown);
+    return (
+        <>
+            <SelectField label="Priority" value={isOther ? 'other' : value}
+                onChange={(next) => {
+                    setOther(next === 'other');
+                    if (next !== 'other') {
+                        onChange(next);
+                    }
+                }}
+                help="After a failure the higher ones restart first. No auto start: not started by itself when the cluster starts cold."
+                choices={[...priorities.map(([number, text]): [string, string] => [String(number), `${text} (${number})`]), ['other', 'Another number']]} />
+            {isOther && <TextField label="Priority as a number" value={value} onChange={onChange} fault={fault} inputMode="numeric" isRequired />}
+        </>
+    );
+}
+
+function SettingsForm({ vm }: { vm: WholeVm }) {
+    const nodes = useResource<List<Node>>('/v1/nodes').data?.items ?? [];
+    const [first] = useState(() => ({ vm, settings: settingsOf(vm) })); // what was there when the dialog was opened
+    const [now, setNow] = useState(first.settings);
+    const [faults, setFaults] = useState<Faults>({});
+    const set = <K extends keyof Settings>(key: K) => (value: Settings[K]) => setNow({ ...now, [key]: value });
+    const patch = patchOf(first.settings, now, first.vm);
+    const check = () => {
+        const next = faultsOf(now);
+        setFaults(next);
+        return Object.keys(next).length === 0;
+    };
+    const known = Array.from(new Set([...nodes.map((node) => node.name), ...first.settings.possible]));
+    return (
+        <FormDialog title={`Settings of ${vm.name}`} submit="Save" size="md" check={check}
+            run={async () => (Object.keys(patch).length === 0 ? `VM ${vm.name}: nothing was changed`
+                : change('PATCH', pathOfVm(vm.name), patch, first.vm.revision))}>
+            <div class="pf-v6-c-form">
+                <PriorityField value={now.priority} onChange={set('priority')} fault={faults.priority ?? ''} />
+                <SelectField label="Offline action" value={now.action} onChange={set('action')} help="How it is stopped when it moves or its server is drained."
+                    choices={Object.entries(offlineActions)} />
+                <TextField label="Time limit of the offline action (seconds)" value={now.seconds} onChange={set('seconds')} fault={faults.seconds ?? ''}
+                    inputMode="numeric" isRequired />
+                <TextField label="Preferred owners" value={now.preferred} onChange={set('preferred')} autocomplete="off"
+                    help="Servers in order, separated by commas. They are tried first." />
+                <ChoicesField label="Possible owners" chosen={now.possible} onChange={set('possible')} help="It runs on these servers only. None chosen: on every one."
+                    choices={known.map((name) => [name, name])} />
+                <details class="advanced">
+                    <summary>Affinity, restarts, memory-mapped IO</summary>
+                    <div class="pf-v6-c-form">
+                        <TextField label="Together with" value={now.together} onChange={set('together')} help="VMs, separated by commas." autocomplete="off" />
+                        <CheckField label="Only together" isChecked={now.isTogetherEnforced} onChange={set('isTogetherEnforced')} />
+                        <TextField label="Apart from" value={now.apart} onChange={set('apart')} help="VMs, separated by commas." autocomplete="off" />
+                        <CheckField label="Never on one server" isChecked={now.isApartEnforced} onChange={set('isApartEnforced')} />
+                        <TextField label="Restarts on its server before it fails over" value={now.restarts} onChange={set('restarts')}
+                            fault={faults.restarts ?? ''} inputMode="numeric" isRequired />
+                        <TextField label="Failovers before it is failed" value={now.failovers} onChange={set('failovers')}
+                            fault={faults.failovers ?? ''} inputMode="numeric" isRequired />
+                        <TextField label="Memory-mapped IO space (MiB)" value={now.mmio} onChange={set('mmio')} fault={faults.mmio ?? ''}
+                            inputMode="numeric" help="Empty: computed from its GPUs." />
+                    </div>
+                </details>
+            </div>
+        </FormDialog>
+    );
+}
+
+/* The form begins with the settings as they are, so they are read first. */
+function SettingsDialog({ name }: { name: string }) {
+    const shown = useResource<WholeVm>(pathOfVm(name));
+    return shown.data ? <SettingsForm vm={shown.data} />
+        : <InfoDialog title={`Settings of ${name}`} size="md"><Loaded shown={shown}>{() => null}</Loaded></InfoDialog>;
+}
+
+export function vmSettings(vm: Vm): void {
+    openDialog(<SettingsDialog name={vm.name} />);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+import { useState } from 'preact/hooks';
+import { dismount, gpuDetails, keyOfGpu, mount, release } from '../dialogs/gpu';
+import { useResource } from '../live';
+import { Link, useQuery } from '../router';
+import { useMay } from '../session';
+import type { Gpu, List } from '../types';
+import { gpuLooks, lookOf, plural, shortAddress, sizeText, verdicts } from '../words';
+import { Button } from '../ui/button';
+import { Menu, type Deed } from '../ui/menu';
+import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
+import { State } from '../ui/state';
+import { Table, type Column } from '../ui/table';
+
+/* Whether the host could be asked to let it go. */
+export const canDismount = (gpu: Gpu) => gpu.state === 'host' || (gpu.state === 'not-assignable' && !gpu.pool);
+export const canMount = (gpu: Gpu) => !gpu.pool && !gpu.vm && (gpu.state === 'dismounted' || gpu.state === 'dismounting');
+
+function deedsOf(gpu: Gpu): Deed[] {
+    const deeds: Deed[] = [];
+    if (canDismount(gpu)) {
+        deeds.push({ text: 'Dismount…', run: () => dismount([gpu]) });
+    }
+    if (canMount(gpu)) {
+        deeds.push({ text: 'Mount…', run: () => mount([gpu]) });
+    }
+    if (gpu.health === 'quarantined') {
+        deeds.push({ text: 'Release from quarantine…', run: () => release(gpu) });
+    }
+    return deeds;
+}
+
+function StatusCell({ gpu }: { gpu: Gpu }) {
+    const look = lookOf(gpuLooks, gpu.state);
+    const why = gpu.health === 'quarantined' ? gpu.health_reason : gpu.state === 'not-assignable' ? gpu.verdict_detail : '';
+    return (
+        <>
+            <State look={look} {...(gpu.vm ? { text: `Assigned to ${gpu.vm}` } : {})} />
+            {why && <div class="quiet">{why}</div>}
+        </>
+    );
+}
+
+function columns(mayAdminister: boolean): Column<Gpu>[] {
+    const all: Column<Gpu>[] = [
+        {
+            title: 'GPU',
+            isHead: true,
+            sort: keyOfGpu,
+            cell: (gpu) => (
+                <Button kind="link" isSmall aria-label={`Details of ${keyOfGpu(gpu)}`} onClick={() => gpuDetails(gpu)}>
+                    {gpu.node} {shortAddress(gpu.address)}
+                </Button>
+            ),
+        },
+        { title: 'Assigned status', sort: (gpu) => lookOf(gpuLooks, gpu.state).text, cell: (gpu) => <StatusCell gpu={gpu} /> },
+        { title: 'Model', sort: (gpu) => gpu.name, cell: (gpu) => gpu.name },
+        { title: 'GPU pool', sort: (gpu) => gpu.pool ?? '', cell: (gpu) => (gpu.pool ? <Link to={`/pools?q=${encodeURIComponent(gpu.pool)}`}>{gpu.pool}</Link> : '–') },
+        { title: 'Survey', sort: (gpu) => gpu.verdict, cell: (gpu) => verdicts[gpu.verdict] ?? gpu.verdict },
+        { title: 'Driver', sort: (gpu) => gpu.driver, cell: (gpu) => gpu.driver || '–' },
+        { title: 'IOMMU group', sort: (gpu) => gpu.iommu_group, cell: (gpu) => (gpu.iommu_group < 0 ? 'none' : gpu.iommu_group) },
+        { title: 'NUMA', sort: (gpu) => gpu.numa_node, cell: (gpu) => (gpu.numa_node < 0 ? '–' : gpu.numa_node) },
+        { title: 'Aperture', sort: (gpu) => gpu.mmio_size ?? 0, cell: (gpu) => (gpu.mmio_size ? sizeText(gpu.mmio_size) : '–') },
+    ];
+    if (mayAdminister) {
+        all.push({ title: 'Actions', isActions: true, cell: (gpu) => <Menu label={`Actions for ${keyOfGpu(gpu)}`} deeds={deedsOf(gpu)} /> });
+    }
+    return all;
+}
+
+export function Gpus() {
+    const shown = useResource<List<Gpu>>('/v1/gpus');
+    const [query] = useQuery('q');
+    const [state] = useQuery('state');
+    const mayAdminister = useMay('administrator');
+    const [selected, setSelected] = useState(new Set<string>());
+    const isWanted = (gpu: Gpu) => (!state || gpu.state === state)
+        && matches(query, keyOfGpu(gpu), gpu.name, gpu.model, gpu.pool, gpu.vm, gpu.driver, lookOf(gpuLooks, gpu.state).text);
+    return (
+        <Loaded shown={shown}>
+            {({ items }) => {
+                const picked = items.filter((gpu) => selected.has(keyOfGpu(gpu)));
+                const away = picked.filter(canDismount);
+                const home = picked.filter(canMount);
+                const buttons = mayAdminister && (
+                    <>
+                        <Button disabled={away.length === 0} onClick={() => dismount(away)}>Dismount selected</Button>
+                        <Button disabled={home.length === 0} onClick={() => mount(home)}>Mount selected</Button>
+                    </>
+                );
+                return (
+                    <Section title={plural(items.length, 'GPU')} actions={buttons}>
+                        <Toolbar>
+                            <Search label="Search GPUs" />
+                            <Filter label="Status" parameter="state" choices={Object.entries(gpuLooks).map(([key, look]) => [key, look.text])} />
+                        </Toolbar>
+                        <Table label="GPUs" rows={items.filter(isWanted)} keyOf={keyOfGpu} columns={columns(mayAdminister)}
+                            {...(mayAdminister ? { selected, onSelect: setSelected } : {})}
+                            empty={items.length ? 'No GPU matches.' : 'No server has shown a GPU.'} />
+                    </Section>
+                );
+            }}
+        </Loaded>
+    );
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The cluster at one look. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { ask } from '../api';
+import { events, useResource } from '../live';
+import { Link } from '../router';
+import { useSource } from '../source';
+import type { Gpu, List, Plan, Status, Survival, Vm } from '../types';
+import { lookOf, plural, vmLooks, type Tone } from '../words';
+import { Alert, Reasons } from '../ui/alert';
+import { Button } from '../ui/button';
+import { EventRows } from '../ui/eventrows';
+import { ServerMap } from '../ui/map';
+import { Loaded, Section } from '../ui/page';
+import { State } from '../ui/state';
+
+function Figure({ to, title, value, of, tone, children }: {
+    to: string; title: string; value: number; of?: number; tone: Tone; children: ComponentChildren;
+}) {
+    return (
+        <Link to={to} class={`pf-v6-c-card figure figure--${tone}`}>
+            <span class="figure__title">{title}</span>
+            <span class="figure__value">{value}{of !== undefined && <span class="figure__of"> of {of}</span>}</span>
+            <span class="figure__text">{children}</span>
+        </Link>
+    );
+}
+
+function Figures({ status }: { status: Status }) {
+    const up = status.nodes.filter((node) => node.state === 'up').length;
+    const sum = (of: (pool: Status['pools'][number]) => number) => status.pools.reduce((all, pool) => all + of(pool), 0);
+    const { running, waiting, failed, unknown } = status.vms;
+    const all = Object.values(status.vms).reduce((a, b) => a + b, 0);
+    const isAnyLost = status.nodes.some((node) => ['silent', 'fencing', 'fenced'].includes(node.state));
+    const bad = sum((pool) => pool.quarantined) + sum((pool) => pool.away);
+    return (
+        <div class="figures">
+            <Figure to="/servers" title="Servers up" value={up} of={status.nodes.length}
+                tone={isAnyLost ? 'bad' : up < status.nodes.length ? 'warn' : 'good'}>
+                {status.coordinator ? `${status.coordinator} coordinates` : 'Nobody coordinates yet'}
+            </Figure>
+            <Figure to="/pools" title="GPUs in use" value={sum((pool) => pool.used)} of={sum((pool) => pool.total)} tone={bad ? 'warn' : 'good'}>
+                {`${sum((pool) => pool.free)} available`}{bad > 0 && `, ${bad} cannot be handed out`}
+            </Figure>
+            <Figure to="/vms" title="VMs running" value={running} of={all} tone={failed + unknown ? 'bad' : waiting ? 'warn' : 'good'}>
+                {waiting + failed + unknown === 0
+                    ? 'None waits, none failed'
+                    : [waiting && `${waiting} waiting`, failed && `${failed} failed`, unknown && `${unknown} unknown`].filter(Boolean).join(', ')}
+            </Figure>
+        </div>
+    );
+}
+
+/* What would be left out if the weakest hosts were lost, asked anew whenever that can have changed. */
+function useLosses(weakest: string[], key: string): Plan | null {
+    const [plan, setPlan] = useState<Plan | null>(null);
+    useEffect(() => {
+        let isWanted = true;
+        setPlan(null);
+        if (weakest.length > 0) {
+            ask<Plan>('/v1/plan', { fail: weakest }).then((answer) => isWanted && setPlan(answer), () => undefined);
+        }
+        return () => {
+            isWanted = false;
+        };
+    }, [key]);
+    return plan;
+}
+
+function LossAnswer({ survival }: { survival: Survival }) {
+    const weakest = survival.weakest.join(' and ');
+    const plan = useLosses(survival.weakest, JSON.stringify(survival));
+    const bound = survival.exact ? '' : ' (as far as could be computed in time)';
+    const canLose = survival.losses > 0
+        && (survival.losses === 1 ? 'Any one server may be lost: every VM would restart elsewhere' : `Any ${survival.losses} servers may be lost: every VM would restart elsewhere`);
+    const isEnough = survival.losses >= Math.max(1, survival.wanted);
+    return (
+        <>
+            {canLose && <Alert kind={isEnough ? 'success' : 'warning'} title={`${canLose}${bound}.`} />}
+            {survival.weakest.length > 0 && (
+                <Alert kind={isEnough ? 'info' : survival.losses === 0 ? 'danger' : 'warning'}
+                    title={`If ${weakest} ${survival.weakest.length === 1 ? 'were' : 'were both'} lost, ${plural(survival.left_out, 'VM')} would be left without a GPU${bound}.`}>
+                    {plan && plan.left_out.length > 0
+                        ? plan.left_out.map((each) => (
+                            <details key={each.vm}><summary><strong>{each.vm}</strong></summary><Reasons reasons={each.reasons} /></details>
+                        ))
+                        : survival.vm && <p>The most important of them: {survival.vm}</p>}
+                </Alert>
+            )}
+            {survival.wanted > 0 && <p class="quiet">The cluster is to survive the loss of {plural(survival.wanted, 'server')} (setting <code>reserve</code>).</p>}
+        </>
+    );
+}
+
+function CanWeLoseAHost({ status }: { status: Status }) {
+    const [isAsked, setAsked] = useState(false);
+    const asked = useResource<Status>(isAsked && status.survival === undefined ? '/v1/status?survival=1' : null);
+    const survival = status.survival ?? asked.data?.survival;
+    const isIdle = status.vms.running + status.vms.starting + status.vms.waiting + status.vms.unknown === 0;
+    return (
+        <Section title="Can we lose a server?">
+            {isIdle ? <p class="quiet">No VM runs, so none can be left out.</p>
+                : survival ? <LossAnswer survival={survival} />
+                    : isAsked ? <p class="quiet" role="status">Computing…</p>
+                        : <Button onClick={() => setAsked(true)}>Find out</Button>}
+        </Section>
+    );
+}
+
+function Attention({ vms }: { vms: Vm[] }) {
+    return (
+        <Section title="What needs attention">
+            {vms.length === 0 ? <p class="quiet">Nothing waits and nothing has failed.</p> : (
+                <ul class="attention" aria-label="Virtual machines that need attention">
+                    {vms.map((vm) => (
+                        <li key={vm.name}>
+                            <div class="attention__head">
+                                <Link to={`/vms?q=${encodeURIComponent(vm.name)}`}>{vm.name}</Link>
+                                <State look={lookOf(vmLooks, vm.state)} />
+                                <span>{vm.detail}</span>
+                            </div>
+                            {vm.reasons.length > 0 && <Reasons reasons={vm.reasons} />}
+                        </li>
+                    ))}
+                </ul>
+            )}
+        </Section>
+    );
+}
+
+function Recent() {
+    const recent = useSource(events).slice(-8).reverse();
+    return (
+        <Section title="Recent events" actions={<Link to="/events">All events</Link>}>
+            {recent.length === 0 ? <p class="quiet">Nothing has happened yet.</p> : <EventRows events={recent} label="Recent events" />}
+        </Section>
+    );
+}
+
+export function Overview() {
+    const status = useResource<Status>('/v1/status');
+    const gpus = useResource<List<Gpu>>('/v1/gpus');
+    return (
+        <Loaded shown={status}>
+            {(all) => (
+                <div class="overview">
+                    <Figures status={all} />
+                    <Section title="Servers and GPUs"><ServerMap nodes={all.nodes} gpus={gpus.data?.items ?? []} /></Section>
+                    <div class="halves">
+                        <CanWeLoseAHost status={all} />
+                        <Attention vms={all.attention} />
+                    </div>
+                    <Recent />
+                </div>
+            )}
+        </Loaded>
+    );
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+import type { ComponentChildren } from 'preact';
+import { messageOf, reasonsOf } from '../api';
+import type { Reason } from '../types';
+import { Icon, type Sign } from './icon';
+
+export type AlertKind = 'success' | 'info' | 'warning' | 'danger';
+
+const signs: Record<AlertKind, Sign> = { success: 'check', info: 'info', warning: 'alert', danger: 'cross' };
+const spoken: Record<AlertKind, string> = { success: 'Success', info: 'Info', warning: 'Warning', danger: 'Error' };
+
+type Props = { kind: AlertKind; title: ComponentChildren; children?: ComponentChildren; onClose?: () => void; isUrgent?: boolean };
+
+export function Alert({ kind, title, children, onClose, isUrgent }: Props) {
+    return (
+        <div class={`pf-v6-c-alert pf-m-inline pf-m-${kind}`} {...(isUrgent ? { role: 'alert' } : {})}>
+            <div class="pf-v6-c-alert__icon"><Icon sign={signs[kind]} /></div>
+            <p class="pf-v6-c-alert__title"><span class="pf-v6-screen-reader">{spoken[kind]}: </span>{title}</p>
+            {onClose && (
+                <div class="pf-v6-c-alert__action">
+                    <button type="button" class="pf-v6-c-button pf-m-plain" aria-label="Close this message" onClick={onClose}>
+                        <Icon sign="cross" />
+                    </button>
+                </div>
+            )}
+            {children && <div class="pf-v6-c-alert__description">{children}</div>}
+        </div>
+    );
+}
+
+/* "node2: 1 of 2 GPUs free ..." line by line. */
+export function Reasons({ reasons }: { reasons: Reason[] }) {
+    return (
+        <ul class="reasons">
+            {reasons.map((reason) => (
+                <li key={reason.subject + reason.text}>
+                    {reason.subject && <strong>{reason.subject}: </strong>}{reason.text}
+                </li>
+            ))}
+        </ul>
+    );
+}
+
+/* What the API refused, and why. */
+export function Refusal({ error }: { error: unknown }) {
+    const reasons = reasonsOf(error);
+    return (
+        <Alert kind="danger" title={messageOf(error)} isUrgent>
+            {reasons.length > 0 && <Reasons reasons={reasons} />}
+        </Alert>
+    );
+}

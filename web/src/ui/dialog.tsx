@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Dialogs: the browser's own <dialog>, which keeps the focus inside and the rest inert. One at a time; it lives at
+ * the root of the page, so that nothing that is drawn anew behind it takes away what was typed.
+ */
+import type { ComponentChildren, JSX, VNode } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { refresh } from '../live';
+import { Source, useSource } from '../source';
+import type { Done } from '../types';
+import { Refusal } from './alert';
+import { Button } from './button';
+import { Icon } from './icon';
+import { say } from './toast';
+
+const shown = new Source<VNode | null>(null);
+
+export function openDialog(dialog: VNode): void {
+    shown.value = dialog;
+}
+
+export function closeDialog(): void {
+    shown.value = null;
+}
+
+export function DialogPlace() {
+    return useSource(shown);
+}
+
+type FrameProps = { title: string; size?: 'sm' | 'md' | 'lg'; isBusy?: boolean; children: ComponentChildren };
+
+function Frame({ title, size = 'md', isBusy, children }: FrameProps) {
+    const box = useRef<HTMLDialogElement>(null);
+    const titleId = useId();
+    useEffect(() => {
+        const before = document.activeElement;
+        box.current?.showModal();
+        return () => {
+            box.current?.close();
+            const target = before instanceof HTMLElement && before.isConnected && before !== document.body
+                ? before : document.getElementById('content');
+            setTimeout(() => target?.focus(), 0);
+        };
+    }, []);
+    return (
+        <dialog ref={box} class={`dialog pf-v6-c-modal-box pf-m-${size}`} aria-labelledby={titleId}
+            onCancel={(event) => {
+                event.preventDefault();
+                if (!isBusy) {
+                    closeDialog();
+                }
+            }}>
+            <header class="pf-v6-c-modal-box__header">
+                <h2 class="pf-v6-c-modal-box__title" id={titleId}><span class="pf-v6-c-modal-box__title-text">{title}</span></h2>
+                <button type="button" class="pf-v6-c-button pf-m-plain" aria-label="Close" disabled={isBusy} onClick={closeDialog}>
+                    <Icon sign="cross" />
+                </button>
+            </header>
+            {children}
+        </dialog>
+    );
+}
+
+/* Something to read. */
+export function InfoDialog({ title, size = 'lg', children }: Omit<FrameProps, 'isBusy'>) {
+    return (
+        <Frame title={title} size={size}>
+            <div class="pf-v6-c-modal-box__body" tabIndex={0} role="group" aria-label={title}>{children}</div>
+            <footer class="pf-v6-c-modal-box__footer"><Button kind="secondary" onClick={closeDialog}>Close</Button></footer>
+        </Frame>
+    );
+}
+
+type FormProps = {
+    title: string;
+    submit: string; // the button's word
+    isDanger?: boolean;
+    isBlocked?: boolean; // there is nothing that could be submitted
+    size?: 'sm' | 'md' | 'lg';
+    check?: () => boolean; // false: a field shows what is wrong
+    run: () => Promise<Done | string>; // what to say when it is done
+    children: ComponentChildren;
+};
+
+/* Something to fill in or to agree to. A refusal is shown inside, and all that was typed stays. */
+export function FormDialog({ title, submit, isDanger, isBlocked, size, check, run, children }: FormProps) {
+    const [isBusy, setBusy] = useState(false);
+    const [error, setError] = useState<unknown>(null);
+    const form = useRef<HTMLFormElement>(null);
+    const submitted = async (event: JSX.TargetedSubmitEvent<HTMLFormElement>) => {
+        event.preventDefault();
+        if (isBusy || isBlocked) {
+            return;
+        }
+        setError(null);
+        if (check && !check()) {
+            setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus(), 0);
+            return;
+        }
+        setBusy(true);
+        try {
+            const done = await run();
+            closeDialog();
+            say(typeof done === 'string' ? done : done.message, typeof done !== 'string' && done.unchanged ? 'info' : 'success');
+        } catch (fault) {
+            setError(fault);
+            setBusy(false);
+        }
+        refresh();
+    };
+    return (
+        <Frame title={title} isBusy={isBusy} {...(size ? { size } : {})}>
+            <form ref={form} class="dialog__form" noValidate onSubmit={(event) => void submitted(event)}>
+                <div class="pf-v6-c-modal-box__body dialog__body">
+                    {children}
+                    {error !== null && <Refusal error={error} />}
+                </div>
+                <footer class="pf-v6-c-modal-box__footer">
+                    <Button kind={isDanger ? 'danger' : 'primary'} type="submit" disabled={isBusy || isBlocked}>
+                        {isBusy ? 'Working…' : submit}
+                    </Button>
+                    <Button kind="link" disabled={isBusy} onClick={closeDialog}>Cancel</Button>
+                </footer>
+            </form>
+        </Frame>
+    );
+}

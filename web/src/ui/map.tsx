@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Servers × GPUs as a picture: each server a box, each GPU a tile in it. State is colour, sign and word. */
+import { Link } from '../router';
+import type { Gpu, Node } from '../types';
+import { gpuLooks, isAway, lookOf, nodeLooks, shortAddress, type Look } from '../words';
+import { Icon } from './icon';
+import { State } from './state';
+
+/* A tile has room for words up to so many of them. */
+const tilesWithText = 96;
+
+function Tile({ gpu, isGone, isSmall }: { gpu: Gpu; isGone: boolean; isSmall: boolean }) {
+    const look = lookOf(gpuLooks, gpu.state);
+    const state = gpu.vm ? `assigned to ${gpu.vm}` : look.text;
+    const where = gpu.pool ? `, pool ${gpu.pool}` : '';
+    const spoken = `GPU ${shortAddress(gpu.address)}: ${state}${where}${isGone ? '; its server is not there' : ''}`;
+    return (
+        <li class="map__cell">
+            <Link to={`/gpus?q=${encodeURIComponent(`${gpu.node} ${gpu.address}`)}`} class={`tile tile--${look.tone}${isGone ? ' is-gone' : ''}`}
+                aria-label={spoken} title={`${gpu.name}\n${spoken}`}>
+                <Icon sign={look.sign} />
+                {!isSmall && <span class="tile__text">{gpu.vm ?? gpu.pool ?? shortAddress(gpu.address)}</span>}
+            </Link>
+        </li>
+    );
+}
+
+function Server({ node, gpus, isSmall }: { node: Node; gpus: Gpu[]; isSmall: boolean }) {
+    const isGone = isAway(node);
+    return (
+        <li class={`map__server${isGone ? ' is-gone' : ''}`} aria-label={`Server ${node.name}`}>
+            <div class="map__name">
+                <Link to={`/servers?q=${encodeURIComponent(node.name)}`}>{node.name}</Link>
+                <State look={lookOf(nodeLooks, node.state)} />
+            </div>
+            {gpus.length > 0
+                ? <ul class="map__tiles" aria-label={`GPUs of ${node.name}`}>
+                    {gpus.map((gpu) => <Tile key={gpu.address} gpu={gpu} isGone={isGone} isSmall={isSmall} />)}
+                </ul>
+                : <p class="quiet">No GPU</p>}
+        </li>
+    );
+}
+
+function Legend({ looks }: { looks: Look[] }) {
+    return (
+        <ul class="map__legend" aria-label="What the signs mean">
+            {looks.map((look) => (
+                <li key={look.text}><span class={`tile tile--key tile--${look.tone}`}><Icon sign={look.sign} /></span>{look.text}</li>
+            ))}
+        </ul>
+    );
+}
+
+export function ServerMap({ nodes, gpus }: { nodes: Node[]; gpus: Gpu[] }) {
+    const ofNode = groupByNode(gpus);
+    const there = new Set(gpus.map((gpu) => gpu.state));
+    const looks = Object.entries(gpuLooks).filter(([state]) => there.has(state as Gpu['state'])).map(([, look]) => look);
+    if (nodes.length === 0) {
+        return <p class="empty">No server has joined yet. A host becomes one when berthd runs on it.</p>;
+    }
+    return (
+        <>
+            <ul class="map" aria-label="Map of servers and GPUs">
+                {nodes.map((node) => (
+                    <Server key={node.name} node={node} gpus={ofNode.get(node.name) ?? []} isSmall={gpus.length > tilesWithText} />
+                ))}
+            </ul>
+            {looks.length > 0 && <Legend looks={looks} />}
+        </>
+    );
+}
+
+function groupByNode(gpus: Gpu[]): Map<string, Gpu[]> {
+    const groups = new Map<string, Gpu[]>();
+    for (const gpu of gpus) {
+        groups.set(gpu.node, [...(groups.get(gpu.node) ?? []), gpu]);
+    }
+    return groups;
+}

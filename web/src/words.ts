@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* How things are called on the screen, and how they look: the words of Windows' tools where they have them. */
+import type { Sign } from './ui/icon';
+import type { Gpu, GpuState, Need, Node, NodeState, OfflineAction, VmState } from './types';
+
+/* Colour and sign say the same, so that neither is needed alone. */
+export type Tone = 'good' | 'busy' | 'calm' | 'warn' | 'bad' | 'idle';
+
+export interface Look {
+    text: string;
+    tone: Tone;
+    sign: Sign;
+}
+
+export const nodeLooks: Record<NodeState, Look> = {
+    up: { text: 'Up', tone: 'good', sign: 'check' },
+    paused: { text: 'Paused', tone: 'calm', sign: 'pause' },
+    draining: { text: 'In maintenance, Draining', tone: 'busy', sign: 'arrow' },
+    drained: { text: 'In maintenance, Drain completed', tone: 'calm', sign: 'pause' },
+    silent: { text: 'Silent', tone: 'bad', sign: 'alert' },
+    fencing: { text: 'Silent, being fenced', tone: 'bad', sign: 'alert' },
+    fenced: { text: 'Down, proven off', tone: 'bad', sign: 'cross' },
+    unknown: { text: 'Listening', tone: 'idle', sign: 'dots' },
+    'never-seen': { text: 'Never joined', tone: 'idle', sign: 'dash' },
+};
+
+export const gpuLooks: Record<GpuState, Look> = {
+    assigned: { text: 'Assigned', tone: 'busy', sign: 'square' },
+    available: { text: 'Available (Not assigned)', tone: 'good', sign: 'check' },
+    dismounted: { text: 'Ready for DDA assignment', tone: 'calm', sign: 'circle' },
+    dismounting: { text: 'Being dismounted', tone: 'warn', sign: 'down' },
+    mounting: { text: 'Being mounted', tone: 'warn', sign: 'up' },
+    host: { text: 'Used by the host', tone: 'idle', sign: 'home' },
+    partitioned: { text: 'Partitioned', tone: 'calm', sign: 'grid' },
+    quarantined: { text: 'Quarantined', tone: 'bad', sign: 'cross' },
+    missing: { text: 'Missing', tone: 'bad', sign: 'question' },
+    'not-assignable': { text: 'Not assignable', tone: 'idle', sign: 'dash' },
+};
+
+export const vmLooks: Record<VmState, Look> = {
+    running: { text: 'Running', tone: 'good', sign: 'check' },
+    starting: { text: 'Starting', tone: 'busy', sign: 'arrow' },
+    stopping: { text: 'Stopping', tone: 'busy', sign: 'arrow' },
+    stopped: { text: 'Stopped', tone: 'idle', sign: 'dash' },
+    waiting: { text: 'Waiting', tone: 'warn', sign: 'dots' },
+    failed: { text: 'Failed', tone: 'bad', sign: 'cross' },
+    unknown: { text: 'Unknown, server is silent', tone: 'bad', sign: 'question' },
+};
+
+export const severityLooks: Record<string, Look> = {
+    info: { text: 'Info', tone: 'calm', sign: 'info' },
+    warning: { text: 'Warning', tone: 'warn', sign: 'alert' },
+    error: { text: 'Error', tone: 'bad', sign: 'cross' },
+};
+
+/* A later API may know states that this console does not. */
+export function lookOf(looks: Record<string, Look>, state: string): Look {
+    return looks[state] ?? { text: state, tone: 'idle', sign: 'question' };
+}
+
+export const verdicts: Record<string, string> = {
+    assignable: 'Assignable',
+    'off-bus': 'Fell off the bus',
+    'no-iommu': 'The host has no IOMMU',
+    'firmware-reserved': 'Memory reserved by firmware',
+    'shared-group': 'Shares its IOMMU group',
+    'wrong-kind': 'No function that a VM can hold',
+    'no-reset': 'Cannot be reset',
+    'no-memory': 'Memory not placed by firmware',
+    partitioned: 'Partitioned',
+    'in-use': 'In use by the host',
+    'host-driver': 'Driven by the host: dismount it first',
+};
+
+export const offlineActions: Record<OfflineAction, string> = {
+    'turn-off': 'Turn off',
+    save: 'Save (not with GPUs)',
+    shutdown: 'Shut down',
+    'force-shutdown': 'Force shut down',
+};
+
+export const priorities: [number, string][] = [[3000, 'High'], [2000, 'Medium'], [1000, 'Low'], [0, 'No auto start']];
+
+export function priorityText(priority: number): string {
+    const known = priorities.find(([value]) => value === priority);
+    return known ? known[1] : String(priority);
+}
+
+export function needsText(needs: Need[]): string {
+    return needs.map((need) => (need.count === 1 ? need.pool : `${need.count} × ${need.pool}`)).join(', ');
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+    return `${count} ${count === 1 ? one : many}`;
+}
+
+export function sizeText(bytes: number): string {
+    const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+    let unit = 0;
+    while (bytes >= 1024 && unit < units.length - 1) {
+        bytes /= 1024;
+        unit++;
+    }
+    return `${Number.isInteger(bytes) ? bytes : bytes.toFixed(1)} ${units[unit]}`;
+}
+
+export const memoryText = (mib: number): string => sizeText(mib * 1024 * 1024);
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+const day = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
+
+export const timeText = (ms: number): string => clock.format(ms);
+
+export function dateText(ms: number): string {
+    return new Date(ms).toDateString() === new Date().toDateString() ? timeText(ms) : `${day.format(ms)}, ${timeText(ms)}`;
+}
+
+export const isAway = (node: Node): boolean => ['silent', 'fencing', 'fenced', 'unknown', 'never-seen'].includes(node.state);
+
+/* Silent, and nothing has proven that it is off: its VMs wait for a person's word. */
+export const needsProof = (node: Node): boolean => node.state === 'silent' || node.state === 'fencing';
+
+export const slotText = (gpu: Pick<Gpu, 'node' | 'address'>): string => `${gpu.node} ${gpu.address}`;
+
+/* "0000:65:00.0" is "65:00.0" where the domain is the usual one. */
+export const shortAddress = (address: string): string => address.replace(/^0000:/, '');
+
+/* What a name of a pool or VM may be; the API says the same. */
+export function nameFault(what: string, name: string): string {
+    if (name === '') {
+        return `Give the ${what} a name.`;
+    }
+    if (!/^[A-Za-z0-9]/.test(name)) {
+        return 'A name begins with a letter or a digit.';
+    }
+    return /^[A-Za-z0-9._-]{1,63}$/.test(name) ? '' : 'A name has up to 63 letters, digits, dots, hyphens and underscores, and no blanks.';
+}
