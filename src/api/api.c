@@ -92,7 +92,7 @@ static bool split_target(struct api_call *call)
 /* Whether the path has the pattern's form; fills args. */
 static bool has_form(struct api_call *call, const char *pattern)
 {
-    char copy[128];
+    char copy[route_pattern_size];
     size_t at = 0, arg = 0;
     char *rest = NULL;
     (void)copy_text(copy, sizeof(copy), pattern);
@@ -126,7 +126,7 @@ static const struct route *find_route(struct api_call *call, bool *ret_has_path)
 /* Names and addresses of the path are well formed, or it is answered. */
 static bool check_args(struct api_call *call, const char *pattern)
 {
-    char copy[128];
+    char copy[route_pattern_size];
     size_t arg = 0;
     char *rest = NULL;
     (void)copy_text(copy, sizeof(copy), pattern);
@@ -187,6 +187,34 @@ static bool store_serves(struct api_call *call, const struct route *route)
     return true;
 }
 
+static bool is_param(const struct route *route, const char *name)
+{
+    size_t size = strlen(name);
+    const char *at = size > 0 ? route->params : NULL;
+    while (at && (at = strstr(at, name))) {
+        if ((at == route->params || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0')) {
+            return true;
+        }
+        at++;
+    }
+    return false;
+}
+
+/* A parameter that nobody reads is a typing error: what came would be something else than what was
+ * meant. */
+static bool check_params(struct api_call *call, const struct route *route)
+{
+    for (size_t i = 0; i < call->param_len; i++) {
+        if (!is_param(route, call->params[i].name)) {
+            call_refuse(call, 400, "bad-request", "?%.40s: no such parameter here; there are%s%s",
+                        call->params[i].name, route->params ? ": " : " none",
+                        route->params ? route->params : "");
+            return false;
+        }
+    }
+    return true;
+}
+
 static void dispatch(struct api_call *call)
 {
     bool has_path;
@@ -206,7 +234,8 @@ static void dispatch(struct api_call *call)
         call_refuse(call, 404, "no-such-path",
                     "there is nothing at this address; GET /v1 lists "
                     "what there is");
-    } else if (may(call, route) && check_args(call, route->pattern) && store_serves(call, route)) {
+    } else if (may(call, route) && check_args(call, route->pattern) &&
+               check_params(call, route) && store_serves(call, route)) {
         route->handle(call);
     }
 }

@@ -25,6 +25,8 @@ void body_done(struct body *body)
 {
     json_decref(body->root);
     body->root = NULL;
+    buf_done(&body->known);
+    buf_done(&body->words);
 }
 
 void body_fault(struct body *body, const char *path, const char *format, ...)
@@ -38,6 +40,7 @@ void body_fault(struct body *body, const char *path, const char *format, ...)
     buf_vprintf(&text, format, args);
     va_end(args);
     (void)error_set(&body->fault, -EINVAL, "%s: %s", path, buf_str(&text));
+    buf_printf(&body->words, "%s: %s", path, buf_str(&text));
 }
 
 /* The field's value and that it is known; NULL: absent, null, or there was a fault. */
@@ -157,9 +160,19 @@ json_t *body_object(struct body *body, const char *field, size_t len_max)
 
 void body_need(struct body *body, const char *field)
 {
-    if (!body_has(body, field)) {
-        fault(body, field, "is missing");
+    if (!body->missing && !body_has(body, field)) {
+        body->missing = field;
     }
+}
+
+const char *fields_text(const char *const *fields, size_t len, struct buf *ret)
+{
+    buf_clear(ret);
+    buf_text(ret, len > 0 ? "there are: " : "there are none");
+    for (size_t i = 0; i < len; i++) {
+        buf_printf(ret, "%s%s", i > 0 ? ", " : "", fields[i]);
+    }
+    return buf_str(ret);
 }
 
 static bool is_asked(const struct body *body, const char *field)
@@ -180,7 +193,8 @@ static void find_unknown(struct body *body)
         if (!is_asked(body, field)) {
             CLEANUP(buf_done) struct buf path = {0};
             buf_printf(&path, "$.%.60s", field);
-            body_fault(body, buf_str(&path), "no such field here");
+            body_fault(body, buf_str(&path), "no such field here; %s",
+                       fields_text(body->asked, body->asked_len, &body->known));
             return;
         }
     }
@@ -188,12 +202,16 @@ static void find_unknown(struct body *body)
 
 bool body_end(struct body *body, struct api_call *call)
 {
+    /* Unknown before missing: a name that is misspelt is both. */
     if (body->fault.code == 0) {
         find_unknown(body);
+    }
+    if (body->missing) {
+        fault(body, body->missing, "is missing");
     }
     if (body->fault.code == 0) {
         return true;
     }
-    call_refuse(call, 400, "bad-request", "%s", body->fault.text);
+    call_refuse(call, 400, "bad-request", "%s", buf_str(&body->words));
     return false;
 }

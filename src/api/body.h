@@ -18,7 +18,10 @@ struct body {
     json_t *root;                       /* an object; NULL: there was none */
     const char *asked[body_fields_max]; /* fields that some reader knows; static */
     size_t asked_len;
-    struct error fault;
+    const char *missing; /* the first that must be there and is not */
+    struct error fault; /* its code says whether there is one ... */
+    struct buf words;   /* ... and this what it is, in full */
+    struct buf known;
 };
 
 /* An empty body is an empty object. */
@@ -42,6 +45,9 @@ bool body_has(struct body *body, const char *field);
 void body_fault(struct body *body, const char *path, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The field must be there. */
 void body_need(struct body *body, const char *field);
+
+/* "there are: name, type" into 'ret'; its text. */
+const char *fields_text(const char *const *fields, size_t len, struct buf *ret);
 
 /* Whether all was good and nobody sent a field that was not asked for; else it is answered. */
 bool body_end(struct body *body, struct api_call *call);

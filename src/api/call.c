@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/call.h"
 
+#include "api/operation.h"
 #include "base/parse.h"
 
 #include <stdio.h>
@@ -236,6 +237,11 @@ static void PRINTF_LIKE(6, 0) commit(struct api_call *call, unsigned status, jso
     audit(call, code, subject, buf_str(&text));
     json_t *json = json_pack("{s:o, s:o}", "message", text_json(buf_str(&text)), "subject",
                              text_json(subject));
+    json_t *operation = operation_link(code, &call->answer->event);
+    if (operation && json) {
+        (void)json_object_set(json, "operation", operation);
+    }
+    json_decref(operation);
     if (extra && json) {
         (void)json_object_update(json, extra);
     }

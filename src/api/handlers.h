@@ -10,6 +10,11 @@ void handle_health(struct api_call *call);
 void handle_status(struct api_call *call);
 void handle_metrics(struct api_call *call);
 
+/* openapi.c, operation.c */
+void handle_openapi(struct api_call *call);
+void handle_operations_get(struct api_call *call);
+void handle_operation_get(struct api_call *call);
+
 /* survival.c */
 void handle_survival_get(struct api_call *call);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/patch.h"
 
+#include "api/body.h"
 #include "wire/record.h"
 
 #include <string.h>
@@ -24,7 +25,9 @@ bool patch_apply(struct api_call *call, struct record *record, const json_t *jso
     for (; at; at = json_object_iter_next((json_t *)(uintptr_t)json, at)) {
         name = json_object_iter_key(at);
         if (!is_among(name, fields, len)) {
-            call_refuse(call, 400, "bad-request", "$.%.60s: no such field here", name);
+            CLEANUP(buf_done) struct buf known = {0};
+            call_refuse(call, 400, "bad-request", "$.%.60s: no such field here; %s", name,
+                        fields_text(fields, len, &known));
             return false;
         }
     }

@@ -49,6 +49,9 @@ json_t *wire_record_to_json(const struct record *record, struct error *err);
 int wire_record_from_json(const struct record_key *key, const json_t *json, unsigned flags,
                           struct record **ret, struct error *err);
 
+/* The JSON Schema of a record's document; the caller's. NULL without memory. */
+json_t *wire_record_schema(enum record_kind kind);
+
 /* Changes the fields that 'json' has and leaves the others: what a PATCH does. 'record' must be
  * the caller's alone (record_copy); after an error (-EBADMSG with the place, -ENOMEM) it is half
  * changed: throw it away. An array that is given replaces the old one. */

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/operation.h"
+
+#include "api/handlers.h"
+#include "api/show.h"
+#include "base/parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { listed_max = 100 };
+
+ENUM_DEFINE(operation_kind, OPERATION_KIND_LIST)
+ENUM_DEFINE(operation_state, OPERATION_STATE_LIST)
+
+/* How it stands. */
+struct standing {
+    enum operation_state state;
+    char detail[400];
+    json_t *reasons;
+};
+
+/* By the code of the event that ordered it. False: none. */
+static bool kind_of(const char *code, enum operation_kind *ret)
+{
+    static const char *const codes[operation_kind_count] = {
+        [OPERATION_START] = "vm-start-asked",
+        [OPERATION_STOP] = "vm-stop-asked",
+        [OPERATION_MOVE] = "vm-move-asked",
+        [OPERATION_DRAIN] = "node-drain",
+    };
+    for (size_t i = 0; i < operation_kind_count; i++) {
+        if (strcmp(codes[i], code) == 0) {
+            *ret = (enum operation_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void href_of(const char *id, char *ret, size_t size)
+{
+    (void)snprintf(ret, size, "/v1/operations/%s", id);
+}
+
+json_t *operation_link(const char *code, const struct record_key *event)
+{
+    enum operation_kind kind;
+    char href[2 * name_size];
+    if (!kind_of(code, &kind)) {
+        return NULL;
+    }
+    href_of(event->name, href, sizeof(href));
+    return json_pack("{s:s, s:s}", "id", event->name, "href", href);
+}
+
+/* ---- what was told since ---- */
+
+/* Where 'event' stands among the events. */
+static size_t index_of(const struct world *world, const struct record *event)
+{
+    size_t low = 0, high = world->records[RECORD_EVENT].len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (record_key_compare(&world->records[RECORD_EVENT].items[middle]->key, &event->key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The first event about the same subject since then with one of these codes (NULL ends them). */
+static const struct record *told_since(const struct world *world, const struct record *order,
+                                       const char *const *codes)
+{
+    for (size_t i = index_of(world, order) + 1; i < world->records[RECORD_EVENT].len; i++) {
+        const struct record *each = world->records[RECORD_EVENT].items[i];
+        if (strcmp(each->event->subject, order->event->subject) != 0) {
+            continue;
+        }
+        for (const char *const *code = codes; *code; code++) {
+            if (strcmp(each->event->code, *code) == 0) {
+                return each;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- how it stands ---- */
+
+static void set(struct standing *ret, enum operation_state state, const char *detail)
+{
+    ret->state = state;
+    (void)snprintf(ret->detail, sizeof(ret->detail), "%s", detail);
+}
+
+static void start_standing(const struct vm_facts *vm, struct standing *ret)
+{
+    switch (vm->state) {
+    case VM_VIEW_RUNNING:
+        set(ret, OPERATION_DONE, vm->detail);
+        return;
+    case VM_VIEW_FAILED:
+        set(ret, OPERATION_FAILED, vm->detail);
+        return;
+    case VM_VIEW_WAITING:
+        set(ret, OPERATION_WAITING, vm->detail);
+        return;
+    case VM_VIEW_STARTING:
+    case VM_VIEW_STOPPING:
+    case VM_VIEW_STOPPED:
+    case VM_VIEW_UNKNOWN:
+        set(ret, OPERATION_RUNNING, vm->detail);
+        return;
+    }
+}
+
+static void stop_standing(const struct vm_facts *vm, struct standing *ret)
+{
+    bool is_refused = vm->status && vm->placement && vm->status->is_stop_refused &&
+                      vm->status->epoch == vm->placement->epoch;
+    set(ret,
+        !vm_is_placed(vm) ? OPERATION_DONE
+        : is_refused      ? OPERATION_FAILED
+                          : OPERATION_RUNNING,
+        vm->detail);
+}
+
+static void move_standing(const struct vm_facts *vm, struct standing *ret)
+{
+    bool is_seen = vm->placement && vm->placement->move_order >= vm->spec->move_order;
+    if (is_seen && vm->state == VM_VIEW_RUNNING) {
+        set(ret, vm->placement->reasons.len > 0 ? OPERATION_FAILED : OPERATION_DONE, vm->detail);
+    } else if (is_seen) {
+        start_standing(vm, ret);
+    } else {
+        set(ret, OPERATION_RUNNING, vm->detail);
+    }
+}
+
+static void vm_standing(const struct api_view *view, enum operation_kind kind, const char *name,
+                        struct standing *ret)
+{
+    struct vm_facts vm;
+    if (!vm_facts(view, name, &vm)) {
+        set(ret, kind == OPERATION_STOP ? OPERATION_DONE : OPERATION_SUPERSEDED,
+            "the VM was removed");
+        return;
+    }
+    if (kind == OPERATION_START) {
+        start_standing(&vm, ret);
+    } else if (kind == OPERATION_STOP) {
+        stop_standing(&vm, ret);
+    } else {
+        move_standing(&vm, ret);
+    }
+    if (vm.placement && ret->state != OPERATION_DONE) {
+        VEC_EACH(&vm.placement->reasons, reason) {
+            reason_add(ret->reasons, reason->node, "%s", reason->text);
+        }
+    }
+}
+
+/* A VM that could not leave says why in its placement. */
+static void add_stuck(const struct world *world, const char *node, struct standing *ret)
+{
+    WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
+        const struct vm_placement *placement = (*each)->placement;
+        if (placement->phase == PLACEMENT_START && strcmp(placement->node, node) == 0 &&
+            placement->reasons.len > 0) {
+            reason_add(ret->reasons, (*each)->key.name, "%s", placement->cause);
+        }
+    }
+}
+
+static void drain_standing(const struct api_view *view, const char *name, struct standing *ret)
+{
+    struct node_facts node;
+    if (!node_facts(view, name, &node) || node.spec->mode != NODE_DRAIN) {
+        set(ret, OPERATION_SUPERSEDED, "");
+        return;
+    }
+    add_stuck(view->world, name, ret);
+    set(ret,
+        node.vm_len == 0                          ? OPERATION_DONE
+        : json_array_size(ret->reasons) == node.vm_len ? OPERATION_WAITING
+                                                  : OPERATION_RUNNING,
+        node.detail);
+}
+
+/* What was told since then may say that it is over, whatever has happened after that. */
+static bool is_over(const struct api_view *view, enum operation_kind kind,
+                    const struct record *order, struct standing *ret)
+{
+    static const char *const done[operation_kind_count][3] = {
+        [OPERATION_START] = {"vm-running"},
+        [OPERATION_STOP] = {"vm-stopped", "vm-removed"},
+    };
+    static const char *const other_orders[operation_kind_count][5] = {
+        [OPERATION_START] = {"vm-start-asked", "vm-stop-asked", "vm-removed"},
+        [OPERATION_STOP] = {"vm-start-asked"},
+        [OPERATION_MOVE] = {"vm-start-asked", "vm-stop-asked", "vm-move-asked", "vm-removed"},
+        [OPERATION_DRAIN] = {"node-drain", "node-paused", "node-resumed"},
+    };
+    const struct record *end = told_since(view->world, order, done[kind]);
+    const struct record *other = told_since(view->world, order, other_orders[kind]);
+    if (end && (!other || record_key_compare(&end->key, &other->key) < 0)) {
+        set(ret, OPERATION_DONE, end->event->text);
+    } else if (other) {
+        set(ret, OPERATION_SUPERSEDED, other->event->text);
+    }
+    return end || other;
+}
+
+static json_t *operation_json(const struct api_view *view, enum operation_kind kind,
+                              const struct record *order)
+{
+    char href[2 * name_size], digits[15] = "";
+    uint64_t wall_ms = 0;
+    struct standing standing = {.reasons = json_array()};
+    const struct event_record *event = order->event;
+    if (!is_over(view, kind, order, &standing)) {
+        if (kind == OPERATION_DRAIN) {
+            drain_standing(view, event->subject, &standing);
+        } else {
+            vm_standing(view, kind, event->subject, &standing);
+        }
+    }
+    href_of(order->key.name, href, sizeof(href));
+    memcpy(digits, order->key.name, strnlen(order->key.name, sizeof(digits) - 1));
+    (void)parse_u64(digits, INT64_MAX, &wall_ms);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "id", order->key.name,
+                     "href", href, "kind", operation_kind_name(kind), "state",
+                     operation_state_name(standing.state), "subject", text_json(event->subject),
+                     "actor", text_json(event->actor), "time_ms", (json_int_t)wall_ms, "text",
+                     text_json(event->text), "detail", text_json(standing.detail), "reasons",
+                     standing.reasons);
+}
+
+/* ---- routes ---- */
+
+void handle_operations_get(struct api_call *call)
+{
+    json_t *list = json_array();
+    const char *state = call_param(call, "state");
+    struct record *const *items = call->world->records[RECORD_EVENT].items;
+    for (size_t i = call->world->records[RECORD_EVENT].len;
+         i-- > 0 && json_array_size(list) < listed_max;) {
+        enum operation_kind kind;
+        if (!kind_of(items[i]->event->code, &kind)) {
+            continue;
+        }
+        json_t *json = operation_json(call->view, kind, items[i]);
+        const char *is = json_string_value(json_object_get(json, "state"));
+        if (!state || (is && strcmp(is, state) == 0)) {
+            (void)json_array_append(list, json);
+        }
+        json_decref(json);
+    }
+    call_send_list(call, list);
+}
+
+void handle_operation_get(struct api_call *call)
+{
+    enum operation_kind kind;
+    const struct record *order = world_find(call->world, RECORD_EVENT, call->args[0]);
+    if (!order || !kind_of(order->event->code, &kind)) {
+        call_refuse(call, 404, "no-such-operation",
+                    "there is no operation \"%s\" (any more: orders are kept as long as events "
+                    "are); GET /v1/operations lists them",
+                    call->args[0]);
+        return;
+    }
+    call_send_dated(call, operation_json(call->view, kind, order), order->revision);
+}

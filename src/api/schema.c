@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/schema.h"
+
+#include "wire/record.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { word_size = 64 };
+
+static json_t *type_at(const char **at);
+
+/* A name of letters, digits, '_' and '-'. */
+static void take_word(const char **at, char ret[word_size])
+{
+    size_t size = strspn(*at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    assert(size > 0 && size < word_size);
+    memcpy(ret, *at, size);
+    ret[size] = '\0';
+    *at += size;
+}
+
+static const struct schema *find(const char *name)
+{
+    for (size_t i = 0; i < schemas_len; i++) {
+        if (strcmp(schemas[i].name, name) == 0) {
+            return &schemas[i];
+        }
+    }
+    return NULL;
+}
+
+static json_t *named_type(const char *word)
+{
+    char reference[word_size + 32];
+    static const struct {
+        const char *word, *type;
+    } simple[] = {{"s", "string"}, {"i", "integer"}, {"b", "boolean"}};
+    for (size_t i = 0; i < ARRAY_LEN(simple); i++) {
+        if (strcmp(word, simple[i].word) == 0) {
+            return json_pack("{s:s}", "type", simple[i].type);
+        }
+    }
+    if (strcmp(word, "any") == 0) {
+        return json_object();
+    }
+    assert(find(word));
+    (void)snprintf(reference, sizeof(reference), "#/components/schemas/%s", word);
+    return json_pack("{s:s}", "$ref", reference);
+}
+
+static json_t *type_at(const char **at)
+{
+    char word[word_size];
+    char mark = **at;
+    if (mark == '[' || mark == '{') {
+        ++*at;
+        json_t *inner = type_at(at);
+        assert(**at == (mark == '[' ? ']' : '}'));
+        ++*at;
+        return mark == '[' ? json_pack("{s:s, s:o}", "type", "array", "items", inner)
+                           : json_pack("{s:s, s:o}", "type", "object", "additionalProperties",
+                                       inner);
+    }
+    if (mark == '~') {
+        ++*at;
+        return json_pack("{s:[o, {s:s}]}", "anyOf", type_at(at), "type", "null");
+    }
+    if (mark == '=') {
+        ++*at;
+        take_word(at, word);
+        json_t *words = schema_words(word);
+        assert(words);
+        return json_pack("{s:s, s:o}", "type", "string", "enum", words);
+    }
+    take_word(at, word);
+    return named_type(word);
+}
+
+json_t *schema_of_type(const char *notation)
+{
+    json_t *json = type_at(&notation);
+    assert(*notation == '\0');
+    return json;
+}
+
+/* Adds the members that 'at' lists to 'properties', and the names of those that must be there. */
+static void take_members(const char *at, json_t *properties, json_t *required)
+{
+    char name[word_size];
+    while (*at) {
+        if (*at == '&') {
+            at++;
+            take_word(&at, name);
+            assert(find(name));
+            take_members(find(name)->notation, properties, required);
+        } else {
+            take_word(&at, name);
+            bool is_optional = *at == '?';
+            at += is_optional;
+            assert(*at == ':');
+            at++;
+            (void)json_object_set_new(properties, name, type_at(&at));
+            if (!is_optional) {
+                (void)json_array_append_new(required, json_string(name));
+            }
+        }
+        at += strspn(at, " ");
+    }
+}
+
+/* "%vm_spec priority restart": those members of the record. */
+static json_t *record_schema(const char *at)
+{
+    char word[word_size];
+    static const struct {
+        const char *word;
+        enum record_kind kind;
+    } kinds[] = {
+        {"cluster", RECORD_CLUSTER},     {"node_spec", RECORD_NODE_SPEC},
+        {"pool", RECORD_POOL},           {"vm_spec", RECORD_VM_SPEC},
+        {"placement", RECORD_VM_PLACEMENT}, {"status", RECORD_VM_STATUS},
+    };
+    size_t i = 0;
+    take_word(&at, word);
+    while (i < ARRAY_LEN(kinds) && strcmp(kinds[i].word, word) != 0) {
+        i++;
+    }
+    assert(i < ARRAY_LEN(kinds));
+    json_t *whole = wire_record_schema(kinds[i].kind);
+    if (*at == '\0') {
+        return whole;
+    }
+    json_t *properties = json_object();
+    for (at += strspn(at, " "); *at; at += strspn(at, " ")) {
+        take_word(&at, word);
+        json_t *member = json_object_get(json_object_get(whole, "properties"), word);
+        assert(member);
+        (void)json_object_set(properties, word, member);
+    }
+    json_decref(whole);
+    return json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties,
+                     "additionalProperties", 0);
+}
+
+static json_t *schema_json(const char *notation)
+{
+    if (notation[0] == '%') {
+        return record_schema(notation + 1);
+    }
+    json_t *properties = json_object(), *required = json_array();
+    take_members(notation, properties, required);
+    return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties, "required",
+                     required, "additionalProperties", 0);
+}
+
+json_t *schema_all(void)
+{
+    json_t *all = json_object();
+    for (size_t i = 0; i < schemas_len; i++) {
+        (void)json_object_set_new(all, schemas[i].name, schema_json(schemas[i].notation));
+    }
+    return all;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The requests and answers, in the notation of schema.h. */
+#include "api/schema.h"
+
+#include "api/facts.h"
+#include "api/operation.h"
+
+#include <string.h>
+
+const struct schema schemas[] = {
+    {"Error", "code:s message:s reasons:[Reason]"},
+    {"Reason", "subject:s text:s"},
+    {"HostReason", "subject:s text:s fits:b"},
+    {"Health", "ok:b store:s stale_since_ms?:i"},
+    {"Index", "name:s routes:[Route]"},
+    {"Route", "method:s path:s role:s"},
+
+    /* what a change answers */
+    {"Change", "message:s subject:s unchanged?:b"},
+    {"OrderChange", "&Change operation?:OperationLink"},
+    {"NamedChange", "&Change name?:s"},
+    {"PoolChange", "&Change added?:i skipped?:[Reason]"},
+    {"OperationLink", "id:s href:s"},
+    {"Operation", "id:s href:s kind:=operation_kind state:=operation_state subject:s actor:s "
+                  "time_ms:i text:s detail:s reasons:[Reason] stale_since_ms?:i"},
+
+    /* the cluster */
+    {"Status", "name:s coordinator:s term:i nodes:[Node] pools:[Pool] vms:{i} attention:[Vm] "
+               "revision:i survival?:Survival stale_since_ms?:i"},
+    {"Survival", "losses:i exact:b left_out:i vm?:s weakest:[s] wanted:i"},
+    {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},
+    {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] proven:b"},
+    {"LeftOutVm", "vm:s reasons:[HostReason]"},
+    {"Settings", "%cluster"},
+    {"SettingsPatch", "%cluster name heartbeat_ms leader_silence_ms power_fence_ms self_stop_ms "
+                      "self_stop_span_ms watchdog_ms takeover_ms reserve reserve_policy failback "
+                      "concurrent_starts cpu_percent preemption"},
+    {"Export", "schema:i settings:any nodes:[any] vms:[any] configuration:Configuration "
+               "stale_since_ms?:i"},
+    {"Configuration", "cluster:Settings nodes:{NodeSpec} pools:{PoolRecord} vms:{VmSpec}"},
+
+    /* nodes and GPUs */
+    {"Node", "name:s state:=node_state detail:s mode:=node_mode coordinator:b fencing:=fencing "
+             "fence_agent:s gpu_count:i vm_count:i cpus:i memory_mib:i incarnation:i "
+             "watchdog_armed:b silent_ms:i revision:i"},
+    {"NodeWhole", "&Node spec:NodeSpec checks:[Check] gpus:[GpuWhole] vms:[s] kernel:s "
+                  "stale_since_ms?:i"},
+    {"NodeSpec", "%node_spec"},
+    {"NodePatch", "%node_spec fencing fence_agent fence_parameters labels"},
+    {"Check", "name:s ok:b detail:s"},
+    {"Drain", "force?:b dry_run?:b"},
+    {"ConfirmOff", "incarnation?:i"},
+    {"Gpu", "node:s address:s state:=gpu_state model:s name:s pool?:s vm?:s driver:s "
+            "verdict:=gpu_verdict verdict_detail:s health:=gpu_health health_reason:s "
+            "iommu_group:i numa_node:i mmio_size:i"},
+    {"GpuWhole", "&Gpu serial:s identity:s companions:[s] bar_size:[i] sriov_total:i link_width:i "
+                 "link_speed_mts:i boot_display:b stale_since_ms?:i"},
+    {"Force", "force?:b"},
+
+    /* pools */
+    {"Counts", "total:i used:i free:i quarantined:i away:i"},
+    {"Pool", "name:s type:=pool_type mixed:b model:s revision:i &Counts"},
+    {"PoolWhole", "&Pool nodes:[NodeCounts] members:[PoolMember] vms:[PoolUser] stale_since_ms?:i"},
+    {"NodeCounts", "&Counts node:s"},
+    {"PoolMember", "node:s address:s state:=gpu_state name:s vm?:s detail:s"},
+    {"PoolUser", "vm:s count:i"},
+    {"PoolRecord", "%pool"},
+    {"PoolCreate", "name:s type?:=pool_type mixed?:b members?:[GpuPlace] all?:b model?:s"},
+    {"PoolJoin", "members?:[GpuPlace] all?:b model?:s"},
+    {"GpuPlace", "node:s address:s"},
+
+    /* VMs */
+    {"Vm", "name:s state:=vm_view detail:s desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
+           "priority:i offline_action:=offline_action cpus:i memory_mib:i reasons:[Reason] epoch:i "
+           "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
+    {"VmWhole", "&Vm xml:s spec:VmSpec placement:~VmPlacement status:~VmStatus stale_since_ms?:i"},
+    {"VmExplained", "&Vm cause:s hosts:[HostReason] stale_since_ms?:i"},
+    {"VmSpec", "%vm_spec"},
+    {"VmPlacement", "%placement"},
+    {"VmStatus", "%status"},
+    {"Hold", "pool:s address:s"},
+    {"Need", "pool:s count:i"},
+    {"VmPatch", "%vm_spec offline_action offline_timeout_ms priority preferred_owners "
+                "possible_owners together apart affinity_enforced apart_enforced restart mmio_mib"},
+    {"VmAdd", "xml:s name?:s needs?:[Need] offline_action?:=offline_action offline_timeout_ms?:i "
+              "priority?:i preferred_owners?:[s] possible_owners?:[s] together?:[s] apart?:[s] "
+              "affinity_enforced?:b apart_enforced?:b restart?:any mmio_mib?:i"},
+    {"Assign", "pool:s count?:i"},
+    {"Move", "node?:s"},
+
+    /* events, what-if */
+    {"Event", "id:s time_ms:i severity:=severity actor:s code:s subject:s text:s"},
+    {"Question", "fail?:[s] drain?:[s] start?:[s]"},
+    {"Plan", "action:s placements:[PlannedVm] left_out:[LeftOutVm] proven:b stale_since_ms?:i"},
+    {"PlannedVm", "vm:s from:s to:s gpus:[s]"},
+};
+
+const size_t schemas_len = ARRAY_LEN(schemas);
+
+#define WORD_(id, text) text,
+
+json_t *schema_words(const char *list)
+{
+    static const char *const node_state[] = {NODE_STATE_LIST(WORD_) NULL};
+    static const char *const node_mode[] = {NODE_MODE_LIST(WORD_) NULL};
+    static const char *const fencing[] = {FENCING_LIST(WORD_) NULL};
+    static const char *const gpu_state[] = {GPU_STATE_LIST(WORD_) NULL};
+    static const char *const gpu_verdict[] = {GPU_VERDICT_LIST(WORD_) NULL};
+    static const char *const gpu_health[] = {GPU_HEALTH_LIST(WORD_) NULL};
+    static const char *const pool_type[] = {POOL_TYPE_LIST(WORD_) NULL};
+    static const char *const vm_view[] = {VM_VIEW_LIST(WORD_) NULL};
+    static const char *const vm_desired[] = {VM_DESIRED_LIST(WORD_) NULL};
+    static const char *const offline_action[] = {OFFLINE_ACTION_LIST(WORD_) NULL};
+    static const char *const severity[] = {SEVERITY_LIST(WORD_) NULL};
+    static const char *const operation_kind[] = {OPERATION_KIND_LIST(WORD_) NULL};
+    static const char *const operation_state[] = {OPERATION_STATE_LIST(WORD_) NULL};
+    static const struct {
+        const char *name;
+        const char *const *words;
+    } lists[] = {
+        {"node_state", node_state},         {"node_mode", node_mode},
+        {"fencing", fencing},               {"gpu_state", gpu_state},
+        {"gpu_verdict", gpu_verdict},       {"gpu_health", gpu_health},
+        {"pool_type", pool_type},           {"vm_view", vm_view},
+        {"vm_desired", vm_desired},         {"offline_action", offline_action},
+        {"severity", severity},             {"operation_kind", operation_kind},
+        {"operation_state", operation_state},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        if (strcmp(lists[i].name, list) == 0) {
+            json_t *json = json_array();
+            for (const char *const *word = lists[i].words; *word; word++) {
+                (void)json_array_append_new(json, json_string(*word));
+            }
+            return json;
+        }
+    }
+    return NULL;
+}
