@@ -21,6 +21,9 @@ void handle_survival_get(struct api_call *call);
 /* export.c */
 void handle_export(struct api_call *call);
 
+/* validate.c */
+void handle_validate(struct api_call *call);
+
 /* cluster.c */
 void handle_cluster_get(struct api_call *call);
 void handle_cluster_patch(struct api_call *call);

@@ -51,9 +51,10 @@ static json_t *checks_json(const struct node_inventory *inventory)
     json_t *list = json_array();
     if (inventory) {
         VEC_EACH(&inventory->checks, check) {
-            (void)json_array_append_new(list, json_pack("{s:o, s:b, s:o}", "name",
+            (void)json_array_append_new(list, json_pack("{s:o, s:b, s:b, s:o}", "name",
                                                         text_json(check->name), "ok", check->is_ok,
-                                                        "detail", text_json(check->detail)));
+                                                        "advice", check->is_advice, "detail",
+                                                        text_json(check->detail)));
         }
     }
     return list;

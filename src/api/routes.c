@@ -16,6 +16,8 @@ const struct route routes[] = {
      "the cluster at one look", "Status", NULL, "survival"},
     {"GET", "/v1/survival", ROLE_VIEWER, handle_survival_get,
      "what the loss of each host would leave without a GPU", "SurvivalByHost"},
+    {"GET", "/v1/validate", ROLE_VIEWER, handle_validate,
+     "whether the cluster is built right, and what to do", "Validation"},
     {"GET", "/v1/cluster", ROLE_VIEWER, handle_cluster_get,
      "the settings", "Settings"},
     {"PATCH", "/v1/cluster", ROLE_ADMINISTRATOR, handle_cluster_patch,

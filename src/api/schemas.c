@@ -4,6 +4,7 @@
 
 #include "api/facts.h"
 #include "api/operation.h"
+#include "api/validate.h"
 
 #include <string.h>
 
@@ -31,6 +32,10 @@ const struct schema schemas[] = {
     {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},
     {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] proven:b"},
     {"LeftOutVm", "vm:s reasons:[HostReason]"},
+    {"Validation", "result:=finding cluster:s time_ms:i counts:{i} groups:[FindingGroup] "
+                   "revision:i stale_since_ms?:i"},
+    {"FindingGroup", "name:s about:s checks:[Finding]"},
+    {"Finding", "result:=finding subject:s check:s text:s"},
     {"Settings", "%cluster"},
     {"SettingsPatch", "%cluster name heartbeat_ms leader_silence_ms power_fence_ms self_stop_ms "
                       "self_stop_span_ms watchdog_ms takeover_ms reserve reserve_policy failback "
@@ -47,7 +52,7 @@ const struct schema schemas[] = {
                   "stale_since_ms?:i"},
     {"NodeSpec", "%node_spec"},
     {"NodePatch", "%node_spec fencing fence_agent fence_parameters labels"},
-    {"Check", "name:s ok:b detail:s"},
+    {"Check", "name:s ok:b advice:b detail:s"},
     {"Drain", "force?:b dry_run?:b"},
     {"ConfirmOff", "incarnation?:i"},
     {"Gpu", "node:s address:s state:=gpu_state model:s name:s pool?:s vm?:s driver:s "
@@ -108,6 +113,7 @@ json_t *schema_words(const char *list)
     static const char *const gpu_verdict[] = {GPU_VERDICT_LIST(WORD_) NULL};
     static const char *const gpu_health[] = {GPU_HEALTH_LIST(WORD_) NULL};
     static const char *const pool_type[] = {POOL_TYPE_LIST(WORD_) NULL};
+    static const char *const finding[] = {FINDING_LIST(WORD_) NULL};
     static const char *const vm_view[] = {VM_VIEW_LIST(WORD_) NULL};
     static const char *const vm_desired[] = {VM_DESIRED_LIST(WORD_) NULL};
     static const char *const offline_action[] = {OFFLINE_ACTION_LIST(WORD_) NULL};
@@ -122,6 +128,7 @@ json_t *schema_words(const char *list)
         {"fencing", fencing},               {"gpu_state", gpu_state},
         {"gpu_verdict", gpu_verdict},       {"gpu_health", gpu_health},
         {"pool_type", pool_type},           {"vm_view", vm_view},
+        {"finding", finding},
         {"vm_desired", vm_desired},         {"offline_action", offline_action},
         {"severity", severity},             {"operation_kind", operation_kind},
         {"operation_state", operation_state},

@@ -93,6 +93,7 @@ void help_command(FILE *out, const struct command *command);
 /* ---- what the commands do ---- */
 
 int run_status(struct cli *cli);
+int run_validate(struct cli *cli);
 int run_help(struct cli *cli);
 int run_version(struct cli *cli);
 int run_events(struct cli *cli);

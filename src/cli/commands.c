@@ -49,6 +49,8 @@ const struct option options[] = {
     {"follow", 'f', NULL, "go on with what happens"},
     {"limit", 0, "N", "so many at most (default 30)"},
     {"subject", 0, "NAME", "only about this node, pool or VM"},
+    {"verbose", 'v', NULL, "also what is as it should be"},
+    {"html", 0, "FILE", "write one page of HTML (\"-\": to standard output)"},
     {"incarnation", 0, "N", "as shown by berth node show"},
 };
 const size_t option_len = ARRAY_LEN(options);
@@ -72,6 +74,13 @@ const size_t environment_fact_len = ARRAY_LEN(environment_facts);
 
 const struct command commands[] = {
     {"status", NULL, "", 0, 0, "", "The cluster at one look", NULL, run_status},
+    {"validate", NULL, "", 0, 0, "verbose html",
+     "Is the cluster built right? Checks, and what to do",
+     "Looks at firmware, kernel, libvirt, clocks, store, fencing, the VMs' disks, GPUs, pools, "
+     "and\n"
+     "whether a host can be lost. Each host looks again every five minutes, and half a minute\n"
+     "after a VM or node was changed. Ends with 1 if something failed; warnings do not count.",
+     run_validate},
 
     {"node", "ls", "", 0, 0, "", "All nodes", NULL, run_node_ls},
     {"node", "show", "NODE", 1, 1, "", "One node: checks, GPUs, VMs", NULL, run_node_show},

@@ -44,7 +44,10 @@ static void print_checks(const struct cli *cli, const json_t *checks)
     size_t i;
     json_t *check;
     json_array_foreach(checks, i, check) {
-        (void)fprintf(cli->out, "  %-4s %s%s%s\n", truth_at(check, "ok") ? "ok" : "BAD",
+        (void)fprintf(cli->out, "  %-4s %s%s%s\n",
+                      truth_at(check, "ok")       ? "ok"
+                      : truth_at(check, "advice") ? "warn"
+                                                  : "BAD",
                       text_at(check, "name"), text_at(check, "detail")[0] ? ": " : "",
                       text_at(check, "detail"));
     }

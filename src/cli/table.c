@@ -4,9 +4,12 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/vec.h"
+#include "cli/text.h"
 
 #include <stdarg.h>
 #include <string.h>
+
+enum { column_least = 16 }; /* holds a PCI address and every state */
 
 void table_init(struct table *table, bool has_colour, const char *const *headings, size_t columns)
 {
@@ -46,28 +49,19 @@ void table_printf(struct table *table, const char *format, ...)
     table_add(table, buf_str(&text));
 }
 
-/* Characters, not bytes: UTF-8's continuation bytes take no room. */
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-    for (; *text; text++) {
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return width;
-}
-
 const char *state_colour(const char *state)
 {
     static const struct {
         const char *state, *colour;
     } colours[] = {
-        {"up", "\033[32m"},          {"running", "\033[32m"},     {"available", "\033[32m"},
-        {"assigned", "\033[36m"},    {"waiting", "\033[33m"},     {"starting", "\033[33m"},
-        {"stopping", "\033[33m"},    {"paused", "\033[33m"},      {"draining", "\033[33m"},
-        {"drained", "\033[33m"},     {"dismounting", "\033[33m"}, {"mounting", "\033[33m"},
-        {"never-seen", "\033[33m"},  {"failed", "\033[31m"},      {"silent", "\033[31m"},
-        {"fencing", "\033[31m"},     {"fenced", "\033[31m"},      {"unknown", "\033[31m"},
-        {"quarantined", "\033[31m"}, {"missing", "\033[31m"},
+        {"ok", "\033[32m"},          {"warning", "\033[33m"},   {"up", "\033[32m"},
+        {"running", "\033[32m"},     {"available", "\033[32m"}, {"assigned", "\033[36m"},
+        {"waiting", "\033[33m"},     {"starting", "\033[33m"},  {"stopping", "\033[33m"},
+        {"paused", "\033[33m"},      {"draining", "\033[33m"},  {"drained", "\033[33m"},
+        {"dismounting", "\033[33m"}, {"mounting", "\033[33m"},  {"never-seen", "\033[33m"},
+        {"failed", "\033[31m"},      {"silent", "\033[31m"},    {"fencing", "\033[31m"},
+        {"fenced", "\033[31m"},      {"unknown", "\033[31m"},   {"quarantined", "\033[31m"},
+        {"missing", "\033[31m"},
     };
     for (size_t i = 0; i < ARRAY_LEN(colours); i++) {
         if (strcmp(colours[i].state, state) == 0) {
@@ -77,10 +71,10 @@ const char *state_colour(const char *state)
     return "";
 }
 
-/* Nothing but empty cells follow in its row. */
-static bool is_last(const struct table *table, size_t row, size_t column)
+/* Nothing but empty cells follow in its row, of the columns that are shown. */
+static bool is_last(const struct table *table, size_t row, size_t column, size_t shown)
 {
-    for (column++; column < table->columns; column++) {
+    for (column++; column < shown; column++) {
         if (table->cells[row * table->columns + column][0]) {
             return false;
         }
@@ -89,32 +83,62 @@ static bool is_last(const struct table *table, size_t row, size_t column)
 }
 
 static void print_cell(const struct table *table, FILE *out, size_t row, size_t column,
-                       size_t width)
+                       size_t shown, size_t width)
 {
     const char *text = table->cells[row * table->columns + column];
     const char *colour = table->has_colour && row > 0 ? state_colour(text) : "";
     const char *weight = table->has_colour && row == 0 ? "\033[1m" : colour;
-    (void)fprintf(out, "%s%s%s", weight, text, weight[0] ? COLOUR_END : "");
-    if (!is_last(table, row, column)) {
-        (void)fprintf(out, "%*s", (int)(width - width_of(text) + 2), "");
+    bool is_cut;
+    size_t size = text_cut(text, width, &is_cut);
+    (void)fprintf(out, "%s%.*s%s%s", weight, (int)size, text, is_cut ? TEXT_ELLIPSIS : "",
+                  weight[0] ? COLOUR_END : "");
+    if (!is_last(table, row, column, shown)) {
+        (void)fprintf(out, "%*s", (int)(width - MIN(text_width(text), width) + 2), "");
     }
+}
+
+/* Makes columns fit into 'columns' characters: what is wide is cut, and if that does not do, the
+ * last columns are left out. How many remain. */
+static size_t narrow(size_t *widths, size_t len, size_t columns)
+{
+    size_t total = 2 * (len - 1);
+    for (size_t i = 0; i < len; i++) {
+        total += widths[i];
+    }
+    while (total > columns) {
+        size_t widest = 0;
+        for (size_t i = 1; i < len; i++) {
+            widest = widths[i] >= widths[widest] ? i : widest;
+        }
+        if (widths[widest] > column_least) {
+            widths[widest]--;
+            total--;
+        } else if (len > 1) {
+            total -= widths[--len] + 2;
+        } else {
+            break;
+        }
+    }
+    return len;
 }
 
 void table_print(const struct table *table, FILE *out, const char *empty)
 {
     size_t widths[table_columns_max] = {0};
     size_t rows = table->columns ? table->len / table->columns : 0;
+    size_t columns = text_columns(out);
     if (rows <= 1) {
         (void)fprintf(out, "%s\n", empty);
         return;
     }
     for (size_t i = 0; i < rows * table->columns; i++) {
         size_t *width = &widths[i % table->columns];
-        *width = MAX(*width, width_of(table->cells[i]));
+        *width = MAX(*width, text_width(table->cells[i]));
     }
+    size_t shown = columns > 0 ? narrow(widths, table->columns, columns) : table->columns;
     for (size_t row = 0; row < rows; row++) {
-        for (size_t column = 0; column < table->columns; column++) {
-            print_cell(table, out, row, column, widths[column]);
+        for (size_t column = 0; column < shown; column++) {
+            print_cell(table, out, row, column, shown, widths[column]);
         }
         (void)fputc('\n', out);
     }

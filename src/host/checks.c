@@ -25,6 +25,15 @@ static bool add(struct node_inventory *inventory, const char *name, bool is_ok, 
     return true;
 }
 
+/* The check that was added last is advice only. */
+static bool advise(struct node_inventory *inventory, bool is_added)
+{
+    if (is_added) {
+        inventory->checks.items[inventory->checks.len - 1].is_advice = true;
+    }
+    return is_added;
+}
+
 static bool check_iommu(const struct host_config *config, const char *iommu,
                         struct node_inventory *inventory)
 {
@@ -55,8 +64,9 @@ static bool check_remapping(const struct host_config *config, struct node_invent
     (void)host_read(config, unsafe, sizeof(unsafe),
                     "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
     if (unsafe[0] == 'Y') {
-        return add(inventory, "interrupt-remapping", true,
-                   "off; unsafe interrupts are allowed, so a guest can disturb this host");
+        return advise(inventory,
+                      add(inventory, "interrupt-remapping", false,
+                          "off; unsafe interrupts are allowed, so a guest can disturb this host"));
     }
     return add(inventory, "interrupt-remapping", false,
                "off: switch on x2APIC or interrupt remapping in the firmware setup, and take "
@@ -128,10 +138,13 @@ static bool check_command_line(const struct host_config *config, struct node_inv
 static bool check_kvm(const struct host_config *config, struct node_inventory *inventory)
 {
     bool has_kvm = host_exists(config, "/dev/kvm");
-    return add(inventory, "kvm", has_kvm, "%s",
-               has_kvm ? "VMs run on the CPU itself"
-                       : "there is no /dev/kvm: VMs are emulated, which is slow; switch on VT-x or "
-                         "SVM in the firmware setup and load kvm_intel or kvm_amd");
+    if (has_kvm) {
+        return add(inventory, "kvm", true, "VMs run on the CPU itself");
+    }
+    return advise(inventory,
+                  add(inventory, "kvm", false,
+                      "there is no /dev/kvm: VMs are emulated, which is slow; switch on VT-x or "
+                      "SVM in the firmware setup and load kvm_intel or kvm_amd"));
 }
 
 /* Huge pages make large pinned guests start faster; nothing depends on them. */

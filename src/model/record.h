@@ -126,9 +126,10 @@ struct node_spec {
 #define CHECK_HYPERVISOR "hypervisor"
 
 struct node_check {
-    char name[name_size]; /* "iommu", "libvirt", "watchdog", ... */
+    char name[name_size]; /* "iommu", "clock", "disks", ... */
     bool is_ok;
-    char detail[reason_size];
+    bool is_advice; /* not ok, but nothing fails because of it alone */
+    char detail[reason_size]; /* what was found; if it is not ok, what to do */
 };
 
 struct node_inventory {

@@ -181,11 +181,23 @@ static void on_inventory(void *userdata, const struct node_inventory *inventory)
     *record->inventory = *inventory;
     struct record *copy = record_copy(record);
     *record->inventory = (struct node_inventory){0};
-    if (!copy) {
+    if (!copy || !examine_add(d->examine, copy->inventory)) {
         abort();
     }
     daemon_step(d, (struct core_event){.kind = CORE_INVENTORY, .record = copy});
     record_unref(copy);
+}
+
+static const struct world *world_now(void *userdata)
+{
+    struct daemon *d = userdata;
+    return core_world(d->core);
+}
+
+static void on_examined(void *userdata)
+{
+    struct daemon *d = userdata;
+    host_refresh(d->host); /* its inventory carries what was found */
 }
 
 static void on_blind(void *userdata, const struct error *err)
@@ -336,6 +348,15 @@ static int open_host(struct daemon *d, struct error *err)
     return host_new(d->event, &config, &callbacks, d, &d->host, err);
 }
 
+static int open_examine(struct daemon *d, struct error *err)
+{
+    static const struct examine_callbacks callbacks = {world_now, on_examined};
+    struct examine_config config = examine_config_default;
+    (void)snprintf(config.node, sizeof(config.node), "%s", d->config->node);
+    config.etcd_endpoint_len = d->config->etcd_endpoint_len;
+    return examine_new(d->event, &config, &callbacks, d, &d->examine, err);
+}
+
 static int open_parts(struct daemon *d, struct error *err)
 {
     static const struct store_observer store_observer = {
@@ -366,6 +387,9 @@ static int open_parts(struct daemon *d, struct error *err)
         r = open_host(d, err);
     }
     if (r == 0) {
+        r = open_examine(d, err);
+    }
+    if (r == 0) {
         r = watch_signals(d, err);
     }
     return r;
@@ -380,6 +404,7 @@ static void close_parts(struct daemon *d)
     VEC_DONE(&d->fencing);
     VEC_DONE(&d->answers);
     d->virt = virt_free(d->virt);
+    d->examine = examine_free(d->examine);
     d->host = host_free(d->host);
     d->log = event_log_free(d->log);
     store_free(d->store);

@@ -8,6 +8,7 @@
 #include "host/host.h"
 #include "run/config.h"
 #include "run/event_log.h"
+#include "run/examine.h"
 #include "run/open_store.h"
 #include "virt/virt.h"
 
@@ -33,6 +34,7 @@ struct daemon {
     struct virt *virt;
     struct host *host;
     struct event_log *log;
+    struct examine *examine;
     struct watchdog_config watchdog_config;
     struct watchdog *watchdog;
     sd_event_source *watchdog_look; /* NULL: one was there from the beginning, or none is wanted */

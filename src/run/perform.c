@@ -17,6 +17,14 @@ static void txn_answered(void *userdata, uint64_t id, enum txn_outcome outcome, 
                                        .text = error ? error->text : NULL});
 }
 
+static void write_answered(void *userdata, uint64_t id, enum txn_outcome outcome,
+                           revision_t revision, const struct error *error)
+{
+    struct daemon *d = userdata;
+    examine_write_ended(d->examine, id, daemon_now_ms());
+    txn_answered(d, id, outcome, revision, error);
+}
+
 static enum core_result result_of(enum virt_outcome outcome)
 {
     switch (outcome) {
@@ -190,7 +198,8 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
     struct error err = {0};
     switch (action->kind) {
     case ACTION_TXN:
-        store_txn(d->store, &action->txn, action->limit_ms, action->id, txn_answered, d);
+        examine_write_begun(d->examine, action->id, daemon_now_ms());
+        store_txn(d->store, &action->txn, action->limit_ms, action->id, write_answered, d);
         break;
     case ACTION_BARRIER:
         store_barrier(d->store, action->limit_ms, action->id, txn_answered, d);

@@ -44,6 +44,18 @@ struct domain_info {
  * memory -EEXIST  it has a PCI or mediated device already: Berth adds the GPUs itself -ENOMEM */
 int domain_xml_inspect(const char *xml, struct domain_info *ret, struct error *err);
 
+/* A file or block device of the host that the domain names. */
+struct domain_file {
+    const char *path;
+    bool is_read_only; /* a CD, a disk that is not written to, a kernel */
+};
+
+/* Calls 'each' with every one of them (lent for the call): disks of type file and block, kernel,
+ * initrd and loader. Disks on a network or in libvirt's storage pools are not the host's files.
+ * Errors as domain_xml_inspect(), but devices are no matter. */
+int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct domain_file *file),
+                     void *userdata, struct error *err);
+
 /* Which start of which VM a running domain is. */
 struct domain_marker {
     char vm[name_size];

@@ -229,6 +229,7 @@ ITEM(gpu_item, gpu_shape);
 static const struct field check_fields[] = {
     TEXT("name", name),
     BOOL("ok", is_ok),
+    BOOL("advice", is_advice),
     TEXT("detail", detail),
 };
 SHAPE(check_shape, check_fields);

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/table.h"
+#include "cli/text.h"
 
 #include <stdlib.h>
 
@@ -198,4 +199,33 @@ TEST(an_empty_table_says_what_to_do_and_colour_is_only_for_states)
     CHECK_STR(text, "No VM yet.\n\033[1mSTATE\033[0m\n\033[32mrunning\033[0m\nplain\n");
     free(text);
     table_done(&table);
+}
+
+TEST(text_is_broken_at_blanks_under_its_own_beginning)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    REQUIRE(out);
+    (void)fputs("ab  ", out);
+    text_wrap(out, 12, 4,
+              "one two \xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6 "
+              "longerthanaline x");
+    text_wrap(out, 0, 4, "never  broken");
+    text_html(out, "<a href=\"x\">&");
+    (void)fclose(out);
+    CHECK_STR(text,
+              "ab  one two\n    \xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6\n"
+              "    longerthanaline\n    x\nnever broken\n&lt;a href=&quot;x&quot;&gt;&amp;");
+    free(text);
+}
+
+TEST(text_is_cut_between_characters)
+{
+    bool is_cut;
+    CHECK_INT(text_cut("abc", 3, &is_cut), 3);
+    CHECK(!is_cut);
+    CHECK_INT(text_cut("\xc3\xa4\xc3\xb6\xc3\xbc", 2, &is_cut),
+              2); /* one character, then the dots */
+    CHECK(is_cut);
 }

@@ -409,3 +409,25 @@ TEST(the_aperture_is_a_power_of_two_with_room_for_other_devices)
     compose.mmio_mib = 4096;
     CHECK_INT(domain_aperture_mib(&compose), 4096);
 }
+
+static void collect(void *userdata, const struct domain_file *file)
+{
+    buf_printf(userdata, "%s%s ", file->path, file->is_read_only ? "(ro)" : "");
+}
+
+TEST(files_of_the_host_are_found_and_those_of_a_network_are_not)
+{
+    CLEANUP(buf_done) struct buf found = {0};
+    struct error err;
+    const char *xml =
+        "<domain type='kvm'><os><loader readonly='yes'>/l</loader><kernel>/k</kernel></os><devices>"
+        "<disk type='file' device='disk'><source file='/a'/></disk>"
+        "<disk type='block'><source dev='/dev/b'/></disk>"
+        "<disk type='file' device='cdrom'><source file='/c.iso'/></disk>"
+        "<disk type='file' device='cdrom'/>"
+        "<disk type='network'><source protocol='rbd' name='pool/image'/></disk>"
+        "<hostdev mode='subsystem' type='pci'/></devices></domain>";
+    CHECK_INT(domain_xml_files(xml, collect, &found, &err), 0);
+    CHECK_STR(buf_str(&found), "/a /dev/b /c.iso(ro) /l(ro) /k(ro) ");
+    CHECK_INT(domain_xml_files("<domain", collect, &found, &err), -EINVAL);
+}

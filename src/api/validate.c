@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The validation of the cluster: what hosts found out about themselves and what the records say
+ * together, as findings with what to do. Reads what is known and asks nobody: hosts look again at
+ * what may change every few minutes, and half a minute after something was changed.
+ */
+#include "api/validate.h"
+
+#include "api/handlers.h"
+#include "api/show.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+ENUM_DEFINE(finding, FINDING_LIST)
+
+void validation_group(struct validation *v, const char *name, const char *about)
+{
+    v->checks = json_array();
+    (void)json_array_append_new(
+        v->groups, json_pack("{s:s, s:s, s:o}", "name", name, "about", about, "checks", v->checks));
+}
+
+void validation_add(struct validation *v, enum finding finding, const char *subject,
+                    const char *check, const char *format, ...)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    v->counts[finding]++;
+    (void)json_array_append_new(v->checks,
+                                json_pack("{s:s, s:o, s:o, s:o}", "result", finding_name(finding),
+                                          "subject", text_json(subject), "check", text_json(check),
+                                          "text", text_json(buf_str(&text))));
+}
+
+typedef void (*node_fn)(struct validation *v, const struct node_facts *node);
+
+static void each_node(struct validation *v, node_fn check)
+{
+    names_t names = {0};
+    (void)node_names(v->call->world, &names);
+    VEC_EACH(&names, name) {
+        struct node_facts node;
+        if (node_facts(v->call->view, *name, &node)) {
+            check(v, &node);
+        }
+    }
+    VEC_DONE(&names);
+}
+
+/* ---- nodes ---- */
+
+static void check_heartbeat(struct validation *v, const struct node_facts *node)
+{
+    switch (node->state) {
+    case NODE_STATE_UP:
+        validation_add(v, FINDING_OK, node->name, "heartbeat", "it arrives, and takes VMs");
+        return;
+    case NODE_STATE_PAUSED:
+    case NODE_STATE_DRAINING:
+    case NODE_STATE_DRAINED:
+        validation_add(v, FINDING_WARNING, node->name, "heartbeat",
+                       "it arrives, but the node is %s: berth node resume %s",
+                       node_state_name(node->state), node->name);
+        return;
+    case NODE_STATE_UNKNOWN:
+        validation_add(v, FINDING_WARNING, node->name, "heartbeat", "%s: look again in a moment",
+                       node->detail);
+        return;
+    case NODE_STATE_NEVER_SEEN:
+    case NODE_STATE_SILENT:
+    case NODE_STATE_FENCING:
+    case NODE_STATE_FENCED:
+        validation_add(v, FINDING_FAILED, node->name, "heartbeat",
+                       "%s (%s): is the host on, does berthd run there, does it reach etcd?",
+                       node_state_name(node->state), node->detail);
+        return;
+    }
+}
+
+static void check_inventory(struct validation *v, const struct node_facts *node)
+{
+    if (!node->inventory) {
+        validation_add(v, FINDING_FAILED, node->name, "inventory",
+                       "it has never told what it has: journalctl -u berthd there");
+    } else if (node->alive && node->inventory->incarnation != node->alive->incarnation) {
+        validation_add(v, FINDING_WARNING, node->name, "inventory",
+                       "what it told is of before it began anew: what follows may be old");
+    } else {
+        validation_add(v, FINDING_OK, node->name, "inventory",
+                       "%u CPUs, %llu MiB for VMs, %zu GPUs", node->inventory->cpus,
+                       (unsigned long long)node->inventory->memory_mib, node->inventory->gpus.len);
+    }
+}
+
+static void check_node(struct validation *v, const struct node_facts *node)
+{
+    check_heartbeat(v, node);
+    check_inventory(v, node);
+}
+
+static void check_coordinator(struct validation *v)
+{
+    const struct record *leader = world_find(v->call->world, RECORD_LEADER, "");
+    struct node_facts node;
+    names_t names = {0};
+    (void)node_names(v->call->world, &names);
+    bool is_there = leader && node_facts(v->call->view, leader->leader->node, &node) &&
+                    node.pulse == PULSE_ALIVE;
+    validation_add(v, is_there ? FINDING_OK : FINDING_FAILED, "", "coordinator",
+                   is_there ? "%s coordinates"
+                            : "none%s: nothing is started or restarted; see journalctl -u berthd",
+                   is_there ? leader->leader->node : "");
+    validation_add(v, names.len >= 3 ? FINDING_OK : FINDING_WARNING, "", "hosts",
+                   names.len >= 3 ? "%zu: a majority is left when one is lost"
+                                  : "%zu: with fewer than three nothing can fail over safely",
+                   names.len);
+    VEC_DONE(&names);
+}
+
+/* Hosts of one cluster behave alike with one kernel. */
+static void check_kernels(struct validation *v)
+{
+    const struct record *first = NULL;
+    WORLD_EACH(v->call->world, RECORD_NODE_INVENTORY, each) {
+        first = first ? first : *each;
+        if (strcmp((*each)->inventory->kernel, first->inventory->kernel) != 0) {
+            validation_add(v, FINDING_WARNING, "", "kernel",
+                           "%s runs %s and %s runs %s: bring all hosts to the same",
+                           first->key.name, first->inventory->kernel, (*each)->key.name,
+                           (*each)->inventory->kernel);
+            return;
+        }
+    }
+    if (first) {
+        validation_add(v, FINDING_OK, "", "kernel", "all hosts run %s", first->inventory->kernel);
+    }
+}
+
+/* ---- what hosts found out about themselves ---- */
+
+/* The group that a check of the inventory belongs to; others are about the hardware. */
+static const char *group_of(const char *check)
+{
+    static const struct {
+        const char *check, *group;
+    } groups[] = {
+        {CHECK_HYPERVISOR, "Hypervisor"},
+        {"kvm", "Hypervisor"},
+        {"clock", "Clocks"},
+        {"store", "Store"},
+        {"fencing", "Fencing"},
+        {"disks", "Storage"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+        if (strcmp(groups[i].check, check) == 0) {
+            return groups[i].group;
+        }
+    }
+    return "Hardware";
+}
+
+/* Adds the inventories' checks of 'group', then a warning for each living node without any. */
+static void add_checks(struct validation *v, const char *group, const char *missing)
+{
+    names_t names = {0};
+    (void)node_names(v->call->world, &names);
+    VEC_EACH(&names, name) {
+        struct node_facts node;
+        size_t found = 0;
+        if (!node_facts(v->call->view, *name, &node) || !node.inventory) {
+            continue;
+        }
+        VEC_EACH(&node.inventory->checks, check) {
+            if (strcmp(group_of(check->name), group) == 0) {
+                found++;
+                validation_add(v,
+                               check->is_ok       ? FINDING_OK
+                               : check->is_advice ? FINDING_WARNING
+                                                  : FINDING_FAILED,
+                               node.name, check->name, "%s",
+                               check->detail[0] ? check->detail
+                               : check->is_ok   ? "it answers"
+                                                : "it does not answer");
+            }
+        }
+        if (found == 0 && missing && node.pulse == PULSE_ALIVE) {
+            validation_add(v, FINDING_WARNING, node.name, "checked", "%s", missing);
+        }
+    }
+    VEC_DONE(&names);
+}
+
+/* ---- fencing ---- */
+
+static void check_watchdog(struct validation *v, const struct node_facts *node)
+{
+    msec_t want_ms = world_settings(v->call->world)->watchdog_ms;
+    if (node->alive->is_watchdog_armed && node->alive->watchdog_ms == want_ms) {
+        validation_add(v, FINDING_OK, node->name, "watchdog",
+                       "armed: resets the host %.1f s after it has lost the cluster",
+                       (double)want_ms / 1000);
+    } else if (node->alive->is_watchdog_armed) {
+        validation_add(v, FINDING_FAILED, node->name, "watchdog",
+                       "armed with %lld ms, but the cluster's setting is %lld ms: berth node drain "
+                       "%s, then restart its berthd",
+                       (long long)node->alive->watchdog_ms, (long long)want_ms, node->name);
+    } else {
+        validation_add(v, FINDING_FAILED, node->name, "watchdog",
+                       "not armed: if this host dies its VMs start elsewhere only after berth node "
+                       "confirm-off; load its driver (wdctl), and let nobody else have it");
+    }
+}
+
+static void check_fencing(struct validation *v, const struct node_facts *node)
+{
+    bool is_heard = node->alive && node->pulse == PULSE_ALIVE;
+    switch (node->spec->fencing) {
+    case FENCING_WATCHDOG:
+        if (is_heard) {
+            check_watchdog(v, node);
+        }
+        return;
+    case FENCING_POWER:
+        validation_add(v, node->spec->fence_agent[0] ? FINDING_OK : FINDING_FAILED, node->name,
+                       "power",
+                       node->spec->fence_agent[0] ? "turned off by %s%s"
+                                                  : "%sno agent is set: berth node set %s "
+                                                    "--agent NAME --param ip=...",
+                       node->spec->fence_agent, node->spec->fence_agent[0] ? "" : node->name);
+        return;
+    case FENCING_MANUAL:
+        validation_add(v, FINDING_WARNING, node->name, "manual",
+                       "if this host dies its VMs start elsewhere only after berth node "
+                       "confirm-off %s",
+                       node->name);
+        return;
+    }
+}
+
+/* Whether another host has tried this one's agent: its check begins with that. */
+static bool is_tried(const struct world *world, const char *node)
+{
+    char begin[reason_size];
+    (void)snprintf(begin, sizeof(begin), "the fence agent of %s%s", node, "");
+    size_t len = strlen(begin);
+    WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
+        VEC_EACH(&(*each)->inventory->checks, check) {
+            if (strcmp(check->name, "fencing") == 0 && strncmp(check->detail, begin, len) == 0 &&
+                (check->detail[len] == ' ' || check->detail[len] == ',')) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void check_tried(struct validation *v, const struct node_facts *node)
+{
+    if (node->spec->fencing == FENCING_POWER && node->spec->fence_agent[0] &&
+        !is_tried(v->call->world, node->name)) {
+        validation_add(v, FINDING_WARNING, node->name, "fencing",
+                       "no other host has tried its fence agent yet: look again in a minute");
+    }
+}
+
+/* ---- together ---- */
+
+static void validate_hosts(struct validation *v)
+{
+    static const char *const unchecked = "not looked at yet: look again in a minute";
+    validation_group(v, "Nodes", "Every host is heard, and one of them coordinates");
+    check_coordinator(v);
+    each_node(v, check_node);
+    check_kernels(v);
+    validation_group(v, "Hardware", "Firmware and kernel let devices go to VMs");
+    add_checks(v, "Hardware", "its hardware was not looked at");
+    validation_group(v, "Hypervisor", "libvirt answers, and VMs run on the CPU itself");
+    add_checks(v, "Hypervisor", NULL);
+    validation_group(v, "Clocks", "All hosts have the same time");
+    add_checks(v, "Clocks", unchecked);
+    validation_group(v, "Store", "etcd is quick enough for heartbeats");
+    add_checks(v, "Store", unchecked);
+    validation_group(v, "Fencing", "A host that falls silent can be proven off");
+    each_node(v, check_fencing);
+    add_checks(v, "Fencing", NULL);
+    each_node(v, check_tried);
+    validation_group(v, "Storage", "Every VM's disks are on every host that it may run on");
+    add_checks(v, "Storage", unchecked);
+}
+
+void handle_validate(struct api_call *call)
+{
+    struct validation v = {.call = call, .groups = json_array()};
+    validate_hosts(&v);
+    validation_group(&v, "GPUs", "Every pool's GPUs can go to VMs");
+    validate_gpus(&v);
+    validation_group(&v, "GPU pools", "One make and model, on more than one host");
+    validate_pools(&v);
+    validation_group(&v, "VMs", "Each fits on more than one host");
+    validate_vms(&v);
+    validation_group(&v, "Reserve", "A host can be lost");
+    validate_reserve(&v);
+    enum finding worst = v.counts[FINDING_FAILED]    ? FINDING_FAILED
+                         : v.counts[FINDING_WARNING] ? FINDING_WARNING
+                                                     : FINDING_OK;
+    call_send_dated(call,
+                    json_pack("{s:s, s:s, s:I, s:{s:I, s:I, s:I}, s:o, s:I}", "result",
+                              finding_name(worst), "cluster", world_settings(call->world)->name,
+                              "time_ms", (json_int_t)call->view->wall_ms, "counts", "ok",
+                              v.counts[FINDING_OK], "warning", v.counts[FINDING_WARNING], "failed",
+                              v.counts[FINDING_FAILED], "groups", v.groups, "revision",
+                              (json_int_t)call->world->revision),
+                    0);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The validation's findings about GPUs, pools, VMs and the reserve. */
+#include "api/validate.h"
+
+#include "api/whatif.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- GPUs ---- */
+
+/* Whether it is what a VM can get; if not, a finding. */
+static bool check_member(struct validation *v, const char *pool, const struct pool_member *member)
+{
+    char slot[name_size], subject[2 * name_size];
+    const struct gpu *gpu = world_gpu(v->call->world, member->node, member->slot.address);
+    const struct dismount *dismount =
+        world_dismount(v->call->world, member->node, member->slot.address);
+    (void)snprintf(subject, sizeof(subject), "%s/%s", member->node,
+                   gpu_slot_format(&member->slot, slot));
+    if (!gpu) {
+        validation_add(v, FINDING_FAILED, subject, pool,
+                       "its host does not show it: is the card there? berth gpu ls --node %s",
+                       member->node);
+        return false;
+    }
+    if (gpu->health == GPU_QUARANTINED) {
+        validation_add(v, FINDING_FAILED, subject, pool,
+                       "quarantined: %s; when that is mended: berth gpu release %s %s",
+                       gpu->health_reason, member->node, slot);
+        return false;
+    }
+    if (!member->slot.partition[0] && !gpu_may_be_assigned(gpu, dismount && dismount->is_forced)) {
+        validation_add(v, FINDING_FAILED, subject, pool, "%s: %s", gpu_verdict_name(gpu->verdict),
+                       gpu->verdict_detail);
+        return false;
+    }
+    if (!member->slot.partition[0] && gpu->verdict == GPU_NO_RESET) {
+        validation_add(v, FINDING_WARNING, subject, pool,
+                       "it has no reset, and was taken by force: the next VM may find it in any "
+                       "state");
+    }
+    return true;
+}
+
+void validate_gpus(struct validation *v)
+{
+    WORLD_EACH(v->call->world, RECORD_POOL, each) {
+        const char *pool = (*each)->key.name;
+        size_t good = 0;
+        VEC_EACH(&(*each)->pool->members, member) {
+            good += check_member(v, pool, member);
+        }
+        if ((*each)->pool->members.len > 0) {
+            validation_add(v, good > 0 ? FINDING_OK : FINDING_FAILED, "", pool,
+                           "%zu of its %zu GPUs can go to VMs", good, (*each)->pool->members.len);
+        }
+    }
+}
+
+/* ---- pools ---- */
+
+static size_t hosts_of(const struct pool *pool)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pool->members.len; i++) { /* sorted by node */
+        count += i == 0 || strcmp(pool->members.items[i].node, pool->members.items[i - 1].node);
+    }
+    return count;
+}
+
+static void check_model(struct validation *v, const struct record *pool)
+{
+    const struct gpu *first = NULL;
+    char difference[reason_size];
+    VEC_EACH(&pool->pool->members, member) {
+        const struct gpu *gpu = world_gpu(v->call->world, member->node, member->slot.address);
+        first = first ? first : gpu;
+        if (gpu && !gpu_same_model(first, gpu, difference, sizeof(difference))) {
+            validation_add(v, FINDING_WARNING, pool->key.name, "model",
+                           "GPUs of more than one model (%s): a VM may find another card after a "
+                           "failover%s",
+                           difference,
+                           pool->pool->is_mixed ? "; the pool was made with --mixed" : "");
+            return;
+        }
+    }
+    if (first) {
+        char title[gpu_identity_size + 2 * gpu_text_size];
+        validation_add(v, FINDING_OK, pool->key.name, "model", "all are %s",
+                       gpu_title(first, title, sizeof(title)));
+    }
+}
+
+void validate_pools(struct validation *v)
+{
+    bool has_any = false;
+    WORLD_EACH(v->call->world, RECORD_POOL, each) {
+        size_t hosts = hosts_of((*each)->pool);
+        const char *name = (*each)->key.name;
+        has_any = true;
+        if (hosts == 0) {
+            validation_add(v, FINDING_WARNING, name, "hosts", "it is empty: berth pool add %s",
+                           name);
+            continue;
+        }
+        validation_add(v, hosts > 1 ? FINDING_OK : FINDING_WARNING, name, "hosts",
+                       hosts > 1 ? "GPUs on %zu hosts"
+                                 : "GPUs on %zu host: its VMs cannot restart on another one",
+                       hosts);
+        check_model(v, *each);
+    }
+    if (!has_any) {
+        validation_add(v, FINDING_WARNING, "", "pools",
+                       "there is no GPU pool yet: berth pool create POOL --all");
+    }
+}
+
+/* ---- VMs ---- */
+
+static bool may_own(const struct vm_spec *spec, const char *node)
+{
+    bool may = spec->possible_owners.len == 0;
+    VEC_EACH(&spec->possible_owners, owner) {
+        may |= strcmp(owner->name, node) == 0;
+    }
+    return may;
+}
+
+/* GPUs of 'pool' on 'node', held or not. */
+static uint32_t members_on(const struct world *world, const char *pool, const char *node)
+{
+    const struct record *record = world_find(world, RECORD_POOL, pool);
+    uint32_t count = 0;
+    if (record) {
+        VEC_EACH(&record->pool->members, member) {
+            count += strcmp(member->node, node) == 0;
+        }
+    }
+    return count;
+}
+
+/* Whether an empty 'node' could run it; if not, why not. */
+static bool fits_alone(const struct world *world, const struct vm_spec *spec,
+                       const struct record *node, char *ret_why, size_t size)
+{
+    const struct node_inventory *inventory = node->inventory;
+    uint64_t cpus = (uint64_t)inventory->cpus * world_settings(world)->cpu_percent / 100;
+    if (!may_own(spec, node->key.name)) {
+        (void)snprintf(ret_why, size, "is none of its owners");
+        return false;
+    }
+    if (spec->memory_mib > inventory->memory_mib || spec->cpus > cpus) {
+        (void)snprintf(ret_why, size, "has %llu MiB and %llu CPUs for VMs, of %llu and %u",
+                       (unsigned long long)inventory->memory_mib, (unsigned long long)cpus,
+                       (unsigned long long)spec->memory_mib, spec->cpus);
+        return false;
+    }
+    for (uint32_t i = 0; i < spec->need_len; i++) {
+        uint32_t have = members_on(world, spec->needs[i].pool, node->key.name);
+        if (have < spec->needs[i].count) {
+            (void)snprintf(ret_why, size, "has %u of %u GPUs of %s", have, spec->needs[i].count,
+                           spec->needs[i].pool);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_vm(struct validation *v, const struct record *vm, size_t *good)
+{
+    const struct world *world = v->call->world;
+    const char *first = "", *refuser = "";
+    char why[reason_size] = "";
+    size_t fits = 0;
+    WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
+        char reason[reason_size];
+        if (fits_alone(world, vm->vm_spec, *each, reason, sizeof(reason))) {
+            first = fits++ ? first : (*each)->key.name;
+        } else if (!refuser[0]) {
+            refuser = (*each)->key.name;
+            memcpy(why, reason, sizeof(why));
+        }
+    }
+    if (fits > 1) {
+        ++*good;
+    } else if (fits == 1) {
+        validation_add(v, FINDING_WARNING, vm->key.name, "hosts",
+                       "only %s can ever run it: it cannot fail over (%s %s)", first, refuser, why);
+    } else {
+        validation_add(v, FINDING_FAILED, vm->key.name, "hosts",
+                       "no host can ever run it (%s %s): berth vm explain %s", refuser, why,
+                       vm->key.name);
+    }
+    if (vm->vm_spec->need_len > 0 && vm->vm_spec->offline_action == OFFLINE_SAVE) {
+        validation_add(v, FINDING_FAILED, vm->key.name, "offline-action",
+                       "a VM with GPUs cannot be saved: berth vm set %s --offline-action "
+                       "force-shutdown",
+                       vm->key.name);
+    }
+}
+
+void validate_vms(struct validation *v)
+{
+    size_t all = v->call->world->records[RECORD_VM_SPEC].len, good = 0;
+    WORLD_EACH(v->call->world, RECORD_VM_SPEC, each) {
+        check_vm(v, *each, &good);
+    }
+    if (good == all) {
+        validation_add(v, FINDING_OK, "", "hosts",
+                       all ? "each of the %zu VMs fits on at least two hosts" : "there are %zu VMs",
+                       all);
+    }
+}
+
+/* ---- reserve ---- */
+
+void validate_reserve(struct validation *v)
+{
+    json_t *survival = whatif_survival(v->call);
+    uint32_t wanted = world_settings(v->call->world)->reserve;
+    long long losses = (long long)json_integer_value(json_object_get(survival, "losses"));
+    long long left_out = (long long)json_integer_value(json_object_get(survival, "left_out"));
+    const char *vm = json_string_value(json_object_get(survival, "vm"));
+    if (!json_is_object(survival)) {
+        validation_add(v, FINDING_FAILED, "", "survival", "out of memory");
+    } else if (left_out == 0 || losses >= MAX((long long)wanted, 1)) {
+        validation_add(v, FINDING_OK, "", "survival",
+                       "every VM with GPUs would run again after the loss of any %lld host%s",
+                       MAX(losses, 1), losses > 1 ? "s" : "");
+    } else {
+        validation_add(v, wanted > 0 && losses < wanted ? FINDING_FAILED : FINDING_WARNING, "",
+                       "survival",
+                       "a loss of %lld host%s leaves %lld VM%s without GPUs, %s first (the reserve "
+                       "is %u): add GPUs or stop VMs; berth plan fail NODE shows which",
+                       losses + 1, losses ? "s" : "", left_out, left_out == 1 ? "" : "s",
+                       vm ? vm : "one", wanted);
+    }
+    json_decref(survival);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What this host finds out about itself and its neighbour now and then, beyond the hardware: the
+ * checks "clock", "store", "disks" and "fencing" of its inventory, for 'berth validate'. Decides
+ * nothing, and nothing is decided upon it. Never blocks the loop: disks are looked at by a thread,
+ * fence agents are processes.
+ *
+ * Times and counts in the texts are rounded, so that they change, and the inventory with them,
+ * only when there is news.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "fence/agent.h"
+#include "model/world.h"
+
+struct examine;
+
+struct examine_config {
+    char node[name_size];
+    size_t etcd_endpoint_len;    /* how many members of the store this host knows */
+    const char *fence_directory; /* of the fence agents; NULL: where the system has them */
+    msec_t first_look_ms;        /* after the beginning */
+    msec_t look_ms;              /* between two; most only see that there is nothing new */
+};
+
+extern const struct examine_config examine_config_default;
+
+struct examine_callbacks {
+    const struct world *(*world)(void *userdata); /* lent until the loop goes on */
+    void (*changed)(void *userdata);              /* examine_add() now says something else */
+};
+
+/* Begins; 'config' and 'callbacks' are copied. */
+int examine_new(sd_event *event, const struct examine_config *config,
+                const struct examine_callbacks *callbacks, void *userdata, struct examine **ret,
+                struct error *err);
+struct examine *examine_free(struct examine *examine); /* returns NULL; accepts NULL */
+
+/* A write to the store begins, and ends: 'store' tells how long they take. */
+void examine_write_begun(struct examine *examine, uint64_t id, msec_t now_ms);
+void examine_write_ended(struct examine *examine, uint64_t id, msec_t now_ms);
+
+/* Adds the checks to 'inventory', as many as there is room for beside the core's own. False without
+ * memory. */
+bool examine_add(const struct examine *examine, struct node_inventory *inventory);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a host finds out about itself: real files, a fence agent that is a script, played writes. */
+#include "test/test.h"
+
+#include "base/cleanup.h"
+#include "run/examine.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct stage {
+    char folder[64];
+    sd_event *event;
+    struct world world;
+    struct examine *examine;
+    int changes;
+};
+
+static const struct world *world_of(void *userdata)
+{
+    return &((struct stage *)userdata)->world;
+}
+
+static void on_change(void *userdata)
+{
+    ((struct stage *)userdata)->changes++;
+}
+
+static void stage_init(struct stage *stage)
+{
+    *stage = (struct stage){.folder = "/tmp/berth-examine-XXXXXX"};
+    REQUIRE(mkdtemp(stage->folder));
+    REQUIRE(sd_event_new(&stage->event) >= 0);
+}
+
+static void stage_open(struct stage *stage, size_t endpoints)
+{
+    static const struct examine_callbacks callbacks = {world_of, on_change};
+    struct examine_config config = {
+        .etcd_endpoint_len = endpoints, .fence_directory = stage->folder, .look_ms = 50};
+    struct error err = {0};
+    strcpy(config.node, "node2");
+    REQUIRE(examine_new(stage->event, &config, &callbacks, stage, &stage->examine, &err) == 0);
+}
+
+static void stage_done(struct stage *stage)
+{
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf %s", stage->folder);
+    (void)!system(command); /* a test may */
+    stage->examine = examine_free(stage->examine);
+    world_done(&stage->world);
+    sd_event_unref(stage->event);
+}
+
+static void put(struct stage *stage, struct record *record)
+{
+    record->revision = ++stage->world.revision;
+    REQUIRE(world_put(&stage->world, record));
+    record_unref(record);
+}
+
+/* A VM with one disk at 'path'; the XML element 'more' in it. */
+static void add_vm(struct stage *stage, const char *name, const char *path, const char *more,
+                   const char *owner)
+{
+    char xml[600];
+    struct record *record = record_new(RECORD_VM_SPEC, name, NULL);
+    (void)snprintf(xml, sizeof(xml),
+                   "<domain type='kvm'><name>x</name><devices><disk type='file'><source "
+                   "file='%s'/>%s</disk></devices></domain>",
+                   path, more);
+    record->vm_spec->xml = strdup(xml);
+    if (owner) {
+        strcpy(VEC_ADD(&record->vm_spec->possible_owners)->name, owner);
+    }
+    put(stage, record);
+}
+
+static void add_node(struct stage *stage, const char *name, const char *agent)
+{
+    struct record *record = record_new(RECORD_NODE_SPEC, name, NULL);
+    record->node_spec->fencing = FENCING_POWER;
+    strcpy(record->node_spec->fence_agent, agent);
+    put(stage, record);
+}
+
+static bool has(struct stage *stage, const char *name)
+{
+    struct node_inventory inventory = {0};
+    bool is_there = false;
+    REQUIRE(examine_add(stage->examine, &inventory));
+    VEC_EACH(&inventory.checks, check) {
+        is_there |= strcmp(check->name, name) == 0;
+    }
+    VEC_DONE(&inventory.checks);
+    return is_there;
+}
+
+/* The check 'name' whose detail holds 'words', once it is there; waits for it. */
+static struct node_check await(struct stage *stage, const char *name, const char *words)
+{
+    for (int turns = 0; turns < 600; turns++) {
+        struct node_inventory inventory = {0};
+        struct node_check found = {0};
+        REQUIRE(examine_add(stage->examine, &inventory));
+        VEC_EACH(&inventory.checks, check) {
+            if (strcmp(check->name, name) == 0 && strstr(check->detail, words)) {
+                found = *check;
+            }
+        }
+        VEC_DONE(&inventory.checks);
+        if (found.name[0]) {
+            return found;
+        }
+        REQUIRE(sd_event_run(stage->event, 50 * 1000) >= 0);
+    }
+    test_fail(__FILE__, __LINE__, "no check %s with \"%s\"", name, words);
+    return (struct node_check){0};
+}
+
+TEST(disks_that_are_missing_or_of_this_host_alone_are_named)
+{
+    struct stage stage;
+    char path[100];
+    stage_init(&stage);
+    (void)snprintf(path, sizeof(path), "%s/disk", stage.folder);
+    add_vm(&stage, "gone", path, "", NULL);
+    add_vm(&stage, "elsewhere", path, "", "node9");
+    stage_open(&stage, 3);
+    struct node_check check = await(&stage, "disks", "of 1 files and disks of the 1 VMs");
+    CHECK(!check.is_ok && !check.is_advice);
+    CHECK_HAS(check.detail, "missing 1,");
+    check = await(&stage, "disks", "gone: ");
+    CHECK(!check.is_ok && !check.is_advice);
+    CHECK_HAS(check.detail, "No such file");
+    CHECK(stage.changes > 0);
+
+    /* A change of a VM is looked at at once: now it is there, on whatever /tmp is. */
+    FILE *file = fopen(path, "we");
+    REQUIRE(file && fclose(file) == 0);
+    add_vm(&stage, "gone", path, "<readonly/>", NULL);
+    CHECK(await(&stage, "disks", "all 1 files and disks of the 1 VMs").is_ok);
+    stage_done(&stage);
+}
+
+TEST(the_next_node_s_fence_agent_is_tried)
+{
+    struct stage stage;
+    char path[100];
+    stage_init(&stage);
+    (void)snprintf(path, sizeof(path), "%s/fence_good", stage.folder);
+    FILE *file = fopen(path, "we");
+    REQUIRE(file);
+    fprintf(file, "#!/bin/sh\ncat >/dev/null\nexit 0\n");
+    REQUIRE(fclose(file) == 0 && chmod(path, 0700) == 0);
+    add_node(&stage, "node2", "fence_self");
+    stage_open(&stage, 3);
+    (void)await(&stage, "clock", ""); /* one look at least; nobody asks about itself */
+    CHECK(!has(&stage, "fencing"));
+    add_node(&stage, "node1", "fence_good");
+    add_node(&stage, "node3", "fence_absent");
+    struct node_check check = await(&stage, "fencing", "the fence agent of node3, asked from here");
+    CHECK(!check.is_ok && !check.is_advice);
+    CHECK_HAS(check.detail, "fence_absent");
+    world_remove(&stage.world, &(struct record_key){RECORD_NODE_SPEC, "node3", ""},
+                 ++stage.world.revision);
+    add_node(&stage, "node1", "fence_good");
+    CHECK(await(&stage, "fencing", "the fence agent of node1 answers").is_ok);
+    stage_done(&stage);
+}
+
+TEST(slow_writes_and_a_single_member_are_told)
+{
+    struct stage stage;
+    stage_init(&stage);
+    stage_open(&stage, 1);
+    for (uint64_t id = 1; id <= 3; id++) {
+        examine_write_begun(stage.examine, id, 1000);
+        examine_write_ended(stage.examine, id, id == 3 ? 1320 : 1003);
+    }
+    examine_write_ended(stage.examine, 77, 5000); /* of before */
+    struct node_check check = await(&stage, "store", "takes 200 ms, the slowest 500 ms or less");
+    CHECK(!check.is_ok && check.is_advice);
+    check = await(&stage, "store", "one member of etcd");
+    CHECK(!check.is_ok && check.is_advice);
+    CHECK(await(&stage, "clock", "").name[0]);
+    stage_done(&stage);
+}
+
+TEST(there_is_room_left_for_the_check_of_the_core)
+{
+    struct stage stage;
+    struct node_inventory inventory = {0};
+    stage_init(&stage);
+    stage_open(&stage, 1);
+    (void)await(&stage, "clock", "");
+    while (inventory.checks.len + 1 < checks_max) {
+        REQUIRE(VEC_ADD(&inventory.checks));
+    }
+    REQUIRE(examine_add(stage.examine, &inventory));
+    CHECK_INT(inventory.checks.len, checks_max - 1);
+    VEC_DONE(&inventory.checks);
+    stage_done(&stage);
+}
