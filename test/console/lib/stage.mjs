@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../stage', import.meta.url));
-export const patience_ms = 60000; // for a machine that is busy with other things
+export const patience_ms = Number(process.env.PATIENCE_MS ?? 60000); // for a machine that is busy with other things
 const look_ms = 100;
 
 export class Stage {
