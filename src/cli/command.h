@@ -100,6 +100,8 @@ int run_events(struct cli *cli);
 
 int run_cluster_show(struct cli *cli);
 int run_cluster_set(struct cli *cli);
+int run_cluster_export(struct cli *cli);
+int run_cluster_import(struct cli *cli);
 
 int run_node_ls(struct cli *cli);
 int run_node_show(struct cli *cli);

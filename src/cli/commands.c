@@ -50,6 +50,7 @@ const struct option options[] = {
     {"limit", 0, "N", "so many at most (default 30)"},
     {"subject", 0, "NAME", "only about this node, pool or VM"},
     {"verbose", 'v', NULL, "also what is as it should be"},
+    {"with-secrets", 0, NULL, "with the passwords of fence agents"},
     {"html", 0, "FILE", "write one page of HTML (\"-\": to standard output)"},
     {"incarnation", 0, "N", "as shown by berth node show"},
 };
@@ -159,6 +160,21 @@ const struct command commands[] = {
     {"cluster", "show", "", 0, 0, "", "The settings of the cluster", NULL, run_cluster_show},
     {"cluster", "set", "KEY=VALUE...", 1, -1, "", "Change settings of the cluster", NULL,
      run_cluster_set},
+    {"cluster", "export", "[FILE]", 0, 1, "with-secrets", "The whole cluster as one file",
+     "Its state, as berth plan --state reads it, and its configuration: settings, nodes, pools "
+     "and\n"
+     "VMs with their XML. Without FILE, or with -, to standard output.",
+     run_cluster_export},
+    {"cluster", "import", "FILE", 1, 1, "dry-run start timeout",
+     "Make the configuration like that of a file",
+     "FILE is what berth cluster export wrote (- reads standard input). Shows every difference, "
+     "then\n"
+     "asks; --dry-run only shows, --yes does not ask. Nothing is removed, and no VM is stopped. "
+     "VMs\n"
+     "are added stopped; --start starts those that were to run. What could not be done is said, "
+     "and\n"
+     "tried again by importing again.",
+     run_cluster_import},
 
     {"help", NULL, "[NOUN]", 0, 1, "", "This overview", NULL, run_help},
     {"version", NULL, "", 0, 0, "", "The version of this program", NULL, run_version},

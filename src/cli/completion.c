@@ -60,7 +60,8 @@ static const char body[] =
     "    noun=${plain[0]} verb=${plain[1]}\n"
     "    kind=$(_berth_value \"$before\")\n"
     "    if [ -n \"$kind\" ]; then\n"
-    "        mapfile -t COMPREPLY < <(compgen -W \"$(_berth_of \"$kind\" \"$word\")\" -- \"$word\")\n"
+    "        mapfile -t COMPREPLY < <(compgen -W \"$(_berth_of \"$kind\" \"$word\")\" -- "
+    "\"$word\")\n"
     "        return\n"
     "    fi\n"
     "    if [ -z \"$noun\" ] && [[ $word != -* ]]; then\n"
@@ -127,8 +128,7 @@ static void add_nouns(struct buf *script)
     buf_text(script, "'\n}\n\n_berth_verbs()\n{\n    case $1 in\n");
     for (size_t i = 0; i < command_len; i++) {
         bool is_first = i == 0 || strcmp(commands[i].noun, commands[i - 1].noun) != 0;
-        bool is_last =
-            i + 1 == command_len || strcmp(commands[i].noun, commands[i + 1].noun) != 0;
+        bool is_last = i + 1 == command_len || strcmp(commands[i].noun, commands[i + 1].noun) != 0;
         if (!commands[i].verb) {
             continue;
         }

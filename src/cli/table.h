@@ -23,8 +23,8 @@ void table_add(struct table *table, const char *text);
 void table_printf(struct table *table, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Columns are two spaces apart, nothing behind the last one. On a terminal the widest are cut, with
- * an ellipsis, until a row fits; if that does not do, the last ones are left out. A cell whose text is a state is
- * coloured. Without rows: 'empty' instead, as a sentence. */
+ * an ellipsis, until a row fits; if that does not do, the last ones are left out. A cell whose text
+ * is a state is coloured. Without rows: 'empty' instead, as a sentence. */
 void table_print(const struct table *table, FILE *out, const char *empty);
 
 /* The colour of a state's word ("" none), and what ends it. */

@@ -140,5 +140,94 @@ def progress_is_shown_on_a_terminal_and_wiped_when_it_is_done():
         assert code == 5 and "\033[K" not in out + err and "(0 s)" not in err, (out, err)
 
 
+@test
+def an_export_builds_the_same_cluster_again_step_by_step():
+    with With() as c, With() as d:
+        with_vms(c, a=1, b=2)
+        c.must("node", "set", "node1", "--fencing", "power", "--agent", "fence_x", "--param", "ip=1.2.3.4",
+               "--param", "password=s3cret", "--label", "rack=r1")
+        c.must("cluster", "set", "reserve=1", "preemption=true")
+        c.must("vm", "set", "a", "--priority", "high", "--apart", "b", "--owner", "node2")
+        c.must("vm", "start", "b")
+        path, secret = f"{c.directory}/export.json", f"{c.directory}/secret.json"
+        assert "2 nodes, 1 pools, 2 VMs" in c.must("cluster", "export", path)
+        assert "keep it safe" in c.must("cluster", "export", "--with-secrets", secret)
+        assert os.stat(secret).st_mode & 0o777 == 0o600
+        c.refused(1, "Say so with --yes", "cluster", "export", path)
+        with open(path, encoding="utf-8") as file:
+            assert "s3cret" not in file.read()
+        assert "survive" in subprocess.run([os.environ["BERTH"], "plan", "--state", path, "fail", "node1"],
+                                           capture_output=True, text=True, check=False).stdout
+        assert c.must("cluster", "import", path) == c.must("cluster", "import", secret) == "Nothing differs.\n"
+
+        out = d.must("cluster", "import", path, "--dry-run")
+        assert "fence_agent" in out and "4 GPUs join" in out and "it is added, stopped" in out, out
+        assert d.etcd.all().get("pools/GpuChildPool") is None
+        d.refused(1, "Say so with --yes", "cluster", "import", path)
+        out = d.must("cluster", "import", secret, "--yes", "--start")
+        assert "GPU pool GpuChildPool was created" in out, out
+        wait_for("b runs", lambda: of(d, "vm", "show", "b")["state"] == "running")
+        mine, theirs = of(c, "cluster", "export", "--with-secrets"), of(d, "cluster", "export", "--with-secrets")
+        for vm in theirs["configuration"]["vms"].values():
+            vm["xml"] = re.sub("<uuid>.*?</uuid>", "", vm["xml"])
+        assert mine["configuration"] == theirs["configuration"], (mine, theirs)
+        assert d.must("cluster", "import", path, "--yes") == "Nothing differs.\n"
+
+        d.must("vm", "stop", "b")
+        d.must("vm", "unassign", "b", "GpuChildPool")
+        d.must("cluster", "set", "reserve=0")
+        d.must("node", "set", "node1", "--label", "rack=other")
+        steps = of(d, "cluster", "import", path, "--dry-run")["steps"]
+        assert [(s["step"], s["name"]) for s in steps] == \
+            [("settings", ""), ("node", "node1"), ("assign", "b")], steps
+        d.must("cluster", "import", path, "--yes")
+        assert of(d, "node", "show", "node1")["spec"]["fence_parameters"]["password"] == "(hidden)"
+        assert d.etcd.all()["nodes/node1/spec"]["fence_parameters"]["password"] == "s3cret"
+
+
+@test
+def a_file_that_is_half_readable_is_refused_with_the_place_and_nothing_is_changed():
+    with With() as c:
+        with_vms(c, a=1)
+        path = f"{c.directory}/export.json"
+        c.must("cluster", "export", path)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        before = {k: v for k, v in c.etcd.all().items() if not k.endswith("/alive")}
+        bad = [(text[:len(text) // 2], "export.json: line "), ("[]", "has no configuration"), ("{}", "has no configuration")]
+        for change, says in ((lambda d: d["vms"]["a"].update(priority="high"), "configuration.vms.a.priority"),
+                             (lambda d: d["vms"]["a"].update(colour="red"), "configuration.vms.a.colour"),
+                             (lambda d: d["vms"].update({"a/b": {}}), "configuration.vms: "),
+                             (lambda d: d["pools"]["GpuChildPool"]["members"][0].update(gpu="1"), "configuration.pools.GpuChildPool.members[0].gpu"),
+                             (lambda d: d["nodes"].update(node1=7), "configuration.nodes.node1"),
+                             (lambda d: d.update(tokens={}), "configuration.tokens"),
+                             (lambda d: d["cluster"].update(reserve=-1), "configuration.cluster.reserve"),
+                             (lambda d: d.pop("vms"), "configuration.vms is no object")):
+            document = json.loads(text)
+            change(document["configuration"])
+            bad.append((json.dumps(document), says))
+        for content, says in bad:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(content)
+            c.refused(1, says, "cluster", "import", path, "--yes")
+        c.refused(1, "No such file", "cluster", "import", "/nonexistent")
+        assert before == {k: v for k, v in c.etcd.all().items() if not k.endswith("/alive")}
+
+
+@test
+def what_cannot_be_imported_is_said_and_the_rest_is_done():
+    with With() as c, With(nodes=("node1",)) as d:
+        with_vms(c, a=1)
+        path = f"{c.directory}/export.json"
+        c.must("cluster", "export", path)
+        d.players.gpus["node1"][1]["device"] = "5046"
+        wait_for("the other card is there", lambda: c.must("gpu", "ls") != d.must("gpu", "ls") and
+                 "5046" in str(d.etcd.all()["nodes/node1/inventory"]["gpus"][1]))
+        out = d.must("cluster", "import", path, "--dry-run")
+        assert "no such node yet: start berthd there" in out and "0000:02:00.0: the file means the card" in out, out
+        code, out, err = d.berth("cluster", "import", path, "--yes")
+        assert code == 1 and "steps failed: mend that and import again" in err and "VM a was added" in out, (out, err)
+
+
 if __name__ == "__main__":
     sys.exit(main())
