@@ -5,7 +5,7 @@
 #
 #     web/build.sh DIST OUT.c [DEPFILE]
 #
-# npm is asked only when package-lock.json is newer than what is installed in web/node_modules.
+# npm is asked only when web/node_modules holds something else than package-lock.json says.
 
 set -eu
 home=$(cd "$(dirname "$0")" && pwd)
@@ -18,10 +18,10 @@ for program in node npm; do
     }
 done
 
-stamp=$home/node_modules/.berth-installed
-if [ ! -e "$stamp" ] || [ "$home/package-lock.json" -nt "$stamp" ]; then
+stamp=$home/node_modules/.installed-lock.json
+if ! cmp -s "$home/package-lock.json" "$stamp"; then
     (cd "$home" && npm ci --no-progress --loglevel=error >&2)
-    touch "$stamp"
+    cp "$home/package-lock.json" "$stamp"
 fi
 
 node "$home/node_modules/typescript/bin/tsc" --project "$home"

@@ -20,6 +20,9 @@ export const connection = new Source<Connection>({ lostSince: null, staleSince: 
 const broken = { stream: false, reading: false };
 
 function tell(part: keyof typeof broken, isBroken: boolean): void {
+    if (part === 'reading' && broken.reading && !isBroken) {
+        reopen(); // the stream may have died in silence, too
+    }
     broken[part] = isBroken;
     const isLost = broken.stream || broken.reading;
     const { lostSince } = connection.value;
@@ -176,7 +179,7 @@ function add(event: ClusterEvent): void {
 function open(): void {
     const last = events.value[events.value.length - 1];
     const after = last ? `&after=${encodeURIComponent(last.id)}` : '';
-    const source = new EventSource(`/v1/events?follow=1${after}`);
+    const source = new EventSource(`/v1/events?follow=1&changes=1${after}`);
     stream = source;
     source.onopen = () => {
         retries = 0;
@@ -194,6 +197,14 @@ function open(): void {
         const wait = retryMs[Math.min(retries++, retryMs.length - 1)];
         retryTimer = setTimeout(() => void begin(), wait);
     };
+}
+
+function reopen(): void {
+    if (stream) {
+        stream.close();
+        clearTimeout(retryTimer);
+        open();
+    }
 }
 
 async function begin(): Promise<void> {

@@ -48,7 +48,7 @@ export const vmLooks: Record<VmState, Look> = {
 };
 
 export const severityLooks: Record<string, Look> = {
-    info: { text: 'Info', tone: 'calm', sign: 'info' },
+    info: { text: 'Info', tone: 'idle', sign: 'info' },
     warning: { text: 'Warning', tone: 'warn', sign: 'alert' },
     error: { text: 'Error', tone: 'bad', sign: 'cross' },
 };
@@ -101,7 +101,7 @@ export function sizeText(bytes: number): string {
         bytes /= 1024;
         unit++;
     }
-    return `${Number.isInteger(bytes) ? bytes : bytes.toFixed(1)} ${units[unit]}`;
+    return `${Number.isInteger(bytes) ? bytes : bytes.toFixed(1)}\u00a0${units[unit]}`;
 }
 
 export const memoryText = (mib: number): string => sizeText(mib * 1024 * 1024);
@@ -124,6 +124,12 @@ export const slotText = (gpu: Pick<Gpu, 'node' | 'address'>): string => `${gpu.n
 
 /* "0000:65:00.0" is "65:00.0" where the domain is the usual one. */
 export const shortAddress = (address: string): string => address.replace(/^0000:/, '');
+
+/* "NVIDIA Corporation GA102GL [A40] [10de:2235]" is "NVIDIA GA102GL [A40]" where room is scarce. */
+export function shortModel(name: string): string {
+    return name.replace(/ \[[0-9a-f]{4}:[0-9a-f]{4}\]$/, '').replace(/^Advanced Micro Devices, Inc\. \[AMD\/ATI\]/, 'AMD')
+        .replace(/^(NVIDIA|Intel) Corporation/, '$1');
+}
 
 /* What a name of a pool or VM may be; the API says the same. */
 export function nameFault(what: string, name: string): string {

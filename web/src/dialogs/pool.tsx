@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { change, messageOf } from '../api';
 import { useResource } from '../live';
 import type { Gpu, List, Member, Node, Pool, Vm } from '../types';
-import { nameFault, needsText, plural, shortAddress, slotText } from '../words';
+import { nameFault, needsText, plural, shortAddress, shortModel, slotText } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, ChoicesField, SelectField, TextField } from '../ui/field';
@@ -40,14 +40,14 @@ function GpuChoice({ chosen, onChange, fault }: { chosen: string[]; onChange: (c
                 <div class="buttons">
                     {models.map((model) => (
                         <button type="button" key={model} class="pf-v6-c-button pf-m-link pf-m-small" onClick={() => onChange(ofModel(model))}>
-                            <span class="pf-v6-c-button__text">Select all {ofModel(model).length} of {model}</span>
+                            <span class="pf-v6-c-button__text">Select all {ofModel(model).length} of {shortModel(model)}</span>
                         </button>
                     ))}
                 </div>
             )}
             <ChoicesField label="GPUs" chosen={chosen} onChange={onChange} fault={fault}
                 help="GPUs that are dismounted from their servers and in no pool."
-                choices={ready.map((gpu) => [slotText(gpu), <>{gpu.node} {shortAddress(gpu.address)} <span class="quiet">{gpu.name}</span></>])}
+                choices={ready.map((gpu) => [slotText(gpu), <>{gpu.node} {shortAddress(gpu.address)} <span class="quiet">{shortModel(gpu.name)}</span></>])}
                 none={shown.data ? 'No GPU is ready for assignment: dismount some on the page GPUs first.' : 'Reading…'} />
         </>
     );

@@ -5,7 +5,7 @@ import { useResource } from '../live';
 import { Link, useQuery } from '../router';
 import { useMay } from '../session';
 import type { Gpu, List } from '../types';
-import { gpuLooks, lookOf, plural, shortAddress, sizeText, verdicts } from '../words';
+import { gpuLooks, lookOf, plural, shortAddress, shortModel, sizeText, verdicts } from '../words';
 import { Button } from '../ui/button';
 import { Menu, type Deed } from '../ui/menu';
 import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
@@ -48,17 +48,17 @@ function columns(mayAdminister: boolean): Column<Gpu>[] {
             isHead: true,
             sort: keyOfGpu,
             cell: (gpu) => (
-                <Button kind="link" isSmall aria-label={`Details of ${keyOfGpu(gpu)}`} onClick={() => gpuDetails(gpu)}>
+                <Button kind="link" isSmall aria-label={`Details of ${gpu.node} ${shortAddress(gpu.address)}`} onClick={() => gpuDetails(gpu)}>
                     {gpu.node} {shortAddress(gpu.address)}
                 </Button>
             ),
         },
         { title: 'Assigned status', sort: (gpu) => lookOf(gpuLooks, gpu.state).text, cell: (gpu) => <StatusCell gpu={gpu} /> },
-        { title: 'Model', sort: (gpu) => gpu.name, cell: (gpu) => gpu.name },
+        { title: 'Model', sort: (gpu) => gpu.name, cell: (gpu) => <>{shortModel(gpu.name)}<div class="quiet">{gpu.model}</div></> },
         { title: 'GPU pool', sort: (gpu) => gpu.pool ?? '', cell: (gpu) => (gpu.pool ? <Link to={`/pools?q=${encodeURIComponent(gpu.pool)}`}>{gpu.pool}</Link> : '–') },
         { title: 'Survey', sort: (gpu) => gpu.verdict, cell: (gpu) => verdicts[gpu.verdict] ?? gpu.verdict },
         { title: 'Driver', sort: (gpu) => gpu.driver, cell: (gpu) => gpu.driver || '–' },
-        { title: 'IOMMU group', sort: (gpu) => gpu.iommu_group, cell: (gpu) => (gpu.iommu_group < 0 ? 'none' : gpu.iommu_group) },
+        { title: 'Group', sort: (gpu) => gpu.iommu_group, cell: (gpu) => (gpu.iommu_group < 0 ? 'none' : gpu.iommu_group) },
         { title: 'NUMA', sort: (gpu) => gpu.numa_node, cell: (gpu) => (gpu.numa_node < 0 ? '–' : gpu.numa_node) },
         { title: 'Aperture', sort: (gpu) => gpu.mmio_size ?? 0, cell: (gpu) => (gpu.mmio_size ? sizeText(gpu.mmio_size) : '–') },
     ];

@@ -5,7 +5,7 @@ import { useResource } from '../live';
 import { Link, useQuery } from '../router';
 import { useMay } from '../session';
 import type { List, Member, Pool, WholePool } from '../types';
-import { gpuLooks, lookOf, plural, shortAddress } from '../words';
+import { gpuLooks, lookOf, plural, shortAddress, shortModel } from '../words';
 import { Button } from '../ui/button';
 import { Loaded, matches, Search, Section, Toolbar } from '../ui/page';
 import { State } from '../ui/state';
@@ -25,7 +25,7 @@ function memberColumns(pool: WholePool, mayAdminister: boolean): Column<Member>[
                 </>
             ),
         },
-        { title: 'Model', sort: (each) => each.name, cell: (each) => each.name || '–' },
+        { title: 'Model', sort: (each) => each.name, cell: (each) => shortModel(each.name) || '–' },
     ];
     if (mayAdminister) {
         all.push({
@@ -54,7 +54,7 @@ function userColumns(pool: WholePool, mayAdminister: boolean): Column<WholePool[
             title: 'Actions',
             isActions: true,
             cell: (each) => (
-                <Button kind="link" isSmall aria-label={`Unassign ${each.vm} from ${pool.name}`} onClick={() => unassignVm(pool, each.vm, each.count)}>
+                <Button kind="link" isSmall aria-label={`Unassign VM ${each.vm} from ${pool.name}`} onClick={() => unassignVm(pool, each.vm, each.count)}>
                     Unassign VM
                 </Button>
             ),
@@ -79,7 +79,7 @@ function Counts({ pool }: { pool: Pool }) {
             </svg>
             <p>
                 {plural(pool.total, 'GPU')}{shown.length > 0 && ': '}{shown.map(([name, count]) => `${count} ${name}`).join(', ')}
-                <span class="quiet"> · {pool.type}{pool.mixed && ', mixed models'}{pool.model && `, ${pool.model}`}</span>
+                <span class="quiet"> · {pool.type}{pool.mixed && ', mixed models'}{pool.model && `, ${shortModel(pool.model)}`}</span>
             </p>
         </div>
     );
@@ -94,7 +94,7 @@ function PoolCard({ pool }: { pool: Pool }) {
     const buttons = mayAdminister && (
         <>
             <Button isSmall aria-label={`Add GPUs to ${pool.name}`} onClick={() => addMembers(pool)}>Add GPUs</Button>
-            <Button isSmall kind="link" aria-label={`Remove GPU pool ${pool.name}`} onClick={() => removePool(pool)}>Remove pool</Button>
+            <Button isSmall kind="link" aria-label={`Remove pool ${pool.name}`} onClick={() => removePool(pool)}>Remove pool</Button>
         </>
     );
     return (

@@ -29,12 +29,16 @@ export function DialogPlace() {
 
 type FrameProps = { title: string; size?: 'sm' | 'md' | 'lg'; isBusy?: boolean; children: ComponentChildren };
 
+/* Where one begins: the first field, else the button that does no harm. */
+const firstToFocus = '.dialog__body :is(input, select, textarea), footer .pf-m-primary, footer .pf-m-secondary, footer .pf-m-link';
+
 function Frame({ title, size = 'md', isBusy, children }: FrameProps) {
     const box = useRef<HTMLDialogElement>(null);
     const titleId = useId();
     useEffect(() => {
         const before = document.activeElement;
         box.current?.showModal();
+        box.current?.querySelector<HTMLElement>(firstToFocus)?.focus();
         return () => {
             box.current?.close();
             const target = before instanceof HTMLElement && before.isConnected && before !== document.body
@@ -113,8 +117,8 @@ export function FormDialog({ title, submit, isDanger, isBlocked, size, check, ru
             <form ref={form} class="dialog__form" noValidate onSubmit={(event) => void submitted(event)}>
                 <div class="pf-v6-c-modal-box__body dialog__body">
                     {children}
-                    {error !== null && <Refusal error={error} />}
                 </div>
+                {error !== null && <div class="dialog__refusal"><Refusal error={error} /></div>}
                 <footer class="pf-v6-c-modal-box__footer">
                     <Button kind={isDanger ? 'danger' : 'primary'} type="submit" disabled={isBusy || isBlocked}>
                         {isBusy ? 'Working…' : submit}

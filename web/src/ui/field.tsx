@@ -2,6 +2,7 @@
 /* Fields of forms: a label, the control, help, and what is wrong with it. */
 import type { ComponentChildren, JSX } from 'preact';
 import { useId } from 'preact/hooks';
+import { Icon } from './icon';
 
 type Common = { label: string; help?: string; fault?: string; isRequired?: boolean };
 
@@ -23,9 +24,8 @@ function Field({ label, help, fault, isRequired, children }: Common & { children
     return (
         <div class="pf-v6-c-form__group">
             <div class="pf-v6-c-form__group-label">
-                <label class="pf-v6-c-form__label" for={id}>
+                <label class={`pf-v6-c-form__label${isRequired ? ' is-required' : ''}`} for={id}>
                     <span class="pf-v6-c-form__label-text">{label}</span>
-                    {isRequired && <span class="pf-v6-c-form__label-required" aria-hidden="true"> *</span>}
                 </label>
             </div>
             <div class="pf-v6-c-form__group-control">
@@ -87,6 +87,7 @@ export function SelectField({ label, help, fault, isRequired, value, onChange, c
                     <select {...wiring} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
                         {choices.map(([key, text]) => <option key={key} value={key} selected={key === value}>{text}</option>)}
                     </select>
+                    <span class="select-mark"><Icon sign="chevron" /></span>
                 </span>
             )}
         </Field>

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { messageOf } from '../api';
 import icon from '../icon.svg';
-import { connection } from '../live';
+import { connection, useResource } from '../live';
 import { Link } from '../router';
 import { endSession, session } from '../session';
 import { useSource } from '../source';
@@ -71,6 +71,7 @@ function Navigation({ places, path, isOpen, onGo }: { places: Place[]; path: str
 }
 
 function Banners() {
+    useResource('/v1/cluster'); // something is always read, so that a dead connection is noticed on every page
     const { lostSince, staleSince } = useSource(connection);
     return (
         <div class="banners" aria-live="assertive">

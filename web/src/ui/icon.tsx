@@ -18,6 +18,7 @@ const paths = {
     question: 'M5.4 5.6a2.6 2.6 0 114 2.2c-1 .7-1.4 1-1.4 2M8 12.6v.6',
     info: 'M8 7v5.5M8 3.4V4',
     menu: 'M2 4h12M2 8h12M2 12h12',
+    chevron: 'M4 6l4 4 4-4',
     more: 'M8 3.4V4M8 7.7v.6M8 12v.6',
     overview: 'M2.5 2.5h4.5v6H2.5zM9 2.5h4.5v3H9zM9 7.5h4.5v6H9zM2.5 10.5H7v3H2.5z',
     server: 'M2.5 3h11v4h-11zM2.5 9h11v4h-11zM5 5h.4M5 11h.4',

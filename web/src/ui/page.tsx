@@ -60,6 +60,7 @@ export function Filter({ label, parameter, choices }: { label: string; parameter
                 <option value="" selected={value === ''}>{label}: all</option>
                 {choices.map(([key, text]) => <option key={key} value={key} selected={key === value}>{text}</option>)}
             </select>
+            <span class="select-mark"><Icon sign="chevron" /></span>
         </span>
     );
 }

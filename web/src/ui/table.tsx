@@ -91,7 +91,7 @@ export function Table<T>({ label, rows, columns, keyOf, empty, selected, onSelec
     const areAll = !!selected && keys.every((key) => selected.has(key));
     return (
         <>
-            <table class="pf-v6-c-table pf-m-compact stacked" aria-label={label} role="table">
+            <table class={`pf-v6-c-table pf-m-compact stacked${columns.length > 8 ? ' is-wide' : ''}`} aria-label={label} role="table">
                 <thead class="pf-v6-c-table__thead" role="rowgroup">
                     <tr class="pf-v6-c-table__tr" role="row">
                         {selected && (
