@@ -177,19 +177,26 @@ class Faults(Cluster):
 
     def settle(self):
         """All hosts up, under their watchdogs and with a hypervisor that answers, exactly VMS there, and alive."""
+        # Also where nothing is paused: that ends the quarantine of a host that tests made begin anew again and again.
+        in_parallel([lambda host=host: self.until_resumed(host) for host in self.lab.hosts])
         for node in self.items("node"):
-            # Also of an active one: that ends the quarantine of a host that tests made begin anew again and again.
-            self.berth(f"node resume {node['name']}")
             if node["fencing"] != "watchdog":
                 self.berth(f"node set {node['name']} --fencing watchdog")
         self.until_up()
-        self.until("every hypervisor answers", lambda: all(self.hypervisor_answers(h.name) for h in self.lab.hosts))
+        in_parallel([lambda host=host: self.until_hypervisor(host) for host in self.lab.hosts])
         self.remove([vm["name"] for vm in self.items("vm") if vm["name"] not in VMS])
         self.berth(f"vm start {' '.join(VMS)} --wait-for-gpu")
         in_parallel([lambda name=name: self.prove_alive(name) for name in VMS])
 
-    def hypervisor_answers(self, node):
-        return next(check["ok"] for check in self.ask(f"node show {node}")["checks"] if check["name"] == "hypervisor")
+    def hypervisor_answers(self, node, host=None):
+        checks = self.ask(f"node show {node}", host)["checks"]
+        return next(check["ok"] for check in checks if check["name"] == "hypervisor")
+
+    def until_resumed(self, host):
+        self.until(f"{host.name} is resumed", lambda: self.berth(f"node resume {host.name}", host) is not None)
+
+    def until_hypervisor(self, host):
+        self.until(f"the hypervisor of {host.name} answers", lambda: self.hypervisor_answers(host.name, host))
 
     def until_up(self, names=("node1", "node2", "node3")):
         def up():
