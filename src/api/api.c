@@ -3,6 +3,8 @@
 #include "api/routes.h"
 
 #include "api/handlers.h"
+#include "api/repeat.h"
+#include "base/hash.h"
 #include "base/parse.h"
 #include "model/name.h"
 
@@ -164,6 +166,11 @@ static bool may(struct api_call *call, const struct route *route)
     return false;
 }
 
+static bool is_change(const struct route *route)
+{
+    return strcmp(route->method, "GET") != 0 && route->handle != handle_plan;
+}
+
 /* What must be true of the store for this request, or it is answered. */
 static bool store_serves(struct api_call *call, const struct route *route)
 {
@@ -176,8 +183,7 @@ static bool store_serves(struct api_call *call, const struct route *route)
                     "that etcd_endpoints in berth.conf name it, then try again");
         return false;
     }
-    bool is_read = strcmp(route->method, "GET") == 0 || route->handle == handle_plan;
-    if (!is_read && call->view->stale_since_ms != MSEC_NEVER) {
+    if (is_change(route) && call->view->stale_since_ms != MSEC_NEVER) {
         call_refuse(call, 503, "store-down",
                     "nothing was changed: the store has not answered for %lld s; see that a "
                     "majority of the etcd members runs, then try again",
@@ -215,6 +221,36 @@ static bool check_params(struct api_call *call, const struct route *route)
     return true;
 }
 
+/* A list ends with the store's revision, which moves with each heartbeat and is no change of it. */
+static size_t shown_size(const struct route *route, const struct buf *body)
+{
+    static const char end[] = "],\"revision\":";
+    enum { tail_max = 120 };
+    size_t from = body->size > tail_max ? body->size - tail_max : 0;
+    const char *at = route->answer && route->answer[0] == '[' && body->data
+                         ? memmem(body->data + from, body->size - from, end, sizeof(end) - 1)
+                         : NULL;
+    return at ? (size_t)(at - body->data) : body->size;
+}
+
+/* What is read has an ETag, and need not be sent to who has it. */
+static void tag(struct api_call *call, const struct route *route)
+{
+    struct api_answer *answer = call->answer;
+    char etag[api_etag_size];
+    const char *have = call->request->if_none_match;
+    if (strcmp(route->method, "GET") != 0 || answer->status != 200 || answer->is_stream) {
+        return;
+    }
+    answer->has_etag = true;
+    answer->hash =
+        hash_bytes(hash_begin, answer->body.data, shown_size(route, &answer->body)) | 1;
+    if (have && strstr(have, api_etag_text(answer, etag))) {
+        answer->status = 304;
+        buf_clear(&answer->body);
+    }
+}
+
 static void dispatch(struct api_call *call)
 {
     bool has_path;
@@ -236,8 +272,18 @@ static void dispatch(struct api_call *call)
                     "what there is");
     } else if (may(call, route) && check_args(call, route->pattern) &&
                check_params(call, route) && store_serves(call, route)) {
-        route->handle(call);
+        if (!is_change(route) || !repeat_answers(call)) {
+            route->handle(call);
+        }
+        tag(call, route);
     }
+}
+
+const char *api_etag_text(const struct api_answer *answer, char ret[api_etag_size])
+{
+    (void)snprintf(ret, api_etag_size, answer->hash ? "\"%lld-%016llx\"" : "\"%lld\"",
+                   (long long)answer->etag, (unsigned long long)answer->hash);
+    return ret;
 }
 
 void api_handle(const struct api_view *view, const struct api_request *request,

@@ -38,7 +38,9 @@ struct api_request {
     const char *method;        /* "GET" */
     const char *target;        /* path and query as they came, still percent-encoded */
     const char *if_match;      /* header of that name, or NULL */
-    const char *last_event_id; /* likewise */
+    const char *if_none_match; /* this and the next two: likewise */
+    const char *idempotency_key;
+    const char *last_event_id;
     bool wants_stream;         /* it accepts text/event-stream */
     const void *body;
     size_t body_size;
@@ -61,7 +63,9 @@ struct api_answer {
     unsigned status;          /* of HTTP */
     const char *content_type; /* static */
     struct buf body;
-    revision_t etag; /* of the resource; 0: none. With a txn: the committed revision is it */
+    revision_t etag; /* of what may be changed, for If-Match; with a txn: the committed revision */
+    uint64_t hash;   /* of what is shown, for If-None-Match */
+    bool has_etag;
 
     /* To be committed before the answer is sent. 'event' is in it: if the outcome is unknown,
      * whether that event exists tells. */
@@ -77,6 +81,10 @@ struct api_answer {
 };
 
 void api_answer_done(struct api_answer *answer);
+
+enum { api_etag_size = 48 };
+/* The ETag: "REVISION-HASH"; of a change "REVISION". */
+const char *api_etag_text(const struct api_answer *answer, char ret[api_etag_size]);
 
 /* '*ret' is filled anew; the caller ends it with api_answer_done(). 'view' and 'request' are
  * borrowed. Whatever the request holds, there is an answer. */

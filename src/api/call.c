@@ -2,6 +2,7 @@
 #include "api/call.h"
 
 #include "api/operation.h"
+#include "api/repeat.h"
 #include "base/parse.h"
 
 #include <stdio.h>
@@ -143,14 +144,15 @@ bool call_matches(struct api_call *call, const struct record *record)
         return true;
     }
     char have[32];
-    (void)snprintf(have, sizeof(have), "\"%lld\"", record ? (long long)record->revision : 0LL);
+    (void)snprintf(have, sizeof(have), "\"%lld", record ? (long long)record->revision : 0LL);
+    size_t size = strlen(have);
     /* A change decided upon one revision must not be decided again upon another. */
     call->answer->may_retry = false;
-    if (strcmp(want, have) == 0) {
+    if (strncmp(want, have, size) == 0 && (want[size] == '"' || want[size] == '-')) {
         return true;
     }
     call_refuse(call, 412, "changed",
-                "it was changed since you read it (If-Match %.40s, now %s): read it again, then "
+                "it was changed since you read it (If-Match %.60s, now %s\"): read it again, then "
                 "decide",
                 want, have);
     return false;
@@ -208,7 +210,9 @@ static void trim_events(struct api_call *call)
     }
 }
 
-static void audit(struct api_call *call, const char *code, const char *subject, const char *text)
+/* The audit event of this change; NULL without memory. */
+static struct record *make_event(struct api_call *call, const char *code, const char *subject,
+                                 const char *text)
 {
     const struct api_view *view = call->view;
     char name[name_size];
@@ -222,9 +226,22 @@ static void audit(struct api_call *call, const char *code, const char *subject, 
         (void)copy_text(event->event->code, sizeof(event->event->code), code);
         (void)copy_text(event->event->subject, sizeof(event->event->subject), subject);
         (void)snprintf(event->event->text, sizeof(event->event->text), "%s", text);
-        txn_guard(&call->answer->txn, &event->key, 0);
     }
-    txn_put(&call->answer->txn, event);
+    return event;
+}
+
+/* {"message", "subject", "operation", and what is in 'extra', taken over}. */
+static json_t *change_json(const struct api_call *call, const char *code, const char *subject,
+                           const char *text, json_t *extra)
+{
+    json_t *operation = operation_link(code, &call->answer->event);
+    json_t *json = json_pack("{s:o, s:o, s:o*}", "message", text_json(text), "subject",
+                             text_json(subject), "operation", operation);
+    if (extra && json) {
+        (void)json_object_update(json, extra);
+    }
+    json_decref(extra);
+    return json;
 }
 
 static void PRINTF_LIKE(6, 0) commit(struct api_call *call, unsigned status, json_t *extra,
@@ -234,24 +251,18 @@ static void PRINTF_LIKE(6, 0) commit(struct api_call *call, unsigned status, jso
     CLEANUP(buf_done) struct buf text = {0};
     buf_vprintf(&text, format, args);
     trim_events(call);
-    audit(call, code, subject, buf_str(&text));
-    json_t *json = json_pack("{s:o, s:o}", "message", text_json(buf_str(&text)), "subject",
-                             text_json(subject));
-    json_t *operation = operation_link(code, &call->answer->event);
-    if (operation && json) {
-        (void)json_object_set(json, "operation", operation);
+    CLEANUP(record_unrefp) struct record *event = make_event(call, code, subject, buf_str(&text));
+    set_body(call->answer, status, change_json(call, code, subject, buf_str(&text), extra));
+    if (!event || text.failed || !repeat_keep(call, event->event)) {
+        call->answer->txn.failed = true;
+    } else {
+        txn_guard(&call->answer->txn, &event->key, 0);
+        txn_put(&call->answer->txn, TAKE(event));
     }
-    json_decref(operation);
-    if (extra && json) {
-        (void)json_object_update(json, extra);
+    call->answer->has_txn = !call->answer->txn.failed && call->answer->status < 300;
+    if (!call->answer->has_txn) {
+        call_send(call, NULL, 0);
     }
-    json_decref(extra);
-    if (call->answer->txn.failed || text.failed) {
-        json_decref(json);
-        json = NULL;
-    }
-    call->answer->has_txn = json != NULL;
-    set_body(call->answer, status, json);
 }
 
 void call_commit(struct api_call *call, const char *code, const char *subject, const char *format,

@@ -93,6 +93,6 @@ void handle_gpu_get(struct api_call *call)
     struct node_facts node;
     struct gpu_facts gpu;
     if (call_gpu(call, &node, &gpu)) {
-        call_send_dated(call, gpu_json(&gpu, true), 0);
+        call_send_dated(call, gpu_json(&gpu, true), node.revision);
     }
 }

@@ -126,6 +126,7 @@ void handle_node_confirm_off(struct api_call *call)
     body_init(&body, call);
     (void)body_number(&body, "incarnation", 1, INT64_MAX, &incarnation);
     if (!body_end(&body, call) || !call_node(call, call->args[0], &node) ||
+        !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name)) ||
         !may_be_off(call, &node, incarnation)) {
         return;
     }

@@ -82,8 +82,9 @@ static json_t *responses_of(const struct route *route)
     static const char *const done[] = {"200", "201"};
     for (size_t i = 0; i < (strcmp(route->method, "POST") == 0 ? 2U : 1U); i++) {
         (void)json_object_set_new(all, done[i],
-                                  json_pack("{s:s, s:o}", "description", route->summary, "content",
-                                            content_of(route->answer)));
+                                  json_pack("{s:s, s:o}", "description",
+                                            route->summary ? route->summary : "", "content",
+                                            content_of(route->answer ? route->answer : "any")));
     }
     (void)json_object_set_new(all, "default",
                               json_pack("{s:s, s:o}", "description",
@@ -95,7 +96,8 @@ static json_t *responses_of(const struct route *route)
 static json_t *operation_of(const struct route *route, json_t *parameters)
 {
     add_parameters(route, parameters);
-    json_t *json = json_pack("{s:s, s:s, s:o, s:o}", "summary", route->summary, "x-role",
+    json_t *json = json_pack("{s:s, s:s, s:o, s:o}", "summary",
+                             route->summary ? route->summary : "", "x-role",
                              api_role_name(route->role), "parameters", parameters, "responses",
                              responses_of(route));
     if (is_change(route) && strcmp(route->method, "DELETE") != 0) {

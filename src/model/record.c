@@ -143,6 +143,14 @@ static bool copy_vec(struct any_vec *to, const struct any_vec *from, size_t item
     return true;
 }
 
+/* The text of it that is on the heap; NULL: none. */
+static char **heap_text(struct record *record)
+{
+    return record->key.kind == RECORD_VM_SPEC ? &record->vm_spec->xml
+           : record->key.kind == RECORD_EVENT ? &record->event->answer
+                                              : NULL;
+}
+
 struct record *record_copy(const struct record *record)
 {
     struct record *copy = record_alloc(&record->key);
@@ -161,9 +169,10 @@ struct record *record_copy(const struct record *record)
                                  field->item_size);
         }
     }
-    if (kind == RECORD_VM_SPEC && record->vm_spec->xml) {
-        copy->vm_spec->xml = strdup(record->vm_spec->xml);
-        is_whole &= copy->vm_spec->xml != NULL;
+    char **text = heap_text(copy);
+    if (text && *text) {
+        *text = strdup(*text);
+        is_whole &= *text != NULL;
     }
     if (!is_whole) {
         record_unref(TAKE(copy));
@@ -193,8 +202,9 @@ void record_unref(struct record *record)
             free(vec->items);
         }
     }
-    if (record->key.kind == RECORD_VM_SPEC) {
-        free(record->vm_spec->xml);
+    char **text = heap_text(record);
+    if (text) {
+        free(*text);
     }
     free(record);
 }

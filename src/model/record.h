@@ -311,6 +311,12 @@ struct event_record {
     char code[name_size];    /* stable word for programs: "node-silent", "vm-started" */
     char subject[name_size]; /* the node, pool or VM it is about */
     char text[400];          /* for people */
+    /* Of a change whose request bore a key, so that it can be asked for again: the key, what was
+     * asked with it, and the answer (heap; NULL: none). */
+    char request_key[name_size];
+    uint64_t request_hash;
+    uint32_t answer_status;
+    char *answer;
 };
 
 /* ---- any ---- */

@@ -9,7 +9,6 @@
 #include "run/api_op.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -35,7 +34,7 @@ struct api_op {
     struct api_op *next;
     struct http_exchange *exchange; /* NULL: the client has left */
     struct api_request request;     /* its texts are in 'texts' and 'body' */
-    char *method, *target, *if_match;
+    char *method, *target, *if_match, *idempotency_key;
     void *body;
     struct api_answer answer;
     enum stage stage;
@@ -46,14 +45,11 @@ struct api_op {
 
 void api_answer_send(struct http_exchange *exchange, const struct api_answer *answer)
 {
-    char etag[32] = "";
-    if (answer->etag > 0) {
-        (void)snprintf(etag, sizeof(etag), "\"%" PRId64 "\"", answer->etag);
-    }
+    char etag[api_etag_size];
     http_reply(exchange, &(struct http_answer){
                              .status = answer->status,
                              .content_type = answer->content_type,
-                             .etag = etag[0] ? etag : NULL,
+                             .etag = answer->has_etag ? api_etag_text(answer, etag) : NULL,
                              .body = buf_str(&answer->body),
                              .body_size = answer->body.size,
                          });
@@ -75,6 +71,7 @@ static void op_free(struct api_op *op)
     free(op->method);
     free(op->target);
     free(op->if_match);
+    free(op->idempotency_key);
     free(op->body);
     free(op);
 }
@@ -176,6 +173,7 @@ static void on_txn(void *userdata, uint64_t id, enum txn_outcome outcome, revisi
     switch (outcome) {
     case TXN_COMMITTED:
         op->answer.etag = revision;
+        op->answer.has_etag = true;
         wait_for(op, STAGE_SEEN, revision, seen_limit_ms);
         return;
     case TXN_REFUSED:
@@ -209,6 +207,9 @@ static bool copy_request(struct api_op *op, const struct api_request *request)
     op->request.method = op->method = strdup(request->method);
     op->request.target = op->target = strdup(request->target);
     op->request.if_match = op->if_match = request->if_match ? strdup(request->if_match) : NULL;
+    op->request.idempotency_key = op->idempotency_key =
+        request->idempotency_key ? strdup(request->idempotency_key) : NULL;
+    op->request.if_none_match = NULL; /* of reads only */
     op->request.last_event_id = NULL; /* of streams only */
     op->body = request->body_size > 0 ? malloc(request->body_size) : NULL;
     op->request.body = op->body;
@@ -216,6 +217,7 @@ static bool copy_request(struct api_op *op, const struct api_request *request)
         memcpy(op->body, request->body, request->body_size);
     }
     return op->method && op->target && (op->if_match || !request->if_match) &&
+           (op->idempotency_key || !request->idempotency_key) &&
            (op->body || request->body_size == 0);
 }
 

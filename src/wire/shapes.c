@@ -400,6 +400,10 @@ static const struct field event_fields[] = {
     TEXT("code", code),
     TEXT("subject", subject),
     TEXT("text", text),
+    TEXT("request_key", request_key),
+    U64("request_hash", request_hash),
+    U32("answer_status", answer_status),
+    HEAP_TEXT("answer", answer, event_answer_max),
 };
 SHAPE(event_shape, event_fields);
 #undef OWNER

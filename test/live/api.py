@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from tap import test, main  # noqa: E402
 from cluster import Cluster, read_until, wait_for  # noqa: E402
 from proxy import LossyProxy  # noqa: E402
+from rest import ask  # noqa: E402
 
 
 class With:
@@ -31,6 +32,13 @@ class With:
             with open(f"{self.cluster.directory}/api.log", encoding="utf-8") as log:
                 print("".join(f"# api: {line}" for line in log.readlines()[-20:]), end="")
         self.cluster.end()
+
+
+def serves(path_of_socket):
+    try:
+        return ask(path_of_socket, "GET", "/v1/pools").status == 200
+    except OSError:
+        return False
 
 
 def with_pool(c):
@@ -242,6 +250,31 @@ def a_page_is_told_which_things_look_different_and_that_a_node_fell_silent():
             assert "event: changed\ndata: {" in told, told
             c.players.silent.add("node2")
             assert '"nodes":["node2"]' in read_until(s, b'"nodes":["node2"]')
+
+
+@test
+def a_change_with_a_key_is_done_once_also_at_another_api_and_after_a_restart():
+    with With() as c:
+        def create(socket, name="p"):
+            return ask(socket, "POST", "/v1/pools", {"name": name}, Idempotency_Key="key-1")
+
+        first = create(c.socket)
+        assert first.status == 201 and first.headers["etag"], first
+        other = f"{c.directory}/other.conf"
+        with open(c.config, encoding="ascii") as file, open(other, "w", encoding="ascii") as to:
+            to.write(file.read().replace(c.socket, f"{c.directory}/run/other.sock"))
+        with subprocess.Popen([os.environ["BERTH_API"], "--config", other],
+                              stderr=subprocess.DEVNULL) as api:
+            wait_for("the other API serves",
+                     lambda: serves(f"{c.directory}/run/other.sock"))
+            again = create(f"{c.directory}/run/other.sock")
+            api.terminate()
+        assert (again.status, again.text) == (201, first.text), again
+        c.stop_api()
+        c.start_api()
+        assert create(c.socket).text == first.text
+        assert create(c.socket, "q").status == 422
+        assert [p["name"] for p in ask(c.socket, "GET", "/v1/pools").json["items"]] == ["p"]
 
 
 @test

@@ -24,6 +24,7 @@ class Walk:
         self.cluster = cluster
         self.document = self.ask("GET", "/openapi.json").json
         self.called = set()
+        self.calls = 0
 
     def ask(self, method, target, body=None, **headers):
         return ask(self.cluster.socket, method, target, body, **headers)
@@ -44,13 +45,24 @@ class Walk:
     def do(self, method, path, body=None, query="", **places):
         """Calls the operation; it must succeed, and its answer be what the document says."""
         operation = self.document["paths"][path][method.lower()]
-        answer = self.ask(method, path.format(**places) + query, body)
+        target = path.format(**places) + query
+        if method != "GET" and places:
+            stale = self.ask(method, target, body, If_Match='"1"')
+            assert stale.status == 412, f"{method} {path} upon an old revision: {stale}"
+        self.calls += 1
+        answer = self.ask(method, target, body, Idempotency_Key=f"call-{self.calls}")
         assert answer.status in (200, 201), f"{method} {path}: {answer}"
         content = operation["responses"][str(answer.status)]["content"]
         kind = answer.headers["content-type"].split(";")[0]
         assert kind in content, f"{method} {path}: {kind}"
         if answer.json is not None:
             self.check(content[kind]["schema"], answer.json, f"{method} {path}")
+        if method == "GET" and answer.json is not None:
+            assert answer.headers["etag"].count('"') == 2, f"{method} {path}: {answer.headers}"
+        elif answer.json is not None and path != "/v1/plan" and "unchanged" not in answer.json:
+            again = self.ask(method, target, body, Idempotency_Key=f"call-{self.calls}")
+            assert (again.status, again.json) == (answer.status, answer.json), \
+                f"{method} {path} again: {again}, first {answer}"
         self.called.add((method, path))
         return answer
 

@@ -16,7 +16,7 @@ static struct world world;
 static struct liveness liveness;
 static struct api_answer answer;
 static struct api_view view;
-static const char *if_match;
+static const char *if_match, *if_none_match, *idempotency_key;
 static enum api_role role = ROLE_ADMINISTRATOR;
 static uint64_t number;
 
@@ -27,7 +27,7 @@ static inline void fixture_done(void)
     world_done(&world);
     liveness_done(&liveness);
     liveness = (struct liveness){0};
-    if_match = NULL;
+    if_match = if_none_match = idempotency_key = NULL;
     role = ROLE_ADMINISTRATOR;
 }
 
@@ -124,6 +124,8 @@ static inline unsigned ask(const char *method, const char *target, const char *b
         .method = method,
         .target = target,
         .if_match = if_match,
+        .if_none_match = if_none_match,
+        .idempotency_key = idempotency_key,
         .body = body,
         .body_size = body ? strlen(body) : 0,
         .actor = {.name = "root", .role = role},
