@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-ENUM_DEFINE(api_role, API_ROLE_LIST)
-
 /* ---- the target ---- */
 
 static int hex_digit(char c)
@@ -147,7 +145,9 @@ static bool check_args(struct api_call *call, const char *pattern)
             }
             continue;
         }
-        const char *what = strcmp(part, ":vm") == 0 ? "VM" : part + 1;
+        const char *what = strcmp(part, ":vm") == 0       ? "VM"
+                           : strcmp(part, ":name") == 0 ? "user's or token's"
+                                                          : part + 1;
         if (name_check(what, value, &err) < 0) {
             call_refuse(call, 400, "bad-name", "%s", err.text);
             return false;
@@ -160,6 +160,11 @@ static bool may(struct api_call *call, const struct route *route)
 {
     if (call->request->actor.role >= route->role) {
         return true;
+    }
+    if (call->request->actor.role == ROLE_NONE) {
+        call_refuse(call, 401, "login-needed",
+                    "log in first, or send a token: Authorization: Bearer TOKEN");
+        return false;
     }
     call_refuse(call, 403, "forbidden", "%s may not do this: it takes the role %s",
                 call->request->actor.name, api_role_name(route->role));

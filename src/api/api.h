@@ -19,19 +19,25 @@ enum {
     api_body_size_max = 512 * 1024, /* a domain XML of domain_xml_size_max, quoted as JSON */
     api_target_size_max = 4096,
     api_events_per_answer_max = 1000,
+    api_csrf_size = 72,
+    api_address_size = 48, /* as an event keeps it */
+    api_secret_size = 72,
+    api_password_size = 256,
+    api_password_len_min = 8, /* what NIST SP 800-63B asks of passwords that people choose */
 };
-
-#define API_ROLE_LIST(X)                                                                           \
-    X(ROLE_NONE, "none")                                                                           \
-    X(ROLE_VIEWER, "viewer")               /* reads */                                             \
-    X(ROLE_OPERATOR, "operator")           /* also starts, stops and moves VMs, drains nodes */    \
-    X(ROLE_ADMINISTRATOR, "administrator") /* everything */
-ENUM_DECLARE(api_role, API_ROLE_LIST)
 
 /* Who asks. The one place that knows what they may do: api_handle() compares it with the route. */
 struct api_actor {
     char name[name_size];
     enum api_role role;
+    char csrf[api_csrf_size]; /* of a console session: what its changes must carry; else "" */
+    char address[api_address_size]; /* where from, numeric; "": this host's socket */
+};
+
+/* A secret and its hash, made by the caller for an answer with EFFECT_HASH. */
+struct api_credential {
+    char secret[api_secret_size]; /* of a token; "" a password's */
+    char hash[access_hash_size];
 };
 
 struct api_request {
@@ -45,6 +51,7 @@ struct api_request {
     const void *body;
     size_t body_size;
     struct api_actor actor;
+    struct api_credential credential; /* hash "": none was made yet */
 };
 
 /* What is known, at one moment. */
@@ -59,7 +66,19 @@ struct api_view {
     uint8_t random[16];    /* new with each request: the uuid of a VM that has none */
 };
 
+/* What the caller has to do before there is an answer: what is no function of what is known. */
+enum api_effect {
+    EFFECT_NONE,
+    EFFECT_HASH,   /* hash 'password', or if "" a secret made at random; handle again with it */
+    EFFECT_LOGIN,  /* if 'password' is 'user's: begin a session, handle "GET /v1/session" in it */
+    EFFECT_LOGOUT, /* end the session, then send the answer */
+};
+
 struct api_answer {
+    enum api_effect effect;
+    char user[name_size];
+    char password[api_password_size];
+
     unsigned status;          /* of HTTP */
     const char *content_type; /* static */
     struct buf body;
@@ -98,6 +117,10 @@ void api_answer_uncommitted(struct api_answer *answer, enum txn_outcome outcome,
 /* An error answer made outside of api_handle() (a body too large, say). 'code' is static. */
 void api_answer_error(struct api_answer *ret, unsigned status, const char *code,
                       const char *message);
+
+/* An audit event of what is no change: a login that failed. 'ret' has a transaction and no body. */
+void api_note(const struct api_view *view, const struct api_request *request, const char *code,
+              const char *subject, const char *text, struct api_answer *ret);
 
 /* One event as the server-sent event that tells it: "id: ...\ndata: ...\n\n". */
 void api_event_text(const struct record *event, struct buf *ret);

@@ -223,6 +223,8 @@ static struct record *make_event(struct api_call *call, const char *code, const 
         call->answer->event = event->key;
         (void)copy_text(event->event->actor, sizeof(event->event->actor),
                         call->request->actor.name);
+        (void)copy_text(event->event->address, sizeof(event->event->address),
+                        call->request->actor.address);
         (void)copy_text(event->event->code, sizeof(event->event->code), code);
         (void)copy_text(event->event->subject, sizeof(event->event->subject), subject);
         (void)snprintf(event->event->text, sizeof(event->event->text), "%s", text);
@@ -297,6 +299,27 @@ void call_unchanged(struct api_call *call, const char *subject, const char *form
               0);
 }
 
+void api_note(const struct api_view *view, const struct api_request *request, const char *code,
+              const char *subject, const char *text, struct api_answer *ret)
+{
+    *ret = (struct api_answer){0};
+    CLEANUP(freep) struct api_call *call = calloc(1, sizeof(*call));
+    if (call) {
+        call->view = view;
+        call->world = view->world;
+        call->request = request;
+        call->answer = ret;
+        trim_events(call);
+        struct record *event = make_event(call, code, subject, text);
+        if (event) {
+            event->event->severity = SEVERITY_WARNING;
+            txn_guard(&ret->txn, &event->key, 0);
+        }
+        txn_put(&ret->txn, event);
+        ret->has_txn = !ret->txn.failed;
+    }
+}
+
 void api_answer_uncommitted(struct api_answer *answer, enum txn_outcome outcome, const char *why)
 {
     drop_change(answer);
@@ -328,4 +351,5 @@ void api_answer_done(struct api_answer *answer)
 {
     drop_change(answer);
     buf_done(&answer->body);
+    explicit_bzero(answer->password, sizeof(answer->password));
 }

@@ -65,6 +65,17 @@ void handle_vm_start(struct api_call *call);
 void handle_vm_stop(struct api_call *call);
 void handle_vm_move(struct api_call *call);
 
+/* session.c */
+void handle_session_get(struct api_call *call);
+void handle_session_post(struct api_call *call);
+void handle_session_delete(struct api_call *call);
+
+/* access.c */
+void handle_access_get(struct api_call *call);
+void handle_access_add(struct api_call *call);
+void handle_access_patch(struct api_call *call);
+void handle_access_delete(struct api_call *call);
+
 /* event.c */
 void handle_events_get(struct api_call *call);
 

@@ -94,7 +94,18 @@ const struct schema schemas[] = {
     {"Move", "node?:s"},
 
     /* events, what-if */
-    {"Event", "id:s time_ms:i severity:=severity actor:s code:s subject:s text:s"},
+    {"Event", "id:s time_ms:i severity:=severity actor:s code:s subject:s text:s "
+              "address:s"},
+
+    /* who may come in */
+    {"Message", "message:s"},
+    {"Session", "actor:s role:=role csrf:s cluster:s"},
+    {"Login", "user:s password:s"},
+    {"Access", "name:s kind:=access_kind role:=role created_ms:i expires_ms?:i "
+               "expired:b by:s note:s"},
+    {"AccessAdd", "name:s kind:=access_kind role?:=role password?:s expires_days?:i note?:s"},
+    {"AccessPatch", "role?:=role password?:s expires_days?:i note?:s"},
+    {"AccessAdded", "&Change name:s kind:=access_kind role:=role token?:s"},
     {"Question", "fail?:[s] drain?:[s] start?:[s]"},
     {"Plan", "action:s placements:[PlannedVm] left_out:[LeftOutVm] proven:b stale_since_ms?:i"},
     {"PlannedVm", "vm:s from:s to:s gpus:[s]"},
@@ -117,6 +128,8 @@ json_t *schema_words(const char *list)
     static const char *const vm_view[] = {VM_VIEW_LIST(WORD_) NULL};
     static const char *const vm_desired[] = {VM_DESIRED_LIST(WORD_) NULL};
     static const char *const offline_action[] = {OFFLINE_ACTION_LIST(WORD_) NULL};
+    static const char *const role[] = {API_ROLE_LIST(WORD_) NULL};
+    static const char *const access_kind[] = {ACCESS_KIND_LIST(WORD_) NULL};
     static const char *const severity[] = {SEVERITY_LIST(WORD_) NULL};
     static const char *const operation_kind[] = {OPERATION_KIND_LIST(WORD_) NULL};
     static const char *const operation_state[] = {OPERATION_STATE_LIST(WORD_) NULL};
@@ -131,7 +144,8 @@ json_t *schema_words(const char *list)
         {"finding", finding},
         {"vm_desired", vm_desired},         {"offline_action", offline_action},
         {"severity", severity},             {"operation_kind", operation_kind},
-        {"operation_state", operation_state},
+        {"operation_state", operation_state}, {"role", role},
+        {"access_kind", access_kind},
     };
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         if (strcmp(lists[i].name, list) == 0) {

@@ -121,6 +121,11 @@ static void resume(struct http_exchange *exchange)
     }
 }
 
+const struct http_request *http_exchange_request(const struct http_exchange *exchange)
+{
+    return &exchange->request;
+}
+
 const char *http_header(struct http_exchange *exchange, const char *name)
 {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);

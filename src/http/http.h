@@ -82,6 +82,9 @@ int http_new(sd_event *event, const struct http_config *config, const struct htt
 void http_free(struct http_server *server);
 CLEANUP_POINTER(struct http_server, http_free)
 
+/* What the handler got; lent until 'closed'. */
+const struct http_request *http_exchange_request(const struct http_exchange *exchange);
+
 /* A header of the request, or NULL; lent while the exchange lasts. */
 const char *http_header(struct http_exchange *exchange, const char *name);
 

@@ -20,6 +20,8 @@ ENUM_DEFINE(offline_action, OFFLINE_ACTION_LIST)
 ENUM_DEFINE(placement_phase, PLACEMENT_PHASE_LIST)
 ENUM_DEFINE(vm_state, VM_STATE_LIST)
 ENUM_DEFINE(severity, SEVERITY_LIST)
+ENUM_DEFINE(api_role, API_ROLE_LIST)
+ENUM_DEFINE(access_kind, ACCESS_KIND_LIST)
 
 const struct vm_spec vm_spec_default = {
     .cpus = 1,
@@ -79,6 +81,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_VM_STATUS] = sizeof(struct vm_status),
     [RECORD_CLAIM] = sizeof(struct claim),
     [RECORD_EVENT] = sizeof(struct event_record),
+    [RECORD_ACCESS] = sizeof(struct access),
 };
 
 int record_key_compare(const struct record_key *a, const struct record_key *b)
@@ -97,6 +100,11 @@ uint32_t vm_spec_gpu_count(const struct vm_spec *spec)
         count += spec->needs[i].count;
     }
     return count;
+}
+
+bool access_has_expired(const struct access *access, uint64_t wall_ms)
+{
+    return access->expires_ms > 0 && access->expires_ms <= wall_ms;
 }
 
 /* A block for the head and a zeroed value. */

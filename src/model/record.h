@@ -25,12 +25,13 @@
     X(RECORD_VM_PLACEMENT, "vms/%/placement")                                                      \
     X(RECORD_VM_STATUS, "vms/%/status")                                                            \
     X(RECORD_CLAIM, "claims/%/+")                                                                  \
-    X(RECORD_EVENT, "events/%")
+    X(RECORD_EVENT, "events/%")                                                                    \
+    X(RECORD_ACCESS, "access/%")
 ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
 
 struct record_key {
     enum record_kind kind;
-    char name[name_size];   /* node, pool, VM or event; "" for cluster and leader */
+    char name[name_size];   /* node, pool, VM, event, user or token; "" for cluster and leader */
     char second[name_size]; /* claim: the device on node 'name', as gpu_slot_format() writes it */
 };
 
@@ -317,7 +318,36 @@ struct event_record {
     uint64_t request_hash;
     uint32_t answer_status;
     char *answer;
+    char address[48];        /* where the actor came from; "" a daemon, or this host's socket */
 };
+
+/* ---- who may come from afar ---- */
+
+#define API_ROLE_LIST(X)                                                                           \
+    X(ROLE_NONE, "none")                                                                           \
+    X(ROLE_VIEWER, "viewer")               /* reads */                                             \
+    X(ROLE_OPERATOR, "operator")           /* also starts, stops and moves VMs, drains nodes */    \
+    X(ROLE_ADMINISTRATOR, "administrator") /* everything */
+ENUM_DECLARE(api_role, API_ROLE_LIST)
+
+#define ACCESS_KIND_LIST(X)                                                                        \
+    X(ACCESS_TOKEN, "token") /* a program's: 256 random bits that we made */                       \
+    X(ACCESS_USER, "user")   /* a person's: a password, at the console */
+ENUM_DECLARE(access_kind, ACCESS_KIND_LIST)
+
+enum { access_hash_size = 128 };
+
+struct access {
+    enum access_kind kind;
+    enum api_role role;
+    char hash[access_hash_size]; /* crypt(5), yescrypt: of the secret, with its salt */
+    uint64_t created_ms;         /* wall time, as is 'expires_ms': it decides nothing but this */
+    uint64_t expires_ms;         /* 0: never */
+    char by[name_size];          /* who made it */
+    char note[reason_size];
+};
+
+bool access_has_expired(const struct access *access, uint64_t wall_ms);
 
 /* ---- any ---- */
 
@@ -338,6 +368,7 @@ struct record {
         struct vm_status *status;
         struct claim *claim;
         struct event_record *event;
+        struct access *access;
         void *any;
     };
 };

@@ -45,6 +45,15 @@ struct api_op {
 
 void api_answer_send(struct http_exchange *exchange, const struct api_answer *answer)
 {
+    /* RFC 9110: a 401 says how one could come in. */
+    bool needs_login = answer->status == 401;
+    api_answer_send_with(exchange, answer, needs_login ? "WWW-Authenticate" : NULL, "Bearer");
+}
+
+void api_answer_send_with(struct http_exchange *exchange, const struct api_answer *answer,
+                          const char *name, const char *value)
+{
+    const struct http_field field = {name, value};
     char etag[api_etag_size];
     http_reply(exchange, &(struct http_answer){
                              .status = answer->status,
@@ -52,6 +61,8 @@ void api_answer_send(struct http_exchange *exchange, const struct api_answer *an
                              .etag = answer->has_etag ? api_etag_text(answer, etag) : NULL,
                              .body = buf_str(&answer->body),
                              .body_size = answer->body.size,
+                             .fields = &field,
+                             .field_len = name ? 1 : 0,
                          });
 }
 

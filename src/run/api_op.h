@@ -31,5 +31,7 @@ void api_op_forget(struct api_op *op);
 /* After store_free(): drops them all without an answer. */
 void api_ops_done(struct api_ops *ops);
 
-/* Sends 'answer' out. */
+/* Sends 'answer' out; the other with one more header. */
 void api_answer_send(struct http_exchange *exchange, const struct api_answer *answer);
+void api_answer_send_with(struct http_exchange *exchange, const struct api_answer *answer,
+                          const char *name, const char *value);

@@ -4,6 +4,8 @@
 #include "api/changes.h"
 #include "base/parse.h"
 #include "http/certificate.h"
+#include "model/name.h"
+#include "run/api_gate.h"
 #include "run/api_listen.h"
 #include "run/api_op.h"
 #include "run/open_store.h"
@@ -12,7 +14,6 @@
 #include <systemd/sd-daemon.h>
 
 #include <errno.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,11 +24,15 @@ enum {
     changes_wait_ms = 100, /* what changes together is told together */
     pulse_check_ms = 500,
     timer_accuracy_us = 10 * 1000,
+    failures_told_max = 10, /* of logins, in each such span */
+    failures_span_ms = 60 * 1000,
+    note_limit_ms = 5000,
     keep_alive_s = 15, /* a comment in each stream: proxies and clients see that it lives */
 };
 
 struct follower {
     struct http_exchange *exchange;
+    struct api_who who;
     char last[name_size]; /* the newest event it was sent */
     bool wants_changes;
 };
@@ -46,6 +51,9 @@ struct api_server {
     uint64_t requests;
     char writer[25];
     struct api_ops ops;
+    struct api_gate *gate;
+    msec_t failures_since_ms; /* of logins */
+    unsigned failures;
     VEC(struct follower) followers;
 };
 
@@ -158,11 +166,22 @@ static int on_pulse_check(sd_event_source *source, uint64_t usec, void *userdata
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* Ends the streams of those who might not begin one any more. */
+static void cut_streams(struct api_server *server)
+{
+    VEC_EACH(&server->followers, follower) {
+        if (!api_gate_is_valid(server->gate, &follower->who)) {
+            http_stream_end(follower->exchange);
+        }
+    }
+}
+
 static int on_keep_alive(sd_event_source *source, uint64_t usec, void *userdata)
 {
     static const char comment[] = ": still here\n\n";
     struct api_server *server = userdata;
     (void)usec;
+    cut_streams(server);
     VEC_EACH(&server->followers, follower) {
         (void)http_stream_send(follower->exchange, comment, sizeof(comment) - 1);
     }
@@ -171,7 +190,7 @@ static int on_keep_alive(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 static void begin_stream(struct api_server *server, struct http_exchange *exchange,
-                         const struct api_answer *answer)
+                         const struct api_answer *answer, const struct api_who *who)
 {
     struct follower *follower = VEC_ADD(&server->followers);
     if (!follower) {
@@ -183,6 +202,7 @@ static void begin_stream(struct api_server *server, struct http_exchange *exchan
     }
     static const char greeting[] = ": events of the cluster, as they happen\n\n";
     follower->exchange = exchange;
+    follower->who = *who;
     follower->wants_changes = answer->wants_changes;
     (void)copy_text(follower->last, sizeof(follower->last), answer->follow_after);
     http_stream_begin(exchange, answer->content_type);
@@ -192,23 +212,11 @@ static void begin_stream(struct api_server *server, struct http_exchange *exchan
 
 /* ---- requests ---- */
 
-/* Whoever can open the socket (its owner and the group) may do everything. */
-static void fill_actor(const struct http_request *request, struct api_actor *ret)
+/* Answers the request of 'who', once it is known who that is. */
+static void answer_request(struct api_server *server, struct http_exchange *exchange,
+                           const struct api_who *who, const struct api_credential *credential)
 {
-    const struct passwd *user = request->has_peer ? getpwuid(request->uid) : NULL;
-    ret->role = request->has_peer ? ROLE_ADMINISTRATOR : ROLE_NONE;
-    if (!user || !copy_text(ret->name, sizeof(ret->name), user->pw_name)) {
-        (void)snprintf(ret->name, sizeof(ret->name), "uid %u", (unsigned)request->uid);
-    }
-}
-
-static void on_request(void *userdata, struct http_exchange *exchange,
-                       const struct http_request *request)
-{
-    struct api_server *server = userdata;
-    if (web_serve(&web_table, exchange, request)) {
-        return;
-    }
+    const struct http_request *request = http_exchange_request(exchange);
     const char *accept = http_header(exchange, "Accept");
     struct api_request asked = {
         .method = request->method,
@@ -220,22 +228,106 @@ static void on_request(void *userdata, struct http_exchange *exchange,
         .wants_stream = accept && strstr(accept, "text/event-stream"),
         .body = request->body,
         .body_size = request->body_size,
+        .actor = who->actor,
     };
     struct api_view view;
     struct api_answer answer;
-    fill_actor(request, &asked.actor);
+    if (credential) {
+        asked.credential = *credential;
+    }
     fill_view(server, &view);
     api_handle(&view, &asked, &answer);
     if (answer.has_txn) {
         api_op_begin(&server->ops, exchange, &asked, &answer);
-        return;
-    }
-    if (answer.is_stream) {
-        begin_stream(server, exchange, &answer);
+    } else if (answer.is_stream) {
+        begin_stream(server, exchange, &answer, who);
+    } else if (answer.effect == EFFECT_HASH) {
+        api_gate_hash(server->gate, exchange, who, answer.password);
+    } else if (answer.effect == EFFECT_LOGIN) {
+        api_gate_login(server->gate, exchange, who, answer.user, answer.password);
+    } else if (answer.effect == EFFECT_LOGOUT) {
+        api_answer_send_with(exchange, &answer, "Set-Cookie", api_gate_logout(server->gate, who));
+        cut_streams(server);
     } else {
         api_answer_send(exchange, &answer);
     }
+    explicit_bzero(&asked.credential, sizeof(asked.credential));
     api_answer_done(&answer);
+}
+
+static void on_entered(void *userdata, struct http_exchange *exchange, const struct api_who *who)
+{
+    answer_request(userdata, exchange, who, NULL);
+}
+
+static void on_hashed(void *userdata, struct http_exchange *exchange, const struct api_who *who,
+                      const struct api_credential *credential)
+{
+    answer_request(userdata, exchange, who, credential);
+}
+
+/* Who one is now: what GET would answer. */
+static void on_logged_in(void *userdata, struct http_exchange *exchange, const struct api_who *who,
+                         const char *cookie)
+{
+    struct api_server *server = userdata;
+    const struct api_request asked = {
+        .method = "GET", .target = "/v1/session", .actor = who->actor};
+    struct api_view view;
+    struct api_answer answer;
+    fill_view(server, &view);
+    api_handle(&view, &asked, &answer);
+    api_answer_send_with(exchange, &answer, "Set-Cookie", cookie);
+    api_answer_done(&answer);
+    say("<6>", "%s logged in from %s", who->actor.name, who->actor.address);
+}
+
+static void on_noted(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
+                     const struct error *error)
+{
+    /* It is in the journal, too: nothing more is done for it. */
+    (void)userdata, (void)id, (void)outcome, (void)revision, (void)error;
+}
+
+/* Told in the journal and in the cluster's events; a flood of them only in part. */
+static void on_login_failed(void *userdata, const char *name, const char *address)
+{
+    struct api_server *server = userdata;
+    struct api_request asked = {.actor.name = "nobody"};
+    struct api_view view;
+    struct api_answer answer;
+    char text[reason_size];
+    if (now_ms() - server->failures_since_ms >= failures_span_ms) {
+        server->failures_since_ms = now_ms();
+        server->failures = 0;
+    }
+    if (++server->failures > failures_told_max) {
+        return;
+    }
+    bool is_name = name_check("user's", name, NULL) == 0;
+    (void)copy_text(asked.actor.address, sizeof(asked.actor.address), address);
+    (void)snprintf(text, sizeof(text), "wrong password or token for %s, from %s%s",
+                   is_name ? name : "what is no name", address,
+                   server->failures == failures_told_max ? "; more of this is not told now" : "");
+    say("<5>", "%s", text);
+    if (store_is_stale(server->store)) {
+        return;
+    }
+    fill_view(server, &view);
+    api_note(&view, &asked, "login-failed", is_name ? name : "", text, &answer);
+    if (answer.has_txn) {
+        store_txn(server->store, &answer.txn, note_limit_ms, 0, on_noted, NULL);
+    }
+    api_answer_done(&answer);
+}
+
+static void on_request(void *userdata, struct http_exchange *exchange,
+                       const struct http_request *request)
+{
+    struct api_server *server = userdata;
+    if (!web_serve(&web_table, exchange, request)) {
+        api_gate_enter(server->gate, exchange);
+    }
 }
 
 static void on_closed(void *userdata, struct http_exchange *exchange)
@@ -245,6 +337,7 @@ static void on_closed(void *userdata, struct http_exchange *exchange)
     if (op) {
         api_op_forget(op);
     }
+    api_gate_forget(server->gate, exchange);
     for (size_t i = 0; i < server->followers.len; i++) {
         if (server->followers.items[i].exchange == exchange) {
             VEC_REMOVE(&server->followers, i);
@@ -284,12 +377,18 @@ static void on_record(void *userdata, struct record *record)
     if (record->key.kind == RECORD_EVENT && !server->is_in_snapshot) {
         tell_followers(server, record);
     }
+    if (record->key.kind == RECORD_ACCESS && !server->is_in_snapshot) {
+        cut_streams(server);
+    }
 }
 
 static void on_removed(void *userdata, const struct record_key *key, revision_t revision)
 {
     struct api_server *server = userdata;
     world_remove(&server->world, key, revision);
+    if (key->kind == RECORD_ACCESS) {
+        cut_streams(server);
+    }
     if (changes_note(&server->changes, key)) {
         tell_changes_soon(server);
     }
@@ -305,6 +404,7 @@ static void on_synced(void *userdata, revision_t revision)
     VEC_EACH(&server->followers, follower) {
         catch_up(server, follower);
     }
+    cut_streams(server);
     say("<6>", "the store's content is here (revision %lld)", (long long)revision);
     api_ops_progress(&server->ops);
 }
@@ -406,6 +506,7 @@ static void server_done(struct api_server *server)
     /* HTTP first: its open exchanges are told, and their changes forgotten. */
     http_free(server->https);
     http_free(server->http);
+    api_gate_free(server->gate);
     store_free(server->store);
     api_ops_done(&server->ops);
     VEC_DONE(&server->followers);
@@ -420,10 +521,19 @@ static void server_done(struct api_server *server)
 
 int api_server_run(const struct config *config, struct error *err)
 {
+    static const struct api_gate_handler gate_handler = {
+        .entered = on_entered,
+        .logged_in = on_logged_in,
+        .hashed = on_hashed,
+        .failed = on_login_failed,
+    };
     CLEANUP(server_done) struct api_server server = {.config = config, .stale_since_ms = now_ms()};
     (void)snprintf(server.writer, sizeof(server.writer), "api-%.20s", config->node);
     int r = start_loop(&server, err);
     r = r < 0 ? r : start_store(&server, err);
+    r = r < 0 ? r
+              : api_gate_new(server.event, &server.world, &gate_handler, &server, &server.gate,
+                             err);
     r = r < 0 ? r : start_http(&server, err);
     if (r < 0) {
         return r;

@@ -101,6 +101,8 @@ static const char *const offline_action_words[] = {OFFLINE_ACTION_LIST(WORD_)};
 static const char *const placement_phase_words[] = {PLACEMENT_PHASE_LIST(WORD_)};
 static const char *const vm_state_words[] = {VM_STATE_LIST(WORD_)};
 static const char *const severity_words[] = {SEVERITY_LIST(WORD_)};
+static const char *const role_words[] = {API_ROLE_LIST(WORD_)};
+static const char *const access_kind_words[] = {ACCESS_KIND_LIST(WORD_)};
 static const char *const verdict_words[] = {GPU_VERDICT_LIST(WORD_)};
 static const char *const health_words[] = {GPU_HEALTH_LIST(WORD_)};
 /* By bit, as sysfs 'reset_method' writes them. */
@@ -404,8 +406,22 @@ static const struct field event_fields[] = {
     U64("request_hash", request_hash),
     U32("answer_status", answer_status),
     HEAP_TEXT("answer", answer, event_answer_max),
+    TEXT("address", address),
 };
 SHAPE(event_shape, event_fields);
+#undef OWNER
+
+#define OWNER struct access
+static const struct field access_fields[] = {
+    ENUM("kind", kind, access_kind_words),
+    ENUM("role", role, role_words),
+    TEXT("hash", hash),
+    U64("created_ms", created_ms),
+    U64("expires_ms", expires_ms),
+    TEXT("by", by),
+    TEXT("note", note),
+};
+SHAPE(access_shape, access_fields);
 #undef OWNER
 
 const struct shape *shape_of(enum record_kind kind)
@@ -423,6 +439,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_VM_STATUS] = &status_shape,
         [RECORD_CLAIM] = &claim_shape,
         [RECORD_EVENT] = &event_shape,
+        [RECORD_ACCESS] = &access_shape,
     };
     return shapes[kind];
 }

@@ -82,6 +82,7 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
         case RECORD_POOL:
         case RECORD_VM_SPEC:
         case RECORD_EVENT:
+        case RECORD_ACCESS:
             break;
         }
     }

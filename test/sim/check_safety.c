@@ -159,6 +159,7 @@ static bool may_write(const struct host *host, const struct record_key *key)
     case RECORD_NODE_SPEC:
     case RECORD_POOL:
     case RECORD_VM_SPEC:
+    case RECORD_ACCESS:
         return false;
     case RECORD_NODE_INVENTORY:
     case RECORD_NODE_ALIVE:

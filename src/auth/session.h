@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Console sessions, in the memory of one process: who restarts it logs in anew. One ends when it
+ * was idle or is old, when its user's record changes (its revision is another one then), when its
+ * user has begun too many others, or when it is ended. Time comes in with the call.
+ */
+#pragma once
+
+#include "auth/header.h"
+#include "base/vec.h"
+
+enum {
+    auth_session_idle_ms = 30 * 60 * 1000,
+    auth_session_age_ms = 12 * 3600 * 1000,
+    auth_sessions_max = 512,
+    auth_sessions_per_user_max = 16,
+};
+
+struct auth_session {
+    uint64_t number; /* names it where its id must not be known; never 0 */
+    char id[auth_secret_size];
+    char csrf[auth_secret_size];
+    char user[name_size];
+    revision_t revision; /* of the user's record when it began */
+    msec_t begun_ms, used_ms;
+};
+
+struct auth_sessions {
+    VEC(struct auth_session) items; /* the oldest first */
+    uint64_t last_number;
+};
+
+void auth_sessions_done(struct auth_sessions *sessions);
+
+/* Lent until the next call; NULL without memory. */
+const struct auth_session *auth_session_begin(struct auth_sessions *sessions, const char *user,
+                                              revision_t revision, msec_t now_ms);
+
+/* The live session of that id, which counts as its use; lent until the next call. NULL: none. */
+const struct auth_session *auth_session_use(struct auth_sessions *sessions, const char *id,
+                                            msec_t now_ms);
+
+bool auth_session_is_live(const struct auth_sessions *sessions, uint64_t number, msec_t now_ms);
+void auth_session_end(struct auth_sessions *sessions, uint64_t number);
+
+/* 'auth_secret_len' random hexadecimal digits. */
+void auth_make_secret(char ret[static auth_secret_size]);
+
+/* Takes the same time wherever they differ. */
+bool auth_secret_equal(const char *a, const char *b);

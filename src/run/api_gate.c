@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/api_gate.h"
+
+#include "auth/known.h"
+#include "auth/limit.h"
+#include "auth/session.h"
+#include "auth/worker.h"
+#include "base/parse.h"
+#include "run/api_op.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define COOKIE_NAME "berth_session"
+#define COOKIE_ENDS "; Path=/; Secure; HttpOnly; SameSite=Strict"
+
+enum {
+    /* Guesses without a delay: a person's; a program's, whose secrets nobody guesses, so that only
+     * the work of checking them is bounded. */
+    login_free_len = 5,
+    token_free_len = 20,
+    cookie_size = 160,
+};
+
+static_assert((int)auth_password_size >= (int)api_password_size, "every password fits");
+static_assert((int)api_address_size >= (int)http_address_size, "every address fits");
+static_assert((int)api_csrf_size >= (int)auth_secret_size && (int)api_secret_size >= (int)auth_secret_size,
+              "every secret fits");
+
+enum purpose { PURPOSE_ENTER, PURPOSE_LOGIN, PURPOSE_HASH };
+
+/* One exchange that waits for the worker. */
+struct wait {
+    struct wait *next;
+    struct http_exchange *exchange;
+    uint64_t job; /* several that came with the same token share one */
+    enum purpose purpose;
+    struct api_who who; /* as it will be if the secret is right */
+    char name[name_size];
+    char secret[auth_secret_size]; /* the token's, or the new one's */
+};
+
+struct api_gate {
+    const struct world *world;
+    struct api_gate_handler handler;
+    void *userdata;
+    struct auth_worker *worker;
+    struct auth_known known;
+    struct auth_sessions sessions;
+    struct auth_limit limit;
+    struct wait *waits;
+    uint64_t last_job;
+};
+
+static msec_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- refusals ---- */
+
+static void refuse(struct http_exchange *exchange, unsigned status, const char *code,
+                   const char *message)
+{
+    struct api_answer answer = {0};
+    api_answer_error(&answer, status, code, message);
+    api_answer_send(exchange, &answer);
+    api_answer_done(&answer);
+}
+
+static void refuse_for_now(struct http_exchange *exchange, msec_t wait_ms)
+{
+    char message[160], seconds[24];
+    struct api_answer answer = {0};
+    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)(wait_ms + 999) / 1000);
+    (void)snprintf(message, sizeof(message),
+                   "too many attempts that failed, with this name or from your address; try again "
+                   "in %s s",
+                   seconds);
+    api_answer_error(&answer, 429, "too-many-attempts", message);
+    api_answer_send_with(exchange, &answer, "Retry-After", seconds);
+    api_answer_done(&answer);
+}
+
+static void refuse_busy(struct http_exchange *exchange)
+{
+    struct api_answer answer = {0};
+    api_answer_error(&answer, 503, "busy",
+                     "too many passwords and tokens are being checked; try again in a moment");
+    api_answer_send_with(exchange, &answer, "Retry-After", "1");
+    api_answer_done(&answer);
+}
+
+/* ---- what waits for the worker ---- */
+
+static struct wait *wait_new(struct api_gate *gate, struct http_exchange *exchange,
+                             enum purpose purpose, const struct api_who *who)
+{
+    struct wait *wait = calloc(1, sizeof(*wait));
+    if (!wait) {
+        refuse(exchange, 503, "out-of-memory", "out of memory");
+        return NULL;
+    }
+    wait->exchange = exchange;
+    wait->purpose = purpose;
+    wait->who = *who;
+    wait->job = ++gate->last_job;
+    wait->next = gate->waits;
+    gate->waits = wait;
+    return wait;
+}
+
+static void wait_free(struct wait *wait)
+{
+    explicit_bzero(wait, sizeof(*wait));
+    free(wait);
+}
+
+/* Takes the first out that is of 'job', or, without one, of 'exchange'. NULL: none. */
+static struct wait *take(struct api_gate *gate, uint64_t job, const struct http_exchange *exchange)
+{
+    for (struct wait **place = &gate->waits; *place; place = &(*place)->next) {
+        struct wait *wait = *place;
+        if (job ? wait->job == job : wait->exchange == exchange) {
+            *place = wait->next;
+            return wait;
+        }
+    }
+    return NULL;
+}
+
+static void not_taken(struct api_gate *gate, struct wait *wait)
+{
+    struct http_exchange *exchange = wait->exchange;
+    wait_free(take(gate, wait->job, NULL));
+    refuse_busy(exchange);
+}
+
+void api_gate_forget(struct api_gate *gate, const struct http_exchange *exchange)
+{
+    struct wait *wait = take(gate, 0, exchange);
+    if (wait) {
+        wait_free(wait);
+    }
+}
+
+/* ---- records ---- */
+
+/* The user or token of that name as it is now; NULL: there is none. */
+static const struct record *find(const struct api_gate *gate, const char *name,
+                                 enum access_kind kind)
+{
+    const struct record *record = world_find(gate->world, RECORD_ACCESS, name);
+    return record && record->access->kind == kind ? record : NULL;
+}
+
+static void become(struct api_who *who, const struct record *record)
+{
+    (void)copy_text(who->actor.name, sizeof(who->actor.name), record->key.name);
+    (void)copy_text(who->access, sizeof(who->access), record->key.name);
+    who->actor.role = record->access->role;
+    who->revision = record->revision;
+}
+
+bool api_gate_is_valid(const struct api_gate *gate, const struct api_who *who)
+{
+    if (!who->access[0]) {
+        return true;
+    }
+    const struct record *record = world_find(gate->world, RECORD_ACCESS, who->access);
+    return record && record->revision == who->revision &&
+           !access_has_expired(record->access, wall_ms()) &&
+           (who->session == 0 || auth_session_is_live(&gate->sessions, who->session, now_ms()));
+}
+
+/* ---- entering ---- */
+
+static void enter_locally(struct api_gate *gate, struct http_exchange *exchange,
+                          const struct http_request *request)
+{
+    struct api_who who = {.actor.role = ROLE_ADMINISTRATOR};
+    const struct passwd *user = getpwuid(request->uid);
+    if (!user || !copy_text(who.actor.name, sizeof(who.actor.name), user->pw_name)) {
+        (void)snprintf(who.actor.name, sizeof(who.actor.name), "uid %u", (unsigned)request->uid);
+    }
+    gate->handler.entered(gate->userdata, exchange, &who);
+}
+
+static void refuse_token(struct http_exchange *exchange)
+{
+    refuse(exchange, 401, "bad-token",
+           "there is no such token, or it has expired; \"berth token add\" makes one");
+}
+
+/* Another request came with the same token and is being checked: this one waits for that. */
+static struct wait *find_same(struct api_gate *gate, const struct api_who *who, const char *secret)
+{
+    for (struct wait *wait = gate->waits; wait; wait = wait->next) {
+        if (wait->purpose == PURPOSE_ENTER && strcmp(wait->who.access, who->access) == 0 &&
+            wait->who.revision == who->revision && auth_secret_equal(wait->secret, secret)) {
+            return wait;
+        }
+    }
+    return NULL;
+}
+
+static void check_token(struct api_gate *gate, struct http_exchange *exchange,
+                        const struct api_who *who, const struct auth_token *token,
+                        const struct record *record)
+{
+    char key[auth_limit_key_size];
+    const struct wait *same = record ? find_same(gate, who, token->secret) : NULL;
+    uint64_t job = same ? same->job : 0;
+    auth_limit_address(who->actor.address, key);
+    msec_t wait_ms = job ? 0 : auth_limit_try(&gate->limit, key, token_free_len, now_ms());
+    if (wait_ms > 0) {
+        refuse_for_now(exchange, wait_ms);
+        return;
+    }
+    struct wait *wait = wait_new(gate, exchange, PURPOSE_ENTER, who);
+    if (!wait) {
+        return;
+    }
+    (void)copy_text(wait->name, sizeof(wait->name), token->name);
+    (void)copy_text(wait->secret, sizeof(wait->secret), token->secret);
+    if (job) {
+        wait->job = job;
+    } else if (!auth_worker_check(gate->worker, wait->job, token->secret,
+                                  record ? record->access->hash : NULL)) {
+        not_taken(gate, wait);
+    }
+}
+
+static void enter_by_token(struct api_gate *gate, struct http_exchange *exchange,
+                           struct api_who *who, const char *header)
+{
+    struct auth_token token;
+    if (!auth_bearer(header, &token)) {
+        refuse(exchange, 401, "bad-token",
+               "the header Authorization must be \"Bearer \" and a token, such as berth_ci_...");
+        return;
+    }
+    if (!gate->world->is_complete) {
+        refuse(exchange, 503, "store-down",
+               "the token cannot be checked: the store has not answered since this API started");
+        return;
+    }
+    const struct record *record = find(gate, token.name, ACCESS_TOKEN);
+    if (record && access_has_expired(record->access, wall_ms())) {
+        record = NULL;
+    }
+    if (record) {
+        become(who, record);
+    }
+    if (record && auth_known_has(&gate->known, token.name, record->revision, token.secret)) {
+        gate->handler.entered(gate->userdata, exchange, who);
+    } else {
+        check_token(gate, exchange, who, &token, record);
+    }
+    explicit_bzero(&token, sizeof(token));
+}
+
+static bool is_read(const struct http_request *request)
+{
+    return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+}
+
+static void enter_by_session(struct api_gate *gate, struct http_exchange *exchange,
+                             struct api_who *who, const char *id)
+{
+    const struct http_request *request = http_exchange_request(exchange);
+    const char *csrf = http_header(exchange, "X-CSRF-Token");
+    const struct auth_session *session = auth_session_use(&gate->sessions, id, now_ms());
+    const struct record *record = session ? find(gate, session->user, ACCESS_USER) : NULL;
+    if (record && record->revision == session->revision &&
+        !access_has_expired(record->access, wall_ms())) {
+        become(who, record);
+        who->session = session->number;
+        (void)copy_text(who->actor.csrf, sizeof(who->actor.csrf), session->csrf);
+        if (!is_read(request) && !(csrf && auth_secret_equal(session->csrf, csrf))) {
+            refuse(exchange, 403, "csrf",
+                   "a change from the console must carry the header X-CSRF-Token of its session");
+            return;
+        }
+    } else if (session) {
+        auth_session_end(&gate->sessions, session->number);
+    }
+    gate->handler.entered(gate->userdata, exchange, who);
+}
+
+void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange)
+{
+    const struct http_request *request = http_exchange_request(exchange);
+    const char *authorization = http_header(exchange, "Authorization");
+    const char *cookie = http_header(exchange, "Cookie");
+    const char *origin = http_header(exchange, "Origin");
+    char id[auth_secret_size];
+    struct api_who who = {.actor.name = "nobody"};
+    if (request->has_peer) {
+        enter_locally(gate, exchange, request);
+        return;
+    }
+    (void)copy_text(who.actor.address, sizeof(who.actor.address), request->address);
+    if (authorization) {
+        enter_by_token(gate, exchange, &who, authorization);
+        return;
+    }
+    if (origin && !is_read(request) && !auth_origin_is(origin, http_header(exchange, "Host"))) {
+        refuse(exchange, 403, "csrf", "this came from a page of another site");
+        return;
+    }
+    /* Logging in anew works with whatever cookie is left. */
+    bool is_login =
+        strcmp(request->method, "POST") == 0 && strcmp(request->target, "/v1/session") == 0;
+    if (!is_login && cookie && auth_cookie(cookie, COOKIE_NAME, id)) {
+        enter_by_session(gate, exchange, &who, id);
+        return;
+    }
+    gate->handler.entered(gate->userdata, exchange, &who);
+}
+
+/* ---- logging in and out ---- */
+
+void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
+                    const struct api_who *who, const char *user, const char *password)
+{
+    char by_name[auth_limit_key_size], by_address[auth_limit_key_size];
+    if (!who->actor.address[0]) {
+        refuse(exchange, 409, "is-local",
+               "over this socket nobody logs in: its users are known already");
+        return;
+    }
+    (void)snprintf(by_name, sizeof(by_name), "user %s", user);
+    auth_limit_address(who->actor.address, by_address);
+    msec_t wait_ms = auth_limit_try(&gate->limit, by_address, login_free_len, now_ms());
+    wait_ms = wait_ms > 0 ? wait_ms
+                          : auth_limit_try(&gate->limit, by_name, login_free_len, now_ms());
+    if (wait_ms > 0) {
+        refuse_for_now(exchange, wait_ms);
+        return;
+    }
+    const struct record *record = find(gate, user, ACCESS_USER);
+    struct wait *wait = wait_new(gate, exchange, PURPOSE_LOGIN, who);
+    if (!wait) {
+        return;
+    }
+    (void)copy_text(wait->name, sizeof(wait->name), user);
+    wait->who.revision = record ? record->revision : 0;
+    if (!auth_worker_check(gate->worker, wait->job, password,
+                           record ? record->access->hash : NULL)) {
+        not_taken(gate, wait);
+    }
+}
+
+const char *api_gate_logout(struct api_gate *gate, const struct api_who *who)
+{
+    auth_session_end(&gate->sessions, who->session);
+    return COOKIE_NAME "=; Max-Age=0" COOKIE_ENDS;
+}
+
+static void begin_session(struct api_gate *gate, struct wait *wait, const struct record *record)
+{
+    char cookie[cookie_size], key[auth_limit_key_size];
+    struct api_who who = wait->who;
+    const struct auth_session *session =
+        auth_session_begin(&gate->sessions, record->key.name, record->revision, now_ms());
+    if (!session) {
+        refuse(wait->exchange, 503, "out-of-memory", "out of memory");
+        return;
+    }
+    become(&who, record);
+    who.session = session->number;
+    (void)copy_text(who.actor.csrf, sizeof(who.actor.csrf), session->csrf);
+    (void)snprintf(cookie, sizeof(cookie), COOKIE_NAME "=%s" COOKIE_ENDS, session->id);
+    (void)snprintf(key, sizeof(key), "user %s", wait->name);
+    auth_limit_forgive(&gate->limit, key);
+    auth_limit_address(who.actor.address, key);
+    auth_limit_forgive(&gate->limit, key);
+    gate->handler.logged_in(gate->userdata, wait->exchange, &who, cookie);
+    explicit_bzero(cookie, sizeof(cookie));
+}
+
+static void end_login(struct api_gate *gate, struct wait *wait, bool is_right)
+{
+    /* Decided upon the record that was checked. */
+    const struct record *record = is_right ? find(gate, wait->name, ACCESS_USER) : NULL;
+    if (record && record->revision == wait->who.revision &&
+        !access_has_expired(record->access, wall_ms())) {
+        begin_session(gate, wait, record);
+        return;
+    }
+    gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address);
+    refuse(wait->exchange, 401, "login-failed",
+           "the name or the password is wrong, or the user has expired");
+}
+
+/* ---- what the worker found ---- */
+
+static void end_token(struct api_gate *gate, struct wait *wait, bool is_right)
+{
+    char key[auth_limit_key_size];
+    if (!is_right || !api_gate_is_valid(gate, &wait->who)) {
+        gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address);
+        refuse_token(wait->exchange);
+        return;
+    }
+    auth_limit_address(wait->who.actor.address, key);
+    auth_limit_forgive(&gate->limit, key);
+    auth_known_add(&gate->known, wait->name, wait->who.revision, wait->secret);
+    gate->handler.entered(gate->userdata, wait->exchange, &wait->who);
+}
+
+static void end_hash(struct api_gate *gate, struct wait *wait, const char *hash)
+{
+    struct api_credential credential = {0};
+    (void)copy_text(credential.secret, sizeof(credential.secret), wait->secret);
+    if (!copy_text(credential.hash, sizeof(credential.hash), hash) || !hash[0]) {
+        refuse(wait->exchange, 500, "no-hash", "the hash could not be made; see the journal");
+        return;
+    }
+    gate->handler.hashed(gate->userdata, wait->exchange, &wait->who, &credential);
+    explicit_bzero(&credential, sizeof(credential));
+}
+
+static void on_done(void *userdata, uint64_t id, bool is_right, const char *hash)
+{
+    struct api_gate *gate = userdata;
+    for (struct wait *wait; (wait = take(gate, id, NULL)) != NULL; wait_free(wait)) {
+        switch (wait->purpose) {
+        case PURPOSE_ENTER:
+            end_token(gate, wait, is_right);
+            break;
+        case PURPOSE_LOGIN:
+            end_login(gate, wait, is_right);
+            break;
+        case PURPOSE_HASH:
+            end_hash(gate, wait, hash);
+            break;
+        }
+    }
+}
+
+void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange,
+                   const struct api_who *who, const char *password)
+{
+    struct wait *wait = wait_new(gate, exchange, PURPOSE_HASH, who);
+    if (!wait) {
+        return;
+    }
+    if (!password[0]) {
+        auth_make_secret(wait->secret);
+    }
+    if (!auth_worker_hash(gate->worker, wait->job, password[0] ? password : wait->secret)) {
+        not_taken(gate, wait);
+    }
+}
+
+/* ---- beginning and end ---- */
+
+int api_gate_new(sd_event *event, const struct world *world,
+                 const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
+                 struct error *err)
+{
+    CLEANUP(freep) struct api_gate *gate = calloc(1, sizeof(*gate));
+    if (!gate || !auth_known_init(&gate->known)) {
+        return error_set(err, -ENOMEM, "out of memory or randomness");
+    }
+    gate->world = world;
+    gate->handler = *handler;
+    gate->userdata = userdata;
+    int r = auth_worker_new(event, on_done, gate, &gate->worker, err);
+    if (r == 0) {
+        *ret = TAKE(gate);
+    }
+    return r;
+}
+
+void api_gate_free(struct api_gate *gate)
+{
+    if (!gate) {
+        return;
+    }
+    auth_worker_free(gate->worker);
+    while (gate->waits) {
+        struct wait *wait = gate->waits;
+        gate->waits = wait->next;
+        wait_free(wait);
+    }
+    auth_sessions_done(&gate->sessions);
+    explicit_bzero(gate, sizeof(*gate));
+    free(gate);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who asks? Over the Unix socket the kernel says it: whoever can open it administers the cluster.
+ * Over HTTPS it is a token, or the session of a user who logged in at the console:
+ *
+ *     request --> api_gate_enter() --local, session, token known--> handler.entered
+ *                        '--token--> WORKER --right--> handler.entered
+ *                                      '----wrong--> 401
+ *     POST /v1/session --> api_gate_login() --> WORKER --right--> handler.logged_in
+ *                                                 '-----wrong--> 401
+ *
+ * What it refuses it answers itself. The records of users and tokens are the world's; who they are
+ * was decided upon them as they are now, also while the store is silent.
+ */
+#pragma once
+
+#include "api/api.h"
+#include "auth/header.h"
+#include "http/http.h"
+
+struct api_gate;
+
+/* Somebody who may come in, and what that hangs upon. */
+struct api_who {
+    struct api_actor actor;
+    char access[name_size];          /* the record; "": none */
+    revision_t revision;             /* as it was */
+    uint64_t session;                /* 0: none */
+};
+
+/* Both may come within the call that asked or later. */
+struct api_gate_handler {
+    /* The request may go on. 'who' is lent; its role may be none. */
+    void (*entered)(void *userdata, struct http_exchange *exchange, const struct api_who *who);
+    /* Likewise, as the answer to a login: 'cookie' is the header to set. */
+    void (*logged_in)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
+                      const char *cookie);
+    /* What api_gate_hash() made. */
+    void (*hashed)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
+                   const struct api_credential *credential);
+    /* Somebody guessed wrongly; 'name' need not be one. */
+    void (*failed)(void *userdata, const char *name, const char *address);
+};
+
+int api_gate_new(sd_event *event, const struct world *world,
+                 const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
+                 struct error *err);
+void api_gate_free(struct api_gate *gate);
+CLEANUP_POINTER(struct api_gate, api_gate_free)
+
+void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange);
+void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
+                    const struct api_who *who, const char *user, const char *password);
+/* 'password' "": of a secret that is made here. */
+void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange,
+                   const struct api_who *who, const char *password);
+/* The header that takes the cookie back. */
+const char *api_gate_logout(struct api_gate *gate, const struct api_who *who);
+
+/* The client has left: no answer to it. */
+void api_gate_forget(struct api_gate *gate, const struct http_exchange *exchange);
+
+/* Whether 'who' might still enter: nothing it hangs upon has ended or changed. */
+bool api_gate_is_valid(const struct api_gate *gate, const struct api_who *who);
