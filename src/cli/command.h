@@ -128,6 +128,7 @@ int run_vm_ls(struct cli *cli);
 int run_vm_show(struct cli *cli);
 int run_vm_xml(struct cli *cli);
 int run_vm_add(struct cli *cli);
+int run_vm_import(struct cli *cli);
 int run_vm_assign(struct cli *cli);
 int run_vm_unassign(struct cli *cli);
 int run_vm_start(struct cli *cli);

@@ -23,7 +23,8 @@ const struct option options[] = {
     {"wait-for-gpu", 0, NULL, "go on waiting if no host has GPUs free now"},
     {"force", 'f', NULL, "also what is unwise: see the command's text"},
     {"dry-run", 'n', NULL, "only show what would happen"},
-    {"node", 0, "NODE", "only of this node"},
+    {"node", 0, "NODE", "only of this node; vm import: this host's name in the cluster"},
+    {"connect", 0, "URI", "libvirt's (default $LIBVIRT_DEFAULT_URI or qemu:///system)"},
     {"pool", 0, "POOL", "only of this pool"},
     {"need", 0, "POOL[=N]", "assign N GPUs (1) of this pool; may be repeated"},
     {"state", 0, "STATE", "only in this state"},
@@ -69,6 +70,7 @@ const size_t exit_code_len = ARRAY_LEN(exit_codes);
 
 const struct fact environment_facts[] = {
     {"BERTH_SOCKET", "berth-api's socket, if --socket is not given"},
+    {"LIBVIRT_DEFAULT_URI", "libvirt's URI for vm import, if --connect is not given"},
     {"NO_COLOR", "set to anything: no colour, unless --color=always"},
 };
 const size_t environment_fact_len = ARRAY_LEN(environment_facts);
@@ -130,6 +132,13 @@ const struct command commands[] = {
     {"vm", "add", "FILE.xml", 1, 1, "name need start wait-for-gpu " WAIT " " POLICY,
      "Add a VM from libvirt domain XML without a GPU in it",
      "FILE.xml may be - for standard input.", run_vm_add},
+    {"vm", "import", "[NAME...]", 0, -1, "all connect node dry-run",
+     "Take VMs over from this host's libvirt",
+     "Without NAME or --all: which there are. Its GPUs are taken out of a VM's XML and become needs "
+     "of\n"
+     "the pools that they are in. It must be shut down, and stays so; afterwards undefine it in\n"
+     "libvirt, as the command says, so that nobody starts it beside Berth. Libvirt is only read.",
+     run_vm_import},
     {"vm", "assign", "VM POOL", 2, 2, "count", "Let a VM need (one more) GPU of a pool", NULL,
      run_vm_assign},
     {"vm", "unassign", "VM POOL", 2, 2, "count", "Let it need none of that pool, or fewer", NULL,

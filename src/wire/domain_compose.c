@@ -487,19 +487,6 @@ static int set_identity(struct composer *c, const struct domain_compose *compose
 
 /* ---- the whole ---- */
 
-static int write_out(xmlDoc *doc, struct buf *ret, struct error *err)
-{
-    xmlBuffer *text = xmlBufferCreate();
-    if (!text || xmlNodeDump(text, doc, xmlDocGetRootElement(doc), 0, 1) < 0) {
-        xmlBufferFree(text);
-        return no_memory(err);
-    }
-    buf_add(ret, xmlBufferContent(text), (size_t)xmlBufferLength(text));
-    buf_char(ret, '\n');
-    xmlBufferFree(text);
-    return ret->failed ? no_memory(err) : 0;
-}
-
 int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, struct error *err)
 {
     struct domain_info info;
@@ -520,5 +507,5 @@ int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, st
     r = set_identity(&c, compose);
     r = r < 0 ? r : add_devices(&c, compose);
     r = r < 0 ? r : set_aperture(&c, compose, info.firmware);
-    return r < 0 ? r : write_out(doc, ret, err);
+    return r < 0 ? r : tree_write(doc, ret, err);
 }

@@ -70,6 +70,19 @@ int tree_parse(const char *xml, xmlDoc **ret, struct error *err)
     return r;
 }
 
+int tree_write(xmlDoc *doc, struct buf *ret, struct error *err)
+{
+    xmlBuffer *text = xmlBufferCreate();
+    if (!text || xmlNodeDump(text, doc, xmlDocGetRootElement(doc), 0, 1) < 0) {
+        xmlBufferFree(text);
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    buf_add(ret, xmlBufferContent(text), (size_t)xmlBufferLength(text));
+    buf_char(ret, '\n');
+    xmlBufferFree(text);
+    return ret->failed ? error_set(err, -ENOMEM, "out of memory") : 0;
+}
+
 bool tree_is(const xmlNode *node, const char *name)
 {
     return node->type == XML_ELEMENT_NODE && !node->ns && xmlStrEqual(node->name, x(name));

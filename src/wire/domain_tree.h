@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -13,6 +14,9 @@
 /* Parses 'xml' without network and entities; a DOCTYPE is refused before it is read. Blank texts
  * between elements are dropped. 0; -E2BIG, -EINVAL (names the line) or -ENOMEM. */
 int tree_parse(const char *xml, xmlDoc **ret, struct error *err);
+
+/* The root element as text, a newline behind it, added to 'ret'. -ENOMEM. */
+int tree_write(xmlDoc *doc, struct buf *ret, struct error *err);
 
 static inline void tree_freep(xmlDoc **doc)
 {

@@ -56,6 +56,19 @@ struct domain_file {
 int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct domain_file *file),
                      void *userdata, struct error *err);
 
+/* A device of the host that a domain names for itself. */
+struct domain_hostdev {
+    struct pci_address address;
+    char mdev[40]; /* uuid of a mediated device; "": a PCI function */
+};
+
+/* Adds to 'ret' the domain without the <hostdev> devices that 'takes' says are to go (asked for
+ * each PCI function and mediated device). Errors as domain_xml_inspect(), but devices are no
+ * matter. */
+int domain_xml_strip(const char *xml,
+                     bool (*takes)(void *userdata, const struct domain_hostdev *device),
+                     void *userdata, struct buf *ret, struct error *err);
+
 /* Which start of which VM a running domain is. */
 struct domain_marker {
     char vm[name_size];

@@ -229,5 +229,52 @@ def what_cannot_be_imported_is_said_and_the_rest_is_done():
         assert code == 1 and "steps failed: mend that and import again" in err and "VM a was added" in out, (out, err)
 
 
+def hostdev(bus, function=0):
+    return ("<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' "
+            f"bus='0x{bus:02x}' slot='0x00' function='0x{function}'/></source></hostdev>")
+
+
+def libvirt_with(c, **domains):
+    """The URI of a libvirt that has these domains defined: name -> (devices, is running)."""
+    text = ""
+    for name, (devices, is_running) in domains.items():
+        text += (f"<domain type='test'><name>{name}</name><memory unit='MiB'>256</memory><vcpu>2</vcpu>"
+                 f"<os><type>hvm</type></os><devices>{devices}</devices>"
+                 "<test:runstate xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>"
+                 f"{1 if is_running else 5}</test:runstate></domain>")
+    path = f"{c.directory}/libvirt.xml"
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"<node>{text}</node>")
+    return f"test://{path}"
+
+
+@test
+def vms_of_libvirt_are_imported_with_their_gpus_as_needs_of_pools():
+    with With() as c:
+        with_vms(c)
+        uri = libvirt_with(c, plain=("", False), two=(hostdev(1) + hostdev(2), False), loose=(hostdev(3), False),
+                           busy=("", True), nic=(hostdev(9), False))
+        args = ("vm", "import", "--connect", uri, "--node", "node1")
+        out = c.must(*args)
+        assert re.search(r"two +stopped +2x GpuChildPool +can be imported", out), out
+        assert "busy" in out and "it runs" in out and "0000:09:00.0 of this host" in out, out
+        assert [e["name"] for e in of(c, *args)["items"] if not e["can_be_imported"]] == ["busy", "nic"]
+        assert of(c, "vm", "ls")["items"] == []
+        c.refused(3, "--node NODE", "vm", "import", "--connect", uri)
+        c.refused(3, 'no VM "none" defined', *args, "none")
+        c.refused(1, "busy is left out: it runs: shut it down first (virsh shutdown busy)", *args, "busy")
+        c.refused(4, "does not answer", "vm", "import", "--node", "node1", "--connect", "test:///nonexistent.xml")
+        out = c.must(*args, "two")
+        assert "VM two was added" in out and "it needs 2x GpuChildPool" in out and "virsh undefine --keep-nvram two" in out, out
+        assert "hostdev" not in c.must("vm", "xml", "two")
+        c.must("vm", "start", "two")
+        out = c.must(*args, "loose")
+        assert "its GPU 0000:03:00.0" in out and "in no pool" in out and "berth vm assign loose POOL" in out, out
+        code, out, err = c.berth(*args, "--all")
+        assert code == 1 and "VM plain was added" in out and "nic is left out" in err and "two" not in out + err, (out, err)
+        out = c.must(*args)
+        assert re.search("two .* in the cluster already: virsh undefine --keep-nvram two", out), out
+
+
 if __name__ == "__main__":
     sys.exit(main())

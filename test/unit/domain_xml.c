@@ -431,3 +431,35 @@ TEST(files_of_the_host_are_found_and_those_of_a_network_are_not)
     CHECK_STR(buf_str(&found), "/a /dev/b /c.iso(ro) /l(ro) /k(ro) ");
     CHECK_INT(domain_xml_files("<domain", collect, &found, &err), -EINVAL);
 }
+
+static bool take_gpu(void *userdata, const struct domain_hostdev *device)
+{
+    char address[pci_address_size];
+    buf_printf(userdata, "%s ",
+               device->mdev[0] ? device->mdev : pci_address_format(device->address, address));
+    return device->mdev[0] || device->address.bus == 0x65;
+}
+
+TEST(gpus_are_stripped_and_other_devices_stay)
+{
+    CLEANUP(buf_done) struct buf asked = {0}, xml = {0};
+    struct error err;
+    const char *head = "<domain type='kvm'>" BASICS "<devices>"
+                       "<hostdev mode='subsystem' type='pci' managed='yes'><source><address ";
+    char text[2000];
+    (void)snprintf(text, sizeof(text),
+                   "%sdomain='0x0000' bus='0x65' slot='0x00' function='0x1'/></source>"
+                   "<address type='pci' domain='0x0000' bus='0x09' slot='0x00' function='0x0'/>"
+                   "</hostdev><hostdev mode='subsystem' type='pci'><source>"
+                   "<address bus='3' slot='1f' function='0'/></source></hostdev>"
+                   "<hostdev mode='subsystem' type='usb'><source/></hostdev>"
+                   "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source>"
+                   "<address uuid='aa-bb'/></source></hostdev></devices></domain>",
+                   head);
+    REQUIRE(domain_xml_strip(text, take_gpu, &asked, &xml, &err) == 0);
+    CHECK_STR(buf_str(&asked), "0000:65:00.1 0000:03:1f.0 aa-bb ");
+    CHECK(!strstr(buf_str(&xml), "0x65") && !strstr(buf_str(&xml), "mdev"));
+    CHECK_HAS(buf_str(&xml), "1f");
+    CHECK_HAS(buf_str(&xml), "usb");
+    CHECK_INT(domain_xml_strip("<domain", take_gpu, &asked, &xml, &err), -EINVAL);
+}
