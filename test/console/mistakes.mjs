@@ -87,7 +87,7 @@ test('an assignment without VM or pool, of no GPU or with a bad aperture is not 
 
 test('the GPUs of a VM that runs cannot change, and the refusal says what to do first', async (scene) => {
   const page = await scene.open('/pools');
-  await press(page, 'Unassign cad1 from GpuChildPool');
+  await press(page, 'Unassign VM cad1 from GpuChildPool');
   const box = await dialog(page, 'Unassign cad1 from GpuChildPool?');
   await press(box, 'Unassign VM');
   await shows(box.getByRole('alert'), /stop it first/i);
@@ -96,7 +96,7 @@ test('the GPUs of a VM that runs cannot change, and the refusal says what to do 
 
 test('a pool that VMs need cannot be removed, and the refusal names them', async (scene) => {
   const page = await scene.open('/pools');
-  await press(page, 'Remove GPU pool GpuChildPool');
+  await press(page, 'Remove pool GpuChildPool');
   const box = await dialog(page, 'Remove GPU pool GpuChildPool?');
   await press(box, 'Remove pool');
   await shows(box.getByRole('alert'), 'cad1');

@@ -53,7 +53,7 @@ test('assign: a VM is assigned to the pool, gets GPUs when it starts, and gives 
   await press(await dialog(page, 'Stop train1?'), 'Stop');
   await stands(row(page, 'Virtual machines', 'train1'), 'Stopped');
   await goTo(page, 'GPU pools');
-  await press(page, 'Unassign train1 from GpuChildPool');
+  await press(page, 'Unassign VM train1 from GpuChildPool');
   await press(await dialog(page, 'Unassign train1 from GpuChildPool?'), 'Unassign VM');
   await told(page, /train1 .*unassigned/);
   await counts(page.getByText('Available (Not assigned)'), 6);

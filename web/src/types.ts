@@ -179,6 +179,17 @@ export interface Survival {
     wanted: number;
 }
 
+export interface HostLoss {
+    node: string;
+    vms: number;
+    left_out_count: number;
+    left_out: { vm: string; reasons: Reason[] }[];
+}
+
+export interface Losses extends Survival, Dated {
+    hosts: HostLoss[];
+}
+
 export interface Status extends Dated {
     name: string;
     coordinator: string;

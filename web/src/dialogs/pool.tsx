@@ -7,7 +7,7 @@ import type { Gpu, List, Member, Node, Pool, Vm } from '../types';
 import { nameFault, needsText, plural, shortAddress, shortModel, slotText } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
-import { CheckField, ChoicesField, SelectField, TextField } from '../ui/field';
+import { CheckField, ChoicesField, NameField, SelectField, TextField } from '../ui/field';
 
 const pathOf = (name: string) => `/v1/pools/${encodeURIComponent(name)}`;
 
@@ -173,9 +173,10 @@ function AssignDialog({ forVm }: { forVm?: Vm }) {
     return (
         <FormDialog title={forVm ? `Assign ${forVm.name} to a GPU pool` : 'Assign VM to GPU pool'} submit="Assign" check={check} run={run}>
             <div class="pf-v6-c-form">
-                {!forVm && (
-                    <SelectField label="Virtual machine" value={vmName} onChange={setVmName} fault={faults.vm} isRequired
-                        choices={[['', vms ? 'Choose…' : 'Reading…'], ...(vms ?? []).map((each): [string, string] =>
+                {!forVm && !vms && <p class="quiet" role="status">Reading the virtual machines…</p>}
+                {vms && (
+                    <NameField label="Virtual machine" value={vmName} onChange={setVmName} fault={faults.vm} isRequired
+                        choices={[['', 'Choose…'], ...vms.map((each): [string, string] =>
                             [each.name, each.state === 'stopped' ? each.name : `${each.name} (${each.state})`])]} />
                 )}
                 {runs && <Alert kind="warning" title={`${vm.name} is ${vm.state}: its GPUs can change only while it is stopped.`} />}

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The cluster at one look. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
-import { ask } from '../api';
 import { events, useResource } from '../live';
 import { Link } from '../router';
 import { useSource } from '../source';
-import type { Gpu, List, Plan, Status, Survival, Vm } from '../types';
-import { lookOf, plural, vmLooks, type Tone } from '../words';
-import { Alert, Reasons } from '../ui/alert';
-import { Button } from '../ui/button';
+import type { Gpu, List, Status, Vm } from '../types';
+import { lookOf, vmLooks, type Tone } from '../words';
+import { Reasons } from '../ui/alert';
 import { EventRows } from '../ui/eventrows';
+import { Losses } from '../ui/losses';
 import { ServerMap } from '../ui/map';
 import { Loaded, Section } from '../ui/page';
 import { State } from '../ui/state';
@@ -49,62 +47,6 @@ function Figures({ status }: { status: Status }) {
                     : [waiting && `${waiting} waiting`, failed && `${failed} failed`, unknown && `${unknown} unknown`].filter(Boolean).join(', ')}
             </Figure>
         </div>
-    );
-}
-
-/* What would be left out if the weakest hosts were lost, asked anew whenever that can have changed. */
-function useLosses(weakest: string[], key: string): Plan | null {
-    const [plan, setPlan] = useState<Plan | null>(null);
-    useEffect(() => {
-        let isWanted = true;
-        setPlan(null);
-        if (weakest.length > 0) {
-            ask<Plan>('/v1/plan', { fail: weakest }).then((answer) => isWanted && setPlan(answer), () => undefined);
-        }
-        return () => {
-            isWanted = false;
-        };
-    }, [key]);
-    return plan;
-}
-
-function LossAnswer({ survival }: { survival: Survival }) {
-    const weakest = survival.weakest.join(' and ');
-    const plan = useLosses(survival.weakest, JSON.stringify(survival));
-    const bound = survival.exact ? '' : ' (as far as could be computed in time)';
-    const canLose = survival.losses > 0
-        && (survival.losses === 1 ? 'Any one server may be lost: every VM would restart elsewhere' : `Any ${survival.losses} servers may be lost: every VM would restart elsewhere`);
-    const isEnough = survival.losses >= Math.max(1, survival.wanted);
-    return (
-        <>
-            {canLose && <Alert kind={isEnough ? 'success' : 'warning'} title={`${canLose}${bound}.`} />}
-            {survival.weakest.length > 0 && (
-                <Alert kind={isEnough ? 'info' : survival.losses === 0 ? 'danger' : 'warning'}
-                    title={`If ${weakest} ${survival.weakest.length === 1 ? 'were' : 'were both'} lost, ${plural(survival.left_out, 'VM')} would be left without a GPU${bound}.`}>
-                    {plan && plan.left_out.length > 0
-                        ? plan.left_out.map((each) => (
-                            <details key={each.vm}><summary><strong>{each.vm}</strong></summary><Reasons reasons={each.reasons} /></details>
-                        ))
-                        : survival.vm && <p>The most important of them: {survival.vm}</p>}
-                </Alert>
-            )}
-            {survival.wanted > 0 && <p class="quiet">The cluster is to survive the loss of {plural(survival.wanted, 'server')} (setting <code>reserve</code>).</p>}
-        </>
-    );
-}
-
-function CanWeLoseAHost({ status }: { status: Status }) {
-    const [isAsked, setAsked] = useState(false);
-    const asked = useResource<Status>(isAsked && status.survival === undefined ? '/v1/status?survival=1' : null);
-    const survival = status.survival ?? asked.data?.survival;
-    const isIdle = status.vms.running + status.vms.starting + status.vms.waiting + status.vms.unknown === 0;
-    return (
-        <Section title="Can we lose a server?">
-            {isIdle ? <p class="quiet">No VM runs, so none can be left out.</p>
-                : survival ? <LossAnswer survival={survival} />
-                    : isAsked ? <p class="quiet" role="status">Computing…</p>
-                        : <Button onClick={() => setAsked(true)}>Find out</Button>}
-        </Section>
     );
 }
 
@@ -148,7 +90,7 @@ export function Overview() {
                     <Figures status={all} />
                     <Section title="Servers and GPUs"><ServerMap nodes={all.nodes} gpus={gpus.data?.items ?? []} /></Section>
                     <div class="halves">
-                        <CanWeLoseAHost status={all} />
+                        <Losses status={all} />
                         <Attention vms={all.attention} />
                     </div>
                     <Recent />

@@ -45,7 +45,7 @@ function Field({ label, help, fault, isRequired, children }: Common & { children
 }
 
 type TextProps = Common & { value: string; onChange: (value: string) => void } & Pick<JSX.IntrinsicElements['input'],
-    'type' | 'autocomplete' | 'placeholder' | 'inputMode' | 'maxLength'>;
+    'type' | 'autocomplete' | 'inputMode' | 'list'>;
 
 export function TextField({ label, help, fault, isRequired, value, onChange, type = 'text', ...rest }: TextProps) {
     return (
@@ -106,6 +106,24 @@ export function CheckField({ label, help, isChecked, onChange, isDisabled }: {
             <label class={`pf-v6-c-check__label${isDisabled ? ' pf-m-disabled' : ''}`} for={id}>{label}</label>
             {help && <span class="pf-v6-c-check__description" id={`${id}-text`}>{help}</span>}
         </div>
+    );
+}
+
+const optionsMax = 200;
+
+/* One of many names: a list to choose from, or beyond some hundred a field that proposes as one types. */
+export function NameField(props: Common & { value: string; onChange: (value: string) => void; choices: Choice[] }) {
+    const id = useId();
+    const { choices, value, onChange, ...rest } = props;
+    if (choices.length <= optionsMax) {
+        return <SelectField {...props} />;
+    }
+    const close = choices.filter(([key]) => key.toLowerCase().includes(value.toLowerCase())).slice(0, 50);
+    return (
+        <>
+            <TextField {...rest} value={value} onChange={onChange} autocomplete="off" list={id} />
+            <datalist id={id}>{close.map(([key, text]) => <option key={key} value={key}>{text}</option>)}</datalist>
+        </>
     );
 }
 

@@ -18,7 +18,7 @@ function Tile({ gpu, isGone, isSmall }: { gpu: Gpu; isGone: boolean; isSmall: bo
         <li class="map__cell">
             <Link to={`/gpus?q=${encodeURIComponent(`${gpu.node} ${gpu.address}`)}`} class={`tile tile--${look.tone}${isGone ? ' is-gone' : ''}`}
                 aria-label={spoken} title={`${gpu.name}\n${spoken}`}>
-                <Icon sign={look.sign} />
+                <Icon sign={isGone ? 'cross' : look.sign} />
                 {!isSmall && <span class="tile__text">{gpu.vm ?? gpu.pool ?? shortAddress(gpu.address)}</span>}
             </Link>
         </li>
@@ -42,12 +42,13 @@ function Server({ node, gpus, isSmall }: { node: Node; gpus: Gpu[]; isSmall: boo
     );
 }
 
-function Legend({ looks }: { looks: Look[] }) {
+function Legend({ looks, isAnyGone }: { looks: Look[]; isAnyGone: boolean }) {
     return (
         <ul class="map__legend" aria-label="What the signs mean">
             {looks.map((look) => (
                 <li key={look.text}><span class={`tile tile--key tile--${look.tone}`}><Icon sign={look.sign} /></span>{look.text}</li>
             ))}
+            {isAnyGone && <li><span class="tile tile--key is-gone"><Icon sign="cross" /></span>Its server is not there</li>}
         </ul>
     );
 }
@@ -66,7 +67,7 @@ export function ServerMap({ nodes, gpus }: { nodes: Node[]; gpus: Gpu[] }) {
                     <Server key={node.name} node={node} gpus={ofNode.get(node.name) ?? []} isSmall={gpus.length > tilesWithText} />
                 ))}
             </ul>
-            {looks.length > 0 && <Legend looks={looks} />}
+            {looks.length > 0 && <Legend looks={looks} isAnyGone={nodes.some(isAway)} />}
         </>
     );
 }
