@@ -28,8 +28,9 @@ static bool is_proven_gone(const struct node_facts *node)
 static void silent_state(struct node_facts *node)
 {
     long long seconds = (long long)node->silent_ms / 1000;
-    bool is_tried = node->fence && node->fence->proof == PROOF_NONE &&
-                    node->fence->incarnation >= node->alive->incarnation;
+    const struct node_standing *standing = node->standing;
+    bool is_tried = standing && standing->fence_error[0] != '\0' &&
+                    standing->fence_incarnation >= node->alive->incarnation;
     node->state = is_tried ? NODE_STATE_FENCING : NODE_STATE_SILENT;
     if (!is_tried && node->alive->has_left) {
         (void)snprintf(node->detail, sizeof(node->detail),
@@ -37,15 +38,28 @@ static void silent_state(struct node_facts *node)
         return;
     }
     (void)snprintf(node->detail, sizeof(node->detail), "no heartbeat for %lld s%s%s", seconds,
-                   is_tried && node->fence->detail[0] ? "; " : "",
-                   is_tried ? node->fence->detail : "");
+                   is_tried ? "; turning it off failed: " : "",
+                   is_tried ? standing->fence_error : "");
 }
 
-static void living_state(struct node_facts *node)
+static void active_state(const struct world *world, struct node_facts *node)
+{
+    node->state = NODE_STATE_UP;
+    if (world_is_quarantined(world, node->name)) {
+        long long minutes = (long long)(node->standing->quarantine_ms + 59999) / 60000;
+        node->state = NODE_STATE_QUARANTINED;
+        (void)snprintf(node->detail, sizeof(node->detail),
+                       "takes no new VMs for another %lld min: it began anew three times within an "
+                       "hour; 'berth node resume %s' ends that",
+                       minutes, node->name);
+    }
+}
+
+static void living_state(const struct world *world, struct node_facts *node)
 {
     switch (node->spec->mode) {
     case NODE_ACTIVE:
-        node->state = NODE_STATE_UP;
+        active_state(world, node);
         return;
     case NODE_PAUSED:
         node->state = NODE_STATE_PAUSED;
@@ -61,7 +75,7 @@ static void living_state(struct node_facts *node)
     }
 }
 
-static void derive_state(struct node_facts *node)
+static void derive_state(const struct world *world, struct node_facts *node)
 {
     if (node->pulse == PULSE_NONE || !node->alive) {
         node->state = NODE_STATE_NEVER_SEEN;
@@ -77,7 +91,7 @@ static void derive_state(struct node_facts *node)
         node->state = NODE_STATE_UNKNOWN;
         (void)snprintf(node->detail, sizeof(node->detail), "listening for its heartbeat");
     } else {
-        living_state(node);
+        living_state(world, node);
     }
 }
 
@@ -87,6 +101,7 @@ bool node_facts(const struct api_view *view, const char *name, struct node_facts
     const struct record *inventory = world_find(view->world, RECORD_NODE_INVENTORY, name);
     const struct record *alive = world_find(view->world, RECORD_NODE_ALIVE, name);
     const struct record *fence = world_find(view->world, RECORD_NODE_FENCE, name);
+    const struct record *standing = world_find(view->world, RECORD_NODE_STANDING, name);
     const struct record *any = spec ? spec : inventory ? inventory : alive;
     if (!any) {
         return false;
@@ -97,12 +112,13 @@ bool node_facts(const struct api_view *view, const char *name, struct node_facts
         .inventory = inventory ? inventory->inventory : NULL,
         .alive = alive ? alive->alive : NULL,
         .fence = fence ? fence->fence : NULL,
+        .standing = standing ? standing->standing : NULL,
         .revision = spec ? spec->revision : 0,
         .vm_len = count_vms(view->world, name),
     };
     ret->pulse = liveness_pulse(view->liveness, name, world_settings(view->world)->heartbeat_ms,
                                 view->now_ms, &ret->silent_ms);
-    derive_state(ret);
+    derive_state(view->world, ret);
     return true;
 }
 

@@ -12,10 +12,11 @@
 #define NODE_STATE_LIST(X)                                                                         \
     X(NODE_STATE_UP, "up")                                                                         \
     X(NODE_STATE_PAUSED, "paused")                                                                 \
+    X(NODE_STATE_QUARANTINED, "quarantined") /* it came and went: no VMs for a while */            \
     X(NODE_STATE_DRAINING, "draining")                                                             \
     X(NODE_STATE_DRAINED, "drained")                                                               \
     X(NODE_STATE_SILENT, "silent")   /* no heartbeat for three of them */                          \
-    X(NODE_STATE_FENCING, "fencing") /* silent, and being proven gone */                           \
+    X(NODE_STATE_FENCING, "fencing") /* silent, and could not be turned off yet */                 \
     X(NODE_STATE_FENCED, "fenced")   /* proven gone */                                             \
     X(NODE_STATE_UNKNOWN, "unknown") /* this API has not watched long enough */                    \
     X(NODE_STATE_NEVER_SEEN, "never-seen")
@@ -24,9 +25,10 @@ ENUM_DECLARE(node_state, NODE_STATE_LIST)
 struct node_facts {
     const char *name;
     const struct node_spec *spec;           /* never NULL: the defaults where none is stored */
-    const struct node_inventory *inventory; /* this and the next two: NULL while there is none */
+    const struct node_inventory *inventory; /* this and the next: NULL while there is none */
     const struct node_alive *alive;
     const struct node_fence *fence;
+    const struct node_standing *standing;   /* NULL: the coordinator has not looked at it yet */
     revision_t revision; /* of the spec; 0: none is stored */
     enum pulse pulse;
     msec_t silent_ms;

@@ -79,8 +79,11 @@ static void placed_state(struct vm_facts *vm)
         break;
     case VM_STATE_STOPPED:
     case VM_STATE_FAILED:
-        /* The coordinator has yet to decide what comes next. */
-        set(vm, VM_VIEW_STARTING, status->reason[0] ? status->reason : "to be started again");
+        /* The coordinator has yet to decide what comes next; a cause with reasons: it waits a while. */
+        set(vm, VM_VIEW_STARTING,
+            vm->placement->reasons.len > 0 ? vm->placement->cause
+            : status->reason[0]            ? status->reason
+                                           : "to be started again");
         break;
     }
 }
@@ -96,9 +99,12 @@ static void derive_state(const struct api_view *view, struct vm_facts *vm)
     placed_state(vm);
     if (liveness_pulse(view->liveness, vm->node, world_settings(view->world)->heartbeat_ms,
                        view->now_ms, &silent_ms) == PULSE_SILENT) {
+        const struct record *standing = world_find(view->world, RECORD_NODE_STANDING, vm->node);
+        const char *why = standing ? standing->standing->fence_error : "";
         vm->state = VM_VIEW_UNKNOWN;
-        (void)snprintf(vm->detail, sizeof(vm->detail), "%s has not been heard of for %lld s",
-                       vm->node, (long long)silent_ms / 1000);
+        (void)snprintf(vm->detail, sizeof(vm->detail), "%s has not been heard of for %lld s%s%s",
+                       vm->node, (long long)silent_ms / 1000,
+                       why[0] ? "; turning it off failed: " : "", why);
     }
 }
 

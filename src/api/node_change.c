@@ -20,8 +20,7 @@ struct record *node_spec_draft(const struct api_call *call, const char *node)
     return draft;
 }
 
-/* An active node is resumed, too: the write itself ends a quarantine, of which only the coordinator
- * knows (core/flapping.c). */
+/* An active node is resumed, too: the write itself ends a quarantine (core/standing.c). */
 static void set_mode(struct api_call *call, const struct node_facts *node, enum node_mode mode,
                      bool is_forced, const char *code, const char *sentence)
 {

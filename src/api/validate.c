@@ -61,6 +61,7 @@ static void check_heartbeat(struct validation *v, const struct node_facts *node)
         validation_add(v, FINDING_OK, node->name, "heartbeat", "it arrives, and takes VMs");
         return;
     case NODE_STATE_PAUSED:
+    case NODE_STATE_QUARANTINED:
     case NODE_STATE_DRAINING:
     case NODE_STATE_DRAINED:
         validation_add(v, FINDING_WARNING, node->name, "heartbeat",

@@ -225,6 +225,9 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
         s->has_culprit = true;
         s->culprit = vm->culprit;
     }
+    const struct record *old = world_find(&core->world, RECORD_VM_STATUS, vm->name);
+    bool was_running = old && old->status->epoch == s->epoch &&
+                       old->status->state == VM_STATE_RUNNING;
     struct txn txn = {0};
     struct record_key fence = {.kind = RECORD_NODE_FENCE};
     memcpy(fence.name, core->config.node, sizeof(fence.name));
@@ -236,7 +239,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     txn_put(&txn, status);
     pending_send(core, &vm->status, &txn, status_limit_ms);
     vm->is_beginning = state == VM_STATE_STARTING;
-    if (state == VM_STATE_RUNNING && !s->is_stop_refused) {
+    if (state == VM_STATE_RUNNING && !was_running) {
         core_note(core, SEVERITY_INFO, "vm-running", vm->name, "%s runs on %s", vm->name,
                   core->config.node);
     } else if (state == VM_STATE_STOPPED || state == VM_STATE_FAILED) {

@@ -55,8 +55,7 @@ static void let_go(struct core *core, const struct job *job)
     }
     struct record *next = change_draft(&job->view);
     change_clear_place(next->placement);
-    next->placement->restarts = job->restarts;
-    next->placement->failovers = job->failovers;
+    tally_put(next->placement, &job->tally);
     change_set_cause(next->placement, job->why);
     (void)change_commit(core, &job->view, next);
 }
@@ -74,11 +73,12 @@ static void start_there(struct core *core, const struct job *job, struct placing
     change_clear_place(to);
     to->epoch += MUTANT(SAME_EPOCH) && to->epoch > 0 ? 0 : 1;
     to->phase = PLACEMENT_START;
+    to->cpus = spec->cpus;
+    to->memory_mib = spec->memory_mib;
     memcpy(to->node, answer->node, sizeof(to->node));
     change_swap_holds(&to->gpus, &answer->gpus);
     to->is_failed = false;
-    to->restarts = job->restarts;
-    to->failovers = job->failovers;
+    tally_put(to, &job->tally);
     to->start_order = spec->start_order;
     to->move_order = spec->move_order;
     change_set_cause(to, job->why);
@@ -101,8 +101,7 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
     bool was_waiting = old && old->phase == PLACEMENT_NONE && old->reasons.len > 0;
     change_clear_place(to);
     to->is_failed = false;
-    to->restarts = job->restarts;
-    to->failovers = job->failovers;
+    tally_put(to, &job->tally);
     to->start_order = job->view.spec->vm_spec->start_order;
     change_set_cause(to, "no host takes it now");
     take_reasons(to, answer);

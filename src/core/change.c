@@ -35,6 +35,49 @@ void change_look(const struct core *core, const char *vm, struct view *ret)
     ret->wants_to_run = ret->spec && ret->spec->vm_spec->desired == VM_STARTED;
 }
 
+/* ---- jobs ---- */
+
+struct tally tally_of(const struct vm_placement *placement)
+{
+    struct tally tally = {
+        .restarts = placement->restarts,
+        .failovers = placement->failovers,
+        .host_losses = placement->host_losses,
+    };
+    memcpy(tally.lost_node, placement->lost_node, sizeof(tally.lost_node));
+    return tally;
+}
+
+void tally_put(struct vm_placement *placement, const struct tally *tally)
+{
+    placement->restarts = tally->restarts;
+    placement->failovers = tally->failovers;
+    placement->host_losses = tally->host_losses;
+    memcpy(placement->lost_node, tally->lost_node, sizeof(placement->lost_node));
+}
+
+struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
+                     const char *why)
+{
+    struct job *job = VEC_ADD(&jobs->list);
+    if (!job) {
+        core_out_of_memory();
+    }
+    job->view = *view;
+    job->purpose = purpose;
+    if (view->placement) {
+        job->tally = tally_of(view->placement->placement);
+    }
+    (void)snprintf(job->why, sizeof(job->why), "%s", why);
+    return job;
+}
+
+void change_again(struct core *core, msec_t at_ms)
+{
+    struct coordinator *c = &core->coordinator;
+    c->again_ms = c->again_ms ? MIN(c->again_ms, at_ms) : at_ms;
+}
+
 /* ---- intents ---- */
 
 struct intent *change_find(const struct core *core, const char *vm)
@@ -71,6 +114,7 @@ void change_settle(struct core *core)
 void recover_event(struct core *core, const struct core_event *event)
 {
     enum txn_outcome outcome;
+    sight_event(core, event);
     if (event->kind != CORE_TXN_DONE) {
         return;
     }
@@ -239,6 +283,9 @@ void change_clear_place(struct vm_placement *placement)
     placement->node[0] = '\0';
     placement->gpus.len = 0;
     placement->is_forced = false;
+    placement->refusals = 0;
+    placement->cpus = 0;
+    placement->memory_mib = 0;
     placement->reasons.len = 0;
     change_drop_next(placement);
 }
@@ -258,6 +305,10 @@ void change_stop(struct core *core, const struct view *view, const char *cause, 
     next->placement->reasons.len = 0;
     change_drop_next(next->placement);
     change_set_cause(next->placement, cause);
-    change_note(change_commit(core, view, next), SEVERITY_INFO, "vm-stopping", "stopping %s on %s: %s",
-               view->name, view->placement->placement->node, cause);
+    bool is_asked_again = !is_forced && next->placement->refusals > 0;
+    struct intent *intent = change_commit(core, view, next);
+    if (!is_asked_again) {
+        change_note(intent, SEVERITY_INFO, "vm-stopping", "stopping %s on %s: %s", view->name,
+                    view->placement->placement->node, cause);
+    }
 }

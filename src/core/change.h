@@ -29,10 +29,16 @@ enum purpose {
     PURPOSE_FAILBACK, /* an owner that it prefers takes VMs again */
 };
 
+/* What is counted against a VM, of its placement. */
+struct tally {
+    uint32_t restarts, failovers, host_losses;
+    char lost_node[name_size];
+};
+
 struct job {
     struct view view;
     enum purpose purpose;
-    uint32_t restarts, failovers; /* of the placement to be */
+    struct tally tally;           /* of the placement to be */
     const char *only_node;        /* failback: there or not at all; lent by the VM's spec */
     char why[reason_size];
 };
@@ -72,6 +78,16 @@ void change_note(struct intent *intent, enum severity severity, const char *code
 /* Orders the VM to be stopped where it is, with no next place. */
 void change_stop(struct core *core, const struct view *view, const char *cause, bool is_forced);
 
+/* Decide again at 'at_ms', though nothing may have changed. */
+void change_again(struct core *core, msec_t at_ms);
+
+/* Adds a job for 'view's VM, with its present tally; lent until the next one. */
+struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
+                     const char *why);
+
+struct tally tally_of(const struct vm_placement *placement);
+void tally_put(struct vm_placement *placement, const struct tally *tally);
+
 /* Edits of a draft. */
 void change_set_cause(struct vm_placement *placement, const char *cause);
 void change_drop_next(struct vm_placement *placement);
@@ -80,6 +96,13 @@ void change_clear_place(struct vm_placement *placement);
 void change_swap_holds(gpu_holds_t *a, gpu_holds_t *b);
 
 struct record_key change_claim_key(const char *node, const struct gpu_slot *slot);
+
+/* restart.c: it shall run, and its instance is gone. */
+void restart_ended(struct core *core, const struct view *view, struct jobs *jobs);
+/* It runs: clears its counts when it did so for long enough. */
+void restart_forgive(struct core *core, const struct view *view);
+/* It will not be started any more unless an administrator says so. */
+void restart_fail(struct core *core, const struct view *view, const char *why);
 
 /* better.c: whether one of the placement's GPUs failed, with a sentence into 'ret_why' */
 bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,

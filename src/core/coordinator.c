@@ -25,7 +25,7 @@ void coordinator_done(struct core *core)
     }
     VEC_DONE(&c->peers);
     VEC_DONE(&c->intents);
-    VEC_DONE(&c->run_times);
+    VEC_DONE(&c->sights);
 }
 
 struct peer *coordinator_peer(const struct core *core, const char *node)
@@ -59,11 +59,20 @@ bool coordinator_is_up(const struct core *core, const char *node)
     return coordinator_silence(core, node) < world_settings(&core->world)->leader_silence_ms;
 }
 
+bool coordinator_is_settled(const struct core *core, const struct peer *peer)
+{
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
+    const struct record *fence = world_find(&core->world, RECORD_NODE_FENCE, peer->name);
+    return !peer->is_silent || !alive ||
+           (fence && fence->fence->proof != PROOF_NONE &&
+            alive->alive->incarnation <= fence->fence->incarnation);
+}
+
 bool coordinator_takes_vms(const struct core *core, const char *node)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
     return coordinator_is_up(core, node) && world_has_hypervisor(&core->world, node) &&
-           !flapping_is_quarantined(core, node) &&
+           !world_is_quarantined(&core->world, node) &&
            (!spec || spec->node_spec->mode == NODE_ACTIVE);
 }
 
@@ -104,8 +113,10 @@ static void hear(struct core *core, const struct record *alive)
         core->is_dirty |= peer->is_silent || peer->incarnation != alive->alive->incarnation;
         peer->alive_revision = alive->revision;
         if (peer->incarnation != 0 && alive->alive->incarnation > peer->incarnation) {
-            flapping_began_anew(core, peer);
+            peer->lost_incarnation = peer->incarnation;
+            peer->lost_ms = peer->has_beat ? peer->seen_ms : MSEC_NEVER;
         }
+        peer->has_beat |= peer->incarnation != 0;
         peer->incarnation = alive->alive->incarnation;
         peer->seen_ms = core->now_ms;
     }
@@ -291,9 +302,11 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
     peer->power_id = action->id;
     peer->power_incarnation = alive->alive->incarnation;
     peer->is_power_proven = false;
-    core_note(core, SEVERITY_WARNING, "power-fencing", peer->name,
-              "%s silent for %lld ms: turning it off through %s", peer->name,
-              (long long)(core->now_ms - peer->seen_ms), spec->node_spec->fence_agent);
+    if (!standing_has_fence_error(core, peer)) {
+        core_note(core, SEVERITY_WARNING, "power-fencing", peer->name,
+                  "%s silent for %lld ms: turning it off through %s", peer->name,
+                  (long long)(core->now_ms - peer->seen_ms), spec->node_spec->fence_agent);
+    }
 }
 
 /* A node that does not answer: looks for proof by every way that is open. */
@@ -347,10 +360,13 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
         return;
     }
     peer->power_retry_ms = core->now_ms + power_retry_ms;
-    core_note(core, SEVERITY_ERROR, "power-fencing-failed", peer->name,
-              "turning off %s failed: %s. Its VMs wait; if you are sure that it is off: 'berth node "
-              "confirm-off %s'",
-              peer->name, event->text ? event->text : "no answer", peer->name);
+    const char *why = event->text ? event->text : "no answer";
+    if (standing_fence_failed(core, peer, why)) {
+        core_note(core, SEVERITY_ERROR, "power-fencing-failed", peer->name,
+                  "turning off %s failed: %s. It is tried again every few seconds, and its VMs wait; "
+                  "if you are sure that it is off: 'berth node confirm-off %s'",
+                  peer->name, why, peer->name);
+    }
 }
 
 /* ---- what belongs to nobody ---- */
@@ -440,6 +456,9 @@ void coordinator_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_FENCE) {
         note_fence(core, event->record);
     }
+    if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_STANDING) {
+        standing_seen(core, event->record);
+    }
     if (event->kind == CORE_TXN_DONE) {
         (void)pending_done(core, &c->lead, event, &outcome);
         (void)pending_done(core, &c->sweep, event, &outcome);
@@ -447,6 +466,7 @@ void coordinator_event(struct core *core, const struct core_event *event)
     VEC_EACH(&c->peers, peer) {
         if (event->kind == CORE_TXN_DONE) {
             (void)pending_done(core, &peer->fence, event, &outcome);
+            (void)pending_done(core, &peer->standing, event, &outcome);
         }
         if (event->kind == CORE_ACTION_DONE && event->id != 0 && event->id == peer->power_id) {
             power_done(core, peer, event);
@@ -460,7 +480,6 @@ void coordinator_step(struct core *core)
     VEC_EACH(&c->peers, peer) {
         watch_silence(core, peer);
     }
-    flapping_step(core);
     watch_lead(core);
     if (!c->is_leading) {
         return;
@@ -470,5 +489,6 @@ void coordinator_step(struct core *core)
             seek_proof(core, peer);
         }
     }
+    standing_step(core);
     sweep(core);
 }

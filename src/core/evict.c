@@ -71,7 +71,7 @@ bool evict_order(struct core *core, const evictions_t *evictions)
         if (is_new) {
             memcpy(c->room_vm, eviction->by, sizeof(c->room_vm));
             c->room_until_ms = core->now_ms + patience_ms;
-            c->again_ms = c->again_ms ? MIN(c->again_ms, c->room_until_ms) : c->room_until_ms;
+            change_again(core, c->room_until_ms);
         }
         if (strcmp(c->room_vm, eviction->by) == 0) {
             memcpy(c->room_node, eviction->node, sizeof(c->room_node));

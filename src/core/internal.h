@@ -135,10 +135,16 @@ struct peer {
     char name[name_size];
     revision_t alive_revision;
     uint64_t incarnation;
-    msec_t anew_ms[3]; /* when it began anew, the last first */
-    uint32_t anew_len;
-    msec_t shunned_until_ms;     /* quarantined for flapping; 0: not */
-    revision_t shunned_revision; /* of its spec then: a newer one ends it */
+    uint64_t lost_incarnation; /* the one before, ... */
+    msec_t lost_ms;            /* ... and when its last heartbeat was seen; MSEC_NEVER: unknown */
+    bool has_beat;             /* more than one heartbeat was seen: 'seen_ms' is the time of one */
+    struct pending standing;
+    revision_t standing_revision; /* of the record last seen, ... */
+    msec_t standing_ms;           /* ... and when */
+    bool is_quarantined;          /* as last noted */
+    bool has_fence_news;          /* not in the record yet */
+    uint64_t fence_news_incarnation;
+    char fence_news[reason_size];
     msec_t seen_ms; /* 'o' of docs/SAFETY.md: when we saw that heartbeat */
     bool is_silent; /* as last noted */
     struct pending fence;
@@ -158,17 +164,22 @@ struct intent {
     struct core_note note;    /* told when it is committed; code NULL: nothing */
 };
 
-struct run_time {
+/* When this process saw a VM become what it is. */
+struct sight {
     char vm[name_size];
-    uint64_t epoch;
-    msec_t since_ms; /* seen running by this coordinator */
+    bool has_state;
+    uint64_t epoch;      /* its status' ... */
+    enum vm_state state;
+    msec_t state_ms;     /* ... since then */
+    revision_t placement; /* its placement's ... */
+    msec_t placement_ms;  /* ... since then */
 };
 
 struct coordinator {
     VEC(struct peer) peers; /* by name; everybody times everybody, coordinator or not */
     struct pending lead;
     VEC(struct intent) intents; /* by VM name */
-    VEC(struct run_time) run_times; /* by VM name */
+    VEC(struct sight) sights;   /* by VM name */
     msec_t again_ms;      /* decide again then although nothing changed; 0: no need */
     char room_vm[name_size];   /* room is being made for it, ...; "": for none */
     char room_node[name_size]; /* ... here, ... */
@@ -252,10 +263,23 @@ void recover_step(struct core *core);
 /* The placement that counts: the one on its way, else the store's; NULL: none. */
 const struct record *recover_placement(const struct core *core, const char *vm);
 
-/* flapping.c */
-bool flapping_is_quarantined(const struct core *core, const char *node);
-void flapping_began_anew(struct core *core, struct peer *peer);
-void flapping_step(struct core *core);
+/* Whether 'peer' is heard, or proven off: nobody needs to turn it off. */
+bool coordinator_is_settled(const struct core *core, const struct peer *peer);
+
+/* standing.c: what is remembered of each node */
+void standing_seen(struct core *core, const struct record *record);
+/* The fence agent could not turn it off; whether that is news. */
+bool standing_fence_failed(struct core *core, struct peer *peer, const char *why);
+/* Whether turning it off in its present incarnation has failed before. */
+bool standing_has_fence_error(const struct core *core, const struct peer *peer);
+void standing_step(struct core *core);
+
+/* sight.c: since when; now, if it is not known */
+void sight_event(struct core *core, const struct core_event *event);
+/* Its status says the same state of the same epoch. */
+msec_t sight_state_ms(struct core *core, const char *vm);
+/* Its placement is this one. */
+msec_t sight_placement_ms(struct core *core, const char *vm);
 
 /* proof.c: the one place that says when an instance is gone (docs/SAFETY.md) */
 #define GONE_LIST(X)                                                                               \

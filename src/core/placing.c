@@ -28,13 +28,6 @@ static bool is_up(const void *context, const char *node, char *ret_why, size_t s
         (void)snprintf(ret_why, size, "it does not answer, or is proven off");
         return false;
     }
-    if (flapping_is_quarantined(core, node)) {
-        (void)snprintf(ret_why, size,
-                       "quarantined: it began anew three times within an hour ('berth node resume "
-                       "%s' ends that)",
-                       node);
-        return false;
-    }
     return true;
 }
 

@@ -49,35 +49,12 @@ static void rest(struct core *core, const struct view *view)
     }
 }
 
-static void fail(struct core *core, const struct view *view, const char *why)
-{
-    struct record *next = change_draft(view);
-    change_clear_place(next->placement);
-    next->placement->is_failed = true;
-    change_set_cause(next->placement, why);
-    change_note(change_commit(core, view, next), SEVERITY_ERROR, "vm-failed",
-               "%s failed and its restart policy is used up: %s. 'berth vm start %s' tries again",
-               view->name, why, view->name);
-}
-
 /* It has stopped for another: frees what it held, and waits until the other had its chance. */
 static void make_room(struct core *core, const struct view *view)
 {
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
     (void)change_commit(core, view, next);
-}
-
-/* Its host was lost, and its priority says that nobody but an administrator starts it. */
-static void stay_off(struct core *core, const struct view *view)
-{
-    struct record *next = change_draft(view);
-    change_clear_place(next->placement);
-    next->placement->is_failed = true;
-    change_set_cause(next->placement, "its host was lost; with priority 0 it is started by hand");
-    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-not-restarted",
-                "%s ran on %s, which was lost; with priority 0 only 'berth vm start %s' starts it",
-                view->name, view->placement->placement->node, view->name);
 }
 
 /* Whether what was reserved on another node can still be had there. */
@@ -109,110 +86,77 @@ static void arrive(struct core *core, const struct view *view)
     change_drop_next(to);
     to->is_forced = false;
     to->restarts = 0;
+    to->refusals = 0;
+    to->cpus = view->spec->vm_spec->cpus;
+    to->memory_mib = view->spec->vm_spec->memory_mib;
     to->reasons.len = 0;
     (void)snprintf(to->cause, sizeof(to->cause), "moved from %s", old->node);
     change_note(change_commit(core, view, next), SEVERITY_INFO, "vm-placed",
                "%s stopped on %s: starting on %s", view->name, old->node, old->next_node);
 }
 
+/* How long a guest that would not stop is left alone before it is asked again: its time limit, but at
+ * least a minute, doubled each time. */
+static msec_t refusal_pause(const struct view *view, uint32_t refusals)
+{
+    const msec_t least_ms = 60000, most_ms = 3600000;
+    msec_t first_ms = MAX(view->spec->vm_spec->offline_timeout_ms, least_ms);
+    return refusals == 0 ? 0 : MIN(first_ms << MIN(refusals - 1, 6U), MAX(most_ms, first_ms));
+}
+
+/* Whether it is too early to ask the guest once more; then it is looked at again in time. */
+static bool must_leave_alone(struct core *core, const struct view *view)
+{
+    uint32_t refusals = view->placement->placement->refusals;
+    msec_t due_ms = sight_placement_ms(core, view->name) + refusal_pause(view, refusals);
+    if (refusals == 0 || core->now_ms >= due_ms) {
+        return false;
+    }
+    change_again(core, due_ms);
+    return true;
+}
+
 static void resume_running(struct core *core, const struct view *view)
 {
     struct record *next = change_draft(view);
-    next->placement->phase = PLACEMENT_START;
-    change_drop_next(next->placement);
+    struct vm_placement *to = next->placement;
+    to->phase = PLACEMENT_START;
+    to->refusals++;
+    change_drop_next(to);
+    change_set_cause(to, change_cause_refused);
+    if (!view->wants_to_run) {
+        (void)snprintf(to->cause, sizeof(to->cause),
+                       "it was asked to shut down %u time%s and did not; it is asked again in %lld s. "
+                       "'berth vm stop --force %s' turns it off",
+                       to->refusals, to->refusals == 1 ? "" : "s",
+                       (long long)refusal_pause(view, to->refusals) / 1000, view->name);
+    }
+    struct intent *intent = change_commit(core, view, next);
+    if (view->wants_to_run || to->refusals == 1) {
+        change_note(intent, SEVERITY_WARNING, "vm-stop-refused",
+                    "%s on %s did not stop within its time limit and runs on: %s%s", view->name,
+                    to->node, view->status->status->reason,
+                    view->wants_to_run
+                        ? ""
+                        : ". It is asked again, ever less often; 'berth vm stop --force' turns it off");
+    }
+}
+
+/* It runs, and shall: what was refused earlier is of no matter any more. */
+static void forget_refusals(struct core *core, const struct view *view)
+{
+    struct record *next = change_draft(view);
+    next->placement->refusals = 0;
     change_set_cause(next->placement, change_cause_refused);
-    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-stop-refused",
-                "%s on %s did not stop within its time limit and runs on: %s%s", view->name,
-                view->placement->placement->node, view->status->status->reason,
-                view->wants_to_run ? "" : ". It is asked again; 'berth vm stop --force' turns it off");
+    (void)change_commit(core, view, next);
 }
 
 /* ---- decisions that need a place ---- */
-
-static struct job *add_job(struct jobs *jobs, const struct view *view, enum purpose purpose,
-                           const char *why)
-{
-    struct job *job = VEC_ADD(&jobs->list);
-    if (!job) {
-        core_out_of_memory();
-    }
-    job->view = *view;
-    job->purpose = purpose;
-    if (view->placement) {
-        job->restarts = view->placement->placement->restarts;
-        job->failovers = view->placement->placement->failovers;
-    }
-    (void)snprintf(job->why, sizeof(job->why), "%s", why);
-    return job;
-}
-
-/* It ended unasked: here again, elsewhere, or not any more. */
-static void lost(struct core *core, const struct view *view, struct jobs *jobs)
-{
-    const struct vm_placement *p = view->placement->placement;
-    const struct vm_restart_policy *policy = &view->spec->vm_spec->restart;
-    char why[reason_size];
-    if (view->gone != GONE_REPORTED && view->spec->vm_spec->priority == priority_no_auto) {
-        stay_off(core, view);
-        return;
-    }
-    if (view->gone != GONE_REPORTED) {
-        (void)snprintf(why, sizeof(why), "%s: %s", p->node, gone_name(view->gone));
-        (void)add_job(jobs, view, PURPOSE_RECOVER, why);
-        return;
-    }
-    (void)snprintf(why, sizeof(why), "on %s: %s", p->node, view->status->status->reason);
-    if (p->restarts < policy->restarts_max) {
-        add_job(jobs, view, PURPOSE_RECOVER, why)->restarts = p->restarts + 1;
-    } else if (p->failovers < policy->failovers_max) {
-        struct job *job = add_job(jobs, view, PURPOSE_RECOVER, why);
-        job->restarts = 0;
-        job->failovers = p->failovers + 1;
-    } else {
-        fail(core, view, why);
-    }
-}
 
 static bool node_has_mode(const struct core *core, const char *node, enum node_mode mode)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
     return (spec ? spec->node_spec->mode : NODE_ACTIVE) == mode;
-}
-
-/* A VM that ran for its policy's window has its counts cleared. */
-static void forgive(struct core *core, const struct view *view)
-{
-    struct coordinator *c = &core->coordinator;
-    const struct vm_placement *p = view->placement->placement;
-    if ((p->restarts == 0 && p->failovers == 0) || !view->status ||
-        view->status->status->state != VM_STATE_RUNNING) {
-        return;
-    }
-    struct run_time *time = NULL;
-    VEC_EACH(&c->run_times, each) {
-        if (strcmp(each->vm, view->name) == 0) {
-            time = each;
-        }
-    }
-    if (!time) {
-        time = VEC_ADD(&c->run_times);
-        if (!time) {
-            core_out_of_memory();
-        }
-        (void)snprintf(time->vm, sizeof(time->vm), "%s", view->name);
-    }
-    if (time->epoch != p->epoch) {
-        time->epoch = p->epoch;
-        time->since_ms = core->now_ms;
-    }
-    msec_t due_ms = time->since_ms + view->spec->vm_spec->restart.window_ms;
-    if (core->now_ms < due_ms) {
-        c->again_ms = c->again_ms ? MIN(c->again_ms, due_ms) : due_ms;
-        return;
-    }
-    struct record *next = change_draft(view);
-    next->placement->restarts = next->placement->failovers = 0;
-    (void)change_commit(core, view, next);
 }
 
 static void decide_running(struct core *core, const struct view *view, struct jobs *jobs)
@@ -224,11 +168,17 @@ static void decide_running(struct core *core, const struct view *view, struct jo
         return; /* its node clears that first */
     }
     if (view->spec->vm_spec->move_order > p->move_order) {
-        (void)add_job(jobs, view, PURPOSE_MOVE, "an administrator asked for it");
+        (void)jobs_add(jobs, view, PURPOSE_MOVE, "an administrator asked for it");
     } else if (node_has_mode(core, p->node, NODE_DRAIN)) {
-        (void)add_job(jobs, view, PURPOSE_DRAIN, "its node is being drained");
+        if (!must_leave_alone(core, view)) {
+            (void)jobs_add(jobs, view, PURPOSE_DRAIN, "its node is being drained");
+        }
     } else if (better_has_failed_gpu(core, p, why, sizeof(why))) {
-        (void)add_job(jobs, view, PURPOSE_MEND, why);
+        if (!must_leave_alone(core, view)) {
+            (void)jobs_add(jobs, view, PURPOSE_MEND, why);
+        }
+    } else if (p->refusals > 0) {
+        forget_refusals(core, view);
     } else if (change_is_stuck(p)) {
         struct record *next = change_draft(view);
         next->placement->reasons.len = 0;
@@ -236,9 +186,9 @@ static void decide_running(struct core *core, const struct view *view, struct jo
         (void)change_commit(core, view, next);
     } else if ((owner = better_owner(core, view)) != NULL) {
         (void)snprintf(why, sizeof(why), "%s, which it prefers, takes VMs again", owner);
-        add_job(jobs, view, PURPOSE_FAILBACK, why)->only_node = owner;
+        jobs_add(jobs, view, PURPOSE_FAILBACK, why)->only_node = owner;
     } else {
-        forgive(core, view);
+        restart_forgive(core, view);
     }
 }
 
@@ -249,13 +199,13 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
         if (!view->wants_to_run) {
             rest(core, view);
         } else if (!coordinator_takes_vms(core, p->node)) {
-            (void)add_job(jobs, view, PURPOSE_RECOVER, "its node cannot start it");
+            (void)jobs_add(jobs, view, PURPOSE_RECOVER, "its node cannot start it");
         }
         return;
     }
     if (view->gone != GONE_NOT) {
         if (view->wants_to_run) {
-            lost(core, view, jobs);
+            restart_ended(core, view, jobs);
         } else {
             rest(core, view);
         }
@@ -264,6 +214,9 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
     bool is_forced = view->spec && view->spec->vm_spec->is_stop_forced;
     if (view->spec && !view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
         return; /* its node clears that first */
+    }
+    if (!view->wants_to_run && view->spec && !is_forced && must_leave_alone(core, view)) {
+        return;
     }
     if (!view->wants_to_run) {
         change_stop(core, view, view->spec ? "an administrator stopped it" : "it was removed",
@@ -284,7 +237,7 @@ static void decide_stop(struct core *core, const struct view *view, struct jobs 
         } else if (change_is_evicted(p)) {
             make_room(core, view);
         } else {
-            (void)add_job(jobs, view, PURPOSE_RECOVER, "it was stopped to be moved");
+            (void)jobs_add(jobs, view, PURPOSE_RECOVER, "it was stopped to be moved");
         }
         return;
     }
@@ -315,11 +268,11 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
     }
     bool is_new_order = !p || view->spec->vm_spec->start_order != p->start_order;
     if (view->wants_to_run && (!p || !p->is_failed || is_new_order)) {
-        struct job *job = add_job(jobs, view, p && p->epoch > 0 && !is_new_order ? PURPOSE_RECOVER
+        struct job *job = jobs_add(jobs, view, p && p->epoch > 0 && !is_new_order ? PURPOSE_RECOVER
                                                                                  : PURPOSE_START,
                                   has_let_go(p) ? p->cause : "it shall run");
         if (is_new_order) {
-            job->restarts = job->failovers = 0;
+            job->tally = (struct tally){0};
         }
     } else if (!view->wants_to_run && p && (p->reasons.len > 0 || p->is_failed)) {
         struct record *next = change_draft(view);
@@ -375,7 +328,7 @@ static void ask(const struct job *job, struct placing *request)
         request->only_node = strcmp(to, "*") == 0 || to[0] == '\0' ? NULL : to;
     }
     if (job->purpose == PURPOSE_RECOVER && old && old->node[0] != '\0') {
-        bool is_failover = job->failovers > old->failovers;
+        bool is_failover = job->tally.failovers > old->failovers;
         request->avoid_node = is_failover ? old->node : NULL;
         request->prefer_node = is_failover ? NULL : old->node;
     }

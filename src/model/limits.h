@@ -20,6 +20,8 @@ enum {
     companions_max = 16,
     bars_max = 6,
     labels_max = 32,
+    /* Beginnings anew within an hour that make a host unfit for VMs for a while. */
+    node_beginnings_max = 3,
     owners_max = 128,
     affinity_max = 32,
     checks_max = 32,

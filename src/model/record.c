@@ -29,7 +29,7 @@ const struct vm_spec vm_spec_default = {
     .offline_action = OFFLINE_FORCE_SHUTDOWN,
     .offline_timeout_ms = 180 * 1000,
     .priority = priority_medium,
-    .restart = {.restarts_max = 3, .window_ms = 15 * 60 * 1000, .failovers_max = 3},
+    .restart = {.restarts_max = 3, .window_ms = 15 * 60 * 1000, .failovers_max = 3, .host_losses_max = 3},
 };
 
 /* Any VEC() looks like this. */
@@ -75,6 +75,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_NODE_INVENTORY] = sizeof(struct node_inventory),
     [RECORD_NODE_ALIVE] = sizeof(struct node_alive),
     [RECORD_NODE_FENCE] = sizeof(struct node_fence),
+    [RECORD_NODE_STANDING] = sizeof(struct node_standing),
     [RECORD_POOL] = sizeof(struct pool),
     [RECORD_VM_SPEC] = sizeof(struct vm_spec),
     [RECORD_VM_PLACEMENT] = sizeof(struct vm_placement),

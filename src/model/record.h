@@ -20,6 +20,7 @@
     X(RECORD_NODE_INVENTORY, "nodes/%/inventory")                                                  \
     X(RECORD_NODE_ALIVE, "nodes/%/alive")                                                          \
     X(RECORD_NODE_FENCE, "nodes/%/fence")                                                          \
+    X(RECORD_NODE_STANDING, "nodes/%/standing")                                                    \
     X(RECORD_POOL, "pools/%")                                                                      \
     X(RECORD_VM_SPEC, "vms/%/spec")                                                                \
     X(RECORD_VM_PLACEMENT, "vms/%/placement")                                                      \
@@ -152,7 +153,7 @@ struct node_alive {
 };
 
 #define PROOF_LIST(X)                                                                              \
-    X(PROOF_NONE, "none")         /* on the way: 'detail' says what is being tried */              \
+    X(PROOF_NONE, "none")                                                                          \
     X(PROOF_POWER, "power")       /* fence agent turned it off and its status says off */          \
     X(PROOF_WATCHDOG, "watchdog") /* silent for the takeover time with an armed watchdog */        \
     X(PROOF_MANUAL, "manual")     /* an administrator said so */
@@ -162,6 +163,20 @@ struct node_fence {
     uint64_t incarnation; /* this one and all before are off, if proof is not none */
     enum proof proof;
     char detail[reason_size];
+};
+
+/*
+ * What the coordinator remembers of a node, so that the next one knows it, too. Spans are as of the
+ * writing; whoever reads them goes on counting from the moment at which it saw that revision.
+ */
+struct node_standing {
+    uint64_t incarnation;      /* up to this one it is known how often the node began anew */
+    msec_t began_ago_ms[node_beginnings_max]; /* anew, within the last hour; the last one first */
+    uint32_t began_len;
+    msec_t quarantine_ms;      /* it gets no VMs for so long yet, ... */
+    uint64_t quarantine_spec;  /* ... unless its spec is newer than this revision; 0 ms: it does */
+    uint64_t fence_incarnation; /* that could not be turned off by power, ... */
+    char fence_error[reason_size]; /* ... and why, the last time; "": no such trouble */
 };
 
 /* ---- pools ---- */
@@ -207,6 +222,7 @@ struct vm_restart_policy {
     uint32_t restarts_max;  /* on the node before it fails over */
     msec_t window_ms;       /* a VM that ran this long has its counts cleared */
     uint32_t failovers_max; /* then it is failed */
+    uint32_t host_losses_max; /* with so many hosts lost under it it is failed; 0: any number */
 };
 
 enum { priority_high = 3000, priority_medium = 2000, priority_low = 1000, priority_no_auto = 0 };
@@ -269,6 +285,11 @@ struct vm_placement {
     bool is_failed;       /* restart policy used up; waits for an administrator's start */
     uint32_t restarts;    /* on this node, since it last ran for the policy's window */
     uint32_t failovers;   /* likewise, over all nodes */
+    uint32_t host_losses; /* of hosts on which it ran, one after the other, likewise */
+    char lost_node[name_size]; /* the last of them */
+    uint32_t refusals;    /* how often in a row the guest would not stop */
+    uint32_t cpus;        /* what it takes on 'node' */
+    uint64_t memory_mib;
     uint64_t start_order; /* the spec's, when last acted upon */
     uint64_t move_order;
     char cause[reason_size];        /* why it is as it is, one sentence */
@@ -362,6 +383,7 @@ struct record {
         struct node_inventory *inventory;
         struct node_alive *alive;
         struct node_fence *fence;
+        struct node_standing *standing;
         struct pool *pool;
         struct vm_spec *vm_spec;
         struct vm_placement *placement;

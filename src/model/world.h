@@ -50,6 +50,9 @@ const struct dismount *world_dismount(const struct world *world, const char *nod
 const struct gpu *world_gpu(const struct world *world, const char *node,
                             struct pci_address address);
 
+/* Whether 'node' is quarantined: it gets no VMs for a while. */
+bool world_is_quarantined(const struct world *world, const char *node);
+
 /* Whether the hypervisor of 'node' answers, as its inventory has it: one of an earlier boot says
  * nothing of now. */
 bool world_has_hypervisor(const struct world *world, const char *node);

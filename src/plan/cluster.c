@@ -88,7 +88,7 @@ static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
     }
     switch (spec ? spec->node_spec->mode : NODE_ACTIVE) {
     case NODE_ACTIVE:
-        return PLAN_ACTIVE;
+        return world_is_quarantined(c->world, node) ? PLAN_PAUSED : PLAN_ACTIVE;
     case NODE_PAUSED:
         return PLAN_PAUSED;
     case NODE_DRAIN:
@@ -487,7 +487,12 @@ bool plan_cluster_fits(const struct plan_cluster *c, const struct plan_request *
         why.code = PLAN_NOT_OWNER; /* there is only that one: nowhere_label() */
     }
     (void)plan_reason_text(c->model, &why, ret, size);
-    if (why.code == PLAN_NODE_DOWN) {
+    if (why.code == PLAN_NODE_PAUSED && world_is_quarantined(c->world, c->nodes.items[node])) {
+        (void)snprintf(ret, size,
+                       "quarantined for up to two hours: it began anew three times within an hour "
+                       "('berth node resume %s' ends that)",
+                       c->nodes.items[node]);
+    } else if (why.code == PLAN_NODE_DOWN) {
         say_down(c, c->nodes.items[node], ret, size);
     } else if (why.code == PLAN_GPUS_QUARANTINED) {
         say_card(c, c->pools.items[why.pool], c->nodes.items[node], ret, size);

@@ -271,6 +271,21 @@ static const struct field fence_fields[] = {
 SHAPE(fence_shape, fence_fields);
 #undef OWNER
 
+static const struct field span_item = {
+    .type = FIELD_INTEGER, .size = sizeof(msec_t), .is_signed = true, .max = span_max};
+
+#define OWNER struct node_standing
+static const struct field standing_fields[] = {
+    U64("incarnation", incarnation),
+    ARRAY("began_ago_ms", began_ago_ms, began_len, span_item),
+    SPAN("quarantine_ms", quarantine_ms),
+    U64("quarantine_spec", quarantine_spec),
+    U64("fence_incarnation", fence_incarnation),
+    TEXT("fence_error", fence_error),
+};
+SHAPE(standing_shape, standing_fields);
+#undef OWNER
+
 /* ---- pools ---- */
 
 #define OWNER struct pool_member
@@ -309,6 +324,7 @@ static const struct field restart_fields[] = {
     U32("restarts_max", restarts_max),
     SPAN("window_ms", window_ms),
     U32("failovers_max", failovers_max),
+    U32("host_losses_max", host_losses_max),
 };
 SHAPE(restart_shape, restart_fields);
 #undef OWNER
@@ -368,6 +384,11 @@ static const struct field placement_fields[] = {
     BOOL("failed", is_failed),
     U32("restarts", restarts),
     U32("failovers", failovers),
+    U32("host_losses", host_losses),
+    TEXT("lost_node", lost_node),
+    U32("refusals", refusals),
+    U32("cpus", cpus),
+    U64("memory_mib", memory_mib),
     U64("start_order", start_order),
     U64("move_order", move_order),
     TEXT("cause", cause),
@@ -433,6 +454,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_NODE_INVENTORY] = &inventory_shape,
         [RECORD_NODE_ALIVE] = &alive_shape,
         [RECORD_NODE_FENCE] = &fence_shape,
+        [RECORD_NODE_STANDING] = &standing_shape,
         [RECORD_POOL] = &pool_shape,
         [RECORD_VM_SPEC] = &vm_spec_shape,
         [RECORD_VM_PLACEMENT] = &placement_shape,

@@ -113,6 +113,7 @@ static struct record *spec_of(const struct scenario_vm *config)
     spec->offline_timeout_ms = config->offline_timeout_ms;
     spec->restart.restarts_max = config->restarts_max;
     spec->restart.failovers_max = config->failovers_max;
+    spec->restart.host_losses_max = config->losses_max;
     spec->is_affinity_enforced = spec->is_apart_enforced = config->is_enforced;
     if (config->gpus > 0) {
         SET_TEXT(spec->needs[0].pool, "%s", config->pool);

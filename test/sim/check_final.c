@@ -41,6 +41,9 @@ static bool host_is(const struct sim *sim, const struct host *host, const char *
         return host->process && core_incarnation(host->process->core) != 0 &&
                !is_fenced(sim, host->config->name);
     }
+    if (strcmp(what, "quarantined") == 0) {
+        return world_is_quarantined(&sim->store.world, host->config->name);
+    }
     if (strcmp(what, "off") == 0) {
         return !host->has_power;
     }

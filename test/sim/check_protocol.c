@@ -57,6 +57,10 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
             must_demand(sim, host, txn, key, RECORD_NODE_ALIVE);
             must_demand(sim, host, txn, key, RECORD_NODE_FENCE);
             break;
+        case RECORD_NODE_STANDING:
+            must_demand(sim, host, txn, key, RECORD_LEADER);
+            must_demand(sim, host, txn, key, RECORD_NODE_STANDING);
+            break;
         case RECORD_VM_PLACEMENT:
             must_demand(sim, host, txn, key, RECORD_LEADER);
             must_demand(sim, host, txn, key, RECORD_VM_SPEC);

@@ -176,7 +176,8 @@ static bool is_sound(const struct host *host)
 static bool takes_vms(const struct sim *sim, const struct host *host)
 {
     const struct record *spec = get(sim, RECORD_NODE_SPEC, host->config->name);
-    return is_sound(host) && host->libvirt == LIBVIRT_UP && spec->node_spec->mode == NODE_ACTIVE;
+    return is_sound(host) && host->libvirt == LIBVIRT_UP && spec->node_spec->mode == NODE_ACTIVE &&
+           !world_is_quarantined(&sim->store.world, host->config->name);
 }
 
 static bool fits(const struct sim *sim, const struct host *host, const char *vm,
@@ -201,25 +202,10 @@ static bool is_up(const struct sim *sim, const char *vm)
     return false;
 }
 
-/* A host that flaps gets no VMs: only the core knows which one does. */
-static bool is_shunned(const struct sim *sim, const char *vm, const char *node)
-{
-    const struct record *placement = get(sim, RECORD_VM_PLACEMENT, vm);
-    if (placement) {
-        VEC_EACH(&placement->placement->reasons, reason) {
-            if (strcmp(reason->node, node) == 0 && strstr(reason->text, "began anew three times")) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static void check_waiting(struct sim *sim, const struct record *spec)
 {
     VEC_EACH(&sim->hosts, host) {
-        if (!is_shunned(sim, spec->key.name, (*host)->config->name) &&
-            fits(sim, *host, spec->key.name, spec->vm_spec)) {
+        if (fits(sim, *host, spec->key.name, spec->vm_spec)) {
             violation(sim, "%s waits although %s has room for it", spec->key.name,
                       (*host)->config->name);
         }

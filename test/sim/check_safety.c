@@ -166,6 +166,7 @@ static bool may_write(const struct host *host, const struct record_key *key)
         return strcmp(key->name, host->config->name) == 0;
     case RECORD_LEADER:
     case RECORD_NODE_FENCE:
+    case RECORD_NODE_STANDING:
     case RECORD_VM_PLACEMENT:
     case RECORD_VM_STATUS:
     case RECORD_CLAIM:
@@ -211,7 +212,8 @@ static void check_stop(struct sim *sim, const struct record *next)
 static void check_term(struct sim *sim, const struct host *host, const struct record_key *key)
 {
     const struct record *leader = world_find(&sim->store.world, RECORD_LEADER, "");
-    bool is_coordinators = key->kind == RECORD_NODE_FENCE || key->kind == RECORD_VM_PLACEMENT ||
+    bool is_coordinators = key->kind == RECORD_NODE_FENCE ||
+                           key->kind == RECORD_NODE_STANDING || key->kind == RECORD_VM_PLACEMENT ||
                            key->kind == RECORD_CLAIM;
     if (is_coordinators && (!leader || strcmp(leader->leader->node, host->config->name) != 0)) {
         violation(sim, "%s writes %s %s while %s coordinates", host->config->name,

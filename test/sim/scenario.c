@@ -28,7 +28,7 @@ const struct scenario_vm scenario_vm_default = {
     .offline = OFFLINE_FORCE_SHUTDOWN,
     .offline_timeout_ms = 20000,
     .restarts_max = 3,
-    .failovers_max = 3,
+    .failovers_max = 3, .losses_max = 3,
     .start_ms = 1000,
 };
 
@@ -207,6 +207,9 @@ static bool take_vm_option(const char *key, const char *value, struct scenario_v
     }
     if (strcmp(key, "failovers") == 0) {
         return take_u32(value, &vm->failovers_max);
+    }
+    if (strcmp(key, "losses") == 0) {
+        return take_u32(value, &vm->losses_max);
     }
     return strcmp(key, "start") == 0 && take_ms(value, &vm->start_ms);
 }

@@ -43,7 +43,7 @@ struct scenario_vm {
     bool is_enforced; /* together and apart */
     enum offline_action offline;
     msec_t offline_timeout_ms;
-    uint32_t restarts_max, failovers_max;
+    uint32_t restarts_max, failovers_max, losses_max;
     msec_t start_ms; /* how long its start takes */
 };
 

@@ -217,6 +217,36 @@ TEST(a_heartbeat_that_stops_makes_a_node_silent_and_one_proven_off_fenced)
     CHECK_HAS(text(), "\"state\":\"up\"");
 }
 
+TEST(of_a_silent_node_it_is_told_why_it_cannot_be_turned_off)
+{
+    begin_cluster();
+    view.now_ms += 20000;
+    struct record *standing = record_new(RECORD_NODE_STANDING, "node2", NULL);
+    standing->standing->incarnation = standing->standing->fence_incarnation = 1;
+    (void)snprintf(standing->standing->fence_error, reason_size, "login failed");
+    (void)store(standing);
+    CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"fencing\"");
+    CHECK_HAS(text(), "turning it off failed: login failed");
+}
+
+TEST(a_quarantined_node_says_for_how_long_until_its_spec_is_written)
+{
+    begin_cluster();
+    struct record *standing = record_new(RECORD_NODE_STANDING, "node2", NULL);
+    const struct record *spec = world_find(&world, RECORD_NODE_SPEC, "node2");
+    standing->standing->incarnation = 1;
+    standing->standing->quarantine_ms = 61 * 60000;
+    standing->standing->quarantine_spec = spec ? (uint64_t)spec->revision : 0;
+    (void)store(standing);
+    CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"quarantined\"");
+    CHECK_HAS(text(), "for another 61 min");
+    must("POST", "/v1/nodes/node2/resume", "");
+    CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"up\"");
+}
+
 TEST(the_log_is_bounded_by_deleting_the_oldest_with_each_change)
 {
     char name[name_size];

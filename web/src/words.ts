@@ -15,6 +15,7 @@ export interface Look {
 export const nodeLooks: Record<NodeState, Look> = {
     up: { text: 'Up', tone: 'good', sign: 'check' },
     paused: { text: 'Paused', tone: 'calm', sign: 'pause' },
+    quarantined: { text: 'Quarantined', tone: 'bad', sign: 'alert' },
     draining: { text: 'In maintenance, Draining', tone: 'busy', sign: 'arrow' },
     drained: { text: 'In maintenance, Drain completed', tone: 'calm', sign: 'pause' },
     silent: { text: 'Silent', tone: 'bad', sign: 'alert' },

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What becomes of a VM that ended unasked: here again, elsewhere, or not any more. What was tried is
+ * counted in its placement, so that the next coordinator goes on counting; a VM that ran for its
+ * policy's window has its counts cleared.
+ *
+ * Two things are counted apart: ends of the VM itself, and hosts that were lost under it. A VM that
+ * brings down host after host is stopped before it has brought down all of them.
+ */
+#include "core/change.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Between two restarts of a VM that keeps failing: none before the first, then doubled each time. */
+enum { pause_ms = 5000, pause_max_ms = 60000 };
+
+static const char cause_failing[] = "it keeps failing: ";
+
+void restart_fail(struct core *core, const struct view *view, const char *why)
+{
+    struct record *next = change_draft(view);
+    change_clear_place(next->placement);
+    next->placement->is_failed = true;
+    change_set_cause(next->placement, why);
+    change_note(change_commit(core, view, next), SEVERITY_ERROR, "vm-failed",
+                "%s failed and its restart policy is used up: %s. 'berth vm start %s' tries again",
+                view->name, why, view->name);
+}
+
+/* Its host was lost, and its priority says that nobody but an administrator starts it. */
+static void stay_off(struct core *core, const struct view *view)
+{
+    struct record *next = change_draft(view);
+    change_clear_place(next->placement);
+    next->placement->is_failed = true;
+    change_set_cause(next->placement, "its host was lost; with priority 0 it is started by hand");
+    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-not-restarted",
+                "%s ran on %s, which was lost; with priority 0 only 'berth vm start %s' starts it",
+                view->name, view->placement->placement->node, view->name);
+}
+
+/* ---- its host was lost ---- */
+
+/* When the last heartbeat of that incarnation was seen; MSEC_NEVER: nobody here knows. */
+static msec_t last_heard_ms(const struct peer *peer, uint64_t incarnation)
+{
+    if (peer->incarnation == incarnation) {
+        return peer->has_beat ? peer->seen_ms : MSEC_NEVER;
+    }
+    return peer->lost_incarnation == incarnation ? peer->lost_ms : MSEC_NEVER;
+}
+
+static bool is_close(msec_t a, msec_t b, msec_t span_ms)
+{
+    return a != MSEC_NEVER && b != MSEC_NEVER && a - b < span_ms && b - a < span_ms;
+}
+
+/*
+ * Whether it can have been the VM that brought its host down. Not if another host was lost at the same
+ * time: the VM ran on one of them only, and starts on another not before the first is proven off, which
+ * takes longer than this span. So a rack that loses its power makes none of its VMs suspect. Nor if
+ * that host was the last one, too: then it is the host (standing.c).
+ */
+static bool is_suspect(const struct core *core, const struct view *view)
+{
+    const struct vm_placement *p = view->placement->placement;
+    const struct peer *peer = coordinator_peer(core, p->node);
+    msec_t span_ms = world_settings(&core->world)->power_fence_ms;
+    msec_t lost_ms =
+        peer ? last_heard_ms(peer, view->status->status->incarnation) : MSEC_NEVER;
+    if (lost_ms == MSEC_NEVER || strcmp(p->lost_node, p->node) == 0) {
+        return false;
+    }
+    VEC_EACH(&core->coordinator.peers, other) {
+        bool is_silent = other->is_silent && other->has_beat;
+        if (other != peer && ((is_silent && is_close(other->seen_ms, lost_ms, span_ms)) ||
+                              (other->lost_incarnation != 0 &&
+                               is_close(other->lost_ms, lost_ms, span_ms)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void host_lost(struct core *core, const struct view *view, struct jobs *jobs)
+{
+    const struct vm_placement *p = view->placement->placement;
+    const struct vm_restart_policy *policy = &view->spec->vm_spec->restart;
+    struct tally tally = tally_of(p);
+    char why[reason_size];
+    if (view->spec->vm_spec->priority == priority_no_auto) {
+        stay_off(core, view);
+        return;
+    }
+    if (is_suspect(core, view)) {
+        tally.host_losses++;
+        memcpy(tally.lost_node, p->node, sizeof(tally.lost_node));
+    }
+    if (policy->host_losses_max > 0 && tally.host_losses >= policy->host_losses_max) {
+        (void)snprintf(why, sizeof(why),
+                       "%u hosts were lost one after the other while it ran on them, the last one "
+                       "%s: it may be what brings them down",
+                       tally.host_losses, p->node);
+        restart_fail(core, view, why);
+        return;
+    }
+    (void)snprintf(why, sizeof(why), "%s: %s", p->node, gone_name(view->gone));
+    jobs_add(jobs, view, PURPOSE_RECOVER, why)->tally = tally;
+}
+
+/* ---- it failed itself ---- */
+
+/* On its host each next time later, and so from host to host; another host's first chance is at once. */
+static msec_t pause_of(const struct vm_placement *p, const struct vm_restart_policy *policy)
+{
+    uint32_t tries = p->restarts < policy->restarts_max ? p->restarts : p->failovers;
+    return tries == 0 ? 0 : MIN((msec_t)pause_ms << MIN(tries - 1, 8U), (msec_t)pause_max_ms);
+}
+
+/* Told once: it is started again, but not at once. */
+static void wait_a_while(struct core *core, const struct view *view, msec_t wait_ms,
+                         const char *why)
+{
+    const struct vm_placement *p = view->placement->placement;
+    if (strncmp(p->cause, cause_failing, strlen(cause_failing)) == 0) {
+        return;
+    }
+    struct record *next = change_draft(view);
+    next->placement->reasons.len = 0;
+    struct reason *reason = VEC_ADD(&next->placement->reasons);
+    if (!reason) {
+        core_out_of_memory();
+    }
+    *reason = (struct reason){0};
+    (void)snprintf(reason->text, sizeof(reason->text), "%s", why);
+    (void)snprintf(next->placement->cause, sizeof(next->placement->cause),
+                   "%sit is started again %lld s after its last end", cause_failing,
+                   (long long)wait_ms / 1000);
+    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-restart-delayed",
+                "%s keeps failing (%s): it is started again in %lld s", view->name, why,
+                (long long)wait_ms / 1000);
+}
+
+static void failed(struct core *core, const struct view *view, struct jobs *jobs)
+{
+    const struct vm_placement *p = view->placement->placement;
+    const struct vm_restart_policy *policy = &view->spec->vm_spec->restart;
+    msec_t wait_ms = pause_of(p, policy);
+    msec_t due_ms = sight_state_ms(core, view->name) + wait_ms;
+    struct tally tally = tally_of(p);
+    char why[reason_size];
+    (void)snprintf(why, sizeof(why), "on %s: %s", p->node, view->status->status->reason);
+    if (p->restarts < policy->restarts_max) {
+        tally.restarts++;
+    } else if (p->failovers < policy->failovers_max) {
+        tally.restarts = 0;
+        tally.failovers++;
+    } else {
+        restart_fail(core, view, why);
+        return;
+    }
+    if (core->now_ms < due_ms) {
+        change_again(core, due_ms);
+        wait_a_while(core, view, wait_ms, why);
+        return;
+    }
+    jobs_add(jobs, view, PURPOSE_RECOVER, why)->tally = tally;
+}
+
+/* ---- */
+
+void restart_ended(struct core *core, const struct view *view, struct jobs *jobs)
+{
+    const struct vm_placement *p = view->placement->placement;
+    if (view->spec->vm_spec->start_order != p->start_order) {
+        jobs_add(jobs, view, PURPOSE_RECOVER, "an administrator started it anew")->tally =
+            (struct tally){0};
+    } else if (view->gone == GONE_REPORTED) {
+        failed(core, view, jobs);
+    } else {
+        host_lost(core, view, jobs);
+    }
+}
+
+void restart_forgive(struct core *core, const struct view *view)
+{
+    const struct vm_placement *p = view->placement->placement;
+    struct tally tally = tally_of(p);
+    if ((tally.restarts == 0 && tally.failovers == 0 && tally.host_losses == 0) || !view->status ||
+        view->status->status->epoch != p->epoch ||
+        view->status->status->state != VM_STATE_RUNNING) {
+        return;
+    }
+    msec_t due_ms =
+        sight_state_ms(core, view->name) + view->spec->vm_spec->restart.window_ms;
+    if (core->now_ms < due_ms) {
+        change_again(core, due_ms);
+        return;
+    }
+    struct record *next = change_draft(view);
+    tally_put(next->placement, &(struct tally){0});
+    (void)change_commit(core, view, next);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the coordinator remembers of each node, in a record, so that it is not lost with it: how often
+ * the node began anew lately, whether that is why it gets no VMs, and why it could not be turned off.
+ *
+ * Hosts that come and go: one that began anew three times within an hour gets no VMs for two hours,
+ * unless an administrator writes its spec ('berth node resume'). What it has, it keeps. At most one
+ * host in five at a time, so that a trouble of all of them does not stop everything.
+ *
+ * There is no clock that all share: the record says spans, and everybody counts on from when it saw
+ * that record. So they are written anew now and then, and one who sees them later counts longer.
+ */
+#include "core/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    window_ms = 60 * 60 * 1000,
+    quarantine_ms = 2 * 60 * 60 * 1000,
+    refresh_ms = 60 * 1000, /* of a quarantine: what people read is at most so old */
+    write_limit_ms = 3000,
+    one_in = 5,
+};
+
+/* Counts from now on, if that revision is a new one. */
+static void time_from_now(const struct core *core, struct peer *peer, const struct record *record)
+{
+    if (record->revision != peer->standing_revision) {
+        peer->standing_revision = record->revision;
+        peer->standing_ms = core->now_ms;
+    }
+}
+
+void standing_seen(struct core *core, const struct record *record)
+{
+    struct peer *peer = coordinator_peer(core, record->key.name);
+    if (!peer) {
+        return; /* no heartbeat of it is there yet */
+    }
+    bool is_quarantined = world_is_quarantined(&core->world, peer->name);
+    time_from_now(core, peer, record);
+    if (is_quarantined && !peer->is_quarantined && core->coordinator.is_leading) {
+        core_note(core, SEVERITY_ERROR, "node-quarantined", peer->name,
+                  "%s began anew three times within an hour: it gets no VMs for two hours from now; "
+                  "what runs there goes on. 'berth node resume %s' ends that at once",
+                  peer->name, peer->name);
+    }
+    if (!is_quarantined && peer->is_quarantined && core->coordinator.is_leading) {
+        core_note(core, SEVERITY_INFO, "node-trusted", peer->name, "%s may get VMs again",
+                  peer->name);
+    }
+    peer->is_quarantined = is_quarantined;
+}
+
+/* Whether the record says that turning off that incarnation failed, and so (NULL: for whatever). */
+static bool has_error(const struct record *record, uint64_t incarnation, const char *why)
+{
+    return record && record->standing->fence_error[0] != '\0' &&
+           record->standing->fence_incarnation == incarnation &&
+           (!why || strcmp(record->standing->fence_error, why) == 0);
+}
+
+bool standing_has_fence_error(const struct core *core, const struct peer *peer)
+{
+    const struct record *record = world_find(&core->world, RECORD_NODE_STANDING, peer->name);
+    return has_error(record, peer->incarnation, NULL);
+}
+
+bool standing_fence_failed(struct core *core, struct peer *peer, const char *why)
+{
+    const struct record *record = world_find(&core->world, RECORD_NODE_STANDING, peer->name);
+    peer->has_fence_news = true;
+    peer->fence_news_incarnation = peer->power_incarnation;
+    (void)snprintf(peer->fence_news, sizeof(peer->fence_news), "%s", why);
+    return !has_error(record, peer->power_incarnation, peer->fence_news);
+}
+
+/* ---- edits of a draft: each says whether it changed anything ---- */
+
+/* Time has passed since it was written; what is over is dropped. */
+static bool age(struct node_standing *s, msec_t passed_ms)
+{
+    bool has_changed = false;
+    uint32_t len = s->began_len;
+    for (uint32_t i = 0; i < len; i++) {
+        s->began_ago_ms[i] += passed_ms;
+        if (s->began_ago_ms[i] > window_ms) {
+            s->began_len = MIN(s->began_len, i); /* and all behind it */
+            has_changed = true;
+        }
+    }
+    for (uint32_t i = s->began_len; i < len; i++) {
+        s->began_ago_ms[i] = 0;
+    }
+    if (s->quarantine_ms > 0) {
+        has_changed |= passed_ms >= MIN(s->quarantine_ms, (msec_t)refresh_ms);
+        s->quarantine_ms = MAX(s->quarantine_ms - passed_ms, (msec_t)0);
+    }
+    return has_changed;
+}
+
+static bool count_beginning(struct node_standing *s, uint64_t incarnation)
+{
+    if (incarnation <= s->incarnation) {
+        return false;
+    }
+    s->incarnation = incarnation;
+    memmove(&s->began_ago_ms[1], &s->began_ago_ms[0],
+            sizeof(s->began_ago_ms) - sizeof(s->began_ago_ms[0]));
+    s->began_ago_ms[0] = 0;
+    s->began_len = MIN(s->began_len + 1, (uint32_t)ARRAY_LEN(s->began_ago_ms));
+    return true;
+}
+
+static bool may_quarantine(const struct core *core)
+{
+    size_t count = 0, len = core->coordinator.peers.len;
+    VEC_EACH(&core->coordinator.peers, peer) {
+        count += world_is_quarantined(&core->world, peer->name);
+    }
+    return len >= 3 && count < MAX(len / one_in, (size_t)1);
+}
+
+static bool judge(const struct core *core, const char *node, struct node_standing *s)
+{
+    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
+    uint64_t revision = spec ? (uint64_t)spec->revision : 0;
+    if (s->quarantine_ms > 0 && s->quarantine_spec != revision) {
+        s->quarantine_ms = 0;
+        return true;
+    }
+    if (s->quarantine_ms > 0 || s->began_len < ARRAY_LEN(s->began_ago_ms) ||
+        !may_quarantine(core)) {
+        return false;
+    }
+    s->began_len = 0;
+    memset(s->began_ago_ms, 0, sizeof(s->began_ago_ms));
+    s->quarantine_ms = quarantine_ms;
+    s->quarantine_spec = revision;
+    return true;
+}
+
+/* The trouble of turning it off: news of it, or its end, when the node lives on or is proven off. */
+static bool take_fence_news(struct peer *peer, bool is_over, struct node_standing *s)
+{
+    bool is_news = peer->has_fence_news && !is_over &&
+                   (s->fence_incarnation != peer->fence_news_incarnation ||
+                    strcmp(s->fence_error, peer->fence_news) != 0);
+    peer->has_fence_news = false;
+    if (is_news) {
+        s->fence_incarnation = peer->fence_news_incarnation;
+        (void)snprintf(s->fence_error, sizeof(s->fence_error), "%s", peer->fence_news);
+        return true;
+    }
+    if (is_over && s->fence_error[0] != '\0') {
+        s->fence_incarnation = 0;
+        memset(s->fence_error, 0, sizeof(s->fence_error));
+        return true;
+    }
+    return false;
+}
+
+/* ---- */
+
+/* When what the record says changes by itself. */
+static void wake(struct core *core, const struct peer *peer, const struct node_standing *s)
+{
+    if (s->quarantine_ms > 0) {
+        core_wake(core, peer->standing_ms + MIN(s->quarantine_ms, (msec_t)refresh_ms));
+    }
+    if (s->began_len > 0) {
+        core_wake(core, peer->standing_ms + window_ms - s->began_ago_ms[s->began_len - 1] + 1);
+    }
+}
+
+static void write_standing(struct core *core, struct peer *peer, const struct record *old,
+                           const struct node_standing *standing)
+{
+    struct record *next = record_new(RECORD_NODE_STANDING, peer->name, NULL);
+    struct txn txn = {0};
+    if (!next) {
+        core_out_of_memory();
+    }
+    *next->standing = *standing;
+    coordinator_guard(core, &txn);
+    txn_guard(&txn, &next->key, old ? old->revision : 0);
+    txn_put(&txn, next);
+    pending_send(core, &peer->standing, &txn, write_limit_ms);
+}
+
+static void tend(struct core *core, struct peer *peer)
+{
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
+    const struct record *old = world_find(&core->world, RECORD_NODE_STANDING, peer->name);
+    pending_tick(core, &peer->standing);
+    if (!alive || !pending_is_idle(core, &peer->standing) ||
+        !core_is_readable(core, RECORD_NODE_STANDING, peer->name)) {
+        return;
+    }
+    struct node_standing s = old ? *old->standing : (struct node_standing){0};
+    bool has_changed = !old;
+    if (old) {
+        time_from_now(core, peer, old);
+        has_changed = age(&s, core->now_ms - peer->standing_ms);
+    } else {
+        s.incarnation = alive->alive->incarnation;
+    }
+    has_changed |= count_beginning(&s, alive->alive->incarnation);
+    has_changed |= judge(core, peer->name, &s);
+    has_changed |= take_fence_news(peer, coordinator_is_settled(core, peer), &s);
+    if (has_changed) {
+        write_standing(core, peer, old, &s);
+    } else {
+        wake(core, peer, old->standing);
+    }
+}
+
+void standing_step(struct core *core)
+{
+    VEC_EACH(&core->coordinator.peers, peer) {
+        tend(core, peer);
+    }
+}
