@@ -54,6 +54,8 @@ struct api_request {
     struct api_credential credential; /* hash "": none was made yet */
 };
 
+struct counters;
+
 /* What is known, at one moment. */
 struct api_view {
     const struct world *world;
@@ -61,6 +63,7 @@ struct api_view {
     msec_t now_ms;         /* monotonic */
     msec_t stale_since_ms; /* the store is silent since then; MSEC_NEVER: it is not */
     uint64_t wall_ms;      /* names events, decides nothing */
+    const struct counters *counters; /* what this API counts; NULL: nothing */
     const char *writer;    /* this API's name in the keys of its events, at most 24 characters */
     uint64_t number;       /* grows with each request */
     uint8_t random[16];    /* new with each request: the uuid of a VM that has none */

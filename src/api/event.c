@@ -6,16 +6,21 @@
 
 #include <string.h>
 
-json_t *event_json(const struct record *record)
+uint64_t event_wall_ms(const struct record *record)
 {
-    const struct event_record *event = record->event;
     uint64_t wall_ms = 0;
     char digits[15] = "";
     memcpy(digits, record->key.name, strnlen(record->key.name, sizeof(digits) - 1));
     (void)parse_u64(digits, INT64_MAX, &wall_ms);
-    return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "id", text_json(record->key.name),
-                     "time_ms", (json_int_t)wall_ms, "severity", severity_name(event->severity),
-                     "actor", text_json(event->actor), "code", text_json(event->code), "subject",
+    return wall_ms;
+}
+
+json_t *event_json(const struct record *record)
+{
+    const struct event_record *event = record->event;
+    return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "id",
+                     text_json(record->key.name), "time_ms", (json_int_t)event_wall_ms(record),
+                     "severity", severity_name(event->severity), "actor", text_json(event->actor), "code", text_json(event->code), "subject",
                      text_json(event->subject), "text", text_json(event->text),
                      "address", text_json(event->address));
 }

@@ -3,7 +3,6 @@
 
 #include "api/handlers.h"
 #include "api/show.h"
-#include "base/parse.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -218,8 +217,7 @@ static bool is_over(const struct api_view *view, enum operation_kind kind,
 static json_t *operation_json(const struct api_view *view, enum operation_kind kind,
                               const struct record *order)
 {
-    char href[2 * name_size], digits[15] = "";
-    uint64_t wall_ms = 0;
+    char href[2 * name_size];
     struct standing standing = {.reasons = json_array()};
     const struct event_record *event = order->event;
     if (!is_over(view, kind, order, &standing)) {
@@ -230,12 +228,10 @@ static json_t *operation_json(const struct api_view *view, enum operation_kind k
         }
     }
     href_of(order->key.name, href, sizeof(href));
-    memcpy(digits, order->key.name, strnlen(order->key.name, sizeof(digits) - 1));
-    (void)parse_u64(digits, INT64_MAX, &wall_ms);
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "id", order->key.name,
                      "href", href, "kind", operation_kind_name(kind), "state",
                      operation_state_name(standing.state), "subject", text_json(event->subject),
-                     "actor", text_json(event->actor), "time_ms", (json_int_t)wall_ms, "text",
+                     "actor", text_json(event->actor), "time_ms", (json_int_t)event_wall_ms(order), "text",
                      text_json(event->text), "detail", text_json(standing.detail), "reasons",
                      standing.reasons);
 }

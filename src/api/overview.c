@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The cluster at one look, for people and for monitoring. */
+/* The cluster at one look. */
 #include "api/handlers.h"
 #include "api/out.h"
 #include "api/show.h"
@@ -7,11 +7,7 @@
 
 #include <string.h>
 
-enum {
-    /* Whether a host can be lost is planned anew with each look; above this it is asked for. */
-    survival_vms_max = 1000,
-    troubled_shown_max = 50,
-};
+enum { troubled_shown_max = 50 };
 
 void handle_health(struct api_call *call)
 {
@@ -90,71 +86,8 @@ void handle_status(struct api_call *call)
     out_tree(&out, "pools", pools_status(call));
     write_vms(&out, call);
     out_number(&out, "revision", call->world->revision);
-    if (call->world->records[RECORD_VM_SPEC].len <= survival_vms_max ||
-        call_param(call, "survival")) {
+    if (whatif_survival_is_cheap(call) || call_param(call, "survival")) {
         out_tree(&out, "survival", whatif_survival(call));
     }
     call_send_members(call, &out, 0);
-}
-
-/* ---- metrics: Prometheus' text format 0.0.4 ---- */
-
-static void node_metrics(const struct api_call *call, struct buf *text)
-{
-    names_t names = {0};
-    (void)node_names(call->world, &names);
-    buf_text(text, "# HELP berth_node_up Whether the node's heartbeat arrives.\n"
-                   "# TYPE berth_node_up gauge\n");
-    VEC_EACH(&names, name) {
-        struct node_facts node;
-        if (node_facts(call->view, *name, &node)) {
-            buf_printf(text, "berth_node_up{node=\"%s\"} %d\n", *name, node.pulse == PULSE_ALIVE);
-        }
-    }
-    VEC_DONE(&names);
-}
-
-static void pool_metrics(const struct api_call *call, struct buf *text)
-{
-    buf_text(text, "# HELP berth_pool_gpus GPUs of the pool by state.\n"
-                   "# TYPE berth_pool_gpus gauge\n");
-    WORLD_EACH(call->world, RECORD_POOL, each) {
-        struct pool_counts n;
-        const char *name = (*each)->key.name;
-        pool_counts(call->view, *each, &n);
-        buf_printf(text, "berth_pool_gpus{pool=\"%s\",state=\"used\"} %u\n", name, n.used);
-        buf_printf(text, "berth_pool_gpus{pool=\"%s\",state=\"free\"} %u\n", name, n.free);
-        buf_printf(text, "berth_pool_gpus{pool=\"%s\",state=\"away\"} %u\n", name, n.away);
-        buf_printf(text, "berth_pool_gpus{pool=\"%s\",state=\"quarantined\"} %u\n", name,
-                   n.quarantined);
-    }
-}
-
-static void vm_metrics(const struct api_call *call, struct buf *text)
-{
-    uint32_t counts[vm_view_count] = {0};
-    struct vm_facts vm;
-    for (struct vm_walk walk = {0}; vm_walk_next(call->view, &walk, &vm);) {
-        counts[vm.state]++;
-    }
-    buf_text(text, "# HELP berth_vms VMs by state.\n# TYPE berth_vms gauge\n");
-    for (size_t i = 0; i < vm_view_count; i++) {
-        buf_printf(text, "berth_vms{state=\"%s\"} %u\n", vm_view_name((enum vm_view)i), counts[i]);
-    }
-}
-
-void handle_metrics(struct api_call *call)
-{
-    struct buf *text = &call->answer->body;
-    call->answer->status = 200;
-    call->answer->content_type = "text/plain; version=0.0.4";
-    node_metrics(call, text);
-    pool_metrics(call, text);
-    vm_metrics(call, text);
-    buf_printf(text,
-               "# HELP berth_store_stale Whether the store is silent.\n"
-               "# TYPE berth_store_stale gauge\nberth_store_stale %d\n"
-               "# HELP berth_store_revision The store's revision that is shown.\n"
-               "# TYPE berth_store_revision counter\nberth_store_revision %lld\n",
-               call->view->stale_since_ms != MSEC_NEVER, (long long)call->world->revision);
 }

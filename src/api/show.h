@@ -14,6 +14,8 @@ void vm_write(struct buf *out, const struct vm_facts *vm);
 /* What is inside its braces, for more to follow. */
 void vm_write_members(struct buf *out, const struct vm_facts *vm);
 json_t *event_json(const struct record *event);
+/* When it was told, by the clock of who told it: its name begins with that. */
+uint64_t event_wall_ms(const struct record *event);
 
 /* {"items": 'list', "revision": the world's, "stale_since_ms": only if stale}; takes over 'list'.
  */

@@ -8,6 +8,8 @@
 #include <assert.h>
 
 enum {
+    /* Whether a host can be lost is planned anew with each look; above this only if asked for. */
+    cheap_vms_max = 1000,
     /* The search for one host's VMs: some ms. */
     steps_max = 400000,
     /* Of the VMs of one lost host, so many are named, ... */
@@ -17,6 +19,11 @@ enum {
 };
 
 typedef VEC(uint32_t) indices_t;
+
+bool whatif_survival_is_cheap(const struct api_call *call)
+{
+    return call->world->records[RECORD_VM_SPEC].len <= cheap_vms_max;
+}
 
 json_t *whatif_survival(const struct api_call *call)
 {

@@ -11,6 +11,7 @@ void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bo
 
 /* {"losses", "left_out", "weakest": [...], "vm"}: can the cluster lose a host? NULL: no memory. */
 json_t *whatif_survival(const struct api_call *call);
+bool whatif_survival_is_cheap(const struct api_call *call);
 
 /* Every node's reason for or against 'vm' as the model stands, as an array of {"subject", "text",
  * "fits"}; 'request' and 'why' as plan_cluster_fits() takes them. */

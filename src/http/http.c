@@ -141,6 +141,11 @@ void *http_tag(struct http_exchange *exchange)
     return exchange->tag;
 }
 
+unsigned http_status(const struct http_exchange *exchange)
+{
+    return exchange->status;
+}
+
 /* ---- answers ---- */
 
 static enum MHD_Result give_response(struct http_exchange *exchange)

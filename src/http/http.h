@@ -92,6 +92,9 @@ const char *http_header(struct http_exchange *exchange, const char *name);
 void http_set_tag(struct http_exchange *exchange, void *tag);
 void *http_tag(struct http_exchange *exchange);
 
+/* The status of its answer; 0: it has none yet. */
+unsigned http_status(const struct http_exchange *exchange);
+
 /* Copies what it needs. */
 void http_reply(struct http_exchange *exchange, const struct http_answer *answer);
 

@@ -40,6 +40,7 @@ struct api_op {
     enum stage stage;
     revision_t wanted; /* SEEN, REREAD, LOOK: the world must be as far as this */
     unsigned tries;
+    uint64_t sent_us; /* to the store */
     sd_event_source *timer;
 };
 
@@ -104,6 +105,13 @@ static void finish_uncommitted(struct api_op *op, enum txn_outcome outcome,
 }
 
 /* ---- the way ---- */
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
 
 static void send_txn(struct api_op *op);
 
@@ -181,6 +189,8 @@ static void on_txn(void *userdata, uint64_t id, enum txn_outcome outcome, revisi
 {
     struct api_op *op = userdata;
     (void)id;
+    counters_store(op->ops->counters, outcome == TXN_COMMITTED || outcome == TXN_REFUSED,
+                   now_us() - op->sent_us);
     switch (outcome) {
     case TXN_COMMITTED:
         op->answer.etag = revision;
@@ -207,6 +217,7 @@ static void on_txn(void *userdata, uint64_t id, enum txn_outcome outcome, revisi
 static void send_txn(struct api_op *op)
 {
     op->stage = STAGE_STORE;
+    op->sent_us = now_us();
     store_txn(op->ops->store, &op->answer.txn, store_limit_ms, 0, on_txn, op);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "api/counters.h"
 #include "http/http.h"
 #include "run/store.h"
 
@@ -11,6 +12,7 @@ struct api_ops {
     sd_event *event;
     struct store *store;
     const struct world *world;
+    struct counters *counters;
     /* Fills in what is known now, for one more handling. */
     void (*view)(void *userdata, struct api_view *ret);
     void *userdata;

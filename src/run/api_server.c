@@ -2,6 +2,7 @@
 #include "run/api_server.h"
 
 #include "api/changes.h"
+#include "api/counters.h"
 #include "base/parse.h"
 #include "http/certificate.h"
 #include "model/name.h"
@@ -42,6 +43,7 @@ struct api_server {
     sd_event *event;
     sd_event_source *keep_alive, *changes_timer, *pulse_timer;
     struct changes changes;
+    struct counters counters;
     struct store *store;
     struct http_server *http, *https;
     struct world world;
@@ -86,6 +88,7 @@ static void fill_view(void *userdata, struct api_view *ret)
         .now_ms = now_ms(),
         .stale_since_ms = server->stale_since_ms,
         .wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
+        .counters = &server->counters,
         .writer = server->writer,
         .number = ++server->requests,
     };
@@ -334,6 +337,7 @@ static void on_closed(void *userdata, struct http_exchange *exchange)
 {
     struct api_server *server = userdata;
     struct api_op *op = http_tag(exchange);
+    counters_answer(&server->counters, http_status(exchange));
     if (op) {
         api_op_forget(op);
     }
@@ -364,6 +368,9 @@ static void on_reset(void *userdata)
 static void on_record(void *userdata, struct record *record)
 {
     struct api_server *server = userdata;
+    if (!server->is_in_snapshot) {
+        counters_record(&server->counters, &server->world, record);
+    }
     bool is_kept = world_put(&server->world, record);
     if (record->key.kind == RECORD_NODE_ALIVE) {
         is_kept &= liveness_observe(&server->liveness, record, now_ms());
@@ -542,6 +549,7 @@ int api_server_run(const struct config *config, struct error *err)
         .event = server.event,
         .store = server.store,
         .world = &server.world,
+        .counters = &server.counters,
         .view = fill_view,
         .userdata = &server,
     };

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The cluster for monitoring: Prometheus' text format 0.0.4. Names need no escapes (name_check). */
+#include "api/counters.h"
+#include "api/handlers.h"
+#include "api/show.h"
+#include "api/whatif.h"
+#include "base/parse.h"
+
+#include <string.h>
+
+static void head(struct buf *text, const char *name, const char *type, const char *help)
+{
+    buf_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(struct buf *text, const char *name, const char *type, const char *help,
+                int64_t value)
+{
+    head(text, name, type, help);
+    buf_printf(text, "%s %lld\n", name, (long long)value);
+}
+
+static void node_metrics(const struct api_call *call, struct buf *text)
+{
+    names_t names = {0};
+    uint32_t counts[node_state_count] = {0};
+    (void)node_names(call->world, &names);
+    head(text, "berth_node_up", "gauge", "Whether the node's heartbeat arrives.");
+    VEC_EACH(&names, name) {
+        struct node_facts node;
+        if (node_facts(call->view, *name, &node)) {
+            buf_printf(text, "berth_node_up{node=\"%s\"} %d\n", *name, node.pulse == PULSE_ALIVE);
+            counts[node.state]++;
+        }
+    }
+    head(text, "berth_nodes", "gauge", "Nodes by state.");
+    for (size_t i = 0; i < node_state_count; i++) {
+        buf_printf(text, "berth_nodes{state=\"%s\"} %u\n", node_state_name((enum node_state)i),
+                   counts[i]);
+    }
+    VEC_DONE(&names);
+}
+
+static void pool_metrics(const struct api_call *call, struct buf *text)
+{
+    head(text, "berth_pool_gpus", "gauge",
+         "GPUs of the pool by state; away: free, but on a node that takes no VMs.");
+    WORLD_EACH(call->world, RECORD_POOL, each) {
+        struct pool_counts n;
+        const char *name = (*each)->key.name;
+        pool_counts(call->view, *each, &n);
+        const struct {
+            const char *state;
+            uint32_t count;
+        } states[] = {{"used", n.used},
+                      {"free", n.free},
+                      {"away", n.away},
+                      {"quarantined", n.quarantined}};
+        for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+            buf_printf(text, "berth_pool_gpus{pool=\"%s\",state=\"%s\"} %u\n", name,
+                       states[i].state, states[i].count);
+        }
+    }
+}
+
+/* ---- VMs ---- */
+
+struct wait {
+    const char *vm;
+    uint64_t since_ms; /* wall clock; 0: nothing was told of it */
+    bool is_known;     /* what was told before that is of an earlier life */
+};
+typedef VEC(struct wait) waits_t;
+
+static struct wait *find_wait(const waits_t *waits, const char *vm)
+{
+    size_t low = 0, high = waits->len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(waits->items[middle].vm, vm);
+        if (order == 0) {
+            return &waits->items[middle];
+        }
+        *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+    }
+    return NULL;
+}
+
+/* Backwards through what was told: a VM waits since the first "vm-waiting" after anything else that
+ * was told of its places. */
+static void find_since(const struct world *world, const waits_t *waits)
+{
+    static const char *const ends[] = {"vm-placed", "vm-running", "vm-stopped", "vm-start-asked"};
+    for (size_t i = world->records[RECORD_EVENT].len; waits->len > 0 && i-- > 0;) {
+        const struct record *event = world->records[RECORD_EVENT].items[i];
+        struct wait *wait = find_wait(waits, event->event->subject);
+        if (!wait || wait->is_known) {
+            continue;
+        }
+        if (strcmp(event->event->code, "vm-waiting") == 0) {
+            wait->since_ms = event_wall_ms(event);
+        }
+        for (size_t k = 0; k < ARRAY_LEN(ends); k++) {
+            wait->is_known |= strcmp(event->event->code, ends[k]) == 0;
+        }
+    }
+}
+
+static void vm_metrics(const struct api_call *call, struct buf *text)
+{
+    uint32_t counts[vm_view_count] = {0};
+    waits_t waits = {0};
+    struct vm_facts vm;
+    for (struct vm_walk walk = {0}; vm_walk_next(call->view, &walk, &vm);) {
+        counts[vm.state]++;
+        struct wait *wait = vm.state == VM_VIEW_WAITING ? VEC_ADD(&waits) : NULL;
+        if (wait) {
+            wait->vm = vm.name;
+        }
+    }
+    head(text, "berth_vms", "gauge", "VMs by state.");
+    for (size_t i = 0; i < vm_view_count; i++) {
+        buf_printf(text, "berth_vms{state=\"%s\"} %u\n", vm_view_name((enum vm_view)i), counts[i]);
+    }
+    find_since(call->world, &waits);
+    head(text, "berth_vm_waiting_seconds", "gauge", "How long a VM has been waiting for a place.");
+    VEC_EACH(&waits, wait) {
+        uint64_t now_ms = call->view->wall_ms;
+        uint64_t waited_ms =
+            wait->since_ms > 0 && wait->since_ms < now_ms ? now_ms - wait->since_ms : 0;
+        buf_printf(text, "berth_vm_waiting_seconds{vm=\"%s\"} %llu.%03llu\n", wait->vm,
+                   (unsigned long long)waited_ms / 1000, (unsigned long long)waited_ms % 1000);
+    }
+    VEC_DONE(&waits);
+}
+
+/* ---- this berth-api ---- */
+
+static void store_metrics(const struct counters *counters, struct buf *text)
+{
+    uint64_t sum = 0;
+    head(text, "berth_store_seconds", "histogram",
+         "How long the store took for a change that came through this API.");
+    for (size_t i = 0; i < counters_bucket_len; i++) {
+        char edge[24] = "+Inf";
+        if (counters_edges_us[i] != UINT64_MAX) {
+            (void)snprintf(edge, sizeof(edge), "%.4g", (double)counters_edges_us[i] / 1e6);
+        }
+        sum += counters->buckets[i];
+        buf_printf(text, "berth_store_seconds_bucket{le=\"%s\"} %llu\n", edge,
+                   (unsigned long long)sum);
+    }
+    buf_printf(text, "berth_store_seconds_sum %llu.%06llu\nberth_store_seconds_count %llu\n",
+               (unsigned long long)counters->store_us / 1000000,
+               (unsigned long long)counters->store_us % 1000000,
+               (unsigned long long)counters->store_count);
+}
+
+static void counter_metrics(const struct counters *counters, struct buf *text)
+{
+    head(text, "berth_api_requests_total", "counter", "Answers of this API by HTTP status.");
+    for (size_t i = 0; i < counters_status_max; i++) {
+        if (counters->answers[i] > 0) {
+            buf_printf(text, "berth_api_requests_total{code=\"%zu\"} %llu\n", i,
+                       (unsigned long long)counters->answers[i]);
+        }
+    }
+    store_metrics(counters, text);
+    one(text, "berth_store_failures_total", "counter",
+        "Changes of this API that the store did not answer.", (int64_t)counters->store_failures);
+    one(text, "berth_failovers_total", "counter",
+        "VMs restarted on another host, as this API saw them.", (int64_t)counters->failovers);
+    one(text, "berth_restarts_total", "counter",
+        "VMs restarted on the same host, as this API saw them.", (int64_t)counters->restarts);
+}
+
+/* ---- the cluster ---- */
+
+static void cluster_metrics(const struct api_call *call, struct buf *text)
+{
+    const struct api_view *view = call->view;
+    const struct record *leader = world_find(call->world, RECORD_LEADER, "");
+    bool is_stale = view->stale_since_ms != MSEC_NEVER;
+    if (whatif_survival_is_cheap(call)) {
+        json_t *survival = whatif_survival(call);
+        one(text, "berth_survivable_host_losses", "gauge",
+            "So many hosts can be lost, looked for up to the reserve, and all GPU VMs run again.",
+            (int64_t)json_integer_value(json_object_get(survival, "losses")));
+        json_decref(survival);
+    }
+    one(text, "berth_reserve_host_losses", "gauge", "Host losses that shall be survived.",
+        world_settings(call->world)->reserve);
+    one(text, "berth_coordinator_term", "gauge", "Grows when another host coordinates.",
+        leader ? (int64_t)leader->leader->term : 0);
+    one(text, "berth_store_stale", "gauge", "Whether the store is silent.", is_stale);
+    one(text, "berth_store_stale_seconds", "gauge", "For how long it has been silent.",
+        is_stale ? (view->now_ms - view->stale_since_ms) / 1000 : 0);
+    one(text, "berth_store_revision", "gauge", "The store's revision that is shown.",
+        call->world->revision);
+}
+
+void handle_metrics(struct api_call *call)
+{
+    struct buf *text = &call->answer->body;
+    call->answer->status = 200;
+    call->answer->content_type = "text/plain; version=0.0.4";
+    node_metrics(call, text);
+    pool_metrics(call, text);
+    vm_metrics(call, text);
+    cluster_metrics(call, text);
+    if (call->view->counters) {
+        counter_metrics(call->view->counters, text);
+    }
+}

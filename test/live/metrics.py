@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""/metrics of a running berth-api, read by a parser that is as strict as Prometheus' own linter."""
+
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "law"))
+sys.path.insert(0, os.path.dirname(__file__))
+
+from tap import test, main  # noqa: E402
+from cluster import Cluster, wait_for  # noqa: E402
+from rest import ask  # noqa: E402
+
+NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+LABELS = r'\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\}'
+SAMPLE = re.compile(rf"({NAME})(?:{LABELS})? (-?[0-9]+(?:\.[0-9]+)?)")
+LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"')
+
+
+class Family:
+    def __init__(self, name, help_text):
+        self.name, self.help, self.kind = name, help_text, None
+        self.samples = {}  # (name, ((label, value), ...)) -> number
+
+    def take(self, name, labels, value):
+        ends = ("_bucket", "_sum", "_count") if self.kind == "histogram" else ("",)
+        assert name in [self.name + end for end in ends], f"{name} among {self.name}"
+        key = (name, tuple(sorted(labels)))
+        assert len(set(label for label, _ in labels)) == len(labels), f"a label twice: {key}"
+        assert key not in self.samples, f"twice: {key}"
+        self.samples[key] = float(value)
+
+    def lint(self):
+        assert self.kind, f"{self.name}: no TYPE"
+        assert self.help and self.help[0].isupper() and self.help.endswith("."), self.help
+        assert (self.kind == "counter") == self.name.endswith("_total"), f"{self.name}: {self.kind}"
+        assert self.kind != "counter" or all(v >= 0 for v in self.samples.values()), self.name
+        if self.kind == "histogram":
+            self.lint_histogram()
+
+    def lint_histogram(self):
+        edges = [(float(dict(labels)["le"]), value) for (name, labels), value in
+                 self.samples.items() if name.endswith("_bucket")]
+        assert edges == sorted(edges) and edges[-1][0] == float("inf"), edges
+        assert [v for _, v in edges] == sorted(v for _, v in edges), edges
+        assert edges[-1][1] == self.samples[(self.name + "_count", ())], edges
+
+
+def parse(text):
+    """{name: Family}; whatever is not exactly of the format fails."""
+    assert text.endswith("\n")
+    families, current = {}, None
+    for line in text[:-1].split("\n"):
+        if line.startswith("# HELP "):
+            name, help_text = re.fullmatch(rf"# HELP ({NAME}) (.+)", line).groups()
+            assert name not in families, f"{name} comes twice"
+            current = families[name] = Family(name, help_text)
+        elif line.startswith("# TYPE "):
+            name, kind = re.fullmatch(rf"# TYPE ({NAME}) (counter|gauge|histogram)", line).groups()
+            assert current and name == current.name and not current.kind and not current.samples
+            current.kind = kind
+        else:
+            found = SAMPLE.fullmatch(line)
+            assert found and current and current.kind, f"no sample: {line!r}"
+            labels = found[2] or ""
+            pairs = LABEL.findall(labels)
+            assert ",".join(f'{k}="{v}"' for k, v in pairs) == labels, f"labels: {line!r}"
+            current.take(found[1], pairs, found[3])
+    for family in families.values():
+        family.lint()
+    return families
+
+
+def scrape(cluster):
+    answer = ask(cluster.socket, "GET", "/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4", answer.headers
+    families = parse(answer.text)
+    return {(name, labels): value for family in families.values()
+            for (name, labels), value in family.samples.items()}
+
+
+def value(samples, name, **labels):
+    return samples.get((name, tuple(sorted(labels.items()))))
+
+
+@test
+def the_parser_refuses_what_prometheus_would():
+    good = "# HELP a_total Counts.\n# TYPE a_total counter\na_total{x=\"1\"} 2\n"
+    assert parse(good)["a_total"].samples
+    for bad in (good.replace("# TYPE a_total counter\n", ""), good + good, good.replace("}", ""),
+                good + 'a_total{x="1"} 3\n', good.replace("2", "two"), good.replace("_total", ""),
+                good.replace("a_total{", "b_total{"), good[:-1], good.replace('"1"', '"1"x"')):
+        try:
+            parse(bad)
+        except (AssertionError, AttributeError):
+            continue
+        raise AssertionError(f"took {bad!r}")
+
+
+@test
+def what_is_so_in_the_cluster_is_in_the_metrics():
+    c = Cluster()
+    try:
+        c.must("gpu", "dismount", "--all", "--model", "1234:1111")
+        c.must("pool", "create", "P", "--all")
+        for name, count in (("a", 1), ("big", 3)):
+            c.must("vm", "add", "-", "--name", name, "--need", f"P={count}", stdin=c.xml("any"))
+            assert ask(c.socket, "POST", f"/v1/vms/{name}/start").status == 200
+        wait_for("a runs", lambda: ask(c.socket, "GET", "/v1/vms/a").json["state"] == "running")
+        wait_for("big waits", lambda: ask(c.socket, "GET", "/v1/vms/big").json["reasons"])
+        assert ask(c.socket, "GET", "/v1/vms/nobody").status == 404
+        before = scrape(c)
+        for name, labels, number in (
+                ("berth_node_up", {"node": "node1"}, 1), ("berth_nodes", {"state": "up"}, 2),
+                ("berth_nodes", {"state": "silent"}, 0), ("berth_vms", {"state": "running"}, 1),
+                ("berth_vms", {"state": "waiting"}, 1),
+                ("berth_pool_gpus", {"pool": "P", "state": "used"}, 1),
+                ("berth_pool_gpus", {"pool": "P", "state": "free"}, 3),
+                ("berth_vm_waiting_seconds", {"vm": "big"}, 0),
+                ("berth_survivable_host_losses", {}, 1), ("berth_store_stale", {}, 0),
+                ("berth_api_requests_total", {"code": "404"}, 1),
+                ("berth_store_failures_total", {}, 0), ("berth_failovers_total", {}, 0)):
+            assert value(before, name, **labels) == number, (name, labels, value(before, name, **labels))
+        assert ask(c.socket, "POST", "/v1/pools", {"name": "q"}).status == 201
+        after = scrape(c)
+        for name, labels in (("berth_store_seconds_count", {}),
+                             ("berth_api_requests_total", {"code": "201"})):
+            assert value(after, name, **labels) == value(before, name, **labels) + 1, name
+        assert value(after, "berth_store_seconds_sum") > value(before, "berth_store_seconds_sum")
+        c.players.silent.add("node2")
+        wait_for("node2 is silent", lambda: value(scrape(c), "berth_node_up", node="node2") == 0)
+        c.etcd.kill()
+        wait_for("the store is silent", lambda: value(scrape(c), "berth_store_stale") == 1)
+    finally:
+        c.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is counted, and what is measured by what was told. */
+#include "test/unit/api_fixture.h"
+
+#include "api/counters.h"
+
+static struct counters counters;
+
+static struct record *placement_of(const char *vm, const char *node, uint64_t epoch)
+{
+    struct record *record = record_new(RECORD_VM_PLACEMENT, vm, NULL);
+    record->placement->phase = PLACEMENT_START;
+    record->placement->epoch = epoch;
+    (void)snprintf(record->placement->node, name_size, "%s", node);
+    return record;
+}
+
+/* The next placement of v comes, is counted, and is in the world. */
+static void comes(const char *node, uint64_t epoch)
+{
+    struct record *record = placement_of("v", node, epoch);
+    counters_record(&counters, &world, record);
+    (void)store(record);
+}
+
+TEST(a_failover_is_a_place_elsewhere_without_an_orderly_end)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    counters = (struct counters){0};
+    comes("node1", 1);
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    comes("node1", 1);
+    CHECK_INT(counters.failovers + counters.restarts, 0);
+    comes("node2", 2); /* node1 was lost */
+    CHECK_INT(counters.failovers, 1);
+    report("v", "node2", 2, VM_STATE_STOPPED);
+    comes("node3", 3); /* a move */
+    CHECK_INT(counters.failovers, 1);
+    report("v", "node3", 3, VM_STATE_FAILED);
+    comes("node3", 4);
+    CHECK_INT(counters.failovers, 1);
+    CHECK_INT(counters.restarts, 1);
+}
+
+TEST(the_time_of_the_store_is_counted_by_edges)
+{
+    counters = (struct counters){0};
+    counters_store(&counters, true, 1000);
+    counters_store(&counters, true, 1001);
+    counters_store(&counters, true, UINT64_C(1) << 40);
+    counters_store(&counters, false, 5);
+    CHECK_INT(counters.buckets[0], 1);
+    CHECK_INT(counters.buckets[1], 1);
+    CHECK_INT(counters.buckets[counters_bucket_len - 1], 1);
+    CHECK_INT(counters.store_count, 3);
+    CHECK_INT(counters.store_failures, 1);
+    counters_answer(&counters, 9999);
+    counters_answer(&counters, 404);
+    CHECK_INT(counters.answers[404], 1);
+}
+
+static void tell(const char *name, const char *code)
+{
+    struct record *event = record_new(RECORD_EVENT, name, NULL);
+    strcpy(event->event->subject, "v");
+    strcpy(event->event->code, code);
+    (void)store(event);
+}
+
+TEST(a_vm_waits_since_it_was_first_said_after_its_last_place)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    view.wall_ms = 1759999000000;
+    must("POST", "/v1/vms/v/start", NULL);
+    tell("01759999900000-n-1", "vm-waiting");
+    tell("01759999910000-n-2", "vm-placed");
+    tell("01759999980000-n-3", "vm-waiting");
+    tell("01759999990000-n-4", "vm-waiting"); /* with other reasons */
+    view.wall_ms = 1760000000500;
+    REQUIRE(ask("GET", "/metrics", NULL) == 200);
+    CHECK_HAS(text(), "berth_vm_waiting_seconds{vm=\"v\"} 20.500\n");
+}
