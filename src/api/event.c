@@ -20,7 +20,8 @@ json_t *event_json(const struct record *record)
     const struct event_record *event = record->event;
     return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "id",
                      text_json(record->key.name), "time_ms", (json_int_t)event_wall_ms(record),
-                     "severity", severity_name(event->severity), "actor", text_json(event->actor), "code", text_json(event->code), "subject",
+                     "severity", severity_name(event->severity), "actor",
+                     text_json(event->actor), "code", text_json(event->code), "subject",
                      text_json(event->subject), "text", text_json(event->text),
                      "address", text_json(event->address));
 }
