@@ -256,6 +256,16 @@ static void tag(struct api_call *call, const struct route *route)
     }
 }
 
+static void handle(struct api_call *call, const struct route *route)
+{
+    if (route->has_secret && call->request->idempotency_key) {
+        call_refuse(call, 400, "bad-request",
+                    "Idempotency-Key: not here, where a secret would have to be kept with it");
+    } else if (!is_change(route) || !repeat_answers(call)) {
+        route->handle(call);
+    }
+}
+
 static void dispatch(struct api_call *call)
 {
     bool has_path;
@@ -277,9 +287,7 @@ static void dispatch(struct api_call *call)
                     "what there is");
     } else if (may(call, route) && check_args(call, route->pattern) &&
                check_params(call, route) && store_serves(call, route)) {
-        if (!is_change(route) || !repeat_answers(call)) {
-            route->handle(call);
-        }
+        handle(call, route);
         tag(call, route);
     }
 }

@@ -55,6 +55,9 @@ static void add_parameters(const struct route *route, json_t *parameters)
     }
     (void)json_array_append_new(parameters, parameter("header", "If-Match", false,
                                                       "412 unless the thing still has this ETag"));
+    if (route->has_secret) {
+        return;
+    }
     (void)json_array_append_new(
         parameters, parameter("header", "Idempotency-Key", false,
                               "the same key with the same request gives the first answer again"));

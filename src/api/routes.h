@@ -16,6 +16,7 @@ struct route {
     const char *answer; /* a type as schema.h has it; "[T]": a list of them; "text" */
     const char *body;   /* a schema's name; NULL: none is taken */
     const char *params; /* of the query, separated by spaces; others are refused. NULL: none */
+    bool has_secret;    /* in request or answer: nothing of them is kept */
 };
 
 extern const struct route routes[];

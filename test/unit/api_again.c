@@ -87,3 +87,11 @@ TEST(of_two_with_one_key_at_the_same_moment_the_second_finds_the_first)
     CHECK_INT(world_find(&world, RECORD_VM_SPEC, "v")->vm_spec->needs[0].count, count);
     CHECK_HAS(text(), "it needs 2 in all");
 }
+
+TEST(where_an_answer_has_a_secret_no_key_is_taken)
+{
+    begin_cluster();
+    idempotency_key = "k";
+    refused("POST", "/v1/access", "{\"name\":\"ci\",\"kind\":\"token\"}", 400,
+            "a secret would have to be kept");
+}
