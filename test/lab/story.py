@@ -5,9 +5,14 @@
 its GPU through the outer machine, never from Berth's own words."""
 
 import contextlib
+import hashlib
 import json
 import re
+import secrets
+import ssl
 import time
+import urllib.error
+import urllib.request
 
 from domain import domain_xml, tag_of
 from lab import Lab, LabError, Payload, PATIENCE
@@ -17,8 +22,10 @@ POOL = "GpuChildPool"
 GPU_MODEL = "1234:1111"  # bochs-display, two in each host
 ODD_SLOT = 3             # ati-vga with its audio function
 API_PORT = 8080          # in a host, for the outer machine only: the API's Unix socket
-CONFIG = """node = @node@
+CONSOLE_PORT = 8643      # in a host, and if it is free on this machine's loopback for node1's
+CONFIG = f"""node = @node@
 etcd_endpoints = @endpoints@
+https_listen = 0.0.0.0:{CONSOLE_PORT}
 """
 ORDER_LIMIT_S = 9.0       # loss of a host -> restart ordered, docs/SAFETY.md
 ORDER_GIVE_UP_S = 60.0    # a machine too slow for its own watchdog proves nothing
@@ -134,6 +141,19 @@ class Cluster:
         for _ in range(gpus):
             self.berth(f"vm assign {name} {POOL}")
 
+    def request(self, method, path, body):
+        """What has no place on the command line, told to the API as root."""
+        url = f"http://127.0.0.1:{self.any_host().forward(API_PORT)}{path}"
+        request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=60 * PATIENCE) as answer:
+            return json.load(answer)
+
+    def add_user(self, name, role="administrator"):
+        """Somebody who may log in at any host's console; the password."""
+        password = secrets.token_urlsafe(9)
+        self.request("POST", "/v1/access", {"name": name, "kind": "user", "role": role, "password": password})
+        return password
+
     # Proof from outside.
 
     def cards(self):
@@ -180,6 +200,40 @@ def demand(condition, text):
         raise AssertionError(text)
 
 
+class Console:
+    """A host's HTTPS as this machine reaches it; believed only with the very certificate that the host has on its disk."""
+
+    def __init__(self, host, wanted_port=0):
+        self.url = f"https://127.0.0.1:{host.forward(CONSOLE_PORT, wanted_port)}/"
+        host.wait_until("[ -e /var/lib/berth/https-certificate.pem ]")
+        self.certificate = host.get("/var/lib/berth/https-certificate.pem").decode()
+        trust = ssl.create_default_context(cadata=self.certificate)
+        trust.check_hostname = False  # it names the host, not this machine's loopback
+        self.opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust))
+
+    def ask(self, path, given=None):
+        body = None if given is None else json.dumps(given).encode()
+        request = urllib.request.Request(self.url.rstrip("/") + path, body, {
+            "Content-Type": "application/json", "Accept": "application/json" if path.startswith("/v1") else "text/html"})
+        with self.opener.open(request, timeout=60 * PATIENCE) as answer:
+            return answer.read()
+
+    def refuses(self, path):
+        """The status of a refusal; None if there is none."""
+        try:
+            self.ask(path)
+        except urllib.error.HTTPError as no:
+            return no.code
+        return None
+
+    def log_in(self, user, password):
+        return json.loads(self.ask("/v1/session", {"user": user, "password": password}))
+
+    def fingerprint(self):
+        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.certificate)).hexdigest().upper()
+        return "SHA-256 " + ":".join(digest[at:at + 2] for at in range(0, 64, 2))
+
+
 class LogWatch:
     """Reads the daemons' journals as they come out of the hosts, on this machine's clock."""
 
@@ -209,7 +263,7 @@ class Story:
         self.cluster = Cluster(lab)
         self.times = {}
 
-    STEPS = ("form", "make_pool", "start_vms", "wait_for_gpu", "lose_host", "host_returns", "drain", "give_back")
+    STEPS = ("form", "open_console", "make_pool", "start_vms", "wait_for_gpu", "lose_host", "host_returns", "drain", "give_back")
 
     def show(self, words):
         self.tell(f"$ berth {words}")
@@ -222,6 +276,19 @@ class Story:
         self.show("status")
         self.show("gpu ls")
         demand(all(gpu["verdict"] for gpu in gpus), "a GPU without a verdict")
+
+    def open_console(self):
+        """each host serves the console to a browser outside, with a login"""
+        self.logins = "admin", self.cluster.add_user("admin")
+        for number, host in enumerate(self.lab.hosts):
+            console = Console(host, CONSOLE_PORT if number == 0 else 0)
+            page = console.ask("/").decode()
+            demand("<html" in page, f"{host.name} serves no page:\n{page[:500]}")
+            demand(console.refuses("/v1/nodes") == 401, f"{host.name} tells without a login")
+            demand(console.log_in(*self.logins)["role"] == "administrator", f"not an administrator on {host.name}")
+            self.tell(f"    {console.url} (its certificate signs itself: {console.fingerprint()})")
+        self.tell(f"    Open one in your browser, accept its certificate, log in as {self.logins[0]} with the password "
+                  f"{self.logins[1]}")
 
     def make_pool(self):
         """the GPUs are dismounted and join one pool; the odd model is refused"""
