@@ -55,7 +55,7 @@ quick: all
 	tools/check quick
 
 lab:
-	tools/deps.sh build lab
+	tools/deps.sh build test lab
 	$(MAKE) all
 	tools/check lab
 

@@ -11,10 +11,11 @@ import time
 
 import faults
 import runner
+from browser import Watcher
 from domain import domain_xml, hostdev_xml
 from faults import AFTERMATH_S, VMS, Witness, pid_of, qemus
 from lab import PATIENCE
-from story import POOL, LogWatch, demand
+from story import POOL, Console, LogWatch, demand
 
 SELF_STOP_S = 8  # by then a host that ends its VMs itself has done so, or its watchdog has
 GIVE_UP_S = 120 * PATIENCE
@@ -363,6 +364,26 @@ def test_a_guest_that_ignores_its_power_button_runs_on_under_shutdown_and_is_off
     tell(f"force-shutdown with 4 s took {time.monotonic() - asked:.1f} s")
     demand(time.monotonic() - asked >= 4, "it was turned off before its time")
     demand("deaf" not in {name for _, name in c.processes()}, "a stop was reported, but it runs")
+
+
+# What people see.
+
+
+@test
+def test_a_browser_watches_a_host_die_and_its_VM_come_back(c):
+    victim, doomed = c.busiest()
+    bystander = next(host for host in c.lab.hosts if host is not victim)
+    password = c.add_user("watcher")
+    with Watcher(Console(bystander).url, "watcher", password, doomed[0], victim.name) as watcher:
+        watcher.wait("watching")
+        lost = time.monotonic()
+        victim.power_off()
+        gone, state = watcher.wait("gone")
+        back, where = watcher.wait("back")
+        watcher.wait("ended")
+    tell(f"loss -> the map says {state!r} {gone - lost:.1f} s, and {doomed[0]} on {where!r} {back - lost:.1f} s")
+    node, _ = c.prove_alive(doomed[0])
+    demand(where == f"Server {node}", f"the map showed {doomed[0]} on {where}, but it is on {node}")
 
 
 # Power fencing.

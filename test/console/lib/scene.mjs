@@ -18,8 +18,13 @@ export const phone = { width: 360, height: 740 };
 
 export class Scene {
   static async begin(...options) {
+    return Scene.before(await Stage.begin(...options));
+  }
+
+  /** A browser before a 'stage' that is there: its url, logins and end() are enough. */
+  static async before(stage) {
     const scene = new Scene();
-    scene.stage = await Stage.begin(...options);
+    scene.stage = stage;
     scene.browser = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: quiet, timeout: patience_ms,
     });
