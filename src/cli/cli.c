@@ -29,8 +29,8 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err)
     int r = cli_parse(argc, (const char *const *)argv, out, err, &cli, &is_done);
     if (!is_done) {
         (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-        cli.client = client_new(&cli);
-        r = cli.client ? cli.command->run(&cli) : EXIT_REFUSED;
+        cli.client = client_new(&cli, &r);
+        r = cli.client ? cli.command->run(&cli) : r;
         client_free(cli.client);
         curl_global_cleanup();
     }

@@ -2,6 +2,7 @@
 #include "cli/client.h"
 
 #include "base/cleanup.h"
+#include "cli/remote.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -17,6 +18,7 @@ enum {
 struct client {
     CURL *curl;
     const char *socket;
+    struct remote remote;
 };
 
 static const char *socket_path(const struct cli *cli)
@@ -26,16 +28,21 @@ static const char *socket_path(const struct cli *cli)
     return given ? given : environment && environment[0] ? environment : "/run/berth/api.sock";
 }
 
-struct client *client_new(const struct cli *cli)
+struct client *client_new(const struct cli *cli, int *ret_code)
 {
     struct client *client = calloc(1, sizeof(*client));
     if (client) {
         client->socket = socket_path(cli);
+        *ret_code = remote_read(cli, &client->remote);
+        if (*ret_code != EXIT_OK) {
+            free(client);
+            return NULL;
+        }
         client->curl = curl_easy_init();
     }
     if (!client || !client->curl) {
         free(client);
-        (void)cli_fail(cli, EXIT_REFUSED, "libcurl cannot be used");
+        *ret_code = cli_fail(cli, EXIT_REFUSED, "libcurl cannot be used");
         return NULL;
     }
     return client;
@@ -99,11 +106,33 @@ static void add_path(struct client *client, struct buf *url, const char *format,
     }
 }
 
+static int say_remote_unreachable(struct cli *cli, CURLcode code)
+{
+    const char *host = ((const struct client *)cli->client)->remote.host;
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        return cli_fail(cli, EXIT_UNREACHABLE,
+                        "nobody vouches for the certificate of %s: name its authority with --ca "
+                        "FILE, or its SHA-256 with --fingerprint (berth-api's journal there has "
+                        "it)",
+                        host);
+    }
+    if (code == CURLE_ABORTED_BY_CALLBACK) {
+        return cli_fail(cli, EXIT_UNREACHABLE,
+                        "%s has another certificate than --fingerprint says; nothing was sent",
+                        host);
+    }
+    return cli_fail(cli, EXIT_UNREACHABLE, "%s did not answer (%s)", host,
+                    curl_easy_strerror(code));
+}
+
 static int say_unreachable(struct cli *cli, CURLcode code)
 {
     const struct client *client = cli->client;
     long os_error = 0;
     (void)curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &os_error);
+    if (client->remote.host) {
+        return say_remote_unreachable(cli, code);
+    }
     if (os_error == EACCES || os_error == EPERM) {
         return cli_fail(cli, EXIT_UNREACHABLE,
                         "you may not open %s: be root or a member of the group berth",
@@ -142,6 +171,23 @@ static int say_error(struct cli *cli, long status, const json_t *reply)
     }
 }
 
+/* The way to berth-api, and who we are if that is elsewhere. Returns 'headers' with more. */
+static struct curl_slist *reach(const struct client *client, struct curl_slist *headers)
+{
+    if (!client->remote.host) {
+        (void)curl_easy_setopt(client->curl, CURLOPT_UNIX_SOCKET_PATH, client->socket);
+        return headers;
+    }
+    remote_apply(&client->remote, client->curl);
+    return client->remote.header[0] ? curl_slist_append(headers, client->remote.header) : headers;
+}
+
+/* Where the paths begin. */
+static const char *base_url(const struct client *client)
+{
+    return client->remote.host ? client->remote.host : "http://berth";
+}
+
 static CURLcode perform(struct client *client, const char *method, const char *url,
                         const char *body, struct buf *reply, long *ret_status)
 {
@@ -149,7 +195,7 @@ static CURLcode perform(struct client *client, const char *method, const char *u
     CURL *curl = client->curl;
     headers = curl_slist_append(headers, "Expect:");
     curl_easy_reset(curl);
-    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, client->socket);
+    headers = reach(client, headers);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
@@ -176,7 +222,10 @@ int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret
     long status = 0;
     json_decref(body);
     *ret = NULL;
-    buf_text(&url, "http://berth");
+    buf_text(&url, base_url(cli->client));
+    while (url.size > 0 && url.data[url.size - 1] == '/') {
+        url.data[--url.size] = '\0';
+    }
     add_path(cli->client, &url, format, args);
     CURLcode code = perform(cli->client, method, buf_str(&url), text, &reply, &status);
     if (code != CURLE_OK) {
@@ -185,7 +234,8 @@ int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret
     json_t *json = json_loadb(buf_str(&reply), reply.size, JSON_REJECT_DUPLICATES, &error);
     if (!json) {
         return cli_fail(cli, EXIT_UNREACHABLE, "what answers at %s is not berth-api",
-                        cli->client->socket);
+                        cli->client->remote.host ? cli->client->remote.host
+                                                 : cli->client->socket);
     }
     if (status >= 400) {
         int r = say_error(cli, status, json);
@@ -257,13 +307,14 @@ static size_t take_stream(char *bytes, size_t size, size_t count, void *userdata
 static CURLcode follow_once(struct following *following)
 {
     CURL *curl = following->cli->client->curl;
-    char last[160];
+    char last[160], url[300];
     (void)snprintf(last, sizeof(last), "Last-Event-ID: %s", following->last);
     struct curl_slist *headers = curl_slist_append(NULL, "Accept: text/event-stream");
     headers = following->last[0] ? curl_slist_append(headers, last) : headers;
     curl_easy_reset(curl);
-    (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, following->cli->client->socket);
-    (void)curl_easy_setopt(curl, CURLOPT_URL, "http://berth/v1/events");
+    (void)snprintf(url, sizeof(url), "%s/v1/events", base_url(following->cli->client));
+    headers = reach(following->cli->client, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);

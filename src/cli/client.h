@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests to berth-api over its Unix socket, one after the other. */
+/* Requests to berth-api, over its Unix socket or HTTPS, one after the other. */
 #pragma once
 
 #include "base/buf.h"
@@ -8,8 +8,8 @@
 #include <jansson.h>
 #include <stdarg.h>
 
-/* NULL, said, if it cannot be. Connects to nobody yet. */
-struct client *client_new(const struct cli *cli);
+/* NULL, said, if it cannot be, with the exit code. Connects to nobody yet. */
+struct client *client_new(const struct cli *cli, int *ret_code);
 void client_free(struct client *client);
 
 /*

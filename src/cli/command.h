@@ -117,6 +117,12 @@ int run_gpu_dismount(struct cli *cli);
 int run_gpu_mount(struct cli *cli);
 int run_gpu_release(struct cli *cli);
 
+int run_access_ls(struct cli *cli);
+int run_access_add(struct cli *cli);
+int run_access_set(struct cli *cli);
+int run_access_rm(struct cli *cli);
+int run_user_passwd(struct cli *cli);
+
 int run_pool_ls(struct cli *cli);
 int run_pool_show(struct cli *cli);
 int run_pool_create(struct cli *cli);

@@ -14,6 +14,10 @@ const struct option options[] = {
     {"output", 'o', "table|json", "for people (table) or for programs (json)"},
     {"color", 0, "WHEN", "auto (on terminals; the default), always or never"},
     {"socket", 0, "PATH", "berth-api's socket (default $BERTH_SOCKET or /run/berth/api.sock)"},
+    {"host", 0, "URL", "a berth-api elsewhere: https://HOST:PORT (default $BERTH_HOST)"},
+    {"token-file", 0, "FILE", "with the token for --host (else $BERTH_TOKEN)"},
+    {"ca", 0, "FILE", "PEM of who vouches for that host's certificate (default $BERTH_CA)"},
+    {"fingerprint", 0, "SHA256", "of that certificate, instead (default $BERTH_FINGERPRINT)"},
     {"yes", 'y', NULL, "do not ask"},
     {"help", 'h', NULL, "this text"},
     /* of some */
@@ -53,10 +57,13 @@ const struct option options[] = {
     {"verbose", 'v', NULL, "also what is as it should be"},
     {"with-secrets", 0, NULL, "with the passwords of fence agents"},
     {"html", 0, "FILE", "write one page of HTML (\"-\": to standard output)"},
+    {"role", 0, "ROLE", "viewer (default), operator or administrator"},
+    {"expires", 0, "DAYS", "end after so many days; 0: never (default)"},
+    {"note", 0, "TEXT", "what it is for"},
     {"incarnation", 0, "N", "as shown by berth node show"},
 };
 const size_t option_len = ARRAY_LEN(options);
-const char options_everywhere[] = "output color socket yes help";
+const char options_everywhere[] = "output color socket host token-file ca fingerprint yes help";
 
 const struct fact exit_codes[] = {
     {"0", "done"},
@@ -71,6 +78,10 @@ const size_t exit_code_len = ARRAY_LEN(exit_codes);
 const struct fact environment_facts[] = {
     {"BERTH_SOCKET", "berth-api's socket, if --socket is not given"},
     {"LIBVIRT_DEFAULT_URI", "libvirt's URI for vm import, if --connect is not given"},
+    {"BERTH_HOST", "a berth-api elsewhere, if neither --host nor --socket is given"},
+    {"BERTH_TOKEN", "the token for it, if --token-file is not given"},
+    {"BERTH_CA", "as --ca"},
+    {"BERTH_FINGERPRINT", "as --fingerprint"},
     {"NO_COLOR", "set to anything: no colour, unless --color=always"},
 };
 const size_t environment_fact_len = ARRAY_LEN(environment_facts);
@@ -184,6 +195,25 @@ const struct command commands[] = {
      "and\n"
      "tried again by importing again.",
      run_cluster_import},
+
+    {"user", "ls", "", 0, 0, "", "Who may log in at the console", NULL, run_access_ls},
+    {"user", "add", "USER", 1, 1, "role expires note", "Let somebody log in at the console",
+     "Asks for the password twice; without a terminal it is the first line of standard input.",
+     run_access_add},
+    {"user", "set", "USER", 1, 1, "role expires note", "Change what a user may do", NULL,
+     run_access_set},
+    {"user", "passwd", "USER", 1, 1, "", "Give a user another password",
+     "Ends the user's sessions. The password is asked for as berth user add does.",
+     run_user_passwd},
+    {"user", "rm", "USER", 1, 1, "", "Let a user log in no more", NULL, run_access_rm},
+
+    {"token", "ls", "", 0, 0, "", "Tokens of programs and remote command lines", NULL,
+     run_access_ls},
+    {"token", "add", "TOKEN", 1, 1, "role expires note", "Make a token, and print it this once",
+     NULL, run_access_add},
+    {"token", "set", "TOKEN", 1, 1, "role expires note", "Change what a token may do", NULL,
+     run_access_set},
+    {"token", "rm", "TOKEN", 1, 1, "", "Make a token worthless", NULL, run_access_rm},
 
     {"help", NULL, "[NOUN]", 0, 1, "", "This overview", NULL, run_help},
     {"version", NULL, "", 0, 0, "", "The version of this program", NULL, run_version},

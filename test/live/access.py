@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may do what over HTTPS: tokens, users, sessions, and what keeps everybody else out."""
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "law"))
+sys.path.insert(0, os.path.dirname(__file__))
+
+from tap import test, main  # noqa: E402
+from cluster import Cluster, wait_for  # noqa: E402
+from rest import Answer  # noqa: E402
+
+ROLES = ["none", "viewer", "operator", "administrator"]
+PASSWORD = "correct horse"
+
+
+class With:
+    """A cluster for one test."""
+
+    def __enter__(self):
+        self.cluster = Cluster(nodes=("node1",))
+        return self.cluster
+
+    def __exit__(self, *problem):
+        if problem[0]:
+            with open(f"{self.cluster.directory}/api.log", encoding="utf-8") as log:
+                print("".join(f"# api: {line}" for line in log.readlines()[-20:]), end="")
+        self.cluster.end()
+
+
+def certificate(c):
+    return f"{c.directory}/state/https-certificate.pem"
+
+
+def connect(c):
+    """An HTTPS connection that trusts the cluster's own certificate and nobody else's."""
+    return http.client.HTTPSConnection("127.0.0.1", c.https, timeout=20,
+                                       context=ssl.create_default_context(cafile=certificate(c)))
+
+
+def ask(c, method, target, body=None, **headers):
+    connection = connect(c)
+    try:
+        connection.request(method, target, None if body is None else json.dumps(body).encode(),
+                           {name.replace("_", "-"): value for name, value in headers.items()})
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+def token(c, name, role):
+    return c.must("token", "add", name, "--role", role).strip()
+
+
+def add_user(c, name, role):
+    c.must("user", "add", name, "--role", role, stdin=PASSWORD + "\n")
+
+
+def log_in(c, name, password=PASSWORD):
+    """The headers of a session: its cookie, and what its changes must carry."""
+    answer = ask(c, "POST", "/v1/session", {"user": name, "password": password})
+    assert answer.status == 200, answer
+    cookie = answer.headers["set-cookie"]
+    for part in ("HttpOnly", "Secure", "SameSite=Strict", "Path=/"):
+        assert part in cookie, cookie
+    return {"Cookie": cookie.split(";")[0], "X_CSRF_Token": answer.json["csrf"]}
+
+
+def events(c):
+    return json.loads(c.must("events", "--limit", "200", "-o", "json"))["items"]
+
+
+def routes(c):
+    """(method, target, role) of the server's own table, with something in each place."""
+    admin = bearer(token(c, "reader", "viewer"))
+    places = {":address": "0000:01:00.0"}
+    for route in ask(c, "GET", "/v1", **admin).json["routes"]:
+        target = "/".join(places.get(part, "nothing") if part.startswith(":") else part
+                          for part in route["path"].split("/"))
+        yield route["method"], target, route["role"]
+
+
+def check_matrix(c, role, headers, table):
+    for method, target, needed in table:
+        if (method, target) == ("DELETE", "/v1/session"):
+            continue  # ends what we ask with
+        answer = ask(c, method, target, {} if method in ("POST", "PATCH") else None, **headers)
+        code = answer.json.get("code", "") if isinstance(answer.json, dict) else ""
+        what = f"{method} {target} as {role}: {answer}"
+        if ROLES.index(role) >= ROLES.index(needed):
+            assert answer.status not in (401, 403) or target == "/v1/session", what
+        elif role == "none":
+            assert (answer.status, code) == (401, "login-needed"), what
+        else:
+            assert (answer.status, code) == (403, "forbidden"), what
+
+
+@test
+def every_route_demands_its_role_of_tokens_and_of_sessions():
+    with With() as c:
+        table = list(routes(c))
+        assert len(table) > 40 and {role for _, _, role in table} == set(ROLES), table
+        check_matrix(c, "none", {}, table)
+        for role in ROLES[1:]:
+            check_matrix(c, role, bearer(token(c, f"t-{role}", role)), table)
+            add_user(c, f"u-{role}", role)
+            check_matrix(c, role, log_in(c, f"u-{role}"), table)
+
+
+@test
+def a_token_is_shown_once_stored_as_a_hash_and_gone_when_it_is_removed():
+    with With() as c:
+        secret = token(c, "ci_1", "operator")
+        assert secret.startswith("berth_ci_1_") and len(secret) == len("berth_ci_1_") + 64
+        stored = c.etcd.all()["access/ci_1"]
+        assert stored["hash"].startswith("$y$") and secret[11:] not in json.dumps(c.etcd.all())
+        assert "ci_1" in c.must("token", "ls") and "$y$" not in c.must("token", "ls", "-o", "json")
+        c.refused(1, "there is a token ci_1 already", "token", "add", "ci_1")
+        me = ask(c, "GET", "/v1/session", **bearer(secret))
+        assert (me.json["actor"], me.json["role"]) == ("ci_1", "operator"), me
+        for wrong in (secret[:-1] + ("0" if secret[-1] != "0" else "1"), secret[:-1],
+                      "berth_nobody_" + secret[11:], "x", ""):
+            answer = ask(c, "GET", "/v1/status", **bearer(wrong))
+            assert answer.status == 401 and answer.json["code"] == "bad-token", (wrong, answer)
+        c.must("token", "set", "ci_1", "--role", "viewer")
+        assert ask(c, "GET", "/v1/session", **bearer(secret)).json["role"] == "viewer"
+        c.refused(3, 'there is no user "ci_1"', "user", "rm", "ci_1")
+        c.must("token", "rm", "ci_1")
+        assert ask(c, "GET", "/v1/session", **bearer(secret)).status == 401
+
+
+@test
+def what_has_expired_is_out():
+    with With() as c:
+        secret = token(c, "short", "viewer")
+        c.must("token", "set", "short", "--expires", "1")
+        assert ask(c, "GET", "/v1/status", **bearer(secret)).status == 200
+        c.etcd.put("access/short", {**c.etcd.all()["access/short"], "expires_ms": 1000})
+        wait_for("it is out", lambda: ask(c, "GET", "/v1/status", **bearer(secret)).status == 401)
+        assert "(expired)" in c.must("token", "ls")
+
+
+@test
+def changes_of_a_session_need_its_secret_and_come_from_its_own_pages():
+    with With() as c:
+        add_user(c, "alice", "administrator")
+        alice = log_in(c, "alice")
+        cookie = {"Cookie": alice["Cookie"]}
+        here = f"https://127.0.0.1:{c.https}"
+        assert ask(c, "GET", "/v1/session", **cookie).json["actor"] == "alice"
+        for headers in (cookie, {**cookie, "X_CSRF_Token": "0" * 64},
+                        {**alice, "Origin": "https://elsewhere.example"},
+                        {**alice, "Origin": "null"}):
+            answer = ask(c, "POST", "/v1/pools", {"name": "p"}, **headers)
+            assert answer.status == 403 and answer.json["code"] == "csrf", (headers, answer)
+        answer = ask(c, "POST", "/v1/session", {"user": "alice", "password": PASSWORD},
+                     Origin="https://elsewhere.example")
+        assert answer.status == 403, answer
+        answer = ask(c, "POST", "/v1/pools", {"name": "p"}, Origin=here, **alice)
+        assert answer.status in (200, 201), answer
+        created = [e for e in events(c) if e["code"] == "pool-created"]
+        assert [(e["actor"], e["address"]) for e in created] == [("alice", "127.0.0.1")], created
+        answer = ask(c, "DELETE", "/v1/session", **alice)
+        assert answer.status == 200 and "Max-Age=0" in answer.headers["set-cookie"], answer
+        assert ask(c, "GET", "/v1/session", **cookie).status == 401
+
+
+@test
+def streams_end_with_their_session_and_with_their_token():
+    def stream(headers):
+        connection = connect(c)
+        connection.request("GET", "/v1/events?follow=1", None,
+                           {name.replace("_", "-"): value for name, value in headers.items()})
+        reply = connection.getresponse()
+        assert reply.status == 200 and b"as they happen" in reply.readline(), reply.status
+        return reply
+
+    with With() as c:
+        add_user(c, "alice", "viewer")
+        secret = token(c, "t", "viewer")
+        alice, again = log_in(c, "alice"), log_in(c, "alice")
+        streams = [stream(alice), stream(again), stream(bearer(secret))]
+        ask(c, "DELETE", "/v1/session", **alice)
+        streams[0].read()  # to its end: else this would wait for ever and time out
+        c.must("user", "set", "alice", "--role", "operator")
+        streams[1].read()
+        assert ask(c, "GET", "/v1/session", **again).status == 401
+        c.must("token", "rm", "t")
+        streams[2].read()
+
+
+@test
+def guesses_are_slowed_down_and_told_and_a_known_name_is_none_to_see():
+    with With() as c:
+        add_user(c, "alice", "viewer")
+        answers = [ask(c, "POST", "/v1/session", {"user": name, "password": "wrong password"})
+                   for name in ("alice", "nobody", "no name at all", "alice", "bob")]
+        assert {(a.status, a.text) for a in answers} == {(401, answers[0].text)}, answers
+        answer = ask(c, "POST", "/v1/session", {"user": "alice", "password": PASSWORD})
+        assert answer.status == 429 and int(answer.headers["retry-after"]) >= 1, answer
+        wait_for("they are told", lambda: len([e for e in events(c) if e["code"] == "login-failed"
+                                               and e["address"] == "127.0.0.1"]) == 5)
+        assert "wrong password" not in json.dumps(
+            [{k: v for k, v in e.items() if k != "text"} for e in events(c)])
+        wait_for("it may be tried again", lambda: ask(
+            c, "POST", "/v1/session", {"user": "alice", "password": PASSWORD}).status == 200)
+        # What was right forgives: two more mistakes cost no delay.
+        assert [ask(c, "POST", "/v1/session", {"user": "alice", "password": "wrong one"}).status
+                for _ in range(2)] == [401, 401]
+        assert log_in(c, "alice")
+
+
+@test
+def passwords_are_never_stored_nor_told():
+    with With() as c:
+        add_user(c, "alice", "viewer")
+        alice = log_in(c, "alice")
+        c.refused(1, "at least 8 characters", "user", "passwd", "alice", stdin="short\n")
+        c.must("user", "passwd", "alice", stdin="battery staple\n")
+        assert ask(c, "GET", "/v1/session", Cookie=alice["Cookie"]).status == 401
+        assert ask(c, "POST", "/v1/session",
+                   {"user": "alice", "password": PASSWORD}).status == 401
+        assert log_in(c, "alice", "battery staple")
+        answer = ask(c, "POST", "/v1/access", {"name": "b", "kind": "user", "password": PASSWORD},
+                     Idempotency_Key="k1", **bearer(token(c, "admin", "administrator")))
+        assert answer.status == 201, answer
+        everything = json.dumps(c.etcd.all())
+        assert PASSWORD not in everything and "battery staple" not in everything
+        assert "k1" not in everything  # nor a fast hash of a body with a password in it
+        with open(f"{c.directory}/api.log", encoding="utf-8") as log:
+            assert "battery" not in log.read()
+
+
+@test
+def the_command_works_from_elsewhere_and_trusts_only_the_right_certificate():
+    with With() as c:
+        secret = token(c, "far", "operator")
+        path = f"{c.directory}/token"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(secret + "\n")
+        shown = subprocess.run(["openssl", "x509", "-in", certificate(c), "-noout", "-fingerprint",
+                                "-sha256"], capture_output=True, text=True, check=True).stdout
+        fingerprint = shown.strip().split("=")[1]
+
+        def far(*words, **environment):
+            done = subprocess.run([os.environ["BERTH"], *words], capture_output=True, text=True,
+                                  timeout=60, stdin=subprocess.DEVNULL, check=False,
+                                  env={**os.environ, **environment})
+            return done.returncode, done.stdout + done.stderr
+
+        host = ["--host", f"https://127.0.0.1:{c.https}"]
+        with_token = [*host, "--token-file", path]
+        code, text = far("status", *with_token)
+        assert code == 4 and "--fingerprint" in text, (code, text)
+        code, text = far("status", *with_token, "--fingerprint", fingerprint.lower())
+        assert code == 0 and "node1  up" in text, (code, text)
+        code, text = far("node", "pause", "node1", *with_token, "--ca", certificate(c))
+        assert code == 0, (code, text)
+        wrong = fingerprint[:-1] + ("0" if fingerprint[-1] != "0" else "1")
+        code, text = far("status", *with_token, "--fingerprint", wrong)
+        assert code == 4 and "another certificate" in text and "nothing was sent" in text, text
+        code, text = far("pool", "create", "p", *with_token, "--ca", certificate(c))
+        assert code == 1 and "takes the role administrator" in text, (code, text)
+        code, text = far("status", *host, "--ca", certificate(c))
+        assert code == 1 and "send a token" in text, (code, text)
+        code, text = far("status", BERTH_HOST=host[1], BERTH_TOKEN=secret, BERTH_CA=certificate(c))
+        assert code == 0, (code, text)
+        code, text = far("status", "--host", "http://127.0.0.1:1")
+        assert code == 2 and "https://" in text, (code, text)
+
+
+@test
+def the_certificate_made_at_the_first_start_stays_and_its_key_is_nobody_elses():
+    with With() as c:
+        with open(certificate(c), encoding="ascii") as file:
+            before = file.read()
+        mode = os.stat(f"{c.directory}/state/https-key.pem").st_mode
+        assert stat.S_IMODE(mode) == 0o600, oct(mode)
+        c.stop_api()
+        c.start_api()
+        with open(certificate(c), encoding="ascii") as file:
+            assert file.read() == before
+        for version, is_taken in (("1_1", False), ("1_2", True), ("1_3", True)):
+            done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{c.https}",
+                                   f"-tls{version}", "-cipher", "ALL:@SECLEVEL=0"],
+                                  capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                                  timeout=20, check=False)
+            assert (done.returncode == 0) == is_taken, (version, done.stdout, done.stderr)
+
+
+@test
+def while_the_store_is_silent_the_known_read_and_log_in_and_nobody_changes_anything():
+    with With() as c:
+        secret = token(c, "t", "administrator")
+        add_user(c, "alice", "administrator")
+        c.etcd.kill()
+        wait_for("the API notices", lambda: "stale_since_ms" in ask(
+            c, "GET", "/v1/pools", **bearer(secret)).text)
+        alice = log_in(c, "alice")
+        assert ask(c, "GET", "/v1/vms", Cookie=alice["Cookie"]).status == 200
+        answer = ask(c, "POST", "/v1/pools", {"name": "p"}, **alice)
+        assert answer.status == 503 and "nothing was changed" in answer.text, answer
+
+
+@test
+def one_address_cannot_take_all_connections():
+    with With() as c:
+        secret = token(c, "t", "viewer")
+        crowd = [socket.create_connection(("127.0.0.1", c.https), timeout=10) for _ in range(70)]
+        try:
+            crowd[-1].settimeout(10)
+            assert crowd[-1].recv(1) == b"", "the last one is still open"
+            c.must("status")  # over the socket as if nothing was
+        finally:
+            for s in crowd:
+                s.close()
+        wait_for("others come in again", lambda: comes_in(c, secret))
+
+
+def comes_in(c, secret):
+    try:
+        return ask(c, "GET", "/v1/status", **bearer(secret)).status == 200
+    except OSError:
+        return False
+
+
+@test
+def a_header_that_is_too_long_is_refused():
+    with With() as c:
+        answer = ask(c, "GET", "/v1/status", Cookie="x" * 60000)
+        assert answer.status in (413, 431), answer
+        assert ask(c, "GET", "/healthz").status == 200
+
+
+if __name__ == "__main__":
+    sys.exit(main())
