@@ -136,9 +136,9 @@ static bool check_args(struct api_call *call, const char *pattern)
         }
         const char *value = call->args[arg++];
         struct error err;
-        struct pci_address address;
+        struct gpu_slot slot;
         if (strcmp(part, ":address") == 0) {
-            if (!pci_address_parse(value, &address)) {
+            if (!gpu_slot_parse(value, &slot)) {
                 call_refuse(call, 400, "bad-address",
                             "\"%.40s\" is no PCI address such as 0000:65:00.0", value);
                 return false;

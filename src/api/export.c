@@ -47,19 +47,16 @@ static void write_gpu(struct buf *out, const struct plan_cluster *m,
                       const struct plan_device *device, uint32_t card)
 {
     char id[name_size];
-    struct gpu_facts facts = {.state = GPU_STATE_MISSING};
+    struct gpu_facts facts;
     const char *node = m->nodes.items[device->node];
-    const struct gpu *gpu = world_gpu(m->world, node, device->slot.address);
-    if (gpu) {
-        gpu_facts(m->world, node, gpu, &facts);
-    }
+    (void)gpu_facts(m->world, node, &device->slot, &facts);
     bool is_usable = facts.state == GPU_STATE_ASSIGNED || facts.state == GPU_STATE_AVAILABLE;
     out_open(out, '{');
     out_text(out, "id", gpu_slot_format(&device->slot, id));
     out_text(out, "pool", m->pools.items[device->pool]);
     out_number(out, "card", card);
-    if (gpu && gpu->numa_node >= 0) {
-        out_number(out, "numa", gpu->numa_node);
+    if (facts.gpu && facts.gpu->numa_node >= 0) {
+        out_number(out, "numa", facts.gpu->numa_node);
     }
     if (device->slot.partition[0]) {
         out_bool(out, "partition", true);

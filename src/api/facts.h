@@ -6,6 +6,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "model/gpu_device.h"
 
 /* ---- nodes ---- */
 
@@ -55,30 +56,45 @@ bool node_names(const struct world *world, names_t *ret);
     X(GPU_STATE_DISMOUNTED, "dismounted")         /* taken from the host, in no pool */            \
     X(GPU_STATE_DISMOUNTING, "dismounting")       /* to be taken from the host */                  \
     X(GPU_STATE_MOUNTING, "mounting")             /* to be given back to the host */               \
+    X(GPU_STATE_PARTITIONED, "partitioned")       /* its partitions are listed behind it */        \
+    X(GPU_STATE_PARTITIONING, "partitioning")     /* to be divided, or to be whole again */        \
     X(GPU_STATE_HOST, "host")                     /* the host's; can be dismounted */              \
     X(GPU_STATE_NOT_ASSIGNABLE, "not-assignable") /* the survey says why */
 ENUM_DECLARE(gpu_state, GPU_STATE_LIST)
 
+/* A card, or a partition of one. */
 struct gpu_facts {
     const char *node;
-    const struct gpu *gpu; /* NULL: missing */
-    const char *pool;      /* NULL: in none */
-    const char *vm;        /* that holds it; NULL: none */
-    bool is_dismount_wanted;
+    struct gpu_slot slot;
+    struct gpu_device device;        /* {0}: missing */
+    const struct gpu *gpu;           /* the card; NULL: missing */
+    const struct dismount *dismount; /* what the node's spec wants of the card; NULL: nothing */
+    uint32_t partition_len;          /* of the card */
+    const char *pool;                /* that it, or a part of it, is in; NULL: none */
+    const char *vm;                  /* that holds just that; NULL: none */
     enum gpu_state state;
 };
 
-/* 'gpu' is of the inventory of 'node'. */
-void gpu_facts(const struct world *world, const char *node, const struct gpu *gpu,
+/* False: 'node' has no such device now; '*ret' is filled all the same. */
+bool gpu_facts(const struct world *world, const char *node, const struct gpu_slot *slot,
                struct gpu_facts *ret);
 
-/* The pool that has 'slot' of 'node', or NULL. */
+typedef VEC(struct gpu_slot) slots_t;
+void slots_done(slots_t *slots);
+
+/* Every device of the inventory, each card before its partitions; slots_done() it. False
+ * without memory. */
+bool gpu_slots(const struct node_inventory *inventory, slots_t *ret);
+
+/* The pool that has 'slot' of 'node', or if that is a card any partition of it; NULL: none. */
 const struct record *pool_of(const struct world *world, const char *node,
                              const struct gpu_slot *slot);
-/* The VM that holds it, or NULL. */
+/* Whether the card, or a part of it, is in 'pool'. */
+bool pool_has_card(const struct pool *pool, const char *node, struct pci_address address);
+/* The VM that holds just that, or NULL. */
 const char *holder_of(const struct world *world, const char *node, const struct gpu_slot *slot);
-/* Where the node's spec wants this GPU dismounted, or NULL. */
-const struct dismount *dismount_of(const struct node_spec *spec, struct pci_address address);
+/* A VM that holds the card or a part of it, or NULL. */
+const char *card_holder_of(const struct world *world, const char *node, struct pci_address address);
 
 /* ---- pools ---- */
 

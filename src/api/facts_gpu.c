@@ -8,17 +8,35 @@
 
 ENUM_DEFINE(gpu_state, GPU_STATE_LIST)
 
+/* 'slot' itself, or a part of it. */
+static bool is_of(const struct gpu_slot *part, const struct gpu_slot *slot)
+{
+    return slot->partition[0] == '\0' ? pci_address_compare(part->address, slot->address) == 0
+                                      : gpu_slot_equal(part, slot);
+}
+
 const struct record *pool_of(const struct world *world, const char *node,
                              const struct gpu_slot *slot)
 {
     WORLD_EACH(world, RECORD_POOL, each) {
         VEC_EACH(&(*each)->pool->members, member) {
-            if (strcmp(member->node, node) == 0 && gpu_slot_equal(&member->slot, slot)) {
+            if (strcmp(member->node, node) == 0 && is_of(&member->slot, slot)) {
                 return *each;
             }
         }
     }
     return NULL;
+}
+
+bool pool_has_card(const struct pool *pool, const char *node, struct pci_address address)
+{
+    VEC_EACH(&pool->members, member) {
+        if (strcmp(member->node, node) == 0 &&
+            pci_address_compare(member->slot.address, address) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *holder_of(const struct world *world, const char *node, const struct gpu_slot *slot)
@@ -30,34 +48,67 @@ const char *holder_of(const struct world *world, const char *node, const struct 
     return claim ? claim->claim->vm : NULL;
 }
 
-const struct dismount *dismount_of(const struct node_spec *spec, struct pci_address address)
+const char *card_holder_of(const struct world *world, const char *node, struct pci_address address)
 {
-    VEC_EACH(&spec->dismounted, each) {
-        if (pci_address_compare(each->address, address) == 0) {
-            return each;
+    WORLD_EACH(world, RECORD_CLAIM, each) {
+        struct gpu_slot held;
+        if (strcmp((*each)->key.name, node) == 0 && gpu_slot_parse((*each)->key.second, &held) &&
+            pci_address_compare(held.address, address) == 0) {
+            return (*each)->claim->vm;
         }
     }
     return NULL;
 }
 
-static enum gpu_state derive_state(const struct gpu_facts *facts)
+void slots_done(slots_t *slots)
+{
+    VEC_DONE(slots);
+}
+
+bool gpu_slots(const struct node_inventory *inventory, slots_t *ret)
+{
+    VEC_EACH(&inventory->gpus, gpu) {
+        struct gpu_slot *card = VEC_ADD(ret);
+        if (!card) {
+            return false;
+        }
+        *card = (struct gpu_slot){.address = gpu->address};
+        VEC_EACH(&inventory->partitions, partition) {
+            bool is_its = pci_address_compare(partition->slot.address, gpu->address) == 0;
+            struct gpu_slot *part = is_its ? VEC_ADD(ret) : NULL;
+            if (is_its && !part) {
+                return false;
+            }
+            if (part) {
+                *part = partition->slot;
+            }
+        }
+    }
+    return true;
+}
+
+/* ---- states ---- */
+
+/* In a pool or not, and nobody holds it. */
+static enum gpu_state state_of_partition(const struct gpu_facts *facts)
+{
+    if (!gpu_device_is_dismounted(&facts->device) || facts->device.verdict != GPU_ASSIGNABLE) {
+        return GPU_STATE_NOT_ASSIGNABLE;
+    }
+    return facts->pool ? GPU_STATE_AVAILABLE : GPU_STATE_DISMOUNTED;
+}
+
+static enum gpu_state state_of_whole(const struct gpu_facts *facts)
 {
     const struct gpu *gpu = facts->gpu;
-    if (facts->vm) {
-        return GPU_STATE_ASSIGNED;
-    }
-    if (gpu->health == GPU_QUARANTINED) {
-        return GPU_STATE_QUARANTINED;
-    }
-    if (facts->is_dismount_wanted && !gpu_is_dismounted(gpu)) {
+    if (facts->dismount && !gpu_is_dismounted(gpu)) {
         return GPU_STATE_DISMOUNTING;
     }
     if (facts->pool) {
         return gpu_is_dismounted(gpu) ? GPU_STATE_AVAILABLE : GPU_STATE_NOT_ASSIGNABLE;
     }
     if (gpu_is_dismounted(gpu)) {
-        return facts->is_dismount_wanted || !gpu->is_overridden ? GPU_STATE_DISMOUNTED
-                                                                : GPU_STATE_MOUNTING;
+        return facts->dismount || !gpu->is_overridden ? GPU_STATE_DISMOUNTED : GPU_STATE_MOUNTING;
     }
     return gpu->verdict == GPU_ASSIGNABLE || gpu->verdict == GPU_HOST_DRIVER ||
                    gpu->verdict == GPU_IN_USE
@@ -65,21 +116,48 @@ static enum gpu_state derive_state(const struct gpu_facts *facts)
                : GPU_STATE_NOT_ASSIGNABLE;
 }
 
-void gpu_facts(const struct world *world, const char *node, const struct gpu *gpu,
+static enum gpu_state derive_state(const struct gpu_facts *facts,
+                                   const struct node_inventory *inventory)
+{
+    uint32_t wanted = facts->dismount ? facts->dismount->partitions : 0;
+    if (facts->vm) {
+        return GPU_STATE_ASSIGNED;
+    }
+    if (facts->device.health == GPU_QUARANTINED) {
+        return GPU_STATE_QUARANTINED;
+    }
+    if (facts->device.partition) {
+        return state_of_partition(facts);
+    }
+    if (wanted > 0 && !gpu_is_split(inventory, facts->gpu, wanted)) {
+        return GPU_STATE_PARTITIONING;
+    }
+    return wanted > 0 || facts->partition_len > 0 ? GPU_STATE_PARTITIONED : state_of_whole(facts);
+}
+
+bool gpu_facts(const struct world *world, const char *node, const struct gpu_slot *slot,
                struct gpu_facts *ret)
 {
-    const struct gpu_slot slot = {.address = gpu->address};
-    const struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
-    const struct record *pool = pool_of(world, node, &slot);
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);
+    const struct record *pool = pool_of(world, node, slot);
     *ret = (struct gpu_facts){
         .node = node,
-        .gpu = gpu,
+        .slot = *slot,
+        .dismount = world_dismount(world, node, slot->address),
         .pool = pool ? pool->key.name : NULL,
-        .vm = holder_of(world, node, &slot),
-        .is_dismount_wanted = spec && dismount_of(spec->node_spec, gpu->address),
+        .vm = holder_of(world, node, slot),
+        .state = GPU_STATE_MISSING,
     };
-    ret->state = derive_state(ret);
+    if (!inventory || !gpu_device_find(inventory->inventory, slot, &ret->device)) {
+        return false;
+    }
+    ret->gpu = ret->device.card;
+    ret->partition_len = gpu_partition_count(inventory->inventory, slot->address);
+    ret->state = derive_state(ret, inventory->inventory);
+    return true;
 }
+
+/* ---- pools ---- */
 
 /* Its node is up and takes VMs. */
 static bool is_at_home(const struct api_view *view, const char *name)
@@ -103,7 +181,8 @@ void pool_counts_of(const struct api_view *view, const struct record *pool, cons
         if (node && strcmp(member->node, node) != 0) {
             continue;
         }
-        const struct gpu *gpu = world_gpu(view->world, member->node, member->slot.address);
+        struct gpu_device device;
+        bool is_there = world_device(view->world, member->node, &member->slot, &device);
         if (strcmp(last, member->node) != 0) { /* members are sorted by node */
             last = member->node;
             is_home = is_at_home(view, last);
@@ -111,7 +190,8 @@ void pool_counts_of(const struct api_view *view, const struct record *pool, cons
         ret->total++;
         if (holder_of(view->world, member->node, &member->slot)) {
             ret->used++;
-        } else if (!gpu || gpu->health == GPU_QUARANTINED || !gpu_is_dismounted(gpu)) {
+        } else if (!is_there || device.health == GPU_QUARANTINED ||
+                   !gpu_device_is_dismounted(&device)) {
             ret->quarantined++;
         } else if (!is_home) {
             ret->away++;

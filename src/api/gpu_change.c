@@ -1,150 +1,194 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From the host to Berth and back: dismount, mount, release from quarantine. */
-#include "api/body.h"
+/* From the host to Berth and back: dismount, mount, partition, release from quarantine. */
+#include "api/gpu_change.h"
+
 #include "api/handlers.h"
 #include "api/show.h"
 #include "api/spec.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* The VEC types of 'dismounted' and 'released' differ by name only. */
-static void forget(struct node_spec *spec, struct pci_address address, bool is_released)
+/* ---- what they share ---- */
+
+bool gpu_change_begin(struct gpu_change *change, struct api_call *call, struct body *body)
 {
-    struct dismount *items = is_released ? spec->released.items : spec->dismounted.items;
-    size_t len = is_released ? spec->released.len : spec->dismounted.len;
-    for (size_t i = 0; i < len; i++) {
-        if (pci_address_compare(items[i].address, address) != 0) {
-            continue;
-        }
-        if (is_released) {
-            VEC_REMOVE(&spec->released, i);
-        } else {
-            VEC_REMOVE(&spec->dismounted, i);
-        }
-        return;
+    if (!body_end(body, call) || !call_gpu(call, &change->node, &change->gpu) ||
+        !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, change->node.name))) {
+        return false;
     }
+    (void)gpu_slot_format(&change->gpu.slot, change->name);
+    return true;
 }
 
-static bool note(struct node_spec *spec, const struct gpu *gpu, bool is_released, bool is_forced)
+bool gpu_change_of_card(struct gpu_change *change, struct api_call *call)
 {
-    forget(spec, gpu->address, is_released);
-    struct dismount *place = is_released ? VEC_ADD(&spec->released) : VEC_ADD(&spec->dismounted);
-    if (place) {
-        place->address = gpu->address;
-        place->is_forced = is_forced;
-        (void)gpu_identity(gpu, place->identity);
-    }
-    return place != NULL;
-}
-
-/* Whether the survey lets it go to a VM; with 'is_forced' also what is merely unwise. */
-static bool is_takable(struct api_call *call, const char *node, const struct gpu *gpu,
-                       bool is_forced)
-{
-    char address[pci_address_size];
-    bool is_unwise = gpu->verdict == GPU_IN_USE || gpu->verdict == GPU_NO_RESET;
-    if (gpu->verdict == GPU_ASSIGNABLE || gpu->verdict == GPU_HOST_DRIVER ||
-        (is_unwise && is_forced)) {
+    char card[pci_address_size];
+    if (!change->gpu.device.partition) {
         return true;
     }
-    call_refuse(call, 409, gpu_verdict_name(gpu->verdict), "%s %s cannot be dismounted: %s%s", node,
-                pci_address_format(gpu->address, address),
+    (void)pci_address_format(change->gpu.slot.address, card);
+    call_refuse(call, 409, "partition",
+                "%s of %s is a part of the card %s, which goes as a whole: say %s", change->name,
+                change->node.name, card, card);
+    return false;
+}
+
+bool gpu_change_is_free(struct gpu_change *change, struct api_call *call)
+{
+    const char *node = change->node.name, *pool = change->gpu.pool;
+    const char *vm = card_holder_of(call->world, node, change->gpu.slot.address);
+    if (pool) {
+        call_refuse(call, 409, "in-pool",
+                    "%s of %s is in GPU pool %s: take it out first (berth pool remove %s %s/%s)",
+                    change->name, node, pool, pool, node, change->name);
+    } else if (vm) {
+        call_refuse(call, 409, "in-use", "%s of %s is held by VM %s: stop it first", change->name,
+                    node, vm);
+    }
+    return !pool && !vm;
+}
+
+static void forget(struct node_spec *spec, struct pci_address address)
+{
+    for (size_t i = spec->dismounted.len; i-- > 0;) {
+        if (pci_address_compare(spec->dismounted.items[i].address, address) == 0) {
+            VEC_REMOVE(&spec->dismounted, i);
+        }
+    }
+}
+
+void gpu_change_put(struct gpu_change *change, struct api_call *call, const struct dismount *entry)
+{
+    CLEANUP(record_unrefp) struct record *next = node_spec_draft(call, change->node.name);
+    if (next) {
+        forget(next->node_spec, change->gpu.slot.address);
+    }
+    struct dismount *place = next && entry ? VEC_ADD(&next->node_spec->dismounted) : NULL;
+    if (place) {
+        *place = *entry;
+        place->address = change->gpu.slot.address;
+        (void)gpu_identity(change->gpu.gpu, place->identity);
+    } else if (entry) {
+        record_unref(TAKE(next));
+    }
+    call_put(call, TAKE(next));
+}
+
+bool gpu_change_is_same_card(const struct gpu_change *change)
+{
+    char identity[gpu_identity_size];
+    const struct dismount *have = change->gpu.dismount;
+    return have && strcmp(have->identity, gpu_identity(change->gpu.gpu, identity)) == 0;
+}
+
+/* ---- dismount ---- */
+
+/* Whether the survey lets it go to a VM, once it is dismounted. */
+static bool is_takable(struct api_call *call, const struct gpu_change *change, bool is_forced)
+{
+    const struct gpu *gpu = change->gpu.gpu;
+    bool is_unwise = gpu_verdict_is_unwise(gpu->verdict);
+    if (gpu->verdict == GPU_HOST_DRIVER || gpu_verdict_may_be_assigned(gpu->verdict, is_forced)) {
+        return true;
+    }
+    call_refuse(call, 409, gpu_verdict_name(gpu->verdict), "%s %s cannot be dismounted: %s%s",
+                change->node.name, change->name,
                 gpu->verdict_detail[0] ? gpu->verdict_detail : gpu_verdict_name(gpu->verdict),
                 is_unwise ? " (--force does it all the same)" : "");
     return false;
 }
 
+/* One that is divided, or is to be, must be whole again first. */
+static bool is_whole(struct api_call *call, const struct gpu_change *change)
+{
+    const struct dismount *have = change->gpu.dismount;
+    if (!have || have->partitions == 0) {
+        return true;
+    }
+    call_refuse(call, 409, "partitioned",
+                "%s of %s is in %u partitions; first: berth gpu partition %s %s 0", change->name,
+                change->node.name, have->partitions, change->node.name, change->name);
+    return false;
+}
+
 void handle_gpu_dismount(struct api_call *call)
 {
-    struct node_facts node;
-    struct gpu_facts facts;
+    struct gpu_change change;
     bool is_forced = false;
-    char address[pci_address_size], identity[gpu_identity_size], title[2 * gpu_text_size + 16];
+    char title[2 * gpu_text_size + 16];
     CLEANUP(body_done) struct body body;
     body_init(&body, call);
     (void)body_bool(&body, "force", &is_forced);
-    if (!body_end(&body, call) || !call_gpu(call, &node, &facts) ||
-        !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name)) ||
-        !is_takable(call, node.name, facts.gpu, is_forced)) {
+    if (!gpu_change_begin(&change, call, &body) || !gpu_change_of_card(&change, call) ||
+        !is_whole(call, &change) || !is_takable(call, &change, is_forced)) {
         return;
     }
-    (void)pci_address_format(facts.gpu->address, address);
-    const struct dismount *have = dismount_of(node.spec, facts.gpu->address);
-    if (have && strcmp(have->identity, gpu_identity(facts.gpu, identity)) == 0 &&
-        (have->is_forced || !is_forced)) {
-        call_unchanged(call, node.name, "%s of %s is %s already", address, node.name,
-                       gpu_is_dismounted(facts.gpu) ? "dismounted" : "being dismounted");
+    if (gpu_change_is_same_card(&change) && (change.gpu.dismount->is_forced || !is_forced)) {
+        call_unchanged(call, change.node.name, "%s of %s is %s already", change.name,
+                       change.node.name,
+                       gpu_is_dismounted(change.gpu.gpu) ? "dismounted" : "being dismounted");
         return;
     }
-    CLEANUP(record_unrefp) struct record *next = node_spec_draft(call, node.name);
-    if (next && !note(next->node_spec, facts.gpu, false, is_forced)) {
-        record_unref(TAKE(next));
-    }
-    call_put(call, TAKE(next));
-    call_commit(call, "gpu-dismount", node.name, "%s of %s (%s) is to be dismounted from the host",
-                address, node.name, gpu_title(facts.gpu, title, sizeof(title)));
+    gpu_change_put(&change, call, &(struct dismount){.is_forced = is_forced});
+    call_commit(call, "gpu-dismount", change.node.name,
+                "%s of %s (%s) is to be dismounted from the host", change.name, change.node.name,
+                gpu_title(change.gpu.gpu, title, sizeof(title)));
 }
+
+/* ---- mount ---- */
 
 void handle_gpu_mount(struct api_call *call)
 {
-    struct node_facts node;
-    struct gpu_facts facts;
-    char address[pci_address_size];
+    struct gpu_change change;
     CLEANUP(body_done) struct body body;
     body_init(&body, call);
-    if (!body_end(&body, call) || !call_gpu(call, &node, &facts) ||
-        !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name))) {
+    if (!gpu_change_begin(&change, call, &body) || !gpu_change_of_card(&change, call) ||
+        !gpu_change_is_free(&change, call)) {
         return;
     }
-    (void)pci_address_format(facts.gpu->address, address);
-    if (facts.pool) {
-        call_refuse(call, 409, "in-pool",
-                    "%s of %s is in GPU pool %s: take it out first (berth pool remove %s %s/%s)",
-                    address, node.name, facts.pool, facts.pool, node.name, address);
+    if (!change.gpu.dismount) {
+        call_unchanged(call, change.node.name, "%s of %s is %s", change.name, change.node.name,
+                       gpu_is_dismounted(change.gpu.gpu) ? "being mounted already"
+                                                         : "the host's already");
         return;
     }
-    if (facts.vm) {
-        call_refuse(call, 409, "in-use", "%s of %s is held by VM %s: stop it first", address,
-                    node.name, facts.vm);
-        return;
-    }
-    if (!facts.is_dismount_wanted) {
-        call_unchanged(call, node.name, "%s of %s is %s", address, node.name,
-                       gpu_is_dismounted(facts.gpu) ? "being mounted already"
-                                                    : "the host's already");
-        return;
-    }
-    CLEANUP(record_unrefp) struct record *next = node_spec_draft(call, node.name);
-    if (next) {
-        forget(next->node_spec, facts.gpu->address, false);
-    }
-    call_put(call, TAKE(next));
-    call_commit(call, "gpu-mount", node.name, "%s of %s is to be given back to the host", address,
-                node.name);
+    gpu_change_put(&change, call, NULL);
+    call_commit(call, "gpu-mount", change.node.name, "%s of %s is to be given back to the host",
+                change.name, change.node.name);
 }
+
+/* ---- release ---- */
 
 void handle_gpu_release(struct api_call *call)
 {
-    struct node_facts node;
-    struct gpu_facts facts;
-    char address[pci_address_size];
+    struct gpu_change change;
+    char card[pci_address_size];
     CLEANUP(body_done) struct body body;
     body_init(&body, call);
-    if (!body_end(&body, call) || !call_gpu(call, &node, &facts) ||
-        !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name))) {
+    if (!gpu_change_begin(&change, call, &body)) {
         return;
     }
-    (void)pci_address_format(facts.gpu->address, address);
-    if (facts.gpu->health != GPU_QUARANTINED) {
-        call_unchanged(call, node.name, "%s of %s is not in quarantine", address, node.name);
+    const struct gpu_device *device = &change.gpu.device;
+    const char *node = change.node.name;
+    (void)pci_address_format(change.gpu.slot.address, card);
+    if (device->partition && device->card->health == GPU_QUARANTINED) {
+        call_refuse(call, 409, "card-quarantined",
+                    "the whole card %s of %s is in quarantine (%s); berth gpu release %s %s", card,
+                    node, device->card->health_reason, node, card);
         return;
     }
-    CLEANUP(record_unrefp) struct record *next = node_spec_draft(call, node.name);
-    if (next && !note(next->node_spec, facts.gpu, true, false)) {
+    if (device->health != GPU_QUARANTINED) {
+        call_unchanged(call, node, "%s of %s is not in quarantine", change.name, node);
+        return;
+    }
+    CLEANUP(record_unrefp) struct record *next = node_spec_draft(call, node);
+    struct gpu_release *place = next ? VEC_ADD(&next->node_spec->released) : NULL;
+    if (place) {
+        place->slot = change.gpu.slot;
+    } else {
         record_unref(TAKE(next));
     }
     call_put(call, TAKE(next));
-    call_commit(call, "gpu-release", node.name, "%s of %s is released from quarantine (%s)",
-                address, node.name, facts.gpu->health_reason);
+    call_commit(call, "gpu-release", node, "%s of %s is released from quarantine (%s)", change.name,
+                node, device->health_reason);
 }

@@ -37,11 +37,12 @@ void handle_node_drain(struct api_call *call);
 void handle_node_resume(struct api_call *call);
 void handle_node_confirm_off(struct api_call *call);
 
-/* gpu_show.c, gpu_change.c */
+/* gpu_show.c, gpu_change.c, gpu_split.c */
 void handle_gpus_get(struct api_call *call);
 void handle_gpu_get(struct api_call *call);
 void handle_gpu_dismount(struct api_call *call);
 void handle_gpu_mount(struct api_call *call);
+void handle_gpu_partition(struct api_call *call);
 void handle_gpu_release(struct api_call *call);
 
 /* pool_show.c, pool_change.c */

@@ -64,9 +64,11 @@ static json_t *gpus_json(const struct api_call *call, const struct node_facts *n
 {
     json_t *list = json_array();
     if (node->inventory) {
-        VEC_EACH(&node->inventory->gpus, gpu) {
+        CLEANUP(slots_done) slots_t slots = {0};
+        (void)gpu_slots(node->inventory, &slots);
+        VEC_EACH(&slots, slot) {
             struct gpu_facts facts;
-            gpu_facts(call->world, node->name, gpu, &facts);
+            (void)gpu_facts(call->world, node->name, slot, &facts);
             (void)json_array_append_new(list, gpu_json(&facts, true));
         }
     }

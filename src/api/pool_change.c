@@ -11,19 +11,11 @@ static json_t *join_json(const struct pool_join *join)
     return json_pack("{s:I, s:O}", "added", (json_int_t)join->joined, "skipped", join->skipped);
 }
 
-static bool is_supported(struct api_call *call, const char *type_text, enum pool_type *ret)
+/* "3 GPUs", "1 partition" */
+static const char *device_word(enum pool_type type, size_t len)
 {
-    if (type_text && !pool_type_parse(type_text, ret)) {
-        call_refuse(call, 400, "bad-request", "$.type: must be PciExpress or GpuPartition");
-        return false;
-    }
-    if (*ret == POOL_GPU_PARTITION) {
-        call_refuse(call, 501, "unsupported",
-                    "pools of GPU partitions are not there yet; a pool of whole GPUs is of the "
-                    "type PciExpress");
-        return false;
-    }
-    return true;
+    return type == POOL_GPU_PARTITION ? (len == 1 ? "partition" : "partitions")
+                                      : (len == 1 ? "GPU" : "GPUs");
 }
 
 static void create(struct api_call *call, const char *name, enum pool_type type, bool is_mixed,
@@ -49,8 +41,8 @@ static void create(struct api_call *call, const char *name, enum pool_type type,
     }
     call_put(call, TAKE(draft));
     call_commit_with(call, 201, join_json(join), "pool-created", name,
-                     "GPU pool %s was created with %zu GPU%s", name, join->joined,
-                     join->joined == 1 ? "" : "s");
+                     "GPU pool %s was created with %zu %s", name, join->joined,
+                     device_word(type, join->joined));
 }
 
 void handle_pool_create(struct api_call *call)
@@ -63,9 +55,12 @@ void handle_pool_create(struct api_call *call)
     body_need(&body, "name");
     const char *name = body_name(&body, "name", "pool");
     const char *type_text = body_text(&body, "type", 64);
+    if (type_text && !pool_type_parse(type_text, &type)) {
+        body_fault(&body, "$.type", "must be PciExpress or GpuPartition");
+    }
     (void)body_bool(&body, "mixed", &is_mixed);
     pool_join_read(&join, call, &body);
-    if (body_end(&body, call) && is_supported(call, type_text, &type)) {
+    if (body_end(&body, call)) {
         create(call, name, type, is_mixed, &join);
     }
 }
@@ -94,21 +89,17 @@ void handle_pool_member_add(struct api_call *call)
     }
     call_put(call, TAKE(draft));
     call_commit_with(call, 200, join_json(&join), "pool-extended", name,
-                     "%zu GPU%s joined GPU pool %s", join.joined, join.joined == 1 ? "" : "s",
-                     name);
+                     "%zu %s joined GPU pool %s", join.joined,
+                     device_word(pool->pool->type, join.joined), name);
 }
 
 /* ---- out of it ---- */
 
-static size_t member_index(const struct pool *pool, const char *node, struct pci_address address)
+static bool is_member(const struct pool_member *member, const char *node,
+                      struct pci_address address)
 {
-    size_t i = 0;
-    while (i < pool->members.len &&
-           (strcmp(pool->members.items[i].node, node) != 0 ||
-            pci_address_compare(pool->members.items[i].slot.address, address) != 0)) {
-        i++;
-    }
-    return i;
+    return strcmp(member->node, node) == 0 &&
+           pci_address_compare(member->slot.address, address) == 0;
 }
 
 static void guard_claim(struct api_call *call, const struct pool_member *member)
@@ -119,35 +110,54 @@ static void guard_claim(struct api_call *call, const struct pool_member *member)
     call_guard(call, &key);
 }
 
+/* Takes the card, or all that it is divided into, out of 'draft'; nobody may claim them
+ * meanwhile. */
+static void take_out(struct api_call *call, struct pool *draft, const char *node,
+                     struct pci_address address)
+{
+    for (size_t i = draft->members.len; i-- > 0;) {
+        if (is_member(&draft->members.items[i], node, address)) {
+            guard_claim(call, &draft->members.items[i]);
+            VEC_REMOVE(&draft->members, i);
+        }
+    }
+}
+
 void handle_pool_member_remove(struct api_call *call)
 {
-    struct pci_address address = {0};
+    struct gpu_slot slot = {0};
     char text[pci_address_size];
     const struct record *pool = call_pool(call, call->args[0]);
     CLEANUP(record_unrefp) struct record *draft = pool ? record_copy(pool) : NULL;
     if (!draft || !call_matches(call, pool)) {
         return;
     }
-    (void)pci_address_parse(call->args[2], &address);
-    (void)pci_address_format(address, text);
-    size_t at = member_index(pool->pool, call->args[1], address);
-    if (at == pool->pool->members.len) {
+    const char *node = call->args[1];
+    (void)gpu_slot_parse(call->args[2], &slot);
+    (void)pci_address_format(slot.address, text);
+    if (!pool_has_card(pool->pool, node, slot.address)) {
         call_refuse(call, 404, "no-such-member", "GPU pool %s has no GPU %s of %s", pool->key.name,
-                    text, call->args[1]);
+                    text, node);
         return;
     }
-    const char *vm = holder_of(call->world, call->args[1], &pool->pool->members.items[at].slot);
+    if (slot.partition[0] != '\0') {
+        call_refuse(call, 409, "partition",
+                    "the partitions of a card leave their pool together: berth pool remove %s "
+                    "%s/%s",
+                    pool->key.name, node, text);
+        return;
+    }
+    const char *vm = card_holder_of(call->world, node, slot.address);
     if (vm) {
         call_refuse(call, 409, "in-use",
                     "%s of %s is held by VM %s: stop it (berth vm stop %s) or move it away first",
-                    text, call->args[1], vm, vm);
+                    text, node, vm, vm);
         return;
     }
-    guard_claim(call, &pool->pool->members.items[at]);
-    VEC_REMOVE(&draft->pool->members, at);
+    take_out(call, draft->pool, node, slot.address);
     call_put(call, TAKE(draft));
-    call_commit(call, "pool-reduced", pool->key.name, "%s of %s left GPU pool %s", text,
-                call->args[1], pool->key.name);
+    call_commit(call, "pool-reduced", pool->key.name, "%s of %s left GPU pool %s", text, node,
+                pool->key.name);
 }
 
 /* Which VM holds a GPU of it (one that no longer needs the pool, but has not stopped). */

@@ -101,91 +101,52 @@ static bool is_model(const struct gpu *gpu, const char *model)
     return strcasecmp(text, model) == 0;
 }
 
-/* The GPU that the pool's others must resemble: its first member that a host shows. */
-static const struct gpu *pool_reference(const struct world *world, const struct pool *pool)
-{
-    VEC_EACH(&pool->members, member) {
-        const struct gpu *gpu = world_gpu(world, member->node, member->slot.address);
-        if (gpu) {
-            return gpu;
-        }
-    }
-    return NULL;
-}
-
-/* Dismounted as the survey allows, or by force all the same. */
-static bool is_fit(const struct node_spec *spec, const struct gpu *gpu)
-{
-    const struct dismount *dismount = dismount_of(spec, gpu->address);
-    return gpu_may_be_assigned(gpu, dismount && dismount->is_forced);
-}
-
-/* Why it may not join, into 'why'; empty: it may. */
-static void judge(const struct api_call *call, const struct pool *pool, const struct gpu *reference,
-                  const struct candidate *candidate, struct buf *why)
-{
-    struct node_facts node;
-    struct gpu_facts gpu;
-    char difference[error_text_size], address[pci_address_size];
-    (void)node_facts(call->view, candidate->node, &node);
-    gpu_facts(call->world, candidate->node, candidate->gpu, &gpu);
-    (void)pci_address_format(candidate->gpu->address, address);
-    if (gpu.pool) {
-        buf_printf(why, "is in GPU pool %s already; a GPU is in one pool at most", gpu.pool);
-    } else if (gpu.gpu->health == GPU_QUARANTINED) {
-        buf_printf(why, "is quarantined (%s); once that is mended: berth gpu release %s %s",
-                   gpu.gpu->health_reason, gpu.node, address);
-    } else if (!pool->is_mixed && reference &&
-               !gpu_same_model(reference, gpu.gpu, difference, sizeof(difference))) {
-        buf_printf(why,
-                   "is of another model: %s; a pool takes one model unless it was created "
-                   "with --mixed",
-                   difference);
-    } else if (!gpu.is_dismount_wanted) {
-        buf_printf(why, "is not dismounted from its host; first: berth gpu dismount %s %s",
-                   gpu.node, address);
-    } else if (!gpu_is_dismounted(gpu.gpu)) {
-        buf_printf(why, "is still being dismounted; try again in a moment%s",
-                   node.pulse == PULSE_ALIVE ? "" : " when its node is up");
-    } else if (!is_fit(node.spec, gpu.gpu)) {
-        buf_printf(why, "cannot be assigned: %s",
-                   gpu.gpu->verdict_detail[0] ? gpu.gpu->verdict_detail
-                                              : gpu_verdict_name(gpu.gpu->verdict));
-    }
-}
-
 /* ---- into the pool ---- */
 
-static bool insert(struct pool *pool, const struct candidate *candidate)
+static bool insert(struct pool *pool, const struct candidate *candidate,
+                   const struct gpu_slot *slot)
 {
-    const struct gpu_slot slot = {.address = candidate->gpu->address};
     size_t at = 0;
     for (; at < pool->members.len; at++) {
         const struct pool_member *member = &pool->members.items[at];
         int names = strcmp(member->node, candidate->node);
-        if (names > 0 ||
-            (names == 0 && pci_address_compare(member->slot.address, slot.address) > 0)) {
+        if (names > 0 || (names == 0 && gpu_slot_compare(&member->slot, slot) > 0)) {
             break;
         }
     }
     struct pool_member *place = VEC_INSERT(&pool->members, at);
     if (place) {
         (void)copy_text(place->node, sizeof(place->node), candidate->node);
-        place->slot = slot;
+        place->slot = *slot;
         (void)gpu_identity(candidate->gpu, place->identity);
     }
     return place != NULL;
 }
 
-static bool has_member(const struct pool *pool, const struct candidate *candidate)
+/* The card, or all that it is divided into; how many. False without memory. */
+static bool insert_all(const struct world *world, struct pool *pool,
+                       const struct candidate *candidate, size_t *ret_len)
 {
-    VEC_EACH(&pool->members, member) {
-        if (strcmp(member->node, candidate->node) == 0 &&
-            pci_address_compare(member->slot.address, candidate->gpu->address) == 0) {
-            return true;
-        }
+    const struct gpu_slot card = {.address = candidate->gpu->address};
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, candidate->node);
+    if (pool->type == POOL_PCI_EXPRESS) {
+        *ret_len = 1;
+        return insert(pool, candidate, &card);
     }
-    return false;
+    *ret_len = 0;
+    VEC_EACH(&inventory->inventory->partitions, each) {
+        if (pci_address_compare(each->slot.address, card.address) != 0) {
+            continue;
+        }
+        if (pool->members.len == 0) {
+            (void)copy_text(pool->partition_type, sizeof(pool->partition_type), each->type);
+        }
+        if (!insert(pool, candidate, &each->slot)) {
+            return false;
+        }
+        (*ret_len)++;
+    }
+    return true;
 }
 
 /* Judges and adds one; 'refusals' gets the reason if it may not. */
@@ -194,41 +155,51 @@ static void join_one(struct pool_join *join, struct api_call *call, struct recor
 {
     CLEANUP(buf_done) struct buf why = {0};
     char subject[2 * name_size], address[pci_address_size];
-    if (has_member(draft->pool, candidate)) {
+    size_t len;
+    if (pool_has_card(draft->pool, candidate->node, candidate->gpu->address)) {
         return;
     }
-    const struct gpu *reference = pool_reference(call->world, draft->pool);
-    judge(call, draft->pool, reference, candidate, &why);
+    pool_judge(call->view, draft->pool, candidate, &why);
     if (why.size > 0) {
         (void)snprintf(subject, sizeof(subject), "%s/%s", candidate->node,
                        pci_address_format(candidate->gpu->address, address));
         reason_add(refusals, subject, "%s", buf_str(&why));
         return;
     }
-    call->answer->txn.failed |= !insert(draft->pool, candidate);
-    join->joined++;
+    call->answer->txn.failed |= !insert_all(call->world, draft->pool, candidate, &len);
+    join->joined += len;
 }
 
 /* ---- all of a model ---- */
+
+/* In Berth's hands as this pool takes it, and in no pool. */
+static bool is_ready(const struct api_call *call, const struct pool *pool, const char *node,
+                     const struct gpu *gpu)
+{
+    struct gpu_facts facts;
+    (void)gpu_facts(call->world, node, &(struct gpu_slot){.address = gpu->address}, &facts);
+    return !facts.pool && facts.state == (pool->type == POOL_GPU_PARTITION ? GPU_STATE_PARTITIONED
+                                                                           : GPU_STATE_DISMOUNTED);
+}
 
 /* Which model 'all' means; NULL: it is answered. */
 static const struct gpu *model_of_all(const struct pool_join *join, struct api_call *call,
                                       const struct pool *pool)
 {
     const struct gpu *found = join->model ? NULL : pool_reference(call->world, pool);
+    const char *what = pool->type == POOL_GPU_PARTITION ? "partitioned" : "dismounted";
     WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
         VEC_EACH(&(*each)->inventory->gpus, gpu) {
-            struct gpu_facts facts;
-            gpu_facts(call->world, (*each)->key.name, gpu, &facts);
-            if (join->model ? !is_model(gpu, join->model) : facts.state != GPU_STATE_DISMOUNTED) {
+            if (join->model ? !is_model(gpu, join->model)
+                            : !is_ready(call, pool, (*each)->key.name, gpu)) {
                 continue;
             }
             if (!join->model && found && !gpu_same_model(found, gpu, NULL, 0) &&
                 pool->members.len == 0) {
                 call_refuse(call, 409, "which-model",
-                            "dismounted GPUs of more than one model are there: say which with "
+                            "%s GPUs of more than one model are there: say which with "
                             "--model (%04x:%04x, %04x:%04x)",
-                            found->vendor, found->device, gpu->vendor, gpu->device);
+                            what, found->vendor, found->device, gpu->vendor, gpu->device);
                 return NULL;
             }
             found = found ? found : gpu;
@@ -237,16 +208,20 @@ static const struct gpu *model_of_all(const struct pool_join *join, struct api_c
     if (!found) {
         call_refuse(call, 409, "no-gpu",
                     "no host has a %s GPU%s%s; \"berth gpu ls\" shows what there is",
-                    join->model ? "" : "dismounted", join->model ? " of the model " : "",
+                    join->model ? "" : what, join->model ? " of the model " : "",
                     join->model ? join->model : "");
     }
     return found;
 }
 
 /* A GPU that nobody took from its host was not meant, unless its model was named. */
-static bool is_meant(const struct pool_join *join, const struct gpu_facts *facts)
+static bool is_meant(const struct pool_join *join, const struct api_call *call,
+                     const struct pool *pool, const char *node, const struct gpu *gpu)
 {
-    return join->model || facts->is_dismount_wanted;
+    const struct dismount *entry = world_dismount(call->world, node, gpu->address);
+    bool is_divided = entry && entry->partitions > 0;
+    return join->model || is_ready(call, pool, node, gpu) ||
+           (entry && is_divided == (pool->type == POOL_GPU_PARTITION));
 }
 
 static bool join_all(struct pool_join *join, struct api_call *call, struct record *draft)
@@ -257,10 +232,9 @@ static bool join_all(struct pool_join *join, struct api_call *call, struct recor
     }
     WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
         VEC_EACH(&(*each)->inventory->gpus, gpu) {
-            struct gpu_facts facts;
-            gpu_facts(call->world, (*each)->key.name, gpu, &facts);
             struct candidate candidate = {(*each)->key.name, gpu};
-            if (gpu_same_model(model, gpu, NULL, 0) && is_meant(join, &facts)) {
+            if (gpu_same_model(model, gpu, NULL, 0) &&
+                is_meant(join, call, draft->pool, candidate.node, gpu)) {
                 join_one(join, call, draft, &candidate, join->skipped);
             }
         }
@@ -275,8 +249,8 @@ static bool touch_nodes(struct api_call *call, const struct pool *before, const 
     size_t count = 0;
     const char *last = "";
     VEC_EACH(&after->members, member) {
-        struct candidate candidate = {member->node, &(struct gpu){.address = member->slot.address}};
-        if ((before && has_member(before, &candidate)) || strcmp(last, member->node) == 0) {
+        if ((before && pool_has_card(before, member->node, member->slot.address)) ||
+            strcmp(last, member->node) == 0) {
             continue;
         }
         last = member->node;

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which GPUs a request wants in a pool, and whether each may join. */
+/* Which GPUs a request wants in a pool. */
 #pragma once
 
 #include "api/body.h"
-#include "api/facts.h"
-
-struct candidate {
-    const char *node;
-    const struct gpu *gpu;
-};
+#include "api/pool_judge.h"
 
 /* What is asked for: single GPUs, or every one of a model. */
 struct pool_join {
@@ -17,7 +12,7 @@ struct pool_join {
     const char *model; /* "10de:20b5" with is_all, or NULL: the pool's, or the first candidate's */
     json_t *refused;   /* array: single GPUs that may not join; the request fails */
     json_t *skipped;   /* array: GPUs of 'all' that may not join; the others do */
-    size_t joined;
+    size_t joined;     /* GPUs, or partitions */
 };
 
 /* Reads "members", "all" and "model". Unknown nodes and GPUs are among 'refused'. */

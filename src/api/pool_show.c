@@ -7,17 +7,14 @@
 static json_t *member_json(const struct api_call *call, const struct pool_member *member)
 {
     char slot[name_size];
-    const struct gpu *gpu = world_gpu(call->world, member->node, member->slot.address);
-    struct gpu_facts facts = {.state = GPU_STATE_MISSING};
-    if (gpu) {
-        gpu_facts(call->world, member->node, gpu, &facts);
-    }
+    struct gpu_facts facts;
+    bool is_there = gpu_facts(call->world, member->node, &member->slot, &facts);
     char title[2 * gpu_text_size + 16] = "";
-    return json_pack("{s:s, s:s, s:s, s:o, s:s*, s:o}", "node", member->node, "address",
-                     gpu_slot_format(&member->slot, slot), "state", gpu_state_name(facts.state),
-                     "name", text_json(gpu ? gpu_title(gpu, title, sizeof(title)) : ""), "vm",
-                     holder_of(call->world, member->node, &member->slot), "detail",
-                     text_json(gpu ? gpu->health_reason : "the host does not show it"));
+    return json_pack(
+        "{s:s, s:s, s:s, s:o, s:s*, s:o}", "node", member->node, "address",
+        gpu_slot_format(&member->slot, slot), "state", gpu_state_name(facts.state), "name",
+        text_json(is_there ? gpu_title(facts.gpu, title, sizeof(title)) : ""), "vm", facts.vm,
+        "detail", text_json(is_there ? facts.device.health_reason : "the host does not show it"));
 }
 
 static json_t *members_json(const struct api_call *call, const struct pool *pool)
@@ -92,10 +89,11 @@ json_t *pool_json(const struct api_call *call, const struct record *record, bool
     char model[2 * gpu_text_size + 16];
     pool_counts(call->view, record, &counts);
     pool_model(call, pool, model, sizeof(model));
-    json_t *json = json_pack(
-        "{s:s, s:s, s:b, s:o, s:I}", "name", record->key.name, "type", pool_type_name(pool->type),
-        "mixed", pool->is_mixed, "model", text_json(model), "revision",
-        (json_int_t)record->revision);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s*, s:b, s:o, s:I}", "name", record->key.name, "type",
+                  pool_type_name(pool->type), "partition_type",
+                  pool->partition_type[0] ? pool->partition_type : NULL, "mixed", pool->is_mixed,
+                  "model", text_json(model), "revision", (json_int_t)record->revision);
     json_t *numbers = counts_json(&counts);
     (void)json_object_update(json, numbers);
     json_decref(numbers);

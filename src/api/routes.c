@@ -48,6 +48,8 @@ const struct route routes[] = {
      "takes it from its host", "Change", "Force"},
     {"POST", "/v1/nodes/:node/gpus/:address/mount", ROLE_ADMINISTRATOR, handle_gpu_mount,
      "gives it back to its host", "Change"},
+    {"POST", "/v1/nodes/:node/gpus/:address/partition", ROLE_ADMINISTRATOR, handle_gpu_partition,
+     "divides a card into partitions; 0 makes it whole again", "PartitionChange", "Partition"},
     {"POST", "/v1/nodes/:node/gpus/:address/release", ROLE_ADMINISTRATOR, handle_gpu_release,
      "lifts its quarantine", "Change"},
     {"GET", "/v1/pools", ROLE_VIEWER, handle_pools_get,

@@ -57,14 +57,17 @@ const struct schema schemas[] = {
     {"ConfirmOff", "incarnation?:i"},
     {"Gpu", "node:s address:s state:=gpu_state model:s name:s pool?:s vm?:s driver:s "
             "verdict:=gpu_verdict verdict_detail:s health:=gpu_health health_reason:s "
-            "iommu_group:i numa_node:i mmio_size:i"},
-    {"GpuWhole", "&Gpu serial:s identity:s companions:[s] bar_size:[i] sriov_total:i link_width:i "
-                 "link_speed_mts:i boot_display:b stale_since_ms?:i"},
+            "iommu_group:i numa_node:i mmio_size:i partitions?:i sriov_total?:i partition_type?:s"},
+    {"GpuWhole", "&Gpu serial?:s identity?:s companions?:[s] bar_size?:[i] mdev_types?:[MdevType] "
+                 "link_width?:i link_speed_mts?:i boot_display?:b stale_since_ms?:i"},
+    {"MdevType", "id:s name:s available:i"},
     {"Force", "force?:b"},
+    {"Partition", "count:i"},
+    {"PartitionChange", "&Change warnings?:[Reason]"},
 
     /* pools */
     {"Counts", "total:i used:i free:i quarantined:i away:i"},
-    {"Pool", "name:s type:=pool_type mixed:b model:s revision:i &Counts"},
+    {"Pool", "name:s type:=pool_type partition_type?:s mixed:b model:s revision:i &Counts"},
     {"PoolWhole", "&Pool nodes:[NodeCounts] members:[PoolMember] vms:[PoolUser] stale_since_ms?:i"},
     {"NodeCounts", "&Counts node:s"},
     {"PoolMember", "node:s address:s state:=gpu_state name:s vm?:s detail:s"},

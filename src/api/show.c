@@ -126,19 +126,17 @@ bool call_vm(struct api_call *call, const char *name, struct vm_facts *ret)
 
 bool call_gpu(struct api_call *call, struct node_facts *ret_node, struct gpu_facts *ret)
 {
-    struct pci_address address = {0};
+    struct gpu_slot slot = {0};
     if (!call_node(call, call->args[0], ret_node)) {
         return false;
     }
-    (void)pci_address_parse(call->args[1], &address); /* checked with the path */
-    const struct gpu *gpu = world_gpu(call->world, ret_node->name, address);
-    if (!gpu) {
-        char text[pci_address_size];
+    (void)gpu_slot_parse(call->args[1], &slot); /* checked with the path */
+    if (!gpu_facts(call->world, ret_node->name, &slot, ret)) {
+        char text[name_size];
         call_refuse(call, 404, "no-such-gpu",
                     "%s has no GPU at %s; \"berth gpu ls --node %s\" lists those it has",
-                    ret_node->name, pci_address_format(address, text), ret_node->name);
+                    ret_node->name, gpu_slot_format(&slot, text), ret_node->name);
         return false;
     }
-    gpu_facts(call->world, ret_node->name, gpu, ret);
     return true;
 }

@@ -13,29 +13,29 @@
 static bool check_member(struct validation *v, const char *pool, const struct pool_member *member)
 {
     char slot[name_size], subject[2 * name_size];
-    const struct gpu *gpu = world_gpu(v->call->world, member->node, member->slot.address);
+    struct gpu_device device;
     const struct dismount *dismount =
         world_dismount(v->call->world, member->node, member->slot.address);
     (void)snprintf(subject, sizeof(subject), "%s/%s", member->node,
                    gpu_slot_format(&member->slot, slot));
-    if (!gpu) {
+    if (!world_device(v->call->world, member->node, &member->slot, &device)) {
         validation_add(v, FINDING_FAILED, subject, pool,
                        "its host does not show it: is the card there? berth gpu ls --node %s",
                        member->node);
         return false;
     }
-    if (gpu->health == GPU_QUARANTINED) {
+    if (device.health == GPU_QUARANTINED) {
         validation_add(v, FINDING_FAILED, subject, pool,
                        "quarantined: %s; when that is mended: berth gpu release %s %s",
-                       gpu->health_reason, member->node, slot);
+                       device.health_reason, member->node, slot);
         return false;
     }
-    if (!member->slot.partition[0] && !gpu_may_be_assigned(gpu, dismount && dismount->is_forced)) {
-        validation_add(v, FINDING_FAILED, subject, pool, "%s: %s", gpu_verdict_name(gpu->verdict),
-                       gpu->verdict_detail);
+    if (!gpu_device_may_be_assigned(&device, dismount && dismount->is_forced)) {
+        validation_add(v, FINDING_FAILED, subject, pool, "%s: %s", gpu_verdict_name(device.verdict),
+                       device.verdict_detail);
         return false;
     }
-    if (!member->slot.partition[0] && gpu->verdict == GPU_NO_RESET) {
+    if (device.verdict == GPU_NO_RESET) {
         validation_add(v, FINDING_WARNING, subject, pool,
                        "it has no reset, and was taken by force: the next VM may find it in any "
                        "state");

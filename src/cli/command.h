@@ -115,6 +115,7 @@ int run_gpu_ls(struct cli *cli);
 int run_gpu_show(struct cli *cli);
 int run_gpu_dismount(struct cli *cli);
 int run_gpu_mount(struct cli *cli);
+int run_gpu_partition(struct cli *cli);
 int run_gpu_release(struct cli *cli);
 
 int run_access_ls(struct cli *cli);

@@ -32,7 +32,7 @@ const struct option options[] = {
     {"pool", 0, "POOL", "only of this pool"},
     {"need", 0, "POOL[=N]", "assign N GPUs (1) of this pool; may be repeated"},
     {"state", 0, "STATE", "only in this state"},
-    {"type", 0, "TYPE", "PciExpress: whole GPUs (default)"},
+    {"type", 0, "TYPE", "PciExpress: whole GPUs (default); partition: parts of GPUs"},
     {"mixed", 0, NULL, "take GPUs of more than one model"},
     {"all", 0, NULL, "all that fit, of all nodes"},
     {"model", 0, "VENDOR:DEVICE", "with --all: of this model"},
@@ -122,6 +122,12 @@ const struct command commands[] = {
      run_gpu_dismount},
     {"gpu", "mount", "NODE [ADDRESS...]", 0, -1, "all model " WAIT, "Give GPUs back to their host",
      "With --all: all that are dismounted and in no pool.", run_gpu_mount},
+    {"gpu", "partition", "NODE ADDRESS COUNT", 3, 3, WAIT,
+     "Divide a GPU into partitions that VMs can have",
+     "The partitions are SR-IOV virtual functions; 0 makes the GPU whole again, and its host's.\n"
+     "Refused while the GPU is in a pool. A pool takes GPUs that are divided alike, so do the same\n"
+     "to all; then: berth pool create POOL --type partition --all",
+     run_gpu_partition},
     {"gpu", "release", "NODE ADDRESS", 2, 2, "", "Take a GPU out of quarantine", NULL,
      run_gpu_release},
 

@@ -3,6 +3,7 @@
 #include "cli/wait.h"
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 
 #include <string.h>
 
@@ -79,6 +80,44 @@ int run_gpu_release(struct cli *cli)
 {
     return change(cli, "POST", NULL, "/v1/nodes/%s/gpus/%s/release", cli->args.items[0],
                   cli->args.items[1]);
+}
+
+/* ---- partition ---- */
+
+/* Until the host shows it so. */
+static int look_at_partitions(struct cli *cli, void *userdata, char **ret_text)
+{
+    const char *node = cli->args.items[0], *address = cli->args.items[1];
+    const uint64_t *count = userdata;
+    json_t *gpu;
+    CLEANUP(buf_done) struct buf text = {0};
+    int r = client_get(cli, &gpu, "/v1/nodes/%s/gpus/%s", node, address);
+    if (r != EXIT_OK) {
+        return r;
+    }
+    const char *state = text_at(gpu, "state");
+    bool is_bad = strcmp(state, "quarantined") == 0;
+    bool is_done = *count == 0 ? number_at(gpu, "partitions") == 0
+                               : strcmp(state, "partitioning") != 0;
+    if (is_bad) {
+        (void)cli_fail(cli, 0, "%s of %s: %s", address, node, remark(gpu));
+    }
+    buf_printf(&text, "%s of %s is %s", address, node, state);
+    json_decref(gpu);
+    *ret_text = buf_take(&text);
+    return is_bad ? EXIT_REFUSED : is_done ? EXIT_OK : -1;
+}
+
+int run_gpu_partition(struct cli *cli)
+{
+    uint64_t count;
+    if (!parse_u64(cli->args.items[2], UINT16_MAX, &count)) {
+        return cli_fail(cli, EXIT_USAGE, "\"%s\" is no number of partitions",
+                        cli->args.items[2]);
+    }
+    int r = change(cli, "POST", json_pack("{s:I}", "count", (json_int_t)count),
+                   "/v1/nodes/%s/gpus/%s/partition", cli->args.items[0], cli->args.items[1]);
+    return r == EXIT_OK && wait_is_wanted(cli) ? wait_until(cli, look_at_partitions, &count) : r;
 }
 
 /* ---- dismount, mount ---- */

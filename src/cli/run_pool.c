@@ -122,6 +122,9 @@ static int add_members(struct cli *cli, json_t *body)
 int run_pool_create(struct cli *cli)
 {
     const char *type = cli_option(cli, "type");
+    if (type && strcmp(type, "partition") == 0) {
+        type = "GpuPartition";
+    }
     json_t *body = json_pack("{s:s, s:b, s:s*}", "name", cli->args.items[0], "mixed",
                              cli_option(cli, "mixed") != NULL, "type", type);
     int r = add_members(cli, body);

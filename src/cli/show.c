@@ -26,6 +26,7 @@ int show_change(struct cli *cli, json_t *json)
         (void)fprintf(cli->out, "left out:\n");
         show_reasons(cli->out, skipped);
     }
+    show_reasons(cli->out, array_at(json, "warnings"));
     json_decref(json);
     return EXIT_OK;
 }

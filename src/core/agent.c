@@ -93,7 +93,7 @@ static void start_done(struct core *core, struct local_vm *vm, const struct core
         vm->has_culprit = event->culprit != NULL;
         if (event->culprit) {
             vm->culprit = *event->culprit;
-            agent_gpu_quarantine(core, *event->culprit, vm->ended_reason);
+            agent_gpu_quarantine(core, event->culprit, vm->ended_reason);
         }
     } else if (MUTANT(UNKNOWN_IS_FAILED) && event->result == CORE_UNKNOWN) {
         ended(vm, vm->op_epoch, "no answer");

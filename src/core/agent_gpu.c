@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The node agent's GPUs, by level: the inventory in the store is what the host shows, with our
- * verdict of health; what the spec lists as dismounted is bound to vfio-pci, also after a reboot;
- * what it lists no more is given back.
+ * verdict of health; what the spec lists as dismounted is bound to vfio-pci, whole or in
+ * partitions, also after a reboot; what it lists no more is given back.
  */
 #include "core/internal.h"
+
+#include "model/gpu_device.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,17 +21,6 @@ static const struct record *own_spec(const struct core *core)
 static bool same_address(struct pci_address a, struct pci_address b)
 {
     return pci_address_compare(a, b) == 0;
-}
-
-static const struct dismount *find_entry(const struct dismount *list, size_t len,
-                                         struct pci_address address)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (same_address(list[i].address, address)) {
-            return &list[i];
-        }
-    }
-    return NULL;
 }
 
 static const struct dismount *find_dismount(const struct core *core, struct pci_address address)
@@ -51,48 +42,46 @@ static const struct gpu *found_gpu(const struct core *core, struct pci_address a
 
 /* ---- quarantine ---- */
 
-static struct quarantine *find_quarantine(const struct core *core, struct pci_address address)
+static struct quarantine *find_quarantine(const struct core *core, const struct gpu_slot *slot)
 {
     VEC_EACH(&core->agent.quarantines, quarantine) {
-        if (same_address(quarantine->address, address)) {
+        if (gpu_slot_equal(&quarantine->slot, slot)) {
             return quarantine;
         }
     }
     return NULL;
 }
 
-static void quarantine(struct core *core, struct pci_address address, const char *identity,
-                       const char *reason)
+static bool is_card_quarantined(const struct core *core, struct pci_address address)
 {
-    if (find_quarantine(core, address)) {
+    return find_quarantine(core, &(struct gpu_slot){.address = address}) != NULL;
+}
+
+static void quarantine(struct core *core, const struct gpu_slot *slot, const char *reason)
+{
+    if (find_quarantine(core, slot)) {
         return;
     }
     struct quarantine *new = VEC_ADD(&core->agent.quarantines);
     if (!new) {
         core_out_of_memory();
     }
-    new->address = address;
-    (void)snprintf(new->identity, sizeof(new->identity), "%s", identity);
+    new->slot = *slot;
     (void)snprintf(new->reason, sizeof(new->reason), "%s", reason);
     new->spec_revision = own_spec(core) ? own_spec(core)->revision : 0;
     core->agent.is_stale = true;
 }
 
-void agent_gpu_quarantine(struct core *core, struct pci_address address, const char *reason)
+void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const char *reason)
 {
-    char identity[gpu_identity_size] = "", text[pci_address_size];
-    const struct gpu *gpu = found_gpu(core, address);
-    if (gpu) {
-        (void)gpu_identity(gpu, identity);
-    }
-    quarantine(core, address, identity, reason);
+    char text[name_size];
+    quarantine(core, slot, reason);
     core_note(core, SEVERITY_ERROR, "gpu-quarantined", core->config.node,
               "%s on %s is quarantined: %s. When it is mended: 'berth gpu release %s %s'",
-              pci_address_format(address, text), core->config.node, reason, core->config.node,
-              text);
+              gpu_slot_format(slot, text), core->config.node, reason, core->config.node, text);
 }
 
-/* A berthd that starts takes over what its predecessor had quarantined, if the cards are the same. */
+/* A berthd that starts takes over what its predecessor had quarantined. */
 static void adopt_quarantines(struct core *core)
 {
     const struct record *stored =
@@ -102,11 +91,25 @@ static void adopt_quarantines(struct core *core)
         return;
     }
     VEC_EACH(&stored->inventory->gpus, gpu) {
-        char identity[gpu_identity_size];
         if (gpu->health == GPU_QUARANTINED) {
-            quarantine(core, gpu->address, gpu_identity(gpu, identity), gpu->health_reason);
+            quarantine(core, &(struct gpu_slot){.address = gpu->address}, gpu->health_reason);
         }
     }
+    VEC_EACH(&stored->inventory->partitions, partition) {
+        if (partition->health == GPU_QUARANTINED) {
+            quarantine(core, &partition->slot, partition->health_reason);
+        }
+    }
+}
+
+static bool is_released(const struct node_spec *spec, const struct gpu_slot *slot)
+{
+    VEC_EACH(&spec->released, release) {
+        if (gpu_slot_equal(&release->slot, slot)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void lift_quarantines(struct core *core)
@@ -115,13 +118,11 @@ static void lift_quarantines(struct core *core)
     struct agent *agent = &core->agent;
     for (size_t i = agent->quarantines.len; spec && i-- > 0;) {
         const struct quarantine *q = &agent->quarantines.items[i];
-        if (spec->revision > q->spec_revision &&
-            find_entry(spec->node_spec->released.items, spec->node_spec->released.len,
-                       q->address)) {
-            char text[pci_address_size];
+        if (spec->revision > q->spec_revision && is_released(spec->node_spec, &q->slot)) {
+            char text[name_size];
             core_note(core, SEVERITY_INFO, "gpu-released", core->config.node,
-                      "%s on %s is released from quarantine",
-                      pci_address_format(q->address, text), core->config.node);
+                      "%s on %s is released from quarantine", gpu_slot_format(&q->slot, text),
+                      core->config.node);
             VEC_REMOVE(&agent->quarantines, i);
             agent->is_stale = true;
         }
@@ -138,15 +139,16 @@ static void check_cards(struct core *core)
     }
     VEC_EACH(&spec->node_spec->dismounted, entry) {
         const struct gpu *gpu = found_gpu(core, entry->address);
+        const struct gpu_slot slot = {.address = entry->address};
         char identity[gpu_identity_size], reason[reason_size];
-        if (gpu && gpu->verdict == GPU_OFF_BUS && !find_quarantine(core, entry->address)) {
-            agent_gpu_quarantine(core, entry->address, "it left the bus");
+        if (gpu && gpu->verdict == GPU_OFF_BUS && !find_quarantine(core, &slot)) {
+            agent_gpu_quarantine(core, &slot, "it left the bus");
         }
         if (gpu && strcmp(gpu_identity(gpu, identity), entry->identity) != 0 &&
-            !find_quarantine(core, entry->address)) {
+            !find_quarantine(core, &slot)) {
             (void)snprintf(reason, sizeof(reason), "another card sits there: %s, it was %s",
                            identity, entry->identity);
-            agent_gpu_quarantine(core, entry->address, reason);
+            agent_gpu_quarantine(core, &slot, reason);
         }
     }
 }
@@ -164,6 +166,14 @@ static void add_hypervisor_check(struct core *core, struct node_inventory *inven
     (void)snprintf(check->detail, sizeof(check->detail), "%s", core->agent.hypervisor_text);
 }
 
+static void judge_health(const struct core *core, const struct gpu_slot *slot, enum gpu_health *ret,
+                         char ret_reason[reason_size])
+{
+    const struct quarantine *q = find_quarantine(core, slot);
+    *ret = q ? GPU_QUARANTINED : GPU_HEALTHY;
+    (void)snprintf(ret_reason, reason_size, "%s", q ? q->reason : "");
+}
+
 static void write_inventory(struct core *core)
 {
     struct agent *agent = &core->agent;
@@ -177,9 +187,11 @@ static void write_inventory(struct core *core)
     }
     memcpy(record->key.name, core->config.node, sizeof(record->key.name));
     VEC_EACH(&record->inventory->gpus, gpu) {
-        const struct quarantine *q = find_quarantine(core, gpu->address);
-        gpu->health = q ? GPU_QUARANTINED : GPU_HEALTHY;
-        (void)snprintf(gpu->health_reason, sizeof(gpu->health_reason), "%s", q ? q->reason : "");
+        judge_health(core, &(struct gpu_slot){.address = gpu->address}, &gpu->health,
+                     gpu->health_reason);
+    }
+    VEC_EACH(&record->inventory->partitions, partition) {
+        judge_health(core, &partition->slot, &partition->health, partition->health_reason);
     }
     record->inventory->incarnation = core->membership.incarnation;
     add_hypervisor_check(core, record->inventory);
@@ -192,7 +204,7 @@ static void write_inventory(struct core *core)
     agent->told_incarnation = core->membership.incarnation;
 }
 
-/* ---- dismount and mount ---- */
+/* ---- dismount, mount, split ---- */
 
 static bool is_listed_once(const struct core *core, struct pci_address address)
 {
@@ -221,11 +233,10 @@ static void remember_listed(struct core *core)
     }
 }
 
-/* Whether any placement on this node holds it. */
+/* Whether any placement on this node holds it, or a part of it. */
 static bool is_held(const struct core *core, struct pci_address address)
 {
-    WORLD_EACH(&core->world, RECORD_CLAIM, each)
-    {
+    WORLD_EACH(&core->world, RECORD_CLAIM, each) {
         struct gpu_slot slot;
         if (strcmp((*each)->key.name, core->config.node) == 0 &&
             gpu_slot_parse((*each)->key.second, &slot) && same_address(slot.address, address)) {
@@ -235,15 +246,62 @@ static bool is_held(const struct core *core, struct pci_address address)
     return false;
 }
 
-static void begin_rebind(struct core *core, const struct gpu *gpu, enum core_action_kind kind)
+/* What is to be done about a card; ACTION_TXN: nothing. */
+struct rebinding {
+    enum core_action_kind action;
+    uint32_t count;
+};
+
+/* In partitions. What VMs may hold must not go: the card itself, nor its parts if there are too
+ * many or too few. */
+static struct rebinding want_split(const struct core *core, const struct gpu *gpu, uint32_t count)
 {
-    struct core_action *action = core_act(core, kind);
+    bool takes_away =
+        gpu_is_dismounted(gpu) || (gpu->sriov_enabled > 0 && gpu->sriov_enabled != count);
+    bool is_due = !gpu_is_split(core->agent.found->inventory, gpu, count) &&
+                  (!takes_away || !is_held(core, gpu->address) || MUTANT(SPLIT_HELD));
+    return (struct rebinding){is_due ? ACTION_GPU_SPLIT : ACTION_TXN, count};
+}
+
+/* Not listed any more. */
+static struct rebinding want_back(const struct core *core, const struct gpu *gpu)
+{
+    struct rebinding nothing = {ACTION_TXN, 0};
+    if (!is_listed_once(core, gpu->address) || is_held(core, gpu->address)) {
+        return nothing;
+    }
+    if (gpu->sriov_enabled > 0) {
+        return (struct rebinding){ACTION_GPU_SPLIT, 0};
+    }
+    return gpu_is_dismounted(gpu) ? (struct rebinding){ACTION_GPU_MOUNT, 0} : nothing;
+}
+
+static struct rebinding find_work(const struct core *core, const struct gpu *gpu)
+{
+    const struct dismount *entry = find_dismount(core, gpu->address);
+    if (!entry) {
+        return want_back(core, gpu);
+    }
+    if (is_card_quarantined(core, gpu->address)) {
+        return (struct rebinding){ACTION_TXN, 0};
+    }
+    if (entry->partitions > 0) {
+        return want_split(core, gpu, entry->partitions);
+    }
+    return (struct rebinding){gpu_is_dismounted(gpu) ? ACTION_TXN : ACTION_GPU_DISMOUNT, 0};
+}
+
+static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebinding work)
+{
+    struct core_action *action = core_act(core, work.action);
     const struct dismount *entry = find_dismount(core, gpu->address);
     action->address = gpu->address;
+    action->count = work.count;
     action->is_forced = entry && entry->is_forced;
     core->agent.gpu_id = action->id;
+    core->agent.gpu_action = work.action;
     core->agent.gpu_address = gpu->address;
-    core->agent.is_mounting = kind == ACTION_GPU_MOUNT;
+    core->agent.gpu_count = work.count;
 }
 
 /* One at a time. */
@@ -258,40 +316,70 @@ static void rebind(struct core *core)
         return;
     }
     VEC_EACH(&agent->found->inventory->gpus, gpu) {
-        bool is_wanted = find_dismount(core, gpu->address) != NULL;
-        if (is_wanted && !gpu_is_dismounted(gpu) && !find_quarantine(core, gpu->address)) {
-            begin_rebind(core, gpu, ACTION_GPU_DISMOUNT);
-            return;
-        }
-        if (!is_wanted && gpu_is_dismounted(gpu) && is_listed_once(core, gpu->address) &&
-            !is_held(core, gpu->address)) {
-            begin_rebind(core, gpu, ACTION_GPU_MOUNT);
+        struct rebinding work = find_work(core, gpu);
+        if (work.action != ACTION_TXN) {
+            begin_rebind(core, gpu, work);
             return;
         }
     }
+}
+
+/* Whether the inventory shows what was last done. */
+static bool is_shown(const struct core *core)
+{
+    const struct agent *agent = &core->agent;
+    const struct gpu *gpu = found_gpu(core, agent->gpu_address);
+    if (!gpu) {
+        return true;
+    }
+    return agent->gpu_action == ACTION_GPU_SPLIT
+               ? gpu_is_split(agent->found->inventory, gpu, agent->gpu_count)
+               : gpu_is_dismounted(gpu) == (agent->gpu_action == ACTION_GPU_DISMOUNT);
+}
+
+static void note_rebound(struct core *core)
+{
+    const struct agent *agent = &core->agent;
+    const char *node = core->config.node;
+    char text[pci_address_size];
+    (void)pci_address_format(agent->gpu_address, text);
+    if (agent->gpu_action == ACTION_GPU_DISMOUNT) {
+        core_note(core, SEVERITY_INFO, "gpu-dismounted", node, "%s on %s is dismounted", text,
+                  node);
+    } else if (agent->gpu_action == ACTION_GPU_MOUNT) {
+        core_note(core, SEVERITY_INFO, "gpu-mounted", node, "%s on %s is mounted", text, node);
+    } else if (agent->gpu_count > 0) {
+        core_note(core, SEVERITY_INFO, "gpu-partitioned", node, "%s on %s is in %u partitions",
+                  text, node, agent->gpu_count);
+    } else {
+        core_note(core, SEVERITY_INFO, "gpu-whole", node, "%s on %s is whole again", text, node);
+    }
+}
+
+static const char *verb_of(enum core_action_kind action)
+{
+    return action == ACTION_GPU_MOUNT      ? "mount"
+           : action == ACTION_GPU_DISMOUNT ? "dismount"
+                                           : "partition";
 }
 
 static void rebind_done(struct core *core, const struct core_event *event)
 {
     struct agent *agent = &core->agent;
     char text[pci_address_size];
-    const char *verb = agent->is_mounting ? "mount" : "dismount";
-    const struct gpu *gpu = found_gpu(core, agent->gpu_address);
-    bool is_shown = !gpu || gpu_is_dismounted(gpu) != agent->is_mounting;
     agent->gpu_id = 0;
-    agent->awaits_inventory = event->result == CORE_DONE && !is_shown;
+    agent->awaits_inventory = event->result == CORE_DONE && !is_shown(core);
     if (agent->awaits_inventory) { /* it may come before or after this; or never */
         agent->gpu_retry_ms = core->now_ms + gpu_retry_ms;
     }
-    (void)pci_address_format(agent->gpu_address, text);
     if (event->result == CORE_DONE) {
-        core_note(core, SEVERITY_INFO, agent->is_mounting ? "gpu-mounted" : "gpu-dismounted",
-                  core->config.node, "%s on %s is %sed", text, core->config.node, verb);
+        note_rebound(core);
         return;
     }
     agent->gpu_retry_ms = core->now_ms + gpu_retry_ms;
     core_note(core, SEVERITY_ERROR, "gpu-rebind-failed", core->config.node,
-              "could not %s %s on %s: %s", verb, text, core->config.node,
+              "could not %s %s on %s: %s", verb_of(agent->gpu_action),
+              pci_address_format(agent->gpu_address, text), core->config.node,
               event->text ? event->text : "it hangs in the kernel");
 }
 

@@ -3,6 +3,8 @@
  * prefer takes VMs again (failback). */
 #include "core/change.h"
 
+#include "model/gpu_device.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -22,12 +24,13 @@ bool better_has_failed_gpu(const struct core *core, const struct vm_placement *p
         return false;
     }
     VEC_EACH(&placement->gpus, hold) {
-        char address[pci_address_size];
-        const struct gpu *gpu = world_gpu(&core->world, placement->node, hold->slot.address);
-        if (!gpu || gpu->health != GPU_HEALTHY) {
+        char slot[name_size];
+        struct gpu_device device;
+        bool is_there = world_device(&core->world, placement->node, &hold->slot, &device);
+        if (!is_there || device.health != GPU_HEALTHY) {
             (void)snprintf(ret_why, size, "its GPU %s failed: %s",
-                           pci_address_format(hold->slot.address, address),
-                           gpu ? gpu->health_reason : "it is gone");
+                           gpu_slot_format(&hold->slot, slot),
+                           is_there ? device.health_reason : "it is gone");
             return true;
         }
     }

@@ -64,7 +64,7 @@ struct core_event {
     bool is_up;
     msec_t span_ms;
     const char *text; /* NULL: none */
-    const struct pci_address *culprit; /* the device that made a start fail, or NULL */
+    const struct gpu_slot *culprit; /* the device that made a start fail, or NULL */
 };
 
 /* ---- actions ---- */
@@ -82,6 +82,7 @@ struct core_event {
     X(ACTION_WATCHDOG_DISARM, "watchdog-disarm") /* no answer */                                   \
     X(ACTION_GPU_DISMOUNT, "gpu-dismount") /* 'address' */                                         \
     X(ACTION_GPU_MOUNT, "gpu-mount")     /* 'address' */                                           \
+    X(ACTION_GPU_SPLIT, "gpu-split")     /* 'address' into 'count' partitions; 0: none */          \
     X(ACTION_FENCE_OFF, "fence-off")     /* 'spec': the node's; off and its status says so */      \
     X(ACTION_LEAVE, "leave")             /* berthd may end now; no answer */
 ENUM_DECLARE(core_action_kind, CORE_ACTION_LIST)
@@ -98,6 +99,7 @@ struct core_action {
     msec_t deadline_ms; /* watchdog-pet: do not, if it is later than this */
     enum offline_action offline;
     struct pci_address address;
+    uint32_t count;
     struct txn txn;
     struct record *spec; /* VM's or node's */
     struct record *placement;

@@ -92,7 +92,7 @@ struct local_vm {
     bool is_beginning; /* the status last told was 'starting' */
     char ended_reason[reason_size];
     bool has_culprit;
-    struct pci_address culprit;
+    struct gpu_slot culprit;
     bool is_stop_refused;
     uint64_t refused_epoch;
     enum vm_op op;
@@ -104,8 +104,7 @@ struct local_vm {
 };
 
 struct quarantine {
-    struct pci_address address;
-    char identity[gpu_identity_size];
+    struct gpu_slot slot; /* a partition alone, or a card with all that it is divided into */
     char reason[reason_size];
     revision_t spec_revision; /* of the node's spec then: only a newer one can lift it */
 };
@@ -122,10 +121,11 @@ struct agent {
     VEC(struct pci_address) dismounted; /* that the spec listed since we run */
     bool has_hypervisor;
     char hypervisor_text[reason_size];
-    uint64_t gpu_id; /* dismount or mount in flight */
+    uint64_t gpu_id; /* dismount, mount or split in flight */
     bool awaits_inventory; /* one was done: 'found' does not show it yet */
+    enum core_action_kind gpu_action;
     struct pci_address gpu_address;
-    bool is_mounting;
+    uint32_t gpu_count;
     msec_t gpu_retry_ms;
 };
 
@@ -242,7 +242,7 @@ void agent_gpu_event(struct core *core, const struct core_event *event);
 void agent_gpu_step(struct core *core);
 /* Before an incarnation begins: whether its inventory is in the store. */
 bool agent_gpu_tell(struct core *core);
-void agent_gpu_quarantine(struct core *core, struct pci_address address, const char *reason);
+void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const char *reason);
 
 /* coordinator.c: who leads, who is silent, who is off */
 void coordinator_done(struct core *core);

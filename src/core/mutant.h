@@ -33,6 +33,7 @@
     X(POWER_ON_HOPE, "a fence agent that failed proves a node off")                                \
     X(NO_RESERVATION, "a drain stops VMs that have no other place")                                \
     X(CARD_UNCHECKED, "a card is handed out whichever one it is")                                  \
+    X(SPLIT_HELD, "a card is divided anew while VMs hold parts of it")                             \
     X(CLAIM_LEAKS, "claims of a VM that runs nowhere are kept")
 
 #ifdef BERTH_MUTANT

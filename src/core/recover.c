@@ -13,6 +13,8 @@
  */
 #include "core/change.h"
 
+#include "model/gpu_device.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,9 +66,9 @@ static bool is_next_usable(const struct core *core, const struct vm_placement *p
         return false;
     }
     VEC_EACH(&placement->next_gpus, hold) {
-        const struct gpu *gpu =
-            world_gpu(&core->world, placement->next_node, hold->slot.address);
-        if (!gpu || gpu->health != GPU_HEALTHY) {
+        struct gpu_device device;
+        if (!world_device(&core->world, placement->next_node, &hold->slot, &device) ||
+            device.health != GPU_HEALTHY) {
             return false;
         }
     }

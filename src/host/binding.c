@@ -83,7 +83,7 @@ static int set_override(const struct host_config *config, const char *name, cons
     return 0;
 }
 
-static int take(const struct host_config *config, const char *name, struct error *err)
+int binding_take(const struct host_config *config, const char *name, struct error *err)
 {
     char driver[gpu_driver_size];
     int result = 0;
@@ -173,7 +173,7 @@ static int may_take(const struct card *card, bool force, struct error *err)
     return error_set(err, -EPERM, "%s cannot be passed to a VM: %s", name, gpu->verdict_detail);
 }
 
-static int load_vfio(const struct host_config *config, struct error *err)
+int binding_load_vfio(const struct host_config *config, struct error *err)
 {
     if (host_exists(config, "/sys/bus/pci/drivers/vfio-pci")) {
         return 0;
@@ -196,10 +196,10 @@ int host_gpu_dismount(const struct host_config *config, struct pci_address addre
     inventory_finish(config, &card, 1);
     int result = may_take(&card, force, err);
     if (result == 0) {
-        result = load_vfio(config, err);
+        result = binding_load_vfio(config, err);
     }
     for (uint32_t i = 0; result == 0 && i < members.len; i++) {
-        result = take(config, pci_address_format(members.address[i], name), err);
+        result = binding_take(config, pci_address_format(members.address[i], name), err);
         for (uint32_t undo = 0; result < 0 && undo <= i; undo++) {
             put_back(config, pci_address_format(members.address[undo], name),
                      members.had_driver[undo]);

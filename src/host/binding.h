@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Dismount and mount: takes a GPU, with its companions, from the host's driver and binds it to
- * vfio-pci, and gives it back. Through driver_override, unbind and drivers_probe of sysfs
+ * Dismount, mount and split: takes a GPU, with its companions, from the host's driver and binds it to
+ * vfio-pci, gives it back, or divides it. Through driver_override, unbind and drivers_probe of sysfs
  * (Documentation/ABI/testing/sysfs-bus-pci of the kernel).
  *
- * Both look at the card as it is now, do only what is missing (so they may be repeated) and verify
+ * All look at the card as it is now, do only what is missing (so they may be repeated) and verify
  * by reading back. A dismount that fails half way puts things back as they were; a mount gives back
- * as much as it can. Both may block for as long as a driver likes: src/host/host.h runs them on a
+ * as much as it can. All may block for as long as a driver likes: src/host/host.h runs them on a
  * thread with a limit.
  */
 #pragma once
@@ -35,3 +35,18 @@ int host_gpu_dismount(const struct host_config *config, struct pci_address addre
  * end. Others: the kernel's refusal.
  */
 int host_gpu_mount(const struct host_config *config, struct pci_address address, struct error *err);
+
+/*
+ * Afterwards the card at 'address' has exactly 'count' virtual functions (SR-IOV), all bound to
+ * vfio-pci, and is the host's driver's itself, which makes them; with 'count' 0 it has none. A card
+ * that was dismounted whole is mounted first.
+ *
+ * -ENODEV as above
+ * -ERANGE   the card has no SR-IOV, or not so many virtual functions
+ * -EBUSY    a VM (any process) has one of those open that would have to go, or the card
+ * -ENOENT   as host_gpu_dismount()
+ * -EIO      the kernel took the orders but did not carry them out
+ * others    the kernel's refusal. If binding fails the virtual functions that were made are removed
+ */
+int host_gpu_split(const struct host_config *config, struct pci_address address, uint32_t count,
+                   struct error *err);

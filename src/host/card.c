@@ -36,18 +36,22 @@ static bool is_listed(const struct host_config *config, struct pci_address addre
     return false;
 }
 
+bool card_parent(const struct host_config *config, struct pci_address address,
+                 struct pci_address *ret)
+{
+    char name[pci_address_size], parent[64];
+    return host_link_name(config, parent, sizeof(parent), DEVICE "physfn",
+                          pci_address_format(address, name)) &&
+           pci_address_parse(parent, ret);
+}
+
 bool card_is_wanted(const struct host_config *config, struct pci_address address)
 {
-    char name[pci_address_size], parent_name[64];
-    struct pci_address parent;
-    pci_address_format(address, name);
-    uint32_t base_class = read_id(config, name, "class") >> 16;
-    if (base_class == class_display || base_class == class_accelerator ||
-        is_listed(config, address)) {
-        return true;
-    }
-    return host_link_name(config, parent_name, sizeof(parent_name), DEVICE "physfn", name) &&
-           pci_address_parse(parent_name, &parent) && is_listed(config, parent);
+    char name[pci_address_size];
+    (void)card_parent(config, address, &address);
+    uint32_t base_class = read_id(config, pci_address_format(address, name), "class") >> 16;
+    return base_class == class_display || base_class == class_accelerator ||
+           is_listed(config, address);
 }
 
 static void read_ids(const struct host_config *config, const char *name, struct gpu *gpu)
@@ -122,7 +126,8 @@ static bool is_bridge(const struct host_config *config, struct pci_address addre
 static void add_member(struct card *card, struct pci_address member)
 {
     struct gpu *gpu = &card->gpu;
-    if (!is_same_slot(gpu->address, member) || gpu->companion_len == companions_max) {
+    if (!is_same_slot(gpu->address, member) || gpu->companion_len == companions_max ||
+        card->facts.is_virtual_function) {
         if (card->facts.stranger_len++ == 0) {
             card->facts.stranger = member;
         }
@@ -131,8 +136,8 @@ static void add_member(struct card *card, struct pci_address member)
     gpu->companions[gpu->companion_len++] = member;
 }
 
-/* Other functions of the same slot must go along; one of another slot spoils the group. Bridges do
- * not count: VFIO does not want them, and nobody can assign them. */
+/* Other functions of the same slot must go along; one of another slot spoils the group, and any
+ * other that of a virtual function, which goes alone. Bridges do not count: VFIO does not want them, and nobody can assign them. */
 static void read_group(const struct host_config *config, const char *name, struct card *card)
 {
     char text[64];
@@ -266,11 +271,7 @@ static void read_link(const struct host_config *config, const char *name, struct
 
 static void read_partitions(const struct host_config *config, const char *name, struct gpu *gpu)
 {
-    char text[64];
     gpu->sriov_total = (uint32_t)host_read_number(config, 0, DEVICE "sriov_totalvfs", name);
-    if (host_link_name(config, text, sizeof(text), DEVICE "physfn", name)) {
-        gpu->is_virtual_function = pci_address_parse(text, &gpu->parent);
-    }
     if (gpu->sriov_total == 0) {
         return;
     }
@@ -335,6 +336,7 @@ bool card_read(const struct host_config *config, struct pci_address address, boo
     if (!host_exists(config, DEVICE "vendor", name)) {
         return false;
     }
+    ret->facts.is_virtual_function = card_parent(config, address, &ret->facts.parent);
     read_ids(config, name, &ret->gpu);
     read_driver(config, name, skip_lock, &ret->gpu);
     read_bars(config, name, ret);
@@ -348,6 +350,6 @@ bool card_read(const struct host_config *config, struct pci_address address, boo
     }
     read_companions(config, ret);
     ret->facts.is_bridge = ret->gpu.class_code >> 16 == class_bridge;
-    ret->facts.is_silent = !ret->gpu.is_virtual_function && is_silent(config, name);
+    ret->facts.is_silent = !ret->facts.is_virtual_function && is_silent(config, name);
     return true;
 }

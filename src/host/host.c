@@ -332,3 +332,13 @@ int host_mount(struct host *host, struct pci_address address, uint64_t id, struc
 {
     return begin(host, job_new(JOB_MOUNT, &host->config), address, id, err);
 }
+
+int host_split(struct host *host, struct pci_address address, uint32_t count, uint64_t id,
+               struct error *err)
+{
+    struct job *job = job_new(JOB_SPLIT, &host->config);
+    if (job) {
+        job->count = count;
+    }
+    return begin(host, job, address, id, err);
+}

@@ -52,9 +52,11 @@ CLEANUP_POINTER(struct host, host_free)
 /* Asks for an inventory to be read from now on. */
 void host_refresh(struct host *host);
 
-/* host_gpu_dismount() and host_gpu_mount() of binding.h as operations; 'id' comes back in
- * done(). -EBUSY: another operation on this card is under way. -ENOMEM, -EAGAIN: no thread. With an
- * error there is no done(). */
+/* host_gpu_dismount(), host_gpu_mount() and host_gpu_split() of binding.h as operations; 'id' comes
+ * back in done(). -EBUSY: another operation on this card is under way. -ENOMEM, -EAGAIN: no thread.
+ * With an error there is no done(). */
 int host_dismount(struct host *host, struct pci_address address, bool force, uint64_t id,
                   struct error *err);
 int host_mount(struct host *host, struct pci_address address, uint64_t id, struct error *err);
+int host_split(struct host *host, struct pci_address address, uint32_t count, uint64_t id,
+               struct error *err);

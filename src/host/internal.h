@@ -64,6 +64,8 @@ struct card_facts {
     int lost_bar;             /* without an address; -1 none */
     bool is_reset_off;        /* somebody emptied reset_method */
     uint32_t mdev_len;        /* existing ones */
+    bool is_virtual_function; /* an SR-IOV partition of ... */
+    struct pci_address parent; /* ... this card */
     char loose_companion[40]; /* "0000:01:00.1 (snd_hda_intel)": not bound to vfio-pci; "" none */
     char user[120];           /* who of the host uses it, as a clause; "" nobody */
 };
@@ -73,13 +75,32 @@ struct card {
     struct card_facts facts;
 };
 
-/* Whether the survey is about the function at 'address'. */
+/* Whether 'address' is a virtual function, and whose. */
+bool card_parent(const struct host_config *config, struct pci_address address,
+                 struct pci_address *ret);
+
+/* Whether the survey is about the function at 'address', or about the card that it is a virtual
+ * function of. */
 bool card_is_wanted(const struct host_config *config, struct pci_address address);
 
 /* Reads all but names, 'user' and verdict. False if there is no function at 'address'. 'skip_lock':
  * read nothing that waits for the driver (it hangs, and its lock with it). */
 bool card_read(const struct host_config *config, struct pci_address address, bool skip_lock,
                struct card *ret);
+
+/* ---- partitions.c: parts of cards ---- */
+
+/* Appends to the inventory what VMs can hold of 'cards': their virtual functions, which are among
+ * them, judged, and their mediated devices. Sorted. False without memory. */
+bool partitions_add(const struct host_config *config, const struct card *cards, size_t card_len,
+                    struct node_inventory *inventory);
+
+/* ---- binding.c ---- */
+
+/* Gives the function of that name to vfio-pci, if it is not there yet, and verifies it. */
+int binding_take(const struct host_config *config, const char *name, struct error *err);
+/* Loads vfio-pci if it is not there. */
+int binding_load_vfio(const struct host_config *config, struct error *err);
 
 /* ---- usage.c: who uses it ---- */
 
@@ -135,7 +156,8 @@ bool uevent_matters(const char *message, size_t size);
 
 /* ---- job.c: one piece of work on a thread of its own ---- */
 
-#define JOB_KIND_LIST(X) X(JOB_READ, "read") X(JOB_DISMOUNT, "dismount") X(JOB_MOUNT, "mount")
+#define JOB_KIND_LIST(X) X(JOB_READ, "read") X(JOB_DISMOUNT, "dismount") X(JOB_MOUNT, "mount")      \
+    X(JOB_SPLIT, "split")
 ENUM_DECLARE(job_kind, JOB_KIND_LIST)
 
 enum { job_busy_max = 64 };
@@ -146,6 +168,7 @@ struct job {
     struct host_config config;
     struct pci_address address;
     bool force;
+    uint32_t count;
     struct pci_address busy[job_busy_max]; /* read: cards whose drivers may hang */
     size_t busy_len;
     /* The thread's until job_is_done(). */

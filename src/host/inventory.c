@@ -81,18 +81,22 @@ static bool is_among(const struct pci_address *list, size_t len, struct pci_addr
 
 typedef VEC(struct card) cards_t;
 
-/* sysfs names sort like addresses. */
-static bool read_cards(const struct host_config *config, const struct pci_address *busy,
-                       size_t busy_len, cards_t *cards)
+/* Either the cards or their virtual functions. sysfs names sort like addresses. */
+static bool read_cards(const struct host_config *config, bool is_virtual,
+                       const struct pci_address *busy, size_t busy_len, cards_t *cards)
 {
     bool is_whole = true;
-    struct pci_address address;
+    struct pci_address address, parent;
     host_entries_t all = host_list(config, "/sys/bus/pci/devices");
     VEC_EACH(&all, each) {
         struct card card;
-        if (cards->len == gpus_per_node_max || !pci_address_parse(each->name, &address) ||
+        if (cards->len == gpus_per_node_max || !pci_address_parse(each->name, &address)) {
+            continue;
+        }
+        parent = address;
+        if (card_parent(config, address, &parent) != is_virtual ||
             !card_is_wanted(config, address) ||
-            !card_read(config, address, is_among(busy, busy_len, address), &card)) {
+            !card_read(config, address, is_among(busy, busy_len, parent), &card)) {
             continue;
         }
         struct card *place = VEC_ADD(cards);
@@ -118,16 +122,18 @@ int inventory_read(const struct host_config *config, const struct pci_address *b
     }
     inventory.cpus = count_cpus(config);
     inventory.memory_mib = usable_memory_mib(config);
-    bool is_whole = read_cards(config, busy, busy_len, &cards) &&
+    bool is_whole = read_cards(config, false, busy, busy_len, &cards) &&
+                    read_cards(config, true, busy, busy_len, &cards) &&
                     checks_add(config, survey_iommu(config, iommu), &inventory);
     inventory_finish(config, cards.items, cards.len);
     VEC_EACH(&cards, each) {
-        struct gpu *gpu = VEC_ADD(&inventory.gpus);
-        is_whole &= gpu != NULL;
+        struct gpu *gpu = each->facts.is_virtual_function ? NULL : VEC_ADD(&inventory.gpus);
+        is_whole &= gpu || each->facts.is_virtual_function;
         if (gpu) {
             *gpu = each->gpu;
         }
     }
+    is_whole &= partitions_add(config, cards.items, cards.len, &inventory);
     VEC_DONE(&cards);
     if (!is_whole) {
         host_inventory_done(&inventory);
@@ -146,19 +152,20 @@ int host_inventory_read(const struct host_config *config, struct node_inventory 
 void host_inventory_done(struct node_inventory *inventory)
 {
     VEC_DONE(&inventory->gpus);
+    VEC_DONE(&inventory->partitions);
     VEC_DONE(&inventory->checks);
 }
+
+#define SAME_ITEMS(a, b)                                                                           \
+    ((a)->len == (b)->len &&                                                                       \
+     ((a)->len == 0 || memcmp((a)->items, (b)->items, (a)->len * sizeof((a)->items[0])) == 0))
 
 /* Both were made by inventory_read(), out of zeroed memory: bytes that mean nothing are zero. */
 bool host_inventory_equal(const struct node_inventory *a, const struct node_inventory *b)
 {
     return a->cpus == b->cpus && a->memory_mib == b->memory_mib &&
-           strcmp(a->kernel, b->kernel) == 0 && a->gpus.len == b->gpus.len &&
-           a->checks.len == b->checks.len &&
-           (a->gpus.len == 0 ||
-            memcmp(a->gpus.items, b->gpus.items, a->gpus.len * sizeof(a->gpus.items[0])) == 0) &&
-           (a->checks.len == 0 || memcmp(a->checks.items, b->checks.items,
-                                         a->checks.len * sizeof(a->checks.items[0])) == 0);
+           strcmp(a->kernel, b->kernel) == 0 && SAME_ITEMS(&a->gpus, &b->gpus) &&
+           SAME_ITEMS(&a->partitions, &b->partitions) && SAME_ITEMS(&a->checks, &b->checks);
 }
 
 int host_gpu_read(const struct host_config *config, struct pci_address address, struct gpu *ret,

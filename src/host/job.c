@@ -52,6 +52,9 @@ static void *work(void *argument)
     case JOB_MOUNT:
         job->result = host_gpu_mount(&job->config, job->address, &job->err);
         break;
+    case JOB_SPLIT:
+        job->result = host_gpu_split(&job->config, job->address, job->count, &job->err);
+        break;
     }
     const uint64_t one = 1;
     __atomic_store_n(&job->is_done, 1, __ATOMIC_RELEASE);

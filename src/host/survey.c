@@ -132,13 +132,18 @@ static enum gpu_verdict judge_holders(const struct host_config *config, struct c
     pci_address_format(card->gpu.address, name);
     if (card->gpu.sriov_enabled > 0 || facts->mdev_len > 0) {
         return say(card, GPU_PARTITIONED,
-                   "it is partitioned (%u virtual functions, %u mediated devices): remove those to "
-                   "pass the whole card",
+                   "it is partitioned (%u virtual functions, %u mediated devices), so it cannot be "
+                   "had whole",
                    card->gpu.sriov_enabled, facts->mdev_len);
     }
     if (facts->user[0]) {
         return say(card, GPU_IN_USE, "%s: end that, or `berth gpu dismount %s %s --force`",
                    facts->user, node, name);
+    }
+    if (facts->is_virtual_function && !gpu_is_dismounted(&card->gpu)) {
+        return say(card, GPU_HOST_DRIVER, "%s%s, not to vfio-pci: `berth gpu partition %s %s` ...",
+                   card->gpu.driver[0] ? "it belongs to the host's driver " : "it has no driver",
+                   card->gpu.driver, node, pci_address_format(facts->parent, name));
     }
     if (!gpu_is_dismounted(&card->gpu)) {
         return say(card, GPU_HOST_DRIVER, "%s%s: `berth gpu dismount %s %s`",

@@ -59,15 +59,58 @@ int pci_address_compare(struct pci_address a, struct pci_address b)
     return (sort_key(a) > sort_key(b)) - (sort_key(a) < sort_key(b));
 }
 
+const char *gpu_slot_format(const struct gpu_slot *slot, char *ret)
+{
+    char address[pci_address_size];
+    (void)snprintf(ret, name_size, "%s%s%s", pci_address_format(slot->address, address),
+                   slot->partition[0] ? "+" : "", slot->partition);
+    return ret;
+}
+
+bool gpu_slot_parse(const char *text, struct gpu_slot *ret)
+{
+    struct gpu_slot slot = {0};
+    char address[pci_address_size];
+    const char *plus = strchr(text, '+');
+    size_t len = plus ? (size_t)(plus - text) : strlen(text);
+    if (len >= sizeof(address)) {
+        return false;
+    }
+    memcpy(address, text, len);
+    address[len] = '\0';
+    if (!pci_address_parse(address, &slot.address) ||
+        (plus && (plus[1] == '\0' ||
+                  !copy_text(slot.partition, sizeof(slot.partition), plus + 1)))) {
+        return false;
+    }
+    *ret = slot;
+    return true;
+}
+
+bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b)
+{
+    return gpu_slot_compare(a, b) == 0;
+}
+
+int gpu_slot_compare(const struct gpu_slot *a, const struct gpu_slot *b)
+{
+    int order = pci_address_compare(a->address, b->address);
+    return order != 0 ? order : strcmp(a->partition, b->partition);
+}
+
 bool gpu_is_dismounted(const struct gpu *gpu)
 {
     return strcmp(gpu->driver, "vfio-pci") == 0;
 }
 
-bool gpu_may_be_assigned(const struct gpu *gpu, bool is_forced)
+bool gpu_verdict_is_unwise(enum gpu_verdict verdict)
 {
-    bool is_unwise = gpu->verdict == GPU_IN_USE || gpu->verdict == GPU_NO_RESET;
-    return gpu->verdict == GPU_ASSIGNABLE || (is_unwise && is_forced);
+    return verdict == GPU_IN_USE || verdict == GPU_NO_RESET;
+}
+
+bool gpu_verdict_may_be_assigned(enum gpu_verdict verdict, bool is_forced)
+{
+    return verdict == GPU_ASSIGNABLE || (is_forced && gpu_verdict_is_unwise(verdict));
 }
 
 const char *gpu_identity(const struct gpu *gpu, char *ret)

@@ -25,6 +25,19 @@ const char *pci_address_format(struct pci_address address, char *ret);
 bool pci_address_parse(const char *text, struct pci_address *ret);
 int pci_address_compare(struct pci_address a, struct pci_address b);
 
+/* What a VM can hold of a card: all of it, or one partition. */
+struct gpu_slot {
+    struct pci_address address; /* the card's */
+    char partition[40];         /* "" whole GPU; VF address or mdev uuid of a partition */
+};
+
+/* "0000:65:00.0" or "0000:65:00.0+PARTITION" into 'ret' of name_size bytes; returns 'ret'. The
+ * second name of a claim's key. */
+const char *gpu_slot_format(const struct gpu_slot *slot, char *ret);
+bool gpu_slot_parse(const char *text, struct gpu_slot *ret);
+bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b);
+int gpu_slot_compare(const struct gpu_slot *a, const struct gpu_slot *b);
+
 /*
  * The survey's verdict, in the order in which an administrator can act on the causes; the first
  * that applies is the one that is shown. First what makes every other answer worthless, then what
@@ -33,18 +46,25 @@ int pci_address_compare(struct pci_address a, struct pci_address b);
  * has to let go. Line-based interrupts, a refusal there, are none here: vfio-pci masks them.
  */
 #define GPU_VERDICT_LIST(X)                                                                        \
-    X(GPU_ASSIGNABLE, "assignable")             /* can be passed to a VM */                        \
-    X(GPU_OFF_BUS, "off-bus")                   /* is listed, but does not answer any more */      \
-    X(GPU_NO_IOMMU, "no-iommu")                 /* the host has no (enabled) IOMMU */              \
+    X(GPU_ASSIGNABLE, "assignable")               /* can be passed to a VM */                      \
+    X(GPU_OFF_BUS, "off-bus")                     /* is listed, but does not answer any more */    \
+    X(GPU_NO_IOMMU, "no-iommu")                   /* the host has no (enabled) IOMMU */            \
     X(GPU_FIRMWARE_RESERVED, "firmware-reserved") /* firmware keeps its memory (RMRR) */           \
-    X(GPU_SHARED_GROUP, "shared-group")         /* the group holds functions of other devices */   \
-    X(GPU_WRONG_KIND, "wrong-kind")             /* a bridge: no function that a VM can hold */     \
-    X(GPU_NO_RESET, "no-reset")                 /* no reset method: state would leak */            \
-    X(GPU_NO_BARS, "no-memory")                 /* its memory was not placed by the firmware */    \
-    X(GPU_PARTITIONED, "partitioned")           /* its VFs or mdevs exist: not to be had whole */  \
-    X(GPU_IN_USE, "in-use")                     /* shows the console, or a host process has it */  \
-    X(GPU_HOST_DRIVER, "host-driver")           /* dismount it first */
+    X(GPU_SHARED_GROUP, "shared-group")           /* the group holds functions of other devices */ \
+    X(GPU_WRONG_KIND, "wrong-kind")               /* a bridge: no function that a VM can hold */   \
+    X(GPU_NO_RESET, "no-reset")                   /* no reset method: state would leak */          \
+    X(GPU_NO_BARS, "no-memory")                   /* its memory was not placed by the firmware */  \
+    X(GPU_PARTITIONED, "partitioned") /* its VFs or mdevs exist: not to be had whole */            \
+    X(GPU_IN_USE, "in-use")           /* shows the console, or a host process has it */            \
+    X(GPU_HOST_DRIVER, "host-driver") /* dismount it first */
 ENUM_DECLARE(gpu_verdict, GPU_VERDICT_LIST)
+
+/* What an administrator may go past: in use by the host, or without a reset. */
+bool gpu_verdict_is_unwise(enum gpu_verdict verdict);
+
+/* Whether the survey lets a device go to a VM: assignable, or 'is_forced' (an administrator's word)
+ * and nothing worse than unwise. */
+bool gpu_verdict_may_be_assigned(enum gpu_verdict verdict, bool is_forced);
 
 /* Health is ours, not the card's: a quarantined card is not handed out until released. */
 #define GPU_HEALTH_LIST(X)                                                                         \
@@ -81,20 +101,18 @@ struct gpu {
     uint32_t class_code; /* 24 bits: 0x030000 VGA, 0x030200 3D, 0x038000 other display */
     char vendor_name[gpu_text_size];
     char device_name[gpu_text_size];
-    char serial[40]; /* PCIe device serial number "aa-bb-...", "" where there is none */
+    char serial[40];     /* PCIe device serial number "aa-bb-...", "" where there is none */
     int32_t iommu_group; /* -1: none */
     /* The other functions of the IOMMU group that must go to the VM together with this one
      * (bridges left out): the GPU's own audio function, say. */
     struct pci_address companions[companions_max];
     uint32_t companion_len;
-    int32_t numa_node; /* -1: unknown */
+    int32_t numa_node;            /* -1: unknown */
     char driver[gpu_driver_size]; /* "" none; "vfio-pci": dismounted */
     bool is_overridden; /* its driver_override is vfio-pci: taken from the host on purpose */
     uint64_t bar_size[bars_max]; /* bytes, 0: none */
     uint32_t reset_methods;      /* enum gpu_reset */
     uint32_t sriov_total, sriov_enabled;
-    bool is_virtual_function; /* an SR-IOV partition of ... */
-    struct pci_address parent; /* ... this card */
     struct gpu_mdev_type mdev_types[gpu_mdev_types_max];
     uint32_t mdev_type_len;
     bool is_boot_display;
@@ -105,11 +123,24 @@ struct gpu {
     char health_reason[reason_size];
 };
 
-bool gpu_is_dismounted(const struct gpu *gpu);
+/*
+ * A part of a card that a VM can hold for itself: a virtual function (SR-IOV), or an instance of a
+ * mediated device (mdev). A card is given away whole or in its partitions, never both.
+ */
+#define GPU_TYPE_VF "vf"
+struct gpu_partition {
+    struct gpu_slot slot;
+    char type[48]; /* GPU_TYPE_VF, or the mediated device's type: "nvidia-35" */
+    char driver[gpu_driver_size];
+    int32_t iommu_group; /* -1: none */
+    uint64_t mmio_size;  /* bytes, as gpu_mmio_size() has it; 0: a mediated device does not tell */
+    enum gpu_verdict verdict;
+    char verdict_detail[reason_size];
+    enum gpu_health health; /* its own: that of its card is told there */
+    char health_reason[reason_size];
+};
 
-/* Whether the survey lets it go to a VM: assignable, or 'is_forced' (an administrator's word) and
- * nothing worse than in use by the host or without a reset. */
-bool gpu_may_be_assigned(const struct gpu *gpu, bool is_forced);
+bool gpu_is_dismounted(const struct gpu *gpu);
 
 /* Ids and, where it has one, the serial number: what must not change under a slot.
  * "10de:20b5 10de:1533 aa-bb-..." into 'ret' of gpu_identity_size bytes; returns 'ret'. */

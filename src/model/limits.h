@@ -13,6 +13,9 @@ enum {
     pools_max = 256,
     /* GPUs and partitions of one host: 16 cards with 16 partitions each. A bitmap of four words. */
     gpus_per_node_max = 256,
+    /* Partitions of one card: as each may be claimed, each is a guard of the transaction that takes
+     * the card out of its pool, and etcd takes 128 of those. */
+    partitions_per_card_max = 64,
     /* Pools that one VM may need, and devices in all: QEMU's q35 has 32 slots on its root bus. */
     needs_per_vm_max = 8,
     gpus_per_vm_max = 16,

@@ -57,6 +57,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, dismounted),
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, released),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, gpus),
+    VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, partitions),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, checks),
     VEC_FIELD(RECORD_POOL, pool, members),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, preferred_owners),
@@ -216,38 +217,4 @@ void record_unref(struct record *record)
         free(*text);
     }
     free(record);
-}
-
-const char *gpu_slot_format(const struct gpu_slot *slot, char *ret)
-{
-    char address[pci_address_size];
-    (void)snprintf(ret, name_size, "%s%s%s", pci_address_format(slot->address, address),
-                   slot->partition[0] ? "+" : "", slot->partition);
-    return ret;
-}
-
-bool gpu_slot_parse(const char *text, struct gpu_slot *ret)
-{
-    struct gpu_slot slot = {0};
-    char address[pci_address_size];
-    const char *plus = strchr(text, '+');
-    size_t len = plus ? (size_t)(plus - text) : strlen(text);
-    if (len >= sizeof(address)) {
-        return false;
-    }
-    memcpy(address, text, len);
-    address[len] = '\0';
-    if (!pci_address_parse(address, &slot.address) ||
-        (plus && (plus[1] == '\0' ||
-                  !copy_text(slot.partition, sizeof(slot.partition), plus + 1)))) {
-        return false;
-    }
-    *ret = slot;
-    return true;
-}
-
-bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b)
-{
-    return pci_address_compare(a->address, b->address) == 0 &&
-           strcmp(a->partition, b->partition) == 0;
 }

@@ -88,11 +88,6 @@ ENUM_DECLARE(node_mode, NODE_MODE_LIST)
 #define FENCING_LIST(X) X(FENCING_WATCHDOG, "watchdog") X(FENCING_POWER, "power") X(FENCING_MANUAL, "manual")
 ENUM_DECLARE(fencing, FENCING_LIST)
 
-struct gpu_slot {
-    struct pci_address address;
-    char partition[40]; /* "" whole GPU; VF address or mdev uuid of a partition */
-};
-
 struct node_label {
     char key[name_size];
     char value[name_size];
@@ -103,11 +98,17 @@ struct fence_parameter {
     char value[256];
 };
 
-/* A GPU that shall be bound to vfio-pci, and which card it was when the administrator said so. */
+/* A GPU that shall be bound to vfio-pci, whole or in partitions, and which card it was when the
+ * administrator said so. */
 struct dismount {
     struct pci_address address;
     char identity[gpu_identity_size];
-    bool is_forced; /* also if the host uses it, or it has no reset */
+    bool is_forced;      /* also if the host uses it, or it has no reset */
+    uint32_t partitions; /* so many virtual functions shall be bound instead of the card; 0: it */
+};
+
+struct gpu_release {
+    struct gpu_slot slot;
 };
 
 struct node_spec {
@@ -118,7 +119,7 @@ struct node_spec {
     VEC(struct fence_parameter) fence_parameters;
     VEC(struct node_label) labels;
     VEC(struct dismount) dismounted;
-    VEC(struct dismount) released; /* quarantine lifted, by this very write: any other write of
+    VEC(struct gpu_release) released; /* quarantine lifted, by this very write: any other write of
                                       the spec empties the list */
     uint64_t confirmed_off;     /* incarnation that an administrator says is off; 0: none ... */
     uint64_t confirmed_counter; /* ... and its last heartbeat then: a later one refutes it */
@@ -140,6 +141,7 @@ struct node_inventory {
     uint64_t memory_mib;
     char kernel[64];
     VEC(struct gpu) gpus; /* by address */
+    VEC(struct gpu_partition) partitions; /* by slot */
     VEC(struct node_check) checks;
 };
 
@@ -187,14 +189,14 @@ ENUM_DECLARE(pool_type, POOL_TYPE_LIST)
 struct pool_member {
     char node[name_size];
     struct gpu_slot slot;
-    char identity[gpu_identity_size];
+    char identity[gpu_identity_size]; /* the card's */
 };
 
 struct pool {
     enum pool_type type;
     bool is_mixed;               /* takes GPUs of more than one model */
-    char partition_type[48];     /* GpuPartition: mdev type or "vf" */
-    VEC(struct pool_member) members; /* by node, address */
+    char partition_type[48];     /* GpuPartition: that of its partitions; "": none is in it yet */
+    VEC(struct pool_member) members; /* by node, slot; of a card all partitions or none */
 };
 
 /* ---- VMs ---- */
@@ -312,7 +314,7 @@ struct vm_status {
     bool has_started; /* the guest did run in this epoch */
     bool is_stop_refused; /* asked to stop, the guest did not go within its limit and runs on */
     char reason[reason_size];
-    struct pci_address culprit; /* failed: the device that made it so ... */
+    struct gpu_slot culprit; /* failed: the device that made it so ... */
     bool has_culprit;           /* ... if there is one */
 };
 
@@ -405,9 +407,3 @@ struct record *record_copy(const struct record *record);
 struct record *record_ref(struct record *record); /* returns 'record' */
 void record_unref(struct record *record);         /* NULL is accepted */
 CLEANUP_POINTER(struct record, record_unref)
-
-/* "0000:65:00.0" or "0000:65:00.0+PARTITION" into 'ret' of name_size bytes; returns 'ret'. The
- * second name of a claim's key. */
-const char *gpu_slot_format(const struct gpu_slot *slot, char *ret);
-bool gpu_slot_parse(const char *text, struct gpu_slot *ret);
-bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b);

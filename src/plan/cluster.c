@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/cluster.h"
 
+#include "model/gpu_device.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,31 +126,31 @@ static bool is_blamed(const struct plan_cluster *c, const struct pool_member *me
 {
     VEC_EACH(&c->blamed, status) {
         if (strcmp((*status)->node, member->node) == 0 &&
-            pci_address_compare((*status)->culprit, member->slot.address) == 0) {
+            gpu_slot_equal(&(*status)->culprit, &member->slot)) {
             return true;
         }
     }
     return false;
 }
 
-/* Why the card of 'member' cannot be handed out: it must be the one that was meant, healthy, and in
- * vfio-pci's hands. False: as far as its node's inventory says, it can. */
+/* Why the device of 'member' cannot be handed out: it must be of the card that was meant, healthy,
+ * and in VFIO's hands. False: as far as its node's inventory says, it can. */
 static bool is_refused(const struct plan_cluster *c, const struct pool_member *member, char *ret,
                        size_t size)
 {
     char identity[gpu_identity_size];
     const struct dismount *entry = world_dismount(c->world, member->node, member->slot.address);
-    const struct gpu *gpu = world_gpu(c->world, member->node, member->slot.address);
-    if (!gpu) {
+    struct gpu_device device;
+    if (!world_device(c->world, member->node, &member->slot, &device)) {
         (void)snprintf(ret, size, "is not there");
-    } else if (gpu->health != GPU_HEALTHY) {
-        (void)snprintf(ret, size, "is quarantined: %s", gpu->health_reason);
-    } else if (!gpu_is_dismounted(gpu)) {
+    } else if (device.health != GPU_HEALTHY) {
+        (void)snprintf(ret, size, "is quarantined: %s", device.health_reason);
+    } else if (!gpu_device_is_dismounted(&device)) {
         (void)snprintf(ret, size, "is not dismounted (driver %s)",
-                       gpu->driver[0] ? gpu->driver : "none");
-    } else if (!gpu_may_be_assigned(gpu, entry && entry->is_forced)) {
-        (void)snprintf(ret, size, "is not assignable: %s", gpu_verdict_name(gpu->verdict));
-    } else if (strcmp(gpu_identity(gpu, identity), member->identity) != 0 &&
+                       device.driver[0] ? device.driver : "none");
+    } else if (!gpu_device_may_be_assigned(&device, entry && entry->is_forced)) {
+        (void)snprintf(ret, size, "is not assignable: %s", gpu_verdict_name(device.verdict));
+    } else if (strcmp(gpu_identity(device.card, identity), member->identity) != 0 &&
                !c->options.takes_any_card) {
         (void)snprintf(ret, size, "is another card than the pool's");
     } else {
@@ -166,10 +168,8 @@ typedef VEC(struct seat) seats_t;
 
 static int compare_seats(const void *a, const void *b)
 {
-    const struct gpu_slot *x = &((const struct seat *)a)->member->slot;
-    const struct gpu_slot *y = &((const struct seat *)b)->member->slot;
-    int order = pci_address_compare(x->address, y->address);
-    return order != 0 ? order : strcmp(x->partition, y->partition);
+    return gpu_slot_compare(&((const struct seat *)a)->member->slot,
+                            &((const struct seat *)b)->member->slot);
 }
 
 /* All of 'node', by address; VEC_DONE them in either case. */

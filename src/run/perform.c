@@ -2,6 +2,8 @@
 /* What the core orders, done through the adapters: none of it blocks, each answer comes later. */
 #include "run/daemon_internal.h"
 
+#include "model/gpu_device.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +13,10 @@ static void txn_answered(void *userdata, uint64_t id, enum txn_outcome outcome, 
                          const struct error *error)
 {
     daemon_step(userdata, (struct core_event){.kind = CORE_TXN_DONE,
-                                       .id = id,
-                                       .outcome = outcome,
-                                       .revision = revision,
-                                       .text = error ? error->text : NULL});
+                                              .id = id,
+                                              .outcome = outcome,
+                                              .revision = revision,
+                                              .text = error ? error->text : NULL});
 }
 
 static void write_answered(void *userdata, uint64_t id, enum txn_outcome outcome,
@@ -40,12 +42,12 @@ static enum core_result result_of(enum virt_outcome outcome)
 
 static void virt_answered(void *userdata, const struct virt_result *result)
 {
-    daemon_step(userdata,
-         (struct core_event){.kind = CORE_ACTION_DONE,
-                             .id = result->id,
-                             .result = result_of(result->outcome),
-                             .text = result->outcome == VIRT_DONE ? NULL : result->error.text,
-                             .culprit = result->has_culprit ? &result->culprit : NULL});
+    daemon_step(userdata, (struct core_event){
+                              .kind = CORE_ACTION_DONE,
+                              .id = result->id,
+                              .result = result_of(result->outcome),
+                              .text = result->outcome == VIRT_DONE ? NULL : result->error.text,
+                              .culprit = result->has_culprit ? &result->culprit : NULL});
 }
 
 /* One claimed device with what the inventory knows of it. */
@@ -53,16 +55,16 @@ static bool describe_device(const struct daemon *d, const struct vm_placement *p
                             const struct gpu_hold *hold, struct domain_device *ret,
                             uint64_t *mmio_size)
 {
-    const struct gpu *gpu = world_gpu(core_world(d->core), placement->node, hold->slot.address);
-    if (!gpu) {
+    struct gpu_device device;
+    if (!world_device(core_world(d->core), placement->node, &hold->slot, &device)) {
         return false;
     }
     ret->slot = hold->slot;
-    if (hold->slot.partition[0] == '\0') {
-        memcpy(ret->companions, gpu->companions, sizeof(ret->companions));
-        ret->companion_len = gpu->companion_len;
+    if (!device.partition) {
+        memcpy(ret->companions, device.card->companions, sizeof(ret->companions));
+        ret->companion_len = device.card->companion_len;
     }
-    *mmio_size += gpu_mmio_size(gpu);
+    *mmio_size += device.mmio_size;
     return true;
 }
 
@@ -118,8 +120,10 @@ static void perform_arm(struct daemon *d, const struct core_action *action)
         return;
     }
     if (watchdog_keep(d->watchdog, &err) < 0) {
-        journal_line(LOG_WARNING, "watchdog: no keeper (%s): if berthd is killed the host gets one "
-                                  "watchdog time more before it is reset", err.text);
+        journal_line(LOG_WARNING,
+                     "watchdog: no keeper (%s): if berthd is killed the host gets one "
+                     "watchdog time more before it is reset",
+                     err.text);
     }
     daemon_answer(d, action->id, CORE_DONE, NULL);
 }
@@ -236,6 +240,11 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         break;
     case ACTION_GPU_MOUNT:
         if (host_mount(d->host, action->address, action->id, &err) < 0) {
+            daemon_answer(d, action->id, CORE_FAILED, err.text);
+        }
+        break;
+    case ACTION_GPU_SPLIT:
+        if (host_split(d->host, action->address, action->count, action->id, &err) < 0) {
             daemon_answer(d, action->id, CORE_FAILED, err.text);
         }
         break;

@@ -116,12 +116,12 @@ static bool is_culprit(const char *text, const struct domain_device *device)
     return false;
 }
 
-const struct pci_address *virt_culprit(const char *text, const struct domain_device *devices,
-                                       size_t len)
+const struct gpu_slot *virt_culprit(const char *text, const struct domain_device *devices,
+                                    size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         if (is_culprit(text, &devices[i])) {
-            return &devices[i].slot.address;
+            return &devices[i].slot;
         }
     }
     return NULL;
@@ -151,7 +151,7 @@ static void answer(struct virt *virt, struct flight *flight, bool is_up)
     if (!is_up && is_doomed(virt, flight)) {
         (void)error_set(&flight->err, -ECANCELED, "it was killed before it was up");
     }
-    const struct pci_address *culprit =
+    const struct gpu_slot *culprit =
         is_up || is_doomed(virt, flight)
             ? NULL
             : virt_culprit(flight->err.text, flight->devices, flight->device_len);

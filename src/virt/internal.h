@@ -191,8 +191,8 @@ struct flight *virt_flight_find(struct virt *virt, const char *vm,
 /* Gives 'xml' (taken over) to libvirt. */
 void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml);
 /* The device that 'text', an error of libvirt or QEMU, names; lent; NULL: none. */
-const struct pci_address *virt_culprit(const char *text, const struct domain_device *devices,
-                                       size_t len);
+const struct gpu_slot *virt_culprit(const char *text, const struct domain_device *devices,
+                                    size_t len);
 void virt_flights_settle(struct virt *virt, msec_t now_ms);
 void virt_flights_free(struct virt *virt);
 
@@ -207,6 +207,6 @@ void virt_request_saw_gone(struct virt *virt, const char *vm, uint64_t epoch);
 void virt_request_probed(struct virt *virt, const char *vm, uint64_t number);
 /* Answers it. 'err' may be NULL if done. */
 void virt_request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
-                         const struct error *err, const struct pci_address *culprit);
+                         const struct error *err, const struct gpu_slot *culprit);
 void virt_requests_settle(struct virt *virt, msec_t now_ms);
 void virt_requests_free(struct virt *virt);

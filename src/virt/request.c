@@ -73,7 +73,7 @@ void virt_request_probed(struct virt *virt, const char *vm, uint64_t number)
 }
 
 void virt_request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
-                         const struct error *err, const struct pci_address *culprit)
+                         const struct error *err, const struct gpu_slot *culprit)
 {
     struct virt_result result = {.id = request->id, .outcome = outcome};
     if (err) {

@@ -69,7 +69,7 @@ struct virt_result {
     enum virt_outcome outcome;
     struct error error;         /* unless done */
     bool has_culprit;           /* failed start: the error names one of the devices: ... */
-    struct pci_address culprit; /* ... the card (slot.address of the request's device) */
+    struct gpu_slot culprit;    /* ... this one */
 };
 
 /* 'result' is lent for the call. */

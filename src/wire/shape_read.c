@@ -252,23 +252,6 @@ static int read_address(struct reader *reader, const struct place *place, const 
     return 0;
 }
 
-static int read_address_maybe(struct reader *reader, const struct place *place,
-                              const struct field *field, const json_t *json, char *owner)
-{
-    bool *is_set = (bool *)(owner + field->len_offset);
-    if (json_is_null(json)) {
-        *is_set = false;
-        memset(owner + field->offset, 0, field->size);
-        return 0;
-    }
-    int r = read_address(reader, place, json, owner + field->offset);
-    if (r < 0) {
-        return r;
-    }
-    *is_set = true;
-    return 0;
-}
-
 static int read_slot(struct reader *reader, const struct place *place, const json_t *json, char *at)
 {
     struct gpu_slot slot;
@@ -281,6 +264,23 @@ static int read_slot(struct reader *reader, const struct place *place, const jso
                       "\"%s\" is no device, as 0000:65:00.0 or 0000:65:00.0+PARTITION is", text);
     }
     memcpy(at, &slot, sizeof(slot));
+    return 0;
+}
+
+static int read_slot_maybe(struct reader *reader, const struct place *place,
+                           const struct field *field, const json_t *json, char *owner)
+{
+    bool *is_set = (bool *)(owner + field->len_offset);
+    if (json_is_null(json)) {
+        *is_set = false;
+        memset(owner + field->offset, 0, field->size);
+        return 0;
+    }
+    int r = read_slot(reader, place, json, owner + field->offset);
+    if (r < 0) {
+        return r;
+    }
+    *is_set = true;
     return 0;
 }
 
@@ -445,10 +445,10 @@ static int read_field(struct reader *reader, const struct place *place, const st
         return read_flags(reader, place, field, json, at);
     case FIELD_ADDRESS:
         return read_address(reader, place, json, at);
-    case FIELD_ADDRESS_MAYBE:
-        return read_address_maybe(reader, place, field, json, owner);
     case FIELD_SLOT:
         return read_slot(reader, place, json, at);
+    case FIELD_SLOT_MAYBE:
+        return read_slot_maybe(reader, place, field, json, owner);
     case FIELD_STRUCT:
         return read_shape(reader, place, field->shape, json, at);
     case FIELD_VEC:

@@ -47,7 +47,7 @@ static json_t *schema_of(const struct field *field)
     case FIELD_ADDRESS:
     case FIELD_SLOT:
         return json_pack("{s:s}", "type", "string");
-    case FIELD_ADDRESS_MAYBE:
+    case FIELD_SLOT_MAYBE:
         return json_pack("{s:[s, s]}", "type", "string", "null");
     case FIELD_STRUCT:
         return schema_of_shape(field->shape);

@@ -177,10 +177,10 @@ static json_t *write_field(const struct field *field, const char *owner, struct 
         return write_flags(field, at);
     case FIELD_ADDRESS:
         return write_address(at);
-    case FIELD_ADDRESS_MAYBE:
-        return *(const bool *)(owner + field->len_offset) ? write_address(at) : json_null();
     case FIELD_SLOT:
         return write_slot(at);
+    case FIELD_SLOT_MAYBE:
+        return *(const bool *)(owner + field->len_offset) ? write_slot(at) : json_null();
     case FIELD_STRUCT:
         return shape_write(field->shape, at, err);
     case FIELD_VEC:

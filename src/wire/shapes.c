@@ -44,9 +44,9 @@
     {                                                                                              \
         .name = json, .type = FIELD_ADDRESS, .offset = OFFSET(member), .size = SIZE(member)        \
     }
-#define ADDRESS_MAYBE(json, member, flag)                                                          \
+#define SLOT_MAYBE(json, member, flag)                                                             \
     {                                                                                              \
-        .name = json, .type = FIELD_ADDRESS_MAYBE, .offset = OFFSET(member), .size = SIZE(member), \
+        .name = json, .type = FIELD_SLOT_MAYBE, .offset = OFFSET(member), .size = SIZE(member), \
         .len_offset = OFFSET(flag)                                                                 \
     }
 #define SLOT(json, member) {.name = json, .type = FIELD_SLOT, .offset = OFFSET(member), .size = SIZE(member)}
@@ -156,9 +156,16 @@ static const struct field dismount_fields[] = {
     ADDRESS("address", address),
     TEXT("identity", identity),
     BOOL("forced", is_forced),
+    U32("partitions", partitions),
 };
 SHAPE(dismount_shape, dismount_fields);
 ITEM(dismount_item, dismount_shape);
+#undef OWNER
+
+#define OWNER struct gpu_release
+static const struct field release_fields[] = {SLOT("address", slot)};
+SHAPE(release_shape, release_fields);
+ITEM(release_item, release_shape);
 #undef OWNER
 
 #define OWNER struct node_spec
@@ -170,7 +177,7 @@ static const struct field node_spec_fields[] = {
     MAP("fence_parameters", fence_parameters, fence_parameter_shape, fence_parameters_max),
     MAP("labels", labels, label_shape, labels_max),
     LIST("dismounted", dismounted, dismount_item, gpus_listed_max),
-    LIST("released", released, dismount_item, gpus_listed_max),
+    LIST("released", released, release_item, gpus_listed_max),
     U64("confirmed_off", confirmed_off),
     U64("confirmed_counter", confirmed_counter),
 };
@@ -210,8 +217,6 @@ static const struct field gpu_fields[] = {
     FLAGS("reset_methods", reset_methods, reset_words),
     U32("sriov_total", sriov_total),
     U32("sriov_enabled", sriov_enabled),
-    BOOL("virtual_function", is_virtual_function),
-    ADDRESS("parent", parent),
     ARRAY("mdev_types", mdev_types, mdev_type_len, mdev_type_item),
     BOOL("boot_display", is_boot_display),
     U32("link_speed_mts", link_speed_mts),
@@ -225,6 +230,25 @@ static const struct gpu gpu_fallback = {.iommu_group = -1, .numa_node = -1};
 static const struct shape gpu_shape = {.fields = gpu_fields, .len = ARRAY_LEN(gpu_fields),
                                        .size = sizeof(struct gpu), .fallback = &gpu_fallback};
 ITEM(gpu_item, gpu_shape);
+#undef OWNER
+
+#define OWNER struct gpu_partition
+static const struct field partition_fields[] = {
+    SLOT("gpu", slot),
+    TEXT("type", type),
+    TEXT("driver", driver),
+    INTEGER("iommu_group", iommu_group, -1, INT32_MAX),
+    U64("mmio_size", mmio_size),
+    ENUM("verdict", verdict, verdict_words),
+    TEXT("verdict_detail", verdict_detail),
+    ENUM("health", health, health_words),
+    TEXT("health_reason", health_reason),
+};
+static const struct gpu_partition partition_fallback = {.iommu_group = -1};
+static const struct shape partition_shape = {.fields = partition_fields, .len = ARRAY_LEN(partition_fields),
+                                             .size = sizeof(struct gpu_partition),
+                                             .fallback = &partition_fallback};
+ITEM(partition_item, partition_shape);
 #undef OWNER
 
 #define OWNER struct node_check
@@ -245,6 +269,7 @@ static const struct field inventory_fields[] = {
     U64("memory_mib", memory_mib),
     TEXT("kernel", kernel),
     LIST("gpus", gpus, gpu_item, gpus_listed_max),
+    LIST("partitions", partitions, partition_item, gpus_listed_max),
     LIST("checks", checks, check_item, checks_max),
 };
 SHAPE(inventory_shape, inventory_fields);
@@ -406,7 +431,7 @@ static const struct field status_fields[] = {
     BOOL("has_started", has_started),
     BOOL("stop_refused", is_stop_refused),
     TEXT("reason", reason),
-    ADDRESS_MAYBE("culprit", culprit, has_culprit),
+    SLOT_MAYBE("culprit", culprit, has_culprit),
 };
 SHAPE(status_shape, status_fields);
 #undef OWNER

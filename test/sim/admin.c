@@ -51,6 +51,7 @@ static void add_dismounts(struct node_spec *spec, const struct host *host)
         struct dismount *entry = ADD_TO(&spec->dismounted);
         entry->address = card->gpu.address;
         (void)gpu_identity(&card->gpu, entry->identity);
+        entry->partitions = host->config->partitions;
     }
 }
 
@@ -71,11 +72,16 @@ static void put_pool(struct sim *sim, const char *name)
         if (strcmp((*host)->config->pool, name) != 0) {
             continue;
         }
-        VEC_EACH(&(*host)->gpus, card) {
+        struct gpu_slot slot;
+        for (int64_t i = 0; gpus_number(*host, i, &slot); i++) {
             struct pool_member *member = ADD_TO(&record->pool->members);
             SET_TEXT(member->node, "%s", (*host)->config->name);
-            member->slot.address = card->gpu.address;
-            (void)gpu_identity(&card->gpu, member->identity);
+            member->slot = slot;
+            (void)gpu_identity(&gpus_find(*host, slot.address)->gpu, member->identity);
+        }
+        if ((*host)->config->partitions > 0) {
+            record->pool->type = POOL_GPU_PARTITION;
+            SET_TEXT(record->pool->partition_type, "%s", GPU_TYPE_VF);
         }
     }
     put(sim, record);
@@ -206,23 +212,23 @@ static void order_vm(struct sim *sim, const struct scenario_step *step)
     put(sim, record);
 }
 
+/* Vouches for the card that is there now, too. */
 static void release(struct sim *sim, struct record *record, const struct scenario_step *step)
 {
     struct host *host = must(host_find(sim, step->subject));
-    if (step->number < 0 || (size_t)step->number >= host->gpus.len) {
+    struct gpu_slot slot;
+    if (!gpus_number(host, step->number, &slot)) {
         return;
     }
-    const struct gpu *gpu = &host->gpus.items[step->number].gpu;
-    struct dismount *entry = ADD_TO(&record->node_spec->released);
-    entry->address = gpu->address;
-    (void)gpu_identity(gpu, entry->identity);
+    ADD_TO(&record->node_spec->released)->slot = slot;
     VEC_EACH(&record->node_spec->dismounted, known) {
-        if (pci_address_compare(known->address, gpu->address) == 0) {
-            *known = *entry;
+        if (pci_address_compare(known->address, slot.address) == 0 && slot.partition[0] == '\0') {
+            (void)gpu_identity(&gpus_find(host, slot.address)->gpu, known->identity);
         }
     }
 }
 
+/* Dismounts, mounts or divides card 'number'. */
 static void set_dismounted(struct sim *sim, struct record *record, const struct scenario_step *step)
 {
     struct host *host = must(host_find(sim, step->subject));
@@ -236,9 +242,10 @@ static void set_dismounted(struct sim *sim, struct record *record, const struct 
             VEC_REMOVE(&spec->dismounted, i);
         }
     }
-    if (step->op == OP_DISMOUNT) {
+    if (step->op == OP_DISMOUNT || (step->op == OP_PARTITION && step->into > 0)) {
         struct dismount *entry = ADD_TO(&spec->dismounted);
         entry->address = gpu->address;
+        entry->partitions = step->op == OP_PARTITION ? step->into : 0;
         (void)gpu_identity(gpu, entry->identity);
     }
 }
@@ -256,7 +263,7 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
         spec->confirmed_counter = alive ? alive->alive->counter : 0;
     } else if (step->op == OP_RELEASE) {
         release(sim, record, step);
-    } else if (step->op == OP_MOUNT || step->op == OP_DISMOUNT) {
+    } else if (step->op == OP_MOUNT || step->op == OP_DISMOUNT || step->op == OP_PARTITION) {
         set_dismounted(sim, record, step);
     } else if (step->op == OP_FENCING) {
         spec->fencing = step->method;

@@ -6,6 +6,8 @@
  */
 #include "test/sim/internal.h"
 
+#include "model/gpu_device.h"
+
 static const struct record *get(const struct sim *sim, enum record_kind kind, const char *name)
 {
     return world_find(&sim->store.world, kind, name);
@@ -97,10 +99,11 @@ static bool is_good_card(const struct sim *sim, const struct host *host,
     struct record_key key = {.kind = RECORD_CLAIM};
     SET_TEXT(key.name, "%s", host->config->name);
     (void)gpu_slot_format(&member->slot, key.second);
-    const struct gpu *gpu = world_gpu(&sim->store.world, host->config->name, member->slot.address);
+    struct gpu_device device;
     char identity[gpu_identity_size];
-    return gpu && gpu->verdict == GPU_ASSIGNABLE && gpu->health == GPU_HEALTHY &&
-           strcmp(gpu_identity(gpu, identity), member->identity) == 0 &&
+    return world_device(&sim->store.world, host->config->name, &member->slot, &device) &&
+           device.verdict == GPU_ASSIGNABLE && device.health == GPU_HEALTHY &&
+           strcmp(gpu_identity(device.card, identity), member->identity) == 0 &&
            !world_find_key(&sim->store.world, &key);
 }
 

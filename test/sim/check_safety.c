@@ -2,6 +2,8 @@
 /* What must hold at every moment, judged by the truth: which processes exist on which host. */
 #include "test/sim/internal.h"
 
+#include "model/gpu_device.h"
+
 #include <stdarg.h>
 
 void violation(struct sim *sim, const char *format, ...)
@@ -34,6 +36,18 @@ static bool has_slot(const struct instance *instance, const struct gpu_slot *slo
     return false;
 }
 
+/* The same card, but one whole and one in partitions. */
+static bool has_other_form(const struct instance *instance, const struct gpu_slot *slot)
+{
+    VEC_EACH(&instance->gpus, hold) {
+        if (pci_address_compare(hold->slot.address, slot->address) == 0 &&
+            (hold->slot.partition[0] == '\0') != (slot->partition[0] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- a VM begins to run ---- */
 
 static void check_alone(struct sim *sim, const struct host *host, const struct instance *instance)
@@ -53,6 +67,10 @@ static void check_alone(struct sim *sim, const struct host *host, const struct i
                 if (*other_host == host && has_slot(*other, &hold->slot)) {
                     violation(sim, "%s and %s hold one GPU of %s", instance->vm, (*other)->vm,
                               host->config->name);
+                }
+                if (*other_host == host && has_other_form(*other, &hold->slot)) {
+                    violation(sim, "%s and %s hold one card of %s, whole and in part", instance->vm,
+                              (*other)->vm, host->config->name);
                 }
             }
         }
@@ -180,9 +198,9 @@ static bool may_write(const struct host *host, const struct record_key *key)
 static bool has_failed_gpu(const struct sim *sim, const struct record *placement)
 {
     VEC_EACH(&placement->placement->gpus, hold) {
-        const struct gpu *gpu =
-            world_gpu(&sim->store.world, placement->placement->node, hold->slot.address);
-        if (!gpu || gpu->health != GPU_HEALTHY) {
+        struct gpu_device device;
+        if (!world_device(&sim->store.world, placement->placement->node, &hold->slot, &device) ||
+            device.health != GPU_HEALTHY) {
             return true;
         }
     }

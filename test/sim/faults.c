@@ -73,10 +73,10 @@ static void leak(struct sim *sim, struct host *host, int64_t number)
 {
     struct txn txn = {0};
     char name[name_size];
-    if (number < 0 || (size_t)number >= host->gpus.len) {
+    struct gpu_slot slot;
+    if (!gpus_number(host, number, &slot)) {
         return;
     }
-    struct gpu_slot slot = {.address = host->gpus.items[number].gpu.address};
     struct record *claim =
         must(record_new(RECORD_CLAIM, host->config->name, gpu_slot_format(&slot, name)));
     SET_TEXT(claim->claim->vm, "nobody");

@@ -18,9 +18,51 @@ void gpus_init(struct host *host)
         SET_TEXT(gpu->vendor_name, "Fake");
         SET_TEXT(gpu->device_name, "Card");
         SET_TEXT(gpu->serial, "%s-%u", host->config->name, i);
-        SET_TEXT(gpu->driver, "vfio-pci");
-        gpu->is_overridden = true;
+        gpu->sriov_total = 8;
+        gpu->sriov_enabled = host->config->partitions;
+        gpu->is_overridden = host->config->partitions == 0;
+        SET_TEXT(gpu->driver, "%s", gpu->is_overridden ? "vfio-pci" : "nouveau");
     }
+}
+
+struct gpu_slot gpus_part(const struct fake_gpu *card, uint32_t number)
+{
+    struct gpu_slot slot = {.address = card->gpu.address};
+    struct pci_address part = slot.address;
+    part.slot = 4;
+    part.function = (uint8_t)(number & 7);
+    (void)pci_address_format(part, slot.partition);
+    return slot;
+}
+
+bool gpus_number(const struct host *host, int64_t number, struct gpu_slot *ret)
+{
+    uint32_t each = MAX(host->config->partitions, 1U);
+    if (number < 0 || (uint64_t)number >= host->gpus.len * each) {
+        return false;
+    }
+    const struct fake_gpu *card = &host->gpus.items[(size_t)number / each];
+    *ret = host->config->partitions > 0 ? gpus_part(card, (uint32_t)number % each)
+                                        : (struct gpu_slot){.address = card->gpu.address};
+    return true;
+}
+
+bool gpus_can_give(struct host *host, const struct gpu_slot *slot)
+{
+    const struct fake_gpu *card = gpus_find(host, slot->address);
+    if (!card || card->is_off_bus) {
+        return false;
+    }
+    if (slot->partition[0] == '\0') {
+        return gpu_is_dismounted(&card->gpu) && card->gpu.sriov_enabled == 0;
+    }
+    for (uint32_t i = 0; i < card->gpu.sriov_enabled; i++) {
+        const struct gpu_slot part = gpus_part(card, i);
+        if (gpu_slot_equal(&part, slot)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A boot gives every card to the host's driver. The first one finds them dismounted. */
@@ -34,6 +76,7 @@ void gpus_boot(struct host *host)
         if (host->boot > 1) {
             SET_TEXT(card->gpu.driver, "nouveau");
             card->gpu.is_overridden = false;
+            card->gpu.sriov_enabled = 0;
         }
     }
 }
@@ -41,8 +84,19 @@ void gpus_boot(struct host *host)
 static void judge(struct gpu *gpu, bool is_off_bus)
 {
     gpu->verdict = is_off_bus               ? GPU_OFF_BUS
+                   : gpu->sriov_enabled > 0 ? GPU_PARTITIONED
                    : gpu_is_dismounted(gpu) ? GPU_ASSIGNABLE
                                             : GPU_HOST_DRIVER;
+}
+
+static void add_parts(struct node_inventory *inventory, const struct fake_gpu *card)
+{
+    for (uint32_t i = 0; i < card->gpu.sriov_enabled; i++) {
+        struct gpu_partition *part = ADD_TO(&inventory->partitions);
+        *part = (struct gpu_partition){.slot = gpus_part(card, i), .mmio_size = 16 << 20};
+        SET_TEXT(part->type, "%s", GPU_TYPE_VF);
+        SET_TEXT(part->driver, "vfio-pci");
+    }
 }
 
 void gpus_tell(struct sim *sim, struct host *host)
@@ -55,6 +109,7 @@ void gpus_tell(struct sim *sim, struct host *host)
         struct gpu *gpu = ADD_TO(&record->inventory->gpus);
         *gpu = card->gpu;
         judge(gpu, card->is_off_bus);
+        add_parts(record->inventory, card);
     }
     struct letter letter = {.event = {.kind = CORE_INVENTORY, .record = record}};
     process_tell(sim, host, 0, &letter);
@@ -74,7 +129,8 @@ struct rebind {
     struct pci_address address;
     uint64_t answer_id;
     uint64_t life;
-    bool is_mount;
+    enum core_action_kind kind;
+    uint32_t count;
 };
 
 static bool is_held(const struct host *host, struct pci_address address)
@@ -89,6 +145,26 @@ static bool is_held(const struct host *host, struct pci_address address)
     return false;
 }
 
+/* What the kernel makes of it. */
+static void carry_out(struct fake_gpu *card, const struct rebind *rebind)
+{
+    if (rebind->kind == ACTION_GPU_SPLIT) {
+        card->gpu.sriov_enabled = rebind->count;
+    }
+    card->gpu.is_overridden = rebind->kind == ACTION_GPU_DISMOUNT;
+    SET_TEXT(card->gpu.driver, "%s", card->gpu.is_overridden ? "vfio-pci" : "nouveau");
+}
+
+/* What a VM holds is not to be taken away: the host refuses, but nobody should ask. */
+static void check_split(struct sim *sim, const struct host *host, const struct fake_gpu *card,
+                        const struct core_action *action)
+{
+    if (action->kind == ACTION_GPU_SPLIT && card->gpu.sriov_enabled > 0 &&
+        card->gpu.sriov_enabled != action->count && is_held(host, action->address)) {
+        violation(sim, "%s is to divide a card anew of which VMs hold parts", host->config->name);
+    }
+}
+
 static void rebound(struct sim *sim, const struct happening *happening)
 {
     struct host *host = happening->host;
@@ -99,8 +175,7 @@ static void rebound(struct sim *sim, const struct happening *happening)
     }
     bool is_bad = host->bad_binds > 0 || card->is_off_bus || is_held(host, rebind->address);
     if (!is_bad) {
-        SET_TEXT(card->gpu.driver, "%s", rebind->is_mount ? "nouveau" : "vfio-pci");
-        card->gpu.is_overridden = !rebind->is_mount;
+        carry_out(card, rebind);
     } else if (host->bad_binds > 0) {
         host->bad_binds--;
     }
@@ -120,8 +195,8 @@ static void rebound(struct sim *sim, const struct happening *happening)
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action)
 {
     struct rebind *rebind = NEW(struct rebind);
-    *rebind =
-        (struct rebind){action->address, action->id, host->life, action->kind == ACTION_GPU_MOUNT};
+    *rebind = (struct rebind){action->address, action->id, host->life, action->kind, action->count};
+    check_split(sim, host, must(gpus_find(host, action->address)), action);
     struct happening *happening = later(sim, 50 + sim_delay(sim), rebound, host);
     happening->id = host->boot;
     happening->data = rebind;

@@ -259,12 +259,11 @@ static void do_kill_all(struct sim *sim, struct host *host, const struct core_ac
 /* ---- the start of a VM ---- */
 
 static bool has_bad_gpu(struct host *host, const struct instance *instance,
-                        struct pci_address *ret_culprit)
+                        struct gpu_slot *ret_culprit)
 {
     VEC_EACH(&instance->gpus, hold) {
-        const struct fake_gpu *card = gpus_find(host, hold->slot.address);
-        if (!card || card->is_off_bus || !gpu_is_dismounted(&card->gpu)) {
-            *ret_culprit = hold->slot.address;
+        if (!gpus_can_give(host, &hold->slot)) {
+            *ret_culprit = hold->slot;
             return true;
         }
     }
@@ -272,7 +271,7 @@ static bool has_bad_gpu(struct host *host, const struct instance *instance,
 }
 
 static void fail_start(struct sim *sim, struct host *host, struct instance *instance,
-                       const char *text, const struct pci_address *culprit)
+                       const char *text, const struct gpu_slot *culprit)
 {
     struct letter letter = {
         .event = {.kind = CORE_ACTION_DONE, .id = instance->answer_id, .result = CORE_FAILED}};
@@ -325,8 +324,7 @@ static void spawn(struct sim *sim, const struct happening *happening)
 {
     struct host *host = happening->host;
     struct instance *instance = find_number(host, happening->id);
-    static const struct pci_address none;
-    struct pci_address culprit = none;
+    struct gpu_slot culprit = {0};
     bool has_gpu = false;
     if (!instance) {
         return;
@@ -348,7 +346,7 @@ static void spawn(struct sim *sim, const struct happening *happening)
         bool is_blamed = has_gpu && instance->gpus.len > 0;
         fail_start(sim, host, instance,
                    is_blamed ? "vfio: the device did not reset" : "the disk image is missing",
-                   is_blamed ? &instance->gpus.items[0].slot.address : NULL);
+                   is_blamed ? &instance->gpus.items[0].slot : NULL);
         return;
     }
     if (rng_chance(&host->rng, sim->noise.bad_start, 1000)) {

@@ -105,7 +105,7 @@ struct letter {
     struct core_event event;
     char name[name_size];
     char text[reason_size];
-    struct pci_address culprit;
+    struct gpu_slot culprit;
     struct record_key key;
 };
 
@@ -126,7 +126,7 @@ struct process {
 enum libvirt_state { LIBVIRT_UP, LIBVIRT_DOWN, LIBVIRT_HANGS };
 
 struct fake_gpu {
-    struct gpu gpu;
+    struct gpu gpu; /* sriov_enabled: so many partitions it has now, all bound to vfio-pci */
     bool is_off_bus;
     bool is_to_be_swapped; /* while the power is off */
 };
@@ -180,6 +180,13 @@ void gpus_boot(struct host *host);
 void gpus_tell(struct sim *sim, struct host *host);
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action);
 struct fake_gpu *gpus_find(struct host *host, struct pci_address address);
+/* Partition 'number' of 'card'. */
+struct gpu_slot gpus_part(const struct fake_gpu *card, uint32_t number);
+/* Whether a VM could hold 'slot' now, by the truth: it is there in just that form, for VFIO. */
+bool gpus_can_give(struct host *host, const struct gpu_slot *slot);
+/* What an administrator calls device 'number' of the host: each GPU, or each partition of each as
+ * the scenario has them. False: there is none. */
+bool gpus_number(const struct host *host, int64_t number, struct gpu_slot *ret);
 /* power.c */
 void power_do(struct sim *sim, struct host *host, const struct core_action *action);
 

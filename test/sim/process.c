@@ -82,6 +82,7 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
         break;
     case ACTION_GPU_DISMOUNT:
     case ACTION_GPU_MOUNT:
+    case ACTION_GPU_SPLIT:
         gpus_do(sim, host, action);
         break;
     case ACTION_FENCE_OFF:

@@ -108,6 +108,9 @@ static bool take_host_option(const char *key, const char *value, struct scenario
     if (strcmp(key, "gpus") == 0) {
         return take_u32(value, &host->gpus) && host->gpus <= 64;
     }
+    if (strcmp(key, "partitions") == 0) {
+        return take_u32(value, &host->partitions) && host->partitions <= 8;
+    }
     if (strcmp(key, "pool") == 0) {
         return copy_text(host->pool, sizeof(host->pool), value);
     }
@@ -277,6 +280,10 @@ static bool take_option(const struct line *line, unsigned options, size_t *at,
     if (options & OPTION_TIMES && strcmp(word, "times") == 0) {
         ++*at;
         return take_u32(value, &step->times);
+    }
+    if (options & OPTION_INTO && strcmp(word, "into") == 0) {
+        ++*at;
+        return take_u32(value, &step->into);
     }
     if (options & OPTION_FOR && strcmp(word, "for") == 0) {
         ++*at;

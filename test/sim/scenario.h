@@ -20,6 +20,7 @@ struct name_list {
 struct scenario_host {
     char name[name_size];
     uint32_t gpus;
+    uint32_t partitions; /* of each GPU; 0: they are given away whole */
     char pool[name_size];
     uint32_t cpus;
     uint64_t memory_mib;
@@ -91,6 +92,7 @@ struct scenario_vm {
     X(OP_RELEASE, "release", SUBJECT_HOST, OPTION_NUMBER)                                          \
     X(OP_MOUNT, "mount", SUBJECT_HOST, OPTION_NUMBER)                                              \
     X(OP_DISMOUNT, "dismount", SUBJECT_HOST, OPTION_NUMBER)                                        \
+    X(OP_PARTITION, "partition", SUBJECT_HOST, OPTION_NUMBER | OPTION_INTO)                        \
     X(OP_FENCING, "fencing", SUBJECT_HOST, OPTION_METHOD)                                          \
     X(OP_SET, "set", SUBJECT_SETTING, OPTION_NUMBER)                                               \
     X(OP_HEAL, "heal", SUBJECT_NONE, 0)
@@ -110,6 +112,7 @@ enum {
     OPTION_NUMBER = 1 << 6, /* "N" */
     OPTION_FOR = 1 << 7,    /* "for MS" */
     OPTION_METHOD = 1 << 8, /* "watchdog", "power", "manual" */
+    OPTION_INTO = 1 << 9,   /* "into N" */
 };
 
 struct scenario_step {
@@ -118,6 +121,7 @@ struct scenario_step {
     char subject[name_size];
     char host[name_size]; /* "on" or "to"; "" none */
     uint32_t times;       /* at least 1 */
+    uint32_t into;
     bool is_forced;
     bool is_in, is_out;
     bool has_gpu;

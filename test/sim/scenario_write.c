@@ -18,6 +18,9 @@ void scenario_write_step(const struct scenario_step *step, struct buf *ret)
     if (op->options & OPTION_TIMES && step->times != 1) {
         buf_printf(ret, " times %u", step->times);
     }
+    if (op->options & OPTION_INTO) {
+        buf_printf(ret, " into %u", step->into);
+    }
     if (step->for_ms > 0) {
         buf_printf(ret, " for %lld", (long long)step->for_ms);
     }
@@ -42,6 +45,9 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
     buf_printf(ret, "host %s gpus=%u pool=%s cpus=%u memory=%llu fencing=%s boot=%lld", host->name,
                host->gpus, host->pool, host->cpus, (unsigned long long)host->memory_mib,
                fencing_name(host->fencing), (long long)host->boot_ms);
+    if (host->partitions > 0) {
+        buf_printf(ret, " partitions=%u", host->partitions);
+    }
     buf_printf(ret, " drift=%d late=%lld%s\n", host->drift_ppm, (long long)host->watchdog_late_ms,
                host->has_no_watchdog ? " no-watchdog" : "");
 }

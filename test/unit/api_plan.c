@@ -141,7 +141,7 @@ TEST(a_card_through_which_a_start_just_failed_is_not_handed_out)
     report("w", "node1", 1, VM_STATE_FAILED);
     struct vm_status *status = changed(RECORD_VM_STATUS, "w")->status;
     status->has_culprit = true;
-    status->culprit = (struct pci_address){0, 1, 0, 0};
+    status->culprit.address = (struct pci_address){0, 1, 0, 0};
     agree("v", "", "needs 2: ");
     (void)inventory_of("node1"); /* written since: it knows better */
     agree("v", "node1", NULL);

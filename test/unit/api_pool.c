@@ -176,10 +176,9 @@ TEST(a_released_gpu_is_told_to_its_node)
     CHECK_INT(spec("node1")->released.len, 1);
 }
 
-TEST(partitions_are_refused_as_long_as_they_are_not_there)
+TEST(a_pool_is_of_a_type_that_there_is)
 {
     begin_cluster();
-    refused("POST", "/v1/pools", "{\"name\":\"p\",\"type\":\"GpuPartition\"}", 501, "PciExpress");
     refused("POST", "/v1/pools", "{\"name\":\"p\",\"type\":\"Gpu\"}", 400, "$.type");
 }
 

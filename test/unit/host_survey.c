@@ -190,10 +190,8 @@ TEST(a_card_that_reads_all_ones_is_off_the_bus_unless_it_is_a_virtual_function)
     tree_bytes(&tree, "/sys/bus/pci/devices/0000:01:00.0/config", ones, sizeof(ones));
     CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "off-bus", "does not answer");
     tree_link(&tree, "../0000:00:02.0", "/sys/bus/pci/devices/0000:01:00.0/physfn");
-    struct gpu gpu = read_gpu(&tree, "0000:01:00.0");
-    CHECK_STR(gpu_verdict_name(gpu.verdict), "host-driver");
-    CHECK(gpu.is_virtual_function);
-    CHECK_INT(gpu.parent.slot, 2);
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "host-driver",
+                  "`berth gpu partition node1 0000:00:02.0`");
 }
 
 TEST(the_serial_number_comes_from_the_extended_capability)
@@ -302,11 +300,34 @@ TEST(listed_functions_and_their_partitions_are_in_the_inventory)
     tree.config.devices[0] = (struct pci_address){0, 4, 0, 0};
     tree.config.device_len = 1;
     REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
-    REQUIRE(inventory.gpus.len == 2);
+    REQUIRE(inventory.gpus.len == 1);
     CHECK_INT(inventory.gpus.items[0].sriov_total, 2);
     CHECK_INT(inventory.gpus.items[0].sriov_enabled, 1);
     CHECK_VERDICT(inventory.gpus.items[0], "partitioned", "1 virtual functions");
-    CHECK(inventory.gpus.items[1].is_virtual_function);
+    REQUIRE(inventory.partitions.len == 1);
+    const struct gpu_partition *part = inventory.partitions.items;
+    char slot[name_size];
+    CHECK_STR(gpu_slot_format(&part->slot, slot), "0000:04:00.0+0000:04:00.1");
+    CHECK_STR(part->type, "vf");
+    CHECK_INT(part->iommu_group, 15);
+    CHECK_INT(part->mmio_size, 32 << 20);
+    CHECK_VERDICT(*part, "host-driver", "it has no driver, not to vfio-pci");
+    host_inventory_done(&inventory);
+}
+
+TEST(a_virtual_function_that_shares_its_group_is_no_partition_that_a_vm_can_have)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct node_inventory inventory = {0};
+    struct error err;
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_add(&tree, "0000:01:00.1",
+             &(struct tree_card){"0000:00:02.0", ids_bochs, NULL, "flr", 11});
+    tree_link(&tree, "../0000:01:00.0", "/sys/bus/pci/devices/0000:01:00.1/physfn");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    REQUIRE(inventory.partitions.len == 1);
+    CHECK_VERDICT(inventory.partitions.items[0], "shared-group", "with 0000:01:00.0");
     host_inventory_done(&inventory);
 }
 
@@ -324,8 +345,22 @@ TEST(mediated_device_types_are_listed_and_existing_ones_partition_the_card)
     CHECK_STR(gpu.mdev_types[0].name, "GRID M60-0Q");
     CHECK_INT(gpu.mdev_types[0].available, 16);
     CHECK_STR(gpu_verdict_name(gpu.verdict), "host-driver");
+    struct node_inventory inventory = {0};
+    struct error err;
+    char slot[name_size];
     tree_file(&tree, "", "%s/nvidia-35/devices/11111111-1111-4111-8111-111111111111", types);
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "partitioned", "1 mediated devices");
+    tree_link(&tree, "../../kernel/iommu_groups/40",
+              "/sys/bus/pci/devices/0000:01:00.0/11111111-1111-4111-8111-111111111111/iommu_group");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK_VERDICT(inventory.gpus.items[0], "partitioned", "1 mediated devices");
+    REQUIRE(inventory.partitions.len == 1);
+    const struct gpu_partition *part = inventory.partitions.items;
+    CHECK_STR(gpu_slot_format(&part->slot, slot),
+              "0000:01:00.0+11111111-1111-4111-8111-111111111111");
+    CHECK_STR(part->type, "nvidia-35");
+    CHECK_INT(part->iommu_group, 40);
+    CHECK_STR(gpu_verdict_name(part->verdict), "assignable");
+    host_inventory_done(&inventory);
 }
 
 static const struct node_check *find_check(const struct node_inventory *inventory, const char *name)

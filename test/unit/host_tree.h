@@ -24,6 +24,7 @@ struct tree {
     char vfio_refuses[16]; /* vfio-pci does not take this function */
     char unbind_fails[16]; /* -EIO */
     char unbind_hangs[16]; /* until tree_unhang() */
+    int vfs_made;          /* so many virtual functions less than ordered */
     int writes;
     pthread_mutex_t mutex;
     pthread_cond_t unhung;
@@ -209,6 +210,38 @@ static inline void tree_unhang(struct tree *tree)
     (void)pthread_mutex_unlock(&tree->mutex);
 }
 
+/* The virtual functions of the card: 10.0, 10.1 and so on of its bus, each in a group of its own. A
+ * driver of the host takes each that is made, unless it is told not to. */
+static inline int tree_make_functions(struct tree *tree, const char *card, int count)
+{
+    char path[512], autoprobe[8], name[16], link[64];
+    (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/sriov_drivers_autoprobe",
+                   tree->config.root, card);
+    bool is_auto = tree_read(path, autoprobe, sizeof(autoprobe)) && autoprobe[0] == '1';
+    (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/virtfn0", tree->config.root,
+                   card);
+    if (count > 0 && access(path, F_OK) == 0) {
+        return -EBUSY; /* as Linux has it: through 0 only */
+    }
+    for (int i = 0; i < 8; i++) {
+        (void)snprintf(name, sizeof(name), "%.8s10.%d", card, i);
+        tree_remove(tree, "/sys/bus/pci/devices/%s/virtfn%d", card, i);
+        tree_remove(tree, "/sys/bus/pci/devices/%s", name);
+        tree_remove(tree, "/sys/devices/pci0000:00/%s", name);
+    }
+    for (int i = 0; i < count - tree->vfs_made; i++) {
+        (void)snprintf(name, sizeof(name), "%.8s10.%d", card, i);
+        tree_add(tree, name,
+                 &(struct tree_card){NULL, "1234 1111 1af4 1100 038000",
+                                     is_auto ? "bochs-drm" : NULL, "flr", 60 + i});
+        (void)snprintf(link, sizeof(link), "../%s", card);
+        tree_link(tree, link, "/sys/bus/pci/devices/%s/physfn", name);
+        (void)snprintf(link, sizeof(link), "../%s", name);
+        tree_link(tree, link, "/sys/bus/pci/devices/%s/virtfn%d", card, i);
+    }
+    return 0;
+}
+
 static inline int tree_take_write(struct tree *tree, const char *path, const char *text)
 {
     char name[16] = "";
@@ -227,6 +260,13 @@ static inline int tree_take_write(struct tree *tree, const char *path, const cha
         }
         tree_remove(tree, "/sys/bus/pci/devices/%s/driver", name);
         return 0;
+    }
+    if (tree_is_file(path, "/sriov_drivers_autoprobe", name)) {
+        tree_file(tree, text, "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe", name);
+        return 0;
+    }
+    if (tree_is_file(path, "/sriov_numvfs", name)) {
+        return tree_make_functions(tree, name, atoi(text));
     }
     if (strstr(path, "/sys/bus/pci/drivers_probe")) {
         tree_bind(tree, text);

@@ -41,7 +41,9 @@ TEST(pci_addresses_are_read_strictly_and_written_as_sysfs_does)
 
 TEST(gpus_of_another_model_are_told_apart_with_the_difference)
 {
-    struct gpu a = {.vendor = 0x1234, .device = 0x1111, .device_name = "Bochs",
+    struct gpu a = {.vendor = 0x1234,
+                    .device = 0x1111,
+                    .device_name = "Bochs",
                     .bar_size = {16 << 20, 0, 4096}};
     struct gpu b = a;
     char text[200];
@@ -57,12 +59,12 @@ TEST(gpus_of_another_model_are_told_apart_with_the_difference)
 TEST(an_administrator_may_force_a_card_without_reset_but_none_of_a_shared_group)
 {
     struct gpu gpu = {.verdict = GPU_NO_RESET};
-    CHECK(!gpu_may_be_assigned(&gpu, false));
-    CHECK(gpu_may_be_assigned(&gpu, true));
+    CHECK(!gpu_verdict_may_be_assigned(gpu.verdict, false));
+    CHECK(gpu_verdict_may_be_assigned(gpu.verdict, true));
     gpu.verdict = GPU_SHARED_GROUP;
-    CHECK(!gpu_may_be_assigned(&gpu, true));
+    CHECK(!gpu_verdict_may_be_assigned(gpu.verdict, true));
     gpu.verdict = GPU_ASSIGNABLE;
-    CHECK(gpu_may_be_assigned(&gpu, false));
+    CHECK(gpu_verdict_may_be_assigned(gpu.verdict, false));
 }
 
 TEST(gpu_mmio_is_a_power_of_two_that_holds_all_regions)

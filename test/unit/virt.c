@@ -105,12 +105,12 @@ TEST(the_device_that_an_error_names_is_the_culprit_and_no_other)
     };
     size_t len = ARRAY_LEN(devices);
     CHECK(virt_culprit("PCI device 0000:65:00.0 is in use by driver QEMU", devices, len) ==
-          &devices[0].slot.address);
+          &devices[0].slot);
     CHECK(virt_culprit("vfio 0000:65:00.1: group 3 is not viable", devices, len) ==
-          &devices[0].slot.address);
-    CHECK(virt_culprit("vfio 0000:66:00.4: no reset", devices, len) == &devices[1].slot.address);
+          &devices[0].slot);
+    CHECK(virt_culprit("vfio 0000:66:00.4: no reset", devices, len) == &devices[1].slot);
     CHECK(virt_culprit("mdev 11111111-1111-4111-8111-111111111111 not found", devices, len) ==
-          &devices[2].slot.address);
+          &devices[2].slot);
     CHECK(virt_culprit("vfio 0000:68:00.0: no reset", devices, len) == NULL);
     CHECK(virt_culprit("10000:65:00.0 and 0000:65:00.01", devices, len) == NULL);
     CHECK(virt_culprit("", devices, len) == NULL);

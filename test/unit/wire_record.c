@@ -47,12 +47,12 @@ static void fill_field(const struct field *field, char *owner, unsigned *seed)
         number = n & ((1U << field->word_len) - 1);
         memcpy(at, &number, field->size);
         break;
-    case FIELD_ADDRESS_MAYBE:
-        *(bool *)(owner + field->len_offset) = true;
-        /* fall through */
     case FIELD_ADDRESS:
         *(struct pci_address *)(void *)at = (struct pci_address){(uint16_t)n, 0x65, 31, 7};
         break;
+    case FIELD_SLOT_MAYBE:
+        *(bool *)(owner + field->len_offset) = true;
+        /* fall through */
     case FIELD_SLOT:
         *(struct gpu_slot *)(void *)at = (struct gpu_slot){.address = {0, (uint8_t)n, 2, 1}};
         (void)snprintf(((struct gpu_slot *)(void *)at)->partition, 40, "%s", n % 2 ? "vf-1" : "");
@@ -131,7 +131,7 @@ static void check_covered(const struct shape *shape, const char *what)
     for (size_t i = 0; i < shape->len; i++) {
         const struct field *field = &shape->fields[i];
         mark(covered, shape->size, field->offset, member_size(field));
-        if (field->type == FIELD_ADDRESS_MAYBE) {
+        if (field->type == FIELD_SLOT_MAYBE) {
             mark(covered, shape->size, field->len_offset, sizeof(bool));
         }
         if (field->type == FIELD_ARRAY) {
@@ -233,13 +233,13 @@ TEST(documents_are_readable_by_people)
                                          .node = "n1",
                                          .state = VM_STATE_FAILED,
                                          .reason = "no reset",
-                                         .culprit = {0, 0x65, 0, 0},
+                                         .culprit = {{0, 0x65, 0, 0}, "0000:65:00.4"},
                                          .has_culprit = true};
     CHECK_INT(wire_record_encode(status, &text, &err), 0);
     CHECK_STR(buf_str(&text),
               "{\"schema\":1,\"epoch\":7,\"incarnation\":3,\"node\":\"n1\",\"state\":\"failed\","
               "\"has_started\":false,\"stop_refused\":false,\"reason\":\"no reset\","
-              "\"culprit\":\"0000:65:00.0\"}");
+              "\"culprit\":\"0000:65:00.0+0000:65:00.4\"}");
     buf_clear(&text);
     placement->placement->phase = PLACEMENT_START;
     *VEC_ADD(&placement->placement->gpus) = (struct gpu_hold){"p", {{0, 0x65, 0, 0}, "vf-2"}};
@@ -335,7 +335,7 @@ TEST(a_fault_in_a_document_is_named_with_its_place)
                   "gpus[0].vendor: \"10dee\"");
     check_refused(RECORD_NODE_INVENTORY, "{\"gpus\":{}}",
                   "gpus: an array is wanted here, not an object");
-    check_refused(RECORD_VM_STATUS, "{\"culprit\":\"x\"}", "culprit: \"x\" is no PCI address");
+    check_refused(RECORD_VM_STATUS, "{\"culprit\":\"x\"}", "culprit: \"x\" is no device");
     check_refused(RECORD_LEADER, "{\"term\":9223372036854775808}", "too big integer");
 }
 

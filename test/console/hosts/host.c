@@ -74,7 +74,7 @@ void host_step(struct host *host, struct core_event event)
 }
 
 void host_answer(struct host *host, uint64_t id, enum core_result result, const char *text,
-                 const struct pci_address *culprit)
+                 const struct gpu_slot *culprit)
 {
     struct answer *answer = id ? VEC_ADD(&host->answers) : NULL;
     if (!answer) {

@@ -48,7 +48,7 @@ struct answer {
     enum core_result result;
     char text[error_text_size];
     bool has_culprit;
-    struct pci_address culprit;
+    struct gpu_slot culprit;
 };
 
 struct host {
@@ -89,7 +89,7 @@ msec_t host_now_ms(void);
 void host_step(struct host *host, struct core_event event);
 /* Tells an answer after everything the running step has ordered. */
 void host_answer(struct host *host, uint64_t id, enum core_result result, const char *text,
-                 const struct pci_address *culprit);
+                 const struct gpu_slot *culprit);
 
 /* ---- machine.c: what is played ---- */
 

@@ -108,7 +108,7 @@ static void tell_exists(struct host *host, const struct guest *guest)
 }
 
 static void end(struct host *host, struct guest *guest, const char *why,
-                const struct pci_address *culprit)
+                const struct gpu_slot *culprit)
 {
     take_out(host, guest);
     host_answer(host, guest->start_id, CORE_FAILED, why, culprit);
@@ -171,10 +171,10 @@ static void make_guest(struct task *task)
     }
     const struct gpu_hold *bad = bad_hold(host, guest);
     if (bad) {
-        char text[reason_size], address[pci_address_size];
-        struct pci_address culprit = bad->slot.address;
+        char text[reason_size], slot[name_size];
+        struct gpu_slot culprit = bad->slot;
         (void)snprintf(text, sizeof(text), "vfio %s: the device did not come out of its reset",
-                       pci_address_format(culprit, address));
+                       gpu_slot_format(&culprit, slot));
         end(host, guest, text, &culprit);
         return;
     }

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How many partitions a card is divided into (SR-IOV). */
+#include "api/gpu_change.h"
+#include "api/handlers.h"
+#include "api/show.h"
+
+#include <string.h>
+
+/* Whether the card can be divided so; false: it is answered. */
+static bool can_be(struct api_call *call, const struct gpu_change *change, uint32_t count)
+{
+    const struct gpu *gpu = change->gpu.gpu;
+    const char *node = change->node.name;
+    uint32_t most = MIN(gpu->sriov_total, (uint32_t)partitions_per_card_max);
+    if (gpu->sriov_total == 0 && gpu->mdev_type_len > 0) {
+        call_refuse(call, 409, "no-sriov",
+                    "%s of %s is divided into mediated devices by its host (mdevctl), not into "
+                    "virtual functions; those that are there can join a pool of the type "
+                    "GpuPartition",
+                    change->name, node);
+    } else if (gpu->sriov_total == 0) {
+        call_refuse(call, 409, "no-sriov",
+                    "%s of %s cannot be divided: it has no SR-IOV, or its firmware keeps that off",
+                    change->name, node);
+    } else if (count > most) {
+        call_refuse(call, 409, "bad-count", "%s of %s takes 0 to %u partitions, not %u",
+                    change->name, node, most, count);
+    } else if (gpu->verdict == GPU_OFF_BUS || gpu->verdict == GPU_NO_IOMMU) {
+        call_refuse(call, 409, gpu_verdict_name(gpu->verdict), "%s of %s cannot be divided: %s",
+                    change->name, node,
+                    gpu->verdict_detail[0] ? gpu->verdict_detail : gpu_verdict_name(gpu->verdict));
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static uint32_t wanted(const struct dismount *entry)
+{
+    return entry ? entry->partitions : 0;
+}
+
+/* Cards of this model elsewhere that are not divided likewise: a pool takes equal ones. */
+static json_t *find_others(const struct api_call *call, const struct gpu_change *change,
+                           uint32_t count)
+{
+    json_t *warnings = json_array();
+    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
+        const char *node = (*each)->key.name;
+        VEC_EACH(&(*each)->inventory->gpus, gpu) {
+            char subject[name_size + pci_address_size + 1], address[pci_address_size];
+            uint32_t theirs = wanted(world_dismount(call->world, node, gpu->address));
+            if (gpu == change->gpu.gpu || theirs == count ||
+                !gpu_same_model(gpu, change->gpu.gpu, NULL, 0)) {
+                continue;
+            }
+            (void)pci_address_format(gpu->address, address);
+            (void)snprintf(subject, sizeof(subject), "%s/%s", node, address);
+            if (theirs == 0) {
+                reason_add(warnings, subject, "is of the same model and not divided");
+            } else {
+                reason_add(warnings, subject, "is of the same model and in %u partitions", theirs);
+            }
+        }
+    }
+    return warnings;
+}
+
+static void make_whole(struct api_call *call, struct gpu_change *change)
+{
+    const char *node = change->node.name;
+    uint32_t have = change->gpu.gpu->sriov_enabled;
+    if (wanted(change->gpu.dismount) > 0) {
+        gpu_change_put(change, call, NULL);
+        call_commit(call, "gpu-partition", node, "%s of %s is to be whole again, and its host's",
+                    change->name, node);
+    } else if (have > 0) {
+        call_refuse(call, 409, "not-ours",
+                    "the %u partitions of %s of %s are not Berth's: 'berth gpu partition %s %s %u' "
+                    "takes them over, then 0 removes them",
+                    have, change->name, node, node, change->name, have);
+    } else {
+        call_unchanged(call, node, "%s of %s is not divided", change->name, node);
+    }
+}
+
+static void divide(struct api_call *call, struct gpu_change *change, uint32_t count)
+{
+    const char *node = change->node.name;
+    json_t *warnings = find_others(call, change, count);
+    bool is_alone = json_array_size(warnings) == 0;
+    gpu_change_put(
+        change, call,
+        &(struct dismount){.partitions = count,
+                           .is_forced = change->gpu.dismount && change->gpu.dismount->is_forced});
+    call_commit_with(
+        call, 200, json_pack("{s:o}", "warnings", warnings), "gpu-partition", node,
+        "%s of %s is to be divided into %u partitions%s", change->name, node, count,
+        is_alone ? "" : "; others of its model are divided otherwise, and a pool takes equal ones");
+}
+
+void handle_gpu_partition(struct api_call *call)
+{
+    struct gpu_change change;
+    uint64_t count = 0;
+    CLEANUP(body_done) struct body body;
+    body_init(&body, call);
+    body_need(&body, "count");
+    (void)body_number(&body, "count", 0, UINT16_MAX, &count);
+    if (!gpu_change_begin(&change, call, &body) || !gpu_change_of_card(&change, call) ||
+        !can_be(call, &change, (uint32_t)count)) {
+        return;
+    }
+    if (count > 0 && wanted(change.gpu.dismount) == count && gpu_change_is_same_card(&change)) {
+        call_unchanged(call, change.node.name, "%s of %s is in %u partitions already, or will be",
+                       change.name, change.node.name, (uint32_t)count);
+        return;
+    }
+    if (!gpu_change_is_free(&change, call)) {
+        return;
+    }
+    if (count == 0) {
+        make_whole(call, &change);
+    } else {
+        divide(call, &change, (uint32_t)count);
+    }
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/pool_judge.h"
+
+#include <string.h>
+
+const struct gpu *pool_reference(const struct world *world, const struct pool *pool)
+{
+    VEC_EACH(&pool->members, member) {
+        const struct gpu *gpu = world_gpu(world, member->node, member->slot.address);
+        if (gpu) {
+            return gpu;
+        }
+    }
+    return NULL;
+}
+
+/* The candidate and what is known of it. */
+struct case_file {
+    const struct api_view *view;
+    const struct pool *pool;
+    struct gpu_facts gpu;
+    char address[pci_address_size];
+    struct buf *why;
+};
+
+static void judge_card(const struct case_file *c)
+{
+    const struct gpu *reference = pool_reference(c->view->world, c->pool);
+    char difference[error_text_size];
+    if (c->gpu.pool) {
+        buf_printf(c->why, "is in GPU pool %s already; a GPU is in one pool at most", c->gpu.pool);
+    } else if (c->gpu.gpu->health == GPU_QUARANTINED) {
+        buf_printf(c->why, "is quarantined (%s); once that is mended: berth gpu release %s %s",
+                   c->gpu.gpu->health_reason, c->gpu.node, c->address);
+    } else if (!c->pool->is_mixed && reference &&
+               !gpu_same_model(reference, c->gpu.gpu, difference, sizeof(difference))) {
+        buf_printf(c->why,
+                   "is of another model: %s; a pool takes one model unless it was created "
+                   "with --mixed",
+                   difference);
+    }
+}
+
+static const char *patience(const struct case_file *c)
+{
+    struct node_facts node;
+    (void)node_facts(c->view, c->gpu.node, &node);
+    return node.pulse == PULSE_ALIVE ? "" : " when its node is up";
+}
+
+static void say_not_assignable(const struct case_file *c, const struct gpu_device *device,
+                               const char *what)
+{
+    buf_printf(c->why, "%scannot be assigned: %s", what,
+               device->verdict_detail[0] ? device->verdict_detail
+                                         : gpu_verdict_name(device->verdict));
+}
+
+/* ---- whole ---- */
+
+static void judge_whole(const struct case_file *c)
+{
+    const struct dismount *entry = c->gpu.dismount;
+    if (entry && entry->partitions > 0) {
+        buf_printf(c->why,
+                   "is in %u partitions: those go into a pool of the type GpuPartition; or make it "
+                   "whole first: berth gpu partition %s %s 0",
+                   entry->partitions, c->gpu.node, c->address);
+    } else if (!entry) {
+        buf_printf(c->why, "is not dismounted from its host; first: berth gpu dismount %s %s",
+                   c->gpu.node, c->address);
+    } else if (!gpu_is_dismounted(c->gpu.gpu)) {
+        buf_printf(c->why, "is still being dismounted; try again in a moment%s", patience(c));
+    } else if (!gpu_device_may_be_assigned(&c->gpu.device, entry->is_forced)) {
+        say_not_assignable(c, &c->gpu.device, "");
+    }
+}
+
+/* ---- in partitions ---- */
+
+/* How a card is divided. */
+struct division {
+    uint32_t len;
+    const char *type; /* of the first */
+    uint64_t mmio_size;
+};
+
+static struct division division_of(const struct world *world, const char *node,
+                                   struct pci_address address)
+{
+    struct division division = {0};
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);
+    if (inventory) {
+        VEC_EACH(&inventory->inventory->partitions, each) {
+            if (pci_address_compare(each->slot.address, address) != 0) {
+                continue;
+            }
+            if (division.len++ == 0) {
+                division.type = each->type;
+                division.mmio_size = each->mmio_size;
+            }
+        }
+    }
+    return division;
+}
+
+/* Size and number are equal on all nodes, so that a VM is served alike by each. */
+static void compare_division(const struct case_file *c, const struct division *own)
+{
+    const struct world *world = c->view->world;
+    if (c->pool->is_mixed || c->pool->members.len == 0) {
+        return;
+    }
+    const struct pool_member *first = c->pool->members.items;
+    struct division usual = division_of(world, first->node, first->slot.address);
+    if (strcmp(c->pool->partition_type, own->type) != 0) {
+        buf_printf(c->why, "has partitions of the type %s, those of the pool are %s", own->type,
+                   c->pool->partition_type);
+    } else if (usual.len > 0 && usual.len != own->len) {
+        buf_printf(c->why, "is in %u partitions, the pool's other cards in %u", own->len,
+                   usual.len);
+    } else if (usual.len > 0 && usual.mmio_size != own->mmio_size) {
+        buf_printf(c->why, "has partitions of %llu KiB, the pool's are of %llu KiB",
+                   (unsigned long long)(own->mmio_size >> 10),
+                   (unsigned long long)(usual.mmio_size >> 10));
+    }
+    if (c->why->size > 0) {
+        buf_text(c->why, "; a pool takes cards that are divided alike unless it was created with "
+                         "--mixed");
+    }
+}
+
+/* Each partition of it is the pool's from now on, so each must be one that VMs can have. */
+static void judge_each(const struct case_file *c)
+{
+    const struct record *inventory = world_find(c->view->world, RECORD_NODE_INVENTORY, c->gpu.node);
+    VEC_EACH(&inventory->inventory->partitions, each) {
+        struct gpu_device device;
+        if (pci_address_compare(each->slot.address, c->gpu.slot.address) != 0 ||
+            !gpu_device_find(inventory->inventory, &each->slot, &device)) {
+            continue;
+        }
+        bool is_forced = c->gpu.dismount && c->gpu.dismount->is_forced;
+        if (!gpu_device_is_dismounted(&device) || !gpu_device_may_be_assigned(&device, is_forced)) {
+            CLEANUP(buf_done) struct buf what = {0};
+            buf_printf(&what, "has the partition %s, which ", each->slot.partition);
+            say_not_assignable(c, &device, buf_str(&what));
+            return;
+        }
+    }
+}
+
+static void judge_parts(const struct case_file *c)
+{
+    struct division division = division_of(c->view->world, c->gpu.node, c->gpu.slot.address);
+    uint32_t wanted = c->gpu.dismount ? c->gpu.dismount->partitions : 0;
+    bool is_mediated = division.len > 0 && strcmp(division.type, GPU_TYPE_VF) != 0;
+    if (c->gpu.state == GPU_STATE_PARTITIONING) {
+        buf_printf(c->why, "is still being divided into %u partitions; try again in a moment%s",
+                   wanted, patience(c));
+    } else if (wanted == 0 && !is_mediated) {
+        buf_printf(c->why, "is not divided by Berth; first: berth gpu partition %s %s COUNT",
+                   c->gpu.node, c->address);
+    } else {
+        compare_division(c, &division);
+    }
+    if (c->why->size == 0) {
+        judge_each(c);
+    }
+}
+
+void pool_judge(const struct api_view *view, const struct pool *pool,
+                const struct candidate *candidate, struct buf *why)
+{
+    struct case_file c = {.view = view, .pool = pool, .why = why};
+    const struct gpu_slot slot = {.address = candidate->gpu->address};
+    (void)gpu_facts(view->world, candidate->node, &slot, &c.gpu);
+    (void)pci_address_format(slot.address, c.address);
+    judge_card(&c);
+    if (why->size == 0 && pool->type == POOL_GPU_PARTITION) {
+        judge_parts(&c);
+    } else if (why->size == 0) {
+        judge_whole(&c);
+    }
+}

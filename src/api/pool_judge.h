@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whether a card may join a pool: whole, or with all the partitions that it is divided into. */
+#pragma once
+
+#include "api/facts.h"
+
+struct candidate {
+    const char *node;
+    const struct gpu *gpu;
+};
+
+/* Why it may not, into 'why'; empty: it may. */
+void pool_judge(const struct api_view *view, const struct pool *pool,
+                const struct candidate *candidate, struct buf *why);
+
+/* The card that the pool's others must resemble: its first that a host shows; NULL: none. */
+const struct gpu *pool_reference(const struct world *world, const struct pool *pool);
