@@ -15,9 +15,42 @@ static bool is_of(const struct gpu_slot *part, const struct gpu_slot *slot)
                                       : gpu_slot_equal(part, slot);
 }
 
+static int compare_place(const struct pool_member *member, const char *node,
+                         const struct gpu_slot *slot)
+{
+    int order = strcmp(member->node, node);
+    order = order != 0 ? order : pci_address_compare(member->slot.address, slot->address);
+    return order != 0 || slot->partition[0] == '\0'
+               ? order
+               : strcmp(member->slot.partition, slot->partition);
+}
+
+/* Where it is if the members are sorted, as we write them: a list of all GPUs asks thousands of
+ * times. */
+static bool is_where_expected(const struct pool *pool, const char *node,
+                              const struct gpu_slot *slot)
+{
+    size_t low = 0, high = pool->members.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_place(&pool->members.items[middle], node, slot);
+        if (order == 0) {
+            return true;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return false;
+}
+
 const struct record *pool_of(const struct world *world, const char *node,
                              const struct gpu_slot *slot)
 {
+    WORLD_EACH(world, RECORD_POOL, each) {
+        if (is_where_expected((*each)->pool, node, slot)) {
+            return *each;
+        }
+    }
     WORLD_EACH(world, RECORD_POOL, each) {
         VEC_EACH(&(*each)->pool->members, member) {
             if (strcmp(member->node, node) == 0 && is_of(&member->slot, slot)) {

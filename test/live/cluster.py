@@ -63,9 +63,9 @@ class Etcd:
         self.process.kill()
         self.process.wait()
 
-    def call(self, path, body):
+    def call(self, path, body, limit=2):
         request = urllib.request.Request(f"{self.url}/v3/{path}", json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=2) as reply:
+        with urllib.request.urlopen(request, timeout=limit) as reply:
             return json.load(reply)
 
     def put(self, key, value):

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How quick berth-api is on a full cluster: a real etcd with 64 nodes and 8,000 VMs that each hold a GPU,
+heartbeats as they come, the real berth-api, and wrk over HTTPS with a token."""
+import http.client
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test", "live"))
+from cluster import Etcd, b64, free_port, wait_for  # noqa: E402
+from rest import ask  # noqa: E402
+
+NODES, VMS, MODEL = 64, 8000, {"vendor": "10de", "device": "20b5"}
+IDENTITY = "10de:20b5 0000:0000"
+# What is measured: title, target, connections, seconds, (figure, limit in ms).
+LOADS = [("one VM, 50 clients", "/v1/vms/vm-00100", 50, 10, ("p99", 2.0)),
+         ("list of all VMs, 1 client", "/v1/vms", 1, 10, ("p99", 50.0)),
+         ("all GPUs, 1 client", "/v1/gpus", 1, 5, None),
+         ("status, 1 client", "/v1/status", 1, 5, None)]
+RESIDENT_MAX_MIB = 150
+
+
+def address(i):
+    return f"0000:{i:02x}:00.0"
+
+
+def xml(name):
+    disks = "".join(f"<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none'/>"
+                    f"<source file='/vm/{name}-{i}.qcow2'/><target dev='vd{chr(97 + i)}' bus='virtio'/></disk>"
+                    for i in range(8))
+    return (f"<domain type='kvm'><name>{name}</name><memory unit='MiB'>16384</memory><vcpu>4</vcpu>"
+            f"<os><type machine='q35'>hvm</type></os><devices>{disks}"
+            "<interface type='bridge'><source bridge='br0'/><model type='virtio'/></interface></devices></domain>")
+
+
+def node_records(node, gpus):
+    cards = [{"address": address(i), **MODEL, "vendor_name": "NVIDIA Corporation", "device_name": "GA100",
+              "driver": "vfio-pci", "iommu_group": i, "verdict": "assignable",
+              "bar_size": [16777216, 68719476736, 0, 0, 0, 0]} for i in range(gpus)]
+    yield f"nodes/{node}/inventory", {"incarnation": 1, "cpus": 1024, "memory_mib": 4 << 20, "gpus": cards,
+                                      "checks": [{"name": "hypervisor", "ok": True, "detail": ""}]}
+    yield f"nodes/{node}/spec", {"dismounted": [{"address": c["address"], "identity": IDENTITY} for c in cards]}
+
+
+def vm_records(vm, node, gpu):
+    hold = [{"pool": "pool", "gpu": address(gpu)}]
+    yield f"vms/{vm}/spec", {"xml": xml(vm), "cpus": 4, "memory_mib": 16384, "desired": "started", "start_order": 1,
+                             "needs": [{"pool": "pool", "count": 1}], "preferred_owners": [node]}
+    yield f"vms/{vm}/placement", {"epoch": 1, "phase": "start", "node": node, "gpus": hold, "start_order": 1}
+    yield f"vms/{vm}/status", {"epoch": 1, "incarnation": 1, "node": node, "state": "running", "has_started": True}
+    yield f"claims/{node}/{address(gpu)}", {"vm": vm, "epoch": 1}
+
+
+def records():
+    each = VMS // NODES
+    members = [{"node": f"node{n:03}", "gpu": address(i), "identity": IDENTITY}
+               for n in range(NODES) for i in range(each + 1)]
+    yield "pools/pool", {"type": "PciExpress", "members": members}
+    for n in range(NODES):
+        yield from node_records(f"node{n:03}", each + 1)
+    for i in range(VMS):
+        yield from vm_records(f"vm-{i:05}", f"node{i // each:03}", i % each)
+
+
+def fill(etcd):
+    batch, size = [], 0
+    for key, value in records():
+        text = json.dumps({"schema": 1, **value})
+        if batch and (len(batch) == 100 or size + len(text) > 1000000):  # etcd takes 128, and 1.5 MiB
+            etcd.call("kv/txn", {"success": batch}, 60)
+            batch, size = [], 0
+        batch.append({"requestPut": {"key": b64(f"/berth/{key}"), "value": b64(text)}})
+        size += len(text)
+    etcd.call("kv/txn", {"success": batch}, 60)
+
+
+class Heartbeats(threading.Thread):
+    """One a second of each node."""
+
+    def __init__(self, etcd):
+        super().__init__(daemon=True)
+        self.etcd, self.ended = etcd, False
+
+    def run(self):
+        counter = 0
+        while not self.ended:
+            counter += 1
+            for n in range(NODES):
+                try:
+                    self.etcd.put(f"nodes/node{n:03}/alive", {"schema": 1, "incarnation": 1, "counter": counter,
+                                                              "watchdog_armed": True, "watchdog_ms": 6000})
+                except OSError:
+                    pass  # a busy machine: the next one comes
+                time.sleep(0.9 / NODES)
+
+
+def resident_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmHWM:\s+(\d+)", file.read())[1]) / 1024
+
+
+def cpu_ms(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        words = file.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
+
+
+def load(pid, port, token, target, clients, seconds):
+    """wrk's figures in ms, and CPU of berth-api a request; all answers must be good."""
+    before = cpu_ms(pid)
+    out = subprocess.run(["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-H", f"Authorization: Bearer {token}",
+                          f"https://127.0.0.1:{port}{target}"], check=True, capture_output=True, text=True).stdout
+    scale = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+    found = {f"p{p}": float(v) * scale[u] for p, v, u in re.findall(r"^ +(\d\d)% +([\d.]+)(us|ms|s) *$", out, re.M)}
+    if "Non-2xx" in out or "Socket errors" in out or "p99" not in found:
+        raise RuntimeError(out)
+    found["cpu"] = (cpu_ms(pid) - before) / int(re.search(r"(\d+) requests in", out)[1])
+    found["rate"] = float(re.search(r"Requests/sec: +([\d.]+)", out)[1])
+    return found
+
+
+def single(port, token, target):
+    """One request on a connection of its own that is open already: ms, the best and the median of 20."""
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+    times = []
+    for _ in range(20):
+        begin = time.monotonic()
+        connection.request("GET", target, headers={"Authorization": f"Bearer {token}"})
+        size = len(connection.getresponse().read())
+        times.append((time.monotonic() - begin) * 1e3)
+    connection.close()
+    return min(times), sorted(times)[10], size
+
+
+def begin(folder, program, etcd):
+    port, conf, sock = free_port(), f"{folder}/berth.conf", f"{folder}/run/api.sock"
+    with open(conf, "w", encoding="ascii") as file:
+        file.write(f"node = node000\netcd_endpoints = {etcd.url}\napi_socket = {sock}\n"
+                   f"https_listen = 127.0.0.1:{port}\nstate_dir = {folder}/state\n")
+    os.mkdir(f"{folder}/state")
+    api = subprocess.Popen([program, "--config", conf], stderr=open(f"{folder}/api.log", "w"))
+    wait_for("berth-api serves", lambda: is_up(sock), 60)
+    token = ask(sock, "POST", "/v1/access", {"name": "bench", "kind": "token", "role": "viewer"}).json["token"]
+    return api, port, token
+
+
+def is_up(sock):
+    try:
+        return ask(sock, "GET", "/v1/nodes/node063").json.get("state") == "up"
+    except OSError:
+        return False
+
+
+def measure(program, table):
+    """Prints the figures with their limits; returns them. 'program': berth-api."""
+    if not shutil.which("wrk") or not shutil.which("etcd"):
+        print("The API is not measured: install wrk and etcd-server.\n")
+        return []
+    folder = tempfile.mkdtemp(prefix="berth-bench-")
+    etcd = Etcd(folder)
+    beats, api, figures = Heartbeats(etcd), None, []
+    try:
+        fill(etcd)
+        beats.start()
+        api, port, token = begin(folder, program, etcd)
+        for title, target, clients, seconds, limit in LOADS:
+            found = {"title": title, **load(api.pid, port, token, target, clients, seconds)}
+            found["best"], found["median"], found["bytes"] = single(port, token, target)
+            found["limit"] = f"{limit[0]} < {limit[1]:g} ms" if limit else ""
+            figures.append(found)
+        figures.append({"title": "resident, at most", "mib": resident_mib(api.pid)})
+    finally:
+        beats.ended = True
+        for process in (api, etcd.process):
+            if process:
+                process.terminate()
+                process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"The API with {NODES} nodes and {VMS:,} VMs, over HTTPS (best and median: one client that rests between).")
+    table(["", "a second", "CPU each", "p50", "p99", "best", "median", "KiB", "limit"],
+          [[f["title"], f"{f['rate']:,.0f}", f"{f['cpu']:.3f} ms", f"{f['p50']:.2f} ms", f"{f['p99']:.2f} ms", f"{f['best']:.2f} ms",
+            f"{f['median']:.2f} ms", f["bytes"] // 1024, f["limit"]] for f in figures[:-1]])
+    print(f"Resident, at most: {figures[-1]['mib']:.0f} MiB (limit {RESIDENT_MAX_MIB})\n")
+    return figures
