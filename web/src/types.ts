@@ -23,6 +23,7 @@ export interface Done {
     unchanged?: boolean;
     added?: number;
     skipped?: Reason[];
+    warnings?: Reason[];
     name?: string;
 }
 
@@ -63,7 +64,7 @@ export interface WholeNode extends Node, Dated {
 }
 
 export type GpuState = 'assigned' | 'available' | 'quarantined' | 'missing' | 'dismounted' | 'dismounting' | 'mounting'
-    | 'host' | 'not-assignable' | 'partitioned';
+    | 'host' | 'not-assignable' | 'partitioned' | 'partitioning';
 
 export interface Gpu {
     node: string;
@@ -80,19 +81,20 @@ export interface Gpu {
     health_reason: string;
     iommu_group: number;
     numa_node: number;
-    mmio_size?: number;
+    mmio_size: number;
+    partition_type?: string; // of a partition only ...
+    partitions?: number; // ... and these of a card
+    sriov_total?: number;
 }
 
+/* What is optional is of a card: a partition has none of it. */
 export interface WholeGpu extends Gpu, Dated {
-    serial: string;
-    identity: string;
-    companions: string[];
-    bar_size: number[];
-    mmio_size: number;
-    sriov_total: number;
-    link_width: number;
-    link_speed_mts: number;
-    boot_display: boolean;
+    serial?: string;
+    companions?: string[];
+    bar_size?: number[];
+    link_width?: number;
+    link_speed_mts?: number;
+    boot_display?: boolean;
 }
 
 export interface Pool {

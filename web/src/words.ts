@@ -33,6 +33,7 @@ export const gpuLooks: Record<GpuState, Look> = {
     mounting: { text: 'Being mounted', tone: 'warn', sign: 'up' },
     host: { text: 'Used by the host', tone: 'idle', sign: 'home' },
     partitioned: { text: 'Partitioned', tone: 'calm', sign: 'grid' },
+    partitioning: { text: 'Being divided', tone: 'warn', sign: 'grid' },
     quarantined: { text: 'Quarantined', tone: 'bad', sign: 'cross' },
     missing: { text: 'Missing', tone: 'bad', sign: 'question' },
     'not-assignable': { text: 'Not assignable', tone: 'idle', sign: 'dash' },
@@ -124,7 +125,7 @@ export const needsProof = (node: Node): boolean => node.state === 'silent' || no
 export const slotText = (gpu: Pick<Gpu, 'node' | 'address'>): string => `${gpu.node} ${gpu.address}`;
 
 /* "0000:65:00.0" is "65:00.0" where the domain is the usual one. */
-export const shortAddress = (address: string): string => address.replace(/^0000:/, '');
+export const shortAddress = (address: string): string => address.replaceAll(/(^|\+)0000:/g, '$1');
 
 /* "NVIDIA Corporation GA102GL [A40] [10de:2235]" is "NVIDIA GA102GL [A40]" where room is scarce. */
 export function shortModel(name: string): string {

@@ -7,9 +7,10 @@ import type { Gpu, Reason, WholeGpu } from '../types';
 import { gpuLooks, lookOf, plural, sizeText, slotText, verdicts } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
-import { CheckField } from '../ui/field';
+import { CheckField, TextField } from '../ui/field';
 import { Facts, Loaded } from '../ui/page';
 import { State } from '../ui/state';
+import { say } from '../ui/toast';
 
 export const keyOfGpu = (gpu: Pick<Gpu, 'node' | 'address'>) => slotText(gpu);
 
@@ -72,6 +73,40 @@ export function release(gpu: Gpu): void {
     );
 }
 
+function PartitionDialog({ gpu }: { gpu: Gpu }) {
+    const most = gpu.sriov_total ?? 0;
+    const [count, setCount] = useState(String(gpu.partitions ?? 0));
+    const [fault, setFault] = useState('');
+    const check = () => {
+        const isGood = /^\d+$/.test(count) && Number(count) <= most;
+        setFault(isGood ? '' : `Give a number from 0 to ${most}.`);
+        return isGood;
+    };
+    const run = async () => {
+        const done = await change('POST', `${pathOf(gpu)}/partition`, { count: Number(count) });
+        if (done.warnings?.length) {
+            say(`A pool takes cards that are divided alike: ${done.warnings.map((each) => `${each.subject} ${each.text}`).join('; ')}`, 'warning');
+        }
+        return done;
+    };
+    return (
+        <FormDialog title={`Configure partition count of ${slotText(gpu)}`} submit="Save" check={check} run={run}>
+            <div class="pf-v6-c-form">
+                <p>
+                    A card is assigned whole or in partitions (SR-IOV), never both. The partitions of all servers&apos; cards of one model
+                    should be as many, so that a VM finds equal ones everywhere.
+                </p>
+                <TextField label="Partition count" value={count} onChange={setCount} fault={fault} inputMode="numeric" isRequired
+                    help={`From 0 to ${most}. 0: the card is whole again, and its host's. It cannot change while a VM holds a part.`} />
+            </div>
+        </FormDialog>
+    );
+}
+
+export function partition(gpu: Gpu): void {
+    openDialog(<PartitionDialog gpu={gpu} />);
+}
+
 function GpuDetails({ gpu }: { gpu: Gpu }) {
     const shown = useResource<WholeGpu>(pathOf(gpu));
     return (
@@ -86,12 +121,12 @@ function GpuDetails({ gpu }: { gpu: Gpu }) {
                     ['GPU pool', all.pool ?? '–'],
                     ['Driver', all.driver || '–'],
                     ['IOMMU group', all.iommu_group < 0 ? 'none' : all.iommu_group],
-                    ['Goes with', all.companions.join(', ') || '–'],
+                    ['Goes with', all.companions?.join(', ') || '–'],
                     ['NUMA node', all.numa_node < 0 ? '–' : all.numa_node],
                     ['Memory aperture', sizeText(all.mmio_size)],
-                    ['Regions', all.bar_size.filter((size) => size > 0).map(sizeText).join(', ') || '–'],
-                    ['Partitions (SR-IOV)', all.sriov_total || '–'],
-                    ['Link', all.link_width ? `x${all.link_width}, ${all.link_speed_mts / 1000} GT/s` : '–'],
+                    ['Regions', all.bar_size?.filter((size) => size > 0).map(sizeText).join(', ') || '–'],
+                    ['Partitions', all.partition_type ? `is one, ${all.partition_type}` : `${all.partitions ?? 0} of at most ${all.sriov_total ?? 0} (SR-IOV)`],
+                    ['Link', all.link_width ? `x${all.link_width}, ${(all.link_speed_mts ?? 0) / 1000} GT/s` : '–'],
                     ['Shows the console', all.boot_display ? 'Yes' : 'No'],
                 ]} />
             )}

@@ -19,12 +19,16 @@ function perServer(members: Pick<Gpu, 'node'>[]): string {
 }
 
 /* The servers first, then their GPUs that are ready. */
-function GpuChoice({ chosen, onChange, fault }: { chosen: string[]; onChange: (chosen: string[]) => void; fault: string }) {
+function GpuChoice({ type, chosen, onChange, fault }: {
+    type: string; chosen: string[]; onChange: (chosen: string[]) => void; fault: string;
+}) {
     const shown = useResource<List<Gpu>>('/v1/gpus');
     const all = shown.data?.items ?? [];
     const servers = Array.from(new Set(all.map((gpu) => gpu.node)));
     const [hidden, setHidden] = useState<string[]>([]);
-    const ready = all.filter((gpu) => gpu.state === 'dismounted' && !hidden.includes(gpu.node));
+    const isDivided = type === 'GpuPartition';
+    const ready = all.filter((gpu) => gpu.partition_type === undefined && !gpu.pool && gpu.state === (isDivided ? 'partitioned' : 'dismounted')
+        && !hidden.includes(gpu.node));
     const models = Array.from(new Set(ready.map((gpu) => gpu.name)));
     const ofModel = (model: string) => ready.filter((gpu) => gpu.name === model).map(slotText);
     const chooseServers = (shownNow: string[]) => {
@@ -46,9 +50,10 @@ function GpuChoice({ chosen, onChange, fault }: { chosen: string[]; onChange: (c
                 </div>
             )}
             <ChoicesField label="GPUs" chosen={chosen} onChange={onChange} fault={fault}
-                help="GPUs that are dismounted from their servers and in no pool."
+                help={isDivided ? 'Cards that are divided and in no pool: all partitions of a card join.' : 'GPUs that are dismounted from their servers and in no pool.'}
                 choices={ready.map((gpu) => [slotText(gpu), <>{gpu.node} {shortAddress(gpu.address)} <span class="quiet">{shortModel(gpu.name)}</span></>])}
-                none={shown.data ? 'No GPU is ready for assignment: dismount some on the page GPUs first.' : 'Reading…'} />
+                none={!shown.data ? 'Reading…' : isDivided ? 'No GPU is divided: configure a partition count on the page GPUs first.'
+                    : 'No GPU is ready for assignment: dismount some on the page GPUs first.'} />
         </>
     );
 }
@@ -62,6 +67,7 @@ function CreatePoolDialog() {
     const [name, setName] = useState('');
     const [chosen, setChosen] = useState<string[]>([]);
     const [isMixed, setMixed] = useState(false);
+    const [type, setType] = useState('PciExpress');
     const [faults, setFaults] = useState({ name: '', gpus: '' });
     const check = () => {
         const next = { name: nameFault('pool', name), gpus: chosen.length ? '' : 'Choose at least one GPU.' };
@@ -70,7 +76,7 @@ function CreatePoolDialog() {
     };
     const run = async () => {
         const members = membersOf(chosen);
-        await change('POST', '/v1/pools', { name, type: 'PciExpress', mixed: isMixed, members });
+        await change('POST', '/v1/pools', { name, type, mixed: isMixed, members });
         return `GPU pool ${name} was created with ${plural(members.length, 'GPU')} on ${perServer(members)}`;
     };
     return (
@@ -78,7 +84,12 @@ function CreatePoolDialog() {
             <div class="pf-v6-c-form">
                 <TextField label="GPU pool name" value={name} onChange={setName} fault={faults.name} isRequired autocomplete="off"
                     help="One pool holds the GPUs of all servers; VMs are assigned to it by this name." />
-                <GpuChoice chosen={chosen} onChange={setChosen} fault={faults.gpus} />
+                <SelectField label="Type" value={type} choices={[['PciExpress', 'Whole GPUs (PciExpress)'], ['GpuPartition', 'GPU partitions (GpuPartition)']]}
+                    onChange={(next) => {
+                        setType(next);
+                        setChosen([]);
+                    }} />
+                <GpuChoice type={type} chosen={chosen} onChange={setChosen} fault={faults.gpus} />
                 <CheckField label="Mixed: take GPUs of more than one model" isChecked={isMixed} onChange={setMixed}
                     help="A VM then gets any of them, and its guest needs drivers for all." />
             </div>
@@ -104,7 +115,7 @@ function AddMembersDialog({ pool }: { pool: Pool }) {
     };
     return (
         <FormDialog title={`Add GPUs to ${pool.name}`} submit="Add" check={check} run={run}>
-            <div class="pf-v6-c-form"><GpuChoice chosen={chosen} onChange={setChosen} fault={fault} /></div>
+            <div class="pf-v6-c-form"><GpuChoice type={pool.type} chosen={chosen} onChange={setChosen} fault={fault} /></div>
         </FormDialog>
     );
 }
@@ -114,10 +125,11 @@ export function addMembers(pool: Pool): void {
 }
 
 export function removeMember(pool: Pool, member: Member): void {
-    const path = `${pathOf(pool.name)}/members/${encodeURIComponent(member.node)}/${encodeURIComponent(member.address)}`;
+    const [card = '', partition] = member.address.split('+');
+    const path = `${pathOf(pool.name)}/members/${encodeURIComponent(member.node)}/${encodeURIComponent(card)}`;
     openDialog(
-        <FormDialog title={`Remove ${slotText(member)} from ${pool.name}?`} submit="Remove" size="sm" isDanger run={() => change('DELETE', path)}>
-            <p>It stays dismounted and can join a pool again.</p>
+        <FormDialog title={`Remove ${member.node} ${card} from ${pool.name}?`} submit="Remove" size="sm" isDanger run={() => change('DELETE', path)}>
+            <p>{partition ? 'All partitions of the card leave the pool together. They stay as they are' : 'It stays dismounted'} and can join a pool again.</p>
         </FormDialog>,
     );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import { useState } from 'preact/hooks';
-import { dismount, gpuDetails, keyOfGpu, mount, release } from '../dialogs/gpu';
+import { dismount, gpuDetails, keyOfGpu, mount, partition, release } from '../dialogs/gpu';
 import { useResource } from '../live';
 import { Link, useQuery } from '../router';
 import { useMay } from '../session';
@@ -12,9 +12,11 @@ import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
 import { State } from '../ui/state';
 import { Table, type Column } from '../ui/table';
 
+/* A partition goes with its card. */
+const isCard = (gpu: Gpu) => gpu.partition_type === undefined;
 /* Whether the host could be asked to let it go. */
-export const canDismount = (gpu: Gpu) => gpu.state === 'host' || (gpu.state === 'not-assignable' && !gpu.pool);
-export const canMount = (gpu: Gpu) => !gpu.pool && !gpu.vm && (gpu.state === 'dismounted' || gpu.state === 'dismounting');
+const canDismount = (gpu: Gpu) => isCard(gpu) && (gpu.state === 'host' || (gpu.state === 'not-assignable' && !gpu.pool));
+const canMount = (gpu: Gpu) => isCard(gpu) && !gpu.pool && !gpu.vm && (gpu.state === 'dismounted' || gpu.state === 'dismounting');
 
 function deedsOf(gpu: Gpu): Deed[] {
     const deeds: Deed[] = [];
@@ -23,6 +25,9 @@ function deedsOf(gpu: Gpu): Deed[] {
     }
     if (canMount(gpu)) {
         deeds.push({ text: 'Mount…', run: () => mount([gpu]) });
+    }
+    if (gpu.sriov_total) {
+        deeds.push({ text: 'Configure partition count…', run: () => partition(gpu) });
     }
     if (gpu.health === 'quarantined') {
         deeds.push({ text: 'Release from quarantine…', run: () => release(gpu) });
@@ -54,18 +59,23 @@ function columns(mayAdminister: boolean): Column<Gpu>[] {
             ),
         },
         { title: 'Assigned status', sort: (gpu) => lookOf(gpuLooks, gpu.state).text, cell: (gpu) => <StatusCell gpu={gpu} /> },
-        { title: 'Model', sort: (gpu) => gpu.name, cell: (gpu) => <>{shortModel(gpu.name)}<div class="quiet">{gpu.model}</div></> },
+        { title: 'Model', sort: (gpu) => gpu.name, cell: (gpu) => <>{shortModel(gpu.name)}<div class="quiet">{gpu.partition_type ? `partition, ${gpu.partition_type}` : gpu.model}</div></> },
         { title: 'GPU pool', sort: (gpu) => gpu.pool ?? '', cell: (gpu) => (gpu.pool ? <Link to={`/pools?q=${encodeURIComponent(gpu.pool)}`}>{gpu.pool}</Link> : '–') },
         { title: 'Survey', sort: (gpu) => gpu.verdict, cell: (gpu) => verdicts[gpu.verdict] ?? gpu.verdict },
         { title: 'Driver', sort: (gpu) => gpu.driver, cell: (gpu) => gpu.driver || '–' },
         { title: 'Group', sort: (gpu) => gpu.iommu_group, cell: (gpu) => (gpu.iommu_group < 0 ? 'none' : gpu.iommu_group) },
         { title: 'NUMA', sort: (gpu) => gpu.numa_node, cell: (gpu) => (gpu.numa_node < 0 ? '–' : gpu.numa_node) },
-        { title: 'Aperture', sort: (gpu) => gpu.mmio_size ?? 0, cell: (gpu) => (gpu.mmio_size ? sizeText(gpu.mmio_size) : '–') },
+        { title: 'Aperture', sort: (gpu) => gpu.mmio_size, cell: (gpu) => (gpu.mmio_size ? sizeText(gpu.mmio_size) : '–') },
     ];
     if (mayAdminister) {
         all.push({ title: 'Actions', isActions: true, cell: (gpu) => <Menu label={`Actions for ${keyOfGpu(gpu)}`} deeds={deedsOf(gpu)} /> });
     }
     return all;
+}
+
+function title(items: Gpu[]): string {
+    const cards = items.filter(isCard).length;
+    return cards === items.length ? plural(cards, 'GPU') : `${plural(cards, 'GPU')}, ${plural(items.length - cards, 'partition')}`;
 }
 
 export function Gpus() {
@@ -89,7 +99,7 @@ export function Gpus() {
                     </>
                 );
                 return (
-                    <Section title={plural(items.length, 'GPU')} actions={buttons}>
+                    <Section title={title(items)} actions={buttons}>
                         <Toolbar>
                             <Search label="Search GPUs" />
                             <Filter label="Status" parameter="state" choices={Object.entries(gpuLooks).map(([key, look]) => [key, look.text])} />

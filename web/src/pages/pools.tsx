@@ -78,7 +78,7 @@ function Counts({ pool }: { pool: Pool }) {
                 ))}
             </svg>
             <p>
-                {plural(pool.total, 'GPU')}{shown.length > 0 && ': '}{shown.map(([name, count]) => `${count} ${name}`).join(', ')}
+                {plural(pool.total, pool.type === 'GpuPartition' ? 'partition' : 'GPU')}{shown.length > 0 && ': '}{shown.map(([name, count]) => `${count} ${name}`).join(', ')}
                 <span class="quiet"> · {pool.type}{pool.mixed && ', mixed models'}{pool.model && `, ${shortModel(pool.model)}`}</span>
             </p>
         </div>
