@@ -3,73 +3,105 @@
  *  nothing beside the screen; and a picture of each to look at. */
 
 import { violations } from './lib/axe.mjs';
-import { dialog, must, order, press } from './lib/gestures.mjs';
+import { counts, dialog, must, order, press } from './lib/gestures.mjs';
 import { desktop, phone, Scene } from './lib/scene.mjs';
 import { main, test } from './lib/tap.mjs';
-
-const pages = [
-  ['overview', '/', 'Map of servers and GPUs'],
-  ['servers', '/servers', 'Servers'],
-  ['gpus', '/gpus', 'GPUs'],
-  ['pools', '/pools', 'GPUs of GpuChildPool'],
-  ['vms', '/vms', 'Virtual machines'],
-  ['events', '/events', 'Events'],
-];
 
 const looks = [
   ['light', { dark: false, size: desktop }],
   ['dark', { dark: true, size: desktop }],
-  ['phone', { dark: false, size: phone }],
-  ['phone-dark', { dark: true, size: phone }],
+  ['phone', { dark: true, size: phone }],
 ];
 
-/** What opens each dialog, and its title. */
-const dialogs = [
-  ['pause', '/servers', (page) => order(page, 'node2', 'Pause…'), 'Pause node2?'],
-  ['drain', '/servers', (page) => order(page, 'node2', 'Drain…'), 'Drain node2?'],
-  ['server', '/servers', (page) => press(page, 'Details of node1'), 'Server node1'],
-  ['dismount', '/gpus', (page) => order(page, 'node1 0000:c1:00.0', 'Dismount…'), 'Dismount 1 GPU?'],
-  ['gpu', '/gpus', (page) => press(page, 'Details of node1 0000:41:00.0'), 'GPU node1 0000:41:00.0'],
-  ['create-pool', '/pools', (page) => press(page, 'Create GPU pool'), 'Create GPU pool'],
-  ['add-gpus', '/pools', (page) => press(page, 'Add GPUs to GpuChildPool'), 'Add GPUs to GpuChildPool'],
-  ['assign', '/pools', (page) => press(page, 'Assign VM to GPU pool'), 'Assign VM to GPU pool'],
-  ['unassign', '/pools', (page) => press(page, 'Unassign cad1 from GpuChildPool'), 'Unassign cad1 from GpuChildPool?'],
-  ['remove-pool', '/pools', (page) => press(page, 'Remove GPU pool GpuChildPool'), 'Remove GPU pool GpuChildPool?'],
+/** Name, address, what is there when it is whole, and its dialogs: name, title, what opens them. */
+const pages = [
+  ['overview', '/', 'Map of servers and GPUs', []],
+  ['servers', '/servers', 'Servers', [
+    ['pause', 'Pause node2?', (page) => order(page, 'node2', 'Pause…')],
+    ['drain', 'Drain node2?', (page) => order(page, 'node2', 'Drain…')],
+    ['server', 'Server node1', (page) => press(page, 'Details of node1')],
+  ]],
+  ['gpus', '/gpus', 'GPUs', [
+    ['dismount', 'Dismount 1 GPU?', (page) => order(page, 'node1 0000:c1:00.0', 'Dismount…')],
+    ['gpu', 'GPU node1 0000:41:00.0', (page) => press(page, 'Details of node1 41:00.0')],
+  ]],
+  ['pools', '/pools', 'GPUs of GpuChildPool', [
+    ['create-pool', 'Create GPU pool', (page) => press(page, 'Create GPU pool')],
+    ['add-gpus', 'Add GPUs to GpuChildPool', (page) => press(page, 'Add GPUs to GpuChildPool')],
+    ['assign', 'Assign VM to GPU pool', (page) => press(page, 'Assign VM to GPU pool')],
+    ['unassign', 'Unassign cad1 from GpuChildPool?', (page) => press(page, 'Unassign VM cad1 from GpuChildPool')],
+    ['remove-pool', 'Remove GPU pool GpuChildPool?', (page) => press(page, 'Remove pool GpuChildPool')],
+  ]],
+  ['vms', '/vms', 'Virtual machines', [
+    ['add-vm', 'Add virtual machine', (page) => press(page, 'Add virtual machine')],
+    ['vm', 'Virtual machine cad1', (page) => press(page, 'Details of cad1')],
+    ['stop', 'Stop cad1?', (page) => order(page, 'cad1', 'Stop…')],
+    ['move', 'Move cad1', (page) => order(page, 'cad1', 'Move…')],
+    ['explain', 'Where can render2 run?', (page) => order(page, 'render2', 'Explain')],
+    ['settings', 'Settings of cad1', (page) => order(page, 'cad1', 'Settings…')],
+    ['remove-vm', 'Remove spare1?', (page) => order(page, 'spare1', 'Remove…')],
+  ]],
+  ['events', '/events', 'Events', []],
 ];
 
-function none(problems) {
-  must(problems.length === 0, problems.join('\n'));
+/** What reaches beside the screen or its own box, where a mouse would have to scroll sideways. */
+function tooWide(page) {
+  return page.evaluate(() => {
+    const wide = (element) => element.scrollWidth > element.clientWidth + 1;
+    const scrolls = (element) => ['auto', 'scroll', 'hidden'].includes(getComputedStyle(element).overflowX);
+    return [document.documentElement, ...document.querySelectorAll('body *')]
+      .filter((element) => element.clientWidth > 1 && element.tagName !== 'PRE' && element.tagName !== 'TEXTAREA')
+      .filter((element) => wide(element) && (element === document.documentElement || scrolls(element)))
+      .filter((element) => !element.matches('.pf-v6-screen-reader, .skip'))
+      .map((element) => `${element.tagName} ${element.className}: ${element.scrollWidth} pixels in ${element.clientWidth}: "${element.textContent.slice(0, 60)}"`);
+  });
 }
 
-async function fitsWidth(page) {
-  const [has, wants] = await page.evaluate(() => [document.documentElement.clientWidth, document.documentElement.scrollWidth]);
-  must(wants <= has, `the page is ${wants} pixels wide on a screen of ${has}`);
-}
-
-for (const [look, options] of looks) {
-  for (const [name, path, label] of pages) {
-    test(`the page ${name} has no fault and fits its screen, ${look}`, async (scene) => {
-      const page = await scene.open(path, options);
-      await page.locator(`[aria-label="${label}"]`).first().waitFor();
-      await page.waitForLoadState('load');
-      await scene.photograph(page, `${name}-${look}`);
-      await fitsWidth(page);
-      none(await violations(page));
-    });
+async function inspect(page, scene, name, problems) {
+  await scene.photograph(page, name);
+  for (const fault of [...(await tooWide(page)), ...(await violations(page))]) {
+    problems.push(`${name}: ${fault}`);
   }
 }
 
 for (const [look, options] of looks) {
-  for (const [name, path, open, title] of dialogs) {
-    test(`the dialog ${name} has no fault and fits its screen, ${look}`, async (scene) => {
+  for (const [name, path, sight, dialogs] of pages) {
+    test(`the page ${name} and its dialogs have no fault and fit the screen, ${look}`, async (scene) => {
+      const problems = [];
       const page = await scene.open(path, options);
-      await open(page);
-      await dialog(page, title);
-      await scene.photograph(page, `dialog-${name}-${look}`);
-      await fitsWidth(page);
-      none(await violations(page));
+      await page.locator(`[aria-label="${sight}"]`).first().waitFor();
+      await inspect(page, scene, `${name}-${look}`, problems);
+      for (const [of, title, open] of dialogs) {
+        await open(page);
+        const box = await dialog(page, title);
+        await counts(box.getByText(/^(Reading|Looking for places)…$/), 0);
+        await inspect(page, scene, `dialog-${of}-${look}`, problems);
+        await page.keyboard.press('Escape');
+        await counts(page.getByRole('dialog'), 0);
+      }
+      must(problems.length === 0, problems.join('\n'));
     });
   }
+  test(`the login page has no fault and fits the screen, ${look}`, async (scene) => {
+    const problems = [];
+    const page = await scene.open('/', { ...options, role: null });
+    await page.getByRole('heading', { name: 'Log in' }).waitFor();
+    await inspect(page, scene, `login-${look}`, problems);
+    must(problems.length === 0, problems.join('\n'));
+  });
 }
+
+test('a page with faults is found out', async (scene) => {
+  const page = await scene.open('/');
+  await page.locator('[aria-label="Map of servers and GPUs"]').first().waitFor();
+  await page.evaluate(() => {
+    const wide = document.createElement('button');
+    wide.style.width = '3000px';
+    document.querySelector('main').append(wide);
+  });
+  must((await tooWide(page)).length > 0, 'a button 3000 pixels wide is not found');
+  const found = await violations(page);
+  must(found.some((fault) => fault.startsWith('button-name')), `a button without a name is not found: ${found}`);
+});
 
 await main(await Scene.begin());

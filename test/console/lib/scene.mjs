@@ -29,6 +29,7 @@ export class Scene {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: quiet, timeout: patience_ms,
     });
     scene.contexts = [];
+    scene.cookies = {};
     scene.complaints = [];
     mkdirSync(folder, { recursive: true });
     return scene;
@@ -59,17 +60,23 @@ export class Scene {
     }
   }
 
+  /** A session of each role serves all pages, as long as it lasts. */
   async logIn(context, role) {
-    const login = this.stage.logins.find((each) => each.role === role);
-    if (!login) {
+    const address = `${this.stage.url}/v1/session`;
+    await context.addCookies(this.cookies[role] ?? []);
+    if ((await context.request.get(address)).ok()) {
       return;
     }
-    const reply = await context.request.post(`${this.stage.url}/v1/session`, {
-      data: { user: login.user, password: login.password },
-    });
+    const { user, password } = this.login(role);
+    const reply = await context.request.post(address, { data: { user, password } });
     if (!reply.ok()) {
-      throw new Error(`login of ${login.user}: ${reply.status()} ${await reply.text()}`);
+      throw new Error(`login of ${user}: ${reply.status()} ${await reply.text()}`);
     }
+    this.cookies[role] = await context.cookies();
+  }
+
+  login(role) {
+    return this.stage.logins.find((each) => each.role === role);
   }
 
   async photograph(page, name) {
