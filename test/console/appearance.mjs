@@ -47,13 +47,15 @@ const pages = [
 /** What reaches beside the screen or its own box, where a mouse would have to scroll sideways. */
 function tooWide(page) {
   return page.evaluate(() => {
-    const wide = (element) => element.scrollWidth > element.clientWidth + 1;
-    const scrolls = (element) => ['auto', 'scroll', 'hidden'].includes(getComputedStyle(element).overflowX);
-    return [document.documentElement, ...document.querySelectorAll('body *')]
-      .filter((element) => element.clientWidth > 1 && element.tagName !== 'PRE' && element.tagName !== 'TEXTAREA')
-      .filter((element) => wide(element) && (element === document.documentElement || scrolls(element)))
-      .filter((element) => !element.matches('.pf-v6-screen-reader, .skip'))
-      .map((element) => `${element.tagName} ${element.className}: ${element.scrollWidth} pixels in ${element.clientWidth}: "${element.textContent.slice(0, 60)}"`);
+    const name = (element) => `${element.tagName} ${element.className} "${element.textContent.trim().slice(0, 40)}"`;
+    const scrolls = (element) => element === document.documentElement
+      || ['auto', 'scroll', 'hidden'].includes(getComputedStyle(element).overflowX);
+    const isWide = (element) => element.clientWidth > 1 && element.scrollWidth > element.clientWidth + 1;
+    const culprit = (box) => [...box.querySelectorAll('*')].reverse()
+      .find((element) => element.getBoundingClientRect().right > box.getBoundingClientRect().right + 1);
+    return [document.documentElement, ...document.querySelectorAll('body *:not(pre, textarea, .pf-v6-screen-reader)')]
+      .filter((element) => scrolls(element) && isWide(element))
+      .map((element) => `${name(element)} has ${element.scrollWidth} pixels in ${element.clientWidth}, by ${name(culprit(element) ?? element)}`);
   });
 }
 

@@ -54,13 +54,13 @@ export function Menu({ label, deeds }: { label: string; deeds: Deed[] }) {
         return null;
     }
     return (
-        <div class="menu" ref={root}>
+        <div class="menu" ref={root} {...(isOpen ? { onKeyDown: pressed } : {})}>
             <button ref={toggle} type="button" class="pf-v6-c-button pf-m-plain pf-m-small" aria-haspopup="menu" aria-expanded={isOpen}
                 aria-label={label} onClick={() => setOpen(!isOpen)}>
                 <Icon sign="more" />
             </button>
             {isOpen && (
-                <ul class="menu__list" role="menu" aria-label={label} onKeyDown={pressed}>
+                <ul class="menu__list" role="menu" aria-label={label}>
                     {deeds.map((deed) => (
                         <li key={deed.text} role="none">
                             <button type="button" role="menuitem" tabIndex={-1} class={`menu__item${deed.isDanger ? ' is-danger' : ''}`}
