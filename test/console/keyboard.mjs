@@ -11,6 +11,9 @@ const stepsMax = 200;
 function focused(page) {
   return page.evaluate(() => {
     const element = document.activeElement;
+    if (element === document.body) {
+      return '';
+    }
     const label = element.labels?.[0]?.textContent;
     return (element.getAttribute('aria-label') ?? label ?? element.textContent ?? '').trim();
   });
