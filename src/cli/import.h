@@ -12,6 +12,7 @@
     X(STEP_SETTINGS, "settings")                                                                   \
     X(STEP_NODE, "node")                                                                           \
     X(STEP_DISMOUNT, "dismount")                                                                   \
+    X(STEP_PARTITION, "partition")                                                                 \
     X(STEP_POOL, "pool")                                                                           \
     X(STEP_MEMBERS, "GPUs")                                                                        \
     X(STEP_VM, "VM")                                                                               \

@@ -146,6 +146,12 @@ static void compare_dismounts(struct import *import, const char *name, const jso
                       text_at(each, "identity"), identity[0] ? identity : "none");
             continue;
         }
+        json_int_t count = number_at(each, "partitions");
+        if (count > 0) {
+            (void)add(import, STEP_PARTITION, name, address, json_pack("{s:I}", "count", count),
+                      "%s is divided into %lld partitions", address, (long long)count);
+            continue;
+        }
         (void)add(import, STEP_DISMOUNT, name, address,
                   json_pack("{s:b}", "force", truth_at(each, "forced")),
                   "%s is taken from its host", address);
@@ -196,12 +202,15 @@ static int compare_nodes(struct cli *cli, struct import *import, const json_t *h
 
 /* ---- pools ---- */
 
-static bool has_member(const json_t *pool, const char *node, const char *gpu)
+/* Whether 'list' names the card of 'device' ("0000:65:00.0", or that and "+PARTITION"). */
+static bool has_card(const json_t *list, const char *field, const char *node, const char *device)
 {
-    size_t i;
+    size_t i, len = strcspn(device, "+");
     json_t *each;
-    json_array_foreach(member(pool, "members"), i, each) {
-        if (strcmp(text_at(each, "node"), node) == 0 && strcmp(text_at(each, "gpu"), gpu) == 0) {
+    json_array_foreach(list, i, each) {
+        const char *other = text_at(each, field);
+        if (strcmp(text_at(each, "node"), node) == 0 && strcspn(other, "+") == len &&
+            strncmp(other, device, len) == 0) {
             return true;
         }
     }
@@ -215,15 +224,12 @@ static void compare_members(struct import *import, const char *name, const json_
     size_t i;
     json_array_foreach(member(want, "members"), i, each) {
         const char *node = text_at(each, "node"), *gpu = text_at(each, "gpu");
-        if (has_member(have, node, gpu)) {
-            continue;
+        if (has_card(member(have, "members"), "gpu", node, gpu) ||
+            has_card(members, "address", node, gpu)) {
+            continue; /* all partitions of a card join at once */
         }
-        if (strchr(gpu, '+')) {
-            (void)add(import, STEP_NONE, name, NULL, NULL,
-                      "%s of %s: partitions are made anew: berth pool add", gpu, node);
-            continue;
-        }
-        (void)json_array_append_new(members, json_pack("{s:s, s:s}", "node", node, "address", gpu));
+        (void)json_array_append_new(members, json_pack("{s:s, s:s%}", "node", node, "address", gpu,
+                                                       strcspn(gpu, "+")));
     }
     size_t len = json_array_size(members);
     if (len > 0) {

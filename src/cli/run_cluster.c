@@ -76,6 +76,10 @@ static int order(struct cli *cli, const struct import_step *step)
         r = client_call(cli, "POST", body, &reply, "/v1/nodes/%s/gpus/%s/dismount", step->name,
                         step->second);
         break;
+    case STEP_PARTITION:
+        r = client_call(cli, "POST", body, &reply, "/v1/nodes/%s/gpus/%s/partition", step->name,
+                        step->second);
+        break;
     case STEP_POOL:
         r = client_call(cli, "POST", body, &reply, "/v1/pools");
         break;
@@ -115,11 +119,12 @@ static int look_at_dismounts(struct cli *cli, void *userdata, char **ret_text)
     VEC_EACH(&import->steps, step) {
         json_t *gpu;
         CLEANUP(buf_done) struct buf text = {0};
-        if (step->kind != STEP_DISMOUNT ||
+        if ((step->kind != STEP_DISMOUNT && step->kind != STEP_PARTITION) ||
             client_get(cli, &gpu, "/v1/nodes/%s/gpus/%s", step->name, step->second) != EXIT_OK) {
             continue;
         }
-        bool is_on_way = strcmp(text_at(gpu, "state"), "dismounting") == 0;
+        const char *state = text_at(gpu, "state");
+        bool is_on_way = strcmp(state, "dismounting") == 0 || strcmp(state, "partitioning") == 0;
         json_decref(gpu);
         if (is_on_way) {
             buf_printf(&text, "%s of %s is being taken from its host", step->second, step->name);

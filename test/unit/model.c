@@ -3,6 +3,7 @@
 
 #include "model/name.h"
 #include "model/txn.h"
+#include "model/gpu_device.h"
 #include "model/world.h"
 
 #include <errno.h>
@@ -128,4 +129,39 @@ TEST(a_slot_of_a_partition_is_written_and_read_back)
     CHECK(gpu_slot_parse("0000:65:00.0", &back));
     CHECK_STR(back.partition, "");
     CHECK(!gpu_slot_parse("0000:65:00.0+", &back));
+}
+
+TEST(a_partition_shares_the_fate_of_its_card_but_not_that_of_its_neighbour)
+{
+    struct node_inventory inventory = {0};
+    const struct pci_address at = {0, 0x65, 0, 0};
+    struct gpu *gpu = VEC_ADD(&inventory.gpus);
+    struct gpu_partition *first = VEC_ADD(&inventory.partitions);
+    struct gpu_partition *second = VEC_ADD(&inventory.partitions);
+    struct gpu_device device;
+    REQUIRE(gpu && first && second);
+    first = inventory.partitions.items;
+    *gpu = (struct gpu){.address = at, .sriov_enabled = 2, .verdict = GPU_PARTITIONED};
+    *first = (struct gpu_partition){.slot = {at, "0000:65:00.1"}, .type = GPU_TYPE_VF};
+    *second = (struct gpu_partition){.slot = {at, "0000:65:00.2"}, .type = GPU_TYPE_VF};
+    REQUIRE(gpu_device_find(&inventory, &second->slot, &device));
+    CHECK(!gpu_device_is_dismounted(&device));
+    CHECK(!gpu_is_split(&inventory, gpu, 2));
+    strcpy(first->driver, "vfio-pci");
+    strcpy(second->driver, "vfio-pci");
+    CHECK(gpu_is_split(&inventory, gpu, 2));
+    CHECK(!gpu_is_split(&inventory, gpu, 1));
+    first->health = GPU_QUARANTINED;
+    REQUIRE(gpu_device_find(&inventory, &second->slot, &device));
+    CHECK(gpu_device_is_dismounted(&device));
+    CHECK(gpu_device_may_be_assigned(&device, false));
+    CHECK_INT(device.health, GPU_HEALTHY);
+    gpu->health = GPU_QUARANTINED;
+    gpu->verdict = GPU_OFF_BUS;
+    REQUIRE(gpu_device_find(&inventory, &second->slot, &device));
+    CHECK_INT(device.health, GPU_QUARANTINED);
+    CHECK(!gpu_device_may_be_assigned(&device, false));
+    CHECK(!gpu_device_find(&inventory, &(struct gpu_slot){at, "0000:65:00.3"}, &device));
+    VEC_DONE(&inventory.gpus);
+    VEC_DONE(&inventory.partitions);
 }

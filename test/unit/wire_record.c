@@ -220,6 +220,23 @@ TEST(an_empty_document_is_a_record_with_its_defaults)
     CHECK_INT(inventory->inventory->gpus.items[0].numa_node, -1);
 }
 
+TEST(a_spec_and_a_status_from_before_there_were_partitions_are_read)
+{
+    struct error err = {0};
+    CLEANUP(record_unrefp) struct record *spec = NULL;
+    CLEANUP(record_unrefp) struct record *status = NULL;
+    REQUIRE(decode(RECORD_NODE_SPEC,
+                   "{\"dismounted\":[{\"address\":\"0000:65:00.0\",\"identity\":\"x\","
+                   "\"forced\":true}],\"released\":[{\"address\":\"0000:66:00.0\","
+                   "\"identity\":\"y\",\"forced\":false}]}",
+                   &spec, &err) == 0);
+    CHECK_INT(spec->node_spec->dismounted.items[0].partitions, 0);
+    CHECK_INT(spec->node_spec->released.items[0].slot.address.bus, 0x66);
+    CHECK_STR(spec->node_spec->released.items[0].slot.partition, "");
+    REQUIRE(decode(RECORD_VM_STATUS, "{\"culprit\":\"0000:65:00.0\"}", &status, &err) == 0);
+    CHECK(status->status->has_culprit);
+}
+
 /* ---- what a document looks like ---- */
 
 TEST(documents_are_readable_by_people)
