@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A request through the API: the first line is "METHOD target", the rest is the body. Whatever it
- * is, there is an answer that is JSON (or a stream, or metrics), and a change is guarded and has
+ * A request through the API: the first line is "METHOD target [HEADERS]", where that is what all of
+ * the request's headers hold; the rest is the body. Whatever it is, there is an answer that is JSON (or a stream, or metrics), and a change is guarded and has
  * its audit event.
  */
 #include "test/fuzz/fuzz.h"
@@ -96,7 +96,7 @@ static void check(const struct api_answer *answer)
         return;
     }
     assert(answer->status >= 200 && answer->status < 600);
-    if (answer->content_type && strcmp(answer->content_type, "application/json") == 0) {
+    if (answer->status != 304 && answer->content_type && strcmp(answer->content_type, "application/json") == 0) {
         json_t *json = json_loadb(buf_str(&answer->body), answer->body.size, 0, &error);
         assert(json);
         json_decref(json);
@@ -123,9 +123,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     }
     *space = '\0';
+    char *headers = strchr(space + 1, ' ');
+    if (headers) {
+        *headers++ = '\0';
+    }
     struct api_request request = {
         .method = line,
         .target = space + 1,
+        .if_match = headers,
+        .if_none_match = headers,
+        .idempotency_key = headers,
+        .last_event_id = headers,
         .body = end ? end + 1 : NULL,
         .body_size = end ? size - len - 1 : 0,
         .actor = {.name = "fuzz", .role = ROLE_ADMINISTRATOR},

@@ -66,6 +66,13 @@ class Walk:
         self.called.add((method, path))
         return answer
 
+    def refuse(self, status, method, path, body=None, **places):
+        """Calls what cannot be done here: it must be refused so, in the form of all errors."""
+        answer = self.ask(method, path.format(**places), body)
+        assert answer.status == status, f"{method} {path}: {answer}"
+        self.check({"$ref": "#/components/schemas/Error"}, answer.json, f"{method} {path}")
+        self.called.add((method, path))
+
     def properties(self, operation):
         """Names and schemas of the body's members; {} where none is taken."""
         body = operation.get("requestBody")
@@ -115,6 +122,8 @@ def change_all(walk):
     walk.do("POST", "/v1/plan", {"fail": ["node1"]})
     walk.do("POST", "/v1/plan", {"start": ["big"]})
     walk.do("POST", "/v1/nodes/{node}/gpus/{address}/release", node="node1", address=GPU)
+    walk.refuse(409, "POST", "/v1/nodes/{node}/gpus/{address}/partition", {"count": 2},
+                node="node1", address=GPU)
     walk.do("POST", "/v1/vms/{vm}/move", {}, vm="a")
     wait_for("a has moved", lambda: walk.ask("GET", "/v1/operations?state=done").json["items"]
              and walk.ask("GET", "/v1/vms/a").json["seen_move_order"] == 1)
