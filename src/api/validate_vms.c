@@ -64,7 +64,8 @@ static size_t hosts_of(const struct pool *pool)
 {
     size_t count = 0;
     for (size_t i = 0; i < pool->members.len; i++) { /* sorted by node */
-        count += i == 0 || strcmp(pool->members.items[i].node, pool->members.items[i - 1].node);
+        count +=
+            i == 0 || strcmp(pool->members.items[i].node, pool->members.items[i - 1].node) != 0;
     }
     return count;
 }

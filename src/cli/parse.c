@@ -156,6 +156,64 @@ static int split(struct cli *cli, int argc, const char *const *argv)
 
 /* ---- the command ---- */
 
+enum { word_max = 20, mistakes_max = 2 };
+
+/* How many characters must be changed, added or left out to make 'b' of 'a'; more than
+ * 'mistakes_max' for words that are longer than ours. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[word_max + 1], a_len = strlen(a), b_len = strlen(b);
+    if (a_len > word_max || b_len > word_max) {
+        return mistakes_max + 1;
+    }
+    for (size_t k = 0; k <= b_len; k++) {
+        row[k] = k;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t k = 1; k <= b_len; k++) {
+            size_t above = row[k];
+            size_t changed = diagonal + (a[i - 1] != b[k - 1]);
+            row[k] = MIN(changed, MIN(above, row[k - 1]) + 1);
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+/* The noun, or with 'noun' its verb, that 'word' may have meant; NULL: none is near. */
+static const char *nearest(const char *noun, const char *word)
+{
+    const char *best = NULL;
+    size_t least = mistakes_max + 1;
+    for (size_t i = 0; i < command_len; i++) {
+        const char *each = noun ? commands[i].verb : commands[i].noun;
+        if (!each || (noun && strcmp(commands[i].noun, noun) != 0)) {
+            continue;
+        }
+        size_t mistakes = distance(word, each);
+        if (mistakes < least && mistakes < strlen(each)) {
+            least = mistakes;
+            best = each;
+        }
+    }
+    return best;
+}
+
+static int no_such_command(const struct cli *cli, const char *noun, const char *verb)
+{
+    const char *meant = nearest(verb ? noun : NULL, verb ? verb : noun);
+    if (meant) {
+        return cli_fail(cli, EXIT_USAGE,
+                        "there is no command \"%s%s%s\"; did you mean berth %s%s%s?", noun,
+                        verb ? " " : "", verb ? verb : "", verb ? noun : meant, verb ? " " : "",
+                        verb ? meant : "");
+    }
+    return cli_fail(cli, EXIT_USAGE, "there is no command \"%s%s%s\"; see berth %s%s", noun,
+                    verb ? " " : "", verb ? verb : "", verb ? noun : "help", verb ? " --help" : "");
+}
+
 static int find_command(struct cli *cli)
 {
     const char *noun = cli->args.items[0];
@@ -177,13 +235,12 @@ static int find_command(struct cli *cli)
         return 0;
     }
     if (!has_noun) {
-        return cli_fail(cli, EXIT_USAGE, "there is no command \"%s\"; see berth help", noun);
+        return no_such_command(cli, noun, NULL);
     }
     if (!verb) {
         return cli_fail(cli, EXIT_USAGE, "%s what? See berth %s --help", noun, noun);
     }
-    return cli_fail(cli, EXIT_USAGE, "there is no command \"%s %s\"; see berth %s --help", noun,
-                    verb, noun);
+    return no_such_command(cli, noun, verb);
 }
 
 static int check_args(const struct cli *cli)

@@ -2,10 +2,15 @@
 #include "cli/show.h"
 #include "cli/wait.h"
 
+#include "api/facts.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
 
 #include <string.h>
+
+#define WORD_(id, text) text,
+static const char *const gpu_states[] = {GPU_STATE_LIST(WORD_)};
+#undef WORD_
 
 static bool is_wanted(const struct cli *cli, const json_t *gpu, const char *option,
                       const char *field)
@@ -21,13 +26,28 @@ static const char *remark(const json_t *gpu)
     return health[0] ? health : text_at(gpu, "verdict_detail");
 }
 
+static int list_gpus(struct cli *cli, json_t **ret)
+{
+    int r = check_state(cli, gpu_states, ARRAY_LEN(gpu_states));
+    if (r != EXIT_OK || (r = client_get(cli, ret, "/v1/gpus")) != EXIT_OK) {
+        return r;
+    }
+    r = show_only(cli, *ret, "node", "node");
+    r = r == EXIT_OK ? show_only(cli, *ret, "pool", "pool") : r;
+    r = r == EXIT_OK ? show_only(cli, *ret, "state", "state") : r;
+    if (r != EXIT_OK) {
+        json_decref(*ret);
+    }
+    return r;
+}
+
 int run_gpu_ls(struct cli *cli)
 {
     static const char *const headings[] = {"NODE", "ADDRESS", "GPU",    "STATE", "POOL",
                                            "VM",   "DRIVER",  "SURVEY", ""};
     json_t *json, *gpu;
     size_t i;
-    int r = client_get(cli, &json, "/v1/gpus");
+    int r = list_gpus(cli, &json);
     if (r != EXIT_OK || cli->is_json) {
         return r == EXIT_OK ? show_json(cli, json) : r;
     }
@@ -36,10 +56,6 @@ int run_gpu_ls(struct cli *cli)
     table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(json, "items"), i, gpu) {
         const char *pool = text_at(gpu, "pool"), *vm = text_at(gpu, "vm");
-        if (!is_wanted(cli, gpu, "node", "node") || !is_wanted(cli, gpu, "pool", "pool") ||
-            !is_wanted(cli, gpu, "state", "state")) {
-            continue;
-        }
         table_add(&table, text_at(gpu, "node"));
         table_add(&table, text_at(gpu, "address"));
         table_add(&table, text_at(gpu, "name"));
@@ -50,28 +66,65 @@ int run_gpu_ls(struct cli *cli)
         table_add(&table, text_at(gpu, "verdict"));
         table_add(&table, remark(gpu));
     }
-    table_print(&table, cli->out, "No such GPU.");
+    table_print(&table, cli->out, "No GPU is like that.");
     table_done(&table);
     json_decref(json);
     return EXIT_OK;
 }
 
+static void line(const struct cli *cli, const char *name, const char *text)
+{
+    if (text[0]) {
+        (void)fprintf(cli->out, "%-14s %s\n", name, text);
+    }
+}
+
+static void print_gpu(const struct cli *cli, const json_t *gpu)
+{
+    CLEANUP(buf_done) struct buf companions = {0};
+    char memory[40], numa[30] = "";
+    size_t i;
+    json_t *each;
+    json_array_foreach(json_object_get(gpu, "companions"), i, each) {
+        buf_printf(&companions, "%s%s", i ? " " : "", json_string_value(each));
+    }
+    if (number_at(gpu, "numa_node") >= 0) {
+        (void)snprintf(numa, sizeof(numa), "%lld", (long long)number_at(gpu, "numa_node"));
+    }
+    (void)fprintf(cli->out, "%s of %s: %s\n", text_at(gpu, "address"), text_at(gpu, "node"),
+                  text_at(gpu, "name"));
+    line(cli, "state", text_at(gpu, "state"));
+    line(cli, "GPU pool", text_at(gpu, "pool"));
+    line(cli, "held by", text_at(gpu, "vm"));
+    line(cli, "health", text_at(gpu, "health"));
+    line(cli, "", text_at(gpu, "health_reason"));
+    line(cli, "survey", text_at(gpu, "verdict"));
+    line(cli, "", text_at(gpu, "verdict_detail"));
+    line(cli, "driver", text_at(gpu, "driver"));
+    line(cli, "serial", text_at(gpu, "serial"));
+    (void)fprintf(cli->out, "%-14s %lld\n", "IOMMU group",
+                  (long long)number_at(gpu, "iommu_group"));
+    line(cli, "goes with it", buf_str(&companions));
+    line(cli, "NUMA node", numa);
+    line(cli, "guest MMIO",
+         memory_text((number_at(gpu, "mmio_size") + (1 << 20) - 1) >> 20, memory, sizeof(memory)));
+    if (number_at(gpu, "link_width") > 0) {
+        (void)fprintf(cli->out, "%-14s x%lld, %.1f GT/s\n", "PCIe link",
+                      (long long)number_at(gpu, "link_width"),
+                      (double)number_at(gpu, "link_speed_mts") / 1000);
+    }
+    line(cli, "console", truth_at(gpu, "boot_display") ? "the firmware's display" : "");
+}
+
 int run_gpu_show(struct cli *cli)
 {
-    json_t *json, *value;
-    const char *key;
+    json_t *json;
     int r = client_get(cli, &json, "/v1/nodes/%s/gpus/%s", cli->args.items[0], cli->args.items[1]);
     if (r != EXIT_OK || cli->is_json) {
         return r == EXIT_OK ? show_json(cli, json) : r;
     }
     show_age(cli, json);
-    json_object_foreach(json, key, value) {
-        CLEANUP(freep) char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        (void)fprintf(cli->out, "%-16s %s\n", key,
-                      json_is_string(value) ? json_string_value(value)
-                      : text                ? text
-                                            : "");
-    }
+    print_gpu(cli, json);
     json_decref(json);
     return EXIT_OK;
 }
@@ -97,8 +150,8 @@ static int look_at_partitions(struct cli *cli, void *userdata, char **ret_text)
     }
     const char *state = text_at(gpu, "state");
     bool is_bad = strcmp(state, "quarantined") == 0;
-    bool is_done = *count == 0 ? number_at(gpu, "partitions") == 0
-                               : strcmp(state, "partitioning") != 0;
+    bool is_done =
+        *count == 0 ? number_at(gpu, "partitions") == 0 : strcmp(state, "partitioning") != 0;
     if (is_bad) {
         (void)cli_fail(cli, 0, "%s of %s: %s", address, node, remark(gpu));
     }
@@ -112,8 +165,7 @@ int run_gpu_partition(struct cli *cli)
 {
     uint64_t count;
     if (!parse_u64(cli->args.items[2], UINT16_MAX, &count)) {
-        return cli_fail(cli, EXIT_USAGE, "\"%s\" is no number of partitions",
-                        cli->args.items[2]);
+        return cli_fail(cli, EXIT_USAGE, "\"%s\" is no number of partitions", cli->args.items[2]);
     }
     int r = change(cli, "POST", json_pack("{s:I}", "count", (json_int_t)count),
                    "/v1/nodes/%s/gpus/%s/partition", cli->args.items[0], cli->args.items[1]);

@@ -55,6 +55,7 @@ static void print_checks(const struct cli *cli, const json_t *checks)
 
 int run_node_show(struct cli *cli)
 {
+    char memory[40];
     json_t *json, *item;
     size_t i;
     int r = client_get(cli, &json, "/v1/nodes/%s", cli->args.items[0]);
@@ -69,8 +70,9 @@ int run_node_show(struct cli *cli)
                   text_at(json, "fence_agent")[0] ? ", " : "", text_at(json, "fence_agent"));
     (void)fprintf(cli->out, "watchdog     %s\n",
                   truth_at(json, "watchdog_armed") ? "armed" : "not armed");
-    (void)fprintf(cli->out, "CPUs         %lld\nmemory       %lld MiB\nkernel       %s\n",
-                  (long long)number_at(json, "cpus"), (long long)number_at(json, "memory_mib"),
+    (void)fprintf(cli->out, "CPUs         %lld\nmemory       %s\nkernel       %s\n",
+                  (long long)number_at(json, "cpus"),
+                  memory_text(number_at(json, "memory_mib"), memory, sizeof(memory)),
                   text_at(json, "kernel"));
     (void)fprintf(cli->out, "incarnation  %lld\nchecks\n",
                   (long long)number_at(json, "incarnation"));

@@ -3,6 +3,7 @@
 #include "cli/policy.h"
 #include "cli/show.h"
 
+#include "api/facts.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
 
@@ -13,13 +14,31 @@ enum { xml_size_max = 256 * 1024 };
 
 /* ---- reading ---- */
 
+#define WORD_(id, text) text,
+static const char *const vm_states[] = {VM_VIEW_LIST(WORD_)};
+#undef WORD_
+
+static int list_vms(struct cli *cli, json_t **ret)
+{
+    int r = check_state(cli, vm_states, ARRAY_LEN(vm_states));
+    if (r != EXIT_OK || (r = client_get(cli, ret, "/v1/vms")) != EXIT_OK) {
+        return r;
+    }
+    r = show_only(cli, *ret, "node", "node");
+    r = r == EXIT_OK ? show_only(cli, *ret, "state", "state") : r;
+    if (r != EXIT_OK) {
+        json_decref(*ret);
+    }
+    return r;
+}
+
 int run_vm_ls(struct cli *cli)
 {
     static const char *const headings[] = {"VM", "STATE", "NODE", "GPUS", "NEEDS", "PRIORITY", ""};
-    const char *node = cli_option(cli, "node"), *state = cli_option(cli, "state");
+    bool has_filter = cli_option(cli, "node") || cli_option(cli, "state");
     json_t *json, *vm;
     size_t i;
-    int r = client_get(cli, &json, "/v1/vms");
+    int r = list_vms(cli, &json);
     if (r != EXIT_OK || cli->is_json) {
         return r == EXIT_OK ? show_json(cli, json) : r;
     }
@@ -29,10 +48,6 @@ int run_vm_ls(struct cli *cli)
     json_array_foreach(json_object_get(json, "items"), i, vm) {
         CLEANUP(buf_done) struct buf needs = {0}, gpus = {0};
         const char *at = text_at(vm, "node");
-        if ((node && strcmp(at, node) != 0) ||
-            (state && strcmp(text_at(vm, "state"), state) != 0)) {
-            continue;
-        }
         needs_text(array_at(vm, "needs"), &needs);
         gpus_text(array_at(vm, "gpus"), &gpus);
         table_add(&table, text_at(vm, "name"));
@@ -43,7 +58,9 @@ int run_vm_ls(struct cli *cli)
         table_printf(&table, "%lld", (long long)number_at(vm, "priority"));
         table_add(&table, text_at(vm, "detail"));
     }
-    table_print(&table, cli->out, "No such VM: \"berth vm add FILE.xml\" adds one.");
+    table_print(&table, cli->out,
+                has_filter ? "No VM is like that."
+                           : "No VM yet: \"berth vm add FILE.xml\" adds one.");
     table_done(&table);
     json_decref(json);
     return EXIT_OK;
@@ -75,8 +92,9 @@ int run_vm_show(struct cli *cli)
                   text_at(json, "detail")[0] ? ": " : "", text_at(json, "detail"));
     (void)fprintf(cli->out, "needs            %s\nhas              %s\n", buf_str(&needs),
                   buf_str(&gpus));
-    (void)fprintf(cli->out, "CPUs, memory     %lld, %lld MiB\n", (long long)number_at(json, "cpus"),
-                  (long long)number_at(json, "memory_mib"));
+    char memory[40];
+    (void)fprintf(cli->out, "CPUs, memory     %lld, %s\n", (long long)number_at(json, "cpus"),
+                  memory_text(number_at(json, "memory_mib"), memory, sizeof(memory)));
     (void)fprintf(cli->out, "priority         %lld\n", (long long)number_at(json, "priority"));
     (void)fprintf(cli->out, "offline action   %s, %lld s\n", text_at(json, "offline_action"),
                   (long long)number_at(spec, "offline_timeout_ms") / 1000);

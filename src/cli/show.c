@@ -107,3 +107,49 @@ bool pair_into(json_t *object, const char *pair, bool is_typed)
     json_t *value = is_typed ? typed(equals + 1) : json_string(equals + 1);
     return json_object_set_new(object, key, value) == 0;
 }
+
+int show_only(struct cli *cli, json_t *json, const char *option, const char *field)
+{
+    const char *want = cli_option(cli, option);
+    json_t *items = json_object_get(json, "items"), *node;
+    if (!want) {
+        return EXIT_OK;
+    }
+    if (strcmp(option, "node") == 0) {
+        int r = client_get(cli, &node, "/v1/nodes/%s", want);
+        if (r != EXIT_OK) {
+            return r;
+        }
+        json_decref(node);
+    }
+    for (size_t i = json_array_size(items); i-- > 0;) {
+        if (strcmp(text_at(json_array_get(items, i), field), want) != 0) {
+            (void)json_array_remove(items, i);
+        }
+    }
+    return EXIT_OK;
+}
+
+const char *memory_text(json_int_t mib, char *ret, size_t size)
+{
+    if (mib < 1024) {
+        (void)snprintf(ret, size, "%lld MiB", (long long)mib);
+    } else {
+        (void)snprintf(ret, size, "%.1f GiB", (double)mib / 1024);
+    }
+    return ret;
+}
+
+int check_state(struct cli *cli, const char *const *states, size_t len)
+{
+    const char *want = cli_option(cli, "state");
+    CLEANUP(buf_done) struct buf words = {0};
+    for (size_t i = 0; want && i < len; i++) {
+        if (strcmp(states[i], want) == 0) {
+            return EXIT_OK;
+        }
+        buf_printf(&words, "%s%s", i ? ", " : "", states[i]);
+    }
+    return want ? cli_fail(cli, EXIT_USAGE, "--state takes %s, not \"%s\"", buf_str(&words), want)
+                : EXIT_OK;
+}

@@ -28,3 +28,13 @@ int change(struct cli *cli, const char *method, json_t *body, const char *format
 
 /* "key=value" into 'object'; numbers and booleans as such if 'is_typed'. False: no '='. */
 bool pair_into(json_t *object, const char *pair, bool is_typed);
+
+/* Leaves in the list 'json' those items whose 'field' is what the option of that name says, if it
+ * was given. For the option node: EXIT_NOT_FOUND, said, if there is no such node. */
+int show_only(struct cli *cli, json_t *json, const char *option, const char *field);
+
+/* "8.0 GiB" of so many MiB, into 'ret' of 'size' bytes; returns 'ret'. */
+const char *memory_text(json_int_t mib, char *ret, size_t size);
+
+/* EXIT_USAGE, said, if --state is given and none of 'states'. */
+int check_state(struct cli *cli, const char *const *states, size_t len);

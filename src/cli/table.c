@@ -87,7 +87,7 @@ static void print_cell(const struct table *table, FILE *out, size_t row, size_t 
 {
     const char *text = table->cells[row * table->columns + column];
     const char *colour = table->has_colour && row > 0 ? state_colour(text) : "";
-    const char *weight = table->has_colour && row == 0 ? "\033[1m" : colour;
+    const char *weight = table->has_colour && row == 0 && text[0] ? "\033[1m" : colour;
     bool is_cut;
     size_t size = text_cut(text, width, &is_cut);
     (void)fprintf(out, "%s%.*s%s%s", weight, (int)size, text, is_cut ? TEXT_ELLIPSIS : "",

@@ -229,6 +229,23 @@ def what_cannot_be_imported_is_said_and_the_rest_is_done():
         assert code == 1 and "steps failed: mend that and import again" in err and "VM a was added" in out, (out, err)
 
 
+@test
+def what_is_selected_is_selected_for_programs_too_and_must_exist():
+    with With() as c:
+        with_vms(c, a=1, b=1)
+        c.must("vm", "start", "a")
+        assert [v["name"] for v in of(c, "vm", "ls", "--state", "running")["items"]] == ["a"]
+        assert {g["node"] for g in of(c, "gpu", "ls", "--node", "node2")["items"]} == {"node2"}
+        assert len(of(c, "gpu", "ls", "--pool", "GpuChildPool", "--state", "available")["items"]) == 3
+        assert "No VM is like that" in c.must("vm", "ls", "--state", "failed")
+        c.refused(2, '--state takes running, starting', "vm", "ls", "--state", "runing")
+        c.refused(2, 'not "free"', "gpu", "ls", "--state", "free")
+        c.refused(3, "there are: node1, node2", "gpu", "ls", "--node", "node7")
+        c.refused(3, "there are: node1, node2", "vm", "ls", "--node", "node7")
+        out = c.must("gpu", "show", "node1", "0000:01:00.0")
+        assert "0000:01:00.0 of node1: Bochs [1234:1111]" in out and "held by        a" in out and "32 MiB" in out, out
+
+
 def hostdev(bus, function=0):
     return ("<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' "
             f"bus='0x{bus:02x}' slot='0x00' function='0x{function}'/></source></hostdev>")

@@ -93,6 +93,10 @@ TEST(wrong_usage_is_named_and_ends_with_2)
     } wrong[] = {
         {{"frob"}, "no command \"frob\""},
         {{"vm"}, "vm what?"},
+        {{"stauts"}, "no command \"stauts\"; did you mean berth status?"},
+        {{"vms", "ls"}, "did you mean berth vm?"},
+        {{"vm", "strat", "v"}, "no command \"vm strat\"; did you mean berth vm start?"},
+        {{"vm", "frobnicate"}, "see berth vm --help"},
         {{"vm", "frob"}, "no command \"vm frob\""},
         {{"vm", "assign", "v"}, "usage: berth vm assign VM POOL"},
         {{"status", "now"}, "usage: berth status"},
