@@ -13,9 +13,10 @@ from domain import tag_of
 from lab import Lab, LabError, PATIENCE, in_parallel
 from qmp import QmpError
 from shell import ShellError
-from story import GPU_MODEL, POOL, Cluster, demand, payload
+from story import GPU_MODEL, POOL, Cluster, Refused, demand, payload
 
 VMS = ("work-1", "work-2", "work-3")
+MENDINGS_MAX = 3
 SHARED_SLOT = 4  # of node3 only: two cards in one IOMMU group
 # Longer than any watchdog (6 s) and any takeover (8 s) that something before it could have set off.
 AFTERMATH_S = 10
@@ -169,13 +170,20 @@ class Faults(Cluster):
         self.settle()
 
     def mend(self):
-        """Undoes whatever was done to the hosts, and settles."""
-        self.lost.clear()
-        self.lab.hub.heal()
-        self.lab.power.faults.clear()
-        in_parallel([lambda host=host: mend(host) for host in self.lab.hosts])
-        self.until("the API answers for a store that answers", lambda: not self.ask("node ls").get("stale_since_ms"))
-        self.settle()
+        """Undoes whatever was done to the hosts, and settles; anew if one is reset meanwhile."""
+        for left in reversed(range(MENDINGS_MAX)):
+            try:
+                self.lost.clear()
+                self.lab.hub.heal()
+                self.lab.power.faults.clear()
+                in_parallel([lambda host=host: mend(host) for host in self.lab.hosts])
+                self.until("the API answers for a store that answers",
+                           lambda: not self.ask("node ls").get("stale_since_ms"))
+                self.settle()
+                return
+            except (LabError, QmpError, Refused, ShellError):
+                if not left:
+                    raise
 
     def settle(self):
         """All hosts up, under their watchdogs and with a hypervisor that answers, exactly VMS there, and alive."""

@@ -151,7 +151,7 @@ class Cluster:
     def add_user(self, name, role="administrator"):
         """Somebody who may log in at any host's console; the password."""
         password = secrets.token_urlsafe(9)
-        self.request("POST", "/v1/access", {"name": name, "kind": "user", "role": role, "password": password})
+        self.berth(f"user add {name} --role {role}", given=f"{password}\n".encode())
         return password
 
     # Proof from outside.
