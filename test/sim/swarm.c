@@ -53,12 +53,27 @@ static void draw_names(struct rng *rng, char prefix, size_t count, struct name_l
     ret->len = len == 2 && strcmp(ret->names[0], ret->names[1]) == 0 ? 1 : len;
 }
 
+/* In a quarter of the seeds the GPUs of all hosts are divided alike. Drawn apart, so that the other
+ * seeds stay what they were. */
+static void draw_partitions(uint64_t seed, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0x9e3779b97f4a7c15) + 7};
+    if (!rng_chance(&rng, 1, 4)) {
+        return;
+    }
+    uint32_t count = (uint32_t)rng_between(&rng, 2, 4);
+    VEC_EACH(&scenario->hosts, host) {
+        host->gpus = MIN(host->gpus, 2U);
+        host->partitions = count;
+    }
+}
+
 static void draw_vms(struct rng *rng, struct scenario *scenario)
 {
     uint32_t gpus = 0;
     size_t hosts = scenario->hosts.len;
     VEC_EACH(&scenario->hosts, host) {
-        gpus += host->gpus;
+        gpus += host->gpus * MAX(host->partitions, 1U);
     }
     uint32_t count = MAX((uint32_t)rng_between(rng, 1, 2 + gpus * 5 / 4), 1U);
     bool has_rules = rng_chance(rng, 1, 3), has_priorities = rng_chance(rng, 1, 2);
@@ -235,6 +250,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     *ret = (struct scenario){.seed = seed, .settings = cluster_settings_default};
     SET_TEXT(ret->name, "seed %llu", (unsigned long long)seed);
     draw_hosts(&rng, hosts ? hosts : (uint32_t)rng_between(&rng, 2, 6), ret);
+    draw_partitions(seed, ret);
     draw_vms(&rng, ret);
     draw_noise(&rng, &ret->noise);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
