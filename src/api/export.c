@@ -29,16 +29,14 @@ static enum state_mode mode_of(const struct plan_cluster *m, uint32_t node)
     return STATE_DOWN;
 }
 
-static void write_labels(struct buf *out, const struct record *spec)
+static void write_labels(struct buf *out, const struct node_label *labels, size_t len)
 {
     out_key(out, "labels");
     out_open(out, '{');
-    if (spec) {
-        VEC_EACH(&spec->node_spec->labels, label) {
-            out_tree(out, NULL, text_json(label->key));
-            buf_char(out, ':');
-            out_text(out, NULL, label->value);
-        }
+    for (size_t i = 0; i < len; i++) {
+        out_tree(out, NULL, text_json(labels[i].key));
+        buf_char(out, ':');
+        out_text(out, NULL, labels[i].value);
     }
     out_close(out, '}');
 }
@@ -79,7 +77,9 @@ static void write_node(struct buf *out, const struct plan_cluster *m, uint32_t n
     out_text(out, "mode", state_mode_name(mode_of(m, node)));
     out_number(out, "cpus", (int64_t)(inventory->inventory->cpus * percent / 100));
     out_number(out, "memory_mib", (int64_t)inventory->inventory->memory_mib);
-    write_labels(out, world_find(m->world, RECORD_NODE_SPEC, name));
+    const struct record *spec = world_find(m->world, RECORD_NODE_SPEC, name);
+    write_labels(out, spec ? spec->node_spec->labels.items : NULL,
+                 spec ? spec->node_spec->labels.len : 0);
     out_key(out, "gpus");
     out_open(out, '[');
     for (size_t first = *device; *device < m->devices.len; ++*device) {
@@ -171,6 +171,8 @@ static void write_vm(struct buf *out, const struct plan_cluster *m, const struct
     if (!write_nodes(out, m, "owners", spec->possible_owners.items, spec->possible_owners.len)) {
         /* No possible owner is there: no owners would mean that all nodes are. */
         out_tree(out, "labels", json_pack("{s:s}", "possible-owner", "none"));
+    } else {
+        write_labels(out, spec->labels.items, spec->labels.len);
     }
     write_vms(out, m->world, "affinity", spec->together.items, spec->together.len);
     write_vms(out, m->world, "anti_affinity", spec->apart.items, spec->apart.len);

@@ -89,10 +89,10 @@ const struct schema schemas[] = {
     {"Hold", "pool:s address:s"},
     {"Need", "pool:s count:i"},
     {"VmPatch", "%vm_spec offline_action offline_timeout_ms priority preferred_owners "
-                "possible_owners together apart affinity_enforced apart_enforced restart mmio_mib"},
+                "possible_owners together apart affinity_enforced apart_enforced restart mmio_mib labels"},
     {"VmAdd", "xml:s name?:s needs?:[Need] offline_action?:=offline_action offline_timeout_ms?:i "
               "priority?:i preferred_owners?:[s] possible_owners?:[s] together?:[s] apart?:[s] "
-              "affinity_enforced?:b apart_enforced?:b restart?:any mmio_mib?:i"},
+              "affinity_enforced?:b apart_enforced?:b restart?:any mmio_mib?:i labels?:any"},
     {"Assign", "pool:s count?:i"},
     {"Move", "node?:s"},
 

@@ -19,7 +19,7 @@ static const char *const policy_fields[] = {
     "possible_owners", "together",
     "apart",           "affinity_enforced",
     "apart_enforced",  "restart",
-    "mmio_mib",
+    "mmio_mib",        "labels",
 };
 
 /* ---- what must hold of a spec ---- */

@@ -7,7 +7,7 @@
     "With --state FILE it asks no cluster but a file of its state (docs/state-file.md, \"-\" "     \
     "reads\n"                                                                                      \
     "standard input), and tells where everything would run."
-#define POLICY "priority offline-action offline-timeout owner preferred together apart mmio"
+#define POLICY "priority offline-action offline-timeout owner label preferred together apart mmio"
 
 const struct option options[] = {
     /* everywhere */
@@ -42,7 +42,7 @@ const struct option options[] = {
     {"fencing", 0, "METHOD", "watchdog, power or manual"},
     {"agent", 0, "NAME", "fence agent, such as fence_ipmilan"},
     {"param", 0, "KEY=VALUE", "parameter of the fence agent; may be repeated"},
-    {"label", 0, "KEY=VALUE", "label of the node; may be repeated"},
+    {"label", 0, "KEY=VALUE", "label of the node, or that a VM's node must have; may be repeated; \"\": none"},
     {"priority", 0, "N", "high, medium, low, none or a number; higher starts first"},
     {"offline-action", 0, "ACTION", "turn-off, shutdown or force-shutdown"},
     {"offline-timeout", 0, "SECONDS", "time for the guest to shut down"},

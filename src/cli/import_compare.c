@@ -15,7 +15,7 @@ static const char *const vm_fields[] = {
     "possible_owners", "together",
     "apart",           "affinity_enforced",
     "apart_enforced",  "restart",
-    "mmio_mib",
+    "mmio_mib",        "labels",
 };
 
 static bool add(struct import *import, enum step kind, const char *name, const char *second,

@@ -2,6 +2,7 @@
 #include "cli/policy.h"
 
 #include "base/parse.h"
+#include "cli/show.h"
 
 #include <string.h>
 
@@ -63,6 +64,25 @@ static void read_list(struct cli *cli, json_t *body, const char *option, const c
     }
 }
 
+/* Likewise, of KEY=VALUE. */
+static int read_labels(struct cli *cli, json_t *body)
+{
+    json_t *map = NULL;
+    VEC_EACH(&cli->given, given) {
+        if (strcmp(given->option->name, "label") != 0) {
+            continue;
+        }
+        if (!map) {
+            map = json_object();
+            (void)json_object_set_new(body, "labels", map);
+        }
+        if (given->value[0] && !pair_into(map, given->value, false)) {
+            return cli_fail(cli, EXIT_USAGE, "\"%s\" is not of the form KEY=VALUE", given->value);
+        }
+    }
+    return EXIT_OK;
+}
+
 int policy_read(struct cli *cli, json_t *body)
 {
     const char *action = cli_option(cli, "offline-action");
@@ -73,7 +93,8 @@ int policy_read(struct cli *cli, json_t *body)
     read_list(cli, body, "preferred", "preferred_owners");
     read_list(cli, body, "together", "together");
     read_list(cli, body, "apart", "apart");
-    int r = read_priority(cli, body);
+    int r = read_labels(cli, body);
+    r = r == EXIT_OK ? read_priority(cli, body) : r;
     r = r == EXIT_OK ? read_number(cli, body, "offline-timeout", "offline_timeout_ms", 1000) : r;
     return r == EXIT_OK ? read_number(cli, body, "mmio", "mmio_mib", 1) : r;
 }

@@ -75,6 +75,16 @@ static void print_names(const struct cli *cli, const char *title, const json_t *
     }
 }
 
+static void print_labels(const struct cli *cli, json_t *labels)
+{
+    const char *key, *title = "only on label";
+    json_t *value;
+    json_object_foreach(labels, key, value) {
+        (void)fprintf(cli->out, "%-16s %s=%s\n", title, key, json_string_value(value));
+        title = "";
+    }
+}
+
 int run_vm_show(struct cli *cli)
 {
     json_t *json;
@@ -100,6 +110,7 @@ int run_vm_show(struct cli *cli)
                   (long long)number_at(spec, "offline_timeout_ms") / 1000);
     (void)fprintf(cli->out, "uuid             %s\n", text_at(spec, "uuid"));
     print_names(cli, "only on", array_at(spec, "possible_owners"));
+    print_labels(cli, json_object_get(spec, "labels"));
     print_names(cli, "rather on", array_at(spec, "preferred_owners"));
     print_names(cli, "together with", array_at(spec, "together"));
     print_names(cli, "apart from", array_at(spec, "apart"));
@@ -128,12 +139,16 @@ int run_vm_explain(struct cli *cli)
     }
     CLEANUP(buf_done) struct buf needs = {0};
     const char *cause = text_at(json, "cause"), *node = text_at(json, "node");
+    const char *detail = text_at(json, "detail");
     show_age(cli, json);
     needs_text(array_at(json, "needs"), &needs);
     (void)fprintf(cli->out, "%s is %s%s%s; it needs %s\n", text_at(json, "name"),
                   text_at(json, "state"), node[0] ? " on " : "", node, buf_str(&needs));
     if (cause[0]) {
         (void)fprintf(cli->out, "why: %s\n", cause);
+    }
+    if (detail[0] && strcmp(detail, cause) != 0) {
+        (void)fprintf(cli->out, "now: %s\n", detail);
     }
     (void)fputs("hosts, as they are now:\n", cli->out);
     show_reasons(cli->out, array_at(json, "hosts"));

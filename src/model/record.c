@@ -62,6 +62,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_POOL, pool, members),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, preferred_owners),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, possible_owners),
+    VEC_FIELD(RECORD_VM_SPEC, vm_spec, labels),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, together),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, apart),
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, gpus),

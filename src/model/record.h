@@ -246,6 +246,7 @@ struct vm_spec {
     uint32_t priority; /* higher first; 0: not started by itself when the cluster starts cold */
     VEC(struct vm_name) preferred_owners; /* in order */
     VEC(struct vm_name) possible_owners;  /* empty: every node */
+    VEC(struct node_label) labels; /* that its node must have */
     VEC(struct vm_name) together; /* affinity: VMs it wants on its node */
     VEC(struct vm_name) apart;    /* anti-affinity: VMs it does not want on its node */
     bool is_affinity_enforced;

@@ -169,3 +169,26 @@ bool world_is_quarantined(const struct world *world, const char *node)
     return standing && standing->standing->quarantine_ms > 0 &&
            (spec ? (uint64_t)spec->revision : 0) == standing->standing->quarantine_spec;
 }
+
+static bool has_label(const struct node_spec *spec, const struct node_label *label)
+{
+    VEC_EACH(&spec->labels, own) {
+        if (strcmp(own->key, label->key) == 0 && strcmp(own->value, label->value) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool world_has_labels(const struct world *world, const char *node, const struct node_label *labels,
+                      size_t len, const struct node_label **ret_missing)
+{
+    const struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
+    for (size_t i = 0; i < len; i++) {
+        if (!spec || !has_label(spec->node_spec, &labels[i])) {
+            *ret_missing = &labels[i];
+            return false;
+        }
+    }
+    return true;
+}

@@ -50,6 +50,10 @@ const struct dismount *world_dismount(const struct world *world, const char *nod
 const struct gpu *world_gpu(const struct world *world, const char *node,
                             struct pci_address address);
 
+/* Whether 'node' has all of 'labels'; if not, the first that is missing into '*ret_missing'. */
+bool world_has_labels(const struct world *world, const char *node, const struct node_label *labels,
+                      size_t len, const struct node_label **ret_missing);
+
 /* Whether 'node' is quarantined: it gets no VMs for a while. */
 bool world_is_quarantined(const struct world *world, const char *node);
 

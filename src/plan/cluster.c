@@ -2,7 +2,9 @@
 #include "plan/cluster.h"
 
 #include "model/gpu_device.h"
+#include "plan/leaving.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,6 +135,8 @@ static bool is_blamed(const struct plan_cluster *c, const struct pool_member *me
     return false;
 }
 
+/* ---- cards ---- */
+
 /* Why the device of 'member' cannot be handed out: it must be of the card that was meant, healthy,
  * and in VFIO's hands. False: as far as its node's inventory says, it can. */
 static bool is_refused(const struct plan_cluster *c, const struct pool_member *member, char *ret,
@@ -141,7 +145,10 @@ static bool is_refused(const struct plan_cluster *c, const struct pool_member *m
     char identity[gpu_identity_size];
     const struct dismount *entry = world_dismount(c->world, member->node, member->slot.address);
     struct gpu_device device;
-    if (!world_device(c->world, member->node, &member->slot, &device)) {
+    const char *holder = leaving_holder(c, member->node, &member->slot);
+    if (holder) {
+        (void)snprintf(ret, size, "is held by %s, which was removed and has not stopped yet", holder);
+    } else if (!world_device(c->world, member->node, &member->slot, &device)) {
         (void)snprintf(ret, size, "is not there");
     } else if (device.health != GPU_HEALTHY) {
         (void)snprintf(ret, size, "is quarantined: %s", device.health_reason);
@@ -244,6 +251,7 @@ static bool add_nodes(struct plan_cluster *c)
             .cpus = (uint32_t)(inventory->cpus * percent / 100),
             .memory_mib = inventory->memory_mib,
         };
+        leaving_take(c, &node);
         const char **place = VEC_ADD(&c->nodes);
         if (!place) {
             return false;
@@ -283,6 +291,33 @@ static uint32_t find_owners(const struct plan_cluster *c, const struct vm_name *
         }
     }
     return count;
+}
+
+/* The nodes that 'spec' allows by its owners and the labels that it demands; none and neither of
+ * them: all. The planner has labels, too, but only so many of them in one cluster. */
+static uint32_t find_possible(const struct plan_cluster *c, const struct vm_spec *spec,
+                              uint32_t ret[owners_max])
+{
+    static_assert((int)owners_max >= (int)nodes_max, "all nodes fit");
+    const struct node_label *missing;
+    uint32_t count =
+        find_owners(c, spec->possible_owners.items, spec->possible_owners.len, ret);
+    if (spec->labels.len == 0) {
+        return count;
+    }
+    if (spec->possible_owners.len == 0) {
+        for (count = 0; count < c->nodes.len && count < owners_max; count++) {
+            ret[count] = count;
+        }
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (world_has_labels(c->world, c->nodes.items[ret[i]], spec->labels.items,
+                             spec->labels.len, &missing)) {
+            ret[kept++] = ret[i];
+        }
+    }
+    return kept;
 }
 
 /* The label that no node has: to the planner no possible owner at all would mean that every node is
@@ -327,10 +362,9 @@ static bool add_vm(struct plan_cluster *c, const struct record *record, uint32_t
         .preferred = preferred,
         .preferred_len = preferred_len,
         .possible = possible,
-        .possible_len =
-            find_owners(c, spec->possible_owners.items, spec->possible_owners.len, possible),
+        .possible_len = find_possible(c, spec, possible),
     };
-    if (spec->possible_owners.len > 0 && vm.possible_len == 0) {
+    if ((spec->possible_owners.len > 0 || spec->labels.len > 0) && vm.possible_len == 0) {
         vm.labels = UINT64_C(1) << nowhere;
     }
     const char **place = VEC_ADD(&c->vms);
@@ -430,7 +464,7 @@ int plan_cluster_make(const struct world *world, const struct plan_cluster_optio
         .options = *options,
         .model = plan_model_new(&(struct plan_size){0}),
     };
-    return ret->model && add_pools(ret) && find_blamed(ret) && add_nodes(ret) && add_vms(ret)
+    return ret->model && add_pools(ret) && find_blamed(ret) && leaving_find(ret) && add_nodes(ret) && add_vms(ret)
                ? 0
                : -ENOMEM;
 }
@@ -443,6 +477,7 @@ void plan_cluster_done(struct plan_cluster *c)
     VEC_DONE(&c->vms);
     VEC_DONE(&c->devices);
     VEC_DONE(&c->blamed);
+    VEC_DONE(&c->leaving);
 }
 
 /* ---- why not ---- */
@@ -453,6 +488,18 @@ static void say_down(const struct plan_cluster *c, const char *node, char *ret, 
     if (c->options.is_up(c->options.context, node, ret, size) &&
         !world_has_hypervisor(c->world, node)) {
         (void)snprintf(ret, size, "its hypervisor (libvirt) does not answer");
+    }
+}
+
+/* Not a possible owner: for want of a label? Else 'ret' stays. */
+static void say_label(const struct plan_cluster *c, const char *vm, const char *node, char *ret,
+                      size_t size)
+{
+    const struct record *spec = world_find(c->world, RECORD_VM_SPEC, vm);
+    const struct node_label *missing;
+    if (spec && !world_has_labels(c->world, node, spec->vm_spec->labels.items,
+                                  spec->vm_spec->labels.len, &missing)) {
+        (void)snprintf(ret, size, "has no label %s=%s", missing->key, missing->value);
     }
 }
 
@@ -487,6 +534,9 @@ bool plan_cluster_fits(const struct plan_cluster *c, const struct plan_request *
         why.code = PLAN_NOT_OWNER; /* there is only that one: nowhere_label() */
     }
     (void)plan_reason_text(c->model, &why, ret, size);
+    if (why.code == PLAN_NOT_OWNER) {
+        say_label(c, c->vms.items[vm], c->nodes.items[node], ret, size);
+    }
     if (why.code == PLAN_NODE_PAUSED && world_is_quarantined(c->world, c->nodes.items[node])) {
         (void)snprintf(ret, size,
                        "quarantined for up to two hours: it began anew three times within an hour "

@@ -50,6 +50,8 @@ struct plan_cluster {
     VEC(const char *) vms;           /* sorted */
     VEC(struct plan_device) devices; /* by node, address, partition */
     VEC(const struct vm_status *) blamed; /* by them a card is known to be bad */
+    VEC(const struct record *) leaving; /* placements of VMs that were removed and still stop: what
+                                           they hold counts, but they are no VMs of the model */
 };
 
 /* 'world' and what 'options' points to must stay until plan_cluster_done(), which is due in either

@@ -375,6 +375,7 @@ static const struct field vm_spec_fields[] = {
     U32("priority", priority),
     LIST("preferred_owners", preferred_owners, name_item, owners_max),
     LIST("possible_owners", possible_owners, name_item, owners_max),
+    MAP("labels", labels, label_shape, labels_max),
     LIST("together", together, name_item, affinity_max),
     LIST("apart", apart, name_item, affinity_max),
     BOOL("affinity_enforced", is_affinity_enforced),

@@ -55,6 +55,13 @@ static void add_dismounts(struct node_spec *spec, const struct host *host)
     }
 }
 
+static void set_label(const char *text, struct node_label *ret)
+{
+    size_t len = strcspn(text, "=");
+    SET_TEXT(ret->key, "%.*s", (int)len, text);
+    SET_TEXT(ret->value, "%s", text + len + 1);
+}
+
 static void put_host(struct sim *sim, const struct host *host)
 {
     struct record *record = must(record_new(RECORD_NODE_SPEC, host->config->name, NULL));
@@ -62,6 +69,9 @@ static void put_host(struct sim *sim, const struct host *host)
     SET_TEXT(record->node_spec->fence_agent, "%s",
              host->config->fencing == FENCING_POWER ? "fence_fake" : "");
     add_dismounts(record->node_spec, host);
+    if (host->config->label[0] != '\0') {
+        set_label(host->config->label, ADD_TO(&record->node_spec->labels));
+    }
     put(sim, record);
 }
 
@@ -126,6 +136,9 @@ static struct record *spec_of(const struct scenario_vm *config)
         spec->needs[0].count = config->gpus;
         spec->need_len = 1;
     }
+    if (config->label[0] != '\0') {
+        set_label(config->label, ADD_TO(&spec->labels));
+    }
     COPY_NAMES(&spec->preferred_owners, &config->owners);
     COPY_NAMES(&spec->possible_owners, &config->possible);
     COPY_NAMES(&spec->together, &config->together);
@@ -164,6 +177,8 @@ static void place(struct sim *sim, const struct scenario_vm *config)
     record->placement->epoch = 1;
     record->placement->phase = PLACEMENT_START;
     record->placement->start_order = 1;
+    record->placement->cpus = config->cpus;
+    record->placement->memory_mib = config->memory_mib;
     SET_TEXT(record->placement->node, "%s", config->on);
     if (config->gpus > 0) {
         hold(sim, &txn, record->placement, config);

@@ -134,9 +134,9 @@ static bool has_room(const struct sim *sim, const struct host *host, const struc
         bool is_here =
             p->phase != PLACEMENT_NONE && (strcmp(p->node, host->config->name) == 0 ||
                                            strcmp(p->next_node, host->config->name) == 0);
-        if (is_here && other) {
-            cpus += other->vm_spec->cpus;
-            memory_mib += other->vm_spec->memory_mib;
+        if (is_here) {
+            cpus += other ? other->vm_spec->cpus : p->cpus;
+            memory_mib += other ? other->vm_spec->memory_mib : p->memory_mib;
         }
     }
     return (host->config->cpus == 0 || cpus <= host->config->cpus) &&
@@ -186,7 +186,11 @@ static bool takes_vms(const struct sim *sim, const struct host *host)
 static bool fits(const struct sim *sim, const struct host *host, const char *vm,
                  const struct vm_spec *spec)
 {
-    return takes_vms(sim, host) && has_gpus(sim, host, spec) && has_room(sim, host, spec) &&
+    const struct node_label *missing;
+    return takes_vms(sim, host) &&
+           world_has_labels(&sim->store.world, host->config->name, spec->labels.items,
+                            spec->labels.len, &missing) &&
+           has_gpus(sim, host, spec) && has_room(sim, host, spec) &&
            suits_partners(sim, host, vm, spec) &&
            (spec->possible_owners.len == 0 ||
             is_listed(spec->possible_owners.items, spec->possible_owners.len, host->config->name));

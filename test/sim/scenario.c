@@ -111,6 +111,9 @@ static bool take_host_option(const char *key, const char *value, struct scenario
     if (strcmp(key, "partitions") == 0) {
         return take_u32(value, &host->partitions) && host->partitions <= 8;
     }
+    if (strcmp(key, "label") == 0) {
+        return strchr(value, '=') && copy_text(host->label, sizeof(host->label), value);
+    }
     if (strcmp(key, "pool") == 0) {
         return copy_text(host->pool, sizeof(host->pool), value);
     }
@@ -168,6 +171,9 @@ static bool take_vm_option(const char *key, const char *value, struct scenario_v
 {
     if (strcmp(key, "gpus") == 0) {
         return take_u32(value, &vm->gpus) && vm->gpus <= gpus_per_vm_max;
+    }
+    if (strcmp(key, "label") == 0) {
+        return strchr(value, '=') && copy_text(vm->label, sizeof(vm->label), value);
     }
     if (strcmp(key, "pool") == 0) {
         return copy_text(vm->pool, sizeof(vm->pool), value);

@@ -19,6 +19,7 @@ struct name_list {
 
 struct scenario_host {
     char name[name_size];
+    char label[name_size]; /* "KEY=VALUE"; "": none */
     uint32_t gpus;
     uint32_t partitions; /* of each GPU; 0: they are given away whole */
     char pool[name_size];
@@ -41,6 +42,7 @@ struct scenario_vm {
     uint32_t cpus;
     uint64_t memory_mib;
     struct name_list owners, possible, together, apart;
+    char label[name_size]; /* "KEY=VALUE" that its host must have; "": none */
     bool is_enforced; /* together and apart */
     enum offline_action offline;
     msec_t offline_timeout_ms;

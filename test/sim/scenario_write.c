@@ -48,6 +48,9 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
     if (host->partitions > 0) {
         buf_printf(ret, " partitions=%u", host->partitions);
     }
+    if (host->label[0] != '\0') {
+        buf_printf(ret, " label=%s", host->label);
+    }
     buf_printf(ret, " drift=%d late=%lld%s\n", host->drift_ppm, (long long)host->watchdog_late_ms,
                host->has_no_watchdog ? " no-watchdog" : "");
 }
@@ -59,6 +62,9 @@ static void write_vm(const struct scenario_vm *vm, struct buf *ret)
                (unsigned long long)vm->memory_mib);
     if (vm->on[0] != '\0') {
         buf_printf(ret, " on=%s", vm->on);
+    }
+    if (vm->label[0] != '\0') {
+        buf_printf(ret, " label=%s", vm->label);
     }
     write_names(ret, " owners", &vm->owners);
     write_names(ret, " possible", &vm->possible);

@@ -38,6 +38,9 @@ static void draw_hosts(struct rng *rng, uint32_t count, struct scenario *scenari
         host->boot_ms = rng_between(rng, 2000, 15000);
         host->drift_ppm = drifts ? (int32_t)rng_between(rng, -4900, 4900) : 0;
         host->watchdog_late_ms = is_late ? rng_between(rng, 0, 150) : 0;
+        if (rng_chance(rng, 1, 2)) {
+            SET_TEXT(host->label, "site=east");
+        }
         if (has_two_pools && rng_chance(rng, 1, 2)) {
             SET_TEXT(host->pool, "other");
         }
@@ -96,6 +99,9 @@ static void draw_vms(struct rng *rng, struct scenario *scenario)
         if (has_rules && rng_chance(rng, 1, 2)) {
             vm->is_enforced = rng_chance(rng, 1, 2);
             draw_names(rng, 'h', hosts, rng_chance(rng, 1, 2) ? &vm->owners : &vm->possible);
+            if (rng_chance(rng, 1, 4)) {
+                SET_TEXT(vm->label, "site=east");
+            }
             draw_names(rng, 'v', count, rng_chance(rng, 1, 2) ? &vm->apart : &vm->together);
         }
     }

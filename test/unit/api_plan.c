@@ -183,6 +183,19 @@ TEST(a_vm_none_of_whose_possible_owners_exists_fits_nowhere)
     agree("v", "node1", NULL);
 }
 
+TEST(a_vm_runs_only_where_the_labels_are_that_it_demands)
+{
+    begin_with_one();
+    must("PATCH", "/v1/vms/v", "{\"labels\":{\"site\":\"east\"}}");
+    agree("v", "", "has no label site=east");
+    must("PATCH", "/v1/nodes/node1", "{\"labels\":{\"site\":\"west\"}}");
+    agree("v", "", "has no label site=east");
+    must("PATCH", "/v1/nodes/node1", "{\"labels\":{\"site\":\"east\",\"rack\":\"r1\"}}");
+    agree("v", "node1", NULL);
+    must("PATCH", "/v1/vms/v", "{\"possible_owners\":[\"node2\"]}");
+    agree("v", "", "not a possible owner");
+}
+
 /* ---- what runs already ---- */
 
 static struct vm_placement *put(const char *vm, enum placement_phase phase, const char *node)
