@@ -11,8 +11,8 @@
 #include <time.h>
 
 enum {
-    looks_until_anew = 20, /* then it is looked at again without any */
-    fence_limit_ms = 30 * 1000,
+    looks_until_anew = 20,      /* then it is looked at again without any */
+    fence_limit_ms = 10 * 1000, /* power controllers take few at a time */
     writes_open_max = 64,
     slow_write_ms = 200,     /* a fifth of a heartbeat */
     too_slow_write_ms = 900, /* the heartbeat has 1 s */
@@ -36,8 +36,8 @@ struct examine {
     struct examine_config config;
     struct examine_callbacks callbacks;
     void *userdata;
-    uint32_t looks;  /* since it was looked at in full */
-    revision_t seen; /* the newest spec that was looked at */
+    uint32_t looks;                  /* since it was looked at in full */
+    revision_t seen_nodes, seen_vms; /* mark_of() what was looked at */
     struct write writes[writes_open_max];
     uint32_t write_len;
     uint32_t ended_len;
@@ -277,35 +277,35 @@ static void tell_if_new(struct examine *examine)
     examine->callbacks.changed(examine->userdata);
 }
 
-/* The newest of what an administrator wrote about nodes and VMs. */
-static revision_t newest_spec(const struct world *world)
+/* Differs when an administrator has written one of these, or taken one away. */
+static revision_t mark_of(const struct world *world, enum record_kind kind)
 {
-    revision_t newest = 0;
-    WORLD_EACH(world, RECORD_VM_SPEC, each) {
-        newest = MAX(newest, (*each)->revision);
+    revision_t revision = 0;
+    WORLD_EACH(world, kind, each) {
+        revision = MAX(revision, (*each)->revision);
     }
-    WORLD_EACH(world, RECORD_NODE_SPEC, each) {
-        newest = MAX(newest, (*each)->revision);
-    }
-    return newest;
+    return revision + (revision_t)world->records[kind].len;
 }
 
+/* Now and then everything, else what is new. */
 static void look(struct examine *examine)
 {
     const struct world *world = examine->callbacks.world(examine->userdata);
-    revision_t newest = newest_spec(world);
-    if (examine->looks % looks_until_anew == 0) {
+    revision_t nodes = mark_of(world, RECORD_NODE_SPEC), vms = mark_of(world, RECORD_VM_SPEC);
+    bool is_due = examine->looks++ % looks_until_anew == 0;
+    if (is_due) {
         VEC_DONE(&examine->found);
         examine_clock(&examine->found);
         examine_store(examine, &examine->found);
-    } else if (newest == examine->seen) {
-        examine->looks++;
-        return;
     }
-    examine->looks++;
-    examine->seen = newest;
-    try_fencing(examine, world);
-    begin_disks(examine, world);
+    if (is_due || nodes != examine->seen_nodes) {
+        examine->seen_nodes = nodes;
+        try_fencing(examine, world);
+    }
+    if (is_due || vms != examine->seen_vms) {
+        examine->seen_vms = vms;
+        begin_disks(examine, world);
+    }
 }
 
 /* What the thread and the agent found is told at the look after. */

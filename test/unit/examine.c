@@ -142,6 +142,9 @@ TEST(disks_that_are_missing_or_of_this_host_alone_are_named)
     REQUIRE(file && fclose(file) == 0);
     add_vm(&stage, "gone", path, "<readonly/>", NULL);
     CHECK(await(&stage, "disks", "all 1 files and disks of the 1 VMs").is_ok);
+    world_remove(&stage.world, &(struct record_key){RECORD_VM_SPEC, "gone", ""},
+                 ++stage.world.revision);
+    CHECK(await(&stage, "disks", "all 0 files and disks of the 0 VMs").is_ok);
     stage_done(&stage);
 }
 
