@@ -518,11 +518,12 @@ def remove_abandoned():
 
 
 def end_politely():
-    """Makes a plain request to end (SIGTERM, as "timeout" sends it) end the hosts and remove their
-    disks as well."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    """Makes a plain request to end (SIGTERM, as "timeout" sends it; SIGHUP of a closed terminal) end the hosts and
+    remove their disks as well."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, lambda number, frame: sys.exit(128 + number))
 
 
 class Spawner(threading.Thread):
