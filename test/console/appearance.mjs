@@ -59,9 +59,9 @@ function tooWide(page) {
   });
 }
 
-async function inspect(page, scene, name, problems) {
+async function inspect(page, scene, name, problems, selector) {
   await scene.photograph(page, name);
-  for (const fault of [...(await tooWide(page)), ...(await violations(page))]) {
+  for (const fault of [...(await tooWide(page)), ...(await violations(page, selector))]) {
     problems.push(`${name}: ${fault}`);
   }
 }
@@ -77,7 +77,7 @@ for (const [look, options] of looks) {
         await open(page);
         const box = await dialog(page, title);
         await counts(box.getByText(/^(Reading|Looking for places)…$/), 0);
-        await inspect(page, scene, `dialog-${of}-${look}`, problems);
+        await inspect(page, scene, `dialog-${of}-${look}`, problems, 'dialog');
         await page.keyboard.press('Escape');
         await counts(page.getByRole('dialog'), 0);
       }

@@ -142,7 +142,7 @@ test('a menu is walked by arrows and closed by Escape', async (scene) => {
 
 test('the first Tab leads to a link past the navigation', async (scene) => {
   const page = await scene.open('/vms');
-  await row(page, 'Virtual machines', 'train1').waitFor();
+  await page.getByRole('heading', { name: 'Virtual machines' }).waitFor();
   await reach(page, 'Skip to the content');
   await page.keyboard.press('Enter');
   const place = await page.evaluate(() => document.activeElement.tagName);
