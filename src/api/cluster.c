@@ -48,7 +48,7 @@ void handle_cluster_patch(struct api_call *call)
         call_refuse(call, 400, "bad-settings", "%s", err.text);
         return;
     }
-    patch_names(body.root, &what);
+    patch_tell(stored, next, body.root, &what);
     call_put(call, TAKE(next));
     call_commit(call, "cluster-set", "cluster", "the cluster's settings were changed: %s",
                 what.size ? buf_str(&what) : "nothing");

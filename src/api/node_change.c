@@ -182,7 +182,7 @@ void handle_node_patch(struct api_call *call)
         !is_fencing_whole(call, next->node_spec)) {
         return;
     }
-    patch_names(body.root, &what);
+    patch_tell(world_find(call->world, RECORD_NODE_SPEC, node.name), next, body.root, &what);
     call_put(call, TAKE(next));
     call_commit(call, "node-set", node.name, "%s: changed %s", node.name,
                 what.size ? buf_str(&what) : "nothing");

@@ -2,6 +2,7 @@
 #include "api/patch.h"
 
 #include "api/body.h"
+#include "base/cleanup.h"
 #include "wire/record.h"
 
 #include <string.h>
@@ -38,11 +39,40 @@ bool patch_apply(struct api_call *call, struct record *record, const json_t *jso
     return true;
 }
 
-void patch_names(const json_t *json, struct buf *ret)
+/* The value as people read it, short; a password is nobody's to read. */
+static void add_value(const json_t *value, const char *name, struct buf *ret)
 {
-    void *at = json_object_iter((json_t *)(uintptr_t)json);
-    for (bool is_first = true; at; at = json_object_iter_next((json_t *)(uintptr_t)json, at)) {
-        buf_printf(ret, "%s%s", is_first ? "" : ", ", json_object_iter_key(at));
-        is_first = false;
+    enum { shown_max = 60 };
+    CLEANUP(freep) char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    const char *shown = json_is_string(value) ? json_string_value(value) : text;
+    if (strcmp(name, "fence_parameters") == 0) {
+        shown = "(secret)";
     }
+    buf_printf(ret, "%.*s%s", shown_max, shown ? shown : "nothing",
+               shown && strlen(shown) > shown_max ? "..." : "");
+}
+
+void patch_tell(const struct record *before, const struct record *after, const json_t *json,
+                struct buf *ret)
+{
+    struct error err;
+    CLEANUP(record_unrefp)
+    struct record *fallback = before ? NULL : record_new(after->key.kind, after->key.name, NULL);
+    json_t *old = before || fallback ? wire_record_to_json(before ? before : fallback, &err) : NULL;
+    json_t *new = wire_record_to_json(after, &err);
+    void *at = json_object_iter((json_t *)(uintptr_t)json);
+    for (; at; at = json_object_iter_next((json_t *)(uintptr_t)json, at)) {
+        const char *name = json_object_iter_key(at);
+        const json_t *from = json_object_get(old, name), *to = json_object_get(new, name);
+        buf_printf(ret, "%s%s ", ret->size ? ", " : "", name);
+        if (json_equal(from, to)) {
+            buf_text(ret, "as it was");
+            continue;
+        }
+        add_value(from, name, ret);
+        buf_text(ret, " -> ");
+        add_value(to, name, ret);
+    }
+    json_decref(old);
+    json_decref(new);
 }

@@ -10,5 +10,7 @@
 bool patch_apply(struct api_call *call, struct record *record, const json_t *json,
                  const char *const *fields, size_t len);
 
-/* The names of the object's members, comma-separated: what a change was about. */
-void patch_names(const json_t *json, struct buf *ret);
+/* What the members of 'json' changed: "priority 2000 -> 100, apart as it was"; no secrets. 'before'
+ * may be NULL: the defaults. */
+void patch_tell(const struct record *before, const struct record *after, const json_t *json,
+                struct buf *ret);

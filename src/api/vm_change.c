@@ -233,7 +233,7 @@ void handle_vm_patch(struct api_call *call)
         !is_spec_sound(call, vm.name, next->vm_spec)) {
         return;
     }
-    patch_names(body.root, &what);
+    patch_tell(vm.record, next, body.root, &what);
     call_put(call, TAKE(next));
     call_commit(call, "vm-set", vm.name, "VM %s: changed %s", vm.name,
                 what.size ? buf_str(&what) : "nothing");

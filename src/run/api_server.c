@@ -28,6 +28,7 @@ enum {
     failures_told_max = 10, /* of logins, in each such span */
     failures_span_ms = 60 * 1000,
     note_limit_ms = 5000,
+    http_say_ms = 10 * 1000,
     keep_alive_s = 15, /* a comment in each stream: proxies and clients see that it lives */
 };
 
@@ -56,6 +57,7 @@ struct api_server {
     struct api_gate *gate;
     msec_t failures_since_ms; /* of logins */
     unsigned failures;
+    msec_t http_said_ms;
     VEC(struct follower) followers;
 };
 
@@ -352,8 +354,12 @@ static void on_closed(void *userdata, struct http_exchange *exchange)
 
 static void on_http_log(void *userdata, const char *text)
 {
-    (void)userdata;
-    say("<4>", "http: %s", text);
+    struct api_server *server = userdata;
+    /* Strangers who cannot speak TLS make it speak: bounded, as failed logins are. */
+    if (now_ms() - server->http_said_ms >= http_say_ms) {
+        server->http_said_ms = now_ms();
+        say("<4>", "http: %s", text);
+    }
 }
 
 /* ---- the store ---- */

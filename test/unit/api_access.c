@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Users, tokens and logins as the API sees them, and what the log says of changes. */
+#include "test/unit/api_fixture.h"
+
+/* The event that the last answer would write. */
+static const char *told(void)
+{
+    VEC_EACH(&answer.txn.writes, write) {
+        if (write->key.kind == RECORD_EVENT && write->value) {
+            return write->value->event->text;
+        }
+    }
+    return "";
+}
+
+static void add(const char *name, enum access_kind kind)
+{
+    struct record *record = record_new(RECORD_ACCESS, name, NULL);
+    record->access->kind = kind;
+    record->access->role = ROLE_VIEWER;
+    (void)store(record);
+}
+
+static unsigned ask_with(const char *body, const char *hash, const char *key)
+{
+    struct api_request request = {
+        .method = "POST",
+        .target = "/v1/access",
+        .body = body,
+        .body_size = strlen(body),
+        .idempotency_key = key,
+        .actor = {.name = "root", .role = ROLE_ADMINISTRATOR, .address = "10.0.0.7"},
+        .credential.secret = "5ec",
+    };
+    (void)snprintf(request.credential.hash, sizeof(request.credential.hash), "%s", hash);
+    view.number = ++number;
+    api_answer_done(&answer);
+    api_handle(&view, &request, &answer);
+    return answer.status;
+}
+
+TEST(a_token_asks_for_its_hash_first_and_is_then_written_and_told_once)
+{
+    begin();
+    static const char body[] = "{\"name\":\"ci\",\"kind\":\"token\",\"role\":\"operator\"}";
+    (void)ask_with(body, "", NULL);
+    CHECK_INT(answer.effect, EFFECT_HASH);
+    CHECK_STR(answer.password, "");
+    CHECK(!answer.has_txn);
+    CHECK_INT(ask_with(body, "", "key-1"), 400); /* it would be kept with its answer */
+    CHECK_HAS(text(), "secret");
+    CHECK_INT(ask_with(body, "$y$hash", NULL), 201);
+    CHECK(answer.has_txn);
+    CHECK_HAS(text(), "\"token\":\"berth_ci_5ec\"");
+    CHECK_STR(told(), "token ci was added with the role operator");
+    VEC_EACH(&answer.txn.writes, write) {
+        if (write->key.kind == RECORD_EVENT) {
+            CHECK_STR(write->value->event->address, "10.0.0.7");
+        } else {
+            CHECK_STR(write->value->access->hash, "$y$hash");
+        }
+    }
+}
+
+TEST(what_is_wrong_with_a_user_or_token_is_said_before_anything_is_hashed)
+{
+    begin();
+    add("there", ACCESS_TOKEN);
+    static const struct {
+        const char *body, *why;
+    } wrong[] = {
+        {"{\"kind\":\"token\"}", "$.name"},
+        {"{\"name\":\"a\"}", "$.kind"},
+        {"{\"name\":\"a b\",\"kind\":\"token\"}", "$.name"},
+        {"{\"name\":\"a\",\"kind\":\"robot\"}", "$.kind: must be token or user"},
+        {"{\"name\":\"a\",\"kind\":\"user\"}", "$.password"},
+        {"{\"name\":\"a\",\"kind\":\"user\",\"password\":null}", "password"},
+        {"{\"name\":\"a\",\"kind\":\"user\",\"password\":\"1234567\"}", "at least 8 characters"},
+        {"{\"name\":\"a\",\"kind\":\"token\",\"password\":\"12345678\"}", "leave it out"},
+        {"{\"name\":\"a\",\"kind\":\"token\",\"role\":\"none\"}", "$.role"},
+        {"{\"name\":\"a\",\"kind\":\"token\",\"expires_days\":-1}", "$.expires_days"},
+        {"{\"name\":\"there\",\"kind\":\"user\",\"password\":\"12345678\"}", "there is a token"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        unsigned status = ask_with(wrong[i].body, "", NULL);
+        CHECK(status == 400 || status == 409);
+        CHECK_INT(answer.effect, EFFECT_NONE);
+        CHECK_HAS(text(), wrong[i].why);
+    }
+}
+
+TEST(hashes_are_not_shown)
+{
+    begin();
+    add("ci", ACCESS_TOKEN);
+    strcpy(world_find(&world, RECORD_ACCESS, "ci")->access->hash, "$y$hash");
+    CHECK_INT(ask("GET", "/v1/access", NULL), 200);
+    CHECK_HAS(text(), "\"name\":\"ci\"");
+    CHECK(!strstr(text(), "$y$"));
+    CHECK_INT(ask("PATCH", "/v1/access/ci", "{\"role\":\"operator\",\"expires_days\":2}"), 200);
+    CHECK_STR(told(), "token ci: role viewer -> operator, expires in 2 days");
+    CHECK_INT(ask("PATCH", "/v1/access/ci", "{\"password\":\"12345678\"}"), 409);
+    role = ROLE_OPERATOR;
+    CHECK_INT(ask("GET", "/v1/access", NULL), 403);
+}
+
+TEST(a_login_is_the_callers_to_check_and_nobody_is_told_so)
+{
+    begin();
+    role = ROLE_NONE;
+    CHECK_INT(ask("GET", "/v1/session", NULL), 401);
+    CHECK_HAS(text(), "login-needed");
+    (void)ask("POST", "/v1/session", "{\"user\":\"no such\",\"password\":\"x\"}");
+    CHECK_INT(answer.effect, EFFECT_LOGIN);
+    CHECK_STR(answer.user, "no such");
+    CHECK_STR(answer.password, "x");
+    CHECK_INT(ask("POST", "/v1/session", "{\"user\":\"a\"}"), 400);
+    world.is_complete = false;
+    CHECK_INT(ask("POST", "/v1/session", "{\"user\":\"a\",\"password\":\"x\"}"), 503);
+}
+
+TEST(the_log_says_what_was_before_and_after_but_no_secrets)
+{
+    begin_cluster();
+    CHECK_INT(ask("PATCH", "/v1/cluster", "{\"reserve\":2,\"failback\":\"none\"}"), 200);
+    CHECK_HAS(told(), "reserve 0 -> 2, failback as it was");
+    CHECK_INT(ask("PATCH", "/v1/nodes/node1",
+                  "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\","
+                  "\"fence_parameters\":{\"password\":\"hush\"}}"),
+              200);
+    CHECK_HAS(told(), "fencing watchdog -> power");
+    CHECK_HAS(told(), "fence_parameters (secret) -> (secret)");
+    CHECK(!strstr(told(), "hush"));
+}

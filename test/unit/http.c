@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The HTTP server in this process, and clients on loopback that do not behave. */
+#include "test/test.h"
+
+#include "http/certificate.h"
+#include "http/http.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+struct stage {
+    sd_event *event;
+    struct http_server *server;
+    unsigned requests;
+    struct sockaddr_in address;
+};
+
+static void on_request(void *userdata, struct http_exchange *exchange,
+                       const struct http_request *request)
+{
+    struct stage *stage = userdata;
+    stage->requests++;
+    CHECK_STR(request->address, "127.0.0.1");
+    http_reply(exchange, &(struct http_answer){
+                             .status = 200, .content_type = "text/plain", .body = "ok", .body_size = 2});
+}
+
+static void on_closed(void *userdata, struct http_exchange *exchange)
+{
+    (void)userdata, (void)exchange;
+}
+
+static void begin(struct stage *stage, unsigned timeout_s)
+{
+    static const struct http_handler handler = {.request = on_request, .closed = on_closed};
+    struct http_config config = {.body_size_max = 1000, .connections_max = 8, .timeout_s = timeout_s};
+    socklen_t size = sizeof(stage->address);
+    struct error err = {0};
+    *stage = (struct stage){.address = {.sin_family = AF_INET}};
+    stage->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    config.listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    REQUIRE(bind(config.listen_fd, (const struct sockaddr *)&stage->address, size) == 0);
+    REQUIRE(listen(config.listen_fd, 16) == 0);
+    REQUIRE(getsockname(config.listen_fd, (struct sockaddr *)&stage->address, &size) == 0);
+    REQUIRE(sd_event_new(&stage->event) == 0);
+    REQUIRE(http_new(stage->event, &config, &handler, stage, &stage->server, &err) == 0);
+}
+
+static void end(struct stage *stage)
+{
+    http_free(stage->server);
+    sd_event_unref(stage->event);
+}
+
+static int client(const struct stage *stage)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(connect(fd, (const struct sockaddr *)&stage->address, sizeof(stage->address)) == 0);
+    return fd;
+}
+
+/* Whether the server has closed it; nothing was expected to come. */
+static bool is_closed(int fd)
+{
+    char c;
+    ssize_t got = recv(fd, &c, 1, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno == ECONNRESET);
+}
+
+/* Serves until nothing is left to do for a moment. */
+static void serve(struct stage *stage)
+{
+    int r;
+    do {
+        r = sd_event_run(stage->event, 50 * 1000);
+        REQUIRE(r >= 0);
+    } while (r > 0);
+}
+
+/* A byte twenty times a second: libmicrohttpd's own time-out never comes to pass. */
+TEST(a_client_that_drips_its_request_is_cut_off_and_others_are_served_meanwhile)
+{
+    struct stage stage;
+    begin(&stage, 1);
+    int slow = client(&stage), fast = -1;
+    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    CHECK(send(slow, "GET / HTTP/1.1\r\nX-Long: ", 24, MSG_NOSIGNAL) == 24);
+    bool is_cut = false;
+    for (unsigned i = 0; i < 500 && !is_cut; i++) {
+        if (i == 3) {
+            fast = client(&stage);
+            CHECK(send(fast, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
+        }
+        (void)send(slow, "x", 1, MSG_NOSIGNAL);
+        serve(&stage);
+        is_cut = is_closed(slow);
+    }
+    CHECK(is_cut);
+    CHECK_INT(stage.requests, 1);
+    char answer[12] = "";
+    CHECK(recv(fast, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 0);
+    CHECK_STR(answer, "HTTP/1.1 20");
+    (void)close(slow);
+    (void)close(fast);
+    end(&stage);
+}
+
+TEST(a_client_that_drips_its_body_is_cut_off)
+{
+    struct stage stage;
+    begin(&stage, 1);
+    int slow = client(&stage);
+    static const char head[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n";
+    CHECK(send(slow, head, sizeof(head) - 1, MSG_NOSIGNAL) > 0);
+    bool is_cut = false;
+    for (unsigned i = 0; i < 500 && !is_cut; i++) {
+        (void)send(slow, "x", 1, MSG_NOSIGNAL);
+        serve(&stage);
+        is_cut = is_closed(slow);
+    }
+    CHECK(is_cut);
+    CHECK_INT(stage.requests, 0);
+    (void)close(slow);
+    end(&stage);
+}
+
+TEST(addresses_to_listen_at_are_read_strictly)
+{
+    static const char *const wrong[] = {"", ":", "8643", "localhost:8643", "127.0.0.1", "::1:8643",
+                                        "[::1]", "[127.0.0.1]:8643", "127.0.0.1:0",
+                                        "127.0.0.1:65536", "127.0.0.1:x", "[]:8643"};
+    char host[http_address_size];
+    unsigned port;
+    struct error err;
+    REQUIRE(http_address_parse("127.0.0.1:8643", host, &port, &err) == 0);
+    CHECK_STR(host, "127.0.0.1");
+    CHECK_INT(port, 8643);
+    REQUIRE(http_address_parse("[::]:443", host, &port, &err) == 0);
+    CHECK_STR(host, "::");
+    CHECK_INT(port, 443);
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CHECK_INT(http_address_parse(wrong[i], host, &port, &err), -EINVAL);
+        CHECK_HAS(err.text, "is no address and port");
+    }
+}
+
+TEST(a_certificate_fits_its_own_key_only)
+{
+    static const char *const names[] = {"node1", "127.0.0.1", "::1"};
+    char *certificate, *key, *other, *other_key;
+    char fingerprint[certificate_fingerprint_size];
+    struct error err = {0};
+    REQUIRE(certificate_make(names, ARRAY_LEN(names), &certificate, &key, &err) == 0);
+    REQUIRE(certificate_make(names, ARRAY_LEN(names), &other, &other_key, &err) == 0);
+    CHECK_INT(certificate_check(certificate, key, fingerprint, &err), 0);
+    CHECK_INT(strlen(fingerprint), 95);
+    CHECK_INT(certificate_check(certificate, other_key, fingerprint, &err), -EINVAL);
+    CHECK_HAS(err.text, "another certificate's");
+    CHECK_INT(certificate_check("nonsense", key, fingerprint, &err), -EINVAL);
+    CHECK_HAS(err.text, "the certificate cannot be read");
+    CHECK_INT(certificate_check(certificate, "nonsense", fingerprint, &err), -EINVAL);
+    CHECK_HAS(err.text, "the key cannot be read");
+    free(certificate);
+    free(key);
+    free(other);
+    free(other_key);
+}
