@@ -29,7 +29,7 @@ bool world_device(const struct world *world, const char *node, const struct gpu_
 /* In VFIO's hands: bound to vfio-pci; a mediated device always is. */
 bool gpu_device_is_dismounted(const struct gpu_device *device);
 
-/* gpu_may_be_assigned() of either. */
+/* gpu_verdict_may_be_assigned() of either. */
 bool gpu_device_may_be_assigned(const struct gpu_device *device, bool is_forced);
 
 /* How many partitions the card at 'address' has. */
