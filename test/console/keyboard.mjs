@@ -63,6 +63,12 @@ async function enter(page, name, key = 'Enter') {
   await page.keyboard.press(key);
 }
 
+/** The same where a dialog or menu then takes the keyboard. */
+async function enterInto(page, name, role) {
+  await enter(page, name);
+  await page.locator(`${role}:focus, ${role} :focus`).waitFor();
+}
+
 test('the keyboard alone leads from the login to a pool and a VM that runs with its GPU', async (scene) => {
   const { stage } = scene;
   const login = scene.login('administrator');
@@ -76,12 +82,12 @@ test('the keyboard alone leads from the login to a pool and a VM that runs with 
   for (const gpu of ['node1 0000:41:00.0', 'node2 0000:41:00.0']) {
     await enter(page, `Select ${gpu}`, 'Space');
   }
-  await enter(page, 'Dismount selected');
+  await enterInto(page, 'Dismount selected', 'dialog');
   await enter(page, 'Dismount');
   await counts(page.getByRole('table', { name: 'GPUs' }).getByText('Ready for DDA assignment'), 2);
 
   await enter(page, 'GPU pools');
-  await enter(page, 'Create GPU pool');
+  await enterInto(page, 'Create GPU pool', 'dialog');
   await type(page, 'GPU pool name', 'KeyPool');
   for (const gpu of ['node1 41:00.0', 'node2 41:00.0']) {
     await enter(page, gpu, 'Space');
@@ -90,7 +96,7 @@ test('the keyboard alone leads from the login to a pool and a VM that runs with 
   await told(page, 'GPU pool KeyPool was created with 2 GPUs');
 
   await stage.addVm('train1');
-  await enter(page, 'Assign VM to GPU pool');
+  await enterInto(page, 'Assign VM to GPU pool', 'dialog');
   await page.getByRole('option', { name: 'train1' }).waitFor({ state: 'attached' });
   await reach(page, 'Virtual machine');
   await page.keyboard.press('ArrowDown');
@@ -101,7 +107,7 @@ test('the keyboard alone leads from the login to a pool and a VM that runs with 
 
   await enter(page, 'Virtual machines');
   await row(page, 'Virtual machines', 'train1').waitFor();
-  await enter(page, 'Actions for train1');
+  await enterInto(page, 'Actions for train1', '[role=menu]');
   await enter(page, 'Start');
   await stands(row(page, 'Virtual machines', 'train1'), 'Running');
 });
@@ -109,7 +115,7 @@ test('the keyboard alone leads from the login to a pool and a VM that runs with 
 test('a dialog keeps the keyboard inside, Escape closes it, and the keyboard is back where it was', async (scene) => {
   const page = await scene.open('/pools');
   await page.getByText('KeyPool').first().waitFor();
-  await enter(page, 'Create GPU pool');
+  await enterInto(page, 'Create GPU pool', 'dialog');
   const box = page.getByRole('dialog', { name: 'Create GPU pool' });
   await box.waitFor();
   for (let i = 0; i < 30; i++) {
@@ -128,7 +134,7 @@ test('a dialog keeps the keyboard inside, Escape closes it, and the keyboard is 
 test('a menu is walked by arrows and closed by Escape', async (scene) => {
   const page = await scene.open('/servers');
   await row(page, 'Servers', 'node1').waitFor();
-  await enter(page, 'Actions for node1');
+  await enterInto(page, 'Actions for node1', '[role=menu]');
   await page.getByRole('menu').waitFor();
   const first = await focused(page);
   await page.keyboard.press('ArrowDown');
