@@ -159,8 +159,8 @@ static int listen_at(const struct addrinfo *at, int *ret)
 
 int http_listen_tcp(const char *text, int *ret, struct error *err)
 {
-    char host[http_address_size], port_text[8];
-    unsigned port;
+    char host[http_address_size] = "", port_text[8];
+    unsigned port = 0;
     struct addrinfo *found = NULL;
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
     int r = http_address_parse(text, host, &port, err);
