@@ -119,8 +119,11 @@ void recover_event(struct core *core, const struct core_event *event)
         return;
     }
     VEC_EACH(&core->coordinator.intents, intent) {
-        if (pending_done(core, &intent->pending, event, &outcome) && outcome == TXN_COMMITTED &&
-            intent->note.code) {
+        if (!pending_done(core, &intent->pending, event, &outcome)) {
+            continue;
+        }
+        *sight_refusals(core, intent->vm) = intent->pending.refusals;
+        if (outcome == TXN_COMMITTED && intent->note.code) {
             core_note(core, intent->note.severity, intent->note.code, intent->note.subject, "%s",
                       intent->note.text);
         }
@@ -237,6 +240,7 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
     }
     (void)snprintf(intent->vm, sizeof(intent->vm), "%s", view->name);
     intent->placement = next;
+    intent->pending.refusals = *sight_refusals(core, view->name);
     pending_send(core, &intent->pending, &txn, commit_limit_ms);
     return intent;
 }

@@ -184,6 +184,7 @@ static bool is_leader(const struct core *core)
 {
     const struct record *leader = leader_record(core);
     return membership_is_member(core) && core->membership.has_ack && leader &&
+           core_is_readable(core, RECORD_LEADER, "") &&
            strcmp(leader->leader->node, core->config.node) == 0 &&
            leader->leader->incarnation == core->membership.incarnation;
 }
@@ -194,7 +195,7 @@ static void take_lead(struct core *core)
     const struct record *leader = leader_record(core);
     struct txn txn = {0};
     if (!membership_is_member(core) || !core->membership.has_ack ||
-        !pending_is_idle(core, &c->lead) || !may_take_lead(core, leader, &txn)) {
+        !core_is_readable(core, RECORD_LEADER, "") || !pending_is_idle(core, &c->lead) || !may_take_lead(core, leader, &txn)) {
         txn_done(&txn);
         return;
     }

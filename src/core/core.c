@@ -13,7 +13,7 @@ ENUM_DEFINE(core_event_kind, CORE_EVENT_LIST)
 ENUM_DEFINE(core_action_kind, CORE_ACTION_LIST)
 ENUM_DEFINE(core_result, CORE_RESULT_LIST)
 
-enum { barrier_limit_ms = 2000, barrier_retry_ms = 500 };
+enum { barrier_limit_ms = 2000, barrier_retry_ms = 500, refused_ms = 50, refused_max_ms = 1000 };
 
 void core_out_of_memory(void)
 {
@@ -121,7 +121,7 @@ void pending_send(struct core *core, struct pending *pending, struct txn *txn, m
     action->txn = *txn;
     action->limit_ms = limit_ms;
     *txn = (struct txn){0};
-    *pending = (struct pending){.id = action->id};
+    *pending = (struct pending){.id = action->id, .refusals = pending->refusals};
 }
 
 bool pending_is_idle(const struct core *core, const struct pending *pending)
@@ -158,8 +158,15 @@ bool pending_done(struct core *core, struct pending *pending, const struct core_
     core->is_dirty = true;
     switch (event->outcome) {
     case TXN_COMMITTED:
-    case TXN_REFUSED:
         pending->until = event->revision;
+        pending->refusals = was_barrier ? pending->refusals : 0;
+        break;
+    case TXN_REFUSED: /* once is a race; again and again: something that we cannot see is in the way */
+        pending->until = event->revision;
+        if (++pending->refusals > 1) {
+            pending->retry_ms = core->now_ms + MIN((msec_t)refused_ms << MIN(pending->refusals - 2, 5U),
+                                                   (msec_t)refused_max_ms);
+        }
         break;
     case TXN_UNKNOWN:
     case TXN_IMPOSSIBLE:

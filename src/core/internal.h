@@ -18,6 +18,7 @@ struct pending {
     bool wants_barrier;   /* the barrier itself was lost: again at retry_ms */
     revision_t until;     /* idle once the world has this revision */
     msec_t retry_ms;      /* not before then; 0: at once */
+    uint32_t refusals;    /* in a row */
 };
 
 /* ---- membership ---- */
@@ -173,6 +174,7 @@ struct sight {
     msec_t state_ms;     /* ... since then */
     revision_t placement; /* its placement's ... */
     msec_t placement_ms;  /* ... since then */
+    uint32_t refusals;    /* of our changes of it, in a row */
 };
 
 struct coordinator {
@@ -278,6 +280,8 @@ void standing_step(struct core *core);
 void sight_event(struct core *core, const struct core_event *event);
 /* Its status says the same state of the same epoch. */
 msec_t sight_state_ms(struct core *core, const char *vm);
+/* How often in a row our changes of it were refused; lent until the next call. */
+uint32_t *sight_refusals(struct core *core, const char *vm);
 /* Its placement is this one. */
 msec_t sight_placement_ms(struct core *core, const char *vm);
 

@@ -89,3 +89,8 @@ msec_t sight_placement_ms(struct core *core, const char *vm)
     const struct sight *sight = get(core, vm);
     return sight->placement != 0 ? sight->placement_ms : core->now_ms;
 }
+
+uint32_t *sight_refusals(struct core *core, const char *vm)
+{
+    return &get(core, vm)->refusals;
+}

@@ -91,3 +91,16 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
         }
     }
 }
+
+/* Refused once, one looks again; whoever is refused all the time asks too often. */
+void check_refused(struct sim *sim, struct host *host)
+{
+    enum { most = 100 };
+    if (sim->now_ms - host->refused_ms >= 1000) {
+        host->refused_ms = sim->now_ms;
+        host->refused = 0;
+    }
+    if (++host->refused > most) {
+        violation(sim, "%s was refused %d times within a second", host->config->name, most);
+    }
+}

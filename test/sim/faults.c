@@ -85,6 +85,38 @@ static void leak(struct sim *sim, struct host *host, int64_t number)
     store_admin(sim, &txn);
 }
 
+/* Somebody writes what nobody can read: here, a claim on a free GPU, or who coordinates. */
+static void garble(struct sim *sim, struct record *record)
+{
+    struct txn txn = {0};
+    *ADD_TO(&sim->store.garbled) = record->key;
+    txn_put(&txn, record);
+    store_admin(sim, &txn);
+}
+
+static void garble_claim(struct sim *sim, struct host *host, int64_t number)
+{
+    char name[name_size];
+    if (number >= 0 && (size_t)number < host->gpus.len) {
+        struct gpu_slot slot = {.address = host->gpus.items[number].gpu.address};
+        garble(sim, must(record_new(RECORD_CLAIM, host->config->name,
+                                    gpu_slot_format(&slot, name))));
+    }
+}
+
+static void change_leader(struct sim *sim, bool is_garbled)
+{
+    const struct record *leader = world_find(&sim->store.world, RECORD_LEADER, "");
+    struct txn txn = {0};
+    if (leader && is_garbled) {
+        garble(sim, must(record_copy(leader)));
+    } else if (leader) {
+        sim->store.garbled.len = 0;
+        txn_delete(&txn, &leader->key);
+        store_admin(sim, &txn);
+    }
+}
+
 /* Another machine that bears the host's name sends heartbeats. */
 static void pretend(struct sim *sim, const struct happening *happening)
 {
@@ -221,6 +253,10 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         stray(sim, must(host_find(sim, step->host)), step->subject);
     } else if (step->op == OP_LEAK) {
         leak(sim, must(host), step->number);
+    } else if (step->op == OP_GARBLE) {
+        garble_claim(sim, must(host), step->number);
+    } else if (step->op == OP_GARBLE_LEADER || step->op == OP_MEND_LEADER) {
+        change_leader(sim, step->op == OP_GARBLE_LEADER);
     } else if (step->op == OP_IMPOSTOR) {
         later(sim, 0, pretend, host)->id = (uint64_t)step->for_ms / 1000;
     } else if (step->op == OP_LEAVE) {

@@ -64,6 +64,7 @@ struct fake_store {
     struct world world;         /* what is committed, at world.revision */
     VEC(struct change) changes; /* since 'compacted' */
     revision_t compacted;
+    VEC(struct record_key) garbled; /* what stands there no berthd can read */
     bool has_quorum;
     VEC(struct request *) parked; /* will be executed when the way is free */
 };
@@ -76,6 +77,8 @@ void store_begin_watch(struct sim *sim, struct host *host);
 /* Gives 'host's berthd what it has not seen, now. */
 void store_catch_up(struct sim *sim, struct host *host);
 void store_unpark(struct sim *sim);
+/* Whether the value of 'key' is none that a berthd can read. */
+bool store_is_garbled(const struct sim *sim, const struct record_key *key);
 void store_compact(struct sim *sim);
 
 /* ---- hosts ---- */
@@ -159,6 +162,8 @@ struct host {
     VEC(struct fake_gpu) gpus;
     uint32_t bad_fences, hung_fences, bad_binds;
     uint64_t mounts;
+    msec_t refused_ms; /* the second in which its transactions were last refused, ... */
+    uint32_t refused;  /* ... and how many */
 };
 
 msec_t host_now(const struct sim *sim, const struct host *host);
@@ -239,6 +244,7 @@ void check_spawn(struct sim *sim, const struct host *host, const struct instance
 /* Before 'txn' of 'host' (NULL: the administrator) is committed, and after. */
 void check_request(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_commit(struct sim *sim, const struct host *host, const struct txn *txn);
+void check_refused(struct sim *sim, struct host *host);
 void check_pet(struct sim *sim, const struct host *host);
 void check_silence(struct sim *sim, struct host *host); /* a heartbeat was acknowledged now */
 void check_idle_wake(struct sim *sim, const struct host *host);

@@ -32,6 +32,17 @@ void store_done(struct sim *sim)
     }
     VEC_DONE(&store->changes);
     VEC_DONE(&store->parked);
+    VEC_DONE(&store->garbled);
+}
+
+bool store_is_garbled(const struct sim *sim, const struct record_key *key)
+{
+    VEC_EACH(&sim->store.garbled, garbled) {
+        if (record_key_compare(garbled, key) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- transactions ---- */
@@ -200,6 +211,9 @@ static void answer(struct sim *sim, const struct request *request)
     reply->outcome =
         request->is_barrier ? TXN_COMMITTED : execute(sim, request->host, &request->txn);
     reply->revision = sim->store.world.revision;
+    if (reply->outcome == TXN_REFUSED) {
+        check_refused(sim, request->host);
+    }
     reply->is_heartbeat = request->is_heartbeat;
     reply->sent_ms = request->sent_ms;
     if (request->is_heartbeat && reply->outcome == TXN_COMMITTED) {
@@ -307,7 +321,11 @@ static void tell_snapshot(struct sim *sim, struct host *host)
     process_step(sim, host, &event);
     for (int kind = 0; kind < record_kind_count; kind++) {
         WORLD_EACH(world, kind, record) {
-            event = (struct core_event){.kind = CORE_STORE_RECORD, .record = *record};
+            event = (struct core_event){.kind = store_is_garbled(sim, &(*record)->key)
+                                                    ? CORE_STORE_UNREADABLE
+                                                    : CORE_STORE_RECORD,
+                                        .record = *record,
+                                        .key = &(*record)->key};
             if (host->life == life) {
                 process_step(sim, host, &event);
             }
@@ -356,7 +374,10 @@ static void tell_changes(struct sim *sim, struct host *host, revision_t revision
     while (at < sim->store.changes.len && sim->store.changes.items[at].revision <= revision) {
         const struct change *change = &sim->store.changes.items[at++];
         revision_t now = change->revision;
-        struct core_event event = {.kind = change->record ? CORE_STORE_RECORD : CORE_STORE_REMOVED,
+        bool is_garbled = change->record && store_is_garbled(sim, &change->key);
+        struct core_event event = {.kind = is_garbled       ? CORE_STORE_UNREADABLE
+                                           : change->record ? CORE_STORE_RECORD
+                                                            : CORE_STORE_REMOVED,
                                    .record = change->record,
                                    .key = &change->key,
                                    .revision = now};
