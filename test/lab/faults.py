@@ -17,6 +17,7 @@ from story import GPU_MODEL, POOL, Cluster, Refused, demand, payload
 
 VMS = ("work-1", "work-2", "work-3")
 MENDINGS_MAX = 3
+BACK = ("up", "quarantined")  # a host that tests made begin anew again and again gets no new VMs, but is there
 SHARED_SLOT = 4  # of node3 only: two cards in one IOMMU group
 # Longer than any watchdog (6 s) and any takeover (8 s) that something before it could have set off.
 AFTERMATH_S = 10
@@ -192,7 +193,7 @@ class Faults(Cluster):
         for node in self.items("node"):
             if node["fencing"] != "watchdog":
                 self.berth(f"node set {node['name']} --fencing watchdog")
-        self.until_up()
+        self.until_up(("up",))
         in_parallel([lambda host=host: self.until_hypervisor(host) for host in self.lab.hosts])
         self.remove([vm["name"] for vm in self.items("vm") if vm["name"] not in VMS])
         self.berth(f"vm start {' '.join(VMS)} --wait-for-gpu")
@@ -208,11 +209,13 @@ class Faults(Cluster):
     def until_hypervisor(self, host):
         self.until(f"the hypervisor of {host.name} answers", lambda: self.hypervisor_answers(host.name, host))
 
-    def until_up(self, names=("node1", "node2", "node3")):
+    def until_up(self, states=BACK):
         def up():
-            nodes = [node for node in self.items("node") if node["name"] in names]
-            return all(node["state"] == "up" and node["watchdog_armed"] for node in nodes)
-        self.until(f"{', '.join(names)} up and under their watchdogs", up, 240 * PATIENCE)
+            return all(node["state"] in states and node["watchdog_armed"] for node in self.items("node"))
+        self.until(f"all hosts {' or '.join(states)} and under their watchdogs", up, 240 * PATIENCE)
+
+    def until_back(self, host):
+        self.until(f"{host.name} rejoins", lambda: self.node(host.name)["state"] in BACK, 240 * PATIENCE)
 
     def remove(self, names):
         if names:

@@ -109,7 +109,7 @@ def isolate(c, direction):
         epochs = c.epochs()
         c.lab.hub.heal()
         c.lost.clear()
-        c.until(f"{victim.name} rejoins", lambda: c.node(victim.name)["state"] == "up", GIVE_UP_S)
+        c.until_back(victim)
         demand(c.node(victim.name)["incarnation"] > before, "it came back in its old incarnation")
         time.sleep(2)  # what it might start wrongly
         c.demand_nothing_stale(victim)
@@ -154,7 +154,7 @@ def test_a_host_whose_berthd_is_frozen_is_reset_by_its_watchdog_before_its_VMs_s
             node, _ = c.prove_alive(name)
             demand(node != victim.name, f"{name} came back on {node}")
         victim.wait_boot(boots + 1)
-        c.until(f"{victim.name} rejoins", lambda: c.node(victim.name)["state"] == "up", 240 * PATIENCE)
+        c.until_back(victim)
         c.demand_nothing_stale(victim)
     witness.demand_never_two()
     c.prove_single()
