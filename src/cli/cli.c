@@ -5,21 +5,10 @@
 #include <curl/curl.h>
 #include <locale.h>
 #include <signal.h>
-#include <string.h>
-
-/* 'berth plan --state FILE ...' needs no cluster, so it has nothing of what follows. */
-static bool is_without_cluster(int argc, char **argv)
-{
-    bool has_state = false;
-    for (int i = 2; i < argc; i++) {
-        has_state |= strcmp(argv[i], "--state") == 0 || strncmp(argv[i], "--state=", 8) == 0;
-    }
-    return argc > 2 && strcmp(argv[1], "plan") == 0 && has_state;
-}
 
 int cli_main(int argc, char **argv, FILE *out, FILE *err)
 {
-    if (is_without_cluster(argc, argv)) {
+    if (plan_command_is_asked(argc, argv)) {
         return plan_command_to(argc - 1, argv + 1, out, err);
     }
     struct cli cli;

@@ -227,6 +227,15 @@ static int answer_file(struct question *question)
     return answer(question, &file);
 }
 
+bool plan_command_is_asked(int argc, char **argv)
+{
+    bool has_state = false;
+    for (int i = 2; i < argc; i++) {
+        has_state |= strcmp(argv[i], "--state") == 0 || strncmp(argv[i], "--state=", 8) == 0;
+    }
+    return argc > 2 && strcmp(argv[1], "plan") == 0 && has_state;
+}
+
 int plan_command_to(int argc, char **argv, FILE *out, FILE *err)
 {
     struct question question = {.out = out, .err = err};

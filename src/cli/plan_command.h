@@ -5,7 +5,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
+
+/* Whether the command line 'berth ...' (argv[0] is the program) is such a question. */
+bool plan_command_is_asked(int argc, char **argv);
 
 /* 'argv' begins with "plan"; options may stand anywhere behind it. The exit code: EXIT_OK, all find
  * a place; EXIT_REFUSED, some do not, or the file is refused; EXIT_USAGE; EXIT_NOT_FOUND, it has no
