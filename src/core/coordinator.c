@@ -274,16 +274,19 @@ static msec_t takeover_ms(const struct core *core, const struct node_alive *aliv
 /*
  * Turning off is no transaction that could fail if we are wrong. So first a majority of the store is
  * asked: who is cut off from it, or sees late, takes everybody for silent, and would turn off hosts
- * that are well.
+ * that are well. And it must have taken our own heartbeats all the while: a store that takes none (its
+ * disk is full) makes everybody silent.
  */
 static void power_off(struct core *core, struct peer *peer, const struct record *alive,
                       const struct record *spec)
 {
     const struct cluster_settings *settings = world_settings(&core->world);
-    msec_t due_ms = MAX(peer->seen_ms + settings->power_fence_ms, peer->power_retry_ms);
-    if (peer->power_id != 0) {
-        return;
+    msec_t steady_ms = membership_steady_ms(core);
+    if (peer->power_id != 0 || steady_ms == MSEC_NEVER) {
+        return; /* our next heartbeat that is acknowledged leads here again */
     }
+    msec_t silent_ms = MAX(peer->seen_ms, steady_ms);
+    msec_t due_ms = MAX(silent_ms + settings->power_fence_ms, peer->power_retry_ms);
     if (core->now_ms < due_ms) {
         core_wake(core, due_ms);
         return;

@@ -55,6 +55,7 @@ struct membership {
     msec_t next_ms;       /* when the next one is due */
     bool has_ack;         /* in this incarnation, by this process */
     msec_t acked_sent_ms; /* when the last acknowledged one was sent: 's' of docs/SAFETY.md */
+    msec_t steady_ms;     /* since when one after the other has been acknowledged */
     bool is_lost_noted;
     uint64_t kill_id;     /* kill-all in flight */
     msec_t kill_retry_ms;
@@ -76,6 +77,10 @@ struct membership {
     msec_t arming_ms;     /* with what it is being armed */
     msec_t arm_retry_ms;
 };
+
+/* Since when the store has taken our own heartbeats, one after the other; MSEC_NEVER: it does not
+ * now. */
+msec_t membership_steady_ms(const struct core *core);
 
 /* ---- node agent ---- */
 

@@ -143,6 +143,19 @@ static void begun(struct core *core)
               self(core), (unsigned long long)m->incarnation);
 }
 
+/* Between two acknowledged heartbeats, if none was lost: the next one, and the limit of its reply. */
+static msec_t steady_gap_ms(const struct core *core)
+{
+    return 2 * world_settings(&core->world)->heartbeat_ms;
+}
+
+msec_t membership_steady_ms(const struct core *core)
+{
+    const struct membership *m = &core->membership;
+    bool is_steady = m->has_ack && core->now_ms - m->acked_sent_ms <= steady_gap_ms(core);
+    return is_steady ? m->steady_ms : MSEC_NEVER;
+}
+
 /* Our heartbeat of 'm->sent_ms' is in the store. */
 static void acknowledged(struct core *core, revision_t revision)
 {
@@ -159,6 +172,9 @@ static void acknowledged(struct core *core, revision_t revision)
         m->is_lost_noted = false;
         core_note(core, SEVERITY_INFO, "heartbeat-back", self(core),
                   "heartbeats of %s are acknowledged again", self(core));
+    }
+    if (!m->has_ack || m->sent_ms - m->acked_sent_ms > steady_gap_ms(core)) {
+        m->steady_ms = m->sent_ms;
     }
     m->has_ack = true;
     m->acked_sent_ms = MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : m->sent_ms;

@@ -218,6 +218,7 @@ void faults_heal(struct sim *sim)
 {
     sim->noise = (struct scenario_noise){.delay_ms = MIN(sim->scenario->noise.delay_ms, 5)};
     sim->store.has_quorum = true;
+    sim->store.is_full = false;
     sim->faults.len = 0;
     sim->is_healed = true;
     sim->healed_ms = sim->now_ms;
@@ -241,6 +242,8 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
     if (step->op == OP_STORE_OFF || step->op == OP_STORE_ON) {
         sim->store.has_quorum = step->op == OP_STORE_ON;
         store_unpark(sim);
+    } else if (step->op == OP_STORE_FULL || step->op == OP_STORE_ROOM) {
+        sim->store.is_full = step->op == OP_STORE_FULL;
     } else if (step->op == OP_COMPACT) {
         store_compact(sim);
     } else if (step->op == OP_HEAL) {

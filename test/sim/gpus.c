@@ -12,6 +12,7 @@ void gpus_init(struct host *host)
             .device = 0x20b5,
             .class_code = 0x030200,
             .iommu_group = (int32_t)i + 10,
+            .numa_node = (int32_t)i / 2, /* two and two are near each other */
             .bar_size = {16 << 20, UINT64_C(16) << 30},
             .reset_methods = GPU_RESET_FLR,
         };

@@ -62,7 +62,7 @@ static void do_step(struct sim *sim, const struct happening *happening)
         printf("        -- %s\n", buf_str(&text));
         buf_done(&text);
     }
-    if (is_admins(step->op) && !sim->store.has_quorum) {
+    if (is_admins(step->op) && (!sim->store.has_quorum || sim->store.is_full)) {
         later(sim, 500, do_step, NULL)->id =
             happening->id; /* refused: an administrator tries again */
     } else if (is_admins(step->op)) {

@@ -64,6 +64,8 @@ struct scenario_vm {
     X(OP_LEAVE, "leave", SUBJECT_HOST, OPTION_FOR)                                                 \
     X(OP_STORE_OFF, "store off", SUBJECT_NONE, 0)                                                  \
     X(OP_STORE_ON, "store on", SUBJECT_NONE, 0)                                                    \
+    X(OP_STORE_FULL, "store full", SUBJECT_NONE, 0)                                                \
+    X(OP_STORE_ROOM, "store room", SUBJECT_NONE, 0)                                                \
     X(OP_COMPACT, "compact", SUBJECT_NONE, 0)                                                      \
     X(OP_LIBVIRT_OFF, "libvirt off", SUBJECT_HOST, 0)                                              \
     X(OP_LIBVIRT_HANG, "libvirt hang", SUBJECT_HOST, 0)                                            \

@@ -3,7 +3,7 @@
  * The store as etcd is one: one revision for all keys, compare and swap on each key's last
  * revision, a watch that tells every change in order but late, history that is compacted away,
  * replies that are lost although the write was done, writes that are done long after their sender
- * gave up, and no answer at all without a quorum.
+ * gave up, no answer at all without a quorum, and no room for anything on a full disk.
  */
 #include "test/sim/internal.h"
 
@@ -112,12 +112,26 @@ static void tell_watchers(struct sim *sim)
     }
 }
 
+/* etcd with its NOSPACE alarm on: whoever asks to put is told that there is no space. */
+static bool is_out_of_space(const struct sim *sim, const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        if (write->value && sim->store.is_full) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum txn_outcome execute(struct sim *sim, const struct host *host, const struct txn *txn)
 {
     if (!is_well_formed(txn)) {
         violation(sim, "%s sent a transaction that etcd refuses (%zu guards, %zu writes)",
                   host ? host->config->name : "the administrator", txn->guards.len,
                   txn->writes.len);
+        return TXN_IMPOSSIBLE;
+    }
+    if (is_out_of_space(sim, txn)) {
         return TXN_IMPOSSIBLE;
     }
     if (!guards_hold(&sim->store.world, txn)) {

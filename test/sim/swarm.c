@@ -138,6 +138,7 @@ static const struct kind kinds[] = {
     {OP_CRASH, OP_CRASH, 5, 0},
     {OP_LEAVE, OP_LEAVE, 2, 0},
     {OP_STORE_OFF, OP_STORE_ON, 2, 30000},
+    {OP_STORE_FULL, OP_STORE_ROOM, 2, 30000},
     {OP_COMPACT, OP_COMPACT, 2, 0},
     {OP_LIBVIRT_OFF, OP_LIBVIRT_ON, 3, 40000},
     {OP_LIBVIRT_HANG, OP_LIBVIRT_ON, 3, 40000},
@@ -171,7 +172,8 @@ static void fill_in(struct rng *rng, const struct scenario *scenario, struct sce
     bool is_vms = step->op == OP_FAIL_START || step->op == OP_FAIL_STOP ||
                   step->op == OP_FAIL_GUEST || step->op == OP_START || step->op == OP_STOP ||
                   step->op == OP_MOVE || step->op == OP_REMOVE;
-    bool is_nobodys = step->op == OP_STORE_OFF || step->op == OP_COMPACT;
+    bool is_nobodys = step->op == OP_STORE_OFF || step->op == OP_STORE_FULL ||
+                     step->op == OP_COMPACT;
     step->times = (uint32_t)rng_between(rng, 1, 5);
     step->is_forced = rng_chance(rng, 1, 4) && step->op != OP_CONFIRM_OFF; /* that would be a lie */
     step->number = (int64_t)rng_below(rng, 4);
