@@ -4,8 +4,8 @@
  *
  *     api-bench [NODES [VMS]]
  *
- * One line a request: CPU milliseconds (the best of some), bytes. The world is made in memory; every
- * node has as many GPUs as it has VMs, and each VM one of them.
+ * One line a request: CPU milliseconds (the best of some), bytes. The world is made in memory;
+ * every node has as many GPUs as it has VMs, and each VM one of them.
  */
 #include "api/api.h"
 
@@ -169,9 +169,19 @@ int main(int argc, char **argv)
     }
     make_world(nodes, vms);
     static const char *const targets[] = {
-        "/v1/vms",  "/v1/vms/vm-00100", "/v1/vms?state=waiting",       "/v1/nodes",
-        "/v1/gpus", "/v1/nodes/node003", "/v1/pools",  "/v1/pools/pool", "/v1/status",
-        "/metrics", "/v1/survival",     "/v1/vms/vm-00100/explain",    "/v1/cluster/export",
+        "/v1/vms",
+        "/v1/vms/vm-00100",
+        "/v1/vms?state=waiting",
+        "/v1/nodes",
+        "/v1/gpus",
+        "/v1/nodes/node003",
+        "/v1/pools",
+        "/v1/pools/pool",
+        "/v1/status",
+        "/metrics",
+        "/v1/survival",
+        "/v1/vms/vm-00100/explain",
+        "/v1/cluster/export",
     };
     for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
         measure("GET", targets[i], NULL);

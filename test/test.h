@@ -64,8 +64,8 @@ _Noreturn void test_skip(const char *why);
     do {                                                                                           \
         const char *have_ = (have), *want_ = (want);                                               \
         if (!have_ || strcmp(have_, want_) != 0) {                                                 \
-            test_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #have, have_ ? have_ : "NULL", \
-                      want_);                                                                      \
+            test_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #have,                       \
+                      have_ ? have_ : "NULL", want_);                                              \
         }                                                                                          \
     } while (0)
 #define CHECK_HAS(have, part)                                                                      \

@@ -23,8 +23,7 @@ static json_t *access_json(const struct record *record, uint64_t wall_ms)
     return json_pack("{s:s, s:s, s:s, s:I, s:o*, s:b, s:o, s:o}", "name", record->key.name, "kind",
                      access_kind_name(access->kind), "role", api_role_name(access->role),
                      "created_ms", (json_int_t)access->created_ms, "expires_ms",
-                     access->expires_ms ? json_integer((json_int_t)access->expires_ms)
-                                        : NULL,
+                     access->expires_ms ? json_integer((json_int_t)access->expires_ms) : NULL,
                      "expired", access_has_expired(access, wall_ms), "by", text_json(access->by),
                      "note", text_json(access->note));
 }
@@ -53,8 +52,7 @@ static void read_wishes(struct body *body, struct wishes *ret)
     ret->role = body_text(body, "role", name_size);
     ret->password = body_text(body, "password", api_password_size);
     ret->note = body_text(body, "note", reason_size);
-    ret->has_expiry =
-        body_number(body, "expires_days", 0, expires_days_max, &ret->expires_days);
+    ret->has_expiry = body_number(body, "expires_days", 0, expires_days_max, &ret->expires_days);
     if (ret->role &&
         (!api_role_parse(ret->role, &ret->role_value) || ret->role_value == ROLE_NONE)) {
         body_fault(body, "$.role", "must be viewer, operator or administrator");

@@ -145,9 +145,9 @@ static bool check_args(struct api_call *call, const char *pattern)
             }
             continue;
         }
-        const char *what = strcmp(part, ":vm") == 0       ? "VM"
+        const char *what = strcmp(part, ":vm") == 0     ? "VM"
                            : strcmp(part, ":name") == 0 ? "user's or token's"
-                                                          : part + 1;
+                                                        : part + 1;
         if (name_check(what, value, &err) < 0) {
             call_refuse(call, 400, "bad-name", "%s", err.text);
             return false;
@@ -248,8 +248,7 @@ static void tag(struct api_call *call, const struct route *route)
         return;
     }
     answer->has_etag = true;
-    answer->hash =
-        hash_bytes(hash_begin, answer->body.data, shown_size(route, &answer->body)) | 1;
+    answer->hash = hash_bytes(hash_begin, answer->body.data, shown_size(route, &answer->body)) | 1;
     if (have && strstr(have, api_etag_text(answer, etag))) {
         answer->status = 304;
         buf_clear(&answer->body);
@@ -285,8 +284,8 @@ static void dispatch(struct api_call *call)
         call_refuse(call, 404, "no-such-path",
                     "there is nothing at this address; GET /v1 lists "
                     "what there is");
-    } else if (may(call, route) && check_args(call, route->pattern) &&
-               check_params(call, route) && store_serves(call, route)) {
+    } else if (may(call, route) && check_args(call, route->pattern) && check_params(call, route) &&
+               store_serves(call, route)) {
         handle(call, route);
         tag(call, route);
     }

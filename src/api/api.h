@@ -30,7 +30,7 @@ enum {
 struct api_actor {
     char name[name_size];
     enum api_role role;
-    char csrf[api_csrf_size]; /* of a console session: what its changes must carry; else "" */
+    char csrf[api_csrf_size];       /* of a console session: what its changes must carry; else "" */
     char address[api_address_size]; /* where from, numeric; "": this host's socket */
 };
 
@@ -47,7 +47,7 @@ struct api_request {
     const char *if_none_match; /* this and the next two: likewise */
     const char *idempotency_key;
     const char *last_event_id;
-    bool wants_stream;         /* it accepts text/event-stream */
+    bool wants_stream; /* it accepts text/event-stream */
     const void *body;
     size_t body_size;
     struct api_actor actor;
@@ -60,13 +60,13 @@ struct counters;
 struct api_view {
     const struct world *world;
     const struct liveness *liveness;
-    msec_t now_ms;         /* monotonic */
-    msec_t stale_since_ms; /* the store is silent since then; MSEC_NEVER: it is not */
-    uint64_t wall_ms;      /* names events, decides nothing */
+    msec_t now_ms;                   /* monotonic */
+    msec_t stale_since_ms;           /* the store is silent since then; MSEC_NEVER: it is not */
+    uint64_t wall_ms;                /* names events, decides nothing */
     const struct counters *counters; /* what this API counts; NULL: nothing */
-    const char *writer;    /* this API's name in the keys of its events, at most 24 characters */
-    uint64_t number;       /* grows with each request */
-    uint8_t random[16];    /* new with each request: the uuid of a VM that has none */
+    const char *writer; /* this API's name in the keys of its events, at most 24 characters */
+    uint64_t number;    /* grows with each request */
+    uint8_t random[16]; /* new with each request: the uuid of a VM that has none */
 };
 
 /* What the caller has to do before there is an answer: what is no function of what is known. */

@@ -19,8 +19,8 @@ struct body {
     const char *asked[body_fields_max]; /* fields that some reader knows; static */
     size_t asked_len;
     const char *missing; /* the first that must be there and is not */
-    struct error fault; /* its code says whether there is one ... */
-    struct buf words;   /* ... and this what it is, in full */
+    struct error fault;  /* its code says whether there is one ... */
+    struct buf words;    /* ... and this what it is, in full */
     struct buf known;
 };
 

@@ -246,9 +246,9 @@ static json_t *change_json(const struct api_call *call, const char *code, const 
     return json;
 }
 
-static void PRINTF_LIKE(6, 0) commit(struct api_call *call, unsigned status, json_t *extra,
-                                     const char *code, const char *subject, const char *format,
-                                     va_list args)
+static void PRINTF_LIKE(6, 0)
+    commit(struct api_call *call, unsigned status, json_t *extra, const char *code,
+           const char *subject, const char *format, va_list args)
 {
     CLEANUP(buf_done) struct buf text = {0};
     buf_vprintf(&text, format, args);

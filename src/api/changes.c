@@ -35,11 +35,16 @@ bool changes_note(struct changes *changes, const struct record_key *key)
         bool is_shown; /* a heartbeat is not, nor is an event */
         enum changes_kind kind;
     } shown[record_kind_count] = {
-        [RECORD_CLUSTER] = {true, CHANGES_CLUSTER},    [RECORD_LEADER] = {true, CHANGES_CLUSTER},
-        [RECORD_NODE_SPEC] = {true, CHANGES_NODES},    [RECORD_NODE_INVENTORY] = {true, CHANGES_NODES},
-        [RECORD_NODE_FENCE] = {true, CHANGES_NODES},   [RECORD_CLAIM] = {true, CHANGES_NODES},
-        [RECORD_POOL] = {true, CHANGES_POOLS},         [RECORD_VM_SPEC] = {true, CHANGES_VMS},
-        [RECORD_VM_PLACEMENT] = {true, CHANGES_VMS},   [RECORD_VM_STATUS] = {true, CHANGES_VMS},
+        [RECORD_CLUSTER] = {true, CHANGES_CLUSTER},
+        [RECORD_LEADER] = {true, CHANGES_CLUSTER},
+        [RECORD_NODE_SPEC] = {true, CHANGES_NODES},
+        [RECORD_NODE_INVENTORY] = {true, CHANGES_NODES},
+        [RECORD_NODE_FENCE] = {true, CHANGES_NODES},
+        [RECORD_CLAIM] = {true, CHANGES_NODES},
+        [RECORD_POOL] = {true, CHANGES_POOLS},
+        [RECORD_VM_SPEC] = {true, CHANGES_VMS},
+        [RECORD_VM_PLACEMENT] = {true, CHANGES_VMS},
+        [RECORD_VM_STATUS] = {true, CHANGES_VMS},
     };
     if (shown[key->kind].is_shown) {
         note(changes, shown[key->kind].kind, key->name[0] ? key->name : NULL);
@@ -58,8 +63,7 @@ void changes_note_all(struct changes *changes)
 static struct seen_pulse *last_pulse(struct changes *changes, const char *node)
 {
     size_t place = 0;
-    while (place < changes->pulses.len &&
-           strcmp(changes->pulses.items[place].node, node) < 0) {
+    while (place < changes->pulses.len && strcmp(changes->pulses.items[place].node, node) < 0) {
         place++;
     }
     if (place < changes->pulses.len && strcmp(changes->pulses.items[place].node, node) == 0) {

@@ -25,8 +25,7 @@ void handle_cluster_patch(struct api_call *call)
         "name",         "heartbeat_ms",      "leader_silence_ms", "power_fence_ms",
         "self_stop_ms", "self_stop_span_ms", "watchdog_ms",       "takeover_ms",
         "reserve",      "reserve_policy",    "failback",          "concurrent_starts",
-        "cpu_percent",
-        "preemption",
+        "cpu_percent",  "preemption",
     };
     const struct record *stored = world_find(call->world, RECORD_CLUSTER, "");
     CLEANUP(record_unrefp)

@@ -12,8 +12,7 @@ static msec_t silence(const struct api_view *view, const char *node)
     if (!heard) {
         return MSEC_NEVER;
     }
-    return view->now_ms -
-           (heard->advanced_ms == MSEC_NEVER ? heard->first_ms : heard->advanced_ms);
+    return view->now_ms - (heard->advanced_ms == MSEC_NEVER ? heard->first_ms : heard->advanced_ms);
 }
 
 /* As the coordinator has it: not proven off, and not silent for so long that it is suspect. */

@@ -32,8 +32,7 @@ void counters_store(struct counters *counters, bool is_answered, uint64_t spent_
 void counters_record(struct counters *counters, const struct world *world,
                      const struct record *record)
 {
-    if (record->key.kind != RECORD_VM_PLACEMENT ||
-        record->placement->phase != PLACEMENT_START) {
+    if (record->key.kind != RECORD_VM_PLACEMENT || record->placement->phase != PLACEMENT_START) {
         return;
     }
     const struct record *old = world_find_key(world, &record->key);

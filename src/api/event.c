@@ -18,12 +18,11 @@ uint64_t event_wall_ms(const struct record *record)
 json_t *event_json(const struct record *record)
 {
     const struct event_record *event = record->event;
-    return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "id",
-                     text_json(record->key.name), "time_ms", (json_int_t)event_wall_ms(record),
-                     "severity", severity_name(event->severity), "actor",
-                     text_json(event->actor), "code", text_json(event->code), "subject",
-                     text_json(event->subject), "text", text_json(event->text),
-                     "address", text_json(event->address));
+    return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "id", text_json(record->key.name),
+                     "time_ms", (json_int_t)event_wall_ms(record), "severity",
+                     severity_name(event->severity), "actor", text_json(event->actor), "code",
+                     text_json(event->code), "subject", text_json(event->subject), "text",
+                     text_json(event->text), "address", text_json(event->address));
 }
 
 void api_event_text(const struct record *event, struct buf *ret)

@@ -87,8 +87,8 @@ static void write_node(struct buf *out, const struct plan_cluster *m, uint32_t n
         if (each->node != node) {
             break;
         }
-        card += *device > first && pci_address_compare(each->slot.address,
-                                                       each[-1].slot.address) != 0;
+        card +=
+            *device > first && pci_address_compare(each->slot.address, each[-1].slot.address) != 0;
         write_gpu(out, m, each, card);
     }
     out_close(out, ']');
@@ -212,8 +212,8 @@ static void write_state(struct buf *out, const struct plan_cluster *m)
 static void drop_orders(json_t *json)
 {
     static const char *const orders[] = {
-        "schema",      "stop_forced", "start_order",   "move_to",
-        "move_order",  "released",    "confirmed_off", "confirmed_counter",
+        "schema",     "stop_forced", "start_order",   "move_to",
+        "move_order", "released",    "confirmed_off", "confirmed_counter",
     };
     for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
         (void)json_object_del(json, orders[i]);

@@ -29,8 +29,8 @@ struct node_facts {
     const struct node_inventory *inventory; /* this and the next: NULL while there is none */
     const struct node_alive *alive;
     const struct node_fence *fence;
-    const struct node_standing *standing;   /* NULL: the coordinator has not looked at it yet */
-    revision_t revision; /* of the spec; 0: none is stored */
+    const struct node_standing *standing; /* NULL: the coordinator has not looked at it yet */
+    revision_t revision;                  /* of the spec; 0: none is stored */
     enum pulse pulse;
     msec_t silent_ms;
     enum node_state state;

@@ -79,7 +79,8 @@ static void placed_state(struct vm_facts *vm)
         break;
     case VM_STATE_STOPPED:
     case VM_STATE_FAILED:
-        /* The coordinator has yet to decide what comes next; a cause with reasons: it waits a while. */
+        /* The coordinator has yet to decide what comes next; a cause with reasons: it waits a
+         * while. */
         set(vm, VM_VIEW_STARTING,
             vm->placement->reasons.len > 0 ? vm->placement->cause
             : status->reason[0]            ? status->reason

@@ -52,10 +52,8 @@ static void pool_metrics(const struct api_call *call, struct buf *text)
         const struct {
             const char *state;
             uint32_t count;
-        } states[] = {{"used", n.used},
-                      {"free", n.free},
-                      {"away", n.away},
-                      {"quarantined", n.quarantined}};
+        } states[] = {
+            {"used", n.used}, {"free", n.free}, {"away", n.away}, {"quarantined", n.quarantined}};
         for (size_t i = 0; i < ARRAY_LEN(states); i++) {
             buf_printf(text, "berth_pool_gpus{pool=\"%s\",state=\"%s\"} %u\n", name,
                        states[i].state, states[i].count);

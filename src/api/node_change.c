@@ -12,8 +12,7 @@
 struct record *node_spec_draft(const struct api_call *call, const char *node)
 {
     const struct record *stored = world_find(call->world, RECORD_NODE_SPEC, node);
-    struct record *draft =
-        stored ? record_copy(stored) : record_new(RECORD_NODE_SPEC, node, NULL);
+    struct record *draft = stored ? record_copy(stored) : record_new(RECORD_NODE_SPEC, node, NULL);
     if (draft) {
         draft->node_spec->released.len = 0; /* an order, done by the write that gave it */
     }

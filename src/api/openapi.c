@@ -31,11 +31,11 @@ static void path_of(const struct route *route, json_t *parameters, char *ret, si
         int written = snprintf(ret + used, size - used, is_name ? "/{%s}" : "/%s", part + is_name);
         used += (size_t)written;
         if (is_name) {
-            (void)json_array_append_new(
-                parameters, parameter("path", part + 1, true,
-                                      strcmp(part, ":address") == 0
-                                          ? "PCI address such as 0000:65:00.0"
-                                          : "a name"));
+            (void)json_array_append_new(parameters,
+                                        parameter("path", part + 1, true,
+                                                  strcmp(part, ":address") == 0
+                                                      ? "PCI address such as 0000:65:00.0"
+                                                      : "a name"));
         }
     }
 }
@@ -69,13 +69,13 @@ static json_t *content_of(const char *answer)
     if (strcmp(answer, "text") == 0) {
         return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
     }
-    json_t *schema = answer[0] != '['
-                         ? schema_of_type(answer)
-                         : json_pack("{s:s, s:{s:o, s:{s:s}, s:{s:s}}, s:[s, s], s:b}", "type",
-                                     "object", "properties", "items", schema_of_type(answer),
-                                     "revision", "type", "integer", "stale_since_ms", "type",
-                                     "integer", "required", "items", "revision",
-                                     "additionalProperties", 0);
+    json_t *schema =
+        answer[0] != '['
+            ? schema_of_type(answer)
+            : json_pack("{s:s, s:{s:o, s:{s:s}, s:{s:s}}, s:[s, s], s:b}", "type", "object",
+                        "properties", "items", schema_of_type(answer), "revision", "type",
+                        "integer", "stale_since_ms", "type", "integer", "required", "items",
+                        "revision", "additionalProperties", 0);
     return json_pack("{s:{s:o}}", "application/json", "schema", schema);
 }
 
@@ -99,17 +99,16 @@ static json_t *responses_of(const struct route *route)
 static json_t *operation_of(const struct route *route, json_t *parameters)
 {
     add_parameters(route, parameters);
-    json_t *json = json_pack("{s:s, s:s, s:o, s:o}", "summary",
-                             route->summary ? route->summary : "", "x-role",
-                             api_role_name(route->role), "parameters", parameters, "responses",
-                             responses_of(route));
+    json_t *json = json_pack(
+        "{s:s, s:s, s:o, s:o}", "summary", route->summary ? route->summary : "", "x-role",
+        api_role_name(route->role), "parameters", parameters, "responses", responses_of(route));
     if (is_change(route) && strcmp(route->method, "DELETE") != 0) {
-        json_t *schema = route->body ? schema_of_type(route->body)
-                                     : json_pack("{s:s, s:i}", "type", "object", "maxProperties",
-                                                 0);
-        (void)json_object_set_new(json, "requestBody",
-                                  json_pack("{s:{s:{s:o}}}", "content", "application/json",
-                                            "schema", schema));
+        json_t *schema = route->body
+                             ? schema_of_type(route->body)
+                             : json_pack("{s:s, s:i}", "type", "object", "maxProperties", 0);
+        (void)json_object_set_new(
+            json, "requestBody",
+            json_pack("{s:{s:{s:o}}}", "content", "application/json", "schema", schema));
     }
     return json;
 }

@@ -184,9 +184,9 @@ static void drain_standing(const struct api_view *view, const char *name, struct
     }
     add_stuck(view->world, name, ret);
     set(ret,
-        node.vm_len == 0                          ? OPERATION_DONE
+        node.vm_len == 0                               ? OPERATION_DONE
         : json_array_size(ret->reasons) == node.vm_len ? OPERATION_WAITING
-                                                  : OPERATION_RUNNING,
+                                                       : OPERATION_RUNNING,
         node.detail);
 }
 
@@ -231,9 +231,9 @@ static json_t *operation_json(const struct api_view *view, enum operation_kind k
     return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "id", order->key.name,
                      "href", href, "kind", operation_kind_name(kind), "state",
                      operation_state_name(standing.state), "subject", text_json(event->subject),
-                     "actor", text_json(event->actor), "time_ms", (json_int_t)event_wall_ms(order), "text",
-                     text_json(event->text), "detail", text_json(standing.detail), "reasons",
-                     standing.reasons);
+                     "actor", text_json(event->actor), "time_ms", (json_int_t)event_wall_ms(order),
+                     "text", text_json(event->text), "detail", text_json(standing.detail),
+                     "reasons", standing.reasons);
 }
 
 /* ---- routes ---- */

@@ -9,7 +9,8 @@ enum { route_pattern_size = 128 };
 
 struct route {
     const char *method;
-    const char *pattern; /* ":node", ":pool", ":vm", ":name": a name; ":address": of a PCI function */
+    const char
+        *pattern; /* ":node", ":pool", ":vm", ":name": a name; ":address": of a PCI function */
     enum api_role role;
     void (*handle)(struct api_call *call);
     const char *summary;

@@ -59,9 +59,9 @@ static json_t *type_at(const char **at)
         json_t *inner = type_at(at);
         assert(**at == (mark == '[' ? ']' : '}'));
         ++*at;
-        return mark == '[' ? json_pack("{s:s, s:o}", "type", "array", "items", inner)
-                           : json_pack("{s:s, s:o}", "type", "object", "additionalProperties",
-                                       inner);
+        return mark == '['
+                   ? json_pack("{s:s, s:o}", "type", "array", "items", inner)
+                   : json_pack("{s:s, s:o}", "type", "object", "additionalProperties", inner);
     }
     if (mark == '~') {
         ++*at;
@@ -118,9 +118,12 @@ static json_t *record_schema(const char *at)
         const char *word;
         enum record_kind kind;
     } kinds[] = {
-        {"cluster", RECORD_CLUSTER},     {"node_spec", RECORD_NODE_SPEC},
-        {"pool", RECORD_POOL},           {"vm_spec", RECORD_VM_SPEC},
-        {"placement", RECORD_VM_PLACEMENT}, {"status", RECORD_VM_STATUS},
+        {"cluster", RECORD_CLUSTER},
+        {"node_spec", RECORD_NODE_SPEC},
+        {"pool", RECORD_POOL},
+        {"vm_spec", RECORD_VM_SPEC},
+        {"placement", RECORD_VM_PLACEMENT},
+        {"status", RECORD_VM_STATUS},
     };
     size_t i = 0;
     take_word(&at, word);

@@ -88,8 +88,9 @@ const struct schema schemas[] = {
     {"VmStatus", "%status"},
     {"Hold", "pool:s address:s"},
     {"Need", "pool:s count:i"},
-    {"VmPatch", "%vm_spec offline_action offline_timeout_ms priority preferred_owners "
-                "possible_owners together apart affinity_enforced apart_enforced restart mmio_mib labels"},
+    {"VmPatch",
+     "%vm_spec offline_action offline_timeout_ms priority preferred_owners "
+     "possible_owners together apart affinity_enforced apart_enforced restart mmio_mib labels"},
     {"VmAdd", "xml:s name?:s needs?:[Need] offline_action?:=offline_action offline_timeout_ms?:i "
               "priority?:i preferred_owners?:[s] possible_owners?:[s] together?:[s] apart?:[s] "
               "affinity_enforced?:b apart_enforced?:b restart?:any mmio_mib?:i labels?:any"},
@@ -140,14 +141,21 @@ json_t *schema_words(const char *list)
         const char *name;
         const char *const *words;
     } lists[] = {
-        {"node_state", node_state},         {"node_mode", node_mode},
-        {"fencing", fencing},               {"gpu_state", gpu_state},
-        {"gpu_verdict", gpu_verdict},       {"gpu_health", gpu_health},
-        {"pool_type", pool_type},           {"vm_view", vm_view},
+        {"node_state", node_state},
+        {"node_mode", node_mode},
+        {"fencing", fencing},
+        {"gpu_state", gpu_state},
+        {"gpu_verdict", gpu_verdict},
+        {"gpu_health", gpu_health},
+        {"pool_type", pool_type},
+        {"vm_view", vm_view},
         {"finding", finding},
-        {"vm_desired", vm_desired},         {"offline_action", offline_action},
-        {"severity", severity},             {"operation_kind", operation_kind},
-        {"operation_state", operation_state}, {"role", role},
+        {"vm_desired", vm_desired},
+        {"offline_action", offline_action},
+        {"severity", severity},
+        {"operation_kind", operation_kind},
+        {"operation_state", operation_state},
+        {"role", role},
         {"access_kind", access_kind},
     };
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {

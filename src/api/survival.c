@@ -40,8 +40,8 @@ json_t *whatif_survival(const struct api_call *call)
     }
     return json_pack("{s:I, s:b, s:I, s:s*, s:o, s:I}", "losses", (json_int_t)survival.losses,
                      "exact", survival.is_exact, "left_out", (json_int_t)survival.left_out, "vm",
-                     survival.vm == PLAN_NONE ? NULL : m.vms.items[survival.vm], "weakest",
-                     weakest, "wanted", (json_int_t)settings->reserve);
+                     survival.vm == PLAN_NONE ? NULL : m.vms.items[survival.vm], "weakest", weakest,
+                     "wanted", (json_int_t)settings->reserve);
 }
 
 /* ---- host by host ---- */
@@ -77,9 +77,8 @@ static json_t *left_out_json(const struct plan_cluster *m, const struct plan_req
         *reasons_left -= is_explained ? m->nodes.len : 0;
         (void)json_array_append_new(
             list, json_pack("{s:s, s:o}", "vm", m->vms.items[waiting->vm], "reasons",
-                            is_explained
-                                ? whatif_reasons(m, request, waiting->why, waiting->vm)
-                                : json_array()));
+                            is_explained ? whatif_reasons(m, request, waiting->why, waiting->vm)
+                                         : json_array()));
     }
     return list;
 }
@@ -101,7 +100,8 @@ static json_t *host_json(struct plan_cluster *m, uint32_t node, const indices_t 
     if (plan_place(m->model, &request, &plan) == 0) {
         json = json_pack("{s:s, s:I, s:I, s:o, s:b}", "node", m->nodes.items[node], "vms",
                          (json_int_t)vms->len, "left_out_count", (json_int_t)plan.waiting.len,
-                         "left_out", left_out_json(m, &request, &plan, reasons_left), "proven", plan.is_proven);
+                         "left_out", left_out_json(m, &request, &plan, reasons_left), "proven",
+                         plan.is_proven);
         plan_undo(m->model, &plan);
     }
     plan_node_set_mode(m->model, node, PLAN_ACTIVE);

@@ -26,7 +26,7 @@ static json_t *gpus_json(const struct plan_cluster *m, const struct plan *plan,
 }
 
 json_t *whatif_reasons(const struct plan_cluster *m, const struct plan_request *request,
-                            enum plan_wait why, uint32_t vm)
+                       enum plan_wait why, uint32_t vm)
 {
     json_t *list = json_array();
     for (uint32_t node = 0; node < m->nodes.len; node++) {
@@ -155,9 +155,9 @@ static bool find_concerned(const struct world *world, const char *const *nodes, 
                 .is_anew = true,
             };
         }
-        bool is_asked = spec->desired == VM_STARTED &&
-                        (is_drain ? p->phase == PLACEMENT_START
-                                  : spec->priority != priority_no_auto);
+        bool is_asked =
+            spec->desired == VM_STARTED &&
+            (is_drain ? p->phase == PLACEMENT_START : spec->priority != priority_no_auto);
         const char **asked = is_asked ? VEC_ADD(ret_asked) : NULL;
         if (asked) {
             *asked = name;

@@ -56,8 +56,7 @@ static void run_job(struct auth_worker *worker, struct job *job)
     if (job->is_check) {
         const char *hash = job->hash[0] ? job->hash : worker->nobody;
         const char *made = crypt_r(job->secret, hash, &worker->crypt);
-        job->is_right = made && made[0] != '*' && job->hash[0] &&
-                        strlen(made) == strlen(hash) &&
+        job->is_right = made && made[0] != '*' && job->hash[0] && strlen(made) == strlen(hash) &&
                         gnutls_memcmp(made, hash, strlen(hash)) == 0;
     } else {
         make_hash(worker, job->secret, job->hash);

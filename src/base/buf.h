@@ -11,7 +11,7 @@
 #include <stdarg.h>
 
 struct buf {
-    char *data; /* NULL while empty; else NUL terminated */
+    char *data;  /* NULL while empty; else NUL terminated */
     size_t size; /* bytes used, without the NUL */
     size_t capacity;
     bool failed;

@@ -31,7 +31,7 @@ int error_wrap(struct error *err, const char *format, ...)
     int len = vsnprintf(err->text, sizeof(err->text), format, args);
     va_end(args);
     size_t used = len < 0 ? 0 : MIN((size_t)len, sizeof(err->text) - 1);
-    (void)snprintf(err->text + used, sizeof(err->text) - used, ": %.*s",
-                   (int)(sizeof(inner) - 1), inner);
+    (void)snprintf(err->text + used, sizeof(err->text) - used, ": %.*s", (int)(sizeof(inner) - 1),
+                   inner);
     return err->code < 0 ? err->code : -EIO;
 }

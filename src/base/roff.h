@@ -19,6 +19,5 @@ void roff_text(struct buf *page, const char *text);
 void roff_paragraph(struct buf *page);
 void roff_term(struct buf *page, const char *term);
 
-
 /* The lines of 'text' as they are, indented. */
 void roff_example(struct buf *page, const char *text);

@@ -234,8 +234,7 @@ int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret
     json_t *json = json_loadb(buf_str(&reply), reply.size, JSON_REJECT_DUPLICATES, &error);
     if (!json) {
         return cli_fail(cli, EXIT_UNREACHABLE, "what answers at %s is not berth-api",
-                        cli->client->remote.host ? cli->client->remote.host
-                                                 : cli->client->socket);
+                        cli->client->remote.host ? cli->client->remote.host : cli->client->socket);
     }
     if (status >= 400) {
         int r = say_error(cli, status, json);

@@ -42,7 +42,8 @@ const struct option options[] = {
     {"fencing", 0, "METHOD", "watchdog, power or manual"},
     {"agent", 0, "NAME", "fence agent, such as fence_ipmilan"},
     {"param", 0, "KEY=VALUE", "parameter of the fence agent; may be repeated"},
-    {"label", 0, "KEY=VALUE", "label of the node, or that a VM's node must have; may be repeated; \"\": none"},
+    {"label", 0, "KEY=VALUE",
+     "label of the node, or that a VM's node must have; may be repeated; \"\": none"},
     {"priority", 0, "N", "high, medium, low, none or a number; higher starts first"},
     {"offline-action", 0, "ACTION", "turn-off, shutdown or force-shutdown"},
     {"offline-timeout", 0, "SECONDS", "time for the guest to shut down"},
@@ -125,7 +126,8 @@ const struct command commands[] = {
     {"gpu", "partition", "NODE ADDRESS COUNT", 3, 3, WAIT,
      "Divide a GPU into partitions that VMs can have",
      "The partitions are SR-IOV virtual functions; 0 makes the GPU whole again, and its host's.\n"
-     "Refused while the GPU is in a pool. A pool takes GPUs that are divided alike, so do the same\n"
+     "Refused while the GPU is in a pool. A pool takes GPUs that are divided alike, so do the "
+     "same\n"
      "to all; then: berth pool create POOL --type partition --all",
      run_gpu_partition},
     {"gpu", "release", "NODE ADDRESS", 2, 2, "", "Take a GPU out of quarantine", NULL,
@@ -151,7 +153,8 @@ const struct command commands[] = {
      "FILE.xml may be - for standard input.", run_vm_add},
     {"vm", "import", "[NAME...]", 0, -1, "all connect node dry-run",
      "Take VMs over from this host's libvirt",
-     "Without NAME or --all: which there are. Its GPUs are taken out of a VM's XML and become needs "
+     "Without NAME or --all: which there are. Its GPUs are taken out of a VM's XML and become "
+     "needs "
      "of\n"
      "the pools that they are in. It must be shut down, and stays so; afterwards undefine it in\n"
      "libvirt, as the command says, so that nobody starts it beside Berth. Libvirt is only read.",

@@ -228,8 +228,8 @@ static void compare_members(struct import *import, const char *name, const json_
             has_card(members, "address", node, gpu)) {
             continue; /* all partitions of a card join at once */
         }
-        (void)json_array_append_new(members, json_pack("{s:s, s:s%}", "node", node, "address", gpu,
-                                                       strcspn(gpu, "+")));
+        (void)json_array_append_new(
+            members, json_pack("{s:s, s:s%}", "node", node, "address", gpu, strcspn(gpu, "+")));
     }
     size_t len = json_array_size(members);
     if (len > 0) {

@@ -100,10 +100,10 @@ static bool has_fingerprint(const char *pem, const char *wanted)
     if (gnutls_x509_crt_init(&certificate) < 0) {
         return false;
     }
-    bool is_it = gnutls_x509_crt_import(certificate, &text, GNUTLS_X509_FMT_PEM) == 0 &&
-                 gnutls_x509_crt_get_fingerprint(certificate, GNUTLS_DIG_SHA256, hash, &size) ==
-                     0 &&
-                 is_fingerprint(hash, wanted);
+    bool is_it =
+        gnutls_x509_crt_import(certificate, &text, GNUTLS_X509_FMT_PEM) == 0 &&
+        gnutls_x509_crt_get_fingerprint(certificate, GNUTLS_DIG_SHA256, hash, &size) == 0 &&
+        is_fingerprint(hash, wanted);
     gnutls_x509_crt_deinit(certificate);
     return is_it;
 }

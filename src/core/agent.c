@@ -196,13 +196,12 @@ static void start(struct core *core, struct local_vm *vm, const struct record *p
 static void stop(struct core *core, struct local_vm *vm, const struct vm_placement *placement)
 {
     const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
-    struct core_action *action =
-        begin_op(core, vm, VM_OP_STOP, ACTION_VM_STOP, placement->epoch);
+    struct core_action *action = begin_op(core, vm, VM_OP_STOP, ACTION_VM_STOP, placement->epoch);
     bool is_off = !spec || placement->is_forced;
     vm->is_op_forced = is_off;
     action->offline = is_off ? OFFLINE_TURN_OFF : spec->vm_spec->offline_action;
-    action->limit_ms = action->offline == OFFLINE_TURN_OFF ? turn_off_limit_ms
-                                                           : spec->vm_spec->offline_timeout_ms;
+    action->limit_ms =
+        action->offline == OFFLINE_TURN_OFF ? turn_off_limit_ms : spec->vm_spec->offline_timeout_ms;
 }
 
 /* Writes what is so of 'placement's epoch, guarded by it and by the status before. */
@@ -226,8 +225,8 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
         s->culprit = vm->culprit;
     }
     const struct record *old = world_find(&core->world, RECORD_VM_STATUS, vm->name);
-    bool was_running = old && old->status->epoch == s->epoch &&
-                       old->status->state == VM_STATE_RUNNING;
+    bool was_running =
+        old && old->status->epoch == s->epoch && old->status->state == VM_STATE_RUNNING;
     struct txn txn = {0};
     struct record_key fence = {.kind = RECORD_NODE_FENCE};
     memcpy(fence.name, core->config.node, sizeof(fence.name));
@@ -310,8 +309,7 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
         return;
     }
     bool is_first = !status || status->epoch < epoch;
-    if (!is_first || vm->exists ||
-        !world_has_hypervisor(&core->world, core->config.node) ||
+    if (!is_first || vm->exists || !world_has_hypervisor(&core->world, core->config.node) ||
         starting_count(core) >= world_settings(&core->world)->concurrent_starts) {
         return; /* begun before: the coordinator's turn; or not yet */
     }
@@ -323,8 +321,8 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
 }
 
 /* It was begun and is not here: a start without answer, ours or a predecessor's, may still bring it
- * up. Only once that is ruled out, by the hypervisor too, which alone knows of a predecessor's, is it
- * reported stopped. */
+ * up. Only once that is ruled out, by the hypervisor too, which alone knows of a predecessor's, is
+ * it reported stopped. */
 static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
 {
     if (core->now_ms >= vm->op_retry_ms) {
@@ -466,8 +464,7 @@ void agent_step(struct core *core)
     if (!membership_is_member(core) || !core->membership.has_ack || !core->agent.is_listed) {
         return;
     }
-    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each)
-    {
+    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         if ((*each)->placement->phase != PLACEMENT_NONE &&
             strcmp((*each)->placement->node, core->config.node) == 0) {
             (void)get_vm(core, (*each)->key.name);

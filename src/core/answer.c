@@ -46,8 +46,8 @@ static bool is_still_claimed(const struct core *core, const struct job *job,
     return false;
 }
 
-/* It runs nowhere and shall have what another still claims: frees what it held itself. The change of
- * the claims leads to the next plan. */
+/* It runs nowhere and shall have what another still claims: frees what it held itself. The change
+ * of the claims leads to the next plan. */
 static void let_go(struct core *core, const struct job *job)
 {
     if (!job->view.placement || job->view.placement->placement->phase == PLACEMENT_NONE) {
@@ -83,15 +83,15 @@ static void start_there(struct core *core, const struct job *job, struct placing
     to->move_order = spec->move_order;
     change_set_cause(to, job->why);
     bool is_again = job->purpose == PURPOSE_RECOVER && to->epoch > 1;
-    change_note(change_commit(core, &job->view, next), SEVERITY_INFO, "vm-placed", "%s %s on %s: %s",
-               is_again ? "restarting" : "starting", job->view.name, answer->node, job->why);
+    change_note(change_commit(core, &job->view, next), SEVERITY_INFO, "vm-placed",
+                "%s %s on %s: %s", is_again ? "restarting" : "starting", job->view.name,
+                answer->node, job->why);
 }
 
 /* No place for a VM that runs nowhere: it waits, and holds nothing. */
 static void wait_for_place(struct core *core, const struct job *job, struct placing *answer)
 {
-    const struct vm_placement *old =
-        job->view.placement ? job->view.placement->placement : NULL;
+    const struct vm_placement *old = job->view.placement ? job->view.placement->placement : NULL;
     if (old && old->phase == PLACEMENT_NONE && !old->is_failed && same_reasons(old, answer) &&
         old->start_order == job->view.spec->vm_spec->start_order) {
         return;
@@ -108,9 +108,9 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
     struct intent *intent = change_commit(core, &job->view, next);
     if (!was_waiting) {
         change_note(intent, SEVERITY_WARNING, "vm-waiting",
-                   "%s waits for a host that takes it; first reason: %s%s%s", job->view.name,
-                   to->reasons.len ? to->reasons.items[0].node : "there is no node",
-                   to->reasons.len ? ": " : "", to->reasons.len ? to->reasons.items[0].text : "");
+                    "%s waits for a host that takes it; first reason: %s%s%s", job->view.name,
+                    to->reasons.len ? to->reasons.items[0].node : "there is no node",
+                    to->reasons.len ? ": " : "", to->reasons.len ? to->reasons.items[0].text : "");
     }
 }
 
@@ -127,8 +127,8 @@ static void go_there(struct core *core, const struct job *job, struct placing *a
     to->reasons.len = 0;
     change_set_cause(to, job->why);
     change_note(change_commit(core, &job->view, next), SEVERITY_INFO, "vm-moving",
-               "moving %s from %s to %s, place reserved: %s", job->view.name, to->node,
-               to->next_node, job->why);
+                "moving %s from %s to %s, place reserved: %s", job->view.name, to->node,
+                to->next_node, job->why);
 }
 
 static const char cause_not_moved[] = "it was asked to move, but no node takes it";
@@ -148,8 +148,8 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
     const char *cause = job->purpose == PURPOSE_DRAIN  ? change_cause_cannot_leave
                         : job->purpose == PURPOSE_MEND ? change_cause_broken
                                                        : cause_not_moved;
-    bool is_told = job->purpose != PURPOSE_MOVE && same_reasons(old, answer) &&
-                   strcmp(old->cause, cause) == 0;
+    bool is_told =
+        job->purpose != PURPOSE_MOVE && same_reasons(old, answer) && strcmp(old->cause, cause) == 0;
     if (is_told || job->purpose == PURPOSE_FAILBACK) {
         return;
     }
@@ -158,8 +158,7 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
     take_reasons(next->placement, answer);
     change_set_cause(next->placement, cause);
     change_note(change_commit(core, &job->view, next), SEVERITY_WARNING, "vm-cannot-move",
-               "%s stays on %s: no other node takes it (%s)", job->view.name, old->node,
-               job->why);
+                "%s stays on %s: no other node takes it (%s)", job->view.name, old->node, job->why);
 }
 
 void answer_apply(struct core *core, const struct job *job, struct placing *answer)

@@ -13,8 +13,7 @@ static bool is_current(const struct core *core, const char *node)
 {
     const struct record *inventory = world_find(&core->world, RECORD_NODE_INVENTORY, node);
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
-    return inventory && alive &&
-           inventory->inventory->incarnation == alive->alive->incarnation;
+    return inventory && alive && inventory->inventory->incarnation == alive->alive->incarnation;
 }
 
 bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,

@@ -182,8 +182,9 @@ static void unclaim(struct core *core, struct txn *txn, const char *vm, const ch
     VEC_EACH(list, hold) {
         struct record_key key = change_claim_key(node, &hold->slot);
         const struct record *old = world_find_key(&core->world, &key);
-        bool is_kept = to && ((strcmp(to->node, node) == 0 && holds(&to->gpus, &hold->slot)) ||
-                              (strcmp(to->next_node, node) == 0 && holds(&to->next_gpus, &hold->slot)));
+        bool is_kept =
+            to && ((strcmp(to->node, node) == 0 && holds(&to->gpus, &hold->slot)) ||
+                   (strcmp(to->next_node, node) == 0 && holds(&to->next_gpus, &hold->slot)));
         if (old && strcmp(old->claim->vm, vm) == 0 && !is_kept && !MUTANT(CLAIM_LEAKS)) {
             txn_guard(txn, &key, old->revision);
             txn_delete(txn, &key);
@@ -245,8 +246,8 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
     return intent;
 }
 
-void PRINTF_LIKE(4, 5) change_note(struct intent *intent, enum severity severity,
-                                         const char *code, const char *format, ...)
+void PRINTF_LIKE(4, 5) change_note(struct intent *intent, enum severity severity, const char *code,
+                                   const char *format, ...)
 {
     va_list args;
     intent->note.severity = severity;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One change of one VM's placement, as recover.c and answer.c order it: a draft, edited, committed in
- * one transaction that moves the claims along. While it is on its way it is an intent, which planning
- * counts with.
+ * One change of one VM's placement, as recover.c and answer.c order it: a draft, edited, committed
+ * in one transaction that moves the claims along. While it is on its way it is an intent, which
+ * planning counts with.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ struct view {
     const struct record *spec;      /* NULL: deleted */
     const struct record *placement; /* NULL: never placed */
     const struct record *status;
-    enum gone gone;                 /* of the placement's epoch; phase none: not looked at */
+    enum gone gone; /* of the placement's epoch; phase none: not looked at */
     bool wants_to_run;
     const char *node; /* the decision rests on this node's spec, too; NULL: it does not */
 };
@@ -38,8 +38,8 @@ struct tally {
 struct job {
     struct view view;
     enum purpose purpose;
-    struct tally tally;           /* of the placement to be */
-    const char *only_node;        /* failback: there or not at all; lent by the VM's spec */
+    struct tally tally;    /* of the placement to be */
+    const char *only_node; /* failback: there or not at all; lent by the VM's spec */
     char why[reason_size];
 };
 

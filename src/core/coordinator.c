@@ -195,7 +195,8 @@ static void take_lead(struct core *core)
     const struct record *leader = leader_record(core);
     struct txn txn = {0};
     if (!membership_is_member(core) || !core->membership.has_ack ||
-        !core_is_readable(core, RECORD_LEADER, "") || !pending_is_idle(core, &c->lead) || !may_take_lead(core, leader, &txn)) {
+        !core_is_readable(core, RECORD_LEADER, "") || !pending_is_idle(core, &c->lead) ||
+        !may_take_lead(core, leader, &txn)) {
         txn_done(&txn);
         return;
     }
@@ -272,10 +273,10 @@ static msec_t takeover_ms(const struct core *core, const struct node_alive *aliv
 }
 
 /*
- * Turning off is no transaction that could fail if we are wrong. So first a majority of the store is
- * asked: who is cut off from it, or sees late, takes everybody for silent, and would turn off hosts
- * that are well. And it must have taken our own heartbeats all the while: a store that takes none (its
- * disk is full) makes everybody silent.
+ * Turning off is no transaction that could fail if we are wrong. So first a majority of the store
+ * is asked: who is cut off from it, or sees late, takes everybody for silent, and would turn off
+ * hosts that are well. And it must have taken our own heartbeats all the while: a store that takes
+ * none (its disk is full) makes everybody silent.
  */
 static void power_off(struct core *core, struct peer *peer, const struct record *alive,
                       const struct record *spec)
@@ -366,10 +367,11 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
     peer->power_retry_ms = core->now_ms + power_retry_ms;
     const char *why = event->text ? event->text : "no answer";
     if (standing_fence_failed(core, peer, why)) {
-        core_note(core, SEVERITY_ERROR, "power-fencing-failed", peer->name,
-                  "turning off %s failed: %s. It is tried again every few seconds, and its VMs wait; "
-                  "if you are sure that it is off: 'berth node confirm-off %s'",
-                  peer->name, why, peer->name);
+        core_note(
+            core, SEVERITY_ERROR, "power-fencing-failed", peer->name,
+            "turning off %s failed: %s. It is tried again every few seconds, and its VMs wait; "
+            "if you are sure that it is off: 'berth node confirm-off %s'",
+            peer->name, why, peer->name);
     }
 }
 
@@ -378,8 +380,7 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
 /* Whether a placement of 'claim's VM holds that device in that epoch. */
 static bool is_claim_held(const struct core *core, const struct record *claim)
 {
-    const struct record *record =
-        world_find(&core->world, RECORD_VM_PLACEMENT, claim->claim->vm);
+    const struct record *record = world_find(&core->world, RECORD_VM_PLACEMENT, claim->claim->vm);
     if (!record) {
         return false;
     }
@@ -410,8 +411,7 @@ static void sweep(struct core *core)
     if (!pending_is_idle(core, &c->sweep)) {
         return;
     }
-    WORLD_EACH(&core->world, RECORD_CLAIM, each)
-    {
+    WORLD_EACH(&core->world, RECORD_CLAIM, each) {
         const struct record *claim = *each;
         if (txn.writes.len < sweep_len_max && !is_claim_held(core, claim) && !MUTANT(CLAIM_LEAKS)) {
             struct record_key placement = {.kind = RECORD_VM_PLACEMENT};

@@ -161,11 +161,13 @@ bool pending_done(struct core *core, struct pending *pending, const struct core_
         pending->until = event->revision;
         pending->refusals = was_barrier ? pending->refusals : 0;
         break;
-    case TXN_REFUSED: /* once is a race; again and again: something that we cannot see is in the way */
+    case TXN_REFUSED: /* once is a race; again and again: something that we cannot see is in the way
+                       */
         pending->until = event->revision;
         if (++pending->refusals > 1) {
-            pending->retry_ms = core->now_ms + MIN((msec_t)refused_ms << MIN(pending->refusals - 2, 5U),
-                                                   (msec_t)refused_max_ms);
+            pending->retry_ms =
+                core->now_ms +
+                MIN((msec_t)refused_ms << MIN(pending->refusals - 2, 5U), (msec_t)refused_max_ms);
         }
         break;
     case TXN_UNKNOWN:
@@ -297,8 +299,8 @@ void core_step(struct core *core, const struct core_event *event, struct core_up
     /* Between the records of a snapshot or of one revision the world is not whole. */
     bool is_whole = core->world.is_complete && event->kind != CORE_STORE_RECORD &&
                     event->kind != CORE_STORE_REMOVED;
-    bool is_snapshot_part = !core->world.is_complete && (event->kind == CORE_STORE_RECORD ||
-                                                         event->kind == CORE_STORE_RESET);
+    bool is_snapshot_part = !core->world.is_complete &&
+                            (event->kind == CORE_STORE_RECORD || event->kind == CORE_STORE_RESET);
     if (!is_snapshot_part) { /* no time passes within one, and the settings may not be in yet */
         membership_step(core);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The core: everything that one berthd decides. One door, core_step(): an event goes in, actions
- * and notes come out. No clock, no I/O, no randomness: time is inside the event, and the same events
- * lead to the same actions. berthd (src/run) and the simulator run this same code.
+ * and notes come out. No clock, no I/O, no randomness: time is inside the event, and the same
+ * events lead to the same actions. berthd (src/run) and the simulator run this same code.
  *
  * Two machines share the door. The *node agent* keeps this node's heartbeat, its watchdog, its GPUs
  * and its VMs; the *coordinator*, active on one node at a time, fences, places and recovers. Both
@@ -25,22 +25,22 @@ struct core_config {
 /* ---- events ---- */
 
 #define CORE_EVENT_LIST(X)                                                                         \
-    X(CORE_TICK, "tick")                       /* time passed: 'wake_ms' was reached */            \
-    X(CORE_STORE_RESET, "store-reset")         /* a snapshot begins */                             \
-    X(CORE_STORE_RECORD, "store-record")       /* 'record' */                                      \
-    X(CORE_STORE_REMOVED, "store-removed")     /* 'key', 'revision' */                             \
+    X(CORE_TICK, "tick")                         /* time passed: 'wake_ms' was reached */          \
+    X(CORE_STORE_RESET, "store-reset")           /* a snapshot begins */                           \
+    X(CORE_STORE_RECORD, "store-record")         /* 'record' */                                    \
+    X(CORE_STORE_REMOVED, "store-removed")       /* 'key', 'revision' */                           \
     X(CORE_STORE_UNREADABLE, "store-unreadable") /* 'key' is there, but its value is no record */  \
-    X(CORE_STORE_SYNCED, "store-synced")       /* the snapshot is whole, up to 'revision' */       \
-    X(CORE_STORE_PROGRESS, "store-progress")   /* all up to 'revision' has been told */            \
-    X(CORE_TXN_DONE, "txn-done")               /* 'id', 'outcome', 'revision', 'text' */           \
-    X(CORE_ACTION_DONE, "action-done")         /* 'id', 'result', 'text', 'culprit' */             \
-    X(CORE_VM_EXISTS, "vm-exists")             /* 'name', 'epoch', 'is_up' (false: being made) */  \
-    X(CORE_VM_GONE, "vm-gone")                 /* 'name', 'epoch', 'text' */                       \
-    X(CORE_VMS_LISTED, "vms-listed")           /* every VM that exists here has been told */       \
-    X(CORE_HYPERVISOR, "hypervisor")           /* 'is_up', 'text' */                               \
-    X(CORE_INVENTORY, "inventory")             /* 'record': what the host has now */               \
-    X(CORE_WATCHDOG_FOUND, "watchdog-found")   /* 'is_up': usable; 'span_ms': adopted, ticking */   \
-    X(CORE_LEAVE, "leave")                     /* berthd is to stop, VMs go on */
+    X(CORE_STORE_SYNCED, "store-synced")         /* the snapshot is whole, up to 'revision' */     \
+    X(CORE_STORE_PROGRESS, "store-progress")     /* all up to 'revision' has been told */          \
+    X(CORE_TXN_DONE, "txn-done")                 /* 'id', 'outcome', 'revision', 'text' */         \
+    X(CORE_ACTION_DONE, "action-done")           /* 'id', 'result', 'text', 'culprit' */           \
+    X(CORE_VM_EXISTS, "vm-exists")           /* 'name', 'epoch', 'is_up' (false: being made) */    \
+    X(CORE_VM_GONE, "vm-gone")               /* 'name', 'epoch', 'text' */                         \
+    X(CORE_VMS_LISTED, "vms-listed")         /* every VM that exists here has been told */         \
+    X(CORE_HYPERVISOR, "hypervisor")         /* 'is_up', 'text' */                                 \
+    X(CORE_INVENTORY, "inventory")           /* 'record': what the host has now */                 \
+    X(CORE_WATCHDOG_FOUND, "watchdog-found") /* 'is_up': usable; 'span_ms': adopted, ticking */    \
+    X(CORE_LEAVE, "leave")                   /* berthd is to stop, VMs go on */
 ENUM_DECLARE(core_event_kind, CORE_EVENT_LIST)
 
 #define CORE_RESULT_LIST(X)                                                                        \
@@ -63,34 +63,34 @@ struct core_event {
     uint64_t epoch;
     bool is_up;
     msec_t span_ms;
-    const char *text; /* NULL: none */
+    const char *text;               /* NULL: none */
     const struct gpu_slot *culprit; /* the device that made a start fail, or NULL */
 };
 
 /* ---- actions ---- */
 
 #define CORE_ACTION_LIST(X)                                                                        \
-    X(ACTION_TXN, "txn")                 /* 'txn', 'limit_ms'; answer: CORE_TXN_DONE */            \
-    X(ACTION_BARRIER, "barrier")         /* a linearizable read; answer: CORE_TXN_DONE */          \
-    X(ACTION_VM_START, "vm-start")       /* 'spec', 'placement', 'incarnation' */                  \
-    X(ACTION_VM_STOP, "vm-stop")         /* 'name', 'epoch', 'offline', 'limit_ms' */              \
-    X(ACTION_VM_KILL, "vm-kill")         /* 'name', 'epoch': now, not through libvirt */           \
-    X(ACTION_VM_KILL_ALL, "vm-kill-all") /* and let none start until vm-reopen */                  \
-    X(ACTION_VM_REOPEN, "vm-reopen")     /* no answer */                                           \
-    X(ACTION_WATCHDOG_ARM, "watchdog-arm") /* 'limit_ms': its time-out */                          \
-    X(ACTION_WATCHDOG_PET, "watchdog-pet") /* 'deadline_ms'; no answer */                                       \
+    X(ACTION_TXN, "txn")                         /* 'txn', 'limit_ms'; answer: CORE_TXN_DONE */    \
+    X(ACTION_BARRIER, "barrier")                 /* a linearizable read; answer: CORE_TXN_DONE */  \
+    X(ACTION_VM_START, "vm-start")               /* 'spec', 'placement', 'incarnation' */          \
+    X(ACTION_VM_STOP, "vm-stop")                 /* 'name', 'epoch', 'offline', 'limit_ms' */      \
+    X(ACTION_VM_KILL, "vm-kill")                 /* 'name', 'epoch': now, not through libvirt */   \
+    X(ACTION_VM_KILL_ALL, "vm-kill-all")         /* and let none start until vm-reopen */          \
+    X(ACTION_VM_REOPEN, "vm-reopen")             /* no answer */                                   \
+    X(ACTION_WATCHDOG_ARM, "watchdog-arm")       /* 'limit_ms': its time-out */                    \
+    X(ACTION_WATCHDOG_PET, "watchdog-pet")       /* 'deadline_ms'; no answer */                    \
     X(ACTION_WATCHDOG_DISARM, "watchdog-disarm") /* no answer */                                   \
-    X(ACTION_GPU_DISMOUNT, "gpu-dismount") /* 'address' */                                         \
-    X(ACTION_GPU_MOUNT, "gpu-mount")     /* 'address' */                                           \
-    X(ACTION_GPU_SPLIT, "gpu-split")     /* 'address' into 'count' partitions; 0: none */          \
-    X(ACTION_FENCE_OFF, "fence-off")     /* 'spec': the node's; off and its status says so */      \
-    X(ACTION_LEAVE, "leave")             /* berthd may end now; no answer */
+    X(ACTION_GPU_DISMOUNT, "gpu-dismount")       /* 'address' */                                   \
+    X(ACTION_GPU_MOUNT, "gpu-mount")             /* 'address' */                                   \
+    X(ACTION_GPU_SPLIT, "gpu-split")             /* 'address' into 'count' partitions; 0: none */  \
+    X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; off and its status says so */          \
+    X(ACTION_LEAVE, "leave")         /* berthd may end now; no answer */
 ENUM_DECLARE(core_action_kind, CORE_ACTION_LIST)
 
 /* Lent until the next step. Every action with an answer is answered exactly once, ever. */
 struct core_action {
     enum core_action_kind kind;
-    uint64_t id; /* 0: no answer wanted */
+    uint64_t id;          /* 0: no answer wanted */
     char name[name_size]; /* VM, or node to fence */
     uint64_t epoch;
     uint64_t incarnation;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Preemption: running VMs are stopped so that one of higher priority has room. For one VM on one node
- * at a time; until it runs there, nothing of lower priority gets what is free on that node. A new
- * coordinator begins anew; what has stopped by then is free for whoever comes first by priority.
+ * Preemption: running VMs are stopped so that one of higher priority has room. For one VM on one
+ * node at a time; until it runs there, nothing of lower priority gets what is free on that node. A
+ * new coordinator begins anew; what has stopped by then is free for whoever comes first by
+ * priority.
  */
 #include "core/change.h"
 
@@ -14,8 +15,7 @@ enum { patience_ms = 10 * 60 * 1000 };
 
 bool evict_is_going_on(const struct core *core)
 {
-    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each)
-    {
+    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         const struct record *record = recover_placement(core, (*each)->key.name);
         if (record && record->placement->phase == PLACEMENT_STOP &&
             change_is_evicted(record->placement)) {
@@ -30,16 +30,16 @@ static bool still_waits(const struct core *core, const char *vm)
     const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm);
     const struct record *placement = recover_placement(core, vm);
     return spec && spec->vm_spec->desired == VM_STARTED &&
-           (!placement || (placement->placement->phase == PLACEMENT_NONE &&
-                           !placement->placement->is_failed));
+           (!placement ||
+            (placement->placement->phase == PLACEMENT_NONE && !placement->placement->is_failed));
 }
 
 void evict_step(struct core *core)
 {
     struct coordinator *c = &core->coordinator;
-    if (c->room_vm[0] != '\0' && (core->now_ms >= c->room_until_ms ||
-                                  !coordinator_takes_vms(core, c->room_node) ||
-                                  !still_waits(core, c->room_vm))) {
+    if (c->room_vm[0] != '\0' &&
+        (core->now_ms >= c->room_until_ms || !coordinator_takes_vms(core, c->room_node) ||
+         !still_waits(core, c->room_vm))) {
         c->room_vm[0] = '\0';
     }
     if (c->room_vm[0] != '\0') {

@@ -13,12 +13,12 @@
  *                 `-> (reply lost) barrier in flight -> settling
  */
 struct pending {
-    uint64_t id;          /* action in flight; 0: none */
-    bool is_barrier;      /* the action is a barrier after a lost reply */
-    bool wants_barrier;   /* the barrier itself was lost: again at retry_ms */
-    revision_t until;     /* idle once the world has this revision */
-    msec_t retry_ms;      /* not before then; 0: at once */
-    uint32_t refusals;    /* in a row */
+    uint64_t id;        /* action in flight; 0: none */
+    bool is_barrier;    /* the action is a barrier after a lost reply */
+    bool wants_barrier; /* the barrier itself was lost: again at retry_ms */
+    revision_t until;   /* idle once the world has this revision */
+    msec_t retry_ms;    /* not before then; 0: at once */
+    uint32_t refusals;  /* in a row */
 };
 
 /* ---- membership ---- */
@@ -57,24 +57,24 @@ struct membership {
     msec_t acked_sent_ms; /* when the last acknowledged one was sent: 's' of docs/SAFETY.md */
     msec_t steady_ms;     /* since when one after the other has been acknowledged */
     bool is_lost_noted;
-    uint64_t kill_id;     /* kill-all in flight */
+    uint64_t kill_id; /* kill-all in flight */
     msec_t kill_retry_ms;
     uint32_t leave_tries;
     revision_t foreign_revision; /* heartbeat of our name from another boot, as last seen */
     msec_t foreign_ms;           /* when we began to look at it, or it last moved */
     bool is_foreign_noted;
-    bool is_refused;    /* the last heartbeat was: perhaps an earlier one came through after all */
+    bool is_refused;     /* the last heartbeat was: perhaps an earlier one came through after all */
     msec_t empty_pet_ms; /* BEGINNING: when to pet next */
 
-    bool has_watchdog;    /* the host has a usable one */
-    bool is_ticking;      /* armed, by us or by a predecessor of this boot */
-    bool is_ours;         /* we hold it open */
-    msec_t watchdog_ms;   /* its time-out; 0 while not ticking */
-    bool sent_armed;      /* what the heartbeat in flight tells the others */
-    bool said_armed;      /* what the last acknowledged one told them */
+    bool has_watchdog;         /* the host has a usable one */
+    bool is_ticking;           /* armed, by us or by a predecessor of this boot */
+    bool is_ours;              /* we hold it open */
+    msec_t watchdog_ms;        /* its time-out; 0 while not ticking */
+    bool sent_armed;           /* what the heartbeat in flight tells the others */
+    bool said_armed;           /* what the last acknowledged one told them */
     bool sent_left, said_left; /* likewise, of our leaving */
     uint64_t arm_id;
-    msec_t arming_ms;     /* with what it is being armed */
+    msec_t arming_ms; /* with what it is being armed */
     msec_t arm_retry_ms;
 };
 
@@ -90,7 +90,7 @@ enum vm_op { VM_OP_NONE, VM_OP_START, VM_OP_STOP, VM_OP_KILL };
 struct local_vm {
     char name[name_size];
     bool exists;
-    bool is_up; /* its guest runs */
+    bool is_up;     /* its guest runs */
     uint64_t epoch; /* of the one that exists */
     bool has_ended; /* 'ended_epoch' existed or was tried here, and is no more */
     uint64_t ended_epoch;
@@ -120,14 +120,14 @@ struct agent {
     bool is_listed;           /* 'vms' holds all that exists */
     struct record *found;     /* the host's inventory as it last told us */
     VEC(struct quarantine) quarantines;
-    bool has_quarantines;     /* taken over from the store */
+    bool has_quarantines;      /* taken over from the store */
     uint64_t told_incarnation; /* in which it was last written */
-    bool is_stale;            /* the store's inventory is to be written anew */
+    bool is_stale;             /* the store's inventory is to be written anew */
     struct pending inventory;
     VEC(struct pci_address) dismounted; /* that the spec listed since we run */
     bool has_hypervisor;
     char hypervisor_text[reason_size];
-    uint64_t gpu_id; /* dismount, mount or split in flight */
+    uint64_t gpu_id;       /* dismount, mount or split in flight */
     bool awaits_inventory; /* one was done: 'found' does not show it yet */
     enum core_action_kind gpu_action;
     struct pci_address gpu_address;
@@ -158,7 +158,7 @@ struct peer {
     msec_t power_retry_ms;
     bool has_looked;          /* the store was asked whether it is silent still ... */
     revision_t look_revision; /* ... after this heartbeat of it */
-    bool is_power_proven; /* agent said off, for 'power_incarnation' */
+    bool is_power_proven;     /* agent said off, for 'power_incarnation' */
     uint64_t power_incarnation;
 };
 
@@ -174,9 +174,9 @@ struct intent {
 struct sight {
     char vm[name_size];
     bool has_state;
-    uint64_t epoch;      /* its status' ... */
+    uint64_t epoch; /* its status' ... */
     enum vm_state state;
-    msec_t state_ms;     /* ... since then */
+    msec_t state_ms;      /* ... since then */
     revision_t placement; /* its placement's ... */
     msec_t placement_ms;  /* ... since then */
     uint32_t refusals;    /* of our changes of it, in a row */
@@ -187,11 +187,11 @@ struct coordinator {
     struct pending lead;
     VEC(struct intent) intents; /* by VM name */
     VEC(struct sight) sights;   /* by VM name */
-    msec_t again_ms;      /* decide again then although nothing changed; 0: no need */
-    char room_vm[name_size];   /* room is being made for it, ...; "": for none */
-    char room_node[name_size]; /* ... here, ... */
-    msec_t room_until_ms;      /* ... not longer than this */
-    struct pending sweep; /* claims and events that belong to nobody */
+    msec_t again_ms;            /* decide again then although nothing changed; 0: no need */
+    char room_vm[name_size];    /* room is being made for it, ...; "": for none */
+    char room_node[name_size];  /* ... here, ... */
+    msec_t room_until_ms;       /* ... not longer than this */
+    struct pending sweep;       /* claims and events that belong to nobody */
     bool is_leading;
 };
 
@@ -205,7 +205,7 @@ struct core {
     msec_t wake_ms;
     uint64_t last_id;
     VEC(struct record_key) unreadable; /* there, in a form that this version cannot read */
-    bool is_dirty; /* something changed that decisions depend on */
+    bool is_dirty;                     /* something changed that decisions depend on */
     VEC(struct core_action) actions;
     VEC(struct core_note) notes;
 };
@@ -293,7 +293,7 @@ msec_t sight_placement_ms(struct core *core, const char *vm);
 /* proof.c: the one place that says when an instance is gone (docs/SAFETY.md) */
 #define GONE_LIST(X)                                                                               \
     X(GONE_NOT, "may run")                                                                         \
-    X(GONE_NOT_BEGUN, "never begun")       /* guard the status' revision */                        \
+    X(GONE_NOT_BEGUN, "never begun") /* guard the status' revision */                              \
     X(GONE_REPORTED, "reported stopped")                                                           \
     X(GONE_FENCED, "host fenced")                                                                  \
     X(GONE_HOST_ANEW, "host began anew")

@@ -22,7 +22,8 @@ enum { kill_retry_ms = 200, arm_retry_ms = 10000, leave_tries_max = 3 };
 
 /* Allowed successors of each state. */
 static const unsigned successors[membership_state_count] = {
-    [MEMBERSHIP_JOINING] = 1u << MEMBERSHIP_MEMBER | 1u << MEMBERSHIP_CLEARING | 1u << MEMBERSHIP_LEFT,
+    [MEMBERSHIP_JOINING] =
+        1u << MEMBERSHIP_MEMBER | 1u << MEMBERSHIP_CLEARING | 1u << MEMBERSHIP_LEFT,
     [MEMBERSHIP_CLEARING] = 1u << MEMBERSHIP_BEGINNING | 1u << MEMBERSHIP_LEFT,
     [MEMBERSHIP_BEGINNING] = 1u << MEMBERSHIP_MEMBER | 1u << MEMBERSHIP_LEFT,
     [MEMBERSHIP_MEMBER] = 1u << MEMBERSHIP_CLEARING | 1u << MEMBERSHIP_LEAVING,
@@ -143,7 +144,8 @@ static void begun(struct core *core)
               self(core), (unsigned long long)m->incarnation);
 }
 
-/* Between two acknowledged heartbeats, if none was lost: the next one, and the limit of its reply. */
+/* Between two acknowledged heartbeats, if none was lost: the next one, and the limit of its reply.
+ */
 static msec_t steady_gap_ms(const struct core *core)
 {
     return 2 * world_settings(&core->world)->heartbeat_ms;
@@ -364,7 +366,8 @@ static void arm_done(struct core *core, const struct core_event *event)
         m->is_ticking = m->is_ours = true;
         m->watchdog_ms = m->arming_ms;
         core_note(core, SEVERITY_INFO, "watchdog-armed", self(core),
-                  "the watchdog of %s is armed with %lld ms", self(core), (long long)m->watchdog_ms);
+                  "the watchdog of %s is armed with %lld ms", self(core),
+                  (long long)m->watchdog_ms);
         return;
     }
     m->arm_retry_ms = core->now_ms + arm_retry_ms;
@@ -399,12 +402,13 @@ static void watch_acknowledgements(struct core *core)
     }
     if (silent_ms >= settings->leader_silence_ms && !m->is_lost_noted) {
         m->is_lost_noted = true;
-        core_note(core, SEVERITY_WARNING, "heartbeat-lost", self(core),
-                  "heartbeats of %s have not been acknowledged for %lld ms: is the store reachable?",
-                  self(core), (long long)silent_ms);
+        core_note(
+            core, SEVERITY_WARNING, "heartbeat-lost", self(core),
+            "heartbeats of %s have not been acknowledged for %lld ms: is the store reachable?",
+            self(core), (long long)silent_ms);
     }
-    core_wake(core, m->acked_sent_ms + (m->is_lost_noted ? settings->self_stop_ms
-                                                         : settings->leader_silence_ms));
+    core_wake(core, m->acked_sent_ms +
+                        (m->is_lost_noted ? settings->self_stop_ms : settings->leader_silence_ms));
 }
 
 static void keep_alive(struct core *core)

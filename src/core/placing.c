@@ -91,8 +91,8 @@ static void take_reasons(const struct plan_cluster *cluster,
     for (uint32_t node = 0; node < cluster->nodes.len && node < reasons_max; node++) {
         struct reason reason = {0};
         (void)snprintf(reason.node, sizeof(reason.node), "%s", cluster->nodes.items[node]);
-        (void)plan_cluster_fits(cluster, plan_request, waiting->why, waiting->vm, node,
-                                reason.text, sizeof(reason.text));
+        (void)plan_cluster_fits(cluster, plan_request, waiting->why, waiting->vm, node, reason.text,
+                                sizeof(reason.text));
         ADD(&request->reasons, reason);
     }
 }

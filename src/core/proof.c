@@ -20,8 +20,8 @@ enum gone proof_instance_gone(const struct world *world, const char *vm,
     if (!status || status->status->epoch < placement->epoch) {
         return GONE_NOT_BEGUN;
     }
-    if (status->status->epoch == placement->epoch && (status->status->state == VM_STATE_STOPPED ||
-                                                      status->status->state == VM_STATE_FAILED)) {
+    if (status->status->epoch == placement->epoch &&
+        (status->status->state == VM_STATE_STOPPED || status->status->state == VM_STATE_FAILED)) {
         return GONE_REPORTED;
     }
     const struct record *fence = world_find(world, RECORD_NODE_FENCE, placement->node);

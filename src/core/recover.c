@@ -25,7 +25,7 @@ static void forget(struct core *core, const struct view *view)
 {
     if (view->placement || view->status) {
         change_note(change_commit(core, view, NULL), SEVERITY_INFO, "vm-removed", "%s is removed",
-                   view->name);
+                    view->name);
     }
 }
 
@@ -47,7 +47,7 @@ static void rest(struct core *core, const struct view *view)
     struct intent *intent = change_commit(core, view, next);
     if (old->phase != PLACEMENT_NONE) {
         change_note(intent, SEVERITY_INFO, "vm-stopped", "%s is stopped; its GPUs on %s are free",
-                   view->name, node);
+                    view->name, node);
     }
 }
 
@@ -94,11 +94,11 @@ static void arrive(struct core *core, const struct view *view)
     to->reasons.len = 0;
     (void)snprintf(to->cause, sizeof(to->cause), "moved from %s", old->node);
     change_note(change_commit(core, view, next), SEVERITY_INFO, "vm-placed",
-               "%s stopped on %s: starting on %s", view->name, old->node, old->next_node);
+                "%s stopped on %s: starting on %s", view->name, old->node, old->next_node);
 }
 
-/* How long a guest that would not stop is left alone before it is asked again: its time limit, but at
- * least a minute, doubled each time. */
+/* How long a guest that would not stop is left alone before it is asked again: its time limit, but
+ * at least a minute, doubled each time. */
 static msec_t refusal_pause(const struct view *view, uint32_t refusals)
 {
     const msec_t least_ms = 60000, most_ms = 3600000;
@@ -127,20 +127,22 @@ static void resume_running(struct core *core, const struct view *view)
     change_drop_next(to);
     change_set_cause(to, change_cause_refused);
     if (!view->wants_to_run) {
-        (void)snprintf(to->cause, sizeof(to->cause),
-                       "it was asked to shut down %u time%s and did not; it is asked again in %lld s. "
-                       "'berth vm stop --force %s' turns it off",
-                       to->refusals, to->refusals == 1 ? "" : "s",
-                       (long long)refusal_pause(view, to->refusals) / 1000, view->name);
+        (void)snprintf(
+            to->cause, sizeof(to->cause),
+            "it was asked to shut down %u time%s and did not; it is asked again in %lld s. "
+            "'berth vm stop --force %s' turns it off",
+            to->refusals, to->refusals == 1 ? "" : "s",
+            (long long)refusal_pause(view, to->refusals) / 1000, view->name);
     }
     struct intent *intent = change_commit(core, view, next);
     if (view->wants_to_run || to->refusals == 1) {
-        change_note(intent, SEVERITY_WARNING, "vm-stop-refused",
-                    "%s on %s did not stop within its time limit and runs on: %s%s", view->name,
-                    to->node, view->status->status->reason,
-                    view->wants_to_run
-                        ? ""
-                        : ". It is asked again, ever less often; 'berth vm stop --force' turns it off");
+        change_note(
+            intent, SEVERITY_WARNING, "vm-stop-refused",
+            "%s on %s did not stop within its time limit and runs on: %s%s", view->name, to->node,
+            view->status->status->reason,
+            view->wants_to_run
+                ? ""
+                : ". It is asked again, ever less often; 'berth vm stop --force' turns it off");
     }
 }
 
@@ -270,9 +272,9 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
     }
     bool is_new_order = !p || view->spec->vm_spec->start_order != p->start_order;
     if (view->wants_to_run && (!p || !p->is_failed || is_new_order)) {
-        struct job *job = jobs_add(jobs, view, p && p->epoch > 0 && !is_new_order ? PURPOSE_RECOVER
-                                                                                 : PURPOSE_START,
-                                  has_let_go(p) ? p->cause : "it shall run");
+        struct job *job = jobs_add(
+            jobs, view, p && p->epoch > 0 && !is_new_order ? PURPOSE_RECOVER : PURPOSE_START,
+            has_let_go(p) ? p->cause : "it shall run");
         if (is_new_order) {
             job->tally = (struct tally){0};
         }
@@ -294,8 +296,7 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
     }
     struct view view;
     change_look(core, vm, &view);
-    enum placement_phase phase =
-        view.placement ? view.placement->placement->phase : PLACEMENT_NONE;
+    enum placement_phase phase = view.placement ? view.placement->placement->phase : PLACEMENT_NONE;
     if (phase != PLACEMENT_NONE) {
         view.gone = proof_instance_gone(&core->world, vm, view.placement->placement);
         if (MUTANT(ON_BELIEF) && view.gone == GONE_NOT &&
@@ -318,8 +319,7 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
 
 static void ask(const struct job *job, struct placing *request)
 {
-    const struct vm_placement *old =
-        job->view.placement ? job->view.placement->placement : NULL;
+    const struct vm_placement *old = job->view.placement ? job->view.placement->placement : NULL;
     request->spec = job->view.spec;
     request->is_moving = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN ||
                          job->purpose == PURPOSE_FAILBACK;
@@ -369,11 +369,9 @@ static void plan_together(struct core *core, struct jobs *jobs, const asked_t *a
         }
         ask(*job, request);
     }
-    bool may_evict =
-        world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked;
+    bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked;
     if (requests.len > 0) {
-        placing_plan(core, requests.items, requests.len, is_asked,
-                     may_evict ? &evictions : NULL);
+        placing_plan(core, requests.items, requests.len, is_asked, may_evict ? &evictions : NULL);
     }
     if (may_evict) {
         jobs->is_evicting |= evict_order(core, &evictions);
@@ -432,12 +430,10 @@ void recover_step(struct core *core)
     c->again_ms = 0;
     evict_step(core);
     struct jobs jobs = {.is_evicting = evict_is_going_on(core)};
-    WORLD_EACH(&core->world, RECORD_VM_SPEC, each)
-    {
+    WORLD_EACH(&core->world, RECORD_VM_SPEC, each) {
         decide(core, (*each)->key.name, &jobs);
     }
-    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each)
-    {
+    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         if (!world_find(&core->world, RECORD_VM_SPEC, (*each)->key.name)) {
             decide(core, (*each)->key.name, &jobs);
         }

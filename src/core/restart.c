@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What becomes of a VM that ended unasked: here again, elsewhere, or not any more. What was tried is
- * counted in its placement, so that the next coordinator goes on counting; a VM that ran for its
+ * What becomes of a VM that ended unasked: here again, elsewhere, or not any more. What was tried
+ * is counted in its placement, so that the next coordinator goes on counting; a VM that ran for its
  * policy's window has its counts cleared.
  *
  * Two things are counted apart: ends of the VM itself, and hosts that were lost under it. A VM that
@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Between two restarts of a VM that keeps failing: none before the first, then doubled each time. */
+/* Between two restarts of a VM that keeps failing: none before the first, then doubled each time.
+ */
 enum { pause_ms = 5000, pause_max_ms = 60000 };
 
 static const char cause_failing[] = "it keeps failing: ";
@@ -57,26 +58,25 @@ static bool is_close(msec_t a, msec_t b, msec_t span_ms)
 }
 
 /*
- * Whether it can have been the VM that brought its host down. Not if another host was lost at the same
- * time: the VM ran on one of them only, and starts on another not before the first is proven off, which
- * takes longer than this span. So a rack that loses its power makes none of its VMs suspect. Nor if
- * that host was the last one, too: then it is the host (standing.c).
+ * Whether it can have been the VM that brought its host down. Not if another host was lost at the
+ * same time: the VM ran on one of them only, and starts on another not before the first is proven
+ * off, which takes longer than this span. So a rack that loses its power makes none of its VMs
+ * suspect. Nor if that host was the last one, too: then it is the host (standing.c).
  */
 static bool is_suspect(const struct core *core, const struct view *view)
 {
     const struct vm_placement *p = view->placement->placement;
     const struct peer *peer = coordinator_peer(core, p->node);
     msec_t span_ms = world_settings(&core->world)->power_fence_ms;
-    msec_t lost_ms =
-        peer ? last_heard_ms(peer, view->status->status->incarnation) : MSEC_NEVER;
+    msec_t lost_ms = peer ? last_heard_ms(peer, view->status->status->incarnation) : MSEC_NEVER;
     if (lost_ms == MSEC_NEVER || strcmp(p->lost_node, p->node) == 0) {
         return false;
     }
     VEC_EACH(&core->coordinator.peers, other) {
         bool is_silent = other->is_silent && other->has_beat;
-        if (other != peer && ((is_silent && is_close(other->seen_ms, lost_ms, span_ms)) ||
-                              (other->lost_incarnation != 0 &&
-                               is_close(other->lost_ms, lost_ms, span_ms)))) {
+        if (other != peer &&
+            ((is_silent && is_close(other->seen_ms, lost_ms, span_ms)) ||
+             (other->lost_incarnation != 0 && is_close(other->lost_ms, lost_ms, span_ms)))) {
             return false;
         }
     }
@@ -111,7 +111,8 @@ static void host_lost(struct core *core, const struct view *view, struct jobs *j
 
 /* ---- it failed itself ---- */
 
-/* On its host each next time later, and so from host to host; another host's first chance is at once. */
+/* On its host each next time later, and so from host to host; another host's first chance is at
+ * once. */
 static msec_t pause_of(const struct vm_placement *p, const struct vm_restart_policy *policy)
 {
     uint32_t tries = p->restarts < policy->restarts_max ? p->restarts : p->failovers;
@@ -192,8 +193,7 @@ void restart_forgive(struct core *core, const struct view *view)
         view->status->status->state != VM_STATE_RUNNING) {
         return;
     }
-    msec_t due_ms =
-        sight_state_ms(core, view->name) + view->spec->vm_spec->restart.window_ms;
+    msec_t due_ms = sight_state_ms(core, view->name) + view->spec->vm_spec->restart.window_ms;
     if (core->now_ms < due_ms) {
         change_again(core, due_ms);
         return;

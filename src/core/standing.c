@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the coordinator remembers of each node, in a record, so that it is not lost with it: how often
- * the node began anew lately, whether that is why it gets no VMs, and why it could not be turned off.
+ * What the coordinator remembers of each node, in a record, so that it is not lost with it: how
+ * often the node began anew lately, whether that is why it gets no VMs, and why it could not be
+ * turned off.
  *
  * Hosts that come and go: one that began anew three times within an hour gets no VMs for two hours,
  * unless an administrator writes its spec ('berth node resume'). What it has, it keeps. At most one
@@ -41,10 +42,11 @@ void standing_seen(struct core *core, const struct record *record)
     bool is_quarantined = world_is_quarantined(&core->world, peer->name);
     time_from_now(core, peer, record);
     if (is_quarantined && !peer->is_quarantined && core->coordinator.is_leading) {
-        core_note(core, SEVERITY_ERROR, "node-quarantined", peer->name,
-                  "%s began anew three times within an hour: it gets no VMs for two hours from now; "
-                  "what runs there goes on. 'berth node resume %s' ends that at once",
-                  peer->name, peer->name);
+        core_note(
+            core, SEVERITY_ERROR, "node-quarantined", peer->name,
+            "%s began anew three times within an hour: it gets no VMs for two hours from now; "
+            "what runs there goes on. 'berth node resume %s' ends that at once",
+            peer->name, peer->name);
     }
     if (!is_quarantined && peer->is_quarantined && core->coordinator.is_leading) {
         core_note(core, SEVERITY_INFO, "node-trusted", peer->name, "%s may get VMs again",
@@ -141,7 +143,8 @@ static bool judge(const struct core *core, const char *node, struct node_standin
     return true;
 }
 
-/* The trouble of turning it off: news of it, or its end, when the node lives on or is proven off. */
+/* The trouble of turning it off: news of it, or its end, when the node lives on or is proven off.
+ */
 static bool take_fence_news(struct peer *peer, bool is_over, struct node_standing *s)
 {
     bool is_news = peer->has_fence_news && !is_over &&

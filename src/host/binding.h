@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Dismount, mount and split: takes a GPU, with its companions, from the host's driver and binds it to
- * vfio-pci, gives it back, or divides it. Through driver_override, unbind and drivers_probe of sysfs
- * (Documentation/ABI/testing/sysfs-bus-pci of the kernel).
+ * Dismount, mount and split: takes a GPU, with its companions, from the host's driver and binds it
+ * to vfio-pci, gives it back, or divides it. Through driver_override, unbind and drivers_probe of
+ * sysfs (Documentation/ABI/testing/sysfs-bus-pci of the kernel).
  *
  * All look at the card as it is now, do only what is missing (so they may be repeated) and verify
  * by reading back. A dismount that fails half way puts things back as they were; a mount gives back

@@ -61,13 +61,13 @@ struct card_facts {
     char firmware_region[64];    /* that the firmware wants mapped 1:1; "" none */
     struct pci_address stranger; /* of another slot in the same group */
     uint32_t stranger_len;
-    int lost_bar;             /* without an address; -1 none */
-    bool is_reset_off;        /* somebody emptied reset_method */
-    uint32_t mdev_len;        /* existing ones */
-    bool is_virtual_function; /* an SR-IOV partition of ... */
+    int lost_bar;              /* without an address; -1 none */
+    bool is_reset_off;         /* somebody emptied reset_method */
+    uint32_t mdev_len;         /* existing ones */
+    bool is_virtual_function;  /* an SR-IOV partition of ... */
     struct pci_address parent; /* ... this card */
-    char loose_companion[40]; /* "0000:01:00.1 (snd_hda_intel)": not bound to vfio-pci; "" none */
-    char user[120];           /* who of the host uses it, as a clause; "" nobody */
+    char loose_companion[40];  /* "0000:01:00.1 (snd_hda_intel)": not bound to vfio-pci; "" none */
+    char user[120];            /* who of the host uses it, as a clause; "" nobody */
 };
 
 struct card {
@@ -156,8 +156,8 @@ bool uevent_matters(const char *message, size_t size);
 
 /* ---- job.c: one piece of work on a thread of its own ---- */
 
-#define JOB_KIND_LIST(X) X(JOB_READ, "read") X(JOB_DISMOUNT, "dismount") X(JOB_MOUNT, "mount")      \
-    X(JOB_SPLIT, "split")
+#define JOB_KIND_LIST(X)                                                                           \
+    X(JOB_READ, "read") X(JOB_DISMOUNT, "dismount") X(JOB_MOUNT, "mount") X(JOB_SPLIT, "split")
 ENUM_DECLARE(job_kind, JOB_KIND_LIST)
 
 enum { job_busy_max = 64 };

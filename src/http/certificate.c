@@ -42,11 +42,11 @@ static int add_name(gnutls_x509_crt_t certificate, const char *name)
     unsigned size = inet_pton(AF_INET, name, address) == 1    ? sizeof(struct in_addr)
                     : inet_pton(AF_INET6, name, address) == 1 ? sizeof(struct in6_addr)
                                                               : 0;
-    return size > 0 ? gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_IPADDRESS,
-                                                           address, size, GNUTLS_FSAN_APPEND)
-                    : gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_DNSNAME, name,
-                                                           (unsigned)strlen(name),
-                                                           GNUTLS_FSAN_APPEND);
+    return size > 0
+               ? gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_IPADDRESS, address,
+                                                      size, GNUTLS_FSAN_APPEND)
+               : gnutls_x509_crt_set_subject_alt_name(certificate, GNUTLS_SAN_DNSNAME, name,
+                                                      (unsigned)strlen(name), GNUTLS_FSAN_APPEND);
 }
 
 static int describe(gnutls_x509_crt_t certificate, const char *const *names, size_t len)
@@ -66,8 +66,7 @@ static int describe(gnutls_x509_crt_t certificate, const char *const *names, siz
                                               (unsigned)strlen(names[0]));
     r = r < 0 ? r : gnutls_x509_crt_set_basic_constraints(certificate, 0, -1);
     r = r < 0 ? r : gnutls_x509_crt_set_key_usage(certificate, GNUTLS_KEY_DIGITAL_SIGNATURE);
-    r = r < 0 ? r
-              : gnutls_x509_crt_set_key_purpose_oid(certificate, GNUTLS_KP_TLS_WWW_SERVER, 0);
+    r = r < 0 ? r : gnutls_x509_crt_set_key_purpose_oid(certificate, GNUTLS_KP_TLS_WWW_SERVER, 0);
     for (size_t i = 0; i < len && r >= 0; i++) {
         r = add_name(certificate, names[i]);
     }
@@ -124,8 +123,7 @@ static int check(struct making *making, const char *certificate, const char *key
     r = r < 0 ? r : gnutls_x509_privkey_init(&making->key);
     *ret_what = "the certificate cannot be read";
     r = r < 0 ? r
-              : gnutls_x509_crt_import(making->certificate, &certificate_text,
-                                       GNUTLS_X509_FMT_PEM);
+              : gnutls_x509_crt_import(making->certificate, &certificate_text, GNUTLS_X509_FMT_PEM);
     if (r >= 0) {
         *ret_what = "the key cannot be read";
         r = gnutls_x509_privkey_import2(making->key, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0);

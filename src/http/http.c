@@ -253,8 +253,8 @@ static void fill_address(struct http_exchange *exchange, struct http_request *re
     if (!from || (from->sa_family != AF_INET && from->sa_family != AF_INET6)) {
         return;
     }
-    socklen_t size = from->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-                                                : sizeof(struct sockaddr_in6);
+    socklen_t size =
+        from->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     if (getnameinfo(from, size, request->address, sizeof(request->address), NULL, 0,
                     NI_NUMERICHOST) != 0) {
         request->address[0] = '\0';
@@ -446,7 +446,7 @@ static int add_sources(struct http_server *server, sd_event *event)
 
 /* Reads of "SSL" in libmicrohttpd are TLS: 1.2 and 1.3, forward secret, no CBC, no SHA-1. */
 #define TLS_PRIORITIES                                                                             \
-    "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:"  \
+    "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:"   \
     "+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD"
 
 static struct MHD_Daemon *start_daemon(struct http_server *server, const struct http_config *config)
@@ -506,11 +506,10 @@ static void end_exchange(struct http_exchange *exchange)
                                "again in a moment\",\"reasons\":[]}\n";
     exchange->has_ended = true;
     if (exchange->phase == PHASE_HANDLED) {
-        http_reply(exchange,
-                   &(struct http_answer){.status = 503,
-                                         .content_type = "application/json",
-                                         .body = text,
-                                         .body_size = sizeof(text) - 1});
+        http_reply(exchange, &(struct http_answer){.status = 503,
+                                                   .content_type = "application/json",
+                                                   .body = text,
+                                                   .body_size = sizeof(text) - 1});
     }
     resume(exchange);
 }

@@ -47,14 +47,15 @@ struct http_answer {
     const char *etag; /* with its quotes, or NULL */
     const void *body; /* copied, unless 'is_static' */
     size_t body_size;
-    bool is_static;            /* the body stays as and where it is for ever */
-    const char *cache_control; /* NULL: "no-store" */
+    bool is_static;                  /* the body stays as and where it is for ever */
+    const char *cache_control;       /* NULL: "no-store" */
     const struct http_field *fields; /* further headers; copied */
     size_t field_len;
 };
 
 struct http_handler {
-    /* A whole request has come; it is lent until 'closed'. Answer it, once, in this call or later. */
+    /* A whole request has come; it is lent until 'closed'. Answer it, once, in this call or later.
+     */
     void (*request)(void *userdata, struct http_exchange *exchange,
                     const struct http_request *request);
     /* The exchange ends now, answered or because the client left: forget it. */
@@ -68,9 +69,9 @@ struct http_config {
     size_t body_size_max;
     unsigned connections_max;
     unsigned connections_per_address_max; /* 0: no such limit */
-    unsigned timeout_s; /* a client that sends or takes nothing for so long is cut off, and one
-                           that has sent no whole request in twice that */
-    unsigned answer_limit_s;     /* likewise one that has not taken its answer; streams apart */
+    unsigned timeout_s;      /* a client that sends or takes nothing for so long is cut off, and one
+                                that has sent no whole request in twice that */
+    unsigned answer_limit_s; /* likewise one that has not taken its answer; streams apart */
     const char *certificate_pem; /* both: TLS 1.2 and later; both NULL: none. Lent for the call */
     const char *key_pem;
 };

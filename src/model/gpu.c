@@ -79,8 +79,8 @@ bool gpu_slot_parse(const char *text, struct gpu_slot *ret)
     memcpy(address, text, len);
     address[len] = '\0';
     if (!pci_address_parse(address, &slot.address) ||
-        (plus && (plus[1] == '\0' ||
-                  !copy_text(slot.partition, sizeof(slot.partition), plus + 1)))) {
+        (plus &&
+         (plus[1] == '\0' || !copy_text(slot.partition, sizeof(slot.partition), plus + 1)))) {
         return false;
     }
     *ret = slot;

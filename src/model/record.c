@@ -29,7 +29,10 @@ const struct vm_spec vm_spec_default = {
     .offline_action = OFFLINE_FORCE_SHUTDOWN,
     .offline_timeout_ms = 180 * 1000,
     .priority = priority_medium,
-    .restart = {.restarts_max = 3, .window_ms = 15 * 60 * 1000, .failovers_max = 3, .host_losses_max = 3},
+    .restart = {.restarts_max = 3,
+                .window_ms = 15 * 60 * 1000,
+                .failovers_max = 3,
+                .host_losses_max = 3},
 };
 
 /* Any VEC() looks like this. */

@@ -49,19 +49,19 @@ ENUM_DECLARE(reserve_policy, RESERVE_POLICY_LIST)
 /* Times are derived in docs/SAFETY.md; settings_check() holds their relations. */
 struct cluster_settings {
     char name[name_size];
-    msec_t heartbeat_ms;         /* between two heartbeats, and the limit of one */
-    msec_t leader_silence_ms;    /* silent coordinator: anyone may take over */
-    msec_t power_fence_ms;       /* silent host: begin to fence by power */
-    msec_t self_stop_ms;         /* after the last acknowledged one was sent: kill own VMs */
-    msec_t self_stop_span_ms;    /* how long that may take at most */
-    msec_t watchdog_ms;          /* hardware time-out */
-    msec_t takeover_ms;          /* silent host with armed watchdog: proven gone */
-    uint32_t reserve;            /* host losses the cluster should survive */
+    msec_t heartbeat_ms;      /* between two heartbeats, and the limit of one */
+    msec_t leader_silence_ms; /* silent coordinator: anyone may take over */
+    msec_t power_fence_ms;    /* silent host: begin to fence by power */
+    msec_t self_stop_ms;      /* after the last acknowledged one was sent: kill own VMs */
+    msec_t self_stop_span_ms; /* how long that may take at most */
+    msec_t watchdog_ms;       /* hardware time-out */
+    msec_t takeover_ms;       /* silent host with armed watchdog: proven gone */
+    uint32_t reserve;         /* host losses the cluster should survive */
     enum reserve_policy reserve_policy;
     enum failback failback;
-    uint32_t concurrent_starts;  /* a node, at most */
-    uint32_t cpu_percent;        /* virtual CPUs for each 100 real ones that VMs may have */
-    bool preemption;             /* may a VM of lower priority be stopped for a higher one? */
+    uint32_t concurrent_starts; /* a node, at most */
+    uint32_t cpu_percent;       /* virtual CPUs for each 100 real ones that VMs may have */
+    bool preemption;            /* may a VM of lower priority be stopped for a higher one? */
 };
 
 extern const struct cluster_settings cluster_settings_default;
@@ -85,7 +85,8 @@ struct leader {
     X(NODE_DRAIN, "drain")   /* paused, and its VMs move away */
 ENUM_DECLARE(node_mode, NODE_MODE_LIST)
 
-#define FENCING_LIST(X) X(FENCING_WATCHDOG, "watchdog") X(FENCING_POWER, "power") X(FENCING_MANUAL, "manual")
+#define FENCING_LIST(X)                                                                            \
+    X(FENCING_WATCHDOG, "watchdog") X(FENCING_POWER, "power") X(FENCING_MANUAL, "manual")
 ENUM_DECLARE(fencing, FENCING_LIST)
 
 struct node_label {
@@ -113,14 +114,15 @@ struct gpu_release {
 
 struct node_spec {
     enum node_mode mode;
-    bool force;                /* drain: also stop what has no place elsewhere */
+    bool force; /* drain: also stop what has no place elsewhere */
     enum fencing fencing;
     char fence_agent[name_size]; /* "fence_ipmilan"; power only */
     VEC(struct fence_parameter) fence_parameters;
     VEC(struct node_label) labels;
     VEC(struct dismount) dismounted;
-    VEC(struct gpu_release) released; /* quarantine lifted, by this very write: any other write of
-                                      the spec empties the list */
+    VEC(struct gpu_release)
+    released;                   /* quarantine lifted, by this very write: any other write of
+                                the spec empties the list */
     uint64_t confirmed_off;     /* incarnation that an administrator says is off; 0: none ... */
     uint64_t confirmed_counter; /* ... and its last heartbeat then: a later one refutes it */
 };
@@ -131,7 +133,7 @@ struct node_spec {
 struct node_check {
     char name[name_size]; /* "iommu", "clock", "disks", ... */
     bool is_ok;
-    bool is_advice; /* not ok, but nothing fails because of it alone */
+    bool is_advice;           /* not ok, but nothing fails because of it alone */
     char detail[reason_size]; /* what was found; if it is not ok, what to do */
 };
 
@@ -140,7 +142,7 @@ struct node_inventory {
     uint32_t cpus;
     uint64_t memory_mib;
     char kernel[64];
-    VEC(struct gpu) gpus; /* by address */
+    VEC(struct gpu) gpus;                 /* by address */
     VEC(struct gpu_partition) partitions; /* by slot */
     VEC(struct node_check) checks;
 };
@@ -172,11 +174,11 @@ struct node_fence {
  * writing; whoever reads them goes on counting from the moment at which it saw that revision.
  */
 struct node_standing {
-    uint64_t incarnation;      /* up to this one it is known how often the node began anew */
+    uint64_t incarnation; /* up to this one it is known how often the node began anew */
     msec_t began_ago_ms[node_beginnings_max]; /* anew, within the last hour; the last one first */
     uint32_t began_len;
-    msec_t quarantine_ms;      /* it gets no VMs for so long yet, ... */
-    uint64_t quarantine_spec;  /* ... unless its spec is newer than this revision; 0 ms: it does */
+    msec_t quarantine_ms;       /* it gets no VMs for so long yet, ... */
+    uint64_t quarantine_spec;   /* ... unless its spec is newer than this revision; 0 ms: it does */
     uint64_t fence_incarnation; /* that could not be turned off by power, ... */
     char fence_error[reason_size]; /* ... and why, the last time; "": no such trouble */
 };
@@ -194,8 +196,8 @@ struct pool_member {
 
 struct pool {
     enum pool_type type;
-    bool is_mixed;               /* takes GPUs of more than one model */
-    char partition_type[48];     /* GpuPartition: that of its partitions; "": none is in it yet */
+    bool is_mixed;           /* takes GPUs of more than one model */
+    char partition_type[48]; /* GpuPartition: that of its partitions; "": none is in it yet */
     VEC(struct pool_member) members; /* by node, slot; of a card all partitions or none */
 };
 
@@ -221,9 +223,9 @@ struct vm_name {
 };
 
 struct vm_restart_policy {
-    uint32_t restarts_max;  /* on the node before it fails over */
-    msec_t window_ms;       /* a VM that ran this long has its counts cleared */
-    uint32_t failovers_max; /* then it is failed */
+    uint32_t restarts_max;    /* on the node before it fails over */
+    msec_t window_ms;         /* a VM that ran this long has its counts cleared */
+    uint32_t failovers_max;   /* then it is failed */
     uint32_t host_losses_max; /* with so many hosts lost under it it is failed; 0: any number */
 };
 
@@ -237,8 +239,8 @@ struct vm_spec {
     struct vm_need needs[needs_per_vm_max]; /* by pool name */
     uint32_t need_len;
     enum vm_desired desired;
-    bool is_stop_forced;  /* desired stopped: turn off at once, whatever the offline action */
-    uint64_t start_order; /* counts the administrator's starts: a new one clears 'failed' */
+    bool is_stop_forced;     /* desired stopped: turn off at once, whatever the offline action */
+    uint64_t start_order;    /* counts the administrator's starts: a new one clears 'failed' */
     char move_to[name_size]; /* administrator's move to this node, or "*": anywhere else; "": no */
     uint64_t move_order;     /* counts the moves asked for */
     enum offline_action offline_action;
@@ -246,9 +248,9 @@ struct vm_spec {
     uint32_t priority; /* higher first; 0: not started by itself when the cluster starts cold */
     VEC(struct vm_name) preferred_owners; /* in order */
     VEC(struct vm_name) possible_owners;  /* empty: every node */
-    VEC(struct node_label) labels; /* that its node must have */
-    VEC(struct vm_name) together; /* affinity: VMs it wants on its node */
-    VEC(struct vm_name) apart;    /* anti-affinity: VMs it does not want on its node */
+    VEC(struct node_label) labels;        /* that its node must have */
+    VEC(struct vm_name) together;         /* affinity: VMs it wants on its node */
+    VEC(struct vm_name) apart;            /* anti-affinity: VMs it does not want on its node */
     bool is_affinity_enforced;
     bool is_apart_enforced;
     struct vm_restart_policy restart;
@@ -284,19 +286,19 @@ struct vm_placement {
     gpu_holds_t gpus;
     char next_node[name_size]; /* while moving: reserved there; "" none */
     gpu_holds_t next_gpus;
-    bool is_forced;       /* stop: turn off at once, whatever the offline action */
-    bool is_failed;       /* restart policy used up; waits for an administrator's start */
-    uint32_t restarts;    /* on this node, since it last ran for the policy's window */
-    uint32_t failovers;   /* likewise, over all nodes */
-    uint32_t host_losses; /* of hosts on which it ran, one after the other, likewise */
+    bool is_forced;            /* stop: turn off at once, whatever the offline action */
+    bool is_failed;            /* restart policy used up; waits for an administrator's start */
+    uint32_t restarts;         /* on this node, since it last ran for the policy's window */
+    uint32_t failovers;        /* likewise, over all nodes */
+    uint32_t host_losses;      /* of hosts on which it ran, one after the other, likewise */
     char lost_node[name_size]; /* the last of them */
-    uint32_t refusals;    /* how often in a row the guest would not stop */
-    uint32_t cpus;        /* what it takes on 'node' */
+    uint32_t refusals;         /* how often in a row the guest would not stop */
+    uint32_t cpus;             /* what it takes on 'node' */
     uint64_t memory_mib;
     uint64_t start_order; /* the spec's, when last acted upon */
     uint64_t move_order;
-    char cause[reason_size];        /* why it is as it is, one sentence */
-    VEC(struct reason) reasons;     /* phase none and desired started: why not, node by node */
+    char cause[reason_size];    /* why it is as it is, one sentence */
+    VEC(struct reason) reasons; /* phase none and desired started: why not, node by node */
 };
 
 #define VM_STATE_LIST(X)                                                                           \
@@ -312,11 +314,11 @@ struct vm_status {
     uint64_t incarnation; /* of 'node', in which this epoch was begun */
     char node[name_size];
     enum vm_state state;
-    bool has_started; /* the guest did run in this epoch */
+    bool has_started;     /* the guest did run in this epoch */
     bool is_stop_refused; /* asked to stop, the guest did not go within its limit and runs on */
     char reason[reason_size];
     struct gpu_slot culprit; /* failed: the device that made it so ... */
-    bool has_culprit;           /* ... if there is one */
+    bool has_culprit;        /* ... if there is one */
 };
 
 struct claim {
@@ -326,7 +328,8 @@ struct claim {
 
 /* ---- events ---- */
 
-#define SEVERITY_LIST(X) X(SEVERITY_INFO, "info") X(SEVERITY_WARNING, "warning") X(SEVERITY_ERROR, "error")
+#define SEVERITY_LIST(X)                                                                           \
+    X(SEVERITY_INFO, "info") X(SEVERITY_WARNING, "warning") X(SEVERITY_ERROR, "error")
 ENUM_DECLARE(severity, SEVERITY_LIST)
 
 /* The key's name is "<wall milliseconds, 14 digits>-<writer>-<number>": sorts by time. */
@@ -342,7 +345,7 @@ struct event_record {
     uint64_t request_hash;
     uint32_t answer_status;
     char *answer;
-    char address[48];        /* where the actor came from; "" a daemon, or this host's socket */
+    char address[48]; /* where the actor came from; "" a daemon, or this host's socket */
 };
 
 /* ---- who may come from afar ---- */

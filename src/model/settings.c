@@ -46,8 +46,9 @@ int cluster_settings_check(const struct cluster_settings *s, struct error *err)
         return error_set(err, -EINVAL, "heartbeat_ms must lie between 100 and 60000");
     }
     if (s->leader_silence_ms <= 2 * s->heartbeat_ms || s->leader_silence_ms >= s->takeover_ms) {
-        return error_set(err, -EINVAL, "leader_silence_ms must be more than twice heartbeat_ms "
-                                       "and less than takeover_ms");
+        return error_set(err, -EINVAL,
+                         "leader_silence_ms must be more than twice heartbeat_ms "
+                         "and less than takeover_ms");
     }
     if (s->self_stop_span_ms < 100 || s->self_stop_ms <= 2 * s->heartbeat_ms ||
         s->self_stop_ms + s->self_stop_span_ms > s->heartbeat_ms + s->watchdog_ms) {
@@ -56,17 +57,20 @@ int cluster_settings_check(const struct cluster_settings *s, struct error *err)
                          "self_stop_span_ms at most heartbeat_ms + watchdog_ms");
     }
     if (s->watchdog_ms % 1000 != 0 || s->watchdog_ms < 2 * s->heartbeat_ms) {
-        return error_set(err, -EINVAL, "watchdog_ms must be whole seconds and at least twice "
-                                       "heartbeat_ms");
+        return error_set(err, -EINVAL,
+                         "watchdog_ms must be whole seconds and at least twice "
+                         "heartbeat_ms");
     }
     if (s->heartbeat_ms + s->watchdog_ms + DRIFT(s->takeover_ms) >= s->takeover_ms ||
         s->takeover_ms > 3600 * 1000) {
-        return error_set(err, -EINVAL, "takeover_ms must be more than heartbeat_ms + watchdog_ms "
-                                       "+ 1 %%, and at most an hour");
+        return error_set(err, -EINVAL,
+                         "takeover_ms must be more than heartbeat_ms + watchdog_ms "
+                         "+ 1 %%, and at most an hour");
     }
     if (s->power_fence_ms <= 2 * s->heartbeat_ms || s->power_fence_ms > s->takeover_ms) {
-        return error_set(err, -EINVAL, "power_fence_ms must be more than twice heartbeat_ms and "
-                                       "at most takeover_ms");
+        return error_set(err, -EINVAL,
+                         "power_fence_ms must be more than twice heartbeat_ms and "
+                         "at most takeover_ms");
     }
     if (s->concurrent_starts < 1 || s->concurrent_starts > concurrent_starts_max) {
         return error_set(err, -EINVAL, "concurrent_starts must lie between 1 and %d",

@@ -32,7 +32,8 @@ void txn_delete(struct txn *txn, const struct record_key *key);
 /* How a transaction ended. */
 #define TXN_OUTCOME_LIST(X)                                                                        \
     X(TXN_COMMITTED, "committed")                                                                  \
-    X(TXN_REFUSED, "refused")   /* a guard did not hold: nothing was written */                    \
-    X(TXN_UNKNOWN, "unknown")   /* the reply was lost: read back, then decide */                   \
-    X(TXN_IMPOSSIBLE, "impossible") /* it never left this process, or the store refused its form */
+    X(TXN_REFUSED, "refused")       /* a guard did not hold: nothing was written */                \
+    X(TXN_UNKNOWN, "unknown")       /* the reply was lost: read back, then decide */               \
+    X(TXN_IMPOSSIBLE, "impossible") /* it never left this process, or the store refused its form   \
+                                     */
 ENUM_DECLARE(txn_outcome, TXN_OUTCOME_LIST)

@@ -34,8 +34,8 @@ static size_t place_of(const struct world *world, const struct record_key *key, 
             high = middle;
         }
     }
-    *ret_is_there = low < world->records[key->kind].len &&
-                    record_key_compare(&items[low]->key, key) == 0;
+    *ret_is_there =
+        low < world->records[key->kind].len && record_key_compare(&items[low]->key, key) == 0;
     return low;
 }
 
@@ -150,8 +150,7 @@ bool world_has_hypervisor(const struct world *world, const char *node)
 {
     const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);
     const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
-    if (!inventory || !alive ||
-        inventory->inventory->incarnation != alive->alive->incarnation) {
+    if (!inventory || !alive || inventory->inventory->incarnation != alive->alive->incarnation) {
         return false;
     }
     VEC_EACH(&inventory->inventory->checks, check) {

@@ -10,9 +10,9 @@
 
 struct world {
     VEC(struct record *) records[record_kind_count]; /* each sorted by record_key_compare() */
-    revision_t revision; /* everything up to this one is in */
-    bool is_complete;    /* a snapshot has been taken in whole */
-    uint64_t changes;    /* grows with each change: a cheap "did anything happen?" */
+    revision_t revision;                             /* everything up to this one is in */
+    bool is_complete;                                /* a snapshot has been taken in whole */
+    uint64_t changes; /* grows with each change: a cheap "did anything happen?" */
 };
 
 void world_done(struct world *world);

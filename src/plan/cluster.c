@@ -71,8 +71,7 @@ static uint32_t pool_index(struct plan_cluster *c, const char *name)
 
 static bool add_pools(struct plan_cluster *c)
 {
-    WORLD_EACH(c->world, RECORD_POOL, each)
-    {
+    WORLD_EACH(c->world, RECORD_POOL, each) {
         if (add_pool(c, (*each)->key.name) == PLAN_NONE) {
             return false;
         }
@@ -105,14 +104,12 @@ static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
  * on its way. */
 static bool find_blamed(struct plan_cluster *c)
 {
-    WORLD_EACH(c->world, RECORD_VM_STATUS, each)
-    {
+    WORLD_EACH(c->world, RECORD_VM_STATUS, each) {
         const struct vm_status *status = (*each)->status;
         if (!status->has_culprit || status->state != VM_STATE_FAILED) {
             continue;
         }
-        const struct record *inventory =
-            world_find(c->world, RECORD_NODE_INVENTORY, status->node);
+        const struct record *inventory = world_find(c->world, RECORD_NODE_INVENTORY, status->node);
         if (inventory && (*each)->revision > inventory->revision) {
             const struct vm_status **place = VEC_ADD(&c->blamed);
             if (!place) {
@@ -147,7 +144,8 @@ static bool is_refused(const struct plan_cluster *c, const struct pool_member *m
     struct gpu_device device;
     const char *holder = leaving_holder(c, member->node, &member->slot);
     if (holder) {
-        (void)snprintf(ret, size, "is held by %s, which was removed and has not stopped yet", holder);
+        (void)snprintf(ret, size, "is held by %s, which was removed and has not stopped yet",
+                       holder);
     } else if (!world_device(c->world, member->node, &member->slot, &device)) {
         (void)snprintf(ret, size, "is not there");
     } else if (device.health != GPU_HEALTHY) {
@@ -183,8 +181,7 @@ static int compare_seats(const void *a, const void *b)
 static bool find_seats(const struct plan_cluster *c, const char *node, seats_t *ret)
 {
     uint32_t pool = 0; /* the world's pools come first, in its order */
-    WORLD_EACH(c->world, RECORD_POOL, each)
-    {
+    WORLD_EACH(c->world, RECORD_POOL, each) {
         VEC_EACH(&(*each)->pool->members, member) {
             struct seat *seat = strcmp(member->node, node) == 0 ? VEC_ADD(ret) : NULL;
             if (seat) {
@@ -231,8 +228,8 @@ static bool add_gpus(struct plan_cluster *c, uint32_t node)
     uint32_t card = 0;
     for (size_t i = 0; is_done && i < seats.len; i++) {
         const struct seat *seat = &seats.items[i];
-        card += i > 0 && pci_address_compare(seat->member->slot.address,
-                                             seat[-1].member->slot.address) != 0;
+        card += i > 0 &&
+                pci_address_compare(seat->member->slot.address, seat[-1].member->slot.address) != 0;
         is_done = add_gpu(c, node, seat, card);
     }
     VEC_DONE(&seats);
@@ -242,8 +239,7 @@ static bool add_gpus(struct plan_cluster *c, uint32_t node)
 static bool add_nodes(struct plan_cluster *c)
 {
     uint64_t percent = world_settings(c->world)->cpu_percent;
-    WORLD_EACH(c->world, RECORD_NODE_INVENTORY, each)
-    {
+    WORLD_EACH(c->world, RECORD_NODE_INVENTORY, each) {
         const struct node_inventory *inventory = (*each)->inventory;
         struct plan_node node = {
             .name = (*each)->key.name,
@@ -300,8 +296,7 @@ static uint32_t find_possible(const struct plan_cluster *c, const struct vm_spec
 {
     static_assert((int)owners_max >= (int)nodes_max, "all nodes fit");
     const struct node_label *missing;
-    uint32_t count =
-        find_owners(c, spec->possible_owners.items, spec->possible_owners.len, ret);
+    uint32_t count = find_owners(c, spec->possible_owners.items, spec->possible_owners.len, ret);
     if (spec->labels.len == 0) {
         return count;
     }
@@ -312,8 +307,8 @@ static uint32_t find_possible(const struct plan_cluster *c, const struct vm_spec
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (world_has_labels(c->world, c->nodes.items[ret[i]], spec->labels.items,
-                             spec->labels.len, &missing)) {
+        if (world_has_labels(c->world, c->nodes.items[ret[i]], spec->labels.items, spec->labels.len,
+                             &missing)) {
             ret[kept++] = ret[i];
         }
     }
@@ -435,15 +430,13 @@ static bool add_vms(struct plan_cluster *c)
     if (nowhere == PLAN_NONE) {
         return false;
     }
-    WORLD_EACH(c->world, RECORD_VM_SPEC, each)
-    {
+    WORLD_EACH(c->world, RECORD_VM_SPEC, each) {
         if (!add_vm(c, *each, nowhere)) {
             return false;
         }
     }
     uint32_t vm = 0;
-    WORLD_EACH(c->world, RECORD_VM_SPEC, again)
-    {
+    WORLD_EACH(c->world, RECORD_VM_SPEC, again) {
         const struct vm_spec *spec = (*again)->vm_spec;
         if (!relate(c, vm, spec->together.items, spec->together.len, PLAN_TOGETHER,
                     spec->is_affinity_enforced) ||
@@ -464,7 +457,8 @@ int plan_cluster_make(const struct world *world, const struct plan_cluster_optio
         .options = *options,
         .model = plan_model_new(&(struct plan_size){0}),
     };
-    return ret->model && add_pools(ret) && find_blamed(ret) && leaving_find(ret) && add_nodes(ret) && add_vms(ret)
+    return ret->model && add_pools(ret) && find_blamed(ret) && leaving_find(ret) &&
+                   add_nodes(ret) && add_vms(ret)
                ? 0
                : -ENOMEM;
 }

@@ -46,12 +46,13 @@ struct plan_cluster {
     struct plan_cluster_options options;
     struct plan_model *model;
     VEC(const char *) pools;
-    VEC(const char *) nodes;         /* sorted */
-    VEC(const char *) vms;           /* sorted */
-    VEC(struct plan_device) devices; /* by node, address, partition */
+    VEC(const char *) nodes;              /* sorted */
+    VEC(const char *) vms;                /* sorted */
+    VEC(struct plan_device) devices;      /* by node, address, partition */
     VEC(const struct vm_status *) blamed; /* by them a card is known to be bad */
-    VEC(const struct record *) leaving; /* placements of VMs that were removed and still stop: what
-                                           they hold counts, but they are no VMs of the model */
+    VEC(const struct record *)
+    leaving; /* placements of VMs that were removed and still stop: what
+                they hold counts, but they are no VMs of the model */
 };
 
 /* 'world' and what 'options' points to must stay until plan_cluster_done(), which is due in either

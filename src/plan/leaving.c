@@ -6,8 +6,7 @@
 bool leaving_find(struct plan_cluster *c)
 {
     size_t at = 0; /* among the specs: both are sorted by name */
-    WORLD_EACH(c->world, RECORD_VM_PLACEMENT, each)
-    {
+    WORLD_EACH(c->world, RECORD_VM_PLACEMENT, each) {
         const char *name = (*each)->key.name;
         while (at < c->world->records[RECORD_VM_SPEC].len &&
                strcmp(c->world->records[RECORD_VM_SPEC].items[at]->key.name, name) < 0) {
@@ -29,12 +28,11 @@ bool leaving_find(struct plan_cluster *c)
 }
 
 const char *leaving_holder(const struct plan_cluster *c, const char *node,
-                                  const struct gpu_slot *slot)
+                           const struct gpu_slot *slot)
 {
     VEC_EACH(&c->leaving, each) {
         VEC_EACH(&(*each)->placement->gpus, hold) {
-            if (strcmp((*each)->placement->node, node) == 0 &&
-                gpu_slot_equal(&hold->slot, slot)) {
+            if (strcmp((*each)->placement->node, node) == 0 && gpu_slot_equal(&hold->slot, slot)) {
                 return (*each)->key.name;
             }
         }

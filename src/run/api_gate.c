@@ -28,7 +28,8 @@ enum {
 
 static_assert((int)auth_password_size >= (int)api_password_size, "every password fits");
 static_assert((int)api_address_size >= (int)http_address_size, "every address fits");
-static_assert((int)api_csrf_size >= (int)auth_secret_size && (int)api_secret_size >= (int)auth_secret_size,
+static_assert((int)api_csrf_size >= (int)auth_secret_size &&
+                  (int)api_secret_size >= (int)auth_secret_size,
               "every secret fits");
 
 enum purpose { PURPOSE_ENTER, PURPOSE_LOGIN, PURPOSE_HASH };
@@ -346,8 +347,8 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
     (void)snprintf(by_name, sizeof(by_name), "user %s", user);
     auth_limit_address(who->actor.address, by_address);
     msec_t wait_ms = auth_limit_try(&gate->limit, by_address, login_free_len, now_ms());
-    wait_ms = wait_ms > 0 ? wait_ms
-                          : auth_limit_try(&gate->limit, by_name, login_free_len, now_ms());
+    wait_ms =
+        wait_ms > 0 ? wait_ms : auth_limit_try(&gate->limit, by_name, login_free_len, now_ms());
     if (wait_ms > 0) {
         refuse_for_now(exchange, wait_ms);
         return;
@@ -453,8 +454,8 @@ static void on_done(void *userdata, uint64_t id, bool is_right, const char *hash
     }
 }
 
-void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange,
-                   const struct api_who *who, const char *password)
+void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const struct api_who *who,
+                   const char *password)
 {
     struct wait *wait = wait_new(gate, exchange, PURPOSE_HASH, who);
     if (!wait) {
@@ -470,9 +471,8 @@ void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange,
 
 /* ---- beginning and end ---- */
 
-int api_gate_new(sd_event *event, const struct world *world,
-                 const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
-                 struct error *err)
+int api_gate_new(sd_event *event, const struct world *world, const struct api_gate_handler *handler,
+                 void *userdata, struct api_gate **ret, struct error *err)
 {
     CLEANUP(freep) struct api_gate *gate = calloc(1, sizeof(*gate));
     if (!gate || !auth_known_init(&gate->known)) {

@@ -23,9 +23,9 @@ struct api_gate;
 /* Somebody who may come in, and what that hangs upon. */
 struct api_who {
     struct api_actor actor;
-    char access[name_size];          /* the record; "": none */
-    revision_t revision;             /* as it was */
-    uint64_t session;                /* 0: none */
+    char access[name_size]; /* the record; "": none */
+    revision_t revision;    /* as it was */
+    uint64_t session;       /* 0: none */
 };
 
 /* Both may come within the call that asked or later. */
@@ -42,9 +42,8 @@ struct api_gate_handler {
     void (*failed)(void *userdata, const char *name, const char *address);
 };
 
-int api_gate_new(sd_event *event, const struct world *world,
-                 const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
-                 struct error *err);
+int api_gate_new(sd_event *event, const struct world *world, const struct api_gate_handler *handler,
+                 void *userdata, struct api_gate **ret, struct error *err);
 void api_gate_free(struct api_gate *gate);
 CLEANUP_POINTER(struct api_gate, api_gate_free)
 
@@ -52,8 +51,8 @@ void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange);
 void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
                     const struct api_who *who, const char *user, const char *password);
 /* 'password' "": of a secret that is made here. */
-void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange,
-                   const struct api_who *who, const char *password);
+void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const struct api_who *who,
+                   const char *password);
 /* The header that takes the cookie back. */
 const char *api_gate_logout(struct api_gate *gate, const struct api_who *who);
 

@@ -208,13 +208,13 @@ static int check_text(const struct place *place, const struct setting *setting, 
         if (strcmp(value, "none") == 0) {
             return 0;
         }
-        return value[0] == '/' ? 0
-                               : REFUSE(place, err, "%s must be a device's path, or none",
-                                        setting->key);
+        return value[0] == '/'
+                   ? 0
+                   : REFUSE(place, err, "%s must be a device's path, or none", setting->key);
     case VALUE_PATH:
-        return value[0] == '/' ? 0
-                               : REFUSE(place, err, "%s must be a path that begins with '/'",
-                                        setting->key);
+        return value[0] == '/'
+                   ? 0
+                   : REFUSE(place, err, "%s must be a path that begins with '/'", setting->key);
     case VALUE_TEXT:
     case VALUE_URLS:
     case VALUE_ADDRESSES:
@@ -277,7 +277,8 @@ static int parse_line(const struct place *place, char *line, uint32_t *seen, str
     const char *key = trim(line);
     const struct setting *setting = find_setting(key);
     if (!setting) {
-        return REFUSE(place, err, "unknown key \"%.40s\"; berth.conf(5) lists those there are", key);
+        return REFUSE(place, err, "unknown key \"%.40s\"; berth.conf(5) lists those there are",
+                      key);
     }
     uint32_t bit = UINT32_C(1) << (setting - settings);
     if (*seen & bit) {

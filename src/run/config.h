@@ -28,31 +28,32 @@ struct config {
     char node[name_size]; /* node: this host's name in the cluster; default: its host name */
 
     /* The store. */
-    struct config_text etcd_endpoints[config_endpoints_max]; /* etcd_endpoints: URLs, by space or , */
+    struct config_text
+        etcd_endpoints[config_endpoints_max]; /* etcd_endpoints: URLs, by space or , */
     size_t etcd_endpoint_len;
-    char etcd_prefix[config_text_size];        /* etcd_prefix: begins and ends with '/' */
-    char etcd_ca[config_text_size];            /* etcd_ca: certificate authority of https ones */
-    char etcd_certificate[config_text_size];   /* etcd_certificate, etcd_key: who we are, TLS */
+    char etcd_prefix[config_text_size];      /* etcd_prefix: begins and ends with '/' */
+    char etcd_ca[config_text_size];          /* etcd_ca: certificate authority of https ones */
+    char etcd_certificate[config_text_size]; /* etcd_certificate, etcd_key: who we are, TLS */
     char etcd_key[config_text_size];
     char etcd_user[config_text_size];          /* etcd_user, etcd_password_file: who we are, auth */
     char etcd_password_file[config_text_size]; /* its first line is the password */
 
     /* The host. */
-    char libvirt_uri[config_text_size];     /* libvirt_uri */
-    char watchdog[config_text_size];        /* watchdog: the device, or "none" */
-    char host_root[config_text_size];       /* host_root: where /sys and /proc are found; tests */
+    char libvirt_uri[config_text_size]; /* libvirt_uri */
+    char watchdog[config_text_size];    /* watchdog: the device, or "none" */
+    char host_root[config_text_size];   /* host_root: where /sys and /proc are found; tests */
     struct config_text devices[config_devices_max]; /* devices: addresses of other passthrough
                                                        functions to treat as GPUs */
     size_t device_len;
 
     /* Ourselves. */
-    char api_socket[config_path_size];  /* api_socket: where berth-api listens */
-    char https_listen[config_text_size]; /* https_listen: "127.0.0.1:8643"; "": not at all */
+    char api_socket[config_path_size];        /* api_socket: where berth-api listens */
+    char https_listen[config_text_size];      /* https_listen: "127.0.0.1:8643"; "": not at all */
     char https_certificate[config_text_size]; /* https_certificate, https_key: PEM files; "": one
                                                  of our own, made at the first start */
     char https_key[config_text_size];
-    char run_dir[config_text_size];     /* run_dir: gone at reboot */
-    char state_dir[config_text_size];   /* state_dir: kept over a reboot */
+    char run_dir[config_text_size];   /* run_dir: gone at reboot */
+    char state_dir[config_text_size]; /* state_dir: kept over a reboot */
 };
 
 /* All defaults, the node named after the host. */
@@ -69,8 +70,8 @@ int config_parse(const char *path, const char *text, struct config *ret, struct 
 
 struct config_key {
     const char *name;
-    const char *section; /* "THE STORE": keys of one section follow each other */
-    const char *help;    /* sentences */
+    const char *section;             /* "THE STORE": keys of one section follow each other */
+    const char *help;                /* sentences */
     char fallback[config_text_size]; /* the default, in words; "" none */
 };
 

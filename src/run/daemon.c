@@ -104,7 +104,7 @@ static void on_record(void *userdata, struct record *record)
 static void on_removed(void *userdata, const struct record_key *key, revision_t revision)
 {
     daemon_step(userdata,
-         (struct core_event){.kind = CORE_STORE_REMOVED, .key = key, .revision = revision});
+                (struct core_event){.kind = CORE_STORE_REMOVED, .key = key, .revision = revision});
 }
 
 static void on_synced(void *userdata, revision_t revision)
@@ -144,9 +144,9 @@ static void on_trouble(void *userdata, const struct error *error)
 static void on_instance(void *userdata, const struct virt_instance *instance)
 {
     daemon_step(userdata, (struct core_event){.kind = CORE_VM_EXISTS,
-                                       .name = instance->vm,
-                                       .epoch = instance->epoch,
-                                       .is_up = instance->state != VM_STATE_STARTING});
+                                              .name = instance->vm,
+                                              .epoch = instance->epoch,
+                                              .is_up = instance->state != VM_STATE_STARTING});
 }
 
 static void on_gone(void *userdata, const char *vm, uint64_t epoch, const char *reason,
@@ -154,7 +154,7 @@ static void on_gone(void *userdata, const char *vm, uint64_t epoch, const char *
 {
     (void)is_asked;
     daemon_step(userdata, (struct core_event){
-                       .kind = CORE_VM_GONE, .name = vm, .epoch = epoch, .text = reason});
+                              .kind = CORE_VM_GONE, .name = vm, .epoch = epoch, .text = reason});
 }
 
 static void on_listed(void *userdata)
@@ -166,7 +166,8 @@ static void on_connection(void *userdata, bool is_up, const char *detail)
 {
     journal_line(is_up ? LOG_INFO : LOG_WARNING, "hypervisor: %s%s%s",
                  is_up ? "it answers" : "it does not answer", detail[0] ? ": " : "", detail);
-    daemon_step(userdata, (struct core_event){.kind = CORE_HYPERVISOR, .is_up = is_up, .text = detail});
+    daemon_step(userdata,
+                (struct core_event){.kind = CORE_HYPERVISOR, .is_up = is_up, .text = detail});
 }
 
 static void on_inventory(void *userdata, const struct node_inventory *inventory)

@@ -7,6 +7,6 @@
 
 #include "run/config.h"
 
-/* Runs until berthd is told to end (SIGTERM, SIGINT) and has taken its leave. 0, or what kept it from
- * beginning. */
+/* Runs until berthd is told to end (SIGTERM, SIGINT) and has taken its leave. 0, or what kept it
+ * from beginning. */
 int daemon_run(const struct config *config, struct error *err);

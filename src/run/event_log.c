@@ -10,7 +10,7 @@
 #include <time.h>
 
 enum {
-    queue_max = 1000,  /* of a store that is gone for long, the newest are kept */
+    queue_max = 1000, /* of a store that is gone for long, the newest are kept */
     batch_max = 32,
     write_limit_ms = 3000,
     retry_ms = 1000,
@@ -75,7 +75,8 @@ static void written(void *userdata, uint64_t id, enum txn_outcome outcome, revis
     bool is_over = outcome == TXN_COMMITTED || outcome == TXN_REFUSED ||
                    (outcome == TXN_IMPOSSIBLE && error && error->code != -EAGAIN);
     log->in_flight = 0;
-    if (!is_over) { /* the same keys with the same text again: no harm if it was written after all */
+    if (!is_over) { /* the same keys with the same text again: no harm if it was written after all
+                     */
         (void)sd_event_source_set_time_relative(log->retry, (uint64_t)retry_ms * 1000);
         (void)sd_event_source_set_enabled(log->retry, SD_EVENT_ONESHOT);
         return;

@@ -63,12 +63,13 @@ void manual_config(struct buf *page)
     roff_heading(page, "SYNOPSIS");
     buf_text(page, ".I " CONFIG_PATH_DEFAULT "\n");
     roff_heading(page, "DESCRIPTION");
-    roff_text(page,
-              "Lines of the form key = value. A line that begins with # is a comment. An unknown or "
-              "repeated key, a value out of its bounds and a line without = are errors, named "
-              "with file and line; berthd --check-config and berth-api --check-config only look "
-              "for them. The file may be missing: every key has a default. It is read once, at "
-              "start.");
+    roff_text(
+        page,
+        "Lines of the form key = value. A line that begins with # is a comment. An unknown or "
+        "repeated key, a value out of its bounds and a line without = are errors, named "
+        "with file and line; berthd --check-config and berth-api --check-config only look "
+        "for them. The file may be missing: every key has a default. It is read once, at "
+        "start.");
     roff_paragraph(page);
     roff_text(page, "What the whole cluster shares (times, pools, fencing, VMs) is in the store: "
                     "see berth cluster show.");

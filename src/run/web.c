@@ -58,20 +58,20 @@ static void send_file(struct http_exchange *exchange, const struct web_file *fil
     bool is_known = known && strstr(known, file->etag);
     bool is_gzip = file->gzip && accepts(exchange, "Accept-Encoding", "gzip");
     bool is_asset = strncmp(file->path, "/assets/", 8) == 0;
-    http_reply(exchange, &(struct http_answer){
-                             .status = is_known ? 304 : 200,
-                             .content_type = file->type,
-                             .etag = file->etag,
-                             .body = is_gzip ? file->gzip : file->bytes,
-                             .body_size = is_known  ? 0
-                                          : is_gzip ? file->gzip_size
-                                                    : file->size,
-                             .is_static = true,
-                             .cache_control =
-                                 is_asset ? "public, max-age=31536000, immutable" : "no-cache",
-                             .fields = page_fields,
-                             .field_len = ARRAY_LEN(page_fields) - (is_gzip ? 0 : 1),
-                         });
+    http_reply(exchange,
+               &(struct http_answer){
+                   .status = is_known ? 304 : 200,
+                   .content_type = file->type,
+                   .etag = file->etag,
+                   .body = is_gzip ? file->gzip : file->bytes,
+                   .body_size = is_known  ? 0
+                                : is_gzip ? file->gzip_size
+                                          : file->size,
+                   .is_static = true,
+                   .cache_control = is_asset ? "public, max-age=31536000, immutable" : "no-cache",
+                   .fields = page_fields,
+                   .field_len = ARRAY_LEN(page_fields) - (is_gzip ? 0 : 1),
+               });
 }
 
 bool web_serve(const struct web_table *table, struct http_exchange *exchange,

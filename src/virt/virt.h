@@ -67,9 +67,9 @@ ENUM_DECLARE(virt_outcome, VIRT_OUTCOME_LIST)
 struct virt_result {
     uint64_t id; /* the caller's number of the request */
     enum virt_outcome outcome;
-    struct error error;         /* unless done */
-    bool has_culprit;           /* failed start: the error names one of the devices: ... */
-    struct gpu_slot culprit;    /* ... this one */
+    struct error error;      /* unless done */
+    bool has_culprit;        /* failed start: the error names one of the devices: ... */
+    struct gpu_slot culprit; /* ... this one */
 };
 
 /* 'result' is lent for the call. */

@@ -14,15 +14,15 @@ enum field_type {
     FIELD_TEXT,      /* char[size], NUL terminated */
     FIELD_HEAP_TEXT, /* char *, at most 'max' bytes; NULL is "" */
     FIELD_BOOL,
-    FIELD_INTEGER,       /* 'size' bytes, within [min, max] */
-    FIELD_HEX,           /* likewise, as text of 'digits' hexadecimal digits: "10de" */
-    FIELD_ENUM,          /* by its word */
-    FIELD_FLAGS,         /* uint32_t, one bit a word: ["flr", "bus"] */
-    FIELD_ADDRESS,       /* struct pci_address: "0000:65:00.0" */
-    FIELD_SLOT,          /* struct gpu_slot: "0000:65:00.0+PARTITION" */
-    FIELD_SLOT_MAYBE,    /* likewise, null unless the bool at 'len_offset' is set */
-    FIELD_STRUCT,        /* an object of 'shape' */
-    FIELD_VEC,           /* VEC() of 'item', at most 'max' */
+    FIELD_INTEGER,    /* 'size' bytes, within [min, max] */
+    FIELD_HEX,        /* likewise, as text of 'digits' hexadecimal digits: "10de" */
+    FIELD_ENUM,       /* by its word */
+    FIELD_FLAGS,      /* uint32_t, one bit a word: ["flr", "bus"] */
+    FIELD_ADDRESS,    /* struct pci_address: "0000:65:00.0" */
+    FIELD_SLOT,       /* struct gpu_slot: "0000:65:00.0+PARTITION" */
+    FIELD_SLOT_MAYBE, /* likewise, null unless the bool at 'len_offset' is set */
+    FIELD_STRUCT,     /* an object of 'shape' */
+    FIELD_VEC,        /* VEC() of 'item', at most 'max' */
     FIELD_ARRAY, /* array of 'item', at most 'max'; its length is the uint32_t at 'len_offset' */
     FIELD_ARRAY_FULL, /* array of 'item', always 'max' of them */
     FIELD_MAP,        /* VEC() of pairs of texts, at most 'max': {"key": "value"} */

@@ -222,8 +222,7 @@ static int read_flags(struct reader *reader, const struct place *place, const st
     if (!json_is_array(json)) {
         return refuse_type(reader, place, "an array", json);
     }
-    json_array_foreach(json, index, item)
-    {
+    json_array_foreach(json, index, item) {
         const struct place inner = {place, NULL, index};
         const char *text = text_of(reader, &inner, item, 64);
         if (!text) {
@@ -300,8 +299,7 @@ static int read_items(struct reader *reader, const struct place *place, const st
 {
     size_t index;
     json_t *element;
-    json_array_foreach(json, index, element)
-    {
+    json_array_foreach(json, index, element) {
         const struct place inner = {place, NULL, index};
         char *item = items + index * field->size;
         memset(item, 0, field->size);
@@ -373,8 +371,7 @@ static int read_map(struct reader *reader, const struct place *place, const stru
         return no_memory(reader);
     }
     vec->len = 0;
-    json_object_foreach((json_t *)(uintptr_t)json, name, text)
-    {
+    json_object_foreach((json_t *)(uintptr_t)json, name, text) {
         const struct place inner = {place, name, 0};
         char *pair = vec->items + vec->len++ * field->size;
         memset(pair, 0, field->size);
@@ -410,8 +407,7 @@ static int read_shape(struct reader *reader, const struct place *place, const st
     }
     const char *name;
     json_t *unused;
-    json_object_foreach((json_t *)(uintptr_t)json, name, unused)
-    {
+    json_object_foreach((json_t *)(uintptr_t)json, name, unused) {
         bool is_known = !place && strcmp(name, "schema") == 0;
         for (size_t i = 0; i < shape->len && !is_known; i++) {
             is_known = strcmp(name, shape->fields[i].name) == 0;

@@ -4,26 +4,32 @@
 
 #include <assert.h>
 
-#define OFFSET(member) (uint32_t)offsetof(OWNER, member)
-#define MEMBER(member) ((OWNER *)0)->member
-#define SIZE(member)   (uint32_t)sizeof(MEMBER(member))
-#define SIGNED(member) ((__typeof__(MEMBER(member)))-1 < (__typeof__(MEMBER(member)))1)
+#define OFFSET(member)  (uint32_t) offsetof(OWNER, member)
+#define MEMBER(member)  ((OWNER *)0)->member
+#define SIZE(member)    (uint32_t)sizeof(MEMBER(member))
+#define SIGNED(member)  ((__typeof__(MEMBER(member)))-1 < (__typeof__(MEMBER(member)))1)
 #define WORD_(id, text) [id] = (text),
 
-#define TEXT(json, member) {.name = json, .type = FIELD_TEXT, .offset = OFFSET(member), .size = SIZE(member)}
+#define TEXT(json, member)                                                                         \
+    {                                                                                              \
+        .name = json, .type = FIELD_TEXT, .offset = OFFSET(member), .size = SIZE(member)           \
+    }
 #define HEAP_TEXT(json, member, limit)                                                             \
     {                                                                                              \
         .name = json, .type = FIELD_HEAP_TEXT, .offset = OFFSET(member), .size = SIZE(member),     \
         .max = (limit)                                                                             \
     }
-#define BOOL(json, member) {.name = json, .type = FIELD_BOOL, .offset = OFFSET(member), .size = SIZE(member)}
+#define BOOL(json, member)                                                                         \
+    {                                                                                              \
+        .name = json, .type = FIELD_BOOL, .offset = OFFSET(member), .size = SIZE(member)           \
+    }
 #define INTEGER(json, member, low, high)                                                           \
     {                                                                                              \
         .name = json, .type = FIELD_INTEGER, .offset = OFFSET(member), .size = SIZE(member),       \
         .is_signed = SIGNED(member), .min = (low), .max = (high)                                   \
     }
-#define U32(json, member) INTEGER(json, member, 0, UINT32_MAX)
-#define U64(json, member) INTEGER(json, member, 0, INT64_MAX)
+#define U32(json, member)  INTEGER(json, member, 0, UINT32_MAX)
+#define U64(json, member)  INTEGER(json, member, 0, INT64_MAX)
 #define SPAN(json, member) INTEGER(json, member, 0, span_max)
 #define HEX(json, member, width, high)                                                             \
     {                                                                                              \
@@ -46,10 +52,13 @@
     }
 #define SLOT_MAYBE(json, member, flag)                                                             \
     {                                                                                              \
-        .name = json, .type = FIELD_SLOT_MAYBE, .offset = OFFSET(member), .size = SIZE(member), \
+        .name = json, .type = FIELD_SLOT_MAYBE, .offset = OFFSET(member), .size = SIZE(member),    \
         .len_offset = OFFSET(flag)                                                                 \
     }
-#define SLOT(json, member) {.name = json, .type = FIELD_SLOT, .offset = OFFSET(member), .size = SIZE(member)}
+#define SLOT(json, member)                                                                         \
+    {                                                                                              \
+        .name = json, .type = FIELD_SLOT, .offset = OFFSET(member), .size = SIZE(member)           \
+    }
 #define STRUCT(json, member, its_shape)                                                            \
     {                                                                                              \
         .name = json, .type = FIELD_STRUCT, .offset = OFFSET(member), .size = SIZE(member),        \
@@ -77,9 +86,11 @@
     }
 
 #define SHAPE(name, table)                                                                         \
-    static const struct shape name = {.fields = table, .len = ARRAY_LEN(table), .size = sizeof(OWNER)}
+    static const struct shape name = {                                                             \
+        .fields = table, .len = ARRAY_LEN(table), .size = sizeof(OWNER)}
 #define ITEM(name, its_shape)                                                                      \
-    static const struct field name = {.type = FIELD_STRUCT, .size = sizeof(OWNER), .shape = &(its_shape)}
+    static const struct field name = {                                                             \
+        .type = FIELD_STRUCT, .size = sizeof(OWNER), .shape = &(its_shape)}
 
 enum {
     fence_parameters_max = 64,
@@ -194,8 +205,10 @@ SHAPE(mdev_type_shape, mdev_type_fields);
 ITEM(mdev_type_item, mdev_type_shape);
 #undef OWNER
 
-static const struct field address_item = {.type = FIELD_ADDRESS, .size = sizeof(struct pci_address)};
-static const struct field bar_item = {.type = FIELD_INTEGER, .size = sizeof(uint64_t), .max = INT64_MAX};
+static const struct field address_item = {.type = FIELD_ADDRESS,
+                                          .size = sizeof(struct pci_address)};
+static const struct field bar_item = {
+    .type = FIELD_INTEGER, .size = sizeof(uint64_t), .max = INT64_MAX};
 
 #define OWNER struct gpu
 static const struct field gpu_fields[] = {
@@ -227,8 +240,10 @@ static const struct field gpu_fields[] = {
     TEXT("health_reason", health_reason),
 };
 static const struct gpu gpu_fallback = {.iommu_group = -1, .numa_node = -1};
-static const struct shape gpu_shape = {.fields = gpu_fields, .len = ARRAY_LEN(gpu_fields),
-                                       .size = sizeof(struct gpu), .fallback = &gpu_fallback};
+static const struct shape gpu_shape = {.fields = gpu_fields,
+                                       .len = ARRAY_LEN(gpu_fields),
+                                       .size = sizeof(struct gpu),
+                                       .fallback = &gpu_fallback};
 ITEM(gpu_item, gpu_shape);
 #undef OWNER
 
@@ -245,7 +260,8 @@ static const struct field partition_fields[] = {
     TEXT("health_reason", health_reason),
 };
 static const struct gpu_partition partition_fallback = {.iommu_group = -1};
-static const struct shape partition_shape = {.fields = partition_fields, .len = ARRAY_LEN(partition_fields),
+static const struct shape partition_shape = {.fields = partition_fields,
+                                             .len = ARRAY_LEN(partition_fields),
                                              .size = sizeof(struct gpu_partition),
                                              .fallback = &partition_fallback};
 ITEM(partition_item, partition_shape);
@@ -277,12 +293,9 @@ SHAPE(inventory_shape, inventory_fields);
 
 #define OWNER struct node_alive
 static const struct field alive_fields[] = {
-    U64("incarnation", incarnation),
-    TEXT("boot_id", boot_id),
-    U64("counter", counter),
-    BOOL("watchdog_armed", is_watchdog_armed),
-    SPAN("watchdog_ms", watchdog_ms),
-    BOOL("left", has_left),
+    U64("incarnation", incarnation),  TEXT("boot_id", boot_id),
+    U64("counter", counter),          BOOL("watchdog_armed", is_watchdog_armed),
+    SPAN("watchdog_ms", watchdog_ms), BOOL("left", has_left),
 };
 SHAPE(alive_shape, alive_fields);
 #undef OWNER

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A request through the API: the first line is "METHOD target [HEADERS]", where that is what all of
- * the request's headers hold; the rest is the body. Whatever it is, there is an answer that is JSON (or a stream, or metrics), and a change is guarded and has
- * its audit event.
+ * the request's headers hold; the rest is the body. Whatever it is, there is an answer that is JSON
+ * (or a stream, or metrics), and a change is guarded and has its audit event.
  */
 #include "test/fuzz/fuzz.h"
 
@@ -96,7 +96,8 @@ static void check(const struct api_answer *answer)
         return;
     }
     assert(answer->status >= 200 && answer->status < 600);
-    if (answer->status != 304 && answer->content_type && strcmp(answer->content_type, "application/json") == 0) {
+    if (answer->status != 304 && answer->content_type &&
+        strcmp(answer->content_type, "application/json") == 0) {
         json_t *json = json_loadb(buf_str(&answer->body), answer->body.size, 0, &error);
         assert(json);
         json_decref(json);

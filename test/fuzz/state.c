@@ -66,8 +66,8 @@ static void check_gpus(const struct plan_file *file, const struct plan *plan)
 static void check_plan(struct plan_file *file)
 {
     CLEANUP(freep) uint32_t *vms = calloc(file->state.vms.len + 1, sizeof(*vms));
-    struct plan_request request = {.vms = vms, .steps_max = steps_max,
-                                   .may_preempt = file->state.preemption};
+    struct plan_request request = {
+        .vms = vms, .steps_max = steps_max, .may_preempt = file->state.preemption};
     struct plan plan = {.steps = 0};
     assert(vms);
     for (uint32_t vm = 0; vm < file->state.vms.len; vm++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Two production cores on a real etcd, each sure that it coordinates. What a host does (VMs, GPUs, a
- * watchdog) is only said here, not done: the question is what the store lets them write.
+ * Two production cores on a real etcd, each sure that it coordinates. What a host does (VMs, GPUs,
+ * a watchdog) is only said here, not done: the question is what the store lets them write.
  */
 #include "test/live/etcd_cluster.h"
 
@@ -265,9 +265,9 @@ static void order_vm(void)
         struct pool_member *member = VEC_ADD(&pool->pool->members);
         (void)snprintf(member->node, sizeof(member->node), "%s", nodes[i].name);
         member->slot.address = (struct pci_address){0, 1, 0, 0};
-        (void)gpu_identity(world_gpu(core_world(nodes[1].core), nodes[i].name,
-                                     member->slot.address),
-                           member->identity);
+        (void)gpu_identity(
+            world_gpu(core_world(nodes[1].core), nodes[i].name, member->slot.address),
+            member->identity);
     }
     spec->vm_spec->xml = strdup("<domain/>");
     spec->vm_spec->memory_mib = 16;

@@ -34,8 +34,7 @@ static void must_demand(struct sim *sim, const struct host *host, const struct t
 static void must_be_empty(struct sim *sim, const struct host *host, const struct record *alive)
 {
     VEC_EACH(&host->instances, each) {
-        if ((*each)->phase != INSTANCE_ASKED &&
-            (*each)->incarnation < alive->alive->incarnation) {
+        if ((*each)->phase != INSTANCE_ASKED && (*each)->incarnation < alive->alive->incarnation) {
             violation(sim, "%s begins anew while %s of before runs there", host->config->name,
                       (*each)->vm);
         }

@@ -153,8 +153,7 @@ static void check_card(struct sim *sim, const struct host *host, const struct in
 
 void check_spawn(struct sim *sim, const struct host *host, const struct instance *instance)
 {
-    const struct record *status =
-        world_find(&sim->store.world, RECORD_VM_STATUS, instance->vm);
+    const struct record *status = world_find(&sim->store.world, RECORD_VM_STATUS, instance->vm);
     if (status && status->status->epoch == instance->epoch &&
         status->status->incarnation != instance->incarnation) {
         violation(sim, "%s begins epoch %llu of %s again", host->config->name,
@@ -230,9 +229,8 @@ static void check_stop(struct sim *sim, const struct record *next)
 static void check_term(struct sim *sim, const struct host *host, const struct record_key *key)
 {
     const struct record *leader = world_find(&sim->store.world, RECORD_LEADER, "");
-    bool is_coordinators = key->kind == RECORD_NODE_FENCE ||
-                           key->kind == RECORD_NODE_STANDING || key->kind == RECORD_VM_PLACEMENT ||
-                           key->kind == RECORD_CLAIM;
+    bool is_coordinators = key->kind == RECORD_NODE_FENCE || key->kind == RECORD_NODE_STANDING ||
+                           key->kind == RECORD_VM_PLACEMENT || key->kind == RECORD_CLAIM;
     if (is_coordinators && (!leader || strcmp(leader->leader->node, host->config->name) != 0)) {
         violation(sim, "%s writes %s %s while %s coordinates", host->config->name,
                   record_kind_name(key->kind), key->name, leader ? leader->leader->node : "nobody");

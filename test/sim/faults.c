@@ -99,8 +99,8 @@ static void garble_claim(struct sim *sim, struct host *host, int64_t number)
     char name[name_size];
     if (number >= 0 && (size_t)number < host->gpus.len) {
         struct gpu_slot slot = {.address = host->gpus.items[number].gpu.address};
-        garble(sim, must(record_new(RECORD_CLAIM, host->config->name,
-                                    gpu_slot_format(&slot, name))));
+        garble(sim,
+               must(record_new(RECORD_CLAIM, host->config->name, gpu_slot_format(&slot, name))));
     }
 }
 

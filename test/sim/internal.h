@@ -66,7 +66,7 @@ struct fake_store {
     revision_t compacted;
     VEC(struct record_key) garbled; /* what stands there no berthd can read */
     bool has_quorum;
-    bool is_full; /* its disk: nothing can be put, all else goes on */
+    bool is_full;                 /* its disk: nothing can be put, all else goes on */
     VEC(struct request *) parked; /* will be executed when the way is free */
 };
 

@@ -28,7 +28,8 @@ const struct scenario_vm scenario_vm_default = {
     .offline = OFFLINE_FORCE_SHUTDOWN,
     .offline_timeout_ms = 20000,
     .restarts_max = 3,
-    .failovers_max = 3, .losses_max = 3,
+    .failovers_max = 3,
+    .losses_max = 3,
     .start_ms = 1000,
 };
 

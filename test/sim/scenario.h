@@ -43,7 +43,7 @@ struct scenario_vm {
     uint64_t memory_mib;
     struct name_list owners, possible, together, apart;
     char label[name_size]; /* "KEY=VALUE" that its host must have; "": none */
-    bool is_enforced; /* together and apart */
+    bool is_enforced;      /* together and apart */
     enum offline_action offline;
     msec_t offline_timeout_ms;
     uint32_t restarts_max, failovers_max, losses_max;

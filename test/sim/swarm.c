@@ -172,8 +172,8 @@ static void fill_in(struct rng *rng, const struct scenario *scenario, struct sce
     bool is_vms = step->op == OP_FAIL_START || step->op == OP_FAIL_STOP ||
                   step->op == OP_FAIL_GUEST || step->op == OP_START || step->op == OP_STOP ||
                   step->op == OP_MOVE || step->op == OP_REMOVE;
-    bool is_nobodys = step->op == OP_STORE_OFF || step->op == OP_STORE_FULL ||
-                     step->op == OP_COMPACT;
+    bool is_nobodys =
+        step->op == OP_STORE_OFF || step->op == OP_STORE_FULL || step->op == OP_COMPACT;
     step->times = (uint32_t)rng_between(rng, 1, 5);
     step->is_forced = rng_chance(rng, 1, 4) && step->op != OP_CONFIRM_OFF; /* that would be a lie */
     step->number = (int64_t)rng_below(rng, 4);

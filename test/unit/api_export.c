@@ -44,7 +44,8 @@ TEST(an_export_is_read_by_the_planner_as_the_cluster_is)
     CHECK_INT(state.nodes.len, 3);
     CHECK_INT(state.nodes.items[2].mode, STATE_PAUSED);
     CHECK_INT(state.nodes.items[0].gpus.len, 2);
-    CHECK_STR(state.nodes.items[0].labels.items[0].key, "r\xc3\xa4""ck");
+    CHECK_STR(state.nodes.items[0].labels.items[0].key, "r\xc3\xa4"
+                                                        "ck");
     CHECK_STR(state.nodes.items[0].labels.items[0].value, "r\"1");
     CHECK_INT(state.vms.len, 3);
     const struct state_vm *b = &state.vms.items[1];

@@ -47,8 +47,9 @@ TEST(the_good_bodies_of_these_tests_are_good)
 TEST(what_is_no_json_object_is_refused_everywhere)
 {
     static const char *const bodies[] = {
-        "{",    "}",          "null",       "1",         "\"x\"", "[]",      "{} {}", "{\"a\":}",
-        "{a:1}", "{\"a\":01}", "{\"a\":NaN}", "{\"a\":1,}", "\xff",  "\"\\ud800\"", "{'a':1}",
+        "{",           "}",          "null",     "1",           "\"x\"",
+        "[]",          "{} {}",      "{\"a\":}", "{a:1}",       "{\"a\":01}",
+        "{\"a\":NaN}", "{\"a\":1,}", "\xff",     "\"\\ud800\"", "{'a':1}",
     };
     begin_with_vm();
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {

@@ -16,9 +16,17 @@
 TEST(a_token_is_read_out_of_its_header_and_nothing_else_is)
 {
     static const char *const wrong[] = {
-        "", "Bearer", "Bearer ", "Basic berth_ci_" SECRET, "Bearer berth_" SECRET,
-        "Bearer berth__" SECRET, "Bearer ci_" SECRET, "Bearer berth_ci_" SECRET "0",
-        "Bearer berth_ci_" SECRET " x", "Bearer berth_c/i_" SECRET, "Bearer berth_ci-" SECRET,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic berth_ci_" SECRET,
+        "Bearer berth_" SECRET,
+        "Bearer berth__" SECRET,
+        "Bearer ci_" SECRET,
+        "Bearer berth_ci_" SECRET "0",
+        "Bearer berth_ci_" SECRET " x",
+        "Bearer berth_c/i_" SECRET,
+        "Bearer berth_ci-" SECRET,
     };
     struct auth_token token;
     REQUIRE(auth_bearer("Bearer berth_ci_" SECRET, &token));

@@ -22,8 +22,9 @@ static void on_request(void *userdata, struct http_exchange *exchange,
     struct stage *stage = userdata;
     stage->requests++;
     CHECK_STR(request->address, "127.0.0.1");
-    http_reply(exchange, &(struct http_answer){
-                             .status = 200, .content_type = "text/plain", .body = "ok", .body_size = 2});
+    http_reply(exchange,
+               &(struct http_answer){
+                   .status = 200, .content_type = "text/plain", .body = "ok", .body_size = 2});
 }
 
 static void on_closed(void *userdata, struct http_exchange *exchange)
@@ -34,7 +35,8 @@ static void on_closed(void *userdata, struct http_exchange *exchange)
 static void begin(struct stage *stage, unsigned timeout_s)
 {
     static const struct http_handler handler = {.request = on_request, .closed = on_closed};
-    struct http_config config = {.body_size_max = 1000, .connections_max = 8, .timeout_s = timeout_s};
+    struct http_config config = {
+        .body_size_max = 1000, .connections_max = 8, .timeout_s = timeout_s};
     socklen_t size = sizeof(stage->address);
     struct error err = {0};
     *stage = (struct stage){.address = {.sin_family = AF_INET}};
@@ -127,9 +129,18 @@ TEST(a_client_that_drips_its_body_is_cut_off)
 
 TEST(addresses_to_listen_at_are_read_strictly)
 {
-    static const char *const wrong[] = {"", ":", "8643", "localhost:8643", "127.0.0.1", "::1:8643",
-                                        "[::1]", "[127.0.0.1]:8643", "127.0.0.1:0",
-                                        "127.0.0.1:65536", "127.0.0.1:x", "[]:8643"};
+    static const char *const wrong[] = {"",
+                                        ":",
+                                        "8643",
+                                        "localhost:8643",
+                                        "127.0.0.1",
+                                        "::1:8643",
+                                        "[::1]",
+                                        "[127.0.0.1]:8643",
+                                        "127.0.0.1:0",
+                                        "127.0.0.1:65536",
+                                        "127.0.0.1:x",
+                                        "[]:8643"};
     char host[http_address_size];
     unsigned port;
     struct error err;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The cards of a played host: two of one model on its two NUMA nodes, and one of another; the first
- * host shows its console on a fourth, the second's odd one shares its IOMMU group, the third's cannot
- * be reset.
+ * host shows its console on a fourth, the second's odd one shares its IOMMU group, the third's
+ * cannot be reset.
  */
 #include "test/console/hosts/hosts.h"
 

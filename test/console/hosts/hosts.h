@@ -20,7 +20,7 @@ struct guest {
     uint64_t start_id; /* the action to be answered when it is up; 0: answered */
     bool is_made;      /* its process exists */
     bool is_up;
-    bool is_deaf;      /* does not hear its power button */
+    bool is_deaf; /* does not hear its power button */
     gpu_holds_t gpus;
 };
 

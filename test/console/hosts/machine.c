@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 enum {
-    make_ms = 100,     /* libvirt makes the process */
-    up_ms = 300,       /* until the guest runs */
+    make_ms = 100, /* libvirt makes the process */
+    up_ms = 300,   /* until the guest runs */
     off_ms = 100,
     shutdown_ms = 700, /* a guest that hears its power button */
     kill_ms = 20,
-    rebind_ms = 300,   /* a driver lets go, the other one takes */
+    rebind_ms = 300, /* a driver lets go, the other one takes */
     at_once_ms = 1,
 };
 
@@ -365,8 +365,7 @@ static void arm(struct host *host, const struct core_action *action)
 static void pet(struct host *host, const struct core_action *action)
 {
     if (host->watchdog && host_now_ms() <= action->deadline_ms) {
-        (void)sd_event_source_set_time_relative(host->watchdog,
-                                                (uint64_t)host->watchdog_ms * 1000);
+        (void)sd_event_source_set_time_relative(host->watchdog, (uint64_t)host->watchdog_ms * 1000);
     }
 }
 

@@ -7,8 +7,8 @@
  * and so knows which virtual machine holds which card without believing anybody. Then it beats
  * about every five seconds, and with each beat reads its tags again: a card that two virtual
  * machines were given, or that was taken away, shows as TAG LOST on the serial line. Between the
- * beats it counts in the memory of each display (word 2): a card's reset leaves its memory as it was,
- * so a tag alone may be a dead guest's, but a tag with a moving pulse is not.
+ * beats it counts in the memory of each display (word 2): a card's reset leaves its memory as it
+ * was, so a tag alone may be a dead guest's, but a tag with a moving pulse is not.
  *
  * Command line: "tag=HEX" (the tag; its display number N gets tag XOR N), "noshutdown" (ignore the
  * power button; otherwise it powers itself off).
