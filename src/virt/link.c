@@ -172,12 +172,11 @@ static void ping(struct virt *virt, msec_t now_ms)
 
 static void watch_ping(struct virt *virt, msec_t now_ms)
 {
+    if (virt->ping_since_ms == MSEC_NEVER && now_ms >= virt->ping_at_ms) {
+        ping(virt, now_ms);
+    }
     if (virt->ping_since_ms == MSEC_NEVER) {
-        if (now_ms >= virt->ping_at_ms) {
-            ping(virt, now_ms);
-        } else {
-            virt_wake_at(virt, virt->ping_at_ms);
-        }
+        virt_wake_at(virt, virt->ping_at_ms);
     } else if (!virt->is_hanging && now_ms >= virt->ping_since_ms + hang_ms) {
         virt->is_hanging = true;
         virt_settle_later(virt);

@@ -54,10 +54,10 @@ def main(arguments=None):
 
 
 def print_tap(number, result, name, why, seconds):
+    print(f"# {seconds:.1f} s")
     if result == "failed":
         print("".join(f"# {line}\n" for line in why.splitlines()), end="")
     skip = f" # SKIP {why}" if result == "skipped" else ""
-    print(f"# {seconds:.1f} s")
     print(f"{'not ok' if result == 'failed' else 'ok'} {number} - {name}{skip}", flush=True)
 
 

@@ -42,7 +42,7 @@ def outcomes(stdout, result="OK", stderr="", returncode=0):
 def texts(*arguments, **options):
     entry = {"name": "p", "stdout": arguments[0], "stderr": options.get("stderr", ""), "result": "FAIL",
              "returncode": 1, "duration": 1.0}
-    return "\n".join(r.text for r in CHECK.results_of(entry))
+    return "\n".join(r.text for r in CHECK.results_of(entry) if r.outcome == "failed")
 
 
 @test
@@ -72,7 +72,7 @@ def check_counts_a_program_that_dies_hangs_or_miscounts_as_failed():
 def check_shows_what_a_failed_test_wrote():
     text = texts("ok 1 - a\n# x.c:3: have 1, not 2\nnot ok 2 - b\n1..2\n", stderr="AddressSanitizer: ouch\n")
     assert "x.c:3: have 1, not 2" in text and "AddressSanitizer: ouch" in text, text
-    assert "why" in texts("not ok 1 - a\n# why\nok 2 - b\n1..2\n")
+    assert "later" not in texts("# why\nnot ok 1 - a\n# what a later test tells\nok 2 - b\n1..2\n")
 
 
 @test
@@ -88,14 +88,14 @@ def check_ends_with_the_count_and_fails_if_anything_failed_or_nothing_passed():
 
 
 @test
-def check_names_all_that_failed_right_above_the_count_however_long_their_texts_are():
+def check_names_all_that_failed_and_their_last_words_right_above_the_count_however_long_their_texts_are():
     long = "\n".join(f"line {number}" for number in range(500))
     results = [CHECK.Result("failed", f"p: test {number}", long, 0) for number in range(30)]
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         CHECK.report([CHECK.Result("passed", "good", "", 0), *results], False)
     lines = out.getvalue().splitlines()
-    assert [line.strip() for line in lines[-32:-2]] == [result.name for result in results], lines[-40:]
+    assert [line.strip() for line in lines[-32:-2]] == [f"{result.name}: line 499" for result in results], lines[-40:]
     assert "        line 460" in lines and "        line 459" not in lines and "        (460 lines before)" in lines
 
 

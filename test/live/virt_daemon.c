@@ -238,6 +238,20 @@ TEST(a_stopped_libvirtd_leaves_starts_unknown_and_never_blocks_the_loop)
     end_all(&loop, 5);
 }
 
+TEST(a_libvirtd_that_hangs_while_nothing_is_asked_of_it_is_noticed_before_the_next_listing)
+{
+    CLEANUP_LOOP loop;
+    need_daemon(&loop);
+    REQUIRE(await(&loop, TOLD_LISTED, "", 0, limit_ms));
+    size_t mark = loop.lines.len;
+    msec_t before = now();
+    REQUIRE(kill(daemon_pid, SIGSTOP) == 0);
+    CHECK(await_from(&loop, mark, TOLD_DOWN, "", 0, limit_ms));
+    CHECK(now() - before < 25000); /* asked after 5 s, 10 s to answer; listed every 30 s */
+    REQUIRE(kill(daemon_pid, SIGCONT) == 0);
+    CHECK(await_from(&loop, mark, TOLD_UP, "", 0, limit_ms));
+}
+
 TEST(kill_all_is_not_done_while_a_stopped_libvirtd_may_still_start_a_vm)
 {
     CLEANUP_LOOP loop;

@@ -25,6 +25,7 @@ export async function main(scene) {
       failed++;
       say(String(problem.stack ?? problem));
       say(await scene.failed(sentence));
+      say(String(problem).split('\n')[0]);
     }
     await scene.reset();
     process.stdout.write(`${result} ${number} - ${sentence}\n`);
