@@ -19,11 +19,15 @@ from rest import ask  # noqa: E402
 
 NODES, VMS, MODEL = 64, 8000, {"vendor": "10de", "device": "20b5"}
 IDENTITY = "10de:20b5 0000:0000"
-# What is measured: title, target, connections, seconds, (figure, limit in ms).
-LOADS = [("one VM, 50 clients", "/v1/vms/vm-00100", 50, 10, ("p99", 2.0)),
-         ("list of all VMs, 1 client", "/v1/vms", 1, 10, ("p99", 50.0)),
-         ("all GPUs, 1 client", "/v1/gpus", 1, 5, None),
-         ("status, 1 client", "/v1/status", 1, 5, None)]
+# A client that rests 5 to 15 ms between an answer and its next question: 100 questions a second.
+RESTING = "function delay() return math.random(5, 15) end"
+# What is measured: title, target, connections, seconds, what clients do between questions, (figure, limit in ms). Fifty
+# that never rest show what one core can answer at most: how long each waits then is 50 times what one answer costs.
+LOADS = [("one VM, 50 clients, 100/s each", "/v1/vms/vm-00100", 50, 10, RESTING, ("p99", 2.0)),
+         ("one VM, 50 clients, no rest", "/v1/vms/vm-00100", 50, 10, None, None),
+         ("list of all VMs, 1 client", "/v1/vms", 1, 10, None, ("p99", 50.0)),
+         ("all GPUs, 1 client", "/v1/gpus", 1, 5, None, None),
+         ("status, 1 client", "/v1/status", 1, 5, None, None)]
 RESIDENT_MAX_MIB = 150
 
 
@@ -112,11 +116,15 @@ def cpu_ms(pid):
     return (int(words[11]) + int(words[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
 
 
-def load(pid, port, token, target, clients, seconds):
+def load(pid, port, token, target, clients, seconds, rest=None):
     """wrk's figures in ms, and CPU of berth-api a request; all answers must be good."""
     before = cpu_ms(pid)
-    out = subprocess.run(["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-H", f"Authorization: Bearer {token}",
-                          f"https://127.0.0.1:{port}{target}"], check=True, capture_output=True, text=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(rest or "")
+        script.flush()
+        out = subprocess.run(["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", script.name,
+                              "-H", f"Authorization: Bearer {token}", f"https://127.0.0.1:{port}{target}"],
+                             check=True, capture_output=True, text=True).stdout
     scale = {"us": 0.001, "ms": 1.0, "s": 1000.0}
     found = {f"p{p}": float(v) * scale[u] for p, v, u in re.findall(r"^ +(\d\d)% +([\d.]+)(us|ms|s) *$", out, re.M)}
     if "Non-2xx" in out or "Socket errors" in out or "p99" not in found:
@@ -170,8 +178,8 @@ def measure(program, table):
         fill(etcd)
         beats.start()
         api, port, token = begin(folder, program, etcd)
-        for title, target, clients, seconds, limit in LOADS:
-            found = {"title": title, **load(api.pid, port, token, target, clients, seconds)}
+        for title, target, clients, seconds, rest, limit in LOADS:
+            found = {"title": title, **load(api.pid, port, token, target, clients, seconds, rest)}
             found["best"], found["median"], found["bytes"] = single(port, token, target)
             found["limit"] = f"{limit[0]} < {limit[1]:g} ms" if limit else ""
             figures.append(found)

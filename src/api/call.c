@@ -4,6 +4,7 @@
 #include "api/operation.h"
 #include "api/repeat.h"
 #include "base/parse.h"
+#include "wire/out.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +15,9 @@ json_t *text_json(const char *text)
     if (json) {
         return json;
     }
-    CLEANUP(freep) char *copy = strdup(text);
-    for (char *at = copy; at && *at; at++) {
-        if ((unsigned char)*at >= 0x80) {
-            *at = '?';
-        }
-    }
-    return copy ? json_string(copy) : NULL;
+    CLEANUP(buf_done) struct buf clean = {0};
+    out_clean(&clean, text, SIZE_MAX);
+    return clean.failed ? NULL : json_string(buf_str(&clean));
 }
 
 const char *call_param(const struct api_call *call, const char *name)

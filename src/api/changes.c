@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/changes.h"
 
-#include "api/out.h"
 #include "base/parse.h"
+#include "wire/out.h"
 
 #include <string.h>
 

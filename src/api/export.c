@@ -5,8 +5,8 @@
  */
 #include "api/cluster_model.h"
 #include "api/handlers.h"
-#include "api/out.h"
 #include "api/show.h"
+#include "wire/out.h"
 #include "wire/record.h"
 #include "wire/state.h"
 

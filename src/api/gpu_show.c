@@ -1,85 +1,110 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
 #include "api/show.h"
+#include "wire/out.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static json_t *bars_json(const struct gpu *gpu)
+static void write_companions(struct buf *out, const struct gpu *gpu)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < bars_max; i++) {
-        (void)json_array_append_new(list, json_integer((json_int_t)gpu->bar_size[i]));
+    char text[pci_address_size];
+    out_key(out, "companions");
+    out_open(out, '[');
+    for (uint32_t i = 0; i < gpu->companion_len; i++) {
+        out_text(out, NULL, pci_address_format(gpu->companions[i], text));
     }
-    return list;
+    out_close(out, ']');
 }
 
-static json_t *companions_json(const struct gpu *gpu)
+static void write_bars(struct buf *out, const struct gpu *gpu)
 {
-    json_t *list = json_array();
-    char text[pci_address_size];
-    for (uint32_t i = 0; i < gpu->companion_len; i++) {
-        (void)json_array_append_new(list,
-                                    json_string(pci_address_format(gpu->companions[i], text)));
+    out_key(out, "bar_size");
+    out_open(out, '[');
+    for (size_t i = 0; i < bars_max; i++) {
+        out_number(out, NULL, (int64_t)gpu->bar_size[i]);
     }
-    return list;
+    out_close(out, ']');
 }
 
 /* The kinds of mediated devices that its driver can make. */
-static json_t *mdev_types_json(const struct gpu *gpu)
+static void write_mdev_types(struct buf *out, const struct gpu *gpu)
 {
-    json_t *list = json_array();
+    out_key(out, "mdev_types");
+    out_open(out, '[');
     for (uint32_t i = 0; i < gpu->mdev_type_len; i++) {
         const struct gpu_mdev_type *type = &gpu->mdev_types[i];
-        (void)json_array_append_new(list, json_pack("{s:o, s:o, s:I}", "id", text_json(type->id),
-                                                    "name", text_json(type->name), "available",
-                                                    (json_int_t)type->available));
+        out_open(out, '{');
+        out_text(out, "id", type->id);
+        out_text(out, "name", type->name);
+        out_number(out, "available", type->available);
+        out_close(out, '}');
     }
-    return list;
+    out_close(out, ']');
 }
 
-static void add_card(json_t *json, const struct gpu *gpu)
+static void write_card(struct buf *out, const struct gpu *gpu)
 {
     char identity[gpu_identity_size];
-    (void)json_object_set_new(json, "serial", text_json(gpu->serial));
-    (void)json_object_set_new(json, "identity", text_json(gpu_identity(gpu, identity)));
-    (void)json_object_set_new(json, "companions", companions_json(gpu));
-    (void)json_object_set_new(json, "bar_size", bars_json(gpu));
-    (void)json_object_set_new(json, "mdev_types", mdev_types_json(gpu));
-    (void)json_object_set_new(json, "link_width", json_integer(gpu->link_width));
-    (void)json_object_set_new(json, "link_speed_mts", json_integer(gpu->link_speed_mts));
-    (void)json_object_set_new(json, "boot_display", json_boolean(gpu->is_boot_display));
+    out_text(out, "serial", gpu->serial);
+    out_text(out, "identity", gpu_identity(gpu, identity));
+    write_companions(out, gpu);
+    write_bars(out, gpu);
+    write_mdev_types(out, gpu);
+    out_number(out, "link_width", gpu->link_width);
+    out_number(out, "link_speed_mts", gpu->link_speed_mts);
+    out_bool(out, "boot_display", gpu->is_boot_display);
 }
 
-json_t *gpu_json(const struct gpu_facts *facts, bool is_whole)
+static void write_place(struct buf *out, const struct gpu_facts *facts)
 {
     const struct gpu *gpu = facts->gpu;
-    const struct gpu_device *device = &facts->device;
     char address[name_size], title[2 * gpu_text_size + 16], model[10];
     (void)snprintf(model, sizeof(model), "%04x:%04x", gpu->vendor, gpu->device);
-    json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:s*, s:s*, s:o, s:s, s:o, s:s, s:o, s:i, s:i, s:I}", "node",
-        facts->node, "address", gpu_slot_format(&facts->slot, address), "state",
-        gpu_state_name(facts->state), "model", model, "name",
-        text_json(gpu_title(gpu, title, sizeof(title))), "pool", facts->pool, "vm", facts->vm,
-        "driver", text_json(device->driver), "verdict", gpu_verdict_name(device->verdict),
-        "verdict_detail", text_json(device->verdict_detail), "health",
-        gpu_health_name(device->health), "health_reason", text_json(device->health_reason),
-        "iommu_group", device->iommu_group, "numa_node", gpu->numa_node, "mmio_size",
-        (json_int_t)device->mmio_size);
-    if (json && device->partition) {
-        (void)json_object_set_new(json, "partition_type", text_json(device->partition->type));
-    } else if (json) {
-        (void)json_object_set_new(json, "partitions", json_integer(facts->partition_len));
-        (void)json_object_set_new(json, "sriov_total", json_integer(gpu->sriov_total));
+    out_text(out, "node", facts->node);
+    out_text(out, "address", gpu_slot_format(&facts->slot, address));
+    out_text(out, "state", gpu_state_name(facts->state));
+    out_text(out, "model", model);
+    out_text(out, "name", gpu_title(gpu, title, sizeof(title)));
+    if (facts->pool) {
+        out_text(out, "pool", facts->pool);
     }
-    if (json && is_whole && !device->partition) {
-        add_card(json, gpu);
+    if (facts->vm) {
+        out_text(out, "vm", facts->vm);
     }
-    return json;
 }
 
-static void add_gpus(struct api_call *call, json_t *list, const struct record *inventory)
+void gpu_write_members(struct buf *out, const struct gpu_facts *facts, bool is_whole)
+{
+    const struct gpu_device *device = &facts->device;
+    write_place(out, facts);
+    out_text(out, "driver", device->driver);
+    out_text(out, "verdict", gpu_verdict_name(device->verdict));
+    out_text(out, "verdict_detail", device->verdict_detail);
+    out_text(out, "health", gpu_health_name(device->health));
+    out_text(out, "health_reason", device->health_reason);
+    out_number(out, "iommu_group", device->iommu_group);
+    out_number(out, "numa_node", facts->gpu->numa_node);
+    out_number(out, "mmio_size", (int64_t)device->mmio_size);
+    if (device->partition) {
+        out_text(out, "partition_type", device->partition->type);
+        return;
+    }
+    out_number(out, "partitions", facts->partition_len);
+    out_number(out, "sriov_total", facts->gpu->sriov_total);
+    if (is_whole) {
+        write_card(out, facts->gpu);
+    }
+}
+
+void gpu_write(struct buf *out, const struct gpu_facts *facts, bool is_whole)
+{
+    out_open(out, '{');
+    gpu_write_members(out, facts, is_whole);
+    out_close(out, '}');
+}
+
+static void write_gpus(struct api_call *call, struct buf *out, const struct record *inventory)
 {
     const char *pool = call_param(call, "pool"), *state = call_param(call, "state");
     CLEANUP(slots_done) slots_t slots = {0};
@@ -91,7 +116,7 @@ static void add_gpus(struct api_call *call, json_t *list, const struct record *i
             (state && strcmp(gpu_state_name(facts.state), state) != 0)) {
             continue;
         }
-        (void)json_array_append_new(list, gpu_json(&facts, false));
+        gpu_write(out, &facts, false);
     }
 }
 
@@ -102,20 +127,24 @@ void handle_gpus_get(struct api_call *call)
     if (only && !call_node(call, only, &node)) {
         return;
     }
-    json_t *list = json_array();
+    CLEANUP(buf_done) struct buf out = {0};
+    list_begin(&out);
     WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
         if (!only || strcmp((*each)->key.name, only) == 0) {
-            add_gpus(call, list, *each);
+            write_gpus(call, &out, *each);
         }
     }
-    call_send_list(call, list);
+    list_send(call, &out);
 }
 
 void handle_gpu_get(struct api_call *call)
 {
     struct node_facts node;
     struct gpu_facts gpu;
+    CLEANUP(buf_done) struct buf out = {0};
     if (call_gpu(call, &node, &gpu)) {
-        call_send_dated(call, gpu_json(&gpu, true), node.revision);
+        out_open(&out, '{');
+        gpu_write_members(&out, &gpu, true);
+        call_send_members(call, &out, node.revision);
     }
 }

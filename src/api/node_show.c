@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
 #include "api/show.h"
+#include "wire/out.h"
 #include "wire/record.h"
 
 #include <string.h>
@@ -62,17 +63,19 @@ static json_t *checks_json(const struct node_inventory *inventory)
 
 static json_t *gpus_json(const struct api_call *call, const struct node_facts *node)
 {
-    json_t *list = json_array();
+    CLEANUP(buf_done) struct buf out = {0};
+    CLEANUP(slots_done) slots_t slots = {0};
     if (node->inventory) {
-        CLEANUP(slots_done) slots_t slots = {0};
         (void)gpu_slots(node->inventory, &slots);
-        VEC_EACH(&slots, slot) {
-            struct gpu_facts facts;
-            (void)gpu_facts(call->world, node->name, slot, &facts);
-            (void)json_array_append_new(list, gpu_json(&facts, true));
-        }
     }
-    return list;
+    out_open(&out, '[');
+    VEC_EACH(&slots, slot) {
+        struct gpu_facts facts;
+        (void)gpu_facts(call->world, node->name, slot, &facts);
+        gpu_write(&out, &facts, true);
+    }
+    out_close(&out, ']');
+    return json_loadb(buf_str(&out), out.size, 0, NULL);
 }
 
 static json_t *vms_json(const struct api_call *call, const char *node)

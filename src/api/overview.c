@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The cluster at one look. */
 #include "api/handlers.h"
-#include "api/out.h"
 #include "api/show.h"
 #include "api/whatif.h"
+#include "wire/out.h"
 
 #include <string.h>
 

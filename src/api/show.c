@@ -2,7 +2,7 @@
 /* What all resources share: lists, their age, and "there is no such ...". */
 #include "api/show.h"
 
-#include "api/out.h"
+#include "wire/out.h"
 
 #include <string.h>
 

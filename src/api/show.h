@@ -7,12 +7,13 @@
 
 /* 'is_whole': with everything that only the resource itself shows. */
 json_t *node_json(const struct api_call *call, const struct node_facts *node, bool is_whole);
-json_t *gpu_json(const struct gpu_facts *gpu, bool is_whole);
 json_t *pool_json(const struct api_call *call, const struct record *pool, bool is_whole);
-/* A VM is written, not made a tree of: there may be thousands. */
+/* VMs and GPUs are written, not made trees of: there may be thousands. _members: what is inside the
+ * braces, for more to follow. */
 void vm_write(struct buf *out, const struct vm_facts *vm);
-/* What is inside its braces, for more to follow. */
 void vm_write_members(struct buf *out, const struct vm_facts *vm);
+void gpu_write(struct buf *out, const struct gpu_facts *gpu, bool is_whole);
+void gpu_write_members(struct buf *out, const struct gpu_facts *gpu, bool is_whole);
 json_t *event_json(const struct record *event);
 /* When it was told, by the clock of who told it: its name begins with that. */
 uint64_t event_wall_ms(const struct record *event);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
-#include "api/out.h"
 #include "api/show.h"
+#include "wire/out.h"
 #include "wire/record.h"
 
 #include <string.h>
@@ -78,21 +78,26 @@ void vm_write(struct buf *out, const struct vm_facts *vm)
     out_close(out, '}');
 }
 
-static json_t *record_json(const struct record *record)
+static void write_record(struct buf *out, const char *key, const struct record *record,
+                         const char *without)
 {
+    if (!record) {
+        out_null(out, key);
+        return;
+    }
     struct error err;
-    json_t *json = record ? wire_record_to_json(record, &err) : json_null();
-    return json;
+    out_key(out, key);
+    if (wire_record_write(out, record, without, &err) < 0) {
+        out->failed = true;
+    }
 }
 
 static void write_whole(struct buf *out, const struct api_call *call, const struct vm_facts *vm)
 {
-    json_t *spec = record_json(vm->record);
     out_text(out, "xml", vm->spec->xml);
-    (void)json_object_del(spec, "xml");
-    out_tree(out, "spec", spec);
-    out_tree(out, "placement", record_json(world_find(call->world, RECORD_VM_PLACEMENT, vm->name)));
-    out_tree(out, "status", record_json(world_find(call->world, RECORD_VM_STATUS, vm->name)));
+    write_record(out, "spec", vm->record, "xml");
+    write_record(out, "placement", world_find(call->world, RECORD_VM_PLACEMENT, vm->name), NULL);
+    write_record(out, "status", world_find(call->world, RECORD_VM_STATUS, vm->name), NULL);
 }
 
 static bool is_wanted(const struct api_call *call, const struct vm_facts *vm)

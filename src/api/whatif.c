@@ -4,9 +4,9 @@
 #include "api/body.h"
 #include "api/cluster_model.h"
 #include "api/handlers.h"
-#include "api/out.h"
 #include "api/show.h"
 #include "model/name.h"
+#include "wire/out.h"
 
 #include <string.h>
 

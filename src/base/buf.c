@@ -20,6 +20,14 @@ void buf_clear(struct buf *buf)
     }
 }
 
+void buf_truncate(struct buf *buf, size_t size)
+{
+    if (size < buf->size) {
+        buf->size = size;
+        buf->data[size] = '\0';
+    }
+}
+
 /* Room for 'more' bytes and the NUL. */
 static bool reserve(struct buf *buf, size_t more)
 {

@@ -18,7 +18,8 @@ struct buf {
 };
 
 void buf_done(struct buf *buf);
-void buf_clear(struct buf *buf); /* keeps the memory */
+void buf_clear(struct buf *buf);                 /* keeps the memory */
+void buf_truncate(struct buf *buf, size_t size); /* to what it was when it had 'size' bytes */
 
 void buf_add(struct buf *buf, const void *bytes, size_t size);
 void buf_text(struct buf *buf, const char *text);

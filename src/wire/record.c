@@ -1,53 +1,50 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wire/record.h"
 
+#include "wire/out.h"
 #include "wire/shape.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-json_t *wire_record_to_json(const struct record *record, struct error *err)
+int wire_record_write(struct buf *json, const struct record *record, const char *without,
+                      struct error *err)
 {
-    json_t *json = shape_write(shape_of(record->key.kind), record->any, err);
-    if (!json) {
-        return NULL;
+    struct error cause = {0};
+    size_t before = json->size;
+    buf_char(json, '{');
+    out_number(json, "schema", wire_schema); /* first, where a reader looks for it */
+    int r = shape_write(json, shape_of(record->key.kind), record->any, without, &cause);
+    buf_char(json, '}');
+    if (r == 0 && json->failed) {
+        r = error_set(&cause, -ENOMEM, "out of memory");
+    } else if (r == 0 && json->size - before > wire_document_size_max) {
+        r = error_set(&cause, -ERANGE, "the document has %zu bytes; at most %d are allowed",
+                      json->size - before, wire_document_size_max);
     }
-    /* The schema first, where a reader looks for it. */
-    json_t *whole = json_object();
-    if (!whole || json_object_set_new(whole, "schema", json_integer(wire_schema)) < 0 ||
-        json_object_update(whole, json) < 0) {
-        (void)error_set(err, -ENOMEM, "out of memory");
-        json_decref(TAKE(whole));
+    if (r < 0) {
+        buf_truncate(json, before);
+        return error_set(err, r, "%s", cause.text);
     }
-    json_decref(json);
-    return whole;
-}
-
-static int add_text(const char *text, size_t size, void *userdata)
-{
-    struct buf *buf = userdata;
-    buf_add(buf, text, size);
-    return buf->failed ? -1 : 0;
+    return 0;
 }
 
 int wire_record_encode(const struct record *record, struct buf *json, struct error *err)
 {
-    struct error cause = {0};
-    size_t before = json->size;
-    json_t *tree = wire_record_to_json(record, &cause);
-    if (!tree) {
-        return error_set(err, cause.code, "%s", cause.text);
+    return wire_record_write(json, record, NULL, err);
+}
+
+json_t *wire_record_to_json(const struct record *record, struct error *err)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    if (wire_record_write(&text, record, NULL, err) < 0) {
+        return NULL;
     }
-    int r = json_dump_callback(tree, add_text, json, JSON_COMPACT);
-    json_decref(tree);
-    if (r < 0) {
-        return error_set(err, -ENOMEM, "out of memory");
+    json_t *json = json_loadb(text.data, text.size, 0, NULL);
+    if (!json) {
+        (void)error_set(err, -ENOMEM, "out of memory");
     }
-    if (json->size - before > wire_document_size_max) {
-        return error_set(err, -ERANGE, "the document has %zu bytes; at most %d are allowed",
-                         json->size - before, wire_document_size_max);
-    }
-    return 0;
+    return json;
 }
 
 /* A document of a schema that we do not know means what we cannot know. */

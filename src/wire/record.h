@@ -39,6 +39,10 @@ int wire_json_parse(const void *bytes, size_t size, json_t **ret, struct error *
  * (above INT64_MAX) or the document is too large; -ENOMEM. */
 int wire_record_encode(const struct record *record, struct buf *json, struct error *err);
 
+/* The same without the member 'without', a value among others that wire/out.h writes. */
+int wire_record_write(struct buf *json, const struct record *record, const char *without,
+                      struct error *err);
+
 /* Reads a document. The record has revision 0 and one reference, the caller's.
  * -EBADMSG: refused, with the place; -ENOMEM. */
 int wire_record_decode(const struct record_key *key, const void *bytes, size_t size,

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "model/record.h"
 
@@ -53,13 +54,11 @@ struct shape {
 /* The shape of the value of each kind of record. */
 const struct shape *shape_of(enum record_kind kind);
 
-/* A new tree; NULL with 'err' filled. */
-json_t *shape_write(const struct shape *shape, const void *value, struct error *err);
+/* The members of 'value' into an object that out_open() began, but 'without' (NULL: all). -ERANGE:
+ * a value that JSON cannot carry; half of it may be written then. Memory: buf->failed. */
+int shape_write(struct buf *buf, const struct shape *shape, const void *value, const char *without,
+                struct error *err);
 
 /* Changes the fields of 'value' that 'json' has. 'flags': enum wire_json_flags. */
 int shape_read(const struct shape *shape, const json_t *json, unsigned flags, void *value,
                struct error *err);
-
-/* A JSON string of 'text', which need not be UTF-8: what is not becomes U+FFFD, and then what does
- * not fit in 'size_max' bytes is cut. NULL without memory. */
-json_t *json_string_of(const char *text, size_t size_max);

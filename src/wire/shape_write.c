@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A value into a JSON tree, by its table of fields. */
+/* A value into JSON text, by its table of fields. */
 #include "wire/shape.h"
+
+#include "wire/out.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,13 +16,8 @@ struct any_vec {
     size_t capacity;
 };
 
-static json_t *write_field(const struct field *field, const char *owner, struct error *err);
-
-static json_t *no_memory(struct error *err)
-{
-    (void)error_set(err, -ENOMEM, "out of memory");
-    return NULL;
-}
+static int write_field(struct buf *buf, const struct field *field, const char *owner,
+                       struct error *err);
 
 /* An integer of any width, as the table says. */
 static uint64_t load_integer(const struct field *field, const char *at)
@@ -45,171 +42,192 @@ static uint64_t load_integer(const struct field *field, const char *at)
     }
 }
 
-static json_t *write_integer(const struct field *field, const char *at, struct error *err)
+static int write_integer(struct buf *buf, const struct field *field, const char *at,
+                         struct error *err)
 {
     uint64_t value = load_integer(field, at);
     int64_t number = (int64_t)value;
     if (number < field->min || number > field->max || (!field->is_signed && value > INT64_MAX)) {
-        (void)error_set(err, -ERANGE, "%s: %" PRIu64 " (or %" PRId64 ") is out of range",
-                        field->name ? field->name : "item", value, number);
-        return NULL;
+        return error_set(err, -ERANGE, "%s: %" PRIu64 " (or %" PRId64 ") is out of range",
+                         field->name ? field->name : "item", value, number);
     }
-    return json_integer(number);
+    out_number(buf, field->name, number);
+    return 0;
 }
 
-static json_t *write_hex(const struct field *field, const char *at)
+static void write_hex(struct buf *buf, const struct field *field, const char *at)
 {
     char text[20];
     (void)snprintf(text, sizeof(text), "%0*" PRIx64, (int)field->digits, load_integer(field, at));
-    return json_string(text);
+    out_text(buf, field->name, text);
 }
 
-static json_t *write_word(const struct field *field, const char *at, struct error *err)
+static int write_word(struct buf *buf, const struct field *field, const char *at, struct error *err)
 {
     uint64_t value = load_integer(field, at);
     if (value >= field->word_len) {
-        (void)error_set(err, -ERANGE, "%s: %" PRIu64 " has no name", field->name, value);
-        return NULL;
+        return error_set(err, -ERANGE, "%s: %" PRIu64 " has no name", field->name, value);
     }
-    return json_string(field->words[value]);
+    out_text(buf, field->name, field->words[value]);
+    return 0;
 }
 
-static json_t *write_flags(const struct field *field, const char *at)
+/* As the value of a member, or an element. */
+static void open_value(struct buf *buf, const char *key, char bracket)
+{
+    if (key) {
+        out_key(buf, key);
+    }
+    out_open(buf, bracket);
+}
+
+static void write_flags(struct buf *buf, const struct field *field, const char *at)
 {
     uint64_t value = load_integer(field, at);
-    json_t *array = json_array();
-    for (uint32_t bit = 0; array && bit < field->word_len; bit++) {
-        if ((value >> bit & 1) &&
-            json_array_append_new(array, json_string(field->words[bit])) < 0) {
-            json_decref(TAKE(array));
+    open_value(buf, field->name, '[');
+    for (uint32_t bit = 0; bit < field->word_len; bit++) {
+        if (value >> bit & 1) {
+            out_text(buf, NULL, field->words[bit]);
         }
     }
-    return array;
+    out_close(buf, ']');
 }
 
-static json_t *write_address(const char *at)
+static void write_address(struct buf *buf, const struct field *field, const char *at)
 {
     char text[pci_address_size];
     struct pci_address address;
     memcpy(&address, at, sizeof(address));
-    return json_string(pci_address_format(address, text));
+    out_text(buf, field->name, pci_address_format(address, text));
 }
 
-static json_t *write_slot(const char *at)
+static void write_slot(struct buf *buf, const struct field *field, const char *at)
 {
     char text[name_size];
-    return json_string_of(gpu_slot_format((const void *)at, text), sizeof(text) - 1);
+    out_text_cut(buf, field->name, gpu_slot_format((const void *)at, text), sizeof(text) - 1);
 }
 
-static json_t *write_items(const struct field *field, const char *items, size_t len,
-                           struct error *err)
+static int write_items(struct buf *buf, const struct field *field, const char *items, size_t len,
+                       struct error *err)
 {
     if (len > (size_t)field->max) {
-        (void)error_set(err, -ERANGE, "%s: %zu elements; at most %" PRId64 " are allowed",
-                        field->name, len, field->max);
-        return NULL;
+        return error_set(err, -ERANGE, "%s: %zu elements; at most %" PRId64 " are allowed",
+                         field->name, len, field->max);
     }
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < len; i++) {
-        json_t *item = write_field(field->item, items + i * field->size, err);
-        if (!item || json_array_append_new(array, item) < 0) {
-            json_decref(TAKE(array));
-        }
+    int r = 0;
+    open_value(buf, field->name, '[');
+    for (size_t i = 0; r == 0 && i < len; i++) {
+        r = write_field(buf, field->item, items + i * field->size, err);
     }
-    return array;
+    out_close(buf, ']');
+    return r;
 }
 
-static json_t *write_map(const struct field *field, const char *at)
+static void write_map(struct buf *buf, const struct field *field, const char *at)
 {
     const struct any_vec *vec = (const void *)at;
     const struct field *key = &field->shape->fields[0], *value = &field->shape->fields[1];
-    json_t *object = json_object();
-    for (size_t i = 0; object && i < vec->len; i++) {
+    open_value(buf, field->name, '{');
+    for (size_t i = 0; i < vec->len; i++) {
         const char *pair = vec->items + i * field->size;
-        json_t *name = json_string_of(pair + key->offset, key->size - 1);
-        json_t *text = json_string_of(pair + value->offset, value->size - 1);
-        if (!name || !text || json_object_set(object, json_string_value(name), text) < 0) {
-            json_decref(TAKE(object));
-        }
-        json_decref(name);
-        json_decref(text);
+        out_text_cut(buf, NULL, pair + key->offset, key->size - 1); /* a key may need escapes */
+        buf_char(buf, ':');
+        out_text_cut(buf, NULL, pair + value->offset, value->size - 1);
     }
-    return object;
+    out_close(buf, '}');
 }
 
-static json_t *write_array(const struct field *field, const char *owner, struct error *err)
+static int write_array(struct buf *buf, const struct field *field, const char *owner,
+                       struct error *err)
 {
     uint32_t len;
     memcpy(&len, owner + field->len_offset, sizeof(len));
-    return write_items(field, owner + field->offset, len, err);
+    return write_items(buf, field, owner + field->offset, len, err);
 }
 
-static json_t *write_heap_text(const struct field *field, const char *at, struct error *err)
+static int write_heap_text(struct buf *buf, const struct field *field, const char *at,
+                           struct error *err)
 {
     const char *text;
     memcpy(&text, at, sizeof(text));
     if (text && strlen(text) > (size_t)field->max) {
-        (void)error_set(err, -ERANGE, "%s: %zu bytes; at most %" PRId64 " are allowed", field->name,
-                        strlen(text), field->max);
-        return NULL;
+        return error_set(err, -ERANGE, "%s: %zu bytes; at most %" PRId64 " are allowed",
+                         field->name, strlen(text), field->max);
     }
-    return json_string_of(text ? text : "", (size_t)field->max);
+    out_text_cut(buf, field->name, text ? text : "", (size_t)field->max);
+    return 0;
 }
 
-static json_t *write_field(const struct field *field, const char *owner, struct error *err)
+static int write_struct(struct buf *buf, const struct field *field, const char *at,
+                        struct error *err)
+{
+    open_value(buf, field->name, '{');
+    int r = shape_write(buf, field->shape, at, NULL, err);
+    out_close(buf, '}');
+    return r;
+}
+
+static int write_field(struct buf *buf, const struct field *field, const char *owner,
+                       struct error *err)
 {
     const char *at = owner + field->offset;
     const struct any_vec *vec = (const void *)at;
     switch (field->type) {
     case FIELD_TEXT:
-        return json_string_of(at, field->size - 1);
+        out_text_cut(buf, field->name, at, field->size - 1);
+        return 0;
     case FIELD_HEAP_TEXT:
-        return write_heap_text(field, at, err);
+        return write_heap_text(buf, field, at, err);
     case FIELD_BOOL:
-        return json_boolean(*(const bool *)at);
+        out_bool(buf, field->name, *(const bool *)at);
+        return 0;
     case FIELD_INTEGER:
-        return write_integer(field, at, err);
+        return write_integer(buf, field, at, err);
     case FIELD_HEX:
-        return write_hex(field, at);
+        write_hex(buf, field, at);
+        return 0;
     case FIELD_ENUM:
-        return write_word(field, at, err);
+        return write_word(buf, field, at, err);
     case FIELD_FLAGS:
-        return write_flags(field, at);
+        write_flags(buf, field, at);
+        return 0;
     case FIELD_ADDRESS:
-        return write_address(at);
+        write_address(buf, field, at);
+        return 0;
     case FIELD_SLOT:
-        return write_slot(at);
+        write_slot(buf, field, at);
+        return 0;
     case FIELD_SLOT_MAYBE:
-        return *(const bool *)(owner + field->len_offset) ? write_slot(at) : json_null();
+        if (*(const bool *)(owner + field->len_offset)) {
+            write_slot(buf, field, at);
+        } else {
+            out_null(buf, field->name);
+        }
+        return 0;
     case FIELD_STRUCT:
-        return shape_write(field->shape, at, err);
+        return write_struct(buf, field, at, err);
     case FIELD_VEC:
-        return write_items(field, vec->items, vec->len, err);
+        return write_items(buf, field, vec->items, vec->len, err);
     case FIELD_ARRAY:
-        return write_array(field, owner, err);
+        return write_array(buf, field, owner, err);
     case FIELD_ARRAY_FULL:
-        return write_items(field, at, (size_t)field->max, err);
+        return write_items(buf, field, at, (size_t)field->max, err);
     case FIELD_MAP:
-        return write_map(field, at);
+        write_map(buf, field, at);
+        return 0;
     }
-    return NULL;
+    return 0;
 }
 
-json_t *shape_write(const struct shape *shape, const void *value, struct error *err)
+int shape_write(struct buf *buf, const struct shape *shape, const void *value, const char *without,
+                struct error *err)
 {
-    struct error cause = {0};
-    json_t *object = json_object();
-    for (size_t i = 0; object && i < shape->len; i++) {
-        json_t *member = write_field(&shape->fields[i], value, &cause);
-        if (!member || json_object_set_new_nocheck(object, shape->fields[i].name, member) < 0) {
-            json_decref(TAKE(object));
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < shape->len; i++) {
+        const struct field *field = &shape->fields[i];
+        if (!without || strcmp(field->name, without) != 0) {
+            r = write_field(buf, field, value, err);
         }
     }
-    if (!object && cause.code == 0) {
-        return no_memory(err);
-    }
-    if (!object && err) {
-        *err = cause;
-    }
-    return object;
+    return r;
 }

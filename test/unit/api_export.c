@@ -3,7 +3,6 @@
 #include "test/unit/api_fixture.h"
 
 #include "api/changes.h"
-#include "api/out.h"
 #include "wire/state.h"
 
 /* Two VMs of three GPUs of pool P each (node1 and node2 are full), one that is stopped. */
@@ -89,30 +88,6 @@ TEST(the_loss_of_each_host_is_shown_with_what_would_be_left_without_a_gpu_and_wh
                       "\"a\",\"reasons\":[{\"subject\":\"node1\"");
     CHECK_HAS(text(), "held by b");
     CHECK(!strstr(text(), "{\"node\":\"node3\",\"vms\""));
-}
-
-TEST(json_is_written_with_its_commas_escapes_and_broken_characters)
-{
-    CLEANUP(buf_done) struct buf buf = {0};
-    out_open(&buf, '{');
-    out_text(&buf, "a", "x\"\\\n");
-    out_number(&buf, "min", INT64_MIN);
-    out_number(&buf, "zero", 0);
-    out_key(&buf, "list");
-    out_open(&buf, '[');
-    out_open(&buf, '[');
-    out_close(&buf, ']');
-    out_text(&buf, NULL, ",[");
-    out_bool(&buf, NULL, true);
-    out_close(&buf, ']');
-    out_text(&buf, "bad", "\xff!");
-    out_tree(&buf, "tree", json_pack("[i]", 1));
-    out_close(&buf, '}');
-    CHECK_STR(buf_str(&buf), "{\"a\":\"x\\\"\\\\\\n\",\"min\":-9223372036854775808,\"zero\":0,"
-                             "\"list\":[[],\",[\",true],\"bad\":\"?!\",\"tree\":[1]}");
-    CHECK(!buf.failed);
-    out_tree(&buf, "none", NULL);
-    CHECK(buf.failed);
 }
 
 /* What a page would be told now. */

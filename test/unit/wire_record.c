@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test/test.h"
 
+#include "base/buf.h"
+#include "base/cleanup.h"
 #include "wire/key.h"
+#include "wire/out.h"
 #include "wire/record.h"
 #include "wire/shape.h"
 
@@ -534,4 +537,46 @@ TEST(prefixes_are_checked)
     CHECK_INT(wire_prefix_check("/", NULL), -EINVAL);
     CHECK_INT(wire_prefix_check("berth/", NULL), -EINVAL);
     CHECK_INT(wire_prefix_check("/berth", NULL), -EINVAL);
+}
+
+TEST(json_is_written_with_its_commas_escapes_and_broken_characters)
+{
+    CLEANUP(buf_done) struct buf buf = {0};
+    out_open(&buf, '{');
+    out_text(&buf, "a", "x\"\\\n\x01\x7f\xc3\xa9");
+    out_number(&buf, "min", INT64_MIN);
+    out_number(&buf, "zero", 0);
+    out_key(&buf, "list");
+    out_open(&buf, '[');
+    out_open(&buf, '[');
+    out_close(&buf, ']');
+    out_text(&buf, NULL, ",[");
+    out_bool(&buf, NULL, true);
+    out_close(&buf, ']');
+    out_text(&buf, "bad", "\xff!");
+    out_tree(&buf, "tree", json_pack("[i]", 1));
+    out_close(&buf, '}');
+    CHECK_STR(buf_str(&buf),
+              "{\"a\":\"x\\\"\\\\\\n\\u0001\x7f\xc3\xa9\",\"min\":-9223372036854775808,\"zero\":0,"
+              "\"list\":[[],\",[\",true],\"bad\":\"\xef\xbf\xbd!\",\"tree\":[1]}");
+    CHECK(!buf.failed);
+    out_tree(&buf, "none", NULL);
+    CHECK(buf.failed);
+}
+
+TEST(every_character_that_is_written_is_read_back)
+{
+    char every[128];
+    for (int i = 0; i < 127; i++) {
+        every[i] = (char)(i + 1);
+    }
+    every[127] = '\0';
+    CLEANUP(buf_done) struct buf buf = {0};
+    out_open(&buf, '{');
+    out_text(&buf, "a", every);
+    out_close(&buf, '}');
+    json_t *json = json_loads(buf_str(&buf), 0, NULL);
+    REQUIRE(json);
+    CHECK_STR(json_string_value(json_object_get(json, "a")), every);
+    json_decref(json);
 }

@@ -22,8 +22,15 @@
 void out_open(struct buf *buf, char bracket);
 void out_close(struct buf *buf, char bracket);
 void out_key(struct buf *buf, const char *key);
-void out_text(struct buf *buf, const char *key, const char *text); /* what is not UTF-8: '?' */
+/* 'text' need not be UTF-8: what is not becomes U+FFFD. _cut: then what does not fit in 'size_max'
+ * bytes is left out. */
+void out_text(struct buf *buf, const char *key, const char *text);
+void out_text_cut(struct buf *buf, const char *key, const char *text, size_t size_max);
 void out_number(struct buf *buf, const char *key, int64_t number);
 void out_bool(struct buf *buf, const char *key, bool value);
+void out_null(struct buf *buf, const char *key);
 /* A tree, taken over; NULL (out of memory) makes the buffer 'failed'. */
 void out_tree(struct buf *buf, const char *key, json_t *json);
+
+/* Adds 'text' as out_text_cut() would, but neither quoted nor escaped. */
+void out_clean(struct buf *buf, const char *text, size_t size_max);
