@@ -20,6 +20,7 @@ const struct option options[] = {
     {"fingerprint", 0, "SHA256", "of that certificate, instead (default $BERTH_FINGERPRINT)"},
     {"yes", 'y', NULL, "do not ask"},
     {"help", 'h', NULL, "this text"},
+    {"version", 'V', NULL, "the version of this program, and nothing else"},
     /* of some */
     {"wait", 0, NULL, "wait until it is done (this is the default)"},
     {"no-wait", 0, NULL, "only order it"},
@@ -64,7 +65,8 @@ const struct option options[] = {
     {"incarnation", 0, "N", "as shown by berth node show"},
 };
 const size_t option_len = ARRAY_LEN(options);
-const char options_everywhere[] = "output color socket host token-file ca fingerprint yes help";
+const char options_everywhere[] =
+    "output color socket host token-file ca fingerprint yes help version";
 
 const struct fact exit_codes[] = {
     {"0", "done"},

@@ -318,6 +318,9 @@ int cli_parse(int argc, const char *const *argv, FILE *out, FILE *err, struct cl
     if (cli_option(ret, "help")) {
         return show_help(ret);
     }
+    if (cli_option(ret, "version")) {
+        return run_version(ret);
+    }
     if (ret->args.len == 0) {
         help_all(err);
         return EXIT_USAGE;

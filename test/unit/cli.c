@@ -141,6 +141,16 @@ TEST(help_is_there_for_all_for_a_noun_and_for_a_command)
 }
 
 /* Every word of a command's list of options is an option, or its help would be silent about it. */
+TEST(the_version_is_told_without_a_command)
+{
+    struct cli cli;
+    bool is_done;
+    CHECK_INT(PARSE("--version"), 0);
+    CHECK(is_done);
+    CHECK(strncmp(out_text, "berth 0.", 8) == 0);
+    cli_done(&cli);
+}
+
 TEST(the_table_of_commands_is_whole)
 {
     for (size_t i = 0; i < command_len; i++) {
