@@ -7,24 +7,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+static int compare_name(const void *name, const void *item)
+{
+    return strcmp(name, *(const char *const *)item);
+}
 
 static uint32_t find_name(const char *const *names, size_t len, const char *name)
 {
-    size_t low = 0, high = len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(names[middle], name);
-        if (order == 0) {
-            return (uint32_t)middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return PLAN_NONE;
+    const char *const *found =
+        len > 0 ? bsearch(name, names, len, sizeof(*names), compare_name) : NULL;
+    return found ? (uint32_t)(found - names) : PLAN_NONE;
 }
 
 uint32_t plan_cluster_find_node(const struct plan_cluster *c, const char *name)

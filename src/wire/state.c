@@ -33,23 +33,16 @@ void state_done(struct state *state)
     *state = (struct state){0};
 }
 
-/* Both lists hold structs that begin with their name, sorted by it. */
+/* Both lists hold structs that begin with their name, and are sorted by it. */
+static int compare_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
 static uint32_t find_name(const void *items, size_t len, size_t item_size, const char *name)
 {
-    size_t low = 0, high = len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp((const char *)items + middle * item_size, name);
-        if (order == 0) {
-            return (uint32_t)middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return UINT32_MAX;
+    const char *found = len > 0 ? bsearch(name, items, len, item_size, compare_name) : NULL;
+    return found ? (uint32_t)((size_t)(found - (const char *)items) / item_size) : UINT32_MAX;
 }
 
 uint32_t state_find_node(const struct state *state, const char *name)
@@ -332,11 +325,6 @@ static int read_references(const struct place *place, const json_t *object, stru
 }
 
 /* ---- the document ---- */
-
-static int compare_name(const void *a, const void *b)
-{
-    return strcmp(a, b); /* both begin with their name */
-}
 
 /* Sorts by name; a name that is there twice is a fault. */
 static int sort_names(void *items, size_t len, size_t item_size, const struct place *place)
