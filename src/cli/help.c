@@ -102,3 +102,23 @@ void help_command(FILE *out, const struct command *command)
     option_lines(out, command->options);
     option_lines(out, options_everywhere);
 }
+
+/* ---- as commands ---- */
+
+int run_help(struct cli *cli)
+{
+    if (cli->args.len == 0) {
+        help_all(cli->out);
+        return EXIT_OK;
+    }
+    return help_noun(cli->out, cli->args.items[0])
+               ? EXIT_OK
+               : cli_fail(cli, EXIT_USAGE, "there is no command \"%s\"; see berth help",
+                          cli->args.items[0]);
+}
+
+int run_version(struct cli *cli)
+{
+    (void)fprintf(cli->out, "berth %s\n", BERTH_VERSION);
+    return EXIT_OK;
+}

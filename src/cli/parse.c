@@ -289,15 +289,8 @@ static int check_colour(struct cli *cli)
 
 static int show_help(struct cli *cli)
 {
-    if (cli->args.len == 0) {
-        help_all(cli->out);
-        return EXIT_OK;
-    }
-    const char *noun = cli->args.items[0];
-    if (cli->args.len == 1) {
-        return help_noun(cli->out, noun)
-                   ? EXIT_OK
-                   : cli_fail(cli, EXIT_USAGE, "there is no command \"%s\"; see berth help", noun);
+    if (cli->args.len < 2) {
+        return run_help(cli);
     }
     int r = find_command(cli);
     if (r == 0) {

@@ -1,29 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The cluster at one look; its settings; events; help. */
+/* The cluster at one look; its settings; events. */
 #include "cli/show.h"
 
 #include "base/cleanup.h"
 
 #include <string.h>
 #include <time.h>
-
-int run_help(struct cli *cli)
-{
-    if (cli->args.len == 0) {
-        help_all(cli->out);
-        return EXIT_OK;
-    }
-    return help_noun(cli->out, cli->args.items[0])
-               ? EXIT_OK
-               : cli_fail(cli, EXIT_USAGE, "there is no command \"%s\"; see berth help",
-                          cli->args.items[0]);
-}
-
-int run_version(struct cli *cli)
-{
-    (void)fprintf(cli->out, "berth %s\n", BERTH_VERSION);
-    return EXIT_OK;
-}
 
 /* ---- status ---- */
 
