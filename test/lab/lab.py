@@ -447,7 +447,7 @@ class Lab:
         return self
 
     def __exit__(self, kind, problem, trace):
-        if kind and not self.keep:
+        if kind and issubclass(kind, Exception) and not self.keep:  # not when somebody ends it
             self.keep_logs()
         self.close()
 
