@@ -7,7 +7,9 @@
     "With --state FILE it asks no cluster but a file of its state (docs/state-file.md, \"-\" "     \
     "reads\n"                                                                                      \
     "standard input), and tells where everything would run."
-#define POLICY "priority offline-action offline-timeout owner label preferred together apart mmio"
+#define POLICY                                                                                     \
+    "priority offline-action offline-timeout owner label preferred together apart restarts "       \
+    "failovers host-losses forgive-after mmio"
 
 const struct option options[] = {
     /* everywhere */
@@ -52,6 +54,11 @@ const struct option options[] = {
     {"preferred", 0, "NODE", "rather on this node; may be repeated, best first; \"\": none"},
     {"together", 0, "VM", "on one node with this VM; may be repeated; \"\": none"},
     {"apart", 0, "VM", "not on one node with this VM; may be repeated; \"\": none"},
+    {"restarts", 0, "N", "start it again so often where it failed, ever later (default 3)"},
+    {"failovers", 0, "N", "then on other nodes, so often in all (default 3); then it is failed"},
+    {"host-losses", 0, "N",
+     "failed, too, when so many nodes were lost under it (default 3); 0: never"},
+    {"forgive-after", 0, "SECONDS", "having run so long, it has all that forgiven (default 900)"},
     {"mmio", 0, "MIB", "the guest's 64-bit aperture; 0: computed"},
     {"follow", 'f', NULL, "go on with what happens"},
     {"limit", 0, "N", "so many at most (default 30)"},

@@ -46,6 +46,22 @@ static int read_number(struct cli *cli, json_t *body, const char *option, const 
     return EXIT_OK;
 }
 
+/* What is given of the restart policy; the rest stays. */
+static int read_restart(struct cli *cli, json_t *body)
+{
+    json_t *restart = json_object();
+    int r = read_number(cli, restart, "restarts", "restarts_max", 1);
+    r = r == EXIT_OK ? read_number(cli, restart, "failovers", "failovers_max", 1) : r;
+    r = r == EXIT_OK ? read_number(cli, restart, "host-losses", "host_losses_max", 1) : r;
+    r = r == EXIT_OK ? read_number(cli, restart, "forgive-after", "window_ms", 1000) : r;
+    if (r != EXIT_OK || json_object_size(restart) == 0) {
+        json_decref(restart);
+        return r;
+    }
+    (void)json_object_set_new(body, "restart", restart);
+    return EXIT_OK;
+}
+
 /* Each time the option was given is an element; an empty value empties the list. */
 static void read_list(struct cli *cli, json_t *body, const char *option, const char *field)
 {
@@ -96,5 +112,6 @@ int policy_read(struct cli *cli, json_t *body)
     int r = read_labels(cli, body);
     r = r == EXIT_OK ? read_priority(cli, body) : r;
     r = r == EXIT_OK ? read_number(cli, body, "offline-timeout", "offline_timeout_ms", 1000) : r;
+    r = r == EXIT_OK ? read_restart(cli, body) : r;
     return r == EXIT_OK ? read_number(cli, body, "mmio", "mmio_mib", 1) : r;
 }

@@ -85,6 +85,21 @@ static void print_labels(const struct cli *cli, json_t *labels)
     }
 }
 
+static void print_restart(const struct cli *cli, const json_t *restart)
+{
+    long long losses = (long long)number_at(restart, "host_losses_max");
+    (void)fprintf(
+        cli->out,
+        "if it fails      %lld restarts there, then %lld failovers; forgiven after %lld s\n",
+        (long long)number_at(restart, "restarts_max"),
+        (long long)number_at(restart, "failovers_max"),
+        (long long)number_at(restart, "window_ms") / 1000);
+    if (losses > 0) {
+        (void)fprintf(cli->out, "                 failed when %lld nodes were lost under it\n",
+                      losses);
+    }
+}
+
 int run_vm_show(struct cli *cli)
 {
     json_t *json;
@@ -108,6 +123,7 @@ int run_vm_show(struct cli *cli)
     (void)fprintf(cli->out, "priority         %lld\n", (long long)number_at(json, "priority"));
     (void)fprintf(cli->out, "offline action   %s, %lld s\n", text_at(json, "offline_action"),
                   (long long)number_at(spec, "offline_timeout_ms") / 1000);
+    print_restart(cli, json_object_get(spec, "restart"));
     (void)fprintf(cli->out, "uuid             %s\n", text_at(spec, "uuid"));
     print_names(cli, "only on", array_at(spec, "possible_owners"));
     print_labels(cli, json_object_get(spec, "labels"));

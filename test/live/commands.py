@@ -147,7 +147,11 @@ def an_export_builds_the_same_cluster_again_step_by_step():
         c.must("node", "set", "node1", "--fencing", "power", "--agent", "fence_x", "--param", "ip=1.2.3.4",
                "--param", "password=s3cret", "--label", "rack=r1")
         c.must("cluster", "set", "reserve=1", "preemption=true")
-        c.must("vm", "set", "a", "--priority", "high", "--apart", "b", "--owner", "node2")
+        c.must("vm", "set", "a", "--priority", "high", "--apart", "b", "--owner", "node2", "--restarts", "1",
+               "--host-losses", "0", "--forgive-after", "60")
+        c.must("vm", "set", "a", "--failovers", "5")
+        assert "1 restarts there, then 5 failovers; forgiven after 60 s\nuuid" in c.must("vm", "show", "a")
+        c.refused(2, "--restarts takes a number", "vm", "set", "a", "--restarts", "often")
         c.must("vm", "start", "b")
         path, secret = f"{c.directory}/export.json", f"{c.directory}/secret.json"
         assert "2 nodes, 1 pools, 2 VMs" in c.must("cluster", "export", path)

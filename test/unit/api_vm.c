@@ -167,6 +167,10 @@ TEST(policies_are_set_and_name_what_must_exist)
     add_vm("v", 1);
     must("PATCH", "/v1/vms/v", "{\"possible_owners\":[\"node1\",\"node2\"],\"priority\":0}");
     CHECK_INT(spec("v")->possible_owners.len, 2);
+    must("PATCH", "/v1/vms/v", "{\"restart\":{\"host_losses_max\":7}}");
+    must("PATCH", "/v1/vms/v", "{\"restart\":{\"restarts_max\":9}}");
+    CHECK_INT(spec("v")->restart.host_losses_max, 7); /* what is not said stays */
+    CHECK_INT(spec("v")->restart.failovers_max, 3);
     refused("PATCH", "/v1/vms/v", "{\"possible_owners\":[\"nodeX\"]}", 404, "nodeX");
     refused("PATCH", "/v1/vms/v", "{\"apart\":[\"ghost\"]}", 404, "ghost");
     refused("PATCH", "/v1/vms/v", "{\"apart\":[\"v\"]}", 400, "related to itself");
