@@ -233,13 +233,24 @@ static void remember_listed(struct core *core)
     }
 }
 
-/* Whether any placement on this node holds it, or a part of it. */
+static bool is_claim_on(const struct core *core, const struct record_key *key,
+                        struct pci_address address)
+{
+    struct gpu_slot slot;
+    return key->kind == RECORD_CLAIM && strcmp(key->name, core->config.node) == 0 &&
+           gpu_slot_parse(key->second, &slot) && same_address(slot.address, address);
+}
+
+/* Whether any placement on this node holds it, or a part of it; or nobody can tell. */
 static bool is_held(const struct core *core, struct pci_address address)
 {
     WORLD_EACH(&core->world, RECORD_CLAIM, each) {
-        struct gpu_slot slot;
-        if (strcmp((*each)->key.name, core->config.node) == 0 &&
-            gpu_slot_parse((*each)->key.second, &slot) && same_address(slot.address, address)) {
+        if (is_claim_on(core, &(*each)->key, address)) {
+            return true;
+        }
+    }
+    VEC_EACH(&core->world.unreadable, key) {
+        if (is_claim_on(core, key, address)) {
             return true;
         }
     }

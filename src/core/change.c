@@ -150,7 +150,8 @@ struct record_key change_claim_key(const char *node, const struct gpu_slot *slot
     return key;
 }
 
-/* Puts a claim for each of 'list': new, or ours with another epoch. */
+/* Puts a claim for each of 'list': new, or ours with another epoch. One that cannot be read is left
+ * as it is: the planner gives its device to nobody, and who has it keeps it. */
 static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t epoch,
                   const char *node, const gpu_holds_t *list)
 {
@@ -158,6 +159,9 @@ static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t e
         struct record_key key = change_claim_key(node, &hold->slot);
         const struct record *old = world_find_key(&core->world, &key);
         bool is_ours = old && strcmp(old->claim->vm, vm) == 0;
+        if (!world_is_readable(&core->world, &key)) {
+            continue;
+        }
         if (is_ours && old->claim->epoch == epoch) {
             txn_guard(txn, &key, old->revision);
             continue;
@@ -175,7 +179,7 @@ static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t e
     }
 }
 
-/* Deletes the claims of 'list' on 'node' that 'to' does not hold there. */
+/* Deletes the claims of 'list' on 'node' that 'to' does not hold there, and that can be read. */
 static void unclaim(struct core *core, struct txn *txn, const char *vm, const char *node,
                     const gpu_holds_t *list, const struct vm_placement *to)
 {
@@ -185,7 +189,8 @@ static void unclaim(struct core *core, struct txn *txn, const char *vm, const ch
         bool is_kept =
             to && ((strcmp(to->node, node) == 0 && holds(&to->gpus, &hold->slot)) ||
                    (strcmp(to->next_node, node) == 0 && holds(&to->next_gpus, &hold->slot)));
-        if (old && strcmp(old->claim->vm, vm) == 0 && !is_kept && !MUTANT(CLAIM_LEAKS)) {
+        if (old && world_is_readable(&core->world, &key) && strcmp(old->claim->vm, vm) == 0 &&
+            !is_kept && !MUTANT(CLAIM_LEAKS)) {
             txn_guard(txn, &key, old->revision);
             txn_delete(txn, &key);
         }

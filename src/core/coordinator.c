@@ -413,7 +413,9 @@ static void sweep(struct core *core)
     }
     WORLD_EACH(&core->world, RECORD_CLAIM, each) {
         const struct record *claim = *each;
-        if (txn.writes.len < sweep_len_max && !is_claim_held(core, claim) && !MUTANT(CLAIM_LEAKS)) {
+        bool is_known = world_is_readable(&core->world, &claim->key);
+        if (txn.writes.len < sweep_len_max && is_known && !is_claim_held(core, claim) &&
+            !MUTANT(CLAIM_LEAKS)) {
             struct record_key placement = {.kind = RECORD_VM_PLACEMENT};
             memcpy(placement.name, claim->claim->vm, sizeof(placement.name));
             txn_guard(&txn, &claim->key, claim->revision);

@@ -49,7 +49,6 @@ struct core *core_free(struct core *core)
         agent_done(core);
         coordinator_done(core);
         world_done(&core->world);
-        VEC_DONE(&core->unreadable);
         VEC_DONE(&core->actions);
         VEC_DONE(&core->notes);
         free(core);
@@ -213,28 +212,9 @@ static bool is_decisive(enum record_kind kind)
 
 bool core_is_readable(const struct core *core, enum record_kind kind, const char *name)
 {
-    VEC_EACH(&core->unreadable, key) {
-        if (key->kind == kind && strcmp(key->name, name) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void mark(struct core *core, const struct record_key *key, bool is_readable)
-{
-    for (size_t i = core->unreadable.len; i-- > 0;) {
-        if (record_key_compare(&core->unreadable.items[i], key) == 0) {
-            VEC_REMOVE(&core->unreadable, i);
-        }
-    }
-    if (!is_readable) {
-        struct record_key *place = VEC_ADD(&core->unreadable);
-        if (!place) {
-            core_out_of_memory();
-        }
-        *place = *key;
-    }
+    struct record_key key = {.kind = kind};
+    (void)snprintf(key.name, sizeof(key.name), "%s", name);
+    return world_is_readable(&core->world, &key);
 }
 
 /* Brings the world up to date with a store event. */
@@ -244,21 +224,21 @@ static void feed_world(struct core *core, const struct core_event *event)
     switch (event->kind) {
     case CORE_STORE_RESET:
         world_snapshot_begin(world);
-        core->unreadable.len = 0;
         break;
     case CORE_STORE_UNREADABLE:
-        mark(core, event->key, false);
+        if (!world_mark_unreadable(world, event->key)) {
+            core_out_of_memory();
+        }
+        core->is_dirty |= is_decisive(event->key->kind);
         break;
     case CORE_STORE_RECORD:
         if (!world_put(world, event->record)) {
             core_out_of_memory();
         }
-        mark(core, &event->record->key, true);
         core->is_dirty |= is_decisive(event->record->key.kind);
         break;
     case CORE_STORE_REMOVED:
         world_remove(world, event->key, event->revision);
-        mark(core, event->key, true);
         core->is_dirty |= is_decisive(event->key->kind);
         break;
     case CORE_STORE_SYNCED:
@@ -297,10 +277,10 @@ void core_step(struct core *core, const struct core_event *event, struct core_up
     recover_event(core, event);
 
     /* Between the records of a snapshot or of one revision the world is not whole. */
-    bool is_whole = core->world.is_complete && event->kind != CORE_STORE_RECORD &&
-                    event->kind != CORE_STORE_REMOVED;
-    bool is_snapshot_part = !core->world.is_complete &&
-                            (event->kind == CORE_STORE_RECORD || event->kind == CORE_STORE_RESET);
+    bool is_part = event->kind == CORE_STORE_RECORD || event->kind == CORE_STORE_UNREADABLE;
+    bool is_whole = core->world.is_complete && !is_part && event->kind != CORE_STORE_REMOVED;
+    bool is_snapshot_part =
+        !core->world.is_complete && (is_part || event->kind == CORE_STORE_RESET);
     if (!is_snapshot_part) { /* no time passes within one, and the settings may not be in yet */
         membership_step(core);
     }

@@ -204,8 +204,7 @@ struct core {
     msec_t now_ms;
     msec_t wake_ms;
     uint64_t last_id;
-    VEC(struct record_key) unreadable; /* there, in a form that this version cannot read */
-    bool is_dirty;                     /* something changed that decisions depend on */
+    bool is_dirty; /* something changed that decisions depend on */
     VEC(struct core_action) actions;
     VEC(struct core_note) notes;
 };

@@ -14,8 +14,52 @@ void world_done(struct world *world)
         }
         VEC_DONE(&world->records[kind]);
     }
+    VEC_DONE(&world->unreadable);
     *world = (struct world){0};
 }
+
+/* ---- what cannot be read: next to nothing, ever ---- */
+
+bool world_is_readable(const struct world *world, const struct record_key *key)
+{
+    VEC_EACH(&world->unreadable, each) {
+        if (record_key_compare(each, key) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool world_mark_unreadable(struct world *world, const struct record_key *key)
+{
+    size_t place = 0;
+    if (!world_is_readable(world, key)) {
+        return true;
+    }
+    while (place < world->unreadable.len &&
+           record_key_compare(&world->unreadable.items[place], key) < 0) {
+        place++;
+    }
+    struct record_key *slot = VEC_INSERT(&world->unreadable, place);
+    if (!slot) {
+        return false;
+    }
+    *slot = *key;
+    world->changes++;
+    return true;
+}
+
+static void mark_readable(struct world *world, const struct record_key *key)
+{
+    for (size_t i = world->unreadable.len; i-- > 0;) {
+        if (record_key_compare(&world->unreadable.items[i], key) == 0) {
+            VEC_REMOVE(&world->unreadable, i);
+            world->changes++;
+        }
+    }
+}
+
+/* ---- records ---- */
 
 /* Where 'key' stands, or would: the first place that is not before it. */
 static size_t place_of(const struct world *world, const struct record_key *key, bool *ret_is_there)
@@ -57,6 +101,7 @@ bool world_put(struct world *world, struct record *record)
         }
     }
     *slot = record_ref(record);
+    mark_readable(world, &record->key);
     world->changes++;
     return true;
 }
@@ -65,6 +110,7 @@ void world_remove(struct world *world, const struct record_key *key, revision_t 
 {
     bool is_there;
     size_t place = place_of(world, key, &is_there);
+    mark_readable(world, key);
     if (!is_there || world->records[key->kind].items[place]->revision > revision) {
         return;
     }

@@ -10,9 +10,12 @@
 
 struct world {
     VEC(struct record *) records[record_kind_count]; /* each sorted by record_key_compare() */
-    revision_t revision;                             /* everything up to this one is in */
-    bool is_complete;                                /* a snapshot has been taken in whole */
-    uint64_t changes; /* grows with each change: a cheap "did anything happen?" */
+    VEC(struct record_key)
+    unreadable;          /* there, in a form that this version cannot read; by
+                            record_key_compare() */
+    revision_t revision; /* everything up to this one is in */
+    bool is_complete;    /* a snapshot has been taken in whole */
+    uint64_t changes;    /* grows with each change: a cheap "did anything happen?" */
 };
 
 void world_done(struct world *world);
@@ -21,6 +24,13 @@ void world_done(struct world *world);
  * False, nothing changed, without memory. */
 bool world_put(struct world *world, struct record *record);
 void world_remove(struct world *world, const struct record_key *key, revision_t revision);
+
+/* 'key' is there, but its value is no record: an older one that was, if any, stays, until the key
+ * is put or removed. False, nothing changed, without memory. */
+bool world_mark_unreadable(struct world *world, const struct record_key *key);
+
+/* Whether the record, or its absence, in this world is what the store holds. */
+bool world_is_readable(const struct world *world, const struct record_key *key);
 
 /* Snapshot: begin, world_put() each, end. What was not put again is gone after the end. */
 void world_snapshot_begin(struct world *world);

@@ -129,6 +129,15 @@ static bool is_blamed(const struct plan_cluster *c, const struct pool_member *me
 
 /* ---- cards ---- */
 
+/* Whether nobody can tell who has the device: somebody may. */
+static bool is_claim_unreadable(const struct plan_cluster *c, const struct pool_member *member)
+{
+    struct record_key key = {.kind = RECORD_CLAIM};
+    (void)snprintf(key.name, sizeof(key.name), "%s", member->node);
+    (void)gpu_slot_format(&member->slot, key.second);
+    return !world_is_readable(c->world, &key);
+}
+
 /* Why the device of 'member' cannot be handed out: it must be of the card that was meant, healthy,
  * and in VFIO's hands. False: as far as its node's inventory says, it can. */
 static bool is_refused(const struct plan_cluster *c, const struct pool_member *member, char *ret,
@@ -141,6 +150,12 @@ static bool is_refused(const struct plan_cluster *c, const struct pool_member *m
     if (holder) {
         (void)snprintf(ret, size, "is held by %s, which was removed and has not stopped yet",
                        holder);
+    } else if (is_claim_unreadable(c, member)) {
+        char slot[name_size];
+        (void)snprintf(ret, size,
+                       "has a claim that cannot be read: when no VM has it, delete the key "
+                       "claims/%s/%s in the store",
+                       member->node, gpu_slot_format(&member->slot, slot));
     } else if (!world_device(c->world, member->node, &member->slot, &device)) {
         (void)snprintf(ret, size, "is not there");
     } else if (device.health != GPU_HEALTHY) {

@@ -11,6 +11,7 @@
 #include "run/api_op.h"
 #include "run/open_store.h"
 #include "run/web.h"
+#include "wire/key.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -441,9 +442,14 @@ static void on_stale(void *userdata, bool is_stale)
 
 static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
 {
-    (void)userdata;
+    struct api_server *server = userdata;
+    struct record_key place;
     say("<4>", "%s (revision %lld) cannot be read and is left out: %s", key, (long long)revision,
         error->text);
+    if (wire_key_parse(server->config->etcd_prefix, key, strlen(key), &place, NULL) == 0 &&
+        !world_mark_unreadable(&server->world, &place)) {
+        abort(); /* out of memory, as above */
+    }
 }
 
 static void on_trouble(void *userdata, const struct error *error)

@@ -85,7 +85,7 @@ static void leak(struct sim *sim, struct host *host, int64_t number)
     store_admin(sim, &txn);
 }
 
-/* Somebody writes what nobody can read: here, a claim on a free GPU, or who coordinates. */
+/* Somebody writes what nobody can read: here, a claim on a GPU, or who coordinates. */
 static void garble(struct sim *sim, struct record *record)
 {
     struct txn txn = {0};
@@ -94,13 +94,29 @@ static void garble(struct sim *sim, struct record *record)
     store_admin(sim, &txn);
 }
 
-static void garble_claim(struct sim *sim, struct host *host, int64_t number)
+/* Who has the GPU has it still, but that cannot be read. Mended: the claim is as it was, and no
+ * more if it was nobody's. */
+static void change_claim(struct sim *sim, struct host *host, int64_t number, bool is_garbled)
 {
-    char name[name_size];
-    if (number >= 0 && (size_t)number < host->gpus.len) {
-        struct gpu_slot slot = {.address = host->gpus.items[number].gpu.address};
-        garble(sim,
-               must(record_new(RECORD_CLAIM, host->config->name, gpu_slot_format(&slot, name))));
+    struct record_key key = {.kind = RECORD_CLAIM};
+    struct gpu_slot slot;
+    struct txn txn = {0};
+    if (!gpus_number(host, number, &slot)) {
+        return;
+    }
+    SET_TEXT(key.name, "%s", host->config->name);
+    (void)gpu_slot_format(&slot, key.second);
+    const struct record *old = world_find_key(&sim->store.world, &key);
+    if (is_garbled) {
+        garble(sim, must(old ? record_copy(old) : record_new(key.kind, key.name, key.second)));
+    } else if (store_is_garbled(sim, &key)) {
+        store_mend(sim, &key);
+        if (old && old->claim->vm[0] != '\0') {
+            txn_put(&txn, must(record_copy(old)));
+        } else {
+            txn_delete(&txn, &key);
+        }
+        store_admin(sim, &txn);
     }
 }
 
@@ -111,7 +127,7 @@ static void change_leader(struct sim *sim, bool is_garbled)
     if (leader && is_garbled) {
         garble(sim, must(record_copy(leader)));
     } else if (leader) {
-        sim->store.garbled.len = 0;
+        store_mend(sim, &leader->key);
         txn_delete(&txn, &leader->key);
         store_admin(sim, &txn);
     }
@@ -256,8 +272,8 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         stray(sim, must(host_find(sim, step->host)), step->subject);
     } else if (step->op == OP_LEAK) {
         leak(sim, must(host), step->number);
-    } else if (step->op == OP_GARBLE) {
-        garble_claim(sim, must(host), step->number);
+    } else if (step->op == OP_GARBLE || step->op == OP_MEND_CLAIM) {
+        change_claim(sim, must(host), step->number, step->op == OP_GARBLE);
     } else if (step->op == OP_GARBLE_LEADER || step->op == OP_MEND_LEADER) {
         change_leader(sim, step->op == OP_GARBLE_LEADER);
     } else if (step->op == OP_IMPOSTOR) {

@@ -80,6 +80,8 @@ void store_catch_up(struct sim *sim, struct host *host);
 void store_unpark(struct sim *sim);
 /* Whether the value of 'key' is none that a berthd can read. */
 bool store_is_garbled(const struct sim *sim, const struct record_key *key);
+/* It can be read again, whatever is there. */
+void store_mend(struct sim *sim, const struct record_key *key);
 void store_compact(struct sim *sim);
 
 /* ---- hosts ---- */

@@ -84,6 +84,7 @@ struct scenario_vm {
     X(OP_STRAY, "stray", SUBJECT_VM, OPTION_ON)                                                    \
     X(OP_LEAK, "leak", SUBJECT_HOST, OPTION_NUMBER)                                                \
     X(OP_GARBLE, "garble", SUBJECT_HOST, OPTION_NUMBER)                                            \
+    X(OP_MEND_CLAIM, "mend claim", SUBJECT_HOST, OPTION_NUMBER)                                    \
     X(OP_GARBLE_LEADER, "garble leader", SUBJECT_NONE, 0)                                          \
     X(OP_MEND_LEADER, "mend leader", SUBJECT_NONE, 0)                                              \
     X(OP_IMPOSTOR, "impostor", SUBJECT_HOST, OPTION_FOR)                                           \

@@ -45,6 +45,15 @@ bool store_is_garbled(const struct sim *sim, const struct record_key *key)
     return false;
 }
 
+void store_mend(struct sim *sim, const struct record_key *key)
+{
+    for (size_t i = sim->store.garbled.len; i-- > 0;) {
+        if (record_key_compare(&sim->store.garbled.items[i], key) == 0) {
+            VEC_REMOVE(&sim->store.garbled, i);
+        }
+    }
+}
+
 /* ---- transactions ---- */
 
 static bool guards_hold(const struct world *world, const struct txn *txn)

@@ -96,6 +96,25 @@ TEST(a_copied_record_shares_nothing_with_its_original)
     CHECK_INT(copy->pool->members.len, 1);
 }
 
+TEST(what_a_world_cannot_read_is_marked_until_it_is_put_removed_or_read_anew)
+{
+    struct world world = {0};
+    struct record *pool = record_new(RECORD_POOL, "p", NULL);
+    CHECK(world_put(&world, pool) && world_is_readable(&world, &pool->key));
+    CHECK(world_mark_unreadable(&world, &pool->key) && world_mark_unreadable(&world, &pool->key));
+    CHECK(!world_is_readable(&world, &pool->key) && world_find(&world, RECORD_POOL, "p") == pool);
+    CHECK_INT(world.unreadable.len, 1);
+    CHECK(world_put(&world, pool) && world_is_readable(&world, &pool->key));
+    CHECK(world_mark_unreadable(&world, &pool->key));
+    world_remove(&world, &pool->key, 5);
+    CHECK(world_is_readable(&world, &pool->key));
+    CHECK(world_mark_unreadable(&world, &pool->key));
+    world_snapshot_begin(&world);
+    CHECK(world_is_readable(&world, &pool->key));
+    record_unref(pool);
+    world_done(&world);
+}
+
 TEST(a_world_forgets_what_a_new_snapshot_does_not_hold_and_never_goes_back)
 {
     struct world world = {0};
