@@ -49,16 +49,6 @@ bool pci_address_parse(const char *text, struct pci_address *ret)
     return true;
 }
 
-static uint64_t sort_key(struct pci_address a)
-{
-    return (uint64_t)a.domain << 32 | (uint64_t)a.bus << 16 | (uint64_t)a.slot << 8 | a.function;
-}
-
-int pci_address_compare(struct pci_address a, struct pci_address b)
-{
-    return (sort_key(a) > sort_key(b)) - (sort_key(a) < sort_key(b));
-}
-
 const char *gpu_slot_format(const struct gpu_slot *slot, char *ret)
 {
     char address[pci_address_size];

@@ -23,7 +23,14 @@ enum { pci_address_size = 13 };
 const char *pci_address_format(struct pci_address address, char *ret);
 /* Strict; with or without the domain. False, '*ret' untouched, if 'text' is no PCI address. */
 bool pci_address_parse(const char *text, struct pci_address *ret);
-int pci_address_compare(struct pci_address a, struct pci_address b);
+static inline int pci_address_compare(struct pci_address a, struct pci_address b)
+{
+    uint64_t x =
+        (uint64_t)a.domain << 32 | (uint64_t)a.bus << 16 | (uint64_t)a.slot << 8 | a.function;
+    uint64_t y =
+        (uint64_t)b.domain << 32 | (uint64_t)b.bus << 16 | (uint64_t)b.slot << 8 | b.function;
+    return (x > y) - (x < y);
+}
 
 /* What a VM can hold of a card: all of it, or one partition. */
 struct gpu_slot {

@@ -174,7 +174,7 @@ static bool is_refused(const struct plan_cluster *c, const struct pool_member *m
     return true;
 }
 
-/* A member of a pool on one node. */
+/* A member of a pool. */
 struct seat {
     const struct pool_member *member;
     uint32_t pool;
@@ -183,22 +183,23 @@ typedef VEC(struct seat) seats_t;
 
 static int compare_seats(const void *a, const void *b)
 {
-    return gpu_slot_compare(&((const struct seat *)a)->member->slot,
-                            &((const struct seat *)b)->member->slot);
+    const struct seat *x = a, *y = b;
+    int order = strcmp(x->member->node, y->member->node);
+    order = order != 0 ? order : gpu_slot_compare(&x->member->slot, &y->member->slot);
+    return order != 0 ? order : (x->pool > y->pool) - (x->pool < y->pool);
 }
 
-/* All of 'node', by address; VEC_DONE them in either case. */
-static bool find_seats(const struct plan_cluster *c, const char *node, seats_t *ret)
+/* All of all pools, by node and slot; VEC_DONE them in either case. */
+static bool find_seats(const struct plan_cluster *c, seats_t *ret)
 {
     uint32_t pool = 0; /* the world's pools come first, in its order */
     WORLD_EACH(c->world, RECORD_POOL, each) {
         VEC_EACH(&(*each)->pool->members, member) {
-            struct seat *seat = strcmp(member->node, node) == 0 ? VEC_ADD(ret) : NULL;
-            if (seat) {
-                *seat = (struct seat){member, pool};
-            } else if (strcmp(member->node, node) == 0) {
+            struct seat *seat = VEC_ADD(ret);
+            if (!seat) {
                 return false;
             }
+            *seat = (struct seat){member, pool};
         }
         pool++;
     }
@@ -231,44 +232,58 @@ static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *se
     return plan_gpu_add(c->model, &planned) != PLAN_NONE;
 }
 
-static bool add_gpus(struct plan_cluster *c, uint32_t node)
+/* Those of 'node', the next one; '*at' is where its seats begin, or would. */
+static bool add_gpus(struct plan_cluster *c, uint32_t node, const seats_t *seats, size_t *at)
 {
-    seats_t seats = {0};
-    bool is_done = find_seats(c, c->nodes.items[node], &seats);
+    const char *name = c->nodes.items[node];
     uint32_t card = 0;
-    for (size_t i = 0; is_done && i < seats.len; i++) {
-        const struct seat *seat = &seats.items[i];
-        card += i > 0 &&
-                pci_address_compare(seat->member->slot.address, seat[-1].member->slot.address) != 0;
-        is_done = add_gpu(c, node, seat, card);
+    while (*at < seats->len && strcmp(seats->items[*at].member->node, name) < 0) {
+        (*at)++; /* of a node that wrote no inventory yet */
     }
-    VEC_DONE(&seats);
-    return is_done;
+    for (size_t first = *at; *at < seats->len && strcmp(seats->items[*at].member->node, name) == 0;
+         (*at)++) {
+        const struct seat *seat = &seats->items[*at];
+        card += *at > first &&
+                pci_address_compare(seat->member->slot.address, seat[-1].member->slot.address) != 0;
+        if (!add_gpu(c, node, seat, card)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_node(struct plan_cluster *c, const struct record *record, uint64_t cpu_percent,
+                     uint32_t *ret)
+{
+    const struct node_inventory *inventory = record->inventory;
+    struct plan_node node = {
+        .name = record->key.name,
+        .mode = mode_of(c, record->key.name),
+        .cpus = (uint32_t)(inventory->cpus * cpu_percent / 100),
+        .memory_mib = inventory->memory_mib,
+    };
+    leaving_take(c, &node);
+    const char **place = VEC_ADD(&c->nodes);
+    if (!place) {
+        return false;
+    }
+    *place = node.name;
+    *ret = plan_node_add(c->model, &node);
+    return *ret != PLAN_NONE;
 }
 
 static bool add_nodes(struct plan_cluster *c)
 {
     uint64_t percent = world_settings(c->world)->cpu_percent;
+    seats_t seats = {0};
+    size_t at = 0;
+    bool is_done = find_seats(c, &seats);
     WORLD_EACH(c->world, RECORD_NODE_INVENTORY, each) {
-        const struct node_inventory *inventory = (*each)->inventory;
-        struct plan_node node = {
-            .name = (*each)->key.name,
-            .mode = mode_of(c, (*each)->key.name),
-            .cpus = (uint32_t)(inventory->cpus * percent / 100),
-            .memory_mib = inventory->memory_mib,
-        };
-        leaving_take(c, &node);
-        const char **place = VEC_ADD(&c->nodes);
-        if (!place) {
-            return false;
-        }
-        *place = node.name;
-        uint32_t index = plan_node_add(c->model, &node);
-        if (index == PLAN_NONE || !add_gpus(c, index)) {
-            return false;
-        }
+        uint32_t index;
+        is_done = is_done && add_node(c, *each, percent, &index) && add_gpus(c, index, &seats, &at);
     }
-    return true;
+    VEC_DONE(&seats);
+    return is_done;
 }
 
 /* ---- VMs ---- */
@@ -393,6 +408,22 @@ static bool relate(struct plan_cluster *c, uint32_t vm, const struct vm_name *na
     return true;
 }
 
+/* The first device of 'node' that is 'slot', or where it would be. */
+static uint32_t first_device(const struct plan_cluster *c, uint32_t node,
+                             const struct gpu_slot *slot)
+{
+    uint32_t low = 0, high = (uint32_t)c->devices.len;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct plan_device *device = &c->devices.items[middle];
+        bool is_before =
+            device->node != node ? device->node < node : gpu_slot_compare(&device->slot, slot) < 0;
+        low = is_before ? middle + 1 : low;
+        high = is_before ? high : middle;
+    }
+    return low;
+}
+
 /* The devices that 'holds' names on 'node', as indices, which count as held from now on. One that
  * left its pool has none. Two VMs may seem to hold one while changes are on their way, of which the
  * store will refuse one: then it is the first one's here. */
@@ -400,14 +431,16 @@ static uint32_t hold_devices(struct plan_cluster *c, uint32_t node, const gpu_ho
                              uint32_t ret[gpus_per_vm_max])
 {
     uint32_t len = 0;
-    for (uint32_t i = 0; i < c->devices.len && len < gpus_per_vm_max; i++) {
-        struct plan_device *device = &c->devices.items[i];
-        VEC_EACH(holds, hold) {
-            if (device->node == node && !device->is_held &&
-                gpu_slot_equal(&device->slot, &hold->slot)) {
+    VEC_EACH(holds, hold) {
+        for (uint32_t i = first_device(c, node, &hold->slot);
+             i < c->devices.len && len < gpus_per_vm_max; i++) {
+            struct plan_device *device = &c->devices.items[i];
+            if (device->node != node || !gpu_slot_equal(&device->slot, &hold->slot)) {
+                break;
+            }
+            if (!device->is_held) {
                 device->is_held = true;
                 ret[len++] = i;
-                break;
             }
         }
     }

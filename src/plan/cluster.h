@@ -48,7 +48,7 @@ struct plan_cluster {
     VEC(const char *) pools;
     VEC(const char *) nodes;              /* sorted */
     VEC(const char *) vms;                /* sorted */
-    VEC(struct plan_device) devices;      /* by node, address, partition */
+    VEC(struct plan_device) devices;      /* by node, slot */
     VEC(const struct vm_status *) blamed; /* by them a card is known to be bad */
     VEC(const struct record *)
     leaving; /* placements of VMs that were removed and still stop: what
