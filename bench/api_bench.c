@@ -4,10 +4,11 @@
  *
  *     api-bench [NODES [VMS]]
  *
- * One line a request: CPU milliseconds (the best of some), bytes. The world is made in memory;
+ * One line a request: CPU milliseconds (the first, and the best of some more: what is kept between
+ * requests helps those), bytes. The world is made in memory;
  * every node has as many GPUs as it has VMs, and each VM one of them.
  */
-#include "api/api.h"
+#include "api/survival.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,7 +125,9 @@ static double cpu_ms(void)
 
 static void measure(const char *method, const char *target, const char *body)
 {
+    struct survival_memo memo = {0};
     const struct api_view view = {
+        .survival_memo = &memo,
         .world = &world,
         .liveness = &liveness,
         .now_ms = 1000,
@@ -138,14 +141,15 @@ static void measure(const char *method, const char *target, const char *body)
         .body_size = body ? strlen(body) : 0,
         .actor = {.name = "bench", .role = ROLE_ADMINISTRATOR},
     };
-    double best = 1e9;
+    double first = 0, best = 1e9;
     size_t size = 0;
     for (int i = 0; i < runs; i++) {
         struct api_answer answer;
         double begin = cpu_ms();
         api_handle(&view, &request, &answer);
         double spent = cpu_ms() - begin;
-        best = spent < best ? spent : best;
+        first = i == 0 ? spent : first;
+        best = i > 0 && spent < best ? spent : best;
         size = answer.body.size;
         if (answer.status != 200) {
             (void)fprintf(stderr, "%s %s: %u %s\n", method, target, answer.status,
@@ -154,8 +158,9 @@ static void measure(const char *method, const char *target, const char *body)
         }
         api_answer_done(&answer);
     }
-    printf("{\"request\": \"%s %s\", \"cpu_ms\": %.3f, \"bytes\": %zu}\n", method, target, best,
-           size);
+    printf("{\"request\": \"%s %s\", \"first_ms\": %.3f, \"cpu_ms\": %.3f, \"bytes\": %zu}\n",
+           method, target, first, best, size);
+    survival_memo_done(&memo);
     (void)fflush(stdout);
 }
 

@@ -55,15 +55,17 @@ struct api_request {
 };
 
 struct counters;
+struct survival_memo;
 
 /* What is known, at one moment. */
 struct api_view {
     const struct world *world;
     const struct liveness *liveness;
-    msec_t now_ms;                   /* monotonic */
-    msec_t stale_since_ms;           /* the store is silent since then; MSEC_NEVER: it is not */
-    uint64_t wall_ms;                /* names events, decides nothing */
-    const struct counters *counters; /* what this API counts; NULL: nothing */
+    msec_t now_ms;                       /* monotonic */
+    msec_t stale_since_ms;               /* the store is silent since then; MSEC_NEVER: it is not */
+    uint64_t wall_ms;                    /* names events, decides nothing */
+    const struct counters *counters;     /* what this API counts; NULL: nothing */
+    struct survival_memo *survival_memo; /* of earlier calls, and for later ones; NULL: none */
     const char *writer; /* this API's name in the keys of its events, at most 24 characters */
     uint64_t number;    /* grows with each request */
     uint8_t random[16]; /* new with each request: the uuid of a VM that has none */

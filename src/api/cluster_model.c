@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/cluster_model.h"
 
+#include "base/hash.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -52,4 +54,53 @@ bool cluster_model_make(const struct api_view *view, const struct plan_cluster_v
         .vm_len = vm_len,
     };
     return plan_cluster_make(view->world, &options, ret) == 0;
+}
+
+/* Whether the model is made of such records. Of 'alive' and 'fence' it is made through is_up() and
+ * the incarnation. */
+static bool is_modelled(enum record_kind kind)
+{
+    switch (kind) {
+    case RECORD_CLUSTER:
+    case RECORD_NODE_SPEC:
+    case RECORD_NODE_INVENTORY:
+    case RECORD_NODE_STANDING:
+    case RECORD_POOL:
+    case RECORD_VM_SPEC:
+    case RECORD_VM_PLACEMENT:
+    case RECORD_VM_STATUS:
+        return true;
+    case RECORD_LEADER:
+    case RECORD_NODE_ALIVE:
+    case RECORD_NODE_FENCE:
+    case RECORD_CLAIM:
+    case RECORD_EVENT:
+    case RECORD_ACCESS:
+        return false;
+    }
+    return false;
+}
+
+uint64_t cluster_model_key(const struct api_view *view)
+{
+    uint64_t hash = hash_begin;
+    for (size_t kind = 0; kind < record_kind_count; kind++) {
+        if (is_modelled((enum record_kind)kind)) {
+            hash = hash_bytes(hash, &view->world->changes[kind], sizeof(uint64_t));
+        }
+    }
+    VEC_EACH(&view->world->unreadable, key) {
+        hash = hash_bytes(hash, &key->kind, sizeof(key->kind));
+        hash = hash_bytes(hash, key->name, strlen(key->name) + 1);
+        hash = hash_bytes(hash, key->second, strlen(key->second) + 1);
+    }
+    WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
+        char why[reason_size] = "";
+        const char *name = (*each)->key.name;
+        bool is_good[] = {is_up(view, name, why, sizeof(why)),
+                          world_has_hypervisor(view->world, name)};
+        hash = hash_bytes(hash, is_good, sizeof(is_good));
+        hash = hash_bytes(hash, why, strlen(why) + 1);
+    }
+    return hash;
 }

@@ -10,3 +10,7 @@
  * plan_cluster_done(), which is due in either case. False without memory. */
 bool cluster_model_make(const struct api_view *view, const struct plan_cluster_vm *vms,
                         size_t vm_len, struct plan_cluster *ret);
+
+/* While it is the same for one world, so is its model without 'vms', and what there is to say of
+ * it. Heartbeats do not change it. */
+uint64_t cluster_model_key(const struct api_view *view);

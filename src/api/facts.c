@@ -3,20 +3,31 @@
 #include "api/facts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 ENUM_DEFINE(node_state, NODE_STATE_LIST)
 
 static const struct node_spec node_spec_default = {.fencing = FENCING_WATCHDOG};
 
-static uint32_t count_vms(const struct world *world, const char *node)
+static int compare_name(const void *key, const void *item)
 {
-    uint32_t count = 0;
+    return strcmp(key, *(const char *const *)item);
+}
+
+void node_vm_counts(const struct world *world, const char *const *names, size_t len, uint32_t *ret)
+{
+    memset(ret, 0, len * sizeof(*ret));
     WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *placement = (*each)->placement;
-        count += placement->phase != PLACEMENT_NONE && strcmp(placement->node, node) == 0;
+        const char *const *name =
+            placement->phase == PLACEMENT_NONE
+                ? NULL
+                : bsearch(placement->node, names, len, sizeof(*names), compare_name);
+        if (name) {
+            ret[name - names]++;
+        }
     }
-    return count;
 }
 
 static bool is_proven_gone(const struct node_facts *node)
@@ -55,6 +66,17 @@ static void active_state(const struct world *world, struct node_facts *node)
     }
 }
 
+static void draining_state(const struct world *world, struct node_facts *node)
+{
+    uint32_t count;
+    node_vm_counts(world, &node->name, 1, &count);
+    node->state = count > 0 ? NODE_STATE_DRAINING : NODE_STATE_DRAINED;
+    if (count > 0) {
+        (void)snprintf(node->detail, sizeof(node->detail), "%u VM%s still there", count,
+                       count == 1 ? " is" : "s are");
+    }
+}
+
 static void living_state(const struct world *world, struct node_facts *node)
 {
     switch (node->spec->mode) {
@@ -66,11 +88,7 @@ static void living_state(const struct world *world, struct node_facts *node)
         (void)snprintf(node->detail, sizeof(node->detail), "takes no new VMs");
         return;
     case NODE_DRAIN:
-        node->state = node->vm_len > 0 ? NODE_STATE_DRAINING : NODE_STATE_DRAINED;
-        if (node->vm_len > 0) {
-            (void)snprintf(node->detail, sizeof(node->detail), "%u VM%s still there", node->vm_len,
-                           node->vm_len == 1 ? " is" : "s are");
-        }
+        draining_state(world, node);
         return;
     }
 }
@@ -114,7 +132,6 @@ bool node_facts(const struct api_view *view, const char *name, struct node_facts
         .fence = fence ? fence->fence : NULL,
         .standing = standing ? standing->standing : NULL,
         .revision = spec ? spec->revision : 0,
-        .vm_len = count_vms(view->world, name),
     };
     ret->pulse = liveness_pulse(view->liveness, name, world_settings(view->world)->heartbeat_ms,
                                 view->now_ms, &ret->silent_ms);

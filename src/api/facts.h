@@ -35,7 +35,6 @@ struct node_facts {
     msec_t silent_ms;
     enum node_state state;
     char detail[reason_size];
-    uint32_t vm_len; /* VMs that have their place there */
 };
 
 /* False: nobody has ever heard of a node of that name. */
@@ -45,6 +44,9 @@ typedef VEC(const char *) names_t;
 
 /* Every node's name, sorted, lent; VEC_DONE it. False without memory. */
 bool node_names(const struct world *world, names_t *ret);
+
+/* How many VMs have their place on each of 'names' (sorted), into 'ret', as many. */
+void node_vm_counts(const struct world *world, const char *const *names, size_t len, uint32_t *ret);
 
 /* ---- GPUs ---- */
 
@@ -107,9 +109,9 @@ struct pool_counts {
 };
 
 void pool_counts(const struct api_view *view, const struct record *pool, struct pool_counts *ret);
-/* The same of those on one node; 'node' NULL: on all. */
-void pool_counts_of(const struct api_view *view, const struct record *pool, const char *node,
-                    struct pool_counts *ret);
+/* The same of one node: that of the member at '*at', which then is behind its members. */
+void pool_counts_next(const struct api_view *view, const struct record *pool, size_t *at,
+                      struct pool_counts *ret);
 
 /* ---- VMs ---- */
 

@@ -199,38 +199,46 @@ static bool is_at_home(const struct api_view *view, const char *name)
     return node_facts(view, name, &node) && node.state == NODE_STATE_UP;
 }
 
-void pool_counts(const struct api_view *view, const struct record *pool, struct pool_counts *ret)
+static void count_member(const struct api_view *view, const struct pool_member *member,
+                         bool is_home, struct pool_counts *ret)
 {
-    pool_counts_of(view, pool, NULL, ret);
+    struct gpu_device device;
+    ret->total++;
+    if (holder_of(view->world, member->node, &member->slot)) {
+        ret->used++;
+    } else if (!world_device(view->world, member->node, &member->slot, &device) ||
+               device.health == GPU_QUARANTINED || !gpu_device_is_dismounted(&device)) {
+        ret->quarantined++;
+    } else if (!is_home) {
+        ret->away++;
+    } else {
+        ret->free++;
+    }
 }
 
-void pool_counts_of(const struct api_view *view, const struct record *pool, const char *node,
-                    struct pool_counts *ret)
+void pool_counts_next(const struct api_view *view, const struct record *pool, size_t *at,
+                      struct pool_counts *ret)
 {
-    const char *last = "";
-    bool is_home = false;
+    const struct pool_member *members = pool->pool->members.items;
+    const char *node = members[*at].node;
+    bool is_home = is_at_home(view, node);
     *ret = (struct pool_counts){0};
-    VEC_EACH(&pool->pool->members, member) {
-        if (node && strcmp(member->node, node) != 0) {
-            continue;
-        }
-        struct gpu_device device;
-        bool is_there = world_device(view->world, member->node, &member->slot, &device);
-        if (strcmp(last, member->node) != 0) { /* members are sorted by node */
-            last = member->node;
-            is_home = is_at_home(view, last);
-        }
-        ret->total++;
-        if (holder_of(view->world, member->node, &member->slot)) {
-            ret->used++;
-        } else if (!is_there || device.health == GPU_QUARANTINED ||
-                   !gpu_device_is_dismounted(&device)) {
-            ret->quarantined++;
-        } else if (!is_home) {
-            ret->away++;
-        } else {
-            ret->free++;
-        }
+    for (; *at < pool->pool->members.len && strcmp(members[*at].node, node) == 0; (*at)++) {
+        count_member(view, &members[*at], is_home, ret);
+    }
+}
+
+void pool_counts(const struct api_view *view, const struct record *pool, struct pool_counts *ret)
+{
+    *ret = (struct pool_counts){0};
+    for (size_t at = 0; at < pool->pool->members.len;) {
+        struct pool_counts node;
+        pool_counts_next(view, pool, &at, &node);
+        ret->total += node.total;
+        ret->used += node.used;
+        ret->free += node.free;
+        ret->quarantined += node.quarantined;
+        ret->away += node.away;
     }
 }
 

@@ -3,7 +3,7 @@
 #include "api/counters.h"
 #include "api/handlers.h"
 #include "api/show.h"
-#include "api/whatif.h"
+#include "api/survival.h"
 #include "base/parse.h"
 
 #include <string.h>
@@ -179,12 +179,11 @@ static void cluster_metrics(const struct api_call *call, struct buf *text)
     const struct api_view *view = call->view;
     const struct record *leader = world_find(call->world, RECORD_LEADER, "");
     bool is_stale = view->stale_since_ms != MSEC_NEVER;
-    if (whatif_survival_is_cheap(call)) {
-        json_t *survival = whatif_survival(call);
+    struct survival survival;
+    if (survival_find(call, &survival)) {
         one(text, "berth_survivable_host_losses", "gauge",
             "So many hosts can be lost, looked for up to the reserve, and all GPU VMs run again.",
-            (int64_t)json_integer_value(json_object_get(survival, "losses")));
-        json_decref(survival);
+            survival.losses);
     }
     one(text, "berth_reserve_host_losses", "gauge", "Host losses that shall be survived.",
         world_settings(call->world)->reserve);

@@ -101,7 +101,9 @@ static void add_whole(json_t *json, const struct api_call *call, const struct no
                               text_json(node->inventory ? node->inventory->kernel : ""));
 }
 
-json_t *node_json(const struct api_call *call, const struct node_facts *node, bool is_whole)
+/* 'is_whole': with everything that only the resource itself shows. */
+static json_t *node_json(const struct api_call *call, const struct node_facts *node,
+                         uint32_t vm_count, bool is_whole)
 {
     const struct record *leader = world_find(call->world, RECORD_LEADER, "");
     bool is_coordinator = leader && strcmp(leader->leader->node, node->name) == 0;
@@ -112,8 +114,8 @@ json_t *node_json(const struct api_call *call, const struct node_facts *node, bo
         "mode", node_mode_name(node->spec->mode), "coordinator", is_coordinator, "fencing",
         fencing_name(node->spec->fencing), "fence_agent", text_json(node->spec->fence_agent),
         "gpu_count", (json_int_t)(inventory ? inventory->gpus.len : 0), "vm_count",
-        (json_int_t)node->vm_len, "cpus", (json_int_t)(inventory ? inventory->cpus : 0),
-        "memory_mib", (json_int_t)(inventory ? inventory->memory_mib : 0), "incarnation",
+        (json_int_t)vm_count, "cpus", (json_int_t)(inventory ? inventory->cpus : 0), "memory_mib",
+        (json_int_t)(inventory ? inventory->memory_mib : 0), "incarnation",
         (json_int_t)(node->alive ? node->alive->incarnation : 0), "watchdog_armed",
         node->alive && node->alive->is_watchdog_armed, "silent_ms", (json_int_t)node->silent_ms,
         "revision", (json_int_t)node->revision);
@@ -123,25 +125,35 @@ json_t *node_json(const struct api_call *call, const struct node_facts *node, bo
     return json;
 }
 
-void handle_nodes_get(struct api_call *call)
+json_t *nodes_json(const struct api_call *call)
 {
     names_t names = {0};
-    json_t *list = json_array();
-    (void)node_names(call->world, &names);
-    VEC_EACH(&names, name) {
+    json_t *list = node_names(call->world, &names) ? json_array() : NULL;
+    CLEANUP(freep) uint32_t *counts = calloc(names.len + 1, sizeof(*counts));
+    if (counts) {
+        node_vm_counts(call->world, names.items, names.len, counts);
+    }
+    for (size_t i = 0; counts && i < names.len; i++) {
         struct node_facts node;
-        if (node_facts(call->view, *name, &node)) {
-            (void)json_array_append_new(list, node_json(call, &node, false));
+        if (node_facts(call->view, names.items[i], &node)) {
+            (void)json_array_append_new(list, node_json(call, &node, counts[i], false));
         }
     }
     VEC_DONE(&names);
-    call_send_list(call, list);
+    return list;
+}
+
+void handle_nodes_get(struct api_call *call)
+{
+    call_send_list(call, nodes_json(call));
 }
 
 void handle_node_get(struct api_call *call)
 {
     struct node_facts node;
+    uint32_t vm_count;
     if (call_node(call, call->args[0], &node)) {
-        call_send_dated(call, node_json(call, &node, true), node.revision);
+        node_vm_counts(call->world, &node.name, 1, &vm_count);
+        call_send_dated(call, node_json(call, &node, vm_count, true), node.revision);
     }
 }

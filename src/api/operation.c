@@ -182,11 +182,13 @@ static void drain_standing(const struct api_view *view, const char *name, struct
         set(ret, OPERATION_SUPERSEDED, "");
         return;
     }
+    uint32_t vm_count;
+    node_vm_counts(view->world, &node.name, 1, &vm_count);
     add_stuck(view->world, name, ret);
     set(ret,
-        node.vm_len == 0                               ? OPERATION_DONE
-        : json_array_size(ret->reasons) == node.vm_len ? OPERATION_WAITING
-                                                       : OPERATION_RUNNING,
+        vm_count == 0                               ? OPERATION_DONE
+        : json_array_size(ret->reasons) == vm_count ? OPERATION_WAITING
+                                                    : OPERATION_RUNNING,
         node.detail);
 }
 

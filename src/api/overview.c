@@ -2,7 +2,7 @@
 /* The cluster at one look. */
 #include "api/handlers.h"
 #include "api/show.h"
-#include "api/whatif.h"
+#include "api/survival.h"
 #include "wire/out.h"
 
 #include <string.h>
@@ -22,21 +22,6 @@ void handle_health(struct api_call *call)
 }
 
 /* ---- status ---- */
-
-static json_t *nodes_status(const struct api_call *call)
-{
-    names_t names = {0};
-    json_t *list = json_array();
-    (void)node_names(call->world, &names);
-    VEC_EACH(&names, name) {
-        struct node_facts node;
-        if (node_facts(call->view, *name, &node)) {
-            (void)json_array_append_new(list, node_json(call, &node, false));
-        }
-    }
-    VEC_DONE(&names);
-    return list;
-}
 
 static json_t *pools_status(const struct api_call *call)
 {
@@ -82,12 +67,10 @@ void handle_status(struct api_call *call)
     out_text(&out, "name", world_settings(call->world)->name);
     out_text(&out, "coordinator", leader ? leader->leader->node : "");
     out_number(&out, "term", leader ? (int64_t)leader->leader->term : 0);
-    out_tree(&out, "nodes", nodes_status(call));
+    out_tree(&out, "nodes", nodes_json(call));
     out_tree(&out, "pools", pools_status(call));
     write_vms(&out, call);
     out_number(&out, "revision", call->world->revision);
-    if (whatif_survival_is_cheap(call) || call_param(call, "survival")) {
-        out_tree(&out, "survival", whatif_survival(call));
-    }
+    out_tree(&out, "survival", survival_json(call));
     call_send_members(call, &out, 0);
 }

@@ -34,19 +34,15 @@ static json_t *counts_json(const struct pool_counts *n)
 }
 
 /* The same counts node by node; members are sorted by node. */
-static json_t *nodes_json(const struct api_call *call, const struct record *pool)
+static json_t *counts_by_node(const struct api_call *call, const struct record *pool)
 {
-    const char *last = "";
     json_t *list = json_array();
-    VEC_EACH(&pool->pool->members, member) {
+    for (size_t at = 0; at < pool->pool->members.len;) {
+        const char *node = pool->pool->members.items[at].node;
         struct pool_counts counts;
-        if (strcmp(member->node, last) == 0) {
-            continue;
-        }
-        last = member->node;
-        pool_counts_of(call->view, pool, last, &counts);
+        pool_counts_next(call->view, pool, &at, &counts);
         json_t *json = counts_json(&counts);
-        (void)json_object_set_new(json, "node", json_string(last));
+        (void)json_object_set_new(json, "node", json_string(node));
         (void)json_array_append_new(list, json);
     }
     return list;
@@ -98,7 +94,7 @@ json_t *pool_json(const struct api_call *call, const struct record *record, bool
     (void)json_object_update(json, numbers);
     json_decref(numbers);
     if (json && is_whole) {
-        (void)json_object_set_new(json, "nodes", nodes_json(call, record));
+        (void)json_object_set_new(json, "nodes", counts_by_node(call, record));
         (void)json_object_set_new(json, "members", members_json(call, pool));
         (void)json_object_set_new(json, "vms", users_json(call, record->key.name));
     }

@@ -5,8 +5,8 @@
 #include "api/call.h"
 #include "api/facts.h"
 
+json_t *nodes_json(const struct api_call *call); /* all, as lists show them */
 /* 'is_whole': with everything that only the resource itself shows. */
-json_t *node_json(const struct api_call *call, const struct node_facts *node, bool is_whole);
 json_t *pool_json(const struct api_call *call, const struct record *pool, bool is_whole);
 /* VMs and GPUs are written, not made trees of: there may be thousands. _members: what is inside the
  * braces, for more to follow. */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Can we lose a host? How many, and what would be left without a GPU. */
+#include "api/survival.h"
+
 #include "api/cluster_model.h"
 #include "api/handlers.h"
 #include "api/show.h"
 #include "api/whatif.h"
+#include "base/parse.h"
 
 #include <assert.h>
 
 enum {
-    /* Whether a host can be lost is planned anew with each look; above this only if asked for. */
-    cheap_vms_max = 1000,
     /* The search for one host's VMs: some ms. */
     steps_max = 400000,
     /* Of the VMs of one lost host, so many are named, ... */
@@ -20,28 +20,78 @@ enum {
 
 typedef VEC(uint32_t) indices_t;
 
-bool whatif_survival_is_cheap(const struct api_call *call)
+void survival_memo_done(struct survival_memo *memo)
 {
-    return call->world->records[RECORD_VM_SPEC].len <= cheap_vms_max;
+    json_decref(memo->hosts);
+    *memo = (struct survival_memo){0};
 }
 
-json_t *whatif_survival(const struct api_call *call)
+/* The memo, without what it holds of another picture. NULL: there is none. */
+static struct survival_memo *memo_of(const struct api_view *view)
+{
+    struct survival_memo *memo = view->survival_memo;
+    if (memo) {
+        uint64_t key = cluster_model_key(view);
+        if (memo->key != key) {
+            survival_memo_done(memo);
+            memo->key = key;
+        }
+    }
+    return memo;
+}
+
+static bool look(const struct api_call *call, struct survival *ret)
 {
     CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
-    struct plan_survival survival;
-    const struct cluster_settings *settings = world_settings(call->world);
+    struct plan_survival found;
     if (!cluster_model_make(call->view, NULL, 0, &m) ||
-        plan_survivable_losses(m.model, MAX(settings->reserve, 1U), &survival) < 0) {
+        plan_survivable_losses(m.model, MAX(world_settings(call->world)->reserve, 1U), &found) <
+            0) {
+        return false;
+    }
+    static_assert(ARRAY_LEN(ret->weakest) == ARRAY_LEN(found.weakest), "all are told");
+    *ret = (struct survival){
+        .losses = found.losses,
+        .is_exact = found.is_exact,
+        .left_out = found.left_out,
+        .weakest_len = found.weakest_len,
+    };
+    (void)copy_text(ret->vm, name_size, found.vm == PLAN_NONE ? "" : m.vms.items[found.vm]);
+    for (uint32_t i = 0; i < found.weakest_len; i++) {
+        (void)copy_text(ret->weakest[i], name_size, m.nodes.items[found.weakest[i]]);
+    }
+    return true;
+}
+
+bool survival_find(const struct api_call *call, struct survival *ret)
+{
+    struct survival_memo *memo = memo_of(call->view);
+    if (memo && memo->is_found) {
+        *ret = memo->survival;
+        return true;
+    }
+    bool is_found = look(call, ret);
+    if (memo && is_found) {
+        memo->is_found = true;
+        memo->survival = *ret;
+    }
+    return is_found;
+}
+
+json_t *survival_json(const struct api_call *call)
+{
+    struct survival survival;
+    if (!survival_find(call, &survival)) {
         return NULL;
     }
     json_t *weakest = json_array();
     for (uint32_t i = 0; i < survival.weakest_len; i++) {
-        (void)json_array_append_new(weakest, json_string(m.nodes.items[survival.weakest[i]]));
+        (void)json_array_append_new(weakest, json_string(survival.weakest[i]));
     }
     return json_pack("{s:I, s:b, s:I, s:s*, s:o, s:I}", "losses", (json_int_t)survival.losses,
                      "exact", survival.is_exact, "left_out", (json_int_t)survival.left_out, "vm",
-                     survival.vm == PLAN_NONE ? NULL : m.vms.items[survival.vm], "weakest", weakest,
-                     "wanted", (json_int_t)settings->reserve);
+                     survival.vm[0] ? survival.vm : NULL, "weakest", weakest, "wanted",
+                     (json_int_t)world_settings(call->world)->reserve);
 }
 
 /* ---- host by host ---- */
@@ -109,30 +159,46 @@ static json_t *host_json(struct plan_cluster *m, uint32_t node, const indices_t 
     return json;
 }
 
-static json_t *hosts_json(struct plan_cluster *m)
+static json_t *look_at_hosts(const struct api_call *call)
 {
+    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
     indices_t vms = {0};
     size_t reasons_left = reasons_given_max;
+    if (!cluster_model_make(call->view, NULL, 0, &m)) {
+        return NULL;
+    }
     json_t *list = json_array();
-    for (uint32_t node = 0; node < m->nodes.len; node++) {
-        if (plan_node_mode(m->model, node) == PLAN_ACTIVE && find_vms(m, node, &vms)) {
-            (void)json_array_append_new(list, host_json(m, node, &vms, &reasons_left));
+    for (uint32_t node = 0; node < m.nodes.len; node++) {
+        if (plan_node_mode(m.model, node) == PLAN_ACTIVE && find_vms(&m, node, &vms)) {
+            (void)json_array_append_new(list, host_json(&m, node, &vms, &reasons_left));
         }
     }
     VEC_DONE(&vms);
     return list;
 }
 
+static json_t *hosts_json(const struct api_call *call)
+{
+    struct survival_memo *memo = memo_of(call->view);
+    if (memo && memo->hosts) {
+        return json_incref(memo->hosts);
+    }
+    json_t *hosts = look_at_hosts(call);
+    if (memo) {
+        memo->hosts = json_incref(hosts);
+    }
+    return hosts;
+}
+
 void handle_survival_get(struct api_call *call)
 {
-    CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
-    json_t *json = whatif_survival(call);
-    if (json && !cluster_model_make(call->view, NULL, 0, &m)) {
+    json_t *json = survival_json(call);
+    json_t *hosts = json ? hosts_json(call) : NULL;
+    if (!hosts) {
         json_decref(json);
         json = NULL;
-    }
-    if (json) {
-        (void)json_object_set_new(json, "hosts", hosts_json(&m));
+    } else {
+        (void)json_object_set_new(json, "hosts", hosts);
     }
     call_send_dated(call, json, 0);
 }

@@ -2,7 +2,7 @@
 /* The validation's findings about GPUs, pools, VMs and the reserve. */
 #include "api/validate.h"
 
-#include "api/whatif.h"
+#include "api/survival.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -218,24 +218,20 @@ void validate_vms(struct validation *v)
 
 void validate_reserve(struct validation *v)
 {
-    json_t *survival = whatif_survival(v->call);
+    struct survival survival;
     uint32_t wanted = world_settings(v->call->world)->reserve;
-    long long losses = (long long)json_integer_value(json_object_get(survival, "losses"));
-    long long left_out = (long long)json_integer_value(json_object_get(survival, "left_out"));
-    const char *vm = json_string_value(json_object_get(survival, "vm"));
-    if (!json_is_object(survival)) {
+    if (!survival_find(v->call, &survival)) {
         validation_add(v, FINDING_FAILED, "", "survival", "out of memory");
-    } else if (left_out == 0 || losses >= MAX((long long)wanted, 1)) {
+    } else if (survival.left_out == 0 || survival.losses >= MAX(wanted, 1U)) {
         validation_add(v, FINDING_OK, "", "survival",
-                       "every VM with GPUs would run again after the loss of any %lld host%s",
-                       MAX(losses, 1), losses > 1 ? "s" : "");
+                       "every VM with GPUs would run again after the loss of any %u host%s",
+                       MAX(survival.losses, 1U), survival.losses > 1 ? "s" : "");
     } else {
-        validation_add(v, wanted > 0 && losses < wanted ? FINDING_FAILED : FINDING_WARNING, "",
+        validation_add(v, survival.losses < wanted ? FINDING_FAILED : FINDING_WARNING, "",
                        "survival",
-                       "a loss of %lld host%s leaves %lld VM%s without GPUs, %s first (the reserve "
+                       "a loss of %u host%s leaves %u VM%s without GPUs, %s first (the reserve "
                        "is %u): add GPUs or stop VMs; berth plan fail NODE shows which",
-                       losses + 1, losses ? "s" : "", left_out, left_out == 1 ? "" : "s",
-                       vm ? vm : "one", wanted);
+                       survival.losses + 1, survival.losses ? "s" : "", survival.left_out,
+                       survival.left_out == 1 ? "" : "s", survival.vm, wanted);
     }
-    json_decref(survival);
 }

@@ -9,10 +9,6 @@
 /* Answers what becomes of the VMs of these nodes if they are drained, or fail. */
 void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bool is_drain);
 
-/* {"losses", "left_out", "weakest": [...], "vm"}: can the cluster lose a host? NULL: no memory. */
-json_t *whatif_survival(const struct api_call *call);
-bool whatif_survival_is_cheap(const struct api_call *call);
-
 /* Every node's reason for or against 'vm' as the model stands, as an array of {"subject", "text",
  * "fits"}; 'request' and 'why' as plan_cluster_fits() takes them. */
 json_t *whatif_reasons(const struct plan_cluster *model, const struct plan_request *request,

@@ -45,7 +45,7 @@ bool world_mark_unreadable(struct world *world, const struct record_key *key)
         return false;
     }
     *slot = *key;
-    world->changes++;
+    world->changes[key->kind]++;
     return true;
 }
 
@@ -54,7 +54,7 @@ static void mark_readable(struct world *world, const struct record_key *key)
     for (size_t i = world->unreadable.len; i-- > 0;) {
         if (record_key_compare(&world->unreadable.items[i], key) == 0) {
             VEC_REMOVE(&world->unreadable, i);
-            world->changes++;
+            world->changes[key->kind]++;
         }
     }
 }
@@ -102,7 +102,7 @@ bool world_put(struct world *world, struct record *record)
     }
     *slot = record_ref(record);
     mark_readable(world, &record->key);
-    world->changes++;
+    world->changes[record->key.kind]++;
     return true;
 }
 
@@ -116,20 +116,22 @@ void world_remove(struct world *world, const struct record_key *key, revision_t 
     }
     record_unref(world->records[key->kind].items[place]);
     VEC_REMOVE(&world->records[key->kind], place);
-    world->changes++;
+    world->changes[key->kind]++;
 }
 
 void world_snapshot_begin(struct world *world)
 {
-    uint64_t changes = world->changes;
+    uint64_t changes[record_kind_count];
+    for (size_t kind = 0; kind < record_kind_count; kind++) {
+        changes[kind] = world->changes[kind] + 1;
+    }
     world_done(world);
-    world->changes = changes + 1;
+    memcpy(world->changes, changes, sizeof(changes));
 }
 
 void world_snapshot_end(struct world *world, revision_t revision)
 {
     world->is_complete = true;
-    world->changes++;
     world_advance(world, revision);
 }
 

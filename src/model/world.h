@@ -11,11 +11,11 @@
 struct world {
     VEC(struct record *) records[record_kind_count]; /* each sorted by record_key_compare() */
     VEC(struct record_key)
-    unreadable;          /* there, in a form that this version cannot read; by
-                            record_key_compare() */
-    revision_t revision; /* everything up to this one is in */
-    bool is_complete;    /* a snapshot has been taken in whole */
-    uint64_t changes;    /* grows with each change: a cheap "did anything happen?" */
+    unreadable;                          /* there, in a form that this version cannot read; by
+                                            record_key_compare() */
+    revision_t revision;                 /* everything up to this one is in */
+    bool is_complete;                    /* a snapshot has been taken in whole */
+    uint64_t changes[record_kind_count]; /* grows with each change of such records */
 };
 
 void world_done(struct world *world);

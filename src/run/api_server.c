@@ -3,6 +3,7 @@
 
 #include "api/changes.h"
 #include "api/counters.h"
+#include "api/survival.h"
 #include "base/parse.h"
 #include "http/certificate.h"
 #include "model/name.h"
@@ -46,6 +47,7 @@ struct api_server {
     sd_event_source *keep_alive, *changes_timer, *pulse_timer;
     struct changes changes;
     struct counters counters;
+    struct survival_memo survival_memo;
     struct store *store;
     struct http_server *http, *https;
     struct world world;
@@ -92,6 +94,7 @@ static void fill_view(void *userdata, struct api_view *ret)
         .stale_since_ms = server->stale_since_ms,
         .wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
         .counters = &server->counters,
+        .survival_memo = &server->survival_memo,
         .writer = server->writer,
         .number = ++server->requests,
     };
@@ -532,6 +535,7 @@ static void server_done(struct api_server *server)
     liveness_done(&server->liveness);
     world_done(&server->world);
     changes_done(&server->changes);
+    survival_memo_done(&server->survival_memo);
     sd_event_source_disable_unref(server->keep_alive);
     sd_event_source_disable_unref(server->changes_timer);
     sd_event_source_disable_unref(server->pulse_timer);

@@ -139,6 +139,26 @@ TEST(a_world_forgets_what_a_new_snapshot_does_not_hold_and_never_goes_back)
     world_done(&world);
 }
 
+TEST(a_world_counts_changes_by_the_kind_of_what_changed)
+{
+    struct world world = {0};
+    CLEANUP(record_unrefp) struct record *old = record_new(RECORD_POOL, "p", NULL);
+    CLEANUP(record_unrefp) struct record *new = record_new(RECORD_POOL, "p", NULL);
+    new->revision = 5;
+    CHECK(world_put(&world, new));
+    CHECK_INT(world.changes[RECORD_POOL], 1);
+    CHECK(world_put(&world, old)); /* older: none */
+    world_remove(&world, &new->key, 4);
+    CHECK_INT(world.changes[RECORD_POOL], 1);
+    world_remove(&world, &new->key, 6);
+    CHECK_INT(world.changes[RECORD_POOL], 2);
+    CHECK_INT(world.changes[RECORD_VM_SPEC], 0);
+    world_snapshot_begin(&world); /* what was there may be gone */
+    CHECK_INT(world.changes[RECORD_POOL], 3);
+    CHECK_INT(world.changes[RECORD_VM_SPEC], 1);
+    world_done(&world);
+}
+
 TEST(a_slot_of_a_partition_is_written_and_read_back)
 {
     struct gpu_slot slot = {{0, 0x65, 0, 0}, "11111111-1111-4111-8111-111111111111"}, back;
