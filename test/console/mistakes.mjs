@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/** Wrong input in each dialog: what is wrong is said where it is, and nothing that was typed is lost. */
+/** Wrong input in the dialogs of servers, GPUs and pools: what is wrong is said where it is, and nothing that
+ *  was typed is lost. */
 
-import { counts, dialog, must, order, press, row, shows, stands, told } from './lib/gestures.mjs';
+import { counts, dialog, faulty, holdsKeyboard, must, order, press, row, shows, stands, told } from './lib/gestures.mjs';
 import { Scene } from './lib/scene.mjs';
 import { main, test } from './lib/tap.mjs';
-
-/** The field must be marked, described by 'text', and hold the keyboard. */
-async function faulty(field, text) {
-  await shows(field.page().getByText(text), text);
-  must((await field.getAttribute('aria-invalid')) === 'true', `${field} is not marked as wrong`);
-  const described = await field.getAttribute('aria-describedby');
-  const said = described && (await field.page().locator(`[id="${described}"]`).textContent());
-  must(said?.includes(text), `${field} is described by "${said}", not "${text}"`);
-}
-
-async function holdsKeyboard(field) {
-  await field.page().waitForFunction((element) => document.activeElement === element, await field.elementHandle());
-}
 
 test('a pool without a name, with a bad one or without GPUs is not sent', async (scene) => {
   const page = await scene.open('/pools');
@@ -58,16 +46,56 @@ test('a GPU of another model is refused with the difference, and the choice stay
   await told(page, 'GPU pool OddPool was created with 2 GPUs on node1 (1 GPU), node3 (1 GPU)');
 });
 
-test('a name that is taken is refused in the dialog', async (scene) => {
+test('a name that is taken is refused at its field', async (scene) => {
   const page = await scene.open('/pools');
   await scene.stage.must('DELETE', '/v1/pools/OddPool');
   await press(page, 'Create GPU pool');
   const box = await dialog(page, 'Create GPU pool');
-  await box.getByLabel('GPU pool name').fill('GpuChildPool');
+  const name = box.getByLabel('GPU pool name');
+  await name.fill('GpuChildPool');
   await box.getByRole('checkbox', { name: 'node3 a1:00.0' }).check();
   await press(box, 'Save');
-  await shows(box.getByRole('alert'), 'GpuChildPool');
-  must((await box.getByLabel('GPU pool name').inputValue()) === 'GpuChildPool', 'the name was lost');
+  await faulty(name, 'there is a GPU pool "GpuChildPool" already: give this one another name.');
+  await holdsKeyboard(name);
+  must((await name.inputValue()) === 'GpuChildPool', 'the name was lost');
+  must(await box.getByRole('checkbox', { name: 'node3 a1:00.0' }).isChecked(), 'the choice was lost');
+});
+
+test('no GPU, or one of another model, does not join a pool', async (scene) => {
+  const page = await scene.open('/pools');
+  await press(page, 'Add GPUs to GpuChildPool');
+  const box = await dialog(page, 'Add GPUs to GpuChildPool');
+  await press(box, 'Add');
+  await box.getByText('Choose at least one GPU.').waitFor();
+  const odd = box.getByRole('checkbox', { name: 'node1 c1:00.0' });
+  await odd.check();
+  await press(box, 'Add');
+  await shows(box.getByRole('alert'), /node1.*c1:00\.0.*(Navi 21|GA102GL)/);
+  must(await odd.isChecked(), 'the choice was lost');
+  const { total } = await scene.stage.get('/v1/pools/GpuChildPool');
+  must(total === 4, `the pool has now ${total} GPUs`);
+});
+
+test('a GPU that a VM holds stays in its pool, and the refusal names the VM', async (scene) => {
+  const { gpus, node } = await scene.stage.get('/v1/vms/cad1');
+  const page = await scene.open('/pools');
+  await press(page, `Remove ${node} ${gpus[0].address} from GpuChildPool`);
+  const box = page.getByRole('dialog');
+  await press(box, 'Remove');
+  await shows(box.getByRole('alert'), 'cad1');
+  const { total } = await scene.stage.get('/v1/pools/GpuChildPool');
+  must(total === 4, `the pool has now ${total} GPUs`);
+});
+
+test('a card that the host needs is not dismounted, and it is said why', async (scene) => {
+  const page = await scene.open('/gpus');
+  await order(page, 'node1 0000:04:00.0', 'Dismount…');
+  const box = await dialog(page, 'Dismount 1 GPU?');
+  await press(box, 'Dismount');
+  await shows(box.getByRole('alert'), /Nothing was changed.*node1 0000:04:00\.0.*shows the host's console/);
+  await press(box, 'Cancel');
+  const { driver } = await scene.stage.get('/v1/nodes/node1/gpus/0000:04:00.0');
+  must(driver === 'ast', `its driver is ${driver}`);
 });
 
 test('an assignment without VM or pool, of no GPU or with a bad aperture is not sent', async (scene) => {
@@ -79,10 +107,44 @@ test('an assignment without VM or pool, of no GPU or with a bad aperture is not 
   await box.getByLabel('Memory-mapped IO space (MiB)').fill('much');
   await press(box, 'Assign');
   await faulty(box.getByLabel('Virtual machine'), 'Choose a virtual machine.');
+  await faulty(box.getByLabel('Number of GPUs'), 'Give a number from 1 to 16.');
   await faulty(box.getByLabel('GPU pool', { exact: false }).first(), 'Choose a GPU pool.');
   await faulty(box.getByLabel('Memory-mapped IO space (MiB)'), 'Give a number of MiB');
   await holdsKeyboard(box.getByLabel('Virtual machine'));
   must((await box.getByLabel('Memory-mapped IO space (MiB)').inputValue()) === 'much', 'what was typed was lost');
+});
+
+test('more GPUs than a VM can have are refused at their number', async (scene) => {
+  await scene.stage.must('POST', '/v1/vms/spare2/assign', { pool: 'GpuChildPool', count: 10 });
+  const page = await scene.open('/pools');
+  await press(page, 'Assign VM to GPU pool');
+  const box = await dialog(page, 'Assign VM to GPU pool');
+  await box.getByLabel('Virtual machine').selectOption('spare2');
+  await box.getByLabel('GPU pool', { exact: false }).first().selectOption('GpuChildPool');
+  const count = box.getByLabel('Number of GPUs');
+  for (const [bad, why] of [['17', 'from 1 to 16'], ['1.5', 'from 1 to 16'], ['', 'from 1 to 16'], ['7', /16 GPUs at most; spare2 has 10/]]) {
+    await count.fill(bad);
+    await press(box, 'Assign');
+    await faulty(count, why);
+    await holdsKeyboard(count);
+    must((await count.inputValue()) === bad, `${bad} was lost`);
+  }
+  must((await box.getByLabel('Virtual machine').inputValue()) === 'spare2', 'the VM was lost');
+  const [need] = (await scene.stage.get('/v1/vms/spare2')).needs;
+  must(need.count === 10, `spare2 needs ${need.count} GPUs now`);
+});
+
+test('a VM that runs cannot be assigned, which the dialog says before and at its field', async (scene) => {
+  const page = await scene.open('/pools');
+  await press(page, 'Assign VM to GPU pool');
+  const box = await dialog(page, 'Assign VM to GPU pool');
+  const vm = box.getByLabel('Virtual machine');
+  await vm.selectOption('cad1');
+  await box.getByText('cad1 is running: its GPUs can change only while it is stopped.').waitFor();
+  await box.getByLabel('GPU pool', { exact: false }).first().selectOption('GpuChildPool');
+  await press(box, 'Assign');
+  await faulty(vm, 'stop it first');
+  await holdsKeyboard(vm);
 });
 
 test('the GPUs of a VM that runs cannot change, and the refusal says what to do first', async (scene) => {
@@ -136,4 +198,5 @@ await scene.stage.addVm('cad1', 'GpuChildPool');
 await scene.stage.must('POST', '/v1/vms/cad1/start');
 await scene.stage.untilVm('cad1', 'running');
 await scene.stage.addVm('spare1');
+await scene.stage.addVm('spare2');
 await main(scene);

@@ -13,6 +13,7 @@ export class ApiError extends Error {
     }
 }
 
+const changedText = 'Nothing was done: somebody else has changed it since you opened this. Look at it as it is now, then decide anew.';
 const answerWithinMs = 20_000;
 let csrf = '';
 let onLoggedOut: () => void = () => undefined;
@@ -57,6 +58,9 @@ async function read(response: Response): Promise<unknown> {
         return json;
     }
     const fault = json as { code?: string; message?: string; reasons?: Reason[] };
+    if (response.status === 412 && fault.message?.includes('If-Match')) {
+        throw new ApiError(412, 'changed', changedText);
+    }
     throw new ApiError(response.status, fault.code ?? 'failed', fault.message ?? `The API answered with status ${response.status}.`,
         fault.reasons ?? []);
 }

@@ -133,6 +133,13 @@ export function shortModel(name: string): string {
         .replace(/^(NVIDIA|Intel) Corporation/, '$1');
 }
 
+/* How many GPUs a VM may have; the API says the same. */
+export const gpusPerVmMax = 16;
+
+export function countFault(count: string): string {
+    return /^\d+$/.test(count) && Number(count) >= 1 && Number(count) <= gpusPerVmMax ? '' : `Give a number from 1 to ${gpusPerVmMax}.`;
+}
+
 /* What a name of a pool or VM may be; the API says the same. */
 export function nameFault(what: string, name: string): string {
     if (name === '') {

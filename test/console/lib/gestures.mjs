@@ -66,3 +66,26 @@ export function must(condition, sentence) {
     throw new Error(sentence);
   }
 }
+
+/** Until the field is marked as wrong and described by 'text'. */
+export async function faulty(field, text) {
+  const page = field.page();
+  const end = Date.now() + patience_ms;
+  for (;;) {
+    const isMarked = (await field.getAttribute('aria-invalid')) === 'true';
+    const described = await field.getAttribute('aria-describedby');
+    const said = described && (await page.locator(`[id="${described}"]`).textContent());
+    if (isMarked && said && (text instanceof RegExp ? text.test(said) : said.includes(text))) {
+      return;
+    }
+    if (Date.now() > end) {
+      throw new Error(`${field} is ${isMarked ? '' : 'not '}marked as wrong and described by "${said}", not "${text}"`);
+    }
+    await page.waitForTimeout(50);
+  }
+}
+
+/** Until what is typed goes into 'field'. */
+export async function holdsKeyboard(field) {
+  await field.page().waitForFunction((element) => document.activeElement === element, await field.elementHandle());
+}

@@ -82,6 +82,10 @@ function PartitionDialog({ gpu }: { gpu: Gpu }) {
         setFault(isGood ? '' : `Give a number from 0 to ${most}.`);
         return isGood;
     };
+    const blame = ({ code, message }: ApiError) => {
+        setFault(code === 'bad-count' ? message : '');
+        return code === 'bad-count';
+    };
     const run = async () => {
         const done = await change('POST', `${pathOf(gpu)}/partition`, { count: Number(count) });
         if (done.warnings?.length) {
@@ -90,7 +94,7 @@ function PartitionDialog({ gpu }: { gpu: Gpu }) {
         return done;
     };
     return (
-        <FormDialog title={`Configure partition count of ${slotText(gpu)}`} submit="Save" check={check} run={run}>
+        <FormDialog title={`Configure partition count of ${slotText(gpu)}`} submit="Save" check={check} run={run} blame={blame}>
             <div class="pf-v6-c-form">
                 <p>
                     A card is assigned whole or in partitions (SR-IOV), never both. The partitions of all servers&apos; cards of one model

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What is done with GPU pools: create, extend, reduce, remove; assign VMs and unassign them. */
 import { useState } from 'preact/hooks';
-import { change, messageOf } from '../api';
+import { type ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
 import type { Gpu, List, Member, Node, Pool, Vm } from '../types';
-import { nameFault, needsText, plural, shortAddress, shortModel, slotText } from '../words';
+import { countFault, gpuLooks, lookOf, nameFault, needsText, plural, shortAddress, shortModel, slotText } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, ChoicesField, NameField, SelectField, TextField } from '../ui/field';
@@ -27,8 +27,12 @@ function GpuChoice({ type, chosen, onChange, fault }: {
     const servers = Array.from(new Set(all.map((gpu) => gpu.node)));
     const [hidden, setHidden] = useState<string[]>([]);
     const isDivided = type === 'GpuPartition';
-    const ready = all.filter((gpu) => gpu.partition_type === undefined && !gpu.pool && gpu.state === (isDivided ? 'partitioned' : 'dismounted')
-        && !hidden.includes(gpu.node));
+    const isReady = (gpu: Gpu) => !gpu.pool && gpu.state === (isDivided ? 'partitioned' : 'dismounted');
+    const cards = all.filter((gpu) => gpu.partition_type === undefined && !hidden.includes(gpu.node));
+    const ready = cards.filter(isReady);
+    /* With what somebody else has taken since it was chosen, so that it can be taken out again. */
+    const listed = cards.filter((gpu) => isReady(gpu) || chosen.includes(slotText(gpu)));
+    const notReady = (gpu: Gpu) => (gpu.pool ? `now in GPU pool ${gpu.pool}` : `not ready any more: ${lookOf(gpuLooks, gpu.state).text}`);
     const models = Array.from(new Set(ready.map((gpu) => gpu.name)));
     const ofModel = (model: string) => ready.filter((gpu) => gpu.name === model).map(slotText);
     const chooseServers = (shownNow: string[]) => {
@@ -51,7 +55,12 @@ function GpuChoice({ type, chosen, onChange, fault }: {
             )}
             <ChoicesField label="GPUs" chosen={chosen} onChange={onChange} fault={fault}
                 help={isDivided ? 'Cards that are divided and in no pool: all partitions of a card join.' : 'GPUs that are dismounted from their servers and in no pool.'}
-                choices={ready.map((gpu) => [slotText(gpu), <>{gpu.node} {shortAddress(gpu.address)} <span class="quiet">{shortModel(gpu.name)}</span></>])}
+                choices={listed.map((gpu) => [slotText(gpu), (
+                    <>
+                        {gpu.node} {shortAddress(gpu.address)} <span class="quiet">{shortModel(gpu.name)}</span>
+                        {!isReady(gpu) && <strong> {notReady(gpu)}</strong>}
+                    </>
+                )])}
                 none={!shown.data ? 'Reading…' : isDivided ? 'No GPU is divided: configure a partition count on the page GPUs first.'
                     : 'No GPU is ready for assignment: dismount some on the page GPUs first.'} />
         </>
@@ -74,13 +83,17 @@ function CreatePoolDialog() {
         setFaults(next);
         return !next.name && !next.gpus;
     };
+    const blame = ({ code, message }: ApiError) => {
+        setFaults({ name: code === 'exists' ? `${message}: give this one another name.` : '', gpus: '' });
+        return code === 'exists';
+    };
     const run = async () => {
         const members = membersOf(chosen);
         await change('POST', '/v1/pools', { name, type, mixed: isMixed, members });
         return `GPU pool ${name} was created with ${plural(members.length, 'GPU')} on ${perServer(members)}`;
     };
     return (
-        <FormDialog title="Create GPU pool" submit="Save" size="md" check={check} run={run}>
+        <FormDialog title="Create GPU pool" submit="Save" size="md" check={check} run={run} blame={blame}>
             <div class="pf-v6-c-form">
                 <TextField label="GPU pool name" value={name} onChange={setName} fault={faults.name} isRequired autocomplete="off"
                     help="One pool holds the GPUs of all servers; VMs are assigned to it by this name." />
@@ -148,6 +161,7 @@ export function removePool(pool: Pool): void {
 function AssignDialog({ forVm }: { forVm?: Vm }) {
     const pools = useResource<List<Pool>>('/v1/pools').data?.items;
     const vms = useResource<List<Vm>>(forVm ? null : '/v1/vms').data?.items;
+    const asItIs = useResource<Vm>(forVm ? `/v1/vms/${encodeURIComponent(forVm.name)}` : null).data;
     const nodes = useResource<List<Node>>('/v1/nodes').data?.items ?? [];
     const [server, setServer] = useState('');
     const [pool, setPool] = useState('');
@@ -155,22 +169,31 @@ function AssignDialog({ forVm }: { forVm?: Vm }) {
     const [count, setCount] = useState('1');
     const [mmio, setMmio] = useState('');
     const [faults, setFaults] = useState({ pool: '', vm: '', count: '', mmio: '' });
-    const vm = forVm ?? vms?.find((each) => each.name === vmName);
+    const vm = forVm ? asItIs ?? forVm : vms?.find((each) => each.name === vmName);
     const runs = vm && vm.state !== 'stopped';
 
     const check = () => {
         const next = {
             pool: pool ? '' : 'Choose a GPU pool.',
             vm: vm ? '' : vmName ? `There is no VM ${vmName}.` : 'Choose a virtual machine.',
-            count: /^[1-9]\d?$/.test(count) ? '' : 'Give a number from 1 to 99.',
+            count: countFault(count),
             mmio: mmio === '' || /^\d{1,9}$/.test(mmio) ? '' : 'Give a number of MiB, or leave it empty.',
         };
         setFaults(next);
         return Object.values(next).every((text) => text === '');
     };
+    const blame = ({ code, message }: ApiError) => {
+        const field = code === 'no-such-pool' ? 'pool' : code === 'too-many' ? 'count'
+            : !forVm && (code === 'no-such-vm' || code === 'not-stopped') ? 'vm' : null;
+        if (field) {
+            setFaults({ ...faults, [field]: message });
+        }
+        return field !== null;
+    };
+    /* Upon the needs that are shown: two people who assign the same do not assign it twice. */
     const run = async () => {
         const path = `/v1/vms/${encodeURIComponent(vmName)}`;
-        const done = await change('POST', `${path}/assign`, { pool, count: Number(count) });
+        const done = await change('POST', `${path}/assign`, { pool, count: Number(count) }, vm?.revision);
         const policy = { ...(server ? { preferred_owners: [server] } : {}), ...(mmio ? { mmio_mib: Number(mmio) } : {}) };
         if (Object.keys(policy).length === 0) {
             return done;
@@ -183,7 +206,7 @@ function AssignDialog({ forVm }: { forVm?: Vm }) {
         return `${done.message}${server ? `; it starts on ${server} if there is room` : ''}`;
     };
     return (
-        <FormDialog title={forVm ? `Assign ${forVm.name} to a GPU pool` : 'Assign VM to GPU pool'} submit="Assign" check={check} run={run}>
+        <FormDialog title={forVm ? `Assign ${forVm.name} to a GPU pool` : 'Assign VM to GPU pool'} submit="Assign" check={check} run={run} blame={blame}>
             <div class="pf-v6-c-form">
                 {!forVm && !vms && <p class="quiet" role="status">Reading the virtual machines…</p>}
                 {vms && (

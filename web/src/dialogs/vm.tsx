@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What is done with a VM, and why it is where it is. Adding: vmadd.tsx; settings: vmsettings.tsx. */
 import { useState } from 'preact/hooks';
-import { change, messageOf } from '../api';
+import { type ApiError, change, messageOf } from '../api';
 import { refresh, useResource } from '../live';
 import type { Explanation, List, Node, Vm, WholeVm } from '../types';
 import { lookOf, memoryText, needsText, offlineActions, plural, priorityText, shortAddress, vmLooks } from '../words';
@@ -41,17 +41,24 @@ function MoveDialog({ vm }: { vm: Vm }) {
     const nodes = useResource<List<Node>>('/v1/nodes').data?.items ?? [];
     const why = useResource<Explanation>(`${pathOfVm(vm.name)}/explain`).data?.hosts ?? [];
     const [to, setTo] = useState('');
+    const [fault, setFault] = useState('');
     const note = (node: Node) => {
         const host = why.find((each) => each.subject === node.name);
         return host && !host.fits ? `${node.name} (${host.text})` : node.name;
     };
+    const blame = ({ code, message }: ApiError) => {
+        const isOfServer = ['no-such-node', 'there-already', 'node-not-up'].includes(code);
+        setFault(isOfServer ? message : '');
+        return isOfServer;
+    };
     return (
-        <FormDialog title={`Move ${vm.name}`} submit="Move" run={() => change('POST', `${pathOfVm(vm.name)}/move`, to ? { node: to } : {})}>
+        <FormDialog title={`Move ${vm.name}`} submit="Move" blame={blame}
+            run={() => change('POST', `${pathOfVm(vm.name)}/move`, to ? { node: to } : {})}>
             <p>
                 It is stopped on {vm.node} by its offline action ({offlineActions[vm.offline_action]}) and started on the other server, once its
                 place there is reserved.
             </p>
-            <SelectField label="To server" value={to} onChange={setTo}
+            <SelectField label="To server" value={to} onChange={setTo} fault={fault}
                 choices={[['', 'Any other server'], ...nodes.filter((node) => node.name !== vm.node).map((node): [string, string] => [node.name, note(node)])]} />
         </FormDialog>
     );

@@ -1,39 +1,38 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import { useId, useState } from 'preact/hooks';
-import { change, messageOf } from '../api';
+import { type ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
 import type { List, Pool } from '../types';
-import { nameFault } from '../words';
+import { countFault, nameFault } from '../words';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, SelectField, TextArea, TextField } from '../ui/field';
 import { pathOfVm } from './vm';
 
 const xmlSizeMax = 256 * 1024;
 
-/* What can be seen without the API; it looks closer. */
+const tooLong = 'That is more than 256 KiB: no domain XML is so long.';
+
+/* What can be seen without the API, which reads it. */
 function xmlFault(xml: string): string {
     if (!xml.trim()) {
         return 'Paste the domain XML of the virtual machine, or choose its file.';
     }
-    if (xml.length > xmlSizeMax) {
-        return 'That is more than 256 KiB: no domain XML is so long.';
-    }
-    const root = new DOMParser().parseFromString(xml, 'text/xml').documentElement;
-    if (root.querySelector('parsererror') || root.nodeName === 'parsererror') {
-        return 'That is not well-formed XML.';
-    }
-    return root.nodeName === 'domain' ? '' : `The XML must be a <domain>, as "virsh dumpxml" prints it, not a <${root.nodeName}>.`;
+    return xml.length > xmlSizeMax ? tooLong : '';
 }
 
-const nameIn = (xml: string) => new DOMParser().parseFromString(xml, 'text/xml').querySelector('domain > name')?.textContent?.trim() ?? '';
-
-function FileChoice({ onText }: { onText: (text: string) => void }) {
+/* One that is too long is not read at all: this may be the VM's disk. */
+function FileChoice({ onText, onFault }: { onText: (text: string) => void; onFault: (fault: string) => void }) {
     const id = useId();
     return (
         <div class="file">
             <label for={id}>Or choose a file</label>{' '}
             <input id={id} type="file" accept=".xml,text/xml,application/xml" onChange={(event) => {
-                void event.currentTarget.files?.[0]?.text().then(onText);
+                const file = event.currentTarget.files?.[0];
+                if (file && file.size > xmlSizeMax) {
+                    onFault(`${file.name}: ${tooLong}`);
+                } else {
+                    void file?.text().then(onText);
+                }
             }} />
         </div>
     );
@@ -46,16 +45,27 @@ function AddDialog() {
     const [pool, setPool] = useState('');
     const [count, setCount] = useState('1');
     const [isStarted, setStarted] = useState(false);
-    const [faults, setFaults] = useState({ xml: '', name: '', count: '' });
+    const [faults, setFaults] = useState({ xml: '', name: '', pool: '', count: '' });
 
     const check = () => {
         const next = {
             xml: xmlFault(xml),
             name: name ? nameFault('virtual machine', name) : '',
-            count: !pool || /^([1-9]|1[0-6])$/.test(count) ? '' : 'Give a number from 1 to 16.',
+            pool: '',
+            count: pool ? countFault(count) : '',
         };
         setFaults(next);
         return Object.values(next).every((text) => text === '');
+    };
+    const blame = ({ code, message }: ApiError) => {
+        const field = code === 'bad-xml' ? 'xml' : code === 'no-such-pool' ? 'pool'
+            : code === 'bad-name' ? (name ? 'name' : 'xml')
+                : code === 'exists' ? (message.includes('uuid') ? 'xml' : 'name') : null;
+        const text = field === 'name' ? message.replace(' with --name', '') : message;
+        if (field) {
+            setFaults({ ...faults, [field]: text });
+        }
+        return field !== null;
     };
     const run = async () => {
         const done = await change('POST', '/v1/vms', {
@@ -64,7 +74,7 @@ function AddDialog() {
         if (!isStarted || !pool) {
             return done;
         }
-        const added = done.name ?? (name || nameIn(xml));
+        const added = done.name ?? name;
         try {
             const started = await change('POST', `${pathOfVm(added)}/start`);
             return `VM ${added} was added. ${started.message}`;
@@ -73,14 +83,14 @@ function AddDialog() {
         }
     };
     return (
-        <FormDialog title="Add virtual machine" submit="Add" size="lg" check={check} run={run}>
+        <FormDialog title="Add virtual machine" submit="Add" size="lg" check={check} run={run} blame={blame}>
             <div class="pf-v6-c-form">
                 <TextArea label="Domain XML" value={xml} onChange={setXml} fault={faults.xml} isRequired rows={9}
                     help="As libvirt has it, without any GPU in it: Berth puts in the GPUs that the VM gets at each start." />
-                <FileChoice onText={setXml} />
+                <FileChoice onText={setXml} onFault={(xml) => setFaults({ ...faults, xml })} />
                 <TextField label="Name" value={name} onChange={setName} fault={faults.name} autocomplete="off"
                     help="Leave it empty to take the name in the XML." />
-                <SelectField label="GPU pool" value={pool} onChange={setPool} help="Without a pool it cannot be started; it can be assigned later, too."
+                <SelectField label="GPU pool" value={pool} onChange={setPool} fault={faults.pool} help="Without a pool it cannot be started; it can be assigned later, too."
                     choices={[['', 'None yet'], ...pools.map((each): [string, string] => [each.name, `${each.name} (${each.free} of ${each.total} available)`])]} />
                 {pool && (
                     <>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Priority, offline action, owners, affinity, restarts of a VM: only what was changed is sent. */
 import { useState } from 'preact/hooks';
-import { change } from '../api';
+import { ApiError, change, get } from '../api';
 import { useResource } from '../live';
 import type { List, Node, Vm, WholeVm } from '../types';
 import { offlineActions, priorities } from '../words';
@@ -64,11 +64,38 @@ function faultsOf(now: Settings): Faults {
     return faults;
 }
 
+const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+
+/* What the API calls the fields. */
+const fieldsOf: Record<string, keyof Settings> = {
+    priority: 'priority', offline_action: 'action', offline_timeout_ms: 'seconds', preferred_owners: 'preferred', possible_owners: 'possible',
+    together: 'together', apart: 'apart', restart: 'restarts', mmio_mib: 'mmio',
+};
+
+/* Which field holds what was refused. */
+function fieldOf({ code, message }: ApiError, now: Settings): keyof Settings | undefined {
+    const named = /^there is no \w+ "([^"]*)"/.exec(message)?.[1] ?? '';
+    switch (code) {
+        case 'bad-request': return fieldsOf[/^\$\.(\w+)/.exec(message)?.[1] ?? ''];
+        case 'cannot-save': return 'action';
+        case 'no-such-node': return names(now.preferred).includes(named) ? 'preferred' : 'possible';
+        case 'no-such-vm': return names(now.together).includes(named) ? 'together' : names(now.apart).includes(named) ? 'apart' : undefined;
+        case 'bad-affinity': return names(now.together).some((name) => message.startsWith(`${name} `)) ? 'together' : 'apart';
+        default: return undefined;
+    }
+}
+
+/* Somebody else has changed 'before' into 'theirs': their values, where this form has not touched them. */
+function rebased(before: Settings, theirs: Settings, now: Settings): Settings {
+    const kept = (Object.keys(now) as (keyof Settings)[]).filter((key) => !isSame(before[key], now[key]));
+    return { ...theirs, ...Object.fromEntries(kept.map((key) => [key, now[key]])) };
+}
+
 /* The members of PATCH that differ from before. */
 function patchOf(before: Settings, now: Settings, vm: WholeVm): Record<string, unknown> {
     const patch: Record<string, unknown> = {};
     const put = (keys: (keyof Settings)[], field: string, value: unknown) => {
-        if (keys.some((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))) {
+        if (keys.some((key) => !isSame(before[key], now[key]))) {
             patch[field] = value;
         }
     };
@@ -92,7 +119,7 @@ function PriorityField({ value, onChange, fault }: { value: string; onChange: (v
     const [isOther, setOther] = useState(!isKnown);
     return (
         <>
-            <SelectField label="Priority" value={isOther ? 'other' : value}
+            <SelectField label="Priority" value={isOther || !isKnown ? 'other' : value}
                 onChange={(next) => {
                     setOther(next === 'other');
                     if (next !== 'other') {
@@ -101,14 +128,14 @@ function PriorityField({ value, onChange, fault }: { value: string; onChange: (v
                 }}
                 help="After a failure the higher ones restart first. No auto start: not started by itself when the cluster starts cold."
                 choices={[...priorities.map(([number, text]): [string, string] => [String(number), `${text} (${number})`]), ['other', 'Another number']]} />
-            {isOther && <TextField label="Priority as a number" value={value} onChange={onChange} fault={fault} inputMode="numeric" isRequired />}
+            {(isOther || !isKnown) && <TextField label="Priority as a number" value={value} onChange={onChange} fault={fault} inputMode="numeric" isRequired />}
         </>
     );
 }
 
 function SettingsForm({ vm }: { vm: WholeVm }) {
     const nodes = useResource<List<Node>>('/v1/nodes').data?.items ?? [];
-    const [first] = useState(() => ({ vm, settings: settingsOf(vm) })); // what was there when the dialog was opened
+    const [first, setFirst] = useState(() => ({ vm, settings: settingsOf(vm) })); // what the form began with
     const [now, setNow] = useState(first.settings);
     const [faults, setFaults] = useState<Faults>({});
     const set = <K extends keyof Settings>(key: K) => (value: Settings[K]) => setNow({ ...now, [key]: value });
@@ -118,27 +145,49 @@ function SettingsForm({ vm }: { vm: WholeVm }) {
         setFaults(next);
         return Object.keys(next).length === 0;
     };
+    const run = async () => {
+        if (Object.keys(patch).length === 0) {
+            return `VM ${vm.name}: nothing was changed`;
+        }
+        try {
+            return await change('PATCH', pathOfVm(vm.name), patch, first.vm.revision);
+        } catch (error) {
+            if (!(error instanceof ApiError) || error.status !== 412) {
+                throw error;
+            }
+            const theirs = await get<WholeVm>(pathOfVm(vm.name));
+            setFirst({ vm: theirs, settings: settingsOf(theirs) });
+            setNow(rebased(first.settings, settingsOf(theirs), now));
+            throw new Error(`Nothing was saved: somebody else has changed ${vm.name} since you opened this. The form shows their settings now, `
+                + 'and yours where you changed them. Look at it, and save again.');
+        }
+    };
+    const blame = (error: ApiError) => {
+        const field = fieldOf(error, now);
+        if (field) {
+            setFaults({ [field]: error.message.replace(/^\$\.[^:]*: /, '') });
+        }
+        return field !== undefined;
+    };
     const known = Array.from(new Set([...nodes.map((node) => node.name), ...first.settings.possible]));
     return (
-        <FormDialog title={`Settings of ${vm.name}`} submit="Save" size="md" check={check}
-            run={async () => (Object.keys(patch).length === 0 ? `VM ${vm.name}: nothing was changed`
-                : change('PATCH', pathOfVm(vm.name), patch, first.vm.revision))}>
+        <FormDialog title={`Settings of ${vm.name}`} submit="Save" size="md" check={check} run={run} blame={blame}>
             <div class="pf-v6-c-form">
                 <PriorityField value={now.priority} onChange={set('priority')} fault={faults.priority ?? ''} />
-                <SelectField label="Offline action" value={now.action} onChange={set('action')} help="How it is stopped when it moves or its server is drained."
+                <SelectField label="Offline action" value={now.action} onChange={set('action')} fault={faults.action ?? ''} help="How it is stopped when it moves or its server is drained."
                     choices={Object.entries(offlineActions)} />
                 <TextField label="Time limit of the offline action (seconds)" value={now.seconds} onChange={set('seconds')} fault={faults.seconds ?? ''}
                     inputMode="numeric" isRequired />
-                <TextField label="Preferred owners" value={now.preferred} onChange={set('preferred')} autocomplete="off"
+                <TextField label="Preferred owners" value={now.preferred} onChange={set('preferred')} fault={faults.preferred ?? ''} autocomplete="off"
                     help="Servers in order, separated by commas. They are tried first." />
-                <ChoicesField label="Possible owners" chosen={now.possible} onChange={set('possible')} help="It runs on these servers only. None chosen: on every one."
+                <ChoicesField label="Possible owners" chosen={now.possible} onChange={set('possible')} fault={faults.possible ?? ''} help="It runs on these servers only. None chosen: on every one."
                     choices={known.map((name) => [name, name])} />
                 <details class="advanced">
                     <summary>Affinity, restarts, memory-mapped IO</summary>
                     <div class="pf-v6-c-form">
-                        <TextField label="Together with" value={now.together} onChange={set('together')} help="VMs, separated by commas." autocomplete="off" />
+                        <TextField label="Together with" value={now.together} onChange={set('together')} fault={faults.together ?? ''} help="VMs, separated by commas." autocomplete="off" />
                         <CheckField label="Only together" isChecked={now.isTogetherEnforced} onChange={set('isTogetherEnforced')} />
-                        <TextField label="Apart from" value={now.apart} onChange={set('apart')} help="VMs, separated by commas." autocomplete="off" />
+                        <TextField label="Apart from" value={now.apart} onChange={set('apart')} fault={faults.apart ?? ''} help="VMs, separated by commas." autocomplete="off" />
                         <CheckField label="Never on one server" isChecked={now.isApartEnforced} onChange={set('isApartEnforced')} />
                         <TextField label="Restarts on its server before it fails over" value={now.restarts} onChange={set('restarts')}
                             fault={faults.restarts ?? ''} inputMode="numeric" isRequired />

@@ -5,6 +5,7 @@
  */
 import type { ComponentChildren, JSX, VNode } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { ApiError } from '../api';
 import { refresh } from '../live';
 import { Source, useSource } from '../source';
 import type { Done } from '../types';
@@ -83,14 +84,21 @@ type FormProps = {
     size?: 'sm' | 'md' | 'lg';
     check?: () => boolean; // false: a field shows what is wrong
     run: () => Promise<Done | string>; // what to say when it is done
+    blame?: (error: ApiError) => boolean; // true: a field shows what was refused, so that it is not said twice
     children: ComponentChildren;
 };
 
 /* Something to fill in or to agree to. A refusal is shown inside, and all that was typed stays. */
-export function FormDialog({ title, submit, isDanger, isBlocked, size, check, run, children }: FormProps) {
+export function FormDialog({ title, submit, isDanger, isBlocked, size, check, run, blame, children }: FormProps) {
     const [isBusy, setBusy] = useState(false);
     const [error, setError] = useState<unknown>(null);
     const form = useRef<HTMLFormElement>(null);
+    /* Once it is drawn, also if it is folded away. */
+    const goToFault = () => setTimeout(() => {
+        const field = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
+        field?.closest('details')?.setAttribute('open', '');
+        field?.focus();
+    }, 0);
     const submitted = async (event: JSX.TargetedSubmitEvent<HTMLFormElement>) => {
         event.preventDefault();
         if (isBusy || isBlocked) {
@@ -98,7 +106,7 @@ export function FormDialog({ title, submit, isDanger, isBlocked, size, check, ru
         }
         setError(null);
         if (check && !check()) {
-            setTimeout(() => form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus(), 0);
+            goToFault();
             return;
         }
         setBusy(true);
@@ -107,8 +115,12 @@ export function FormDialog({ title, submit, isDanger, isBlocked, size, check, ru
             closeDialog();
             say(typeof done === 'string' ? done : done.message, typeof done !== 'string' && done.unchanged ? 'info' : 'success');
         } catch (fault) {
-            setError(fault);
             setBusy(false);
+            if (fault instanceof ApiError && blame?.(fault)) {
+                goToFault();
+            } else {
+                setError(fault);
+            }
         }
         refresh();
     };
