@@ -15,12 +15,6 @@ ENUM_DEFINE(core_result, CORE_RESULT_LIST)
 
 enum { barrier_limit_ms = 2000, barrier_retry_ms = 500, refused_ms = 50, refused_max_ms = 1000 };
 
-void core_out_of_memory(void)
-{
-    (void)fputs("berth: out of memory; ending, VMs go on and are adopted at restart\n", stderr);
-    abort();
-}
-
 struct core *core_new(const struct core_config *config)
 {
     struct core *core = calloc(1, sizeof(*core));

@@ -218,7 +218,6 @@ void core_act_quietly(struct core *core, enum core_action_kind kind);        /* 
 void core_wake(struct core *core, msec_t at_ms);
 /* Whether the record, or its absence, in our world is what the store holds. */
 bool core_is_readable(const struct core *core, enum record_kind kind, const char *name);
-void core_out_of_memory(void) __attribute__((noreturn));
 
 /* Sends 'txn' (emptied) for the subject of 'pending', which must be idle. */
 void pending_send(struct core *core, struct pending *pending, struct txn *txn, msec_t limit_ms);
@@ -232,6 +231,9 @@ bool pending_done(struct core *core, struct pending *pending, const struct core_
                   enum txn_outcome *ret);
 /* Sends the barriers that wait for their time. */
 void pending_tick(struct core *core, struct pending *pending);
+
+/* memory.c: ends the process */
+void core_out_of_memory(void) __attribute__((noreturn));
 
 /* membership.c */
 void membership_event(struct core *core, const struct core_event *event);

@@ -65,9 +65,11 @@ static void print_statistics(const struct sim_statistics *s, double seconds)
            "%llu transactions\n",
            (unsigned long long)s->runs, seconds, (double)s->runs / seconds, hours,
            (unsigned long long)s->events, (unsigned long long)s->transactions);
-    printf("%llu host failures (%.0f an hour of wall time), %llu VM starts, %llu failovers\n",
+    printf("%llu host failures (%.0f an hour of wall time), %llu VM starts, %llu failovers, "
+           "%llu berthds out of memory\n",
            (unsigned long long)s->host_failures, (double)s->host_failures * 3600.0 / seconds,
-           (unsigned long long)s->starts, (unsigned long long)s->failovers);
+           (unsigned long long)s->starts, (unsigned long long)s->failovers,
+           (unsigned long long)s->memory_failures);
 }
 
 static void show_failure(const struct arguments *arguments, const struct report *report)

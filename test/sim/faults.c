@@ -181,6 +181,11 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
     case OP_CRASH:
         process_crash(sim, host, step->for_ms ? step->for_ms : restart_ms);
         break;
+    case OP_FAIL_MEMORY:
+        if (host->process) {
+            host->process->memory_left = (uint64_t)MAX(step->number, INT64_C(0));
+        }
+        break;
     case OP_LIBVIRT_OFF:
         hypervisor_set(sim, host, LIBVIRT_DOWN);
         break;
@@ -243,6 +248,7 @@ void faults_heal(struct sim *sim)
         host->bad_fences = host->hung_fences = host->bad_binds = 0;
         host->is_watchdog_broken = false;
         host_join(sim, host);
+        process_has_memory(host);
         process_thaw(sim, host);
         host_power_on(sim, host);
         if (host->libvirt != LIBVIRT_UP) {

@@ -121,7 +121,8 @@ struct process {
     bool is_frozen;
     msec_t wake_ms; /* host's clock */
     uint64_t wake_number;
-    uint32_t idle_wakes; /* in a row, without anything done */
+    uint32_t idle_wakes;  /* in a row, without anything done */
+    uint64_t memory_left; /* allocations of the core that succeed yet */
     bool has_watch;
     revision_t seen;                /* the watch has told everything up to here */
     VEC(uint64_t) open;             /* transactions and barriers without answer */
@@ -201,6 +202,8 @@ void power_do(struct sim *sim, struct host *host, const struct core_action *acti
 /* process.c: berthd */
 void process_start(struct sim *sim, struct host *host);
 void process_crash(struct sim *sim, struct host *host, msec_t restart_ms); /* < 0: never */
+/* Memory will not run out any more. */
+void process_has_memory(struct host *host);
 void process_freeze(struct sim *sim, struct host *host);
 void process_thaw(struct sim *sim, struct host *host);
 void process_step(struct sim *sim, struct host *host, struct core_event *event);
@@ -208,6 +211,18 @@ void process_step(struct sim *sim, struct host *host, struct core_event *event);
 void process_tell(struct sim *sim, struct host *host, msec_t delay_ms, const struct letter *letter);
 void process_answer(struct sim *sim, struct host *host, msec_t delay_ms, uint64_t id,
                     enum core_result result, const char *text);
+
+/* memory.c */
+#define MEMORY_PLENTY UINT64_MAX
+enum memory_end {
+    MEMORY_SUFFICED,
+    MEMORY_RAN_OUT,   /* the core said so and is gone: '*core' is NULL */
+    MEMORY_UNNOTICED, /* an allocation failed, and the core went on */
+};
+/* core_step(), of which allocation number '*left' (from 0; MEMORY_PLENTY: none) fails. Counts down
+ * what it took. */
+enum memory_end memory_step(struct core **core, uint64_t *left, const struct core_event *event,
+                            struct core_update *ret);
 
 /* hypervisor.c */
 void hypervisor_do(struct sim *sim, struct host *host, const struct core_action *action);

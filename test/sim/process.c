@@ -8,6 +8,9 @@
 
 #include <assert.h>
 
+/* Allocations before memory runs out, at most: some in the next step, some deep in a plan. */
+enum { memory_soon = 20, memory_later = 500, memory_restart_ms = 1000 };
+
 static void tick(struct sim *sim, const struct happening *happening);
 
 static void copy_action(struct core_action *to, const struct core_action *from)
@@ -165,6 +168,30 @@ static bool is_store_part(enum core_event_kind kind)
     return kind == CORE_STORE_RESET || kind == CORE_STORE_RECORD || kind == CORE_STORE_REMOVED;
 }
 
+/* Whether 'host's berthd lives on. */
+static bool step_core(struct sim *sim, struct host *host, const struct core_event *event,
+                      struct core_update *ret)
+{
+    struct process *process = host->process;
+    if (process->memory_left == MEMORY_PLENTY &&
+        rng_chance(&host->rng, sim->noise.memory, 100000)) {
+        process->memory_left =
+            rng_below(&host->rng, rng_chance(&host->rng, 1, 2) ? memory_soon : memory_later);
+    }
+    enum memory_end memory = memory_step(&process->core, &process->memory_left, event, ret);
+    if (memory == MEMORY_UNNOTICED) {
+        violation(sim, "berthd of %s went on although an allocation had failed",
+                  host->config->name);
+    }
+    if (memory == MEMORY_RAN_OUT) {
+        sim->result->statistics.memory_failures++;
+        process_crash(sim, host,
+                      sim->noise.memory > 0 ? rng_between(&host->rng, 200, 3000)
+                                            : memory_restart_ms);
+    }
+    return memory != MEMORY_RAN_OUT;
+}
+
 void process_step(struct sim *sim, struct host *host, struct core_event *event)
 {
     struct process *process = host->process;
@@ -174,7 +201,9 @@ void process_step(struct sim *sim, struct host *host, struct core_event *event)
     event->now_ms = host_now(sim, host);
     sim->result->statistics.events++;
     sim_hash_number(sim, (uint64_t)event->kind << 32 | (uint64_t)(uint32_t)sim->now_ms);
-    core_step(process->core, event, &update);
+    if (!step_core(sim, host, event, &update)) {
+        return;
+    }
     for (size_t i = 0; i < update.note_len; i++) {
         sim_note(sim, host, &update.notes[i]);
     }
@@ -280,6 +309,7 @@ void process_start(struct sim *sim, struct host *host)
     host->life++;
     host->process = NEW(struct process);
     host->process->wake_ms = MSEC_NEVER;
+    host->process->memory_left = MEMORY_PLENTY;
     host->process->core = must(core_new(&config));
     host->is_door_closed = host->is_leaving = false;
     VEC_EACH(&host->instances, instance) {
@@ -320,6 +350,13 @@ static void end(struct sim *sim, struct host *host, msec_t restart_ms)
 void process_crash(struct sim *sim, struct host *host, msec_t restart_ms)
 {
     end(sim, host, restart_ms);
+}
+
+void process_has_memory(struct host *host)
+{
+    if (host->process) {
+        host->process->memory_left = MEMORY_PLENTY;
+    }
 }
 
 static void do_leave(struct sim *sim, struct host *host)

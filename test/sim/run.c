@@ -191,5 +191,6 @@ void sim_statistics_add(struct sim_statistics *to, const struct sim_statistics *
     to->host_failures += from->host_failures;
     to->failovers += from->failovers;
     to->starts += from->starts;
+    to->memory_failures += from->memory_failures;
     to->transactions += from->transactions;
 }

@@ -61,6 +61,7 @@ struct scenario_vm {
     X(OP_FREEZE, "freeze", SUBJECT_HOST, 0)                                                        \
     X(OP_THAW, "thaw", SUBJECT_HOST, 0)                                                            \
     X(OP_CRASH, "crash", SUBJECT_HOST, OPTION_FOR)                                                 \
+    X(OP_FAIL_MEMORY, "fail memory", SUBJECT_HOST, OPTION_NUMBER)                                  \
     X(OP_LEAVE, "leave", SUBJECT_HOST, OPTION_FOR)                                                 \
     X(OP_STORE_OFF, "store off", SUBJECT_NONE, 0)                                                  \
     X(OP_STORE_ON, "store on", SUBJECT_NONE, 0)                                                    \
@@ -145,6 +146,7 @@ struct scenario_noise {
     uint32_t lost_reply;   /* was executed, but nobody hears of it */
     uint32_t late_request; /* reaches the store after its sender gave up */
     uint32_t crash;        /* berthd dies before an action */
+    uint32_t memory;       /* ... soon runs out in berthd, at each step of it */
     uint32_t freeze;       /* berthd is held for a while before an action */
     msec_t freeze_ms;      /* at most so long */
     uint32_t bad_start;    /* a VM's start fails */

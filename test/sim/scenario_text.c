@@ -27,6 +27,7 @@ const struct number_name noise_names[] = {
     NUMBER_(scenario_noise, crash),      NUMBER_(scenario_noise, freeze),
     NUMBER_(scenario_noise, freeze_ms),  NUMBER_(scenario_noise, bad_start),
     NUMBER_(scenario_noise, slow_start), NUMBER_(scenario_noise, guest_death),
+    NUMBER_(scenario_noise, memory),
 };
 
 const size_t setting_names_len = ARRAY_LEN(setting_names);

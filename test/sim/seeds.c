@@ -12,9 +12,9 @@
 #endif
 #endif
 #ifdef IS_SANITIZED
-enum { seeds = 40, seeds_twice = 3 };
+enum { seeds = 40, seeds_twice = 3, allocations = 20 };
 #else
-enum { seeds = 300, seeds_twice = 20 };
+enum { seeds = 300, seeds_twice = 20, allocations = 200 };
 #endif
 
 static void run(uint64_t seed, struct sim_result *ret)
@@ -55,6 +55,46 @@ TEST(the_same_seed_is_the_same_run_to_the_bit)
         sim_result_done(&first);
         sim_result_done(&second);
     }
+}
+
+/* A failover, an order and a drain; 'b' coordinates from 8 s on. Whether memory ran out in 'b'. */
+static bool run_without_memory(uint64_t left, msec_t at_ms)
+{
+    struct scenario scenario = {0};
+    struct sim_result result = {0};
+    struct error err = {0};
+    char text[1024];
+    (void)snprintf(text, sizeof(text),
+                   "host a gpus=2\nhost b gpus=2\nhost c gpus=2\n"
+                   "vm u on=a\nvm v on=a apart=w\nvm w on=b\nvm x desired=stopped gpus=2\n"
+                   "at %lld fail memory b %llu\nat 5000 power off a\nat 6000 start x\n"
+                   "at 20000 drain b force\nat 25000 power on a\nat 40000 resume b\nat 60000 heal\n"
+                   "until 90000\n",
+                   (long long)at_ms, (unsigned long long)left);
+    CHECK_INT(scenario_parse(text, &scenario, &err), 0);
+    sim_run(&scenario, &(struct sim_options){0}, &result);
+    if (result.has_failed) {
+        test_fail(__FILE__, __LINE__, "%llu allocations after %lld ms: %s",
+                  (unsigned long long)left, (long long)at_ms, result.violation);
+    }
+    bool has_run_out = result.statistics.memory_failures > 0;
+    sim_result_done(&result);
+    scenario_done(&scenario);
+    return has_run_out;
+}
+
+TEST(memory_may_run_out_at_any_allocation_of_a_failover_and_of_a_drain)
+{
+    static const msec_t moments[] = {4000, 6500, 12500, 19900};
+    unsigned count = 0;
+    for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+        for (uint64_t left = 0; left < allocations && run_without_memory(left, moments[i]);
+             left++) {
+            count++;
+        }
+    }
+    printf("# a berthd ran out of memory at %u places\n", count);
+    CHECK(count > 3 * (unsigned)allocations);
 }
 
 TEST(another_seed_is_another_run)

@@ -80,10 +80,10 @@ static void shrink_vms(struct scenario *scenario, unsigned *runs, const char *ki
 
 static void shrink_noise(struct scenario *scenario, unsigned *runs, const char *kind)
 {
-    uint32_t *numbers[] = {&scenario->noise.lost_request, &scenario->noise.lost_reply,
-                           &scenario->noise.late_request, &scenario->noise.crash,
-                           &scenario->noise.freeze,       &scenario->noise.bad_start,
-                           &scenario->noise.slow_start,   &scenario->noise.guest_death};
+    uint32_t *numbers[] = {
+        &scenario->noise.lost_request, &scenario->noise.lost_reply,  &scenario->noise.late_request,
+        &scenario->noise.crash,        &scenario->noise.freeze,      &scenario->noise.bad_start,
+        &scenario->noise.slow_start,   &scenario->noise.guest_death, &scenario->noise.memory};
     for (size_t i = 0; i < ARRAY_LEN(numbers) && *runs > 0; i++) {
         uint32_t old = *numbers[i];
         *numbers[i] = 0;

@@ -13,11 +13,12 @@
 struct sim_statistics {
     uint64_t runs;
     uint64_t simulated_ms;
-    uint64_t events;        /* steps of a core */
-    uint64_t host_failures; /* power lost, reset by watchdog or fencing, cut off */
-    uint64_t failovers;     /* VMs that ran again on another host after theirs was lost */
-    uint64_t starts;        /* VMs that came up */
-    uint64_t transactions;  /* that the store committed */
+    uint64_t events;          /* steps of a core */
+    uint64_t host_failures;   /* power lost, reset by watchdog or fencing, cut off */
+    uint64_t failovers;       /* VMs that ran again on another host after theirs was lost */
+    uint64_t starts;          /* VMs that came up */
+    uint64_t memory_failures; /* berthds that ended for want of memory */
+    uint64_t transactions;    /* that the store committed */
 };
 
 struct sim_result {

@@ -71,6 +71,13 @@ static void draw_partitions(uint64_t seed, struct scenario *scenario)
     }
 }
 
+/* Likewise apart: in a third of the seeds berthds run out of memory now and then. */
+static void draw_memory(uint64_t seed, struct scenario_noise *ret)
+{
+    struct rng rng = {seed * UINT64_C(0xd1342543de82ef95) + 5};
+    ret->memory = rng_chance(&rng, 1, 3) ? (uint32_t)rng_between(&rng, 1, 300) : 0;
+}
+
 static void draw_vms(struct rng *rng, struct scenario *scenario)
 {
     uint32_t gpus = 0;
@@ -261,6 +268,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     draw_partitions(seed, ret);
     draw_vms(&rng, ret);
     draw_noise(&rng, &ret->noise);
+    draw_memory(seed, &ret->noise);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         weights[i] = rng_chance(&rng, 1, 2) ? kinds[i].weight : 0;
     }
