@@ -120,7 +120,7 @@ void pool_counts_next(const struct api_view *view, const struct record *pool, si
     X(VM_VIEW_STARTING, "starting")                                                                \
     X(VM_VIEW_STOPPING, "stopping")                                                                \
     X(VM_VIEW_STOPPED, "stopped")                                                                  \
-    X(VM_VIEW_WAITING, "waiting") /* should run and has no place: the reasons say why */           \
+    X(VM_VIEW_WAITING, "waiting") /* the coordinator found no place: the reasons say why */        \
     X(VM_VIEW_FAILED, "failed")   /* its restart policy is used up */                              \
     X(VM_VIEW_UNKNOWN, "unknown") /* its node is silent */
 ENUM_DECLARE(vm_view, VM_VIEW_LIST)

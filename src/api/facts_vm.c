@@ -31,7 +31,7 @@ static void unplaced_state(struct vm_facts *vm)
     if (vm->spec->desired == VM_STOPPED) {
         set(vm, VM_VIEW_STOPPED, "");
     } else if (!placement || placement->start_order < vm->spec->start_order) {
-        set(vm, VM_VIEW_WAITING, "the coordinator has not looked at it yet");
+        set(vm, VM_VIEW_STARTING, "the coordinator has not looked at it yet");
     } else if (placement->is_failed) {
         set(vm, VM_VIEW_FAILED, placement->cause);
     } else if (placement->reasons.len > 0 && placement->cause[0] == '\0') {

@@ -74,6 +74,7 @@ TEST(a_vm_waits_since_it_was_first_said_after_its_last_place)
     add_vm("v", 1);
     view.wall_ms = 1759999000000;
     must("POST", "/v1/vms/v/start", NULL);
+    (void)place("v", PLACEMENT_NONE, "", 0);
     tell("01759999900000-n-1", "vm-waiting");
     tell("01759999910000-n-2", "vm-placed");
     tell("01759999980000-n-3", "vm-waiting");

@@ -184,12 +184,17 @@ TEST(the_state_of_a_vm_follows_spec_placement_status_and_heartbeat)
     begin_cluster();
     add_vm("v", 1);
     must("POST", "/v1/vms/v/start", NULL);
-    shows("v", "\"state\":\"waiting\",\"detail\":\"the coordinator has not looked at it yet\"");
+    shows("v", "\"state\":\"starting\",\"detail\":\"the coordinator has not looked at it yet\"");
+    REQUIRE(ask("GET", "/v1/operations?state=waiting", NULL) == 200);
+    CHECK_HAS(text(), "\"items\":[]"); /* "waiting" always comes with its reasons */
     struct vm_placement *placement = place("v", PLACEMENT_NONE, "", 0);
     struct reason *reason = VEC_ADD(&placement->reasons);
     strcpy(reason->node, "node1");
     strcpy(reason->text, "0 of 2 GPUs free in P");
+    shows("v", "\"state\":\"waiting\",\"detail\":\"0 of 2 GPUs free in P\"");
     shows("v", "\"reasons\":[{\"subject\":\"node1\",\"text\":\"0 of 2 GPUs free in P\"}]");
+    REQUIRE(ask("GET", "/v1/operations?state=waiting", NULL) == 200);
+    CHECK_HAS(text(), "\"reasons\":[{\"subject\":\"node1\",\"text\":\"0 of 2 GPUs free in P\"}]");
     (void)place("v", PLACEMENT_START, "node1", 1);
     shows("v", "\"state\":\"starting\"");
     report("v", "node1", 1, VM_STATE_RUNNING);
