@@ -165,7 +165,8 @@ static const char *group_of(const char *check)
     return "Hardware";
 }
 
-/* Adds the inventories' checks of 'group', then a warning for each living node without any. */
+/* Adds the checks of 'group' of the nodes that are heard (of the others is known what was), then a
+ * warning for each without any. */
 static void add_checks(struct validation *v, const char *group, const char *missing)
 {
     names_t names = {0};
@@ -173,7 +174,8 @@ static void add_checks(struct validation *v, const char *group, const char *miss
     VEC_EACH(&names, name) {
         struct node_facts node;
         size_t found = 0;
-        if (!node_facts(v->call->view, *name, &node) || !node.inventory) {
+        if (!node_facts(v->call->view, *name, &node) || !node.inventory ||
+            node.pulse != PULSE_ALIVE) {
             continue;
         }
         VEC_EACH(&node.inventory->checks, check) {
@@ -189,7 +191,7 @@ static void add_checks(struct validation *v, const char *group, const char *miss
                                                 : "it does not answer");
             }
         }
-        if (found == 0 && missing && node.pulse == PULSE_ALIVE) {
+        if (found == 0 && missing) {
             validation_add(v, FINDING_WARNING, node.name, "checked", "%s", missing);
         }
     }

@@ -242,6 +242,33 @@ def test_libvirtd_killed_leaves_every_VM_running(c):
     demand(names[0] not in qemus(host), "a stop was reported, but it runs")
 
 
+def examined(c):
+    """What `berth validate` says: {(subject, check): (result, text)}."""
+    report = json.loads(c.any_host().run("berth validate -o json", GIVE_UP_S, b"").output)
+    return {(check["subject"], check["check"]): (check["result"], check["text"])
+            for group in report["groups"] for check in group["checks"]}
+
+
+@test
+def test_validate_tells_of_real_hosts_what_is_right_and_of_a_broken_one_what_is_not(c):
+    told = examined(c)
+    for host in c.lab.hosts:
+        for check in ("heartbeat", "iommu", "interrupt-remapping", "vfio-pci", "hypervisor", "watchdog", "disks"):
+            demand(told[host.name, check][0] == "ok", f"{check} of {host.name}: {told[host.name, check]}")
+        has_kvm = host.run("test -e /dev/kvm").status == 0
+        demand(told[host.name, "kvm"][0] == ("ok" if has_kvm else "warning"), f"{told[host.name, 'kvm']}")
+    demand("[1234:1111]" in told[POOL, "model"][1] and told[POOL, "hosts"][0] == "ok", f"{told[POOL, 'model']}")
+    victim, other = c.lab.hosts[1], c.lab.hosts[2]
+    victim.hold_service("libvirtd")
+    c.until("libvirtd's end is told", lambda: examined(c)[victim.name, "hypervisor"][0] == "failed")
+    c.lost.add(other.name)
+    other.power_off()
+    c.until("the host's end is told", lambda: examined(c)[other.name, "heartbeat"][0] == "failed")
+    told = examined(c)
+    demand((other.name, "hypervisor") not in told, f"of a dead host it tells what was: {told}")
+    demand(told["", "survival"][0] != "ok", f"another host can be lost: {told['', 'survival']}")
+
+
 @test
 def test_a_host_whose_libvirtd_hangs_keeps_its_VMs_and_gets_no_new_one(c):
     victim = c.with_room()

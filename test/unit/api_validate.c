@@ -90,6 +90,7 @@ TEST(nodes_that_are_silent_old_or_alone_are_named)
     view.now_ms += 60000;
     CHECK_STR(result_of("Nodes", "node1", "heartbeat", "no heartbeat for 60 s"), "failed");
     CHECK_STR(result_of("Nodes", "", "coordinator", "none"), "failed");
+    CHECK_STR(result_of("Clocks", "node1", "clock", ""), "none"); /* what it found out is past */
     begin_right();
     beat("node1", 2, 3, view.now_ms);
     CHECK_STR(result_of("Nodes", "node1", "inventory", "before it began anew"), "warning");
