@@ -12,7 +12,6 @@
 #include "run/api_op.h"
 #include "run/open_store.h"
 #include "run/web.h"
-#include "wire/key.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -411,6 +410,14 @@ static void on_removed(void *userdata, const struct record_key *key, revision_t 
     }
 }
 
+static void on_unreadable(void *userdata, const struct record_key *key)
+{
+    struct api_server *server = userdata;
+    if (!world_mark_unreadable(&server->world, key)) {
+        abort(); /* out of memory, as above */
+    }
+}
+
 static void on_synced(void *userdata, revision_t revision)
 {
     struct api_server *server = userdata;
@@ -445,14 +452,9 @@ static void on_stale(void *userdata, bool is_stale)
 
 static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
 {
-    struct api_server *server = userdata;
-    struct record_key place;
+    (void)userdata;
     say("<4>", "%s (revision %lld) cannot be read and is left out: %s", key, (long long)revision,
         error->text);
-    if (wire_key_parse(server->config->etcd_prefix, key, strlen(key), &place, NULL) == 0 &&
-        !world_mark_unreadable(&server->world, &place)) {
-        abort(); /* out of memory, as above */
-    }
 }
 
 static void on_trouble(void *userdata, const struct error *error)
@@ -467,6 +469,7 @@ static int start_store(struct api_server *server, struct error *err)
         .reset = on_reset,
         .record = on_record,
         .removed = on_removed,
+        .unreadable = on_unreadable,
         .synced = on_synced,
         .progress = on_progress,
         .stale = on_stale,

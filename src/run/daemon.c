@@ -6,7 +6,6 @@
 #include "run/daemon.h"
 
 #include "run/daemon_internal.h"
-#include "wire/key.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -107,6 +106,11 @@ static void on_removed(void *userdata, const struct record_key *key, revision_t 
                 (struct core_event){.kind = CORE_STORE_REMOVED, .key = key, .revision = revision});
 }
 
+static void on_unreadable(void *userdata, const struct record_key *key)
+{
+    daemon_step(userdata, (struct core_event){.kind = CORE_STORE_UNREADABLE, .key = key});
+}
+
 static void on_synced(void *userdata, revision_t revision)
 {
     daemon_step(userdata, (struct core_event){.kind = CORE_STORE_SYNCED, .revision = revision});
@@ -126,13 +130,9 @@ static void on_stale(void *userdata, bool is_stale)
 
 static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
 {
-    struct daemon *d = userdata;
-    struct record_key place;
+    (void)userdata;
     journal_line(LOG_ERR, "store: %s (revision %lld) cannot be read and is passed over: %s", key,
                  (long long)revision, error->text);
-    if (wire_key_parse(d->config->etcd_prefix, key, strlen(key), &place, NULL) == 0) {
-        daemon_step(d, (struct core_event){.kind = CORE_STORE_UNREADABLE, .key = &place});
-    }
 }
 
 static void on_trouble(void *userdata, const struct error *error)
@@ -364,6 +364,7 @@ static int open_parts(struct daemon *d, struct error *err)
         .reset = on_reset,
         .record = on_record,
         .removed = on_removed,
+        .unreadable = on_unreadable,
         .synced = on_synced,
         .progress = on_progress,
         .stale = on_stale,

@@ -97,19 +97,25 @@ static void tell_bad(struct store *store, const struct wire_kv *kv, const struct
     TELL(store, bad, key, kv->revision, error);
 }
 
-/* 0 with a record; -ENOENT: none of ours; -ENOMEM; else told as bad. */
-static int read_record(struct store *store, const struct wire_kv *kv, struct record **ret)
+/* 0 with a record, or -EBADMSG with the key of one that cannot be read. -ENOENT: none of ours, or
+ * nobody can tell whose; -ENOMEM. */
+static int read_record(struct store *store, const struct wire_kv *kv, struct record **ret,
+                       struct record_key *ret_key)
 {
-    struct record_key key;
     struct error error;
-    int r = wire_key_parse(store->prefix, kv->key, kv->key_size, &key, &error);
-    if (r == 0) {
-        r = wire_record_decode(&key, kv->value, kv->value_size, ret, &error);
+    int r = wire_key_parse(store->prefix, kv->key, kv->key_size, ret_key, &error);
+    if (r < 0) {
+        if (r != -ENOENT) {
+            tell_bad(store, kv, &error);
+        }
+        return -ENOENT;
     }
+    r = wire_record_decode(ret_key, kv->value, kv->value_size, ret, &error);
     if (r == 0) {
         (*ret)->revision = kv->revision;
-    } else if (r != -ENOENT && r != -ENOMEM) {
+    } else if (r != -ENOMEM) {
         tell_bad(store, kv, &error);
+        r = -EBADMSG;
     }
     return r;
 }
@@ -124,6 +130,7 @@ static void drop_pages(struct store *store)
         record_unref(*each);
     }
     VEC_DONE(&store->pages);
+    VEC_DONE(&store->unreadable);
     store->page_keys = 0;
     store->is_short_of_memory = false;
 }
@@ -132,16 +139,20 @@ static void drop_pages(struct store *store)
 static void page_arrived(void *userdata, const struct wire_kv *kvs, size_t len)
 {
     struct store *store = userdata;
-    if (!VEC_RESERVE(&store->pages, store->pages.len + len)) {
+    if (!VEC_RESERVE(&store->pages, store->pages.len + len) ||
+        !VEC_RESERVE(&store->unreadable, store->unreadable.len + len)) {
         store->is_short_of_memory = true;
         return;
     }
     store->page_keys += len;
     for (size_t i = 0; i < len; i++) {
         struct record *record = NULL;
-        int r = read_record(store, &kvs[i], &record);
+        struct record_key key;
+        int r = read_record(store, &kvs[i], &record, &key);
         if (r == 0) {
             *VEC_ADD(&store->pages) = record;
+        } else if (r == -EBADMSG) {
+            *VEC_ADD(&store->unreadable) = key;
         }
         store->is_short_of_memory |= r == -ENOMEM;
     }
@@ -160,6 +171,9 @@ static void deliver_snapshot(struct store *store, revision_t revision)
     TELL(store, reset);
     VEC_EACH(&store->pages, each) {
         TELL(store, record, *each);
+    }
+    VEC_EACH(&store->unreadable, key) {
+        TELL(store, unreadable, key);
     }
     store->revision = revision;
     store->key_len = store->page_keys;
@@ -217,9 +231,11 @@ static void events_arrived(void *userdata, const struct wire_kv *events, size_t 
         store->key_len += kv->version == 1;
         store->key_len -= !kv->value;
         if (kv->value) {
-            int r = read_record(store, kv, &record);
+            int r = read_record(store, kv, &record, &key);
             if (r == 0) {
                 TELL(store, record, record);
+            } else if (r == -EBADMSG) {
+                TELL(store, unreadable, &key);
             } else if (r == -ENOMEM) {
                 resync(store, pause_first_ms);
             }

@@ -27,13 +27,15 @@ struct store_observer {
     /* Lent: take a reference (world_put() does) to keep it. */
     void (*record)(void *userdata, struct record *record);
     void (*removed)(void *userdata, const struct record_key *key, revision_t revision);
+    /* 'key' is there, but not in a form that can be read: told where 'record' would be, in each
+     * snapshot again. What the world has of it stays. */
+    void (*unreadable)(void *userdata, const struct record_key *key);
     void (*synced)(void *userdata, revision_t revision);
     void (*progress)(void *userdata, revision_t revision);
     /* true: neither the watch nor a read of a majority was heard for the stale limit: what the
      * world holds may be old. false: it is heard again. Begins as stale; told at each change. */
     void (*stale)(void *userdata, bool is_stale);
-    /* A document or key that cannot be read: skipped, and what the world has of it stays. Once for
-     * each revision of it. */
+    /* What cannot be read of a document or key. Once for each revision of it. For the journal. */
     void (*bad)(void *userdata, const char *key, revision_t revision, const struct error *error);
     /* The stream broke or could not begin; it is tried again by itself. For the journal. */
     void (*trouble)(void *userdata, const struct error *error);

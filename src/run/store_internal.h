@@ -25,6 +25,7 @@ struct store {
     /* snapshot */
     sd_event_source *resync_timer;
     VEC(struct record *) pages;
+    VEC(struct record_key) unreadable; /* in them */
     size_t page_keys;
     bool is_short_of_memory;
     msec_t snapshot_ms; /* when it was begun */

@@ -97,6 +97,13 @@ static void on_stale(void *userdata, bool is_stale)
     daemon->stales++;
 }
 
+static void on_unreadable(void *userdata, const struct record_key *key)
+{
+    struct daemon *daemon = userdata;
+    daemon->is_broken |= daemon->syncs == 0 && !daemon->is_snapshot;
+    REQUIRE(world_mark_unreadable(&daemon->world, key));
+}
+
 static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
 {
     struct daemon *daemon = userdata;
@@ -113,8 +120,17 @@ static void on_trouble(void *userdata, const struct error *error)
     daemon->troubles++;
 }
 
-static const struct store_observer observer = {on_reset,    on_record, on_removed, on_synced,
-                                               on_progress, on_stale,  on_bad,     on_trouble};
+static const struct store_observer observer = {
+    .reset = on_reset,
+    .record = on_record,
+    .removed = on_removed,
+    .unreadable = on_unreadable,
+    .synced = on_synced,
+    .progress = on_progress,
+    .stale = on_stale,
+    .bad = on_bad,
+    .trouble = on_trouble,
+};
 
 static void answered(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
                      const struct error *error)
@@ -296,6 +312,13 @@ TEST(a_barrier_tells_a_revision_that_holds_all_that_was_written_before)
     daemon_stop(&daemon);
 }
 
+static bool is_readable(const struct daemon *daemon, const char *node)
+{
+    struct record_key key = {.kind = RECORD_NODE_ALIVE};
+    (void)snprintf(key.name, sizeof(key.name), "%s", node);
+    return world_is_readable(&daemon->world, &key);
+}
+
 TEST(a_document_that_cannot_be_read_is_told_once_and_the_rest_goes_on)
 {
     struct daemon daemon;
@@ -307,15 +330,19 @@ TEST(a_document_that_cannot_be_read_is_told_once_and_the_rest_goes_on)
     CHECK_INT(daemon.bads, 1);
     CHECK_STR(daemon.bad_key, "/e/nodes/n1/alive");
     CHECK_HAS(daemon.bad_text, "counter: a whole number is wanted here, not a string");
+    CHECK(!is_readable(&daemon, "n1") && is_readable(&daemon, "n2"));
     CHECK_INT(counter_of(&daemon, "n2"), 2);
     put_raw("/e/nodes/n2/alive", "\x01");
     put_raw("/e/nodes/n3/alive", "{\"counter\":3}");
     LOOP_UNTIL(daemon.event, counter_of(&daemon, "n3") == 3, patience_ms);
     CHECK_INT(daemon.bads, 2);
     CHECK_INT(counter_of(&daemon, "n2"), 2); /* what was there stays */
+    CHECK(!is_readable(&daemon, "n2"));
     put_raw("/e/nodes/n1/alive", "{\"counter\":1}");
     LOOP_UNTIL(daemon.event, counter_of(&daemon, "n1") == 1, patience_ms);
     CHECK_INT(daemon.bads, 2);
+    CHECK(is_readable(&daemon, "n1"));
+    CHECK(!daemon.is_broken);
     daemon_stop(&daemon);
 }
 
@@ -327,6 +354,7 @@ TEST(forgotten_history_leads_to_a_new_snapshot_in_which_the_deleted_are_gone)
     struct proxy proxy;
     char body[64], reply[200];
     daemon_start(&other, "/f/");
+    put_raw("/f/nodes/n9/alive", "[]");
     CHECK_INT(put_alive(&other, "n1", 1), TXN_COMMITTED);
     daemon = (struct daemon){0};
     REQUIRE(sd_event_new(&daemon.event) >= 0);
@@ -346,6 +374,8 @@ TEST(forgotten_history_leads_to_a_new_snapshot_in_which_the_deleted_are_gone)
     proxy.mode = PROXY_PASS;
     proxy_cut(&proxy);
     LOOP_UNTIL(daemon.event, daemon.syncs == 2, patience_ms);
+    CHECK(!is_readable(&daemon, "n9")); /* said in each snapshot, and to people once */
+    CHECK_INT(daemon.bads, 1);
     CHECK(!world_find(&daemon.world, RECORD_NODE_ALIVE, "n1"));
     CHECK_INT(counter_of(&daemon, "n2"), 3);
     CHECK_INT(put_alive(&other, "n2", 4), TXN_COMMITTED);
