@@ -156,6 +156,7 @@ static const char *group_of(const char *check)
         {"store", "Store"},
         {"fencing", "Fencing"},
         {"disks", "Storage"},
+        {CHECK_SPACE, "Storage"},
     };
     for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
         if (strcmp(groups[i].check, check) == 0) {

@@ -310,6 +310,7 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
     }
     bool is_first = !status || status->epoch < epoch;
     if (!is_first || vm->exists || !world_has_hypervisor(&core->world, core->config.node) ||
+        !world_has_space(&core->world, core->config.node, NULL) ||
         starting_count(core) >= world_settings(&core->world)->concurrent_starts) {
         return; /* begun before: the coordinator's turn; or not yet */
     }

@@ -262,7 +262,7 @@ struct peer *coordinator_peer(const struct core *core, const char *node);
 /* How long 'node' has been silent for us. */
 msec_t coordinator_silence(const struct core *core, const char *node);
 bool coordinator_is_up(const struct core *core, const char *node);
-/* Up, active, and with a hypervisor: VMs may be started there. */
+/* Up, active, with a hypervisor and room on its disk: VMs may be started there. */
 bool coordinator_takes_vms(const struct core *core, const char *node);
 
 /* recover.c: each VM, by level */

@@ -129,6 +129,8 @@ struct node_spec {
 
 /* The check by which a node says that its hypervisor answers. */
 #define CHECK_HYPERVISOR "hypervisor"
+/* ... and that its own disk has room for what the start of a VM writes; not there: it has. */
+#define CHECK_SPACE "space"
 
 struct node_check {
     char name[name_size]; /* "iommu", "clock", "disks", ... */

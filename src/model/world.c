@@ -209,6 +209,23 @@ bool world_has_hypervisor(const struct world *world, const char *node)
     return false;
 }
 
+bool world_has_space(const struct world *world, const char *node, const char **ret_detail)
+{
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);
+    if (!inventory) {
+        return true;
+    }
+    VEC_EACH(&inventory->inventory->checks, check) {
+        if (strcmp(check->name, CHECK_SPACE) == 0 && !check->is_ok) {
+            if (ret_detail) {
+                *ret_detail = check->detail;
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
 bool world_is_quarantined(const struct world *world, const char *node)
 {
     const struct record *standing = world_find(world, RECORD_NODE_STANDING, node);

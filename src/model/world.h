@@ -70,3 +70,7 @@ bool world_is_quarantined(const struct world *world, const char *node);
 /* Whether the hypervisor of 'node' answers, as its inventory has it: one of an earlier boot says
  * nothing of now. */
 bool world_has_hypervisor(const struct world *world, const char *node);
+
+/* Whether the disk of 'node' has room to start VMs; if not, its words, lent, into '*ret_detail'
+ * (may be NULL). */
+bool world_has_space(const struct world *world, const char *node, const char **ret_detail);

@@ -86,7 +86,9 @@ static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
     }
     switch (spec ? spec->node_spec->mode : NODE_ACTIVE) {
     case NODE_ACTIVE:
-        return world_is_quarantined(c->world, node) ? PLAN_PAUSED : PLAN_ACTIVE;
+        return world_is_quarantined(c->world, node) || !world_has_space(c->world, node, NULL)
+                   ? PLAN_PAUSED
+                   : PLAN_ACTIVE;
     case NODE_PAUSED:
         return PLAN_PAUSED;
     case NODE_DRAIN:
@@ -528,6 +530,20 @@ static void say_down(const struct plan_cluster *c, const char *node, char *ret, 
     }
 }
 
+/* Not by an administrator? Else 'ret' stays. */
+static void say_paused(const struct plan_cluster *c, const char *node, char *ret, size_t size)
+{
+    const char *detail;
+    if (world_is_quarantined(c->world, node)) {
+        (void)snprintf(ret, size,
+                       "quarantined for up to two hours: it began anew three times within an hour "
+                       "('berth node resume %s' ends that)",
+                       node);
+    } else if (!world_has_space(c->world, node, &detail)) {
+        (void)snprintf(ret, size, "%s", detail);
+    }
+}
+
 /* Not a possible owner: for want of a label? Else 'ret' stays. */
 static void say_label(const struct plan_cluster *c, const char *vm, const char *node, char *ret,
                       size_t size)
@@ -574,11 +590,8 @@ bool plan_cluster_fits(const struct plan_cluster *c, const struct plan_request *
     if (why.code == PLAN_NOT_OWNER) {
         say_label(c, c->vms.items[vm], c->nodes.items[node], ret, size);
     }
-    if (why.code == PLAN_NODE_PAUSED && world_is_quarantined(c->world, c->nodes.items[node])) {
-        (void)snprintf(ret, size,
-                       "quarantined for up to two hours: it began anew three times within an hour "
-                       "('berth node resume %s' ends that)",
-                       c->nodes.items[node]);
+    if (why.code == PLAN_NODE_PAUSED) {
+        say_paused(c, c->nodes.items[node], ret, size);
     } else if (why.code == PLAN_NODE_DOWN) {
         say_down(c, c->nodes.items[node], ret, size);
     } else if (why.code == PLAN_GPUS_QUARANTINED) {

@@ -2,6 +2,7 @@
 #include "run/examine.h"
 
 #include "run/examine_disks.h"
+#include "run/examine_space.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ enum {
 const struct examine_config examine_config_default = {
     .first_look_ms = 10 * 1000, /* the store has told everything, heartbeats flow */
     .look_ms = 15 * 1000,
+    .space_least_bytes = 4 << 20, /* a VM's NVRAM, half a MiB, is the biggest of it */
 };
 
 struct write {
@@ -42,7 +44,8 @@ struct examine {
     uint32_t write_len;
     uint32_t ended_len;
     msec_t slowest_ms, sum_ms;
-    struct disk_job *disks; /* NULL: none yet */
+    struct disk_job *disks;  /* NULL: none yet */
+    struct space_job *space; /* likewise; begun anew at each look */
     struct fence_run *fencing;
     char fenced_node[name_size];
     struct node_check fence_check; /* name "": there is nobody to ask about */
@@ -262,6 +265,10 @@ static void tell_if_new(struct examine *examine)
     if (examine->disks) {
         disk_job_tell(examine->disks, &now);
     }
+    struct node_check *space = examine->space ? VEC_ADD(&now) : NULL;
+    if (space) {
+        space_job_tell(examine->space, space);
+    }
     struct node_check *place = examine->fence_check.name[0] ? VEC_ADD(&now) : NULL;
     if (place) {
         *place = examine->fence_check;
@@ -287,9 +294,19 @@ static revision_t mark_of(const struct world *world, enum record_kind kind)
     return revision + (revision_t)world->records[kind].len;
 }
 
-/* Now and then everything, else what is new. */
+static void begin_space(struct examine *examine)
+{
+    if (examine->space && !space_job_is_done(examine->space)) {
+        return;
+    }
+    examine->space = space_job_free(examine->space);
+    examine->space = space_job_start(examine->config.space_least_bytes);
+}
+
+/* Now and then everything, else what is new; and always whether there is room. */
 static void look(struct examine *examine)
 {
+    begin_space(examine);
     const struct world *world = examine->callbacks.world(examine->userdata);
     revision_t nodes = mark_of(world, RECORD_NODE_SPEC), vms = mark_of(world, RECORD_VM_SPEC);
     bool is_due = examine->looks++ % looks_until_anew == 0;
@@ -354,6 +371,7 @@ struct examine *examine_free(struct examine *examine)
     }
     examine->fencing = fence_cancel(examine->fencing);
     examine->disks = disk_job_free(examine->disks);
+    examine->space = space_job_free(examine->space);
     (void)sd_event_source_disable_unref(examine->timer);
     (void)sd_event_unref(examine->event);
     VEC_DONE(&examine->found);

@@ -118,7 +118,7 @@ static void *work(void *argument)
 }
 
 /* Signals are the loop's: none shall come to this thread, so it inherits a full mask. */
-int disk_job_start(struct disk_job *job)
+int examine_thread(void *(*run)(void *), void *argument)
 {
     pthread_attr_t attributes;
     pthread_t thread;
@@ -127,11 +127,17 @@ int disk_job_start(struct disk_job *job)
     (void)pthread_attr_init(&attributes);
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&thread, &attributes, work, job);
+    int failed = pthread_create(&thread, &attributes, run, argument);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_attr_destroy(&attributes);
-    job->has_begun = failed == 0;
     return -failed;
+}
+
+int disk_job_start(struct disk_job *job)
+{
+    int r = examine_thread(work, job);
+    job->has_begun = r == 0;
+    return r;
 }
 
 /* ---- afterwards ---- */

@@ -25,3 +25,6 @@ void disk_job_tell(const struct disk_job *job, node_checks_t *ret);
 /* The loop's thread, as everything here. A job that hangs is left behind with what it holds.
  * Returns NULL; accepts NULL. */
 struct disk_job *disk_job_free(struct disk_job *job);
+
+/* Runs 'run' on a thread of its own that nobody waits for; -errno. */
+int examine_thread(void *(*run)(void *), void *argument);

@@ -200,6 +200,10 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
     case OP_MEND_GPU:
         change_gpu(sim, host, step);
         break;
+    case OP_DISK_FULL:
+    case OP_DISK_ROOM:
+        host_set_disk(sim, host, step->op == OP_DISK_FULL);
+        break;
     case OP_FAIL_FENCE:
         host->bad_fences = step->times;
         break;
@@ -247,6 +251,7 @@ void faults_heal(struct sim *sim)
         struct host *host = *each;
         host->bad_fences = host->hung_fences = host->bad_binds = 0;
         host->is_watchdog_broken = false;
+        host_set_disk(sim, host, false);
         host_join(sim, host);
         process_has_memory(host);
         process_thaw(sim, host);

@@ -112,6 +112,10 @@ void gpus_tell(struct sim *sim, struct host *host)
         judge(gpu, card->is_off_bus);
         add_parts(record->inventory, card);
     }
+    struct node_check *space = ADD_TO(&record->inventory->checks);
+    SET_TEXT(space->name, "%s", CHECK_SPACE);
+    space->is_ok = !host->is_disk_full;
+    SET_TEXT(space->detail, "%s", host->is_disk_full ? "its disk is full: make room" : "");
     struct letter letter = {.event = {.kind = CORE_INVENTORY, .record = record}};
     process_tell(sim, host, 0, &letter);
 }

@@ -2,6 +2,8 @@
 /* A host: power, clock, network. */
 #include "test/sim/internal.h"
 
+enum { look_ms = 15000 }; /* between two looks at its disk */
+
 msec_t host_now(const struct sim *sim, const struct host *host)
 {
     return host->clock_offset_ms + sim->now_ms + sim->now_ms * host->config->drift_ppm / 1000000;
@@ -97,4 +99,15 @@ void host_join(struct sim *sim, struct host *host)
     host->is_in_cut = host->is_out_cut = host->is_watch_cut = false;
     store_unpark(sim);
     store_catch_up(sim, host);
+}
+
+static void look_at_disk(struct sim *sim, const struct happening *happening)
+{
+    gpus_tell(sim, happening->host);
+}
+
+void host_set_disk(struct sim *sim, struct host *host, bool is_full)
+{
+    host->is_disk_full = is_full;
+    later(sim, rng_between(&host->rng, 0, look_ms), look_at_disk, host);
 }

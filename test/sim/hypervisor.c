@@ -349,8 +349,12 @@ static void spawn(struct sim *sim, const struct happening *happening)
                    is_blamed ? &instance->gpus.items[0].slot : NULL);
         return;
     }
+    if (host->is_disk_full) {
+        fail_start(sim, host, instance, "No space left on device", NULL);
+        return;
+    }
     if (rng_chance(&host->rng, sim->noise.bad_start, 1000)) {
-        fail_start(sim, host, instance, "the disk is full", NULL);
+        fail_start(sim, host, instance, "the disk image is locked", NULL);
         return;
     }
     instance->dies_early = rng_chance(&host->rng, sim->noise.bad_start, 2000);

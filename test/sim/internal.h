@@ -151,6 +151,7 @@ struct host {
     uint64_t cut_number;
 
     enum libvirt_state libvirt;
+    bool is_disk_full; /* its own: no VM starts */
     bool is_door_closed;
     uint64_t kill_all_id; /* to be answered when nothing is left */
     VEC(struct instance *) instances;
@@ -187,6 +188,8 @@ void watchdog_do(struct sim *sim, struct host *host, const struct core_action *a
 void gpus_init(struct host *host);
 void gpus_boot(struct host *host);
 void gpus_tell(struct sim *sim, struct host *host);
+/* The host's own disk; told when it next looks. */
+void host_set_disk(struct sim *sim, struct host *host, bool is_full);
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action);
 struct fake_gpu *gpus_find(struct host *host, struct pci_address address);
 /* Partition 'number' of 'card'. */

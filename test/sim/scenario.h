@@ -77,6 +77,8 @@ struct scenario_vm {
     X(OP_FAIL_GPU, "fail gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
     X(OP_SWAP_GPU, "swap gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
     X(OP_MEND_GPU, "mend gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
+    X(OP_DISK_FULL, "disk full", SUBJECT_HOST, 0)                                                  \
+    X(OP_DISK_ROOM, "disk room", SUBJECT_HOST, 0)                                                  \
     X(OP_FAIL_FENCE, "fail fence", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_HANG_FENCE, "hang fence", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_FAIL_BIND, "fail bind", SUBJECT_HOST, OPTION_TIMES)                                       \

@@ -258,6 +258,22 @@ static void draw_times(struct rng *rng, msec_t length_ms, struct scenario *scena
     }
 }
 
+/* In a quarter of the seeds hosts run out of disk space. Drawn apart, too. */
+static void draw_disks(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xbea225f9eb34556d) + 3};
+    int64_t count = rng_chance(&rng, 1, 4) ? rng_between(&rng, 1, 4) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        struct scenario_step step = {
+            .at_ms = rng_between(&rng, 0, length_ms), .op = OP_DISK_FULL, .times = 1};
+        SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
+        add_step(scenario, &step);
+        step.op = OP_DISK_ROOM;
+        step.at_ms = MIN(step.at_ms + rng_between(&rng, 1000, 90000), length_ms);
+        add_step(scenario, &step);
+    }
+}
+
 void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario *ret)
 {
     struct rng rng = {seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
@@ -284,5 +300,6 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     if (rng_chance(&rng, 1, 4)) {
         draw_times(&rng, length_ms - 6000, ret);
     }
+    draw_disks(seed, length_ms, ret);
     add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 struct stage {
+    uint64_t space_least_bytes;
     char folder[64];
     sd_event *event;
     struct world world;
@@ -37,8 +38,10 @@ static void stage_init(struct stage *stage)
 static void stage_open(struct stage *stage, size_t endpoints)
 {
     static const struct examine_callbacks callbacks = {world_of, on_change};
-    struct examine_config config = {
-        .etcd_endpoint_len = endpoints, .fence_directory = stage->folder, .look_ms = 50};
+    struct examine_config config = {.etcd_endpoint_len = endpoints,
+                                    .fence_directory = stage->folder,
+                                    .look_ms = 50,
+                                    .space_least_bytes = stage->space_least_bytes};
     struct error err = {0};
     strcpy(config.node, "node2");
     REQUIRE(examine_new(stage->event, &config, &callbacks, stage, &stage->examine, &err) == 0);
@@ -189,6 +192,31 @@ TEST(slow_writes_and_a_single_member_are_told)
     check = await(&stage, "store", "one member of etcd");
     CHECK(!check.is_ok && check.is_advice);
     CHECK(await(&stage, "clock", "").name[0]);
+    stage_done(&stage);
+}
+
+TEST(a_full_disk_is_told_so_that_no_vm_is_started_here)
+{
+    struct stage stage;
+    const char *detail = "";
+    stage_init(&stage);
+    stage_open(&stage, 3);
+    CHECK(await(&stage, CHECK_SPACE, "has room").is_ok);
+    stage_done(&stage);
+
+    stage_init(&stage);
+    stage.space_least_bytes = UINT64_MAX;
+    stage_open(&stage, 3);
+    struct node_check check = await(&stage, CHECK_SPACE, "full at ");
+    CHECK(!check.is_ok && !check.is_advice);
+
+    /* What is decided upon it. */
+    struct record *inventory = record_new(RECORD_NODE_INVENTORY, "node1", NULL);
+    *VEC_ADD(&inventory->inventory->checks) = check;
+    CHECK(world_has_space(&stage.world, "node1", NULL)); /* not known: as it was before */
+    put(&stage, inventory);
+    CHECK(!world_has_space(&stage.world, "node1", &detail));
+    CHECK_HAS(detail, "make room");
     stage_done(&stage);
 }
 
