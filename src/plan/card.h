@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which devices of pools may be handed out. */
+#pragma once
+
+#include "plan/cluster.h"
+
+/* Why the device of 'member' cannot be handed out, into 'ret' of 'size' bytes: it must be of the
+ * card that was meant, healthy, in VFIO's hands, and known to be free. False: as far as its node's
+ * inventory says, it can. */
+bool card_is_refused(const struct plan_cluster *cluster, const struct pool_member *member,
+                     char *ret, size_t size);
