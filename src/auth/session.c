@@ -29,9 +29,10 @@ void auth_sessions_done(struct auth_sessions *sessions)
     VEC_DONE(&sessions->items);
 }
 
-static bool is_over(const struct auth_session *session, msec_t now_ms)
+static bool is_over(const struct auth_sessions *sessions, const struct auth_session *session,
+                    msec_t now_ms)
 {
-    return now_ms - session->used_ms >= auth_session_idle_ms ||
+    return now_ms - session->used_ms >= sessions->idle_ms ||
            now_ms - session->begun_ms >= auth_session_age_ms;
 }
 
@@ -49,7 +50,7 @@ static void make_room(struct auth_sessions *sessions, const char *user, msec_t n
         const struct auth_session *session = &sessions->items.items[i - 1];
         bool is_same = strcmp(session->user, user) == 0;
         same += is_same;
-        if (is_over(session, now_ms) || (is_same && same >= auth_sessions_per_user_max)) {
+        if (is_over(sessions, session, now_ms) || (is_same && same >= auth_sessions_per_user_max)) {
             drop(sessions, i - 1);
         }
     }
@@ -75,12 +76,12 @@ const struct auth_session *auth_session_begin(struct auth_sessions *sessions, co
     return session;
 }
 
-const struct auth_session *auth_session_use(struct auth_sessions *sessions, const char *id,
-                                            msec_t now_ms)
+const struct auth_session *auth_session_find(struct auth_sessions *sessions, const char *id,
+                                             bool is_use, msec_t now_ms)
 {
     VEC_EACH(&sessions->items, session) {
-        if (auth_secret_equal(session->id, id) && !is_over(session, now_ms)) {
-            session->used_ms = now_ms;
+        if (auth_secret_equal(session->id, id) && !is_over(sessions, session, now_ms)) {
+            session->used_ms = is_use ? now_ms : session->used_ms;
             return session;
         }
     }
@@ -91,7 +92,7 @@ bool auth_session_is_live(const struct auth_sessions *sessions, uint64_t number,
 {
     VEC_EACH(&sessions->items, session) {
         if (session->number == number) {
-            return !is_over(session, now_ms);
+            return !is_over(sessions, session, now_ms);
         }
     }
     return false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Console sessions, in the memory of one process: who restarts it logs in anew. One ends when it
- * was idle or is old, when its user's record changes (its revision is another one then), when its
- * user has begun too many others, or when it is ended. Time comes in with the call.
+ * was not used for 'idle_ms' or is old, when its user's record changes (its revision is another one
+ * then), when its user has begun too many others, or when it is ended. Time comes in with the call.
  */
 #pragma once
 
@@ -10,7 +10,6 @@
 #include "base/vec.h"
 
 enum {
-    auth_session_idle_ms = 30 * 60 * 1000,
     auth_session_age_ms = 12 * 3600 * 1000,
     auth_sessions_max = 512,
     auth_sessions_per_user_max = 16,
@@ -28,6 +27,7 @@ struct auth_session {
 struct auth_sessions {
     VEC(struct auth_session) items; /* the oldest first */
     uint64_t last_number;
+    msec_t idle_ms;
 };
 
 void auth_sessions_done(struct auth_sessions *sessions);
@@ -36,9 +36,10 @@ void auth_sessions_done(struct auth_sessions *sessions);
 const struct auth_session *auth_session_begin(struct auth_sessions *sessions, const char *user,
                                               revision_t revision, msec_t now_ms);
 
-/* The live session of that id, which counts as its use; lent until the next call. NULL: none. */
-const struct auth_session *auth_session_use(struct auth_sessions *sessions, const char *id,
-                                            msec_t now_ms);
+/* The live session of that id; lent until the next call. NULL: none. 'is_use': a person asks, which
+ * keeps it from being idle; what an open page asks by itself does not. */
+const struct auth_session *auth_session_find(struct auth_sessions *sessions, const char *id,
+                                             bool is_use, msec_t now_ms);
 
 bool auth_session_is_live(const struct auth_sessions *sessions, uint64_t number, msec_t now_ms);
 void auth_session_end(struct auth_sessions *sessions, uint64_t number);

@@ -279,12 +279,22 @@ static bool is_read(const struct http_request *request)
     return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
 }
 
+/* What an open page of the console asks by itself: its reads say so, its stream has no header of
+ * its own but is known by what it accepts. A person's session must be able to end beside them. */
+static bool is_use(struct http_exchange *exchange)
+{
+    const char *accept = http_header(exchange, "Accept");
+    return !http_header(exchange, "X-Berth-Background") &&
+           !(accept && strcmp(accept, "text/event-stream") == 0);
+}
+
 static void enter_by_session(struct api_gate *gate, struct http_exchange *exchange,
                              struct api_who *who, const char *id)
 {
     const struct http_request *request = http_exchange_request(exchange);
     const char *csrf = http_header(exchange, "X-CSRF-Token");
-    const struct auth_session *session = auth_session_use(&gate->sessions, id, now_ms());
+    const struct auth_session *session =
+        auth_session_find(&gate->sessions, id, is_use(exchange), now_ms());
     const struct record *record = session ? find(gate, session->user, ACCESS_USER) : NULL;
     if (record && record->revision == session->revision &&
         !access_has_expired(record->access, wall_ms())) {
@@ -471,8 +481,9 @@ void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const 
 
 /* ---- beginning and end ---- */
 
-int api_gate_new(sd_event *event, const struct world *world, const struct api_gate_handler *handler,
-                 void *userdata, struct api_gate **ret, struct error *err)
+int api_gate_new(sd_event *event, const struct world *world, msec_t session_idle_ms,
+                 const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
+                 struct error *err)
 {
     CLEANUP(freep) struct api_gate *gate = calloc(1, sizeof(*gate));
     if (!gate || !auth_known_init(&gate->known)) {
@@ -481,6 +492,7 @@ int api_gate_new(sd_event *event, const struct world *world, const struct api_ga
     gate->world = world;
     gate->handler = *handler;
     gate->userdata = userdata;
+    gate->sessions.idle_ms = session_idle_ms;
     int r = auth_worker_new(event, on_done, gate, &gate->worker, err);
     if (r == 0) {
         *ret = TAKE(gate);

@@ -42,8 +42,10 @@ struct api_gate_handler {
     void (*failed)(void *userdata, const char *name, const char *address);
 };
 
-int api_gate_new(sd_event *event, const struct world *world, const struct api_gate_handler *handler,
-                 void *userdata, struct api_gate **ret, struct error *err);
+/* 'session_idle_ms': after so long without use a session ends. */
+int api_gate_new(sd_event *event, const struct world *world, msec_t session_idle_ms,
+                 const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
+                 struct error *err);
 void api_gate_free(struct api_gate *gate);
 CLEANUP_POINTER(struct api_gate, api_gate_free)
 

@@ -557,9 +557,9 @@ int api_server_run(const struct config *config, struct error *err)
     (void)snprintf(server.writer, sizeof(server.writer), "api-%.20s", config->node);
     int r = start_loop(&server, err);
     r = r < 0 ? r : start_store(&server, err);
-    r = r < 0
-            ? r
-            : api_gate_new(server.event, &server.world, &gate_handler, &server, &server.gate, err);
+    r = r < 0 ? r
+              : api_gate_new(server.event, &server.world, config->session_idle_ms, &gate_handler,
+                             &server, &server.gate, err);
     r = r < 0 ? r : start_http(&server, err);
     if (r < 0) {
         return r;

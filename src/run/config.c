@@ -14,7 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { config_file_size_max = 64 * 1024 };
+enum {
+    config_file_size_max = 64 * 1024,
+    seconds_min = 5,
+    seconds_max = 12 * 3600, /* no session gets older */
+};
 
 enum value_kind {
     VALUE_TEXT,
@@ -24,6 +28,7 @@ enum value_kind {
     VALUE_WATCHDOG, /* a path or "none" */
     VALUE_URLS,
     VALUE_ADDRESSES,
+    VALUE_SECONDS, /* kept as milliseconds */
 };
 
 struct setting {
@@ -96,6 +101,9 @@ static const struct setting settings[] = {
          "at the first start, as https-certificate.pem and https-key.pem in state_dir; its "
          "SHA-256 is in berth-api's journal at each start."),
     TEXT(VALUE_PATH, "https_key", https_key, PLACES, "The PEM file of that certificate's key."),
+    TEXT(VALUE_SECONDS, "session_idle_seconds", session_idle_ms, PLACES,
+         "After so many seconds without a click or a key a login at the console ends, also while "
+         "a page is open; 5 to 43200. After 12 hours it ends in any case."),
     TEXT(VALUE_PATH, "run_dir", run_dir, PLACES,
          "Lock, and the socket of the watchdog's keeper; gone at reboot."),
     TEXT(VALUE_PATH, "state_dir", state_dir, PLACES, "Kept over a reboot."),
@@ -111,6 +119,7 @@ void config_default(struct config *ret)
         .watchdog = "/dev/watchdog",
         .host_root = "/",
         .api_socket = "/run/berth/api.sock",
+        .session_idle_ms = 30 * 60 * 1000,
         .run_dir = "/run/berth",
         .state_dir = "/var/lib/berth",
     };
@@ -135,6 +144,9 @@ void config_key(size_t i, struct config_key *ret)
         .name = setting->key, .section = setting->section, .help = setting->help};
     if (setting->kind == VALUE_NODE) {
         (void)copy_text(ret->fallback, sizeof(ret->fallback), "the host name up to its first dot");
+    } else if (setting->kind == VALUE_SECONDS) {
+        const msec_t *value = (const void *)((char *)&config + setting->offset);
+        (void)snprintf(ret->fallback, sizeof(ret->fallback), "%lld", (long long)*value / 1000);
     } else { /* of a list: its first element, the only one that there is */
         (void)copy_text(ret->fallback, sizeof(ret->fallback), (char *)&config + setting->offset);
     }
@@ -218,9 +230,23 @@ static int check_text(const struct place *place, const struct setting *setting, 
     case VALUE_TEXT:
     case VALUE_URLS:
     case VALUE_ADDRESSES:
+    case VALUE_SECONDS:
         break;
     }
     return value[0] ? 0 : REFUSE(place, err, "%s is empty; leave the line out", setting->key);
+}
+
+static int set_seconds(const struct place *place, const struct setting *setting, const char *value,
+                       struct config *config, struct error *err)
+{
+    msec_t *ret = (void *)((char *)config + setting->offset);
+    int64_t seconds;
+    if (!parse_i64(value, seconds_min, seconds_max, &seconds)) {
+        return REFUSE(place, err, "%s: \"%.40s\" is no number from %d to %d", setting->key, value,
+                      seconds_min, seconds_max);
+    }
+    *ret = seconds * 1000;
+    return 0;
 }
 
 static int set_value(const struct place *place, const struct setting *setting, char *value,
@@ -228,6 +254,9 @@ static int set_value(const struct place *place, const struct setting *setting, c
 {
     if (setting->kind == VALUE_URLS || setting->kind == VALUE_ADDRESSES) {
         return set_list(place, setting, value, config, err);
+    }
+    if (setting->kind == VALUE_SECONDS) {
+        return set_seconds(place, setting, value, config, err);
     }
     if (check_text(place, setting, value, err) < 0) {
         return -EINVAL;

@@ -52,6 +52,7 @@ struct config {
     char https_certificate[config_text_size]; /* https_certificate, https_key: PEM files; "": one
                                                  of our own, made at the first start */
     char https_key[config_text_size];
+    msec_t session_idle_ms;           /* session_idle_seconds: a console session nobody uses ends */
     char run_dir[config_text_size];   /* run_dir: gone at reboot */
     char state_dir[config_text_size]; /* state_dir: kept over a reboot */
 };

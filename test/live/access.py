@@ -24,8 +24,11 @@ PASSWORD = "correct horse"
 class With:
     """A cluster for one test."""
 
+    def __init__(self, *settings):
+        self.settings = settings
+
     def __enter__(self):
-        self.cluster = Cluster(nodes=("node1",))
+        self.cluster = Cluster(nodes=("node1",), settings=self.settings)
         return self.cluster
 
     def __exit__(self, *problem):
@@ -174,6 +177,18 @@ def changes_of_a_session_need_its_secret_and_come_from_its_own_pages():
         answer = ask(c, "DELETE", "/v1/session", **alice)
         assert answer.status == 200 and "Max-Age=0" in answer.headers["set-cookie"], answer
         assert ask(c, "GET", "/v1/session", **cookie).status == 401
+
+
+@test
+def what_a_page_reads_by_itself_does_not_keep_its_session():
+    def is_over():
+        return ask(c, "GET", "/v1/vms", **alice, X_Berth_Background="yes").status == 401
+
+    with With("session_idle_seconds = 5") as c:
+        add_user(c, "alice", "viewer")
+        alice = log_in(c, "alice")
+        wait_for("the session of an idle page has ended", is_over)
+        assert ask(c, "GET", "/v1/session", **alice).status == 401
 
 
 @test

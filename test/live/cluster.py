@@ -215,7 +215,7 @@ class Players(threading.Thread):
 class Cluster:
     """All of it, in a directory that is gone at the end."""
 
-    def __init__(self, nodes=("node1", "node2"), endpoint=None):
+    def __init__(self, nodes=("node1", "node2"), endpoint=None, settings=()):
         self.directory = tempfile.mkdtemp(prefix="berth-live-")
         self.etcd = Etcd(self.directory)
         self.socket = f"{self.directory}/run/api.sock"
@@ -226,6 +226,7 @@ class Cluster:
             url = f"http://127.0.0.1:{self.endpoint.port}" if self.endpoint else self.etcd.url
             file.write(f"node = node1\netcd_endpoints = {url}\napi_socket = {self.socket}\n"
                        f"state_dir = {self.directory}/state\nhttps_listen = 127.0.0.1:{self.https}\n")
+            file.write("".join(f"{setting}\n" for setting in settings))
         self.players = Players(self.etcd, list(nodes))
         self.players.start()
         self.api = None

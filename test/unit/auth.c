@@ -139,31 +139,48 @@ TEST(addresses_of_one_ipv6_subscriber_are_one)
 
 /* ---- sessions ---- */
 
+enum { idle_ms = 30 * 60 * 1000 };
+
 TEST(a_session_ends_when_it_was_idle_and_when_it_is_old)
 {
-    struct auth_sessions sessions = {0};
+    struct auth_sessions sessions = {.idle_ms = idle_ms};
     const struct auth_session *session = auth_session_begin(&sessions, "alice", 7, 0);
     REQUIRE(session);
     const uint64_t number = session->number;
     char id[auth_secret_size];
     memcpy(id, session->id, sizeof(id));
     CHECK(strcmp(session->id, session->csrf) != 0);
-    CHECK(!auth_session_use(&sessions, SECRET, 1));
+    CHECK(!auth_session_find(&sessions, SECRET, true, 1));
     msec_t now = 0;
-    for (; now < auth_session_age_ms; now += auth_session_idle_ms - 1) {
-        CHECK(auth_session_use(&sessions, id, now));
+    for (; now < auth_session_age_ms; now += idle_ms - 1) {
+        CHECK(auth_session_find(&sessions, id, true, now));
     }
-    CHECK(!auth_session_use(&sessions, id, auth_session_age_ms));
+    CHECK(!auth_session_find(&sessions, id, true, auth_session_age_ms));
     CHECK(!auth_session_is_live(&sessions, number, auth_session_age_ms));
     session = auth_session_begin(&sessions, "alice", 7, now);
     memcpy(id, session->id, sizeof(id));
-    CHECK(!auth_session_use(&sessions, id, now + auth_session_idle_ms));
+    CHECK(!auth_session_find(&sessions, id, true, now + idle_ms));
+    auth_sessions_done(&sessions);
+}
+
+TEST(what_a_page_asks_by_itself_does_not_keep_its_session)
+{
+    struct auth_sessions sessions = {.idle_ms = idle_ms};
+    const struct auth_session *session = auth_session_begin(&sessions, "alice", 7, 0);
+    REQUIRE(session);
+    char id[auth_secret_size];
+    memcpy(id, session->id, sizeof(id));
+    for (msec_t now = 0; now < idle_ms; now += 4000) {
+        CHECK(auth_session_find(&sessions, id, false, now));
+    }
+    CHECK(!auth_session_find(&sessions, id, false, idle_ms));
+    CHECK(!auth_session_find(&sessions, id, true, idle_ms));
     auth_sessions_done(&sessions);
 }
 
 TEST(too_many_sessions_of_one_user_end_the_oldest_of_them_only)
 {
-    struct auth_sessions sessions = {0};
+    struct auth_sessions sessions = {.idle_ms = idle_ms};
     const uint64_t bob = auth_session_begin(&sessions, "bob", 1, 0)->number;
     const uint64_t first = auth_session_begin(&sessions, "alice", 1, 1)->number;
     const uint64_t second = auth_session_begin(&sessions, "alice", 1, 2)->number;

@@ -22,6 +22,7 @@ TEST(an_empty_file_gives_the_defaults)
     CHECK_STR(config.etcd_endpoints[0].text, "http://127.0.0.1:2379");
     CHECK_INT(config.etcd_endpoint_len, 1);
     CHECK_STR(config.api_socket, "/run/berth/api.sock");
+    CHECK_INT(config.session_idle_ms, 30 * 60 * 1000);
     CHECK(config.node[0] != '\0');
 }
 
@@ -54,6 +55,17 @@ TEST(a_wrong_line_is_named_by_its_number_and_changes_nothing)
     CHECK_INT(parse("etcd_prefix ="), -EINVAL);
     CHECK_INT(parse("devices = nonsense"), -EINVAL);
     CHECK_STR(config.node, "kept");
+}
+
+TEST(seconds_are_a_number_within_bounds)
+{
+    REQUIRE(parse("session_idle_seconds = 900") == 0);
+    CHECK_INT(config.session_idle_ms, 900 * 1000);
+    CHECK_INT(parse("session_idle_seconds = 4"), -EINVAL);
+    CHECK_HAS(err.text, "\"4\" is no number from 5 to 43200");
+    CHECK_INT(parse("session_idle_seconds = 43201"), -EINVAL);
+    CHECK_INT(parse("session_idle_seconds = 30 min"), -EINVAL);
+    CHECK_INT(parse("session_idle_seconds ="), -EINVAL);
 }
 
 TEST(a_socket_path_longer_than_the_kernel_takes_is_refused)

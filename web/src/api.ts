@@ -16,6 +16,33 @@ export class ApiError extends Error {
 const changedText = 'Nothing was done: somebody else has changed it since you opened this. Look at it as it is now, then decide anew.';
 const answerWithinMs = 20_000;
 let csrf = '';
+
+/* ---- is anybody there? ---- */
+
+let isTouched = true; // since the last request that told so; who opens the page is there
+let touchedAt = Date.now();
+
+for (const sign of ['pointerdown', 'keydown', 'input']) {
+    addEventListener(sign, () => {
+        isTouched = true;
+        touchedAt = Date.now();
+    }, { capture: true, passive: true });
+}
+
+/* How long nobody has touched the page. */
+export function untouchedMs(): number {
+    return Date.now() - touchedAt;
+}
+
+/* What a page reads by itself must not keep a session that nobody uses: it says so. */
+function presence(method: string): Record<string, string> {
+    const isOfPerson = isTouched || method !== 'GET';
+    isTouched = false;
+    return isOfPerson ? {} : { 'X-Berth-Background': 'yes' };
+}
+
+/* ---- requests ---- */
+
 let onLoggedOut: () => void = () => undefined;
 
 /* Called when the API says that the session is over. */
@@ -26,7 +53,7 @@ export function whenLoggedOut(call: () => void): void {
 async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
     const init: RequestInit = {
         method,
-        headers: { Accept: 'application/json', ...headers },
+        headers: { Accept: 'application/json', ...presence(method), ...headers },
         credentials: 'same-origin',
         signal: AbortSignal.timeout(answerWithinMs),
     };

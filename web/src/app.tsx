@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The whole: login or frame, and in the frame the page of the address. */
 import type { ComponentType } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { messageOf } from './api';
 import { Events } from './pages/events';
 import { Gpus } from './pages/gpus';
@@ -37,9 +37,13 @@ function Inside() {
     const place = places.find((each) => each.path === path) ?? (path === '/login' ? places[0] : undefined);
     const title = place?.title ?? 'Not found';
     const Page = place?.page ?? NotFound;
+    const shownTitle = useRef(title);
     useEffect(() => {
         document.title = `${title} · Berth`;
-        closeDialog();
+        if (title !== shownTitle.current) {
+            shownTitle.current = title;
+            closeDialog();
+        }
     }, [title]);
     return <Frame places={places} path={place?.path ?? path} title={title}><Page key={path} /></Frame>;
 }
@@ -61,6 +65,13 @@ export function App() {
         resumeSession().catch((error: unknown) => setFault(messageOf(error)));
     };
     useEffect(begin, []);
+    const lastActor = useRef('');
+    useEffect(() => { // a dialog outlives the end of a session, but not for somebody else
+        if (who && lastActor.current && who.actor !== lastActor.current) {
+            closeDialog();
+        }
+        lastActor.current = who?.actor ?? lastActor.current;
+    }, [who]);
     if (fault) {
         return <Unreachable fault={fault} again={begin} />;
     }

@@ -101,6 +101,9 @@ class Resource {
         if (!(error instanceof ApiError)) {
             throw error;
         }
+        if (error.status === 401) {
+            return; // the login page is shown; an open dialog waits below it with what it has
+        }
         if (error.status === 0 || error.status >= 502) {
             tell('reading', true);
             this.shown.value = { ...this.shown.value, error };

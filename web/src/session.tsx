@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Who is logged in, and what that role may do. */
-import { currentSession, logIn, logOut, whenLoggedOut } from './api';
+import { currentSession, logIn, logOut, untouchedMs, whenLoggedOut } from './api';
 import { startLive, stopLive } from './live';
 import { Source, useSource } from './source';
 import type { Role, Session } from './types';
+import { durationText } from './words';
 
 /* undefined: not known yet; null: nobody. */
 export const session = new Source<Session | null | undefined>(undefined);
@@ -26,7 +27,9 @@ function enter(who: Session): void {
 export async function resumeSession(): Promise<void> {
     whenLoggedOut(() => {
         if (session.value) {
-            endedBecause.value = 'Your session has ended. Log in again to go on where you were.';
+            const idle = untouchedMs();
+            endedBecause.value = `Your session has ended${idle < 5000 ? '' : `: nobody has used this page for ${durationText(idle)}`}. `
+                + 'Log in again to go on where you were.';
         }
         leave();
     });

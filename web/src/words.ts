@@ -117,6 +117,12 @@ export function dateText(ms: number): string {
     return new Date(ms).toDateString() === new Date().toDateString() ? timeText(ms) : `${day.format(ms)}, ${timeText(ms)}`;
 }
 
+/* "31 minutes" */
+export function durationText(ms: number): string {
+    const seconds = Math.round(ms / 1000);
+    return seconds < 120 ? plural(seconds, 'second') : plural(Math.floor(seconds / 60), 'minute');
+}
+
 export const isAway = (node: Node): boolean => ['silent', 'fencing', 'fenced', 'unknown', 'never-seen'].includes(node.state);
 
 /* Silent, and nothing has proven that it is off: its VMs wait for a person's word. */

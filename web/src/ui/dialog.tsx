@@ -7,6 +7,7 @@ import type { ComponentChildren, JSX, VNode } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api';
 import { refresh } from '../live';
+import { session } from '../session';
 import { Source, useSource } from '../source';
 import type { Done } from '../types';
 import { Refusal } from './alert';
@@ -36,7 +37,11 @@ const firstToFocus = '.dialog__body :is(input, select, textarea), footer .pf-m-p
 function Frame({ title, size = 'md', isBusy, children }: FrameProps) {
     const box = useRef<HTMLDialogElement>(null);
     const titleId = useId();
+    const isLoggedIn = !!useSource(session);
     useEffect(() => {
+        if (!isLoggedIn) {
+            return undefined; // out of the login's way, with all that was typed, until it is done
+        }
         const before = document.activeElement;
         box.current?.showModal();
         box.current?.querySelector<HTMLElement>(firstToFocus)?.focus();
@@ -46,7 +51,7 @@ function Frame({ title, size = 'md', isBusy, children }: FrameProps) {
                 ? before : document.getElementById('content');
             setTimeout(() => target?.focus(), 0);
         };
-    }, []);
+    }, [isLoggedIn]);
     return (
         <dialog ref={box} class={`dialog pf-v6-c-modal-box pf-m-${size}`} aria-labelledby={titleId}
             onCancel={(event) => {
