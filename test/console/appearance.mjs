@@ -93,6 +93,31 @@ for (const [look, options] of looks) {
   });
 }
 
+/** A laptop, the widths beside which the pages' list folds away, a tablet. */
+for (const width of [1280, 1201, 1200, 1024]) {
+  test(`GPUs are a table at ${width} pixels, and fit the screen`, async (scene) => {
+    const page = await scene.open('/gpus', { size: { width, height: 800 } });
+    const table = page.getByRole('table', { name: 'GPUs' });
+    await table.waitFor();
+    await scene.photograph(page, `gpus-${width}`);
+    const display = await table.getByRole('row').nth(1).evaluate((element) => getComputedStyle(element).display);
+    must(display === 'table-row', `its rows are ${display}`);
+    const wide = await tooWide(page);
+    must(wide.length === 0, wide.join('\n'));
+  });
+}
+
+test('on a phone of 390 pixels a GPU is a card, and fits the screen', async (scene) => {
+  const page = await scene.open('/gpus', { size: { width: 390, height: 844 } });
+  const table = page.getByRole('table', { name: 'GPUs' });
+  await table.waitFor();
+  await scene.photograph(page, 'gpus-390');
+  const display = await table.getByRole('row').nth(1).evaluate((element) => getComputedStyle(element).display);
+  must(display === 'block', `its rows are ${display}`);
+  const wide = await tooWide(page);
+  must(wide.length === 0, wide.join('\n'));
+});
+
 test('a page with faults is found out', async (scene) => {
   const page = await scene.open('/');
   await page.locator('[aria-label="Map of servers and GPUs"]').first().waitFor();

@@ -136,7 +136,7 @@ export const shortAddress = (address: string): string => address.replaceAll(/(^|
 /* "NVIDIA Corporation GA102GL [A40] [10de:2235]" is "NVIDIA GA102GL [A40]" where room is scarce. */
 export function shortModel(name: string): string {
     return name.replace(/ \[[0-9a-f]{4}:[0-9a-f]{4}\]$/, '').replace(/^Advanced Micro Devices, Inc\. \[AMD\/ATI\]/, 'AMD')
-        .replace(/^(NVIDIA|Intel) Corporation/, '$1');
+        .replace(/^(NVIDIA|Intel) Corporation/, '$1').replace(/^ASPEED Technology, Inc\. /, '');
 }
 
 /* How many GPUs a VM may have; the API says the same. */

@@ -46,6 +46,15 @@ function StatusCell({ gpu }: { gpu: Gpu }) {
     );
 }
 
+function GroupCell({ gpu }: { gpu: Gpu }) {
+    return (
+        <>
+            {gpu.iommu_group < 0 ? 'none' : gpu.iommu_group}
+            {gpu.numa_node >= 0 && <div class="quiet">NUMA&nbsp;{gpu.numa_node}</div>}
+        </>
+    );
+}
+
 function columns(mayAdminister: boolean): Column<Gpu>[] {
     const all: Column<Gpu>[] = [
         {
@@ -63,8 +72,7 @@ function columns(mayAdminister: boolean): Column<Gpu>[] {
         { title: 'GPU pool', sort: (gpu) => gpu.pool ?? '', cell: (gpu) => (gpu.pool ? <Link to={`/pools?q=${encodeURIComponent(gpu.pool)}`}>{gpu.pool}</Link> : '–') },
         { title: 'Survey', sort: (gpu) => gpu.verdict, cell: (gpu) => verdicts[gpu.verdict] ?? gpu.verdict },
         { title: 'Driver', sort: (gpu) => gpu.driver, cell: (gpu) => gpu.driver || '–' },
-        { title: 'Group', sort: (gpu) => gpu.iommu_group, cell: (gpu) => (gpu.iommu_group < 0 ? 'none' : gpu.iommu_group) },
-        { title: 'NUMA', sort: (gpu) => gpu.numa_node, cell: (gpu) => (gpu.numa_node < 0 ? '–' : gpu.numa_node) },
+        { title: 'Group', sort: (gpu) => gpu.iommu_group, cell: (gpu) => <GroupCell gpu={gpu} /> },
         { title: 'Aperture', sort: (gpu) => gpu.mmio_size, cell: (gpu) => (gpu.mmio_size ? sizeText(gpu.mmio_size) : '–') },
     ];
     if (mayAdminister) {

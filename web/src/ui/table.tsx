@@ -44,7 +44,7 @@ function sorted<T>(rows: T[], column: Column<T> | undefined, isDown: boolean): T
 function Heading<T>({ column, order, onSort }: { column: Column<T>; order: '' | 'ascending' | 'descending'; onSort: () => void }) {
     if (!column.sort) {
         return (
-            <th class="pf-v6-c-table__th" scope="col" role="columnheader">
+            <th class={`pf-v6-c-table__th${column.isActions ? ' actions' : ''}`} scope="col" role="columnheader">
                 {column.isActions ? <span class="pf-v6-screen-reader">{column.title}</span> : column.title}
             </th>
         );
