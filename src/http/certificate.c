@@ -140,8 +140,19 @@ static int check(struct making *making, const char *certificate, const char *key
     return r;
 }
 
-int certificate_check(const char *certificate, const char *key,
-                      char ret[static certificate_fingerprint_size], struct error *err)
+static void look_at_times(gnutls_x509_crt_t certificate, struct certificate_facts *ret)
+{
+    time_t now = time(NULL), end = gnutls_x509_crt_get_expiration_time(certificate);
+    struct tm broken;
+    ret->is_valid_now = gnutls_x509_crt_get_activation_time(certificate) <= now && now < end;
+    if (!gmtime_r(&end, &broken) ||
+        strftime(ret->until, sizeof(ret->until), "%Y-%m-%d %H:%M UTC", &broken) == 0) {
+        ret->until[0] = '\0';
+    }
+}
+
+int certificate_check(const char *certificate, const char *key, struct certificate_facts *ret,
+                      struct error *err)
 {
     CLEANUP(making_done) struct making making = {0};
     unsigned char hash[hash_size];
@@ -154,7 +165,8 @@ int certificate_check(const char *certificate, const char *key,
         return error_set(err, -EINVAL, "%s: %s", what, gnutls_strerror(r));
     }
     for (size_t i = 0; i < hash_size; i++) {
-        (void)snprintf(ret + 3 * i, 4, i + 1 < hash_size ? "%02X:" : "%02X", hash[i]);
+        (void)snprintf(ret->fingerprint + 3 * i, 4, i + 1 < hash_size ? "%02X:" : "%02X", hash[i]);
     }
+    look_at_times(making.certificate, ret);
     return 0;
 }

@@ -12,7 +12,14 @@ enum { certificate_fingerprint_size = 96 }; /* "AB:CD:...": 32 bytes */
 int certificate_make(const char *const *names, size_t len, char **ret_certificate, char **ret_key,
                      struct error *err);
 
-/* Whether both can be read and belong together; the SHA-256 of the (first) certificate, as
- * browsers and openssl x509 -fingerprint show it, into 'ret'. -EINVAL with what is wrong. */
-int certificate_check(const char *certificate, const char *key,
-                      char ret[static certificate_fingerprint_size], struct error *err);
+struct certificate_facts {
+    char fingerprint[certificate_fingerprint_size]; /* SHA-256, as browsers and openssl x509
+                                                       -fingerprint show it */
+    char until[24];                                 /* "2036-11-20 08:15 UTC" */
+    bool is_valid_now;                              /* by this host's clock */
+};
+
+/* Whether both can be read and belong together, and what there is to know of the (first)
+ * certificate. That its time is over is no error. -EINVAL with what is wrong. */
+int certificate_check(const char *certificate, const char *key, struct certificate_facts *ret,
+                      struct error *err);

@@ -3,7 +3,6 @@
 
 #include "api/api.h"
 #include "base/parse.h"
-#include "http/certificate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +38,7 @@ static int read_file(const char *path, char **ret, struct error *err)
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     CLEANUP(freep) char *text = calloc(1, pem_size_max + 1);
     if (fd < 0 || !text) {
-        return error_set(err, -errno, "%s: %s", path, strerror(errno));
+        return error_set(err, -errno, "%s cannot be read: %s", path, strerror(errno));
     }
     size_t size = 0;
     ssize_t got;
@@ -47,7 +46,7 @@ static int read_file(const char *path, char **ret, struct error *err)
         size += (size_t)got;
     }
     if (got < 0) {
-        return error_set(err, -errno, "%s: %s", path, strerror(errno));
+        return error_set(err, -errno, "%s cannot be read: %s", path, strerror(errno));
     }
     if (size == pem_size_max || strlen(text) != size) {
         return error_set(err, -EINVAL, "%s is no PEM file", path);
@@ -132,12 +131,11 @@ int api_listen_local(sd_event *event, const struct config *config,
 }
 
 int api_listen_https(sd_event *event, const struct config *config,
-                     const struct http_handler *handler, void *userdata, struct http_server **ret,
-                     char *ret_fingerprint, struct error *err)
+                     const struct http_handler *handler, void *userdata,
+                     struct http_server **server, struct certificate_facts *ret, struct error *err)
 {
     CLEANUP(pem_done) struct pem pem = {0};
     struct http_config http = common();
-    *ret = NULL;
     if (config->https_listen[0] == '\0') {
         return 0;
     }
@@ -145,13 +143,14 @@ int api_listen_https(sd_event *event, const struct config *config,
     if (r < 0) {
         return r;
     }
-    r = certificate_check(pem.certificate, pem.key, ret_fingerprint, err);
+    r = certificate_check(pem.certificate, pem.key, ret, err);
     if (r < 0) {
         return error_wrap(err, "%s and %s", pem.certificate_path, pem.key_path);
     }
     http.certificate_pem = pem.certificate;
     http.key_pem = pem.key;
     http.connections_per_address_max = api_connections_per_address_max;
+    http_free(TAKE(*server));
     r = http_listen_tcp(config->https_listen, &http.listen_fd, err);
-    return r < 0 ? r : http_new(event, &http, handler, userdata, ret, err);
+    return r < 0 ? r : http_new(event, &http, handler, userdata, server, err);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/api_server.h"
 
-#include "api/changes.h"
 #include "api/counters.h"
 #include "api/survival.h"
 #include "base/parse.h"
-#include "http/certificate.h"
 #include "model/name.h"
 #include "run/api_gate.h"
 #include "run/api_listen.h"
 #include "run/api_op.h"
+#include "run/api_streams.h"
 #include "run/open_store.h"
 #include "run/web.h"
 
@@ -23,28 +22,15 @@
 #include <time.h>
 
 enum {
-    changes_wait_ms = 100, /* what changes together is told together */
-    pulse_check_ms = 500,
-    timer_accuracy_us = 10 * 1000,
     failures_told_max = 10, /* of logins, in each such span */
     failures_span_ms = 60 * 1000,
     note_limit_ms = 5000,
     http_say_ms = 10 * 1000,
-    keep_alive_s = 15, /* a comment in each stream: proxies and clients see that it lives */
-};
-
-struct follower {
-    struct http_exchange *exchange;
-    struct api_who who;
-    char last[name_size]; /* the newest event it was sent */
-    bool wants_changes;
 };
 
 struct api_server {
     const struct config *config;
     sd_event *event;
-    sd_event_source *keep_alive, *changes_timer, *pulse_timer;
-    struct changes changes;
     struct counters counters;
     struct survival_memo survival_memo;
     struct store *store;
@@ -56,11 +42,11 @@ struct api_server {
     uint64_t requests;
     char writer[25];
     struct api_ops ops;
+    struct api_streams streams;
     struct api_gate *gate;
     msec_t failures_since_ms; /* of logins */
     unsigned failures;
     msec_t http_said_ms;
-    VEC(struct follower) followers;
 };
 
 static msec_t now_ms(void)
@@ -102,122 +88,6 @@ static void fill_view(void *userdata, struct api_view *ret)
     }
 }
 
-/* ---- streams ---- */
-
-/* Sends the event to all; whoever does not keep up is cut off. */
-static void tell_followers(struct api_server *server, const struct record *event)
-{
-    CLEANUP(buf_done) struct buf text = {0};
-    if (server->followers.len == 0) {
-        return;
-    }
-    api_event_text(event, &text);
-    VEC_EACH(&server->followers, follower) {
-        (void)copy_text(follower->last, sizeof(follower->last), event->key.name);
-        (void)http_stream_send(follower->exchange, buf_str(&text), text.size);
-    }
-}
-
-/* What came after the follower's last one. */
-static void catch_up(struct api_server *server, struct follower *follower)
-{
-    CLEANUP(buf_done) struct buf text = {0};
-    WORLD_EACH(&server->world, RECORD_EVENT, each) {
-        if (strcmp((*each)->key.name, follower->last) > 0) {
-            api_event_text(*each, &text);
-            (void)copy_text(follower->last, sizeof(follower->last), (*each)->key.name);
-        }
-    }
-    if (text.size > 0) {
-        (void)http_stream_send(follower->exchange, buf_str(&text), text.size);
-    }
-}
-
-/* ---- which things look different ---- */
-
-/* They are told in a moment, together with what changes until then. */
-static void tell_changes_soon(struct api_server *server)
-{
-    int is_due = SD_EVENT_OFF;
-    (void)sd_event_source_get_enabled(server->changes_timer, &is_due);
-    if (is_due == SD_EVENT_OFF) {
-        (void)sd_event_source_set_time_relative(server->changes_timer,
-                                                (uint64_t)changes_wait_ms * 1000);
-        (void)sd_event_source_set_enabled(server->changes_timer, SD_EVENT_ONESHOT);
-    }
-}
-
-static int on_changes_due(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    CLEANUP(buf_done) struct buf text = {0};
-    struct api_server *server = userdata;
-    (void)source, (void)usec;
-    changes_take(&server->changes, server->world.revision, &text);
-    VEC_EACH(&server->followers, follower) {
-        if (follower->wants_changes && text.size > 0) {
-            (void)http_stream_send(follower->exchange, buf_str(&text), text.size);
-        }
-    }
-    return 0;
-}
-
-static int on_pulse_check(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct api_server *server = userdata;
-    struct api_view view;
-    (void)usec;
-    fill_view(server, &view);
-    if (changes_note_pulses(&server->changes, &view)) {
-        tell_changes_soon(server);
-    }
-    (void)sd_event_source_set_time_relative(source, (uint64_t)pulse_check_ms * 1000);
-    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-/* Ends the streams of those who might not begin one any more. */
-static void cut_streams(struct api_server *server)
-{
-    VEC_EACH(&server->followers, follower) {
-        if (!api_gate_is_valid(server->gate, &follower->who)) {
-            http_stream_end(follower->exchange);
-        }
-    }
-}
-
-static int on_keep_alive(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    static const char comment[] = ": still here\n\n";
-    struct api_server *server = userdata;
-    (void)usec;
-    cut_streams(server);
-    VEC_EACH(&server->followers, follower) {
-        (void)http_stream_send(follower->exchange, comment, sizeof(comment) - 1);
-    }
-    (void)sd_event_source_set_time_relative(source, (uint64_t)keep_alive_s * 1000000);
-    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-static void begin_stream(struct api_server *server, struct http_exchange *exchange,
-                         const struct api_answer *answer, const struct api_who *who)
-{
-    struct follower *follower = VEC_ADD(&server->followers);
-    if (!follower) {
-        struct api_answer error = {0};
-        api_answer_error(&error, 503, "out-of-memory", "out of memory");
-        api_answer_send(exchange, &error);
-        api_answer_done(&error);
-        return;
-    }
-    static const char greeting[] = ": events of the cluster, as they happen\n\n";
-    follower->exchange = exchange;
-    follower->who = *who;
-    follower->wants_changes = answer->wants_changes;
-    (void)copy_text(follower->last, sizeof(follower->last), answer->follow_after);
-    http_stream_begin(exchange, answer->content_type);
-    (void)http_stream_send(exchange, greeting, sizeof(greeting) - 1);
-    catch_up(server, follower);
-}
-
 /* ---- requests ---- */
 
 /* Answers the request of 'who', once it is known who that is. */
@@ -248,14 +118,14 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
     if (answer.has_txn) {
         api_op_begin(&server->ops, exchange, &asked, &answer);
     } else if (answer.is_stream) {
-        begin_stream(server, exchange, &answer, who);
+        api_streams_add(&server->streams, exchange, &answer, who);
     } else if (answer.effect == EFFECT_HASH) {
         api_gate_hash(server->gate, exchange, who, answer.password);
     } else if (answer.effect == EFFECT_LOGIN) {
         api_gate_login(server->gate, exchange, who, answer.user, answer.password);
     } else if (answer.effect == EFFECT_LOGOUT) {
         api_answer_send_with(exchange, &answer, "Set-Cookie", api_gate_logout(server->gate, who));
-        cut_streams(server);
+        api_streams_check(&server->streams);
     } else {
         api_answer_send(exchange, &answer);
     }
@@ -347,12 +217,7 @@ static void on_closed(void *userdata, struct http_exchange *exchange)
         api_op_forget(op);
     }
     api_gate_forget(server->gate, exchange);
-    for (size_t i = 0; i < server->followers.len; i++) {
-        if (server->followers.items[i].exchange == exchange) {
-            VEC_REMOVE(&server->followers, i);
-            return;
-        }
-    }
+    api_streams_forget(&server->streams, exchange);
 }
 
 static void on_http_log(void *userdata, const char *text)
@@ -387,14 +252,11 @@ static void on_record(void *userdata, struct record *record)
     if (!is_kept) {
         abort(); /* out of memory: started anew, it reads the store again */
     }
-    if (!server->is_in_snapshot && changes_note(&server->changes, &record->key)) {
-        tell_changes_soon(server);
+    if (!server->is_in_snapshot) {
+        api_streams_note(&server->streams, &record->key);
     }
     if (record->key.kind == RECORD_EVENT && !server->is_in_snapshot) {
-        tell_followers(server, record);
-    }
-    if (record->key.kind == RECORD_ACCESS && !server->is_in_snapshot) {
-        cut_streams(server);
+        api_streams_tell(&server->streams, record);
     }
 }
 
@@ -402,12 +264,7 @@ static void on_removed(void *userdata, const struct record_key *key, revision_t 
 {
     struct api_server *server = userdata;
     world_remove(&server->world, key, revision);
-    if (key->kind == RECORD_ACCESS) {
-        cut_streams(server);
-    }
-    if (changes_note(&server->changes, key)) {
-        tell_changes_soon(server);
-    }
+    api_streams_note(&server->streams, key);
 }
 
 static void on_unreadable(void *userdata, const struct record_key *key)
@@ -423,12 +280,7 @@ static void on_synced(void *userdata, revision_t revision)
     struct api_server *server = userdata;
     server->is_in_snapshot = false;
     world_snapshot_end(&server->world, revision);
-    changes_note_all(&server->changes);
-    tell_changes_soon(server);
-    VEC_EACH(&server->followers, follower) {
-        catch_up(server, follower);
-    }
-    cut_streams(server);
+    api_streams_catch_up(&server->streams);
     say("<6>", "the store's content is here (revision %lld)", (long long)revision);
     api_ops_progress(&server->ops);
 }
@@ -444,8 +296,7 @@ static void on_stale(void *userdata, bool is_stale)
 {
     struct api_server *server = userdata;
     server->stale_since_ms = is_stale ? now_ms() : MSEC_NEVER;
-    changes_note_all(&server->changes);
-    tell_changes_soon(server);
+    api_streams_note_all(&server->streams);
     say(is_stale ? "<4>" : "<6>", "the store %s",
         is_stale ? "is silent: what is shown may be old" : "answers");
 }
@@ -481,23 +332,49 @@ static int start_store(struct api_server *server, struct error *err)
 
 /* ---- beginning and end ---- */
 
+static const struct http_handler http_handler = {
+    .request = on_request,
+    .closed = on_closed,
+    .log = on_http_log,
+};
+
+static int start_https(struct api_server *server, struct error *err)
+{
+    struct certificate_facts facts;
+    int r = api_listen_https(server->event, server->config, &http_handler, server, &server->https,
+                             &facts, err);
+    if (r < 0 || !server->https) {
+        return r;
+    }
+    say("<6>",
+        "the console and the API are at https://%s, with a certificate until %s; SHA-256 of the "
+        "certificate: %s",
+        server->config->https_listen, facts.until, facts.fingerprint);
+    if (!facts.is_valid_now) {
+        say("<4>",
+            "browsers and programs will refuse that certificate: its time is over or has not "
+            "begun; renew it, then 'systemctl reload berth-api'");
+    }
+    return 0;
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct api_server *server = userdata;
+    struct error err;
+    (void)source, (void)info;
+    if (start_https(server, &err) < 0) {
+        say("<3>", "%s; %s", err.text,
+            server->https ? "the certificate of before is served on" : "HTTPS is not served now");
+    }
+    return 0;
+}
+
 static int start_http(struct api_server *server, struct error *err)
 {
-    static const struct http_handler handler = {
-        .request = on_request,
-        .closed = on_closed,
-        .log = on_http_log,
-    };
-    char fingerprint[certificate_fingerprint_size];
-    int r = api_listen_local(server->event, server->config, &handler, server, &server->http, err);
-    r = r < 0 ? r
-              : api_listen_https(server->event, server->config, &handler, server, &server->https,
-                                 fingerprint, err);
-    if (r == 0 && server->https) {
-        say("<6>", "the console and the API are at https://%s; SHA-256 of the certificate: %s",
-            server->config->https_listen, fingerprint);
-    }
-    return r;
+    int r =
+        api_listen_local(server->event, server->config, &http_handler, server, &server->http, err);
+    return r < 0 ? r : start_https(server, err);
 }
 
 static int start_loop(struct api_server *server, struct error *err)
@@ -506,22 +383,13 @@ static int start_loop(struct api_server *server, struct error *err)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
     (void)signal(SIGPIPE, SIG_IGN);
     int r = -sigprocmask(SIG_BLOCK, &signals, NULL);
     r = r < 0 ? -errno : sd_event_new(&server->event);
     r = r < 0 ? r : sd_event_add_signal(server->event, NULL, SIGTERM, NULL, NULL);
     r = r < 0 ? r : sd_event_add_signal(server->event, NULL, SIGINT, NULL, NULL);
-    r = r < 0 ? r
-              : sd_event_add_time_relative(server->event, &server->keep_alive, CLOCK_MONOTONIC,
-                                           (uint64_t)keep_alive_s * 1000000, 0, on_keep_alive,
-                                           server);
-    r = r < 0 ? r
-              : sd_event_add_time_relative(server->event, &server->pulse_timer, CLOCK_MONOTONIC,
-                                           (uint64_t)pulse_check_ms * 1000, timer_accuracy_us,
-                                           on_pulse_check, server);
-    r = r < 0 ? r
-              : sd_event_add_time_relative(server->event, &server->changes_timer, CLOCK_MONOTONIC,
-                                           0, timer_accuracy_us, on_changes_due, server);
+    r = r < 0 ? r : sd_event_add_signal(server->event, NULL, SIGHUP, on_hangup, server);
     r = r < 0 ? r : sd_event_set_watchdog(server->event, true);
     return r < 0 ? error_set(err, r, "starting the event loop: %s", strerror(-r)) : 0;
 }
@@ -534,14 +402,10 @@ static void server_done(struct api_server *server)
     api_gate_free(server->gate);
     store_free(server->store);
     api_ops_done(&server->ops);
-    VEC_DONE(&server->followers);
+    api_streams_done(&server->streams);
     liveness_done(&server->liveness);
     world_done(&server->world);
-    changes_done(&server->changes);
     survival_memo_done(&server->survival_memo);
-    sd_event_source_disable_unref(server->keep_alive);
-    sd_event_source_disable_unref(server->changes_timer);
-    sd_event_source_disable_unref(server->pulse_timer);
     sd_event_unref(server->event);
 }
 
@@ -560,6 +424,13 @@ int api_server_run(const struct config *config, struct error *err)
     r = r < 0 ? r
               : api_gate_new(server.event, &server.world, config->session_idle_ms, &gate_handler,
                              &server, &server.gate, err);
+    server.streams = (struct api_streams){
+        .world = &server.world,
+        .gate = server.gate,
+        .view = fill_view,
+        .userdata = &server,
+    };
+    r = r < 0 ? r : api_streams_start(&server.streams, server.event, err);
     r = r < 0 ? r : start_http(&server, err);
     if (r < 0) {
         return r;

@@ -99,7 +99,8 @@ static const struct setting settings[] = {
          "The PEM file of the certificate for https_listen, with those between it and its "
          "authority behind it; goes with https_key. Without both, one that signs itself is made "
          "at the first start, as https-certificate.pem and https-key.pem in state_dir; its "
-         "SHA-256 is in berth-api's journal at each start."),
+         "SHA-256 is in berth-api's journal at each start. systemctl reload berth-api takes up "
+         "files that were renewed."),
     TEXT(VALUE_PATH, "https_key", https_key, PLACES, "The PEM file of that certificate's key."),
     TEXT(VALUE_SECONDS, "session_idle_seconds", session_idle_ms, PLACES,
          "After so many seconds without a click or a key a login at the console ends, also while "

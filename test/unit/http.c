@@ -160,17 +160,18 @@ TEST(a_certificate_fits_its_own_key_only)
 {
     static const char *const names[] = {"node1", "127.0.0.1", "::1"};
     char *certificate, *key, *other, *other_key;
-    char fingerprint[certificate_fingerprint_size];
+    struct certificate_facts facts;
     struct error err = {0};
     REQUIRE(certificate_make(names, ARRAY_LEN(names), &certificate, &key, &err) == 0);
     REQUIRE(certificate_make(names, ARRAY_LEN(names), &other, &other_key, &err) == 0);
-    CHECK_INT(certificate_check(certificate, key, fingerprint, &err), 0);
-    CHECK_INT(strlen(fingerprint), 95);
-    CHECK_INT(certificate_check(certificate, other_key, fingerprint, &err), -EINVAL);
+    CHECK_INT(certificate_check(certificate, key, &facts, &err), 0);
+    CHECK_INT(strlen(facts.fingerprint), 95);
+    CHECK(facts.is_valid_now && strlen(facts.until) == 20);
+    CHECK_INT(certificate_check(certificate, other_key, &facts, &err), -EINVAL);
     CHECK_HAS(err.text, "another certificate's");
-    CHECK_INT(certificate_check("nonsense", key, fingerprint, &err), -EINVAL);
+    CHECK_INT(certificate_check("nonsense", key, &facts, &err), -EINVAL);
     CHECK_HAS(err.text, "the certificate cannot be read");
-    CHECK_INT(certificate_check(certificate, "nonsense", fingerprint, &err), -EINVAL);
+    CHECK_INT(certificate_check(certificate, "nonsense", &facts, &err), -EINVAL);
     CHECK_HAS(err.text, "the key cannot be read");
     free(certificate);
     free(key);
