@@ -34,8 +34,8 @@ async function deeds(scene, role) {
   return [...found];
 }
 
-const changesAnything = /Pause|Drain|Resume|Confirm|[Dd]ismount|[Mm]ount|Release|Create|Add|Remove|[Aa]ssign|Start|Stop|Move|Settings|Partition/;
-const isForAdministrators = /Confirm|[Dd]ismount|[Mm]ount|Release|Create|Add|Remove|[Aa]ssign|Settings|Partition/;
+const changesAnything = /Pause|Drain|Resume|Confirm|[Dd]ismount|[Mm]ount|Release|Create|Add|Remove|[Aa]ssign|Start|Stop|Move|Settings|Configure/;
+const isForAdministrators = /Confirm|[Dd]ismount|[Mm]ount|Release|Create|Add|Remove|[Aa]ssign|Settings|Configure/;
 
 test('an administrator is offered every deed', async (scene) => {
   const all = await deeds(scene, 'administrator');

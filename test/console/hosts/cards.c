@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The cards of a played host: two of one model on its two NUMA nodes, and one of another; the first
- * host shows its console on a fourth, the second's odd one shares its IOMMU group, the third's
- * cannot be reset.
+ * The cards of a played host: two of one model on its two NUMA nodes, which can be divided, and one
+ * of another; the first host shows its console on a fourth, the second's odd one shares its IOMMU
+ * group, the third's cannot be reset.
  */
 #include "test/console/hosts/hosts.h"
 
@@ -45,6 +45,7 @@ static void add_pair(struct host *host)
             .numa_node = i,
             .bar_size = {16 * mib, UINT64_C(64) << 30, 0, 32 * mib},
             .reset_methods = GPU_RESET_FLR | GPU_RESET_BUS,
+            .sriov_total = 32,
             .link_speed_mts = 16000,
             .link_width = 16,
         };
@@ -115,6 +116,45 @@ void cards_init(struct host *host)
     }
 }
 
+struct gpu_slot cards_part(const struct card *card, uint32_t number)
+{
+    struct gpu_slot slot = {.address = card->gpu.address};
+    struct pci_address part = slot.address;
+    part.slot = (uint8_t)((number + 4) / 8);
+    part.function = (uint8_t)((number + 4) % 8);
+    (void)pci_address_format(part, slot.partition);
+    return slot;
+}
+
+bool cards_can_give(const struct card *card, const struct gpu_slot *slot)
+{
+    if (card->is_off_bus || slot->partition[0] == '\0') {
+        return !card->is_off_bus && gpu_is_dismounted(&card->gpu);
+    }
+    for (uint32_t i = 0; i < card->gpu.sriov_enabled; i++) {
+        struct gpu_slot part = cards_part(card, i);
+        if (gpu_slot_equal(&part, slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void cards_add_parts(const struct card *card, struct node_inventory *inventory)
+{
+    for (uint32_t i = 0; i < card->gpu.sriov_enabled; i++) {
+        struct gpu_partition *part = VEC_ADD(&inventory->partitions);
+        if (!part) {
+            abort();
+        }
+        *part = (struct gpu_partition){.slot = cards_part(card, i),
+                                       .iommu_group = card->gpu.iommu_group + 100 + (int32_t)i,
+                                       .mmio_size = UINT64_C(4) << 30};
+        (void)snprintf(part->type, sizeof(part->type), "%s", GPU_TYPE_VF);
+        (void)snprintf(part->driver, sizeof(part->driver), "vfio-pci");
+    }
+}
+
 struct gpu cards_look(const struct card *card, const char *node)
 {
     struct gpu gpu = card->gpu;
@@ -124,6 +164,8 @@ struct gpu cards_look(const struct card *card, const char *node)
         (void)snprintf(gpu.verdict_detail, reason_size,
                        "it does not answer on the PCI bus any more: switch the host off and on; if "
                        "that does not help, reseat or replace it");
+    } else if (gpu.sriov_enabled > 0) {
+        gpu.verdict = GPU_PARTITIONED;
     } else if (gpu.verdict == GPU_ASSIGNABLE && !gpu_is_dismounted(&gpu)) {
         gpu.verdict = GPU_HOST_DRIVER;
         (void)snprintf(gpu.verdict_detail, reason_size,

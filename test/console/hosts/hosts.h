@@ -40,7 +40,9 @@ struct task {
     char vm[name_size];
     uint64_t epoch;
     struct pci_address address;
-    bool is_mount, is_refused;
+    enum core_action_kind rebind;
+    uint32_t count; /* of partitions */
+    bool is_refused;
 };
 
 struct answer {
@@ -111,5 +113,11 @@ struct task *machine_later(struct host *host, msec_t delay_ms, void (*run)(struc
 /* ---- cards.c: which cards a host has ---- */
 
 void cards_init(struct host *host);
+/* What the card is divided into: 'number' counts from 0. */
+struct gpu_slot cards_part(const struct card *card, uint32_t number);
+/* Whether a VM can get 'slot', the card or a part of it, as it is now. */
+bool cards_can_give(const struct card *card, const struct gpu_slot *slot);
+/* The parts as the survey shows them now. */
+void cards_add_parts(const struct card *card, struct node_inventory *inventory);
 /* The card as the survey shows it now. */
 struct gpu cards_look(const struct card *card, const char *node);

@@ -155,7 +155,7 @@ static const struct gpu_hold *bad_hold(struct host *host, const struct guest *gu
 {
     VEC_EACH(&guest->gpus, hold) {
         const struct card *card = machine_card(host, hold->slot.address);
-        if (!card || card->is_off_bus || card->resets_badly || !gpu_is_dismounted(&card->gpu)) {
+        if (!card || card->resets_badly || !cards_can_give(card, &hold->slot)) {
             return hold;
         }
     }
@@ -287,7 +287,9 @@ static void rebound(struct task *task)
     struct card *card = machine_card(task->host, task->address);
     bool is_bad = !card || card->is_off_bus;
     if (!is_bad) {
-        give_to(card, task->is_mount ? card->host_driver : "vfio-pci");
+        bool is_dismount = task->rebind == ACTION_GPU_DISMOUNT;
+        card->gpu.sriov_enabled = task->count;
+        give_to(card, is_dismount ? "vfio-pci" : card->host_driver);
     }
     host_answer(task->host, task->id, is_bad ? CORE_FAILED : CORE_DONE,
                 is_bad ? "the card does not answer" : NULL, NULL);
@@ -299,7 +301,8 @@ static void rebind(struct host *host, const struct core_action *action)
     struct task *task = machine_later(host, rebind_ms, rebound);
     task->id = action->id;
     task->address = action->address;
-    task->is_mount = action->kind == ACTION_GPU_MOUNT;
+    task->rebind = action->kind;
+    task->count = action->kind == ACTION_GPU_SPLIT ? action->count : 0;
 }
 
 static void add_check(struct node_inventory *inventory, const char *name, const char *detail)
@@ -334,6 +337,7 @@ void machine_tell_inventory(struct host *host)
             abort();
         }
         *gpu = cards_look(card, host->name);
+        cards_add_parts(card, inventory);
     }
     host_step(host, (struct core_event){.kind = CORE_INVENTORY, .record = record});
 }
@@ -379,6 +383,7 @@ void machine_boot(struct host *host)
 {
     VEC_EACH(&host->cards, card) {
         give_to(card, card->host_driver);
+        card->gpu.sriov_enabled = 0;
     }
 }
 
@@ -409,7 +414,8 @@ void machine_perform(struct host *host, const struct core_action *action)
         kill_all(host, action);
     } else if (action->kind == ACTION_VM_REOPEN) {
         host->is_door_closed = false;
-    } else if (action->kind == ACTION_GPU_DISMOUNT || action->kind == ACTION_GPU_MOUNT) {
+    } else if (action->kind == ACTION_GPU_DISMOUNT || action->kind == ACTION_GPU_MOUNT ||
+               action->kind == ACTION_GPU_SPLIT) {
         rebind(host, action);
     } else if (action->kind == ACTION_WATCHDOG_ARM) {
         arm(host, action);

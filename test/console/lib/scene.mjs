@@ -16,6 +16,19 @@ const quiet = [
 export const desktop = { width: 1280, height: 900 };
 export const phone = { width: 360, height: 740 };
 
+/** In the page: two elements of one name have their labels mixed up. */
+function watchNames() {
+  const told = new Set();
+  new MutationObserver(() => {
+    const names = Array.from(document.querySelectorAll('[id]'), (each) => each.id);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice && !told.has(twice)) {
+      told.add(twice);
+      console.error(`two elements have the id ${twice}`);
+    }
+  }).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ['id'] });
+}
+
 export class Scene {
   static async begin(...options) {
     return Scene.before(await Stage.begin(...options));
@@ -42,6 +55,7 @@ export class Scene {
     });
     this.contexts.push(context);
     context.setDefaultTimeout(patience_ms);
+    await context.addInitScript(watchNames);
     const page = await context.newPage();
     page.on('pageerror', (error) => this.complaints.push(`${page.url()}: ${error.stack}`));
     page.on('console', (message) => this.hear(page, message));

@@ -11,11 +11,22 @@ import { CheckField, ChoicesField, NameField, SelectField, TextField } from '../
 
 const pathOf = (name: string) => `/v1/pools/${encodeURIComponent(name)}`;
 
-/* "node1 (2), node2 (2)" */
-function perServer(members: Pick<Gpu, 'node'>[]): string {
-    const counts = new Map<string, number>();
-    members.forEach((each) => counts.set(each.node, (counts.get(each.node) ?? 0) + 1));
-    return Array.from(counts, ([node, count]) => `${node} (${plural(count, 'GPU')})`).join(', ');
+/* What the cards bring into a pool, for its success message: "8 partitions of 2 GPUs", "node1 (2 GPUs), node2 (2 GPUs)". */
+function useGains(type: string): (members: Pick<Gpu, 'node' | 'address'>[]) => { all: string; perServer: string } {
+    const gpus = useResource<List<Gpu>>('/v1/gpus').data?.items ?? [];
+    const isDivided = type === 'GpuPartition';
+    const gain = (member: Pick<Gpu, 'node' | 'address'>) =>
+        (isDivided ? gpus.find((gpu) => slotText(gpu) === slotText(member))?.partitions ?? 0 : 1);
+    const text = (count: number) => plural(count, isDivided ? 'partition' : 'GPU');
+    return (members) => {
+        const counts = new Map<string, number>();
+        members.forEach((each) => counts.set(each.node, (counts.get(each.node) ?? 0) + gain(each)));
+        const total = members.reduce((sum, each) => sum + gain(each), 0);
+        return {
+            all: isDivided ? `${text(total)} of ${plural(members.length, 'GPU')}` : text(total),
+            perServer: Array.from(counts, ([node, count]) => `${node} (${text(count)})`).join(', '),
+        };
+    };
 }
 
 /* The servers first, then their GPUs that are ready. */
@@ -78,6 +89,7 @@ function CreatePoolDialog() {
     const [isMixed, setMixed] = useState(false);
     const [type, setType] = useState('PciExpress');
     const [faults, setFaults] = useState({ name: '', gpus: '' });
+    const gains = useGains(type);
     const check = () => {
         const next = { name: nameFault('pool', name), gpus: chosen.length ? '' : 'Choose at least one GPU.' };
         setFaults(next);
@@ -89,8 +101,9 @@ function CreatePoolDialog() {
     };
     const run = async () => {
         const members = membersOf(chosen);
+        const { all, perServer } = gains(members);
         await change('POST', '/v1/pools', { name, type, mixed: isMixed, members });
-        return `GPU pool ${name} was created with ${plural(members.length, 'GPU')} on ${perServer(members)}`;
+        return `GPU pool ${name} was created with ${all} on ${perServer}`;
     };
     return (
         <FormDialog title="Create GPU pool" submit="Save" size="md" check={check} run={run} blame={blame}>
@@ -115,6 +128,7 @@ export function createPool(): void {
 }
 
 function AddMembersDialog({ pool }: { pool: Pool }) {
+    const gains = useGains(pool.type);
     const [chosen, setChosen] = useState<string[]>([]);
     const [fault, setFault] = useState('');
     const check = () => {
@@ -123,8 +137,9 @@ function AddMembersDialog({ pool }: { pool: Pool }) {
     };
     const run = async () => {
         const members = membersOf(chosen);
+        const { all, perServer } = gains(members);
         await change('POST', `${pathOf(pool.name)}/members`, { members });
-        return `${plural(members.length, 'GPU')} joined GPU pool ${pool.name}: ${perServer(members)}`;
+        return `${all} joined GPU pool ${pool.name}: ${perServer}`;
     };
     return (
         <FormDialog title={`Add GPUs to ${pool.name}`} submit="Add" check={check} run={run}>
@@ -151,7 +166,7 @@ export function removePool(pool: Pool): void {
     openDialog(
         <FormDialog title={`Remove GPU pool ${pool.name}?`} submit="Remove pool" size="sm" isDanger
             run={() => change('DELETE', pathOf(pool.name), undefined, pool.revision)}>
-            <p>Its {plural(pool.total, 'GPU')} stay dismounted. No VM may be assigned to it any more.</p>
+            <p>Its {pool.type === 'GpuPartition' ? `${plural(pool.total, 'partition')} stay as they are` : `${plural(pool.total, 'GPU')} stay dismounted`}. No VM may be assigned to it any more.</p>
         </FormDialog>,
     );
 }
@@ -170,6 +185,7 @@ function AssignDialog({ forVm }: { forVm?: Vm }) {
     const [mmio, setMmio] = useState('');
     const [faults, setFaults] = useState({ pool: '', vm: '', count: '', mmio: '' });
     const vm = forVm ? asItIs ?? forVm : vms?.find((each) => each.name === vmName);
+    const isDivided = pools?.find((each) => each.name === pool)?.type === 'GpuPartition';
     const runs = vm && vm.state !== 'stopped';
 
     const check = () => {
@@ -220,7 +236,7 @@ function AssignDialog({ forVm }: { forVm?: Vm }) {
                     choices={[['', pools ? 'Choose…' : 'Reading…'], ...(pools ?? []).map((each): [string, string] =>
                         [each.name, `${each.name} (${each.free} of ${each.total} available)`])]} />
                 {pools?.length === 0 && <p class="fault">There is no GPU pool yet: create one first.</p>}
-                <TextField label="Number of GPUs" value={count} onChange={setCount} fault={faults.count} inputMode="numeric" isRequired
+                <TextField label={isDivided ? 'Number of partitions' : 'Number of GPUs'} value={count} onChange={setCount} fault={faults.count} inputMode="numeric" isRequired
                     help="All of them come from one server." />
                 <SelectField label="Server" value={server} onChange={setServer}
                     help="Where it runs is decided at each start: any server that has enough free GPUs in the pool. A preferred one is tried first."

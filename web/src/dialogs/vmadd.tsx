@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import { useId, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { type ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
 import type { List, Pool } from '../types';
 import { countFault, nameFault } from '../words';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, SelectField, TextArea, TextField } from '../ui/field';
+import { useOwnId } from '../ui/id';
 import { pathOfVm } from './vm';
 
 const xmlSizeMax = 256 * 1024;
@@ -22,7 +23,7 @@ function xmlFault(xml: string): string {
 
 /* One that is too long is not read at all: this may be the VM's disk. */
 function FileChoice({ onText, onFault }: { onText: (text: string) => void; onFault: (fault: string) => void }) {
-    const id = useId();
+    const id = useOwnId();
     return (
         <div class="file">
             <label for={id}>Or choose a file</label>{' '}

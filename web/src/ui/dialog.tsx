@@ -4,7 +4,7 @@
  * the root of the page, so that nothing that is drawn anew behind it takes away what was typed.
  */
 import type { ComponentChildren, JSX, VNode } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api';
 import { refresh } from '../live';
 import { session } from '../session';
@@ -13,6 +13,7 @@ import type { Done } from '../types';
 import { Refusal } from './alert';
 import { Button } from './button';
 import { Icon } from './icon';
+import { useOwnId } from './id';
 import { say } from './toast';
 
 const shown = new Source<VNode | null>(null);
@@ -36,7 +37,7 @@ const firstToFocus = '.dialog__body :is(input, select, textarea), footer .pf-m-p
 
 function Frame({ title, size = 'md', isBusy, children }: FrameProps) {
     const box = useRef<HTMLDialogElement>(null);
-    const titleId = useId();
+    const titleId = useOwnId();
     const isLoggedIn = !!useSource(session);
     useEffect(() => {
         if (!isLoggedIn) {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Fields of forms: a label, the control, help, and what is wrong with it. */
 import type { ComponentChildren, JSX } from 'preact';
-import { useId } from 'preact/hooks';
 import { Icon } from './icon';
+import { useOwnId } from './id';
 
 type Common = { label: string; help?: string; fault?: string; isRequired?: boolean };
 
 type Wiring = { id: string; 'aria-describedby'?: string; 'aria-invalid'?: 'true'; 'aria-required'?: 'true' };
 
 function Field({ label, help, fault, isRequired, children }: Common & { children: (wiring: Wiring) => ComponentChildren }) {
-    const id = useId();
+    const id = useOwnId();
     const text = fault || help;
     const wiring: Wiring = { id };
     if (text) {
@@ -97,7 +97,7 @@ export function SelectField({ label, help, fault, isRequired, value, onChange, c
 export function CheckField({ label, help, isChecked, onChange, isDisabled }: {
     label: ComponentChildren; help?: string; isChecked: boolean; onChange: (value: boolean) => void; isDisabled?: boolean;
 }) {
-    const id = useId();
+    const id = useOwnId();
     return (
         <div class="pf-v6-c-check">
             <input class="pf-v6-c-check__input" type="checkbox" id={id} checked={isChecked} disabled={isDisabled}
@@ -113,7 +113,7 @@ const optionsMax = 200;
 
 /* One of many names: a list to choose from, or beyond some hundred a field that proposes as one types. */
 export function NameField(props: Common & { value: string; onChange: (value: string) => void; choices: Choice[] }) {
-    const id = useId();
+    const id = useOwnId();
     const { choices, value, onChange, ...rest } = props;
     if (choices.length <= optionsMax) {
         return <SelectField {...props} />;
@@ -131,7 +131,7 @@ export function NameField(props: Common & { value: string; onChange: (value: str
 export function ChoicesField({ label, help, fault, chosen, onChange, choices, none }: Omit<Common, 'isRequired'> & {
     chosen: string[]; onChange: (chosen: string[]) => void; choices: [value: string, text: ComponentChildren][]; none?: string;
 }) {
-    const id = useId();
+    const id = useOwnId();
     const toggle = (value: string, isOn: boolean) =>
         onChange(isOn ? [...chosen, value] : chosen.filter((each) => each !== value));
     const text = fault || help;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Parts that several pages have. */
 import type { ComponentChildren } from 'preact';
-import { useId } from 'preact/hooks';
 import type { ApiError } from '../api';
 import type { Shown } from '../live';
 import { useQuery } from '../router';
 import type { Choice } from './field';
 import { Refusal } from './alert';
 import { Icon } from './icon';
+import { useOwnId } from './id';
 
 /* The data when they are there; else that they are being read, or why they cannot be. */
 export function Loaded<T>({ shown, children }: { shown: Shown<T>; children: (data: T) => ComponentChildren }) {
@@ -22,7 +22,7 @@ function Fault({ error }: { error: ApiError }) {
 }
 
 export function Section({ title, actions, children }: { title: string; actions?: ComponentChildren; children: ComponentChildren }) {
-    const id = useId();
+    const id = useOwnId();
     return (
         <section class="pf-v6-c-card section" aria-labelledby={id}>
             <div class="section__head">
