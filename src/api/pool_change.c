@@ -11,13 +11,6 @@ static json_t *join_json(const struct pool_join *join)
     return json_pack("{s:I, s:O}", "added", (json_int_t)join->joined, "skipped", join->skipped);
 }
 
-/* "3 GPUs", "1 partition" */
-static const char *device_word(enum pool_type type, size_t len)
-{
-    return type == POOL_GPU_PARTITION ? (len == 1 ? "partition" : "partitions")
-                                      : (len == 1 ? "GPU" : "GPUs");
-}
-
 static void create(struct api_call *call, const char *name, enum pool_type type, bool is_mixed,
                    struct pool_join *join)
 {
@@ -42,7 +35,7 @@ static void create(struct api_call *call, const char *name, enum pool_type type,
     call_put(call, TAKE(draft));
     call_commit_with(call, 201, join_json(join), "pool-created", name,
                      "GPU pool %s was created with %zu %s", name, join->joined,
-                     device_word(type, join->joined));
+                     pool_unit(type, join->joined));
 }
 
 void handle_pool_create(struct api_call *call)
@@ -90,7 +83,7 @@ void handle_pool_member_add(struct api_call *call)
     call_put(call, TAKE(draft));
     call_commit_with(call, 200, join_json(&join), "pool-extended", name,
                      "%zu %s joined GPU pool %s", join.joined,
-                     device_word(pool->pool->type, join.joined), name);
+                     pool_unit(pool->pool->type, join.joined), name);
 }
 
 /* ---- out of it ---- */

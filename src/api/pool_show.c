@@ -78,6 +78,12 @@ static void pool_model(const struct api_call *call, const struct pool *pool, cha
     }
 }
 
+const char *pool_unit(enum pool_type type, size_t len)
+{
+    bool is_divided = type == POOL_GPU_PARTITION;
+    return len == 1 ? (is_divided ? "partition" : "GPU") : (is_divided ? "partitions" : "GPUs");
+}
+
 json_t *pool_json(const struct api_call *call, const struct record *record, bool is_whole)
 {
     const struct pool *pool = record->pool;

@@ -7,6 +7,8 @@
 
 json_t *nodes_json(const struct api_call *call); /* all, as lists show them */
 /* 'is_whole': with everything that only the resource itself shows. */
+/* What a pool of 'type' is counted in: "GPUs", "partition". */
+const char *pool_unit(enum pool_type type, size_t len);
 json_t *pool_json(const struct api_call *call, const struct record *pool, bool is_whole);
 /* VMs and GPUs are written, not made trees of: there may be thousands. _members: what is inside the
  * braces, for more to follow. */

@@ -78,6 +78,13 @@ bool vm_need_add(struct api_call *call, struct record *draft, const char *pool_n
 
 /* ---- assign, unassign ---- */
 
+/* "GPUs", "partition": what the pool 'name' holds, as far as it is there. */
+static const char *unit_of(const struct api_call *call, const char *name, size_t count)
+{
+    const struct record *pool = world_find(call->world, RECORD_POOL, name);
+    return pool_unit(pool ? pool->pool->type : POOL_PCI_EXPRESS, count);
+}
+
 struct assignment {
     char pool[name_size];
     uint64_t count;
@@ -136,8 +143,9 @@ void handle_vm_assign(struct api_call *call)
     uint32_t total = vm_spec_gpu_count(next->vm_spec);
     call_put(call, TAKE(next));
     call_commit(call, "vm-assigned", vm.name,
-                "VM %s was assigned %llu GPU%s of pool %s; it needs %u in all", vm.name,
-                (unsigned long long)wanted.count, wanted.count == 1 ? "" : "s", wanted.pool, total);
+                "VM %s was assigned %llu %s of pool %s; it needs %u in all", vm.name,
+                (unsigned long long)wanted.count, unit_of(call, wanted.pool, wanted.count),
+                wanted.pool, total);
 }
 
 void handle_vm_unassign(struct api_call *call)
@@ -152,8 +160,8 @@ void handle_vm_unassign(struct api_call *call)
     uint32_t have = is_there ? vm.spec->needs[at].count : 0;
     uint32_t count = wanted.has_count ? (uint32_t)wanted.count : have;
     if (count > have || have == 0) {
-        call_refuse(call, 409, "not-assigned", "VM %s is assigned %u GPU%s of pool %s", vm.name,
-                    have, have == 1 ? "" : "s", wanted.pool);
+        call_refuse(call, 409, "not-assigned", "VM %s is assigned %u %s of pool %s", vm.name, have,
+                    unit_of(call, wanted.pool, have), wanted.pool);
         return;
     }
     CLEANUP(record_unrefp) struct record *next = record_copy(vm.record);
@@ -167,6 +175,6 @@ void handle_vm_unassign(struct api_call *call)
         }
     }
     call_put(call, TAKE(next));
-    call_commit(call, "vm-unassigned", vm.name, "VM %s was unassigned %u GPU%s of pool %s; %u left",
-                vm.name, count, count == 1 ? "" : "s", wanted.pool, have - count);
+    call_commit(call, "vm-unassigned", vm.name, "VM %s was unassigned %u %s of pool %s; %u left",
+                vm.name, count, unit_of(call, wanted.pool, count), wanted.pool, have - count);
 }

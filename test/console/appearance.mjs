@@ -60,6 +60,7 @@ function tooWide(page) {
 }
 
 async function inspect(page, scene, name, problems, selector) {
+  await counts(page.getByText('Reading…'), 0);
   await scene.photograph(page, name);
   for (const fault of [...(await tooWide(page)), ...(await violations(page, selector))]) {
     problems.push(`${name}: ${fault}`);

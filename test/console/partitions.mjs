@@ -35,7 +35,7 @@ test('a card is divided, which warns of others of its model, and its partitions 
   const page = await scene.open('/gpus');
   await divide(page, cards[0], '4');
   await told(page, /is to be divided into 4 partitions/);
-  await told(page, /A pool takes cards that are divided alike: .*node2\/0000:41:00\.0 is of the same model and not divided/);
+  await told(page, /Of the same model, but not divided alike: .*node2\/0000:41:00\.0/);
   await stands(row(page, 'GPUs', 'node1 41:00.0').first(), 'Partitioned');
   await shows(page.getByRole('heading', { level: 2 }), '10 GPUs, 4 partitions');
   await divide(page, cards[1], '4');
@@ -69,12 +69,14 @@ test('a VM gets partitions and a card that it has a part of stays divided', asyn
   await box.getByLabel('GPU pool', { exact: true }).selectOption('SharedPool');
   await box.getByLabel('Number of partitions').fill('2');
   await press(box, 'Assign');
+  await told(page, 'VM desk1 was assigned 2 partitions of pool SharedPool; it needs 2 in all');
   await row(page, 'VMs assigned to SharedPool', 'desk1').waitFor();
   await goTo(page, 'Virtual machines');
   await order(page, 'desk1', 'Start');
   await stands(row(page, 'Virtual machines', 'desk1'), 'Running');
   await goTo(page, 'GPU pools');
   await page.getByText('8 partitions: 2 assigned, 6 available').waitFor();
+  await row(page, 'VMs assigned to SharedPool', 'desk1').waitFor();
   await scene.photograph(page, 'pools-divided');
   const { node } = await scene.stage.get('/v1/vms/desk1');
   await goTo(page, 'GPUs');

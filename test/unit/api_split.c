@@ -207,6 +207,17 @@ TEST(a_card_in_a_pool_or_held_is_not_divided_anew)
     refused("POST", GPU("node2", "01:00.0") "/partition", "{\"count\":2}", 409, "is held by VM v");
 }
 
+TEST(a_vm_is_assigned_partitions_where_the_pool_holds_partitions)
+{
+    begin_divided();
+    must("POST", "/v1/pools", "{\"name\":\"p\",\"type\":\"GpuPartition\",\"all\":true}");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\"}");
+    must("POST", "/v1/vms/v/assign", "{\"pool\":\"p\",\"count\":2}");
+    CHECK_HAS(text(), "VM v was assigned 2 partitions of pool p; it needs 2 in all");
+    must("POST", "/v1/vms/v/unassign", "{\"pool\":\"p\",\"count\":1}");
+    CHECK_HAS(text(), "VM v was unassigned 1 partition of pool p; 1 left");
+}
+
 TEST(the_list_of_gpus_shows_each_partition_with_its_pool_and_vm)
 {
     begin_divided();

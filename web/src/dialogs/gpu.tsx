@@ -89,7 +89,7 @@ function PartitionDialog({ gpu }: { gpu: Gpu }) {
     const run = async () => {
         const done = await change('POST', `${pathOf(gpu)}/partition`, { count: Number(count) });
         if (done.warnings?.length) {
-            say(`A pool takes cards that are divided alike: ${done.warnings.map((each) => `${each.subject} ${each.text}`).join('; ')}`, 'warning');
+            say(`Of the same model, but not divided alike: ${done.warnings.map((each) => each.subject).join(', ')}`, 'warning');
         }
         return done;
     };
