@@ -96,6 +96,9 @@ export function plural(count: number, one: string, many = `${one}s`): string {
     return `${count} ${count === 1 ? one : many}`;
 }
 
+/* What a pool of that type is counted in. */
+export const unitOf = (type: string): string => (type === 'GpuPartition' ? 'partition' : 'GPU');
+
 export function sizeText(bytes: number): string {
     const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
     let unit = 0;

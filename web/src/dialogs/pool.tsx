@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { type ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
 import type { Gpu, List, Member, Node, Pool, Vm } from '../types';
-import { countFault, gpuLooks, lookOf, nameFault, needsText, plural, shortAddress, shortModel, slotText } from '../words';
+import { countFault, gpuLooks, lookOf, nameFault, needsText, plural, shortAddress, shortModel, slotText, unitOf } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, ChoicesField, NameField, SelectField, TextField } from '../ui/field';
@@ -17,7 +17,7 @@ function useGains(type: string): (members: Pick<Gpu, 'node' | 'address'>[]) => {
     const isDivided = type === 'GpuPartition';
     const gain = (member: Pick<Gpu, 'node' | 'address'>) =>
         (isDivided ? gpus.find((gpu) => slotText(gpu) === slotText(member))?.partitions ?? 0 : 1);
-    const text = (count: number) => plural(count, isDivided ? 'partition' : 'GPU');
+    const text = (count: number) => plural(count, unitOf(type));
     return (members) => {
         const counts = new Map<string, number>();
         members.forEach((each) => counts.set(each.node, (counts.get(each.node) ?? 0) + gain(each)));
@@ -166,7 +166,7 @@ export function removePool(pool: Pool): void {
     openDialog(
         <FormDialog title={`Remove GPU pool ${pool.name}?`} submit="Remove pool" size="sm" isDanger
             run={() => change('DELETE', pathOf(pool.name), undefined, pool.revision)}>
-            <p>Its {pool.type === 'GpuPartition' ? `${plural(pool.total, 'partition')} stay as they are` : `${plural(pool.total, 'GPU')} stay dismounted`}. No VM may be assigned to it any more.</p>
+            <p>Its {plural(pool.total, unitOf(pool.type))} stay {pool.type === 'GpuPartition' ? 'as they are' : 'dismounted'}. No VM may be assigned to it any more.</p>
         </FormDialog>,
     );
 }

@@ -5,7 +5,7 @@ import { useResource } from '../live';
 import { Link, useQuery } from '../router';
 import { useMay } from '../session';
 import type { List, Member, Pool, WholePool } from '../types';
-import { gpuLooks, lookOf, plural, shortAddress, shortModel } from '../words';
+import { gpuLooks, lookOf, plural, shortAddress, shortModel, unitOf } from '../words';
 import { Button } from '../ui/button';
 import { Loaded, matches, Search, Section, Toolbar } from '../ui/page';
 import { State } from '../ui/state';
@@ -46,7 +46,7 @@ function userColumns(pool: WholePool, mayAdminister: boolean): Column<WholePool[
     const holds = (vm: string) => pool.members.filter((each) => each.vm === vm).map((each) => `${each.node} ${shortAddress(each.address)}`);
     const all: Column<WholePool['vms'][number]>[] = [
         { title: 'Virtual machine', isHead: true, sort: (each) => each.vm, cell: (each) => <Link to={`/vms?q=${encodeURIComponent(each.vm)}`}>{each.vm}</Link> },
-        { title: 'Needs', sort: (each) => each.count, cell: (each) => plural(each.count, 'GPU') },
+        { title: 'Needs', sort: (each) => each.count, cell: (each) => plural(each.count, unitOf(pool.type)) },
         { title: 'Has now', cell: (each) => holds(each.vm).join(', ') || 'None: it does not run' },
     ];
     if (mayAdminister) {
@@ -78,7 +78,7 @@ function Counts({ pool }: { pool: Pool }) {
                 ))}
             </svg>
             <p>
-                {plural(pool.total, pool.type === 'GpuPartition' ? 'partition' : 'GPU')}{shown.length > 0 && ': '}{shown.map(([name, count]) => `${count} ${name}`).join(', ')}
+                {plural(pool.total, unitOf(pool.type))}{shown.length > 0 && ': '}{shown.map(([name, count]) => `${count} ${name}`).join(', ')}
                 <span class="quiet"> · {pool.type}{pool.mixed && ', mixed models'}{pool.model && `, ${shortModel(pool.model)}`}</span>
             </p>
         </div>
