@@ -78,6 +78,9 @@ format-check: all
 install: all
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
 	meson install -C $(BUILD)
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ] && command -v systemd-sysusers >/dev/null; then \
+	    systemd-sysusers $(PREFIX)/lib/sysusers.d/berth.conf; \
+	fi
 
 clean:
 	rm -rf build build-asan build-tsan

@@ -51,7 +51,7 @@ static void real_close(void *userdata, int fd)
 
 const struct watchdog_config watchdog_config_default = {
     .device = "auto",
-    .keeper = "/run/berth/watchdog",
+    .keeper = "/run/berthd/watchdog",
     .minimum_ms = 2000,
 };
 

@@ -34,7 +34,7 @@ struct watchdog_io {
 struct watchdog_config {
     char device[watchdog_path_size]; /* "/dev/watchdog0"; "auto": the first there is */
     char root[watchdog_path_size];   /* "" is the real one; else holds sys/ and dev/ */
-    char keeper[watchdog_path_size]; /* Unix socket of the keeper, "/run/berth/watchdog" */
+    char keeper[watchdog_path_size]; /* Unix socket of the keeper, "/run/berthd/watchdog" */
     msec_t minimum_ms;               /* a hardware time-out below this is refused */
     struct watchdog_io io;           /* .open NULL: the real one */
 };

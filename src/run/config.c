@@ -106,8 +106,10 @@ static const struct setting settings[] = {
          "After so many seconds without a click or a key a login at the console ends, also while "
          "a page is open; 5 to 43200. After 12 hours it ends in any case."),
     TEXT(VALUE_PATH, "run_dir", run_dir, PLACES,
-         "Lock, and the socket of the watchdog's keeper; gone at reboot."),
-    TEXT(VALUE_PATH, "state_dir", state_dir, PLACES, "Kept over a reboot."),
+         "berthd's lock, and the socket of the watchdog's keeper; gone at reboot. Nobody but root "
+         "may "
+         "write here."),
+    TEXT(VALUE_PATH, "state_dir", state_dir, PLACES, "What berth-api keeps over a reboot."),
 };
 
 void config_default(struct config *ret)
@@ -121,7 +123,7 @@ void config_default(struct config *ret)
         .host_root = "/",
         .api_socket = "/run/berth/api.sock",
         .session_idle_ms = 30 * 60 * 1000,
-        .run_dir = "/run/berth",
+        .run_dir = "/run/berthd",
         .state_dir = "/var/lib/berth",
     };
     char host[config_text_size] = "";

@@ -53,8 +53,8 @@ struct config {
                                                  of our own, made at the first start */
     char https_key[config_text_size];
     msec_t session_idle_ms;           /* session_idle_seconds: a console session nobody uses ends */
-    char run_dir[config_text_size];   /* run_dir: gone at reboot */
-    char state_dir[config_text_size]; /* state_dir: kept over a reboot */
+    char run_dir[config_text_size];   /* run_dir: berthd's; gone at reboot */
+    char state_dir[config_text_size]; /* state_dir: berth-api's; kept over a reboot */
 };
 
 /* All defaults, the node named after the host. */

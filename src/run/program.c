@@ -31,7 +31,12 @@ const struct program berth_api_program = {
     .purpose = "Serves the cluster's REST API at a Unix socket, for the command berth.\n",
     .more = "It may run on any number of hosts. It speaks to the store only, so no fault of it can "
             "delay a heartbeat. Who may open its socket administers the cluster: root, and the "
-            "members of the group berth where there is one.",
+            "members of the group berth where there is one.\n"
+            "\n"
+            "Its unit runs it as the user berth-api, who may read the keys and passwords that "
+            "berth.conf(5) names, also where they are root's alone, and write nothing but "
+            "/run/berth and /var/lib/berth. Where api_socket or state_dir is elsewhere, tell the "
+            "unit so (systemctl edit berth-api: ReadWritePaths=).",
 };
 
 const struct program_option program_options[] = {

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The units and users that are installed, as systemd itself understands them. No service is started."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from tap import test, main
+
+DATA = pathlib.Path(os.environ["DATA"])
+SYSUSERS = pathlib.Path(__file__).parents[2] / "data" / "sysusers.conf"
+PROGRAMS = {"berthd": os.environ["BERTHD"], "berth-api": os.environ["BERTH_API"]}
+
+
+def directives(name):
+    """[(key, value)] of a unit, as it is installed."""
+    text = (DATA / f"{name}.service").read_text(encoding="utf-8")
+    return [tuple(line.split("=", 1)) for line in text.splitlines() if re.match(r"\w+=", line)]
+
+
+def analyze(name, *words):
+    """(exit code, all output) of systemd-analyze over a unit that starts what was built."""
+    text = (DATA / f"{name}.service").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        unit = pathlib.Path(folder) / f"{name}.service"
+        unit.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={PROGRAMS[name]}", text), encoding="utf-8")
+        done = subprocess.run(["systemd-analyze", *words, unit], text=True, check=False, timeout=30,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout
+
+
+@test
+def systemd_reads_every_line_of_the_units():
+    for name in PROGRAMS:
+        assert analyze(name, "verify", "--man=no") == (0, ""), analyze(name, "verify", "--man=no")
+
+
+@test
+def the_unit_of_berth_api_leaves_little_open():
+    code, output = analyze("berth-api", "security", "--offline=yes", "--threshold=20")
+    assert code == 0, "\n".join(line for line in output.splitlines() if line[:1] in ("\u2717", "\u2192"))
+
+
+@test
+def berth_api_has_a_user_of_its_own_who_owns_what_it_writes_and_is_in_the_group_of_its_socket():
+    unit, other = dict(directives("berth-api")), dict(directives("berthd"))
+    with tempfile.TemporaryDirectory() as root:
+        (pathlib.Path(root) / "etc").mkdir()
+        subprocess.run(["systemd-sysusers", f"--root={root}", SYSUSERS], check=True,
+                       capture_output=True, timeout=30)
+        users = (pathlib.Path(root) / "etc/passwd").read_text(encoding="utf-8")
+        groups = (pathlib.Path(root) / "etc/group").read_text(encoding="utf-8")
+    assert re.search(f"^{unit['User']}:.*/nologin$", users, re.M), users
+    assert re.search(f"^berth:x:[0-9]+:{unit['User']}$", groups, re.M), groups
+    # Whoever may write there could take berthd's lock and the socket of the watchdog's keeper away.
+    assert "User" not in other and unit["RuntimeDirectory"] != other["RuntimeDirectory"]
+
+
+@test
+def nothing_in_the_unit_of_berthd_can_keep_it_from_ending_a_vm_or_fencing():
+    harmless = {"LockPersonality", "RestrictNamespaces", "RestrictSUIDSGID", "SystemCallArchitectures"}
+    hides = re.compile("Protect|Private|Restrict|SystemCall|Device|Capability|NoNew|MemoryDeny|Inaccessible|ReadOnly|"
+                       "TemporaryFile|Root|Bind|IPAddress|Socket|Lock|Group|Dynamic")
+    found = {key for key, _ in directives("berthd") if hides.match(key)} - harmless
+    assert not found, f"{found}: does a fence agent, modprobe, sysfs, /dev/vfio, a kill, work under it?"
+    assert ("KillMode", "process") in directives("berthd"), "the watchdog's keeper must outlive berthd"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
