@@ -20,8 +20,8 @@ struct space_job {
 static bool is_full(const char *directory, uint64_t least_bytes)
 {
     struct statvfs state;
-    if (statvfs(directory, &state) < 0) {
-        return false; /* not there: another libvirt, another place */
+    if (statvfs(directory, &state) < 0 || state.f_blocks == 0) {
+        return false; /* not there: another libvirt, another place; or without an end */
     }
     return (uint64_t)state.f_bfree * state.f_frsize < least_bytes ||
            (state.f_files > 0 && state.f_ffree < least_files);

@@ -199,15 +199,15 @@ class Faults(Cluster):
         self.berth(f"vm start {' '.join(VMS)} --wait-for-gpu")
         in_parallel([lambda name=name: self.prove_alive(name) for name in VMS])
 
-    def hypervisor_answers(self, node, host=None):
+    def check_holds(self, check, node, host=None):
         checks = self.ask(f"node show {node}", host)["checks"]
-        return next(check["ok"] for check in checks if check["name"] == "hypervisor")
+        return next(each["ok"] for each in checks if each["name"] == check)
 
     def until_resumed(self, host):
         self.until(f"{host.name} is resumed", lambda: self.berth(f"node resume {host.name}", host) is not None)
 
     def until_hypervisor(self, host):
-        self.until(f"the hypervisor of {host.name} answers", lambda: self.hypervisor_answers(host.name, host))
+        self.until(f"the hypervisor of {host.name} answers", lambda: self.check_holds("hypervisor", host.name, host))
 
     def until_up(self, states=BACK):
         def up():

@@ -269,26 +269,38 @@ def test_validate_tells_of_real_hosts_what_is_right_and_of_a_broken_one_what_is_
     demand(told["", "survival"][0] != "ok", f"another host can be lost: {told['', 'survival']}")
 
 
-@test
-def test_a_host_whose_libvirtd_hangs_keeps_its_VMs_and_gets_no_new_one(c):
+def takes_no_new_vm(c, check, harm, mend, why):
+    """A host that says of itself that 'check' does not hold, after 'harm', keeps its VMs and gets no new one, until 'mend'."""
     victim = c.with_room()
     agents = {host.name: pid_of(host, "berthd") for host in c.lab.hosts}
-    stalled = time.monotonic()
+    begun = time.monotonic()
     with c.undisturbed(but=("extra", "pinned")):
-        victim.stall_service("libvirtd")
-        c.until("the hypervisor's silence is noticed", lambda: not c.hypervisor_answers(victim.name))
-        tell(f"stalled -> noticed {time.monotonic() - stalled:.1f} s")
+        harm(victim)
+        c.until(f"{victim.name} notices", lambda: not c.check_holds(check, victim.name))
+        tell(f"broken -> noticed {time.monotonic() - begun:.1f} s")
         c.add_vm("extra")
         c.berth("vm start extra --wait-for-gpu")
         node, _ = c.prove_alive("extra")
-        demand(node != victim.name, "a VM was started through a libvirtd that does not answer")
+        demand(node != victim.name, f"a VM was started on {victim.name}")
         c.add_vm("pinned", options=f"--owner {victim.name}")
-        no = c.refused("vm start pinned", "hypervisor", victim.name, code=1)
-        tell(no)
-    victim.stall_service("libvirtd", False)
+        tell(c.refused("vm start pinned", why, victim.name, code=1))
+    mend(victim)
     c.until_vm("pinned", "running")
     demand(c.prove_alive("pinned")[0] == victim.name, "it is elsewhere")
     demand(agents == {host.name: pid_of(host, "berthd") for host in c.lab.hosts}, "berthd was started anew")
+
+
+@test
+def test_a_host_whose_libvirtd_hangs_keeps_its_VMs_and_gets_no_new_one(c):
+    takes_no_new_vm(c, "hypervisor", lambda host: host.stall_service("libvirtd"),
+                    lambda host: host.stall_service("libvirtd", False), "hypervisor")
+
+
+@test
+def test_a_host_whose_disk_is_full_keeps_its_VMs_and_gets_no_new_one(c):
+    logs = "/var/log/libvirt"
+    takes_no_new_vm(c, "space", lambda host: host.sh(f"mount -t tmpfs -o size=4k full {logs}"),
+                    lambda host: host.sh(f"umount {logs}"), f"full at {logs}")
 
 
 # What people do.
