@@ -24,6 +24,7 @@ enum {
 const struct examine_config examine_config_default = {
     .first_look_ms = 10 * 1000, /* the store has told everything, heartbeats flow */
     .look_ms = 15 * 1000,
+    .tell_ms = 1000,
     .space_least_bytes = 4 << 20, /* a VM's NVRAM, half a MiB, is the biggest of it */
 };
 
@@ -46,6 +47,7 @@ struct examine {
     msec_t slowest_ms, sum_ms;
     struct disk_job *disks;  /* NULL: none yet */
     struct space_job *space; /* likewise; begun anew at each look */
+    msec_t rest_ms;          /* until the next look */
     struct fence_run *fencing;
     char fenced_node[name_size];
     struct node_check fence_check; /* name "": there is nobody to ask about */
@@ -325,14 +327,28 @@ static void look(struct examine *examine)
     }
 }
 
-/* What the thread and the agent found is told at the look after. */
+/* No thread is at work. */
+static bool is_settled(const struct examine *examine)
+{
+    return (!examine->disks || disk_job_is_done(examine->disks)) &&
+           (!examine->space || space_job_is_done(examine->space));
+}
+
+/* What was found is told soon; that nothing was, for something hangs, before the next look. */
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct examine *examine = userdata;
     (void)usec;
-    tell_if_new(examine);
-    look(examine);
-    (void)sd_event_source_set_time_relative(source, (uint64_t)examine->config.look_ms * 1000);
+    bool is_due = examine->rest_ms <= 0;
+    if (is_due || is_settled(examine)) {
+        tell_if_new(examine);
+    }
+    if (is_due) {
+        look(examine);
+        examine->rest_ms = examine->config.look_ms;
+    }
+    examine->rest_ms -= examine->config.tell_ms;
+    (void)sd_event_source_set_time_relative(source, (uint64_t)examine->config.tell_ms * 1000);
     (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     return 0;
 }

@@ -23,6 +23,7 @@ struct examine_config {
     msec_t first_look_ms;        /* after the beginning */
     uint64_t space_least_bytes;  /* with fewer free this host's disk is full */
     msec_t look_ms;              /* between two; most only see that there is nothing new */
+    msec_t tell_ms;              /* how often it is told if there is news */
 };
 
 extern const struct examine_config examine_config_default;

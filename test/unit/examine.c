@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 struct stage {
+    msec_t look_ms;
     uint64_t space_least_bytes;
     char folder[64];
     sd_event *event;
@@ -30,7 +31,7 @@ static void on_change(void *userdata)
 
 static void stage_init(struct stage *stage)
 {
-    *stage = (struct stage){.folder = "/tmp/berth-examine-XXXXXX"};
+    *stage = (struct stage){.folder = "/tmp/berth-examine-XXXXXX", .look_ms = 50};
     REQUIRE(mkdtemp(stage->folder));
     REQUIRE(sd_event_new(&stage->event) >= 0);
 }
@@ -40,7 +41,8 @@ static void stage_open(struct stage *stage, size_t endpoints)
     static const struct examine_callbacks callbacks = {world_of, on_change};
     struct examine_config config = {.etcd_endpoint_len = endpoints,
                                     .fence_directory = stage->folder,
-                                    .look_ms = 50,
+                                    .look_ms = stage->look_ms,
+                                    .tell_ms = 10,
                                     .space_least_bytes = stage->space_least_bytes};
     struct error err = {0};
     strcpy(config.node, "node2");
@@ -104,7 +106,7 @@ static bool has(struct stage *stage, const char *name)
 /* The check 'name' whose detail holds 'words', once it is there; waits for it. */
 static struct node_check await(struct stage *stage, const char *name, const char *words)
 {
-    for (int turns = 0; turns < 600; turns++) {
+    for (int turns = 0; turns < 3000; turns++) {
         struct node_inventory inventory = {0};
         struct node_check found = {0};
         REQUIRE(examine_add(stage->examine, &inventory));
@@ -217,6 +219,16 @@ TEST(a_full_disk_is_told_so_that_no_vm_is_started_here)
     put(&stage, inventory);
     CHECK(!world_has_space(&stage.world, "node1", &detail));
     CHECK_HAS(detail, "make room");
+    stage_done(&stage);
+}
+
+TEST(what_a_look_found_is_told_long_before_the_next)
+{
+    struct stage stage;
+    stage_init(&stage);
+    stage.look_ms = INT32_MAX;
+    stage_open(&stage, 3);
+    CHECK(await(&stage, CHECK_SPACE, "has room").is_ok);
     stage_done(&stage);
 }
 
