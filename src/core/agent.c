@@ -7,6 +7,8 @@
  *    placement's revision. So whoever changed the placement first is sure that it never ran.
  *  - Where a status says that an epoch was begun in an earlier incarnation of this node, or has
  *    ended, it is never started again.
+ *  - A start that nobody has answered within its limit is undone and reported failed, so that a
+ *    start that hangs keeps its VM from nowhere else.
  *  - What exists here and is not ordered here is ended.
  */
 #include "core/internal.h"
@@ -16,7 +18,9 @@
 
 enum {
     status_limit_ms = 3000,
-    start_limit_ms = 120 * 1000,
+    /* To come up: QEMU clears and pins all of a guest's memory first, a second a GiB at worst. */
+    start_limit_ms = 3 * 60 * 1000,
+    start_limit_ms_each_mib = 1,
     turn_off_limit_ms = 30 * 1000,
     retry_ms = 1000,
 };
@@ -98,7 +102,7 @@ static void start_done(struct core *core, struct local_vm *vm, const struct core
     } else if (MUTANT(UNKNOWN_IS_FAILED) && event->result == CORE_UNKNOWN) {
         ended(vm, vm->op_epoch, "no answer");
     } else if (event->result == CORE_UNKNOWN) {
-        vm->op_retry_ms = core->now_ms + retry_ms; /* the listing tells, or the next try does */
+        vm->late_epoch = vm->op_epoch;
     }
 }
 
@@ -188,7 +192,7 @@ static void start(struct core *core, struct local_vm *vm, const struct record *p
     struct core_action *action =
         begin_op(core, vm, VM_OP_START, ACTION_VM_START, placement->placement->epoch);
     action->incarnation = core->membership.incarnation;
-    action->limit_ms = start_limit_ms;
+    action->limit_ms = start_limit_ms + (msec_t)spec->vm_spec->memory_mib * start_limit_ms_each_mib;
     action->spec = record_ref(spec);
     action->placement = record_ref(world_find_key(&core->world, &placement->key));
 }
@@ -278,6 +282,18 @@ static bool has_over(const struct vm_status *status)
     return status->state == VM_STATE_STOPPED || status->state == VM_STATE_FAILED;
 }
 
+/* It was begun and is not up: a start without answer, ours or a predecessor's, may still bring it
+ * up. Only once that is ruled out, by the hypervisor too, which alone knows of a predecessor's, is
+ * it reported stopped, or failed. */
+static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
+{
+    if (core->now_ms >= vm->op_retry_ms) {
+        struct core_action *action = begin_op(core, vm, VM_OP_KILL, ACTION_VM_STOP, epoch);
+        action->offline = OFFLINE_TURN_OFF;
+        action->limit_ms = turn_off_limit_ms;
+    }
+}
+
 /* Ordered to run here, and begun by us. */
 static void keep_running(struct core *core, struct local_vm *vm, const struct record *placement,
                          const struct vm_status *status)
@@ -290,9 +306,12 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
             tell(core, vm, placement, VM_STATE_RUNNING, "");
         }
     } else if (!is_here && vm->has_ended && vm->ended_epoch == epoch) {
-        tell(core, vm, placement, VM_STATE_FAILED, vm->ended_reason);
+        tell(core, vm, placement, VM_STATE_FAILED,
+             vm->late_epoch == epoch ? "it did not come up in time" : vm->ended_reason);
     } else if (!is_here && status->state == VM_STATE_RUNNING) {
         tell(core, vm, placement, VM_STATE_FAILED, "it was gone when berthd looked");
+    } else if (vm->late_epoch == epoch) {
+        undo_start(core, vm, epoch);
     } else if (!is_here && !vm->exists && core->now_ms >= vm->op_retry_ms) {
         start(core, vm, placement);
     }
@@ -321,18 +340,6 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
     tell(core, vm, placement, VM_STATE_STARTING, "");
 }
 
-/* It was begun and is not here: a start without answer, ours or a predecessor's, may still bring it
- * up. Only once that is ruled out, by the hypervisor too, which alone knows of a predecessor's, is
- * it reported stopped. */
-static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
-{
-    if (core->now_ms >= vm->op_retry_ms) {
-        struct core_action *action = begin_op(core, vm, VM_OP_KILL, ACTION_VM_STOP, epoch);
-        action->offline = OFFLINE_TURN_OFF;
-        action->limit_ms = turn_off_limit_ms;
-    }
-}
-
 static void stop_here(struct core *core, struct local_vm *vm, const struct record *placement,
                       const struct vm_status *status)
 {
@@ -344,7 +351,7 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
         tell(core, vm, placement, VM_STATE_STOPPED, vm->has_ended ? vm->ended_reason : "stopped");
         return;
     }
-    if (!vm->exists || vm->epoch != p->epoch) {
+    if (!vm->exists || vm->epoch != p->epoch || !vm->is_up) {
         undo_start(core, vm, p->epoch);
         return;
     }
@@ -389,6 +396,17 @@ static void end_unordered(struct core *core, struct local_vm *vm)
     (void)begin_op(core, vm, VM_OP_KILL, ACTION_VM_KILL, vm->epoch);
 }
 
+/* Whether what is under way is not to be waited for: a start that shall not be any more, a stop
+ * that takes its time where it is turned off now. */
+static bool is_overtaken(const struct local_vm *vm, const struct record *placement)
+{
+    const struct vm_placement *p = placement ? placement->placement : NULL;
+    if (!p || p->phase != PLACEMENT_STOP || p->epoch != vm->op_epoch) {
+        return false;
+    }
+    return vm->op == VM_OP_START || (vm->op == VM_OP_STOP && p->is_forced && !vm->is_op_forced);
+}
+
 static void tend(struct core *core, struct local_vm *vm)
 {
     pending_tick(core, &vm->status);
@@ -397,10 +415,7 @@ static void tend(struct core *core, struct local_vm *vm)
     }
     const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
     const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
-    bool is_stopping_now = placement && placement->placement->phase == PLACEMENT_STOP &&
-                           placement->placement->is_forced && vm->op == VM_OP_STOP &&
-                           !vm->is_op_forced;
-    if (vm->op != VM_OP_NONE && !is_stopping_now) {
+    if (vm->op != VM_OP_NONE && !is_overtaken(vm, placement)) {
         return;
     }
     if (vm->exists && !is_ordered(core, vm)) {

@@ -104,7 +104,8 @@ struct local_vm {
     enum vm_op op;
     uint64_t op_id;
     uint64_t op_epoch;
-    bool is_op_forced; /* the stop under way turns it off */
+    uint64_t late_epoch; /* whose start was not answered in time, and is to be undone */
+    bool is_op_forced;   /* the stop under way turns it off */
     msec_t op_retry_ms;
     struct pending status;
 };

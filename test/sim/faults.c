@@ -275,7 +275,7 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         store_compact(sim);
     } else if (step->op == OP_HEAL) {
         faults_heal(sim);
-    } else if (step->op == OP_FAIL_START || step->op == OP_FAIL_STOP) {
+    } else if (step->op == OP_FAIL_START || step->op == OP_HANG_START || step->op == OP_FAIL_STOP) {
         remember(sim, step);
     } else if (step->op == OP_FAIL_GUEST) {
         kill_guest(sim, step->subject);

@@ -149,7 +149,7 @@ static void killed(struct sim *sim, const struct happening *happening)
 static void begin_kill(struct sim *sim, struct host *host, struct instance *instance)
 {
     instance->is_undone = true;
-    if (instance->phase != INSTANCE_ASKED) {
+    if (instance->phase != INSTANCE_ASKED || instance->hangs) {
         later(sim, kill_ms, killed, host)->id = instance->number;
     }
 }
@@ -165,14 +165,17 @@ static void stop_over(struct sim *sim, const struct happening *happening, const 
     struct host *host = happening->host;
     const struct stop *stop = happening->data;
     struct instance *instance = find_number(host, stop->instance);
-    if (instance && !refused) {
+    enum core_result result = instance && refused ? CORE_FAILED : CORE_DONE;
+    if (instance && instance->phase == INSTANCE_ASKED && host->libvirt == LIBVIRT_HANGS) {
+        instance->is_undone = true; /* ... when libvirt gets to it */
+        result = CORE_UNKNOWN;
+    } else if (instance && !refused) {
         hypervisor_end(sim, host, instance, "it was stopped");
     } else if (instance) {
         instance->is_ending = false;
     }
     if (host->life == stop->life) {
-        process_answer(sim, host, 0, stop->answer_id, instance && refused ? CORE_FAILED : CORE_DONE,
-                       refused);
+        process_answer(sim, host, 0, stop->answer_id, result, refused);
     }
 }
 
@@ -414,7 +417,10 @@ static void do_start(struct sim *sim, struct host *host, const struct core_actio
         if (rng_chance(&host->rng, sim->noise.slow_start, 1000)) {
             wait_ms += rng_between(&host->rng, 0, late_ms);
         }
-        later(sim, wait_ms, spawn, host)->id = instance->number;
+        instance->hangs = faults_take(sim, OP_HANG_START, vm, host->config->name, NULL);
+        if (!instance->hangs) {
+            later(sim, wait_ms, spawn, host)->id = instance->number;
+        }
     }
     instance->answer_id = action->id;
     instance->life = host->life;

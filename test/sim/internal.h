@@ -103,6 +103,7 @@ struct instance {
     uint64_t life;      /* ... this berthd */
     bool is_told;       /* the present berthd was told that it exists */
     bool is_undone;     /* a kill came before its process */
+    bool hangs;         /* its QEMU does not come up by itself */
     bool is_ending;
     bool dies_early;
 };

@@ -72,6 +72,7 @@ struct scenario_vm {
     X(OP_LIBVIRT_HANG, "libvirt hang", SUBJECT_HOST, 0)                                            \
     X(OP_LIBVIRT_ON, "libvirt on", SUBJECT_HOST, 0)                                                \
     X(OP_FAIL_START, "fail start", SUBJECT_VM, OPTION_ON | OPTION_TIMES | OPTION_GPU)              \
+    X(OP_HANG_START, "hang start", SUBJECT_VM, OPTION_ON | OPTION_TIMES)                           \
     X(OP_FAIL_STOP, "fail stop", SUBJECT_VM, OPTION_TIMES)                                         \
     X(OP_FAIL_GUEST, "fail guest", SUBJECT_VM, 0)                                                  \
     X(OP_FAIL_GPU, "fail gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
