@@ -302,6 +302,7 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
     bool is_here = vm->exists && vm->epoch == epoch;
     if (is_here && vm->is_up) {
         vm->is_stop_refused = false;
+        vm->late_epoch = 0; /* late, but up before it was undone */
         if (status->state != VM_STATE_RUNNING || status->is_stop_refused) {
             tell(core, vm, placement, VM_STATE_RUNNING, "");
         }
