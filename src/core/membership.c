@@ -328,6 +328,17 @@ static void begin(struct core *core)
     send_heartbeat(core, m->incarnation, alive ? alive->revision : 0, m->fence_revision);
 }
 
+/* Whether the store's heartbeat of this node is newer than our last one, and not ours: another host
+ * took the name, or one came through late that a berthd before us sent to begin with. */
+static bool is_usurped(const struct core *core)
+{
+    const struct membership *m = &core->membership;
+    const struct record *alive = stored_alive(core);
+    return alive && alive->revision > m->alive_revision &&
+           (strcmp(alive->alive->boot_id, core->config.boot_id) != 0 ||
+            alive->alive->incarnation != m->incarnation);
+}
+
 /* ---- the watchdog ---- */
 
 static void watch_arming(struct core *core)
@@ -411,12 +422,27 @@ static void watch_acknowledgements(struct core *core)
                         (m->is_lost_noted ? settings->self_stop_ms : settings->leader_silence_ms));
 }
 
+static void note_usurper(struct core *core)
+{
+    const struct record *alive = stored_alive(core);
+    core->membership.is_foreign_noted = true;
+    core_note(core, SEVERITY_ERROR, "name-taken", self(core),
+              "the heartbeat of %s was written by another (boot id %s, incarnation %llu): it ends "
+              "its VMs and begins anew",
+              self(core), alive->alive->boot_id, (unsigned long long)alive->alive->incarnation);
+}
+
 static void keep_alive(struct core *core)
 {
     struct membership *m = &core->membership;
     if (is_fenced(core)) {
         core_note(core, SEVERITY_ERROR, "fenced", self(core),
                   "%s was declared off while it runs: it ends its VMs and begins anew", self(core));
+        clear_instances(core);
+        return;
+    }
+    if (is_usurped(core)) { /* others may take that for a proof that our VMs are gone */
+        note_usurper(core);
         clear_instances(core);
         return;
     }
