@@ -21,21 +21,8 @@ ROLES = ["none", "viewer", "operator", "administrator"]
 PASSWORD = "correct horse"
 
 
-class With:
-    """A cluster for one test."""
-
-    def __init__(self, *settings):
-        self.settings = settings
-
-    def __enter__(self):
-        self.cluster = Cluster(nodes=("node1",), settings=self.settings)
-        return self.cluster
-
-    def __exit__(self, *problem):
-        if problem[0]:
-            with open(f"{self.cluster.directory}/api.log", encoding="utf-8") as log:
-                print("".join(f"# api: {line}" for line in log.readlines()[-20:]), end="")
-        self.cluster.end()
+def begin(*settings):
+    return Cluster(nodes=("node1",), settings=settings)
 
 
 def certificate(c):
@@ -111,7 +98,7 @@ def check_matrix(c, role, headers, table):
 
 @test
 def every_route_demands_its_role_of_tokens_and_of_sessions():
-    with With() as c:
+    with begin() as c:
         table = list(routes(c))
         assert len(table) > 40 and {role for _, _, role in table} == set(ROLES), table
         check_matrix(c, "none", {}, table)
@@ -123,7 +110,7 @@ def every_route_demands_its_role_of_tokens_and_of_sessions():
 
 @test
 def a_token_is_shown_once_stored_as_a_hash_and_gone_when_it_is_removed():
-    with With() as c:
+    with begin() as c:
         secret = token(c, "ci_1", "operator")
         assert secret.startswith("berth_ci_1_") and len(secret) == len("berth_ci_1_") + 64
         stored = c.etcd.all()["access/ci_1"]
@@ -145,7 +132,7 @@ def a_token_is_shown_once_stored_as_a_hash_and_gone_when_it_is_removed():
 
 @test
 def what_has_expired_is_out():
-    with With() as c:
+    with begin() as c:
         secret = token(c, "short", "viewer")
         c.must("token", "set", "short", "--expires", "1")
         assert ask(c, "GET", "/v1/status", **bearer(secret)).status == 200
@@ -156,7 +143,7 @@ def what_has_expired_is_out():
 
 @test
 def changes_of_a_session_need_its_secret_and_come_from_its_own_pages():
-    with With() as c:
+    with begin() as c:
         add_user(c, "alice", "administrator")
         alice = log_in(c, "alice")
         cookie = {"Cookie": alice["Cookie"]}
@@ -184,7 +171,7 @@ def what_a_page_reads_by_itself_does_not_keep_its_session():
     def is_over():
         return ask(c, "GET", "/v1/vms", **alice, X_Berth_Background="yes").status == 401
 
-    with With("session_idle_seconds = 5") as c:
+    with begin("session_idle_seconds = 5") as c:
         add_user(c, "alice", "viewer")
         alice = log_in(c, "alice")
         wait_for("the session of an idle page has ended", is_over)
@@ -201,7 +188,7 @@ def streams_end_with_their_session_and_with_their_token():
         assert reply.status == 200 and b"as they happen" in reply.readline(), reply.status
         return reply
 
-    with With() as c:
+    with begin() as c:
         add_user(c, "alice", "viewer")
         secret = token(c, "t", "viewer")
         alice, again = log_in(c, "alice"), log_in(c, "alice")
@@ -217,7 +204,7 @@ def streams_end_with_their_session_and_with_their_token():
 
 @test
 def guesses_are_slowed_down_and_told_and_a_known_name_is_none_to_see():
-    with With() as c:
+    with begin() as c:
         add_user(c, "alice", "viewer")
         answers = [ask(c, "POST", "/v1/session", {"user": name, "password": "wrong password"})
                    for name in ("alice", "nobody", "no name at all", "alice", "bob")]
@@ -238,7 +225,7 @@ def guesses_are_slowed_down_and_told_and_a_known_name_is_none_to_see():
 
 @test
 def passwords_are_never_stored_nor_told():
-    with With() as c:
+    with begin() as c:
         add_user(c, "alice", "viewer")
         alice = log_in(c, "alice")
         c.refused(1, "at least 8 characters", "user", "passwd", "alice", stdin="short\n")
@@ -261,7 +248,7 @@ def passwords_are_never_stored_nor_told():
 
 @test
 def the_command_works_from_elsewhere_and_trusts_only_the_right_certificate():
-    with With() as c:
+    with begin() as c:
         secret = token(c, "far", "operator")
         path = f"{c.directory}/token"
         with open(path, "w", encoding="ascii") as file:
@@ -299,7 +286,7 @@ def the_command_works_from_elsewhere_and_trusts_only_the_right_certificate():
 
 @test
 def the_certificate_made_at_the_first_start_stays_and_its_key_is_nobody_elses():
-    with With() as c:
+    with begin() as c:
         with open(certificate(c), encoding="ascii") as file:
             before = file.read()
         mode = os.stat(f"{c.directory}/state/https-key.pem").st_mode
@@ -318,7 +305,7 @@ def the_certificate_made_at_the_first_start_stays_and_its_key_is_nobody_elses():
 
 @test
 def while_the_store_is_silent_the_known_read_and_log_in_and_nobody_changes_anything():
-    with With() as c:
+    with begin() as c:
         secret = token(c, "t", "administrator")
         add_user(c, "alice", "administrator")
         c.etcd.kill()
@@ -332,7 +319,7 @@ def while_the_store_is_silent_the_known_read_and_log_in_and_nobody_changes_anyth
 
 @test
 def one_address_cannot_take_all_connections():
-    with With() as c:
+    with begin() as c:
         secret = token(c, "t", "viewer")
         crowd = [socket.create_connection(("127.0.0.1", c.https), timeout=10) for _ in range(70)]
         try:
@@ -354,7 +341,7 @@ def comes_in(c, secret):
 
 @test
 def a_header_that_is_too_long_is_refused():
-    with With() as c:
+    with begin() as c:
         answer = ask(c, "GET", "/v1/status", Cookie="x" * 60000)
         assert answer.status in (413, 431), answer
         assert ask(c, "GET", "/healthz").status == 200

@@ -17,23 +17,6 @@ from proxy import LossyProxy  # noqa: E402
 from rest import ask  # noqa: E402
 
 
-class With:
-    """A cluster for one test."""
-
-    def __init__(self, **options):
-        self.options = options
-
-    def __enter__(self):
-        self.cluster = Cluster(**self.options)
-        return self.cluster
-
-    def __exit__(self, *problem):
-        if problem[0]:
-            with open(f"{self.cluster.directory}/api.log", encoding="utf-8") as log:
-                print("".join(f"# api: {line}" for line in log.readlines()[-20:]), end="")
-        self.cluster.end()
-
-
 def serves(path_of_socket):
     try:
         return ask(path_of_socket, "GET", "/v1/pools").status == 200
@@ -41,23 +24,9 @@ def serves(path_of_socket):
         return False
 
 
-def with_pool(c):
-    c.must("gpu", "dismount", "--all", "--model", "1234:1111")
-    c.must("pool", "create", "GpuChildPool", "--all")
-
-
-def with_vm(c, name, count=1):
-    c.must("vm", "add", "-", "--name", name, "--need", f"GpuChildPool={count}",
-           stdin=c.xml("any"))
-
-
-def of(c, *words):
-    return json.loads(c.must(*words, "-o", "json"))
-
-
 @test
 def the_story_of_a_pool_from_the_first_look_to_the_last_mount():
-    with With() as c:
+    with Cluster() as c:
         out = c.must("status")
         assert "node1  up" in out and "No GPU pool yet" in out, out
         assert c.must("gpu", "ls").count("host-driver") == 6
@@ -91,11 +60,11 @@ def the_story_of_a_pool_from_the_first_look_to_the_last_mount():
 
 @test
 def a_vm_too_many_waits_with_a_reason_for_every_host_and_starts_when_a_gpu_is_free():
-    with With() as c:
-        with_pool(c)
+    with Cluster() as c:
+        c.make_pool()
         for name in ("a", "b"):
-            with_vm(c, name, 2)
-        with_vm(c, "late", 1)
+            c.add_vm(name, 2)
+        c.add_vm("late", 1)
         c.must("vm", "start", "a", "b")
         err = c.refused(1, "late is waiting", "vm", "start", "late")
         assert "node1: no GPUs free" in err and "node2: no GPUs free" in err, err
@@ -113,15 +82,15 @@ def a_vm_too_many_waits_with_a_reason_for_every_host_and_starts_when_a_gpu_is_fr
 
 @test
 def a_drain_moves_what_has_a_place_and_says_what_stays():
-    with With() as c:
-        with_pool(c)
-        with_vm(c, "a")
-        with_vm(c, "big", 2)
+    with Cluster() as c:
+        c.make_pool()
+        c.add_vm("a")
+        c.add_vm("big", 2)
         c.must("vm", "start", "a")
         assert "a would" not in c.must("node", "drain", "node1", "--dry-run")
         assert "node1 is drained" in c.must("node", "drain", "node1")
-        assert of(c, "vm", "show", "a")["node"] == "node2"
-        assert of(c, "node", "show", "node1")["state"] == "drained"
+        assert c.of("vm", "show", "a")["node"] == "node2"
+        assert c.of("node", "show", "node1")["state"] == "drained"
         c.must("node", "resume", "node1")
         c.must("vm", "start", "big")
         code, out, _ = c.berth("plan", "fail", "node1")
@@ -134,9 +103,9 @@ def a_drain_moves_what_has_a_place_and_says_what_stays():
 
 @test
 def bad_input_gets_a_sentence_and_its_own_exit_code():
-    with With() as c:
-        with_pool(c)
-        with_vm(c, "v")
+    with Cluster() as c:
+        c.make_pool()
+        c.add_vm("v")
         long = "a" * 300
         c.refused(1, "no domain XML", "vm", "add", "-", stdin="<network/>")
         c.refused(1, "no domain XML", "vm", "add", "-", stdin="plainly not")
@@ -160,7 +129,7 @@ def bad_input_gets_a_sentence_and_its_own_exit_code():
 
 @test
 def a_store_that_is_down_makes_reads_old_and_changes_refused_until_it_is_back():
-    with With() as c:
+    with Cluster() as c:
         c.must("pool", "create", "p")
         c.etcd.kill()
         wait_for("the API notices", lambda: "may be old" in c.berth("pool", "ls")[2])
@@ -173,7 +142,7 @@ def a_store_that_is_down_makes_reads_old_and_changes_refused_until_it_is_back():
 
 @test
 def an_api_that_is_down_is_named_with_how_to_start_it():
-    with With() as c:
+    with Cluster() as c:
         c.stop_api()
         c.refused(4, "systemctl start berth-api", "status")
         assert not os.path.exists(c.socket)
@@ -183,24 +152,24 @@ def an_api_that_is_down_is_named_with_how_to_start_it():
 
 @test
 def a_lost_reply_is_resolved_by_looking_for_the_audit_event():
-    with With(endpoint=LossyProxy) as c:
+    with Cluster(endpoint=LossyProxy) as c:
         c.endpoint.loses = True
         code, out, err = c.berth("pool", "create", "p")
         c.endpoint.loses = False
         assert c.endpoint.lost > 0
         assert code == 0 and "was created" in out, (code, out, err)
-        assert len([e for e in of(c, "events")["items"] if e["code"] == "pool-created"]) == 1
+        assert len([e for e in c.of("events")["items"] if e["code"] == "pool-created"]) == 1
 
 
 @test
 def changes_at_the_same_moment_are_all_done_one_after_the_other():
-    with With() as c:
-        with_pool(c)
-        with_vm(c, "v")
+    with Cluster() as c:
+        c.make_pool()
+        c.add_vm("v")
         many = [subprocess.Popen([os.environ["BERTH"], "--socket", c.socket, "vm", "assign", "v",
                                   "GpuChildPool"], stdout=subprocess.DEVNULL) for _ in range(4)]
         assert [p.wait(timeout=30) for p in many] == [0] * 4
-        assert of(c, "vm", "show", "v")["needs"] == [{"pool": "GpuChildPool", "count": 5}]
+        assert c.of("vm", "show", "v")["needs"] == [{"pool": "GpuChildPool", "count": 5}]
 
 
 @test
@@ -212,7 +181,7 @@ def events_are_followed_live_and_resumed_without_a_gap():
                   .encode())
         return s
 
-    with With() as c:
+    with Cluster() as c:
         with stream() as s:
             assert "text/event-stream" in read_until(s, b"as they happen")
             c.must("pool", "create", "p")
@@ -240,7 +209,7 @@ def events_are_followed_live_and_resumed_without_a_gap():
 
 @test
 def a_page_is_told_which_things_look_different_and_that_a_node_fell_silent():
-    with With() as c:
+    with Cluster() as c:
         with c.connect() as s:
             s.sendall(b"GET /v1/events?changes=1 HTTP/1.1\r\nHost: x\r\n"
                       b"Accept: text/event-stream\r\n\r\n")
@@ -260,7 +229,7 @@ def a_page_is_told_which_things_look_different_and_that_a_node_fell_silent():
 
 @test
 def a_change_with_a_key_is_done_once_also_at_another_api_and_after_a_restart():
-    with With() as c:
+    with Cluster() as c:
         def create(socket, name="p"):
             return ask(socket, "POST", "/v1/pools", {"name": name}, Idempotency_Key="key-1")
 
@@ -286,10 +255,10 @@ def a_change_with_a_key_is_done_once_also_at_another_api_and_after_a_restart():
 
 @test
 def a_node_that_falls_silent_is_shown_and_can_be_vouched_off():
-    with With() as c:
+    with Cluster() as c:
         c.refused(1, "node2 is alive", "node", "confirm-off", "node2", "--yes")
         c.players.silent.add("node2")
-        wait_for("node2 is silent", lambda: of(c, "node", "show", "node2")["state"] == "silent")
+        wait_for("node2 is silent", lambda: c.of("node", "show", "node2")["state"] == "silent")
         assert "no heartbeat for" in c.must("status")
         c.refused(1, "Say so with --yes", "node", "confirm-off", "node2")
         c.must("node", "confirm-off", "node2", "--yes")
@@ -298,7 +267,7 @@ def a_node_that_falls_silent_is_shown_and_can_be_vouched_off():
 
 @test
 def whatever_comes_over_the_socket_the_daemon_lives():
-    with With() as c:
+    with Cluster() as c:
         c.raw("nonsense\r\n\r\n")
         c.raw(b"\0\1\2\3" * 10000)
         assert " 413 " in c.raw("POST /v1/pools HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n"
@@ -327,7 +296,7 @@ def whatever_comes_over_the_socket_the_daemon_lives():
 
 @test
 def the_daemon_ends_cleanly_with_streams_and_changes_open():
-    with With() as c:
+    with Cluster() as c:
         streams = [c.connect() for _ in range(5)]
         for s in streams:
             s.sendall(b"GET /v1/events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -353,7 +322,7 @@ def the_daemon_ends_cleanly_with_streams_and_changes_open():
 
 @test
 def the_api_starts_before_its_store_and_says_so():
-    with With() as c:
+    with Cluster() as c:
         c.stop_api()
         c.etcd.kill()
         c.api = subprocess.Popen([os.environ["BERTH_API"], "--config", c.config],
@@ -369,8 +338,8 @@ def the_api_starts_before_its_store_and_says_so():
 
 @test
 def output_for_programs_is_json_and_colour_is_for_terminals():
-    with With() as c:
-        assert [n["name"] for n in of(c, "node", "ls")["items"]] == ["node1", "node2"]
+    with Cluster() as c:
+        assert [n["name"] for n in c.of("node", "ls")["items"]] == ["node1", "node2"]
         assert "\033" not in c.must("node", "ls")
         for colour, environment in ((True, {}), (False, {"NO_COLOR": "1"})):
             done = subprocess.run(["script", "-qec", f"{os.environ['BERTH']} node ls", "/dev/null"],
@@ -383,7 +352,7 @@ def output_for_programs_is_json_and_colour_is_for_terminals():
 @test
 def the_documents_name_every_command_and_every_route():
     docs = os.path.join(os.path.dirname(__file__), "..", "..", "docs")
-    with With() as c:
+    with Cluster() as c:
         with open(f"{docs}/cli.md", encoding="utf-8") as file:
             cli = file.read()
         usages = [line[2:42].rstrip() for line in c.must("help").splitlines()

@@ -48,9 +48,7 @@ class Own:
         return self
 
     def __exit__(self, *problem):
-        if problem[0]:
-            print("".join(f"# api: {line}\n" for line in self.log().splitlines()[-20:]), end="")
-        self.cluster.end()
+        self.cluster.__exit__(*problem)
 
     def make(self):
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -80,15 +78,11 @@ class Own:
         with open(self.certificate, encoding="ascii") as file:
             return served is not None and file.read().strip() == served.strip()
 
-    def log(self):
-        with open(f"{self.cluster.directory}/api.log", encoding="utf-8") as file:
-            return file.read()
-
     def reload(self, words):
         """SIGHUP, until the journal has one more line with these words."""
-        before = self.log().count(words)
+        before = self.cluster.log().count(words)
         self.cluster.api.send_signal(signal.SIGHUP)
-        wait_for(f"the journal says {words!r}", lambda: self.log().count(words) > before)
+        wait_for(f"the journal says {words!r}", lambda: self.cluster.log().count(words) > before)
 
     def refuses_to_start(self, *words):
         done = subprocess.run([os.environ["BERTH_API"], "--config", self.cluster.config],
@@ -112,7 +106,7 @@ def a_renewed_certificate_is_served_after_a_reload_and_a_broken_one_changes_noth
         with open(own.key, "w", encoding="ascii") as file:
             file.write("nonsense\n")
         own.reload("the certificate of before is served on")
-        assert f"{own.certificate} and {own.key}: the key cannot be read" in own.log()
+        assert f"{own.certificate} and {own.key}: the key cannot be read" in own.cluster.log()
         assert own.served() == second
         own.cluster.must("status")  # over the socket as if nothing was
 
@@ -139,12 +133,12 @@ def an_expired_certificate_is_served_with_a_warning():
         own.make_expired()
         own.cluster.start_api()
         assert own.files_have(own.served())
-        log = own.log()
+        log = own.cluster.log()
         assert "with a certificate until 2020-02-02 10:15 UTC" in log, log
         assert "will refuse that certificate" in log and "systemctl reload berth-api" in log, log
         own.make()
         own.reload("the console and the API are at https://")
-        assert own.log().count("will refuse that certificate") == 1, own.log()
+        assert own.cluster.log().count("will refuse that certificate") == 1, own.cluster.log()
 
 
 if __name__ == "__main__":

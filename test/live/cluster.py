@@ -3,6 +3,7 @@
 by a thread that reads and writes the store as berthd does, by level."""
 
 import base64
+import http.client
 import json
 import os
 import shutil
@@ -65,8 +66,11 @@ class Etcd:
 
     def call(self, path, body, limit=2):
         request = urllib.request.Request(f"{self.url}/v3/{path}", json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=limit) as reply:
-            return json.load(reply)
+        try:
+            with urllib.request.urlopen(request, timeout=limit) as reply:
+                return json.load(reply)
+        except http.client.HTTPException as problem:  # it was killed in the middle of its answer
+            raise OSError(f"etcd: {problem!r}") from problem
 
     def put(self, key, value):
         self.call("kv/put", {"key": b64(f"/berth/{key}"), "value": b64(json.dumps(value))})
@@ -213,7 +217,7 @@ class Players(threading.Thread):
 
 
 class Cluster:
-    """All of it, in a directory that is gone at the end."""
+    """All of it, in a directory that is gone at the end: with Cluster() as c."""
 
     def __init__(self, nodes=("node1", "node2"), endpoint=None, settings=()):
         self.directory = tempfile.mkdtemp(prefix="berth-live-")
@@ -235,6 +239,19 @@ class Cluster:
         except BaseException:
             self.end()
             raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        if problem[0]:
+            print("".join(f"# api: {line}\n" for line in self.log().splitlines()[-20:]), end="")
+        self.end()
+
+    def log(self):
+        """What berth-api has told its journal."""
+        with open(f"{self.directory}/api.log", encoding="utf-8") as file:
+            return file.read()
 
     def start_api(self):
         self.api = subprocess.Popen([os.environ["BERTH_API"], "--config", self.config],
@@ -264,6 +281,17 @@ class Cluster:
         assert have == code and sentence in err, \
             f"berth {' '.join(words)}: {have}, not {code} with {sentence!r}\n{out}{err}"
         return err
+
+    def of(self, *words):
+        return json.loads(self.must(*words, "-o", "json"))
+
+    def make_pool(self, name="GpuChildPool"):
+        """Of all GPUs of one model: two on each node."""
+        self.must("gpu", "dismount", "--all", "--model", "1234:1111")
+        self.must("pool", "create", name, "--all")
+
+    def add_vm(self, name, count=1, pool="GpuChildPool"):
+        self.must("vm", "add", "-", "--name", name, "--need", f"{pool}={count}", stdin=self.xml("any"))
 
     def xml(self, name):
         return (f"<domain type='qemu'><name>{name}</name><memory unit='MiB'>128</memory>"

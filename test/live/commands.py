@@ -18,29 +18,10 @@ from tap import test, main  # noqa: E402
 from cluster import Cluster, wait_for  # noqa: E402
 
 
-class With:
-    """A cluster for one test."""
-
-    def __init__(self, **options):
-        self.options = options
-
-    def __enter__(self):
-        self.cluster = Cluster(**self.options)
-        return self.cluster
-
-    def __exit__(self, *problem):
-        self.cluster.end()
-
-
 def with_vms(c, **vms):
-    c.must("gpu", "dismount", "--all", "--model", "1234:1111")
-    c.must("pool", "create", "GpuChildPool", "--all")
+    c.make_pool()
     for name, count in vms.items():
-        c.must("vm", "add", "-", "--name", name, "--need", f"GpuChildPool={count}", stdin=c.xml("any"))
-
-
-def of(c, *words):
-    return json.loads(c.must(*words, "-o", "json"))
+        c.add_vm(name, count)
 
 
 def on_terminal(c, *words, columns=80, environment=None):
@@ -70,14 +51,14 @@ def plain(text):
 
 @test
 def a_validation_names_what_is_wrong_and_ends_with_1_only_if_something_failed():
-    with With() as c:
+    with Cluster() as c:
         with_vms(c, a=1)
         code, out, _ = c.berth("validate")
         assert code == 1 and "coordinator  none" in out and "with fewer than three" in out, out
         assert "it arrives, and takes VMs" not in out and "it arrives, and takes VMs" in c.berth("validate", "-v")[1]
         c.etcd.put("leader", {"schema": 1, "node": "node1", "term": 1, "incarnation": 1})
         wait_for("nothing failed any more", lambda: c.berth("validate")[0] == 0)
-        report = of(c, "validate")
+        report = c.of("validate")
         assert report["result"] == "warning" and report["counts"]["failed"] == 0, report
         assert {g["name"] for g in report["groups"]} >= {"Fencing", "Storage", "Clocks", "Reserve"}
         c.players.gpus["node1"][0]["health"] = "quarantined"
@@ -95,7 +76,7 @@ def a_validation_names_what_is_wrong_and_ends_with_1_only_if_something_failed():
 
 @test
 def a_report_on_a_terminal_keeps_to_its_width():
-    with With() as c:
+    with Cluster() as c:
         for columns in (60, 100):
             _, out = on_terminal(c, "validate", "-v", columns=columns)
             lines = [line for line in plain(out).split("\n") if not line.endswith("report)")]
@@ -105,7 +86,7 @@ def a_report_on_a_terminal_keeps_to_its_width():
 
 @test
 def a_table_on_a_terminal_is_cut_to_its_width_and_whole_elsewhere():
-    with With() as c:
+    with Cluster() as c:
         with_vms(c)
         whole = c.must("gpu", "ls")
         widest = max(len(line) for line in whole.splitlines())
@@ -119,7 +100,7 @@ def a_table_on_a_terminal_is_cut_to_its_width_and_whole_elsewhere():
 
 @test
 def colour_is_for_terminals_unless_it_is_forced_or_forbidden():
-    with With() as c:
+    with Cluster() as c:
         assert "\033[32mup" in on_terminal(c, "node", "ls")[1]
         assert "\033[" not in on_terminal(c, "node", "ls", environment={"NO_COLOR": "1"})[1]
         assert "\033[" not in on_terminal(c, "node", "ls", "--color=never")[1]
@@ -130,7 +111,7 @@ def colour_is_for_terminals_unless_it_is_forced_or_forbidden():
 
 @test
 def progress_is_shown_on_a_terminal_and_wiped_when_it_is_done():
-    with With() as c:
+    with Cluster() as c:
         with_vms(c, a=1)
         c.players.is_idle = True
         code, out = on_terminal(c, "vm", "start", "a", "--timeout", "1")
@@ -142,7 +123,7 @@ def progress_is_shown_on_a_terminal_and_wiped_when_it_is_done():
 
 @test
 def an_export_builds_the_same_cluster_again_step_by_step():
-    with With() as c, With() as d:
+    with Cluster() as c, Cluster() as d:
         with_vms(c, a=1, b=2)
         c.must("node", "set", "node1", "--fencing", "power", "--agent", "fence_x", "--param", "ip=1.2.3.4",
                "--param", "password=s3cret", "--label", "rack=r1")
@@ -170,8 +151,8 @@ def an_export_builds_the_same_cluster_again_step_by_step():
         d.refused(1, "Say so with --yes", "cluster", "import", path)
         out = d.must("cluster", "import", secret, "--yes", "--start")
         assert "GPU pool GpuChildPool was created" in out, out
-        wait_for("b runs", lambda: of(d, "vm", "show", "b")["state"] == "running")
-        mine, theirs = of(c, "cluster", "export", "--with-secrets"), of(d, "cluster", "export", "--with-secrets")
+        wait_for("b runs", lambda: d.of("vm", "show", "b")["state"] == "running")
+        mine, theirs = c.of("cluster", "export", "--with-secrets"), d.of("cluster", "export", "--with-secrets")
         for vm in theirs["configuration"]["vms"].values():
             vm["xml"] = re.sub("<uuid>.*?</uuid>", "", vm["xml"])
         assert mine["configuration"] == theirs["configuration"], (mine, theirs)
@@ -181,17 +162,17 @@ def an_export_builds_the_same_cluster_again_step_by_step():
         d.must("vm", "unassign", "b", "GpuChildPool")
         d.must("cluster", "set", "reserve=0")
         d.must("node", "set", "node1", "--label", "rack=other")
-        steps = of(d, "cluster", "import", path, "--dry-run")["steps"]
+        steps = d.of("cluster", "import", path, "--dry-run")["steps"]
         assert [(s["step"], s["name"]) for s in steps] == \
             [("settings", ""), ("node", "node1"), ("assign", "b")], steps
         d.must("cluster", "import", path, "--yes")
-        assert of(d, "node", "show", "node1")["spec"]["fence_parameters"]["password"] == "(hidden)"
+        assert d.of("node", "show", "node1")["spec"]["fence_parameters"]["password"] == "(hidden)"
         assert d.etcd.all()["nodes/node1/spec"]["fence_parameters"]["password"] == "s3cret"
 
 
 @test
 def a_file_that_is_half_readable_is_refused_with_the_place_and_nothing_is_changed():
-    with With() as c:
+    with Cluster() as c:
         with_vms(c, a=1)
         path = f"{c.directory}/export.json"
         c.must("cluster", "export", path)
@@ -220,7 +201,7 @@ def a_file_that_is_half_readable_is_refused_with_the_place_and_nothing_is_change
 
 @test
 def what_cannot_be_imported_is_said_and_the_rest_is_done():
-    with With() as c, With(nodes=("node1",)) as d:
+    with Cluster() as c, Cluster(nodes=("node1",)) as d:
         with_vms(c, a=1)
         path = f"{c.directory}/export.json"
         c.must("cluster", "export", path)
@@ -235,12 +216,12 @@ def what_cannot_be_imported_is_said_and_the_rest_is_done():
 
 @test
 def what_is_selected_is_selected_for_programs_too_and_must_exist():
-    with With() as c:
+    with Cluster() as c:
         with_vms(c, a=1, b=1)
         c.must("vm", "start", "a")
-        assert [v["name"] for v in of(c, "vm", "ls", "--state", "running")["items"]] == ["a"]
-        assert {g["node"] for g in of(c, "gpu", "ls", "--node", "node2")["items"]} == {"node2"}
-        assert len(of(c, "gpu", "ls", "--pool", "GpuChildPool", "--state", "available")["items"]) == 3
+        assert [v["name"] for v in c.of("vm", "ls", "--state", "running")["items"]] == ["a"]
+        assert {g["node"] for g in c.of("gpu", "ls", "--node", "node2")["items"]} == {"node2"}
+        assert len(c.of("gpu", "ls", "--pool", "GpuChildPool", "--state", "available")["items"]) == 3
         assert "No VM is like that" in c.must("vm", "ls", "--state", "failed")
         c.refused(2, '--state takes running, starting', "vm", "ls", "--state", "runing")
         c.refused(2, 'not "free"', "gpu", "ls", "--state", "free")
@@ -271,7 +252,7 @@ def libvirt_with(c, **domains):
 
 @test
 def vms_of_libvirt_are_imported_with_their_gpus_as_needs_of_pools():
-    with With() as c:
+    with Cluster() as c:
         with_vms(c)
         uri = libvirt_with(c, plain=("", False), two=(hostdev(1) + hostdev(2), False), loose=(hostdev(3), False),
                            busy=("", True), nic=(hostdev(9), False))
@@ -279,8 +260,8 @@ def vms_of_libvirt_are_imported_with_their_gpus_as_needs_of_pools():
         out = c.must(*args)
         assert re.search(r"two +stopped +2x GpuChildPool +can be imported", out), out
         assert "busy" in out and "it runs" in out and "0000:09:00.0 of this host" in out, out
-        assert [e["name"] for e in of(c, *args)["items"] if not e["can_be_imported"]] == ["busy", "nic"]
-        assert of(c, "vm", "ls")["items"] == []
+        assert [e["name"] for e in c.of(*args)["items"] if not e["can_be_imported"]] == ["busy", "nic"]
+        assert c.of("vm", "ls")["items"] == []
         c.refused(3, "--node NODE", "vm", "import", "--connect", uri)
         c.refused(3, 'no VM "none" defined', *args, "none")
         c.refused(1, "busy is left out: it runs: shut it down first (virsh shutdown busy)", *args, "busy")

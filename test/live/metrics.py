@@ -101,12 +101,10 @@ def the_parser_refuses_what_prometheus_would():
 
 @test
 def what_is_so_in_the_cluster_is_in_the_metrics():
-    c = Cluster()
-    try:
-        c.must("gpu", "dismount", "--all", "--model", "1234:1111")
-        c.must("pool", "create", "P", "--all")
+    with Cluster() as c:
+        c.make_pool("P")
         for name, count in (("a", 1), ("big", 3)):
-            c.must("vm", "add", "-", "--name", name, "--need", f"P={count}", stdin=c.xml("any"))
+            c.add_vm(name, count, "P")
             assert ask(c.socket, "POST", f"/v1/vms/{name}/start").status == 200
         wait_for("a runs", lambda: ask(c.socket, "GET", "/v1/vms/a").json["state"] == "running")
         wait_for("big waits", lambda: ask(c.socket, "GET", "/v1/vms/big").json["reasons"])
@@ -133,8 +131,6 @@ def what_is_so_in_the_cluster_is_in_the_metrics():
         wait_for("node2 is silent", lambda: value(scrape(c), "berth_node_up", node="node2") == 0)
         c.etcd.kill()
         wait_for("the store is silent", lambda: value(scrape(c), "berth_store_stale") == 1)
-    finally:
-        c.end()
 
 
 if __name__ == "__main__":

@@ -82,10 +82,6 @@ class Walk:
         return schema.get("properties", {})
 
 
-def begin():
-    return Cluster()
-
-
 def read_all(walk, **places):
     """Every GET whose path asks for nothing that is not in 'places'."""
     for method, path, operation in walk.operations():
@@ -155,8 +151,7 @@ def take_down(walk):
 
 @test
 def every_operation_of_the_document_answers_as_its_schema_says():
-    c = begin()
-    try:
+    with Cluster() as c:
         walk = Walk(c)
         read_all(walk, node="node1", address=GPU)
         build_up(walk)
@@ -168,14 +163,11 @@ def every_operation_of_the_document_answers_as_its_schema_says():
         left = {(method, path) for method, path in left
                 if not path.startswith(("/v1/access", "/v1/session"))}  # access.py's
         assert not left, sorted(left)
-    finally:
-        c.end()
 
 
 @test
 def the_document_and_the_server_have_the_same_routes_roles_fields_and_parameters():
-    c = begin()
-    try:
+    with Cluster() as c:
         walk = Walk(c)
         there = {(r["method"], "/".join("{" + p[1:] + "}" if p[:1] == ":" else p
                                         for p in r["path"].split("/"))): r["role"]
@@ -188,8 +180,6 @@ def the_document_and_the_server_have_the_same_routes_roles_fields_and_parameters
             check_parameters(walk, method, place, operation)
             if method in ("POST", "PATCH") and "/access" not in path and "/session" not in path:
                 check_body(walk, method, place, operation)
-    finally:
-        c.end()
 
 
 def check_parameters(walk, method, place, operation):
@@ -230,8 +220,7 @@ def make_target(walk, place):
 
 @test
 def long_work_is_followed_as_an_operation_from_the_order_to_its_end():
-    c = begin()
-    try:
+    with Cluster() as c:
         walk = Walk(c)
         build_up(walk)
         order = walk.ask("POST", "/v1/vms/a/stop", {}).json["operation"]
@@ -244,8 +233,6 @@ def long_work_is_followed_as_an_operation_from_the_order_to_its_end():
         walk.ask("POST", "/v1/vms/big/stop", {})
         assert walk.ask("GET", waiting[0]["href"]).json["state"] == "superseded"
         assert walk.ask("GET", "/v1/operations/0-none").status == 404
-    finally:
-        c.end()
 
 
 if __name__ == "__main__":
