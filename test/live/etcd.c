@@ -13,22 +13,7 @@
 
 enum { limit_ms = 5000, patience_ms = 15000 };
 
-/* ---- one cluster for all tests; each heals what it broke ---- */
-
 static struct etcd_cluster cluster;
-
-static void stop_cluster(void)
-{
-    etcd_cluster_stop(&cluster);
-}
-
-static void need_cluster(void)
-{
-    if (cluster.options.member_len == 0) {
-        (void)atexit(stop_cluster);
-        etcd_cluster_start(&cluster, &(struct etcd_cluster_options){.member_len = 3});
-    }
-}
 
 /* ---- a client and what it was told last ---- */
 
@@ -184,7 +169,7 @@ static struct etcd_watch *watch(struct bench *bench, const char *prefix, revisio
 TEST(values_are_put_read_and_deleted)
 {
     struct bench bench;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     CHECK_INT(write_key(&bench, "/a/k", "eins", 0), TXN_COMMITTED);
     revision_t first = bench.revision;
@@ -202,7 +187,7 @@ TEST(values_are_put_read_and_deleted)
 TEST(a_transaction_whose_guard_does_not_hold_writes_nothing)
 {
     struct bench bench;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     CHECK_INT(write_key(&bench, "/b/k", "eins", 0), TXN_COMMITTED);
     revision_t revision = bench.revision;
@@ -216,7 +201,7 @@ TEST(a_transaction_whose_guard_does_not_hold_writes_nothing)
 TEST(a_transaction_that_etcd_does_not_take_is_impossible_with_etcds_reason)
 {
     struct bench bench;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     const struct wire_operation twice[] = {{.key = WIRE_BYTES("/c"), .value = WIRE_BYTES("1")},
                                            {.key = WIRE_BYTES("/c"), .value = WIRE_BYTES("2")}};
@@ -261,7 +246,7 @@ TEST(a_prefix_larger_than_a_page_is_read_whole_at_one_revision)
     struct bench bench;
     struct wire_operation operations[100];
     char keys[100][32];
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     for (int page = 0; page < 13; page++) {
         for (int i = 0; i < 100; i++) {
@@ -297,7 +282,7 @@ TEST(an_endpoint_that_is_down_is_passed_over)
 {
     struct bench bench;
     char dead[64];
-    need_cluster();
+    etcd_cluster_need(&cluster);
     (void)snprintf(dead, sizeof(dead), "http://127.0.0.1:%d", free_port());
     const char *const endpoints[] = {dead, cluster.endpoints[1]};
     bench_open(&bench, endpoints, 2);
@@ -327,7 +312,7 @@ TEST(without_any_endpoint_a_request_ends_at_its_limit_and_is_sure_not_to_be_carr
 TEST(an_endpoint_that_hangs_costs_a_read_some_time_and_a_transaction_its_certainty)
 {
     struct bench bench;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     size_t other = (etcd_cluster_leader(&cluster) + 1) % 3;
     const char *const endpoints[] = {cluster.endpoints[other], cluster.endpoints[(other + 1) % 3]};
     bench_open(&bench, endpoints, 2);
@@ -358,7 +343,7 @@ static void lose_reply(const char *key, bool is_kept)
 {
     struct bench bench, direct;
     struct proxy proxy;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&direct, cluster.endpoints, 3);
     bench_open(&bench, cluster.endpoints, 3);
     proxy_start(&proxy, bench.event, cluster.members[0].client_port);
@@ -401,7 +386,7 @@ TEST(a_read_whose_reply_is_lost_is_asked_elsewhere)
 {
     struct bench bench;
     struct proxy proxy;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     CHECK_INT(write_key(&bench, "/h/k", "eins", 0), TXN_COMMITTED);
     proxy_start(&proxy, bench.event, cluster.members[0].client_port);
@@ -424,7 +409,7 @@ TEST(a_watch_tells_each_change_once_and_each_revision_whole)
 {
     struct bench bench;
     struct seen seen;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     struct etcd_watch *w = NULL;
     CHECK_INT(write_key(&bench, "/i/a", "0", 0), TXN_COMMITTED);
@@ -452,7 +437,7 @@ TEST(a_watch_that_is_cut_off_resumes_without_a_gap)
     struct proxy proxy;
     struct seen seen;
     char value[16];
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     proxy_start(&proxy, bench.event, cluster.members[0].client_port);
     const char *const endpoints[] = {proxy.url};
@@ -482,7 +467,7 @@ TEST(a_watch_of_forgotten_history_says_so)
 {
     struct bench bench;
     struct seen seen;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     CHECK_INT(write_key(&bench, "/l/a", "0", 0), TXN_COMMITTED);
     revision_t old = bench.revision;
@@ -509,7 +494,7 @@ TEST(a_silent_stream_is_begun_anew)
     struct bench bench;
     struct proxy proxy;
     struct seen seen;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     proxy_start(&proxy, bench.event, cluster.members[0].client_port);
     const char *const endpoints[] = {proxy.url, cluster.endpoints[1]};
@@ -536,7 +521,7 @@ TEST(when_the_leader_is_killed_writes_work_again_and_no_event_is_lost)
     struct seen seen;
     char value[16];
     int number = 0;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     size_t leader = etcd_cluster_leader(&cluster);
     /* The client's first endpoint is the one that dies. */
     const char *const endpoints[] = {cluster.endpoints[leader], cluster.endpoints[(leader + 1) % 3],
@@ -579,7 +564,7 @@ TEST(when_the_leader_is_killed_writes_work_again_and_no_event_is_lost)
 TEST(without_a_majority_nothing_is_committed_and_no_request_outlasts_its_limit)
 {
     struct bench bench;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     CHECK_INT(write_key(&bench, "/o/a", "0", 0), TXN_COMMITTED);
     etcd_member_kill(&cluster, 1);
@@ -715,7 +700,7 @@ TEST(a_client_that_is_freed_drops_what_is_under_way)
 {
     struct bench bench;
     struct seen seen;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     bench_open(&bench, cluster.endpoints, 3);
     begin_write(&bench, "/q/a", "0", -1, limit_ms);
     etcd_barrier(bench.etcd, limit_ms, answered, &bench);

@@ -329,3 +329,19 @@ void etcd_cluster_stop(struct etcd_cluster *cluster)
         (void)nftw(cluster->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
 }
+
+static struct etcd_cluster *needed;
+
+static void stop_needed(void)
+{
+    etcd_cluster_stop(needed);
+}
+
+void etcd_cluster_need(struct etcd_cluster *cluster)
+{
+    if (!needed) {
+        needed = cluster;
+        (void)atexit(stop_needed);
+        etcd_cluster_start(cluster, &(struct etcd_cluster_options){.member_len = 3});
+    }
+}

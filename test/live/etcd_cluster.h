@@ -36,6 +36,10 @@ struct etcd_cluster {
 void etcd_cluster_start(struct etcd_cluster *cluster, const struct etcd_cluster_options *options);
 void etcd_cluster_stop(struct etcd_cluster *cluster);
 
+/* Three members for all tests of a program: starts them when they are needed first, stops them when
+ * it exits. Each test heals what it broke. 'cluster' is static, and one a program. */
+void etcd_cluster_need(struct etcd_cluster *cluster);
+
 void etcd_member_start(struct etcd_cluster *cluster, size_t index);
 void etcd_member_kill(struct etcd_cluster *cluster, size_t index); /* SIGKILL, and gone */
 void etcd_member_signal(struct etcd_cluster *cluster, size_t index, int signal);

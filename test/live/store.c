@@ -17,19 +17,6 @@ enum { limit_ms = 5000, patience_ms = 15000 };
 
 static struct etcd_cluster cluster;
 
-static void stop_cluster(void)
-{
-    etcd_cluster_stop(&cluster);
-}
-
-static void need_cluster(void)
-{
-    if (cluster.options.member_len == 0) {
-        (void)atexit(stop_cluster);
-        etcd_cluster_start(&cluster, &(struct etcd_cluster_options){.member_len = 3});
-    }
-}
-
 /* ---- a daemon: a store, a world, and what it was told ---- */
 
 struct daemon {
@@ -159,7 +146,7 @@ static void daemon_open(struct daemon *daemon, const char *prefix, const char *c
 
 static void daemon_start(struct daemon *daemon, const char *prefix)
 {
-    need_cluster();
+    etcd_cluster_need(&cluster);
     *daemon = (struct daemon){0};
     daemon_open(daemon, prefix, cluster.endpoints, 3);
     LOOP_UNTIL(daemon->event, daemon->syncs == 1, patience_ms);
@@ -322,7 +309,7 @@ static bool is_readable(const struct daemon *daemon, const char *node)
 TEST(a_document_that_cannot_be_read_is_told_once_and_the_rest_goes_on)
 {
     struct daemon daemon;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     put_raw("/e/nodes/n1/alive", "{\"counter\":\"many\"}");
     put_raw("/e/nodes/n2/alive", "{\"counter\":2}");
     put_raw("/e/something/newer", "not even JSON");
@@ -391,7 +378,7 @@ TEST(a_store_that_is_not_there_yet_is_waited_for)
 {
     struct daemon daemon = {0};
     struct etcd_cluster late;
-    need_cluster();
+    etcd_cluster_need(&cluster);
     etcd_cluster_start(&late, &(struct etcd_cluster_options){.member_len = 1});
     etcd_member_kill(&late, 0);
     daemon_open(&daemon, "/a/", late.endpoints, 1);
