@@ -9,6 +9,7 @@
 #include "run/api_listen.h"
 #include "run/api_op.h"
 #include "run/api_streams.h"
+#include "run/journal.h"
 #include "run/open_store.h"
 #include "run/web.h"
 
@@ -54,17 +55,6 @@ static msec_t now_ms(void)
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* A line for the journal. */
-PRINTF_LIKE(2, 3) static void say(const char *priority, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)fputs(priority, stderr);
-    (void)vfprintf(stderr, format, args);
-    (void)fputc('\n', stderr);
-    va_end(args);
 }
 
 static void fill_view(void *userdata, struct api_view *ret)
@@ -157,7 +147,7 @@ static void on_logged_in(void *userdata, struct http_exchange *exchange, const s
     api_handle(&view, &asked, &answer);
     api_answer_send_with(exchange, &answer, "Set-Cookie", cookie);
     api_answer_done(&answer);
-    say("<6>", "%s logged in from %s", who->actor.name, who->actor.address);
+    journal_line(LOG_INFO, "%s logged in from %s", who->actor.name, who->actor.address);
 }
 
 static void on_noted(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
@@ -187,7 +177,7 @@ static void on_login_failed(void *userdata, const char *name, const char *addres
     (void)snprintf(text, sizeof(text), "wrong password or token for %s, from %s%s",
                    is_name ? name : "what is no name", address,
                    server->failures == failures_told_max ? "; more of this is not told now" : "");
-    say("<5>", "%s", text);
+    journal_line(LOG_NOTICE, "%s", text);
     if (store_is_stale(server->store)) {
         return;
     }
@@ -226,7 +216,7 @@ static void on_http_log(void *userdata, const char *text)
     /* Strangers who cannot speak TLS make it speak: bounded, as failed logins are. */
     if (now_ms() - server->http_said_ms >= http_say_ms) {
         server->http_said_ms = now_ms();
-        say("<4>", "http: %s", text);
+        journal_line(LOG_WARNING, "http: %s", text);
     }
 }
 
@@ -281,7 +271,7 @@ static void on_synced(void *userdata, revision_t revision)
     server->is_in_snapshot = false;
     world_snapshot_end(&server->world, revision);
     api_streams_catch_up(&server->streams);
-    say("<6>", "the store's content is here (revision %lld)", (long long)revision);
+    journal_line(LOG_INFO, "the store's content is here (revision %lld)", (long long)revision);
     api_ops_progress(&server->ops);
 }
 
@@ -297,21 +287,8 @@ static void on_stale(void *userdata, bool is_stale)
     struct api_server *server = userdata;
     server->stale_since_ms = is_stale ? now_ms() : MSEC_NEVER;
     api_streams_note_all(&server->streams);
-    say(is_stale ? "<4>" : "<6>", "the store %s",
-        is_stale ? "is silent: what is shown may be old" : "answers");
-}
-
-static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
-{
-    (void)userdata;
-    say("<4>", "%s (revision %lld) cannot be read and is left out: %s", key, (long long)revision,
-        error->text);
-}
-
-static void on_trouble(void *userdata, const struct error *error)
-{
-    (void)userdata;
-    say("<4>", "store: %s", error->text);
+    journal_line(is_stale ? LOG_WARNING : LOG_INFO, "the store %s",
+                 is_stale ? "is silent: what is shown may be old" : "answers");
 }
 
 static int start_store(struct api_server *server, struct error *err)
@@ -324,8 +301,6 @@ static int start_store(struct api_server *server, struct error *err)
         .synced = on_synced,
         .progress = on_progress,
         .stale = on_stale,
-        .bad = on_bad,
-        .trouble = on_trouble,
     };
     return open_store(server->event, server->config, &observer, server, &server->store, err);
 }
@@ -346,12 +321,14 @@ static int start_https(struct api_server *server, struct error *err)
     if (r < 0 || !server->https) {
         return r;
     }
-    say("<6>",
+    journal_line(
+        LOG_INFO,
         "the console and the API are at https://%s, with a certificate until %s; SHA-256 of the "
         "certificate: %s",
         server->config->https_listen, facts.until, facts.fingerprint);
     if (!facts.is_valid_now) {
-        say("<4>",
+        journal_line(
+            LOG_WARNING,
             "browsers and programs will refuse that certificate: its time is over or has not "
             "begun; renew it, then 'systemctl reload berth-api'");
     }
@@ -364,8 +341,9 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
     struct error err;
     (void)source, (void)info;
     if (start_https(server, &err) < 0) {
-        say("<3>", "%s; %s", err.text,
-            server->https ? "the certificate of before is served on" : "HTTPS is not served now");
+        journal_line(LOG_ERR, "%s; %s", err.text,
+                     server->https ? "the certificate of before is served on"
+                                   : "HTTPS is not served now");
     }
     return 0;
 }
@@ -443,7 +421,7 @@ int api_server_run(const struct config *config, struct error *err)
         .view = fill_view,
         .userdata = &server,
     };
-    say("<6>", "berth-api listens at %s", config->api_socket);
+    journal_line(LOG_INFO, "berth-api listens at %s", config->api_socket);
     (void)sd_notify(0, "READY=1");
     r = sd_event_loop(server.event);
     (void)sd_notify(0, "STOPPING=1");

@@ -17,7 +17,6 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <time.h>
 
 enum { watchdog_minimum_ms = 2000, watchdog_look_usec = 2000000, clock_accuracy_usec = 1000 };
@@ -126,19 +125,6 @@ static void on_stale(void *userdata, bool is_stale)
     (void)userdata;
     journal_line(is_stale ? LOG_WARNING : LOG_INFO, "store: %s",
                  is_stale ? "no majority answers" : "it answers");
-}
-
-static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
-{
-    (void)userdata;
-    journal_line(LOG_ERR, "store: %s (revision %lld) cannot be read and is passed over: %s", key,
-                 (long long)revision, error->text);
-}
-
-static void on_trouble(void *userdata, const struct error *error)
-{
-    (void)userdata;
-    journal_line(LOG_WARNING, "store: %s", error->text);
 }
 
 static void on_instance(void *userdata, const struct virt_instance *instance)
@@ -368,8 +354,6 @@ static int open_parts(struct daemon *d, struct error *err)
         .synced = on_synced,
         .progress = on_progress,
         .stale = on_stale,
-        .bad = on_bad,
-        .trouble = on_trouble,
     };
     static const struct virt_observer virt_observer = {on_instance, on_gone, on_listed,
                                                        on_connection};

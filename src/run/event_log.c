@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <syslog.h>
 #include <time.h>
 
 enum {
@@ -146,18 +145,4 @@ void event_log_note(struct event_log *log, const struct core_note *note)
         log->dropped++;
     }
     write_some(log);
-}
-
-void journal_line(int priority, const char *format, ...)
-{
-    struct timespec now;
-    char text[600];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    /* "<3>": the priority as sd-daemon(3) reads it */
-    (void)fprintf(stderr, "<%d>[%7lld.%03ld] %s\n", priority, (long long)now.tv_sec,
-                  now.tv_nsec / 1000000, text);
 }

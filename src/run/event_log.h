@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "run/journal.h"
 #include "run/store.h"
 
 struct event_log;
@@ -15,8 +16,5 @@ struct event_log;
 struct event_log *event_log_new(sd_event *event, struct store *store, const char *node);
 struct event_log *event_log_free(struct event_log *log);
 
-/* A line on standard error (the service's journal), and a record on its way to the store. */
+/* A line in the journal, and a record on its way to the store. */
 void event_log_note(struct event_log *log, const struct core_note *note);
-
-/* A line on standard error only. 'priority' as syslog's. */
-void journal_line(int priority, const char *format, ...) PRINTF_LIKE(2, 3);

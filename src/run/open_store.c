@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/open_store.h"
 
+#include "run/journal.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -24,6 +26,20 @@ static int read_password(const char *path, char *ret, size_t size, struct error 
 static const char *or_null(const char *text)
 {
     return text[0] ? text : NULL;
+}
+
+static void tell_bad(void *userdata, const char *key, revision_t revision,
+                     const struct error *error)
+{
+    (void)userdata;
+    journal_line(LOG_ERR, "store: %s (revision %lld) cannot be read and is passed over: %s", key,
+                 (long long)revision, error->text);
+}
+
+static void tell_trouble(void *userdata, const struct error *error)
+{
+    (void)userdata;
+    journal_line(LOG_WARNING, "store: %s", error->text);
 }
 
 int open_store(sd_event *event, const struct config *config, const struct store_observer *observer,
@@ -50,7 +66,10 @@ int open_store(sd_event *event, const struct config *config, const struct store_
         .username = or_null(config->etcd_user),
         .password = or_null(password),
     };
-    int r = store_new(event, &etcd, observer, userdata, ret, err);
+    struct store_observer told = *observer;
+    told.bad = tell_bad;
+    told.trouble = tell_trouble;
+    int r = store_new(event, &etcd, &told, userdata, ret, err);
     explicit_bzero(password, sizeof(password));
     return r;
 }

@@ -6,6 +6,6 @@
 #include "run/store.h"
 
 /* store_new() with the endpoints, certificates and password that 'config' names. Errors as there,
- * or that of reading the password file. */
+ * or that of reading the password file. The observer's 'bad' and 'trouble' are the journal's. */
 int open_store(sd_event *event, const struct config *config, const struct store_observer *observer,
                void *userdata, struct store **ret, struct error *err);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <syslog.h>
 
 static void txn_answered(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
                          const struct error *error)
