@@ -106,7 +106,7 @@ static bool has(struct stage *stage, const char *name)
 /* The check 'name' whose detail holds 'words', once it is there; waits for it. */
 static struct node_check await(struct stage *stage, const char *name, const char *words)
 {
-    for (int turns = 0; turns < 3000; turns++) {
+    for (int turns = 0; turns < 2000; turns++) {
         struct node_inventory inventory = {0};
         struct node_check found = {0};
         REQUIRE(examine_add(stage->examine, &inventory));
