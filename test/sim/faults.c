@@ -79,6 +79,10 @@ static void leak(struct sim *sim, struct host *host, int64_t number)
     }
     struct record *claim =
         must(record_new(RECORD_CLAIM, host->config->name, gpu_slot_format(&slot, name)));
+    if (world_find_key(&sim->store.world, &claim->key)) {
+        record_unref(claim);
+        return;
+    }
     SET_TEXT(claim->claim->vm, "nobody");
     claim->claim->epoch = 1;
     txn_put(&txn, claim);
@@ -89,8 +93,29 @@ static void leak(struct sim *sim, struct host *host, int64_t number)
 static void garble(struct sim *sim, struct record *record)
 {
     struct txn txn = {0};
+    if (sim->is_healed || store_is_garbled(sim, &record->key)) {
+        record_unref(record);
+        return;
+    }
     *ADD_TO(&sim->store.garbled) = record->key;
     txn_put(&txn, record);
+    store_admin(sim, &txn);
+}
+
+/* It can be read again; who coordinates is no more, as the journal says what to do about that. */
+static void mend(struct sim *sim, struct record_key key)
+{
+    const struct record *old = world_find_key(&sim->store.world, &key);
+    struct txn txn = {0};
+    if (!store_is_garbled(sim, &key)) {
+        return;
+    }
+    store_mend(sim, &key);
+    if (old && key.kind == RECORD_CLAIM && old->claim->vm[0] != '\0') {
+        txn_put(&txn, must(record_copy(old)));
+    } else {
+        txn_delete(&txn, &key);
+    }
     store_admin(sim, &txn);
 }
 
@@ -100,36 +125,26 @@ static void change_claim(struct sim *sim, struct host *host, int64_t number, boo
 {
     struct record_key key = {.kind = RECORD_CLAIM};
     struct gpu_slot slot;
-    struct txn txn = {0};
     if (!gpus_number(host, number, &slot)) {
         return;
     }
     SET_TEXT(key.name, "%s", host->config->name);
     (void)gpu_slot_format(&slot, key.second);
-    const struct record *old = world_find_key(&sim->store.world, &key);
     if (is_garbled) {
+        const struct record *old = world_find_key(&sim->store.world, &key);
         garble(sim, must(old ? record_copy(old) : record_new(key.kind, key.name, key.second)));
-    } else if (store_is_garbled(sim, &key)) {
-        store_mend(sim, &key);
-        if (old && old->claim->vm[0] != '\0') {
-            txn_put(&txn, must(record_copy(old)));
-        } else {
-            txn_delete(&txn, &key);
-        }
-        store_admin(sim, &txn);
+    } else {
+        mend(sim, key);
     }
 }
 
 static void change_leader(struct sim *sim, bool is_garbled)
 {
     const struct record *leader = world_find(&sim->store.world, RECORD_LEADER, "");
-    struct txn txn = {0};
     if (leader && is_garbled) {
         garble(sim, must(record_copy(leader)));
     } else if (leader) {
-        store_mend(sim, &leader->key);
-        txn_delete(&txn, &leader->key);
-        store_admin(sim, &txn);
+        mend(sim, leader->key);
     }
 }
 
@@ -144,7 +159,10 @@ static void pretend(struct sim *sim, const struct happening *happening)
     SET_TEXT(alive->alive->boot_id, "boot-impostor");
     alive->alive->counter++;
     txn_put(&txn, alive);
-    store_admin(sim, &txn);
+    if (sim->store.has_quorum && !sim->store.is_full) {
+        store_admin(sim, &txn);
+    }
+    txn_done(&txn);
     if (happening->id > 0) {
         later(sim, 1000, pretend, host)->id = happening->id - 1;
     }
@@ -245,6 +263,9 @@ void faults_heal(struct sim *sim)
     sim->store.has_quorum = true;
     sim->store.is_full = false;
     sim->faults.len = 0;
+    while (sim->store.garbled.len > 0) {
+        mend(sim, sim->store.garbled.items[0]);
+    }
     sim->is_healed = true;
     sim->healed_ms = sim->now_ms;
     VEC_EACH(&sim->hosts, each) {

@@ -53,6 +53,12 @@ static bool is_admins(enum scenario_op op)
     return op >= OP_START && op <= OP_SET;
 }
 
+/* By whomever. */
+static bool is_write(enum scenario_op op)
+{
+    return is_admins(op) || (op >= OP_LEAK && op <= OP_MEND_LEADER);
+}
+
 static void do_step(struct sim *sim, const struct happening *happening)
 {
     const struct scenario_step *step = &sim->scenario->steps.items[happening->id];
@@ -62,7 +68,7 @@ static void do_step(struct sim *sim, const struct happening *happening)
         printf("        -- %s\n", buf_str(&text));
         buf_done(&text);
     }
-    if (is_admins(step->op) && (!sim->store.has_quorum || sim->store.is_full)) {
+    if (is_write(step->op) && (!sim->store.has_quorum || sim->store.is_full)) {
         later(sim, 500, do_step, NULL)->id =
             happening->id; /* refused: an administrator tries again */
     } else if (is_admins(step->op)) {

@@ -274,6 +274,58 @@ static void draw_disks(uint64_t seed, msec_t length_ms, struct scenario *scenari
     }
 }
 
+static const struct kind rarities[] = {
+    {OP_HANG_START, OP_HANG_START, 3, 0},
+    {OP_PRIORITY, OP_PRIORITY, 3, 0},
+    {OP_LEAK, OP_LEAK, 2, 0},
+    {OP_GARBLE, OP_MEND_CLAIM, 3, 40000},
+    {OP_GARBLE_LEADER, OP_MEND_LEADER, 1, 20000},
+    {OP_DISMOUNT, OP_DISMOUNT, 2, 0},
+    {OP_MOUNT, OP_DISMOUNT, 2, 40000},
+    {OP_IMPOSTOR, OP_IMPOSTOR, 1, 0},
+};
+
+static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scenario)
+{
+    const struct kind *kind = &rarities[rng_below(rng, ARRAY_LEN(rarities))];
+    struct scenario_step step = {
+        .at_ms = rng_between(rng, 0, length_ms),
+        .op = kind->begin,
+        .times = (uint32_t)rng_between(rng, 1, 3),
+        .number = (int64_t)rng_below(rng, 4),
+    };
+    if (step.op == OP_HANG_START || step.op == OP_PRIORITY) {
+        SET_TEXT(step.subject, "%s", scenario->vms.items[rng_below(rng, scenario->vms.len)].name);
+        step.number *= 1000;
+    } else if (step.op != OP_GARBLE_LEADER) {
+        SET_TEXT(step.subject, "%s", some_host(rng, scenario));
+    }
+    step.for_ms = step.op == OP_IMPOSTOR ? rng_between(rng, 1000, 20000) : 0;
+    add_step(scenario, &step);
+    if (kind->end != kind->begin) {
+        step.op = kind->end;
+        step.at_ms = MIN(step.at_ms + rng_between(rng, 100, kind->longest_ms), length_ms);
+        add_step(scenario, &step);
+    }
+}
+
+/* In a third of the seeds, drawn apart: what happens seldom, and hosts with few CPUs. */
+static void draw_rarities(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0x94d049bb133111eb) + 11};
+    bool has_few_cpus = rng_chance(&rng, 1, 4);
+    int64_t count = rng_chance(&rng, 1, 3) ? rng_between(&rng, 1, 12) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        draw_rarity(&rng, length_ms, scenario);
+    }
+    VEC_EACH(&scenario->hosts, host) {
+        host->cpus = has_few_cpus ? (uint32_t)rng_between(&rng, 2, 8) : host->cpus;
+    }
+    VEC_EACH(&scenario->vms, vm) {
+        vm->cpus = has_few_cpus ? (uint32_t)rng_between(&rng, 1, 4) : vm->cpus;
+    }
+}
+
 void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario *ret)
 {
     struct rng rng = {seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
@@ -301,5 +353,6 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
         draw_times(&rng, length_ms - 6000, ret);
     }
     draw_disks(seed, length_ms, ret);
+    draw_rarities(seed, length_ms, ret);
     add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
 }
