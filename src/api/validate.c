@@ -272,6 +272,33 @@ static void check_tried(struct validation *v, const struct node_facts *node)
     }
 }
 
+/* ---- disks ---- */
+
+/* What a host said of disks is of the VMs that there were when it looked. */
+static void check_disks(struct validation *v, const struct node_facts *node)
+{
+    uint32_t looked_len = 0, now_len = 0;
+    bool has_looked = false;
+    if (!node->inventory || node->pulse != PULSE_ALIVE) {
+        return;
+    }
+    VEC_EACH(&node->inventory->checks, check) {
+        if (strcmp(check->name, "disks") == 0) {
+            has_looked = true;
+            looked_len = MAX(looked_len, check->vm_len);
+        }
+    }
+    WORLD_EACH(v->call->world, RECORD_VM_SPEC, each) {
+        now_len += vm_spec_may_run_on((*each)->vm_spec, node->name);
+    }
+    if (has_looked && looked_len != now_len) {
+        validation_add(v, FINDING_WARNING, node->name, "checked",
+                       "it looked at the disks of the %u VMs that might run on it then, and now "
+                       "there are %u: look again in half a minute",
+                       looked_len, now_len);
+    }
+}
+
 /* ---- together ---- */
 
 static void validate_hosts(struct validation *v)
@@ -295,6 +322,7 @@ static void validate_hosts(struct validation *v)
     each_node(v, check_tried);
     validation_group(v, "Storage", "Every VM's disks are on every host that it may run on");
     add_checks(v, "Storage", unchecked);
+    each_node(v, check_disks);
 }
 
 void handle_validate(struct api_call *call)

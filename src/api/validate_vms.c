@@ -119,15 +119,6 @@ void validate_pools(struct validation *v)
 
 /* ---- VMs ---- */
 
-static bool may_own(const struct vm_spec *spec, const char *node)
-{
-    bool may = spec->possible_owners.len == 0;
-    VEC_EACH(&spec->possible_owners, owner) {
-        may |= strcmp(owner->name, node) == 0;
-    }
-    return may;
-}
-
 /* GPUs of 'pool' on 'node', held or not. */
 static uint32_t members_on(const struct world *world, const char *pool, const char *node)
 {
@@ -147,7 +138,7 @@ static bool fits_alone(const struct world *world, const struct vm_spec *spec,
 {
     const struct node_inventory *inventory = node->inventory;
     uint64_t cpus = (uint64_t)inventory->cpus * world_settings(world)->cpu_percent / 100;
-    if (!may_own(spec, node->key.name)) {
+    if (!vm_spec_may_run_on(spec, node->key.name)) {
         (void)snprintf(ret_why, size, "is none of its owners");
         return false;
     }

@@ -108,6 +108,15 @@ uint32_t vm_spec_gpu_count(const struct vm_spec *spec)
     return count;
 }
 
+bool vm_spec_may_run_on(const struct vm_spec *spec, const char *node)
+{
+    bool may = spec->possible_owners.len == 0;
+    VEC_EACH(&spec->possible_owners, owner) {
+        may |= strcmp(owner->name, node) == 0;
+    }
+    return may;
+}
+
 bool access_has_expired(const struct access *access, uint64_t wall_ms)
 {
     return access->expires_ms > 0 && access->expires_ms <= wall_ms;

@@ -136,6 +136,7 @@ struct node_check {
     char name[name_size]; /* "iommu", "clock", "disks", ... */
     bool is_ok;
     bool is_advice;           /* not ok, but nothing fails because of it alone */
+    uint32_t vm_len;          /* "disks": of how many VMs it speaks */
     char detail[reason_size]; /* what was found; if it is not ok, what to do */
 };
 
@@ -262,6 +263,9 @@ struct vm_spec {
 extern const struct vm_spec vm_spec_default;
 
 uint32_t vm_spec_gpu_count(const struct vm_spec *spec);
+
+/* Whether 'node' is among the possible owners. */
+bool vm_spec_may_run_on(const struct vm_spec *spec, const char *node);
 
 #define PLACEMENT_PHASE_LIST(X)                                                                    \
     X(PLACEMENT_NONE, "none")   /* nowhere; 'reasons' say why if it should run */                  \

@@ -219,15 +219,6 @@ static void try_fencing(struct examine *examine, const struct world *world)
 
 /* ---- the disks of the VMs that may run here ---- */
 
-static bool may_run_here(const struct examine *examine, const struct vm_spec *spec)
-{
-    bool may = spec->possible_owners.len == 0;
-    VEC_EACH(&spec->possible_owners, owner) {
-        may |= strcmp(owner->name, examine->config.node) == 0;
-    }
-    return may;
-}
-
 static void begin_disks(struct examine *examine, const struct world *world)
 {
     if (examine->disks && !disk_job_is_done(examine->disks)) {
@@ -237,8 +228,8 @@ static void begin_disks(struct examine *examine, const struct world *world)
     struct disk_job *job = disk_job_new();
     bool is_whole = job != NULL;
     WORLD_EACH(world, RECORD_VM_SPEC, each) {
-        is_whole =
-            is_whole && (!may_run_here(examine, (*each)->vm_spec) || disk_job_add(job, *each));
+        is_whole = is_whole && (!vm_spec_may_run_on((*each)->vm_spec, examine->config.node) ||
+                                disk_job_add(job, *each));
     }
     if (is_whole && disk_job_start(job) == 0) {
         examine->disks = job;

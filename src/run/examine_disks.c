@@ -149,6 +149,7 @@ void disk_job_tell(const struct disk_job *job, node_checks_t *ret)
         return;
     }
     (void)snprintf(check->name, sizeof(check->name), "disks");
+    check->vm_len = (uint32_t)job->specs.len;
     if (!disk_job_is_done(job)) {
         (void)snprintf(check->detail, sizeof(check->detail),
                        "looking at the VMs' disks hangs: their storage does not answer; see mount "

@@ -269,10 +269,8 @@ ITEM(partition_item, partition_shape);
 
 #define OWNER struct node_check
 static const struct field check_fields[] = {
-    TEXT("name", name),
-    BOOL("ok", is_ok),
-    BOOL("advice", is_advice),
-    TEXT("detail", detail),
+    TEXT("name", name),     BOOL("ok", is_ok),  BOOL("advice", is_advice),
+    TEXT("detail", detail), U32("vms", vm_len),
 };
 SHAPE(check_shape, check_fields);
 ITEM(check_item, check_shape);

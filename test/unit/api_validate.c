@@ -27,7 +27,7 @@ static void begin_right(void)
         char name[12];
         (void)snprintf(name, sizeof(name), "node%d", node);
         for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-            (void)host_check(name, checks[i], true, "fine");
+            host_check(name, checks[i], true, "fine")->vm_len = 1;
         }
         world_find(&world, RECORD_NODE_ALIVE, name)->alive->watchdog_ms =
             world_settings(&world)->watchdog_ms;
@@ -82,6 +82,19 @@ TEST(what_a_host_found_out_is_a_failure_or_advice)
     CHECK_STR(result_of("Hypervisor", "node2", "kvm", "no /dev/kvm"), "warning");
     CHECK_STR(result_of("Storage", "node3", "disks", "/x"), "failed");
     CHECK_STR(result_of("Storage", "node1", "disks", "fine"), "ok");
+}
+
+TEST(disks_of_vms_that_came_after_a_host_looked_are_not_taken_for_right)
+{
+    static const char words[] = "of the 1 VMs that might run on it then, and now there are 2";
+    begin_right();
+    add_vm("b", 1);
+    struct record *spec = world_find(&world, RECORD_VM_SPEC, "b");
+    strcpy(VEC_ADD(&spec->vm_spec->possible_owners)->name, "node2");
+    CHECK_STR(result_of("Storage", "node2", "checked", words), "warning");
+    CHECK_STR(result_of("Storage", "node1", "checked", ""), "none");
+    world_find(&world, RECORD_NODE_INVENTORY, "node2")->inventory->checks.items[4].vm_len = 2;
+    CHECK_STR(result_of("Storage", "node2", "checked", ""), "none");
 }
 
 TEST(nodes_that_are_silent_old_or_alone_are_named)

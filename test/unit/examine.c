@@ -136,6 +136,7 @@ TEST(disks_that_are_missing_or_of_this_host_alone_are_named)
     stage_open(&stage, 3);
     struct node_check check = await(&stage, "disks", "of 1 files and disks of the 1 VMs");
     CHECK(!check.is_ok && !check.is_advice);
+    CHECK_INT(check.vm_len, 1);
     CHECK_HAS(check.detail, "missing 1,");
     check = await(&stage, "disks", "gone: ");
     CHECK(!check.is_ok && !check.is_advice);
