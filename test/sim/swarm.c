@@ -282,6 +282,8 @@ static const struct kind rarities[] = {
     {OP_GARBLE_LEADER, OP_MEND_LEADER, 1, 20000},
     {OP_DISMOUNT, OP_DISMOUNT, 2, 0},
     {OP_MOUNT, OP_DISMOUNT, 2, 40000},
+    {OP_PARTITION, OP_PARTITION, 2, 0},
+    {OP_SWAP_GPU, OP_RELEASE, 2, 60000},
     {OP_IMPOSTOR, OP_IMPOSTOR, 1, 0},
 };
 
@@ -300,6 +302,7 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
     } else if (step.op != OP_GARBLE_LEADER) {
         SET_TEXT(step.subject, "%s", some_host(rng, scenario));
     }
+    step.into = (uint32_t)rng_between(rng, 0, 4);
     step.for_ms = step.op == OP_IMPOSTOR ? rng_between(rng, 1000, 20000) : 0;
     add_step(scenario, &step);
     if (kind->end != kind->begin) {
@@ -320,6 +323,19 @@ static void draw_rarities(uint64_t seed, msec_t length_ms, struct scenario *scen
     }
     VEC_EACH(&scenario->hosts, host) {
         host->cpus = has_few_cpus ? (uint32_t)rng_between(&rng, 2, 8) : host->cpus;
+    }
+    bool has_policies = rng_chance(&rng, 1, 3);
+    if (rng_chance(&rng, 1, 4)) {
+        scenario->settings.reserve = (uint32_t)rng_between(&rng, 1, 2);
+        scenario->settings.reserve_policy = RESERVE_REFUSE;
+    }
+    VEC_EACH(&scenario->vms, each) {
+        if (has_policies) {
+            each->restarts_max = (uint32_t)rng_between(&rng, 0, 3);
+            each->failovers_max = (uint32_t)rng_between(&rng, 0, 3);
+            each->losses_max = (uint32_t)rng_between(&rng, 0, 3);
+            each->offline_timeout_ms = rng_between(&rng, 1000, 30000);
+        }
     }
     VEC_EACH(&scenario->vms, vm) {
         vm->cpus = has_few_cpus ? (uint32_t)rng_between(&rng, 1, 4) : vm->cpus;
