@@ -79,6 +79,7 @@ static void *work(void *argument)
         job = worker->queue[0];
         worker->queue_len--;
         memmove(worker->queue, worker->queue + 1, worker->queue_len * sizeof(job));
+        explicit_bzero(&worker->queue[worker->queue_len], sizeof(job)); /* its secret, too */
         pthread_mutex_unlock(&worker->lock);
         run_job(worker, &job);
         pthread_mutex_lock(&worker->lock);
