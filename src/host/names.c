@@ -34,7 +34,7 @@ __attribute__((format(printf, 1, 2))) static void keep_silent(char *format, ...)
 
 static void begin(struct names *names, char *path)
 {
-    char key[] = "sysfs.path";
+    char key[] = "sysfs.path", cache_key[] = "net.cache_name", none[] = "";
     if (setjmp(guard) != 0) {
         names->is_broken = true;
         return;
@@ -44,6 +44,9 @@ static void begin(struct names *names, char *path)
     names->access->warning = keep_silent;
     names->access->method = PCI_ACCESS_SYS_BUS_PCI;
     (void)pci_set_param(names->access, key, path);
+    /* Names that were once fetched from the network, in a file of the user's home: to find that it
+     * asks getpwuid(), which no two threads may. */
+    (void)pci_set_param(names->access, cache_key, none);
     pci_init(names->access);
 }
 
