@@ -2,7 +2,9 @@
 /* One run of a scenario, from forming the cluster to the last look at it. */
 #include "test/sim/internal.h"
 
-enum { rest_ms = 60000, settle_ms = 300000 };
+/* Healed, all that fits runs within settle_ms: a VM that kept failing pauses for a minute at most.
+ * A start that hangs is undone after three minutes. */
+enum { rest_ms = 60000, settle_ms = 90000, settle_late_ms = 300000 };
 
 msec_t sim_delay(struct sim *sim)
 {
@@ -121,6 +123,16 @@ static void plan_steps(struct sim *sim)
     }
 }
 
+static msec_t settle_of(const struct scenario *scenario)
+{
+    VEC_EACH(&scenario->steps, step) {
+        if (step->op == OP_HANG_START) {
+            return settle_late_ms;
+        }
+    }
+    return scenario->noise.slow_start > 0 ? settle_late_ms : settle_ms;
+}
+
 static msec_t end_of(const struct scenario *scenario)
 {
     if (scenario->until_ms > 0) {
@@ -128,7 +140,7 @@ static msec_t end_of(const struct scenario *scenario)
     }
     const struct scenario_step *last =
         scenario->steps.len > 0 ? &scenario->steps.items[scenario->steps.len - 1] : NULL;
-    return (last ? last->at_ms : 0) + (last && last->op == OP_HEAL ? settle_ms : rest_ms);
+    return (last ? last->at_ms : 0) + (last && last->op == OP_HEAL ? settle_of(scenario) : rest_ms);
 }
 
 static void free_all(struct sim *sim)
