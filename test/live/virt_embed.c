@@ -166,6 +166,29 @@ TEST(kill_all_ends_a_start_under_way_and_reports_it_failed)
     }
 }
 
+/* As where a card does not answer: QEMU is there, and never comes up. A turn-off cannot wait for
+ * libvirt, which waits for QEMU. */
+TEST(a_start_that_hangs_in_qemu_is_unknown_at_its_limit_and_undone_by_a_turn_off)
+{
+    need_qemu();
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop));
+    bool has_hung = false;
+    for (uint64_t epoch = 1; epoch < 6 && !has_hung; epoch++) {
+        uint64_t id = epoch * 10;
+        start(&loop, id, qemu_xml, "hung", epoch, 5000);
+        REQUIRE(await_qemu(&loop, "hung", epoch, limit_ms));
+        pid_t qemu = qemu_of("hung", epoch);
+        REQUIRE(qemu > 0 && kill(qemu, SIGSTOP) == 0);
+        const struct line *done = await(&loop, TOLD_DONE, "", id, limit_ms);
+        has_hung = done && done->result.outcome == VIRT_UNKNOWN;
+        stop(&loop, id + 1, "hung", epoch, OFFLINE_TURN_OFF, 2000);
+        CHECK_OUTCOME(await(&loop, TOLD_DONE, "", id + 1, limit_ms), VIRT_DONE);
+        CHECK_INT(qemu_of("hung", epoch), 0);
+    }
+    CHECK(has_hung); /* else it was up before it was held, each time */
+}
+
 TEST(a_guest_that_ignores_the_power_button_fails_its_shutdown_and_is_forced_at_the_limit)
 {
     need_qemu();
