@@ -432,7 +432,7 @@ static void sweep(struct core *core)
             txn_delete(&txn, &core->world.records[RECORD_EVENT].items[i]->key);
         }
     }
-    if (txn.writes.len > 0) {
+    if (txn.writes.len > 0 || txn.failed) { /* the sending finds that memory ran out */
         coordinator_guard(core, &txn);
         pending_send(core, &c->sweep, &txn, sweep_limit_ms);
     }
