@@ -311,14 +311,15 @@ class Cluster:
 
     def end(self):
         self.players.ended = True
-        if self.api and self.api.poll() is None:
-            self.stop_api()
+        code = self.stop_api() if self.api and self.api.poll() is None else 0
         self.players.join(timeout=10)
         self.etcd.kill()
         if self.endpoint:
             self.endpoint.end()
+        log = self.log() if code else ""
         shutil.rmtree(self.directory, ignore_errors=True)
         assert not self.players.trouble, self.players.trouble
+        assert code == 0, f"berth-api ended with {code}: a sanitizer's report?\n{log[-5000:]}"
 
 
 def read_until(s, until):
