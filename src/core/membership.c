@@ -334,7 +334,7 @@ static bool is_usurped(const struct core *core)
 {
     const struct membership *m = &core->membership;
     const struct record *alive = stored_alive(core);
-    return alive && alive->revision > m->alive_revision &&
+    return alive && alive->revision > m->alive_revision && !MUTANT(NAME_KEPT) &&
            (strcmp(alive->alive->boot_id, core->config.boot_id) != 0 ||
             alive->alive->incarnation != m->incarnation);
 }
