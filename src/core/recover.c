@@ -198,6 +198,12 @@ static void decide_running(struct core *core, const struct view *view, struct jo
     }
 }
 
+/* Nobody waits for its guest: it was removed, or an administrator wants it off now. */
+static bool is_turned_off(const struct view *view)
+{
+    return !view->wants_to_run && (!view->spec || view->spec->vm_spec->is_stop_forced);
+}
+
 static void decide_start(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
@@ -217,11 +223,11 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
         }
         return;
     }
-    bool is_forced = view->spec && view->spec->vm_spec->is_stop_forced;
-    if (view->spec && !view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
+    bool is_forced = is_turned_off(view);
+    if (!view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
         return; /* its node clears that first */
     }
-    if (!view->wants_to_run && view->spec && !is_forced && must_leave_alone(core, view)) {
+    if (!view->wants_to_run && !is_forced && must_leave_alone(core, view)) {
         return;
     }
     if (!view->wants_to_run) {
@@ -247,9 +253,9 @@ static void decide_stop(struct core *core, const struct view *view, struct jobs 
         }
         return;
     }
-    bool is_forced_now = !view->wants_to_run && view->spec && view->spec->vm_spec->is_stop_forced;
-    if (is_forced_now && !p->is_forced) {
-        change_stop(core, view, "an administrator turned it off", true);
+    if (is_turned_off(view) && !p->is_forced) {
+        change_stop(core, view, view->spec ? "an administrator turned it off" : "it was removed",
+                    true);
     } else if (view->status->status->is_stop_refused && !p->is_forced) {
         resume_running(core, view);
     }
