@@ -10,6 +10,7 @@
 #include "test/sim/file.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,14 +35,45 @@ struct arguments {
 /* What a worker tells of one seed; smaller than PIPE_BUF, so it arrives in one piece. */
 struct report {
     uint64_t seed;
-    bool has_failed;
+    bool has_failed, has_crashed;
     struct sim_statistics statistics;
     char violation[400];
 };
 
+/* What is told should the seed that runs now end its worker. */
+static struct report last_words = {
+    .has_failed = true,
+    .has_crashed = true,
+    .statistics.runs = 1,
+    .violation = "the core crashed, or a check within it",
+};
+static int last_words_to;
+
+static void on_crash(int number)
+{
+    (void)!write(last_words_to, &last_words, sizeof(last_words));
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+/* A sanitizer that has its own handler tells more. */
+static void hear_crashes(int to)
+{
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    last_words_to = to;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        struct sigaction now;
+        if (sigaction(numbers[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
+            (void)signal(numbers[i], on_crash);
+        }
+    }
+}
+
 static void work(const struct arguments *arguments, uint32_t job, int to)
 {
+    hear_crashes(to);
     for (uint64_t seed = arguments->first + job; seed <= arguments->last; seed += arguments->jobs) {
+        last_words.seed = seed;
         struct scenario scenario;
         struct sim_result result = {0};
         struct report report = {.seed = seed};
@@ -72,12 +104,23 @@ static void print_statistics(const struct sim_statistics *s, double seconds)
            (unsigned long long)s->memory_failures);
 }
 
-static void show_failure(const struct arguments *arguments, const struct report *report)
+static void say_again(const struct arguments *arguments, const struct report *report)
+{
+    printf("---- again: berth-sim --seed %llu", (unsigned long long)report->seed);
+    if (arguments->hosts) {
+        printf(" --hosts %u", arguments->hosts);
+    }
+    if (arguments->minutes) {
+        printf(" --minutes %u", arguments->minutes);
+    }
+    printf("\n");
+}
+
+static void show_smallest(const struct arguments *arguments, const struct report *report)
 {
     struct scenario scenario;
     struct sim_result result = {0};
     struct buf text = {0};
-    printf("seed %llu: %s\n", (unsigned long long)report->seed, report->violation);
     swarm_draw(report->seed, arguments->hosts, arguments->minutes, &scenario);
     sim_run(&scenario, &(struct sim_options){0}, &result);
     shrink(&scenario, result.kind, 300);
@@ -88,15 +131,7 @@ static void show_failure(const struct arguments *arguments, const struct report 
            "transcript:\n",
            buf_str(&text));
     sim_run(&scenario, &(struct sim_options){.prints = true}, &result);
-    printf("%lld ms: VIOLATION: %s\n---- again: berth-sim --seed %llu",
-           (long long)result.violation_ms, result.violation, (unsigned long long)report->seed);
-    if (arguments->hosts) {
-        printf(" --hosts %u", arguments->hosts);
-    }
-    if (arguments->minutes) {
-        printf(" --minutes %u", arguments->minutes);
-    }
-    printf("\n");
+    printf("%lld ms: VIOLATION: %s\n", (long long)result.violation_ms, result.violation);
     buf_done(&text);
     sim_result_done(&result);
     scenario_done(&scenario);
@@ -160,11 +195,15 @@ static int run_seeds(const struct arguments *arguments)
     }
     print_statistics(&sum, now_s() - began_s);
     if (failed > 0) {
-        show_failure(arguments, &first);
+        printf("seed %llu: %s\n", (unsigned long long)first.seed, first.violation);
+        if (!first.has_crashed) {
+            show_smallest(arguments, &first);
+        }
+        say_again(arguments, &first);
     }
     printf("%llu of %llu seeds failed%s\n", (unsigned long long)failed,
            (unsigned long long)sum.runs,
-           has_died ? "; a worker died: run its seeds one by one" : "");
+           has_died ? "; a worker died, and its other seeds did not run" : "");
     return failed > 0 || has_died;
 }
 
