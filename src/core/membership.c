@@ -356,7 +356,8 @@ static void watch_arming(struct core *core)
         m->is_ours = false;
         m->watchdog_ms = 0;
     }
-    if (!wants || !m->has_ack || m->arm_id != 0 || m->is_ours) {
+    bool is_heard = membership_steady_ms(core) != MSEC_NEVER; /* else it would end our VMs */
+    if (!wants || !is_heard || m->arm_id != 0 || m->is_ours) {
         return;
     }
     if (core->now_ms < m->arm_retry_ms) {
