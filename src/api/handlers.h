@@ -36,6 +36,7 @@ void handle_node_pause(struct api_call *call);
 void handle_node_drain(struct api_call *call);
 void handle_node_resume(struct api_call *call);
 void handle_node_confirm_off(struct api_call *call);
+void handle_node_delete(struct api_call *call); /* node_remove.c */
 
 /* gpu_show.c, gpu_change.c, gpu_split.c */
 void handle_gpus_get(struct api_call *call);

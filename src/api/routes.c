@@ -22,6 +22,8 @@ const struct route routes[] = {
     {"GET", "/v1/nodes/:node", ROLE_VIEWER, handle_node_get, "one node", "NodeWhole"},
     {"PATCH", "/v1/nodes/:node", ROLE_ADMINISTRATOR, handle_node_patch,
      "changes fencing and labels", "Change", "NodePatch"},
+    {"DELETE", "/v1/nodes/:node", ROLE_ADMINISTRATOR, handle_node_delete,
+     "removes one that is off for good", "Change"},
     {"POST", "/v1/nodes/:node/pause", ROLE_OPERATOR, handle_node_pause,
      "lets nothing new start there", "Change"},
     {"POST", "/v1/nodes/:node/drain", ROLE_OPERATOR, handle_node_drain, "moves its VMs away",

@@ -108,6 +108,7 @@ int run_node_show(struct cli *cli);
 int run_node_pause(struct cli *cli);
 int run_node_drain(struct cli *cli);
 int run_node_resume(struct cli *cli);
+int run_node_rm(struct cli *cli);
 int run_node_confirm_off(struct cli *cli);
 int run_node_set(struct cli *cli);
 

@@ -118,6 +118,11 @@ const struct command commands[] = {
      "Vouch that a silent node is off, so that its VMs may start elsewhere",
      "Be sure: a VM that runs twice destroys its disk. Refused while the node's heartbeat arrives.",
      run_node_confirm_off},
+    {"node", "rm", "NODE", 1, 1, "", "Remove a node that is off for good",
+     "First move its VMs away and end its berthd, or let it be proven off. Its GPUs leave their "
+     "pools.\n"
+     "Should it come back, it joins as a new one.",
+     run_node_rm},
     {"node", "set", "NODE", 1, 1, "fencing agent param label",
      "Set how the node is fenced, and its labels", NULL, run_node_set},
 

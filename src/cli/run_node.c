@@ -101,6 +101,11 @@ int run_node_resume(struct cli *cli)
     return change(cli, "POST", NULL, "/v1/nodes/%s/resume", cli->args.items[0]);
 }
 
+int run_node_rm(struct cli *cli)
+{
+    return change(cli, "DELETE", NULL, "/v1/nodes/%s", cli->args.items[0]);
+}
+
 int run_node_set(struct cli *cli)
 {
     json_t *body = json_object(), *labels = NULL, *parameters = NULL;

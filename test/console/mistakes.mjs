@@ -188,6 +188,29 @@ test('only the exact name of a silent server confirms that it is off', async (sc
   await stands(row(page, 'Servers', 'node2'), 'Down, proven off');
 });
 
+test('a server that is not proven off is not removed; one that is leaves with its GPUs, and may come back', async (scene) => {
+  const { stage } = scene;
+  const page = await scene.open('/servers');
+  await stage.must('PATCH', '/v1/nodes/node3', { fencing: 'manual' });
+  await stage.order('off node3');
+  await shows(row(page, 'Servers', 'node3'), /Silent/);
+  await order(page, 'node3', 'Remove server…');
+  const early = await dialog(page, 'Remove node3?');
+  await press(early, 'Remove server');
+  await shows(early.getByRole('alert'), /berth node confirm-off node3/);
+  await press(early, 'Cancel');
+  await stage.order('on node3');
+
+  await order(page, 'node2', 'Remove server…');
+  await press(await dialog(page, 'Remove node2?'), 'Remove server');
+  await told(page, 'node2 was removed from the cluster, and its GPUs from their pools');
+  await counts(row(page, 'Servers', 'node2'), 0);
+  const { members } = await stage.get('/v1/pools/GpuChildPool');
+  must(members.every(({ node }) => node !== 'node2'), 'its GPUs are still in the pool');
+  await stage.order('on node2');
+  await stands(row(page, 'Servers', 'node2'), 'Up');
+});
+
 const scene = await Scene.begin('--bare');
 for (const node of ['node1', 'node2', 'node3']) {
   await scene.stage.order(`berth gpu dismount ${node} 0000:41:00.0 0000:a1:00.0`);

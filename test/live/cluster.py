@@ -138,13 +138,23 @@ class Players(threading.Thread):
                                    "watchdog_armed": True, "watchdog_ms": 6000})
         store = self.etcd.all()
         for node in self.nodes:
-            self.tend_gpus(store, node)
+            if node in self.silent:
+                self.declare_off(store, node)
+            else:
+                self.tend_gpus(store, node)
         if not self.is_idle:
             for key in [k for k in store if k.startswith("vms/") and k.endswith("/spec")]:
                 self.tend_vm(self.etcd.all(), key.split("/")[1])
             for key in [k for k in store if k.endswith("/placement")]:
                 if key.replace("placement", "spec") not in store:
                     self.etcd.delete(key)
+
+    def declare_off(self, store, node):
+        """What the coordinator does of a silent node that an administrator has confirmed to be off."""
+        fence = f"nodes/{node}/fence"
+        if store.get(f"nodes/{node}/spec", {}).get("confirmed_off") == 1 and fence not in store:
+            self.etcd.put(fence, {"schema": 1, "incarnation": 1, "proof": "manual",
+                                  "detail": "an administrator confirmed it"})
 
     def tend_gpus(self, store, node):
         wanted = {d["address"] for d in

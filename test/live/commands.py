@@ -122,6 +122,21 @@ def progress_is_shown_on_a_terminal_and_wiped_when_it_is_done():
 
 
 @test
+def a_node_that_is_off_for_good_is_removed_and_one_that_is_up_is_not():
+    with Cluster() as c:
+        with_vms(c, a=1)
+        c.refused(1, "node2 is up: first move its VMs away", "node", "rm", "node2")
+        c.players.silent.add("node2")
+        wait_for("node2 is silent", lambda: c.of("node", "show", "node2")["state"] == "silent")
+        c.refused(1, "berth node confirm-off node2", "node", "rm", "node2")
+        c.must("node", "confirm-off", "node2", "--yes")
+        wait_for("node2 is proven off", lambda: c.of("node", "show", "node2")["state"] == "fenced")
+        assert "and its GPUs from their pools" in c.must("node", "rm", "node2")
+        c.refused(3, "there are: node1", "node", "rm", "node2")
+        assert "node2" not in c.must("pool", "show", "GpuChildPool") + c.must("node", "ls")
+
+
+@test
 def an_export_builds_the_same_cluster_again_step_by_step():
     with Cluster() as c, Cluster() as d:
         with_vms(c, a=1, b=2)

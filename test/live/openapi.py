@@ -140,12 +140,15 @@ def take_down(walk):
     wait_for("node2 is silent",
              lambda: walk.ask("GET", "/v1/nodes/node2").json["state"] == "silent")
     walk.do("POST", "/v1/nodes/{node}/confirm-off", {"incarnation": 1}, node="node2")
+    wait_for("node2 is proven off",
+             lambda: walk.ask("GET", "/v1/nodes/node2").json["state"] == "fenced")
     for vm in ("a", "big"):
         walk.do("POST", "/v1/vms/{vm}/unassign", {"pool": "P"}, vm=vm)
         walk.do("DELETE", "/v1/vms/{vm}", vm=vm)
     walk.do("DELETE", "/v1/pools/{pool}/members/{node}/{address}", pool="P", node="node1",
             address=GPU)
     walk.do("DELETE", "/v1/pools/{pool}", pool="P")
+    walk.do("DELETE", "/v1/nodes/{node}", node="node2")
     walk.do("POST", "/v1/nodes/{node}/gpus/{address}/mount", node="node1", address=GPU)
 
 

@@ -267,10 +267,14 @@ static void set_dismounted(struct sim *sim, struct record *record, const struct 
 
 static void order_host(struct sim *sim, const struct scenario_step *step)
 {
-    struct record *record = must(edit(sim, RECORD_NODE_SPEC, step->subject));
+    struct record *record = edit(sim, RECORD_NODE_SPEC, step->subject);
     const struct host *host = host_find(sim, step->subject);
-    struct node_spec *spec = record->node_spec;
     const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, step->subject);
+    if (!record && !alive) {
+        return; /* it was forgotten */
+    }
+    record = record ? record : must(record_new(RECORD_NODE_SPEC, step->subject, NULL));
+    struct node_spec *spec = record->node_spec;
     spec->released.len = 0;
     if (step->op == OP_CONFIRM_OFF) {
         bool is_true = host && (!host->has_power || step->is_forced); /* else they do not lie */
@@ -292,6 +296,68 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
     put(sim, record);
 }
 
+static bool is_fenced(const struct world *world, const struct record *alive)
+{
+    const struct record *fence = world_find(world, RECORD_NODE_FENCE, alive->key.name);
+    return fence && fence->fence->proof != PROOF_NONE &&
+           fence->fence->incarnation >= alive->alive->incarnation;
+}
+
+/* Whether the API would let it go: it is over, and nothing counts on it. */
+static bool may_be_forgotten(const struct world *world, const char *node)
+{
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    bool is_over = alive && (alive->alive->has_left || is_fenced(world, alive));
+    WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
+        const struct vm_placement *p = (*each)->placement;
+        is_over = is_over && strcmp(p->node, node) != 0 && strcmp(p->next_node, node) != 0;
+    }
+    WORLD_EACH(world, RECORD_CLAIM, claim) {
+        is_over = is_over && strcmp((*claim)->key.name, node) != 0;
+    }
+    return is_over;
+}
+
+static void leave_pools(struct sim *sim, const char *node)
+{
+    for (size_t at = 0; at < sim->store.world.records[RECORD_POOL].len; at++) {
+        struct record *draft = must(record_copy(sim->store.world.records[RECORD_POOL].items[at]));
+        for (size_t i = draft->pool->members.len; i-- > 0;) {
+            if (strcmp(draft->pool->members.items[i].node, node) == 0) {
+                VEC_REMOVE(&draft->pool->members, i);
+            }
+        }
+        put(sim, draft);
+    }
+}
+
+/* Takes a host out of the cluster, as the API does; only that its incarnations are over stays. */
+static void forget(struct sim *sim, const char *node)
+{
+    static const enum record_kind kinds[] = {RECORD_NODE_ALIVE, RECORD_NODE_INVENTORY,
+                                             RECORD_NODE_STANDING};
+    if (!may_be_forgotten(&sim->store.world, node)) {
+        return;
+    }
+    leave_pools(sim, node);
+    delete (sim, RECORD_NODE_SPEC, node);
+    struct txn txn = {0};
+    const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, node);
+    if (!is_fenced(&sim->store.world, alive)) {
+        struct record *fence = must(record_new(RECORD_NODE_FENCE, node, NULL));
+        fence->fence->incarnation = alive->alive->incarnation;
+        fence->fence->proof = PROOF_MANUAL;
+        SET_TEXT(fence->fence->detail, "an administrator removed it");
+        txn_put(&txn, fence);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct record_key key = {.kind = kinds[i]};
+        SET_TEXT(key.name, "%s", node);
+        txn_delete(&txn, &key);
+    }
+    store_admin(sim, &txn);
+}
+
 /* What the API would refuse is refused: orders that waited for the store may have changed places.
  */
 static void set(struct sim *sim, const char *setting, int64_t number)
@@ -310,6 +376,8 @@ void admin_do(struct sim *sim, const struct scenario_step *step)
 {
     if (step->op == OP_SET) {
         set(sim, step->subject, step->number);
+    } else if (step->op == OP_FORGET) {
+        forget(sim, step->subject);
     } else if (step->op == OP_REMOVE) {
         delete (sim, RECORD_VM_SPEC, step->subject);
     } else if (step->op == OP_START || step->op == OP_STOP || step->op == OP_MOVE ||

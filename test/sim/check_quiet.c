@@ -180,7 +180,7 @@ static bool takes_vms(const struct sim *sim, const struct host *host)
 {
     const struct record *spec = get(sim, RECORD_NODE_SPEC, host->config->name);
     return is_sound(host) && host->libvirt == LIBVIRT_UP && !host->is_disk_full &&
-           spec->node_spec->mode == NODE_ACTIVE &&
+           (!spec || spec->node_spec->mode == NODE_ACTIVE) &&
            !world_is_quarantined(&sim->store.world, host->config->name);
 }
 

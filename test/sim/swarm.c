@@ -285,6 +285,7 @@ static const struct kind rarities[] = {
     {OP_PARTITION, OP_PARTITION, 2, 0},
     {OP_SWAP_GPU, OP_RELEASE, 2, 60000},
     {OP_IMPOSTOR, OP_IMPOSTOR, 1, 0},
+    {OP_FORGET, OP_FORGET, 1, 0},
 };
 
 static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scenario)

@@ -184,6 +184,61 @@ TEST(only_a_silent_node_can_be_confirmed_off)
     refused("POST", "/v1/nodes/node4/confirm-off", NULL, 409, "still listening");
 }
 
+static void fence(const char *node, uint64_t incarnation)
+{
+    struct record *record = record_new(RECORD_NODE_FENCE, node, NULL);
+    record->fence->incarnation = incarnation;
+    record->fence->proof = PROOF_WATCHDOG;
+    (void)store(record);
+}
+
+static void leave(const char *node)
+{
+    struct record *alive = record_copy(world_find(&world, RECORD_NODE_ALIVE, node));
+    alive->alive->has_left = true;
+    (void)store(alive);
+}
+
+TEST(only_a_node_that_is_over_and_that_no_vm_needs_is_removed)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    refused("DELETE", "/v1/nodes/node9", NULL, 404, "there are: node1, node2, node3");
+    refused("DELETE", "/v1/nodes/node1", NULL, 409, "node1 is up: first move its VMs away");
+    view.now_ms += 10000;
+    refused("DELETE", "/v1/nodes/node1", NULL, 409, "berth node confirm-off node1");
+    fence("node1", 1);
+    strcpy(place("v", PLACEMENT_STOP, "node2", 1)->next_node, "node1");
+    refused("DELETE", "/v1/nodes/node1", NULL, 409, "VM v still has its place on node1");
+    strcpy(place("v", PLACEMENT_NONE, "", 1)->next_node, "");
+    claim("node1", "0000:02:00.0", "v");
+    refused("DELETE", "/v1/nodes/node1", NULL, 409, "or a GPU of it");
+}
+
+TEST(a_removed_node_leaves_its_pools_and_nothing_but_the_word_that_it_is_over)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    fence("node1", 1);
+    must("DELETE", "/v1/nodes/node1", NULL);
+    CHECK_HAS(text(), "node1 was removed from the cluster, and its GPUs from their pools");
+    CHECK_INT(ask("GET", "/v1/nodes/node1", NULL), 404);
+    CHECK(!world_find(&world, RECORD_NODE_SPEC, "node1"));
+    CHECK(!world_find(&world, RECORD_NODE_INVENTORY, "node1"));
+    CHECK(!world_find(&world, RECORD_NODE_ALIVE, "node1"));
+    CHECK_INT(world_find(&world, RECORD_NODE_FENCE, "node1")->fence->proof, PROOF_WATCHDOG);
+    CHECK_INT(ask("GET", "/v1/pools/P", NULL), 200);
+    CHECK_HAS(text(), "\"total\":4");
+
+    /* One whose berthd was told to end: it may not go on in that incarnation either. */
+    leave("node2");
+    must("DELETE", "/v1/nodes/node2", NULL);
+    CHECK_INT(world_find(&world, RECORD_NODE_FENCE, "node2")->fence->proof, PROOF_MANUAL);
+    CHECK_INT(world_find(&world, RECORD_NODE_FENCE, "node2")->fence->incarnation, 1);
+    beat("node2", 2, 1, view.now_ms);
+    CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
+}
+
 TEST(power_fencing_needs_an_agent_and_its_password_is_not_shown)
 {
     begin_cluster();

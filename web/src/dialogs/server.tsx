@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What is done with a server: pause, drain, resume, confirm that it is off; and all that is known of one. */
+/* What is done with a server: pause, drain, resume, confirm that it is off, remove; and all that is known of one. */
 import { useEffect, useState } from 'preact/hooks';
 import { ask, change } from '../api';
 import { useResource } from '../live';
@@ -109,6 +109,15 @@ function ConfirmOffDialog({ node }: { node: Node }) {
 
 export function confirmOff(node: Node): void {
     openDialog(<ConfirmOffDialog node={node} />);
+}
+
+export function removeServer(node: Node): void {
+    openDialog(
+        <FormDialog title={`Remove ${node.name}?`} submit="Remove server" size="sm" isDanger run={() => change('DELETE', pathOf(node))}>
+            <p>For a server that will not come back: its settings go, and its GPUs leave their pools.</p>
+            <p>No VM may have its place there. If it does come back, it joins as a new one.</p>
+        </FormDialog>,
+    );
 }
 
 function ServerDetails({ name }: { name: string }) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import { confirmOff, drain, pause, resume, serverDetails } from '../dialogs/server';
+import { confirmOff, drain, pause, removeServer, resume, serverDetails } from '../dialogs/server';
 import { useResource } from '../live';
 import { useQuery } from '../router';
 import { useMay } from '../session';
 import type { List, Node } from '../types';
-import { lookOf, memoryText, needsProof, nodeLooks, plural } from '../words';
+import { isAway, lookOf, memoryText, needsProof, nodeLooks, plural } from '../words';
 import { Button } from '../ui/button';
 import { Menu, type Deed } from '../ui/menu';
 import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
@@ -32,6 +32,9 @@ function deedsOf(node: Node, mayOperate: boolean, mayAdminister: boolean): Deed[
     }
     if (mayAdminister && needsProof(node)) {
         deeds.push({ text: 'Confirm that it is off…', run: () => confirmOff(node), isDanger: true });
+    }
+    if (mayAdminister && isAway(node)) {
+        deeds.push({ text: 'Remove server…', run: () => removeServer(node), isDanger: true });
     }
     return deeds;
 }

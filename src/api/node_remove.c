@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Takes a node out of the cluster that will not come back, with all that is known of it.
+ *
+ * It must be proven off, or its berthd told to end, and nothing may count on it: no VM has a place
+ * there, nobody holds its GPUs. Only its fence record stays, which says that all its incarnations
+ * are over: should it live all the same, or come back, it ends what runs there and joins anew.
+ */
+#include "api/handlers.h"
+#include "api/show.h"
+#include "base/parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_fenced(const struct node_facts *node)
+{
+    return node->fence && node->fence->proof != PROOF_NONE && node->alive &&
+           node->fence->incarnation >= node->alive->incarnation;
+}
+
+/* A VM that has its place there, has one reserved there, or holds a GPU of it; NULL: none. */
+static const char *any_vm(const struct world *world, const char *node)
+{
+    WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
+        const struct vm_placement *p = (*each)->placement;
+        if (strcmp(p->node, node) == 0 || strcmp(p->next_node, node) == 0) {
+            return (*each)->key.name;
+        }
+    }
+    WORLD_EACH(world, RECORD_CLAIM, claim) {
+        if (strcmp((*claim)->key.name, node) == 0) {
+            return (*claim)->claim->vm;
+        }
+    }
+    return NULL;
+}
+
+/* Takes its GPUs out of their pools; how many. */
+static size_t leave_pools(struct api_call *call, const char *node)
+{
+    size_t count = 0;
+    WORLD_EACH(call->world, RECORD_POOL, each) {
+        CLEANUP(record_unrefp) struct record *draft = record_copy(*each);
+        size_t before = count;
+        for (size_t i = draft ? draft->pool->members.len : 0; i-- > 0;) {
+            if (strcmp(draft->pool->members.items[i].node, node) == 0) {
+                VEC_REMOVE(&draft->pool->members, i);
+                count++;
+            }
+        }
+        if (!draft || count > before) {
+            call_put(call, TAKE(draft));
+        }
+    }
+    return count;
+}
+
+static void end_incarnations(struct api_call *call, const struct node_facts *node)
+{
+    struct record *fence = record_new(RECORD_NODE_FENCE, node->name, NULL);
+    if (fence) {
+        fence->fence->incarnation = node->alive->incarnation;
+        fence->fence->proof = PROOF_MANUAL;
+        (void)snprintf(fence->fence->detail, sizeof(fence->fence->detail),
+                       "an administrator removed it");
+    }
+    call_put(call, fence);
+}
+
+static void forget(struct api_call *call, const char *node)
+{
+    static const enum record_kind kinds[] = {RECORD_NODE_SPEC, RECORD_NODE_ALIVE,
+                                             RECORD_NODE_INVENTORY, RECORD_NODE_STANDING};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct record_key key = {.kind = kinds[i]};
+        (void)copy_text(key.name, sizeof(key.name), node);
+        call_delete(call, &key);
+    }
+}
+
+void handle_node_delete(struct api_call *call)
+{
+    struct node_facts node;
+    if (!call_node(call, call->args[0], &node) ||
+        !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name))) {
+        return;
+    }
+    bool is_over = is_fenced(&node);
+    if (node.alive && !is_over && !node.alive->has_left) {
+        call_refuse(call, 409, "not-off",
+                    "%s is %s: first move its VMs away (berth node drain %s) and end its berthd "
+                    "(systemctl disable --now berthd). If it is broken, turn it off and wait until "
+                    "it is proven off, or vouch for that (berth node confirm-off %s)",
+                    node.name, node_state_name(node.state), node.name, node.name);
+        return;
+    }
+    const char *vm = any_vm(call->world, node.name);
+    if (vm) {
+        call_refuse(call, 409, "in-use",
+                    "VM %s still has its place on %s, or a GPU of it: where it can go instead says "
+                    "'berth vm explain %s'",
+                    vm, node.name, vm);
+        return;
+    }
+    size_t count = leave_pools(call, node.name);
+    if (node.alive && !is_over) {
+        end_incarnations(call, &node);
+    } else {
+        call_guard_name(call, RECORD_NODE_FENCE, node.name);
+    }
+    forget(call, node.name);
+    call_commit(call, "node-removed", node.name, "%s was removed from the cluster%s", node.name,
+                count > 0 ? ", and its GPUs from their pools" : "");
+}
