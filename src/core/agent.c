@@ -9,6 +9,8 @@
  *    ended, it is never started again.
  *  - A start that nobody has answered within its limit is undone and reported failed, so that a
  *    start that hangs keeps its VM from nowhere else.
+ *  - A start that a berthd before us began is done again only after its status is written anew:
+ * what that berthd still has under way must not report ended what runs.
  *  - What exists here and is not ordered here is ended.
  */
 #include "core/internal.h"
@@ -294,6 +296,16 @@ static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
     }
 }
 
+/* Whether the status is from before this berthd. Then one before it may have sent another that is
+ * still under way, such as that the VM has failed; once it is written anew, that is refused. */
+static bool is_inherited(const struct core *core, const struct local_vm *vm)
+{
+    struct record_key key = {.kind = RECORD_VM_STATUS};
+    memcpy(key.name, vm->name, sizeof(key.name));
+    return world_revision(&core->world, &key) <= core->membership.joined_revision &&
+           !MUTANT(WORDS_INHERITED);
+}
+
 /* Ordered to run here, and begun by us. */
 static void keep_running(struct core *core, struct local_vm *vm, const struct record *placement,
                          const struct vm_status *status)
@@ -313,6 +325,8 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
         tell(core, vm, placement, VM_STATE_FAILED, "it was gone when berthd looked");
     } else if (vm->late_epoch == epoch) {
         undo_start(core, vm, epoch);
+    } else if (!is_here && !vm->exists && is_inherited(core, vm)) {
+        tell(core, vm, placement, VM_STATE_STARTING, "");
     } else if (!is_here && !vm->exists && core->now_ms >= vm->op_retry_ms) {
         start(core, vm, placement);
     }

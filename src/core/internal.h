@@ -48,8 +48,9 @@ struct membership {
     enum membership_state state;
     uint64_t incarnation;
     uint64_t counter;
-    revision_t alive_revision; /* of our own heartbeat's key, as far as we know */
-    revision_t fence_revision; /* of our own fence record when this incarnation began */
+    revision_t joined_revision; /* what the store had when this berthd first saw all of it */
+    revision_t alive_revision;  /* of our own heartbeat's key, as far as we know */
+    revision_t fence_revision;  /* of our own fence record when this incarnation began */
     struct pending heartbeat;
     msec_t sent_ms;       /* when the heartbeat in flight was sent */
     msec_t next_ms;       /* when the next one is due */

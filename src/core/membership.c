@@ -250,6 +250,7 @@ static void join(struct core *core)
         return; /* the journal says that they cannot be read */
     }
     m->next_ms = core->now_ms;
+    m->joined_revision = core->world.revision;
     if (is_same_boot && alive->alive->incarnation > fenced) {
         m->incarnation = alive->alive->incarnation;
         m->counter = alive->alive->counter;

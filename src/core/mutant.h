@@ -25,6 +25,7 @@
     X(DISARM_SILENTLY, "the watchdog is let go before the others know")                            \
     X(ANEW_UNCLEARED, "a new incarnation begins with VMs of the old one")                          \
     X(NAME_KEPT, "a node whose heartbeat another one wrote runs on")                               \
+    X(WORDS_INHERITED, "a start is done again while an earlier berthd's word may end it")          \
     X(EPOCH_TWICE, "an epoch that was begun before is started again")                              \
     X(SAME_EPOCH, "a new place keeps the epoch of the old one")                                    \
     X(STALE_RUNS_ON, "what is not ordered here runs on")                                           \
