@@ -13,12 +13,17 @@
 /* How long the room is kept if the VM does not come. */
 enum { patience_ms = 10 * 60 * 1000 };
 
+static bool is_making_room(const struct record *record)
+{
+    return record && record->placement->phase == PLACEMENT_STOP &&
+           change_is_evicted(record->placement);
+}
+
+/* As the store has it, too: what a VM has given up is free only once that is there. */
 bool evict_is_going_on(const struct core *core)
 {
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
-        const struct record *record = recover_placement(core, (*each)->key.name);
-        if (record && record->placement->phase == PLACEMENT_STOP &&
-            change_is_evicted(record->placement)) {
+        if (is_making_room(*each) || is_making_room(recover_placement(core, (*each)->key.name))) {
             return true;
         }
     }
@@ -91,12 +96,23 @@ void evict_look(struct core *core, const struct job *job, const struct placing *
     }
 }
 
+/* The VM that has room made for it; NULL: none. */
+static const struct vm_spec *room_spec(const struct core *core)
+{
+    const char *vm = core->coordinator.room_vm;
+    const struct record *spec = vm[0] ? world_find(&core->world, RECORD_VM_SPEC, vm) : NULL;
+    return spec ? spec->vm_spec : NULL;
+}
+
+bool evict_comes_first(const struct core *core, const struct job *job)
+{
+    const struct vm_spec *room = room_spec(core);
+    return room && job->view.spec->vm_spec->priority >= room->priority;
+}
+
 bool evict_must_leave_room(const struct core *core, const struct job *job,
                            const struct placing *answer)
 {
-    const struct coordinator *c = &core->coordinator;
-    const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, c->room_vm);
-    return c->room_vm[0] != '\0' && spec && answer->is_placed &&
-           strcmp(answer->node, c->room_node) == 0 &&
-           job->view.spec->vm_spec->priority < spec->vm_spec->priority;
+    return room_spec(core) && !evict_comes_first(core, job) && answer->is_placed &&
+           strcmp(answer->node, core->coordinator.room_node) == 0;
 }

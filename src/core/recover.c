@@ -397,18 +397,23 @@ static void plan_together(struct core *core, struct jobs *jobs, const asked_t *a
     VEC_DONE(&requests);
 }
 
-/* Plans the jobs whose VM must run again first; starts that somebody asked for come after; then,
- * one by one, running VMs with a failed GPU: each is planned as if it had left its place, and the
- * others must neither be given what it still has nor be told that it is free. */
+/* Plans the jobs whose VM must run again first, and of those, while room is made for one, that one
+ * and what is as important: were the others asked along with it, they would be given what has
+ * become free already, and what would still have to go would not be enough. Starts that somebody
+ * asked for come after; then, one by one, running VMs with a failed GPU: each is planned as if it
+ * had left its place, and the others must neither be given what it still has nor be told that it is
+ * free. */
 static void plan_jobs(struct core *core, struct jobs *jobs)
 {
-    asked_t recovering = {0}, starting = {0}, mending = {0};
+    asked_t first = {0}, recovering = {0}, starting = {0}, mending = {0};
     VEC_EACH(&jobs->list, job) {
-        add_asked(job->purpose == PURPOSE_MEND ? &mending
-                  : can_wait(core, job)        ? &starting
-                                               : &recovering,
+        add_asked(job->purpose == PURPOSE_MEND   ? &mending
+                  : can_wait(core, job)          ? &starting
+                  : evict_comes_first(core, job) ? &first
+                                                 : &recovering,
                   job);
     }
+    plan_together(core, jobs, &first, false);
     plan_together(core, jobs, &recovering, false);
     plan_together(core, jobs, &starting, true);
     VEC_EACH(&mending, job) {
@@ -417,6 +422,7 @@ static void plan_jobs(struct core *core, struct jobs *jobs)
         plan_together(core, jobs, &alone, false);
         VEC_DONE(&alone);
     }
+    VEC_DONE(&first);
     VEC_DONE(&recovering);
     VEC_DONE(&starting);
     VEC_DONE(&mending);
