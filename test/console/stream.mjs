@@ -15,7 +15,9 @@ test('a cut connection is said, and what happened meanwhile is caught up on, eac
   const { stage } = scene;
   const list = await scene.open('/vms');
   const events = await scene.open('/events');
+  const shown = events.getByRole('list', { name: 'Events', exact: true }).getByRole('listitem');
   await stands(row(list, 'Virtual machines', 'spare1'), 'Stopped');
+  await shows(shown, 'VM spare1 was added');
   await stage.order('cut');
   await list.getByText(lost).waitFor();
   await events.getByText(lost).waitFor();
@@ -29,13 +31,24 @@ test('a cut connection is said, and what happened meanwhile is caught up on, eac
   await counts(events.getByText(lost), 0);
   await stands(row(list, 'Virtual machines', 'meanwhile1'), 'Stopped');
   const all = (await stage.get('/v1/events?limit=1000')).items;
-  const shown = events.getByRole('list', { name: 'Events', exact: true }).getByRole('listitem');
   await shows(shown, 'VM meanwhile1 was added');
   await stage.until('the page shows every event of the log once', async () => {
     const have = await texts(shown.locator('.event__text'));
     const want = all.map((event) => event.text).reverse();
     return have.length === want.length && have.every((text, i) => text === want[i]);
   });
+});
+
+test('a console that reaches no API says so, and opens by itself as soon as it does', async (scene) => {
+  const page = await scene.open('/', { role: null });
+  await page.getByRole('button', { name: 'Log in' }).waitFor();
+  await page.route('**/v1/session', (route) => route.abort());
+  await page.reload();
+  const fault = page.getByRole('alert').filter({ hasText: 'The console cannot be opened' });
+  await fault.waitFor();
+  await page.unroute('**/v1/session');
+  await page.getByRole('button', { name: 'Log in' }).waitFor();
+  await counts(fault, 0);
 });
 
 test('what is typed into a dialog outlives a cut connection, and can be sent when it is back', async (scene) => {

@@ -199,6 +199,12 @@ static bool both_placed(void)
            nodes[1].placings[0].is_over;
 }
 
+/* What was written comes back by a stream of its own. */
+static bool place_is_known(void)
+{
+    return core_world(nodes[1].core)->records[RECORD_VM_PLACEMENT].len > 0;
+}
+
 static bool run_until(bool (*condition)(void))
 {
     msec_t end_ms = now_ms() + patience_ms;
@@ -297,6 +303,7 @@ TEST(of_two_coordinators_that_both_believe_they_lead_only_one_can_place)
     CHECK(run_until(both_placed));
     CHECK_INT(nodes[0].placings[0].outcome, TXN_REFUSED);
     CHECK_INT(nodes[1].placings[0].outcome, TXN_COMMITTED);
+    CHECK(run_until(place_is_known));
     const struct world *world = core_world(nodes[1].core);
     CHECK_INT(world->records[RECORD_CLAIM].len, 1);
     CHECK_INT(world->records[RECORD_VM_PLACEMENT].len, 1);

@@ -48,10 +48,18 @@ function Inside() {
     return <Frame places={places} path={place?.path ?? path} title={title}><Page key={path} /></Frame>;
 }
 
+const retryMs = 3000;
+
 function Unreachable({ fault, again }: { fault: string; again: () => void }) {
+    useEffect(() => {
+        const timer = setInterval(again, retryMs);
+        return () => clearInterval(timer);
+    }, []);
     return (
         <main class="alone">
-            <Alert kind="danger" title="The console cannot be opened" isUrgent>{fault}</Alert>
+            <Alert kind="danger" title="The console cannot be opened" isUrgent>
+                {fault} It opens by itself as soon as it can.
+            </Alert>
             <Button kind="primary" onClick={again}>Try again</Button>
         </main>
     );
@@ -60,10 +68,10 @@ function Unreachable({ fault, again }: { fault: string; again: () => void }) {
 export function App() {
     const who = useSource(session);
     const [fault, setFault] = useState('');
-    const begin = () => {
-        setFault('');
-        resumeSession().catch((error: unknown) => setFault(messageOf(error)));
-    };
+    const begin = () => void resumeSession().then(
+        () => setFault(''),
+        (error: unknown) => setFault(messageOf(error)),
+    );
     useEffect(begin, []);
     const lastActor = useRef('');
     useEffect(() => { // a dialog outlives the end of a session, but not for somebody else
