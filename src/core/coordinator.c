@@ -68,6 +68,33 @@ bool coordinator_is_settled(const struct core *core, const struct peer *peer)
             alive->alive->incarnation <= fence->fence->incarnation);
 }
 
+static bool is_close(msec_t a, msec_t b, msec_t span_ms)
+{
+    return a != MSEC_NEVER && b != MSEC_NEVER && a - b < span_ms && b - a < span_ms;
+}
+
+msec_t coordinator_lost_ms(const struct peer *peer, uint64_t incarnation)
+{
+    if (peer->incarnation == incarnation) {
+        return peer->has_beat ? peer->seen_ms : MSEC_NEVER;
+    }
+    return peer->lost_incarnation == incarnation ? peer->lost_ms : MSEC_NEVER;
+}
+
+bool coordinator_lost_others(const struct core *core, const struct peer *peer, msec_t lost_ms)
+{
+    msec_t span_ms = world_settings(&core->world)->power_fence_ms;
+    VEC_EACH(&core->coordinator.peers, other) {
+        bool is_silent = other->is_silent && other->has_beat;
+        if (other != peer &&
+            ((is_silent && is_close(other->seen_ms, lost_ms, span_ms)) ||
+             (other->lost_incarnation != 0 && is_close(other->lost_ms, lost_ms, span_ms)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool coordinator_takes_vms(const struct core *core, const char *node)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);

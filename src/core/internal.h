@@ -275,6 +275,10 @@ const struct record *recover_placement(const struct core *core, const char *vm);
 
 /* Whether 'peer' is heard, or proven off: nobody needs to turn it off. */
 bool coordinator_is_settled(const struct core *core, const struct peer *peer);
+/* When the last heartbeat of that incarnation of it was seen; MSEC_NEVER: nobody here knows. */
+msec_t coordinator_lost_ms(const struct peer *peer, uint64_t incarnation);
+/* Whether another host than 'peer' was lost at about 'lost_ms', too. */
+bool coordinator_lost_others(const struct core *core, const struct peer *peer, msec_t lost_ms);
 
 /* standing.c: what is remembered of each node */
 void standing_seen(struct core *core, const struct record *record);

@@ -43,44 +43,20 @@ static void stay_off(struct core *core, const struct view *view)
 
 /* ---- its host was lost ---- */
 
-/* When the last heartbeat of that incarnation was seen; MSEC_NEVER: nobody here knows. */
-static msec_t last_heard_ms(const struct peer *peer, uint64_t incarnation)
-{
-    if (peer->incarnation == incarnation) {
-        return peer->has_beat ? peer->seen_ms : MSEC_NEVER;
-    }
-    return peer->lost_incarnation == incarnation ? peer->lost_ms : MSEC_NEVER;
-}
-
-static bool is_close(msec_t a, msec_t b, msec_t span_ms)
-{
-    return a != MSEC_NEVER && b != MSEC_NEVER && a - b < span_ms && b - a < span_ms;
-}
-
 /*
  * Whether it can have been the VM that brought its host down. Not if another host was lost at the
  * same time: the VM ran on one of them only, and starts on another not before the first is proven
- * off, which takes longer than this span. So a rack that loses its power makes none of its VMs
- * suspect. Nor if that host was the last one, too: then it is the host (standing.c).
+ * off, which takes longer than that. So a rack that loses its power makes none of its VMs suspect.
+ * Nor if that host was the last one, too: then it is the host (standing.c).
  */
 static bool is_suspect(const struct core *core, const struct view *view)
 {
     const struct vm_placement *p = view->placement->placement;
     const struct peer *peer = coordinator_peer(core, p->node);
-    msec_t span_ms = world_settings(&core->world)->power_fence_ms;
-    msec_t lost_ms = peer ? last_heard_ms(peer, view->status->status->incarnation) : MSEC_NEVER;
-    if (lost_ms == MSEC_NEVER || strcmp(p->lost_node, p->node) == 0) {
-        return false;
-    }
-    VEC_EACH(&core->coordinator.peers, other) {
-        bool is_silent = other->is_silent && other->has_beat;
-        if (other != peer &&
-            ((is_silent && is_close(other->seen_ms, lost_ms, span_ms)) ||
-             (other->lost_incarnation != 0 && is_close(other->lost_ms, lost_ms, span_ms)))) {
-            return false;
-        }
-    }
-    return true;
+    msec_t lost_ms =
+        peer ? coordinator_lost_ms(peer, view->status->status->incarnation) : MSEC_NEVER;
+    return lost_ms != MSEC_NEVER && strcmp(p->lost_node, p->node) != 0 &&
+           !coordinator_lost_others(core, peer, lost_ms);
 }
 
 static void host_lost(struct core *core, const struct view *view, struct jobs *jobs)

@@ -5,8 +5,10 @@
  * turned off.
  *
  * Hosts that come and go: one that began anew three times within an hour gets no VMs for two hours,
- * unless an administrator writes its spec ('berth node resume'). What it has, it keeps. At most one
- * host in five at a time, so that a trouble of all of them does not stop everything.
+ * unless an administrator writes its spec ('berth node resume'): what was before that is forgotten.
+ * What it has, it keeps. It is not the host if others were lost at the same time: a store without a
+ * quorum makes all of them begin anew. And where nobody saw that, at most one host in five at a
+ * time, so that a trouble of all of them does not stop everything.
  *
  * There is no clock that all share: the record says spans, and everybody counts on from when it saw
  * that record. So they are written anew now and then, and one who sees them later counts longer.
@@ -102,12 +104,17 @@ static bool age(struct node_standing *s, msec_t passed_ms)
     return has_changed;
 }
 
-static bool count_beginning(struct node_standing *s, uint64_t incarnation)
+static bool count_beginning(const struct core *core, const struct peer *peer, uint64_t incarnation,
+                            struct node_standing *s)
 {
     if (incarnation <= s->incarnation) {
         return false;
     }
+    msec_t lost_ms = coordinator_lost_ms(peer, s->incarnation);
     s->incarnation = incarnation;
+    if (coordinator_lost_others(core, peer, lost_ms)) {
+        return true;
+    }
     memmove(&s->began_ago_ms[1], &s->began_ago_ms[0],
             sizeof(s->began_ago_ms) - sizeof(s->began_ago_ms[0]));
     s->began_ago_ms[0] = 0;
@@ -115,31 +122,41 @@ static bool count_beginning(struct node_standing *s, uint64_t incarnation)
     return true;
 }
 
+/* What is on its way for another host is awaited: it may be a quarantine. */
 static bool may_quarantine(const struct core *core)
 {
     size_t count = 0, len = core->coordinator.peers.len;
     VEC_EACH(&core->coordinator.peers, peer) {
+        if (!pending_is_idle(core, &peer->standing)) {
+            return false;
+        }
         count += world_is_quarantined(&core->world, peer->name);
     }
     return len >= 3 && count < MAX(len / one_in, (size_t)1);
+}
+
+static void forget_beginnings(struct node_standing *s)
+{
+    s->began_len = 0;
+    memset(s->began_ago_ms, 0, sizeof(s->began_ago_ms));
 }
 
 static bool judge(const struct core *core, const char *node, struct node_standing *s)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
     uint64_t revision = spec ? (uint64_t)spec->revision : 0;
-    if (s->quarantine_ms > 0 && s->quarantine_spec != revision) {
+    if (s->spec_revision != revision) {
+        s->spec_revision = revision;
         s->quarantine_ms = 0;
+        forget_beginnings(s);
         return true;
     }
     if (s->quarantine_ms > 0 || s->began_len < ARRAY_LEN(s->began_ago_ms) ||
         !may_quarantine(core)) {
         return false;
     }
-    s->began_len = 0;
-    memset(s->began_ago_ms, 0, sizeof(s->began_ago_ms));
+    forget_beginnings(s);
     s->quarantine_ms = quarantine_ms;
-    s->quarantine_spec = revision;
     return true;
 }
 
@@ -209,7 +226,7 @@ static void tend(struct core *core, struct peer *peer)
     } else {
         s.incarnation = alive->alive->incarnation;
     }
-    has_changed |= count_beginning(&s, alive->alive->incarnation);
+    has_changed |= count_beginning(core, peer, alive->alive->incarnation, &s);
     has_changed |= judge(core, peer->name, &s);
     has_changed |= take_fence_news(peer, coordinator_is_settled(core, peer), &s);
     if (has_changed) {

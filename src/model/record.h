@@ -180,9 +180,9 @@ struct node_standing {
     uint64_t incarnation; /* up to this one it is known how often the node began anew */
     msec_t began_ago_ms[node_beginnings_max]; /* anew, within the last hour; the last one first */
     uint32_t began_len;
-    msec_t quarantine_ms;       /* it gets no VMs for so long yet, ... */
-    uint64_t quarantine_spec;   /* ... unless its spec is newer than this revision; 0 ms: it does */
-    uint64_t fence_incarnation; /* that could not be turned off by power, ... */
+    msec_t quarantine_ms;   /* it gets no VMs for so long yet; 0: it does */
+    uint64_t spec_revision; /* of its spec: who writes a newer one trusts the node, from then on */
+    uint64_t fence_incarnation;    /* that could not be turned off by power, ... */
     char fence_error[reason_size]; /* ... and why, the last time; "": no such trouble */
 };
 

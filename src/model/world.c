@@ -231,7 +231,7 @@ bool world_is_quarantined(const struct world *world, const char *node)
     const struct record *standing = world_find(world, RECORD_NODE_STANDING, node);
     const struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
     return standing && standing->standing->quarantine_ms > 0 &&
-           (spec ? (uint64_t)spec->revision : 0) == standing->standing->quarantine_spec;
+           (spec ? (uint64_t)spec->revision : 0) == standing->standing->spec_revision;
 }
 
 static bool has_label(const struct node_spec *spec, const struct node_label *label)

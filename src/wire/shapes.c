@@ -315,7 +315,7 @@ static const struct field standing_fields[] = {
     U64("incarnation", incarnation),
     ARRAY("began_ago_ms", began_ago_ms, began_len, span_item),
     SPAN("quarantine_ms", quarantine_ms),
-    U64("quarantine_spec", quarantine_spec),
+    U64("spec_revision", spec_revision),
     U64("fence_incarnation", fence_incarnation),
     TEXT("fence_error", fence_error),
 };

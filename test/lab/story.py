@@ -106,16 +106,23 @@ class Cluster:
             except Refused as no:
                 last = no
             if time.monotonic() > end:
-                raise AssertionError(f"not within {limit_s:.0f} s: {what} {last or ''}\n{self.state()}")
+                raise AssertionError(f"not within {limit_s:.0f} s: {what} {last or ''} ({self.brief()})\n{self.state()}")
             time.sleep(every_s)
 
     def until_vm(self, name, state, limit_s=120 * PATIENCE):
         return self.until(f"{name} {state}", lambda: (v := self.vm(name))["state"] == state and v, limit_s)
 
+    def brief(self):
+        """For the one line that sums up a failed step: each VM's state, and why."""
+        try:
+            return "; ".join(f"{vm['name']} {vm['state']} {vm['detail']}".strip() for vm in self.items("vm"))
+        except (Refused, LabError) as problem:
+            return str(problem)
+
     def state(self):
         """For a failed step: what Berth thinks, and what the daemons said last."""
         texts = []
-        for words in ("status", "vm ls", "gpu ls"):
+        for words in ("status", "vm ls", "gpu ls", "events"):
             try:
                 texts.append(self.berth(words))
             except (Refused, LabError) as problem:

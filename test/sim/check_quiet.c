@@ -230,8 +230,21 @@ static bool has_coordinator(const struct sim *sim)
     return false;
 }
 
+/* A trouble of all hosts must not be taken for a trouble of each. */
+static void check_quarantines(struct sim *sim)
+{
+    size_t count = 0;
+    VEC_EACH(&sim->hosts, host) {
+        count += world_is_quarantined(&sim->store.world, (*host)->config->name);
+    }
+    if (count > MAX(sim->hosts.len / 5, (size_t)1)) {
+        violation(sim, "%zu of %zu hosts are quarantined", count, sim->hosts.len);
+    }
+}
+
 void check_liveness(struct sim *sim)
 {
+    check_quarantines(sim);
     bool refuses = world_settings(&sim->store.world)->reserve_policy == RESERVE_REFUSE &&
                    world_settings(&sim->store.world)->reserve > 0;
     if (!has_coordinator(sim)) {

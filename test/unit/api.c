@@ -292,7 +292,7 @@ TEST(a_quarantined_node_says_for_how_long_until_its_spec_is_written)
     const struct record *spec = world_find(&world, RECORD_NODE_SPEC, "node2");
     standing->standing->incarnation = 1;
     standing->standing->quarantine_ms = 61 * 60000;
-    standing->standing->quarantine_spec = spec ? (uint64_t)spec->revision : 0;
+    standing->standing->spec_revision = spec ? (uint64_t)spec->revision : 0;
     (void)store(standing);
     CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
     CHECK_HAS(text(), "\"state\":\"quarantined\"");

@@ -85,7 +85,7 @@ TEST(what_is_remembered_of_the_losses_is_what_would_be_found_anew)
     changed(RECORD_NODE_INVENTORY, "node3")->inventory->incarnation = 2;
     compare("it has", true);
     changed(RECORD_NODE_STANDING, "node3")->standing->quarantine_ms = 1000;
-    world_find(&world, RECORD_NODE_STANDING, "node3")->standing->quarantine_spec =
+    world_find(&world, RECORD_NODE_STANDING, "node3")->standing->spec_revision =
         (uint64_t)world_find(&world, RECORD_NODE_SPEC, "node3")->revision;
     compare("a node is quarantined", true);
     (void)place("d", PLACEMENT_NONE, "", 2);
