@@ -487,7 +487,7 @@ class Lab:
         """Records and, unless quiet, prints a line with the time."""
         self.notes.append((self.seconds(), text))
         if not self.quiet:
-            print(f"{self.seconds():8.2f}  {text}", flush=True)
+            print(f"# {self.seconds():8.2f}  {text}", flush=True)
 
 
 def in_parallel(calls):
