@@ -115,6 +115,36 @@ test('a session that ends meanwhile leads to the login page, which says so', asy
   await goTo(page, 'Events');
 });
 
+test('an answer that comes late, to a session that has ended, does not end the next one', async (scene) => {
+  const page = await scene.open('/vms');
+  const cad1 = row(page, 'Virtual machines', 'cad1');
+  await stands(cad1, 'Running');
+  await scene.stage.order('api off');
+  await page.getByText(/Connection lost since/).waitFor();
+  let held, answer;
+  await page.route('**/v1/vms', async (route) => {
+    const reply = await route.fetch().catch(() => null);
+    if (!reply) {
+      await route.abort();
+    } else if (!held && reply.status() === 401) {
+      held = new Promise((resolve) => (answer = resolve)).then(() => route.fulfill({ response: reply }));
+    } else {
+      await route.fulfill({ response: reply });
+    }
+  });
+  await scene.stage.order('api on');
+  await scene.stage.until('the VMs were asked for', () => answer);
+  await page.getByText('Your session has ended').waitFor();
+  const login = scene.login('administrator');
+  await logIn(page, login.user, login.password);
+  await stands(cad1, 'Running');
+  answer();
+  await held;
+  await goTo(page, 'Events');
+  await goTo(page, 'Virtual machines');
+  await stands(cad1, 'Running');
+});
+
 test('after many wrong passwords even the right one has to wait, and the page says how long', async (scene) => {
   const login = scene.login('viewer');
   const page = await scene.open('/', { role: null });

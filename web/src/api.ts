@@ -15,7 +15,7 @@ export class ApiError extends Error {
 
 const changedText = 'Nothing was done: somebody else has changed it since you opened this. Look at it as it is now, then decide anew.';
 const answerWithinMs = 20_000;
-let csrf = '';
+let csrf = ''; // another one in each session
 
 /* ---- is anybody there? ---- */
 
@@ -93,10 +93,12 @@ async function read(response: Response): Promise<unknown> {
 }
 
 async function request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<unknown> {
+    const askedIn = csrf;
     try {
         return await read(await send(method, path, body, headers));
     } catch (error) {
-        if (error instanceof ApiError && error.status === 401) {
+        // Of an earlier session it comes too late: somebody has logged in since.
+        if (error instanceof ApiError && error.status === 401 && askedIn === csrf) {
             onLoggedOut();
         }
         throw error;
