@@ -30,12 +30,6 @@ void node_vm_counts(const struct world *world, const char *const *names, size_t 
     }
 }
 
-static bool is_proven_gone(const struct node_facts *node)
-{
-    return node->fence && node->alive && node->fence->proof != PROOF_NONE &&
-           node->fence->incarnation >= node->alive->incarnation;
-}
-
 static void silent_state(struct node_facts *node)
 {
     long long seconds = (long long)node->silent_ms / 1000;
@@ -98,7 +92,7 @@ static void derive_state(const struct world *world, struct node_facts *node)
     if (node->pulse == PULSE_NONE || !node->alive) {
         node->state = NODE_STATE_NEVER_SEEN;
         (void)snprintf(node->detail, sizeof(node->detail), "berthd has not joined from there yet");
-    } else if (is_proven_gone(node)) {
+    } else if (world_is_proven_off(world, node->name, node->alive->incarnation)) {
         node->state = NODE_STATE_FENCED;
         (void)snprintf(node->detail, sizeof(node->detail), "proven off (%s)%s%s",
                        proof_name(node->fence->proof), node->fence->detail[0] ? ": " : "",

@@ -13,12 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_fenced(const struct node_facts *node)
-{
-    return node->fence && node->fence->proof != PROOF_NONE && node->alive &&
-           node->fence->incarnation >= node->alive->incarnation;
-}
-
 /* A VM that has its place there, has one reserved there, or holds a GPU of it; NULL: none. */
 static const char *any_vm(const struct world *world, const char *node)
 {
@@ -86,7 +80,8 @@ void handle_node_delete(struct api_call *call)
         !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name))) {
         return;
     }
-    bool is_over = is_fenced(&node);
+    bool is_over =
+        node.alive && world_is_proven_off(call->world, node.name, node.alive->incarnation);
     if (node.alive && !is_over && !node.alive->has_left) {
         call_refuse(call, 409, "not-off",
                     "%s is %s: first move its VMs away (berth node drain %s) and end its berthd "

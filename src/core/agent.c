@@ -9,8 +9,8 @@
  *    ended, it is never started again.
  *  - A start that nobody has answered within its limit is undone and reported failed, so that a
  *    start that hangs keeps its VM from nowhere else.
- *  - A start that a berthd before us began is done again only after its status is written anew:
- * what that berthd still has under way must not report ended what runs.
+ *  - A start that a berthd before us began is done again only after its status is written anew. So
+ *    what that berthd still has under way cannot report ended what runs.
  *  - What exists here and is not ordered here is ended.
  */
 #include "core/internal.h"

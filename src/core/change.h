@@ -120,9 +120,8 @@ bool evict_order(struct core *core, const evictions_t *evictions);
 /* Nothing more can be stopped: if 'job' is the one for which room is made, and it has no place, it
  * gets none. */
 void evict_look(struct core *core, const struct job *job, const struct placing *answer);
-/* Whether 'job' is planned before the others: it is the one for which room is made, or as
- * important.
- */
+/* Whether 'job' is planned before the others: room is made for it, or for what is no more
+ * important. */
 bool evict_comes_first(const struct core *core, const struct job *job);
 /* Whether the place is wanted by the VM for which room is made, whose priority is higher. */
 bool evict_must_leave_room(const struct core *core, const struct job *job,

@@ -51,9 +51,7 @@ msec_t coordinator_silence(const struct core *core, const char *node)
 bool coordinator_is_up(const struct core *core, const char *node)
 {
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
-    const struct record *fence = world_find(&core->world, RECORD_NODE_FENCE, node);
-    if (!alive || (fence && fence->fence->proof != PROOF_NONE &&
-                   alive->alive->incarnation <= fence->fence->incarnation)) {
+    if (!alive || world_is_proven_off(&core->world, node, alive->alive->incarnation)) {
         return false;
     }
     return coordinator_silence(core, node) < world_settings(&core->world)->leader_silence_ms;
@@ -62,10 +60,8 @@ bool coordinator_is_up(const struct core *core, const char *node)
 bool coordinator_is_settled(const struct core *core, const struct peer *peer)
 {
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
-    const struct record *fence = world_find(&core->world, RECORD_NODE_FENCE, peer->name);
     return !peer->is_silent || !alive ||
-           (fence && fence->fence->proof != PROOF_NONE &&
-            alive->alive->incarnation <= fence->fence->incarnation);
+           world_is_proven_off(&core->world, peer->name, alive->alive->incarnation);
 }
 
 static bool is_close(msec_t a, msec_t b, msec_t span_ms)
@@ -345,12 +341,10 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
 static void seek_proof(struct core *core, struct peer *peer)
 {
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
-    const struct record *fence = world_find(&core->world, RECORD_NODE_FENCE, peer->name);
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, peer->name);
     pending_tick(core, &peer->fence);
     if (!alive || !pending_is_idle(core, &peer->fence) ||
-        (fence && fence->fence->proof != PROOF_NONE &&
-         fence->fence->incarnation >= alive->alive->incarnation)) {
+        world_is_proven_off(&core->world, peer->name, alive->alive->incarnation)) {
         return;
     }
     msec_t silent_ms = core->now_ms - peer->seen_ms, takeover = takeover_ms(core, alive->alive);

@@ -24,9 +24,7 @@ enum gone proof_instance_gone(const struct world *world, const char *vm,
         (status->status->state == VM_STATE_STOPPED || status->status->state == VM_STATE_FAILED)) {
         return GONE_REPORTED;
     }
-    const struct record *fence = world_find(world, RECORD_NODE_FENCE, placement->node);
-    if (fence && fence->fence->proof != PROOF_NONE &&
-        status->status->incarnation <= fence->fence->incarnation) {
+    if (world_is_proven_off(world, placement->node, status->status->incarnation)) {
         return GONE_FENCED;
     }
     const struct record *alive = world_find(world, RECORD_NODE_ALIVE, placement->node);

@@ -226,6 +226,12 @@ bool world_has_space(const struct world *world, const char *node, const char **r
     return true;
 }
 
+bool world_is_proven_off(const struct world *world, const char *node, uint64_t incarnation)
+{
+    const struct record *fence = world_find(world, RECORD_NODE_FENCE, node);
+    return fence && fence->fence->proof != PROOF_NONE && incarnation <= fence->fence->incarnation;
+}
+
 bool world_is_quarantined(const struct world *world, const char *node)
 {
     const struct record *standing = world_find(world, RECORD_NODE_STANDING, node);

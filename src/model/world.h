@@ -64,6 +64,9 @@ const struct gpu *world_gpu(const struct world *world, const char *node,
 bool world_has_labels(const struct world *world, const char *node, const struct node_label *labels,
                       size_t len, const struct node_label **ret_missing);
 
+/* Whether that incarnation of 'node' is declared off, with proof. */
+bool world_is_proven_off(const struct world *world, const char *node, uint64_t incarnation);
+
 /* Whether 'node' is quarantined: it gets no VMs for a while. */
 bool world_is_quarantined(const struct world *world, const char *node);
 

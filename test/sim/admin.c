@@ -296,18 +296,12 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
     put(sim, record);
 }
 
-static bool is_fenced(const struct world *world, const struct record *alive)
-{
-    const struct record *fence = world_find(world, RECORD_NODE_FENCE, alive->key.name);
-    return fence && fence->fence->proof != PROOF_NONE &&
-           fence->fence->incarnation >= alive->alive->incarnation;
-}
-
 /* Whether the API would let it go: it is over, and nothing counts on it. */
 static bool may_be_forgotten(const struct world *world, const char *node)
 {
     const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
-    bool is_over = alive && (alive->alive->has_left || is_fenced(world, alive));
+    bool is_over = alive && (alive->alive->has_left ||
+                             world_is_proven_off(world, node, alive->alive->incarnation));
     WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *p = (*each)->placement;
         is_over = is_over && strcmp(p->node, node) != 0 && strcmp(p->next_node, node) != 0;
@@ -343,7 +337,7 @@ static void forget(struct sim *sim, const char *node)
     delete (sim, RECORD_NODE_SPEC, node);
     struct txn txn = {0};
     const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, node);
-    if (!is_fenced(&sim->store.world, alive)) {
+    if (!world_is_proven_off(&sim->store.world, node, alive->alive->incarnation)) {
         struct record *fence = must(record_new(RECORD_NODE_FENCE, node, NULL));
         fence->fence->incarnation = alive->alive->incarnation;
         fence->fence->proof = PROOF_MANUAL;
