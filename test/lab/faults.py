@@ -54,11 +54,10 @@ class Witness(threading.Thread):
         while not self.stopping.is_set():
             for host in self.lab.hosts:
                 for slot in (1, 2):
-                    data, old = look(host, slot), before.get((host.name, slot))
-                    if data and old and data != old and data[:4] == old[:4]:
-                        tag = int.from_bytes(data[:4], "little")
-                        self.beats.setdefault(tag, []).append((time.monotonic(), host.name))
-                    before[host.name, slot] = data
+                    life, old = look(host, slot), before.get((host.name, slot))
+                    if life and old and life != old and life[0] == old[0]:
+                        self.beats.setdefault(life[0], []).append((time.monotonic(), host.name))
+                    before[host.name, slot] = life
             self.stopping.wait(LOOK_S)
 
     def of(self, name):
@@ -90,9 +89,9 @@ class Witness(threading.Thread):
 
 
 def look(host, slot):
-    """Tag, a word between, pulse; None if nobody in the host can reach the card, or it has no power."""
+    """Its gpu_life; None also if the host has no power."""
     try:
-        return host.gpu_memory(slot, 0, 12)
+        return host.gpu_life(slot)
     except (QmpError, LabError, OSError, AttributeError):
         return None
 

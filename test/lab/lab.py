@@ -335,11 +335,12 @@ class Host:
         data = self.gpu_memory(slot, 0, 4, function)
         return None if data is None else int.from_bytes(data, "little")
 
-    def gpu_pulse(self, slot, function=""):
-        """What the guest counts in a card's memory while it runs: if it moves, the tag beside it is a living guest's.
-        None if the memory is not mapped."""
-        data = self.gpu_memory(slot, 8, 4, function)
-        return None if data is None else int.from_bytes(data, "little")
+    def gpu_life(self, slot):
+        """(tag, pulse) of a card: the guest that has it counts the pulse while it runs, so a tag beside a moving one is a
+        living guest's. Both are of one moment: a tag read before the next guest comes, beside a pulse read after that,
+        would be a dead guest that lives. None if the memory is not mapped."""
+        data = self.gpu_memory(slot, 0, 12)
+        return None if data is None else (int.from_bytes(data[:4], "little"), int.from_bytes(data[8:], "little"))
 
     def bars(self, device):
         """The BARs of a QEMU device as the outside sees them: dicts of bar, type, address (-1: not

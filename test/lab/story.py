@@ -169,8 +169,8 @@ class Cluster:
         for host in self.lab.hosts:
             for slot in (1, 2):
                 with contextlib.suppress(LabError, QmpError):  # a host that has just been reset shows no cards yet
-                    if host.is_on and (tag := host.gpu_tag(slot)) is not None:
-                        found[host.name, slot] = tag, host.gpu_pulse(slot)
+                    if host.is_on and (life := host.gpu_life(slot)) is not None:
+                        found[host.name, slot] = life
         return found
 
     def prove_alive(self, name, gpus=1, limit_s=120 * PATIENCE):
@@ -185,10 +185,11 @@ class Cluster:
                       if tag in wanted and first.setdefault(place, (tag, pulse)) != (tag, pulse)}
             return sorted(moving) if set(moving.values()) == wanted else None
         cards = self.until(f"{name} alive in the memory of {gpus} GPU(s)", living, limit_s)
-        node = self.vm(name)["node"]
+        vm = self.until("an answer that is not old", lambda: not (v := self.vm(name)).get("stale_since_ms") and v)
         demand(len(cards) == gpus, f"{name} lives in {cards}, not in {gpus} card(s)")
-        demand({host for host, _ in cards} == {node}, f"{name} is on {node}, but lives in {cards}")
-        return node, cards
+        demand({host for host, _ in cards} == {vm["node"]},
+               f"{name} is {vm['state']} on {vm['node']}, but lives in {cards}; seen first: {first}; now: {self.cards()}")
+        return vm["node"], cards
 
     def prove_single(self):
         """No VM runs on two hosts."""
