@@ -82,7 +82,7 @@ class Payload:
         hosts = host.lab.hosts
         values = {"node": host.name, "number": host.number, "address": host.address,
                   "nodes": len(hosts), "endpoints": ",".join(
-                      f"http://{h.address}:2379" for h in hosts[:host.lab.stores])}
+                      f"http://{h.address}:2379" for h in sorted(hosts[:host.lab.stores], key=lambda h: h is not host))}
         with tempfile.TemporaryDirectory(prefix="berth-lab-payload-") as folder:
             tree = Path(folder)
             for path, content in self.files.items():
