@@ -12,6 +12,8 @@
 enum {
     connect_limit_default_ms = 300,
     silence_limit_default_ms = 10000,
+    home_pause_default_ms = 5000,
+    home_limit_ms = 2000,
     authenticate_limit_ms = 3000,
 };
 
@@ -53,6 +55,56 @@ void endpoint_failed(struct etcd *etcd, size_t endpoint)
 const char *etcd_endpoint(const struct etcd *etcd)
 {
     return etcd->endpoints[etcd->current];
+}
+
+/* ---- the way home ---- */
+
+/*
+ * The first endpoint is this host's own member. A client that had to leave it and stayed away would
+ * lose heartbeats, and see late, when another host is lost. So it goes back once a majority has
+ * answered there; a member that only listens does not get it back.
+ */
+
+/* A read of one key that need not exist, but that we may read: what counts is who must agree to
+ * answer it. */
+static void begin_barrier(struct request *request)
+{
+    const struct wire_range range = {.key = WIRE_BYTES(request->etcd->prefix),
+                                     .is_count_only = true};
+    wire_range_request(&range, &request->body);
+    request_begin(request);
+}
+
+static int on_homing(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void look_home_later(struct etcd *etcd)
+{
+    int r = etcd_timer(etcd, &etcd->homing, etcd->home_pause_ms, on_homing, etcd);
+    assert(r >= 0); /* as in request_new() */
+}
+
+static void looked_home(void *userdata, const struct etcd_reply *reply)
+{
+    struct etcd *etcd = userdata;
+    if (reply->outcome == TXN_COMMITTED && etcd->current == 0) {
+        watches_go_home(etcd);
+    }
+    look_home_later(etcd);
+}
+
+static int on_homing(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct etcd *etcd = userdata;
+    (void)source;
+    (void)usec;
+    if (etcd->current == 0 && watches_are_home(etcd)) {
+        look_home_later(etcd);
+        return 0;
+    }
+    struct request *request = request_new(etcd, REQUEST_RANGE, home_limit_ms, looked_home, etcd);
+    request->is_homeward = true;
+    begin_barrier(request);
+    return 0;
 }
 
 /* ---- configuration ---- */
@@ -141,6 +193,7 @@ int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **re
         config->connect_limit_ms > 0 ? config->connect_limit_ms : connect_limit_default_ms;
     etcd->silence_limit_ms =
         config->silence_limit_ms > 0 ? config->silence_limit_ms : silence_limit_default_ms;
+    etcd->home_pause_ms = config->home_pause_ms > 0 ? config->home_pause_ms : home_pause_default_ms;
     const char *prefix = config->prefix ? config->prefix : WIRE_PREFIX_DEFAULT;
     int r = wire_prefix_check(prefix, err);
     (void)copy_text(etcd->prefix, sizeof(etcd->prefix), prefix);
@@ -148,6 +201,7 @@ int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **re
         (r = copy_secrets(etcd, config, err)) < 0 || (r = transport_init(etcd, err)) < 0) {
         return r;
     }
+    look_home_later(etcd);
     *ret = TAKE(etcd);
     return 0;
 }
@@ -161,6 +215,7 @@ void etcd_free(struct etcd *etcd)
     requests_drop(etcd);
     transport_done(etcd);
     sd_event_source_disable_unref(etcd->later);
+    sd_event_source_disable_unref(etcd->homing);
     free(etcd->ca_file);
     free(etcd->cert_file);
     free(etcd->key_file);
@@ -250,8 +305,5 @@ void etcd_compact(struct etcd *etcd, revision_t revision, msec_t limit_ms, etcd_
 
 void etcd_barrier(struct etcd *etcd, msec_t limit_ms, etcd_reply_fn done, void *userdata)
 {
-    /* A read of one key that need not exist, but that we may read: what counts is who must agree to
-     * answer it. */
-    const struct wire_range range = {.key = WIRE_BYTES(etcd->prefix), .is_count_only = true};
-    etcd_range(etcd, &range, limit_ms, done, userdata);
+    begin_barrier(request_new(etcd, REQUEST_RANGE, limit_ms, done, userdata));
 }

@@ -5,7 +5,8 @@
  *
  * Several endpoints are one store. A request goes to the endpoint that last worked; if it surely
  * was not carried out there (no connection, "no leader"), it goes to the next one until its time is
- * up. A transaction whose reply is lost is never sent again: its outcome is unknown.
+ * up. A transaction whose reply is lost is never sent again: its outcome is unknown. Requests and
+ * watches that had to leave the first endpoint go back to it once a majority has answered there.
  *
  * All functions and callbacks: the loop's thread, in a program that ignores SIGPIPE. Callbacks
  * never come from within the call that asked for them. A callback may start new requests; it must
@@ -36,6 +37,7 @@ struct etcd_config {
     const char *password;
     msec_t connect_limit_ms; /* default 300 */
     msec_t silence_limit_ms; /* a watch without any byte this long is begun anew; default 10000 */
+    msec_t home_pause_ms;    /* away from the first endpoint it is asked this often; default 5000 */
     msec_t stale_limit_ms;   /* for run/store: nothing heard this long is stale; default 2500 */
 };
 

@@ -82,6 +82,7 @@ struct request {
     size_t endpoint; /* of the exchange that is under way */
     unsigned attempts;
     bool is_waiting_for_token;
+    bool is_homeward; /* begins at the first endpoint, wherever others go */
     struct transfer *transfer;
     sd_event_source *timer; /* until the next attempt */
     etcd_reply_fn done;
@@ -105,6 +106,7 @@ struct etcd {
     CURLM *multi;
     sd_event_source *timer; /* curl's */
     sd_event_source *later; /* reports what is finished */
+    sd_event_source *homing;
     struct transfer *transfers;
     struct request *requests, *finished;
     struct etcd_watch *watches;
@@ -113,7 +115,7 @@ struct etcd {
     size_t current; /* the one that last worked, or is to be tried next */
     char prefix[wire_prefix_size];
     char *ca_file, *cert_file, *key_file, *username, *password;
-    msec_t connect_limit_ms, silence_limit_ms;
+    msec_t connect_limit_ms, silence_limit_ms, home_pause_ms;
     char token[token_size];
     struct request *authentication; /* under way; NULL: none */
 };
@@ -137,3 +139,6 @@ bool etcd_is_token_fault(const struct etcd *etcd, const char *text);
 /* The end of an attempt to get a token; 'error' is NULL if we have it. */
 void requests_authenticated(struct etcd *etcd, const struct error *error);
 void watches_authenticated(struct etcd *etcd);
+
+bool watches_are_home(const struct etcd *etcd);
+void watches_go_home(struct etcd *etcd); /* each from where it was */

@@ -326,7 +326,7 @@ static void attempt(struct request *request)
         return;
     }
     request->attempts++;
-    request->endpoint = etcd->current;
+    request->endpoint = request->is_homeward && request->attempts == 1 ? 0 : etcd->current;
     const struct transfer_spec spec = {.endpoint = request->endpoint,
                                        .path = paths[request->kind],
                                        .body = &request->body,

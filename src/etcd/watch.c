@@ -303,6 +303,28 @@ void etcd_watch_restart(struct etcd_watch *watch, const char *why)
     }
 }
 
+bool watches_are_home(const struct etcd *etcd)
+{
+    for (const struct etcd_watch *each = etcd->watches; each; each = each->next_watch) {
+        if (each->endpoint != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void watches_go_home(struct etcd *etcd)
+{
+    for (struct etcd_watch *each = etcd->watches; each; each = each->next_watch) {
+        if (each->endpoint != 0 && !each->is_dead) {
+            assert(!each->is_called);
+            each->endpoint = 0;
+            each->failures = 0;
+            begin_later(each);
+        }
+    }
+}
+
 void watches_authenticated(struct etcd *etcd)
 {
     for (struct etcd_watch *each = etcd->watches; each; each = each->next_watch) {

@@ -72,8 +72,9 @@ static const struct setting settings[] = {
     TEXT(VALUE_PATH, "host_root", host_root, HOST, "Where /sys and /proc are found. For tests."),
     LIST(VALUE_URLS, "etcd_endpoints", etcd_endpoints, config_endpoints_max, etcd_endpoint_len,
          STORE,
-         "URLs of etcd's members, separated by spaces or commas, at most 16. They are tried in "
-         "order; one that fails is left for the next."),
+         "URLs of etcd's members, separated by spaces or commas, at most 16; the nearest first, "
+         "best this host's own. One that fails is left for the next; the first is returned to "
+         "once it answers again."),
     TEXT(VALUE_PREFIX, "etcd_prefix", etcd_prefix, STORE,
          "Where in the store this cluster is; begins and ends with a slash."),
     TEXT(VALUE_PATH, "etcd_ca", etcd_ca, STORE,

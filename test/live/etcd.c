@@ -515,6 +515,45 @@ TEST(a_silent_stream_is_begun_anew)
     bench_close(&bench);
 }
 
+TEST(
+    a_client_and_its_watch_that_had_to_leave_the_first_endpoint_return_once_a_majority_answers_there)
+{
+    struct bench bench;
+    struct proxy proxy;
+    struct seen seen;
+    etcd_cluster_need(&cluster);
+    bench_open(&bench, cluster.endpoints, 3);
+    proxy_start(&proxy, bench.event, cluster.members[0].client_port);
+    const char *const endpoints[] = {proxy.url, cluster.endpoints[1]};
+    const struct etcd_config config = {
+        .endpoints = endpoints, .endpoint_len = 2, .silence_limit_ms = 60000, .home_pause_ms = 300};
+    struct bench far = {.event = bench.event};
+    REQUIRE(etcd_new(bench.event, &config, &far.etcd, NULL) == 0);
+    CHECK_INT(write_key(&bench, "/w/a", "0", 0), TXN_COMMITTED);
+    struct etcd_watch *w = watch(&far, "/w/", bench.revision, &seen);
+    LOOP_UNTIL(bench.event, seen.puts == 1, patience_ms);
+    proxy.mode = PROXY_EAT_REPLY;
+    proxy_cut(&proxy);
+    CHECK_INT(write_key(&bench, "/w/a", "1", -1), TXN_COMMITTED);
+    LOOP_UNTIL(bench.event, seen.puts == 2, patience_ms);
+    CHECK_STR(read_key(&far, "/w/a"), "1");
+    CHECK_STR(etcd_endpoint(far.etcd), cluster.endpoints[1]);
+    unsigned asked = proxy.accepted;
+    LOOP_UNTIL(bench.event, proxy.accepted >= asked + 2, patience_ms);
+    CHECK_STR(etcd_endpoint(far.etcd), cluster.endpoints[1]);
+    proxy.mode = PROXY_PASS;
+    LOOP_UNTIL(bench.event, strcmp(etcd_endpoint(far.etcd), proxy.url) == 0, patience_ms);
+    unsigned broken = seen.broken;
+    LOOP_UNTIL(bench.event, (proxy_cut(&proxy), seen.broken > broken), patience_ms);
+    CHECK_INT(write_key(&bench, "/w/a", "2", -1), TXN_COMMITTED);
+    LOOP_UNTIL(bench.event, seen.puts == 3, patience_ms);
+    CHECK(!seen.has_gap && !seen.is_cut);
+    etcd_watch_free(w);
+    etcd_free(far.etcd);
+    proxy_stop(&proxy);
+    bench_close(&bench);
+}
+
 TEST(when_the_leader_is_killed_writes_work_again_and_no_event_is_lost)
 {
     struct bench bench;
