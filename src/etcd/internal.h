@@ -6,7 +6,7 @@
  *     request.c     a request: exchanges at one endpoint after the other until its outcome is known
  *     snapshot.c    requests page by page, at one revision
  *     watch.c       an exchange that does not end
- *     client.c      configuration, endpoints, token
+ *     client.c      configuration, endpoints and the way back to the first, token
  */
 #pragma once
 
