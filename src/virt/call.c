@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loop/memory.h"
 #include "virt/call.h"
 
 #include "base/parse.h"
@@ -73,9 +74,7 @@ static int add_fact(struct call *call, virDomainPtr domain)
     struct fact fact;
     int r = read_fact(call, domain, &fact);
     if (r > 0) {
-        struct fact *place = VEC_ADD(&call->facts);
-        assert(place);
-        *place = fact;
+        *must(VEC_ADD(&call->facts)) = fact;
     }
     return r;
 }
@@ -111,15 +110,14 @@ static void domain_freep(virDomainPtr *domain)
 
 struct subscription {
     struct mailbox *box;
-    void (*on_news)(struct virt *virt, struct job *news);
+    void (*on_news)(void *userdata, struct task *news);
     uint64_t generation;
 };
 
 static struct subscription *subscription_new(const struct call *call)
 {
-    struct subscription *subscription = calloc(1, sizeof(*subscription));
-    assert(subscription);
-    subscription->box = virt_mailbox_ref(call->box);
+    struct subscription *subscription = must(calloc(1, sizeof(*subscription)));
+    subscription->box = mailbox_ref(call->box);
     subscription->on_news = call->on_news;
     subscription->generation = call->generation;
     HANDED_OVER(subscription);
@@ -130,22 +128,21 @@ static void subscription_free(void *userdata)
 {
     struct subscription *subscription = userdata;
     TAKEN_OVER(subscription);
-    virt_mailbox_unref(subscription->box);
+    mailbox_unref(subscription->box);
     free(subscription);
 }
 
-static void news_release(struct job *job)
+static void news_release(struct task *task)
 {
-    free(job);
+    free(task);
 }
 
 static struct news *news_new(struct subscription *subscription)
 {
     TAKEN_OVER(subscription);
-    struct news *news = calloc(1, sizeof(*news));
-    assert(news);
-    news->job.arrive = subscription->on_news;
-    news->job.release = news_release;
+    struct news *news = must(calloc(1, sizeof(*news)));
+    news->task.arrive = subscription->on_news;
+    news->task.release = news_release;
     news->generation = subscription->generation;
     return news;
 }
@@ -184,10 +181,10 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int 
     news->has_ended = text != NULL;
     (void)copy_text(news->text, sizeof(news->text), text ? text : "");
     if (!copy_text(news->vm, sizeof(news->vm), virDomainGetName(domain))) {
-        news_release(&news->job); /* too long a name to be ours */
+        news_release(&news->task); /* too long a name to be ours */
         return 0;
     }
-    virt_mailbox_post(subscription->box, &news->job);
+    mailbox_post(subscription->box, &news->task);
     return 0;
 }
 
@@ -200,7 +197,7 @@ static void on_close(virConnectPtr conn, int reason, void *userdata)
     (void)copy_text(news->text, sizeof(news->text),
                     reason == VIR_CONNECT_CLOSE_REASON_EOF ? "libvirt closed the connection"
                                                            : "the connection to libvirt broke");
-    virt_mailbox_post(subscription->box, &news->job);
+    mailbox_post(subscription->box, &news->task);
 }
 
 /* ---- the calls; on a thread of a pool ---- */
@@ -347,9 +344,9 @@ static void drop_connection(struct call *call)
     }
 }
 
-static void call_run(struct job *job)
+static void call_run(struct task *task)
 {
-    struct call *call = (struct call *)job;
+    struct call *call = (struct call *)task;
     call->r = run_by_kind(call);
     /* Closing the last reference talks to libvirt: never on the loop thread. */
     if (call->kind != CALL_OPEN || call->r < 0) {
@@ -357,15 +354,15 @@ static void call_run(struct job *job)
     }
 }
 
-static void call_release(struct job *job)
+static void call_release(struct task *task)
 {
-    struct call *call = (struct call *)job;
+    struct call *call = (struct call *)task;
     if (call->conn) {
         unsubscribe(call); /* an open that nobody waits for any more */
     }
     drop_connection(call);
     if (call->box) {
-        virt_mailbox_unref(call->box);
+        mailbox_unref(call->box);
     }
     VEC_DONE(&call->facts);
     free(call->uri);
@@ -376,10 +373,9 @@ static void call_release(struct job *job)
 struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *node,
                            const char *vm, uint64_t epoch)
 {
-    struct call *call = calloc(1, sizeof(*call));
-    assert(call);
-    call->job.run = call_run;
-    call->job.release = call_release;
+    struct call *call = must(calloc(1, sizeof(*call)));
+    call->task.run = call_run;
+    call->task.release = call_release;
     call->kind = kind;
     call->subscription = -1;
     call->epoch = epoch;

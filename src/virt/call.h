@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/vec.h"
-#include "virt/job.h"
+#include "loop/worker.h"
 #include "wire/domain_xml.h"
 
 #include <libvirt/libvirt.h>
@@ -30,14 +30,14 @@ struct fact {
 };
 
 struct call {
-    struct job job;
+    struct task task;
     enum call_kind kind;
     uint64_t number;     /* the order in which calls were made */
     virConnectPtr conn;  /* a reference, given back on the thread that ran the call */
     struct mailbox *box; /* open: where events go, as struct news, ... */
-    void (*on_news)(struct virt *virt, struct job *news); /* ... and who takes them there */
-    char *uri;                                            /* open */
-    uint64_t generation;                                  /* open: of the connection */
+    void (*on_news)(void *userdata, struct task *news); /* ... and who takes them there */
+    char *uri;                                          /* open */
+    uint64_t generation;                                /* open: of the connection */
     int subscription; /* open: made; close: to be ended; -1: none */
     char node[name_size];
     char vm[name_size];
@@ -51,7 +51,7 @@ struct call {
     VEC(struct fact) facts;
 };
 
-/* A zeroed call with its 'run' and 'release' set; the caller sets the rest and 'job.arrive'. Takes
+/* A zeroed call with its 'run' and 'release' set; the caller sets the rest and 'task.arrive'. Takes
  * a reference of 'conn' (may be NULL). Out of memory ends the process: nothing can be begun then,
  * and the VMs live on. */
 struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *node,
@@ -59,7 +59,7 @@ struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *
 
 /* What libvirt tells by itself. Made on its event thread. */
 struct news {
-    struct job job;
+    struct task task;
     uint64_t generation;
     bool is_closed;     /* the connection broke: 'text' says why */
     char vm[name_size]; /* else: something happened to this domain, ours or not */

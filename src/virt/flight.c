@@ -11,6 +11,7 @@
  *
  * ON may last as long as libvirt hangs; nobody may say meanwhile that the VM does not run.
  */
+#include "loop/memory.h"
 #include "virt/internal.h"
 
 #include "base/parse.h"
@@ -53,9 +54,10 @@ static void did_not(struct virt *virt, struct flight *flight, const struct call 
     (void)virt_link_probe(virt, flight->marker.vm); /* what was asked before it ended counts not */
 }
 
-static void on_created(struct virt *virt, struct job *job)
+static void on_created(void *userdata, struct task *task)
 {
-    const struct call *call = (const struct call *)job;
+    struct virt *virt = userdata;
+    const struct call *call = (const struct call *)task;
     struct flight *flight = virt_flight_find(virt, call->vm, call->epoch);
     assert(flight && flight->state == FLIGHT_ON);
     if (call->r == 0) {
@@ -68,11 +70,9 @@ static void on_created(struct virt *virt, struct job *job)
 
 void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml)
 {
-    struct flight *flight = calloc(1, sizeof(*flight));
-    assert(flight);
+    struct flight *flight = must(calloc(1, sizeof(*flight)));
     flight->marker = domain->marker;
-    flight->devices = calloc(domain->device_len + 1, sizeof(*flight->devices));
-    assert(flight->devices);
+    flight->devices = must(calloc(domain->device_len + 1, sizeof(*flight->devices)));
     for (size_t i = 0; i < domain->device_len; i++) {
         flight->devices[i] = domain->devices[i];
     }
@@ -82,8 +82,8 @@ void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, c
     struct call *call =
         virt_call_new(CALL_CREATE, virt->conn, virt->node, flight->marker.vm, flight->marker.epoch);
     call->xml = xml;
-    call->job.arrive = on_created;
-    virt_pool_submit(virt->calls, &call->job);
+    call->task.arrive = on_created;
+    workers_submit(virt->calls, &call->task);
 }
 
 /* ---- whose fault? ---- */

@@ -6,11 +6,11 @@
  * cannot be asked, does not notice within the grace, or was not asked to (kill). What never had a
  * process (drivers without QEMU) is gone when libvirt does not have it and a scan found none.
  */
+#include "loop/memory.h"
 #include "virt/internal.h"
 
 #include "base/parse.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +29,7 @@ struct instance *virt_instance_need(struct virt *virt, const struct domain_marke
     if (instance) {
         return instance;
     }
-    instance = calloc(1, sizeof(*instance));
-    assert(instance);
+    instance = must(calloc(1, sizeof(*instance)));
     instance->virt = virt;
     instance->marker = *marker;
     instance->state = VM_STATE_STARTING;

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "loop/timer.h"
 #include "virt/call.h"
 #include "virt/process.h"
 #include "virt/virt.h"
@@ -106,16 +107,17 @@ struct request {
 
 struct virt {
     sd_event *event;
-    sd_event_source *mail_source, *settle_source, *timer;
+    sd_event_source *settle_source;
+    struct loop_timer timer;
     const struct virt_observer *observer;
     void *userdata;
     char *uri;
     char *proc;
     char node[name_size];
     struct mailbox *box;
-    struct pool *calls;     /* calls about one VM */
-    struct pool *link_pool; /* one thread: open, ping, close */
-    struct pool *proc_pool; /* one thread: /proc */
+    struct workers *calls;     /* calls about one VM */
+    struct workers *link_pool; /* one thread: open, ping, close */
+    struct workers *proc_pool; /* one thread: /proc */
 
     uint64_t counter;
     uint64_t serial;

@@ -5,9 +5,9 @@
  *     ^                |                |                 |
  *     +----------------+----------------+-----------------+   failed, closed: again after a pause
  */
+#include "loop/memory.h"
 #include "virt/internal.h"
 
-#include <assert.h>
 #include <string.h>
 
 bool virt_link_is_up(const struct virt *virt)
@@ -27,7 +27,7 @@ static void tell(struct virt *virt, bool is_up, const char *detail)
 
 /* ---- opening and listing ---- */
 
-static void on_news(struct virt *virt, struct job *job);
+static void on_news(void *userdata, struct task *task);
 static void lose(struct virt *virt, const char *why);
 
 static void pause_longer(struct virt *virt)
@@ -44,9 +44,10 @@ static void learn_list(struct virt *virt, const struct call *call)
     virt_request_probed(virt, NULL, call->number);
 }
 
-static void on_listed(struct virt *virt, struct job *job)
+static void on_listed(void *userdata, struct task *task)
 {
-    const struct call *call = (const struct call *)job;
+    struct virt *virt = userdata;
+    const struct call *call = (const struct call *)task;
     if (call->generation != virt->generation || !virt->conn) {
         return;
     }
@@ -67,14 +68,15 @@ static void list_again(struct virt *virt, msec_t now_ms)
     struct call *call = virt_call_new(CALL_LIST, virt->conn, virt->node, NULL, 0);
     call->generation = virt->generation;
     call->number = ++virt->counter;
-    call->job.arrive = on_listed;
+    call->task.arrive = on_listed;
     virt->list_at_ms = MSEC_NEVER;
-    virt_pool_submit(virt->link_pool, &call->job);
+    workers_submit(virt->link_pool, &call->task);
 }
 
-static void on_opened(struct virt *virt, struct job *job)
+static void on_opened(void *userdata, struct task *task)
 {
-    struct call *call = (struct call *)job;
+    struct virt *virt = userdata;
+    struct call *call = (struct call *)task;
     virt->is_opening = false;
     virt_settle_later(virt);
     if (call->r < 0) {
@@ -101,22 +103,21 @@ static void on_opened(struct virt *virt, struct job *job)
 static void open_connection(struct virt *virt)
 {
     struct call *call = virt_call_new(CALL_OPEN, NULL, virt->node, NULL, 0);
-    call->uri = strdup(virt->uri);
-    assert(call->uri);
-    call->box = virt_mailbox_ref(virt->box);
+    call->uri = must(strdup(virt->uri));
+    call->box = mailbox_ref(virt->box);
     call->on_news = on_news;
     call->generation = ++virt->generation;
     call->number = ++virt->counter;
-    call->job.arrive = on_opened;
+    call->task.arrive = on_opened;
     virt->is_opening = true;
-    virt_pool_submit(virt->link_pool, &call->job);
+    workers_submit(virt->link_pool, &call->task);
 }
 
 /* ---- losing ---- */
 
-static void ignore(struct virt *virt, struct job *job)
+static void ignore(void *userdata, struct task *task)
 {
-    (void)virt, (void)job;
+    (void)userdata, (void)task;
 }
 
 void virt_link_drop(struct virt *virt)
@@ -124,10 +125,10 @@ void virt_link_drop(struct virt *virt)
     if (virt->conn) {
         struct call *call = virt_call_new(CALL_CLOSE, virt->conn, virt->node, NULL, 0);
         call->subscription = virt->subscription;
-        call->job.arrive = ignore;
+        call->task.arrive = ignore;
         /* Never the last reference: the call has one. */
         (void)virConnectClose(TAKE(virt->conn));
-        virt_pool_submit(virt->link_pool, &call->job);
+        workers_submit(virt->link_pool, &call->task);
     }
     virt->is_hanging = false;
     virt->ping_since_ms = MSEC_NEVER;
@@ -144,9 +145,10 @@ static void lose(struct virt *virt, const char *why)
 
 /* ---- is it alive? ---- */
 
-static void on_pinged(struct virt *virt, struct job *job)
+static void on_pinged(void *userdata, struct task *task)
 {
-    const struct call *call = (const struct call *)job;
+    struct virt *virt = userdata;
+    const struct call *call = (const struct call *)task;
     if (call->generation != virt->generation || !virt->conn) {
         return;
     }
@@ -165,9 +167,9 @@ static void ping(struct virt *virt, msec_t now_ms)
 {
     struct call *call = virt_call_new(CALL_PING, virt->conn, virt->node, NULL, 0);
     call->generation = virt->generation;
-    call->job.arrive = on_pinged;
+    call->task.arrive = on_pinged;
     virt->ping_since_ms = now_ms;
-    virt_pool_submit(virt->link_pool, &call->job);
+    workers_submit(virt->link_pool, &call->task);
 }
 
 static void watch_ping(struct virt *virt, msec_t now_ms)
@@ -188,9 +190,10 @@ static void watch_ping(struct virt *virt, msec_t now_ms)
 
 /* ---- what it tells ---- */
 
-static void on_probed(struct virt *virt, struct job *job)
+static void on_probed(void *userdata, struct task *task)
 {
-    struct call *call = (struct call *)job;
+    struct virt *virt = userdata;
+    struct call *call = (struct call *)task;
     virt_settle_later(virt);
     if (call->r < 0) {
         virt->list_at_ms = MIN(virt->list_at_ms, virt_now(virt) + retry_ms);
@@ -207,14 +210,15 @@ uint64_t virt_link_probe(struct virt *virt, const char *vm)
     }
     struct call *call = virt_call_new(CALL_PROBE, virt->conn, virt->node, vm, 0);
     call->number = ++virt->counter;
-    call->job.arrive = on_probed;
-    virt_pool_submit(virt->calls, &call->job);
+    call->task.arrive = on_probed;
+    workers_submit(virt->calls, &call->task);
     return call->number;
 }
 
-static void on_news(struct virt *virt, struct job *job)
+static void on_news(void *userdata, struct task *task)
 {
-    const struct news *news = (const struct news *)job;
+    struct virt *virt = userdata;
+    const struct news *news = (const struct news *)task;
     if (news->generation != virt->generation) {
         return;
     }

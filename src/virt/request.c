@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What was asked of us and is not answered yet: looked at anew with every change. */
+#include "loop/memory.h"
 #include "virt/internal.h"
 
 #include "base/parse.h"
@@ -12,8 +13,7 @@
 struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint64_t id,
                                  const char *vm, uint64_t epoch, virt_done_fn *done, void *userdata)
 {
-    struct request *request = calloc(1, sizeof(*request));
-    assert(request);
+    struct request *request = must(calloc(1, sizeof(*request)));
     *request = (struct request){
         .serial = ++virt->serial,
         .kind = kind,
@@ -119,9 +119,7 @@ static void give_to_libvirt(struct virt *virt, struct request *request)
         virt_request_finish(virt, request, VIRT_FAILED, &err, NULL);
         return;
     }
-    char *text = buf_take(&xml);
-    assert(text);
-    virt_flight_begin(virt, &request->domain, text);
+    virt_flight_begin(virt, &request->domain, must(buf_take(&xml)));
 }
 
 /* This epoch is there without a flight of ours: an earlier daemon's start, or it was and ended. */
@@ -179,9 +177,10 @@ static void start_is_late(struct virt *virt, struct request *request)
 
 /* ---- stop ---- */
 
-static void on_end_called(struct virt *virt, struct job *job)
+static void on_end_called(void *userdata, struct task *task)
 {
-    const struct call *call = (const struct call *)job;
+    struct virt *virt = userdata;
+    const struct call *call = (const struct call *)task;
     for (struct request *each = virt->requests; each; each = each->next) {
         if (each->serial == call->number) {
             each->is_calling = false;
@@ -198,8 +197,8 @@ static void call_end(struct virt *virt, enum call_kind kind, const char *vm, uin
 {
     struct call *call = virt_call_new(kind, virt->conn, virt->node, vm, epoch);
     call->number = serial;
-    call->job.arrive = on_end_called;
-    virt_pool_submit(virt->calls, &call->job);
+    call->task.arrive = on_end_called;
+    workers_submit(virt->calls, &call->task);
 }
 
 static void call_when_due(struct virt *virt, struct request *request, msec_t now_ms)

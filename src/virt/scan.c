@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Looks for our processes, one scan of /proc at a time, on a thread of its own. */
+#include "loop/memory.h"
 #include "virt/internal.h"
 
 #include <assert.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 
 struct scan {
-    struct job job;
+    struct task task;
     char *proc;
     char node[name_size];
     uint64_t number;
@@ -83,10 +84,8 @@ static void hold(struct virt *virt, struct process *process)
     if (held) {
         let_go(held); /* its number has passed on to this one */
     }
-    held = calloc(1, sizeof(*held));
-    struct held **place = held ? VEC_ADD(&instance->processes) : NULL;
-    assert(place);
-    *place = held;
+    held = must(calloc(1, sizeof(*held)));
+    *must(VEC_ADD(&instance->processes)) = held;
     *held = (struct held){.instance = instance, .pid = process->pid, .pidfd = process->pidfd};
     process->pidfd = -1;
     int r = sd_event_add_io(virt->event, &held->source, held->pidfd, EPOLLIN, on_ended, held);
@@ -96,15 +95,16 @@ static void hold(struct virt *virt, struct process *process)
 
 /* ---- scanning ---- */
 
-static void scan_run(struct job *job)
+static void scan_run(struct task *task)
 {
-    struct scan *scan = (struct scan *)job;
+    struct scan *scan = (struct scan *)task;
     scan->r = virt_process_scan(scan->proc, scan->node, &scan->found, NULL);
 }
 
-static void scan_arrive(struct virt *virt, struct job *job)
+static void scan_arrive(void *userdata, struct task *task)
 {
-    struct scan *scan = (struct scan *)job;
+    struct virt *virt = userdata;
+    struct scan *scan = (struct scan *)task;
     virt->is_scanning = false;
     VEC_EACH(&scan->found, each) {
         hold(virt, each);
@@ -118,9 +118,9 @@ static void scan_arrive(struct virt *virt, struct job *job)
     virt_settle_later(virt);
 }
 
-static void scan_release(struct job *job)
+static void scan_release(struct task *task)
 {
-    struct scan *scan = (struct scan *)job;
+    struct scan *scan = (struct scan *)task;
     virt_processes_done(&scan->found);
     free(scan->proc);
     free(scan);
@@ -135,13 +135,11 @@ void virt_scan_settle(struct virt *virt, msec_t now_ms)
         virt_wake_at(virt, virt->scan_at_ms);
         return;
     }
-    struct scan *scan = calloc(1, sizeof(*scan));
-    assert(scan);
-    scan->job = (struct job){.run = scan_run, .arrive = scan_arrive, .release = scan_release};
-    scan->proc = strdup(virt->proc);
-    assert(scan->proc);
+    struct scan *scan = must(calloc(1, sizeof(*scan)));
+    scan->task = (struct task){.run = scan_run, .arrive = scan_arrive, .release = scan_release};
+    scan->proc = must(strdup(virt->proc));
     memcpy(scan->node, virt->node, sizeof(scan->node));
     scan->number = ++virt->scan_begun;
     virt->is_scanning = true;
-    virt_pool_submit(virt->proc_pool, &scan->job);
+    workers_submit(virt->proc_pool, &scan->task);
 }

@@ -2,12 +2,12 @@
 #include "virt/virt.h"
 
 #include "base/parse.h"
+#include "loop/memory.h"
 #include "virt/internal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 enum { workers_default = 8, workers_max = 64 };
 
@@ -15,10 +15,7 @@ ENUM_DEFINE(virt_outcome, VIRT_OUTCOME_LIST)
 
 msec_t virt_now(struct virt *virt)
 {
-    uint64_t now_us = 0;
-    int r = sd_event_now(virt->event, CLOCK_MONOTONIC, &now_us);
-    assert(r >= 0);
-    return (msec_t)(now_us / 1000);
+    return loop_now_ms(virt->event);
 }
 
 void virt_settle_later(struct virt *virt)
@@ -34,16 +31,6 @@ void virt_wake_at(struct virt *virt, msec_t when_ms)
 
 /* ---- the loop's side ---- */
 
-static void arm_timer(struct virt *virt)
-{
-    if (virt->wake_ms == MSEC_NEVER) {
-        (void)sd_event_source_set_enabled(virt->timer, SD_EVENT_OFF);
-        return;
-    }
-    (void)sd_event_source_set_time(virt->timer, (uint64_t)virt->wake_ms * 1000);
-    (void)sd_event_source_set_enabled(virt->timer, SD_EVENT_ONESHOT);
-}
-
 /* What exists first, then what was asked: so the end of a VM is told before that of its stop. */
 static int settle(sd_event_source *source, void *userdata)
 {
@@ -56,62 +43,56 @@ static int settle(sd_event_source *source, void *userdata)
     virt_flights_settle(virt, now_ms);
     virt_requests_settle(virt, now_ms);
     virt_scan_settle(virt, now_ms);
-    arm_timer(virt);
+    loop_timer_at(&virt->timer, virt->wake_ms);
     return 0;
 }
 
-static int on_timer(sd_event_source *source, uint64_t when_us, void *userdata)
+static void virt_timer_fired(void *userdata)
 {
-    (void)source, (void)when_us;
     virt_settle_later(userdata);
-    return 0;
-}
-
-static int on_mail(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    (void)source, (void)fd, (void)events;
-    struct virt *virt = userdata;
-    for (struct job *job = virt_mailbox_take(virt->box), *next; job; job = next) {
-        next = job->next;
-        job->arrive(virt, job);
-        job->release(job);
-    }
-    return 0;
 }
 
 /* ---- making and unmaking ---- */
 
 static int make_sources(struct virt *virt)
 {
-    int r = sd_event_add_io(virt->event, &virt->mail_source, virt_mailbox_fd(virt->box), EPOLLIN,
-                            on_mail, virt);
-    r = r < 0 ? r : sd_event_add_defer(virt->event, &virt->settle_source, settle, virt);
-    r = r < 0 ? r
-              : sd_event_add_time(virt->event, &virt->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000,
-                                  on_timer, virt);
-    return r;
-}
-
-static int make_pools(struct virt *virt, unsigned workers)
-{
-    virt->box = virt_mailbox_new();
-    if (virt->box) {
-        virt->calls = virt_pool_new(virt->box, workers);
-        virt->link_pool = virt_pool_new(virt->box, 1);
-        virt->proc_pool = virt_pool_new(virt->box, 1);
+    int r = mailbox_new(virt->event, virt, &virt->box);
+    if (r < 0) {
+        return r;
     }
-    return virt->calls && virt->link_pool && virt->proc_pool ? 0 : -errno;
+    r = sd_event_add_defer(virt->event, &virt->settle_source, settle, virt);
+    if (r < 0) {
+        return r;
+    }
+    return loop_timer_init(&virt->timer, virt->event, CLOCK_MONOTONIC, virt_timer_fired, virt);
 }
 
-static int make(struct virt *virt, const struct virt_config *config, struct error *err)
+static int make_workers(struct virt *virt, unsigned workers)
+{
+    int r = workers_new(virt->box, workers, &virt->calls);
+    if (r < 0) {
+        return r;
+    }
+    r = workers_new(virt->box, 1, &virt->link_pool);
+    if (r < 0) {
+        return r;
+    }
+    return workers_new(virt->box, 1, &virt->proc_pool);
+}
+
+static int set_up(struct virt *virt, const struct virt_config *config)
 {
     virt->uri = strdup(config->uri ? config->uri : "qemu:///system");
     virt->proc = strdup(config->proc ? config->proc : "/proc");
+    if (!virt->uri || !virt->proc) {
+        return -ENOMEM;
+    }
+    int r = make_sources(virt);
+    if (r < 0) {
+        return r;
+    }
     unsigned workers = config->workers ? config->workers : workers_default;
-    int r = virt->uri && virt->proc ? 0 : -ENOMEM;
-    r = r < 0 ? r : make_pools(virt, MIN(workers, (unsigned)workers_max));
-    r = r < 0 ? r : make_sources(virt);
-    return r < 0 ? error_set(err, r, "making room for libvirt: %s", strerror(-r)) : 0;
+    return make_workers(virt, MIN(workers, (unsigned)workers_max));
 }
 
 int virt_new(sd_event *event, const struct virt_config *config,
@@ -136,9 +117,9 @@ int virt_new(sd_event *event, const struct virt_config *config,
     virt->subscription = -1;
     virt->retry_pause_ms = reconnect_first_ms;
     virt->ping_since_ms = MSEC_NEVER;
-    r = make(virt, config, err);
+    r = set_up(virt, config);
     if (r < 0) {
-        return r;
+        return error_set(err, r, "making room for libvirt: %s", strerror(-r));
     }
     (void)virt_scan_need(virt);
     *ret = TAKE(virt);
@@ -150,19 +131,14 @@ struct virt *virt_free(struct virt *virt)
     if (!virt) {
         return NULL;
     }
-    sd_event_source_disable_unref(virt->mail_source);
     sd_event_source_disable_unref(virt->settle_source);
-    sd_event_source_disable_unref(virt->timer);
-    if (virt->box) {
-        virt_mailbox_close(virt->box);
-    }
-    virt_pool_free(virt->calls, false);
-    virt_pool_free(virt->proc_pool, false);
+    loop_timer_done(&virt->timer);
+    mailbox_close(virt->box);
+    virt->calls = workers_free(virt->calls, false);
+    virt->proc_pool = workers_free(virt->proc_pool, false);
     virt_link_drop(virt);
-    virt_pool_free(virt->link_pool, true);
-    if (virt->box) {
-        virt_mailbox_unref(virt->box);
-    }
+    virt->link_pool = workers_free(virt->link_pool, true);
+    virt->box = mailbox_unref(virt->box);
     virt_requests_free(virt);
     virt_flights_free(virt);
     virt_instances_free(virt);
@@ -177,16 +153,13 @@ struct virt *virt_free(struct virt *virt)
 
 static char *copy_of(const char *text)
 {
-    char *copy = strdup(text ? text : "");
-    assert(copy);
-    return copy;
+    return must(strdup(text ? text : ""));
 }
 
 static struct domain_compose copy_domain(const struct domain_compose *domain)
 {
     struct domain_compose copy = *domain;
-    struct domain_device *devices = calloc(domain->device_len + 1, sizeof(*devices));
-    assert(devices);
+    struct domain_device *devices = must(calloc(domain->device_len + 1, sizeof(*devices)));
     for (size_t i = 0; i < domain->device_len; i++) {
         devices[i] = domain->devices[i];
     }

@@ -5,7 +5,7 @@ ARCHITECTURE.md says why. A line that is added here changes the law: say why bes
 
 ADAPTERS = ["etcd", "virt", "host", "fence", "http", "auth"]
 PURE = ["base", "model", "plan", "core", "wire", "api"]
-ROOMS = PURE + ADAPTERS + ["cli", "run", "bin"]
+ROOMS = PURE + ["loop"] + ADAPTERS + ["cli", "run", "bin"]
 
 # Room -> the rooms whose headers it may include. Each may include its own.
 MAY_INCLUDE = {
@@ -15,9 +15,10 @@ MAY_INCLUDE = {
     "core": ["base", "model", "plan"],
     "wire": ["base", "model"],
     "api": ["base", "model", "plan", "wire"],
-    **{adapter: ["base", "model", "wire"] for adapter in ADAPTERS},
-    "cli": ["base", "model", "plan", "wire", "api"],  # plan: berth plan --state, without a cluster
-    "run": PURE + ADAPTERS,
+    "loop": ["base"],
+    **{adapter: ["base", "loop", "model", "wire"] for adapter in ADAPTERS},
+    "cli": ["base", "loop", "model", "plan", "wire", "api"],  # plan: berth plan --state, without a cluster
+    "run": PURE + ["loop"] + ADAPTERS,
     "bin": [room for room in ROOMS if room != "bin"],
 }
 
