@@ -6,20 +6,15 @@
  *                                                  |  ^
  *                                                  +--+ not yet: again after a pause, some times
  *
- * One agent runs at a time. Its input is written into the pipe before it starts, so it may read it
- * or not. It leads a process group, so that what it started goes with it.
+ * One agent runs at a time, as a child process whose limit is that of the whole request.
  */
 #include "fence/internal.h"
+#include "loop/child.h"
+#include "loop/timer.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 enum {
     capture_size_max = 256 * 1024, /* a description is some 40 KiB */
@@ -29,113 +24,33 @@ enum {
     text_size = 400,
 };
 
-enum step { STEP_ACT, STEP_CONFIRM, STEP_PAUSE };
-
-struct capture {
-    int fd;
-    sd_event_source *source;
-    struct buf text;
-};
+enum fence_step { STEP_ACT, STEP_CONFIRM, STEP_PAUSE };
 
 struct fence_run {
     sd_event *event;
     struct fence_plan plan;
     fence_done_fn *done;
     void *userdata;
-    enum step step;
+    enum fence_step step;
     unsigned confirm_tries;
     enum fence_power power;
 
-    pid_t pid; /* 0: no agent runs */
-    int pidfd;
-    sd_event_source *exit_source;
-    struct capture output, errors;
-
-    sd_event_source *limit_source, *pause_source;
+    struct child *child;              /* NULL: no agent runs */
+    const struct child_result *ended; /* lent: how the last one ended; NULL: it has not */
+    struct loop_timer limit, pause;
 };
 
-static int begin_step(struct fence_run *run, enum step step, struct error *err);
-
-/* ---- capture ---- */
-
-/* Takes what is there; what exceeds the limit is read and thrown away. */
-static void drain(struct capture *capture)
-{
-    char part[4096];
-    ssize_t got;
-    while (capture->fd >= 0 &&
-           ((got = read(capture->fd, part, sizeof(part))) > 0 || (got < 0 && errno == EINTR))) {
-        if (got > 0 && capture->text.size < capture_size_max) {
-            buf_add(&capture->text, part, (size_t)got);
-        }
-    }
-}
-
-static int on_output(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    struct capture *capture = userdata;
-    (void)fd;
-    drain(capture);
-    if (events & (EPOLLHUP | EPOLLERR)) {
-        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-    }
-    return 0;
-}
-
-static void capture_end(struct capture *capture)
-{
-    capture->source = sd_event_source_disable_unref(capture->source);
-    closep(&capture->fd);
-    capture->fd = -1;
-}
-
-/* ---- the process ---- */
-
-static int on_abandoned_exit(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    siginfo_t info;
-    (void)events, (void)userdata;
-    (void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED);
-    return sd_event_source_set_floating(source, false); /* ends the source and closes 'fd' */
-}
-
-/* Kills the agent and all it started. It is buried later, whenever the kernel lets go of it. */
-static void abandon_process(struct fence_run *run)
-{
-    siginfo_t info = {0};
-    sd_event_source *source = NULL;
-    capture_end(&run->output);
-    capture_end(&run->errors);
-    run->exit_source = sd_event_source_disable_unref(run->exit_source);
-    if (run->pid == 0) {
-        return;
-    }
-    /* Not buried yet, so the number is still its own. */
-    (void)kill(-run->pid, SIGKILL);
-    (void)syscall(SYS_pidfd_send_signal, run->pidfd, SIGKILL, NULL, 0U);
-    run->pid = 0;
-    if ((waitid(P_PIDFD, (id_t)run->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) ||
-        sd_event_add_io(run->event, &source, run->pidfd, EPOLLIN, on_abandoned_exit, NULL) < 0) {
-        closep(&run->pidfd);
-    } else {
-        (void)sd_event_source_set_io_fd_own(source, true);
-        (void)sd_event_source_set_floating(source, true);
-        (void)sd_event_source_unref(source);
-    }
-    run->pidfd = -1;
-}
+static int begin_step(struct fence_run *run, enum fence_step step, struct error *err);
 
 struct fence_run *fence_cancel(struct fence_run *run)
 {
     if (!run) {
         return NULL;
     }
-    abandon_process(run);
-    (void)sd_event_source_disable_unref(run->limit_source);
-    (void)sd_event_source_disable_unref(run->pause_source);
+    run->child = child_free(run->child);
+    loop_timer_done(&run->limit);
+    loop_timer_done(&run->pause);
     (void)sd_event_unref(run->event);
-    buf_done(&run->output.text);
-    buf_done(&run->errors.text);
     fence_plan_done(&run->plan);
     free(run);
     return NULL;
@@ -158,18 +73,21 @@ static void finish(struct fence_run *run, enum fence_outcome outcome, const char
         .outcome = outcome,
         .power = run->power,
         .text = text,
-        .output = run->plan.action == FENCE_METADATA ? buf_str(&run->output.text) : "",
+        .output = run->plan.action == FENCE_METADATA && run->ended ? run->ended->output : "",
     };
-    abandon_process(run);
+    if (!run->ended) {
+        run->child = child_free(run->child); /* before anybody is told that it was killed */
+    }
     run->done(run->userdata, &result);
     (void)fence_cancel(run);
 }
 
-static const char *quote(struct fence_run *run, char *ret)
+/* What the agent that ended has said, as ": its words", or "". 'ret' has quote_size + 4 bytes. */
+static const char *quote(const struct fence_run *run, char *ret)
 {
     char line[quote_size];
     ret[0] = '\0';
-    if (fence_plan_quote(&run->plan, buf_str(&run->errors.text), buf_str(&run->output.text), line,
+    if (fence_plan_quote(&run->plan, run->ended->errors, run->ended->output, line,
                          sizeof(line))[0]) {
         (void)snprintf(ret, quote_size + 4, ": %s", line);
     }
@@ -232,56 +150,39 @@ static void take_action_result(struct fence_run *run, int code)
     }
 }
 
-static int on_agent_exit(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void agent_ended(void *userdata, const struct child_result *result)
 {
     struct fence_run *run = userdata;
-    siginfo_t info = {0};
-    (void)source, (void)events;
-    drain(&run->output);
-    drain(&run->errors);
-    (void)kill(-run->pid, SIGKILL); /* what it left behind; not buried yet, so the number is ours */
-    (void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED);
-    run->pid = 0;
-    closep(&run->pidfd);
-    run->pidfd = -1;
-    abandon_process(run);
-    if (info.si_code != CLD_EXITED) {
+    run->ended = result;
+    if (result->end != CHILD_EXITED) {
         finish(run, FENCE_UNKNOWN, "%s %s was killed by signal %d before it ended", run->plan.agent,
-               run->step == STEP_CONFIRM ? "status" : wanted(run), info.si_status);
+               run->step == STEP_CONFIRM ? "status" : wanted(run), result->status);
     } else if (run->step == STEP_CONFIRM || run->plan.action == FENCE_STATUS) {
-        take_status(run, info.si_status);
+        take_status(run, result->status);
     } else {
-        take_action_result(run, info.si_status);
+        take_action_result(run, result->status);
     }
-    return 0;
 }
 
-static int on_pause_over(sd_event_source *source, uint64_t time_us, void *userdata)
+static void pause_is_over(void *userdata)
 {
     struct fence_run *run = userdata;
     struct error err;
-    (void)source, (void)time_us;
     if (begin_step(run, STEP_CONFIRM, &err) < 0) {
         finish(run, FENCE_UNKNOWN, "%s could not be asked for the status: %s", run->plan.agent,
                err.text);
     }
-    return 0;
 }
 
 static void confirm_again(struct fence_run *run)
 {
     run->step = STEP_PAUSE;
-    run->pause_source = sd_event_source_disable_unref(run->pause_source);
-    if (sd_event_add_time_relative(run->event, &run->pause_source, CLOCK_MONOTONIC,
-                                   confirm_pause_ms * 1000, 1000, on_pause_over, run) < 0) {
-        finish(run, FENCE_UNKNOWN, "no timer to ask %s again", run->plan.agent);
-    }
+    loop_timer_after(&run->pause, confirm_pause_ms);
 }
 
-static int on_limit(sd_event_source *source, uint64_t time_us, void *userdata)
+static void limit_has_passed(void *userdata)
 {
     struct fence_run *run = userdata;
-    (void)source, (void)time_us;
     if (run->step == STEP_ACT) {
         finish(run, FENCE_UNKNOWN, "%s %s did not end within %lld ms and was killed",
                run->plan.agent, wanted(run), (long long)run->plan.limit_ms);
@@ -291,122 +192,54 @@ static int on_limit(sd_event_source *source, uint64_t time_us, void *userdata)
                run->plan.agent, wanted(run), (long long)run->plan.limit_ms,
                fence_power_name(run->power));
     }
-    return 0;
 }
 
 /* ---- starting an agent ---- */
 
-/* The read end of a pipe that holds the whole input, already closed for writing. */
-static int make_input(const struct fence_run *run, const char *action)
-{
-    int ends[2];
-    CLEANUP(buf_done) struct buf text = {0};
-    buf_printf(&text, "action=%s\n%s", action, buf_str(&run->plan.parameters));
-    if (text.failed) {
-        return -ENOMEM;
-    }
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
-        return -errno;
-    }
-    ssize_t written = write(ends[1], text.data, text.size);
-    (void)fcntl(ends[0], F_SETFL, 0); /* agents expect to wait for their input */
-    closep(&ends[1]);
-    explicit_bzero(text.data, text.size);
-    if (written != (ssize_t)text.size) {
-        closep(&ends[0]);
-        return -EIO;
-    }
-    return ends[0];
-}
-
-/* Our end does not block, the agent's does. */
-static int make_capture(struct fence_run *run, struct capture *capture, int *ret_write_end)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        return -errno;
-    }
-    (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    buf_clear(&capture->text);
-    capture->fd = ends[0];
-    *ret_write_end = ends[1];
-    return sd_event_add_io(run->event, &capture->source, capture->fd, EPOLLIN, on_output, capture);
-}
-
-static int spawn(struct fence_run *run, int input, int output, int errors)
-{
-    char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", language[] = "LC_ALL=C";
-    char *environment[] = {path, language, NULL};
-    char *arguments[] = {run->plan.program, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawn_file_actions_adddup2(&actions, input, 0);
-    (void)posix_spawn_file_actions_adddup2(&actions, output, 1);
-    (void)posix_spawn_file_actions_adddup2(&actions, errors, 2);
-    (void)posix_spawnattr_init(&attributes);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                                    POSIX_SPAWN_SETSIGDEF);
-    (void)posix_spawnattr_setpgroup(&attributes, 0);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    int failed =
-        posix_spawn(&run->pid, run->plan.program, &actions, &attributes, arguments, environment);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    if (failed != 0) {
-        run->pid = 0;
-    }
-    return -failed;
-}
-
-/* Watches for the end of the agent. Without a pidfd it could not be killed safely: do it now. */
-static int watch_exit(struct fence_run *run)
-{
-    run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0U);
-    int result = run->pidfd < 0 ? -errno : 0;
-    if (result == 0) {
-        result =
-            sd_event_add_io(run->event, &run->exit_source, run->pidfd, EPOLLIN, on_agent_exit, run);
-    }
-    if (result < 0) {
-        (void)kill(-run->pid, SIGKILL);
-        (void)waitpid(run->pid, NULL, 0);
-        run->pid = 0;
-    }
-    return result;
-}
-
 static int start_agent(struct fence_run *run, const char *action)
 {
-    CLEANUP(closep) int input = make_input(run, action);
-    CLEANUP(closep) int output = -1;
-    CLEANUP(closep) int errors = -1;
-    int result = input;
-    if (result >= 0) {
-        result = make_capture(run, &run->output, &output);
+    char *arguments[] = {run->plan.program, NULL};
+    CLEANUP(buf_done) struct buf input = {0};
+    buf_printf(&input, "action=%s\n%s", action, buf_str(&run->plan.parameters));
+    if (input.failed) {
+        return -ENOMEM;
     }
-    if (result >= 0) {
-        result = make_capture(run, &run->errors, &errors);
-    }
-    if (result >= 0) {
-        result = spawn(run, input, output, errors);
-    }
-    return result < 0 ? result : watch_exit(run);
+    const struct child_order order = {
+        .program = run->plan.program,
+        .arguments = arguments,
+        .input = input.data,
+        .input_size = input.size,
+        .output_max = capture_size_max,
+        .limit_ms = MSEC_NEVER, /* the request has one, over all its agents */
+    };
+    run->child = child_free(run->child);
+    run->ended = NULL;
+    int r = child_start(run->event, &order, agent_ended, run, &run->child);
+    explicit_bzero(input.data, input.size);
+    return r;
 }
 
-static int begin_step(struct fence_run *run, enum step step, struct error *err)
+static int begin_step(struct fence_run *run, enum fence_step step, struct error *err)
 {
     run->step = step;
-    int result = start_agent(run, step == STEP_CONFIRM ? "status" : wanted(run));
-    if (result < 0) {
-        capture_end(&run->output);
-        capture_end(&run->errors);
-        return error_set(err, result, "%s cannot be run: %s", run->plan.program, strerror(-result));
+    int r = start_agent(run, step == STEP_CONFIRM ? "status" : wanted(run));
+    if (r < 0) {
+        return error_set(err, r, "%s cannot be run: %s", run->plan.program, strerror(-r));
     }
+    return 0;
+}
+
+static int set_timers(struct fence_run *run, msec_t limit_ms)
+{
+    int r = loop_timer_init(&run->pause, run->event, CLOCK_MONOTONIC, pause_is_over, run);
+    if (r < 0) {
+        return r;
+    }
+    r = loop_timer_init(&run->limit, run->event, CLOCK_MONOTONIC, limit_has_passed, run);
+    if (r < 0) {
+        return r;
+    }
+    loop_timer_after(&run->limit, MAX(limit_ms, INT64_C(1)));
     return 0;
 }
 
@@ -420,20 +253,17 @@ int fence_start(sd_event *event, const struct fence_request *request, fence_done
     run->event = sd_event_ref(event);
     run->done = done;
     run->userdata = userdata;
-    run->pidfd = run->output.fd = run->errors.fd = -1;
-    int result = fence_plan_make(request, &run->plan, err);
-    if (result < 0) {
-        return result;
+    int r = fence_plan_make(request, &run->plan, err);
+    if (r < 0) {
+        return r;
     }
-    result = sd_event_add_time_relative(event, &run->limit_source, CLOCK_MONOTONIC,
-                                        (uint64_t)MAX(request->limit_ms, INT64_C(1)) * 1000, 1000,
-                                        on_limit, run);
-    if (result < 0) {
-        return error_set(err, result, "no timer for a fence agent: %s", strerror(-result));
+    r = set_timers(run, request->limit_ms);
+    if (r < 0) {
+        return error_set(err, r, "no timer for a fence agent: %s", strerror(-r));
     }
-    result = begin_step(run, STEP_ACT, err);
-    if (result < 0) {
-        return result;
+    r = begin_step(run, STEP_ACT, err);
+    if (r < 0) {
+        return r;
     }
     *ret = TAKE(run);
     return 0;

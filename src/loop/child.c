@@ -42,6 +42,7 @@ struct child {
     sd_event_source *exit_source;
     struct capture output, errors;
     struct loop_timer limit;
+    struct child_result result;
 };
 
 /* ---- capture ---- */
@@ -95,7 +96,7 @@ static int capture_begin(struct child *child, struct capture *capture, int *ret_
 
 static void report(struct child *child, enum child_end end, int status)
 {
-    const struct child_result result = {
+    child->result = (struct child_result){
         .end = end,
         .status = status,
         .output = buf_str(&child->output.text),
@@ -105,7 +106,7 @@ static void report(struct child *child, enum child_end end, int status)
         .is_cut = child->output.is_cut || child->errors.is_cut || child->output.text.failed ||
                   child->errors.text.failed,
     };
-    child->done(child->userdata, &result); /* may free the child: nothing comes after it */
+    child->done(child->userdata, &child->result); /* may free the child: nothing comes after it */
 }
 
 static int on_child_exit(sd_event_source *source, int fd, uint32_t events, void *userdata)

@@ -34,10 +34,11 @@ enum child_end {
     CHILD_LATE,   /* the limit passed, and it still runs */
 };
 
+/* Lent until the child is freed, as what it points to. */
 struct child_result {
     enum child_end end;
     int status;
-    /* Each with a NUL behind it. Lent until the child is freed. */
+    /* Each with a NUL behind it. */
     const char *output, *errors;
     size_t output_size, errors_size;
     bool is_cut; /* some of either was thrown away, or memory ran out */
