@@ -7,12 +7,15 @@
 
 struct client;
 
+/* An option in the words of one command, or of every command. The same name has the same letter and
+ * takes a value, or none, wherever it stands: options are read before the command is known. */
 struct option {
-    const char *name;  /* "pool": --pool */
+    const char *name;  /* "pool": --pool; NULL ends a list */
     char letter;       /* 0: none */
     const char *value; /* "NAME"; NULL: a switch */
     const char *help;
 };
+#define OPTIONS(...) ((const struct option[]){__VA_ARGS__, {0}})
 
 struct given {
     const struct option *option;
@@ -31,28 +34,35 @@ struct cli {
     bool has_progress; /* 'err' is a terminal */
 };
 
+/* Texts are one string each; they are wrapped when they are printed. */
 struct command {
     const char *noun;
-    const char *verb;       /* NULL: the noun alone */
-    const char *args;       /* for people: "VM POOL"; "" none */
-    int args_min, args_max; /* -1: any number */
-    const char *options;    /* names, by space */
-    const char *help;       /* one line */
-    const char *more;       /* for its own help; NULL: nothing */
+    const char *verb;             /* NULL: the noun alone */
+    const char *args;             /* for people: "VM POOL"; NULL: none */
+    int args_min, args_max;       /* -1: any number */
+    const char *help;             /* one line, without a full stop */
+    const char *more;             /* sentences for its own help; NULL: nothing */
+    const struct option *options; /* its own, ended by an empty row; NULL: none */
     int (*run)(struct cli *cli);
 };
 
-extern const struct command commands[];
-extern const size_t command_len;
-extern const struct option options[];
-extern const size_t option_len;
-/* Names of those that every command takes, by space. */
-extern const char options_everywhere[];
+/* The commands of one or a few nouns, in the order of the help. */
+struct chapter {
+    const struct command *commands;
+    size_t len;
+};
 
-/* The entry called 'name', the first 'len' bytes of it; NULL: there is none. */
-const struct option *find_option(const char *name, size_t len);
-/* Whether 'name' is one of the words of 'list'. */
-bool has_word(const char *list, const char *name);
+extern const struct chapter chapter_cluster, chapter_node, chapter_gpu, chapter_vm, chapter_access;
+extern const struct option options_everywhere[]; /* ended by an empty row */
+
+/* The command at 'index' in the order of the help; NULL: behind the last. */
+const struct command *command_at(size_t index);
+/* Whether its noun is another one than that of the command before. */
+bool command_begins_noun(size_t index);
+
+/* The option called 'name', the first 'len' bytes of it, as 'command' takes it (NULL: any command,
+ * in whichever words come first); NULL: there is none. */
+const struct option *find_option(const struct command *command, const char *name, size_t len);
 
 /* What ends with which code, and what the environment says: for help and manual. */
 struct fact {
@@ -85,7 +95,11 @@ const char *command_usage(const struct command *command, char *ret);
 /* "-o, --output table|json" likewise. */
 const char *option_usage(const struct option *option, char *ret);
 
-/* help.c: everything; one noun (NULL verb); one command. */
+/* Moves the command that the first words name from 'args' to 'command'. Else the exit code, said.
+ */
+int cli_find_command(struct cli *cli);
+
+/* help.c: everything; one noun; one command. */
 void help_all(FILE *out);
 bool help_noun(FILE *out, const char *noun);
 void help_command(FILE *out, const struct command *command);

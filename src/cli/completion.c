@@ -91,69 +91,78 @@ static const char body[] =
     "\n"
     "complete -F _berth berth\n";
 
-static void add_options(struct buf *script, const char *names)
+static void add_options(struct buf *script, const struct option *options)
 {
-    char name[40];
-    for (int len = 0; sscanf(names, "%39s%n", name, &len) == 1; names += len) {
-        buf_printf(script, " --%s", name);
+    for (; options && options->name; options++) {
+        buf_printf(script, " --%s", options->name);
     }
 }
 
-/* What an option's value is. */
+/* Case labels for those that take a value. A name that several commands have comes again; the first
+ * is taken, and all mean the same kind of value. */
+static void add_values_of(struct buf *script, const struct option *options)
+{
+    for (; options && options->name; options++) {
+        if (options->value) {
+            buf_text(script, "        ");
+            if (options->letter) {
+                buf_printf(script, "-%c|", options->letter);
+            }
+            buf_printf(script, "--%s) echo '%s' ;;\n", options->name, options->value);
+        }
+    }
+}
+
 static void add_values(struct buf *script)
 {
+    const struct command *command;
     buf_text(script, "# What the value of an option is, as its help says; nothing: it takes none.\n"
                      "_berth_value()\n{\n    case $1 in\n");
-    for (size_t i = 0; i < option_len; i++) {
-        if (options[i].value) {
-            if (options[i].letter) {
-                buf_printf(script, "        -%c|", options[i].letter);
-            } else {
-                buf_text(script, "        ");
-            }
-            buf_printf(script, "--%s) echo '%s' ;;\n", options[i].name, options[i].value);
-        }
+    add_values_of(script, options_everywhere);
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        add_values_of(script, command->options);
     }
     buf_text(script, "    esac\n}\n\n");
 }
 
 static void add_nouns(struct buf *script)
 {
+    const struct command *command, *last = NULL;
     buf_text(script, "_berth_nouns()\n{\n    echo '");
-    for (size_t i = 0; i < command_len; i++) {
-        if (i == 0 || strcmp(commands[i].noun, commands[i - 1].noun) != 0) {
-            buf_printf(script, "%s%s", i ? " " : "", commands[i].noun);
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        if (command_begins_noun(i)) {
+            buf_printf(script, "%s%s", i ? " " : "", command->noun);
         }
     }
     buf_text(script, "'\n}\n\n_berth_verbs()\n{\n    case $1 in\n");
-    for (size_t i = 0; i < command_len; i++) {
-        bool is_first = i == 0 || strcmp(commands[i].noun, commands[i - 1].noun) != 0;
-        bool is_last = i + 1 == command_len || strcmp(commands[i].noun, commands[i + 1].noun) != 0;
-        if (!commands[i].verb) {
-            continue;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        bool is_first = command_begins_noun(i);
+        if (is_first && last) {
+            buf_text(script, "' ;;\n");
         }
-        if (is_first) {
-            buf_printf(script, "        %s) echo '", commands[i].noun);
+        last = command->verb ? command : NULL;
+        if (last) {
+            buf_printf(script, "%s%s%s%s", is_first ? "        " : "",
+                       is_first ? command->noun : "", is_first ? ") echo '" : " ", command->verb);
         }
-        buf_printf(script, "%s%s", is_first ? "" : " ", commands[i].verb);
-        buf_text(script, is_last ? "' ;;\n" : "");
     }
-    buf_text(script, "    esac\n}\n\n");
+    buf_text(script, last ? "' ;;\n    esac\n}\n\n" : "    esac\n}\n\n");
 }
 
 /* Sets command, its options and the words of its usage. */
 static void add_commands(struct buf *script)
 {
+    const struct command *command;
     buf_text(script, "# Sets the caller's command, options and usage from NOUN VERB.\n"
                      "_berth_command()\n{\n    options='");
     add_options(script, options_everywhere);
     buf_text(script, "'\n    case \"$1 $2\" in\n");
-    for (size_t i = 0; i < command_len; i++) {
-        const struct command *command = &commands[i];
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        const char *verb = command->verb ? command->verb : "";
         buf_printf(script, "        '%s '%s%s%s) command='%s%s%s' usage='%s' options+='",
-                   command->noun, command->verb ? "'" : "*", command->verb ? command->verb : "",
-                   command->verb ? "'" : "", command->noun, command->verb ? " " : "",
-                   command->verb ? command->verb : "", command->args);
+                   command->noun, command->verb ? "'" : "*", verb, command->verb ? "'" : "",
+                   command->noun, command->verb ? " " : "", verb,
+                   command->args ? command->args : "");
         add_options(script, command->options);
         buf_text(script, "' ;;\n");
     }

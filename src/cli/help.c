@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/command.h"
-
-#include <string.h>
+#include "cli/suggest.h"
+#include "cli/text.h"
 
 const char *command_usage(const struct command *command, char *ret)
 {
     (void)snprintf(ret, usage_size, "berth %s%s%s%s%s", command->noun, command->verb ? " " : "",
-                   command->verb ? command->verb : "", command->args[0] ? " " : "", command->args);
+                   command->verb ? command->verb : "", command->args ? " " : "",
+                   command->args ? command->args : "");
     return ret;
 }
 
@@ -21,33 +21,57 @@ const char *option_usage(const struct option *option, char *ret)
     return ret;
 }
 
+/* Where help is broken: at the edge of the terminal, but lines stay short enough to be read. */
+static size_t help_columns(FILE *out)
+{
+    const size_t most = 100, elsewhere = 80;
+    size_t columns = text_columns(out);
+    return columns == 0 ? elsewhere : MIN(columns, most);
+}
+
+/* "  TERM   text", the text from column 'at' on; below its term where that is longer. */
+static void entry(FILE *out, size_t at, const char *term, const char *text)
+{
+    size_t width = text_width(term) + 2;
+    (void)fprintf(out, "  %s", term);
+    if (width + 2 > at) {
+        (void)fputc('\n', out);
+        width = 0;
+    }
+    (void)fprintf(out, "%*s", (int)(at - width), "");
+    text_wrap(out, help_columns(out), at, text);
+}
+
 static void footer(FILE *out)
 {
-    (void)fputs("\nEverywhere: -o json for programs, --socket PATH, --color WHEN, --yes, --help.\n"
-                "Exit codes:\n",
-                out);
+    (void)fputs("\n", out);
+    text_wrap(out, help_columns(out), 0,
+              "Every command takes -o json (output for programs), --socket PATH or --host URL, "
+              "--color WHEN, --yes and --help. See man berth for more.");
+    (void)fputs("\nExit codes:\n", out);
     for (size_t i = 0; i < exit_code_len; i++) {
-        (void)fprintf(out, "  %s  %s\n", exit_codes[i].name, exit_codes[i].help);
+        entry(out, 5, exit_codes[i].name, exit_codes[i].help);
     }
-    (void)fputs("The manual: man berth\n", out);
 }
 
 static void line(FILE *out, const struct command *command)
 {
+    const size_t at = 42;
     char text[usage_size];
-    (void)fprintf(out, "  %-40s  %s\n", command_usage(command, text), command->help);
+    entry(out, at, command_usage(command, text), command->help);
 }
 
 void help_all(FILE *out)
 {
+    const struct command *command;
+    bool had_verb = true;
     (void)fputs("berth: keep VMs with GPUs running on a cluster of hosts\n", out);
-    for (size_t i = 0; i < command_len; i++) {
-        if (i == 0 || strcmp(commands[i].noun, commands[i - 1].noun) != 0) {
-            if (i == 0 || commands[i].verb || commands[i - 1].verb) {
-                (void)fputc('\n', out);
-            }
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        if (command_begins_noun(i) && (command->verb || had_verb)) {
+            (void)fputc('\n', out);
         }
-        line(out, &commands[i]);
+        had_verb = command->verb;
+        line(out, command);
     }
     footer(out);
 }
@@ -55,52 +79,48 @@ void help_all(FILE *out)
 bool help_noun(FILE *out, const char *noun)
 {
     size_t count = 0;
-    const struct command *last = NULL;
-    for (size_t i = 0; i < command_len; i++) {
-        if (strcmp(commands[i].noun, noun) == 0) {
-            last = &commands[i];
-            count++;
+    const struct command *command;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        if (strcmp(command->noun, noun) != 0) {
+            continue;
         }
-    }
-    if (count == 1) {
-        help_command(out, last);
-        return true;
-    }
-    for (size_t i = 0; i < command_len; i++) {
-        if (strcmp(commands[i].noun, noun) == 0) {
-            line(out, &commands[i]);
+        if (!command->verb) {
+            help_command(out, command);
+            return true;
         }
+        line(out, command);
+        count++;
     }
     if (count > 0) {
-        (void)fprintf(out, "\nberth %s VERB --help says more of one.\n", noun);
+        (void)fprintf(out, "\nFor the options of a command: berth %s VERB --help\n", noun);
     }
     return count > 0;
 }
 
-/* The options of 'names'. */
-static void option_lines(FILE *out, const char *names)
+static void option_lines(FILE *out, const char *heading, const struct option *options)
 {
-    char name[40], text[usage_size];
-    for (int len = 0; sscanf(names, "%39s%n", name, &len) == 1; names += len) {
-        const struct option *option = find_option(name, strlen(name));
-        if (option) {
-            (void)fprintf(out, "  %-28s %s\n", option_usage(option, text), option->help);
-        }
+    const size_t at = 28;
+    char text[usage_size];
+    (void)fprintf(out, "\n%s:\n", heading);
+    for (; options->name; options++) {
+        entry(out, at, option_usage(options, text), options->help);
     }
 }
 
 void help_command(FILE *out, const struct command *command)
 {
     char text[usage_size];
-    bool is_question = command->help[strlen(command->help) - 1] == '?';
-    (void)fprintf(out, "usage: %s%s\n\n%s%s\n", command_usage(command, text),
-                  command->options[0] ? " [options]" : "", command->help, is_question ? "" : ".");
+    (void)fprintf(out, "Usage: %s%s\n\n", command_usage(command, text),
+                  command->options ? " [OPTIONS]" : "");
+    (void)fprintf(out, "%s.\n", command->help);
     if (command->more) {
-        (void)fprintf(out, "%s\n", command->more);
+        (void)fputc('\n', out);
+        text_wrap(out, help_columns(out), 0, command->more);
     }
-    (void)fputs("\noptions:\n", out);
-    option_lines(out, command->options);
-    option_lines(out, options_everywhere);
+    if (command->options) {
+        option_lines(out, "Options", command->options);
+    }
+    option_lines(out, "Options of every command", options_everywhere);
 }
 
 /* ---- as commands ---- */
@@ -111,10 +131,15 @@ int run_help(struct cli *cli)
         help_all(cli->out);
         return EXIT_OK;
     }
-    return help_noun(cli->out, cli->args.items[0])
-               ? EXIT_OK
-               : cli_fail(cli, EXIT_USAGE, "there is no command \"%s\"; see berth help",
-                          cli->args.items[0]);
+    if (cli->args.len == 1) {
+        const char *noun = noun_of(cli->args.items[0]);
+        return help_noun(cli->out, noun) ? EXIT_OK : no_such_command(cli, noun, NULL);
+    }
+    int r = cli_find_command(cli);
+    if (r == EXIT_OK) {
+        help_command(cli->out, cli->command);
+    }
+    return r;
 }
 
 int run_version(struct cli *cli)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/manual.h"
 
-#include "base/cleanup.h"
 #include "base/roff.h"
 #include "cli/command.h"
 
@@ -15,67 +14,42 @@ static const char example[] = "berth gpu ls\n"
                               "berth vm start train1\n"
                               "berth status\n";
 
-/* "Options: --a, --b." of a command. */
-static void options_of(struct buf *page, const struct command *command)
+static void add_options(struct buf *page, const struct option *options)
 {
-    char name[40];
-    const char *at = command->options;
-    CLEANUP(buf_done) struct buf text = {0};
-    for (int len = 0; sscanf(at, "%39s%n", name, &len) == 1; at += len) {
-        buf_printf(&text, "%s--%s", text.size ? ", " : "Options: ", name);
-    }
-    if (text.size) {
-        buf_text(page, ".br\n");
-        buf_char(&text, '.');
-        roff_text(page, buf_str(&text));
+    char text[usage_size];
+    for (; options->name; options++) {
+        buf_text(page, ".TP\n");
+        roff_text(page, option_usage(options, text));
+        roff_text(page, options->help);
     }
 }
 
-/* One command: its words bold, its arguments not. */
+/* One command: its words bold, its arguments not; its options indented below it. */
 static void add_command(struct buf *page, const struct command *command)
 {
-    bool is_question = command->help[strlen(command->help) - 1] == '?';
-    CLEANUP(buf_done) struct buf help = {0};
     buf_printf(page, ".TP\n\\fBberth %s%s%s\\fR%s%s\n", command->noun, command->verb ? " " : "",
-               command->verb ? command->verb : "", command->args[0] ? " " : "", command->args);
-    buf_printf(&help, "%s%s", command->help, is_question ? "" : ".");
-    roff_text(page, buf_str(&help));
+               command->verb ? command->verb : "", command->args ? " " : "",
+               command->args ? command->args : "");
+    roff_text(page, command->help);
     if (command->more) {
         roff_text(page, command->more);
     }
-    options_of(page, command);
+    if (command->options) {
+        buf_text(page, ".RS\n");
+        add_options(page, command->options);
+        buf_text(page, ".RE\n");
+    }
 }
 
 static void add_commands(struct buf *page)
 {
-    const char *noun = NULL;
+    const struct command *command;
     roff_heading(page, "COMMANDS");
-    for (size_t i = 0; i < command_len; i++) {
-        if (!noun || strcmp(commands[i].noun, noun) != 0) {
-            noun = commands[i].noun;
-            buf_printf(page, ".SS berth %s\n", noun);
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        if (command_begins_noun(i)) {
+            buf_printf(page, ".SS berth %s\n", command->noun);
         }
-        add_command(page, &commands[i]);
-    }
-}
-
-static void add_options(struct buf *page)
-{
-    char text[usage_size];
-    roff_heading(page, "OPTIONS");
-    roff_text(page, "Every command takes these:");
-    for (int is_everywhere = 1; is_everywhere >= 0; is_everywhere--) {
-        if (!is_everywhere) {
-            roff_paragraph(page);
-            roff_text(page, "Some take of these what stands with them:");
-        }
-        for (size_t i = 0; i < option_len; i++) {
-            if (has_word(options_everywhere, options[i].name) == (is_everywhere == 1)) {
-                buf_text(page, ".TP\n");
-                roff_text(page, option_usage(&options[i], text));
-                roff_text(page, options[i].help);
-            }
-        }
+        add_command(page, command);
     }
 }
 
@@ -95,15 +69,21 @@ void cli_manual(struct buf *page)
     buf_text(page, ".B berth\n.I NOUN\n[\\fIVERB\\fR] [\\fIarguments\\fR] [\\fIoptions\\fR]\n");
     roff_heading(page, "DESCRIPTION");
     roff_text(page,
-              "berth administers a Berth cluster from any of its hosts: its nodes, the GPUs in "
-              "them, the pools that they form, and the VMs that are assigned to pools. It speaks "
-              "to berth-api(8) on the same host.");
+              "berth administers a Berth cluster: its nodes, the GPUs in them, the pools that "
+              "the GPUs form, and the VMs that are assigned to pools. It connects to "
+              "berth-api(8) on the same host, or with --host on another one.");
     roff_paragraph(page);
-    roff_text(page, "What takes time is waited for; an order that was taken goes on by itself, "
-                    "whether somebody waits or not. Options may stand anywhere; what follows -- is "
-                    "no option. Colour and progress are for terminals.");
+    roff_text(page, "Commands that order something wait until it is done. The cluster completes an "
+                    "accepted order even if the command is interrupted. Options can stand anywhere "
+                    "on the command line; everything after -- is an argument. Colour and progress "
+                    "appear only on terminals.");
+    roff_paragraph(page);
+    roff_text(page, "Nouns can be written in the plural (berth vms ls). list stands for ls, create "
+                    "for add, delete and remove for rm, unless the noun has a verb of that name.");
     add_commands(page);
-    add_options(page);
+    roff_heading(page, "OPTIONS");
+    roff_text(page, "Every command takes these options:");
+    add_options(page, options_everywhere);
     add_facts(page, "EXIT STATUS", exit_codes, exit_code_len);
     add_facts(page, "ENVIRONMENT", environment_facts, environment_fact_len);
     roff_heading(page, "EXAMPLES");

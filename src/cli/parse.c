@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/command.h"
+#include "cli/suggest.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -50,52 +50,48 @@ bool cli_confirm(const struct cli *cli, const char *question)
 
 /* ---- options ---- */
 
-bool has_word(const char *list, const char *name)
+/* The option 'letter' of 'command' if the words so far can begin that; else NULL. */
+static const struct option *find_letter_of(const struct cli *cli, const struct command *command,
+                                           char letter)
 {
-    size_t len = strlen(name);
-    for (const char *at = list; (at = strstr(at, name)); at += len) {
-        if ((at == list || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0')) {
-            return true;
-        }
+    const char *noun = noun_of(cli->args.items[0]);
+    const char *verb = cli->args.len > 1 ? verb_of(noun, cli->args.items[1]) : NULL;
+    if (strcmp(command->noun, noun) != 0 ||
+        (verb && command->verb && strcmp(command->verb, verb) != 0)) {
+        return NULL;
     }
-    return false;
-}
-
-const struct option *find_option(const char *name, size_t len)
-{
-    for (size_t i = 0; i < option_len; i++) {
-        if (strlen(options[i].name) == len && strncmp(options[i].name, name, len) == 0) {
-            return &options[i];
+    for (const struct option *each = command->options; each && each->name; each++) {
+        if (each->letter == letter) {
+            return each;
         }
     }
     return NULL;
 }
 
-/* Whether a command that the words so far begin takes this option. */
-static bool is_taken(const struct cli *cli, const struct option *option)
-{
-    for (size_t i = 0; i < command_len && cli->args.len > 0; i++) {
-        const struct command *command = &commands[i];
-        if (strcmp(command->noun, cli->args.items[0]) == 0 &&
-            (!command->verb || cli->args.len < 2 ||
-             strcmp(command->verb, cli->args.items[1]) == 0) &&
-            has_word(command->options, option->name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Two options may share a letter, on different commands: -f is --force or --follow. */
 static const struct option *find_letter(const struct cli *cli, char letter)
 {
-    const struct option *found = NULL;
-    for (size_t i = 0; i < option_len; i++) {
-        if (options[i].letter == letter && (!found || is_taken(cli, &options[i]))) {
-            found = &options[i];
+    const struct command *command;
+    for (const struct option *each = options_everywhere; each->name; each++) {
+        if (each->letter == letter) {
+            return each;
         }
     }
-    return found;
+    for (size_t i = 0; cli->args.len > 0 && (command = command_at(i)); i++) {
+        const struct option *found = find_letter_of(cli, command, letter);
+        if (found) {
+            return found;
+        }
+    }
+    /* Before its command: whichever takes it. Whether the command does is checked at the end. */
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        for (const struct option *each = command->options; each && each->name; each++) {
+            if (each->letter == letter) {
+                return each;
+            }
+        }
+    }
+    return NULL;
 }
 
 /* Reads the option at argv[*at] and its value; moves '*at' to the last word of it. */
@@ -106,7 +102,7 @@ static int take_option(struct cli *cli, int argc, const char *const *argv, int *
     const char *name = is_long ? word + 2 : word + 1;
     const char *equals = is_long ? strchr(name, '=') : NULL;
     size_t len = equals ? (size_t)(equals - name) : strlen(name);
-    const struct option *option = is_long           ? find_option(name, len)
+    const struct option *option = is_long           ? find_option(NULL, name, len)
                                   : name[1] == '\0' ? find_letter(cli, *name)
                                                     : NULL;
     if (!option) {
@@ -156,89 +152,45 @@ static int split(struct cli *cli, int argc, const char *const *argv)
 
 /* ---- the command ---- */
 
-enum { word_max = 20, mistakes_max = 2 };
-
-/* How many characters must be changed, added or left out to make 'b' of 'a'; more than
- * 'mistakes_max' for words that are longer than ours. */
-static size_t distance(const char *a, const char *b)
+/* "ls, show, add": the verbs of 'noun'. */
+static void list_verbs(const char *noun, char *ret, size_t size)
 {
-    size_t row[word_max + 1], a_len = strlen(a), b_len = strlen(b);
-    if (a_len > word_max || b_len > word_max) {
-        return mistakes_max + 1;
-    }
-    for (size_t k = 0; k <= b_len; k++) {
-        row[k] = k;
-    }
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= b_len; k++) {
-            size_t above = row[k];
-            size_t changed = diagonal + (a[i - 1] != b[k - 1]);
-            row[k] = MIN(changed, MIN(above, row[k - 1]) + 1);
-            diagonal = above;
+    size_t used = 0;
+    const struct command *command;
+    for (size_t i = 0; (command = command_at(i)) && used < size; i++) {
+        if (strcmp(command->noun, noun) == 0) {
+            used +=
+                (size_t)snprintf(ret + used, size - used, "%s%s", used ? ", " : "", command->verb);
         }
     }
-    return row[b_len];
 }
 
-/* The noun, or with 'noun' its verb, that 'word' may have meant; NULL: none is near. */
-static const char *nearest(const char *noun, const char *word)
+int cli_find_command(struct cli *cli)
 {
-    const char *best = NULL;
-    size_t least = mistakes_max + 1;
-    for (size_t i = 0; i < command_len; i++) {
-        const char *each = noun ? commands[i].verb : commands[i].noun;
-        if (!each || (noun && strcmp(commands[i].noun, noun) != 0)) {
-            continue;
-        }
-        size_t mistakes = distance(word, each);
-        if (mistakes < least && mistakes < strlen(each)) {
-            least = mistakes;
-            best = each;
-        }
-    }
-    return best;
-}
-
-static int no_such_command(const struct cli *cli, const char *noun, const char *verb)
-{
-    const char *meant = nearest(verb ? noun : NULL, verb ? verb : noun);
-    if (meant) {
-        return cli_fail(cli, EXIT_USAGE,
-                        "there is no command \"%s%s%s\"; did you mean berth %s%s%s?", noun,
-                        verb ? " " : "", verb ? verb : "", verb ? noun : meant, verb ? " " : "",
-                        verb ? meant : "");
-    }
-    return cli_fail(cli, EXIT_USAGE, "there is no command \"%s%s%s\"; see berth %s%s", noun,
-                    verb ? " " : "", verb ? verb : "", verb ? noun : "help", verb ? " --help" : "");
-}
-
-static int find_command(struct cli *cli)
-{
-    const char *noun = cli->args.items[0];
-    const char *verb = cli->args.len > 1 ? cli->args.items[1] : NULL;
+    const char *noun = noun_of(cli->args.items[0]);
+    const char *verb = cli->args.len > 1 ? verb_of(noun, cli->args.items[1]) : NULL;
     bool has_noun = false;
-    for (size_t i = 0; i < command_len; i++) {
-        if (strcmp(commands[i].noun, noun) != 0) {
+    const struct command *command;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        if (strcmp(command->noun, noun) != 0) {
             continue;
         }
         has_noun = true;
-        if (commands[i].verb && (!verb || strcmp(commands[i].verb, verb) != 0)) {
+        if (command->verb && (!verb || strcmp(command->verb, verb) != 0)) {
             continue;
         }
-        cli->command = &commands[i];
+        cli->command = command;
         VEC_REMOVE(&cli->args, 0);
-        if (commands[i].verb) {
+        if (command->verb) {
             VEC_REMOVE(&cli->args, 0);
         }
-        return 0;
+        return EXIT_OK;
     }
-    if (!has_noun) {
-        return no_such_command(cli, noun, NULL);
-    }
-    if (!verb) {
-        return cli_fail(cli, EXIT_USAGE, "%s what? See berth %s --help", noun, noun);
+    if (has_noun && !verb) {
+        char list[240] = "";
+        list_verbs(noun, list, sizeof(list));
+        return cli_fail(cli, EXIT_USAGE, "say what to do with berth %s: %s; see berth %s --help",
+                        noun, list, noun);
     }
     return no_such_command(cli, noun, verb);
 }
@@ -246,21 +198,22 @@ static int find_command(struct cli *cli)
 static int check_args(const struct cli *cli)
 {
     const struct command *command = cli->command;
-    const char *verb = command->verb ? command->verb : "", *space = command->verb ? " " : "";
+    char usage[usage_size];
     int len = (int)cli->args.len;
     if (len < command->args_min || (command->args_max >= 0 && len > command->args_max)) {
-        return cli_fail(cli, EXIT_USAGE, "usage: berth %s%s%s%s%s", command->noun, space, verb,
-                        command->args[0] ? " " : "", command->args);
+        return cli_fail(cli, EXIT_USAGE, "usage: %s", command_usage(command, usage));
     }
     VEC_EACH(&cli->given, given) {
-        if (!has_word(options_everywhere, given->option->name) &&
-            !has_word(command->options, given->option->name)) {
-            return cli_fail(
-                cli, EXIT_USAGE, "--%s means nothing to berth %s%s%s; see berth %s%s%s --help",
-                given->option->name, command->noun, space, verb, command->noun, space, verb);
+        const char *name = given->option->name;
+        if (!find_option(command, name, strlen(name))) {
+            const char *space = command->verb ? " " : "", *verb = command->verb;
+            return cli_fail(cli, EXIT_USAGE,
+                            "berth %s%s%s has no option --%s; see berth %s%s%s --help",
+                            command->noun, space, verb ? verb : "", name, command->noun, space,
+                            verb ? verb : "");
         }
     }
-    return 0;
+    return EXIT_OK;
 }
 
 static int check_output(struct cli *cli)
@@ -287,18 +240,6 @@ static int check_colour(struct cli *cli)
     return 0;
 }
 
-static int show_help(struct cli *cli)
-{
-    if (cli->args.len < 2) {
-        return run_help(cli);
-    }
-    int r = find_command(cli);
-    if (r == 0) {
-        help_command(cli->out, cli->command);
-    }
-    return r;
-}
-
 int cli_parse(int argc, const char *const *argv, FILE *out, FILE *err, struct cli *ret,
               bool *ret_is_done)
 {
@@ -309,7 +250,7 @@ int cli_parse(int argc, const char *const *argv, FILE *out, FILE *err, struct cl
         return r;
     }
     if (cli_option(ret, "help")) {
-        return show_help(ret);
+        return run_help(ret);
     }
     if (cli_option(ret, "version")) {
         return run_version(ret);
@@ -318,7 +259,7 @@ int cli_parse(int argc, const char *const *argv, FILE *out, FILE *err, struct cl
         help_all(err);
         return EXIT_USAGE;
     }
-    if ((r = find_command(ret)) != 0 || (r = check_args(ret)) != 0 ||
+    if ((r = cli_find_command(ret)) != 0 || (r = check_args(ret)) != 0 ||
         (r = check_output(ret)) != 0 || (r = check_colour(ret)) != 0) {
         return r;
     }

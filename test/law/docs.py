@@ -37,9 +37,9 @@ def unknown_paths(text):
 
 
 def commands():
-    """(noun, verb) of each command of src/cli/commands.c; a command of its own has no verb."""
-    text = (ROOT / "src" / "cli" / "commands.c").read_text()
-    return set(re.findall(r'\{"(\w[\w-]*)", (?:"([\w-]+)"|NULL), ', text))
+    """(noun, verb) of each row of the tables of commands; a command of its own has no verb."""
+    text = "\n".join(path.read_text() for path in sorted((ROOT / "src" / "cli").glob("commands*.c")))
+    return set(re.findall(r'\.noun = "([\w-]+)",\s*(?:\.verb = "([\w-]+)")?', text))
 
 
 def shown_commands(text):
@@ -72,7 +72,7 @@ def paths_that_are_named_exist():
 @test
 def commands_that_are_shown_exist():
     known = commands()
-    assert len(known) > 20, f"only {len(known)} commands found in src/cli/commands.c"
+    assert len(known) > 20, f"only {len(known)} commands found in src/cli/commands*.c"
     complain([f"{page(path)}: {name}" for path in PAGES for name in unknown_commands(path.read_text(), known)])
 
 

@@ -121,8 +121,8 @@ def bad_input_gets_a_sentence_and_its_own_exit_code():
         c.refused(1, "may not", "pool", "create", "../etc")
         c.refused(2, "usage: berth vm assign VM POOL", "vm", "assign", "v")
         c.refused(2, "no option --frobnicate", "vm", "ls", "--frobnicate")
-        c.refused(2, "--force means nothing to berth vm ls", "vm", "ls", "--force")
-        c.refused(2, 'no command "vm frob"', "vm", "frob")
+        c.refused(2, "berth vm ls has no option --force", "vm", "ls", "--force")
+        c.refused(2, 'no command "berth vm frob"', "vm", "frob")
         c.refused(2, "not of the form NODE/ADDRESS", "pool", "add", "GpuChildPool", "node1")
         assert c.api.poll() is None
 
@@ -350,21 +350,15 @@ def output_for_programs_is_json_and_colour_is_for_terminals():
 
 
 @test
-def the_documents_name_every_command_and_every_route():
+def the_documents_name_every_route():
     docs = os.path.join(os.path.dirname(__file__), "..", "..", "docs")
     with Cluster() as c:
-        with open(f"{docs}/cli.md", encoding="utf-8") as file:
-            cli = file.read()
-        usages = [line[2:42].rstrip() for line in c.must("help").splitlines()
-                  if line.startswith("  berth ")]
-        assert len(usages) >= 40, usages
-        missing = [u for u in usages if f"`{u}`" not in cli]
         with open(f"{docs}/api.md", encoding="utf-8") as file:
             api = file.read()
         index = json.loads(c.raw("GET /v1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                            .split("\r\n\r\n", 1)[1])
-        missing += [r["path"] for r in index["routes"] if f"`{r['method']} {r['path']}`" not in api]
-        assert not missing, missing
+        missing = [r["path"] for r in index["routes"] if f"`{r['method']} {r['path']}`" not in api]
+        assert len(index["routes"]) >= 40 and not missing, missing
 
 
 if __name__ == "__main__":

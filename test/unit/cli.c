@@ -2,7 +2,7 @@
 /* The table of commands, the parsing that comes from it, help and tables. */
 #include "test/test.h"
 
-#include "cli/command.h"
+#include "cli/suggest.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -91,16 +91,27 @@ TEST(wrong_usage_is_named_and_ends_with_2)
         const char *words[6];
         const char *says;
     } wrong[] = {
-        {{"frob"}, "no command \"frob\""},
-        {{"vm"}, "vm what?"},
-        {{"stauts"}, "no command \"stauts\"; did you mean berth status?"},
-        {{"vms", "ls"}, "did you mean berth vm?"},
-        {{"vm", "strat", "v"}, "no command \"vm strat\"; did you mean berth vm start?"},
+        {{"frob"}, "no command \"berth frob\"; see berth help"},
+        {{"vm"}, "say what to do with berth vm: ls, show, xml, add,"},
+        {{"stauts"}, "no command \"berth stauts\"; did you mean berth status?"},
+        {{"vmz", "ls"}, "did you mean berth vm?"},
+        {{"vm", "lst"}, "no command \"berth vm lst\"; did you mean berth vm ls?"},
+        {{"vm", "strat", "v"}, "no command \"berth vm strat\"; did you mean berth vm start?"},
         {{"vm", "frobnicate"}, "see berth vm --help"},
-        {{"vm", "frob"}, "no command \"vm frob\""},
+        {{"vm", "frob"}, "no command \"berth vm frob\""},
+        {{"vm", "restart", "v"}, "use: berth vm stop VM, then berth vm start VM"},
+        {{"vms", "console", "v"}, "no command \"berth vm console\"; use: virsh console"},
+        {{"node", "maintenance", "n"}, "use: berth node drain NODE"},
+        {{"host", "ls"}, "no command \"berth host\"; use: berth node"},
+        {{"start", "v"}, "no command \"berth start\"; did you mean berth vm start?"},
+        {{"get", "vms"}, "no command \"berth get\"; did you mean berth vm ls?"},
+        {{"list", "nodes"}, "did you mean berth node ls?"},
+        {{"delete", "pool", "P"}, "did you mean berth pool rm?"},
+        {{"ls"}, "no command \"berth ls\"; see berth help"},
         {{"vm", "assign", "v"}, "usage: berth vm assign VM POOL"},
         {{"status", "now"}, "usage: berth status"},
-        {{"vm", "ls", "--force"}, "--force means nothing to berth vm ls"},
+        {{"vm", "ls", "--force"}, "berth vm ls has no option --force; see berth vm ls --help"},
+        {{"status", "-f"}, "berth status has no option --"},
         {{"vm", "ls", "--frob"}, "no option --frob"},
         {{"vm", "ls", "-z"}, "no option -z"},
         {{"vm", "ls", "-oo"}, "no option -oo"},
@@ -140,7 +151,6 @@ TEST(help_is_there_for_all_for_a_noun_and_for_a_command)
     cli_done(&cli);
 }
 
-/* Every word of a command's list of options is an option, or its help would be silent about it. */
 TEST(the_version_is_told_without_a_command)
 {
     struct cli cli;
@@ -151,26 +161,149 @@ TEST(the_version_is_told_without_a_command)
     cli_done(&cli);
 }
 
-TEST(the_table_of_commands_is_whole)
+TEST(help_explains_an_option_in_the_words_of_its_command)
 {
-    for (size_t i = 0; i < command_len; i++) {
-        char name[40];
-        const char *at = commands[i].options;
-        CHECK(commands[i].help[0] && commands[i].run);
-        CHECK(commands[i].args_max < 0 || commands[i].args_min <= commands[i].args_max);
-        for (int len = 0; sscanf(at, "%39s%n", name, &len) == 1; at += len) {
-            bool is_there = false;
-            for (size_t k = 0; k < option_len; k++) {
-                is_there |= strcmp(options[k].name, name) == 0;
-            }
-            if (!is_there) {
-                test_fail(__FILE__, __LINE__, "berth %s %s takes --%s, which is no option",
-                          commands[i].noun, commands[i].verb, name);
+    struct cli cli;
+    bool is_done;
+    CHECK_INT(PARSE("vm", "import", "--help"), 0);
+    CHECK_HAS(out_text, "every VM that is shut down");
+    CHECK_HAS(out_text, "name of this host");
+    CHECK(!strstr(out_text, "all nodes"));
+    cli_done(&cli);
+    CHECK_INT(PARSE("gpu", "dismount", "--help"), 0);
+    CHECK_HAS(out_text, "of all nodes");
+    cli_done(&cli);
+}
+
+TEST(help_is_broken_before_the_80th_column)
+{
+    const struct command *command;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        REQUIRE(out);
+        help_command(out, command);
+        (void)fclose(out);
+        for (const char *at = text; *at; at += strcspn(at, "\n") + (at[strcspn(at, "\n")] != 0)) {
+            if (strcspn(at, "\n") > 80) {
+                test_fail(__FILE__, __LINE__, "%.*s", (int)strcspn(at, "\n"), at);
             }
         }
-        for (size_t k = i + 1; k < command_len; k++) {
-            bool is_same = strcmp(commands[i].noun, commands[k].noun) == 0 && commands[i].verb &&
-                           commands[k].verb && strcmp(commands[i].verb, commands[k].verb) == 0;
+        free(text);
+    }
+}
+
+TEST(another_word_for_a_command_is_taken)
+{
+    static const struct {
+        const char *words[4];
+        const char *noun, *verb;
+    } taken[] = {
+        {{"vms", "list"}, "vm", "ls"},
+        {{"nodes", "ls"}, "node", "ls"},
+        {{"vm", "create", "x"}, "vm", "add"},
+        {{"vm", "delete", "v"}, "vm", "rm"},
+        {{"vm", "remove", "v"}, "vm", "rm"},
+        {{"pools", "delete", "P"}, "pool", "rm"},
+        {{"pool", "add", "P"}, "pool", "add"}, /* its own verb, about GPUs */
+        {{"token", "create", "t"}, "token", "add"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+        struct cli cli;
+        bool is_done;
+        CHECK_INT(parse(&cli, &is_done, taken[i].words), 0);
+        REQUIRE(!is_done);
+        CHECK_STR(cli.command->noun, taken[i].noun);
+        CHECK_STR(cli.command->verb, taken[i].verb);
+        cli_done(&cli);
+    }
+    struct cli cli;
+    bool is_done;
+    CHECK_INT(PARSE("pool", "remove", "P"), EXIT_USAGE); /* takes GPUs out, so it needs some */
+    cli_done(&cli);
+    CHECK_INT(PARSE("vms", "delete", "-h"), 0);
+    CHECK_HAS(out_text, "Usage: berth vm rm");
+    cli_done(&cli);
+}
+
+static bool is_command(const char *noun, const char *verb)
+{
+    const struct command *command;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        if (strcmp(command->noun, noun) == 0 &&
+            (!verb || (command->verb && strcmp(command->verb, verb) == 0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+TEST(advice_stands_for_no_command_and_leads_to_one)
+{
+    for (size_t i = 0; i < advice_len; i++) {
+        const struct advice *advice = &advices[i];
+        if (is_command(advice->noun, advice->verb)) {
+            test_fail(__FILE__, __LINE__, "berth %s %s is a command", advice->noun, advice->verb);
+        }
+        for (const char *at = advice->instead; (at = strstr(at, "berth ")); at++) {
+            char noun[20] = "", verb[20] = "";
+            (void)sscanf(at, "berth %19[a-z-] %19[a-z-]", noun, verb);
+            if (!is_command(noun, verb[0] ? verb : NULL)) {
+                test_fail(__FILE__, __LINE__, "%s: there is no berth %s %s", advice->instead, noun,
+                          verb);
+            }
+        }
+    }
+}
+
+/* Options are read before the command is known. */
+static void check_alike(const struct option *a, const struct option *b)
+{
+    if (strcmp(a->name, b->name) == 0 && (a->letter != b->letter || !a->value != !b->value)) {
+        test_fail(__FILE__, __LINE__, "--%s is two things", a->name);
+    }
+}
+
+TEST(an_option_has_one_letter_and_one_kind_on_all_commands)
+{
+    const struct command *command, *other;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        for (const struct option *a = command->options; a && a->name; a++) {
+            for (const struct option *b = options_everywhere; b->name; b++) {
+                CHECK(strcmp(a->name, b->name) != 0);
+                CHECK(!a->letter || a->letter != b->letter);
+            }
+            for (size_t k = 0; (other = command_at(k)); k++) {
+                for (const struct option *b = other->options; b && b->name; b++) {
+                    check_alike(a, b);
+                }
+            }
+        }
+    }
+}
+
+static bool ends_a_sentence(const char *text)
+{
+    char last = text[strlen(text) - 1];
+    return last == '.' || last == '?';
+}
+
+TEST(the_table_of_commands_is_whole)
+{
+    const struct command *command, *other;
+    for (size_t i = 0; (command = command_at(i)); i++) {
+        CHECK(command->help[0] >= 'A' && command->help[0] <= 'Z');
+        CHECK(!ends_a_sentence(command->help) && command->run);
+        CHECK(!command->more || ends_a_sentence(command->more));
+        CHECK(command->args_max < 0 || command->args_min <= command->args_max);
+        CHECK(!command->args == (command->args_max == 0));
+        for (const struct option *each = command->options; each && each->name; each++) {
+            CHECK(each->help[0] && !strchr(each->help, '\n') && !ends_a_sentence(each->help));
+        }
+        for (size_t k = i + 1; (other = command_at(k)); k++) {
+            bool is_same = strcmp(command->noun, other->noun) == 0 && command->verb &&
+                           other->verb && strcmp(command->verb, other->verb) == 0;
             CHECK(!is_same);
         }
     }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rows of options that several commands take in the same words. */
+#pragma once
+
+#include "cli/command.h"
+
+/* Of commands that wait for what they ordered. */
+/* clang-format off */
+#define OPTIONS_WAIT                                                                               \
+    {.name = "wait", .help = "wait until it is done (the default)"},                               \
+    {.name = "no-wait", .help = "return as soon as the order is accepted"},                        \
+    {.name = "timeout", .value = "SECONDS", .help = "maximum time to wait (default 300)"}
+
+#define OPTION_WAIT_FOR_GPU                                                                        \
+    {.name = "wait-for-gpu", .help = "keep waiting if no host has enough free GPUs now"}
+
+/* How the cluster treats a VM. */
+#define OPTIONS_POLICY                                                                             \
+    {.name = "priority", .value = "N",                                                             \
+     .help = "high, medium, low, none or a number; higher priorities start first"},                \
+    {.name = "offline-action", .value = "ACTION",                                                  \
+     .help = "how to stop the VM: turn-off, shutdown or force-shutdown"},                          \
+    {.name = "offline-timeout", .value = "SECONDS",                                                \
+     .help = "time the guest has to shut down"},                                                   \
+    {.name = "owner", .value = "NODE",                                                             \
+     .help = "run only on this node; repeat for several; \"\": any node"},                         \
+    {.name = "label", .value = "KEY=VALUE",                                                        \
+     .help = "run only on nodes with this label; repeat for several; \"\": none"},                 \
+    {.name = "preferred", .value = "NODE",                                                         \
+     .help = "prefer this node; repeat for several, best first; \"\": none"},                      \
+    {.name = "together", .value = "VM",                                                            \
+     .help = "run on the same node as this VM; repeat for several; \"\": none"},                   \
+    {.name = "apart", .value = "VM",                                                               \
+     .help = "never run on the same node as this VM; repeat for several; \"\": none"},             \
+    {.name = "restarts", .value = "N",                                                             \
+     .help = "restarts on the node where the VM failed, at growing intervals (default 3)"},        \
+    {.name = "failovers", .value = "N",                                                            \
+     .help = "restarts on other nodes after that (default 3); then the VM is failed"},             \
+    {.name = "host-losses", .value = "N",                                                          \
+     .help = "mark the VM failed after it lost this many nodes in a row (default 3); 0: never"},   \
+    {.name = "forgive-after", .value = "SECONDS",                                                  \
+     .help = "reset these three counters after this uptime (default 900)"},                        \
+    {.name = "mmio", .value = "MIB",                                                               \
+     .help = "64-bit memory-mapped IO space of the guest; 0: computed from its GPUs"}
+/* clang-format on */

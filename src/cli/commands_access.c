@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The commands about who has access: users of the console, tokens of programs. */
+#include "cli/command.h"
+
+/* clang-format off */
+#define OPTIONS_ACCESS                                                                             \
+    OPTIONS({.name = "role", .value = "ROLE", .help = "viewer (default), operator or administrator"}, \
+            {.name = "expires", .value = "DAYS", .help = "days until it expires; 0: never (the default)"}, \
+            {.name = "note", .value = "TEXT", .help = "what it is for"})
+/* clang-format on */
+#define PASSWORD                                                                                   \
+    "Asks for the password twice. Without a terminal, reads it from the first line of standard "   \
+    "input."
+
+static const struct command commands[] = {
+    {.noun = "user", .verb = "ls", .help = "List the users of the console", .run = run_access_ls},
+    {.noun = "user",
+     .verb = "add",
+     .args = "USER",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Create a user of the console",
+     .more = PASSWORD,
+     .options = OPTIONS_ACCESS,
+     .run = run_access_add},
+    {.noun = "user",
+     .verb = "set",
+     .args = "USER",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Change the role, expiry or note of a user",
+     .options = OPTIONS_ACCESS,
+     .run = run_access_set},
+    {.noun = "user",
+     .verb = "passwd",
+     .args = "USER",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Change the password of a user",
+     .more = PASSWORD " Ends the sessions of the user.",
+     .run = run_user_passwd},
+    {.noun = "user",
+     .verb = "rm",
+     .args = "USER",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Delete a user",
+     .run = run_access_rm},
+
+    {.noun = "token",
+     .verb = "ls",
+     .help = "List the tokens of programs and remote command lines",
+     .run = run_access_ls},
+    {.noun = "token",
+     .verb = "add",
+     .args = "TOKEN",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Create a token and print it; it is never shown again",
+     .options = OPTIONS_ACCESS,
+     .run = run_access_add},
+    {.noun = "token",
+     .verb = "set",
+     .args = "TOKEN",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Change the role, expiry or note of a token",
+     .options = OPTIONS_ACCESS,
+     .run = run_access_set},
+    {.noun = "token",
+     .verb = "rm",
+     .args = "TOKEN",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Revoke a token",
+     .run = run_access_rm},
+};
+const struct chapter chapter_access = {commands, ARRAY_LEN(commands)};
