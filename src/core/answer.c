@@ -31,23 +31,16 @@ static void take_reasons(struct vm_placement *placement, struct placing *answer)
     }
 }
 
-/* Whether another VM still claims one of the devices that 'answer' gives. It does if that VM, too,
- * was planned anew just now: two that swap their devices must both let go before either takes. */
-static bool is_still_claimed(const struct core *core, const struct job *job,
-                             const struct placing *answer)
+/* Whether the answer can be carried out now. Else what it gives is still another's, even if that
+ * one was planned anew just now or has to stop for this: two that swap their devices must both let
+ * go before either takes. */
+static bool is_there(const struct core *core, const struct job *job, const struct placing *answer)
 {
-    VEC_EACH(&answer->gpus, hold) {
-        struct record_key key = change_claim_key(answer->node, &hold->slot);
-        const struct record *claim = world_find_key(&core->world, &key);
-        if (claim && strcmp(claim->claim->vm, job->view.name) != 0) {
-            return true;
-        }
-    }
-    return false;
+    return room_is_there(core, job->view.spec, answer->node, &answer->gpus);
 }
 
-/* It runs nowhere and shall have what another still claims: frees what it held itself. The change
- * of the claims leads to the next plan. */
+/* It runs nowhere and shall have what another still has: frees what it held itself. The change of
+ * that one's placement leads to the next plan. */
 static void let_go(struct core *core, const struct job *job)
 {
     if (!job->view.placement || job->view.placement->placement->phase == PLACEMENT_NONE) {
@@ -63,7 +56,7 @@ static void let_go(struct core *core, const struct job *job)
 /* A place was found for a VM that runs nowhere. */
 static void start_there(struct core *core, const struct job *job, struct placing *answer)
 {
-    if (is_still_claimed(core, job, answer)) {
+    if (!is_there(core, job, answer)) {
         let_go(core, job);
         return;
     }
@@ -164,8 +157,8 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
 void answer_apply(struct core *core, const struct job *job, struct placing *answer)
 {
     bool is_running = job->purpose != PURPOSE_START && job->purpose != PURPOSE_RECOVER;
-    if (is_running && answer->is_placed && is_still_claimed(core, job, answer)) {
-        return; /* the change of that claim leads here again */
+    if (is_running && answer->is_placed && !is_there(core, job, answer)) {
+        return; /* the change of that placement leads here again */
     }
     bool is_here = is_running && answer->is_placed &&
                    strcmp(answer->node, job->view.placement->placement->node) == 0;

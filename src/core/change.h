@@ -127,5 +127,10 @@ bool evict_comes_first(const struct core *core, const struct job *job);
 bool evict_must_leave_room(const struct core *core, const struct job *job,
                            const struct placing *answer);
 
+/* room.c: whether 'gpus', and memory and CPUs for the VM of 'spec', are there on 'node' now: no
+ * other VM has them, or has them reserved, as far as the store and what is on its way there say. */
+bool room_is_there(const struct core *core, const struct record *spec, const char *node,
+                   const gpu_holds_t *gpus);
+
 /* answer.c: what follows from the planner's 'answer' to 'job'; may take its GPUs. */
 void answer_apply(struct core *core, const struct job *job, struct placing *answer);

@@ -139,7 +139,8 @@ static bool has_room(const struct sim *sim, const struct host *host, const struc
             memory_mib += other ? other->vm_spec->memory_mib : p->memory_mib;
         }
     }
-    return (host->config->cpus == 0 || cpus <= host->config->cpus) &&
+    uint64_t percent = world_settings(&sim->store.world)->cpu_percent;
+    return (host->config->cpus == 0 || cpus <= host->config->cpus * percent / 100) &&
            (host->config->memory_mib == 0 || memory_mib <= host->config->memory_mib);
 }
 

@@ -277,6 +277,7 @@ void faults_heal(struct sim *sim)
         process_has_memory(host);
         process_thaw(sim, host);
         host_power_on(sim, host);
+        hypervisor_heal(sim, host);
         if (host->libvirt != LIBVIRT_UP) {
             hypervisor_set(sim, host, LIBVIRT_UP);
         }
@@ -296,7 +297,8 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         store_compact(sim);
     } else if (step->op == OP_HEAL) {
         faults_heal(sim);
-    } else if (step->op == OP_FAIL_START || step->op == OP_HANG_START || step->op == OP_FAIL_STOP) {
+    } else if (step->op == OP_FAIL_START || step->op == OP_HANG_START || step->op == OP_FAIL_STOP ||
+               step->op == OP_HANG_KILL) {
         remember(sim, step);
     } else if (step->op == OP_FAIL_GUEST) {
         kill_guest(sim, step->subject);

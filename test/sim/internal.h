@@ -98,6 +98,9 @@ struct instance {
     uint64_t epoch;
     uint64_t incarnation;
     gpu_holds_t gpus;
+    uint32_t cpus;
+    uint64_t memory_mib;
+    bool has_huge_pages;
     enum instance_phase phase;
     uint64_t answer_id; /* start to be answered, by ... */
     uint64_t life;      /* ... this berthd */
@@ -106,6 +109,7 @@ struct instance {
     bool hangs;         /* its QEMU does not come up by itself */
     bool is_ending;
     bool dies_early;
+    bool is_stuck; /* in the kernel: SIGKILL does not end it */
 };
 
 struct letter {
@@ -236,6 +240,8 @@ void hypervisor_end(struct sim *sim, struct host *host, struct instance *instanc
                     const char *why); /* the process ends; tells berthd */
 void hypervisor_power_off(struct sim *sim, struct host *host);
 struct instance *hypervisor_find(const struct host *host, const char *vm);
+/* What was stuck in the kernel is so no more; what was killed meanwhile ends. */
+void hypervisor_heal(struct sim *sim, struct host *host);
 void instance_free(struct instance *instance);
 
 /* ---- the administrator: admin.c ---- */
@@ -263,6 +269,8 @@ void faults_heal(struct sim *sim);
 
 void violation(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
 void check_spawn(struct sim *sim, const struct host *host, const struct instance *instance);
+/* check_room.c: memory and CPUs */
+void check_room(struct sim *sim, const struct host *host, const struct instance *instance);
 /* Before 'txn' of 'host' (NULL: the administrator) is committed, and after. */
 void check_request(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_commit(struct sim *sim, const struct host *host, const struct txn *txn);

@@ -240,6 +240,10 @@ static int take_vm(struct line *line, struct scenario *scenario)
             vm->is_enforced = true;
             continue;
         }
+        if (strcmp(line->tokens[i], "huge-pages") == 0) {
+            vm->has_huge_pages = true;
+            continue;
+        }
         if (!value) {
             return bad(line, "'%s' is no option of a VM", line->tokens[i]);
         }

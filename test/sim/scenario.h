@@ -41,6 +41,7 @@ struct scenario_vm {
     uint32_t priority;
     uint32_t cpus;
     uint64_t memory_mib;
+    bool has_huge_pages; /* its memory is given back quickly */
     struct name_list owners, possible, together, apart;
     char label[name_size]; /* "KEY=VALUE" that its host must have; "": none */
     bool is_enforced;      /* together and apart */
@@ -74,6 +75,7 @@ struct scenario_vm {
     X(OP_FAIL_START, "fail start", SUBJECT_VM, OPTION_ON | OPTION_TIMES | OPTION_GPU)              \
     X(OP_HANG_START, "hang start", SUBJECT_VM, OPTION_ON | OPTION_TIMES)                           \
     X(OP_FAIL_STOP, "fail stop", SUBJECT_VM, OPTION_TIMES)                                         \
+    X(OP_HANG_KILL, "hang kill", SUBJECT_VM, OPTION_TIMES)                                         \
     X(OP_FAIL_GUEST, "fail guest", SUBJECT_VM, 0)                                                  \
     X(OP_FAIL_GPU, "fail gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
     X(OP_SWAP_GPU, "swap gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \

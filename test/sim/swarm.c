@@ -114,6 +114,32 @@ static void draw_vms(struct rng *rng, struct scenario *scenario)
     }
 }
 
+/* Likewise apart: in half of the seeds memory and CPUs are what runs short. The big VMs take
+ * seconds to be killed. */
+static void draw_room(uint64_t seed, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xa0761d6478bd642f) + 13};
+    if (!rng_chance(&rng, 1, 2)) {
+        return;
+    }
+    int64_t most_gib = rng_between(&rng, 4, 48), least = rng_chance(&rng, 1, 2) ? most_gib : 2;
+    bool has_huge_pages = rng_chance(&rng, 1, 4);
+    bool has_few_cpus = rng_chance(&rng, 1, 2), has_many_gpus = rng_chance(&rng, 1, 2);
+    VEC_EACH(&scenario->hosts, host) {
+        host->cpus = has_few_cpus ? (uint32_t)rng_between(&rng, 2, 8) : host->cpus;
+        host->memory_mib = (uint64_t)rng_between(&rng, least, most_gib) * 1024;
+    }
+    VEC_EACH(&scenario->vms, vm) {
+        vm->memory_mib = (uint64_t)rng_between(&rng, 1, most_gib * 2 / 3) * 1024;
+        vm->has_huge_pages = has_huge_pages;
+        vm->gpus = has_many_gpus ? (uint32_t)rng_below(&rng, 2) : vm->gpus;
+        vm->priority = (uint32_t)rng_between(&rng, 0, 3) * 1000;
+        vm->cpus = has_few_cpus ? (uint32_t)rng_between(&rng, 1, 4) : vm->cpus;
+    }
+    scenario->settings.cpu_percent = rng_chance(&rng, 1, 2) ? 100 : 200;
+    scenario->settings.preemption = rng_chance(&rng, 1, 2);
+}
+
 static void draw_noise(struct rng *rng, struct scenario_noise *ret)
 {
     ret->delay_ms = rng_chance(rng, 1, 2) ? rng_between(rng, 1, 300) : rng_between(rng, 1, 20);
@@ -275,17 +301,12 @@ static void draw_disks(uint64_t seed, msec_t length_ms, struct scenario *scenari
 }
 
 static const struct kind rarities[] = {
-    {OP_HANG_START, OP_HANG_START, 3, 0},
-    {OP_PRIORITY, OP_PRIORITY, 3, 0},
-    {OP_LEAK, OP_LEAK, 2, 0},
-    {OP_GARBLE, OP_MEND_CLAIM, 3, 40000},
-    {OP_GARBLE_LEADER, OP_MEND_LEADER, 1, 20000},
-    {OP_DISMOUNT, OP_DISMOUNT, 2, 0},
-    {OP_MOUNT, OP_DISMOUNT, 2, 40000},
-    {OP_PARTITION, OP_PARTITION, 2, 0},
-    {OP_SWAP_GPU, OP_RELEASE, 2, 60000},
-    {OP_IMPOSTOR, OP_IMPOSTOR, 1, 0},
-    {OP_FORGET, OP_FORGET, 1, 0},
+    {OP_HANG_START, OP_HANG_START, 3, 0}, {OP_HANG_KILL, OP_HANG_KILL, 2, 0},
+    {OP_PRIORITY, OP_PRIORITY, 3, 0},     {OP_LEAK, OP_LEAK, 2, 0},
+    {OP_GARBLE, OP_MEND_CLAIM, 3, 40000}, {OP_GARBLE_LEADER, OP_MEND_LEADER, 1, 20000},
+    {OP_DISMOUNT, OP_DISMOUNT, 2, 0},     {OP_MOUNT, OP_DISMOUNT, 2, 40000},
+    {OP_PARTITION, OP_PARTITION, 2, 0},   {OP_SWAP_GPU, OP_RELEASE, 2, 60000},
+    {OP_IMPOSTOR, OP_IMPOSTOR, 1, 0},     {OP_FORGET, OP_FORGET, 1, 0},
 };
 
 static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scenario)
@@ -297,7 +318,7 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
         .times = (uint32_t)rng_between(rng, 1, 3),
         .number = (int64_t)rng_below(rng, 4),
     };
-    if (step.op == OP_HANG_START || step.op == OP_PRIORITY) {
+    if (step.op == OP_HANG_START || step.op == OP_HANG_KILL || step.op == OP_PRIORITY) {
         SET_TEXT(step.subject, "%s", scenario->vms.items[rng_below(rng, scenario->vms.len)].name);
         step.number *= 1000;
     } else if (step.op != OP_GARBLE_LEADER) {
@@ -361,6 +382,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     ret->settings.failback = rng_chance(&rng, 1, 4) ? FAILBACK_IMMEDIATE : FAILBACK_NONE;
     ret->settings.preemption = rng_chance(&rng, 1, 4);
     ret->settings.concurrent_starts = (uint32_t)rng_between(&rng, 1, 4);
+    draw_room(seed, ret);
     msec_t length_ms = (minutes ? (msec_t)minutes : rng_between(&rng, 2, 5)) * 60000;
     int64_t count = rng_between(&rng, 1, length_ms / 6000);
     for (int64_t i = 0; i < count; i++) {
