@@ -11,6 +11,8 @@ const char change_cause_cannot_leave[] = "the node is being drained, but no othe
 
 const char change_cause_broken[] = "one of its GPUs failed, but no node has another for it";
 const char change_cause_refused[] = "it did not stop within its time limit and runs on";
+const char change_cause_kept[] =
+    "it did not stop within its time limit to make room for another VM and runs on";
 const char change_cause_evicted[] = "it makes room for ";
 
 bool change_is_evicted(const struct vm_placement *placement)

@@ -49,7 +49,7 @@ struct jobs {
 };
 
 extern const char change_cause_stopped[], change_cause_cannot_leave[], change_cause_broken[],
-    change_cause_refused[];
+    change_cause_refused[], change_cause_kept[];
 /* Begins the cause of a stop for the sake of a VM of higher priority. */
 extern const char change_cause_evicted[];
 
@@ -110,8 +110,16 @@ bool better_has_failed_gpu(const struct core *core, const struct vm_placement *p
 /* The owner, preferred to where it is, that takes VMs now; lent; NULL: none, or no failback. */
 const char *better_owner(const struct core *core, const struct view *view);
 
+/* recover.c: how long a guest that would not stop so many times is left alone. */
+msec_t recover_refusal_pause(const struct view *view, uint32_t refusals);
+/* Whether it is too early to ask the guest, which would not stop, once more. */
+bool recover_must_leave_alone(struct core *core, const struct view *view);
+
 /* evict.c: whether VMs stop to make room for others; nothing of that ends but by itself */
 bool evict_is_going_on(const struct core *core);
+/* Whether 'view's VM would not make room when it was last asked. Until twice the time after which
+ * it may be asked again has passed, that is remembered. */
+bool evict_was_refused(struct core *core, const struct view *view);
 /* Drops the room that is kept for nobody any more. */
 void evict_step(struct core *core);
 /* Stops those of 'evictions' that are for the VM for which room is made, or for the first one if

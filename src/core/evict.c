@@ -52,6 +52,29 @@ void evict_step(struct core *core)
     }
 }
 
+bool evict_was_refused(struct core *core, const struct view *view)
+{
+    const struct vm_placement *p = view->placement->placement;
+    if (p->refusals == 0 || strcmp(p->cause, change_cause_kept) != 0) {
+        return false;
+    }
+    msec_t since_ms = sight_placement_ms(core, view->name);
+    msec_t forgotten_ms = since_ms + 2 * recover_refusal_pause(view, p->refusals);
+    if (core->now_ms >= forgotten_ms) {
+        return false;
+    }
+    change_again(core, forgotten_ms);
+    return true;
+}
+
+bool evict_must_leave_alone(struct core *core, const char *vm)
+{
+    struct view view;
+    change_look(core, vm, &view);
+    return view.spec && view.placement && evict_was_refused(core, &view) &&
+           recover_must_leave_alone(core, &view);
+}
+
 /* Stops one VM. */
 static void evict(struct core *core, const struct eviction *eviction)
 {

@@ -308,6 +308,9 @@ ENUM_DECLARE(gone, GONE_LIST)
 enum gone proof_instance_gone(const struct world *world, const char *vm,
                               const struct vm_placement *placement);
 
+/* evict.c: whether 'vm' would not make room, and is not to be asked again yet */
+bool evict_must_leave_alone(struct core *core, const char *vm);
+
 /* placing.c: requests to the planner, and its answers */
 struct placing {
     const struct record *spec;

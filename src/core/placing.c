@@ -53,6 +53,17 @@ static void make_cluster(const struct core *core, const questions_t *vms, struct
     }
 }
 
+/* VMs that would not stop when they had to make room are no victims for a while. */
+static void pin(struct core *core, questions_t *questions)
+{
+    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
+        const char *name = (*each)->key.name;
+        if ((*each)->placement->refusals > 0 && evict_must_leave_alone(core, name)) {
+            ADD(questions, ((struct plan_cluster_vm){.name = name, .is_pinned = true}));
+        }
+    }
+}
+
 struct avoids {
     VEC(struct plan_avoid) list;
 };
@@ -139,6 +150,9 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
         ADD(&questions, ((struct plan_cluster_vm){.name = requests[i].spec->key.name,
                                                   .prefer_node = requests[i].prefer_node,
                                                   .is_anew = !requests[i].is_moving}));
+    }
+    if (ret_evictions) {
+        pin(core, &questions);
     }
     make_cluster(core, &questions, &cluster);
     for (size_t i = 0; i < len; i++) {

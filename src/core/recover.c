@@ -101,7 +101,7 @@ static void arrive(struct core *core, const struct view *view)
 
 /* How long a guest that would not stop is left alone before it is asked again: its time limit, but
  * at least a minute, doubled each time. */
-static msec_t refusal_pause(const struct view *view, uint32_t refusals)
+msec_t recover_refusal_pause(const struct view *view, uint32_t refusals)
 {
     const msec_t least_ms = 60000, most_ms = 3600000;
     msec_t first_ms = MAX(view->spec->vm_spec->offline_timeout_ms, least_ms);
@@ -109,10 +109,10 @@ static msec_t refusal_pause(const struct view *view, uint32_t refusals)
 }
 
 /* Whether it is too early to ask the guest once more; then it is looked at again in time. */
-static bool must_leave_alone(struct core *core, const struct view *view)
+bool recover_must_leave_alone(struct core *core, const struct view *view)
 {
     uint32_t refusals = view->placement->placement->refusals;
-    msec_t due_ms = sight_placement_ms(core, view->name) + refusal_pause(view, refusals);
+    msec_t due_ms = sight_placement_ms(core, view->name) + recover_refusal_pause(view, refusals);
     if (refusals == 0 || core->now_ms >= due_ms) {
         return false;
     }
@@ -127,14 +127,14 @@ static void resume_running(struct core *core, const struct view *view)
     to->phase = PLACEMENT_START;
     to->refusals++;
     change_drop_next(to);
-    change_set_cause(to, change_cause_refused);
+    change_set_cause(to, change_is_evicted(to) ? change_cause_kept : change_cause_refused);
     if (!view->wants_to_run) {
         (void)snprintf(
             to->cause, sizeof(to->cause),
             "it was asked to shut down %u time%s and did not; it is asked again in %lld s. "
             "'berth vm stop --force %s' turns it off",
             to->refusals, to->refusals == 1 ? "" : "s",
-            (long long)refusal_pause(view, to->refusals) / 1000, view->name);
+            (long long)recover_refusal_pause(view, to->refusals) / 1000, view->name);
     }
     struct intent *intent = change_commit(core, view, next);
     if (view->wants_to_run || to->refusals == 1) {
@@ -176,14 +176,14 @@ static void decide_running(struct core *core, const struct view *view, struct jo
     if (view->spec->vm_spec->move_order > p->move_order) {
         (void)jobs_add(jobs, view, PURPOSE_MOVE, "an administrator asked for it");
     } else if (node_has_mode(core, p->node, NODE_DRAIN)) {
-        if (!must_leave_alone(core, view)) {
+        if (!recover_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_DRAIN, "its node is being drained");
         }
     } else if (better_has_failed_gpu(core, p, why, sizeof(why))) {
-        if (!must_leave_alone(core, view)) {
+        if (!recover_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
         }
-    } else if (p->refusals > 0) {
+    } else if (p->refusals > 0 && !evict_was_refused(core, view)) {
         forget_refusals(core, view);
     } else if (change_is_stuck(p)) {
         struct record *next = change_draft(view);
@@ -227,7 +227,8 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
     if (!view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
         return; /* its node clears that first */
     }
-    if (!view->wants_to_run && !is_forced && must_leave_alone(core, view)) {
+    if (!view->wants_to_run && !is_forced && !evict_was_refused(core, view) &&
+        recover_must_leave_alone(core, view)) {
         return;
     }
     if (!view->wants_to_run) {

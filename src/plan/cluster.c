@@ -322,7 +322,8 @@ static bool add_needs(struct plan_cluster *c, const struct vm_spec *spec, struct
 static bool add_vm(struct plan_cluster *c, const struct record *record, uint32_t nowhere)
 {
     const struct vm_spec *spec = record->vm_spec;
-    const char *prefer_node = question_of(c, record->key.name)->prefer_node;
+    const struct plan_cluster_vm *question = question_of(c, record->key.name);
+    const char *prefer_node = question->prefer_node;
     uint32_t preferred[owners_max + 1], possible[owners_max];
     uint32_t first = prefer_node ? plan_cluster_find_node(c, prefer_node) : PLAN_NONE;
     uint32_t preferred_len = 0;
@@ -336,6 +337,7 @@ static bool add_vm(struct plan_cluster *c, const struct record *record, uint32_t
         .cpus = spec->cpus,
         .memory_mib = spec->memory_mib,
         .priority = spec->priority,
+        .is_pinned = question->is_pinned,
         .preferred = preferred,
         .preferred_len = preferred_len,
         .possible = possible,

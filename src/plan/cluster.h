@@ -17,6 +17,7 @@ struct plan_cluster_vm {
     const char *name;
     const char *prefer_node; /* before its preferred owners; NULL: none */
     bool is_anew;            /* what it has does not count: it is to be placed anew */
+    bool is_pinned;          /* it is not to make room for others */
 };
 
 struct plan_cluster_options {

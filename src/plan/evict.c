@@ -81,7 +81,8 @@ static bool room_is_enough(const struct evict *evict, const struct room *room)
 
 static bool may_leave(const struct evict *evict, const struct vm *victim)
 {
-    return !victim->is_asked && (evict->is_move || victim->priority < evict->vm->priority);
+    return !victim->is_asked && !victim->is_pinned &&
+           (evict->is_move || victim->priority < evict->vm->priority);
 }
 
 /* Whether 'a' rather leaves than 'b': of lower priority, then with more GPUs, then by name. */

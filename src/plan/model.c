@@ -169,6 +169,7 @@ uint32_t plan_vm_add(struct plan_model *model, const struct plan_vm *vm)
         .cpus = vm->cpus,
         .priority = vm->priority,
         .memory_mib = vm->memory_mib,
+        .is_pinned = vm->is_pinned,
         .labels = vm->labels,
         .preferred = owners_add(model, vm->preferred, vm->preferred_len),
         .preferred_len = vm->preferred_len,

@@ -55,6 +55,7 @@ struct vm {
     uint32_t next_node;                /* where the plan being made puts it; PLAN_NONE */
     uint32_t before, after;            /* in the list of its node */
     bool is_asked;                     /* by the request being planned */
+    bool is_pinned;                    /* it does not make room */
 };
 
 /* Each relation is there twice, once from each side. */

@@ -96,6 +96,7 @@ struct plan_vm {
     uint32_t cpus;
     uint64_t memory_mib;
     uint32_t priority;         /* higher first */
+    bool is_pinned;            /* where it runs it stays: it does not make room for others */
     uint64_t labels;           /* the node must have all of them */
     const uint32_t *preferred; /* owners: nodes, in order; copied */
     uint32_t preferred_len;

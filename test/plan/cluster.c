@@ -131,6 +131,8 @@ static void read_vm(struct reader *reader, char *name, char *rest, char *later[l
             vm.memory_mib = number(value);
         } else if (strcmp(word, "priority") == 0) {
             vm.priority = number(value);
+        } else if (strcmp(word, "pinned") == 0) {
+            vm.is_pinned = number(value) != 0;
         } else if (strcmp(word, "label") == 0) {
             vm.labels |= label_bit(reader, value);
         } else if (strcmp(word, "owners") == 0) {

@@ -4,7 +4,7 @@
  *
  *     node a P=4 Q=2 cpus=8 memory=100 mode=paused label=zone1 numa=2 quarantined=1;
  *     vm v P=2 cpus=4 memory=10 priority=7 on=a owners=a,b possible=a,b label=zone1
- *        apart=w together=x apart!=y together!=z;             ('!': enforced)
+ *        apart=w together=x apart!=y together!=z pinned=1;    ('!': enforced)
  *
  * 'numa=2' spreads the GPUs evenly over that many NUMA nodes; 'quarantined=1' takes the last one of
  * each pool. 'on' gives a running VM the lowest free GPUs. A VM may name VMs that come later.

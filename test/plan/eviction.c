@@ -50,6 +50,15 @@ TEST(the_most_important_of_the_preempted_gets_the_place_that_is_left)
               "high=a v1=- v2=b, v1 leaves a for high, v2 leaves a for high");
 }
 
+TEST(who_is_pinned_is_not_preempted)
+{
+    CLUSTER(c, "node a P=2; node b P=2; vm deaf P=2 on=a priority=1 pinned=1;"
+               "vm other P=2 on=b priority=2; vm high P=2 priority=9");
+    CHECK_STR(cluster_place(&c, "high", &preempt), "high=b other=-, other leaves b for high");
+    CLUSTER(d, "node a P=2; vm deaf P=2 on=a priority=1 pinned=1; vm high P=2 priority=9");
+    CHECK_STR(cluster_place(&d, "high", &preempt), "high=-");
+}
+
 TEST(preemption_can_be_undone)
 {
     CLUSTER(c, "node a P=4; node b P=1; vm v P=1 on=a priority=1; vm w P=3 on=a priority=2;"
