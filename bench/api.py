@@ -48,25 +48,25 @@ def node_records(node, gpus):
     cards = [{"address": address(i), **MODEL, "vendor_name": "NVIDIA Corporation", "device_name": "GA100",
               "driver": "vfio-pci", "iommu_group": i, "verdict": "assignable",
               "bar_size": [16777216, 68719476736, 0, 0, 0, 0]} for i in range(gpus)]
-    yield f"nodes/{node}/inventory", {"incarnation": 1, "cpus": 1024, "memory_mib": 4 << 20, "gpus": cards,
+    yield f"seen/nodes/{node}", {"incarnation": 1, "cpus": 1024, "memory_mib": 4 << 20, "gpus": cards,
                                       "checks": [{"name": "hypervisor", "ok": True, "detail": ""}]}
-    yield f"nodes/{node}/spec", {"dismounted": [{"address": c["address"], "identity": IDENTITY} for c in cards]}
+    yield f"want/nodes/{node}", {"dismounted": [{"address": c["address"], "identity": IDENTITY} for c in cards]}
 
 
 def vm_records(vm, node, gpu):
     hold = [{"pool": "pool", "gpu": address(gpu)}]
-    yield f"vms/{vm}/spec", {"xml": xml(vm), "cpus": 4, "memory_mib": 16384, "desired": "started", "start_order": 1,
+    yield f"want/vms/{vm}", {"xml": xml(vm), "cpus": 4, "memory_mib": 16384, "desired": "started", "start_order": 1,
                              "needs": [{"pool": "pool", "count": 1}], "preferred_owners": [node]}
-    yield f"vms/{vm}/placement", {"epoch": 1, "phase": "start", "node": node, "gpus": hold, "start_order": 1}
-    yield f"vms/{vm}/status", {"epoch": 1, "incarnation": 1, "node": node, "state": "running", "has_started": True}
-    yield f"claims/{node}/{address(gpu)}", {"vm": vm, "epoch": 1}
+    yield f"order/vms/{vm}", {"epoch": 1, "phase": "start", "node": node, "gpus": hold, "start_order": 1}
+    yield f"seen/vms/{vm}", {"epoch": 1, "incarnation": 1, "node": node, "state": "running", "has_started": True}
+    yield f"order/claims/{node}/{address(gpu)}", {"vm": vm, "epoch": 1}
 
 
 def records():
     each = VMS // NODES
     members = [{"node": f"node{n:03}", "gpu": address(i), "identity": IDENTITY}
                for n in range(NODES) for i in range(each + 1)]
-    yield "pools/pool", {"type": "PciExpress", "members": members}
+    yield "want/pools/pool", {"type": "PciExpress", "members": members}
     for n in range(NODES):
         yield from node_records(f"node{n:03}", each + 1)
     for i in range(VMS):
@@ -98,7 +98,7 @@ class Heartbeats(threading.Thread):
             counter += 1
             for n in range(NODES):
                 try:
-                    self.etcd.put(f"nodes/node{n:03}/alive", {"schema": 1, "incarnation": 1, "counter": counter,
+                    self.etcd.put(f"beat/node{n:03}", {"schema": 1, "incarnation": 1, "counter": counter,
                                                               "watchdog_armed": True, "watchdog_ms": 6000})
                 except OSError:
                     pass  # a busy machine: the next one comes

@@ -12,22 +12,31 @@
 #include "base/vec.h"
 #include "model/gpu.h"
 
-/* kind, and its place below /berth/ ('%' stands for the name, '+' for the second name) */
+/*
+ * kind, and its place below /berth/ ('%' stands for the name, '+' for the second name). The first
+ * part says who writes there, so that the store's permissions can keep the writers apart:
+ *
+ *     want/   administrators, through berth-api
+ *     seen/   each berthd, of its own host and of the VMs that it has there
+ *     beat/   each berthd, its heartbeat
+ *     order/  the berthd that coordinates
+ *     log/    all of them: events
+ */
 #define RECORD_KIND_LIST(X)                                                                        \
-    X(RECORD_CLUSTER, "cluster")                                                                   \
-    X(RECORD_LEADER, "leader")                                                                     \
-    X(RECORD_NODE_SPEC, "nodes/%/spec")                                                            \
-    X(RECORD_NODE_INVENTORY, "nodes/%/inventory")                                                  \
-    X(RECORD_NODE_ALIVE, "nodes/%/alive")                                                          \
-    X(RECORD_NODE_FENCE, "nodes/%/fence")                                                          \
-    X(RECORD_NODE_STANDING, "nodes/%/standing")                                                    \
-    X(RECORD_POOL, "pools/%")                                                                      \
-    X(RECORD_VM_SPEC, "vms/%/spec")                                                                \
-    X(RECORD_VM_PLACEMENT, "vms/%/placement")                                                      \
-    X(RECORD_VM_STATUS, "vms/%/status")                                                            \
-    X(RECORD_CLAIM, "claims/%/+")                                                                  \
-    X(RECORD_EVENT, "events/%")                                                                    \
-    X(RECORD_ACCESS, "access/%")
+    X(RECORD_CLUSTER, "want/cluster")                                                              \
+    X(RECORD_LEADER, "order/leader")                                                               \
+    X(RECORD_NODE_SPEC, "want/nodes/%")                                                            \
+    X(RECORD_NODE_INVENTORY, "seen/nodes/%")                                                       \
+    X(RECORD_NODE_ALIVE, "beat/%")                                                                 \
+    X(RECORD_NODE_FENCE, "order/fence/%")                                                          \
+    X(RECORD_NODE_STANDING, "order/standing/%")                                                    \
+    X(RECORD_POOL, "want/pools/%")                                                                 \
+    X(RECORD_VM_SPEC, "want/vms/%")                                                                \
+    X(RECORD_VM_PLACEMENT, "order/vms/%")                                                          \
+    X(RECORD_VM_STATUS, "seen/vms/%")                                                              \
+    X(RECORD_CLAIM, "order/claims/%/+")                                                            \
+    X(RECORD_EVENT, "log/%")                                                                       \
+    X(RECORD_ACCESS, "want/access/%")
 ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
 
 struct record_key {

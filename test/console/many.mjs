@@ -20,13 +20,13 @@ async function ask(stage, path, body) {
 /** Copies of one VM that the API has made, straight into the store. */
 async function addMany(stage) {
   await stage.addVm('vm-0000');
-  const { kvs } = await ask(stage, 'range', { key: encode('/berth/vms/vm-0000/spec') });
+  const { kvs } = await ask(stage, 'range', { key: encode('/berth/want/vms/vm-0000') });
   const spec = JSON.parse(Buffer.from(kvs[0].value, 'base64').toString());
   const put = (number) => {
     const name = `vm-${String(number).padStart(4, '0')}`;
     const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
     const value = JSON.stringify({ ...spec, uuid });
-    return { requestPut: { key: encode(`/berth/vms/${name}/spec`), value: encode(value) } };
+    return { requestPut: { key: encode(`/berth/want/vms/${name}`), value: encode(value) } };
   };
   for (let first = 1; first < vms; first += atOnce) {
     const numbers = Array.from({ length: Math.min(atOnce, vms - first) }, (_, i) => first + i);

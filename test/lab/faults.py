@@ -235,8 +235,7 @@ class Faults(Cluster):
 
     def epochs(self):
         """How often each VM has been started."""
-        return {key.split("/")[3]: value["epoch"] for key, (_, value) in self.records("/berth/vms/").items()
-                if key.endswith("/placement")}
+        return {key.split("/")[4]: value["epoch"] for key, (_, value) in self.records("/berth/order/vms/").items()}
 
     def places(self):
         """Where Berth says that each VM of ours is."""

@@ -420,8 +420,8 @@ class Story:
             c.berth(f"vm unassign {name} {POOL}")
         self.show(f"vm rm {' '.join(names)}")
         c.until("no claim left", lambda: c.ask(f"pool show {POOL}")["free"] == 6)
-        left = self.lab.hosts[0].sh("etcdctl get --prefix --keys-only /berth/claims; "
-                                    "etcdctl get --prefix --keys-only /berth/vms")
+        left = self.lab.hosts[0].sh("for what in order/claims order/vms seen/vms want/vms; do "
+                                    "etcdctl get --prefix --keys-only /berth/$what/; done")
         demand(not left.strip(), f"left in the store: {left}")
         members = " ".join(f"{gpu['node']}/{gpu['address']}" for gpu in c.items("gpu") if gpu.get("pool") == POOL)
         c.berth(f"pool remove {POOL} {members}")

@@ -363,7 +363,7 @@ def bad_input(c):
 def specs(c):
     """What people have ordered, and what became of the VMs."""
     return {key: value for key, value in c.records().items()
-            if key.split("/")[2] in ("pools", "vms", "cluster") or key.endswith("/spec")}
+            if key.startswith(("/berth/want/", "/berth/order/vms/", "/berth/seen/vms/"))}
 
 
 @test

@@ -113,7 +113,7 @@ def a_token_is_shown_once_stored_as_a_hash_and_gone_when_it_is_removed():
     with begin() as c:
         secret = token(c, "ci_1", "operator")
         assert secret.startswith("berth_ci_1_") and len(secret) == len("berth_ci_1_") + 64
-        stored = c.etcd.all()["access/ci_1"]
+        stored = c.etcd.all()["want/access/ci_1"]
         assert stored["hash"].startswith("$y$") and secret[11:] not in json.dumps(c.etcd.all())
         assert "ci_1" in c.must("token", "ls") and "$y$" not in c.must("token", "ls", "-o", "json")
         c.refused(1, "there is a token ci_1 already", "token", "add", "ci_1")
@@ -136,7 +136,7 @@ def what_has_expired_is_out():
         secret = token(c, "short", "viewer")
         c.must("token", "set", "short", "--expires", "1")
         assert ask(c, "GET", "/v1/status", **bearer(secret)).status == 200
-        c.etcd.put("access/short", {**c.etcd.all()["access/short"], "expires_ms": 1000})
+        c.etcd.put("want/access/short", {**c.etcd.all()["want/access/short"], "expires_ms": 1000})
         wait_for("it is out", lambda: ask(c, "GET", "/v1/status", **bearer(secret)).status == 401)
         assert "(expired)" in c.must("token", "ls")
 

@@ -262,7 +262,7 @@ def a_node_that_falls_silent_is_shown_and_can_be_vouched_off():
         assert "no heartbeat for" in c.must("status")
         c.refused(1, "Say so with --yes", "node", "confirm-off", "node2")
         c.must("node", "confirm-off", "node2", "--yes")
-        assert c.etcd.all()["nodes/node2/spec"]["confirmed_off"] == 1
+        assert c.etcd.all()["want/nodes/node2"]["confirmed_off"] == 1
 
 
 @test

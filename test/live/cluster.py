@@ -133,7 +133,7 @@ class Players(threading.Thread):
             self.counter += 1
             for node in self.nodes:
                 if node not in self.silent:
-                    self.etcd.put(f"nodes/{node}/alive",
+                    self.etcd.put(f"beat/{node}",
                                   {"schema": 1, "incarnation": 1, "counter": self.counter,
                                    "watchdog_armed": True, "watchdog_ms": 6000})
         store = self.etcd.all()
@@ -143,39 +143,39 @@ class Players(threading.Thread):
             else:
                 self.tend_gpus(store, node)
         if not self.is_idle:
-            for key in [k for k in store if k.startswith("vms/") and k.endswith("/spec")]:
-                self.tend_vm(self.etcd.all(), key.split("/")[1])
-            for key in [k for k in store if k.endswith("/placement")]:
-                if key.replace("placement", "spec") not in store:
+            for key in [k for k in store if k.startswith("want/vms/")]:
+                self.tend_vm(self.etcd.all(), key.split("/")[2])
+            for key in [k for k in store if k.startswith("order/vms/")]:
+                if key.replace("order/", "want/") not in store:
                     self.etcd.delete(key)
 
     def declare_off(self, store, node):
         """What the coordinator does of a silent node that an administrator has confirmed to be off."""
-        fence = f"nodes/{node}/fence"
-        if store.get(f"nodes/{node}/spec", {}).get("confirmed_off") == 1 and fence not in store:
+        fence = f"order/fence/{node}"
+        if store.get(f"want/nodes/{node}", {}).get("confirmed_off") == 1 and fence not in store:
             self.etcd.put(fence, {"schema": 1, "incarnation": 1, "proof": "manual",
                                   "detail": "an administrator confirmed it"})
 
     def tend_gpus(self, store, node):
         wanted = {d["address"] for d in
-                  store.get(f"nodes/{node}/spec", {}).get("dismounted", [])}
+                  store.get(f"want/nodes/{node}", {}).get("dismounted", [])}
         for card in self.gpus[node]:
             is_wanted = card["address"] in wanted
             card["driver"] = "vfio-pci" if is_wanted else "bochs-drm"
             card["verdict"] = "assignable" if is_wanted else "host-driver"
             card["verdict_detail"] = "" if is_wanted else "dismount it first"
-        if store.get(f"nodes/{node}/inventory", {}).get("gpus") != self.gpus[node]:
-            self.etcd.put(f"nodes/{node}/inventory", self.inventory(node))
+        if store.get(f"seen/nodes/{node}", {}).get("gpus") != self.gpus[node]:
+            self.etcd.put(f"seen/nodes/{node}", self.inventory(node))
 
     def tend_vm(self, store, vm):
-        spec = store.get(f"vms/{vm}/spec")
-        place = store.get(f"vms/{vm}/placement") or {"schema": 1, "epoch": 0, "phase": "none"}
+        spec = store.get(f"want/vms/{vm}")
+        place = store.get(f"order/vms/{vm}") or {"schema": 1, "epoch": 0, "phase": "none"}
         if not spec:
             return
         before = json.dumps(place)
         is_up = place["phase"] == "start"
         node = place.get("node", "")
-        mode = store.get(f"nodes/{node}/spec", {}).get("mode", "active")
+        mode = store.get(f"want/nodes/{node}", {}).get("mode", "active")
         must_leave = is_up and (mode == "drain" or
                                 spec.get("move_order", 0) > place.get("move_order", 0))
         if is_up and spec.get("desired", "stopped") != "started":
@@ -184,21 +184,21 @@ class Players(threading.Thread):
         elif (spec.get("desired") == "started" and not is_up) or must_leave:
             self.place(store, vm, spec, place, node if must_leave else "")
         if json.dumps(place) != before:
-            self.etcd.put(f"vms/{vm}/placement", place)
+            self.etcd.put(f"order/vms/{vm}", place)
         if place["phase"] == "start":
-            self.etcd.put(f"vms/{vm}/status", {"schema": 1, "epoch": place["epoch"],
+            self.etcd.put(f"seen/vms/{vm}", {"schema": 1, "epoch": place["epoch"],
                                                "node": place["node"], "state": "running"})
 
     def place(self, store, vm, spec, place, avoid):
         reasons = []
         for node in self.nodes:
-            mode = store.get(f"nodes/{node}/spec", {}).get("mode", "active")
+            mode = store.get(f"want/nodes/{node}", {}).get("mode", "active")
             found = [] if mode != "active" or node in self.silent or node == avoid else \
                 self.free_gpus(store, node, spec["needs"])
             if found:
                 self.free(store, place)
                 for hold in found:
-                    self.etcd.put(f"claims/{node}/{hold['gpu']}",
+                    self.etcd.put(f"order/claims/{node}/{hold['gpu']}",
                                   {"schema": 1, "vm": vm, "epoch": place["epoch"] + 1})
                 place.update(epoch=place["epoch"] + 1, phase="start", node=node, gpus=found,
                              reasons=[], start_order=spec.get("start_order", 0),
@@ -212,8 +212,8 @@ class Players(threading.Thread):
     def free_gpus(store, node, needs):
         found = []
         for need in needs:
-            members = [m["gpu"] for m in store[f"pools/{need['pool']}"]["members"]
-                       if m["node"] == node and f"claims/{node}/{m['gpu']}" not in store]
+            members = [m["gpu"] for m in store[f"want/pools/{need['pool']}"]["members"]
+                       if m["node"] == node and f"order/claims/{node}/{m['gpu']}" not in store]
             if len(members) < need["count"]:
                 return []
             found += [{"pool": need["pool"], "gpu": m} for m in members[:need["count"]]]
@@ -221,7 +221,7 @@ class Players(threading.Thread):
 
     def free(self, store, place):
         for hold in place.get("gpus", []):
-            key = f"claims/{place['node']}/{hold['gpu']}"
+            key = f"order/claims/{place['node']}/{hold['gpu']}"
             if key in store:
                 self.etcd.delete(key)
 

@@ -56,7 +56,7 @@ def a_validation_names_what_is_wrong_and_ends_with_1_only_if_something_failed():
         code, out, _ = c.berth("validate")
         assert code == 1 and "coordinator  none" in out and "with fewer than three" in out, out
         assert "it arrives, and takes VMs" not in out and "it arrives, and takes VMs" in c.berth("validate", "-v")[1]
-        c.etcd.put("leader", {"schema": 1, "node": "node1", "term": 1, "incarnation": 1})
+        c.etcd.put("order/leader", {"schema": 1, "node": "node1", "term": 1, "incarnation": 1})
         wait_for("nothing failed any more", lambda: c.berth("validate")[0] == 0)
         report = c.of("validate")
         assert report["result"] == "warning" and report["counts"]["failed"] == 0, report
@@ -162,7 +162,7 @@ def an_export_builds_the_same_cluster_again_step_by_step():
 
         out = d.must("cluster", "import", path, "--dry-run")
         assert "fence_agent" in out and "4 GPUs join" in out and "it is added, stopped" in out, out
-        assert d.etcd.all().get("pools/GpuChildPool") is None
+        assert d.etcd.all().get("want/pools/GpuChildPool") is None
         d.refused(1, "Say so with --yes", "cluster", "import", path)
         out = d.must("cluster", "import", secret, "--yes", "--start")
         assert "GPU pool GpuChildPool was created" in out, out
@@ -182,7 +182,7 @@ def an_export_builds_the_same_cluster_again_step_by_step():
             [("settings", ""), ("node", "node1"), ("assign", "b")], steps
         d.must("cluster", "import", path, "--yes")
         assert d.of("node", "show", "node1")["spec"]["fence_parameters"]["password"] == "(hidden)"
-        assert d.etcd.all()["nodes/node1/spec"]["fence_parameters"]["password"] == "s3cret"
+        assert d.etcd.all()["want/nodes/node1"]["fence_parameters"]["password"] == "s3cret"
 
 
 @test
@@ -193,7 +193,7 @@ def a_file_that_is_half_readable_is_refused_with_the_place_and_nothing_is_change
         c.must("cluster", "export", path)
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        before = {k: v for k, v in c.etcd.all().items() if not k.endswith("/alive")}
+        before = {k: v for k, v in c.etcd.all().items() if not k.startswith("beat/")}
         bad = [(text[:len(text) // 2], "export.json: line "), ("[]", "has no configuration"), ("{}", "has no configuration")]
         for change, says in ((lambda d: d["vms"]["a"].update(priority="high"), "configuration.vms.a.priority"),
                              (lambda d: d["vms"]["a"].update(colour="red"), "configuration.vms.a.colour"),
@@ -211,7 +211,7 @@ def a_file_that_is_half_readable_is_refused_with_the_place_and_nothing_is_change
                 file.write(content)
             c.refused(1, says, "cluster", "import", path, "--yes")
         c.refused(1, "No such file", "cluster", "import", "/nonexistent")
-        assert before == {k: v for k, v in c.etcd.all().items() if not k.endswith("/alive")}
+        assert before == {k: v for k, v in c.etcd.all().items() if not k.startswith("beat/")}
 
 
 @test
@@ -222,7 +222,7 @@ def what_cannot_be_imported_is_said_and_the_rest_is_done():
         c.must("cluster", "export", path)
         d.players.gpus["node1"][1]["device"] = "5046"
         wait_for("the other card is there", lambda: c.must("gpu", "ls") != d.must("gpu", "ls") and
-                 "5046" in str(d.etcd.all()["nodes/node1/inventory"]["gpus"][1]))
+                 "5046" in str(d.etcd.all()["seen/nodes/node1"]["gpus"][1]))
         out = d.must("cluster", "import", path, "--dry-run")
         assert "no such node yet: start berthd there" in out and "0000:02:00.0: the file means the card" in out, out
         code, out, err = d.berth("cluster", "import", path, "--yes")

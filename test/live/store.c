@@ -310,22 +310,22 @@ TEST(a_document_that_cannot_be_read_is_told_once_and_the_rest_goes_on)
 {
     struct daemon daemon;
     etcd_cluster_need(&cluster);
-    put_raw("/e/nodes/n1/alive", "{\"counter\":\"many\"}");
-    put_raw("/e/nodes/n2/alive", "{\"counter\":2}");
+    put_raw("/e/beat/n1", "{\"counter\":\"many\"}");
+    put_raw("/e/beat/n2", "{\"counter\":2}");
     put_raw("/e/something/newer", "not even JSON");
     daemon_start(&daemon, "/e/");
     CHECK_INT(daemon.bads, 1);
-    CHECK_STR(daemon.bad_key, "/e/nodes/n1/alive");
+    CHECK_STR(daemon.bad_key, "/e/beat/n1");
     CHECK_HAS(daemon.bad_text, "counter: a whole number is wanted here, not a string");
     CHECK(!is_readable(&daemon, "n1") && is_readable(&daemon, "n2"));
     CHECK_INT(counter_of(&daemon, "n2"), 2);
-    put_raw("/e/nodes/n2/alive", "\x01");
-    put_raw("/e/nodes/n3/alive", "{\"counter\":3}");
+    put_raw("/e/beat/n2", "\x01");
+    put_raw("/e/beat/n3", "{\"counter\":3}");
     LOOP_UNTIL(daemon.event, counter_of(&daemon, "n3") == 3, patience_ms);
     CHECK_INT(daemon.bads, 2);
     CHECK_INT(counter_of(&daemon, "n2"), 2); /* what was there stays */
     CHECK(!is_readable(&daemon, "n2"));
-    put_raw("/e/nodes/n1/alive", "{\"counter\":1}");
+    put_raw("/e/beat/n1", "{\"counter\":1}");
     LOOP_UNTIL(daemon.event, counter_of(&daemon, "n1") == 1, patience_ms);
     CHECK_INT(daemon.bads, 2);
     CHECK(is_readable(&daemon, "n1"));
@@ -341,7 +341,7 @@ TEST(forgotten_history_leads_to_a_new_snapshot_in_which_the_deleted_are_gone)
     struct proxy proxy;
     char body[64], reply[200];
     daemon_start(&other, "/f/");
-    put_raw("/f/nodes/n9/alive", "[]");
+    put_raw("/f/beat/n9", "[]");
     CHECK_INT(put_alive(&other, "n1", 1), TXN_COMMITTED);
     daemon = (struct daemon){0};
     REQUIRE(sd_event_new(&daemon.event) >= 0);

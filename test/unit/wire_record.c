@@ -478,10 +478,10 @@ TEST(keys_stand_where_the_design_says)
     struct record_key key = {.kind = RECORD_CLAIM, .name = "node1", .second = "0000:65:00.0"};
     char text[wire_key_size];
     CHECK_INT(wire_key_format("/berth/", &key, text, NULL), 0);
-    CHECK_STR(text, "/berth/claims/node1/0000:65:00.0");
+    CHECK_STR(text, "/berth/order/claims/node1/0000:65:00.0");
     key = (struct record_key){.kind = RECORD_LEADER};
     CHECK_INT(wire_key_format("/lab/", &key, text, NULL), 0);
-    CHECK_STR(text, "/lab/leader");
+    CHECK_STR(text, "/lab/order/leader");
 }
 
 static void check_no_key(const char *text, size_t size, int want)
@@ -495,17 +495,25 @@ static void check_no_key(const char *text, size_t size, int want)
 
 TEST(keys_that_are_no_records_are_told_from_records_with_bad_names)
 {
-    static const char *const strange[] = {
-        "/other/leader",       "/berth/",         "/berth/leader/", "/berth/vms/a",
-        "/berth/vms/a/spec/b", "/berth/tokens/a", "/berth",         "",
-        "/berth/vms/a/b/spec", "/berth/leaderx"};
-    static const char *const bad[] = {"/berth/vms//spec",
-                                      "/berth/vms/-a/spec",
-                                      "/berth/pools/a b",
-                                      "/berth/claims/n/65:00.0",
-                                      "/berth/claims/n/0000:65:00.0+",
-                                      "/berth/claims/n/",
-                                      "/berth/claims/n/0000:6A:00.0"};
+    static const char *const strange[] = {"/other/order/leader",
+                                          "/berth/",
+                                          "/berth/order/leader/",
+                                          "/berth/vms/a",
+                                          "/berth/want/vms/a/b",
+                                          "/berth/want/a",
+                                          "/berth",
+                                          "",
+                                          "/berth/want/leader",
+                                          "/berth/beat",
+                                          "/berth/order/leaderx",
+                                          "/berth/leader"};
+    static const char *const bad[] = {"/berth/want/vms/",
+                                      "/berth/want/vms/-a",
+                                      "/berth/want/pools/a b",
+                                      "/berth/order/claims/n/65:00.0",
+                                      "/berth/order/claims/n/0000:65:00.0+",
+                                      "/berth/order/claims/n/",
+                                      "/berth/order/claims/n/0000:6A:00.0"};
     char long_key[200];
     for (size_t i = 0; i < ARRAY_LEN(strange); i++) {
         check_no_key(strange[i], strlen(strange[i]), -ENOENT);
@@ -513,8 +521,8 @@ TEST(keys_that_are_no_records_are_told_from_records_with_bad_names)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         check_no_key(bad[i], strlen(bad[i]), -EINVAL);
     }
-    check_no_key("/berth/pools/a\0b", 16, -ENOENT);
-    (void)snprintf(long_key, sizeof(long_key), "/berth/pools/%064d", 1);
+    check_no_key("/berth/want/pools/a\0b", 21, -ENOENT);
+    (void)snprintf(long_key, sizeof(long_key), "/berth/want/pools/%064d", 1);
     check_no_key(long_key, strlen(long_key), -EINVAL);
     check_no_key(long_key, strlen(long_key) - 1, 0);
 }
