@@ -34,7 +34,7 @@ void handle_access_get(struct api_call *call)
     WORLD_EACH(call->world, RECORD_ACCESS, each) {
         (void)json_array_append_new(list, access_json(*each, call->view->wall_ms));
     }
-    call_send_list(call, list);
+    call_send_list(call, in_order(list, "name"));
 }
 
 /* ---- what a body may say ---- */

@@ -2,6 +2,8 @@
 /* Nodes, and their names. */
 #include "api/facts.h"
 
+#include "base/natural.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +152,26 @@ static bool merge_names(const struct world *world, enum record_kind kind, names_
             return false;
         }
         *place = name;
+    }
+    return true;
+}
+
+static int compare_records(const void *a, const void *b)
+{
+    const struct record *const *x = a, *const *y = b;
+    return natural_compare((*x)->key.name, (*y)->key.name);
+}
+
+bool records_in_order(const struct world *world, enum record_kind kind, records_t *ret)
+{
+    if (!VEC_RESERVE(ret, world->records[kind].len)) {
+        return false;
+    }
+    WORLD_EACH(world, kind, each) {
+        ret->items[ret->len++] = *each;
+    }
+    if (ret->len > 0) {
+        qsort(ret->items, ret->len, sizeof(*ret->items), compare_records);
     }
     return true;
 }

@@ -45,6 +45,11 @@ typedef VEC(const char *) names_t;
 /* Every node's name, sorted, lent; VEC_DONE it. False without memory. */
 bool node_names(const struct world *world, names_t *ret);
 
+/* The records of 'kind' in the natural order of their names; VEC_DONE them. False without memory.
+ */
+typedef VEC(const struct record *) records_t;
+bool records_in_order(const struct world *world, enum record_kind kind, records_t *ret);
+
 /* How many VMs have their place on each of 'names' (sorted), into 'ret', as many. */
 void node_vm_counts(const struct world *world, const char *const *names, size_t len, uint32_t *ret);
 
@@ -139,12 +144,15 @@ struct vm_facts {
 /* False: no such VM. */
 bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *ret);
 
-/* All of them in the order of their names, each without searching:
- *     for (struct vm_walk walk = {0}; vm_walk_next(view, &walk, &vm);) { ... } */
-struct vm_walk {
-    size_t spec, placement, status;
+/* The records of one VM; NULL where there is none, but for the spec. */
+struct vm_row {
+    const struct record *spec, *placement, *status;
 };
-bool vm_walk_next(const struct api_view *view, struct vm_walk *walk, struct vm_facts *ret);
+typedef VEC(struct vm_row) vm_rows_t;
+
+/* Every VM, in the natural order of their names; VEC_DONE them. False without memory. */
+bool vm_rows(const struct world *world, vm_rows_t *ret);
+void vm_row_facts(const struct api_view *view, const struct vm_row *row, struct vm_facts *ret);
 
 /* It has a place, or may still run: nothing about its devices may change. */
 bool vm_is_placed(const struct vm_facts *vm);

@@ -2,7 +2,10 @@
 /* VMs: one word for what spec, placement, status and the node's heartbeat say together. */
 #include "api/facts.h"
 
+#include "base/natural.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 ENUM_DEFINE(vm_view, VM_VIEW_LIST)
@@ -145,14 +148,33 @@ static const struct record *walk_to(const struct world *world, enum record_kind 
     return *at < len && order == 0 ? items[*at] : NULL;
 }
 
-bool vm_walk_next(const struct api_view *view, struct vm_walk *walk, struct vm_facts *ret)
+static int compare_rows(const void *a, const void *b)
 {
-    const struct world *world = view->world;
-    if (walk->spec == world->records[RECORD_VM_SPEC].len) {
+    const struct vm_row *x = a, *y = b;
+    return natural_compare(x->spec->key.name, y->spec->key.name);
+}
+
+bool vm_rows(const struct world *world, vm_rows_t *ret)
+{
+    size_t placement = 0, status = 0;
+    if (!VEC_RESERVE(ret, world->records[RECORD_VM_SPEC].len)) {
         return false;
     }
-    const struct record *spec = world->records[RECORD_VM_SPEC].items[walk->spec++];
-    fill(view, spec, walk_to(world, RECORD_VM_PLACEMENT, spec->key.name, &walk->placement),
-         walk_to(world, RECORD_VM_STATUS, spec->key.name, &walk->status), ret);
+    WORLD_EACH(world, RECORD_VM_SPEC, each) {
+        const char *name = (*each)->key.name;
+        ret->items[ret->len++] = (struct vm_row){
+            .spec = *each,
+            .placement = walk_to(world, RECORD_VM_PLACEMENT, name, &placement),
+            .status = walk_to(world, RECORD_VM_STATUS, name, &status),
+        };
+    }
+    if (ret->len > 0) {
+        qsort(ret->items, ret->len, sizeof(*ret->items), compare_rows);
+    }
     return true;
+}
+
+void vm_row_facts(const struct api_view *view, const struct vm_row *row, struct vm_facts *ret)
+{
+    fill(view, row->spec, row->placement, row->status, ret);
 }

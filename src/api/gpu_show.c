@@ -128,12 +128,15 @@ void handle_gpus_get(struct api_call *call)
         return;
     }
     CLEANUP(buf_done) struct buf out = {0};
+    records_t inventories = {0};
     list_begin(&out);
-    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
+    out.failed |= !records_in_order(call->world, RECORD_NODE_INVENTORY, &inventories);
+    VEC_EACH(&inventories, each) {
         if (!only || strcmp((*each)->key.name, only) == 0) {
             write_gpus(call, &out, *each);
         }
     }
+    VEC_DONE(&inventories);
     list_send(call, &out);
 }
 

@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "api/show.h"
 #include "api/survival.h"
+#include "base/natural.h"
 #include "base/parse.h"
 
 #include <string.h>
@@ -75,7 +76,7 @@ static struct wait *find_wait(const waits_t *waits, const char *vm)
     size_t low = 0, high = waits->len;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strcmp(waits->items[middle].vm, vm);
+        int order = natural_compare(waits->items[middle].vm, vm);
         if (order == 0) {
             return &waits->items[middle];
         }
@@ -109,7 +110,10 @@ static void vm_metrics(const struct api_call *call, struct buf *text)
     uint32_t counts[vm_view_count] = {0};
     waits_t waits = {0};
     struct vm_facts vm;
-    for (struct vm_walk walk = {0}; vm_walk_next(call->view, &walk, &vm);) {
+    vm_rows_t rows = {0};
+    text->failed |= !vm_rows(call->world, &rows);
+    VEC_EACH(&rows, row) {
+        vm_row_facts(call->view, row, &vm);
         counts[vm.state]++;
         struct wait *wait = vm.state == VM_VIEW_WAITING ? VEC_ADD(&waits) : NULL;
         if (wait) {
@@ -130,6 +134,7 @@ static void vm_metrics(const struct api_call *call, struct buf *text)
                    (unsigned long long)waited_ms / 1000, (unsigned long long)waited_ms % 1000);
     }
     VEC_DONE(&waits);
+    VEC_DONE(&rows);
 }
 
 /* ---- this berth-api ---- */

@@ -140,7 +140,7 @@ json_t *nodes_json(const struct api_call *call)
         }
     }
     VEC_DONE(&names);
-    return list;
+    return in_order(list, "name");
 }
 
 void handle_nodes_get(struct api_call *call)

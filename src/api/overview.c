@@ -23,23 +23,17 @@ void handle_health(struct api_call *call)
 
 /* ---- status ---- */
 
-static json_t *pools_status(const struct api_call *call)
-{
-    json_t *list = json_array();
-    WORLD_EACH(call->world, RECORD_POOL, each) {
-        (void)json_array_append_new(list, pool_json(call, *each, false));
-    }
-    return list;
-}
-
 /* How many VMs are in each state, and those that people should look at. */
 static void write_vms(struct buf *out, const struct api_call *call)
 {
     CLEANUP(buf_done) struct buf troubled = {0};
     int64_t counts[vm_view_count] = {0}, shown = 0;
     struct vm_facts vm;
+    vm_rows_t rows = {0};
+    out->failed |= !vm_rows(call->world, &rows);
     out_open(&troubled, '[');
-    for (struct vm_walk walk = {0}; vm_walk_next(call->view, &walk, &vm);) {
+    VEC_EACH(&rows, row) {
+        vm_row_facts(call->view, row, &vm);
         counts[vm.state]++;
         bool is_trouble = vm.state == VM_VIEW_WAITING || vm.state == VM_VIEW_FAILED ||
                           vm.state == VM_VIEW_UNKNOWN;
@@ -47,6 +41,7 @@ static void write_vms(struct buf *out, const struct api_call *call)
             vm_write(&troubled, &vm);
         }
     }
+    VEC_DONE(&rows);
     out_close(&troubled, ']');
     out_key(out, "vms");
     out_open(out, '{');
@@ -68,7 +63,7 @@ void handle_status(struct api_call *call)
     out_text(&out, "coordinator", leader ? leader->leader->node : "");
     out_number(&out, "term", leader ? (int64_t)leader->leader->term : 0);
     out_tree(&out, "nodes", nodes_json(call));
-    out_tree(&out, "pools", pools_status(call));
+    out_tree(&out, "pools", pools_json(call));
     write_vms(&out, call);
     out_number(&out, "revision", call->world->revision);
     out_tree(&out, "survival", survival_json(call));

@@ -23,7 +23,7 @@ static json_t *members_json(const struct api_call *call, const struct pool *pool
     VEC_EACH(&pool->members, member) {
         (void)json_array_append_new(list, member_json(call, member));
     }
-    return list;
+    return in_order(list, "node");
 }
 
 static json_t *counts_json(const struct pool_counts *n)
@@ -45,7 +45,7 @@ static json_t *counts_by_node(const struct api_call *call, const struct record *
         (void)json_object_set_new(json, "node", json_string(node));
         (void)json_array_append_new(list, json);
     }
-    return list;
+    return in_order(list, "node");
 }
 
 /* The VMs that need it, with how much. */
@@ -62,7 +62,7 @@ static json_t *users_json(const struct api_call *call, const char *pool)
             }
         }
     }
-    return list;
+    return in_order(list, "vm");
 }
 
 /* "" for an empty pool. */
@@ -107,13 +107,18 @@ json_t *pool_json(const struct api_call *call, const struct record *record, bool
     return json;
 }
 
-void handle_pools_get(struct api_call *call)
+json_t *pools_json(const struct api_call *call)
 {
     json_t *list = json_array();
     WORLD_EACH(call->world, RECORD_POOL, each) {
         (void)json_array_append_new(list, pool_json(call, *each, false));
     }
-    call_send_list(call, list);
+    return in_order(list, "name");
+}
+
+void handle_pools_get(struct api_call *call)
+{
+    call_send_list(call, pools_json(call));
 }
 
 void handle_pool_get(struct api_call *call)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Facts as JSON, as lists and single resources show them. Each returns a new tree, or NULL. */
+/* Facts as JSON, as lists and single resources show them. Each returns a new tree, or NULL. Lists
+ * are in the natural order of their names. */
 #pragma once
 
 #include "api/call.h"
 #include "api/facts.h"
 
-json_t *nodes_json(const struct api_call *call); /* all, as lists show them */
+/* All, as lists show them. */
+json_t *nodes_json(const struct api_call *call);
+json_t *pools_json(const struct api_call *call);
 /* 'is_whole': with everything that only the resource itself shows. */
 /* What a pool of 'type' is counted in: "GPUs", "partition". */
 const char *pool_unit(enum pool_type type, size_t len);
@@ -19,6 +22,10 @@ void gpu_write_members(struct buf *out, const struct gpu_facts *gpu, bool is_who
 json_t *event_json(const struct record *event);
 /* When it was told, by the clock of who told it: its name begins with that. */
 uint64_t event_wall_ms(const struct record *event);
+
+/* Sorts 'list', objects that all have the text 'field', naturally by that; returns it. Those that
+ * are equal stay as they are. NULL stays NULL. */
+json_t *in_order(json_t *list, const char *field);
 
 /* {"items": 'list', "revision": the world's, "stale_since_ms": only if stale}; takes over 'list'.
  */

@@ -174,7 +174,7 @@ static json_t *look_at_hosts(const struct api_call *call)
         }
     }
     VEC_DONE(&vms);
-    return list;
+    return in_order(list, "node");
 }
 
 static json_t *hosts_json(const struct api_call *call)

@@ -111,12 +111,16 @@ void handle_vms_get(struct api_call *call)
 {
     CLEANUP(buf_done) struct buf out = {0};
     struct vm_facts vm;
+    vm_rows_t rows = {0};
     list_begin(&out);
-    for (struct vm_walk walk = {0}; vm_walk_next(call->view, &walk, &vm);) {
+    out.failed |= !vm_rows(call->world, &rows);
+    VEC_EACH(&rows, row) {
+        vm_row_facts(call->view, row, &vm);
         if (is_wanted(call, &vm)) {
             vm_write(&out, &vm);
         }
     }
+    VEC_DONE(&rows);
     list_send(call, &out);
 }
 

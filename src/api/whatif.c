@@ -36,7 +36,7 @@ json_t *whatif_reasons(const struct plan_cluster *m, const struct plan_request *
                                     json_pack("{s:s, s:o, s:b}", "subject", m->nodes.items[node],
                                               "text", text_json(text), "fits", fits));
     }
-    return list;
+    return in_order(list, "subject");
 }
 
 /* Its placement, if it has a place; else NULL. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/libvirt.h"
 
+#include "base/natural.h"
+
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
@@ -16,7 +18,7 @@ static void be_silent(void *userdata, virErrorPtr error)
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct domain *)a)->name, ((const struct domain *)b)->name);
+    return natural_compare(((const struct domain *)a)->name, ((const struct domain *)b)->name);
 }
 
 static bool add(domains_t *domains, virDomainPtr domain)

@@ -13,6 +13,33 @@ TEST(an_unknown_path_and_a_wrong_method_are_told_apart)
     CHECK_HAS(text(), "/v1/vms/:vm/start");
 }
 
+/* Whether 'first', as a list's field has it, comes before 'then'. */
+static bool stands_before(const char *target, const char *first, const char *then)
+{
+    CHECK_INT(ask("GET", target, NULL), 200);
+    const char *a = strstr(text(), first), *b = strstr(text(), then);
+    return a && b && a < b;
+}
+
+TEST(lists_have_the_tenth_behind_the_second)
+{
+    begin();
+    add_node("node10", true);
+    add_node("node2", true);
+    add_vm("vm10", 1);
+    add_vm("vm2", 1);
+    must("POST", "/v1/pools", "{\"name\":\"P10\"}");
+    must("POST", "/v1/pools", "{\"name\":\"P2\"}");
+    CHECK(stands_before("/v1/nodes", "\"node2\"", "\"node10\""));
+    CHECK(stands_before("/v1/gpus", "\"node2\"", "\"node10\""));
+    CHECK(stands_before("/v1/vms", "\"vm2\"", "\"vm10\""));
+    CHECK(stands_before("/v1/pools", "\"P2\"", "\"P10\""));
+    CHECK(stands_before("/v1/pools/P", "\"node2\"", "\"node10\""));
+    CHECK_INT(ask("GET", "/v1/nodes/node3", NULL), 404);
+    CHECK_HAS(text(), "there are: node2, node10");
+    fixture_done();
+}
+
 TEST(names_with_slashes_or_300_characters_in_an_address_are_refused_in_words)
 {
     char target[400] = "/v1/vms/";

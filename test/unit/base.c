@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/natural.h"
 #include "base/parse.h"
 #include "base/roff.h"
 #include "base/vec.h"
@@ -60,6 +61,37 @@ TEST(buf_grows_and_hands_over)
     CLEANUP(freep) char *text = buf_take(&buf);
     CHECK_INT(strlen(text), 3890);
     CHECK_INT(buf.size, 0);
+}
+
+TEST(names_are_in_the_order_that_people_expect)
+{
+    static const char *const order[] = {
+        "",
+        "10.0.0.2",
+        "10.0.0.10",
+        "a1b2",
+        "a1b10",
+        "a2b1",
+        "node",
+        "node01",
+        "node1",
+        "node2",
+        "node10",
+        "node10a",
+        "node99999999999999999999999",
+        "node100000000000000000000000",
+        "nodes",
+        "x-1",
+        "x-1-a",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(order); k++) {
+            int found = natural_compare(order[i], order[k]);
+            if ((i < k) != (found < 0) || (i > k) != (found > 0)) {
+                test_fail(__FILE__, __LINE__, "%s and %s: %d", order[i], order[k], found);
+            }
+        }
+    }
 }
 
 TEST(vec_keeps_the_order_when_it_inserts_and_removes)
