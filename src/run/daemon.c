@@ -129,6 +129,10 @@ static void on_stale(void *userdata, bool is_stale)
 
 static void on_instance(void *userdata, const struct virt_instance *instance)
 {
+    const struct daemon *d = userdata;
+    if (strcmp(instance->node, d->config->node) != 0) {
+        return;
+    }
     daemon_step(userdata, (struct core_event){.kind = CORE_VM_EXISTS,
                                               .name = instance->vm,
                                               .epoch = instance->epoch,
@@ -357,7 +361,9 @@ static int open_parts(struct daemon *d, struct error *err)
     };
     static const struct virt_observer virt_observer = {on_instance, on_gone, on_listed,
                                                        on_connection};
-    struct virt_config virt_config = {.uri = d->config->libvirt_uri, .node = d->config->node};
+    char notes[config_text_size + 16];
+    (void)snprintf(notes, sizeof(notes), "%s/instances", d->config->run_dir);
+    struct virt_config virt_config = {.uri = d->config->libvirt_uri, .notes = notes};
     int r = open_core(d, err);
     if (r == 0) {
         r = open_store(d->event, d->config, &store_observer, d, &d->store, err);

@@ -62,7 +62,7 @@ static int read_fact(struct call *call, virDomainPtr domain, struct fact *ret)
         return is_none ? 0 : fail(call, "asking for a domain's metadata");
     }
     bool is_ours = domain_marker_from_xml(xml, &ret->marker) &&
-                   strcmp(ret->marker.node, call->node) == 0 &&
+                   domain_marker_is_of(&ret->marker, call->cluster) &&
                    strcmp(ret->marker.vm, virDomainGetName(domain)) == 0;
     free(xml);
     ret->state = state_of(state, reason);
@@ -243,6 +243,16 @@ static int list(struct call *call)
     return r;
 }
 
+/* Whom libvirt runs QEMU as. Drivers that have no such users do not say. */
+static void learn_users(struct call *call)
+{
+    char *capabilities = virConnectGetCapabilities(call->conn);
+    if (capabilities) {
+        call->user_len = domain_users(capabilities, call->users, qemu_users_max);
+        free(capabilities);
+    }
+}
+
 static int run_open(struct call *call)
 {
     call->conn = virConnectOpen(call->uri);
@@ -251,6 +261,7 @@ static int run_open(struct call *call)
     }
     const char *type = virConnectGetType(call->conn);
     call->has_processes = type && strcmp(type, "QEMU") == 0;
+    learn_users(call);
     /* Subscribed before listed: what changes in between is told by an event. */
     int r = subscribe(call);
     r = r < 0 ? r : list(call);
@@ -370,7 +381,7 @@ static void call_release(struct task *task)
     free(call);
 }
 
-struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *node,
+struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *cluster,
                            const char *vm, uint64_t epoch)
 {
     struct call *call = must(calloc(1, sizeof(*call)));
@@ -379,7 +390,7 @@ struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *
     call->kind = kind;
     call->subscription = -1;
     call->epoch = epoch;
-    (void)copy_text(call->node, sizeof(call->node), node);
+    (void)copy_text(call->cluster, sizeof(call->cluster), cluster);
     (void)copy_text(call->vm, sizeof(call->vm), vm ? vm : "");
     if (conn) {
         call->conn = conn;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "loop/worker.h"
+#include "virt/process.h"
 #include "wire/domain_xml.h"
 
 #include <libvirt/libvirt.h>
@@ -39,7 +40,7 @@ struct call {
     char *uri;                                          /* open */
     uint64_t generation;                                /* open: of the connection */
     int subscription; /* open: made; close: to be ended; -1: none */
-    char node[name_size];
+    char cluster[cluster_id_size];
     char vm[name_size];
     uint64_t epoch;
     char *xml; /* create */
@@ -48,13 +49,15 @@ struct call {
     struct error err;
     bool is_lost;       /* failed since the connection broke: what libvirt did is not known */
     bool has_processes; /* open: a QEMU driver, whose VMs are processes of this host */
+    uint32_t users[qemu_users_max]; /* open: that libvirt runs QEMU as */
+    size_t user_len;
     VEC(struct fact) facts;
 };
 
 /* A zeroed call with its 'run' and 'release' set; the caller sets the rest and 'task.arrive'. Takes
  * a reference of 'conn' (may be NULL). Out of memory ends the process: nothing can be begun then,
  * and the VMs live on. */
-struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *node,
+struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *cluster,
                            const char *vm, uint64_t epoch);
 
 /* What libvirt tells by itself. Made on its event thread. */

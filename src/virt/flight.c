@@ -79,8 +79,8 @@ void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, c
     flight->device_len = domain->device_len;
     flight->next = virt->flights;
     virt->flights = flight;
-    struct call *call =
-        virt_call_new(CALL_CREATE, virt->conn, virt->node, flight->marker.vm, flight->marker.epoch);
+    struct call *call = virt_call_new(CALL_CREATE, virt->conn, virt->cluster, flight->marker.vm,
+                                      flight->marker.epoch);
     call->xml = xml;
     call->task.arrive = on_created;
     workers_submit(virt->calls, &call->task);

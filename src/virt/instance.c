@@ -210,6 +210,7 @@ static void tell_state(struct instance *instance)
                                                  .vm = instance->marker.vm,
                                                  .epoch = instance->marker.epoch,
                                                  .incarnation = instance->marker.incarnation,
+                                                 .node = instance->marker.node,
                                                  .state = instance->state,
                                              });
 }

@@ -113,7 +113,10 @@ struct virt {
     void *userdata;
     char *uri;
     char *proc;
-    char node[name_size];
+    char *notes;
+    char cluster[cluster_id_size];
+    uint32_t users[qemu_users_max]; /* that libvirt runs QEMU as */
+    size_t user_len;
     struct mailbox *box;
     struct workers *calls;     /* calls about one VM */
     struct workers *link_pool; /* one thread: open, ping, close */

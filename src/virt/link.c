@@ -65,7 +65,7 @@ static void list_again(struct virt *virt, msec_t now_ms)
         virt_wake_at(virt, virt->list_at_ms);
         return;
     }
-    struct call *call = virt_call_new(CALL_LIST, virt->conn, virt->node, NULL, 0);
+    struct call *call = virt_call_new(CALL_LIST, virt->conn, virt->cluster, NULL, 0);
     call->generation = virt->generation;
     call->number = ++virt->counter;
     call->task.arrive = on_listed;
@@ -87,6 +87,8 @@ static void on_opened(void *userdata, struct task *task)
     virt->conn = TAKE(call->conn);
     virt->subscription = call->subscription;
     virt->has_processes = call->has_processes;
+    virt->user_len = call->user_len;
+    memcpy(virt->users, call->users, sizeof(virt->users));
     virt->retry_pause_ms = reconnect_first_ms;
     virt->ping_at_ms = virt_now(virt) + ping_ms;
     virt->ping_since_ms = MSEC_NEVER;
@@ -102,7 +104,7 @@ static void on_opened(void *userdata, struct task *task)
 
 static void open_connection(struct virt *virt)
 {
-    struct call *call = virt_call_new(CALL_OPEN, NULL, virt->node, NULL, 0);
+    struct call *call = virt_call_new(CALL_OPEN, NULL, virt->cluster, NULL, 0);
     call->uri = must(strdup(virt->uri));
     call->box = mailbox_ref(virt->box);
     call->on_news = on_news;
@@ -123,7 +125,7 @@ static void ignore(void *userdata, struct task *task)
 void virt_link_drop(struct virt *virt)
 {
     if (virt->conn) {
-        struct call *call = virt_call_new(CALL_CLOSE, virt->conn, virt->node, NULL, 0);
+        struct call *call = virt_call_new(CALL_CLOSE, virt->conn, virt->cluster, NULL, 0);
         call->subscription = virt->subscription;
         call->task.arrive = ignore;
         /* Never the last reference: the call has one. */
@@ -165,7 +167,7 @@ static void on_pinged(void *userdata, struct task *task)
 
 static void ping(struct virt *virt, msec_t now_ms)
 {
-    struct call *call = virt_call_new(CALL_PING, virt->conn, virt->node, NULL, 0);
+    struct call *call = virt_call_new(CALL_PING, virt->conn, virt->cluster, NULL, 0);
     call->generation = virt->generation;
     call->task.arrive = on_pinged;
     virt->ping_since_ms = now_ms;
@@ -208,7 +210,7 @@ uint64_t virt_link_probe(struct virt *virt, const char *vm)
     if (!virt->conn) {
         return virt->counter + 1;
     }
-    struct call *call = virt_call_new(CALL_PROBE, virt->conn, virt->node, vm, 0);
+    struct call *call = virt_call_new(CALL_PROBE, virt->conn, virt->cluster, vm, 0);
     call->number = ++virt->counter;
     call->task.arrive = on_probed;
     workers_submit(virt->calls, &call->task);

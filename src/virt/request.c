@@ -195,7 +195,7 @@ static void on_end_called(void *userdata, struct task *task)
 static void call_end(struct virt *virt, enum call_kind kind, const char *vm, uint64_t epoch,
                      uint64_t serial)
 {
-    struct call *call = virt_call_new(kind, virt->conn, virt->node, vm, epoch);
+    struct call *call = virt_call_new(kind, virt->conn, virt->cluster, vm, epoch);
     call->number = serial;
     call->task.arrive = on_end_called;
     workers_submit(virt->calls, &call->task);

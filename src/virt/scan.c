@@ -9,8 +9,9 @@
 
 struct scan {
     struct task task;
-    char *proc;
-    char node[name_size];
+    char *proc, *notes;
+    struct process_search search;
+    char cluster[cluster_id_size];
     uint64_t number;
     processes_t found;
     int r;
@@ -98,7 +99,10 @@ static void hold(struct virt *virt, struct process *process)
 static void scan_run(struct task *task)
 {
     struct scan *scan = (struct scan *)task;
-    scan->r = virt_process_scan(scan->proc, scan->node, &scan->found, NULL);
+    if (scan->search.user_len == 0) {
+        virt_process_usual_users(&scan->search);
+    }
+    scan->r = virt_process_scan(&scan->search, &scan->found, NULL);
 }
 
 static void scan_arrive(void *userdata, struct task *task)
@@ -123,6 +127,7 @@ static void scan_release(struct task *task)
     struct scan *scan = (struct scan *)task;
     virt_processes_done(&scan->found);
     free(scan->proc);
+    free(scan->notes);
     free(scan);
 }
 
@@ -138,7 +143,12 @@ void virt_scan_settle(struct virt *virt, msec_t now_ms)
     struct scan *scan = must(calloc(1, sizeof(*scan)));
     scan->task = (struct task){.run = scan_run, .arrive = scan_arrive, .release = scan_release};
     scan->proc = must(strdup(virt->proc));
-    memcpy(scan->node, virt->node, sizeof(scan->node));
+    scan->notes = must(strdup(virt->notes));
+    memcpy(scan->cluster, virt->cluster, sizeof(scan->cluster));
+    scan->search =
+        (struct process_search){.proc = scan->proc, .notes = scan->notes, .cluster = scan->cluster};
+    scan->search.user_len = virt->user_len;
+    memcpy(scan->search.users, virt->users, sizeof(scan->search.users));
     scan->number = ++virt->scan_begun;
     virt->is_scanning = true;
     workers_submit(virt->proc_pool, &scan->task);

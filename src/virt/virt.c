@@ -84,7 +84,8 @@ static int set_up(struct virt *virt, const struct virt_config *config)
 {
     virt->uri = strdup(config->uri ? config->uri : "qemu:///system");
     virt->proc = strdup(config->proc ? config->proc : "/proc");
-    if (!virt->uri || !virt->proc) {
+    virt->notes = strdup(config->notes ? config->notes : "");
+    if (!virt->uri || !virt->proc || !virt->notes) {
         return -ENOMEM;
     }
     int r = make_sources(virt);
@@ -99,9 +100,6 @@ int virt_new(sd_event *event, const struct virt_config *config,
              const struct virt_observer *observer, void *userdata, struct virt **ret,
              struct error *err)
 {
-    if (!config->node || !config->node[0] || strlen(config->node) >= name_size) {
-        return error_set(err, -EINVAL, "virt needs the name of this node");
-    }
     int r = virt_call_init(err);
     if (r < 0) {
         return r;
@@ -113,7 +111,7 @@ int virt_new(sd_event *event, const struct virt_config *config,
     virt->event = sd_event_ref(event);
     virt->observer = observer;
     virt->userdata = userdata;
-    (void)copy_text(virt->node, sizeof(virt->node), config->node);
+    virt_set_cluster(virt, config->cluster ? config->cluster : "");
     virt->subscription = -1;
     virt->retry_pause_ms = reconnect_first_ms;
     virt->ping_since_ms = MSEC_NEVER;
@@ -145,8 +143,15 @@ struct virt *virt_free(struct virt *virt)
     sd_event_unref(virt->event);
     free(virt->uri);
     free(virt->proc);
+    free(virt->notes);
     free(virt);
     return NULL;
+}
+
+void virt_set_cluster(struct virt *virt, const char *cluster)
+{
+    bool fits = copy_text(virt->cluster, sizeof(virt->cluster), cluster);
+    assert(fits);
 }
 
 /* ---- requests ---- */

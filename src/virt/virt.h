@@ -10,8 +10,9 @@
  * within a callback, except virt_free().
  *
  * Domains are transient: when one ends, nothing is left that anybody else could start. They carry
- * a marker (wire/domain_xml.h) with VM, epoch, incarnation and node; what has no marker, or
- * another node's, is not ours and is never touched.
+ * a marker (wire/domain_xml.h) with cluster, VM, epoch, incarnation and node; what has no marker,
+ * or another cluster's, is not ours and is never touched. What another node of this cluster started
+ * is told like the rest: somebody has migrated it here, or this host had another name before.
  *
  * Killing needs no libvirt: QEMU's command line holds the marker, so a thread that reads /proc
  * finds every process of ours, also those that a hanging libvirt has not told about; they are held
@@ -29,10 +30,12 @@
 struct virt;
 
 struct virt_config {
-    const char *uri;  /* NULL: "qemu:///system" */
-    const char *node; /* this node: only VMs whose marker names it are ours */
-    const char *proc; /* NULL: "/proc" */
-    unsigned workers; /* calls to libvirt at the same time; 0: 8 */
+    const char *uri;     /* NULL: "qemu:///system" */
+    const char *cluster; /* id: only its VMs are ours; NULL or "": not known, all are */
+    const char *proc;    /* NULL: "/proc" */
+    const char *notes;   /* directory, made if need be, of which process is which VM, for the berthd
+                            that comes next; NULL: none */
+    unsigned workers;    /* calls to libvirt at the same time; 0: 8 */
 };
 
 /* A VM of ours that exists. */
@@ -40,6 +43,7 @@ struct virt_instance {
     const char *vm;
     uint64_t epoch;
     uint64_t incarnation;
+    const char *node;    /* that started it */
     enum vm_state state; /* VM_STATE_STARTING, _RUNNING or _STOPPING */
 };
 
@@ -77,11 +81,14 @@ typedef void virt_done_fn(void *userdata, const struct virt_result *result);
 
 /* Begins to connect, and to list what runs. 'observer' and its strings must outlive '*ret';
  * 'config' is copied. libvirt that is not there is no error: connection() tells.
- * Errors: -EINVAL without node, -ENOMEM, -errno of thread or descriptor. One thread, libvirt's
+ * Errors: -ENOMEM, -errno of thread or descriptor. One thread, libvirt's
  * event loop, is made once for the process and never ends. */
 int virt_new(sd_event *event, const struct virt_config *config,
              const struct virt_observer *observer, void *userdata, struct virt **ret,
              struct error *err);
+
+/* The id became known. What has been told of others is not taken back. */
+void virt_set_cluster(struct virt *virt, const char *cluster);
 
 /* Leaves the VMs alone. Requests under way are forgotten without callback. A thread that hangs in
  * libvirt is left behind (it touches nothing of the caller's). NULL is accepted; returns NULL. */

@@ -432,7 +432,8 @@ static bool set_metadata(xmlNode *domain, const struct domain_marker *marker)
         return false;
     }
     xmlSetNs(node, ns);
-    return tree_set(node, "vm", marker->vm) && set_number(node, "epoch", marker->epoch) &&
+    return (!marker->cluster[0] || tree_set(node, "cluster", marker->cluster)) &&
+           tree_set(node, "vm", marker->vm) && set_number(node, "epoch", marker->epoch) &&
            set_number(node, "incarnation", marker->incarnation) &&
            tree_set(node, "node", marker->node);
 }

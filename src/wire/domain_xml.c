@@ -237,23 +237,36 @@ int domain_xml_inspect(const char *xml, struct domain_info *ret, struct error *e
 
 const char *domain_marker_format(const struct domain_marker *marker, char *ret)
 {
-    (void)snprintf(ret, domain_marker_text_size, "%s/%" PRIu64 "/%" PRIu64 "/%s", marker->vm,
-                   marker->epoch, marker->incarnation, marker->node);
+    (void)snprintf(ret, domain_marker_text_size, "%s%s%s/%" PRIu64 "/%" PRIu64 "/%s",
+                   marker->cluster, marker->cluster[0] ? "/" : "", marker->vm, marker->epoch,
+                   marker->incarnation, marker->node);
     return ret;
 }
 
-/* Fills 'ret' only if every part is what Berth writes. */
-static bool marker_make(const char *vm, const char *epoch, const char *incarnation,
-                        const char *node, struct domain_marker *ret)
+static bool is_cluster_id(const char *text)
 {
-    struct domain_marker marker;
-    if (!vm || !epoch || !incarnation || !node || name_check("VM", vm, NULL) < 0 ||
-        name_check("node", node, NULL) < 0 || !parse_u64(epoch, UINT64_MAX, &marker.epoch) ||
-        !parse_u64(incarnation, UINT64_MAX, &marker.incarnation)) {
+    size_t len = strlen(text);
+    return len < cluster_id_size && strspn(text, "0123456789abcdef-") == len;
+}
+
+/* 'parts': cluster, VM, epoch, incarnation, node; all may be NULL. */
+static bool marker_make(const char *const parts[5], struct domain_marker *ret)
+{
+    struct domain_marker marker = {0};
+    const char *cluster = parts[0] ? parts[0] : "";
+    for (size_t i = 1; i < 5; i++) {
+        if (!parts[i]) {
+            return false;
+        }
+    }
+    if (!is_cluster_id(cluster) || name_check("VM", parts[1], NULL) < 0 ||
+        name_check("node", parts[4], NULL) < 0 || !parse_u64(parts[2], UINT64_MAX, &marker.epoch) ||
+        !parse_u64(parts[3], UINT64_MAX, &marker.incarnation)) {
         return false;
     }
-    (void)copy_text(marker.vm, sizeof(marker.vm), vm);
-    (void)copy_text(marker.node, sizeof(marker.node), node);
+    (void)copy_text(marker.cluster, sizeof(marker.cluster), cluster);
+    (void)copy_text(marker.vm, sizeof(marker.vm), parts[1]);
+    (void)copy_text(marker.node, sizeof(marker.node), parts[4]);
     *ret = marker;
     return true;
 }
@@ -261,22 +274,31 @@ static bool marker_make(const char *vm, const char *epoch, const char *incarnati
 bool domain_marker_parse(const char *text, struct domain_marker *ret)
 {
     char copy[domain_marker_text_size];
-    char *parts[4] = {copy};
+    const char *parts[5] = {NULL};
+    size_t slashes = 0;
     if (!copy_text(copy, sizeof(copy), text)) {
         return false;
     }
-    for (size_t i = 1; i < ARRAY_LEN(parts); i++) {
-        char *slash = strchr(parts[i - 1], '/');
-        if (!slash) {
-            return false;
-        }
-        *slash = '\0';
-        parts[i] = slash + 1;
+    for (const char *at = copy; *at; at++) {
+        slashes += *at == '/';
     }
-    return marker_make(parts[0], parts[1], parts[2], parts[3], ret);
+    if (slashes < 3 || slashes > 4) {
+        return false;
+    }
+    char *rest = copy;
+    for (size_t i = 4 - slashes; i < 5; i++) {
+        parts[i] = rest;
+        rest += strcspn(rest, "/");
+        *rest++ = '\0'; /* behind the last, its own end */
+    }
+    return marker_make(parts, ret);
 }
 
-/* The element alone: libvirt strips the namespace of what it hands out. */
+bool domain_marker_is_of(const struct domain_marker *marker, const char *cluster)
+{
+    return !marker->cluster[0] || !cluster[0] || strcmp(marker->cluster, cluster) == 0;
+}
+
 static bool is_marker(const xmlNode *node, bool needs_namespace)
 {
     if (node->type != XML_ELEMENT_NODE || !xmlStrEqual(node->name, (const xmlChar *)"instance")) {
@@ -309,9 +331,50 @@ bool domain_marker_from_xml(const char *xml, struct domain_marker *ret)
         return false;
     }
     const xmlNode *node = find_marker(xmlDocGetRootElement(doc));
+    CLEANUP(freep) char *cluster = tree_attribute(node, "cluster");
     CLEANUP(freep) char *vm = tree_attribute(node, "vm");
     CLEANUP(freep) char *epoch = tree_attribute(node, "epoch");
     CLEANUP(freep) char *incarnation = tree_attribute(node, "incarnation");
     CLEANUP(freep) char *name = tree_attribute(node, "node");
-    return marker_make(vm, epoch, incarnation, name, ret);
+    return marker_make((const char *const[5]){cluster, vm, epoch, incarnation, name}, ret);
+}
+
+/* ---- who runs QEMU ---- */
+
+/* "+64055:+64055" */
+static bool user_of(const xmlNode *label, uint32_t *ret)
+{
+    CLEANUP(freep) char *text = tree_text(label);
+    uint64_t user;
+    char *end = text ? strchr(text, ':') : NULL;
+    if (!end) {
+        return false;
+    }
+    *end = '\0';
+    if (!parse_u64(text[0] == '+' ? text + 1 : text, UINT32_MAX - 1, &user)) {
+        return false;
+    }
+    *ret = (uint32_t)user;
+    return true;
+}
+
+size_t domain_users(const char *capabilities, uint32_t *ret, size_t max)
+{
+    size_t len = 0;
+    CLEANUP(tree_freep) xmlDoc *doc = NULL;
+    if (tree_parse(capabilities, &doc, NULL) < 0) {
+        return 0;
+    }
+    TREE_EACH(tree_child(xmlDocGetRootElement(doc), "host"), "secmodel", secmodel)
+    {
+        CLEANUP(freep) char *model = tree_text(tree_child(secmodel, "model"));
+        if (!model || strcmp(model, "dac") != 0) {
+            continue;
+        }
+        TREE_EACH(secmodel, "baselabel", label)
+        {
+            len += len < max && user_of(label, &ret[len]);
+        }
+    }
+    return len;
 }

@@ -6,9 +6,9 @@
  *
  * A domain that Berth starts says so twice, in the same words:
  *
- *     <metadata><berth:instance xmlns:berth='urn:berth:domain:1' vm= epoch= incarnation= node=/>
- *         read back through libvirt when a daemon adopts what runs;
- *     -fw_cfg name=opt/berth/instance,string=VM/EPOCH/INCARNATION/NODE
+ *     <metadata><berth:instance xmlns:berth='urn:berth:domain:1' cluster= vm= epoch= incarnation=
+ *         node=/> read back through libvirt when a daemon adopts what runs;
+ *     -fw_cfg name=opt/berth/instance,string=CLUSTER/VM/EPOCH/INCARNATION/NODE
  *         on QEMU's command line, so that a VM is found and killed when libvirt does not answer.
  */
 #pragma once
@@ -74,7 +74,8 @@ struct domain_marker {
     char vm[name_size];
     uint64_t epoch;
     uint64_t incarnation;
-    char node[name_size];
+    char node[name_size];          /* where it was started; it may have been migrated since */
+    char cluster[cluster_id_size]; /* whose VM it is; "": the one that started it had no id */
 };
 
 /* One claimed GPU or partition. 'slot.partition' is "" for the whole card, the address of a
@@ -108,8 +109,18 @@ uint64_t domain_aperture_mib(const struct domain_compose *compose);
  * out of a whole domain. False, '*ret' untouched, if there is none or it is damaged. */
 bool domain_marker_from_xml(const char *xml, struct domain_marker *ret);
 
-enum { domain_marker_text_size = 2 * name_size + 2 * 21 + 4 };
+enum { domain_marker_text_size = cluster_id_size + 2 * name_size + 2 * 21 + 5 };
 
-/* "VM/EPOCH/INCARNATION/NODE" into 'ret' of domain_marker_text_size bytes; returns 'ret'. */
+/* "CLUSTER/VM/EPOCH/INCARNATION/NODE" into 'ret' of domain_marker_text_size bytes; without
+ * "CLUSTER/" if it has none. Returns 'ret'. */
 const char *domain_marker_format(const struct domain_marker *marker, char *ret);
 bool domain_marker_parse(const char *text, struct domain_marker *ret);
+
+/* Whether a VM of 'marker' is of 'cluster'. A marker without a cluster is of each one, and so is
+ * every marker while 'cluster' is not known (""): to miss a VM is worse than to wait for one that
+ * is another's. */
+bool domain_marker_is_of(const struct domain_marker *marker, const char *cluster);
+
+/* The users that libvirt runs QEMU as, from the XML of its capabilities (DAC base labels), at most
+ * 'max' of them into 'ret'. Returns how many. */
+size_t domain_users(const char *capabilities, uint32_t *ret, size_t max);

@@ -91,7 +91,7 @@ static void clean_up(void)
 static bool make_root(void)
 {
     char text[256], path[64];
-    (void)this_node();
+    (void)this_cluster();
     if (!mkdtemp(root) || atexit(clean_up) != 0) {
         return false;
     }

@@ -28,7 +28,7 @@ static bool make_root(void)
     if (uri[0]) {
         return true;
     }
-    (void)this_node(); /* before there are children */
+    (void)this_cluster(); /* before there are children */
     char etc[64], log[64];
     if (!mkdtemp(root)) {
         return false;

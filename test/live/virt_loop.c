@@ -25,20 +25,21 @@ msec_t now(void)
     return (msec_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-const char *this_node(void)
+const char *this_cluster(void)
 {
-    static char node[name_size];
-    if (!node[0]) {
-        (void)snprintf(node, sizeof(node), "test-%d", (int)getpid());
+    static char id[cluster_id_size];
+    if (!id[0]) {
+        (void)snprintf(id, sizeof(id), "%08x-0000-4000-8000-000000000000", (unsigned)getpid());
     }
-    return node;
+    return id;
 }
 
 pid_t qemu_of(const char *vm, uint64_t epoch)
 {
     processes_t found = {0};
     pid_t pid = 0;
-    CHECK_INT(virt_process_scan("/proc", this_node(), &found, NULL), 0);
+    struct process_search search = {.proc = "/proc", .cluster = this_cluster(), .notes = ""};
+    CHECK_INT(virt_process_scan(&search, &found, NULL), 0);
     VEC_EACH(&found, each) {
         if (each->marker.epoch == epoch && strcmp(each->marker.vm, vm) == 0) {
             pid = each->pid;
@@ -51,7 +52,8 @@ pid_t qemu_of(const char *vm, uint64_t epoch)
 void end_all_qemus(void)
 {
     processes_t found = {0};
-    (void)virt_process_scan("/proc", this_node(), &found, NULL);
+    struct process_search search = {.proc = "/proc", .cluster = this_cluster(), .notes = ""};
+    (void)virt_process_scan(&search, &found, NULL);
     VEC_EACH(&found, each) {
         (void)virt_process_kill(each->pidfd);
     }
@@ -122,7 +124,7 @@ static const struct virt_observer observer = {on_instance, on_gone, on_listed, o
 bool loop_begin(struct loop *loop, const char *uri)
 {
     struct error err;
-    struct virt_config config = {.uri = uri, .node = this_node()};
+    struct virt_config config = {.uri = uri, .cluster = this_cluster()};
     *loop = (struct loop){0};
     if (sd_event_new(&loop->event) < 0 ||
         virt_new(loop->event, &config, &observer, loop, &loop->virt, &err) < 0) {
@@ -198,7 +200,8 @@ void start(struct loop *loop, uint64_t id, const char *xml, const char *vm, uint
 {
     struct domain_compose domain = {.xml = xml, .marker = {.epoch = epoch, .incarnation = 7}};
     (void)copy_text(domain.marker.vm, sizeof(domain.marker.vm), vm);
-    (void)copy_text(domain.marker.node, sizeof(domain.marker.node), this_node());
+    (void)copy_text(domain.marker.cluster, sizeof(domain.marker.cluster), this_cluster());
+    (void)copy_text(domain.marker.node, sizeof(domain.marker.node), "here");
     virt_start(loop->virt, id, &domain, limit_ms, loop_done, loop);
 }
 

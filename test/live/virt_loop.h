@@ -29,9 +29,9 @@ struct line {
     msec_t at_ms;
 };
 
-/* The node that the VMs of this test program are marked with, so that programs that run at the same
- * time do not end each other's. The same in a child. */
-const char *this_node(void);
+/* The id of the cluster that the VMs of this test program are marked with, so that programs that
+ * run at the same time do not end each other's. The same in a child. */
+const char *this_cluster(void);
 
 /* The QEMU of that epoch, 0 if there is none; looked up in /proc. */
 pid_t qemu_of(const char *vm, uint64_t epoch);

@@ -10,7 +10,8 @@
 #define OS     "<os><type arch='x86_64' machine='q35'>hvm</type></os>"
 #define BASICS "<name>cad-7</name><memory unit='MiB'>64</memory>" OS
 
-static const struct domain_marker marker = {"cad-7", 3, 77, "node1"};
+static const struct domain_marker marker = {"cad-7", 3, 77, "node1",
+                                            "0f0e0d0c-0001-4002-8003-000000000004"};
 
 static int refused(const char *xml, struct error *err)
 {
@@ -161,12 +162,20 @@ TEST(a_marker_is_read_back_from_text_element_and_domain)
 {
     char text[domain_marker_text_size];
     struct domain_marker back = {0};
-    CHECK_STR(domain_marker_format(&marker, text), "cad-7/3/77/node1");
+    CHECK_STR(domain_marker_format(&marker, text),
+              "0f0e0d0c-0001-4002-8003-000000000004/cad-7/3/77/node1");
     REQUIRE(domain_marker_parse(text, &back));
     CHECK(memcmp(&back.epoch, &marker.epoch, 16) == 0);
     CHECK_STR(back.node, "node1");
     CHECK(!domain_marker_parse("cad-7/3/77", &back));
-    CHECK(!domain_marker_parse("cad-7/3/77/node1/x", &back));
+    CHECK_STR(back.cluster, marker.cluster);
+    CHECK(domain_marker_is_of(&back, marker.cluster) && !domain_marker_is_of(&back, "0f"));
+    CHECK(domain_marker_is_of(&back, "")); /* not known yet: not passed over */
+    CHECK(domain_marker_parse("cad-7/3/77/node1", &back));
+    CHECK_STR(back.cluster, "");
+    CHECK(domain_marker_is_of(&back, marker.cluster));
+    CHECK(!domain_marker_parse("no hex/cad-7/3/77/node1", &back));
+    CHECK(!domain_marker_parse("0f/cad-7/3/77/node1/x", &back));
     CHECK(!domain_marker_parse("cad-7/-3/77/node1", &back));
     CHECK(domain_marker_from_xml("<instance vm='b' epoch='4' incarnation='5' node='n'/>", &back));
     CHECK_STR(back.vm, "b");
@@ -180,6 +189,22 @@ TEST(a_marker_is_read_back_from_text_element_and_domain)
     CHECK(!domain_marker_from_xml("<instance vm='b' epoch='4' node='n'/>", &back));
     CHECK(!domain_marker_from_xml("<domain><metadata/></domain>", &back));
     CHECK(!domain_marker_from_xml("", &back));
+}
+
+TEST(the_users_of_qemu_are_the_dac_labels_of_the_hosts_capabilities)
+{
+    uint32_t users[2] = {0};
+    CHECK_INT(
+        domain_users("<capabilities><host><secmodel><model>apparmor</model>"
+                     "<baselabel type='kvm'>+7:+7</baselabel></secmodel><secmodel>"
+                     "<model>dac</model><doi>0</doi><baselabel type='kvm'>+64055:+108</baselabel>"
+                     "<baselabel type='qemu'>+64055:+108</baselabel><baselabel type='x'>+9:+9"
+                     "</baselabel></secmodel></host></capabilities>",
+                     users, ARRAY_LEN(users)),
+        2);
+    CHECK(users[0] == 64055 && users[1] == 64055);
+    CHECK_INT(domain_users("<capabilities><host/></capabilities>", users, 2), 0);
+    CHECK_INT(domain_users("", users, 2), 0);
 }
 
 /* ---- composing: whole texts, since each word of them is what libvirt gets ---- */
@@ -232,11 +257,13 @@ TEST(one_card_on_q35_becomes_a_managed_hostdev_that_libvirt_places)
               "  </devices>\n"
               "  <uuid>aaaaaaaa-2222-4333-8444-555555555555</uuid>\n"
               "  <metadata>\n"
-              "    <berth:instance xmlns:berth=\"urn:berth:domain:1\" vm=\"cad-7\" epoch=\"3\" "
+              "    <berth:instance xmlns:berth=\"urn:berth:domain:1\" "
+              "cluster=\"0f0e0d0c-0001-4002-8003-000000000004\" vm=\"cad-7\" epoch=\"3\" "
               "incarnation=\"77\" node=\"node1\"/>\n"
               "  </metadata>\n"
               "  <sysinfo type=\"fwcfg\">\n"
-              "    <entry name=\"opt/berth/instance\">cad-7/3/77/node1</entry>\n"
+              "    <entry name=\"opt/berth/instance\">"
+              "0f0e0d0c-0001-4002-8003-000000000004/cad-7/3/77/node1</entry>\n"
               "  </sysinfo>\n"
               "  <on_crash>destroy</on_crash>\n"
               "</domain>\n");

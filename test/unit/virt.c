@@ -5,9 +5,17 @@
 #include "virt/internal.h"
 
 #include <fcntl.h>
+#include <linux/prctl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define LINE "qemu\0-name\0guest=a\0"
 #define MARK "-fw_cfg\0name=opt/berth/instance,string=a/3/77/node1\0"
@@ -30,69 +38,313 @@ TEST(a_marker_counts_only_as_a_whole_argument_behind_its_option)
     CHECK(!HAS_MARKER("grep\0name=opt/berth/instance,string=a/3/77/node1\0"));
     CHECK(!HAS_MARKER("-fw_cfg\0name=opt/berth/instance,string=a/3/77/node1")); /* cut off */
     CHECK(!HAS_MARKER("-fw_cfg\0name=opt/berth/instance,string=a/3/77\0"));
+    CHECK(HAS_MARKER("-fw_cfg\0name=opt/berth/instance,string=0f-1/a/3/77/node1\0"));
 }
 
-/* A process that says of itself that it is a QEMU of ours. */
-static pid_t pretender(const char *node)
+TEST(only_a_scope_that_libvirt_made_for_a_vm_is_one)
 {
-    char argument[100];
-    (void)snprintf(argument, sizeof(argument), "name=opt/berth/instance,string=a/3/77/%s", node);
+    CHECK(
+        virt_process_is_in_scope("/machine.slice/machine-qemu\\x2d1\\x2dt.scope/libvirt/emulator"));
+    CHECK(virt_process_is_in_scope("/gold.slice/gold-east.slice/machine-qemu\\x2d1\\x2dt.scope\n"));
+    CHECK(virt_process_is_in_scope("/machine/east.partition/qemu-1-t.libvirt-qemu/emulator"));
+    CHECK(!virt_process_is_in_scope("/user.slice/user-1000.slice/machine-qemu\\x2d1\\x2dt.scope"));
+    CHECK(!virt_process_is_in_scope("/system.slice/cron.service/machine-qemu\\x2d1\\x2dt.scope"));
+    CHECK(!virt_process_is_in_scope("/machine.slice/machine-web.scope/a.libvirt-qemu"));
+    CHECK(!virt_process_is_in_scope("/machine.slice/libvirt-qemu"));
+    CHECK(!virt_process_is_in_scope("/machine.slice"));
+    CHECK(!virt_process_is_in_scope("/"));
+    CHECK(!virt_process_is_in_scope(""));
+}
+
+/* ---- processes that say of themselves that they are a QEMU of ours ---- */
+
+#define NOBODY 65534
+
+static char directory[] = "/tmp/berth-unit-virt-XXXXXX";
+static char notes[64];
+
+static void remove_directory(void)
+{
     pid_t child = fork();
     if (child == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)execlp("sh", "sh", "-c", "read line", "-fw_cfg", argument, (char *)NULL);
+        (void)execlp("rm", "rm", "-rf", directory, (char *)NULL);
         _exit(127);
     }
-    return child;
+    (void)waitpid(child, NULL, 0);
 }
 
-/* Found once the exec has happened, which waits for nothing but the processor. */
-static size_t scan(const char *node, size_t want, processes_t *ret)
+static void copy_ourselves_to(const char *name)
 {
-    for (int tries = 0; tries < 2000; tries++) {
-        virt_processes_done(ret);
-        struct error err;
-        if (virt_process_scan("/proc", node, ret, &err) < 0) {
-            test_fail(__FILE__, __LINE__, "%s", err.text);
-            return 0;
+    char path[64], bytes[65536];
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    REQUIRE(in >= 0 && out >= 0);
+    for (ssize_t size; (size = read(in, bytes, sizeof(bytes))) > 0;) {
+        REQUIRE(write(out, bytes, (size_t)size) == size);
+    }
+    (void)close(in);
+    (void)close(out);
+}
+
+static void need_directory(void)
+{
+    if (!notes[0]) {
+        REQUIRE(mkdtemp(directory) && chmod(directory, 0755) == 0);
+        (void)atexit(remove_directory);
+        (void)snprintf(notes, sizeof(notes), "%s/notes", directory);
+        copy_ourselves_to("qemu-pretender");
+        copy_ourselves_to("sudo-pretender");
+    }
+}
+
+static void *stay(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        (void)pause();
+    }
+    return NULL;
+}
+
+/* A process whose first thread has ended and another has not shows no command line: so does one
+ * that is held up in the kernel while it ends. */
+static _Noreturn void end_by_half(void)
+{
+    pthread_t thread;
+    (void)pthread_create(&thread, NULL, stay, NULL);
+    (void)syscall(SYS_exit, 0);
+    _exit(1);
+}
+
+/* Claims so many bytes of nothing as its arguments. */
+static void stretch_arguments(size_t size)
+{
+    unsigned long long fields[60] = {0};
+    char text[4096];
+    FILE *file = fopen("/proc/self/stat", "re");
+    char *nothing = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    int field = 3;
+    for (char *rest = strrchr(text, ')') + 2, *word; field < 60 && (word = strsep(&rest, " "));) {
+        fields[field++] = strtoull(word, NULL, 0);
+    }
+    struct prctl_mm_map map = {
+        .start_code = fields[26],
+        .end_code = fields[27],
+        .start_stack = fields[28],
+        .start_data = fields[45],
+        .end_data = fields[46],
+        .start_brk = fields[47],
+        .brk = (uintptr_t)sbrk(0),
+        .env_start = fields[50],
+        .env_end = fields[51],
+        .arg_start = (uintptr_t)nothing,
+        .arg_end = (uintptr_t)nothing + size,
+        .exe_fd = (unsigned)-1,
+    };
+    if (nothing == MAP_FAILED || prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0) < 0) {
+        _exit(3);
+    }
+}
+
+/* This very program, run under another name: it waits, or does what it was told. */
+__attribute__((constructor)) static void pretend(void)
+{
+    const char *role = getenv("BERTH_PRETENDER");
+    if (role) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (strcmp(role, "stretched") == 0) {
+            stretch_arguments((size_t)1 << 30);
         }
-        if (ret->len == want) {
+        (void)!write(3, "!", 1);
+        char byte;
+        if (read(0, &byte, 1) == 1 && strcmp(role, "ending") == 0) {
+            end_by_half();
+        }
+        (void)pause();
+    }
+}
+
+struct pretender {
+    pid_t pid;
+    int input;
+};
+
+/* Returns when it is what it pretends to be. */
+static struct pretender pretender(const char *program, const char *node, const char *role,
+                                  uid_t user)
+{
+    char argument[100], path[64], byte;
+    int input[2], ready[2];
+    need_directory();
+    REQUIRE(pipe2(input, O_CLOEXEC) == 0 && pipe2(ready, O_CLOEXEC) == 0);
+    (void)snprintf(argument, sizeof(argument), "name=opt/berth/instance,string=a/3/77/%s", node);
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, program);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)dup2(input[0], 0);
+        (void)dup2(ready[1], 3);
+        (void)setenv("BERTH_PRETENDER", role, 1);
+        if (user == geteuid() || setresuid(user, user, user) == 0) {
+            (void)execl(path, path, "-fw_cfg", argument, (char *)NULL);
+        }
+        _exit(127);
+    }
+    (void)close(ready[1]);
+    REQUIRE(read(ready[0], &byte, 1) == 1);
+    (void)close(ready[0]);
+    (void)close(input[0]);
+    return (struct pretender){child, input[1]};
+}
+
+static void end(struct pretender *pretender)
+{
+    (void)kill(pretender->pid, SIGKILL);
+    (void)waitpid(pretender->pid, NULL, 0);
+    (void)close(pretender->input);
+}
+
+/* How many of 'node' a scan finds; the last of them in '*ret' (its pidfd is closed). */
+static size_t found_of(const char *node, const char *notes_path, struct process *ret)
+{
+    processes_t found = {0};
+    struct error err;
+    struct process_search search = {.proc = "/proc", .cluster = "", .notes = notes_path};
+    size_t len = 0;
+    if (virt_process_scan(&search, &found, &err) < 0) {
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+    }
+    VEC_EACH(&found, each) {
+        if (strcmp(each->marker.node, node) == 0) {
+            *ret = *each;
+            len++;
+        }
+    }
+    virt_processes_done(&found);
+    return len;
+}
+
+TEST(a_qemu_is_found_held_and_killed)
+{
+    processes_t found = {0};
+    struct error err;
+    struct pretender ours = pretender("qemu-pretender", "unit-held", "idle", geteuid());
+    struct process_search search = {.proc = "/proc", .cluster = "", .notes = ""};
+    REQUIRE(virt_process_scan(&search, &found, &err) == 0 && found.len > 0);
+    const struct process *process = NULL;
+    VEC_EACH(&found, each) {
+        process = each->pid == ours.pid ? each : process;
+    }
+    REQUIRE(process);
+    CHECK_STR(process->marker.vm, "a");
+    CHECK_STR(process->marker.node, "unit-held");
+    CHECK(!virt_process_has_ended(process->pidfd));
+    CHECK_INT(virt_process_kill(process->pidfd), 0);
+    CHECK_INT(waitpid(ours.pid, NULL, 0), ours.pid);
+    CHECK(virt_process_has_ended(process->pidfd));
+    CHECK_INT(virt_process_kill(process->pidfd), 0); /* whoever has that number now is safe */
+    struct process none;
+    CHECK_INT(found_of("unit-held", "", &none), 0);
+    (void)close(ours.input);
+    virt_processes_done(&found);
+}
+
+TEST(a_vm_of_another_cluster_is_passed_over)
+{
+    struct pretender other = pretender("qemu-pretender", "unit-other", "idle", geteuid());
+    processes_t found = {0};
+    struct process_search search = {.proc = "/proc", .cluster = "0f", .notes = ""};
+    struct process process;
+    CHECK_INT(found_of("unit-other", "", &process), 1); /* no cluster in its marker: anybody's */
+    REQUIRE(virt_process_scan(&search, &found, NULL) == 0);
+    size_t len = found.len;
+    virt_processes_done(&found);
+    end(&other);
+    REQUIRE(virt_process_scan(&search, &found, NULL) == 0);
+    CHECK_INT(found.len, len - 1);
+    virt_processes_done(&found);
+}
+
+TEST(a_process_of_a_user_who_does_not_run_qemu_is_no_vm_whatever_it_says_of_itself)
+{
+    struct process none;
+    if (geteuid() != 0) {
+        test_skip("only root can run a process as another user");
+    }
+    struct pretender impostor = pretender("qemu-pretender", "unit-nobody", "idle", NOBODY);
+    CHECK_INT(found_of("unit-nobody", "", &none), 0);
+    end(&impostor);
+}
+
+TEST(a_program_that_is_no_qemu_is_no_vm_although_root_runs_it)
+{
+    struct process none;
+    struct pretender impostor = pretender("sudo-pretender", "unit-sudo", "idle", geteuid());
+    CHECK_INT(found_of("unit-sudo", "", &none), 0);
+    end(&impostor);
+}
+
+TEST(of_a_command_line_without_end_only_its_beginning_is_read)
+{
+    struct process none;
+    struct rusage before, after;
+    struct pretender giant = pretender("qemu-pretender", "unit-giant", "stretched", geteuid());
+    REQUIRE(getrusage(RUSAGE_SELF, &before) == 0);
+    CHECK_INT(found_of("unit-giant", "", &none), 0);
+    REQUIRE(getrusage(RUSAGE_SELF, &after) == 0);
+    CHECK(after.ru_maxrss - before.ru_maxrss < 16L * 1024);
+    end(&giant);
+}
+
+TEST(a_qemu_that_is_ending_and_has_no_command_line_any_more_is_known_by_its_note)
+{
+    char path[64], line[16];
+    struct process process;
+    struct pretender ours = pretender("qemu-pretender", "unit-ending", "ending", geteuid());
+    CHECK_INT(found_of("unit-ending", notes, &process), 1);
+    REQUIRE(write(ours.input, "!", 1) == 1);
+    (void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)ours.pid);
+    for (int tries = 0; tries < 2000; tries++) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t size = read(fd, line, sizeof(line));
+        (void)close(fd);
+        if (size == 0) {
             break;
         }
         (void)usleep(5000);
     }
-    return ret->len;
+    CHECK_INT(found_of("unit-ending", "", &process), 0);
+    REQUIRE(found_of("unit-ending", notes, &process) == 1);
+    CHECK_INT(process.pid, ours.pid);
+    CHECK_STR(process.marker.vm, "a");
+    end(&ours);
+    CHECK_INT(found_of("unit-ending", notes, &process), 0);
+    (void)snprintf(path, sizeof(path), "%s/%d", notes, (int)ours.pid);
+    CHECK(access(path, F_OK) < 0); /* and the note is gone with it */
 }
 
-TEST(processes_of_this_node_are_found_held_and_killed_and_no_others)
+TEST(a_note_does_not_speak_for_the_next_process_of_that_number)
 {
-    int input[2];
-    REQUIRE(pipe2(input, 0) == 0 && dup2(input[0], 0) == 0);
-    pid_t ours = pretender("unit-virt-1"), other = pretender("unit-virt-2");
-    processes_t found = {0}, others = {0};
-    REQUIRE(scan("unit-virt-2", 1, &others) == 1);
-    REQUIRE(scan("unit-virt-1", 1, &found) == 1);
-    const struct process *process = &found.items[0];
-    CHECK_INT(process->pid, ours);
-    CHECK_STR(process->marker.vm, "a");
-    CHECK(!virt_process_has_ended(process->pidfd));
-    CHECK_INT(virt_process_kill(process->pidfd), 0);
-    CHECK_INT(waitpid(ours, NULL, 0), ours);
-    CHECK(virt_process_has_ended(process->pidfd));
-    CHECK_INT(virt_process_kill(process->pidfd), 0); /* whoever has that number now is safe */
-    CHECK_INT(scan("unit-virt-1", 0, &found), 0);
-    CHECK(kill(other, 0) == 0);
-    (void)kill(other, SIGKILL);
-    (void)waitpid(other, NULL, 0);
-    virt_processes_done(&others);
-    virt_processes_done(&found);
+    char path[64];
+    struct process process;
+    struct pretender ours = pretender("qemu-pretender", "unit-number", "idle", geteuid());
+    CHECK_INT(found_of("unit-number", notes, &process), 1);
+    (void)snprintf(path, sizeof(path), "%s/%d", notes, (int)ours.pid);
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    REQUIRE(fd >= 0 && write(fd, "1 b/9/9/unit-note", 17) == 17);
+    (void)close(fd);
+    CHECK_INT(found_of("unit-note", notes, &process), 0);
+    CHECK_INT(found_of("unit-number", notes, &process), 1);
+    end(&ours);
 }
 
 TEST(a_scan_that_cannot_be_made_says_so_instead_of_finding_nothing)
 {
     processes_t found = {0};
     struct error err;
-    CHECK(virt_process_scan("/nonexistent", "n", &found, &err) < 0);
+    struct process_search search = {.proc = "/nonexistent", .cluster = "", .notes = ""};
+    CHECK(virt_process_scan(&search, &found, &err) < 0);
     CHECK_HAS(err.text, "/nonexistent");
 }
 
