@@ -61,8 +61,8 @@ static void room_change(const struct evict *evict, struct room *room, uint32_t n
     for (uint32_t i = 0; i < host->gpu_len; i++) {
         const struct gpu_entry *gpu = &model->gpus.items[host->gpu_first + i];
         for (uint32_t k = 0; k < evict->vm->need_len; k++) {
-            if (gpu->holder == victim && gpu->pool == evict->vm->needs[k].pool &&
-                !gpu->is_quarantined) {
+            if (gpu->holder == victim && !gpu->is_reserved &&
+                gpu->pool == evict->vm->needs[k].pool && !gpu->is_quarantined) {
                 room->gpus[k] += (uint32_t)sign;
             }
         }

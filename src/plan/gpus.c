@@ -188,7 +188,7 @@ void gpus_give(struct plan_model *model, uint32_t vm, uint32_t node)
 {
     const struct node *item = &model->nodes.items[node];
     for (uint32_t gpu = item->gpu_first; gpu < item->gpu_first + item->gpu_len; gpu++) {
-        if (model->gpus.items[gpu].holder == vm) {
+        if (model->gpus.items[gpu].holder == vm && !model->gpus.items[gpu].is_reserved) {
             gpu_set_holder(model, node, gpu, PLAN_NONE);
         }
     }

@@ -312,23 +312,30 @@ void vm_list_remove(struct plan_model *model, uint32_t vm)
     item->node = item->before = item->after = PLAN_NONE;
 }
 
-void plan_vm_hold(struct plan_model *model, uint32_t vm, uint32_t node, const uint32_t *gpus,
-                  uint32_t gpu_len)
+static void hold(struct plan_model *model, uint32_t vm, uint32_t node, const uint32_t *gpus,
+                 uint32_t gpu_len, bool is_reserved)
 {
     const struct node *item = &model->nodes.items[node];
     for (uint32_t i = 0; i < gpu_len; i++) {
         assert(gpus[i] >= item->gpu_first && gpus[i] < item->gpu_first + item->gpu_len);
         assert(model->gpus.items[gpus[i]].holder == PLAN_NONE);
         gpu_set_holder(model, node, gpus[i], vm);
+        model->gpus.items[gpus[i]].is_reserved = is_reserved;
     }
     vm_take_room(model, vm, node);
+}
+
+void plan_vm_hold(struct plan_model *model, uint32_t vm, uint32_t node, const uint32_t *gpus,
+                  uint32_t gpu_len)
+{
+    hold(model, vm, node, gpus, gpu_len, true);
 }
 
 void plan_vm_put(struct plan_model *model, uint32_t vm, uint32_t node, const uint32_t *gpus,
                  uint32_t gpu_len)
 {
     assert(model->vms.items[vm].node == PLAN_NONE);
-    plan_vm_hold(model, vm, node, gpus, gpu_len);
+    hold(model, vm, node, gpus, gpu_len, false);
     vm_list_add(model, vm, node);
 }
 
@@ -347,7 +354,8 @@ uint32_t vm_gpus_on(const struct plan_model *model, uint32_t vm, uint32_t node,
     const struct node *item = &model->nodes.items[node];
     uint32_t len = 0;
     for (uint32_t gpu = item->gpu_first; gpu < item->gpu_first + item->gpu_len; gpu++) {
-        if (model->gpus.items[gpu].holder == vm && len < gpus_per_vm_max) {
+        const struct gpu_entry *entry = &model->gpus.items[gpu];
+        if (entry->holder == vm && !entry->is_reserved && len < gpus_per_vm_max) {
             ret[len++] = gpu;
         }
     }

@@ -31,6 +31,7 @@ struct gpu_entry {
     int16_t numa;
     bool is_partition;
     bool is_quarantined;
+    bool is_reserved;    /* by plan_vm_hold(): no plan gives it back */
     bool is_shared_card; /* its card is there whole and in partitions */
 };
 

@@ -83,3 +83,15 @@ TEST(several_losses_are_tried_in_every_combination_while_those_are_few)
     CHECK_INT(survival.losses, 1);
     CHECK_INT(survival.vm, PLAN_NONE);
 }
+
+TEST(what_a_moving_vm_has_reserved_is_still_its_own_after_a_question)
+{
+    struct plan_survival survival;
+    CLUSTER(c, "node a P=2; node b P=2; vm m P=1 on=b; vm w P=2");
+    uint32_t node = cluster_node(&c, "a"), vm = cluster_vm(&c, "m"), gpu = 1;
+    plan_vm_hold(c.model, vm, node, &gpu, 1);
+    CHECK_STR(cluster_what_if(&c, "b", PLAN_DOWN, NULL), "m=a");
+    CHECK_INT(plan_free_gpus(c.model, node, 0), 1);
+    REQUIRE(plan_survivable_losses(c.model, 1, &survival) == 0);
+    CHECK_INT(plan_free_gpus(c.model, node, 0), 1);
+}
