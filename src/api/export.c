@@ -212,8 +212,8 @@ static void write_state(struct buf *out, const struct plan_cluster *m)
 static void drop_orders(json_t *json)
 {
     static const char *const orders[] = {
-        "schema",     "stop_forced", "start_order",   "move_to",
-        "move_order", "released",    "confirmed_off", "confirmed_counter",
+        "schema",   "stop_forced",   "start_order",       "move_to", "move_order",
+        "released", "confirmed_off", "confirmed_counter", "removed", "removed_counter",
     };
     for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
         (void)json_object_del(json, orders[i]);
@@ -237,6 +237,9 @@ static void write_all(struct buf *out, const struct world *world, const char *ke
     out_key(out, key);
     out_open(out, '{');
     WORLD_EACH(world, kind, each) {
+        if (kind == RECORD_NODE_SPEC && world_is_removed(world, (*each)->key.name)) {
+            continue;
+        }
         out_tree(out, (*each)->key.name, document(*each, with_secrets));
     }
     out_close(out, '}');

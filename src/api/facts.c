@@ -117,7 +117,7 @@ bool node_facts(const struct api_view *view, const char *name, struct node_facts
     const struct record *fence = world_find(view->world, RECORD_NODE_FENCE, name);
     const struct record *standing = world_find(view->world, RECORD_NODE_STANDING, name);
     const struct record *any = spec ? spec : inventory ? inventory : alive;
-    if (!any) {
+    if (!any || world_is_removed(view->world, name)) {
         return false;
     }
     *ret = (struct node_facts){
@@ -144,7 +144,8 @@ static bool merge_names(const struct world *world, enum record_kind kind, names_
         while (at < names->len && strcmp(names->items[at], name) < 0) {
             at++;
         }
-        if (at < names->len && strcmp(names->items[at], name) == 0) {
+        if ((at < names->len && strcmp(names->items[at], name) == 0) ||
+            world_is_removed(world, name)) {
             continue;
         }
         const char **place = VEC_INSERT(names, at);

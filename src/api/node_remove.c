@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Takes a node out of the cluster that will not come back, with all that is known of it.
+ * Orders that a node which will not come back is taken out of the cluster. The coordinator carries
+ * the order out (src/core/removal.c); from the order on the API does not show the node any more.
  *
  * It must be proven off, or its berthd told to end, and nothing may count on it: no VM has a place
- * there, nobody holds its GPUs. Only its fence record stays, which says that all its incarnations
- * are over: should it live all the same, or come back, it ends what runs there and joins anew.
+ * there, no one holds its GPUs. Its fence record, which the coordinator writes, says that all its
+ * incarnations are over: should it live all the same, or come back, it ends what runs there and
+ * joins anew.
  */
 #include "api/handlers.h"
 #include "api/show.h"
@@ -50,27 +52,22 @@ static size_t leave_pools(struct api_call *call, const char *node)
     return count;
 }
 
-static void end_incarnations(struct api_call *call, const struct node_facts *node)
+/* What the coordinator is to forget. The rest of the spec is forgotten here, passwords included. */
+static void order(struct api_call *call, const struct node_facts *node)
 {
-    struct record *fence = record_new(RECORD_NODE_FENCE, node->name, NULL);
-    if (fence) {
-        fence->fence->incarnation = node->alive->incarnation;
-        fence->fence->proof = PROOF_MANUAL;
-        (void)snprintf(fence->fence->detail, sizeof(fence->fence->detail),
-                       "an administrator removed it");
+    uint64_t seen = node->inventory ? node->inventory->incarnation : 0;
+    uint64_t incarnation = node->alive ? node->alive->incarnation : seen;
+    const struct record *spec = world_find(call->world, RECORD_NODE_SPEC, node->name);
+    if (incarnation == 0 && spec) {
+        call_delete(call, &spec->key); /* it has never joined: nothing else is known of it */
+        return;
     }
-    call_put(call, fence);
-}
-
-static void forget(struct api_call *call, const char *node)
-{
-    static const enum record_kind kinds[] = {RECORD_NODE_SPEC, RECORD_NODE_ALIVE,
-                                             RECORD_NODE_INVENTORY, RECORD_NODE_STANDING};
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        struct record_key key = {.kind = kinds[i]};
-        (void)copy_text(key.name, sizeof(key.name), node);
-        call_delete(call, &key);
+    struct record *next = record_new(RECORD_NODE_SPEC, node->name, NULL);
+    if (next) {
+        next->node_spec->removed = MAX(incarnation, 1U);
+        next->node_spec->removed_counter = node->alive ? node->alive->counter : 0;
     }
+    call_put(call, next);
 }
 
 void handle_node_delete(struct api_call *call)
@@ -99,12 +96,9 @@ void handle_node_delete(struct api_call *call)
         return;
     }
     size_t count = leave_pools(call, node.name);
-    if (node.alive && !is_over) {
-        end_incarnations(call, &node);
-    } else {
-        call_guard_name(call, RECORD_NODE_FENCE, node.name);
-    }
-    forget(call, node.name);
+    call_guard_name(call, RECORD_NODE_ALIVE, node.name);
+    call_guard_name(call, RECORD_NODE_FENCE, node.name);
+    order(call, &node);
     call_commit(call, "node-removed", node.name, "%s was removed from the cluster%s", node.name,
                 count > 0 ? ", and its GPUs from their pools" : "");
 }

@@ -8,6 +8,7 @@
  * who is alive.
  */
 #include "core/internal.h"
+#include "core/removal.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -489,6 +490,7 @@ void coordinator_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_TXN_DONE) {
         (void)pending_done(core, &c->lead, event, &outcome);
         (void)pending_done(core, &c->sweep, event, &outcome);
+        (void)pending_done(core, &c->removal, event, &outcome);
     }
     VEC_EACH(&c->peers, peer) {
         if (event->kind == CORE_TXN_DONE) {
@@ -517,5 +519,6 @@ void coordinator_step(struct core *core)
         }
     }
     standing_step(core);
+    removal_step(core);
     sweep(core);
 }

@@ -194,6 +194,7 @@ struct coordinator {
     char room_node[name_size];  /* ... here, ... */
     msec_t room_until_ms;       /* ... not longer than this */
     struct pending sweep;       /* claims and events that belong to nobody */
+    struct pending removal;     /* of a node that an administrator took out */
     bool is_leading;
 };
 

@@ -33,6 +33,7 @@
     X(UNKNOWN_IS_FAILED, "a start without answer counts as failed")                                \
     X(STOPPED_TOO_SOON, "a VM is reported stopped while it stops")                                 \
     X(MOVE_TOO_SOON, "a moved VM starts before it has stopped")                                    \
+    X(REMOVED_BLINDLY, "a node is removed although VMs have their place there")                    \
     X(POWER_ON_HOPE, "a fence agent that failed proves a node off")                                \
     X(NO_RESERVATION, "a drain stops VMs that have no other place")                                \
     X(CARD_UNCHECKED, "a card is handed out whichever one it is")                                  \

@@ -134,6 +134,8 @@ struct node_spec {
                                 the spec empties the list */
     uint64_t confirmed_off;     /* incarnation that an administrator says is off; 0: none ... */
     uint64_t confirmed_counter; /* ... and its last heartbeat then: a later one refutes it */
+    uint64_t removed;         /* this incarnation and all before are to be forgotten; 0: none ... */
+    uint64_t removed_counter; /* ... and the last heartbeat then, likewise */
 };
 
 /* The check by which a node says that its hypervisor answers. */

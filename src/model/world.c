@@ -232,6 +232,18 @@ bool world_is_proven_off(const struct world *world, const char *node, uint64_t i
     return fence && fence->fence->proof != PROOF_NONE && incarnation <= fence->fence->incarnation;
 }
 
+bool world_is_removed(const struct world *world, const char *node)
+{
+    const struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    if (!spec || spec->node_spec->removed == 0) {
+        return false;
+    }
+    return !alive || alive->alive->incarnation < spec->node_spec->removed ||
+           (alive->alive->incarnation == spec->node_spec->removed &&
+            alive->alive->counter == spec->node_spec->removed_counter);
+}
+
 bool world_is_quarantined(const struct world *world, const char *node)
 {
     const struct record *standing = world_find(world, RECORD_NODE_STANDING, node);

@@ -67,6 +67,10 @@ bool world_has_labels(const struct world *world, const char *node, const struct 
 /* Whether that incarnation of 'node' is declared off, with proof. */
 bool world_is_proven_off(const struct world *world, const char *node, uint64_t incarnation);
 
+/* Whether an administrator removed 'node' and it was not heard since: whatever is left of it is not
+ * shown any more, and the coordinator deletes it. */
+bool world_is_removed(const struct world *world, const char *node);
+
 /* Whether 'node' is quarantined: it gets no VMs for a while. */
 bool world_is_quarantined(const struct world *world, const char *node);
 

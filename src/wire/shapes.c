@@ -191,6 +191,8 @@ static const struct field node_spec_fields[] = {
     LIST("released", released, release_item, gpus_listed_max),
     U64("confirmed_off", confirmed_off),
     U64("confirmed_counter", confirmed_counter),
+    U64("removed", removed),
+    U64("removed_counter", removed_counter),
 };
 SHAPE(node_spec_shape, node_spec_fields);
 #undef OWNER

@@ -270,7 +270,8 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
     struct record *record = edit(sim, RECORD_NODE_SPEC, step->subject);
     const struct host *host = host_find(sim, step->subject);
     const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, step->subject);
-    if (!record && !alive) {
+    if ((!record && !alive) || world_is_removed(&sim->store.world, step->subject)) {
+        record_unref(record);
         return; /* it was forgotten */
     }
     record = record ? record : must(record_new(RECORD_NODE_SPEC, step->subject, NULL));
@@ -325,31 +326,18 @@ static void leave_pools(struct sim *sim, const char *node)
     }
 }
 
-/* Takes a host out of the cluster, as the API does; only that its incarnations are over stays. */
-static void forget(struct sim *sim, const char *node)
+/* Orders a host to be taken out of the cluster, as the API does. */
+static void forget(struct sim *sim, const char *node, bool is_unchecked)
 {
-    static const enum record_kind kinds[] = {RECORD_NODE_ALIVE, RECORD_NODE_INVENTORY,
-                                             RECORD_NODE_STANDING};
-    if (!may_be_forgotten(&sim->store.world, node)) {
+    const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, node);
+    if (!alive || (!is_unchecked && !may_be_forgotten(&sim->store.world, node))) {
         return;
     }
     leave_pools(sim, node);
-    delete (sim, RECORD_NODE_SPEC, node);
-    struct txn txn = {0};
-    const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, node);
-    if (!world_is_proven_off(&sim->store.world, node, alive->alive->incarnation)) {
-        struct record *fence = must(record_new(RECORD_NODE_FENCE, node, NULL));
-        fence->fence->incarnation = alive->alive->incarnation;
-        fence->fence->proof = PROOF_MANUAL;
-        SET_TEXT(fence->fence->detail, "an administrator removed it");
-        txn_put(&txn, fence);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        struct record_key key = {.kind = kinds[i]};
-        SET_TEXT(key.name, "%s", node);
-        txn_delete(&txn, &key);
-    }
-    store_admin(sim, &txn);
+    struct record *record = must(record_new(RECORD_NODE_SPEC, node, NULL));
+    record->node_spec->removed = alive->alive->incarnation;
+    record->node_spec->removed_counter = alive->alive->counter;
+    put(sim, record);
 }
 
 /* What the API would refuse is refused: orders that waited for the store may have changed places.
@@ -371,7 +359,7 @@ void admin_do(struct sim *sim, const struct scenario_step *step)
     if (step->op == OP_SET) {
         set(sim, step->subject, step->number);
     } else if (step->op == OP_FORGET) {
-        forget(sim, step->subject);
+        forget(sim, step->subject, step->is_forced);
     } else if (step->op == OP_REMOVE) {
         delete (sim, RECORD_VM_SPEC, step->subject);
     } else if (step->op == OP_START || step->op == OP_STOP || step->op == OP_MOVE ||

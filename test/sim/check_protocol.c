@@ -49,7 +49,12 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
         case RECORD_NODE_ALIVE:
             must_demand(sim, host, txn, key, RECORD_NODE_ALIVE);
             must_demand(sim, host, txn, key, RECORD_NODE_FENCE);
-            must_be_empty(sim, host, write->value);
+            if (write->value) {
+                must_be_empty(sim, host, write->value);
+            } else { /* a node that was removed */
+                must_demand(sim, host, txn, key, RECORD_LEADER);
+                must_demand(sim, host, txn, key, RECORD_NODE_SPEC);
+            }
             break;
         case RECORD_NODE_FENCE:
             must_demand(sim, host, txn, key, RECORD_LEADER);

@@ -41,6 +41,18 @@ static void check_claims(struct sim *sim)
     }
 }
 
+/* Whether a VM has its place there. */
+static bool counts_on(const struct sim *sim, const char *node)
+{
+    WORLD_EACH(&sim->store.world, RECORD_VM_PLACEMENT, each) {
+        const struct vm_placement *p = (*each)->placement;
+        if (strcmp(p->node, node) == 0 || strcmp(p->next_node, node) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_acknowledged(struct sim *sim)
 {
     VEC_EACH(&sim->acknowledged, record) {
@@ -68,9 +80,27 @@ static void check_order(struct sim *sim)
     }
 }
 
+/* Of a node that was removed only the order and the word that it is over are left. */
+static void check_removed(struct sim *sim)
+{
+    static const enum record_kind kinds[] = {RECORD_NODE_ALIVE, RECORD_NODE_INVENTORY,
+                                             RECORD_NODE_STANDING};
+    WORLD_EACH(&sim->store.world, RECORD_NODE_SPEC, spec) {
+        const char *node = (*spec)->key.name;
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+            const struct record *left = get(sim, kinds[i], node);
+            if (left && world_is_removed(&sim->store.world, node) && !counts_on(sim, node)) {
+                violation(sim, "%s was removed, but its %s is still there", node,
+                          record_kind_name(kinds[i]));
+            }
+        }
+    }
+}
+
 void check_quiet(struct sim *sim)
 {
     check_claims(sim);
+    check_removed(sim);
     check_acknowledged(sim);
     if (sim->late_requests > 50) {
         violation(sim, "the cluster does not come to rest: %llu transactions in the last minute",

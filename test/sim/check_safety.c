@@ -169,28 +169,18 @@ void check_spawn(struct sim *sim, const struct host *host, const struct instance
 
 /* ---- a transaction ---- */
 
-static bool may_write(const struct host *host, const struct record_key *key)
+static bool may_write(const struct sim *sim, const struct host *host, const struct write *write)
 {
-    switch (key->kind) {
-    case RECORD_CLUSTER:
-    case RECORD_NODE_SPEC:
-    case RECORD_POOL:
-    case RECORD_VM_SPEC:
-    case RECORD_ACCESS:
+    const struct record_key *key = &write->key;
+    const char *place = record_kind_name(key->kind);
+    if (strncmp(place, "want/", strlen("want/")) == 0) {
         return false;
-    case RECORD_NODE_INVENTORY:
-    case RECORD_NODE_ALIVE:
-        return strcmp(key->name, host->config->name) == 0;
-    case RECORD_LEADER:
-    case RECORD_NODE_FENCE:
-    case RECORD_NODE_STANDING:
-    case RECORD_VM_PLACEMENT:
-    case RECORD_VM_STATUS:
-    case RECORD_CLAIM:
-    case RECORD_EVENT:
-        return true;
     }
-    return false;
+    if (key->kind == RECORD_NODE_INVENTORY || key->kind == RECORD_NODE_ALIVE) {
+        return strcmp(key->name, host->config->name) == 0 ||
+               (!write->value && world_is_removed(&sim->store.world, key->name));
+    }
+    return true;
 }
 
 /* As its host told it: then it may start anew where it is, with another GPU. */
@@ -257,8 +247,8 @@ void check_request(struct sim *sim, const struct host *host, const struct txn *t
             check_term(sim, host, &write->key);
             check_heartbeat(sim, write->value);
         }
-        if (host && !may_write(host, &write->key)) {
-            violation(sim, "%s overwrote the administrator's %s %s", host->config->name,
+        if (host && !may_write(sim, host, write)) {
+            violation(sim, "%s overwrote what is not its own: %s %s", host->config->name,
                       record_kind_name(write->key.kind), write->key.name);
         }
         if (host && write->value && write->key.kind == RECORD_VM_PLACEMENT) {

@@ -103,7 +103,7 @@ struct scenario_vm {
     X(OP_PAUSE, "pause", SUBJECT_HOST, 0)                                                          \
     X(OP_RESUME, "resume", SUBJECT_HOST, 0)                                                        \
     X(OP_CONFIRM_OFF, "confirm-off", SUBJECT_HOST, OPTION_FORCE)                                   \
-    X(OP_FORGET, "forget", SUBJECT_HOST, 0)                                                        \
+    X(OP_FORGET, "forget", SUBJECT_HOST, OPTION_FORCE)                                             \
     X(OP_RELEASE, "release", SUBJECT_HOST, OPTION_NUMBER)                                          \
     X(OP_MOUNT, "mount", SUBJECT_HOST, OPTION_NUMBER)                                              \
     X(OP_DISMOUNT, "dismount", SUBJECT_HOST, OPTION_NUMBER)                                        \

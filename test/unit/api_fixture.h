@@ -152,6 +152,9 @@ static inline bool commit(void)
     }
     revision_t revision = ++world.revision;
     VEC_EACH(&answer.txn.writes, write) {
+        /* All that the store lets berth-api write. */
+        const char *place = record_kind_name(write->key.kind);
+        CHECK(strncmp(place, "want/", 5) == 0 || strncmp(place, "log/", 4) == 0);
         if (!write->value) {
             world_remove(&world, &write->key, revision);
             continue;
