@@ -231,11 +231,36 @@ def instances(folder, row):
 
 # ---- Berth's own command ----
 
+def card(node_index):
+    """The address of a host's card of that number."""
+    return f"0000:{node_index >> 5:02x}:{node_index & 31:02x}.0"
+
+
 def write_state(hosts, vms, path):
-    """The instance as a state file for 'berth plan', before the failure."""
-    nodes = [{"name": h.name, "pools": {"gpu": h.gpus}, "cpus": h.cpus, "memory_mib": h.memory}
-             for h in hosts]
-    machines = [{"name": v.name, "needs": {"gpu": v.gpus}, "cpus": v.cpus, "memory_mib": v.memory,
-                 **({"node": v.host} if v.host else {})} for v in vms]
+    """The instance as a file for 'berth plan --state', before the failure."""
+    cards = {h.name: [card(i) for i in range(h.gpus)] for h in hosts}
+    left = {h.name: list(cards[h.name]) for h in hosts}
+    placements = {}
+    for v in vms:
+        if v.host:
+            held, left[v.host] = left[v.host][:v.gpus], left[v.host][v.gpus:]
+            placements[v.name] = {"phase": "start", "node": v.host, "cpus": v.cpus,
+                                  "memory_mib": v.memory,
+                                  "gpus": [{"pool": "gpu", "gpu": address} for address in held]}
+    gpu = {"vendor": "10de", "device": "20b5", "driver": "vfio-pci"}
+    document = {
+        "schema": 1,
+        "configuration": {
+            "cluster": {"cpu_percent": 100},
+            "pools": {"gpu": {"members": [{"node": name, "gpu": address}
+                                          for name, all in cards.items() for address in all]}},
+            "vms": {v.name: {"desired": "started", "cpus": v.cpus, "memory_mib": v.memory,
+                             "needs": [{"pool": "gpu", "count": v.gpus}] if v.gpus else []}
+                    for v in vms}},
+        "state": {
+            "inventories": {h.name: {"cpus": h.cpus, "memory_mib": h.memory,
+                                     "gpus": [{"address": address, **gpu} for address in cards[h.name]]}
+                            for h in hosts},
+            "placements": placements}}
     with open(path, "w") as file:
-        json.dump({"schema": 1, "nodes": nodes, "vms": machines}, file)
+        json.dump(document, file)

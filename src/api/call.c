@@ -9,17 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-json_t *text_json(const char *text)
-{
-    json_t *json = json_string(text);
-    if (json) {
-        return json;
-    }
-    CLEANUP(buf_done) struct buf clean = {0};
-    out_clean(&clean, text, SIZE_MAX);
-    return clean.failed ? NULL : json_string(buf_str(&clean));
-}
-
 const char *call_param(const struct api_call *call, const char *name)
 {
     for (size_t i = 0; i < call->param_len; i++) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "api/json.h"
 
 #include <jansson.h>
 
@@ -72,8 +73,3 @@ void call_commit_with(struct api_call *call, unsigned status, json_t *extra, con
 /* Nothing had to be done: a message, no transaction. */
 void call_unchanged(struct api_call *call, const char *subject, const char *format, ...)
     PRINTF_LIKE(3, 4);
-
-/* ---- JSON ---- */
-
-/* A string that is always valid UTF-8: what is cut or was never text has '?' in it. */
-json_t *text_json(const char *text);

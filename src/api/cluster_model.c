@@ -43,16 +43,18 @@ static const struct record *placement_of(const void *context, const char *vm)
     return world_find(view->world, RECORD_VM_PLACEMENT, vm);
 }
 
-bool cluster_model_make(const struct api_view *view, const struct plan_cluster_vm *vms,
-                        size_t vm_len, struct plan_cluster *ret)
+struct plan_cluster_options cluster_model_options(const struct api_view *view)
 {
-    const struct plan_cluster_options options = {
+    return (struct plan_cluster_options){
         .context = view,
         .is_up = is_up,
         .placement = placement_of,
-        .vms = vms,
-        .vm_len = vm_len,
     };
+}
+
+bool cluster_model_make(const struct api_view *view, struct plan_cluster *ret)
+{
+    const struct plan_cluster_options options = cluster_model_options(view);
     return plan_cluster_make(view->world, &options, ret) == 0;
 }
 

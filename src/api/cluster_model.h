@@ -6,11 +6,12 @@
 #include "api/facts.h"
 #include "plan/cluster.h"
 
-/* 'vms': of which the question says something; may be NULL. 'view' and 'vms' must stay until
- * plan_cluster_done(), which is due in either case. False without memory. */
-bool cluster_model_make(const struct api_view *view, const struct plan_cluster_vm *vms,
-                        size_t vm_len, struct plan_cluster *ret);
+/* What the planner has to be told beside the records; lent from 'view'. */
+struct plan_cluster_options cluster_model_options(const struct api_view *view);
 
-/* While it is the same for one world, so is its model without 'vms', and what there is to say of
+/* 'view' must stay until plan_cluster_done(), which is due in either case. False without memory. */
+bool cluster_model_make(const struct api_view *view, struct plan_cluster *ret);
+
+/* While it is the same for one world, so is its model, and what there is to say of
  * it. Heartbeats do not change it. */
 uint64_t cluster_model_key(const struct api_view *view);

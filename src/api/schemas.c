@@ -30,7 +30,7 @@ const struct schema schemas[] = {
                "revision:i survival:Survival stale_since_ms?:i"},
     {"Survival", "losses:i exact:b left_out:i vm?:s weakest:[s] wanted:i"},
     {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},
-    {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] proven:b"},
+    {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] evicted:[EvictedVm] proven:b"},
     {"LeftOutVm", "vm:s reasons:[HostReason]"},
     {"Validation", "result:=finding cluster:s time_ms:i counts:{i} groups:[FindingGroup] "
                    "revision:i stale_since_ms?:i"},
@@ -40,8 +40,7 @@ const struct schema schemas[] = {
     {"SettingsPatch", "%cluster name heartbeat_ms leader_silence_ms power_fence_ms self_stop_ms "
                       "self_stop_span_ms watchdog_ms takeover_ms reserve reserve_policy failback "
                       "concurrent_starts cpu_percent preemption"},
-    {"Export", "schema:i settings:any nodes:[any] vms:[any] configuration:Configuration "
-               "stale_since_ms?:i"},
+    {"Export", "schema:i configuration:Configuration state:any"},
     {"Configuration", "cluster:Settings nodes:{NodeSpec} pools:{PoolRecord} vms:{VmSpec}"},
 
     /* nodes and GPUs */
@@ -111,8 +110,10 @@ const struct schema schemas[] = {
     {"AccessPatch", "role?:=role password?:s expires_days?:i note?:s"},
     {"AccessAdded", "&Change name:s kind:=access_kind role:=role token?:s"},
     {"Question", "fail?:[s] drain?:[s] start?:[s]"},
-    {"Plan", "action:s placements:[PlannedVm] left_out:[LeftOutVm] proven:b stale_since_ms?:i"},
+    {"Plan", "action:s placements:[PlannedVm] left_out:[LeftOutVm] evicted:[EvictedVm] proven:b "
+             "stale_since_ms?:i"},
     {"PlannedVm", "vm:s from:s to:s gpus:[s]"},
+    {"EvictedVm", "vm:s node:s for:s"},
 };
 
 const size_t schemas_len = ARRAY_LEN(schemas);

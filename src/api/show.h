@@ -23,10 +23,6 @@ json_t *event_json(const struct record *event);
 /* When it was told, by the clock of who told it: its name begins with that. */
 uint64_t event_wall_ms(const struct record *event);
 
-/* Sorts 'list', objects that all have the text 'field', naturally by that; returns it. Those that
- * are equal stay as they are. NULL stays NULL. */
-json_t *in_order(json_t *list, const char *field);
-
 /* {"items": 'list', "revision": the world's, "stale_since_ms": only if stale}; takes over 'list'.
  */
 void call_send_list(struct api_call *call, json_t *list);

@@ -4,7 +4,7 @@
 #include "api/cluster_model.h"
 #include "api/handlers.h"
 #include "api/show.h"
-#include "api/whatif.h"
+#include "api/plan_json.h"
 #include "base/parse.h"
 
 #include <assert.h>
@@ -44,7 +44,7 @@ static bool look(const struct api_call *call, struct survival *ret)
 {
     CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
     struct plan_survival found;
-    if (!cluster_model_make(call->view, NULL, 0, &m) ||
+    if (!cluster_model_make(call->view, &m) ||
         plan_survivable_losses(m.model, MAX(world_settings(call->world)->reserve, 1U), &found) <
             0) {
         return false;
@@ -127,7 +127,7 @@ static json_t *left_out_json(const struct plan_cluster *m, const struct plan_req
         *reasons_left -= is_explained ? m->nodes.len : 0;
         (void)json_array_append_new(
             list, json_pack("{s:s, s:o}", "vm", m->vms.items[waiting->vm], "reasons",
-                            is_explained ? whatif_reasons(m, request, waiting->why, waiting->vm)
+                            is_explained ? plan_reasons_json(m, request, waiting->why, waiting->vm)
                                          : json_array()));
     }
     return list;
@@ -164,7 +164,7 @@ static json_t *look_at_hosts(const struct api_call *call)
     CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
     indices_t vms = {0};
     size_t reasons_left = reasons_given_max;
-    if (!cluster_model_make(call->view, NULL, 0, &m)) {
+    if (!cluster_model_make(call->view, &m)) {
         return NULL;
     }
     json_t *list = json_array();

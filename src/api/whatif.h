@@ -4,15 +4,9 @@
 
 #include "api/call.h"
 #include "api/facts.h"
-#include "plan/cluster.h"
 
 /* Answers what becomes of the VMs of these nodes if they are drained, or fail. */
 void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bool is_drain);
-
-/* Every node's reason for or against 'vm' as the model stands, as an array of {"subject", "text",
- * "fits"}; 'request' and 'why' as plan_cluster_fits() takes them. */
-json_t *whatif_reasons(const struct plan_cluster *model, const struct plan_request *request,
-                       enum plan_wait why, uint32_t vm);
 
 /* Every node's reason for or against 'vm', as an array of {"subject", "text", "fits"}. */
 json_t *whatif_explain(const struct api_call *call, const struct vm_facts *vm);

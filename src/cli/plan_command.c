@@ -13,11 +13,9 @@
 
 enum { losses_max = 8 }; /* more than so many at once is no question of planning */
 
-enum edit { EDIT_NONE, EDIT_FAIL, EDIT_DRAIN, EDIT_START };
-
 struct question {
     const char *path;
-    enum edit edit;
+    enum plan_ask ask;
     VEC(const char *) names;
     bool is_json;
     FILE *out, *err;
@@ -43,21 +41,19 @@ static int set_output(struct question *question, const char *word)
 
 static int read_word(struct question *question, const char *word)
 {
-    static const char *const edits[] = {
-        [EDIT_FAIL] = "fail", [EDIT_DRAIN] = "drain", [EDIT_START] = "start"};
-    if (question->edit != EDIT_NONE) {
+    if (question->ask != PLAN_ASK_WAITING) {
         const char **place = VEC_ADD(&question->names);
         if (place) {
             *place = word;
         }
         return EXIT_OK;
     }
-    for (enum edit edit = EDIT_FAIL; edit <= EDIT_START; edit++) {
-        if (strcmp(word, edits[edit]) == 0) {
-            question->edit = edit;
+    for (enum plan_ask ask = PLAN_ASK_FAIL; ask <= PLAN_ASK_START; ask++) {
+        if (strcmp(word, plan_ask_name(ask)) == 0) {
+            question->ask = ask;
         }
     }
-    return question->edit == EDIT_NONE ? usage(question->err) : EXIT_OK;
+    return question->ask == PLAN_ASK_WAITING ? usage(question->err) : EXIT_OK;
 }
 
 static int read_arguments(struct question *question, int argc, char **argv)
@@ -79,7 +75,8 @@ static int read_arguments(struct question *question, int argc, char **argv)
             r = argv[i][0] == '-' ? usage(question->err) : read_word(question, argv[i]);
         }
     }
-    bool is_whole = question->path && (question->edit == EDIT_NONE || question->names.len > 0);
+    bool is_whole =
+        question->path && (question->ask == PLAN_ASK_WAITING || question->names.len > 0);
     return r == EXIT_OK && !is_whole ? usage(question->err) : r;
 }
 
@@ -100,77 +97,13 @@ static int read_file(const char *path, struct buf *ret)
     return r;
 }
 
-/* ---- the question, as a request ---- */
-
-/* Marks what the command line names: nodes change their mode, VMs are asked for. */
-static int apply_names(struct question *question, struct plan_file *file, bool *is_asked)
-{
-    bool is_vm = question->edit == EDIT_START;
-    VEC_EACH(&question->names, name) {
-        uint32_t index =
-            is_vm ? state_find_vm(&file->state, *name) : state_find_node(&file->state, *name);
-        if (index == UINT32_MAX) {
-            (void)fprintf(question->err, "berth: the file has no %s %s\n", is_vm ? "VM" : "node",
-                          *name);
-            return EXIT_NOT_FOUND;
-        }
-        if (is_vm) {
-            is_asked[index] = true;
-        } else {
-            plan_node_set_mode(file->model, index,
-                               question->edit == EDIT_FAIL ? PLAN_DOWN : PLAN_DRAIN);
-        }
-    }
-    return EXIT_OK;
-}
-
-/* Whether the VM needs a (new) place: it should run and does not, or not where it may stay. */
-static bool wants_place(const struct plan_file *file, uint32_t vm)
-{
-    uint32_t node = plan_vm_node(file->model, vm);
-    if (!file->state.vms.items[vm].is_desired) {
-        return false;
-    }
-    return node == PLAN_NONE || plan_node_mode(file->model, node) == PLAN_DOWN ||
-           plan_node_mode(file->model, node) == PLAN_DRAIN;
-}
-
-/* The VMs to place into 'vms'; how many. A start is about those that are named, all else about all
- * that want a place. */
-static uint32_t choose_vms(const struct question *question, const struct plan_file *file,
-                           const bool *is_asked, uint32_t *vms)
-{
-    uint32_t len = 0;
-    for (uint32_t vm = 0; vm < file->state.vms.len; vm++) {
-        if (question->edit == EDIT_START
-                ? is_asked[vm] && plan_vm_node(file->model, vm) == PLAN_NONE
-                : wants_place(file, vm)) {
-            vms[len++] = vm;
-        }
-    }
-    return len;
-}
+/* ---- the answer ---- */
 
 static double now_us(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-/* Plans, and asks what the cluster survives afterwards. 0 or -ENOMEM. */
-static int plan(const struct question *question, struct plan_file *file,
-                struct plan_request *request, struct plan_result *ret)
-{
-    const struct state *state = &file->state;
-    request->may_preempt = state->preemption;
-    if (question->edit == EDIT_START && state->reserve_policy == RESERVE_REFUSE) {
-        request->reserve = state->reserve;
-    }
-    double begin = now_us();
-    int r = plan_place(file->model, request, &ret->plan);
-    ret->plan_us = now_us() - begin;
-    return r < 0 ? r : plan_survivable_losses(file->model, losses_max, &ret->survival);
 }
 
 /* The answer on the output; takes over 'answer'. */
@@ -180,7 +113,7 @@ static int show(const struct question *question, json_t *answer)
         (void)fputs("berth: out of memory\n", question->err);
         return EXIT_REFUSED;
     }
-    int r = json_array_size(json_object_get(answer, "waiting")) > 0 ? EXIT_REFUSED : EXIT_OK;
+    int r = json_array_size(json_object_get(answer, "left_out")) > 0 ? EXIT_REFUSED : EXIT_OK;
     if (question->is_json) {
         (void)json_dumpf(answer, question->out, JSON_INDENT(1));
         (void)fputc('\n', question->out);
@@ -191,36 +124,37 @@ static int show(const struct question *question, json_t *answer)
     return r;
 }
 
-static int answer(struct question *question, struct plan_file *file)
+/* Asks the planner, and what the cluster survives once its plan is carried out. */
+static int answer(const struct question *question, const struct export *file)
 {
-    CLEANUP(freep) bool *is_asked = calloc(file->state.vms.len + 1, sizeof(*is_asked));
-    CLEANUP(freep) uint32_t *vms = calloc(file->state.vms.len + 1, sizeof(*vms));
-    struct plan_result result = {.plan_us = 0};
-    if (!is_asked || !vms) {
-        return show(question, NULL);
+    CLEANUP(plan_outcome_done) struct plan_outcome outcome = {0};
+    const struct plan_cluster_options options = plan_file_options(file);
+    const struct plan_question asked = {question->ask, question->names.items, question->names.len};
+    const char *unknown = plan_question_unknown(&file->world, &asked);
+    struct plan_survival survival = {0};
+    if (unknown) {
+        (void)fprintf(question->err, "berth: the file has no %s %s\n",
+                      question->ask == PLAN_ASK_START ? "VM" : "node with an inventory", unknown);
+        return EXIT_NOT_FOUND;
     }
-    int r = apply_names(question, file, is_asked);
-    if (r != EXIT_OK) {
-        return r;
-    }
-    struct plan_request request = {.vms = vms, .vm_len = choose_vms(question, file, is_asked, vms)};
-    bool is_done = plan(question, file, &request, &result) == 0;
-    r = show(question, is_done ? plan_answer(file, &request, &result) : NULL);
-    plan_done(&result.plan);
-    return r;
+    double begin = now_us();
+    int r = plan_question_answer(&file->world, &options, &asked, &outcome);
+    double spent_us = now_us() - begin;
+    r = r < 0 ? r : plan_survivable_losses(outcome.cluster.model, losses_max, &survival);
+    return show(question, r < 0 ? NULL : plan_answer(&outcome, &survival, spent_us));
 }
 
 static int answer_file(struct question *question)
 {
     CLEANUP(buf_done) struct buf text = {0};
-    CLEANUP(plan_file_done) struct plan_file file = {.model = NULL};
+    CLEANUP(export_done) struct export file = {0};
     struct error err;
     int r = read_file(question->path, &text);
     if (r < 0) {
         (void)fprintf(question->err, "berth: %s: %s\n", question->path, strerror(-r));
         return EXIT_NOT_FOUND;
     }
-    if (plan_file_init(&file, text.data ? text.data : "", text.size, &err) < 0) {
+    if (plan_file_read(&file, text.data ? text.data : "", text.size, &err) < 0) {
         (void)fprintf(question->err, "berth: %s: %s\n", question->path, err.text);
         return EXIT_REFUSED;
     }

@@ -2,19 +2,14 @@
 /* A plan as JSON, and as people read it. */
 #pragma once
 
-#include "cli/plan_file.h"
+#include "plan/question.h"
 
 #include <jansson.h>
 #include <stdio.h>
 
-struct plan_result {
-    struct plan plan;
-    struct plan_survival survival; /* with the plan carried out */
-    double plan_us;
-};
-
-/* The answer; the caller's (json_decref). NULL without memory. */
-json_t *plan_answer(const struct plan_file *file, const struct plan_request *request,
-                    const struct plan_result *result);
+/* What the API answers, and besides what the cluster survives with the plan carried out, and how
+ * long planning took. A new tree; NULL without memory. */
+json_t *plan_answer(const struct plan_outcome *outcome, const struct plan_survival *survival,
+                    double spent_us);
 /* The same answer for people: nodes with one reason share a line. */
 void plan_print(const json_t *answer, FILE *out);

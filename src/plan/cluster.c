@@ -76,12 +76,23 @@ static bool add_pools(struct plan_cluster *c)
 
 /* ---- nodes and their GPUs ---- */
 
+bool plan_cluster_is_down(const struct plan_cluster *c, const char *node, char *ret, size_t size)
+{
+    if (!c->options.is_up(c->options.context, node, ret, size)) {
+        return true;
+    }
+    if (!world_has_hypervisor(c->world, node)) {
+        (void)snprintf(ret, size, "its hypervisor (libvirt) does not answer");
+        return true;
+    }
+    return false;
+}
+
 static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
 {
     char why[reason_size];
     const struct record *spec = world_find(c->world, RECORD_NODE_SPEC, node);
-    if (!c->options.is_up(c->options.context, node, why, sizeof(why)) ||
-        !world_has_hypervisor(c->world, node)) {
+    if (plan_cluster_is_down(c, node, why, sizeof(why))) {
         return PLAN_DOWN;
     }
     switch (spec ? spec->node_spec->mode : NODE_ACTIVE) {
@@ -478,15 +489,6 @@ void plan_cluster_done(struct plan_cluster *c)
 
 /* ---- why not ---- */
 
-/* The model says of a node that it is down, but not why. Else 'ret' stays: it is supposed to be. */
-static void say_down(const struct plan_cluster *c, const char *node, char *ret, size_t size)
-{
-    if (c->options.is_up(c->options.context, node, ret, size) &&
-        !world_has_hypervisor(c->world, node)) {
-        (void)snprintf(ret, size, "its hypervisor (libvirt) does not answer");
-    }
-}
-
 /* Not by an administrator? Else 'ret' stays. */
 static void say_paused(const struct plan_cluster *c, const char *node, char *ret, size_t size)
 {
@@ -550,7 +552,8 @@ bool plan_cluster_fits(const struct plan_cluster *c, const struct plan_request *
     if (why.code == PLAN_NODE_PAUSED) {
         say_paused(c, c->nodes.items[node], ret, size);
     } else if (why.code == PLAN_NODE_DOWN) {
-        say_down(c, c->nodes.items[node], ret, size);
+        /* The model says that it is down, but not why. */
+        (void)plan_cluster_is_down(c, c->nodes.items[node], ret, size);
     } else if (why.code == PLAN_GPUS_QUARANTINED) {
         say_card(c, c->pools.items[why.pool], c->nodes.items[node], ret, size);
     }

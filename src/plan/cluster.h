@@ -66,6 +66,11 @@ void plan_cluster_done(struct plan_cluster *cluster);
 uint32_t plan_cluster_find_node(const struct plan_cluster *cluster, const char *name);
 uint32_t plan_cluster_find_vm(const struct plan_cluster *cluster, const char *name);
 
+/* Whether 'node' takes no VM and runs none as far as is known; if so, why, into 'ret' of 'size'
+ * bytes, which else stays. */
+bool plan_cluster_is_down(const struct plan_cluster *cluster, const char *node, char *ret,
+                          size_t size);
+
 /* The GPU, and the pool that it is of. */
 struct gpu_hold plan_cluster_hold(const struct plan_cluster *cluster, uint32_t gpu);
 

@@ -202,7 +202,7 @@ def a_file_that_is_half_readable_is_refused_with_the_place_and_nothing_is_change
                              (lambda d: d["nodes"].update(node1=7), "configuration.nodes.node1"),
                              (lambda d: d.update(tokens={}), "configuration.tokens"),
                              (lambda d: d["cluster"].update(reserve=-1), "configuration.cluster.reserve"),
-                             (lambda d: d.pop("vms"), "configuration.vms is no object")):
+                             (lambda d: d.update(vms=[]), "configuration.vms is not an object")):
             document = json.loads(text)
             change(document["configuration"])
             bad.append((json.dumps(document), says))

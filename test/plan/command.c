@@ -2,14 +2,32 @@
 /* berth plan --state: files that are read and refused, and the answers. */
 #include "test/test.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/plan_command.h"
-#include "wire/state.h"
+#include "cli/plan_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* Host a has two GPUs in pool P, host b one. */
+#define GPU(bus)                                                                                   \
+    "{\"address\":\"0000:0" bus ":00.0\",\"vendor\":\"10de\",\"device\":\"20b5\","                 \
+    "\"driver\":\"vfio-pci\"}"
+#define MEMBER(node, bus) "{\"node\":\"" node "\",\"gpu\":\"0000:0" bus ":00.0\"}"
+#define POOLS                                                                                      \
+    "\"pools\":{\"P\":{\"members\":[" MEMBER("a", "1") "," MEMBER("a", "2") "," MEMBER("b",        \
+                                                                                       "1") "]}}"
+#define INVENTORIES                                                                                \
+    "\"inventories\":{\"a\":{\"gpus\":[" GPU("1") "," GPU("2") "]},\"b\":{\"gpus\":[" GPU("1") "]" \
+                                                                                               "}" \
+                                                                                               "}"
+#define HOLDS(bus) "{\"pool\":\"P\",\"gpu\":\"0000:0" bus ":00.0\"}"
+
+#define FILE_OF(configuration, state)                                                              \
+    "{\"schema\":1,\"configuration\":{" configuration "},\"state\":{" state "}}"
 
 /* ---- files ---- */
 
@@ -17,9 +35,9 @@ static struct error fault;
 
 static int read_text(const char *text)
 {
-    struct state state;
-    int r = state_read(text, strlen(text), &state, &fault);
-    state_done(&state);
+    struct export file;
+    int r = plan_file_read(&file, text, strlen(text), &fault);
+    export_done(&file);
     return r;
 }
 
@@ -29,72 +47,64 @@ static int read_text(const char *text)
         CHECK_HAS(fault.text, why);                                                                \
     } while (0)
 
-#define NODES                                                                                      \
-    "\"nodes\":[{\"name\":\"a\",\"pools\":{\"P\":2}},{\"name\":\"b\",\"pools\":{\"P\":1}}]"
-
-TEST(a_state_is_read_with_nodes_and_vms_in_the_order_of_their_names)
+TEST(a_file_is_records_by_name)
 {
     static const char text[] =
-        "{\"schema\":1,\"nodes\":[{\"name\":\"b\",\"cpus\":4,\"memory_mib\":100,\"mode\":"
-        "\"paused\","
-        "\"labels\":{\"rack\":\"r1\"}},{\"name\":\"a\",\"pools\":{\"P\":1},\"gpus\":[{\"id\":\"x\","
-        "\"pool\":\"Q\",\"card\":7,\"numa\":1,\"quarantined\":true}]}],"
-        "\"vms\":[{\"name\":\"w\",\"needs\":{\"Q\":1},\"node\":\"a\",\"gpus\":[\"x\"],"
-        "\"anti_affinity\":[\"v\"],\"anti_affinity_enforced\":true,\"owners\":[\"b\",\"a\"],"
-        "\"priority\":3000},{\"name\":\"v\",\"desired\":\"stopped\",\"cpus\":2}],"
-        "\"settings\":{\"reserve\":2,\"reserve_policy\":\"refuse\",\"preemption\":true}}";
-    struct state state;
-    REQUIRE(state_read(text, strlen(text), &state, &fault) == 0);
-    CHECK_STR(state.nodes.items[0].name, "a");
-    CHECK_INT(state.nodes.items[0].gpus.len, 2);
-    CHECK(state.nodes.items[0].gpus.items[1].is_quarantined);
-    CHECK_INT(state.nodes.items[0].gpus.items[1].numa, 1);
-    CHECK_INT(state.nodes.items[1].mode, STATE_PAUSED);
-    CHECK_STR(state.nodes.items[1].labels.items[0].value, "r1");
-    const struct state_vm *w = &state.vms.items[1];
-    CHECK(!state.vms.items[0].is_desired && w->is_desired);
-    CHECK_INT(w->gpus.items[0], 1);
-    CHECK_INT(w->apart.items[0], 0);
-    CHECK(w->is_apart_enforced && !w->is_together_enforced);
-    CHECK_INT(w->owners.items[0], 1);
-    CHECK_INT(w->priority, 3000);
-    CHECK_INT(state.vms.items[0].priority, 2000);
-    CHECK_INT(state.reserve, 2);
-    CHECK_INT(state.reserve_policy, RESERVE_REFUSE);
-    CHECK(state.preemption);
-    state_done(&state);
+        FILE_OF("\"cluster\":{\"reserve\":2},\"nodes\":{\"b\":{\"mode\":\"paused\"}}," POOLS
+                ",\"vms\":{\"w\":{\"apart\":[\"v\"]},\"v\":{\"priority\":3000}}",
+                "\"nodes\":{\"b\":{\"revision\":7,\"down\":\"it is silent\"}}," INVENTORIES
+                ",\"standings\":{\"b\":{\"quarantine_ms\":5,\"spec_revision\":7,\"revision\":9}}"
+                ",\"placements\":{\"v\":{\"node\":\"a\",\"phase\":\"start\"}}"
+                ",\"unreadable\":[\"/berth/want/vms/x\"]");
+    struct export file;
+    char why[reason_size];
+    REQUIRE(plan_file_read(&file, text, strlen(text), &fault) == 0);
+    const struct plan_cluster_options options = plan_file_options(&file);
+    CHECK_INT(world_settings(&file.world)->reserve, 2);
+    CHECK_INT(file.world.records[RECORD_VM_SPEC].len, 2);
+    CHECK_INT(world_find(&file.world, RECORD_NODE_SPEC, "b")->node_spec->mode, NODE_PAUSED);
+    CHECK(world_is_quarantined(&file.world, "b") && !world_is_quarantined(&file.world, "a"));
+    CHECK(world_has_hypervisor(&file.world, "a"));
+    CHECK(options.is_up(options.context, "a", why, sizeof(why)));
+    CHECK(!options.is_up(options.context, "b", why, sizeof(why)));
+    CHECK_STR(why, "it is silent");
+    CHECK_STR(options.placement(options.context, "v")->placement->node, "a");
+    CHECK_INT(file.world.unreadable.len, 1);
+    export_done(&file);
 }
 
 TEST(a_file_that_is_no_json_is_refused_with_its_line)
 {
-    REFUSED("{\"schema\":1,\n\"nodes\":[}", "line 2, column 10: ");
+    REFUSED("{\"schema\":1,\n\"configuration\":[}", "line 2, column 18: ");
     REFUSED("", "line 1");
-    REFUSED("[1]", "document: is not an object");
+    REFUSED("[1]", "it has no configuration");
 }
 
 TEST(a_wrong_field_is_refused_with_its_path)
 {
-    REFUSED("{" NODES "}", "schema: is not 1");
-    REFUSED("{\"schema\":2," NODES "}", "schema: is not 1");
-    REFUSED("{\"schema\":1,\"hosts\":[]}", "hosts: is no field of the format");
-    REFUSED("{\"schema\":1,\"nodes\":[{\"name\":\"a\"},{\"cpus\":1}]}",
-            "nodes[1].name: is missing");
-    REFUSED("{\"schema\":1,\"nodes\":[{\"name\":\"a\",\"cpus\":-1}]}", "nodes[0].cpus: is not a");
-    REFUSED("{\"schema\":1,\"nodes\":[{\"name\":\"a\",\"mode\":\"up\"}]}",
-            "nodes[0].mode: is none of");
-    REFUSED("{\"schema\":1,\"nodes\":[{\"name\":\"a\"},{\"name\":\"a\"}]}",
-            "nodes: \"a\" is there twice");
-    REFUSED("{\"schema\":1," NODES ",\"vms\":[{\"name\":\"v\",\"needs\":{\"P\":17}}]}",
-            "vms[0].needs.P: is not a whole number from 0 to 16");
-    REFUSED("{\"schema\":1," NODES ",\"vms\":[{\"name\":\"v\",\"needs\":{\"P\":9,\"Q\":9}}]}",
-            "vms[0].needs: are more than 16 GPUs");
-    REFUSED("{\"schema\":1," NODES ",\"vms\":[{\"name\":\"v\",\"node\":\"c\"}]}",
-            "vms[0].node: there is no \"c\"");
-    REFUSED("{\"schema\":1," NODES ",\"vms\":[{\"name\":\"v\",\"affinity\":[\"w\"]}]}",
-            "vms[0].affinity: there is no \"w\"");
-    REFUSED("{\"schema\":1," NODES ",\"vms\":[{\"name\":\"v\",\"node\":\"a\",\"gpus\":[\"x\"]}]}",
-            "vms[0].gpus: a has no \"x\"");
-    REFUSED("{\"schema\":1,\"settings\":{\"reserve\":\"1\"}}", "reserve: is not a whole number");
+    REFUSED("{\"configuration\":{}}", "schema: only 1 can be read");
+    REFUSED("{\"schema\":2,\"configuration\":{}}", "schema: only 1 can be read");
+    REFUSED("{\"schema\":1,\"configuration\":{},\"hosts\":[]}", "hosts: there is no such field");
+    REFUSED(FILE_OF("\"hosts\":{}", ""), "configuration.hosts: there is no such section");
+    REFUSED(FILE_OF("\"vms\":[]", ""), "configuration.vms is not an object");
+    REFUSED(FILE_OF("\"vms\":{\"v\":7}", ""), "configuration.vms.v is not an object");
+    REFUSED(FILE_OF("\"vms\":{\"a/b\":{}}", ""), "configuration.vms: ");
+    REFUSED(FILE_OF("\"vms\":{\"v\":{\"colour\":1}}", ""), "configuration.vms.v.colour: there is");
+    REFUSED(FILE_OF("\"vms\":{\"v\":{\"priority\":-1}}", ""), "configuration.vms.v.priority: -1");
+    REFUSED(FILE_OF("\"vms\":{\"v\":{\"revision\":1}}", ""), "configuration.vms.v.revision: ");
+    REFUSED(FILE_OF("\"vms\":{\"v\":{\"needs\":[{\"pool\":\"P\",\"count\":16},{\"pool\":\"Q\","
+                    "\"count\":1}]}}",
+                    ""),
+            "configuration.vms.v.needs: 16 GPUs are the most");
+    REFUSED(FILE_OF("\"vms\":{\"v\":{\"needs\":[{\"pool\":\"P\"},{\"pool\":\"P\"}]}}", ""),
+            "configuration.vms.v.needs: pool P is there twice");
+    REFUSED(FILE_OF("\"cluster\":{\"reserve\":\"1\"}", ""), "configuration.cluster.reserve: ");
+    REFUSED(FILE_OF("", "\"gpus\":{}"), "state.gpus: there is no such section");
+    REFUSED(FILE_OF("", "\"nodes\":{\"a\":{\"up\":true}}"), "state.nodes.a: has other fields");
+    REFUSED(FILE_OF("", "\"nodes\":{\"a\":{\"down\":true}}"), "state.nodes.a.down: a string");
+    REFUSED(FILE_OF("", "\"placements\":{\"v\":{\"revision\":\"x\"}}"),
+            "state.placements.v.revision: a whole number");
+    REFUSED(FILE_OF("", "\"unreadable\":[\"elsewhere\"]"), "state.unreadable[0]: is not the key");
 }
 
 /* ---- the command ---- */
@@ -123,32 +133,36 @@ static int ask(const char *text, const char *word1, const char *word2, const cha
     return r;
 }
 
-static const char small[] = "{\"schema\":1," NODES ",\"vms\":["
-                            "{\"name\":\"v\",\"needs\":{\"P\":1},\"node\":\"a\"},"
-                            "{\"name\":\"w\",\"needs\":{\"P\":2}},"
-                            "{\"name\":\"off\",\"needs\":{\"P\":1},\"desired\":\"stopped\"}]}";
+#define NEEDS(count) "\"needs\":[{\"pool\":\"P\",\"count\":" count "}]"
+
+/* v runs on a; w should run and does not; off is stopped. */
+static const char small[] = FILE_OF(
+    POOLS ",\"vms\":{\"v\":{\"desired\":\"started\"," NEEDS(
+        "1") "},"
+             "\"w\":{\"desired\":\"started\"," NEEDS("2") "},\"off\":{" NEEDS("1") "}}",
+    INVENTORIES
+    ",\"placements\":{\"v\":{\"phase\":\"start\",\"node\":\"a\",\"gpus\":[" HOLDS("1") "]}}");
 
 TEST(without_a_question_what_waits_is_placed)
 {
     CHECK_INT(ask(small, "-o", "json", NULL), EXIT_REFUSED);
-    CHECK_HAS(said, "\"placements\": {}");
-    CHECK_HAS(said, "\"reason\": \"needs 2: 1 of 2 GPUs free in P, held by v\"");
-    CHECK_HAS(said, "\"reason\": \"needs 2: has only 1 GPUs in P\"");
+    CHECK_HAS(said, "\"placements\": []");
+    CHECK_HAS(said, "\"text\": \"needs 2: 1 of 2 GPUs free in P, held by v\"");
+    CHECK_HAS(said, "\"text\": \"needs 2: has only 1 GPUs in P\"");
     CHECK_HAS(said, "\"proven\": true");
     CHECK_HAS(said, "\"survives_host_losses\": 1");
 }
 
-TEST(failing_a_node_restarts_its_vms_and_moves_nobody)
+TEST(failing_a_node_restarts_its_vms)
 {
-    CHECK_INT(ask(small, "fail", "a", NULL), EXIT_REFUSED);
-    CHECK_HAS(said, "v   -     b");
-    CHECK_HAS(said, "w finds no place:\n  a: down\n  b: needs 2: has only 1 GPUs in P\n");
+    CHECK_INT(ask(small, "fail", "a", NULL), EXIT_OK);
+    CHECK_HAS(said, "v   a     b   0000:01:00.0");
     CHECK_HAS(said, "survives the loss of 0 hosts");
 }
 
 TEST(draining_a_node_moves_its_vms)
 {
-    CHECK_INT(ask(small, "drain", "a", NULL), EXIT_REFUSED);
+    CHECK_INT(ask(small, "drain", "a", NULL), EXIT_OK);
     CHECK_HAS(said, "v   a     b");
 }
 
@@ -162,19 +176,60 @@ TEST(starting_a_vm_places_it_alone)
 TEST(what_the_file_does_not_have_cannot_be_asked_about)
 {
     CHECK_INT(ask(small, "fail", "c", NULL), EXIT_NOT_FOUND);
-    CHECK_HAS(complained, "the file has no node c");
+    CHECK_HAS(complained, "the file has no node with an inventory c");
     CHECK_INT(ask(small, "start", "a", NULL), EXIT_NOT_FOUND);
     CHECK_HAS(complained, "the file has no VM a");
     CHECK_INT(ask(small, "fail", NULL, NULL), EXIT_USAGE);
     CHECK_INT(ask(small, "lose", "a", NULL), EXIT_USAGE);
 }
 
-TEST(more_vms_on_a_node_than_it_has_gpus_are_refused)
+/* w needs the two GPUs of a; 'more' is what else there is. */
+#define W_AND(specs, state)                                                                        \
+    FILE_OF(POOLS ",\"vms\":{\"w\":{" NEEDS("2") "}" specs "}", INVENTORIES state)
+
+TEST(a_vm_that_moves_holds_both_of_its_places)
 {
-    CHECK_INT(ask("{\"schema\":1," NODES
-                  ",\"vms\":[{\"name\":\"v\",\"needs\":{\"P\":1},\"node\":\"b\"},"
-                  "{\"name\":\"w\",\"needs\":{\"P\":1},\"node\":\"b\"}]}",
-                  NULL, NULL, NULL),
-              EXIT_REFUSED);
-    CHECK_HAS(complained, "VM w: runs on b, which has no GPUs left for it");
+    static const char text[] =
+        W_AND(",\"m\":{\"desired\":\"started\"," NEEDS("1") "}",
+              ",\"placements\":{\"m\":{\"phase\":\"stop\",\"node\":\"b\",\"gpus\":[" HOLDS(
+                  "1") "],\"next_node\":\"a\",\"next_gpus\":[" HOLDS("2") "]}}");
+    CHECK_INT(ask(text, "start", "w", NULL), EXIT_REFUSED);
+    CHECK_HAS(said, "a: needs 2: 1 of 2 GPUs free in P, held by m");
+}
+
+TEST(a_removed_vm_that_still_stops_holds_its_gpus)
+{
+    static const char text[] = W_AND(
+        "",
+        ",\"placements\":{\"gone\":{\"phase\":\"stop\",\"node\":\"a\",\"gpus\":[" HOLDS("1") "]}}");
+    CHECK_INT(ask(text, "start", "w", NULL), EXIT_REFUSED);
+    CHECK_HAS(said, "held by gone, which was removed");
+}
+
+/* 63 characters, as long as a key or a value may be. */
+#define LONG "k23456789012345678901234567890123456789012345678901234567890123"
+
+TEST(labels_may_be_as_long_as_anywhere)
+{
+    static const char text[] = FILE_OF("\"nodes\":{\"b\":{\"labels\":{\"" LONG "\":\"" LONG "\"}}},"
+                                       "\"vms\":{\"v\":{\"labels\":{\"" LONG "\":\"" LONG "\"}}}",
+                                       INVENTORIES);
+    CHECK_INT(ask(text, "start", "v", NULL), EXIT_OK);
+    CHECK_HAS(said, "v   -     b");
+}
+
+TEST(vms_may_ask_for_any_number_of_labels)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    buf_text(&text,
+             "{\"schema\":1,\"configuration\":{\"nodes\":{\"b\":{\"labels\":{\"l99\":\"1\"}}}"
+             ",\"vms\":{");
+    for (int i = 0; i < 100; i++) {
+        buf_printf(&text, "%s\"v%02d\":{\"labels\":{\"l%d\":\"1\"}}", i ? "," : "", i, i);
+    }
+    buf_text(&text, "}},\"state\":{" INVENTORIES "}}");
+    CHECK_INT(ask(buf_str(&text), "start", "v99", NULL), EXIT_OK);
+    CHECK_HAS(said, "v99  -     b");
+    CHECK_INT(ask(buf_str(&text), "start", "v98", NULL), EXIT_REFUSED);
+    CHECK_HAS(said, "a, b: has no label l98=1");
 }

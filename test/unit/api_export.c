@@ -3,7 +3,7 @@
 #include "test/unit/api_fixture.h"
 
 #include "api/changes.h"
-#include "wire/state.h"
+#include "wire/export.h"
 
 /* Two VMs of three GPUs of pool P each (node1 and node2 are full), one that is stopped. */
 static void begin_full(void)
@@ -29,33 +29,39 @@ static void begin_full(void)
     }
 }
 
-TEST(an_export_is_read_by_the_planner_as_the_cluster_is)
+TEST(an_export_is_the_clusters_records)
 {
-    struct state state;
+    CLEANUP(export_done) struct export file = {0};
     struct error err = {0};
+    json_t *json = NULL;
     begin_full();
     must("POST", "/v1/nodes/node3/pause", NULL);
     must("PATCH", "/v1/nodes/node1", "{\"labels\":{\"r\\u00e4ck\":\"r\\\"1\"}}");
     must("PATCH", "/v1/vms/b",
          "{\"possible_owners\":[\"node2\"],\"apart\":[\"a\"],\"priority\":3000}");
+    view.now_ms += 60000;
+    beat("node2", 1, 3, view.now_ms - 1000);
+    beat("node2", 1, 4, view.now_ms);
     REQUIRE(ask("GET", "/v1/cluster/export", NULL) == 200);
-    REQUIRE(state_read(text(), answer.body.size, &state, &err) == 0);
-    CHECK_INT(state.nodes.len, 3);
-    CHECK_INT(state.nodes.items[2].mode, STATE_PAUSED);
-    CHECK_INT(state.nodes.items[0].gpus.len, 2);
-    CHECK_STR(state.nodes.items[0].labels.items[0].key, "r\xc3\xa4"
-                                                        "ck");
-    CHECK_STR(state.nodes.items[0].labels.items[0].value, "r\"1");
-    CHECK_INT(state.vms.len, 3);
-    const struct state_vm *b = &state.vms.items[1];
-    CHECK_STR(b->name, "b");
-    CHECK_INT(b->node, 1);
-    CHECK_INT(b->gpus.len, 2);
-    CHECK_INT(b->owners.len, 1);
+    REQUIRE(export_parse(text(), answer.body.size, &json, &err) == 0);
+    REQUIRE(export_read(json, &file, &err) == 0);
+    json_decref(json);
+    const struct node_spec *node1 = world_find(&file.world, RECORD_NODE_SPEC, "node1")->node_spec;
+    const struct vm_spec *b = world_find(&file.world, RECORD_VM_SPEC, "b")->vm_spec;
+    CHECK_INT(world_find(&file.world, RECORD_NODE_SPEC, "node3")->node_spec->mode, NODE_PAUSED);
+    CHECK_STR(node1->labels.items[0].key, "r\xc3\xa4"
+                                          "ck");
+    CHECK_STR(node1->labels.items[0].value, "r\"1");
+    CHECK_INT(b->possible_owners.len, 1);
     CHECK_INT(b->apart.len, 1);
     CHECK_INT(b->priority, 3000);
-    CHECK(!state.vms.items[2].is_desired);
-    state_done(&state);
+    CHECK_INT(b->start_order, 0); /* an order, not configuration */
+    CHECK_INT(world_find(&file.world, RECORD_VM_PLACEMENT, "b")->placement->gpus.len, 2);
+    CHECK_INT(world_find(&file.world, RECORD_VM_STATUS, "b")->revision,
+              world_find(&world, RECORD_VM_STATUS, "b")->revision);
+    REQUIRE(file.down.len == 2);
+    CHECK_STR(file.down.items[0].node, "node1");
+    CHECK_HAS(file.down.items[0].why, "it is silent");
 }
 
 TEST(an_export_has_the_configuration_and_its_secrets_only_for_administrators)
@@ -68,7 +74,9 @@ TEST(an_export_has_the_configuration_and_its_secrets_only_for_administrators)
     REQUIRE(ask("GET", "/v1/cluster/export", NULL) == 200);
     CHECK_HAS(text(), "\"fence_parameters\":{\"ip\":\"10.0.0.1\"}");
     CHECK_HAS(text(), "<domain type='qemu'>");
-    CHECK(!strstr(text(), "geheim") && !strstr(text(), "start_order"));
+    CHECK(!strstr(text(), "geheim"));
+    const char *order = strstr(text(), "\"start_order\""), *state = strstr(text(), "\"state\":{");
+    CHECK(order && order > state); /* a placement's: no order is configuration */
     refused("GET", "/v1/cluster/export?secrets=1", NULL, 403, "administrator");
     role = ROLE_ADMINISTRATOR;
     REQUIRE(ask("GET", "/v1/cluster/export?secrets=1", NULL) == 200);
