@@ -336,6 +336,9 @@ void api_answer_uncommitted(struct api_answer *answer, enum txn_outcome outcome,
 void api_answer_done(struct api_answer *answer)
 {
     drop_change(answer);
+    if (answer->body.size > 0) {
+        explicit_bzero(answer->body.data, answer->body.size); /* may hold a new token */
+    }
     buf_done(&answer->body);
     explicit_bzero(answer->password, sizeof(answer->password));
 }

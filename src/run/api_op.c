@@ -84,7 +84,11 @@ static void op_free(struct api_op *op)
     free(op->target);
     free(op->if_match);
     free(op->idempotency_key);
+    if (op->body) {
+        explicit_bzero(op->body, op->request.body_size); /* may hold a password */
+    }
     free(op->body);
+    explicit_bzero(op, sizeof(*op)); /* as may the credential */
     free(op);
 }
 

@@ -363,8 +363,8 @@ static int start_loop(struct api_server *server, struct error *err)
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
     (void)signal(SIGPIPE, SIG_IGN);
-    int r = -sigprocmask(SIG_BLOCK, &signals, NULL);
-    r = r < 0 ? -errno : sd_event_new(&server->event);
+    int r = sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
+    r = r < 0 ? r : sd_event_new(&server->event);
     r = r < 0 ? r : sd_event_add_signal(server->event, NULL, SIGTERM, NULL, NULL);
     r = r < 0 ? r : sd_event_add_signal(server->event, NULL, SIGINT, NULL, NULL);
     r = r < 0 ? r : sd_event_add_signal(server->event, NULL, SIGHUP, on_hangup, server);
