@@ -271,7 +271,7 @@ class Cluster:
 
     def stop_api(self, how=signal.SIGTERM):
         self.api.send_signal(how)
-        return self.api.wait(timeout=10)
+        return self.api.wait(timeout=30)  # on a machine that is busy with other things
 
     def berth(self, *words, stdin=None, environment=None):
         """(exit code, output, errors)"""
@@ -309,7 +309,7 @@ class Cluster:
 
     def connect(self):
         s = socket.socket(socket.AF_UNIX)
-        s.settimeout(10)
+        s.settimeout(30)
         s.connect(self.socket)
         return s
 
