@@ -161,6 +161,7 @@ static int may_take(const struct card *card, bool force, struct error *err)
             return 0;
         }
         break;
+    case GPU_STUCK:
     case GPU_OFF_BUS:
     case GPU_NO_IOMMU:
     case GPU_FIRMWARE_RESERVED:

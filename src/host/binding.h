@@ -7,7 +7,7 @@
  * All look at the card as it is now, do only what is missing (so they may be repeated) and verify
  * by reading back. A dismount that fails half way puts things back as they were; a mount gives back
  * as much as it can. All may block for as long as a driver likes: src/host/host.h runs them on a
- * thread with a limit.
+ * helper process with a limit.
  */
 #pragma once
 

@@ -2,11 +2,15 @@
 #include "host/host.h"
 
 #include "host/internal.h"
+#include "loop/memory.h"
+#include "loop/timer.h"
+#include "wire/record.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 ENUM_DEFINE(host_outcome, HOST_OUTCOME_LIST)
 
@@ -14,7 +18,17 @@ enum {
     /* Changes come in bursts: a driver that is bound makes a dozen events. */
     settle_ms = 200,
     poll_without_events_ms = 5000,
-    operations_max = job_busy_max,
+    operations_max = host_busy_max,
+};
+
+/* A helper process at work. */
+struct host_run {
+    struct host *host;
+    enum host_work work;
+    struct pci_address address;
+    uint64_t id;
+    bool is_overdue; /* and its owner was told */
+    struct child *child;
 };
 
 struct host {
@@ -22,25 +36,18 @@ struct host {
     struct host_config config;
     struct host_callbacks callbacks;
     void *userdata;
-    int wake_fd, uevent_fd;
-    sd_event_source *wake_source, *uevent_source, *timer;
+    int uevent_fd;
+    sd_event_source *uevent_source;
+    struct loop_timer timer;
 
-    struct job *reading;        /* at most one at a time */
+    struct host_run *reading;   /* at most one at a time */
     bool must_report;           /* even if nothing changed ... */
     bool is_reading_for_report; /* ... by the reading under way */
     msec_t read_ms;             /* begin the next reading then */
-    struct node_inventory last; /* reported */
-    bool has_last;
+    char *last_text;            /* the document that was reported last; NULL: none yet */
 
-    VEC(struct job *) operations;
+    VEC(struct host_run *) operations;
 };
-
-static msec_t now_ms(const struct host *host)
-{
-    uint64_t now_us = 0;
-    (void)sd_event_now(host->event, CLOCK_MONOTONIC, &now_us);
-    return (msec_t)(now_us / 1000);
-}
 
 static msec_t poll_ms(const struct host *host)
 {
@@ -48,24 +55,10 @@ static msec_t poll_ms(const struct host *host)
                                 : MIN(host->config.poll_ms, (msec_t)poll_without_events_ms);
 }
 
-/* Sets the timer to whatever comes first. */
+/* A reading that hangs is waited for: a second one would hang, too. */
 static void plan_wake(struct host *host)
 {
-    msec_t wake_ms = host->reading ? MSEC_NEVER : host->read_ms;
-    if (host->reading && !host->reading->is_overdue) {
-        wake_ms = MIN(wake_ms, host->reading->deadline_ms);
-    }
-    VEC_EACH(&host->operations, each) {
-        if (!(*each)->is_overdue) {
-            wake_ms = MIN(wake_ms, (*each)->deadline_ms);
-        }
-    }
-    if (wake_ms == MSEC_NEVER) {
-        (void)sd_event_source_set_enabled(host->timer, SD_EVENT_OFF);
-        return;
-    }
-    (void)sd_event_source_set_time(host->timer, (uint64_t)MAX(wake_ms, INT64_C(0)) * 1000);
-    (void)sd_event_source_set_enabled(host->timer, SD_EVENT_ONESHOT);
+    loop_timer_at(&host->timer, host->reading ? MSEC_NEVER : host->read_ms);
 }
 
 static void report_blind(struct host *host, const struct error *err)
@@ -75,135 +68,175 @@ static void report_blind(struct host *host, const struct error *err)
     }
 }
 
+/* ---- helper processes ---- */
+
+static void run_ended(void *userdata, const struct child_result *result);
+
+static struct host_run *run_free(struct host_run *run)
+{
+    if (run) {
+        /* What was begun shall be done to its end: half of it helps nobody. Only reading is. */
+        run->child = run->work == HOST_WORK_READ ? child_free(run->child) : child_leave(run->child);
+        free(run);
+    }
+    return NULL;
+}
+
+static int run_start(struct host *host, struct host_order *order, uint64_t id,
+                     struct host_run **ret)
+{
+    struct host_run *run = must(calloc(1, sizeof(*run)));
+    order->config = host->config;
+    order->config.kernel = (struct host_kernel){0};
+    *run =
+        (struct host_run){.host = host, .work = order->work, .address = order->address, .id = id};
+    int r = helper_start(host->event, order, run_ended, run, &run->child);
+    if (r < 0) {
+        (void)run_free(run);
+        return r;
+    }
+    *ret = run;
+    return 0;
+}
+
+/* ---- reading ---- */
+
 static void begin_reading(struct host *host)
 {
     struct error err;
-    struct job *job = job_new(JOB_READ, &host->config);
-    int result = job ? 0 : -ENOMEM;
-    host->read_ms = now_ms(host) + poll_ms(host);
-    if (job) {
-        VEC_EACH(&host->operations, each) {
-            job->busy[job->busy_len++] = (*each)->address;
-        }
-        job->deadline_ms = now_ms(host) + host->config.limit_ms;
-        result = job_start(job, host->wake_fd);
+    struct host_order *order = must(calloc(1, sizeof(*order)));
+    order->work = HOST_WORK_READ;
+    VEC_EACH(&host->operations, each) {
+        order->busy[order->busy_len++] = (struct busy_card){
+            .address = (*each)->address,
+            .stuck_pid = (*each)->is_overdue ? child_pid((*each)->child) : 0,
+        };
     }
-    if (result < 0) {
-        job_unref(job);
-        (void)error_set(&err, result, "the hardware cannot be read: %s", strerror(-result));
+    host->read_ms = loop_now_ms(host->event) + poll_ms(host);
+    int r = run_start(host, order, 0, &host->reading);
+    free(order);
+    if (r < 0) {
+        (void)error_set(&err, r, "the hardware cannot be read: %s", strerror(-r));
         report_blind(host, &err);
         return;
     }
-    host->reading = job;
     host->is_reading_for_report = host->must_report;
     host->must_report = false;
 }
 
-static void report_inventory(struct host *host, struct node_inventory *fresh)
+/* Two inventories are the same if their documents are: no field can be forgotten. */
+static int report_inventory(struct host *host, const char *document, struct error *err)
 {
-    bool is_news = !host->has_last || !host_inventory_equal(&host->last, fresh);
-    if (!is_news && !host->is_reading_for_report) {
-        return;
+    CLEANUP(record_unrefp) struct record *record = NULL;
+    struct record_key key = {.kind = RECORD_NODE_INVENTORY};
+    (void)snprintf(key.name, sizeof(key.name), "%s", host_helper_node);
+    int r = wire_record_decode(&key, document, strlen(document), &record, err);
+    if (r < 0) {
+        return error_wrap(err, "what the helper process has read");
     }
-    host_inventory_done(&host->last);
-    host->last = *fresh;
-    host->has_last = true;
-    *fresh = (struct node_inventory){0};
-    host->callbacks.inventory(host->userdata, &host->last);
+    bool is_news = !host->last_text || strcmp(host->last_text, document) != 0;
+    if (is_news || host->is_reading_for_report) {
+        free(host->last_text);
+        host->last_text = must(strdup(document));
+        host->callbacks.inventory(host->userdata, record->inventory);
+    }
+    return 0;
 }
 
-static void end_reading(struct host *host)
-{
-    struct job *job = TAKE(host->reading);
-    if (job->result < 0) {
-        host->must_report |= host->is_reading_for_report;
-        report_blind(host, &job->err);
-    } else {
-        report_inventory(host, &job->inventory);
-    }
-    job_unref(job);
-}
-
-static void report_done(struct host *host, const struct job *job)
-{
-    if (job->is_overdue) {
-        return; /* it was reported as unknown; the inventory tells the rest */
-    }
-    host->callbacks.done(host->userdata, job->id, job->result < 0 ? HOST_FAILED : HOST_DONE,
-                         job->result < 0 ? &job->err : NULL);
-}
-
-static void end_operations(struct host *host)
-{
-    for (size_t i = 0; i < host->operations.len;) {
-        struct job *job = host->operations.items[i];
-        if (!job_is_done(job)) {
-            i++;
-            continue;
-        }
-        VEC_REMOVE(&host->operations, i);
-        host_refresh(host);
-        report_done(host, job);
-        job_unref(job);
-        i = 0; /* done() may have begun another one */
-    }
-}
-
-static void check_deadlines(struct host *host)
+static void reading_ended(struct host *host, const struct child_result *result)
 {
     struct error err;
-    msec_t now = now_ms(host);
-    if (host->reading && !host->reading->is_overdue && now >= host->reading->deadline_ms) {
-        host->reading->is_overdue = true;
-        (void)error_set(&err, -ETIMEDOUT,
-                        "reading the hardware hangs for %lld ms: a driver does "
-                        "not answer; see the kernel's log",
-                        (long long)host->config.limit_ms);
+    const char *document;
+    int r = helper_reply(result, &document, &err);
+    if (r == 0) {
+        r = report_inventory(host, document, &err);
+    }
+    if (r < 0) {
+        host->must_report |= host->is_reading_for_report;
         report_blind(host, &err);
     }
-    for (size_t i = 0; i < host->operations.len; i++) {
-        struct job *job = host->operations.items[i];
-        if (!job->is_overdue && now >= job->deadline_ms && !job_is_done(job)) {
-            job->is_overdue = true;
-            (void)error_set(&err, -ETIMEDOUT,
-                            "the kernel did not end it within %lld ms: a driver "
-                            "does not let go; see the kernel's log",
-                            (long long)host->config.limit_ms);
-            host->callbacks.done(host->userdata, job->id, HOST_UNKNOWN, &err);
-            host_refresh(host);
-        }
-    }
-}
-
-/* By level: whatever woke us, everything is looked at. */
-static void step(struct host *host)
-{
-    if (host->reading && job_is_done(host->reading)) {
-        end_reading(host);
-    }
-    end_operations(host);
-    check_deadlines(host);
-    if (!host->reading && now_ms(host) >= host->read_ms) {
-        begin_reading(host);
-    }
+    host->reading = run_free(host->reading);
     plan_wake(host);
 }
 
-static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void reading_is_late(struct host *host)
 {
-    uint64_t count;
-    (void)source, (void)events;
-    ssize_t ignored = read(fd, &count, sizeof(count));
-    (void)ignored;
-    step(userdata);
-    return 0;
+    struct error err;
+    host->reading->is_overdue = true;
+    (void)error_set(&err, -ETIMEDOUT,
+                    "reading the hardware hangs for %lld ms (process %d): a driver does not "
+                    "answer; see the kernel's log",
+                    (long long)host->config.limit_ms, child_pid(host->reading->child));
+    report_blind(host, &err);
 }
 
-static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+/* ---- operations ---- */
+
+static void report_done(struct host *host, uint64_t id, int r, const struct error *err)
 {
-    (void)source, (void)time_us;
-    step(userdata);
-    return 0;
+    enum host_outcome outcome = r == 0           ? HOST_DONE
+                                : r == -EALREADY ? HOST_STUCK
+                                : r == -ENODATA  ? HOST_UNKNOWN
+                                                 : HOST_FAILED;
+    host->callbacks.done(host->userdata, id, outcome, r == 0 ? NULL : err);
+}
+
+static void operation_ended(struct host_run *run, const struct child_result *result)
+{
+    struct error err;
+    const char *document;
+    struct host *host = run->host;
+    bool was_told = run->is_overdue; /* as stuck; the inventory tells the rest */
+    uint64_t id = run->id;
+    int r = helper_reply(result, &document, &err);
+    size_t i = 0;
+    while (i < host->operations.len && host->operations.items[i] != run) {
+        i++;
+    }
+    assert(i < host->operations.len);
+    VEC_REMOVE(&host->operations, i);
+    (void)run_free(run);
+    host_refresh(host);
+    if (!was_told) {
+        report_done(host, id, r, &err);
+    }
+}
+
+static void operation_is_late(struct host_run *run)
+{
+    char name[pci_address_size];
+    struct error err;
+    run->is_overdue = true;
+    (void)error_set(&err, -EALREADY, HOST_STUCK_TEXT, pci_address_format(run->address, name),
+                    child_pid(run->child));
+    host_refresh(run->host);
+    report_done(run->host, run->id, -EALREADY, &err);
+}
+
+static void run_ended(void *userdata, const struct child_result *result)
+{
+    struct host_run *run = userdata;
+    bool is_late = result->end == CHILD_LATE;
+    if (run->work == HOST_WORK_READ && is_late) {
+        reading_is_late(run->host);
+    } else if (run->work == HOST_WORK_READ) {
+        reading_ended(run->host, result);
+    } else if (is_late) {
+        operation_is_late(run);
+    } else {
+        operation_ended(run, result);
+    }
+}
+
+/* ---- when to look ---- */
+
+static void look_is_due(void *userdata)
+{
+    struct host *host = userdata;
+    if (!host->reading) {
+        begin_reading(host);
+    }
+    plan_wake(host);
 }
 
 static int on_uevent(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -211,7 +244,7 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t events, void *use
     struct host *host = userdata;
     (void)source, (void)events;
     if (uevent_drain(fd)) {
-        host->read_ms = MIN(host->read_ms, now_ms(host) + settle_ms);
+        host->read_ms = MIN(host->read_ms, loop_now_ms(host->event) + settle_ms);
         plan_wake(host);
     }
     return 0;
@@ -242,19 +275,13 @@ int host_new(sd_event *event, const struct host_config *config,
     host->userdata = userdata;
     host->uevent_fd = -1;
     host->must_report = true;
-    host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int result = host->wake_fd < 0 ? -errno : 0;
-    if (result == 0) {
-        result = sd_event_add_io(event, &host->wake_source, host->wake_fd, EPOLLIN, on_wake, host);
-    }
-    if (result >= 0) {
-        result = sd_event_add_time(event, &host->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, host);
-    }
-    if (result < 0) {
-        return error_set(err, result, "the hardware cannot be watched: %s", strerror(-result));
+    int r = loop_timer_init(&host->timer, event, CLOCK_MONOTONIC, look_is_due, host);
+    if (r < 0) {
+        return error_set(err, r, "the hardware cannot be watched: %s", strerror(-r));
     }
     listen_to_kernel(host);
-    host->read_ms = now_ms(host);
+    host->read_ms = loop_now_ms(event);
+    plan_wake(host);
     *ret = TAKE(host);
     return 0;
 }
@@ -264,16 +291,14 @@ struct host *host_free(struct host *host)
     if (!host) {
         return NULL;
     }
-    job_unref(host->reading);
+    host->reading = run_free(host->reading);
     VEC_EACH(&host->operations, each) {
-        job_unref(*each);
+        (void)run_free(*each);
     }
     VEC_DONE(&host->operations);
-    host_inventory_done(&host->last);
-    (void)sd_event_source_disable_unref(host->wake_source);
     (void)sd_event_source_disable_unref(host->uevent_source);
-    (void)sd_event_source_disable_unref(host->timer);
-    closep(&host->wake_fd);
+    loop_timer_done(&host->timer);
+    free(host->last_text);
     closep(&host->uevent_fd);
     (void)sd_event_unref(host->event);
     free(host);
@@ -283,62 +308,50 @@ struct host *host_free(struct host *host)
 void host_refresh(struct host *host)
 {
     host->must_report = true;
-    host->read_ms = now_ms(host);
+    host->read_ms = loop_now_ms(host->event);
     plan_wake(host);
 }
 
-static int begin(struct host *host, struct job *job, struct pci_address address, uint64_t id,
-                 struct error *err)
+static int begin_operation(struct host *host, struct host_order *order, uint64_t id,
+                           struct error *err)
 {
     char name[pci_address_size];
-    pci_address_format(address, name);
+    pci_address_format(order->address, name);
     VEC_EACH(&host->operations, each) {
-        if (pci_address_compare((*each)->address, address) == 0) {
-            job_unref(job);
+        if (pci_address_compare((*each)->address, order->address) == 0) {
             return error_set(err, -EBUSY, "another operation on %s is %s", name,
                              (*each)->is_overdue ? "hanging in the kernel" : "under way");
         }
     }
-    if (!job || host->operations.len == operations_max ||
+    if (host->operations.len == operations_max ||
         !VEC_RESERVE(&host->operations, host->operations.len + 1)) {
-        job_unref(job);
         return error_set(err, -ENOMEM, "no room for an operation on %s", name);
     }
-    job->address = address;
-    job->id = id;
-    job->deadline_ms = now_ms(host) + host->config.limit_ms;
-    int result = job_start(job, host->wake_fd);
-    if (result < 0) {
-        job_unref(job);
-        return error_set(err, result, "no thread for an operation on %s: %s", name,
-                         strerror(-result));
+    struct host_run *run;
+    int r = run_start(host, order, id, &run);
+    if (r < 0) {
+        return error_set(err, r, "no process for an operation on %s: %s", name, strerror(-r));
     }
-    *VEC_ADD(&host->operations) = job;
-    plan_wake(host);
+    *VEC_ADD(&host->operations) = run;
     return 0;
 }
 
 int host_dismount(struct host *host, struct pci_address address, bool force, uint64_t id,
                   struct error *err)
 {
-    struct job *job = job_new(JOB_DISMOUNT, &host->config);
-    if (job) {
-        job->force = force;
-    }
-    return begin(host, job, address, id, err);
+    struct host_order order = {.work = HOST_WORK_DISMOUNT, .address = address, .force = force};
+    return begin_operation(host, &order, id, err);
 }
 
 int host_mount(struct host *host, struct pci_address address, uint64_t id, struct error *err)
 {
-    return begin(host, job_new(JOB_MOUNT, &host->config), address, id, err);
+    struct host_order order = {.work = HOST_WORK_MOUNT, .address = address};
+    return begin_operation(host, &order, id, err);
 }
 
 int host_split(struct host *host, struct pci_address address, uint32_t count, uint64_t id,
                struct error *err)
 {
-    struct job *job = job_new(JOB_SPLIT, &host->config);
-    if (job) {
-        job->count = count;
-    }
-    return begin(host, job, address, id, err);
+    struct host_order order = {.work = HOST_WORK_SPLIT, .address = address, .count = count};
+    return begin_operation(host, &order, id, err);
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The host's hardware on the event loop: a fresh inventory whenever something changed, and dismount
- * and mount without ever blocking the loop. Work happens on threads of its own; every callback
- * comes on the loop's thread, never from inside a call into this part.
+ * and mount without ever blocking the loop. Work happens in helper processes (helper.h); every
+ * callback comes on the loop's thread, never from inside a call into this part.
  *
  * Changes are heard from the kernel itself (uevents by netlink: no udevd needed). What makes no
  * event, a process that opens a card, say, is looked for every 'poll_ms'; without netlink every
  * 5 s.
  *
- * An operation that does not end within 'limit_ms' is reported as unknown: it hangs in the kernel
- * and cannot be taken back. The card then takes no other operation until it does end (-EBUSY); when
- * that happens, a fresh inventory shows the outcome.
+ * An operation that does not end within 'limit_ms' is reported as stuck: it hangs in the kernel and
+ * cannot be taken back. The card takes no other operation until it does end, not from this process
+ * and not from a later one, and inventories give it the verdict 'stuck'. When it does end, a fresh
+ * inventory shows the outcome.
  */
 #pragma once
 
@@ -21,7 +22,8 @@
 #define HOST_OUTCOME_LIST(X)                                                                       \
     X(HOST_DONE, "done")                                                                           \
     X(HOST_FAILED, "failed")   /* things are as they were, as far as possible; 'err' says why */   \
-    X(HOST_UNKNOWN, "unknown") /* hangs; read the inventory, then decide */
+    X(HOST_STUCK, "stuck")     /* hangs in the kernel, or an earlier one does; 'err' says it */    \
+    X(HOST_UNKNOWN, "unknown") /* its helper died; read the inventory, then decide */
 ENUM_DECLARE(host_outcome, HOST_OUTCOME_LIST)
 
 struct host_callbacks {
@@ -39,13 +41,13 @@ struct host_callbacks {
 struct host;
 
 /* Begins to watch. 'config' and 'callbacks' are copied; takes a reference of 'event'.
- * -ENOMEM, or what the system says of threads and descriptors. */
+ * -ENOMEM, or what the system says of descriptors. */
 int host_new(sd_event *event, const struct host_config *config,
              const struct host_callbacks *callbacks, void *userdata, struct host **ret,
              struct error *err);
 
-/* Not from a callback. No callback comes afterwards. Does not wait: work under way ends, or hangs,
- * by itself. Returns NULL; accepts NULL. */
+/* Not from a callback. No callback comes afterwards. Does not wait: operations under way end, or
+ * hang, by themselves. Returns NULL; accepts NULL. */
 struct host *host_free(struct host *host);
 CLEANUP_POINTER(struct host, host_free)
 
@@ -53,8 +55,8 @@ CLEANUP_POINTER(struct host, host_free)
 void host_refresh(struct host *host);
 
 /* host_gpu_dismount(), host_gpu_mount() and host_gpu_split() of binding.h as operations; 'id' comes
- * back in done(). -EBUSY: another operation on this card is under way. -ENOMEM, -EAGAIN: no thread.
- * With an error there is no done(). */
+ * back in done(). -EBUSY: another operation on this card is under way. -ENOMEM, -EAGAIN: no
+ * process. With an error there is no done(). */
 int host_dismount(struct host *host, struct pci_address address, bool force, uint64_t id,
                   struct error *err);
 int host_mount(struct host *host, struct pci_address address, uint64_t id, struct error *err);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "host/inventory.h"
+#include "loop/child.h"
 
 /* ---- sysfs.c: small files below the root ---- */
 
@@ -55,6 +56,8 @@ void names_fill(struct names *names, struct gpu *gpu);
 
 /* What the survey needs to know beyond struct gpu. */
 struct card_facts {
+    pid_t
+        stuck_pid; /* hangs in the kernel with it, or with the card that it is a part of; 0: none */
     bool is_silent; /* reads all ones */
     bool is_bridge;
     bool is_group_unsafe;        /* VFIO's no-IOMMU mode: a group without an IOMMU */
@@ -124,11 +127,34 @@ void survey_judge(const struct host_config *config, const char *iommu, struct ca
 bool checks_add(const struct host_config *config, const char *iommu,
                 struct node_inventory *inventory);
 
+/* ---- lock.c: who works on what ---- */
+
+/* A sentence with two places: what is worked on, and the process that hangs. */
+#define HOST_STUCK_TEXT                                                                            \
+    "an operation on %s hangs in the kernel (process %d), and nothing can end it: its driver "     \
+    "does "                                                                                        \
+    "not let go. See the kernel's log (dmesg); if it does not come back, reboot this host"
+
+struct busy_card {
+    struct pci_address address;
+    pid_t stuck_pid; /* that hangs in the kernel with it; 0: nothing does, as far as is known */
+};
+typedef VEC(struct busy_card) busy_cards_t;
+
+/* Takes the lock of 'what' (an address) for the rest of this process's life; without a
+ * 'lock_directory' there is none. Waits 'wait_ms' at most. -EBUSY: another process has it;
+ * -EALREADY: and hangs with it. */
+int lock_take(const struct host_config *config, const char *what, msec_t wait_ms,
+              struct error *err);
+
+/* Adds the cards whose locks are taken. False without memory. */
+bool lock_find_busy(const struct host_config *config, busy_cards_t *ret);
+
 /* ---- inventory.c ---- */
 
 /* host_inventory_read() that reads nothing that waits for the drivers of the 'busy' cards. */
-int inventory_read(const struct host_config *config, const struct pci_address *busy,
-                   size_t busy_len, struct node_inventory *ret, struct error *err);
+int inventory_read(const struct host_config *config, const busy_cards_t *busy,
+                   struct node_inventory *ret, struct error *err);
 
 /* Cards with names, users and verdicts. */
 void inventory_finish(const struct host_config *config, struct card *cards, size_t card_len);
@@ -138,6 +164,9 @@ void inventory_finish(const struct host_config *config, struct card *cards, size
 /* Writes 'text' into the file at 'format' below the root. 0 or negative errno. */
 int kernel_write(const struct host_config *config, const char *text, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+/* What it does there if nobody plays the kernel; 'path' is the whole path. May block for ever. */
+int kernel_write_file(const char *path, const char *text);
 
 /* Loads a module, at most 'limit_ms' long; -ENOENT if that does not work. */
 int kernel_load_module(const struct host_config *config, const char *module, struct error *err);
@@ -154,42 +183,33 @@ bool uevent_drain(int fd);
 /* Whether one message ("bind@/devices/...", then NAME=value texts, each with its NUL) does. */
 bool uevent_matters(const char *message, size_t size);
 
-/* ---- job.c: one piece of work on a thread of its own ---- */
+/* ---- helper.c: both ends of the helper process ---- */
 
-#define JOB_KIND_LIST(X)                                                                           \
-    X(JOB_READ, "read") X(JOB_DISMOUNT, "dismount") X(JOB_MOUNT, "mount") X(JOB_SPLIT, "split")
-ENUM_DECLARE(job_kind, JOB_KIND_LIST)
+#define HOST_WORK_LIST(X)                                                                          \
+    X(HOST_WORK_READ, "read")                                                                      \
+    X(HOST_WORK_DISMOUNT, "dismount") X(HOST_WORK_MOUNT, "mount") X(HOST_WORK_SPLIT, "split")
+ENUM_DECLARE(host_work, HOST_WORK_LIST)
 
-enum { job_busy_max = 64 };
+enum { host_busy_max = 64 };
 
-struct job {
-    /* Set before the start, then only read. */
-    enum job_kind kind;
-    struct host_config config;
+/* What the helper is told, byte by byte: it is the same program. */
+struct host_order {
+    enum host_work work;
+    struct host_config config; /* but for its 'kernel' */
     struct pci_address address;
     bool force;
     uint32_t count;
-    struct pci_address busy[job_busy_max]; /* read: cards whose drivers may hang */
-    size_t busy_len;
-    /* The thread's until job_is_done(). */
-    int result;
-    struct error err;
-    struct node_inventory inventory;
-    /* job.c's own. */
-    int wake_fd;
-    int references;
-    int is_done;
-    /* The loop's: what it keeps about the job. */
-    uint64_t id;
-    msec_t deadline_ms;
-    bool is_overdue;
+    struct busy_card busy[host_busy_max]; /* read: cards that berthd itself works on */
+    uint32_t busy_len;
 };
 
-/* NULL without memory. One reference. */
-struct job *job_new(enum job_kind kind, const struct host_config *config);
-void job_unref(struct job *job);
+/* The name under which an inventory travels as a document. */
+static const char host_helper_node[] = "host";
 
-/* Begins; adds 1 to the eventfd 'wake_fd' (duplicated) at the end. The thread cannot be stopped,
- * and nobody waits for it. -errno without a thread. */
-int job_start(struct job *job, int wake_fd);
-bool job_is_done(const struct job *job);
+/* child_start() with the limit of 'order'. */
+int helper_start(sd_event *event, const struct host_order *order, child_done_fn *done,
+                 void *userdata, struct child **ret);
+
+/* What came of it: 0 or the operation's own error. 'ret_document' is lent like 'result': a read's
+ * inventory as JSON. -ENODATA: the helper died, and how far it came is not known. */
+int helper_reply(const struct child_result *result, const char **ret_document, struct error *err);

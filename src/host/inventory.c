@@ -69,48 +69,54 @@ void inventory_finish(const struct host_config *config, struct card *cards, size
     }
 }
 
-static bool is_among(const struct pci_address *list, size_t len, struct pci_address address)
+/* Whether the card at 'address' is worked on; '*ret_stuck' is the process that hangs with it. */
+static bool is_busy(const busy_cards_t *busy, struct pci_address address, pid_t *ret_stuck)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (pci_address_compare(list[i], address) == 0) {
-            return true;
+    bool is_found = false;
+    *ret_stuck = 0;
+    VEC_EACH(busy, each) {
+        if (pci_address_compare(each->address, address) == 0) {
+            is_found = true;
+            *ret_stuck = each->stuck_pid ? each->stuck_pid : *ret_stuck;
         }
     }
-    return false;
+    return is_found;
 }
 
 typedef VEC(struct card) cards_t;
 
 /* Either the cards or their virtual functions. sysfs names sort like addresses. */
-static bool read_cards(const struct host_config *config, bool is_virtual,
-                       const struct pci_address *busy, size_t busy_len, cards_t *cards)
+static bool read_cards(const struct host_config *config, bool is_virtual, const busy_cards_t *busy,
+                       cards_t *cards)
 {
     bool is_whole = true;
     struct pci_address address, parent;
     host_entries_t all = host_list(config, "/sys/bus/pci/devices");
     VEC_EACH(&all, each) {
         struct card card;
+        pid_t stuck_pid;
         if (cards->len == gpus_per_node_max || !pci_address_parse(each->name, &address)) {
             continue;
         }
         parent = address;
         if (card_parent(config, address, &parent) != is_virtual ||
             !card_is_wanted(config, address) ||
-            !card_read(config, address, is_among(busy, busy_len, parent), &card)) {
+            !card_read(config, address, is_busy(busy, parent, &stuck_pid), &card)) {
             continue;
         }
         struct card *place = VEC_ADD(cards);
         is_whole &= place != NULL;
         if (place) {
             *place = card;
+            place->facts.stuck_pid = stuck_pid;
         }
     }
     VEC_DONE(&all);
     return is_whole;
 }
 
-int inventory_read(const struct host_config *config, const struct pci_address *busy,
-                   size_t busy_len, struct node_inventory *ret, struct error *err)
+int inventory_read(const struct host_config *config, const busy_cards_t *busy,
+                   struct node_inventory *ret, struct error *err)
 {
     char iommu[reason_size];
     struct node_inventory inventory = {0};
@@ -122,8 +128,8 @@ int inventory_read(const struct host_config *config, const struct pci_address *b
     }
     inventory.cpus = count_cpus(config);
     inventory.memory_mib = usable_memory_mib(config);
-    bool is_whole = read_cards(config, false, busy, busy_len, &cards) &&
-                    read_cards(config, true, busy, busy_len, &cards) &&
+    bool is_whole = read_cards(config, false, busy, &cards) &&
+                    read_cards(config, true, busy, &cards) &&
                     checks_add(config, survey_iommu(config, iommu), &inventory);
     inventory_finish(config, cards.items, cards.len);
     VEC_EACH(&cards, each) {
@@ -146,7 +152,8 @@ int inventory_read(const struct host_config *config, const struct pci_address *b
 int host_inventory_read(const struct host_config *config, struct node_inventory *ret,
                         struct error *err)
 {
-    return inventory_read(config, NULL, 0, ret, err);
+    const busy_cards_t none = {0};
+    return inventory_read(config, &none, ret, err);
 }
 
 void host_inventory_done(struct node_inventory *inventory)
@@ -154,18 +161,6 @@ void host_inventory_done(struct node_inventory *inventory)
     VEC_DONE(&inventory->gpus);
     VEC_DONE(&inventory->partitions);
     VEC_DONE(&inventory->checks);
-}
-
-#define SAME_ITEMS(a, b)                                                                           \
-    ((a)->len == (b)->len &&                                                                       \
-     ((a)->len == 0 || memcmp((a)->items, (b)->items, (a)->len * sizeof((a)->items[0])) == 0))
-
-/* Both were made by inventory_read(), out of zeroed memory: bytes that mean nothing are zero. */
-bool host_inventory_equal(const struct node_inventory *a, const struct node_inventory *b)
-{
-    return a->cpus == b->cpus && a->memory_mib == b->memory_mib &&
-           strcmp(a->kernel, b->kernel) == 0 && SAME_ITEMS(&a->gpus, &b->gpus) &&
-           SAME_ITEMS(&a->partitions, &b->partitions) && SAME_ITEMS(&a->checks, &b->checks);
 }
 
 int host_gpu_read(const struct host_config *config, struct pci_address address, struct gpu *ret,

@@ -3,8 +3,8 @@
  * What this host is and has: CPUs, memory, every GPU with the survey's verdict, and the checks of a
  * host that wants to pass GPUs to VMs. Reads sysfs, procfs and libpci; changes nothing.
  *
- * These functions may block (a hung driver, a card that wakes up): call them on a thread that may,
- * or through src/host/host.h, which has one. They keep no state, so any thread will do.
+ * These functions may block (a hung driver, a card that wakes up): call them where that is allowed,
+ * or through src/host/host.h, which calls them in a process of their own.
  */
 #pragma once
 
@@ -34,7 +34,8 @@ struct host_config {
     uint64_t memory_reserve_mib; /* kept for the host itself; 0: a sixteenth, 256 to 4096 MiB */
     msec_t limit_ms;             /* of one operation, before its outcome counts as unknown */
     msec_t poll_ms;              /* between two looks at what makes no event */
-    struct host_kernel kernel;   /* .write NULL: the real one */
+    char lock_directory[host_path_size]; /* where locks live on what is worked on; "": none */
+    struct host_kernel kernel;           /* .write NULL: the real one */
 };
 
 extern const struct host_config host_config_default;
@@ -47,9 +48,6 @@ extern const struct host_config host_config_default;
 int host_inventory_read(const struct host_config *config, struct node_inventory *ret,
                         struct error *err);
 void host_inventory_done(struct node_inventory *inventory);
-
-/* Whether both say the same. May be false without a difference, never true with one. */
-bool host_inventory_equal(const struct node_inventory *a, const struct node_inventory *b);
 
 /* One card, as host_inventory_read() would list it. -ENODEV if there is none at 'address'. */
 int host_gpu_read(const struct host_config *config, struct pci_address address, struct gpu *ret,

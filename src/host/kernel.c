@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static int write_file(const char *path, const char *text)
+int kernel_write_file(const char *path, const char *text)
 {
     CLEANUP(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -34,7 +34,7 @@ int kernel_write(const struct host_config *config, const char *text, const char 
         return -ENAMETOOLONG;
     }
     return config->kernel.write ? config->kernel.write(config->kernel.userdata, path, text)
-                                : write_file(path, text);
+                                : kernel_write_file(path, text);
 }
 
 /* Waits until the process ends, kills it at the limit. Its exit status, -1 if it was killed. */

@@ -85,6 +85,9 @@ static enum gpu_verdict say_shared(struct card *card)
 static enum gpu_verdict judge_machine(const char *iommu, struct card *card)
 {
     const struct card_facts *facts = &card->facts;
+    if (facts->stuck_pid) {
+        return say(card, GPU_STUCK, HOST_STUCK_TEXT, "it", facts->stuck_pid);
+    }
     if (facts->is_silent) {
         return say(card, GPU_OFF_BUS,
                    "it does not answer on the PCI bus any more: switch the host "

@@ -54,6 +54,7 @@ int gpu_slot_compare(const struct gpu_slot *a, const struct gpu_slot *b);
  */
 #define GPU_VERDICT_LIST(X)                                                                        \
     X(GPU_ASSIGNABLE, "assignable")               /* can be passed to a VM */                      \
+    X(GPU_STUCK, "stuck")                         /* an operation on it hangs in the kernel */     \
     X(GPU_OFF_BUS, "off-bus")                     /* is listed, but does not answer any more */    \
     X(GPU_NO_IOMMU, "no-iommu")                   /* the host has no (enabled) IOMMU */            \
     X(GPU_FIRMWARE_RESERVED, "firmware-reserved") /* firmware keeps its memory (RMRR) */           \

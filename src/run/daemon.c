@@ -330,6 +330,7 @@ static int open_host(struct daemon *d, struct error *err)
     struct host_config config = host_config_default;
     (void)snprintf(config.node, sizeof(config.node), "%s", d->config->node);
     (void)snprintf(config.root, sizeof(config.root), "%s", d->config->host_root);
+    (void)snprintf(config.lock_directory, sizeof(config.lock_directory), "%s", d->config->run_dir);
     for (size_t i = 0; i < d->config->device_len && i < host_devices_max; i++) {
         if (!pci_address_parse(d->config->devices[i].text, &config.devices[config.device_len++])) {
             return error_set(err, -EINVAL, "devices: \"%s\" is no PCI address",

@@ -13,6 +13,7 @@
  * Exit status 0 if it was done, 1 with a sentence if not.
  */
 #include "fence/watchdog.h"
+#include "host/helper.h"
 #include "host/host.h"
 
 #include <stdio.h>
@@ -187,6 +188,9 @@ static int adopt(const struct watchdog_config *config, bool disarm)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], HOST_HELPER_ARGUMENT) == 0) {
+        return host_helper_main((struct host_kernel){0});
+    }
     struct host_config config = host_config_default;
     struct watchdog_config watchdog = watchdog_config_default;
     const char *verb = argc > 1 ? argv[1] : "list", *argument = argc > 2 ? argv[2] : "";

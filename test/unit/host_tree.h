@@ -9,10 +9,10 @@
 #include "test/test.h"
 
 #include "base/cleanup.h"
-#include "host/inventory.h"
+#include "host/internal.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,10 +25,8 @@ struct tree {
     char unbind_fails[16]; /* -EIO */
     char unbind_hangs[16]; /* until tree_unhang() */
     int vfs_made;          /* so many virtual functions less than ordered */
+    bool is_real;          /* nobody plays the kernel: writes go to the files themselves */
     int writes;
-    pthread_mutex_t mutex;
-    pthread_cond_t unhung;
-    bool is_unhung;
 };
 
 PRINTF_LIKE(4, 0)
@@ -194,20 +192,33 @@ static inline void tree_bind(struct tree *tree, const char *name)
     tree_link(tree, target, "/sys/bus/pci/devices/%s/driver", name);
 }
 
-/* The mutex is held. */
-static inline void tree_hang(struct tree *tree)
+/* Lets helper processes know of the faults. */
+static inline void tree_publish(const struct tree *tree)
 {
-    while (!tree->is_unhung) {
-        (void)pthread_cond_wait(&tree->unhung, &tree->mutex);
-    }
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/faults", tree->config.root);
+    FILE *file = fopen(path, "we");
+    REQUIRE(file);
+    REQUIRE(fwrite(tree, sizeof(*tree), 1, file) == 1 && fclose(file) == 0);
 }
 
+/* Waits, as a write into a hanging driver's file does, until tree_unhang(). */
+static inline void tree_hang(const struct tree *tree)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/hang", tree->config.root);
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Waits until something hangs there, and lets it go on; nothing hangs any more. */
 static inline void tree_unhang(struct tree *tree)
 {
-    (void)pthread_mutex_lock(&tree->mutex);
-    tree->is_unhung = true;
-    (void)pthread_cond_broadcast(&tree->unhung);
-    (void)pthread_mutex_unlock(&tree->mutex);
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/hang", tree->config.root);
+    CLEANUP(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    REQUIRE(fd >= 0);
+    tree->unbind_hangs[0] = '\0';
+    tree_publish(tree);
 }
 
 /* The virtual functions of the card: 10.0, 10.1 and so on of its bus, each in a group of its own. A
@@ -275,14 +286,26 @@ static inline int tree_take_write(struct tree *tree, const char *path, const cha
     return -ENOENT;
 }
 
-/* On the thread of whoever writes. */
 static inline int tree_write(void *userdata, const char *path, const char *text)
 {
-    struct tree *tree = userdata;
-    (void)pthread_mutex_lock(&tree->mutex);
-    int result = tree_take_write(tree, path, text);
-    (void)pthread_mutex_unlock(&tree->mutex);
-    return result;
+    return tree_take_write(userdata, path, text);
+}
+
+/* ---- the same in a helper process ---- */
+
+/* 'path' tells which tree it is. */
+static inline int tree_write_of_helper(void *userdata, const char *path, const char *text)
+{
+    struct tree tree;
+    char faults[512];
+    (void)userdata;
+    (void)snprintf(faults, sizeof(faults), "%.*s/faults", (int)(strstr(path, "/sys/") - path),
+                   path);
+    FILE *file = fopen(faults, "re");
+    if (!file || fread(&tree, sizeof(tree), 1, file) != 1 || fclose(file) != 0) {
+        return -EIO;
+    }
+    return tree.is_real ? kernel_write_file(path, text) : tree_take_write(&tree, path, text);
 }
 
 /* ---- a host with an IOMMU and vfio-pci, no cards ---- */
@@ -290,13 +313,16 @@ static inline int tree_write(void *userdata, const char *path, const char *text)
 static inline void tree_begin(struct tree *tree)
 {
     *tree = (struct tree){.config = host_config_default};
-    (void)pthread_mutex_init(&tree->mutex, NULL);
-    (void)pthread_cond_init(&tree->unhung, NULL);
     (void)snprintf(tree->config.root, sizeof(tree->config.root), "/tmp/berth-host-XXXXXX");
     REQUIRE(mkdtemp(tree->config.root));
     (void)snprintf(tree->config.node, sizeof(tree->config.node), "node1");
     (void)snprintf(tree->config.modprobe, sizeof(tree->config.modprobe), "/bin/false");
     tree->config.kernel = (struct host_kernel){tree_write, tree};
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/hang", tree->config.root);
+    REQUIRE(mkfifo(path, 0600) == 0);
+    (void)snprintf(tree->config.lock_directory, sizeof(tree->config.lock_directory), "%s",
+                   tree->config.root);
     tree_file(tree, "6.1.0-42-amd64\n", "/proc/sys/kernel/osrelease");
     tree_file(tree, "4dd0a2f0-0000-4000-8000-000000000001\n", "/proc/sys/kernel/random/boot_id");
     tree_file(tree,
@@ -349,9 +375,7 @@ static inline void tree_driver(struct tree *tree, const char *name, char *ret, s
 {
     char path[512], target[128] = "";
     (void)snprintf(path, sizeof(path), "%s/sys/bus/pci/devices/%s/driver", tree->config.root, name);
-    (void)pthread_mutex_lock(&tree->mutex);
     ssize_t len = readlink(path, target, sizeof(target) - 1);
-    (void)pthread_mutex_unlock(&tree->mutex);
     target[len < 0 ? 0 : len] = '\0';
     const char *slash = strrchr(target, '/');
     (void)snprintf(ret, size, "%s", slash ? slash + 1 : target);

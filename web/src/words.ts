@@ -62,6 +62,7 @@ export function lookOf(looks: Record<string, Look>, state: string): Look {
 
 export const verdicts: Record<string, string> = {
     assignable: 'Assignable',
+    stuck: 'Hangs in the kernel',
     'off-bus': 'Fell off the bus',
     'no-iommu': 'The host has no IOMMU',
     'firmware-reserved': 'Memory reserved by firmware',

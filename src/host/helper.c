@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/helper.h"
+
+#include "base/parse.h"
+#include "host/binding.h"
+#include "host/internal.h"
+#include "loop/memory.h"
+#include "wire/record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+ENUM_DEFINE(host_work, HOST_WORK_LIST)
+
+enum { earlier_reading_ms = 2000 };
+
+/* ---- the child ---- */
+
+/* What is in the works: what berthd knows of, and what the locks tell. */
+static int find_busy(const struct host_order *order, busy_cards_t *busy, struct error *err)
+{
+    bool is_whole = lock_find_busy(&order->config, busy);
+    for (size_t i = 0; i < order->busy_len; i++) {
+        struct busy_card *place = VEC_ADD(busy);
+        is_whole &= place != NULL;
+        if (place) {
+            *place = order->busy[i];
+        }
+    }
+    return is_whole ? 0 : error_set(err, -ENOMEM, "no memory for the inventory");
+}
+
+/* Adds the inventory as a document to 'reply'. */
+static int read_inventory(const struct host_order *order, struct buf *reply, struct error *err)
+{
+    busy_cards_t busy = {0};
+    CLEANUP(record_unrefp)
+    struct record *record = record_new(RECORD_NODE_INVENTORY, host_helper_node, NULL);
+    if (!record) {
+        return error_set(err, -ENOMEM, "no memory for the inventory");
+    }
+    /* An earlier reading that hangs: one more process would hang, too. */
+    int r = lock_take(&order->config, "inventory", earlier_reading_ms, err);
+    if (r < 0) {
+        return r;
+    }
+    r = find_busy(order, &busy, err);
+    if (r == 0) {
+        r = inventory_read(&order->config, &busy, record->inventory, err);
+    }
+    VEC_DONE(&busy);
+    return r < 0 ? r : wire_record_encode(record, reply, err);
+}
+
+static int operate(const struct host_order *order, struct error *err)
+{
+    const struct host_config *config = &order->config;
+    char name[pci_address_size];
+    int r = lock_take(config, pci_address_format(order->address, name), 0, err);
+    if (r < 0) {
+        return r;
+    }
+    switch (order->work) {
+    case HOST_WORK_DISMOUNT:
+        return host_gpu_dismount(config, order->address, order->force, err);
+    case HOST_WORK_MOUNT:
+        return host_gpu_mount(config, order->address, err);
+    case HOST_WORK_SPLIT:
+        return host_gpu_split(config, order->address, order->count, err);
+    case HOST_WORK_READ:
+        break;
+    }
+    return error_set(err, -EINVAL, "the helper does not know what to do");
+}
+
+int host_helper_main(struct host_kernel kernel)
+{
+    CLEANUP(freep) struct host_order *order = must(calloc(1, sizeof(*order)));
+    struct error err = {0};
+    CLEANUP(buf_done) struct buf reply = {0};
+    /* berthd may have been restarted meanwhile; what was begun is done to the end all the same. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (fread(order, sizeof(*order), 1, stdin) != 1 || getc(stdin) != EOF) {
+        (void)fputs("this is for berthd alone\n", stderr);
+        return EXIT_FAILURE;
+    }
+    order->config.kernel = kernel;
+    int r =
+        order->work == HOST_WORK_READ ? read_inventory(order, &reply, &err) : operate(order, &err);
+    if (printf("%d\n%s", r, r < 0 ? err.text : buf_str(&reply)) < 0 || fflush(stdout) != 0) {
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+/* ---- berthd ---- */
+
+int helper_start(sd_event *event, const struct host_order *order, child_done_fn *done,
+                 void *userdata, struct child **ret)
+{
+    char program[] = "/proc/self/exe", argument[] = HOST_HELPER_ARGUMENT;
+    char *arguments[] = {program, argument, NULL};
+    static_assert(sizeof(*order) <= child_input_max, "an order fits into a pipe");
+    const struct child_order child = {
+        .program = program,
+        .arguments = arguments,
+        .input = order,
+        .input_size = sizeof(*order),
+        .output_max = wire_document_size_max,
+        .limit_ms = order->config.limit_ms,
+    };
+    return child_start(event, &child, done, userdata, ret);
+}
+
+int helper_reply(const struct child_result *result, const char **ret_document, struct error *err)
+{
+    int64_t r;
+    char number[16] = "";
+    const char *newline = strchr(result->output, '\n');
+    if (newline && newline - result->output < (ptrdiff_t)sizeof(number)) {
+        memcpy(number, result->output, (size_t)(newline - result->output));
+    }
+    if (result->end != CHILD_EXITED || result->status != 0 || result->is_cut ||
+        !parse_i64(number, INT32_MIN, 0, &r)) {
+        return error_set(err, -ENODATA, "its helper process ended without an answer (%s %d)",
+                         result->end == CHILD_EXITED ? "exit code" : "signal", result->status);
+    }
+    if (r < 0) {
+        return error_set(err, (int)r, "%s", newline + 1);
+    }
+    *ret_document = newline + 1;
+    return 0;
+}
