@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The node agent's work on its VMs, by level: what the placements order for this node, against what
- * exists here.
- *
- *  - Before anything of an epoch is started, its status 'starting' is written, guarded by the
- *    placement's revision. So whoever changed the placement first is sure that it never ran.
- *  - Where a status says that an epoch was begun in an earlier incarnation of this node, or has
- *    ended, it is never started again.
- *  - A start that nobody has answered within its limit is undone and reported failed, so that a
- *    start that hangs keeps its VM from nowhere else.
- *  - A start that a berthd before us began is done again only after its status is written anew. So
- *    what that berthd still has under way cannot report ended what runs.
- *  - What exists here and is not ordered here is ended.
- */
-#include "core/internal.h"
+#include "core/agent.h"
+
+#include "core/agent_gpu.h"
+#include "core/heartbeat.h"
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/pending.h"
+#include "core/self.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -27,17 +21,54 @@ enum {
     retry_ms = 1000,
 };
 
+enum vm_op { VM_OP_NONE, VM_OP_START, VM_OP_STOP, VM_OP_KILL };
+
+/* One VM on this node: what exists here, and what we are doing about it. */
+struct local_vm {
+    char name[name_size];
+    bool exists;
+    bool is_up;     /* its guest runs */
+    uint64_t epoch; /* of the one that exists */
+    bool has_ended; /* 'ended_epoch' existed or was tried here, and is no more */
+    uint64_t ended_epoch;
+    bool was_up;
+    bool is_beginning; /* the status last told was 'starting' */
+    char ended_reason[reason_size];
+    bool has_culprit;
+    struct gpu_slot culprit;
+    bool is_stop_refused;
+    uint64_t refused_epoch;
+    enum vm_op op;
+    uint64_t op_id;
+    uint64_t op_epoch;
+    uint64_t late_epoch; /* whose start was not answered in time, and is to be undone */
+    bool is_op_forced;   /* the stop under way turns it off */
+    msec_t op_retry_ms;
+    struct pending status;
+};
+
+struct agent {
+    VEC(struct local_vm) vms; /* by priority, then name */
+    bool is_listed;           /* 'vms' holds all that exists */
+};
+
+bool agent_init(struct core *core)
+{
+    core->agent = calloc(1, sizeof(*core->agent));
+    return core->agent != NULL;
+}
+
 void agent_done(struct core *core)
 {
-    record_unref(core->agent.found);
-    VEC_DONE(&core->agent.vms);
-    VEC_DONE(&core->agent.quarantines);
-    VEC_DONE(&core->agent.dismounted);
+    if (core->agent) {
+        VEC_DONE(&core->agent->vms);
+    }
+    free(core->agent);
 }
 
 static struct local_vm *find_vm(const struct core *core, const char *name)
 {
-    VEC_EACH(&core->agent.vms, vm) {
+    VEC_EACH(&core->agent->vms, vm) {
         if (strcmp(vm->name, name) == 0) {
             return vm;
         }
@@ -49,7 +80,7 @@ static struct local_vm *get_vm(struct core *core, const char *name)
 {
     struct local_vm *vm = find_vm(core, name);
     if (!vm) {
-        vm = VEC_ADD(&core->agent.vms);
+        vm = VEC_ADD(&core->agent->vms);
         if (!vm) {
             core_out_of_memory();
         }
@@ -157,12 +188,12 @@ void agent_event(struct core *core, const struct core_event *event)
     } else if (event->kind == CORE_VM_GONE) {
         vm_gone(core, event);
     } else if (event->kind == CORE_VMS_LISTED) {
-        core->agent.is_listed = true;
+        core->agent->is_listed = true;
     }
     if (event->kind != CORE_TXN_DONE && event->kind != CORE_ACTION_DONE) {
         return;
     }
-    VEC_EACH(&core->agent.vms, vm) {
+    VEC_EACH(&core->agent->vms, vm) {
         if (event->kind == CORE_TXN_DONE) {
             (void)pending_done(core, &vm->status, event, &outcome);
         } else if (event->id != 0 && event->id == vm->op_id) {
@@ -193,7 +224,7 @@ static void start(struct core *core, struct local_vm *vm, const struct record *p
     }
     struct core_action *action =
         begin_op(core, vm, VM_OP_START, ACTION_VM_START, placement->placement->epoch);
-    action->incarnation = core->membership.incarnation;
+    action->incarnation = self_incarnation(core);
     action->limit_ms = start_limit_ms + (msec_t)spec->vm_spec->memory_mib * start_limit_ms_each_mib;
     action->spec = record_ref(spec);
     action->placement = record_ref(world_find_key(&core->world, &placement->key));
@@ -220,7 +251,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     }
     struct vm_status *s = status->status;
     s->epoch = placement->placement->epoch;
-    s->incarnation = core->membership.incarnation;
+    s->incarnation = self_incarnation(core);
     memcpy(s->node, core->config.node, sizeof(s->node));
     s->state = state;
     s->has_started = vm->was_up;
@@ -240,7 +271,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
         txn_guard(&txn, &placement->key, placement->revision);
     }
     txn_guard(&txn, &status->key, world_revision(&core->world, &status->key));
-    txn_guard(&txn, &fence, core->membership.fence_revision);
+    txn_guard(&txn, &fence, self_fence_revision(core));
     txn_put(&txn, status);
     pending_send(core, &vm->status, &txn, status_limit_ms);
     vm->is_beginning = state == VM_STATE_STARTING;
@@ -256,7 +287,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
 static bool is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch)
 {
     return status && status->epoch == epoch &&
-           (status->incarnation == core->membership.incarnation || MUTANT(EPOCH_TWICE));
+           (status->incarnation == self_incarnation(core) || MUTANT(EPOCH_TWICE));
 }
 
 /* From the telling that it may run until it does or has ended. */
@@ -273,7 +304,7 @@ static bool is_starting(const struct core *core, const struct local_vm *vm)
 static uint32_t starting_count(const struct core *core)
 {
     uint32_t count = 0;
-    VEC_EACH(&core->agent.vms, vm) {
+    VEC_EACH(&core->agent->vms, vm) {
         count += is_starting(core, vm);
     }
     return count;
@@ -302,7 +333,7 @@ static bool is_inherited(const struct core *core, const struct local_vm *vm)
 {
     struct record_key key = {.kind = RECORD_VM_STATUS};
     memcpy(key.name, vm->name, sizeof(key.name));
-    return world_revision(&core->world, &key) <= core->membership.joined_revision &&
+    return world_revision(&core->world, &key) <= self_joined_revision(core) &&
            !MUTANT(WORDS_INHERITED);
 }
 
@@ -457,11 +488,11 @@ static void tend(struct core *core, struct local_vm *vm)
 
 static void forget_idle(struct core *core)
 {
-    for (size_t i = core->agent.vms.len; i-- > 0;) {
-        const struct local_vm *vm = &core->agent.vms.items[i];
+    for (size_t i = core->agent->vms.len; i-- > 0;) {
+        const struct local_vm *vm = &core->agent->vms.items[i];
         if (!vm->exists && vm->op == VM_OP_NONE && pending_is_idle(core, &vm->status) &&
             !world_find(&core->world, RECORD_VM_PLACEMENT, vm->name)) {
-            VEC_REMOVE(&core->agent.vms, i);
+            VEC_REMOVE(&core->agent->vms, i);
         }
     }
 }
@@ -475,8 +506,8 @@ static uint32_t priority_of(const struct core *core, const char *vm)
 /* Higher priority first, then by name. Few of them move at a time: insertion. */
 static void sort_vms(struct core *core)
 {
-    struct local_vm *vms = core->agent.vms.items;
-    for (size_t i = 1; i < core->agent.vms.len; i++) {
+    struct local_vm *vms = core->agent->vms.items;
+    for (size_t i = 1; i < core->agent->vms.len; i++) {
         struct local_vm vm = vms[i];
         uint32_t priority = priority_of(core, vm.name);
         size_t at = i;
@@ -492,7 +523,7 @@ static void sort_vms(struct core *core)
 
 void agent_step(struct core *core)
 {
-    if (!membership_is_member(core) || !core->membership.has_ack || !core->agent.is_listed) {
+    if (!heartbeat_is_heard(core) || !core->agent->is_listed) {
         return;
     }
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
@@ -502,7 +533,7 @@ void agent_step(struct core *core)
         }
     }
     sort_vms(core);
-    VEC_EACH(&core->agent.vms, vm) {
+    VEC_EACH(&core->agent->vms, vm) {
         tend(core, vm);
     }
     forget_idle(core);

@@ -1,17 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The node agent's GPUs, by level: the inventory in the store is what the host shows, with our
- * verdict of health; what the spec lists as dismounted is bound to vfio-pci, whole or in
- * partitions, also after a reboot; what it lists no more is given back.
- */
-#include "core/internal.h"
+#include "core/agent_gpu.h"
+
+#include "core/heartbeat.h"
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/pending.h"
+#include "core/self.h"
 
 #include "model/gpu_device.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { inventory_limit_ms = 3000, joining_limit_ms = 1000, gpu_retry_ms = 10000 };
+
+struct quarantine {
+    struct gpu_slot slot; /* a partition alone, or a card with all that it is divided into */
+    char reason[reason_size];
+    revision_t spec_revision; /* of the node's spec then: only a newer one can lift it */
+};
+
+struct gpus {
+    struct record *found; /* the host's inventory as it last told us */
+    VEC(struct quarantine) quarantines;
+    bool has_quarantines;      /* taken over from the store */
+    uint64_t told_incarnation; /* in which it was last written */
+    bool is_stale;             /* the store's inventory is to be written anew */
+    struct pending inventory;
+    VEC(struct pci_address) dismounted; /* that the spec listed since we run */
+    bool has_hypervisor;
+    char hypervisor_text[reason_size];
+    uint64_t gpu_id;       /* dismount, mount or split in flight */
+    bool awaits_inventory; /* one was done: 'found' does not show it yet */
+    enum core_action_kind gpu_action;
+    struct pci_address gpu_address;
+    uint32_t gpu_count;
+    msec_t gpu_retry_ms;
+};
+
+bool agent_gpu_init(struct core *core)
+{
+    core->gpus = calloc(1, sizeof(*core->gpus));
+    return core->gpus != NULL;
+}
+
+void agent_gpu_done(struct core *core)
+{
+    if (core->gpus) {
+        record_unref(core->gpus->found);
+        VEC_DONE(&core->gpus->quarantines);
+        VEC_DONE(&core->gpus->dismounted);
+    }
+    free(core->gpus);
+}
 
 static const struct record *own_spec(const struct core *core)
 {
@@ -30,8 +72,8 @@ static const struct dismount *find_dismount(const struct core *core, struct pci_
 
 static const struct gpu *found_gpu(const struct core *core, struct pci_address address)
 {
-    if (core->agent.found) {
-        VEC_EACH(&core->agent.found->inventory->gpus, gpu) {
+    if (core->gpus->found) {
+        VEC_EACH(&core->gpus->found->inventory->gpus, gpu) {
             if (same_address(gpu->address, address)) {
                 return gpu;
             }
@@ -44,7 +86,7 @@ static const struct gpu *found_gpu(const struct core *core, struct pci_address a
 
 static struct quarantine *find_quarantine(const struct core *core, const struct gpu_slot *slot)
 {
-    VEC_EACH(&core->agent.quarantines, quarantine) {
+    VEC_EACH(&core->gpus->quarantines, quarantine) {
         if (gpu_slot_equal(&quarantine->slot, slot)) {
             return quarantine;
         }
@@ -62,14 +104,14 @@ static void quarantine(struct core *core, const struct gpu_slot *slot, const cha
     if (find_quarantine(core, slot)) {
         return;
     }
-    struct quarantine *new = VEC_ADD(&core->agent.quarantines);
+    struct quarantine *new = VEC_ADD(&core->gpus->quarantines);
     if (!new) {
         core_out_of_memory();
     }
     new->slot = *slot;
     (void)snprintf(new->reason, sizeof(new->reason), "%s", reason);
     new->spec_revision = own_spec(core) ? own_spec(core)->revision : 0;
-    core->agent.is_stale = true;
+    core->gpus->is_stale = true;
 }
 
 void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const char *reason)
@@ -86,7 +128,7 @@ static void adopt_quarantines(struct core *core)
 {
     const struct record *stored =
         world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
-    core->agent.has_quarantines = true;
+    core->gpus->has_quarantines = true;
     if (!stored) {
         return;
     }
@@ -115,16 +157,16 @@ static bool is_released(const struct node_spec *spec, const struct gpu_slot *slo
 static void lift_quarantines(struct core *core)
 {
     const struct record *spec = own_spec(core);
-    struct agent *agent = &core->agent;
-    for (size_t i = agent->quarantines.len; spec && i-- > 0;) {
-        const struct quarantine *q = &agent->quarantines.items[i];
+    struct gpus *gpus = core->gpus;
+    for (size_t i = gpus->quarantines.len; spec && i-- > 0;) {
+        const struct quarantine *q = &gpus->quarantines.items[i];
         if (spec->revision > q->spec_revision && is_released(spec->node_spec, &q->slot)) {
             char text[name_size];
             core_note(core, SEVERITY_INFO, "gpu-released", core->config.node,
                       "%s on %s is released from quarantine", gpu_slot_format(&q->slot, text),
                       core->config.node);
-            VEC_REMOVE(&agent->quarantines, i);
-            agent->is_stale = true;
+            VEC_REMOVE(&gpus->quarantines, i);
+            gpus->is_stale = true;
         }
     }
 }
@@ -162,8 +204,8 @@ static void add_hypervisor_check(struct core *core, struct node_inventory *inven
         core_out_of_memory();
     }
     (void)snprintf(check->name, sizeof(check->name), "%s", CHECK_HYPERVISOR);
-    check->is_ok = core->agent.has_hypervisor;
-    (void)snprintf(check->detail, sizeof(check->detail), "%s", core->agent.hypervisor_text);
+    check->is_ok = core->gpus->has_hypervisor;
+    (void)snprintf(check->detail, sizeof(check->detail), "%s", core->gpus->hypervisor_text);
 }
 
 static void judge_health(const struct core *core, const struct gpu_slot *slot, enum gpu_health *ret,
@@ -176,12 +218,12 @@ static void judge_health(const struct core *core, const struct gpu_slot *slot, e
 
 static void write_inventory(struct core *core)
 {
-    struct agent *agent = &core->agent;
-    agent->is_stale |= agent->told_incarnation != core->membership.incarnation;
-    if (!agent->found || !agent->is_stale || !pending_is_idle(core, &agent->inventory)) {
+    struct gpus *gpus = core->gpus;
+    gpus->is_stale |= gpus->told_incarnation != self_incarnation(core);
+    if (!gpus->found || !gpus->is_stale || !pending_is_idle(core, &gpus->inventory)) {
         return;
     }
-    struct record *record = record_copy(agent->found);
+    struct record *record = record_copy(gpus->found);
     if (!record) {
         core_out_of_memory();
     }
@@ -193,22 +235,22 @@ static void write_inventory(struct core *core)
     VEC_EACH(&record->inventory->partitions, partition) {
         judge_health(core, &partition->slot, &partition->health, partition->health_reason);
     }
-    record->inventory->incarnation = core->membership.incarnation;
+    record->inventory->incarnation = self_incarnation(core);
     add_hypervisor_check(core, record->inventory);
     struct txn txn = {0};
     txn_guard(&txn, &record->key, world_revision(&core->world, &record->key));
     txn_put(&txn, record);
-    pending_send(core, &agent->inventory, &txn,
-                 membership_is_member(core) ? inventory_limit_ms : joining_limit_ms);
-    agent->is_stale = false;
-    agent->told_incarnation = core->membership.incarnation;
+    pending_send(core, &gpus->inventory, &txn,
+                 self_is_member(core) ? inventory_limit_ms : joining_limit_ms);
+    gpus->is_stale = false;
+    gpus->told_incarnation = self_incarnation(core);
 }
 
 /* ---- dismount, mount, split ---- */
 
 static bool is_listed_once(const struct core *core, struct pci_address address)
 {
-    VEC_EACH(&core->agent.dismounted, known) {
+    VEC_EACH(&core->gpus->dismounted, known) {
         if (same_address(*known, address)) {
             return true;
         }
@@ -224,7 +266,7 @@ static void remember_listed(struct core *core)
     }
     VEC_EACH(&spec->node_spec->dismounted, entry) {
         if (!is_listed_once(core, entry->address)) {
-            struct pci_address *place = VEC_ADD(&core->agent.dismounted);
+            struct pci_address *place = VEC_ADD(&core->gpus->dismounted);
             if (!place) {
                 core_out_of_memory();
             }
@@ -269,7 +311,7 @@ static struct rebinding want_split(const struct core *core, const struct gpu *gp
 {
     bool takes_away =
         gpu_is_dismounted(gpu) || (gpu->sriov_enabled > 0 && gpu->sriov_enabled != count);
-    bool is_due = !gpu_is_split(core->agent.found->inventory, gpu, count) &&
+    bool is_due = !gpu_is_split(core->gpus->found->inventory, gpu, count) &&
                   (!takes_away || !is_held(core, gpu->address) || MUTANT(SPLIT_HELD));
     return (struct rebinding){is_due ? ACTION_GPU_SPLIT : ACTION_TXN, count};
 }
@@ -309,24 +351,24 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebind
     action->address = gpu->address;
     action->count = work.count;
     action->is_forced = entry && entry->is_forced;
-    core->agent.gpu_id = action->id;
-    core->agent.gpu_action = work.action;
-    core->agent.gpu_address = gpu->address;
-    core->agent.gpu_count = work.count;
+    core->gpus->gpu_id = action->id;
+    core->gpus->gpu_action = work.action;
+    core->gpus->gpu_address = gpu->address;
+    core->gpus->gpu_count = work.count;
 }
 
 /* One at a time. */
 static void rebind(struct core *core)
 {
-    struct agent *agent = &core->agent;
-    if (agent->gpu_id != 0 || !agent->found) {
+    struct gpus *gpus = core->gpus;
+    if (gpus->gpu_id != 0 || !gpus->found) {
         return;
     }
-    if (core->now_ms < agent->gpu_retry_ms) {
-        core_wake(core, agent->gpu_retry_ms);
+    if (core->now_ms < gpus->gpu_retry_ms) {
+        core_wake(core, gpus->gpu_retry_ms);
         return;
     }
-    VEC_EACH(&agent->found->inventory->gpus, gpu) {
+    VEC_EACH(&gpus->found->inventory->gpus, gpu) {
         struct rebinding work = find_work(core, gpu);
         if (work.action != ACTION_TXN) {
             begin_rebind(core, gpu, work);
@@ -338,30 +380,30 @@ static void rebind(struct core *core)
 /* Whether the inventory shows what was last done. */
 static bool is_shown(const struct core *core)
 {
-    const struct agent *agent = &core->agent;
-    const struct gpu *gpu = found_gpu(core, agent->gpu_address);
+    const struct gpus *gpus = core->gpus;
+    const struct gpu *gpu = found_gpu(core, gpus->gpu_address);
     if (!gpu) {
         return true;
     }
-    return agent->gpu_action == ACTION_GPU_SPLIT
-               ? gpu_is_split(agent->found->inventory, gpu, agent->gpu_count)
-               : gpu_is_dismounted(gpu) == (agent->gpu_action == ACTION_GPU_DISMOUNT);
+    return gpus->gpu_action == ACTION_GPU_SPLIT
+               ? gpu_is_split(gpus->found->inventory, gpu, gpus->gpu_count)
+               : gpu_is_dismounted(gpu) == (gpus->gpu_action == ACTION_GPU_DISMOUNT);
 }
 
 static void note_rebound(struct core *core)
 {
-    const struct agent *agent = &core->agent;
+    const struct gpus *gpus = core->gpus;
     const char *node = core->config.node;
     char text[pci_address_size];
-    (void)pci_address_format(agent->gpu_address, text);
-    if (agent->gpu_action == ACTION_GPU_DISMOUNT) {
+    (void)pci_address_format(gpus->gpu_address, text);
+    if (gpus->gpu_action == ACTION_GPU_DISMOUNT) {
         core_note(core, SEVERITY_INFO, "gpu-dismounted", node, "%s on %s is dismounted", text,
                   node);
-    } else if (agent->gpu_action == ACTION_GPU_MOUNT) {
+    } else if (gpus->gpu_action == ACTION_GPU_MOUNT) {
         core_note(core, SEVERITY_INFO, "gpu-mounted", node, "%s on %s is mounted", text, node);
-    } else if (agent->gpu_count > 0) {
+    } else if (gpus->gpu_count > 0) {
         core_note(core, SEVERITY_INFO, "gpu-partitioned", node, "%s on %s is in %u partitions",
-                  text, node, agent->gpu_count);
+                  text, node, gpus->gpu_count);
     } else {
         core_note(core, SEVERITY_INFO, "gpu-whole", node, "%s on %s is whole again", text, node);
     }
@@ -376,21 +418,21 @@ static const char *verb_of(enum core_action_kind action)
 
 static void rebind_done(struct core *core, const struct core_event *event)
 {
-    struct agent *agent = &core->agent;
+    struct gpus *gpus = core->gpus;
     char text[pci_address_size];
-    agent->gpu_id = 0;
-    agent->awaits_inventory = event->result == CORE_DONE && !is_shown(core);
-    if (agent->awaits_inventory) { /* it may come before or after this; or never */
-        agent->gpu_retry_ms = core->now_ms + gpu_retry_ms;
+    gpus->gpu_id = 0;
+    gpus->awaits_inventory = event->result == CORE_DONE && !is_shown(core);
+    if (gpus->awaits_inventory) { /* it may come before or after this; or never */
+        gpus->gpu_retry_ms = core->now_ms + gpu_retry_ms;
     }
     if (event->result == CORE_DONE) {
         note_rebound(core);
         return;
     }
-    agent->gpu_retry_ms = core->now_ms + gpu_retry_ms;
+    gpus->gpu_retry_ms = core->now_ms + gpu_retry_ms;
     core_note(core, SEVERITY_ERROR, "gpu-rebind-failed", core->config.node,
-              "could not %s %s on %s: %s", verb_of(agent->gpu_action),
-              pci_address_format(agent->gpu_address, text), core->config.node,
+              "could not %s %s on %s: %s", verb_of(gpus->gpu_action),
+              pci_address_format(gpus->gpu_address, text), core->config.node,
               event->text ? event->text : "it hangs in the kernel");
 }
 
@@ -398,49 +440,49 @@ static void rebind_done(struct core *core, const struct core_event *event)
 
 void agent_gpu_event(struct core *core, const struct core_event *event)
 {
-    struct agent *agent = &core->agent;
+    struct gpus *gpus = core->gpus;
     enum txn_outcome outcome;
     if (event->kind == CORE_INVENTORY) {
-        record_unref(agent->found);
-        agent->found = record_ref(event->record);
-        if (agent->awaits_inventory) {
-            agent->awaits_inventory = false;
-            agent->gpu_retry_ms = core->now_ms;
+        record_unref(gpus->found);
+        gpus->found = record_ref(event->record);
+        if (gpus->awaits_inventory) {
+            gpus->awaits_inventory = false;
+            gpus->gpu_retry_ms = core->now_ms;
         }
-        agent->is_stale = true;
+        gpus->is_stale = true;
     } else if (event->kind == CORE_HYPERVISOR) {
-        agent->has_hypervisor = event->is_up;
-        (void)snprintf(agent->hypervisor_text, sizeof(agent->hypervisor_text), "%s",
+        gpus->has_hypervisor = event->is_up;
+        (void)snprintf(gpus->hypervisor_text, sizeof(gpus->hypervisor_text), "%s",
                        event->text ? event->text : "");
-        agent->is_stale = true;
+        gpus->is_stale = true;
     } else if (event->kind == CORE_TXN_DONE) {
-        if (pending_done(core, &agent->inventory, event, &outcome) && outcome != TXN_COMMITTED) {
-            agent->is_stale = true;
+        if (pending_done(core, &gpus->inventory, event, &outcome) && outcome != TXN_COMMITTED) {
+            gpus->is_stale = true;
         }
-    } else if (event->kind == CORE_ACTION_DONE && event->id != 0 && event->id == agent->gpu_id) {
+    } else if (event->kind == CORE_ACTION_DONE && event->id != 0 && event->id == gpus->gpu_id) {
         rebind_done(core, event);
     }
 }
 
 bool agent_gpu_tell(struct core *core)
 {
-    struct agent *agent = &core->agent;
-    pending_tick(core, &agent->inventory);
-    if (!agent->has_quarantines) {
+    struct gpus *gpus = core->gpus;
+    pending_tick(core, &gpus->inventory);
+    if (!gpus->has_quarantines) {
         adopt_quarantines(core);
     }
     write_inventory(core);
-    return agent->told_incarnation == core->membership.incarnation && !agent->is_stale &&
-           pending_is_idle(core, &agent->inventory);
+    return gpus->told_incarnation == self_incarnation(core) && !gpus->is_stale &&
+           pending_is_idle(core, &gpus->inventory);
 }
 
 void agent_gpu_step(struct core *core)
 {
-    if (!membership_is_member(core) || !core->membership.has_ack) {
+    if (!heartbeat_is_heard(core)) {
         return;
     }
-    pending_tick(core, &core->agent.inventory);
-    if (!core->agent.has_quarantines) {
+    pending_tick(core, &core->gpus->inventory);
+    if (!core->gpus->has_quarantines) {
         adopt_quarantines(core);
     }
     remember_listed(core);

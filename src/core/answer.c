@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The planner's answer to each job, as a change of its VM's placement. */
-#include "core/change.h"
+#include "core/answer.h"
+
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/room.h"
 
 #include <stdio.h>
 #include <string.h>

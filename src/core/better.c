@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Running VMs that would be better off elsewhere: one of their GPUs failed, or an owner that they
- * prefer takes VMs again (failback). */
-#include "core/change.h"
+#include "core/better.h"
+
+#include "core/peer.h"
 
 #include "model/gpu_device.h"
 
@@ -62,7 +62,7 @@ const char *better_owner(const struct core *core, const struct view *view)
     }
     size_t rank = rank_of(spec, node);
     for (size_t i = 0; i < rank && i < spec->preferred_owners.len; i++) {
-        if (coordinator_takes_vms(core, spec->preferred_owners.items[i].name)) {
+        if (peer_takes_vms(core, spec->preferred_owners.items[i].name)) {
             return spec->preferred_owners.items[i].name;
         }
     }

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/change.h"
 
+#include "core/lead.h"
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/sight.h"
+
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { commit_limit_ms = 3000 };
@@ -14,6 +21,23 @@ const char change_cause_refused[] = "it did not stop within its time limit and r
 const char change_cause_kept[] =
     "it did not stop within its time limit to make room for another VM and runs on";
 const char change_cause_evicted[] = "it makes room for ";
+
+bool change_init(struct core *core)
+{
+    core->changes = calloc(1, sizeof(*core->changes));
+    return core->changes != NULL;
+}
+
+void change_done(struct core *core)
+{
+    if (core->changes) {
+        VEC_EACH(&core->changes->intents, intent) {
+            record_unref(intent->placement);
+        }
+        VEC_DONE(&core->changes->intents);
+    }
+    free(core->changes);
+}
 
 bool change_is_evicted(const struct vm_placement *placement)
 {
@@ -37,54 +61,32 @@ void change_look(const struct core *core, const char *vm, struct view *ret)
     ret->wants_to_run = ret->spec && ret->spec->vm_spec->desired == VM_STARTED;
 }
 
-/* ---- jobs ---- */
-
-struct tally tally_of(const struct vm_placement *placement)
-{
-    struct tally tally = {
-        .restarts = placement->restarts,
-        .failovers = placement->failovers,
-        .host_losses = placement->host_losses,
-    };
-    memcpy(tally.lost_node, placement->lost_node, sizeof(tally.lost_node));
-    return tally;
-}
-
-void tally_put(struct vm_placement *placement, const struct tally *tally)
-{
-    placement->restarts = tally->restarts;
-    placement->failovers = tally->failovers;
-    placement->host_losses = tally->host_losses;
-    memcpy(placement->lost_node, tally->lost_node, sizeof(placement->lost_node));
-}
-
-struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
-                     const char *why)
-{
-    struct job *job = VEC_ADD(&jobs->list);
-    if (!job) {
-        core_out_of_memory();
-    }
-    job->view = *view;
-    job->purpose = purpose;
-    if (view->placement) {
-        job->tally = tally_of(view->placement->placement);
-    }
-    (void)snprintf(job->why, sizeof(job->why), "%s", why);
-    return job;
-}
-
 void change_again(struct core *core, msec_t at_ms)
 {
-    struct coordinator *c = &core->coordinator;
+    struct changes *c = core->changes;
     c->again_ms = c->again_ms ? MIN(c->again_ms, at_ms) : at_ms;
+}
+
+bool change_is_due(const struct core *core)
+{
+    return core->changes->again_ms != 0 && core->now_ms >= core->changes->again_ms;
+}
+
+void change_begin(struct core *core)
+{
+    core->changes->again_ms = 0;
+}
+
+void change_wake(struct core *core)
+{
+    core_wake(core, core->changes->again_ms ? core->changes->again_ms : MSEC_NEVER);
 }
 
 /* ---- intents ---- */
 
 struct intent *change_find(const struct core *core, const char *vm)
 {
-    VEC_EACH(&core->coordinator.intents, intent) {
+    VEC_EACH(&core->changes->intents, intent) {
         if (strcmp(intent->vm, vm) == 0) {
             return intent;
         }
@@ -92,7 +94,7 @@ struct intent *change_find(const struct core *core, const char *vm)
     return NULL;
 }
 
-const struct record *recover_placement(const struct core *core, const char *vm)
+const struct record *change_placement(const struct core *core, const char *vm)
 {
     const struct intent *intent = change_find(core, vm);
     return intent ? intent->placement : world_find(&core->world, RECORD_VM_PLACEMENT, vm);
@@ -101,7 +103,7 @@ const struct record *recover_placement(const struct core *core, const char *vm)
 /* Drops the intents whose outcome the world now holds. */
 void change_settle(struct core *core)
 {
-    struct coordinator *c = &core->coordinator;
+    struct changes *c = core->changes;
     for (size_t i = c->intents.len; i-- > 0;) {
         struct intent *intent = &c->intents.items[i];
         pending_tick(core, &intent->pending);
@@ -113,14 +115,13 @@ void change_settle(struct core *core)
     }
 }
 
-void recover_event(struct core *core, const struct core_event *event)
+void change_event(struct core *core, const struct core_event *event)
 {
     enum txn_outcome outcome;
-    sight_event(core, event);
     if (event->kind != CORE_TXN_DONE) {
         return;
     }
-    VEC_EACH(&core->coordinator.intents, intent) {
+    VEC_EACH(&core->changes->intents, intent) {
         if (!pending_done(core, &intent->pending, event, &outcome)) {
             continue;
         }
@@ -216,7 +217,7 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
     const struct vm_placement *old = view->placement ? view->placement->placement : NULL;
     const struct vm_placement *to = next ? next->placement : NULL;
     struct txn txn = {0};
-    coordinator_guard(core, &txn);
+    lead_guard(core, &txn);
     guard_subject(core, &txn, RECORD_VM_SPEC, view->name);
     if (!MUTANT(NO_PLACEMENT_GUARD)) {
         guard_subject(core, &txn, RECORD_VM_PLACEMENT, view->name);
@@ -242,7 +243,7 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
         key.kind = RECORD_VM_STATUS;
         txn_delete(&txn, &key);
     }
-    struct intent *intent = VEC_ADD(&core->coordinator.intents);
+    struct intent *intent = VEC_ADD(&core->changes->intents);
     if (!intent) {
         core_out_of_memory();
     }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One change of one VM's placement, as recover.c and answer.c order it: a draft, edited, committed
+ * One change of one VM's placement, as recover.c and its tools order it: a draft, edited, committed
  * in one transaction that moves the claims along. While it is on its way it is an intent, which
  * planning counts with.
  */
 #pragma once
 
-#include "core/internal.h"
+#include "core/event.h"
+#include "core/ground.h"
+#include "core/pending.h"
+#include "core/proof.h"
 
 /* One VM as it stands. */
 struct view {
@@ -19,33 +22,12 @@ struct view {
     const char *node; /* the decision rests on this node's spec, too; NULL: it does not */
 };
 
-/* What a place is wanted for. The last four: the VM runs. */
-enum purpose {
-    PURPOSE_START,    /* somebody asked for it */
-    PURPOSE_RECOVER,  /* it ran, and does not any more */
-    PURPOSE_MOVE,     /* somebody asked for it */
-    PURPOSE_DRAIN,    /* its node shall be empty */
-    PURPOSE_MEND,     /* one of its GPUs failed */
-    PURPOSE_FAILBACK, /* an owner that it prefers takes VMs again */
-};
-
-/* What is counted against a VM, of its placement. */
-struct tally {
-    uint32_t restarts, failovers, host_losses;
-    char lost_node[name_size];
-};
-
-struct job {
-    struct view view;
-    enum purpose purpose;
-    struct tally tally;    /* of the placement to be */
-    const char *only_node; /* failback: there or not at all; lent by the VM's spec */
-    char why[reason_size];
-};
-
-struct jobs {
-    VEC(struct job) list;
-    bool is_evicting; /* VMs are being stopped to make room for others */
+/* A placement on its way to the store: planning counts with it already. */
+struct intent {
+    char vm[name_size];
+    struct pending pending;
+    struct record *placement; /* NULL: will be deleted */
+    struct core_note note;    /* told when it is committed; code NULL: nothing */
 };
 
 extern const char change_cause_stopped[], change_cause_cannot_leave[], change_cause_broken[],
@@ -58,11 +40,24 @@ bool change_is_evicted(const struct vm_placement *placement);
 /* Whether the VM must stay, with that told, although its node or GPU says that it should not. */
 bool change_is_stuck(const struct vm_placement *placement);
 
+/* All that are on their way. */
+struct changes {
+    VEC(struct intent) intents;
+    msec_t again_ms; /* decide again then although nothing changed; 0: no need */
+};
+
+/* False without memory. */
+bool change_init(struct core *core);
+void change_done(struct core *core);
+void change_event(struct core *core, const struct core_event *event);
+
 /* 'vm' as it stands; 'gone' is not looked at. */
 void change_look(const struct core *core, const char *vm, struct view *ret);
 
 /* The change of 'vm' that is on its way; NULL: none. */
 struct intent *change_find(const struct core *core, const char *vm);
+/* The placement that counts: the one on its way, else the store's; NULL: none. */
+const struct record *change_placement(const struct core *core, const char *vm);
 /* Drops the intents whose outcome the world now holds. */
 void change_settle(struct core *core);
 
@@ -80,13 +75,12 @@ void change_stop(struct core *core, const struct view *view, const char *cause, 
 
 /* Decide again at 'at_ms', though nothing may have changed. */
 void change_again(struct core *core, msec_t at_ms);
-
-/* Adds a job for 'view's VM, with its present tally; lent until the next one. */
-struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
-                     const char *why);
-
-struct tally tally_of(const struct vm_placement *placement);
-void tally_put(struct vm_placement *placement, const struct tally *tally);
+/* Whether that time has come. */
+bool change_is_due(const struct core *core);
+/* All is being decided now: forgets that time. */
+void change_begin(struct core *core);
+/* Asks to be called at that time. */
+void change_wake(struct core *core);
 
 /* Edits of a draft. */
 void change_set_cause(struct vm_placement *placement, const char *cause);
@@ -96,49 +90,3 @@ void change_clear_place(struct vm_placement *placement);
 void change_swap_holds(gpu_holds_t *a, gpu_holds_t *b);
 
 struct record_key change_claim_key(const char *node, const struct gpu_slot *slot);
-
-/* restart.c: it shall run, and its instance is gone. */
-void restart_ended(struct core *core, const struct view *view, struct jobs *jobs);
-/* It runs: clears its counts when it did so for long enough. */
-void restart_forgive(struct core *core, const struct view *view);
-/* It will not be started any more unless an administrator says so. */
-void restart_fail(struct core *core, const struct view *view, const char *why);
-
-/* better.c: whether one of the placement's GPUs failed, with a sentence into 'ret_why' */
-bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,
-                           char *ret_why, size_t size);
-/* The owner, preferred to where it is, that takes VMs now; lent; NULL: none, or no failback. */
-const char *better_owner(const struct core *core, const struct view *view);
-
-/* recover.c: how long a guest that would not stop so many times is left alone. */
-msec_t recover_refusal_pause(const struct view *view, uint32_t refusals);
-/* Whether it is too early to ask the guest, which would not stop, once more. */
-bool recover_must_leave_alone(struct core *core, const struct view *view);
-
-/* evict.c: whether VMs stop to make room for others; nothing of that ends but by itself */
-bool evict_is_going_on(const struct core *core);
-/* Whether 'view's VM would not make room when it was last asked. Until twice the time after which
- * it may be asked again has passed, that is remembered. */
-bool evict_was_refused(struct core *core, const struct view *view);
-/* Drops the room that is kept for nobody any more. */
-void evict_step(struct core *core);
-/* Stops those of 'evictions' that are for the VM for which room is made, or for the first one if
- * there was none. Whether there were any. */
-bool evict_order(struct core *core, const evictions_t *evictions);
-/* Nothing more can be stopped: if 'job' is the one for which room is made, and it has no place, it
- * gets none. */
-void evict_look(struct core *core, const struct job *job, const struct placing *answer);
-/* Whether 'job' is planned before the others: room is made for it, or for what is no more
- * important. */
-bool evict_comes_first(const struct core *core, const struct job *job);
-/* Whether the place is wanted by the VM for which room is made, whose priority is higher. */
-bool evict_must_leave_room(const struct core *core, const struct job *job,
-                           const struct placing *answer);
-
-/* room.c: whether 'gpus', and memory and CPUs for the VM of 'spec', are there on 'node' now: no
- * other VM has them, or has them reserved, as far as the store and what is on its way there say. */
-bool room_is_there(const struct core *core, const struct record *spec, const char *node,
-                   const gpu_holds_t *gpus);
-
-/* answer.c: what follows from the planner's 'answer' to 'job'; may take its GPUs. */
-void answer_apply(struct core *core, const struct job *job, struct placing *answer);

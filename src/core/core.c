@@ -1,52 +1,71 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/internal.h"
+#include "core/core.h"
 
-#include "base/parse.h"
+#include "core/agent.h"
+#include "core/agent_gpu.h"
+#include "core/change.h"
+#include "core/coordinator.h"
+#include "core/evict.h"
+#include "core/ground.h"
+#include "core/heartbeat.h"
+#include "core/lead.h"
+#include "core/leaving.h"
+#include "core/membership.h"
+#include "core/memory.h"
+#include "core/peer.h"
+#include "core/recover.h"
+#include "core/removal.h"
+#include "core/self.h"
+#include "core/sight.h"
+#include "core/sweep.h"
+#include "core/arming.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-ENUM_DEFINE(core_event_kind, CORE_EVENT_LIST)
-ENUM_DEFINE(core_action_kind, CORE_ACTION_LIST)
-ENUM_DEFINE(core_result, CORE_RESULT_LIST)
-
-enum { barrier_limit_ms = 2000, barrier_retry_ms = 500, refused_ms = 50, refused_max_ms = 1000 };
+static bool init_machines(struct core *core)
+{
+    return self_init(core) && arming_init(core) && heartbeat_init(core) && leaving_init(core) &&
+           membership_init(core) && agent_init(core) && agent_gpu_init(core) && peer_init(core) &&
+           lead_init(core) && removal_init(core) && sweep_init(core) && sight_init(core) &&
+           change_init(core) && evict_init(core);
+}
 
 struct core *core_new(const struct core_config *config)
 {
     struct core *core = calloc(1, sizeof(*core));
-    if (core) {
-        core->config = *config;
-        core->is_dirty = true;
+    if (!core || !init_machines(core)) {
+        return core_free(core);
     }
+    core->config = *config;
+    core->is_dirty = true;
     return core;
-}
-
-static void clear_update(struct core *core)
-{
-    VEC_EACH(&core->actions, action) {
-        txn_done(&action->txn);
-        record_unref(action->spec);
-        record_unref(action->placement);
-    }
-    core->actions.len = 0;
-    core->notes.len = 0;
 }
 
 struct core *core_free(struct core *core)
 {
-    if (core) {
-        clear_update(core);
-        agent_done(core);
-        coordinator_done(core);
-        world_done(&core->world);
-        VEC_DONE(&core->actions);
-        VEC_DONE(&core->notes);
-        free(core);
+    if (!core) {
+        return NULL;
     }
+    core_clear_outbox(core);
+    free(core->self);
+    free(core->arming);
+    free(core->heartbeat);
+    free(core->leaving);
+    free(core->membership);
+    agent_done(core);
+    agent_gpu_done(core);
+    peer_done(core);
+    free(core->lead);
+    free(core->removal);
+    free(core->sweep);
+    sight_done(core);
+    change_done(core);
+    free(core->evicting);
+    world_done(&core->world);
+    VEC_DONE(&core->actions);
+    VEC_DONE(&core->notes);
+    free(core);
     return NULL;
 }
 
@@ -57,158 +76,19 @@ const struct world *core_world(const struct core *core)
 
 bool core_is_coordinator(const struct core *core)
 {
-    return core->coordinator.is_leading;
+    return lead_is_ours(core);
 }
 
 uint64_t core_incarnation(const struct core *core)
 {
-    return membership_is_member(core) ? core->membership.incarnation : 0;
+    return self_is_member(core) ? self_incarnation(core) : 0;
 }
-
-void core_note(struct core *core, enum severity severity, const char *code, const char *subject,
-               const char *format, ...)
-{
-    struct core_note *note = VEC_ADD(&core->notes);
-    if (!note) {
-        core_out_of_memory();
-    }
-    note->severity = severity;
-    note->code = code;
-    (void)copy_text(note->subject, sizeof(note->subject), subject);
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(note->text, sizeof(note->text), format, args);
-    va_end(args);
-}
-
-struct core_action *core_act(struct core *core, enum core_action_kind kind)
-{
-    struct core_action *action = VEC_ADD(&core->actions);
-    if (!action) {
-        core_out_of_memory();
-    }
-    action->kind = kind;
-    action->id = ++core->last_id;
-    return action;
-}
-
-void core_act_quietly(struct core *core, enum core_action_kind kind)
-{
-    core_act(core, kind)->id = 0;
-}
-
-void core_wake(struct core *core, msec_t at_ms)
-{
-    core->wake_ms = MIN(core->wake_ms, at_ms);
-}
-
-/* ---- pending ---- */
-
-void pending_send(struct core *core, struct pending *pending, struct txn *txn, msec_t limit_ms)
-{
-    assert(pending->id == 0);
-    if (txn->failed) {
-        core_out_of_memory();
-    }
-    struct core_action *action = core_act(core, ACTION_TXN);
-    action->txn = *txn;
-    action->limit_ms = limit_ms;
-    *txn = (struct txn){0};
-    *pending = (struct pending){.id = action->id, .refusals = pending->refusals};
-}
-
-bool pending_is_idle(const struct core *core, const struct pending *pending)
-{
-    return pending->id == 0 && !pending->wants_barrier && core->now_ms >= pending->retry_ms &&
-           core->world.revision >= pending->until;
-}
-
-static void send_barrier(struct core *core, struct pending *pending)
-{
-    struct core_action *action = core_act(core, ACTION_BARRIER);
-    action->limit_ms = barrier_limit_ms;
-    pending->id = action->id;
-    pending->is_barrier = true;
-    pending->wants_barrier = false;
-}
-
-void pending_look(struct core *core, struct pending *pending)
-{
-    assert(pending->id == 0);
-    *pending = (struct pending){0};
-    send_barrier(core, pending);
-}
-
-bool pending_done(struct core *core, struct pending *pending, const struct core_event *event,
-                  enum txn_outcome *ret)
-{
-    if (event->id == 0 || event->id != pending->id) {
-        return false;
-    }
-    bool was_barrier = pending->is_barrier;
-    pending->id = 0;
-    pending->is_barrier = false;
-    core->is_dirty = true;
-    switch (event->outcome) {
-    case TXN_COMMITTED:
-        pending->until = event->revision;
-        pending->refusals = was_barrier ? pending->refusals : 0;
-        break;
-    case TXN_REFUSED: /* once is a race; again and again: something that we cannot see is in the way
-                       */
-        pending->until = event->revision;
-        if (++pending->refusals > 1) {
-            pending->retry_ms =
-                core->now_ms +
-                MIN((msec_t)refused_ms << MIN(pending->refusals - 2, 5U), (msec_t)refused_max_ms);
-        }
-        break;
-    case TXN_UNKNOWN:
-    case TXN_IMPOSSIBLE:
-        if (was_barrier || event->outcome == TXN_IMPOSSIBLE) {
-            pending->wants_barrier = true;
-            pending->retry_ms = core->now_ms + barrier_retry_ms;
-        } else {
-            send_barrier(core, pending);
-        }
-        break;
-    }
-    if (was_barrier) {
-        return false;
-    }
-    *ret = event->outcome;
-    return true;
-}
-
-void pending_tick(struct core *core, struct pending *pending)
-{
-    if (!pending->wants_barrier) {
-        if (core->now_ms < pending->retry_ms) {
-            core_wake(core, pending->retry_ms);
-        }
-        return;
-    }
-    if (core->now_ms >= pending->retry_ms) {
-        send_barrier(core, pending);
-    } else {
-        core_wake(core, pending->retry_ms);
-    }
-}
-
-/* ---- the door ---- */
 
 /* Heartbeats and events come all the time and change no decision by themselves: whoever times
  * heartbeats says when one does. */
 static bool is_decisive(enum record_kind kind)
 {
     return kind != RECORD_NODE_ALIVE && kind != RECORD_EVENT;
-}
-
-bool core_is_readable(const struct core *core, enum record_kind kind, const char *name)
-{
-    struct record_key key = {.kind = kind};
-    (void)snprintf(key.name, sizeof(key.name), "%s", name);
-    return world_is_readable(&core->world, &key);
 }
 
 /* Brings the world up to date with a store event. */
@@ -259,7 +139,7 @@ static void feed_world(struct core *core, const struct core_event *event)
 void core_step(struct core *core, const struct core_event *event, struct core_update *ret)
 {
     assert(event->now_ms >= core->now_ms);
-    clear_update(core);
+    core_clear_outbox(core);
     core->now_ms = event->now_ms;
     core->wake_ms = MSEC_NEVER;
 

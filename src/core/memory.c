@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A file of its own, so that the simulator can take its place: there, one berthd of many dies. */
-#include "core/internal.h"
+#include "core/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What the coordinator asks of the planner, and its plan as places with device names. The model is
- * plan/cluster.h's; only the coordinator knows who is up and which placements are on their way.
- */
-#include "core/internal.h"
+#include "core/placing.h"
+
+#include "core/change.h"
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/peer.h"
+#include "core/refusal.h"
 
 #include "plan/cluster.h"
 
@@ -24,7 +26,7 @@
 static bool is_up(const void *context, const char *node, char *ret_why, size_t size)
 {
     const struct core *core = context;
-    if (!coordinator_is_up(core, node)) {
+    if (!peer_is_up(core, node)) {
         (void)snprintf(ret_why, size, "it does not answer, or is proven off");
         return false;
     }
@@ -33,7 +35,7 @@ static bool is_up(const void *context, const char *node, char *ret_why, size_t s
 
 static const struct record *placement_of(const void *context, const char *vm)
 {
-    return recover_placement(context, vm);
+    return change_placement(context, vm);
 }
 
 typedef VEC(struct plan_cluster_vm) questions_t;
@@ -58,7 +60,7 @@ static void pin(struct core *core, questions_t *questions)
 {
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         const char *name = (*each)->key.name;
-        if ((*each)->placement->refusals > 0 && evict_must_leave_alone(core, name)) {
+        if ((*each)->placement->refusals > 0 && refusal_forbids_eviction(core, name)) {
             ADD(questions, ((struct plan_cluster_vm){.name = name, .is_pinned = true}));
         }
     }

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * When is an instance of a VM proven gone? This is the only place that says so; what it answers is
- * true as of the revisions of the records it read, so whoever acts upon it guards them (placement
- * and status; a fence record and a new incarnation never go back).
- */
-#include "core/internal.h"
+#include "core/proof.h"
 
 ENUM_DEFINE(gone, GONE_LIST)
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The coordinator's work on each VM, by level: what is wanted (spec), what is ordered (placement),
- * what is (status, and what is proven) -> the next placement, or a wait with its reasons.
- *
- *      none --placed--> start --stop wanted, move, drain--> stop --gone--> next place, or none
- *        ^                |
- *        `- nowhere to go-+-- gone (failed, host off) --placed--> start, next epoch
- *
- * One transaction a change. It demands that we still lead, that spec, placement and status are the
- * ones that were decided upon, and that nobody else holds the GPUs; it moves the claims along. So a
- * GPU is never held twice and no claim outlives its placement.
- */
+#include "core/recover.h"
+
+#include "core/answer.h"
+#include "core/better.h"
 #include "core/change.h"
+#include "core/evict.h"
+#include "core/job.h"
+#include "core/lead.h"
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/peer.h"
+#include "core/placing.h"
+#include "core/proof.h"
+#include "core/refusal.h"
+#include "core/restart.h"
+#include "core/sight.h"
 
 #include "model/gpu_device.h"
 
@@ -62,7 +65,7 @@ static void make_room(struct core *core, const struct view *view)
 /* Whether what was reserved on another node can still be had there. */
 static bool is_next_usable(const struct core *core, const struct vm_placement *placement)
 {
-    if (placement->next_node[0] == '\0' || !coordinator_takes_vms(core, placement->next_node)) {
+    if (placement->next_node[0] == '\0' || !peer_takes_vms(core, placement->next_node)) {
         return false;
     }
     VEC_EACH(&placement->next_gpus, hold) {
@@ -99,27 +102,6 @@ static void arrive(struct core *core, const struct view *view)
                 "%s stopped on %s: starting on %s", view->name, old->node, old->next_node);
 }
 
-/* How long a guest that would not stop is left alone before it is asked again: its time limit, but
- * at least a minute, doubled each time. */
-msec_t recover_refusal_pause(const struct view *view, uint32_t refusals)
-{
-    const msec_t least_ms = 60000, most_ms = 3600000;
-    msec_t first_ms = MAX(view->spec->vm_spec->offline_timeout_ms, least_ms);
-    return refusals == 0 ? 0 : MIN(first_ms << MIN(refusals - 1, 6U), MAX(most_ms, first_ms));
-}
-
-/* Whether it is too early to ask the guest once more; then it is looked at again in time. */
-bool recover_must_leave_alone(struct core *core, const struct view *view)
-{
-    uint32_t refusals = view->placement->placement->refusals;
-    msec_t due_ms = sight_placement_ms(core, view->name) + recover_refusal_pause(view, refusals);
-    if (refusals == 0 || core->now_ms >= due_ms) {
-        return false;
-    }
-    change_again(core, due_ms);
-    return true;
-}
-
 static void resume_running(struct core *core, const struct view *view)
 {
     struct record *next = change_draft(view);
@@ -134,7 +116,7 @@ static void resume_running(struct core *core, const struct view *view)
             "it was asked to shut down %u time%s and did not; it is asked again in %lld s. "
             "'berth vm stop --force %s' turns it off",
             to->refusals, to->refusals == 1 ? "" : "s",
-            (long long)recover_refusal_pause(view, to->refusals) / 1000, view->name);
+            (long long)refusal_pause(view, to->refusals) / 1000, view->name);
     }
     struct intent *intent = change_commit(core, view, next);
     if (view->wants_to_run || to->refusals == 1) {
@@ -176,14 +158,14 @@ static void decide_running(struct core *core, const struct view *view, struct jo
     if (view->spec->vm_spec->move_order > p->move_order) {
         (void)jobs_add(jobs, view, PURPOSE_MOVE, "an administrator asked for it");
     } else if (node_has_mode(core, p->node, NODE_DRAIN)) {
-        if (!recover_must_leave_alone(core, view)) {
+        if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_DRAIN, "its node is being drained");
         }
     } else if (better_has_failed_gpu(core, p, why, sizeof(why))) {
-        if (!recover_must_leave_alone(core, view)) {
+        if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
         }
-    } else if (p->refusals > 0 && !evict_was_refused(core, view)) {
+    } else if (p->refusals > 0 && !refusal_of_room(core, view)) {
         forget_refusals(core, view);
     } else if (change_is_stuck(p)) {
         struct record *next = change_draft(view);
@@ -210,7 +192,7 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
     if (view->gone == GONE_NOT_BEGUN) {
         if (!view->wants_to_run) {
             rest(core, view);
-        } else if (!coordinator_takes_vms(core, p->node)) {
+        } else if (!peer_takes_vms(core, p->node)) {
             (void)jobs_add(jobs, view, PURPOSE_RECOVER, "its node cannot start it");
         }
         return;
@@ -227,8 +209,8 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
     if (!view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
         return; /* its node clears that first */
     }
-    if (!view->wants_to_run && !is_forced && !evict_was_refused(core, view) &&
-        recover_must_leave_alone(core, view)) {
+    if (!view->wants_to_run && !is_forced && !refusal_of_room(core, view) &&
+        refusal_must_leave_alone(core, view)) {
         return;
     }
     if (!view->wants_to_run) {
@@ -309,7 +291,7 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
     if (phase != PLACEMENT_NONE) {
         view.gone = proof_instance_gone(&core->world, vm, view.placement->placement);
         if (MUTANT(ON_BELIEF) && view.gone == GONE_NOT &&
-            !coordinator_is_up(core, view.placement->placement->node)) {
+            !peer_is_up(core, view.placement->placement->node)) {
             view.gone = GONE_FENCED;
         }
     }
@@ -429,20 +411,24 @@ static void plan_jobs(struct core *core, struct jobs *jobs)
     VEC_DONE(&mending);
 }
 
+void recover_event(struct core *core, const struct core_event *event)
+{
+    sight_event(core, event);
+    change_event(core, event);
+}
+
 void recover_step(struct core *core)
 {
-    struct coordinator *c = &core->coordinator;
     change_settle(core);
-    if (!c->is_leading) {
+    if (!lead_is_ours(core)) {
         return;
     }
-    bool is_due = c->again_ms != 0 && core->now_ms >= c->again_ms;
-    if (!core->is_dirty && !is_due) {
-        core_wake(core, c->again_ms ? c->again_ms : MSEC_NEVER);
+    if (!core->is_dirty && !change_is_due(core)) {
+        change_wake(core);
         return;
     }
     core->is_dirty = false;
-    c->again_ms = 0;
+    change_begin(core);
     evict_step(core);
     struct jobs jobs = {.is_evicting = evict_is_going_on(core)};
     WORLD_EACH(&core->world, RECORD_VM_SPEC, each) {
@@ -454,6 +440,6 @@ void recover_step(struct core *core)
         }
     }
     plan_jobs(core, &jobs);
-    core_wake(core, c->again_ms ? c->again_ms : MSEC_NEVER);
+    change_wake(core);
     VEC_DONE(&jobs.list);
 }

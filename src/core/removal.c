@@ -10,17 +10,42 @@
  */
 #include "core/removal.h"
 
+#include "core/change.h"
+#include "core/lead.h"
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/pending.h"
+
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { removal_limit_ms = 3000 };
+
+struct removal {
+    struct pending pending;
+};
+
+bool removal_init(struct core *core)
+{
+    core->removal = calloc(1, sizeof(*core->removal));
+    return core->removal != NULL;
+}
+
+void removal_event(struct core *core, const struct core_event *event)
+{
+    enum txn_outcome outcome;
+    if (event->kind == CORE_TXN_DONE) {
+        (void)pending_done(core, &core->removal->pending, event, &outcome);
+    }
+}
 
 /* Whether a VM has its place on 'node', one reserved there, or a claim of a GPU of it. */
 static bool is_needed(const struct core *core, const char *node)
 {
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
-        const struct record *next = recover_placement(core, (*each)->key.name);
+        const struct record *next = change_placement(core, (*each)->key.name);
         const struct vm_placement *old = (*each)->placement;
         if (strcmp(old->node, node) == 0 || strcmp(old->next_node, node) == 0 ||
             (next && (strcmp(next->placement->node, node) == 0 ||
@@ -28,7 +53,7 @@ static bool is_needed(const struct core *core, const char *node)
             return true;
         }
     }
-    VEC_EACH(&core->coordinator.intents, intent) { /* also a first placement, not stored yet */
+    VEC_EACH(&core->changes->intents, intent) { /* also a first placement, not stored yet */
         const struct vm_placement *next = intent->placement ? intent->placement->placement : NULL;
         if (next && (strcmp(next->node, node) == 0 || strcmp(next->next_node, node) == 0)) {
             return true;
@@ -67,12 +92,12 @@ static void end_incarnations(struct core *core, const struct record *alive)
     fence->fence->proof = PROOF_MANUAL;
     (void)snprintf(fence->fence->detail, sizeof(fence->fence->detail),
                    "an administrator removed it");
-    coordinator_guard(core, &txn);
+    lead_guard(core, &txn);
     guard(core, &txn, RECORD_NODE_SPEC, alive->key.name);
     guard(core, &txn, RECORD_NODE_ALIVE, alive->key.name);
     guard(core, &txn, RECORD_NODE_FENCE, alive->key.name);
     txn_put(&txn, fence);
-    pending_send(core, &core->coordinator.removal, &txn, removal_limit_ms);
+    pending_send(core, &core->removal->pending, &txn, removal_limit_ms);
 }
 
 /* Deletes what is left of 'node'. Its fence record stays, and so does the order: a later
@@ -92,17 +117,17 @@ static void forget(struct core *core, const char *node, uint64_t removed)
         }
     }
     if (txn.writes.len > 0) {
-        coordinator_guard(core, &txn);
+        lead_guard(core, &txn);
         guard(core, &txn, RECORD_NODE_SPEC, node);
         guard(core, &txn, RECORD_NODE_FENCE, node);
-        pending_send(core, &core->coordinator.removal, &txn, removal_limit_ms);
+        pending_send(core, &core->removal->pending, &txn, removal_limit_ms);
     }
     txn_done(&txn);
 }
 
 void removal_step(struct core *core)
 {
-    struct pending *pending = &core->coordinator.removal;
+    struct pending *pending = &core->removal->pending;
     pending_tick(core, pending);
     WORLD_EACH(&core->world, RECORD_NODE_SPEC, each) {
         const char *node = (*each)->key.name;

@@ -2,7 +2,11 @@
 /* Nodes that an administrator takes out of the cluster for good. */
 #pragma once
 
-#include "core/internal.h"
+#include "core/event.h"
+#include "core/ground.h"
 
+/* False without memory. */
+bool removal_init(struct core *core);
+void removal_event(struct core *core, const struct core_event *event);
 /* By level: goes on with the removals that are ordered. While this node coordinates. */
 void removal_step(struct core *core);

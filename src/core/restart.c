@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What becomes of a VM that ended unasked: here again, elsewhere, or not any more. What was tried
- * is counted in its placement, so that the next coordinator goes on counting; a VM that ran for its
- * policy's window has its counts cleared.
- *
- * Two things are counted apart: ends of the VM itself, and hosts that were lost under it. A VM that
- * brings down host after host is stopped before it has brought down all of them.
- */
-#include "core/change.h"
+#include "core/restart.h"
+
+#include "core/memory.h"
+#include "core/peer.h"
+#include "core/sight.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +14,7 @@ enum { pause_ms = 5000, pause_max_ms = 60000 };
 
 static const char cause_failing[] = "it keeps failing: ";
 
-void restart_fail(struct core *core, const struct view *view, const char *why)
+static void give_up(struct core *core, const struct view *view, const char *why)
 {
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
@@ -52,11 +48,10 @@ static void stay_off(struct core *core, const struct view *view)
 static bool is_suspect(const struct core *core, const struct view *view)
 {
     const struct vm_placement *p = view->placement->placement;
-    const struct peer *peer = coordinator_peer(core, p->node);
-    msec_t lost_ms =
-        peer ? coordinator_lost_ms(peer, view->status->status->incarnation) : MSEC_NEVER;
+    const struct peer *peer = peer_find(core, p->node);
+    msec_t lost_ms = peer ? peer_lost_ms(peer, view->status->status->incarnation) : MSEC_NEVER;
     return lost_ms != MSEC_NEVER && strcmp(p->lost_node, p->node) != 0 &&
-           !coordinator_lost_others(core, peer, lost_ms);
+           !peer_lost_others(core, peer, lost_ms);
 }
 
 static void host_lost(struct core *core, const struct view *view, struct jobs *jobs)
@@ -78,7 +73,7 @@ static void host_lost(struct core *core, const struct view *view, struct jobs *j
                        "%u hosts were lost one after the other while it ran on them, the last one "
                        "%s: it may be what brings them down",
                        tally.host_losses, p->node);
-        restart_fail(core, view, why);
+        give_up(core, view, why);
         return;
     }
     (void)snprintf(why, sizeof(why), "%s: %s", p->node, gone_name(view->gone));
@@ -134,7 +129,7 @@ static void failed(struct core *core, const struct view *view, struct jobs *jobs
         tally.restarts = 0;
         tally.failovers++;
     } else {
-        restart_fail(core, view, why);
+        give_up(core, view, why);
         return;
     }
     if (core->now_ms < due_ms) {

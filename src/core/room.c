@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What is there for a VM now, as the store has it. The planner looks ahead: to it, a VM that is
- * planned anew has left its place, and one that must make room has stopped. Until that is so, what
- * such a VM has is not given to another one. GPUs have claims for that; memory and CPUs are counted
- * here, from every placement that the store holds and every one on its way there. A placement gives
- * up its place only when its instance is proven gone, so what was promised here is there.
- */
+#include "core/room.h"
+
 #include "core/change.h"
+#include "core/mutant.h"
 
 #include <string.h>
 
@@ -41,7 +37,7 @@ static struct room held_by_others(const struct core *core, const char *vm, const
             sum.memory_mib += held.memory_mib;
         }
     }
-    VEC_EACH(&core->coordinator.intents, intent) {
+    VEC_EACH(&core->changes->intents, intent) {
         const struct record *stored = world_find(&core->world, RECORD_VM_PLACEMENT, intent->vm);
         struct room was = held_by(core, intent->vm, stored, node);
         struct room will = held_by(core, intent->vm, intent->placement, node);

@@ -1,37 +1,66 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Since when a VM is as it is: every berthd notes when it saw a VM's state or order change, whether
- * it coordinates or not, so that the next coordinator need not count anew.
- */
-#include "core/internal.h"
+#include "core/sight.h"
+
+#include "core/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Where 'vm' stands, or would. */
-static size_t place_of(const struct coordinator *c, const char *vm, bool *ret_is_there)
+/* When this process saw a VM become what it is. */
+struct sight {
+    char vm[name_size];
+    bool has_state;
+    uint64_t epoch; /* its status' ... */
+    enum vm_state state;
+    msec_t state_ms;      /* ... since then */
+    revision_t placement; /* its placement's ... */
+    msec_t placement_ms;  /* ... since then */
+    uint32_t refusals;    /* of our changes of it, in a row */
+};
+
+struct sights {
+    VEC(struct sight) list; /* by VM name */
+};
+
+bool sight_init(struct core *core)
 {
-    size_t low = 0, high = c->sights.len;
+    core->sights = calloc(1, sizeof(*core->sights));
+    return core->sights != NULL;
+}
+
+void sight_done(struct core *core)
+{
+    if (core->sights) {
+        VEC_DONE(&core->sights->list);
+    }
+    free(core->sights);
+}
+
+/* Where 'vm' stands, or would. */
+static size_t place_of(const struct sights *sights, const char *vm, bool *ret_is_there)
+{
+    size_t low = 0, high = sights->list.len;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(c->sights.items[middle].vm, vm) < 0) {
+        if (strcmp(sights->list.items[middle].vm, vm) < 0) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    *ret_is_there = low < c->sights.len && strcmp(c->sights.items[low].vm, vm) == 0;
+    *ret_is_there = low < sights->list.len && strcmp(sights->list.items[low].vm, vm) == 0;
     return low;
 }
 
 static struct sight *get(struct core *core, const char *vm)
 {
     bool is_there;
-    size_t place = place_of(&core->coordinator, vm, &is_there);
+    size_t place = place_of(core->sights, vm, &is_there);
     if (is_there) {
-        return &core->coordinator.sights.items[place];
+        return &core->sights->list.items[place];
     }
-    struct sight *sight = VEC_INSERT(&core->coordinator.sights, place);
+    struct sight *sight = VEC_INSERT(&core->sights->list, place);
     if (!sight) {
         core_out_of_memory();
     }
@@ -63,9 +92,9 @@ static void see(struct core *core, const struct record *record)
 static void forget(struct core *core, const char *vm)
 {
     bool is_there;
-    size_t place = place_of(&core->coordinator, vm, &is_there);
+    size_t place = place_of(core->sights, vm, &is_there);
     if (is_there) {
-        VEC_REMOVE(&core->coordinator.sights, place);
+        VEC_REMOVE(&core->sights->list, place);
     }
 }
 

@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What the coordinator remembers of each node, in a record, so that it is not lost with it: how
- * often the node began anew lately, whether that is why it gets no VMs, and why it could not be
- * turned off.
- *
- * Hosts that come and go: one that began anew three times within an hour gets no VMs for two hours,
- * unless an administrator writes its spec ('berth node resume'): what was before that is forgotten.
- * What it has, it keeps. It is not the host if others were lost at the same time: a store without a
- * quorum makes all of them begin anew. And where nobody saw that, at most one host in five at a
- * time, so that a trouble of all of them does not stop everything.
- *
- * There is no clock that all share: the record says spans, and everybody counts on from when it saw
- * that record. So they are written anew now and then, and one who sees them later counts longer.
- */
-#include "core/internal.h"
+#include "core/standing.h"
+
+#include "core/lead.h"
+#include "core/memory.h"
+#include "core/pending.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,22 +25,22 @@ static void time_from_now(const struct core *core, struct peer *peer, const stru
     }
 }
 
-void standing_seen(struct core *core, const struct record *record)
+static void seen(struct core *core, const struct record *record)
 {
-    struct peer *peer = coordinator_peer(core, record->key.name);
+    struct peer *peer = peer_find(core, record->key.name);
     if (!peer) {
         return; /* no heartbeat of it is there yet */
     }
     bool is_quarantined = world_is_quarantined(&core->world, peer->name);
     time_from_now(core, peer, record);
-    if (is_quarantined && !peer->is_quarantined && core->coordinator.is_leading) {
+    if (is_quarantined && !peer->is_quarantined && lead_is_ours(core)) {
         core_note(
             core, SEVERITY_ERROR, "node-quarantined", peer->name,
             "%s began anew three times within an hour: it gets no VMs for two hours from now; "
             "what runs there goes on. 'berth node resume %s' ends that at once",
             peer->name, peer->name);
     }
-    if (!is_quarantined && peer->is_quarantined && core->coordinator.is_leading) {
+    if (!is_quarantined && peer->is_quarantined && lead_is_ours(core)) {
         core_note(core, SEVERITY_INFO, "node-trusted", peer->name, "%s may get VMs again",
                   peer->name);
     }
@@ -110,9 +100,9 @@ static bool count_beginning(const struct core *core, const struct peer *peer, ui
     if (incarnation <= s->incarnation) {
         return false;
     }
-    msec_t lost_ms = coordinator_lost_ms(peer, s->incarnation);
+    msec_t lost_ms = peer_lost_ms(peer, s->incarnation);
     s->incarnation = incarnation;
-    if (coordinator_lost_others(core, peer, lost_ms)) {
+    if (peer_lost_others(core, peer, lost_ms)) {
         return true;
     }
     memmove(&s->began_ago_ms[1], &s->began_ago_ms[0],
@@ -125,8 +115,8 @@ static bool count_beginning(const struct core *core, const struct peer *peer, ui
 /* What is on its way for another host is awaited: it may be a quarantine. */
 static bool may_quarantine(const struct core *core)
 {
-    size_t count = 0, len = core->coordinator.peers.len;
-    VEC_EACH(&core->coordinator.peers, peer) {
+    size_t count = 0, len = core->peers->list.len;
+    VEC_EACH(&core->peers->list, peer) {
         if (!pending_is_idle(core, &peer->standing)) {
             return false;
         }
@@ -203,7 +193,7 @@ static void write_standing(struct core *core, struct peer *peer, const struct re
         core_out_of_memory();
     }
     *next->standing = *standing;
-    coordinator_guard(core, &txn);
+    lead_guard(core, &txn);
     txn_guard(&txn, &next->key, old ? old->revision : 0);
     txn_put(&txn, next);
     pending_send(core, &peer->standing, &txn, write_limit_ms);
@@ -228,7 +218,7 @@ static void tend(struct core *core, struct peer *peer)
     }
     has_changed |= count_beginning(core, peer, alive->alive->incarnation, &s);
     has_changed |= judge(core, peer->name, &s);
-    has_changed |= take_fence_news(peer, coordinator_is_settled(core, peer), &s);
+    has_changed |= take_fence_news(peer, peer_is_settled(core, peer), &s);
     if (has_changed) {
         write_standing(core, peer, old, &s);
     } else {
@@ -238,7 +228,20 @@ static void tend(struct core *core, struct peer *peer)
 
 void standing_step(struct core *core)
 {
-    VEC_EACH(&core->coordinator.peers, peer) {
+    VEC_EACH(&core->peers->list, peer) {
         tend(core, peer);
+    }
+}
+
+void standing_event(struct core *core, const struct core_event *event)
+{
+    enum txn_outcome outcome;
+    if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_STANDING) {
+        seen(core, event->record);
+    }
+    VEC_EACH(&core->peers->list, peer) {
+        if (event->kind == CORE_TXN_DONE) {
+            (void)pending_done(core, &peer->standing, event, &outcome);
+        }
     }
 }

@@ -2,7 +2,9 @@
 /* What-if against the coordinator: the same world, and what the core decides upon it. */
 #include "test/unit/api_fixture.h"
 
-#include "core/internal.h"
+#include "core/change.h"
+#include "core/peer.h"
+#include "core/placing.h"
 
 static struct record *changed(enum record_kind kind, const char *name)
 {
@@ -19,10 +21,11 @@ static struct node_inventory *inventory_of(const char *node)
 static void decide(const char *vm, bool is_asked, struct placing *ret)
 {
     struct core core = {.world = world, .now_ms = view.now_ms};
+    CHECK(peer_init(&core) && change_init(&core));
     evictions_t evictions = {0};
     strcpy(core.config.node, "node1");
     VEC_EACH(&liveness.nodes, heard) {
-        struct peer *peer = VEC_ADD(&core.coordinator.peers);
+        struct peer *peer = VEC_ADD(&core.peers->list);
         (void)snprintf(peer->name, sizeof(peer->name), "%s", heard->node);
         peer->incarnation = heard->incarnation;
         peer->seen_ms = heard->advanced_ms == MSEC_NEVER ? heard->first_ms : heard->advanced_ms;
@@ -30,7 +33,8 @@ static void decide(const char *vm, bool is_asked, struct placing *ret)
     *ret = (struct placing){.spec = world_find(&world, RECORD_VM_SPEC, vm)};
     placing_plan(&core, ret, 1, is_asked, world_settings(&world)->preemption ? &evictions : NULL);
     VEC_DONE(&evictions);
-    VEC_DONE(&core.coordinator.peers);
+    peer_done(&core);
+    change_done(&core);
 }
 
 /* What-if and core say the same of a start of 'vm': 'node' ("": nowhere), or the same reasons, of

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What comes out of core_step(): actions to carry out, and notes of what was decided. */
+#pragma once
+
+#include "model/record.h"
+#include "model/txn.h"
+
+#define CORE_ACTION_LIST(X)                                                                        \
+    X(ACTION_TXN, "txn")                         /* 'txn', 'limit_ms'; answer: CORE_TXN_DONE */    \
+    X(ACTION_BARRIER, "barrier")                 /* a linearizable read; answer: CORE_TXN_DONE */  \
+    X(ACTION_VM_START, "vm-start")               /* 'spec', 'placement', 'incarnation' */          \
+    X(ACTION_VM_STOP, "vm-stop")                 /* 'name', 'epoch', 'offline', 'limit_ms' */      \
+    X(ACTION_VM_KILL, "vm-kill")                 /* 'name', 'epoch': now, not through libvirt */   \
+    X(ACTION_VM_KILL_ALL, "vm-kill-all")         /* and let none start until vm-reopen */          \
+    X(ACTION_VM_REOPEN, "vm-reopen")             /* no answer */                                   \
+    X(ACTION_WATCHDOG_ARM, "watchdog-arm")       /* 'limit_ms': its time-out */                    \
+    X(ACTION_WATCHDOG_PET, "watchdog-pet")       /* 'deadline_ms'; no answer */                    \
+    X(ACTION_WATCHDOG_DISARM, "watchdog-disarm") /* no answer */                                   \
+    X(ACTION_GPU_DISMOUNT, "gpu-dismount")       /* 'address' */                                   \
+    X(ACTION_GPU_MOUNT, "gpu-mount")             /* 'address' */                                   \
+    X(ACTION_GPU_SPLIT, "gpu-split")             /* 'address' into 'count' partitions; 0: none */  \
+    X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; off and its status says so */          \
+    X(ACTION_LEAVE, "leave")         /* berthd may end now; no answer */
+ENUM_DECLARE(core_action_kind, CORE_ACTION_LIST)
+
+/* Lent until the next step. Every action with an answer is answered exactly once, ever. */
+struct core_action {
+    enum core_action_kind kind;
+    uint64_t id;          /* 0: no answer wanted */
+    char name[name_size]; /* VM, or node to fence */
+    uint64_t epoch;
+    uint64_t incarnation;
+    msec_t limit_ms;
+    bool is_forced;     /* gpu-dismount: although the host uses it */
+    msec_t deadline_ms; /* watchdog-pet: do not, if it is later than this */
+    enum offline_action offline;
+    struct pci_address address;
+    uint32_t count;
+    struct txn txn;
+    struct record *spec; /* VM's or node's */
+    struct record *placement;
+};
+
+/* What happened, for people: journal, event stream and transcripts. Rendered outside. */
+struct core_note {
+    enum severity severity;
+    const char *code; /* static: "node-silent" */
+    char subject[name_size];
+    char text[400];
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/arming.h"
+
+#include "core/mutant.h"
+
+#include "base/sm.h"
+
+#include <stdlib.h>
+
+ENUM_DEFINE(arming_state, ARMING_LIST)
+
+enum { arm_retry_ms = 10000 };
+
+struct arming {
+    enum arming_state state;
+    msec_t armed_ms;     /* its time-out while it is held, or is being armed */
+    bool is_armed_sent;  /* what the heartbeat in flight tells the others */
+    bool is_armed_known; /* what they may have read last */
+    uint64_t arm_id;
+    msec_t arm_retry_ms;
+};
+
+static const sm_moves_t moves[arming_state_count] = {
+    [ARMING_ABSENT] = SM_TO(ARMING_IDLE) | SM_TO(ARMING_ARMED),
+    [ARMING_IDLE] = SM_TO(ARMING_BEGUN),
+    [ARMING_BEGUN] = SM_TO(ARMING_ARMED) | SM_TO(ARMING_IDLE),
+    [ARMING_ARMED] = SM_TO(ARMING_RELEASING),
+    [ARMING_RELEASING] = SM_TO(ARMING_IDLE),
+};
+
+static void move(struct arming *arming, enum arming_state to)
+{
+    SM_MOVE(&arming->state, moves, to);
+}
+
+bool arming_init(struct core *core)
+{
+    core->arming = calloc(1, sizeof(*core->arming));
+    return core->arming != NULL;
+}
+
+bool arming_is_armed(const struct core *core)
+{
+    return core->arming->state == ARMING_ARMED;
+}
+
+msec_t arming_armed_ms(const struct core *core)
+{
+    return arming_is_armed(core) ? core->arming->armed_ms : 0;
+}
+
+bool arming_is_held(const struct core *core)
+{
+    return core->arming->state == ARMING_ARMED || core->arming->state == ARMING_RELEASING;
+}
+
+void arming_pet(struct core *core, msec_t deadline_ms)
+{
+    if (core->arming->state != ARMING_ABSENT) {
+        struct core_action *action = core_act(core, ACTION_WATCHDOG_PET);
+        action->id = 0;
+        action->deadline_ms = MUTANT(PET_LATE) ? MSEC_NEVER : deadline_ms;
+    }
+}
+
+void arming_is_told(struct core *core, bool is_armed)
+{
+    struct arming *a = core->arming;
+    a->is_armed_sent = is_armed;
+    a->is_armed_known |= is_armed; /* it may be read, answered or not, until an unarmed one is */
+}
+
+void arming_is_known(struct core *core)
+{
+    struct arming *a = core->arming;
+    a->is_armed_known = a->is_armed_sent; /* as of when it was sent, not as it would be now */
+}
+
+void arming_let_go(struct core *core)
+{
+    struct arming *a = core->arming;
+    if (!arming_is_held(core)) {
+        return;
+    }
+    if (a->state == ARMING_ARMED) {
+        move(a, ARMING_RELEASING);
+    }
+    assert(!a->is_armed_known || MUTANT(DISARM_SILENTLY) || MUTANT(ARMED_FOR_SHOW));
+    core_act_quietly(core, ACTION_WATCHDOG_DISARM);
+    move(a, ARMING_IDLE);
+}
+
+static enum fencing fencing_method(const struct core *core)
+{
+    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
+    return spec ? spec->node_spec->fencing : FENCING_WATCHDOG;
+}
+
+void arming_step(struct core *core, bool has_ack, bool is_steady)
+{
+    struct arming *a = core->arming;
+    bool is_wanted = fencing_method(core) == FENCING_WATCHDOG && a->state != ARMING_ABSENT;
+    msec_t wanted_ms = is_wanted ? world_settings(&core->world)->watchdog_ms : 0;
+    if (a->state == ARMING_ARMED && a->armed_ms != wanted_ms) {
+        /* First the others hear it, then the watchdog is let go, then perhaps armed with another
+         * time: arming pets it, and may fail. */
+        move(a, ARMING_RELEASING);
+    }
+    if (a->state == ARMING_RELEASING && has_ack && !a->is_armed_known) {
+        arming_let_go(core);
+    }
+    if (!is_wanted || !is_steady || a->state != ARMING_IDLE) {
+        return;
+    }
+    if (core->now_ms < a->arm_retry_ms) {
+        core_wake(core, a->arm_retry_ms);
+        return;
+    }
+    struct core_action *action = core_act(core, ACTION_WATCHDOG_ARM);
+    action->limit_ms = wanted_ms;
+    a->arm_id = action->id;
+    a->armed_ms = wanted_ms;
+    move(a, ARMING_BEGUN);
+}
+
+static void arm_done(struct core *core, const struct core_event *event)
+{
+    struct arming *a = core->arming;
+    const char *node = core->config.node;
+    a->arm_id = 0;
+    if (event->result == CORE_DONE) {
+        move(a, ARMING_ARMED);
+        core_note(core, SEVERITY_INFO, "watchdog-armed", node,
+                  "the watchdog of %s is armed with %lld ms", node, (long long)a->armed_ms);
+        return;
+    }
+    move(a, ARMING_IDLE);
+    a->arm_retry_ms = core->now_ms + arm_retry_ms;
+    core_note(core, SEVERITY_WARNING, "watchdog-not-armed", node,
+              "the watchdog of %s cannot be armed: %s. Until it is, its VMs restart elsewhere only "
+              "after 'berth node confirm-off %s'",
+              node, event->text ? event->text : "unknown", node);
+}
+
+/* Comes once, before anything else is known of it. */
+static void found(struct arming *a, const struct core_event *event)
+{
+    if (!event->is_up) {
+        assert(a->state == ARMING_ABSENT);
+        return;
+    }
+    a->armed_ms = event->span_ms;
+    move(a, event->span_ms > 0 ? ARMING_ARMED : ARMING_IDLE);
+}
+
+void arming_event(struct core *core, const struct core_event *event)
+{
+    struct arming *a = core->arming;
+    if (event->kind == CORE_WATCHDOG_FOUND) {
+        found(a, event);
+    } else if (event->kind == CORE_ACTION_DONE && event->id != 0 && event->id == a->arm_id) {
+        arm_done(core, event);
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Running VMs that would be better off elsewhere: one of their GPUs failed, or an owner that they
+ * prefer takes VMs again (failback). */
+#pragma once
+
+#include "core/change.h"
+
+/* Whether one of the placement's GPUs failed, with a sentence into 'ret_why' */
+bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,
+                           char *ret_why, size_t size);
+/* The owner, preferred to where it is, that takes VMs now; lent; NULL: none, or no failback. */
+const char *better_owner(const struct core *core, const struct view *view);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What goes into the core: who it is, once, and one event a step. */
+#pragma once
+
+#include "model/record.h"
+#include "model/txn.h"
+
+struct core_config {
+    char node[name_size];
+    char boot_id[40]; /* of this boot of the host */
+};
+
+#define CORE_EVENT_LIST(X)                                                                         \
+    X(CORE_TICK, "tick")                         /* time passed: 'wake_ms' was reached */          \
+    X(CORE_STORE_RESET, "store-reset")           /* a snapshot begins */                           \
+    X(CORE_STORE_RECORD, "store-record")         /* 'record' */                                    \
+    X(CORE_STORE_REMOVED, "store-removed")       /* 'key', 'revision' */                           \
+    X(CORE_STORE_UNREADABLE, "store-unreadable") /* 'key' is there, but its value is no record */  \
+    X(CORE_STORE_SYNCED, "store-synced")         /* the snapshot is whole, up to 'revision' */     \
+    X(CORE_STORE_PROGRESS, "store-progress")     /* all up to 'revision' has been told */          \
+    X(CORE_TXN_DONE, "txn-done")                 /* 'id', 'outcome', 'revision', 'text' */         \
+    X(CORE_ACTION_DONE, "action-done")           /* 'id', 'result', 'text', 'culprit' */           \
+    X(CORE_VM_EXISTS, "vm-exists")           /* 'name', 'epoch', 'is_up' (false: being made) */    \
+    X(CORE_VM_GONE, "vm-gone")               /* 'name', 'epoch', 'text' */                         \
+    X(CORE_VMS_LISTED, "vms-listed")         /* every VM that exists here has been told */         \
+    X(CORE_HYPERVISOR, "hypervisor")         /* 'is_up', 'text' */                                 \
+    X(CORE_INVENTORY, "inventory")           /* 'record': what the host has now */                 \
+    X(CORE_WATCHDOG_FOUND, "watchdog-found") /* 'is_up': usable; 'span_ms': adopted, ticking */    \
+    X(CORE_LEAVE, "leave")                   /* berthd is to stop, VMs go on */
+ENUM_DECLARE(core_event_kind, CORE_EVENT_LIST)
+
+#define CORE_RESULT_LIST(X)                                                                        \
+    X(CORE_DONE, "done")                                                                           \
+    X(CORE_FAILED, "failed")                                                                       \
+    X(CORE_UNKNOWN, "unknown") /* not known whether it happened */
+ENUM_DECLARE(core_result, CORE_RESULT_LIST)
+
+/* Borrowed for the call. Only the fields that the kind names are looked at. */
+struct core_event {
+    enum core_event_kind kind;
+    msec_t now_ms; /* monotonic; never less than in the event before */
+    struct record *record;
+    const struct record_key *key;
+    revision_t revision;
+    uint64_t id;
+    enum txn_outcome outcome;
+    enum core_result result;
+    const char *name;
+    uint64_t epoch;
+    bool is_up;
+    msec_t span_ms;
+    const char *text;               /* NULL: none */
+    const struct gpu_slot *culprit; /* the device that made a start fail, or NULL */
+};

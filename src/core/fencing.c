@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/fencing.h"
+
+#include "core/heartbeat.h"
+#include "core/lead.h"
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/peer.h"
+#include "core/pending.h"
+#include "core/standing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { fence_limit_ms = 2000, power_limit_ms = 60000, power_retry_ms = 5000 };
+
+static void write_fence(struct core *core, struct peer *peer, const struct record *alive,
+                        enum proof proof, const char *detail)
+{
+    const struct record *old = world_find(&core->world, RECORD_NODE_FENCE, peer->name);
+    struct record *fence = record_new(RECORD_NODE_FENCE, peer->name, NULL);
+    if (!fence) {
+        core_out_of_memory();
+    }
+    fence->fence->incarnation = alive->alive->incarnation;
+    fence->fence->proof = proof;
+    (void)snprintf(fence->fence->detail, sizeof(fence->fence->detail), "%s", detail);
+    struct txn txn = {0};
+    lead_guard(core, &txn);
+    if (!MUTANT(NO_HEARTBEAT_GUARD)) {
+        txn_guard(&txn, &alive->key, peer->alive_revision);
+    }
+    txn_guard(&txn, &fence->key, old ? old->revision : 0);
+    txn_put(&txn, fence);
+    pending_send(core, &peer->fence, &txn, fence_limit_ms);
+}
+
+/* How long silence must last until an armed watchdog proves the node gone; MSEC_NEVER if it never
+ * does. The heartbeat itself says what the watchdog was armed with. */
+static msec_t takeover_ms(const struct core *core, const struct node_alive *alive)
+{
+    const struct cluster_settings *settings = world_settings(&core->world);
+    if (MUTANT(TAKEOVER_EARLY)) {
+        return settings->leader_silence_ms;
+    }
+    if ((!alive->is_watchdog_armed || alive->watchdog_ms <= 0) && !MUTANT(TAKEOVER_UNARMED)) {
+        return MSEC_NEVER;
+    }
+    return MAX(settings->takeover_ms,
+               settings->takeover_ms - settings->watchdog_ms + alive->watchdog_ms);
+}
+
+/*
+ * Turning off is no transaction that could fail if we are wrong. So first a majority of the store
+ * is asked: who is cut off from it, or sees late, takes everybody for silent, and would turn off
+ * hosts that are well. And it must have taken our own heartbeats all the while: a store that takes
+ * none (its disk is full) makes everybody silent.
+ */
+static void power_off(struct core *core, struct peer *peer, const struct record *alive,
+                      const struct record *spec)
+{
+    const struct cluster_settings *settings = world_settings(&core->world);
+    msec_t steady_ms = heartbeat_steady_ms(core);
+    if (peer->power_id != 0 || steady_ms == MSEC_NEVER) {
+        return; /* our next heartbeat that is acknowledged leads here again */
+    }
+    msec_t silent_ms = MAX(peer->seen_ms, steady_ms);
+    msec_t due_ms = MAX(silent_ms + settings->power_fence_ms, peer->power_retry_ms);
+    if (core->now_ms < due_ms) {
+        core_wake(core, due_ms);
+        return;
+    }
+    if (!peer->has_looked || peer->look_revision != peer->alive_revision) {
+        peer->has_looked = true;
+        peer->look_revision = peer->alive_revision;
+        pending_look(core, &peer->fence);
+        return; /* until that is idle seek_proof() does not come here */
+    }
+    peer->has_looked = false;
+    struct core_action *action = core_act(core, ACTION_FENCE_OFF);
+    memcpy(action->name, peer->name, sizeof(action->name));
+    action->incarnation = alive->alive->incarnation;
+    action->limit_ms = power_limit_ms;
+    action->spec = record_ref(world_find_key(&core->world, &spec->key));
+    peer->power_id = action->id;
+    peer->power_incarnation = alive->alive->incarnation;
+    peer->is_power_proven = false;
+    if (!standing_has_fence_error(core, peer)) {
+        core_note(core, SEVERITY_WARNING, "power-fencing", peer->name,
+                  "%s silent for %lld ms: turning it off through %s", peer->name,
+                  (long long)(core->now_ms - peer->seen_ms), spec->node_spec->fence_agent);
+    }
+}
+
+/* A node that does not answer: looks for proof by every way that is open. */
+static void seek_proof(struct core *core, struct peer *peer)
+{
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
+    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, peer->name);
+    pending_tick(core, &peer->fence);
+    if (!alive || !pending_is_idle(core, &peer->fence) ||
+        world_is_proven_off(&core->world, peer->name, alive->alive->incarnation)) {
+        return;
+    }
+    msec_t silent_ms = core->now_ms - peer->seen_ms, takeover = takeover_ms(core, alive->alive);
+    char detail[reason_size];
+    /* Said of its last heartbeat: if it was heard since, what was confirmed was not so. */
+    if (spec && peer->is_silent && spec->node_spec->confirmed_off == alive->alive->incarnation &&
+        spec->node_spec->confirmed_counter == alive->alive->counter) {
+        write_fence(core, peer, alive, PROOF_MANUAL, "an administrator confirmed it");
+        return;
+    }
+    if (takeover != MSEC_NEVER && silent_ms >= takeover) {
+        (void)snprintf(detail, sizeof(detail),
+                       "silent for %lld ms (limit %lld) with its watchdog armed at %lld ms",
+                       (long long)silent_ms, (long long)takeover,
+                       (long long)alive->alive->watchdog_ms);
+        write_fence(core, peer, alive, PROOF_WATCHDOG, detail);
+        return;
+    }
+    if (takeover != MSEC_NEVER) {
+        core_wake(core, peer->seen_ms + takeover);
+    }
+    /* A berthd that was told to end is silent with good reason: its host is not turned off. */
+    if (spec && spec->node_spec->fencing == FENCING_POWER && !alive->alive->has_left) {
+        if (peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation) {
+            (void)snprintf(detail, sizeof(detail), "%s turned it off and says it is off",
+                           spec->node_spec->fence_agent);
+            write_fence(core, peer, alive, PROOF_POWER, detail);
+            return;
+        }
+        power_off(core, peer, alive, spec);
+    }
+}
+
+static void power_done(struct core *core, struct peer *peer, const struct core_event *event)
+{
+    peer->power_id = 0;
+    if (event->result == CORE_DONE || MUTANT(POWER_ON_HOPE)) {
+        peer->is_power_proven = true;
+        return;
+    }
+    peer->power_retry_ms = core->now_ms + power_retry_ms;
+    const char *why = event->text ? event->text : "no answer";
+    if (standing_fence_failed(core, peer, why)) {
+        core_note(
+            core, SEVERITY_ERROR, "power-fencing-failed", peer->name,
+            "turning off %s failed: %s. It is tried again every few seconds, and its VMs wait; "
+            "if you are sure that it is off: 'berth node confirm-off %s'",
+            peer->name, why, peer->name);
+    }
+}
+
+/* Told when it is in the store, whatever became of the reply: before, it is only an attempt. */
+static void note_fence(struct core *core, const struct record *record)
+{
+    if (lead_is_ours(core) && core->world.is_complete && record->fence->proof != PROOF_NONE) {
+        core_note(core, SEVERITY_WARNING, "node-off", record->key.name,
+                  "%s incarnation %llu is proven off: %s", record->key.name,
+                  (unsigned long long)record->fence->incarnation, record->fence->detail);
+    }
+}
+
+void fencing_event(struct core *core, const struct core_event *event)
+{
+    enum txn_outcome outcome;
+    if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_FENCE) {
+        note_fence(core, event->record);
+    }
+    VEC_EACH(&core->peers->list, peer) {
+        if (event->kind == CORE_TXN_DONE) {
+            (void)pending_done(core, &peer->fence, event, &outcome);
+        } else if (event->kind == CORE_ACTION_DONE && event->id != 0 &&
+                   event->id == peer->power_id) {
+            power_done(core, peer, event);
+        }
+    }
+}
+
+void fencing_step(struct core *core)
+{
+    VEC_EACH(&core->peers->list, peer) {
+        if (peer->is_silent) {
+            seek_proof(core, peer);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/ground.h"
+
+#include "core/memory.h"
+
+#include "base/parse.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+ENUM_DEFINE(core_event_kind, CORE_EVENT_LIST)
+ENUM_DEFINE(core_action_kind, CORE_ACTION_LIST)
+ENUM_DEFINE(core_result, CORE_RESULT_LIST)
+
+void core_note(struct core *core, enum severity severity, const char *code, const char *subject,
+               const char *format, ...)
+{
+    struct core_note *note = VEC_ADD(&core->notes);
+    if (!note) {
+        core_out_of_memory();
+    }
+    note->severity = severity;
+    note->code = code;
+    (void)copy_text(note->subject, sizeof(note->subject), subject);
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(note->text, sizeof(note->text), format, args);
+    va_end(args);
+}
+
+struct core_action *core_act(struct core *core, enum core_action_kind kind)
+{
+    struct core_action *action = VEC_ADD(&core->actions);
+    if (!action) {
+        core_out_of_memory();
+    }
+    action->kind = kind;
+    action->id = ++core->last_id;
+    return action;
+}
+
+void core_act_quietly(struct core *core, enum core_action_kind kind)
+{
+    core_act(core, kind)->id = 0;
+}
+
+void core_wake(struct core *core, msec_t at_ms)
+{
+    core->wake_ms = MIN(core->wake_ms, at_ms);
+}
+
+bool core_is_readable(const struct core *core, enum record_kind kind, const char *name)
+{
+    struct record_key key = {.kind = kind};
+    (void)snprintf(key.name, sizeof(key.name), "%s", name);
+    return world_is_readable(&core->world, &key);
+}
+
+void core_clear_outbox(struct core *core)
+{
+    VEC_EACH(&core->actions, action) {
+        txn_done(&action->txn);
+        record_unref(action->spec);
+        record_unref(action->placement);
+    }
+    core->actions.len = 0;
+    core->notes.len = 0;
+}

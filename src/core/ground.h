@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ground on which every machine of the core stands: who we are, the picture of the store, the
+ * time, and the outbox of actions and notes. It knows the machines by name only; whoever wants to
+ * look into one includes that machine's header.
+ */
+#pragma once
+
+#include "core/action.h"
+#include "core/event.h"
+
+#include "base/vec.h"
+#include "model/world.h"
+
+struct core {
+    struct core_config config;
+    struct world world;
+    msec_t now_ms;
+    msec_t wake_ms;
+    uint64_t last_id;
+    bool is_dirty; /* something changed that decisions depend on */
+    VEC(struct core_action) actions;
+    VEC(struct core_note) notes;
+
+    /* This node: its standing in the cluster, its VMs, its GPUs. */
+    struct self *self;
+    struct arming *arming;
+    struct heartbeat *heartbeat;
+    struct leaving *leaving;
+    struct membership *membership;
+    struct agent *agent;
+    struct gpus *gpus;
+    /* The coordinator: the other nodes, the term, each VM. */
+    struct peers *peers;
+    struct lead *lead;
+    struct removal *removal;
+    struct sweep *sweep;
+    struct sights *sights;
+    struct changes *changes;
+    struct evicting *evicting;
+};
+
+/* Tells people. */
+void core_note(struct core *core, enum severity severity, const char *code, const char *subject,
+               const char *format, ...) PRINTF_LIKE(5, 6);
+/* An action with a new id, to be filled in; lent until the next one. */
+struct core_action *core_act(struct core *core, enum core_action_kind kind);
+/* An action that nobody answers. */
+void core_act_quietly(struct core *core, enum core_action_kind kind);
+/* Be called again at 'at_ms'. */
+void core_wake(struct core *core, msec_t at_ms);
+/* Whether the record, or its absence, in our world is what the store holds. */
+bool core_is_readable(const struct core *core, enum record_kind kind, const char *name);
+/* Drops actions and notes: the step before is over. */
+void core_clear_outbox(struct core *core);

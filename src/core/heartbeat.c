@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/heartbeat.h"
+
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/pending.h"
+#include "core/self.h"
+#include "core/arming.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct heartbeat {
+    uint64_t counter;
+    revision_t alive_revision; /* of our own heartbeat's key, as far as we know */
+    struct pending pending;
+    msec_t sent_ms;       /* when the heartbeat in flight was sent */
+    msec_t next_ms;       /* when the next one is due */
+    bool has_ack;         /* in this incarnation, by this process */
+    msec_t acked_sent_ms; /* when the last acknowledged one was sent: 's' of docs/SAFETY.md */
+    msec_t steady_ms;     /* since when one after the other has been acknowledged */
+    bool is_lost_noted;
+    bool is_refused;       /* the last one was: perhaps an earlier one came through after all */
+    bool is_goodbye_sent;  /* by the one in flight */
+    bool has_said_goodbye; /* by the last acknowledged one */
+};
+
+bool heartbeat_init(struct core *core)
+{
+    core->heartbeat = calloc(1, sizeof(*core->heartbeat));
+    return core->heartbeat != NULL;
+}
+
+/* ---- sending ---- */
+
+/* Orderly leaving says "not armed" before the watchdog is let go. */
+static bool says_armed(const struct core *core)
+{
+    return (arming_is_armed(core) && self_state(core) != MEMBERSHIP_LEAVING) ||
+           MUTANT(ARMED_FOR_SHOW);
+}
+
+static struct record *make_alive(struct core *core)
+{
+    struct record *record = record_new(RECORD_NODE_ALIVE, self_name(core), NULL);
+    if (!record) {
+        core_out_of_memory();
+    }
+    struct node_alive *alive = record->alive;
+    alive->incarnation = self_incarnation(core);
+    memcpy(alive->boot_id, core->config.boot_id, sizeof(alive->boot_id));
+    alive->counter = ++core->heartbeat->counter;
+    alive->is_watchdog_armed = says_armed(core);
+    alive->watchdog_ms = says_armed(core) ? arming_armed_ms(core) : 0;
+    if (MUTANT(ARMED_FOR_SHOW)) {
+        alive->watchdog_ms = world_settings(&core->world)->watchdog_ms;
+    }
+    alive->has_left = self_state(core) == MEMBERSHIP_LEAVING;
+    return record;
+}
+
+void heartbeat_send(struct core *core)
+{
+    struct heartbeat *h = core->heartbeat;
+    struct record *alive = make_alive(core);
+    arming_is_told(core, alive->alive->is_watchdog_armed);
+    h->is_goodbye_sent = alive->alive->has_left;
+
+    struct txn txn = {0};
+    struct record_key fence_key = self_key(core, RECORD_NODE_FENCE);
+    txn_guard(&txn, &alive->key, h->alive_revision);
+    if (!MUTANT(NO_FENCE_GUARD)) {
+        txn_guard(&txn, &fence_key, self_fence_revision(core));
+    }
+    txn_put(&txn, alive);
+    msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
+    pending_send(core, &h->pending, &txn, heartbeat_ms);
+    h->sent_ms = core->now_ms;
+    h->next_ms = core->now_ms + heartbeat_ms;
+}
+
+void heartbeat_begin(struct core *core, revision_t alive_revision)
+{
+    core->heartbeat->alive_revision = alive_revision;
+    heartbeat_send(core);
+}
+
+bool heartbeat_is_due(const struct core *core)
+{
+    return core->now_ms >= core->heartbeat->next_ms;
+}
+
+void heartbeat_wake(struct core *core)
+{
+    core_wake(core, core->heartbeat->next_ms);
+}
+
+bool heartbeat_is_idle(const struct core *core)
+{
+    return core->heartbeat->pending.id == 0;
+}
+
+bool heartbeat_is_settled(const struct core *core)
+{
+    return pending_is_idle(core, &core->heartbeat->pending);
+}
+
+void heartbeat_hurry(struct core *core)
+{
+    core->heartbeat->next_ms = core->now_ms;
+}
+
+void heartbeat_step(struct core *core)
+{
+    if (heartbeat_is_due(core) && heartbeat_is_idle(core)) {
+        if (MUTANT(PET_UNHEARD)) {
+            arming_pet(core, MSEC_NEVER);
+        }
+        heartbeat_send(core);
+    }
+    if (!heartbeat_is_due(core)) { /* else its answer wakes us */
+        heartbeat_wake(core);
+    }
+}
+
+/* ---- answers ---- */
+
+/* Between two acknowledged heartbeats, if none was lost: the next one, and the limit of its reply.
+ */
+static msec_t steady_gap_ms(const struct core *core)
+{
+    return 2 * world_settings(&core->world)->heartbeat_ms;
+}
+
+bool heartbeat_is_heard(const struct core *core)
+{
+    return self_is_member(core) && core->heartbeat->has_ack;
+}
+
+msec_t heartbeat_steady_ms(const struct core *core)
+{
+    const struct heartbeat *h = core->heartbeat;
+    bool is_steady = h->has_ack && core->now_ms - h->acked_sent_ms <= steady_gap_ms(core);
+    return is_steady ? h->steady_ms : MSEC_NEVER;
+}
+
+bool heartbeat_has_said_goodbye(const struct core *core)
+{
+    return core->heartbeat->has_ack && core->heartbeat->has_said_goodbye;
+}
+
+void heartbeat_adopt(struct core *core, const struct record *alive)
+{
+    struct heartbeat *h = core->heartbeat;
+    assert(self_is_this_boot(core, alive)); /* another boot's VMs are gone, and its word is over */
+    h->counter = alive->alive->counter;
+    h->alive_revision = alive->revision;
+}
+
+void heartbeat_forget(struct core *core)
+{
+    core->heartbeat->has_ack = core->heartbeat->has_said_goodbye = false;
+}
+
+static void begun(struct core *core)
+{
+    self_move(core, MEMBERSHIP_MEMBER);
+    core->heartbeat->has_ack = false;
+    core_act_quietly(core, ACTION_VM_REOPEN);
+    core_note(core, SEVERITY_INFO, "node-joined", self_name(core), "%s joined as incarnation %llu",
+              self_name(core), (unsigned long long)self_incarnation(core));
+}
+
+/* Our heartbeat of 'sent_ms' is in the store. */
+static void acknowledged(struct core *core, revision_t revision)
+{
+    struct heartbeat *h = core->heartbeat;
+    msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
+    h->alive_revision = revision;
+    h->pending = (struct pending){0};
+    if (core->now_ms - h->sent_ms > heartbeat_ms) {
+        return; /* too late to count: the pet must come within one limit of the sending */
+    }
+    if (self_state(core) == MEMBERSHIP_BEGINNING) {
+        begun(core);
+    }
+    if (h->is_lost_noted) {
+        h->is_lost_noted = false;
+        core_note(core, SEVERITY_INFO, "heartbeat-back", self_name(core),
+                  "heartbeats of %s are acknowledged again", self_name(core));
+    }
+    if (!h->has_ack || h->sent_ms - h->acked_sent_ms > steady_gap_ms(core)) {
+        h->steady_ms = h->sent_ms;
+    }
+    h->has_ack = true;
+    h->acked_sent_ms = MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : h->sent_ms;
+    h->has_said_goodbye = h->is_goodbye_sent;
+    arming_is_known(core);
+    arming_pet(core, h->sent_ms + heartbeat_ms);
+}
+
+void heartbeat_event(struct core *core, const struct core_event *event)
+{
+    struct heartbeat *h = core->heartbeat;
+    if (event->kind != CORE_TXN_DONE || event->id == 0 || event->id != h->pending.id) {
+        return;
+    }
+    /* No barriers here: the next heartbeat asks the same question anyway. */
+    h->pending = (struct pending){0};
+    core->is_dirty = true;
+    switch (event->outcome) {
+    case TXN_COMMITTED:
+        acknowledged(core, event->revision);
+        break;
+    case TXN_REFUSED: /* fenced, or an unknown one of ours was written after all: the world tells */
+        h->pending.until = event->revision;
+        h->is_refused = true;
+        break;
+    case TXN_UNKNOWN:
+    case TXN_IMPOSSIBLE:
+        break;
+    }
+}
+
+/* ---- what the world says of it ---- */
+
+void heartbeat_learn(struct core *core)
+{
+    struct heartbeat *h = core->heartbeat;
+    const struct record *alive = self_alive_record(core);
+    if (alive && alive->revision > h->alive_revision && self_is_this_boot(core, alive) &&
+        alive->alive->incarnation == self_incarnation(core)) {
+        h->alive_revision = alive->revision;
+        if (h->is_refused) { /* that is why: no reason to be silent for the rest of the second */
+            h->is_refused = false;
+            h->next_ms = core->now_ms;
+        }
+    }
+}
+
+bool heartbeat_is_usurped(const struct core *core)
+{
+    const struct record *alive = self_alive_record(core);
+    return alive && alive->revision > core->heartbeat->alive_revision && !MUTANT(NAME_KEPT) &&
+           (!self_is_this_boot(core, alive) || alive->alive->incarnation != self_incarnation(core));
+}
+
+bool heartbeat_must_stop(struct core *core)
+{
+    struct heartbeat *h = core->heartbeat;
+    const struct cluster_settings *settings = world_settings(&core->world);
+    if (!h->has_ack || !arming_is_held(core) || MUTANT(NO_SELF_STOP)) {
+        return false;
+    }
+    msec_t silent_ms = core->now_ms - h->acked_sent_ms;
+    if (silent_ms >= settings->self_stop_ms) {
+        core_note(core, SEVERITY_ERROR, "self-stop", self_name(core),
+                  "heartbeat not acknowledged for %lld ms (limit %lld): %s ends its VMs",
+                  (long long)silent_ms, (long long)settings->self_stop_ms, self_name(core));
+        return true;
+    }
+    if (silent_ms >= settings->leader_silence_ms && !h->is_lost_noted) {
+        h->is_lost_noted = true;
+        core_note(
+            core, SEVERITY_WARNING, "heartbeat-lost", self_name(core),
+            "heartbeats of %s have not been acknowledged for %lld ms: is the store reachable?",
+            self_name(core), (long long)silent_ms);
+    }
+    core_wake(core, h->acked_sent_ms +
+                        (h->is_lost_noted ? settings->self_stop_ms : settings->leader_silence_ms));
+    return false;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/job.h"
+
+#include "core/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct tally tally_of(const struct vm_placement *placement)
+{
+    struct tally tally = {
+        .restarts = placement->restarts,
+        .failovers = placement->failovers,
+        .host_losses = placement->host_losses,
+    };
+    memcpy(tally.lost_node, placement->lost_node, sizeof(tally.lost_node));
+    return tally;
+}
+
+void tally_put(struct vm_placement *placement, const struct tally *tally)
+{
+    placement->restarts = tally->restarts;
+    placement->failovers = tally->failovers;
+    placement->host_losses = tally->host_losses;
+    memcpy(placement->lost_node, tally->lost_node, sizeof(placement->lost_node));
+}
+
+struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
+                     const char *why)
+{
+    struct job *job = VEC_ADD(&jobs->list);
+    if (!job) {
+        core_out_of_memory();
+    }
+    job->view = *view;
+    job->purpose = purpose;
+    if (view->placement) {
+        job->tally = tally_of(view->placement->placement);
+    }
+    (void)snprintf(job->why, sizeof(job->why), "%s", why);
+    return job;
+}

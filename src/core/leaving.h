@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An orderly end of this berthd: its VMs go on, and its watchdog is let go first. */
+#pragma once
+
+#include "core/event.h"
+#include "core/ground.h"
+
+/* False without memory. */
+bool leaving_init(struct core *core);
+void leaving_event(struct core *core, const struct core_event *event);
+void leaving_step(struct core *core);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/peer.h"
+
+#include "core/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool peer_init(struct core *core)
+{
+    core->peers = calloc(1, sizeof(*core->peers));
+    return core->peers != NULL;
+}
+
+void peer_done(struct core *core)
+{
+    if (core->peers) {
+        VEC_DONE(&core->peers->list);
+    }
+    free(core->peers);
+}
+
+struct peer *peer_find(const struct core *core, const char *node)
+{
+    VEC_EACH(&core->peers->list, peer) {
+        if (strcmp(peer->name, node) == 0) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+msec_t peer_silence(const struct core *core, const char *node)
+{
+    if (strcmp(node, core->config.node) == 0) {
+        return 0;
+    }
+    const struct peer *peer = peer_find(core, node);
+    return peer ? core->now_ms - peer->seen_ms : MSEC_NEVER;
+}
+
+bool peer_is_up(const struct core *core, const char *node)
+{
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
+    if (!alive || world_is_proven_off(&core->world, node, alive->alive->incarnation)) {
+        return false;
+    }
+    return peer_silence(core, node) < world_settings(&core->world)->leader_silence_ms;
+}
+
+bool peer_takes_vms(const struct core *core, const char *node)
+{
+    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
+    return peer_is_up(core, node) && world_has_hypervisor(&core->world, node) &&
+           world_has_space(&core->world, node, NULL) && !world_is_quarantined(&core->world, node) &&
+           (!spec || spec->node_spec->mode == NODE_ACTIVE);
+}
+
+bool peer_is_settled(const struct core *core, const struct peer *peer)
+{
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
+    return !peer->is_silent || !alive ||
+           world_is_proven_off(&core->world, peer->name, alive->alive->incarnation);
+}
+
+msec_t peer_lost_ms(const struct peer *peer, uint64_t incarnation)
+{
+    if (peer->incarnation == incarnation) {
+        return peer->has_beat ? peer->seen_ms : MSEC_NEVER;
+    }
+    return peer->lost_incarnation == incarnation ? peer->lost_ms : MSEC_NEVER;
+}
+
+static bool is_close(msec_t a, msec_t b, msec_t span_ms)
+{
+    return a != MSEC_NEVER && b != MSEC_NEVER && a - b < span_ms && b - a < span_ms;
+}
+
+bool peer_lost_others(const struct core *core, const struct peer *peer, msec_t lost_ms)
+{
+    msec_t span_ms = world_settings(&core->world)->power_fence_ms;
+    VEC_EACH(&core->peers->list, other) {
+        bool is_silent = other->is_silent && other->has_beat;
+        if (other != peer &&
+            ((is_silent && is_close(other->seen_ms, lost_ms, span_ms)) ||
+             (other->lost_incarnation != 0 && is_close(other->lost_ms, lost_ms, span_ms)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- hearing ---- */
+
+static struct peer *add_peer(struct core *core, const char *node)
+{
+    struct peer *peer = VEC_ADD(&core->peers->list);
+    if (!peer) {
+        core_out_of_memory();
+    }
+    (void)snprintf(peer->name, sizeof(peer->name), "%s", node);
+    return peer;
+}
+
+static void hear(struct core *core, const struct record *alive)
+{
+    struct peer *peer = peer_find(core, alive->key.name);
+    if (!peer) {
+        peer = add_peer(core, alive->key.name);
+        core->is_dirty = true;
+    }
+    if (alive->revision != peer->alive_revision) {
+        core->is_dirty |= peer->is_silent || peer->incarnation != alive->alive->incarnation;
+        peer->alive_revision = alive->revision;
+        if (peer->incarnation != 0 && alive->alive->incarnation > peer->incarnation) {
+            peer->lost_incarnation = peer->incarnation;
+            peer->lost_ms = peer->has_beat ? peer->seen_ms : MSEC_NEVER;
+        }
+        peer->has_beat |= peer->incarnation != 0;
+        peer->incarnation = alive->alive->incarnation;
+        peer->seen_ms = core->now_ms;
+    }
+}
+
+/* Notes silence and its end; asks to be woken when it begins. */
+static void watch_silence(struct core *core, struct peer *peer, bool is_leading)
+{
+    if (strcmp(peer->name, core->config.node) == 0) {
+        return;
+    }
+    msec_t limit_ms = world_settings(&core->world)->leader_silence_ms;
+    bool is_silent = core->now_ms - peer->seen_ms >= limit_ms;
+    if (!is_silent) {
+        core_wake(core, peer->seen_ms + limit_ms);
+    }
+    if (is_silent == peer->is_silent) {
+        return;
+    }
+    peer->is_silent = is_silent;
+    core->is_dirty = true;
+    if (!is_leading) {
+        return; /* one voice is enough; a new coordinator notes what it finds */
+    }
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
+    if (is_silent && alive && alive->alive->has_left) {
+        core_note(core, SEVERITY_WARNING, "node-left", peer->name,
+                  "berthd of %s was told to end: its VMs go on, but nobody restarts them until it "
+                  "is back",
+                  peer->name);
+    } else if (is_silent) {
+        core_note(core, SEVERITY_WARNING, "node-silent", peer->name,
+                  "%s has been silent for %lld ms", peer->name,
+                  (long long)(core->now_ms - peer->seen_ms));
+    } else {
+        core_note(core, SEVERITY_INFO, "node-heard", peer->name, "%s is heard again", peer->name);
+    }
+}
+
+void peer_event(struct core *core, const struct core_event *event)
+{
+    if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_ALIVE) {
+        hear(core, event->record);
+    }
+}
+
+void peer_step(struct core *core, bool is_leading)
+{
+    VEC_EACH(&core->peers->list, peer) {
+        watch_silence(core, peer, is_leading);
+    }
+}
+
+void peer_forget_silence(struct core *core)
+{
+    VEC_EACH(&core->peers->list, peer) {
+        peer->is_silent = false;
+    }
+}

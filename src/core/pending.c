@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/pending.h"
+
+#include "core/memory.h"
+
+#include <assert.h>
+
+enum { barrier_limit_ms = 2000, barrier_retry_ms = 500, refused_ms = 50, refused_max_ms = 1000 };
+
+void pending_send(struct core *core, struct pending *pending, struct txn *txn, msec_t limit_ms)
+{
+    assert(pending->id == 0);
+    if (txn->failed) {
+        core_out_of_memory();
+    }
+    struct core_action *action = core_act(core, ACTION_TXN);
+    action->txn = *txn;
+    action->limit_ms = limit_ms;
+    *txn = (struct txn){0};
+    *pending = (struct pending){.id = action->id, .refusals = pending->refusals};
+}
+
+bool pending_is_idle(const struct core *core, const struct pending *pending)
+{
+    return pending->id == 0 && !pending->wants_barrier && core->now_ms >= pending->retry_ms &&
+           core->world.revision >= pending->until;
+}
+
+static void send_barrier(struct core *core, struct pending *pending)
+{
+    struct core_action *action = core_act(core, ACTION_BARRIER);
+    action->limit_ms = barrier_limit_ms;
+    pending->id = action->id;
+    pending->is_barrier = true;
+    pending->wants_barrier = false;
+}
+
+void pending_look(struct core *core, struct pending *pending)
+{
+    assert(pending->id == 0);
+    *pending = (struct pending){0};
+    send_barrier(core, pending);
+}
+
+bool pending_done(struct core *core, struct pending *pending, const struct core_event *event,
+                  enum txn_outcome *ret)
+{
+    if (event->id == 0 || event->id != pending->id) {
+        return false;
+    }
+    bool was_barrier = pending->is_barrier;
+    pending->id = 0;
+    pending->is_barrier = false;
+    core->is_dirty = true;
+    switch (event->outcome) {
+    case TXN_COMMITTED:
+        pending->until = event->revision;
+        pending->refusals = was_barrier ? pending->refusals : 0;
+        break;
+    case TXN_REFUSED: /* once is a race; again and again: something that we cannot see is in the way
+                       */
+        pending->until = event->revision;
+        if (++pending->refusals > 1) {
+            pending->retry_ms =
+                core->now_ms +
+                MIN((msec_t)refused_ms << MIN(pending->refusals - 2, 5U), (msec_t)refused_max_ms);
+        }
+        break;
+    case TXN_UNKNOWN:
+    case TXN_IMPOSSIBLE:
+        if (was_barrier || event->outcome == TXN_IMPOSSIBLE) {
+            pending->wants_barrier = true;
+            pending->retry_ms = core->now_ms + barrier_retry_ms;
+        } else {
+            send_barrier(core, pending);
+        }
+        break;
+    }
+    if (was_barrier) {
+        return false;
+    }
+    *ret = event->outcome;
+    return true;
+}
+
+void pending_tick(struct core *core, struct pending *pending)
+{
+    if (!pending->wants_barrier) {
+        if (core->now_ms < pending->retry_ms) {
+            core_wake(core, pending->retry_ms);
+        }
+        return;
+    }
+    if (core->now_ms >= pending->retry_ms) {
+        send_barrier(core, pending);
+    } else {
+        core_wake(core, pending->retry_ms);
+    }
+}

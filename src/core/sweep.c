@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/sweep.h"
+
+#include "core/lead.h"
+#include "core/mutant.h"
+#include "core/pending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* etcd takes at most 128 guards and 128 writes in one transaction. */
+enum { sweep_limit_ms = 5000, sweep_len_max = 32, events_slack = 200 };
+
+struct sweep {
+    struct pending pending;
+};
+
+bool sweep_init(struct core *core)
+{
+    core->sweep = calloc(1, sizeof(*core->sweep));
+    return core->sweep != NULL;
+}
+
+void sweep_event(struct core *core, const struct core_event *event)
+{
+    enum txn_outcome outcome;
+    if (event->kind == CORE_TXN_DONE) {
+        (void)pending_done(core, &core->sweep->pending, event, &outcome);
+    }
+}
+
+/* Whether a placement of 'claim's VM holds that device in that epoch. */
+static bool is_claim_held(const struct core *core, const struct record *claim)
+{
+    const struct record *record = world_find(&core->world, RECORD_VM_PLACEMENT, claim->claim->vm);
+    if (!record) {
+        return false;
+    }
+    const struct vm_placement *p = record->placement;
+    bool is_next = claim->claim->epoch == p->epoch + 1;
+    const gpu_holds_t *holds = is_next ? &p->next_gpus : &p->gpus;
+    if (!is_next && claim->claim->epoch != p->epoch) {
+        return false;
+    }
+    if (strcmp(is_next ? p->next_node : p->node, claim->key.name) != 0) {
+        return false;
+    }
+    VEC_EACH(holds, hold) {
+        char slot[name_size];
+        if (strcmp(gpu_slot_format(&hold->slot, slot), claim->key.second) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Claims that no placement holds (there should be none) and the oldest events. */
+void sweep_step(struct core *core)
+{
+    struct txn txn = {0};
+    pending_tick(core, &core->sweep->pending);
+    if (!pending_is_idle(core, &core->sweep->pending)) {
+        return;
+    }
+    WORLD_EACH(&core->world, RECORD_CLAIM, each) {
+        const struct record *claim = *each;
+        bool is_known = world_is_readable(&core->world, &claim->key);
+        if (txn.writes.len < sweep_len_max && is_known && !is_claim_held(core, claim) &&
+            !MUTANT(CLAIM_LEAKS)) {
+            struct record_key placement = {.kind = RECORD_VM_PLACEMENT};
+            memcpy(placement.name, claim->claim->vm, sizeof(placement.name));
+            txn_guard(&txn, &claim->key, claim->revision);
+            txn_guard(&txn, &placement, world_revision(&core->world, &placement));
+            txn_delete(&txn, &claim->key);
+            core_note(core, SEVERITY_WARNING, "claim-released", claim->claim->vm,
+                      "the claim of %s on %s of %s belonged to no placement and was released",
+                      claim->claim->vm, claim->key.second, claim->key.name);
+        }
+    }
+    size_t event_len = core->world.records[RECORD_EVENT].len;
+    if (event_len > (size_t)events_max + events_slack) {
+        for (size_t i = 0; i < event_len - events_max && txn.writes.len < sweep_len_max; i++) {
+            txn_delete(&txn, &core->world.records[RECORD_EVENT].items[i]->key);
+        }
+    }
+    if (txn.writes.len > 0 || txn.failed) { /* the sending finds that memory ran out */
+        lead_guard(core, &txn);
+        pending_send(core, &core->sweep->pending, &txn, sweep_limit_ms);
+    }
+    txn_done(&txn);
+}
