@@ -2,7 +2,7 @@
 /* Which devices of pools may be handed out. */
 #pragma once
 
-#include "plan/cluster.h"
+#include "plan/picture.h"
 
 /* Why the device of 'member' cannot be handed out, into 'ret' of 'size' bytes: it must be of the
  * card that was meant, healthy, in VFIO's hands, and known to be free. False: as far as its node's

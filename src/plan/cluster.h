@@ -9,52 +9,7 @@
  */
 #pragma once
 
-#include "model/world.h"
-#include "plan/plan.h"
-
-/* What a question says of one VM. */
-struct plan_cluster_vm {
-    const char *name;
-    const char *prefer_node; /* before its preferred owners; NULL: none */
-    bool is_anew;            /* what it has does not count: it is to be placed anew */
-    bool is_pinned;          /* it is not to make room for others */
-};
-
-struct plan_cluster_options {
-    const void *context;
-    /* Whether 'node' is up and may be trusted with VMs, for all that is not in its inventory; if
-     * not, why, into 'ret_why' of 'size' bytes, which else stays. */
-    bool (*is_up)(const void *context, const char *node, char *ret_why, size_t size);
-    /* The placement of 'vm' that counts, lent; NULL: it has none. */
-    const struct record *(*placement)(const void *context, const char *vm);
-    const struct plan_cluster_vm *vms; /* those of which there is something to say */
-    size_t vm_len;
-    bool takes_any_card; /* hands out cards other than those that were meant: to prove that the
-                            simulator notices */
-};
-
-/* What the index of a GPU stands for. */
-struct plan_device {
-    uint32_t node;
-    uint32_t pool;
-    struct gpu_slot slot;
-    bool is_held; /* by a VM that was put into the model */
-};
-
-/* Indices are the model's. Names are the world's. */
-struct plan_cluster {
-    const struct world *world;
-    struct plan_cluster_options options;
-    struct plan_model *model;
-    VEC(const char *) pools;
-    VEC(const char *) nodes;              /* sorted */
-    VEC(const char *) vms;                /* sorted */
-    VEC(struct plan_device) devices;      /* by node, slot */
-    VEC(const struct vm_status *) blamed; /* by them a card is known to be bad */
-    VEC(const struct record *)
-    leaving; /* placements of VMs that were removed and still stop: what
-                they hold counts, but they are no VMs of the model */
-};
+#include "plan/picture.h"
 
 /* 'world' and what 'options' points to must stay until plan_cluster_done(), which is due in either
  * case. 0 or -ENOMEM. */

@@ -2,7 +2,7 @@
 #include "plan/evict.h"
 
 #include "plan/fit.h"
-#include "plan/place.h"
+#include "plan/take.h"
 
 #include <string.h>
 
@@ -195,9 +195,9 @@ static void put_back_all(struct evict *evict, size_t left_len, size_t eviction_l
 static bool place_victims(struct evict *evict, const struct victims *victims)
 {
     for (uint32_t i = 0; i < victims->len; i++) {
-        if (!place_best(evict->model, NULL, victims->vms[i])) {
+        if (!take_best_place(evict->model, NULL, victims->vms[i])) {
             while (i-- > 0) {
-                place_give(evict->model, victims->vms[i]);
+                take_back(evict->model, victims->vms[i]);
             }
             return false;
         }
@@ -211,15 +211,15 @@ static bool evict_victims(struct evict *evict, const struct victims *victims)
     struct plan *plan = evict->plan;
     size_t left_len = plan->left.len, eviction_len = plan->evictions.len;
     for (uint32_t i = 0; i < victims->len; i++) {
-        place_leave(evict->model, victims->vms[i], plan);
+        take_leave(evict->model, victims->vms[i], plan);
         plan->evictions.items[plan->evictions.len++] =
             (struct plan_eviction){victims->vms[i], victims->node, evict->index};
     }
-    if (place_take(evict->model, evict->index, victims->node)) {
+    if (take_place(evict->model, evict->index, victims->node)) {
         if (!evict->is_move || place_victims(evict, victims)) {
             return true;
         }
-        place_give(evict->model, evict->index);
+        take_back(evict->model, evict->index);
     }
     put_back_all(evict, left_len, eviction_len);
     return false;

@@ -184,16 +184,6 @@ static bool take_all(struct choice *choice, uint32_t count)
     return true;
 }
 
-void gpus_give(struct plan_model *model, uint32_t vm, uint32_t node)
-{
-    const struct node *item = &model->nodes.items[node];
-    for (uint32_t gpu = item->gpu_first; gpu < item->gpu_first + item->gpu_len; gpu++) {
-        if (model->gpus.items[gpu].holder == vm && !model->gpus.items[gpu].is_reserved) {
-            gpu_set_holder(model, node, gpu, PLAN_NONE);
-        }
-    }
-}
-
 bool gpus_take(struct plan_model *model, uint32_t vm, uint32_t node)
 {
     const struct vm *item = &model->vms.items[vm];
@@ -205,7 +195,7 @@ bool gpus_take(struct plan_model *model, uint32_t vm, uint32_t node)
     for (uint32_t i = 0; i < item->need_len; i++) {
         find_free(&choice, item->needs[i].pool);
         if (!take_all(&choice, item->needs[i].count)) {
-            gpus_give(model, vm, node);
+            vm_give_gpus(model, vm, node);
             return false;
         }
     }
@@ -219,6 +209,6 @@ uint32_t plan_choose_gpus(struct plan_model *model, uint32_t vm, uint32_t node,
         return PLAN_NONE;
     }
     uint32_t len = vm_gpus_on(model, vm, node, ret);
-    gpus_give(model, vm, node);
+    vm_give_gpus(model, vm, node);
     return len;
 }

@@ -12,5 +12,3 @@
 /* Takes free GPUs of 'node' for all needs of 'vm', without its CPUs and memory. False, nothing
  * taken, if they are not there. */
 bool gpus_take(struct plan_model *model, uint32_t vm, uint32_t node);
-/* Gives back all GPUs that 'vm' holds on 'node'. */
-void gpus_give(struct plan_model *model, uint32_t vm, uint32_t node);

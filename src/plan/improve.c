@@ -2,7 +2,7 @@
 #include "plan/improve.h"
 
 #include "plan/fit.h"
-#include "plan/place.h"
+#include "plan/take.h"
 #include "plan/solve.h"
 
 #include <stdlib.h>
@@ -180,7 +180,7 @@ static void take_back_all(struct groups *groups)
 {
     for (uint32_t i = 0; i < groups->vm_len; i++) {
         if (groups->model->vms.items[groups->vms[i]].next_node != PLAN_NONE) {
-            place_give(groups->model, groups->vms[i]);
+            take_back(groups->model, groups->vms[i]);
         }
     }
 }
@@ -190,7 +190,7 @@ static void take_all(struct groups *groups)
 {
     for (uint32_t i = 0; i < groups->vm_len; i++) {
         if (groups->home[i] != PLAN_NONE &&
-            !place_take(groups->model, groups->vms[i], groups->home[i])) {
+            !take_place(groups->model, groups->vms[i], groups->home[i])) {
             /* Only where cards are there whole and in partitions: counts do not tell all then. */
             groups->is_proven = false;
         }
@@ -233,10 +233,10 @@ uint32_t improve(struct plan_model *model, const struct plan_request *request, u
     groups_done(&groups);
     /* What is still left out may fit now, and then something else that is to be together with it.
      */
-    uint32_t left_out = place_waiting(model, request, vm_len);
+    uint32_t left_out = take_best_places(model, request, vm_len);
     for (uint32_t before = UINT32_MAX; left_out > 0 && left_out < before;) {
         before = left_out;
-        left_out = place_waiting(model, request, vm_len);
+        left_out = take_best_places(model, request, vm_len);
     }
     return left_out;
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "plan/cluster.h"
+#include "plan/picture.h"
 
 /* Fills 'cluster->leaving'; false without memory. */
 bool leaving_find(struct plan_cluster *cluster);

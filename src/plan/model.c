@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "plan/gpus.h"
 #include "plan/model.h"
 
 #include <assert.h>
@@ -280,9 +279,20 @@ void vm_give_room(struct plan_model *model, uint32_t vm, uint32_t node)
     model->nodes.items[node].memory_free += (int64_t)model->vms.items[vm].memory_mib;
 }
 
+/* Gives back all GPUs that 'vm' holds on 'node'. */
+void vm_give_gpus(struct plan_model *model, uint32_t vm, uint32_t node)
+{
+    const struct node *item = &model->nodes.items[node];
+    for (uint32_t gpu = item->gpu_first; gpu < item->gpu_first + item->gpu_len; gpu++) {
+        if (model->gpus.items[gpu].holder == vm && !model->gpus.items[gpu].is_reserved) {
+            gpu_set_holder(model, node, gpu, PLAN_NONE);
+        }
+    }
+}
+
 void vm_release(struct plan_model *model, uint32_t vm, uint32_t node)
 {
-    gpus_give(model, vm, node);
+    vm_give_gpus(model, vm, node);
     vm_give_room(model, vm, node);
 }
 

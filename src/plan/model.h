@@ -126,6 +126,8 @@ void gpu_set_holder(struct plan_model *model, uint32_t node, uint32_t gpu, uint3
 /* 'vm' takes, or gives back, its CPUs and memory on 'node'. */
 void vm_take_room(struct plan_model *model, uint32_t vm, uint32_t node);
 void vm_give_room(struct plan_model *model, uint32_t vm, uint32_t node);
+/* 'vm' gives back the GPUs that it holds on 'node'. */
+void vm_give_gpus(struct plan_model *model, uint32_t vm, uint32_t node);
 /* All that 'vm' holds on 'node': GPUs, CPUs, memory. */
 void vm_release(struct plan_model *model, uint32_t vm, uint32_t node);
 void vm_list_add(struct plan_model *model, uint32_t vm, uint32_t node);

@@ -2,82 +2,14 @@
 #include "plan/place.h"
 
 #include "plan/evict.h"
-#include "plan/fit.h"
-#include "plan/gpus.h"
 #include "plan/improve.h"
 #include "plan/order.h"
-#include "plan/reserve.h"
+#include "plan/take.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
-
-ENUM_DEFINE(plan_wait, PLAN_WAIT_LIST)
-
-void plan_done(struct plan *plan)
-{
-    VEC_DONE(&plan->placements);
-    VEC_DONE(&plan->waiting);
-    VEC_DONE(&plan->evictions);
-    VEC_DONE(&plan->left);
-    VEC_DONE(&plan->gpus);
-    *plan = (struct plan){0};
-}
-
-/* ---- a VM's next place, while the plan is being made ---- */
-
-bool place_take(struct plan_model *model, uint32_t vm, uint32_t node)
-{
-    if (!gpus_take(model, vm, node)) {
-        return false;
-    }
-    vm_take_room(model, vm, node);
-    model->vms.items[vm].next_node = node;
-    return true;
-}
-
-void place_give(struct plan_model *model, uint32_t vm)
-{
-    struct vm *item = &model->vms.items[vm];
-    vm_release(model, vm, item->next_node);
-    item->next_node = PLAN_NONE;
-}
-
-bool place_best(struct plan_model *model, const struct plan_request *request, uint32_t vm)
-{
-    struct wish wish;
-    wish_begin(&wish, model, request, vm);
-    uint32_t node = wish_best_node(&wish);
-    wish_end(&wish);
-    return node != PLAN_NONE && place_take(model, vm, node);
-}
 
 /* ---- from next places to a plan ---- */
-
-/* Appends the GPUs that 'vm' holds on 'node' to plan.gpus; how many. */
-static uint32_t plan_add_gpus(const struct plan_model *model, struct plan *plan, uint32_t vm,
-                              uint32_t node)
-{
-    uint32_t gpus[gpus_per_vm_max];
-    uint32_t len = vm_gpus_on(model, vm, node, gpus);
-    assert(plan->gpus.len + len <= plan->gpus.capacity);
-    if (len > 0) { /* else 'items' may be NULL */
-        memcpy(plan->gpus.items + plan->gpus.len, gpus, len * sizeof(*gpus));
-    }
-    plan->gpus.len += len;
-    return len;
-}
-
-void place_leave(struct plan_model *model, uint32_t vm, struct plan *plan)
-{
-    uint32_t node = model->vms.items[vm].node;
-    assert(plan->left.len < plan->left.capacity);
-    struct plan_left *left = &plan->left.items[plan->left.len++];
-    *left = (struct plan_left){.vm = vm, .node = node, .gpu_first = (uint32_t)plan->gpus.len};
-    left->gpu_len = plan_add_gpus(model, plan, vm, node);
-    vm_release(model, vm, node);
-    vm_list_remove(model, vm);
-}
 
 /* Where 'vm' was before the plan; PLAN_NONE. */
 static uint32_t node_before(const struct plan_model *model, const struct plan *plan, uint32_t vm)
@@ -98,9 +30,9 @@ static void arrive(struct plan_model *model, uint32_t vm, struct plan *plan)
                                          .node = item->next_node,
                                          .from = node_before(model, plan, vm),
                                          .gpu_first = (uint32_t)plan->gpus.len};
-    placement->gpu_len = plan_add_gpus(model, plan, vm, item->next_node);
+    placement->gpu_len = take_list_gpus(model, plan, vm, item->next_node);
     if (item->node != PLAN_NONE) {
-        place_leave(model, vm, plan);
+        take_leave(model, vm, plan);
     }
     vm_list_add(model, vm, placement->node);
     item->next_node = PLAN_NONE;
@@ -155,17 +87,6 @@ static void mark_asked(struct plan_model *model, const struct plan_request *requ
     }
 }
 
-uint32_t place_waiting(struct plan_model *model, const struct plan_request *request,
-                       uint32_t turn_len)
-{
-    uint32_t left_out = 0;
-    for (uint32_t i = 0; i < turn_len; i++) {
-        uint32_t vm = model->scratch.turns[i].vm;
-        left_out += model->vms.items[vm].next_node == PLAN_NONE && !place_best(model, request, vm);
-    }
-    return left_out;
-}
-
 /* Makes room at the cost of others; those stand in line then like those asked for. How many stand
  * there. */
 static uint32_t place_by_eviction(struct plan_model *model, const struct plan_request *request,
@@ -178,7 +99,7 @@ static uint32_t place_by_eviction(struct plan_model *model, const struct plan_re
     }
     if (len > request->vm_len) {
         order_sort(model, len);
-        place_waiting(model, request, len);
+        take_best_places(model, request, len);
     }
     return len;
 }
@@ -211,7 +132,7 @@ static void settle(struct plan_model *model, uint32_t turn_len)
             uint32_t vm = model->scratch.turns[i].vm;
             if (model->vms.items[vm].next_node != PLAN_NONE &&
                 is_torn(model, &model->vms.items[vm])) {
-                place_give(model, vm);
+                take_back(model, vm);
                 is_settled = false;
             }
         }
@@ -229,7 +150,7 @@ int place_request(struct plan_model *model, const struct plan_request *request, 
         order_set(model, i, request->vms[i]);
     }
     order_sort(model, turn_len);
-    uint32_t left_out = place_waiting(model, request, turn_len);
+    uint32_t left_out = take_best_places(model, request, turn_len);
     if (left_out > 0) {
         left_out = improve(model, request, turn_len, plan);
     }
@@ -242,21 +163,4 @@ int place_request(struct plan_model *model, const struct plan_request *request, 
     mark_asked(model, request, false);
     plan_commit(model, turn_len, plan);
     return 0;
-}
-
-int plan_place(struct plan_model *model, const struct plan_request *request, struct plan *plan)
-{
-    return request->reserve > 0 ? place_within_reserve(model, request, plan)
-                                : place_request(model, request, plan);
-}
-
-void plan_undo(struct plan_model *model, const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->placements.len; i++) {
-        plan_vm_clear(model, plan->placements.items[i].vm);
-    }
-    for (size_t i = 0; i < plan->left.len; i++) {
-        const struct plan_left *left = &plan->left.items[i];
-        plan_vm_put(model, left->vm, left->node, plan->gpus.items + left->gpu_first, left->gpu_len);
-    }
 }

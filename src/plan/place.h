@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Next places: what a VM takes while the plan is being made, beside the place that it may have. */
+/* Places for the VMs of a request; the reserve is not looked at. */
 #pragma once
 
 #include "plan/model.h"
-
-/* 'vm' takes GPUs and room on 'node', its next. False, nothing taken, if the cards are not there.
- */
-bool place_take(struct plan_model *model, uint32_t vm, uint32_t node);
-/* 'vm' gives its next place back. */
-void place_give(struct plan_model *model, uint32_t vm);
-/* 'vm' takes the best place there is. False if there is none. */
-bool place_best(struct plan_model *model, const struct plan_request *request, uint32_t vm);
-/* Those of the first 'turn_len' VMs in line that have no next place take the best there is. How
- * many go without. */
-uint32_t place_waiting(struct plan_model *model, const struct plan_request *request,
-                       uint32_t turn_len);
-/* 'vm' leaves the place that it has; plan->left, which has room for it, remembers. */
-void place_leave(struct plan_model *model, uint32_t vm, struct plan *plan);
 
 /* plan_place() without the reserve. */
 int place_request(struct plan_model *model, const struct plan_request *request, struct plan *plan);

@@ -297,8 +297,8 @@ const char *plan_reason_text(const struct plan_model *model, const struct plan_r
 /*
  * Edits 'model' so that 'nodes' (each once) are in 'mode' (down: they failed), places all their VMs
  * elsewhere, fills 'plan', and puts the model back. What waits in the plan has no place: with down
- * it does not run, with drain it stays. 'options' gives everything but the VMs (may be NULL). 0 or
- * -ENOMEM.
+ * it does not run, with drain it stays. 'options' gives everything but the VMs (may be NULL); no
+ * reserve is kept. 0 or -ENOMEM.
  */
 int plan_what_if(struct plan_model *model, const uint32_t *nodes, uint32_t node_len,
                  enum plan_mode mode, const struct plan_request *options, struct plan *plan);

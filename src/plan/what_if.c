@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "plan/model.h"
+#include "plan/place.h"
 
 #include <errno.h>
 
@@ -45,7 +45,7 @@ int plan_what_if(struct plan_model *model, const uint32_t *nodes, uint32_t node_
         plan_node_set_mode(model, nodes[i], mode);
     }
     request.vms = vms;
-    int result = plan_place(model, &request, plan);
+    int result = place_request(model, &request, plan);
     if (result == 0) {
         plan_undo(model, plan);
     }
