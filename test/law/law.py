@@ -4,13 +4,14 @@
 
     BUILD=build test/law/law.py [WORD...]"""
 
+import functools
 import os
 import pathlib
 import re
 import subprocess
 import sys
 
-from rooms import (ADAPTERS, COMPILER, EXCEPTIONS, EXTRA_INCLUDES, HEADER_EXCEPTIONS, HEADERS, LIBC, LIBRARIES,
+from rooms import (ADAPTERS, CIRCLES, COMPILER, EXCEPTIONS, EXTRA_INCLUDES, HEADER_EXCEPTIONS, HEADERS, LIBC, LIBRARIES,
                    MAY_INCLUDE, PURE, ROOMS, VARIABLES)
 from tap import complain, main, test
 
@@ -52,13 +53,77 @@ def illegal_headers(room, named, have):
             if not is_ours and name not in allowed and not any(a.endswith("/") and name.startswith(a) for a in allowed)]
 
 
+def parts(names):
+    """path of a source file -> its part: x.c and x.h are one."""
+    return {name: str(pathlib.PurePath(name).with_suffix("")) for name in names}
+
+
+def circles(edges):
+    """The parts that reach themselves through 'edges' (part -> parts), as sorted lists."""
+    def reach(start):
+        seen, todo = set(), list(edges.get(start, ()))
+        while todo:
+            part = todo.pop()
+            if part not in seen:
+                seen.add(part)
+                todo += edges.get(part, ())
+        return seen
+    reached = {part: reach(part) for part in edges}
+    found = {tuple(sorted(other for other in reached[part] if part in reached.get(other, ())))
+             for part in edges if part in reached[part]}
+    return sorted(map(list, found))
+
+
+def include_edges(room):
+    """part -> the other parts of the same room that it includes.
+
+    What an internal header includes does not count: it lends the types of the public ones, whose
+    doors stand on it. The calls tell there."""
+    edges = {}
+    part_of = parts(str(path.relative_to(ROOT / "src")) for path in sources(room))
+    for name, part in part_of.items():
+        if name.endswith("internal.h"):
+            continue
+        others = {part_of.get(other) for is_ours, other in includes(ROOT / "src" / name) if is_ours}
+        edges.setdefault(part, set()).update(others - {None, part})
+    return edges
+
+
+def call_edges(room):
+    """object -> the other objects of the same room whose functions it calls."""
+    lines = [line for archive in archives(room) for line in symbols().get(archive, [])]
+    defined = {name: member for member, kind, name in lines if kind in "TDRBC"}
+    edges = {}
+    for member, kind, name in lines:
+        if kind == "U" and defined.get(name, member) != member:
+            edges.setdefault(member, set()).add(defined[name])
+    return edges
+
+
+@functools.cache
+def symbols():
+    """archive -> [(member, kind, name)] of every archive of src/, as nm shows them."""
+    found = {}
+    all_of_them = sorted((BUILD / "src").glob("*/*.a"))
+    text = subprocess.run(["nm", "--quiet", "--print-file-name", *map(str, all_of_them)], check=True, text=True,
+                          capture_output=True).stdout
+    for where, kind, name in re.findall(r"^(.*):\S* *([A-Za-z]) (\S+)$", text, re.MULTILINE):
+        # A thin archive, which Meson makes, is told by the path of the object: libx.a.p/y.c.o
+        archive, member = where.split(":") if ":" in where else where.rsplit(".p/", 1)
+        found.setdefault(pathlib.Path(archive), []).append((member, kind, name))
+    return found
+
+
+NM = {
+    "--undefined-only": lambda kind: kind in "Uwv",
+    "--defined-only": lambda kind: kind not in "Uwv",
+    "--extern-only": str.isupper,
+}
+
+
 def nm(option, archives):
     """The names of symbols that 'nm option' lists for 'archives'."""
-    if not archives:
-        return set()
-    text = subprocess.run(["nm", option, "--quiet", *map(str, archives)], check=True, text=True,
-                          capture_output=True).stdout
-    return {line.split()[-1] for line in text.splitlines() if re.search(r"^\S* *[A-Za-z] \S+$", line)}
+    return {name for archive in archives for _, kind, name in symbols().get(archive, []) if NM[option](kind)}
 
 
 def archives(room):
@@ -143,6 +208,29 @@ def no_room_but_bin_has_variables_of_its_own():
     complain([each for room in ROOMS if room != "bin" and archives(room) for each in variables(room)])
 
 
+def illegal_circles(what, edges_of):
+    """Sentences about circles of 'what' in rooms that may have none, and about exceptions that are none any more."""
+    problems = []
+    for room in ROOMS:
+        found = [" ".join(pathlib.PurePath(part).name for part in circle) for circle in circles(edges_of(room))]
+        if room not in CIRCLES[what]:
+            problems += [f"src/{room}: a circle of {what}: {circle}" for circle in found]
+        elif not found:
+            problems.append(f'test/law/rooms.py: src/{room} has no circle of {what} any more: drop it from CIRCLES')
+    return problems
+
+
+@test
+def the_includes_of_a_room_form_a_staircase():
+    """Tools below, the door on top: no file includes, through others, what includes it."""
+    complain(illegal_circles("includes", include_edges))
+
+
+@test
+def the_calls_of_a_room_form_a_staircase():
+    complain(illegal_circles("calls", call_edges))
+
+
 # A law that nothing can break is none: these hand each rule a case that breaks it.
 
 @test
@@ -156,6 +244,16 @@ def the_law_of_includes_can_be_broken():
     assert illegal_headers("core", "x.c", [(False, "time.h")])
     assert illegal_headers("model", "x.c", [(False, "jansson.h")])
     assert not illegal_headers("wire", "x.c", [(False, "libxml/tree.h"), (False, "string.h"), (True, "wire/key.h")])
+
+
+@test
+def the_law_of_staircases_can_be_broken():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c"}}) == [["a", "b"], ["c", "d"]]
+    assert not circles({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+    assert parts(["core/x.h", "core/x.c"]) == {"core/x.h": "core/x", "core/x.c": "core/x"}
+    assert "core/ground" in include_edges("core")["core/core"]
+    assert any("ground" in other for others in call_edges("core").values() for other in others)
 
 
 @test

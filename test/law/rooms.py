@@ -77,3 +77,9 @@ VARIABLES = {
     "virt": {"init_error", "init_result", "once"},  # libvirt has one event loop a process, started once
     "host": {"guard"},  # libpci jumps out of its errors through a variable: one user at a time
 }
+
+# Rooms whose files still include, or call, one another in a circle: being mended. Nothing is added.
+CIRCLES = {
+    "includes": {"api", "cli"},
+    "calls": {"api", "cli", "etcd", "run", "virt"},
+}
