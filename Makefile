@@ -69,7 +69,7 @@ tidy: all
 	tools/check tidy
 
 format:
-	find src test bench -name node_modules -prune -o -name '*.[ch]' -exec clang-format-14 -i {} +
+	find src test bench -name node_modules -prune -o -name '*.[ch]' -exec clang-format -i {} +
 
 format-check: all
 	tools/check format

@@ -36,14 +36,29 @@ is_there_otherwise()
     esac
 }
 
+# Whether 'package' is installed, or another one provides it: Debian 13 has libcurl4t64, which
+# provides libcurl4. apt-get resolves the name the same way.
+is_installed()
+{
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) || status=none
+    [ "$status" = installed ] || printf '%s\n' "$provided" | grep -qxF "$1"
+}
+
+# Every name that an installed package provides, one a line.
+provided_names()
+{
+    dpkg-query -W -f '${db:Status-Status},${Provides}\n' | sed -n 's/^installed,//p' |
+        tr ',' '\n' | sed 's/^ *//; s/[ (:].*//; /^$/d' | sort -u
+}
+
 # "package<tab>why" for each package of the lists that is not installed, each once.
 missing_of()
 {
+    provided=$(provided_names)
     sed -n 's/^\([a-z0-9][a-z0-9.+-]*\)[[:space:]]*\(#[[:space:]]*\)\{0,1\}\(.*\)$/\1\t\3/p' "$@" |
         awk -F '\t' '!seen[$1]++' |
         while IFS='	' read -r package why; do
-            status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=none
-            [ "$status" = installed ] || is_there_otherwise "$package" ||
+            is_installed "$package" || is_there_otherwise "$package" ||
                 printf '%s\t%s\n' "$package" "$why"
         done
 }

@@ -6,7 +6,7 @@
  * Two programs are made of each: test/fuzz/smoke.c drives it a bounded number of times, under the
  * normal compiler, in the normal suite; libFuzzer drives it for as long as one likes (-Dfuzz=true):
  *
- *     CC=clang-14 meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
+ *     CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined
  * -Db_lundef=false ninja -C build-fuzz && build-fuzz/test/fuzz/libfuzzer-record
  * test/fuzz/corpus/record
  */

@@ -156,7 +156,8 @@ class Packages:
             self.depends[name] = parse_relations(depends)
             for alternatives in parse_relations(provides):
                 self.provided_by.setdefault(alternatives[0], name)
-        missing = [name for name in listed_packages() if name not in self.version]
+        missing = [name for name in listed_packages()
+                   if name not in self.version and name not in self.provided_by]
         if missing:
             raise BuildError("The lab needs packages: apt-get install " + " ".join(missing))
 

@@ -131,7 +131,7 @@ def archives(room):
 
 
 def is_libc(symbol):
-    plain = re.sub(r"^__(isoc99_)?(.*?)(_chk)?$", r"\2", symbol)
+    plain = re.sub(r"^__(isoc[0-9]+_)?(.*?)(_chk)?$", r"\2", symbol)
     return symbol in COMPILER or symbol in LIBC or plain in LIBC
 
 
