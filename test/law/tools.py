@@ -141,6 +141,7 @@ class Machine:
         self.log.write_text("")
         pid, terminal = pty.fork()
         if pid == 0:
+            os.environ.pop("BERTH_YES", None)
             os.environ.update(PATH=f"{self.folder}/bin:{os.environ['PATH']}", LOG=str(self.log),
                               FAIL=str(self.folder / "fail"))
             os.execvp("sh", ["sh", str(self.folder / "tools" / "deps.sh"), *jobs])
