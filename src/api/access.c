@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Users and tokens: who may come over HTTPS, as what. A secret is seen here once, its hash never
  * leaves. */
-#include "api/body.h"
 #include "api/handlers.h"
+#include "api/requests.h"
 #include "api/show.h"
 #include "base/parse.h"
 
@@ -11,7 +11,6 @@
 
 enum {
     access_max = 256,
-    expires_days_max = 3650,
     password_len_min = api_password_len_min,
 };
 
@@ -39,27 +38,19 @@ void handle_access_get(struct api_call *call)
 
 /* ---- what a body may say ---- */
 
-struct wishes {
-    const char *role, *password, *note;
-    enum api_role role_value;
-    bool has_expiry;
-    uint64_t expires_days; /* 0: never */
-};
-
-static void read_wishes(struct body *body, struct wishes *ret)
+/* What holds of both requests; false: it is answered. */
+static bool are_wishes_sound(struct api_call *call, const struct shape *shape, uint64_t given,
+                             const struct access_request *asked)
 {
-    *ret = (struct wishes){.role_value = ROLE_VIEWER};
-    ret->role = body_text(body, "role", name_size);
-    ret->password = body_text(body, "password", api_password_size);
-    ret->note = body_text(body, "note", reason_size);
-    ret->has_expiry = body_number(body, "expires_days", 0, expires_days_max, &ret->expires_days);
-    if (ret->role &&
-        (!api_role_parse(ret->role, &ret->role_value) || ret->role_value == ROLE_NONE)) {
-        body_fault(body, "$.role", "must be viewer, operator or administrator");
+    if (request_has(shape, given, "role") && asked->role == ROLE_NONE) {
+        request_refuse(call, "role", "must be viewer, operator or administrator");
+        return false;
     }
-    if (ret->password && strlen(ret->password) < password_len_min) {
-        body_fault(body, "$.password", "must have at least %d characters", password_len_min);
+    if (request_has(shape, given, "password") && strlen(asked->password) < password_len_min) {
+        request_refuse(call, "password", "must have at least %d characters", password_len_min);
+        return false;
     }
+    return true;
 }
 
 static uint64_t expiry(const struct api_call *call, uint64_t days)
@@ -81,69 +72,72 @@ static bool has_hash(struct api_call *call, const char *password)
 
 /* ---- changes ---- */
 
-static void add(struct api_call *call, const char *name, enum access_kind kind,
-                const struct wishes *wishes)
+static void add(struct api_call *call, const struct access_request *asked)
 {
     const struct api_credential *credential = &call->request->credential;
-    struct record *record = record_new(RECORD_ACCESS, name, NULL);
+    struct record *record = record_new(RECORD_ACCESS, asked->name, NULL);
     CLEANUP(buf_done) struct buf token = {0};
-    json_t *extra = json_pack("{s:s, s:s, s:s}", "name", name, "kind", access_kind_name(kind),
-                              "role", api_role_name(wishes->role_value));
+    json_t *extra = json_pack("{s:s, s:s, s:s}", "name", asked->name, "kind",
+                              access_kind_name(asked->kind), "role", api_role_name(asked->role));
     if (record) {
         struct access *access = record->access;
-        access->kind = kind;
-        access->role = wishes->role_value;
+        access->kind = asked->kind;
+        access->role = asked->role;
         access->created_ms = call->view->wall_ms;
-        access->expires_ms = expiry(call, wishes->expires_days);
+        access->expires_ms = expiry(call, asked->expires_days);
         (void)copy_text(access->hash, sizeof(access->hash), credential->hash);
         (void)copy_text(access->by, sizeof(access->by), call->request->actor.name);
-        (void)copy_text(access->note, sizeof(access->note), wishes->note ? wishes->note : "");
+        (void)copy_text(access->note, sizeof(access->note), asked->note);
     }
-    if (kind == ACCESS_TOKEN) {
-        buf_printf(&token, "berth_%s_%s", name, credential->secret);
+    if (asked->kind == ACCESS_TOKEN) {
+        buf_printf(&token, "berth_%s_%s", asked->name, credential->secret);
         (void)json_object_set_new(extra, "token", json_string(buf_str(&token)));
     }
     call_put(call, record);
-    call_commit_with(call, 201, extra, "access-added", name, "%s %s was added with the role %s",
-                     access_kind_name(kind), name, api_role_name(wishes->role_value));
+    call_commit_with(call, 201, extra, "access-added", asked->name,
+                     "%s %s was added with the role %s", access_kind_name(asked->kind), asked->name,
+                     api_role_name(asked->role));
+}
+
+/* A user has a password, a token's secret is made here. */
+static bool is_secret_right(struct api_call *call, const struct access_request *asked)
+{
+    if (asked->kind == ACCESS_USER && !asked->password[0]) {
+        request_refuse(call, "password", "is missing");
+        return false;
+    }
+    if (asked->kind == ACCESS_TOKEN && asked->password[0]) {
+        request_refuse(call, "password", "the secret of a token is generated; leave it out");
+        return false;
+    }
+    return true;
+}
+
+static void try_add(struct api_call *call, struct access_request *asked)
+{
+    uint64_t given;
+    if (!request_read_given(call, &request_access_add, asked, &given) ||
+        !are_wishes_sound(call, &request_access_add, given, asked) ||
+        !is_secret_right(call, asked)) {
+        return;
+    }
+    const struct record *there = world_find(call->world, RECORD_ACCESS, asked->name);
+    if (there) {
+        call_refuse(call, 409, "exists", "there is a %s %s already: remove it first, or change it",
+                    access_kind_name(there->access->kind), asked->name);
+    } else if (call->world->records[RECORD_ACCESS].len >= access_max) {
+        call_refuse(call, 409, "too-many", "there are %d users and tokens already; remove some",
+                    access_max);
+    } else if (has_hash(call, asked->password)) {
+        add(call, asked);
+    }
 }
 
 void handle_access_add(struct api_call *call)
 {
-    CLEANUP(body_done) struct body body;
-    struct wishes wishes;
-    enum access_kind kind = ACCESS_TOKEN;
-    body_init(&body, call);
-    body_need(&body, "name");
-    body_need(&body, "kind");
-    const char *name = body_name(&body, "name", "user's or token's");
-    const char *word = body_text(&body, "kind", name_size);
-    read_wishes(&body, &wishes);
-    if (word && !access_kind_parse(word, &kind)) {
-        body_fault(&body, "$.kind", "must be token or user");
-    }
-    if (kind == ACCESS_USER) {
-        body_need(&body, "password");
-    } else if (wishes.password) {
-        body_fault(&body, "$.password", "a token's secret is made here; leave it out");
-    }
-    if (!body_end(&body, call)) {
-        return;
-    }
-    if (!name || !word || (kind == ACCESS_USER && !wishes.password)) {
-        call_refuse(call, 400, "bad-request", "$: name, kind and password must be strings");
-        return;
-    }
-    const struct record *there = world_find(call->world, RECORD_ACCESS, name);
-    if (there) {
-        call_refuse(call, 409, "exists", "there is a %s %s already: remove it first, or change it",
-                    access_kind_name(there->access->kind), name);
-    } else if (call->world->records[RECORD_ACCESS].len >= access_max) {
-        call_refuse(call, 409, "too-many", "there are %d users and tokens already; remove some",
-                    access_max);
-    } else if (has_hash(call, wishes.password)) {
-        add(call, name, kind, &wishes);
-    }
+    struct access_request asked = {.role = ROLE_VIEWER};
+    try_add(call, &asked);
+    shape_done(&request_access_add, &asked);
 }
 
 /* The record of the path, or it is answered. */
@@ -159,54 +153,36 @@ static const struct record *find(struct api_call *call)
 }
 
 /* Puts the changes into 'next' and tells them, without secrets. */
-static void apply(struct api_call *call, const struct wishes *wishes, struct access *next,
-                  struct buf *what)
+static void apply(struct api_call *call, uint64_t given, const struct access_request *asked,
+                  struct access *next, struct buf *what)
 {
-    if (wishes->role && next->role != wishes->role_value) {
-        buf_printf(what, ", role %s -> %s", api_role_name(next->role), wishes->role);
-        next->role = wishes->role_value;
+    const struct shape *shape = &request_access_patch;
+    if (request_has(shape, given, "role") && next->role != asked->role) {
+        buf_printf(what, ", role %s -> %s", api_role_name(next->role), api_role_name(asked->role));
+        next->role = asked->role;
     }
-    if (wishes->password) {
+    if (asked->password[0]) {
         buf_text(what, ", a new password");
         (void)copy_text(next->hash, sizeof(next->hash), call->request->credential.hash);
     }
-    if (wishes->has_expiry) {
-        buf_printf(what, wishes->expires_days ? ", expires in %llu days" : ", never expires",
-                   (unsigned long long)wishes->expires_days);
-        next->expires_ms = expiry(call, wishes->expires_days);
+    if (request_has(shape, given, "expires_days")) {
+        buf_printf(what, asked->expires_days ? ", expires in %u days" : ", never expires",
+                   asked->expires_days);
+        next->expires_ms = expiry(call, asked->expires_days);
     }
-    if (wishes->note && strcmp(wishes->note, next->note) != 0) {
+    if (request_has(shape, given, "note") && strcmp(asked->note, next->note) != 0) {
         buf_text(what, ", another note");
-        (void)copy_text(next->note, sizeof(next->note), wishes->note);
+        (void)copy_text(next->note, sizeof(next->note), asked->note);
     }
 }
 
-void handle_access_patch(struct api_call *call)
+static void change(struct api_call *call, const struct record *record, uint64_t given,
+                   const struct access_request *asked)
 {
-    CLEANUP(body_done) struct body body;
     CLEANUP(buf_done) struct buf what = {0};
-    struct wishes wishes;
-    body_init(&body, call);
-    read_wishes(&body, &wishes);
-    if (!body_end(&body, call)) {
-        return;
-    }
-    const struct record *record = find(call);
-    if (!record) {
-        return;
-    }
-    if (wishes.password && record->access->kind == ACCESS_TOKEN) {
-        call_refuse(call, 409, "is-token",
-                    "%s is a token, whose secret is never changed: remove it and add another",
-                    record->key.name);
-        return;
-    }
-    if (wishes.password && !has_hash(call, wishes.password)) {
-        return;
-    }
     struct record *next = record_copy(record);
     if (next) {
-        apply(call, &wishes, next->access, &what);
+        apply(call, given, asked, next->access, &what);
     }
     if (next && what.size == 0) {
         call_unchanged(call, record->key.name, "%s is so already", record->key.name);
@@ -217,6 +193,33 @@ void handle_access_patch(struct api_call *call)
     call_commit(call, "access-changed", record->key.name, "%s %s: %s",
                 access_kind_name(record->access->kind), record->key.name,
                 what.size > 2 ? buf_str(&what) + 2 : "");
+}
+
+static void try_change(struct api_call *call, struct access_request *asked)
+{
+    uint64_t given;
+    if (!request_read_given(call, &request_access_patch, asked, &given) ||
+        !are_wishes_sound(call, &request_access_patch, given, asked)) {
+        return;
+    }
+    const struct record *record = find(call);
+    if (!record) {
+        return;
+    }
+    if (asked->password[0] && record->access->kind == ACCESS_TOKEN) {
+        call_refuse(call, 409, "is-token",
+                    "%s is a token, whose secret is never changed: remove it and add another",
+                    record->key.name);
+    } else if (!asked->password[0] || has_hash(call, asked->password)) {
+        change(call, record, given, asked);
+    }
+}
+
+void handle_access_patch(struct api_call *call)
+{
+    struct access_request asked = {.role = ROLE_NONE};
+    try_change(call, &asked);
+    shape_done(&request_access_patch, &asked);
 }
 
 void handle_access_delete(struct api_call *call)

@@ -3,6 +3,7 @@
 #include "api/gpu_change.h"
 
 #include "api/handlers.h"
+#include "api/requests.h"
 #include "api/show.h"
 #include "api/spec.h"
 
@@ -10,9 +11,9 @@
 
 /* ---- what they share ---- */
 
-bool gpu_change_begin(struct gpu_change *change, struct api_call *call, struct body *body)
+bool gpu_change_begin(struct gpu_change *change, struct api_call *call)
 {
-    if (!body_end(body, call) || !call_gpu(call, &change->node, &change->gpu) ||
+    if (!call_gpu(call, &change->node, &change->gpu) ||
         !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, change->node.name))) {
         return false;
     }
@@ -114,22 +115,20 @@ static bool is_whole(struct api_call *call, const struct gpu_change *change)
 void handle_gpu_dismount(struct api_call *call)
 {
     struct gpu_change change;
-    bool is_forced = false;
+    struct force_request asked = {0};
     char title[2 * gpu_text_size + 16];
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    (void)body_bool(&body, "force", &is_forced);
-    if (!gpu_change_begin(&change, call, &body) || !gpu_change_of_card(&change, call) ||
-        !is_whole(call, &change) || !is_takable(call, &change, is_forced)) {
+    if (!request_read(call, &request_force, &asked) || !gpu_change_begin(&change, call) ||
+        !gpu_change_of_card(&change, call) || !is_whole(call, &change) ||
+        !is_takable(call, &change, asked.is_forced)) {
         return;
     }
-    if (gpu_change_is_same_card(&change) && (change.gpu.dismount->is_forced || !is_forced)) {
+    if (gpu_change_is_same_card(&change) && (change.gpu.dismount->is_forced || !asked.is_forced)) {
         call_unchanged(call, change.node.name, "%s of %s is %s already", change.name,
                        change.node.name,
                        gpu_is_dismounted(change.gpu.gpu) ? "dismounted" : "being dismounted");
         return;
     }
-    gpu_change_put(&change, call, &(struct dismount){.is_forced = is_forced});
+    gpu_change_put(&change, call, &(struct dismount){.is_forced = asked.is_forced});
     call_commit(call, "gpu-dismount", change.node.name,
                 "%s of %s (%s) is to be dismounted from the host", change.name, change.node.name,
                 gpu_title(change.gpu.gpu, title, sizeof(title)));
@@ -140,10 +139,8 @@ void handle_gpu_dismount(struct api_call *call)
 void handle_gpu_mount(struct api_call *call)
 {
     struct gpu_change change;
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    if (!gpu_change_begin(&change, call, &body) || !gpu_change_of_card(&change, call) ||
-        !gpu_change_is_free(&change, call)) {
+    if (!request_is_empty(call) || !gpu_change_begin(&change, call) ||
+        !gpu_change_of_card(&change, call) || !gpu_change_is_free(&change, call)) {
         return;
     }
     if (!change.gpu.dismount) {
@@ -163,9 +160,7 @@ void handle_gpu_release(struct api_call *call)
 {
     struct gpu_change change;
     char card[pci_address_size];
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    if (!gpu_change_begin(&change, call, &body)) {
+    if (!request_is_empty(call) || !gpu_change_begin(&change, call)) {
         return;
     }
     const struct gpu_device *device = &change.gpu.device;

@@ -2,7 +2,7 @@
 /* What changes of one GPU have in common: each is a write of its node's spec. */
 #pragma once
 
-#include "api/body.h"
+#include "api/call.h"
 #include "api/facts.h"
 
 struct gpu_change {
@@ -11,8 +11,8 @@ struct gpu_change {
     char name[name_size]; /* as gpu_slot_format() writes it */
 };
 
-/* Ends the body, finds the GPU of the path, looks at If-Match. False: it is answered. */
-bool gpu_change_begin(struct gpu_change *change, struct api_call *call, struct body *body);
+/* Finds the GPU of the path, looks at If-Match. False: it is answered. */
+bool gpu_change_begin(struct gpu_change *change, struct api_call *call);
 
 /* It is a card, not a part of one; false: it is answered. */
 bool gpu_change_of_card(struct gpu_change *change, struct api_call *call);

@@ -2,6 +2,7 @@
 /* How many partitions a card is divided into (SR-IOV). */
 #include "api/gpu_change.h"
 #include "api/handlers.h"
+#include "api/requests.h"
 #include "api/show.h"
 
 #include <string.h>
@@ -102,26 +103,23 @@ static void divide(struct api_call *call, struct gpu_change *change, uint32_t co
 void handle_gpu_partition(struct api_call *call)
 {
     struct gpu_change change;
-    uint64_t count = 0;
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    body_need(&body, "count");
-    (void)body_number(&body, "count", 0, UINT16_MAX, &count);
-    if (!gpu_change_begin(&change, call, &body) || !gpu_change_of_card(&change, call) ||
-        !can_be(call, &change, (uint32_t)count)) {
+    struct partition_request asked = {0};
+    if (!request_read(call, &request_partition, &asked) || !gpu_change_begin(&change, call) ||
+        !gpu_change_of_card(&change, call) || !can_be(call, &change, asked.count)) {
         return;
     }
-    if (count > 0 && wanted(change.gpu.dismount) == count && gpu_change_is_same_card(&change)) {
+    if (asked.count > 0 && wanted(change.gpu.dismount) == asked.count &&
+        gpu_change_is_same_card(&change)) {
         call_unchanged(call, change.node.name, "%s of %s is in %u partitions already, or will be",
-                       change.name, change.node.name, (uint32_t)count);
+                       change.name, change.node.name, asked.count);
         return;
     }
     if (!gpu_change_is_free(&change, call)) {
         return;
     }
-    if (count == 0) {
+    if (asked.count == 0) {
         make_whole(call, &change);
     } else {
-        divide(call, &change, (uint32_t)count);
+        divide(call, &change, asked.count);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What administrators want of a node. */
-#include "api/body.h"
 #include "api/handlers.h"
 #include "api/patch.h"
+#include "api/requests.h"
 #include "api/show.h"
 #include "api/spec.h"
 #include "api/whatif.h"
@@ -39,18 +39,10 @@ static void set_mode(struct api_call *call, const struct node_facts *node, enum 
     call_commit(call, code, node->name, "%s %s", node->name, sentence);
 }
 
-/* For routes that take no body: whatever came must be empty. */
-static bool has_no_body(struct api_call *call)
-{
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    return body_end(&body, call);
-}
-
 void handle_node_pause(struct api_call *call)
 {
     struct node_facts node;
-    if (has_no_body(call) && call_node(call, call->args[0], &node)) {
+    if (request_is_empty(call) && call_node(call, call->args[0], &node)) {
         set_mode(call, &node, NODE_PAUSED, false, "node-paused",
                  "is paused: what runs there stays, nothing new starts there");
     }
@@ -59,7 +51,7 @@ void handle_node_pause(struct api_call *call)
 void handle_node_resume(struct api_call *call)
 {
     struct node_facts node;
-    if (has_no_body(call) && call_node(call, call->args[0], &node)) {
+    if (request_is_empty(call) && call_node(call, call->args[0], &node)) {
         set_mode(call, &node, NODE_ACTIVE, false, "node-resumed", "is active again");
     }
 }
@@ -67,22 +59,19 @@ void handle_node_resume(struct api_call *call)
 void handle_node_drain(struct api_call *call)
 {
     struct node_facts node;
-    bool is_forced = false, is_dry_run = false;
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    (void)body_bool(&body, "force", &is_forced);
-    (void)body_bool(&body, "dry_run", &is_dry_run);
-    if (!body_end(&body, call) || !call_node(call, call->args[0], &node)) {
+    struct drain_request asked = {0};
+    if (!request_read(call, &request_drain, &asked) || !call_node(call, call->args[0], &node)) {
         return;
     }
-    if (is_dry_run) {
+    if (asked.is_dry_run) {
         const char *name = node.name;
         whatif_send(call, &name, 1, true);
         return;
     }
-    set_mode(call, &node, NODE_DRAIN, is_forced, "node-drain",
-             is_forced ? "is to be drained: its VMs move away, and stop where there is no place"
-                       : "is to be drained: its VMs move away where there is a place");
+    set_mode(call, &node, NODE_DRAIN, asked.is_forced, "node-drain",
+             asked.is_forced
+                 ? "is to be drained: its VMs move away, and stop where there is no place"
+                 : "is to be drained: its VMs move away where there is a place");
 }
 
 /* ---- it is off, says a person ---- */
@@ -119,13 +108,11 @@ static bool may_be_off(struct api_call *call, const struct node_facts *node, uin
 void handle_node_confirm_off(struct api_call *call)
 {
     struct node_facts node;
-    uint64_t incarnation = 0;
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    (void)body_number(&body, "incarnation", 1, INT64_MAX, &incarnation);
-    if (!body_end(&body, call) || !call_node(call, call->args[0], &node) ||
+    struct confirm_off_request asked = {0};
+    if (!request_read(call, &request_confirm_off, &asked) ||
+        !call_node(call, call->args[0], &node) ||
         !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name)) ||
-        !may_be_off(call, &node, incarnation)) {
+        !may_be_off(call, &node, asked.incarnation)) {
         return;
     }
     if (node.spec->confirmed_off == node.alive->incarnation &&
@@ -155,7 +142,7 @@ static bool is_fencing_whole(struct api_call *call, const struct node_spec *spec
         return false;
     }
     if (strchr(spec->fence_agent, '/')) {
-        call_refuse(call, 400, "bad-fencing", "$.fence_agent: a name, not a path");
+        call_refuse(call, 400, "bad-fencing", "fence_agent: a name, not a path");
         return false;
     }
     return true;
@@ -163,26 +150,17 @@ static bool is_fencing_whole(struct api_call *call, const struct node_spec *spec
 
 void handle_node_patch(struct api_call *call)
 {
-    static const char *const fields[] = {"fencing", "fence_agent", "fence_parameters", "labels"};
     struct node_facts node;
-    CLEANUP(body_done) struct body body;
     CLEANUP(buf_done) struct buf what = {0};
-    body_init(&body, call);
-    if (body.fault.code != 0) {
-        (void)body_end(&body, call);
-        return;
-    }
     if (!call_node(call, call->args[0], &node)) {
         return;
     }
-    CLEANUP(record_unrefp) struct record *next = node_spec_draft(call, node.name);
-    if (!next || !call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name)) ||
-        !patch_apply(call, next, body.root, fields, ARRAY_LEN(fields)) ||
-        !is_fencing_whole(call, next->node_spec)) {
+    CLEANUP(record_unrefp)
+    struct record *next = patch_read(call, world_find(call->world, RECORD_NODE_SPEC, node.name),
+                                     node_spec_draft(call, node.name), &what);
+    if (!next || !is_fencing_whole(call, next->node_spec)) {
         return;
     }
-    patch_tell(world_find(call->world, RECORD_NODE_SPEC, node.name), next, body.root, &what);
     call_put(call, TAKE(next));
-    call_commit(call, "node-set", node.name, "%s: changed %s", node.name,
-                what.size ? buf_str(&what) : "nothing");
+    call_commit(call, "node-set", node.name, "%s: changed %s", node.name, buf_str(&what));
 }

@@ -1,16 +1,79 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The OpenAPI document, out of the table of routes and the schemas. */
+#include "api/about.h"
 #include "api/handlers.h"
 #include "api/routes.h"
 #include "api/schema.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-static json_t *parameter(const char *in, const char *name, bool is_required, const char *what)
+/* Takes over 'schema'. */
+static json_t *parameter(const char *in, const char *name, bool is_required, const char *what,
+                         json_t *schema)
 {
-    return json_pack("{s:s, s:s, s:b, s:s, s:{s:s}}", "in", in, "name", name, "required",
-                     is_required, "description", what, "schema", "type", "string");
+    return json_pack("{s:s, s:s, s:b, s:s, s:o}", "in", in, "name", name, "required", is_required,
+                     "description", what, "schema", schema);
+}
+
+static json_t *type_text(void)
+{
+    return json_pack("{s:s}", "type", "string");
+}
+
+/* ---- the query ---- */
+
+/* What a parameter of the query takes: text, unless its row says otherwise. */
+static const struct query {
+    const char *name, *about;
+    const char *path;  /* only of routes whose pattern begins so; NULL: of all */
+    const char *words; /* one of that list (schema_words()) */
+    bool is_flag;      /* its presence counts */
+    int number_max;    /* a number from 1 to this */
+} queries[] = {
+    {.name = "node", .about = "only of this host"},
+    {.name = "pool", .about = "only of this GPU pool"},
+    {.name = "state", .about = "only in this state", .path = "/v1/vms", .words = "vm_view"},
+    {.name = "state", .about = "only in this state", .path = "/v1/op", .words = "operation_state"},
+    {.name = "state", .about = "only in this state", .words = "gpu_state"},
+    {.name = "secrets", .about = "with the passwords of fence agents", .is_flag = true},
+    {.name = "limit",
+     .about = "how many at most; default: 100",
+     .number_max = api_events_per_answer_max},
+    {.name = "subject", .about = "only about this host, pool or VM"},
+    {.name = "code", .about = "only with this code"},
+    {.name = "severity", .about = "only of this severity", .words = "severity"},
+    {.name = "text", .about = "only with this in the description"},
+    {.name = "after", .about = "only after the event with this id"},
+    {.name = "before", .about = "only before the event with this id"},
+    {.name = "follow", .about = "as a stream, as they happen", .is_flag = true},
+    {.name = "changes", .about = "in a stream, also what looks different now", .is_flag = true},
+};
+
+static const struct query *find_query(const struct route *route, const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+        const char *path = queries[i].path;
+        if (strcmp(queries[i].name, name) == 0 &&
+            (!path || strncmp(route->pattern, path, strlen(path)) == 0)) {
+            return &queries[i];
+        }
+    }
+    return NULL;
+}
+
+static json_t *query_parameter(const struct route *route, const char *name)
+{
+    const struct query *query = find_query(route, name);
+    assert(query);
+    json_t *type =
+        query->words ? json_pack("{s:s, s:o}", "type", "string", "enum", schema_words(query->words))
+        : query->is_flag        ? json_pack("{s:s, s:[s]}", "type", "string", "enum", "1")
+        : query->number_max > 0 ? json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 1,
+                                            "maximum", query->number_max)
+                                : type_text();
+    return parameter("query", name, false, query->about, type);
 }
 
 static bool is_change(const struct route *route)
@@ -35,7 +98,8 @@ static void path_of(const struct route *route, json_t *parameters, char *ret, si
                                         parameter("path", part + 1, true,
                                                   strcmp(part, ":address") == 0
                                                       ? "PCI address such as 0000:65:00.0"
-                                                      : "a name"));
+                                                      : "a name",
+                                                  type_text()));
         }
     }
 }
@@ -46,21 +110,24 @@ static void add_parameters(const struct route *route, json_t *parameters)
     char *rest = NULL;
     (void)snprintf(copy, sizeof(copy), "%s", route->params ? route->params : "");
     for (char *name = strtok_r(copy, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
-        (void)json_array_append_new(parameters, parameter("query", name, false, ""));
+        (void)json_array_append_new(parameters, query_parameter(route, name));
     }
     if (!is_change(route)) {
         (void)json_array_append_new(parameters, parameter("header", "If-None-Match", false,
-                                                          "304 if the answer still has this ETag"));
+                                                          "304 if the answer still has this ETag",
+                                                          type_text()));
         return;
     }
-    (void)json_array_append_new(parameters, parameter("header", "If-Match", false,
-                                                      "412 unless the thing still has this ETag"));
+    (void)json_array_append_new(parameters,
+                                parameter("header", "If-Match", false,
+                                          "412 unless the thing still has this ETag", type_text()));
     if (route->has_secret) {
         return;
     }
     (void)json_array_append_new(
-        parameters, parameter("header", "Idempotency-Key", false,
-                              "the same key with the same request gives the first answer again"));
+        parameters,
+        parameter("header", "Idempotency-Key", false,
+                  "the same key with the same request gives the first answer again", type_text()));
 }
 
 /* What the answer is: JSON by its schema, or text. */
@@ -72,10 +139,11 @@ static json_t *content_of(const char *answer)
     json_t *schema =
         answer[0] != '['
             ? schema_of_type(answer)
-            : json_pack("{s:s, s:{s:o, s:{s:s}, s:{s:s}}, s:[s, s], s:b}", "type", "object",
+            : json_pack("{s:s, s:{s:o, s:{s:s, s:s}, s:{s:s, s:s}}, s:[s, s]}", "type", "object",
                         "properties", "items", schema_of_type(answer), "revision", "type",
-                        "integer", "stale_since_ms", "type", "integer", "required", "items",
-                        "revision", "additionalProperties", 0);
+                        "integer", "description", about_field("List", "revision"), "stale_since_ms",
+                        "type", "integer", "description", about_field("List", "stale_since_ms"),
+                        "required", "items", "revision");
     return json_pack("{s:{s:o}}", "application/json", "schema", schema);
 }
 
@@ -96,19 +164,36 @@ static json_t *responses_of(const struct route *route)
     return all;
 }
 
+/* What the route is about: the last collection in its path. */
+static const char *tag_of(const struct route *route)
+{
+    static const char *const tags[] = {"gpus",   "nodes",  "pools",   "vms",
+                                       "events", "access", "session", "operations"};
+    char word[32];
+    for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+        (void)snprintf(word, sizeof(word), "/%s", tags[i]);
+        if (strstr(route->pattern, word)) {
+            return tags[i];
+        }
+    }
+    return "cluster";
+}
+
 static json_t *operation_of(const struct route *route, json_t *parameters)
 {
     add_parameters(route, parameters);
-    json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:o}", "summary", route->summary ? route->summary : "", "x-role",
-        api_role_name(route->role), "parameters", parameters, "responses", responses_of(route));
+    json_t *json = json_pack("{s:s, s:[s], s:s, s:s, s:o, s:o}", "operationId", route->id, "tags",
+                             tag_of(route), "summary", route->summary ? route->summary : "",
+                             "x-role", api_role_name(route->role), "parameters", parameters,
+                             "responses", responses_of(route));
+    if (route->role == ROLE_NONE) {
+        (void)json_object_set_new(json, "security", json_array());
+    }
     if (is_change(route) && strcmp(route->method, "DELETE") != 0) {
-        json_t *schema = route->body
-                             ? schema_of_type(route->body)
-                             : json_pack("{s:s, s:i}", "type", "object", "maxProperties", 0);
-        (void)json_object_set_new(
-            json, "requestBody",
-            json_pack("{s:{s:{s:o}}}", "content", "application/json", "schema", schema));
+        (void)json_object_set_new(json, "requestBody",
+                                  json_pack("{s:{s:{s:o}}}", "content", "application/json",
+                                            "schema",
+                                            schema_of_type(route->body ? route->body : "Nothing")));
     }
     return json;
 }
@@ -133,12 +218,22 @@ static json_t *paths_json(void)
     return paths;
 }
 
+/* A token, or the cookie of a session at the console. The local socket needs neither. */
+static json_t *security_json(void)
+{
+    return json_pack("{s:{s:s, s:s}, s:{s:s, s:s, s:s}}", "bearer", "type", "http", "scheme",
+                     "bearer", "session", "type", "apiKey", "in", "cookie", "name",
+                     "berth_session");
+}
+
 void handle_openapi(struct api_call *call)
 {
-    call_send(call,
-              json_pack("{s:s, s:{s:s, s:s, s:s}, s:o, s:{s:o}}", "openapi", "3.1.0", "info",
-                        "title", "Berth", "version", "1", "description",
-                        "Failover clustering for virtual machines with GPUs.", "paths",
-                        paths_json(), "components", "schemas", schema_all()),
-              0);
+    call_send(
+        call,
+        json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:[]}, {s:[]}], s:o, s:{s:o, s:o}}",
+                  "openapi", "3.1.0", "info", "title", "Berth", "version", "1", "description",
+                  "Failover clustering for virtual machines with GPUs.", "servers", "url", "/",
+                  "security", "bearer", "session", "paths", paths_json(), "components", "schemas",
+                  schema_all(), "securitySchemes", security_json()),
+        0);
 }

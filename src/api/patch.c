@@ -1,43 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/patch.h"
 
-#include "api/body.h"
+#include "api/requests.h"
 #include "base/cleanup.h"
 #include "wire/record.h"
 
 #include <string.h>
-
-static bool is_among(const char *name, const char *const *fields, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (strcmp(fields[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool patch_apply(struct api_call *call, struct record *record, const json_t *json,
-                 const char *const *fields, size_t len)
-{
-    struct error err;
-    const char *name;
-    void *at = json_object_iter((json_t *)(uintptr_t)json);
-    for (; at; at = json_object_iter_next((json_t *)(uintptr_t)json, at)) {
-        name = json_object_iter_key(at);
-        if (!is_among(name, fields, len)) {
-            CLEANUP(buf_done) struct buf known = {0};
-            call_refuse(call, 400, "bad-request", "$.%.60s: no such field here; %s", name,
-                        fields_text(fields, len, &known));
-            return false;
-        }
-    }
-    if (wire_record_update(record, json, WIRE_REFUSE_UNKNOWN, &err) < 0) {
-        call_refuse(call, 400, "bad-request", "$.%s", err.text);
-        return false;
-    }
-    return true;
-}
 
 /* The value as people read it, short; a password is nobody's to read. */
 static void add_value(const json_t *value, const char *name, struct buf *ret)
@@ -52,8 +20,8 @@ static void add_value(const json_t *value, const char *name, struct buf *ret)
                shown && strlen(shown) > shown_max ? "..." : "");
 }
 
-void patch_tell(const struct record *before, const struct record *after, const json_t *json,
-                struct buf *ret)
+static void tell(const struct record *before, const struct record *after, const json_t *json,
+                 struct buf *ret)
 {
     struct error err;
     CLEANUP(record_unrefp)
@@ -75,4 +43,37 @@ void patch_tell(const struct record *before, const struct record *after, const j
     }
     json_decref(old);
     json_decref(new);
+}
+
+struct record *patch_apply(struct api_call *call, const struct record *stored, struct record *next,
+                           const json_t *json, struct buf *ret_what)
+{
+    struct error err;
+    if (!next) {
+        call_send(call, NULL, 0);
+        return NULL;
+    }
+    if (wire_record_update(next, json, WIRE_REFUSE_UNKNOWN | WIRE_POLICY_ONLY, &err) < 0) {
+        call_refuse(call, 400, "bad-request", "%s", err.text);
+        record_unref(next);
+        return NULL;
+    }
+    if (ret_what) {
+        tell(stored, next, json, ret_what);
+        buf_text(ret_what, ret_what->size ? "" : "nothing");
+    }
+    return next;
+}
+
+struct record *patch_read(struct api_call *call, const struct record *stored, struct record *next,
+                          struct buf *ret_what)
+{
+    json_t *json = call_matches(call, stored) ? request_json(call) : NULL;
+    if (!json) {
+        record_unref(next);
+        return NULL;
+    }
+    next = patch_apply(call, stored, next, json, ret_what);
+    json_decref(json);
+    return next;
 }

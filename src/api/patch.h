@@ -4,13 +4,14 @@
 
 #include "api/call.h"
 
-/* Changes the fields of 'record' that 'json' has, all of which must be among the 'len' names of
- * 'fields'. False: it is answered with 400 and the path of the fault; 'record' is to be thrown
- * away. */
-bool patch_apply(struct api_call *call, struct record *record, const json_t *json,
-                 const char *const *fields, size_t len);
+/*
+ * Changes 'next' (taken over; NULL: out of memory), a draft of what is stored as 'stored' (NULL:
+ * nothing), by the body of the request: fields that administrators set, by the record's own table.
+ * The draft, the caller's, with what was changed in 'ret_what' ("priority 2000 -> 100, apart as it
+ * was"; no secrets); NULL: it is answered. */
+struct record *patch_read(struct api_call *call, const struct record *stored, struct record *next,
+                          struct buf *ret_what);
 
-/* What the members of 'json' changed: "priority 2000 -> 100, apart as it was"; no secrets. 'before'
- * may be NULL: the defaults. */
-void patch_tell(const struct record *before, const struct record *after, const json_t *json,
-                struct buf *ret);
+/* The same with fields of 'json'; 'ret_what' may be NULL. */
+struct record *patch_apply(struct api_call *call, const struct record *stored, struct record *next,
+                           const json_t *json, struct buf *ret_what);

@@ -11,9 +11,12 @@ static json_t *join_json(const struct pool_join *join)
     return json_pack("{s:I, s:O}", "added", (json_int_t)join->joined, "skipped", join->skipped);
 }
 
-static void create(struct api_call *call, const char *name, enum pool_type type, bool is_mixed,
-                   struct pool_join *join)
+static void create(struct api_call *call, struct pool_request *asked, struct pool_join *join)
 {
+    const char *name = asked->name;
+    if (!request_read(call, &request_pool_create, asked) || !pool_join_read(join, call, asked)) {
+        return;
+    }
     if (world_find(call->world, RECORD_POOL, name)) {
         call_refuse(call, 409, "exists", "there is a GPU pool \"%s\" already", name);
         return;
@@ -27,63 +30,59 @@ static void create(struct api_call *call, const char *name, enum pool_type type,
         call_send(call, NULL, 0);
         return;
     }
-    draft->pool->type = type;
-    draft->pool->is_mixed = is_mixed;
+    draft->pool->type = asked->type;
+    draft->pool->is_mixed = asked->is_mixed;
     if (!pool_join_apply(join, call, draft)) {
         return;
     }
     call_put(call, TAKE(draft));
     call_commit_with(call, 201, join_json(join), "pool-created", name,
                      "GPU pool %s was created with %zu %s", name, join->joined,
-                     pool_unit(type, join->joined));
+                     pool_unit(asked->type, join->joined));
 }
 
 void handle_pool_create(struct api_call *call)
 {
-    enum pool_type type = POOL_PCI_EXPRESS;
-    bool is_mixed = false;
-    CLEANUP(body_done) struct body body;
     CLEANUP(pool_join_done) struct pool_join join = {0};
-    body_init(&body, call);
-    body_need(&body, "name");
-    const char *name = body_name(&body, "name", "pool");
-    const char *type_text = body_text(&body, "type", 64);
-    if (type_text && !pool_type_parse(type_text, &type)) {
-        body_fault(&body, "$.type", "must be PciExpress or GpuPartition");
-    }
-    (void)body_bool(&body, "mixed", &is_mixed);
-    pool_join_read(&join, call, &body);
-    if (body_end(&body, call)) {
-        create(call, name, type, is_mixed, &join);
-    }
+    struct pool_request asked = {.type = POOL_PCI_EXPRESS};
+    create(call, &asked, &join);
+    shape_done(&request_pool_create, &asked);
 }
 
-void handle_pool_member_add(struct api_call *call)
+static void extend(struct api_call *call, struct pool_request *asked, struct pool_join *join)
 {
-    CLEANUP(body_done) struct body body;
-    CLEANUP(pool_join_done) struct pool_join join = {0};
-    body_init(&body, call);
-    pool_join_read(&join, call, &body);
-    if (!join.is_all && !body_has(&body, "members")) {
-        body_fault(&body, "$.members", "is missing; or say \"all\": true");
+    uint64_t given;
+    if (!request_read_given(call, &request_pool_join, asked, &given)) {
+        return;
     }
-    if (!body_end(&body, call)) {
+    if (!asked->is_all && !request_has(&request_pool_join, given, "members")) {
+        request_refuse(call, "members", "is missing; or say \"all\": true");
+        return;
+    }
+    if (!pool_join_read(join, call, asked)) {
         return;
     }
     const struct record *pool = call_pool(call, call->args[0]);
     CLEANUP(record_unrefp) struct record *draft = pool ? record_copy(pool) : NULL;
-    if (!draft || !call_matches(call, pool) || !pool_join_apply(&join, call, draft)) {
+    if (!draft || !call_matches(call, pool) || !pool_join_apply(join, call, draft)) {
         return;
     }
     const char *name = pool->key.name;
-    if (join.joined == 0) {
+    if (join->joined == 0) {
         call_unchanged(call, name, "GPU pool %s has these GPUs already", name);
         return;
     }
     call_put(call, TAKE(draft));
-    call_commit_with(call, 200, join_json(&join), "pool-extended", name,
-                     "%zu %s joined GPU pool %s", join.joined,
-                     pool_unit(pool->pool->type, join.joined), name);
+    call_commit_with(call, 200, join_json(join), "pool-extended", name, "%zu %s joined GPU pool %s",
+                     join->joined, pool_unit(pool->pool->type, join->joined), name);
+}
+
+void handle_pool_member_add(struct api_call *call)
+{
+    CLEANUP(pool_join_done) struct pool_join join = {0};
+    struct pool_request asked = {0};
+    extend(call, &asked, &join);
+    shape_done(&request_pool_join, &asked);
 }
 
 /* ---- out of it ---- */

@@ -10,48 +10,26 @@
 #include <string.h>
 
 enum {
-    members_per_request_max = 1024,
     /* Each node joins the transaction with a guard and a write; etcd takes 128 of them. */
     nodes_per_request_max = 100,
 };
 
 /* ---- what is asked for ---- */
 
-static const char *text_of(const json_t *object, const char *field)
+static void find_candidate(struct pool_join *join, struct api_call *call,
+                           const struct gpu_place *asked)
 {
-    const json_t *value = json_is_object(object) ? json_object_get(object, field) : NULL;
-    return json_is_string(value) ? json_string_value(value) : NULL;
-}
-
-static void read_member(struct pool_join *join, struct api_call *call, struct body *body,
-                        const json_t *member, size_t index)
-{
-    char path[40], subject[2 * name_size];
-    const char *node = text_of(member, "node"), *address = text_of(member, "address");
-    struct pci_address at;
+    char subject[2 * name_size], address[pci_address_size];
     struct node_facts facts;
-    struct error err;
-    (void)snprintf(path, sizeof(path), "$.members[%zu]", index);
-    if (!node || !address || json_object_size(member) != 2) {
-        body_fault(body, path, "must be an object with \"node\" and \"address\"");
+    (void)snprintf(subject, sizeof(subject), "%s/%s", asked->node,
+                   pci_address_format(asked->address, address));
+    if (!node_facts(call->view, asked->node, &facts)) {
+        reason_add(join->refused, subject, "there is no node \"%s\"", asked->node);
         return;
     }
-    if (name_check("node", node, &err) < 0) {
-        body_fault(body, path, "%s", err.text);
-        return;
-    }
-    if (!pci_address_parse(address, &at)) {
-        body_fault(body, path, "\"%.40s\" is no PCI address such as 0000:65:00.0", address);
-        return;
-    }
-    (void)snprintf(subject, sizeof(subject), "%s/%s", node, address);
-    if (!node_facts(call->view, node, &facts)) {
-        reason_add(join->refused, subject, "there is no node \"%s\"", node);
-        return;
-    }
-    const struct gpu *gpu = world_gpu(call->world, node, at);
+    const struct gpu *gpu = world_gpu(call->world, asked->node, asked->address);
     if (!gpu) {
-        reason_add(join->refused, subject, "%s has no GPU at %s", node, address);
+        reason_add(join->refused, subject, "%s has no GPU at %s", asked->node, address);
         return;
     }
     struct candidate *place = VEC_ADD(&join->candidates);
@@ -60,29 +38,34 @@ static void read_member(struct pool_join *join, struct api_call *call, struct bo
     }
 }
 
-static void read_model(struct pool_join *join, struct body *body)
+/* "10de:20b5" */
+static bool is_model_text(const char *text)
 {
     unsigned vendor, device;
     char end;
-    join->model = body_text(body, "model", 32);
-    if (join->model && (strlen(join->model) != 9 ||
-                        sscanf(join->model, "%4x:%4x%c", &vendor, &device, &end) != 2)) {
-        body_fault(body, "$.model", "must be vendor:device, such as 10de:20b5");
-    }
-    if (join->model && !join->is_all) {
-        body_fault(body, "$.model", "goes with \"all\": true");
-    }
+    return strlen(text) == 9 && sscanf(text, "%4x:%4x%c", &vendor, &device, &end) == 2;
 }
 
-void pool_join_read(struct pool_join *join, struct api_call *call, struct body *body)
+bool pool_join_read(struct pool_join *join, struct api_call *call, const struct pool_request *asked)
 {
-    *join = (struct pool_join){.refused = json_array(), .skipped = json_array()};
-    const json_t *members = body_array(body, "members", members_per_request_max);
-    (void)body_bool(body, "all", &join->is_all);
-    read_model(join, body);
-    for (size_t i = 0; i < json_array_size(members); i++) {
-        read_member(join, call, body, json_array_get(members, i), i);
+    *join = (struct pool_join){
+        .is_all = asked->is_all,
+        .model = asked->model[0] ? asked->model : NULL,
+        .refused = json_array(),
+        .skipped = json_array(),
+    };
+    if (join->model && !is_model_text(join->model)) {
+        request_refuse(call, "model", "must be vendor:device, such as 10de:20b5");
+        return false;
     }
+    if (join->model && !join->is_all) {
+        request_refuse(call, "model", "goes with \"all\": true");
+        return false;
+    }
+    VEC_EACH(&asked->members, member) {
+        find_candidate(join, call, member);
+    }
+    return true;
 }
 
 void pool_join_done(struct pool_join *join)

@@ -2,8 +2,8 @@
 /* Which GPUs a request wants in a pool. */
 #pragma once
 
-#include "api/body.h"
 #include "api/pool_judge.h"
+#include "api/requests.h"
 
 /* What is asked for: single GPUs, or every one of a model. */
 struct pool_join {
@@ -15,8 +15,10 @@ struct pool_join {
     size_t joined;     /* GPUs, or partitions */
 };
 
-/* Reads "members", "all" and "model". Unknown nodes and GPUs are among 'refused'. */
-void pool_join_read(struct pool_join *join, struct api_call *call, struct body *body);
+/* What the request, which must stay, asks for. Unknown nodes and GPUs are among 'refused'. False:
+ * it is answered. */
+bool pool_join_read(struct pool_join *join, struct api_call *call,
+                    const struct pool_request *asked);
 void pool_join_done(struct pool_join *join);
 
 /* Adds them to 'draft', named 'name'. False: it is answered. */

@@ -13,6 +13,7 @@ struct route {
         *pattern; /* ":node", ":pool", ":vm", ":name": a name; ":address": of a PCI function */
     enum api_role role;
     void (*handle)(struct api_call *call);
+    const char *id; /* what the document calls the operation */
     const char *summary;
     const char *answer; /* a type as schema.h has it; "[T]": a list of them; "text" */
     const char *body;   /* a schema's name; NULL: none is taken */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/schema.h"
 
+#include "api/about.h"
+#include "api/requests.h"
 #include "wire/record.h"
 
 #include <assert.h>
@@ -31,6 +33,26 @@ static const struct schema *find(const char *name)
     return NULL;
 }
 
+/* The requests that change a record, by its own table. */
+static const struct patch {
+    const char *name;
+    enum record_kind kind;
+} patches[] = {
+    {"SettingsPatch", RECORD_CLUSTER},
+    {"NodePatch", RECORD_NODE_SPEC},
+    {"VmPatch", RECORD_VM_SPEC},
+};
+
+static const struct patch *patch_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(patches); i++) {
+        if (strcmp(patches[i].name, name) == 0) {
+            return &patches[i];
+        }
+    }
+    return NULL;
+}
+
 static json_t *named_type(const char *word)
 {
     char reference[word_size + 32];
@@ -45,7 +67,7 @@ static json_t *named_type(const char *word)
     if (strcmp(word, "any") == 0) {
         return json_object();
     }
-    assert(find(word));
+    assert(find(word) || request_find(word) || patch_find(word));
     (void)snprintf(reference, sizeof(reference), "#/components/schemas/%s", word);
     return json_pack("{s:s}", "$ref", reference);
 }
@@ -85,8 +107,9 @@ json_t *schema_of_type(const char *notation)
     return json;
 }
 
-/* Adds the members that 'at' lists to 'properties', and the names of those that must be there. */
-static void take_members(const char *at, json_t *properties, json_t *required)
+/* Adds the members that 'at' lists to 'properties', and the names of those that must be there.
+ * 'schema' is whose they are. */
+static void take_members(const char *schema, const char *at, json_t *properties, json_t *required)
 {
     char name[word_size];
     while (*at) {
@@ -94,14 +117,19 @@ static void take_members(const char *at, json_t *properties, json_t *required)
             at++;
             take_word(&at, name);
             assert(find(name));
-            take_members(find(name)->notation, properties, required);
+            take_members(name, find(name)->notation, properties, required);
         } else {
             take_word(&at, name);
             bool is_optional = *at == '?';
             at += is_optional;
             assert(*at == ':');
             at++;
-            (void)json_object_set_new(properties, name, type_at(&at));
+            json_t *type = type_at(&at);
+            const char *about = about_field(schema, name);
+            if (about) {
+                (void)json_object_set_new(type, "description", json_string(about));
+            }
+            (void)json_object_set_new(properties, name, type);
             if (!is_optional) {
                 (void)json_array_append_new(required, json_string(name));
             }
@@ -110,10 +138,9 @@ static void take_members(const char *at, json_t *properties, json_t *required)
     }
 }
 
-/* "%vm_spec priority restart": those members of the record. */
-static json_t *record_schema(const char *at)
+/* "%vm_spec" */
+static json_t *record_schema(const char *word)
 {
-    char word[word_size];
     static const struct {
         const char *word;
         enum record_kind kind;
@@ -126,43 +153,55 @@ static json_t *record_schema(const char *at)
         {"status", RECORD_VM_STATUS},
     };
     size_t i = 0;
-    take_word(&at, word);
     while (i < ARRAY_LEN(kinds) && strcmp(kinds[i].word, word) != 0) {
         i++;
     }
     assert(i < ARRAY_LEN(kinds));
-    json_t *whole = wire_record_schema(kinds[i].kind);
-    if (*at == '\0') {
-        return whole;
-    }
-    json_t *properties = json_object();
-    for (at += strspn(at, " "); *at; at += strspn(at, " ")) {
-        take_word(&at, word);
-        json_t *member = json_object_get(json_object_get(whole, "properties"), word);
-        assert(member);
-        (void)json_object_set(properties, word, member);
-    }
-    json_decref(whole);
-    return json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties,
-                     "additionalProperties", 0);
+    return wire_record_schema(kinds[i].kind, 0);
 }
 
-static json_t *schema_json(const char *notation)
+static json_t *answer_schema(const struct schema *schema)
 {
-    if (notation[0] == '%') {
-        return record_schema(notation + 1);
+    if (schema->notation[0] == '%') {
+        return record_schema(schema->notation + 1);
     }
     json_t *properties = json_object(), *required = json_array();
-    take_members(notation, properties, required);
-    return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties, "required",
-                     required, "additionalProperties", 0);
+    take_members(schema->name, schema->notation, properties, required);
+    return json_pack("{s:s, s:o, s:o}", "type", "object", "properties", properties, "required",
+                     required);
+}
+
+/* A VM is added with its policy. */
+static json_t *vm_add_schema(void)
+{
+    json_t *json = shape_schema(&request_vm_add, WIRE_REFUSE_UNKNOWN);
+    json_t *policy = wire_record_schema(RECORD_VM_SPEC, WIRE_REFUSE_UNKNOWN | WIRE_POLICY_ONLY);
+    (void)json_object_update(json_object_get(json, "properties"),
+                             json_object_get(policy, "properties"));
+    json_decref(policy);
+    return json;
+}
+
+static void add_requests(json_t *all)
+{
+#define ADD_(id, name)                                                                             \
+    (void)json_object_set_new(all, name, shape_schema(&request_##id, WIRE_REFUSE_UNKNOWN));
+    REQUEST_LIST(ADD_)
+#undef ADD_
+    (void)json_object_set_new(all, "VmAdd", vm_add_schema());
+    for (size_t i = 0; i < ARRAY_LEN(patches); i++) {
+        (void)json_object_set_new(
+            all, patches[i].name,
+            wire_record_schema(patches[i].kind, WIRE_REFUSE_UNKNOWN | WIRE_POLICY_ONLY));
+    }
 }
 
 json_t *schema_all(void)
 {
     json_t *all = json_object();
     for (size_t i = 0; i < schemas_len; i++) {
-        (void)json_object_set_new(all, schemas[i].name, schema_json(schemas[i].notation));
+        (void)json_object_set_new(all, schemas[i].name, answer_schema(&schemas[i]));
     }
+    add_requests(all);
     return all;
 }

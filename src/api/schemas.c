@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The requests and answers, in the notation of schema.h. */
+/* The answers, in the notation of schema.h. */
 #include "api/schema.h"
 
 #include "api/facts.h"
@@ -30,16 +30,13 @@ const struct schema schemas[] = {
                "revision:i survival:Survival stale_since_ms?:i"},
     {"Survival", "losses:i exact:b left_out:i vm?:s weakest:[s] wanted:i"},
     {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},
-    {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] evicted:[EvictedVm] proven:b"},
+    {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] proven:b"},
     {"LeftOutVm", "vm:s reasons:[HostReason]"},
     {"Validation", "result:=finding cluster:s time_ms:i counts:{i} groups:[FindingGroup] "
                    "revision:i stale_since_ms?:i"},
     {"FindingGroup", "name:s about:s checks:[Finding]"},
     {"Finding", "result:=finding subject:s check:s text:s"},
     {"Settings", "%cluster"},
-    {"SettingsPatch", "%cluster name heartbeat_ms leader_silence_ms power_fence_ms self_stop_ms "
-                      "self_stop_span_ms watchdog_ms takeover_ms reserve reserve_policy failback "
-                      "concurrent_starts cpu_percent preemption"},
     {"Export", "schema:i configuration:Configuration state:any"},
     {"Configuration", "cluster:Settings nodes:{NodeSpec} pools:{PoolRecord} vms:{VmSpec}"},
 
@@ -50,18 +47,13 @@ const struct schema schemas[] = {
     {"NodeWhole", "&Node spec:NodeSpec checks:[Check] gpus:[GpuWhole] vms:[s] kernel:s "
                   "stale_since_ms?:i"},
     {"NodeSpec", "%node_spec"},
-    {"NodePatch", "%node_spec fencing fence_agent fence_parameters labels"},
     {"Check", "name:s ok:b advice:b detail:s"},
-    {"Drain", "force?:b dry_run?:b"},
-    {"ConfirmOff", "incarnation?:i"},
     {"Gpu", "node:s address:s state:=gpu_state model:s name:s pool?:s vm?:s driver:s "
             "verdict:=gpu_verdict verdict_detail:s health:=gpu_health health_reason:s "
             "iommu_group:i numa_node:i mmio_size:i partitions?:i sriov_total?:i partition_type?:s"},
     {"GpuWhole", "&Gpu serial?:s identity?:s companions?:[s] bar_size?:[i] mdev_types?:[MdevType] "
                  "link_width?:i link_speed_mts?:i boot_display?:b stale_since_ms?:i"},
     {"MdevType", "id:s name:s available:i"},
-    {"Force", "force?:b"},
-    {"Partition", "count:i"},
     {"PartitionChange", "&Change warnings?:[Reason]"},
 
     /* pools */
@@ -72,9 +64,6 @@ const struct schema schemas[] = {
     {"PoolMember", "node:s address:s state:=gpu_state name:s vm?:s detail:s"},
     {"PoolUser", "vm:s count:i"},
     {"PoolRecord", "%pool"},
-    {"PoolCreate", "name:s type?:=pool_type mixed?:b members?:[GpuPlace] all?:b model?:s"},
-    {"PoolJoin", "members?:[GpuPlace] all?:b model?:s"},
-    {"GpuPlace", "node:s address:s"},
 
     /* VMs */
     {"Vm", "name:s state:=vm_view detail:s desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
@@ -87,14 +76,6 @@ const struct schema schemas[] = {
     {"VmStatus", "%status"},
     {"Hold", "pool:s address:s"},
     {"Need", "pool:s count:i"},
-    {"VmPatch",
-     "%vm_spec offline_action offline_timeout_ms priority preferred_owners "
-     "possible_owners together apart affinity_enforced apart_enforced restart mmio_mib labels"},
-    {"VmAdd", "xml:s name?:s needs?:[Need] offline_action?:=offline_action offline_timeout_ms?:i "
-              "priority?:i preferred_owners?:[s] possible_owners?:[s] together?:[s] apart?:[s] "
-              "affinity_enforced?:b apart_enforced?:b restart?:any mmio_mib?:i labels?:any"},
-    {"Assign", "pool:s count?:i"},
-    {"Move", "node?:s"},
 
     /* events, what-if */
     {"Event", "id:s time_ms:i severity:=severity actor:s code:s subject:s text:s "
@@ -103,13 +84,9 @@ const struct schema schemas[] = {
     /* who may come in */
     {"Message", "message:s"},
     {"Session", "actor:s role:=role csrf:s cluster:s"},
-    {"Login", "user:s password:s"},
     {"Access", "name:s kind:=access_kind role:=role created_ms:i expires_ms?:i "
                "expired:b by:s note:s"},
-    {"AccessAdd", "name:s kind:=access_kind role?:=role password?:s expires_days?:i note?:s"},
-    {"AccessPatch", "role?:=role password?:s expires_days?:i note?:s"},
     {"AccessAdded", "&Change name:s kind:=access_kind role:=role token?:s"},
-    {"Question", "fail?:[s] drain?:[s] start?:[s]"},
     {"Plan", "action:s placements:[PlannedVm] left_out:[LeftOutVm] evicted:[EvictedVm] proven:b "
              "stale_since_ms?:i"},
     {"PlannedVm", "vm:s from:s to:s gpus:[s]"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Logging in at the console, and who one is. Sessions are the caller's: here is what is said. */
-#include "api/body.h"
 #include "api/handlers.h"
+#include "api/requests.h"
 
 #include "base/parse.h"
 
@@ -21,29 +21,19 @@ void handle_session_get(struct api_call *call)
 
 void handle_session_post(struct api_call *call)
 {
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    body_need(&body, "user");
-    body_need(&body, "password");
-    /* Any text may be tried as a name: what is none belongs to nobody. */
-    const char *user = body_text(&body, "user", name_size);
-    const char *password = body_text(&body, "password", api_password_size);
-    if (!body_end(&body, call)) {
-        return;
+    struct login_request asked = {0};
+    if (request_read(call, &request_login, &asked)) {
+        if (call->world->is_complete) {
+            (void)copy_text(call->answer->user, sizeof(call->answer->user), asked.user);
+            (void)copy_text(call->answer->password, sizeof(call->answer->password), asked.password);
+            call->answer->effect = EFFECT_LOGIN;
+        } else {
+            call_refuse(call, 503, "store-down",
+                        "nobody can log in: the store has not answered since this API started; see "
+                        "that etcd runs, then try again");
+        }
     }
-    if (!call->world->is_complete) {
-        call_refuse(call, 503, "store-down",
-                    "nobody can log in: the store has not answered since this API started; see "
-                    "that etcd runs, then try again");
-        return;
-    }
-    if (!user || !password) {
-        call_refuse(call, 400, "bad-request", "$: user and password must be strings");
-        return;
-    }
-    (void)copy_text(call->answer->user, sizeof(call->answer->user), user);
-    (void)copy_text(call->answer->password, sizeof(call->answer->password), password);
-    call->answer->effect = EFFECT_LOGIN;
+    shape_done(&request_login, &asked);
 }
 
 void handle_session_delete(struct api_call *call)

@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* VMs come, change and go. Their needs and orders: vm_order.c. */
-#include "api/body.h"
 #include "api/handlers.h"
 #include "api/patch.h"
+#include "api/requests.h"
 #include "api/show.h"
 #include "api/vm_need.h"
 #include "base/parse.h"
 #include "model/name.h"
 #include "wire/domain_xml.h"
+#include "wire/record.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* What may be set at any time, by add and by set. */
-static const char *const policy_fields[] = {
-    "offline_action",  "offline_timeout_ms",
-    "priority",        "preferred_owners",
-    "possible_owners", "together",
-    "apart",           "affinity_enforced",
-    "apart_enforced",  "restart",
-    "mmio_mib",        "labels",
-};
 
 /* ---- what must hold of a spec ---- */
 
@@ -62,12 +53,12 @@ static bool is_spec_sound(struct api_call *call, const char *name, const struct 
         return false;
     }
     if (spec->offline_timeout_ms < 1000 || spec->offline_timeout_ms > timeout_max_ms) {
-        call_refuse(call, 400, "bad-request", "$.offline_timeout_ms: must lie between 1000 and %d",
-                    timeout_max_ms);
+        request_refuse(call, "offline_timeout_ms", "must be a whole number from 1000 to %d",
+                       timeout_max_ms);
         return false;
     }
     if (spec->priority > priority_max) {
-        call_refuse(call, 400, "bad-request", "$.priority: must be at most %d", priority_max);
+        request_refuse(call, "priority", "must be a whole number from 0 to %d", priority_max);
         return false;
     }
     return are_nodes_known(call, spec->preferred_owners.items, spec->preferred_owners.len) &&
@@ -152,21 +143,11 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
     return TAKE(record);
 }
 
-/* What is left of the body when the fields of add are taken out. */
-static json_t *policy_of(const json_t *root)
-{
-    json_t *policy = json_copy((json_t *)(uintptr_t)root);
-    (void)json_object_del(policy, "xml");
-    (void)json_object_del(policy, "name");
-    (void)json_object_del(policy, "needs");
-    return policy;
-}
-
-static void add(struct api_call *call, struct record *draft, const struct vm_needs *needs)
+static void add(struct api_call *call, struct record *draft, const struct vm_add_request *asked)
 {
     struct vm_spec *spec = draft->vm_spec;
-    for (uint32_t i = 0; i < needs->len; i++) {
-        if (!vm_need_add(call, draft, needs->items[i].pool, needs->items[i].count)) {
+    for (uint32_t i = 0; i < asked->need_len; i++) {
+        if (!vm_need_add(call, draft, asked->needs[i].pool, asked->needs[i].count)) {
             record_unref(draft);
             return;
         }
@@ -185,32 +166,83 @@ static void add(struct api_call *call, struct record *draft, const struct vm_nee
                      cpus == 1 ? "" : "s", memory);
 }
 
+/* The members of 'json' that the table of the request itself has go into the one, the others, its
+ * policy, into the other. False: out of memory. */
+static bool split(const json_t *json, json_t **ret_own, json_t **ret_policy)
+{
+    *ret_policy = json_copy((json_t *)(uintptr_t)json);
+    *ret_own = json_object();
+    for (size_t i = 0; i < request_vm_add.len; i++) {
+        const char *name = request_vm_add.fields[i].name;
+        json_t *value = json_object_get(json, name);
+        if (value && json_object_set(*ret_own, name, value) == 0) {
+            (void)json_object_del(*ret_policy, name);
+        }
+    }
+    return *ret_own && *ret_policy;
+}
+
+static bool is_policy(const char *name)
+{
+    const char *field;
+    for (size_t i = 0; (field = wire_policy_field(RECORD_VM_SPEC, i)); i++) {
+        if (strcmp(field, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether all of 'policy' is that; else it is answered with all that a VM is added with. */
+static bool check_policy(struct api_call *call, const json_t *policy)
+{
+    CLEANUP(buf_done) struct buf known = {0};
+    const char *name, *field;
+    json_t *unused;
+    json_object_foreach((json_t *)(uintptr_t)policy, name, unused) {
+        if (is_policy(name)) {
+            continue;
+        }
+        for (size_t i = 0; i < request_vm_add.len; i++) {
+            buf_printf(&known, "%s, ", request_vm_add.fields[i].name);
+        }
+        for (size_t i = 0; (field = wire_policy_field(RECORD_VM_SPEC, i)); i++) {
+            buf_printf(&known, "%s%s", i ? ", " : "", field);
+        }
+        request_refuse(call, name, "there is no such field; there are: %s", buf_str(&known));
+        return false;
+    }
+    return true;
+}
+
+static void add_of(struct api_call *call, const json_t *own, const json_t *policy,
+                   struct vm_add_request *asked)
+{
+    uint64_t given;
+    if (!check_policy(call, policy) ||
+        !request_read_json(call, &request_vm_add, own, asked, &given)) {
+        return;
+    }
+    struct record *draft = spec_of_xml(call, asked->xml, asked->name[0] ? asked->name : NULL);
+    draft = draft ? patch_apply(call, NULL, draft, policy, NULL) : NULL;
+    if (draft) {
+        add(call, draft, asked);
+    }
+}
+
 void handle_vm_add(struct api_call *call)
 {
-    struct vm_needs needs;
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    body_need(&body, "xml");
-    const char *xml = body_text(&body, "xml", domain_xml_size_max + 1);
-    const char *name = body_name(&body, "name", "VM");
-    vm_needs_read(&needs, &body);
-    for (size_t i = 0; i < ARRAY_LEN(policy_fields); i++) {
-        body_know(&body, policy_fields[i]);
+    struct vm_add_request asked = {0};
+    json_t *json = request_json(call), *own = NULL, *policy = NULL;
+    if (json && split(json, &own, &policy)) {
+        add_of(call, own, policy, &asked);
+    } else if (json) {
+        call_send(call, NULL, 0);
     }
-    if (!body_end(&body, call)) {
-        return;
-    }
-    struct record *draft = spec_of_xml(call, xml, name);
-    if (!draft) {
-        return;
-    }
-    json_t *policy = policy_of(body.root);
-    if (patch_apply(call, draft, policy, policy_fields, ARRAY_LEN(policy_fields))) {
-        add(call, draft, &needs);
-    } else {
-        record_unref(draft);
-    }
+    shape_done(&request_vm_add, &asked);
+    json_decref(own);
     json_decref(policy);
+    json_decref(json);
 }
 
 /* ---- set ---- */
@@ -218,25 +250,17 @@ void handle_vm_add(struct api_call *call)
 void handle_vm_patch(struct api_call *call)
 {
     struct vm_facts vm;
-    CLEANUP(body_done) struct body body;
     CLEANUP(buf_done) struct buf what = {0};
-    body_init(&body, call);
-    if (body.fault.code != 0) {
-        (void)body_end(&body, call);
+    if (!call_vm(call, call->args[0], &vm)) {
         return;
     }
-    if (!call_vm(call, call->args[0], &vm) || !call_matches(call, vm.record)) {
+    CLEANUP(record_unrefp)
+    struct record *next = patch_read(call, vm.record, record_copy(vm.record), &what);
+    if (!next || !is_spec_sound(call, vm.name, next->vm_spec)) {
         return;
     }
-    CLEANUP(record_unrefp) struct record *next = record_copy(vm.record);
-    if (!next || !patch_apply(call, next, body.root, policy_fields, ARRAY_LEN(policy_fields)) ||
-        !is_spec_sound(call, vm.name, next->vm_spec)) {
-        return;
-    }
-    patch_tell(vm.record, next, body.root, &what);
     call_put(call, TAKE(next));
-    call_commit(call, "vm-set", vm.name, "VM %s: changed %s", vm.name,
-                what.size ? buf_str(&what) : "nothing");
+    call_commit(call, "vm-set", vm.name, "VM %s: changed %s", vm.name, buf_str(&what));
 }
 
 /* ---- remove ---- */

@@ -2,38 +2,13 @@
 #include "api/vm_need.h"
 
 #include "api/handlers.h"
+#include "api/requests.h"
 #include "api/show.h"
 #include "base/parse.h"
 #include "model/name.h"
 
 #include <stdio.h>
 #include <string.h>
-
-void vm_needs_read(struct vm_needs *needs, struct body *body)
-{
-    *needs = (struct vm_needs){0};
-    const json_t *list = body_array(body, "needs", needs_per_vm_max);
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *item = json_array_get(list, i);
-        const char *pool = json_string_value(json_object_get(item, "pool"));
-        json_int_t count = json_integer_value(json_object_get(item, "count"));
-        struct vm_need *need = &needs->items[needs->len++];
-        char path[40];
-        struct error err;
-        (void)snprintf(path, sizeof(path), "$.needs[%zu]", i);
-        if (!pool || json_object_size(item) != 2 || count < 1 || count > gpus_per_vm_max) {
-            body_fault(body, path, "must be an object with \"pool\" and a \"count\" from 1 to %d",
-                       gpus_per_vm_max);
-            return;
-        }
-        if (name_check("pool", pool, &err) < 0) {
-            body_fault(body, path, "%s", err.text);
-            return;
-        }
-        (void)copy_text(need->pool, sizeof(need->pool), pool);
-        need->count = (uint32_t)count;
-    }
-}
 
 /* The need of 'pool', or where it belongs; they are sorted by pool. */
 static uint32_t place_of(const struct vm_spec *spec, const char *pool, bool *ret_is_there)
@@ -85,26 +60,6 @@ static const char *unit_of(const struct api_call *call, const char *name, size_t
     return pool_unit(pool ? pool->pool->type : POOL_PCI_EXPRESS, count);
 }
 
-struct assignment {
-    char pool[name_size];
-    uint64_t count;
-    bool has_count;
-};
-
-static bool read_assignment(struct api_call *call, struct assignment *ret)
-{
-    *ret = (struct assignment){.count = 1};
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    body_need(&body, "pool");
-    const char *pool = body_name(&body, "pool", "pool");
-    ret->has_count = body_number(&body, "count", 1, gpus_per_vm_max, &ret->count);
-    if (pool) {
-        (void)copy_text(ret->pool, sizeof(ret->pool), pool);
-    }
-    return body_end(&body, call);
-}
-
 /* The VM whose devices may change now; its placement is guarded. */
 static bool call_idle_vm(struct api_call *call, struct vm_facts *vm)
 {
@@ -125,8 +80,8 @@ static bool call_idle_vm(struct api_call *call, struct vm_facts *vm)
 void handle_vm_assign(struct api_call *call)
 {
     struct vm_facts vm;
-    struct assignment wanted;
-    if (!read_assignment(call, &wanted) || !call_idle_vm(call, &vm)) {
+    struct assign_request wanted = {0};
+    if (!request_read(call, &request_assign, &wanted) || !call_idle_vm(call, &vm)) {
         return;
     }
     if (vm.spec->offline_action == OFFLINE_SAVE) {
@@ -136,29 +91,29 @@ void handle_vm_assign(struct api_call *call)
                     vm.name, vm.name);
         return;
     }
+    uint32_t count = wanted.count ? wanted.count : 1;
     CLEANUP(record_unrefp) struct record *next = record_copy(vm.record);
-    if (!next || !vm_need_add(call, next, wanted.pool, (uint32_t)wanted.count)) {
+    if (!next || !vm_need_add(call, next, wanted.pool, count)) {
         return;
     }
     uint32_t total = vm_spec_gpu_count(next->vm_spec);
     call_put(call, TAKE(next));
     call_commit(call, "vm-assigned", vm.name,
-                "VM %s was assigned %llu %s of pool %s; it needs %u in all", vm.name,
-                (unsigned long long)wanted.count, unit_of(call, wanted.pool, wanted.count),
-                wanted.pool, total);
+                "VM %s was assigned %u %s of pool %s; it needs %u in all", vm.name, count,
+                unit_of(call, wanted.pool, count), wanted.pool, total);
 }
 
 void handle_vm_unassign(struct api_call *call)
 {
     struct vm_facts vm;
-    struct assignment wanted;
+    struct assign_request wanted = {0};
     bool is_there;
-    if (!read_assignment(call, &wanted) || !call_idle_vm(call, &vm)) {
+    if (!request_read(call, &request_assign, &wanted) || !call_idle_vm(call, &vm)) {
         return;
     }
     uint32_t at = place_of(vm.spec, wanted.pool, &is_there);
     uint32_t have = is_there ? vm.spec->needs[at].count : 0;
-    uint32_t count = wanted.has_count ? (uint32_t)wanted.count : have;
+    uint32_t count = wanted.count ? wanted.count : have;
     if (count > have || have == 0) {
         call_refuse(call, 409, "not-assigned", "VM %s is assigned %u %s of pool %s", vm.name, have,
                     unit_of(call, wanted.pool, have), wanted.pool);

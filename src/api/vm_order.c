@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Start, stop, move: what an administrator orders; the coordinator carries it out. */
-#include "api/body.h"
 #include "api/handlers.h"
+#include "api/requests.h"
 #include "api/show.h"
 #include "base/parse.h"
 
@@ -42,9 +42,7 @@ static bool is_started_already(const struct vm_facts *vm)
 void handle_vm_start(struct api_call *call)
 {
     struct vm_facts vm;
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    if (!body_end(&body, call) || !call_vm(call, call->args[0], &vm) ||
+    if (!request_is_empty(call) || !call_vm(call, call->args[0], &vm) ||
         !call_matches(call, vm.record) || !may_start(call, &vm)) {
         return;
     }
@@ -68,16 +66,13 @@ void handle_vm_start(struct api_call *call)
 void handle_vm_stop(struct api_call *call)
 {
     struct vm_facts vm;
-    bool is_forced = false;
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    (void)body_bool(&body, "force", &is_forced);
-    if (!body_end(&body, call) || !call_vm(call, call->args[0], &vm) ||
+    struct force_request asked = {0};
+    if (!request_read(call, &request_force, &asked) || !call_vm(call, call->args[0], &vm) ||
         !call_matches(call, vm.record)) {
         return;
     }
     if (vm.spec->desired == VM_STOPPED &&
-        (!is_forced || vm.spec->is_stop_forced || !vm_is_placed(&vm))) {
+        (!asked.is_forced || vm.spec->is_stop_forced || !vm_is_placed(&vm))) {
         call_unchanged(call, vm.name, "VM %s is to be stopped already: it is %s", vm.name,
                        vm_view_name(vm.state));
         return;
@@ -85,11 +80,11 @@ void handle_vm_stop(struct api_call *call)
     struct record *next = record_copy(vm.record);
     if (next) {
         next->vm_spec->desired = VM_STOPPED;
-        next->vm_spec->is_stop_forced = is_forced;
+        next->vm_spec->is_stop_forced = asked.is_forced;
     }
     call_put(call, next);
     call_commit(call, "vm-stop-asked", vm.name, "VM %s is to be %s", vm.name,
-                is_forced ? "turned off at once" : "stopped");
+                asked.is_forced ? "turned off at once" : "stopped");
 }
 
 /* ---- move ---- */
@@ -115,10 +110,8 @@ static bool may_receive(struct api_call *call, const struct vm_facts *vm, const 
 void handle_vm_move(struct api_call *call)
 {
     struct vm_facts vm;
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    const char *to = body_name(&body, "node", "node");
-    if (!body_end(&body, call) || !call_vm(call, call->args[0], &vm) ||
+    struct move_request asked = {0};
+    if (!request_read(call, &request_move, &asked) || !call_vm(call, call->args[0], &vm) ||
         !call_matches(call, vm.record)) {
         return;
     }
@@ -129,6 +122,7 @@ void handle_vm_move(struct api_call *call)
                     vm.name, vm_view_name(vm.state));
         return;
     }
+    const char *to = asked.node[0] ? asked.node : NULL;
     if (to && !may_receive(call, &vm, to)) {
         return;
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/whatif.h"
 
-#include "api/body.h"
 #include "api/cluster_model.h"
 #include "api/handlers.h"
 #include "api/plan_json.h"
+#include "api/requests.h"
 #include "api/show.h"
 #include "model/name.h"
 #include "wire/out.h"
@@ -46,48 +46,38 @@ static void start_send(struct api_call *call, const char *const *names, size_t l
 
 /* ---- POST /v1/plan ---- */
 
-/* The names in the array 'field' (nodes or VMs) into 'ret', lent from the body. */
-static size_t read_names(struct body *body, const char *field, const char *what,
-                         const char *ret[nodes_max])
+static void answer_plan(struct api_call *call, const struct plan_ask_request *asked)
 {
-    const json_t *list = body_array(body, field, nodes_max);
+    const char *names[nodes_max];
     size_t len = 0;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        CLEANUP(buf_done) struct buf path = {0};
-        struct error err;
-        buf_printf(&path, "$.%s[%zu]", field, i);
-        if (!name) {
-            body_fault(body, buf_str(&path), "must be a string");
-        } else if (name_check(what, name, &err) < 0) {
-            body_fault(body, buf_str(&path), "%s", err.text);
-        } else {
-            ret[len++] = name;
-        }
+    if ((asked->fail.len > 0) + (asked->drain.len > 0) + (asked->start.len > 0) != 1) {
+        call_refuse(call, 400, "bad-request",
+                    "give one of \"fail\", \"drain\" (nodes) and \"start\" (VMs)");
+        return;
     }
-    return len;
+    VEC_EACH(&asked->fail, fail) {
+        names[len++] = fail->name;
+    }
+    VEC_EACH(&asked->drain, drain) {
+        names[len++] = drain->name;
+    }
+    VEC_EACH(&asked->start, start) {
+        names[len++] = start->name;
+    }
+    if (asked->start.len > 0) {
+        start_send(call, names, len);
+    } else {
+        whatif_send(call, names, len, asked->drain.len > 0);
+    }
 }
 
 void handle_plan(struct api_call *call)
 {
-    const char *fail[nodes_max], *drain[nodes_max], *start[nodes_max];
-    CLEANUP(body_done) struct body body;
-    body_init(&body, call);
-    size_t fail_len = read_names(&body, "fail", "node", fail);
-    size_t drain_len = read_names(&body, "drain", "node", drain);
-    size_t start_len = read_names(&body, "start", "VM", start);
-    if (body.fault.code == 0 && (fail_len > 0) + (drain_len > 0) + (start_len > 0) != 1) {
-        body_fault(&body, "$", "give one of \"fail\", \"drain\" (nodes) and \"start\" (VMs)");
+    struct plan_ask_request asked = {0};
+    if (request_read(call, &request_plan, &asked)) {
+        answer_plan(call, &asked);
     }
-    if (!body_end(&body, call)) {
-        return;
-    }
-    if (start_len > 0) {
-        start_send(call, start, start_len);
-    } else {
-        whatif_send(call, drain_len ? drain : fail, drain_len ? drain_len : fail_len,
-                    drain_len > 0);
-    }
+    shape_done(&request_plan, &asked);
 }
 
 /* ---- why not there ---- */

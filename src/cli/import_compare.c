@@ -2,21 +2,12 @@
 #include "cli/import.h"
 
 #include "base/cleanup.h"
+#include "wire/record.h"
 
 #include <stdarg.h>
 #include <string.h>
 
 ENUM_DEFINE(step, STEP_LIST)
-
-static const char *const node_fields[] = {"fencing", "fence_agent", "labels"};
-static const char *const vm_fields[] = {
-    "offline_action",  "offline_timeout_ms",
-    "priority",        "preferred_owners",
-    "possible_owners", "together",
-    "apart",           "affinity_enforced",
-    "apart_enforced",  "restart",
-    "mmio_mib",        "labels",
-};
 
 static bool add(struct import *import, enum step kind, const char *name, const char *second,
                 json_t *body, const char *format, ...) PRINTF_LIKE(6, 7);
@@ -44,16 +35,19 @@ static json_t *member(const json_t *json, const char *name)
     return json_object_get(json, name);
 }
 
-/* Those of 'fields' that 'want' has otherwise than 'have', as a body; their names into 'names'. */
-static json_t *differing(const json_t *have, const json_t *want, const char *const *fields,
-                         size_t len, struct buf *names)
+/* What administrators set that 'want' has otherwise than 'have', as a body; their names into
+ * 'names'. 'without': not that one (NULL: all). */
+static json_t *differing(const json_t *have, const json_t *want, enum record_kind kind,
+                         const char *without, struct buf *names)
 {
     json_t *body = json_object();
-    for (size_t i = 0; i < len; i++) {
-        json_t *wanted = member(want, fields[i]);
-        if (wanted && !json_equal(member(have, fields[i]), wanted)) {
-            (void)json_object_set(body, fields[i], wanted);
-            buf_printf(names, "%s%s", names->size ? ", " : "", fields[i]);
+    const char *field;
+    for (size_t i = 0; (field = wire_policy_field(kind, i)); i++) {
+        json_t *wanted = member(want, field);
+        if (wanted && !json_equal(member(have, field), wanted) &&
+            !(without && strcmp(field, without) == 0)) {
+            (void)json_object_set(body, field, wanted);
+            buf_printf(names, "%s%s", names->size ? ", " : "", field);
         }
     }
     return body;
@@ -172,7 +166,7 @@ static int compare_node(struct cli *cli, struct import *import, const json_t *kn
     if (r != EXIT_OK) {
         return r;
     }
-    json_t *body = differing(have, want, node_fields, ARRAY_LEN(node_fields), &names);
+    json_t *body = differing(have, want, RECORD_NODE_SPEC, "fence_parameters", &names);
     compare_parameters(have, want, body, &names);
     if (names.size) {
         (void)add(import, STEP_NODE, name, NULL, json_incref(body), "%s", buf_str(&names));
@@ -277,12 +271,13 @@ static void add_vm(struct import *import, const char *name, const json_t *want)
 {
     json_t *body = json_pack("{s:s, s:o, s:O?}", "name", name, "xml", xml_with_uuid(want), "needs",
                              member(want, "needs"));
-    for (size_t i = 0; i < ARRAY_LEN(vm_fields); i++) {
-        json_t *value = member(want, vm_fields[i]);
-        bool is_relation = strcmp(vm_fields[i], "together") == 0 ||
-                           strcmp(vm_fields[i], "apart") == 0; /* when all are there */
+    const char *field;
+    for (size_t i = 0; (field = wire_policy_field(RECORD_VM_SPEC, i)); i++) {
+        json_t *value = member(want, field);
+        bool is_relation =
+            strcmp(field, "together") == 0 || strcmp(field, "apart") == 0; /* when all are there */
         if (value && !is_relation) {
-            (void)json_object_set(body, vm_fields[i], value);
+            (void)json_object_set(body, field, value);
         }
     }
     (void)add(import, STEP_VM, name, NULL, body, "it is added, stopped");
@@ -332,16 +327,17 @@ static void compare_needs(struct import *import, const char *name, const json_t 
 static void compare_policy(struct import *import, const char *name, const json_t *have,
                            const json_t *want)
 {
-    static const char *const relations[] = {"together", "apart"};
-    static const char nothing[] = "{\"together\": [], \"apart\": []}";
-    json_t *none = json_loads(nothing, 0, NULL);
+    json_t *none = json_pack("{s:[], s:[]}", "together", "apart");
+    json_t *relations = json_pack("{s:O*, s:O*}", "together", member(want, "together"), "apart",
+                                  member(want, "apart"));
     CLEANUP(buf_done) struct buf names = {0};
-    json_t *body = have ? differing(have, want, vm_fields, ARRAY_LEN(vm_fields), &names)
-                        : differing(none, want, relations, ARRAY_LEN(relations), &names);
+    json_t *body = have ? differing(have, want, RECORD_VM_SPEC, NULL, &names)
+                        : differing(none, relations, RECORD_VM_SPEC, NULL, &names);
     if (names.size) {
         (void)add(import, STEP_POLICY, name, NULL, json_incref(body), "%s", buf_str(&names));
     }
     json_decref(body);
+    json_decref(relations);
     json_decref(none);
 }
 

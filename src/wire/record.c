@@ -110,3 +110,14 @@ int wire_record_decode(const struct record_key *key, const void *bytes, size_t s
     json_decref(json);
     return r;
 }
+
+const char *wire_policy_field(enum record_kind kind, size_t index)
+{
+    const struct shape *shape = shape_of(kind);
+    for (size_t i = 0; i < shape->len; i++) {
+        if (shape->fields[i].is_policy && index-- == 0) {
+            return shape->fields[i].name;
+        }
+    }
+    return NULL;
+}

@@ -28,6 +28,8 @@ enum {
 
 enum wire_json_flags {
     WIRE_REFUSE_UNKNOWN = 1 << 0, /* for people's input: a field we do not know is a typing error */
+    WIRE_POLICY_ONLY = 1 << 1,    /* only what an administrator sets is a field */
+    WIRE_NULL_IS_ABSENT = 1 << 2, /* as generated clients write what they leave out */
 };
 
 /* Parses one JSON object, of anybody: refuses what is no object, duplicate names, NULs, bad UTF-8,
@@ -53,8 +55,13 @@ json_t *wire_record_to_json(const struct record *record, struct error *err);
 int wire_record_from_json(const struct record_key *key, const json_t *json, unsigned flags,
                           struct record **ret, struct error *err);
 
-/* The JSON Schema of a record's document; the caller's. NULL without memory. */
-json_t *wire_record_schema(enum record_kind kind);
+/* The JSON Schema of a record's document; the caller's. NULL without memory. 'flags': as of
+ * shape_schema(). */
+json_t *wire_record_schema(enum record_kind kind, unsigned flags);
+
+/* The name of the field of number 'index' among those that an administrator sets; NULL: there are
+ * no more. */
+const char *wire_policy_field(enum record_kind kind, size_t index);
 
 /* Changes the fields that 'json' has and leaves the others: what a PATCH does. 'record' must be
  * the caller's alone (record_copy); after an error (-EBADMSG with the place, -ENOMEM) it is half

@@ -42,6 +42,10 @@ struct field {
     uint32_t word_len;
     const struct field *item;
     const struct shape *shape; /* of a struct; of a map's pair */
+    const char *about;         /* what it means, for /openapi.json */
+    const char *name_of;       /* a text that is the name of such a thing (name_check()) */
+    bool is_required;
+    bool is_policy; /* of a record: an administrator sets it (WIRE_POLICY_ONLY) */
 };
 
 struct shape {
@@ -59,6 +63,18 @@ const struct shape *shape_of(enum record_kind kind);
 int shape_write(struct buf *buf, const struct shape *shape, const void *value, const char *without,
                 struct error *err);
 
-/* Changes the fields of 'value' that 'json' has. 'flags': enum wire_json_flags. */
+/* Frees what 'value' holds, and wipes it: it may hold a password. */
+void shape_done(const struct shape *shape, void *value);
+
+/* The JSON Schema; the caller's. NULL without memory. 'flags': WIRE_REFUSE_UNKNOWN closes it,
+ * WIRE_POLICY_ONLY leaves only such fields in it. */
+json_t *shape_schema(const struct shape *shape, unsigned flags);
+
+/* Changes the fields of 'value' that 'json' has. 'flags': enum wire_json_flags. -EBADMSG with the
+ * place of the first fault; -ENOMEM. */
 int shape_read(const struct shape *shape, const json_t *json, unsigned flags, void *value,
                struct error *err);
+
+/* The same; the fields that 'json' has, by their place in the table, into '*ret_given'. */
+int shape_read_given(const struct shape *shape, const json_t *json, unsigned flags, void *value,
+                     uint64_t *ret_given, struct error *err);

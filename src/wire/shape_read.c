@@ -4,12 +4,17 @@
 
 #include "base/buf.h"
 #include "base/parse.h"
+#include "model/name.h"
 #include "wire/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { name_looked_at_max = 4096 };
 
 /* Any VEC() looks like this. */
 struct any_vec {
@@ -27,6 +32,7 @@ struct place {
 
 struct reader {
     unsigned flags;
+    uint64_t given; /* fields of the outermost shape, by their place in it */
     struct error *err;
 };
 
@@ -71,7 +77,7 @@ static int refuse_type(struct reader *reader, const struct place *place, const c
         [JSON_INTEGER] = "a number", [JSON_REAL] = "a fraction", [JSON_TRUE] = "true",
         [JSON_FALSE] = "false",      [JSON_NULL] = "null",
     };
-    return refuse(reader, place, "%s is wanted here, not %s", want, names[json_typeof(json)]);
+    return refuse(reader, place, "must be %s, not %s", want, names[json_typeof(json)]);
 }
 
 static int no_memory(struct reader *reader)
@@ -100,10 +106,17 @@ static const char *text_of(struct reader *reader, const struct place *place, con
 static int read_text(struct reader *reader, const struct place *place, const struct field *field,
                      const json_t *json, char *at)
 {
-    const char *text = text_of(reader, place, json, field->size - 1);
+    /* Of a name that is too long its own check says more. */
+    size_t size_max = field->name_of ? name_looked_at_max : field->size - 1;
+    const char *text = text_of(reader, place, json, size_max);
+    struct error why;
     if (!text) {
         return -EBADMSG;
     }
+    if (field->name_of && name_check(field->name_of, text, &why) < 0) {
+        return refuse(reader, place, "%s", why.text);
+    }
+    assert(json_string_length(json) < field->size);
     memset(at, 0, field->size);
     memcpy(at, text, json_string_length(json));
     return 0;
@@ -155,8 +168,9 @@ static int read_integer(struct reader *reader, const struct place *place, const 
     }
     int64_t value = json_integer_value(json);
     if (value < field->min || value > field->max) {
-        return refuse(reader, place, "%" PRId64 " is not within %" PRId64 " and %" PRId64, value,
-                      field->min, field->max);
+        return refuse(reader, place,
+                      "must be a whole number from %" PRId64 " to %" PRId64 ", not %" PRId64,
+                      field->min, field->max, value);
     }
     store_integer(field, (uint64_t)value, at);
     return 0;
@@ -197,7 +211,7 @@ static int64_t word_of(struct reader *reader, const struct place *place, const s
                                               : ", ",
                    field->words[i]);
     }
-    (void)refuse(reader, place, "\"%s\" is none of %s", text, buf_str(&words));
+    (void)refuse(reader, place, "must be %s, not \"%s\"", buf_str(&words), text);
     return -1;
 }
 
@@ -386,38 +400,84 @@ static int read_map(struct reader *reader, const struct place *place, const stru
     return 0;
 }
 
-static int read_shape(struct reader *reader, const struct place *place, const struct shape *shape,
-                      const json_t *json, char *value)
+/* Whether the reader takes that field. Which fields an administrator sets is said of the record's
+ * own: what is inside them is set with them. */
+static bool takes(const struct reader *reader, const struct place *place, const struct field *field)
 {
-    size_t known = 0;
-    if (!json_is_object(json)) {
-        return refuse_type(reader, place, "an object", json);
-    }
+    return place || !(reader->flags & WIRE_POLICY_ONLY) || field->is_policy;
+}
+
+static bool is_absent(const struct reader *reader, const json_t *json)
+{
+    return !json || ((reader->flags & WIRE_NULL_IS_ABSENT) && json_is_null(json));
+}
+
+static int refuse_unknown(struct reader *reader, const struct place *place,
+                          const struct shape *shape, const char *name)
+{
+    const struct place inner = {place, name, 0};
+    CLEANUP(buf_done) struct buf known = {0};
     for (size_t i = 0; i < shape->len; i++) {
-        const struct place inner = {place, shape->fields[i].name, 0};
-        const json_t *member = json_object_get(json, shape->fields[i].name);
-        known += member != NULL;
-        int r = member ? read_field(reader, &inner, &shape->fields[i], member, value) : 0;
-        if (r < 0) {
-            return r;
+        if (takes(reader, place, &shape->fields[i])) {
+            buf_printf(&known, "%s%s", known.size ? ", " : ": ", shape->fields[i].name);
         }
     }
-    if (!(reader->flags & WIRE_REFUSE_UNKNOWN) || known == json_object_size(json)) {
-        return 0;
-    }
+    return refuse(reader, &inner, "there is no such field; there are%s",
+                  known.size ? buf_str(&known) : " none");
+}
+
+static int check_unknown(struct reader *reader, const struct place *place,
+                         const struct shape *shape, const json_t *json)
+{
     const char *name;
     json_t *unused;
     json_object_foreach((json_t *)(uintptr_t)json, name, unused) {
         bool is_known = !place && strcmp(name, "schema") == 0;
         for (size_t i = 0; i < shape->len && !is_known; i++) {
-            is_known = strcmp(name, shape->fields[i].name) == 0;
+            is_known =
+                takes(reader, place, &shape->fields[i]) && strcmp(name, shape->fields[i].name) == 0;
         }
         if (!is_known) {
-            const struct place inner = {place, name, 0};
-            return refuse(reader, &inner, "there is no such field");
+            return refuse_unknown(reader, place, shape, name);
         }
     }
     return 0;
+}
+
+static int check_missing(struct reader *reader, const struct place *place,
+                         const struct shape *shape, const json_t *json)
+{
+    for (size_t i = 0; i < shape->len; i++) {
+        const struct place inner = {place, shape->fields[i].name, 0};
+        if (shape->fields[i].is_required &&
+            is_absent(reader, json_object_get(json, shape->fields[i].name))) {
+            return refuse(reader, &inner, "is missing");
+        }
+    }
+    return 0;
+}
+
+/* Unknown before missing: a name that is misspelt is both. */
+static int read_shape(struct reader *reader, const struct place *place, const struct shape *shape,
+                      const json_t *json, char *value)
+{
+    if (!json_is_object(json)) {
+        return refuse_type(reader, place, "an object", json);
+    }
+    int r = reader->flags & WIRE_REFUSE_UNKNOWN ? check_unknown(reader, place, shape, json) : 0;
+    for (size_t i = 0; i < shape->len && r == 0; i++) {
+        const struct field *field = &shape->fields[i];
+        const struct place inner = {place, field->name, 0};
+        const json_t *member = json_object_get(json, field->name);
+        if (!takes(reader, place, field)) {
+            continue;
+        }
+        if (!is_absent(reader, member)) {
+            reader->given |= place ? 0 : UINT64_C(1) << i;
+            r = read_field(reader, &inner, field, member, value);
+        }
+    }
+    return r < 0 ? r : check_missing(reader, place, shape, json);
 }
 
 static int read_field(struct reader *reader, const struct place *place, const struct field *field,
@@ -458,9 +518,65 @@ static int read_field(struct reader *reader, const struct place *place, const st
     return -EBADMSG;
 }
 
+int shape_read_given(const struct shape *shape, const json_t *json, unsigned flags, void *value,
+                     uint64_t *ret_given, struct error *err)
+{
+    struct reader reader = {.flags = flags, .err = err};
+    assert(shape->len <= 64); /* the bits of 'given' */
+    int r = read_shape(&reader, NULL, shape, json, value);
+    *ret_given = reader.given;
+    return r;
+}
+
 int shape_read(const struct shape *shape, const json_t *json, unsigned flags, void *value,
                struct error *err)
 {
-    struct reader reader = {flags, err};
-    return read_shape(&reader, NULL, shape, json, value);
+    uint64_t given;
+    return shape_read_given(shape, json, flags, value, &given, err);
+}
+
+/* ---- the end of a value ---- */
+
+static void done_field(const struct field *field, char *owner)
+{
+    struct any_vec *vec = (void *)(owner + field->offset);
+    char *text;
+    switch (field->type) {
+    case FIELD_HEAP_TEXT:
+        memcpy(&text, owner + field->offset, sizeof(text));
+        free(text);
+        return;
+    case FIELD_VEC:
+    case FIELD_MAP:
+        for (size_t i = 0; field->item && i < vec->len; i++) {
+            done_field(field->item, vec->items + i * field->size);
+        }
+        free(vec->items);
+        return;
+    case FIELD_STRUCT:
+        for (size_t i = 0; i < field->shape->len; i++) {
+            done_field(&field->shape->fields[i], owner + field->offset);
+        }
+        return;
+    case FIELD_TEXT:
+    case FIELD_BOOL:
+    case FIELD_INTEGER:
+    case FIELD_HEX:
+    case FIELD_ENUM:
+    case FIELD_FLAGS:
+    case FIELD_ADDRESS:
+    case FIELD_SLOT:
+    case FIELD_SLOT_MAYBE:
+    case FIELD_ARRAY: /* of plain structs */
+    case FIELD_ARRAY_FULL:
+        return;
+    }
+}
+
+void shape_done(const struct shape *shape, void *value)
+{
+    for (size_t i = 0; i < shape->len; i++) {
+        done_field(&shape->fields[i], value);
+    }
+    explicit_bzero(value, shape->size);
 }

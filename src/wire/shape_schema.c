@@ -3,8 +3,6 @@
 #include "wire/record.h"
 #include "wire/shape.h"
 
-static json_t *schema_of_shape(const struct shape *shape);
-
 static json_t *words(const struct field *field)
 {
     json_t *list = json_array();
@@ -27,7 +25,7 @@ static json_t *map_of(const struct field *field)
                      "maxProperties", (json_int_t)field->max);
 }
 
-static json_t *schema_of(const struct field *field)
+static json_t *schema_of(const struct field *field, unsigned flags)
 {
     switch (field->type) {
     case FIELD_TEXT:
@@ -50,31 +48,50 @@ static json_t *schema_of(const struct field *field)
     case FIELD_SLOT_MAYBE:
         return json_pack("{s:[s, s]}", "type", "string", "null");
     case FIELD_STRUCT:
-        return schema_of_shape(field->shape);
+        /* What is in it is all set, or shown, with it. */
+        return shape_schema(field->shape, flags & WIRE_REFUSE_UNKNOWN);
     case FIELD_VEC:
     case FIELD_ARRAY:
     case FIELD_ARRAY_FULL:
-        return array_of(schema_of(field->item), field);
+        return array_of(schema_of(field->item, flags & WIRE_REFUSE_UNKNOWN), field);
     case FIELD_MAP:
         return map_of(field);
     }
     return NULL;
 }
 
-static json_t *schema_of_shape(const struct shape *shape)
+json_t *shape_schema(const struct shape *shape, unsigned flags)
 {
-    json_t *properties = json_object();
+    json_t *properties = json_object(), *required = json_array();
     for (size_t i = 0; i < shape->len; i++) {
-        (void)json_object_set_new(properties, shape->fields[i].name, schema_of(&shape->fields[i]));
+        const struct field *field = &shape->fields[i];
+        if ((flags & WIRE_POLICY_ONLY) && !field->is_policy) {
+            continue;
+        }
+        json_t *json = schema_of(field, flags);
+        if (field->about) {
+            (void)json_object_set_new(json, "description", json_string(field->about));
+        }
+        (void)json_object_set_new(properties, field->name, json);
+        if (field->is_required) {
+            (void)json_array_append_new(required, json_string(field->name));
+        }
     }
-    return json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties,
-                     "additionalProperties", 0);
+    json_t *json = json_pack("{s:s, s:o, s:o}", "type", "object", "properties", properties,
+                             "required", required);
+    if (flags & WIRE_REFUSE_UNKNOWN) {
+        (void)json_object_set_new(json, "additionalProperties", json_false());
+    }
+    return json;
 }
 
-json_t *wire_record_schema(enum record_kind kind)
+json_t *wire_record_schema(enum record_kind kind, unsigned flags)
 {
-    json_t *json = schema_of_shape(shape_of(kind));
-    (void)json_object_set_new(json_object_get(json, "properties"), "schema",
-                              json_pack("{s:s}", "type", "integer"));
+    json_t *json = shape_schema(shape_of(kind), flags);
+    if (!(flags & WIRE_POLICY_ONLY)) {
+        (void)json_object_set_new(
+            json_object_get(json, "properties"), "schema",
+            json_pack("{s:s, s:s}", "type", "integer", "description", "version of the record"));
+    }
     return json;
 }

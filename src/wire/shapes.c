@@ -1,105 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The tables: every field of every record. test/unit/wire_record.c checks that none is missing. */
-#include "wire/shape.h"
+#include "wire/shape_table.h"
 
 #include <assert.h>
-
-#define OFFSET(member)  (uint32_t) offsetof(OWNER, member)
-#define MEMBER(member)  ((OWNER *)0)->member
-#define SIZE(member)    (uint32_t)sizeof(MEMBER(member))
-#define SIGNED(member)  ((__typeof__(MEMBER(member)))-1 < (__typeof__(MEMBER(member)))1)
-#define WORD_(id, text) [id] = (text),
-
-#define TEXT(json, member)                                                                         \
-    {                                                                                              \
-        .name = json, .type = FIELD_TEXT, .offset = OFFSET(member), .size = SIZE(member)           \
-    }
-#define HEAP_TEXT(json, member, limit)                                                             \
-    {                                                                                              \
-        .name = json, .type = FIELD_HEAP_TEXT, .offset = OFFSET(member), .size = SIZE(member),     \
-        .max = (limit)                                                                             \
-    }
-#define BOOL(json, member)                                                                         \
-    {                                                                                              \
-        .name = json, .type = FIELD_BOOL, .offset = OFFSET(member), .size = SIZE(member)           \
-    }
-#define INTEGER(json, member, low, high)                                                           \
-    {                                                                                              \
-        .name = json, .type = FIELD_INTEGER, .offset = OFFSET(member), .size = SIZE(member),       \
-        .is_signed = SIGNED(member), .min = (low), .max = (high)                                   \
-    }
-#define U32(json, member)  INTEGER(json, member, 0, UINT32_MAX)
-#define U64(json, member)  INTEGER(json, member, 0, INT64_MAX)
-#define SPAN(json, member) INTEGER(json, member, 0, span_max)
-#define HEX(json, member, width, high)                                                             \
-    {                                                                                              \
-        .name = json, .type = FIELD_HEX, .offset = OFFSET(member), .size = SIZE(member),           \
-        .digits = (width), .max = (high)                                                           \
-    }
-#define ENUM(json, member, list)                                                                   \
-    {                                                                                              \
-        .name = json, .type = FIELD_ENUM, .offset = OFFSET(member), .size = SIZE(member),          \
-        .words = list, .word_len = ARRAY_LEN(list)                                                 \
-    }
-#define FLAGS(json, member, list)                                                                  \
-    {                                                                                              \
-        .name = json, .type = FIELD_FLAGS, .offset = OFFSET(member), .size = SIZE(member),         \
-        .words = list, .word_len = ARRAY_LEN(list)                                                 \
-    }
-#define ADDRESS(json, member)                                                                      \
-    {                                                                                              \
-        .name = json, .type = FIELD_ADDRESS, .offset = OFFSET(member), .size = SIZE(member)        \
-    }
-#define SLOT_MAYBE(json, member, flag)                                                             \
-    {                                                                                              \
-        .name = json, .type = FIELD_SLOT_MAYBE, .offset = OFFSET(member), .size = SIZE(member),    \
-        .len_offset = OFFSET(flag)                                                                 \
-    }
-#define SLOT(json, member)                                                                         \
-    {                                                                                              \
-        .name = json, .type = FIELD_SLOT, .offset = OFFSET(member), .size = SIZE(member)           \
-    }
-#define STRUCT(json, member, its_shape)                                                            \
-    {                                                                                              \
-        .name = json, .type = FIELD_STRUCT, .offset = OFFSET(member), .size = SIZE(member),        \
-        .shape = &(its_shape)                                                                      \
-    }
-#define LIST(json, member, its_item, limit)                                                        \
-    {                                                                                              \
-        .name = json, .type = FIELD_VEC, .offset = OFFSET(member), .size = SIZE(member.items[0]),  \
-        .item = &(its_item), .max = (limit)                                                        \
-    }
-#define ARRAY(json, member, len_member, its_item)                                                  \
-    {                                                                                              \
-        .name = json, .type = FIELD_ARRAY, .offset = OFFSET(member), .size = SIZE(member[0]),      \
-        .len_offset = OFFSET(len_member), .item = &(its_item), .max = ARRAY_LEN(MEMBER(member))    \
-    }
-#define ARRAY_FULL(json, member, its_item)                                                         \
-    {                                                                                              \
-        .name = json, .type = FIELD_ARRAY_FULL, .offset = OFFSET(member), .size = SIZE(member[0]), \
-        .item = &(its_item), .max = ARRAY_LEN(MEMBER(member))                                      \
-    }
-#define MAP(json, member, pair, limit)                                                             \
-    {                                                                                              \
-        .name = json, .type = FIELD_MAP, .offset = OFFSET(member), .size = SIZE(member.items[0]),  \
-        .shape = &(pair), .max = (limit)                                                           \
-    }
-
-#define SHAPE(name, table)                                                                         \
-    static const struct shape name = {                                                             \
-        .fields = table, .len = ARRAY_LEN(table), .size = sizeof(OWNER)}
-#define ITEM(name, its_shape)                                                                      \
-    static const struct field name = {                                                             \
-        .type = FIELD_STRUCT, .size = sizeof(OWNER), .shape = &(its_shape)}
 
 enum {
     fence_parameters_max = 64,
     gpus_listed_max = gpus_per_node_max,
     members_max = nodes_max * gpus_per_node_max,
 };
-
-/* A year: far beyond any span that makes sense, and sums of them do not overflow. */
-#define span_max (INT64_C(366) * 24 * 3600 * 1000)
 
 static const char *const failback_words[] = {FAILBACK_LIST(WORD_)};
 static const char *const reserve_policy_words[] = {RESERVE_POLICY_LIST(WORD_)};
@@ -123,29 +32,39 @@ static const char *const reset_words[] = {"flr", "pm", "bus", "device_specific",
 
 #define OWNER struct cluster_settings
 static const struct field cluster_fields[] = {
-    TEXT("name", name),
-    SPAN("heartbeat_ms", heartbeat_ms),
-    SPAN("leader_silence_ms", leader_silence_ms),
-    SPAN("power_fence_ms", power_fence_ms),
-    SPAN("self_stop_ms", self_stop_ms),
-    SPAN("self_stop_span_ms", self_stop_span_ms),
-    SPAN("watchdog_ms", watchdog_ms),
-    SPAN("takeover_ms", takeover_ms),
-    U32("reserve", reserve),
-    ENUM("reserve_policy", reserve_policy, reserve_policy_words),
-    ENUM("failback", failback, failback_words),
-    U32("concurrent_starts", concurrent_starts),
-    U32("cpu_percent", cpu_percent),
-    BOOL("preemption", preemption),
+    TEXT("name", name, ABOUT("name of the cluster"), POLICY),
+    SPAN("heartbeat_ms", heartbeat_ms, ABOUT("interval between two heartbeats of a host"), POLICY),
+    SPAN("leader_silence_ms", leader_silence_ms,
+         ABOUT("silence after which another host takes over as coordinator"), POLICY),
+    SPAN("power_fence_ms", power_fence_ms,
+         ABOUT("silence after which a host is turned off by its fence agent"), POLICY),
+    SPAN("self_stop_ms", self_stop_ms,
+         ABOUT("time without an acknowledged heartbeat after which a host kills its own VMs"),
+         POLICY),
+    SPAN("self_stop_span_ms", self_stop_span_ms, ABOUT("how long killing them may take"), POLICY),
+    SPAN("watchdog_ms", watchdog_ms, ABOUT("timeout of the hardware watchdog"), POLICY),
+    SPAN("takeover_ms", takeover_ms,
+         ABOUT("silence after which a host with an armed watchdog counts as off"), POLICY),
+    U32("reserve", reserve, ABOUT("host failures the cluster must tolerate"), POLICY),
+    ENUM("reserve_policy", reserve_policy, reserve_policy_words,
+         ABOUT("whether a start that breaks the reserve is refused or only reported"), POLICY),
+    ENUM("failback", failback, failback_words,
+         ABOUT("whether VMs return to a preferred owner by themselves"), POLICY),
+    U32("concurrent_starts", concurrent_starts, ABOUT("VMs that one host starts at the same time"),
+        POLICY),
+    U32("cpu_percent", cpu_percent,
+        ABOUT("virtual CPUs that VMs may have for each 100 CPUs of a host"), POLICY),
+    BOOL("preemption", preemption,
+         ABOUT("whether a VM may be stopped to make room for one of higher priority"), POLICY),
 };
 SHAPE(cluster_shape, cluster_fields);
 #undef OWNER
 
 #define OWNER struct leader
 static const struct field leader_fields[] = {
-    TEXT("node", node),
-    U64("incarnation", incarnation),
-    U64("term", term),
+    TEXT("node", node, ABOUT("host of the coordinator")),
+    U64("incarnation", incarnation, ABOUT("incarnation of that host when it took the term")),
+    U64("term", term, ABOUT("grows by one with each takeover")),
 };
 SHAPE(leader_shape, leader_fields);
 #undef OWNER
@@ -153,55 +72,66 @@ SHAPE(leader_shape, leader_fields);
 /* ---- nodes ---- */
 
 #define OWNER struct fence_parameter
-static const struct field fence_parameter_fields[] = {TEXT("key", key), TEXT("value", value)};
+static const struct field fence_parameter_fields[] = {
+    TEXT("key", key, ABOUT("name of the parameter")), TEXT("value", value, ABOUT("its value"))};
 SHAPE(fence_parameter_shape, fence_parameter_fields);
 #undef OWNER
 
 #define OWNER struct node_label
-static const struct field label_fields[] = {TEXT("key", key), TEXT("value", value)};
+static const struct field label_fields[] = {TEXT("key", key, ABOUT("key of the label")),
+                                            TEXT("value", value, ABOUT("value of the label"))};
 SHAPE(label_shape, label_fields);
 #undef OWNER
 
 #define OWNER struct dismount
 static const struct field dismount_fields[] = {
-    ADDRESS("address", address),
-    TEXT("identity", identity),
-    BOOL("forced", is_forced),
-    U32("partitions", partitions),
+    ADDRESS("address", address, ABOUT("PCI address of the card")),
+    TEXT("identity", identity,
+         ABOUT("model that was at this address when the card was dismounted")),
+    BOOL("forced", is_forced, ABOUT("dismounted although the host used it or it cannot be reset")),
+    U32("partitions", partitions,
+        ABOUT("number of virtual functions to use instead of the whole card; 0: the card")),
 };
 SHAPE(dismount_shape, dismount_fields);
 ITEM(dismount_item, dismount_shape);
 #undef OWNER
 
 #define OWNER struct gpu_release
-static const struct field release_fields[] = {SLOT("address", slot)};
+static const struct field release_fields[] = {
+    SLOT("address", slot, ABOUT("GPU whose quarantine is lifted"))};
 SHAPE(release_shape, release_fields);
 ITEM(release_item, release_shape);
 #undef OWNER
 
 #define OWNER struct node_spec
 static const struct field node_spec_fields[] = {
-    ENUM("mode", mode, node_mode_words),
-    BOOL("force", force),
-    ENUM("fencing", fencing, fencing_words),
-    TEXT("fence_agent", fence_agent),
-    MAP("fence_parameters", fence_parameters, fence_parameter_shape, fence_parameters_max),
-    MAP("labels", labels, label_shape, labels_max),
-    LIST("dismounted", dismounted, dismount_item, gpus_listed_max),
-    LIST("released", released, release_item, gpus_listed_max),
-    U64("confirmed_off", confirmed_off),
-    U64("confirmed_counter", confirmed_counter),
-    U64("removed", removed),
-    U64("removed_counter", removed_counter),
+    ENUM("mode", mode, node_mode_words,
+         ABOUT("whether the host takes VMs: active, paused, or drain")),
+    BOOL("force", force, ABOUT("while draining, also stop VMs that find no other place")),
+    ENUM("fencing", fencing, fencing_words,
+         ABOUT("how the host is proven off: watchdog, power, or manual"), POLICY),
+    TEXT("fence_agent", fence_agent, ABOUT("fence agent to run, such as fence_ipmilan"), POLICY),
+    MAP("fence_parameters", fence_parameters, fence_parameter_shape, fence_parameters_max,
+        ABOUT("parameters of the fence agent"), POLICY),
+    MAP("labels", labels, label_shape, labels_max, ABOUT("labels that VMs can require"), POLICY),
+    LIST("dismounted", dismounted, dismount_item, gpus_listed_max,
+         ABOUT("GPUs taken from the host for VMs")),
+    LIST("released", released, release_item, gpus_listed_max,
+         ABOUT("GPUs released from quarantine by this change")),
+    U64("confirmed_off", confirmed_off,
+        ABOUT("incarnation that an administrator confirmed to be off; 0: none")),
+    U64("confirmed_counter", confirmed_counter, ABOUT("last heartbeat of that incarnation")),
+    U64("removed", removed, ABOUT("incarnation whose removal was ordered; 0: none")),
+    U64("removed_counter", removed_counter, ABOUT("last heartbeat of that incarnation")),
 };
 SHAPE(node_spec_shape, node_spec_fields);
 #undef OWNER
 
 #define OWNER struct gpu_mdev_type
 static const struct field mdev_type_fields[] = {
-    TEXT("id", id),
-    TEXT("name", name),
-    U32("available", available),
+    TEXT("id", id, ABOUT("identifier of the type")),
+    TEXT("name", name, ABOUT("name given by the vendor's driver")),
+    U32("available", available, ABOUT("instances that can still be created")),
 };
 SHAPE(mdev_type_shape, mdev_type_fields);
 ITEM(mdev_type_item, mdev_type_shape);
@@ -214,32 +144,34 @@ static const struct field bar_item = {
 
 #define OWNER struct gpu
 static const struct field gpu_fields[] = {
-    ADDRESS("address", address),
-    HEX("vendor", vendor, 4, UINT16_MAX),
-    HEX("device", device, 4, UINT16_MAX),
-    HEX("subsystem_vendor", subsystem_vendor, 4, UINT16_MAX),
-    HEX("subsystem_device", subsystem_device, 4, UINT16_MAX),
-    HEX("class", class_code, 6, 0xffffff),
-    TEXT("vendor_name", vendor_name),
-    TEXT("device_name", device_name),
-    TEXT("serial", serial),
-    INTEGER("iommu_group", iommu_group, -1, INT32_MAX),
-    ARRAY("companions", companions, companion_len, address_item),
-    INTEGER("numa_node", numa_node, -1, INT32_MAX),
-    TEXT("driver", driver),
-    BOOL("overridden", is_overridden),
-    ARRAY_FULL("bar_size", bar_size, bar_item),
-    FLAGS("reset_methods", reset_methods, reset_words),
-    U32("sriov_total", sriov_total),
-    U32("sriov_enabled", sriov_enabled),
-    ARRAY("mdev_types", mdev_types, mdev_type_len, mdev_type_item),
-    BOOL("boot_display", is_boot_display),
-    U32("link_speed_mts", link_speed_mts),
-    U32("link_width", link_width),
-    ENUM("verdict", verdict, verdict_words),
-    TEXT("verdict_detail", verdict_detail),
-    ENUM("health", health, health_words),
-    TEXT("health_reason", health_reason),
+    ADDRESS("address", address, ABOUT("PCI address")),
+    HEX("vendor", vendor, 4, UINT16_MAX, ABOUT("PCI vendor ID")),
+    HEX("device", device, 4, UINT16_MAX, ABOUT("PCI device ID")),
+    HEX("subsystem_vendor", subsystem_vendor, 4, UINT16_MAX, ABOUT("PCI subsystem vendor ID")),
+    HEX("subsystem_device", subsystem_device, 4, UINT16_MAX, ABOUT("PCI subsystem ID")),
+    HEX("class", class_code, 6, 0xffffff, ABOUT("PCI class code")),
+    TEXT("vendor_name", vendor_name, ABOUT("vendor")),
+    TEXT("device_name", device_name, ABOUT("model")),
+    TEXT("serial", serial, ABOUT("serial number")),
+    INTEGER("iommu_group", iommu_group, -1, INT32_MAX, ABOUT("IOMMU group; -1: none")),
+    ARRAY("companions", companions, companion_len, address_item,
+          ABOUT("other functions in the IOMMU group that go with the GPU")),
+    INTEGER("numa_node", numa_node, -1, INT32_MAX, ABOUT("NUMA node; -1: unknown")),
+    TEXT("driver", driver, ABOUT("kernel driver bound to the device")),
+    BOOL("overridden", is_overridden, ABOUT("whether driver_override is set")),
+    ARRAY_FULL("bar_size", bar_size, bar_item, ABOUT("sizes of the memory regions in bytes")),
+    FLAGS("reset_methods", reset_methods, reset_words, ABOUT("ways to reset the card")),
+    U32("sriov_total", sriov_total, ABOUT("virtual functions the card supports")),
+    U32("sriov_enabled", sriov_enabled, ABOUT("virtual functions that exist")),
+    ARRAY("mdev_types", mdev_types, mdev_type_len, mdev_type_item,
+          ABOUT("types of mediated devices")),
+    BOOL("boot_display", is_boot_display, ABOUT("whether it shows the console of the host")),
+    U32("link_speed_mts", link_speed_mts, ABOUT("PCIe link speed in MT/s")),
+    U32("link_width", link_width, ABOUT("PCIe lanes")),
+    ENUM("verdict", verdict, verdict_words, ABOUT("whether it can be assigned to a VM")),
+    TEXT("verdict_detail", verdict_detail, ABOUT("reason for the verdict")),
+    ENUM("health", health, health_words, ABOUT("whether Berth hands it out")),
+    TEXT("health_reason", health_reason, ABOUT("why it is in quarantine")),
 };
 static const struct gpu gpu_fallback = {.iommu_group = -1, .numa_node = -1};
 static const struct shape gpu_shape = {.fields = gpu_fields,
@@ -251,15 +183,15 @@ ITEM(gpu_item, gpu_shape);
 
 #define OWNER struct gpu_partition
 static const struct field partition_fields[] = {
-    SLOT("gpu", slot),
-    TEXT("type", type),
-    TEXT("driver", driver),
-    INTEGER("iommu_group", iommu_group, -1, INT32_MAX),
-    U64("mmio_size", mmio_size),
-    ENUM("verdict", verdict, verdict_words),
-    TEXT("verdict_detail", verdict_detail),
-    ENUM("health", health, health_words),
-    TEXT("health_reason", health_reason),
+    SLOT("gpu", slot, ABOUT("card and partition")),
+    TEXT("type", type, ABOUT("type of the partition")),
+    TEXT("driver", driver, ABOUT("kernel driver bound to it")),
+    INTEGER("iommu_group", iommu_group, -1, INT32_MAX, ABOUT("IOMMU group; -1: none")),
+    U64("mmio_size", mmio_size, ABOUT("size of its memory regions in bytes")),
+    ENUM("verdict", verdict, verdict_words, ABOUT("whether it can be assigned to a VM")),
+    TEXT("verdict_detail", verdict_detail, ABOUT("reason for the verdict")),
+    ENUM("health", health, health_words, ABOUT("whether Berth hands it out")),
+    TEXT("health_reason", health_reason, ABOUT("why it is in quarantine")),
 };
 static const struct gpu_partition partition_fallback = {.iommu_group = -1};
 static const struct shape partition_shape = {.fields = partition_fields,
@@ -271,8 +203,11 @@ ITEM(partition_item, partition_shape);
 
 #define OWNER struct node_check
 static const struct field check_fields[] = {
-    TEXT("name", name),     BOOL("ok", is_ok),  BOOL("advice", is_advice),
-    TEXT("detail", detail), U32("vms", vm_len),
+    TEXT("name", name, ABOUT("what is checked")),
+    BOOL("ok", is_ok, ABOUT("whether the check passed")),
+    BOOL("advice", is_advice, ABOUT("whether a failure is only a recommendation")),
+    TEXT("detail", detail, ABOUT("what was found and, if the check failed, what to do")),
+    U32("vms", vm_len, ABOUT("number of VMs it concerns")),
 };
 SHAPE(check_shape, check_fields);
 ITEM(check_item, check_shape);
@@ -280,31 +215,34 @@ ITEM(check_item, check_shape);
 
 #define OWNER struct node_inventory
 static const struct field inventory_fields[] = {
-    U64("incarnation", incarnation),
-    U32("cpus", cpus),
-    U64("memory_mib", memory_mib),
-    TEXT("kernel", kernel),
-    LIST("gpus", gpus, gpu_item, gpus_listed_max),
-    LIST("partitions", partitions, partition_item, gpus_listed_max),
-    LIST("checks", checks, check_item, checks_max),
+    U64("incarnation", incarnation, ABOUT("incarnation in which it was written")),
+    U32("cpus", cpus, ABOUT("CPUs of the host")),
+    U64("memory_mib", memory_mib, ABOUT("memory of the host in MiB")),
+    TEXT("kernel", kernel, ABOUT("kernel release")),
+    LIST("gpus", gpus, gpu_item, gpus_listed_max, ABOUT("GPUs by address")),
+    LIST("partitions", partitions, partition_item, gpus_listed_max, ABOUT("partitions of GPUs")),
+    LIST("checks", checks, check_item, checks_max, ABOUT("checks of the host")),
 };
 SHAPE(inventory_shape, inventory_fields);
 #undef OWNER
 
 #define OWNER struct node_alive
 static const struct field alive_fields[] = {
-    U64("incarnation", incarnation),  TEXT("boot_id", boot_id),
-    U64("counter", counter),          BOOL("watchdog_armed", is_watchdog_armed),
-    SPAN("watchdog_ms", watchdog_ms), BOOL("left", has_left),
+    U64("incarnation", incarnation, ABOUT("grows each time the host starts again without its VMs")),
+    TEXT("boot_id", boot_id, ABOUT("boot of the kernel")),
+    U64("counter", counter, ABOUT("number of the heartbeat")),
+    BOOL("watchdog_armed", is_watchdog_armed, ABOUT("whether the hardware watchdog is armed")),
+    SPAN("watchdog_ms", watchdog_ms, ABOUT("timeout of the hardware watchdog; 0: not armed")),
+    BOOL("left", has_left, ABOUT("whether berthd was stopped on purpose")),
 };
 SHAPE(alive_shape, alive_fields);
 #undef OWNER
 
 #define OWNER struct node_fence
 static const struct field fence_fields[] = {
-    U64("incarnation", incarnation),
-    ENUM("proof", proof, proof_words),
-    TEXT("detail", detail),
+    U64("incarnation", incarnation, ABOUT("this incarnation and all before it are off")),
+    ENUM("proof", proof, proof_words, ABOUT("how that was proven")),
+    TEXT("detail", detail, ABOUT("details of the proof")),
 };
 SHAPE(fence_shape, fence_fields);
 #undef OWNER
@@ -314,12 +252,14 @@ static const struct field span_item = {
 
 #define OWNER struct node_standing
 static const struct field standing_fields[] = {
-    U64("incarnation", incarnation),
-    ARRAY("began_ago_ms", began_ago_ms, began_len, span_item),
-    SPAN("quarantine_ms", quarantine_ms),
-    U64("spec_revision", spec_revision),
-    U64("fence_incarnation", fence_incarnation),
-    TEXT("fence_error", fence_error),
+    U64("incarnation", incarnation, ABOUT("incarnation up to which restarts were counted")),
+    ARRAY("began_ago_ms", began_ago_ms, began_len, span_item,
+          ABOUT("times since the last restarts, newest first")),
+    SPAN("quarantine_ms", quarantine_ms, ABOUT("time for which the host gets no VMs")),
+    U64("spec_revision", spec_revision,
+        ABOUT("revision of the host's settings; a newer one ends the quarantine")),
+    U64("fence_incarnation", fence_incarnation, ABOUT("incarnation that could not be turned off")),
+    TEXT("fence_error", fence_error, ABOUT("why it could not be turned off")),
 };
 SHAPE(standing_shape, standing_fields);
 #undef OWNER
@@ -328,9 +268,9 @@ SHAPE(standing_shape, standing_fields);
 
 #define OWNER struct pool_member
 static const struct field member_fields[] = {
-    TEXT("node", node),
-    SLOT("gpu", slot),
-    TEXT("identity", identity),
+    TEXT("node", node, ABOUT("host of the GPU")),
+    SLOT("gpu", slot, ABOUT("PCI address, and the partition if it is one")),
+    TEXT("identity", identity, ABOUT("model of the card when it joined")),
 };
 SHAPE(member_shape, member_fields);
 ITEM(member_item, member_shape);
@@ -338,10 +278,11 @@ ITEM(member_item, member_shape);
 
 #define OWNER struct pool
 static const struct field pool_fields[] = {
-    ENUM("type", type, pool_type_words),
-    BOOL("mixed", is_mixed),
-    TEXT("partition_type", partition_type),
-    LIST("members", members, member_item, members_max),
+    ENUM("type", type, pool_type_words,
+         ABOUT("whole GPUs (PciExpress) or partitions (GpuPartition)")),
+    BOOL("mixed", is_mixed, ABOUT("whether GPUs of different models are allowed")),
+    TEXT("partition_type", partition_type, ABOUT("type of the partitions")),
+    LIST("members", members, member_item, members_max, ABOUT("GPUs of the pool")),
 };
 SHAPE(pool_shape, pool_fields);
 #undef OWNER
@@ -350,8 +291,8 @@ SHAPE(pool_shape, pool_fields);
 
 #define OWNER struct vm_need
 static const struct field need_fields[] = {
-    TEXT("pool", pool),
-    INTEGER("count", count, 0, gpus_per_vm_max),
+    TEXT("pool", pool, ABOUT("GPU pool")),
+    INTEGER("count", count, 0, gpus_per_vm_max, ABOUT("number of GPUs")),
 };
 SHAPE(need_shape, need_fields);
 ITEM(need_item, need_shape);
@@ -359,10 +300,11 @@ ITEM(need_item, need_shape);
 
 #define OWNER struct vm_restart_policy
 static const struct field restart_fields[] = {
-    U32("restarts_max", restarts_max),
-    SPAN("window_ms", window_ms),
-    U32("failovers_max", failovers_max),
-    U32("host_losses_max", host_losses_max),
+    U32("restarts_max", restarts_max, ABOUT("restarts on the same host before a failover")),
+    SPAN("window_ms", window_ms, ABOUT("uptime after which the counters reset")),
+    U32("failovers_max", failovers_max, ABOUT("failovers before the VM counts as failed")),
+    U32("host_losses_max", host_losses_max,
+        ABOUT("hosts lost under the VM before it counts as failed; 0: no limit")),
 };
 SHAPE(restart_shape, restart_fields);
 #undef OWNER
@@ -373,113 +315,129 @@ static_assert(sizeof(struct vm_name) == name_size, "struct vm_name is one text")
 
 #define OWNER struct vm_spec
 static const struct field vm_spec_fields[] = {
-    HEAP_TEXT("xml", xml, domain_xml_size_max),
-    TEXT("uuid", uuid),
-    U32("cpus", cpus),
-    U64("memory_mib", memory_mib),
-    ARRAY("needs", needs, need_len, need_item),
-    ENUM("desired", desired, vm_desired_words),
-    BOOL("stop_forced", is_stop_forced),
-    U64("start_order", start_order),
-    TEXT("move_to", move_to),
-    U64("move_order", move_order),
-    ENUM("offline_action", offline_action, offline_action_words),
-    SPAN("offline_timeout_ms", offline_timeout_ms),
-    U32("priority", priority),
-    LIST("preferred_owners", preferred_owners, name_item, owners_max),
-    LIST("possible_owners", possible_owners, name_item, owners_max),
-    MAP("labels", labels, label_shape, labels_max),
-    LIST("together", together, name_item, affinity_max),
-    LIST("apart", apart, name_item, affinity_max),
-    BOOL("affinity_enforced", is_affinity_enforced),
-    BOOL("apart_enforced", is_apart_enforced),
-    STRUCT("restart", restart, restart_shape),
-    U64("mmio_mib", mmio_mib),
+    HEAP_TEXT("xml", xml, domain_xml_size_max, ABOUT("libvirt domain XML without GPUs")),
+    TEXT("uuid", uuid, ABOUT("UUID of the domain")),
+    U32("cpus", cpus, ABOUT("virtual CPUs")),
+    U64("memory_mib", memory_mib, ABOUT("memory in MiB")),
+    ARRAY("needs", needs, need_len, need_item, ABOUT("GPUs it needs, by pool")),
+    ENUM("desired", desired, vm_desired_words, ABOUT("whether it should run")),
+    BOOL("stop_forced", is_stop_forced, ABOUT("turn it off at once when it is stopped")),
+    U64("start_order", start_order, ABOUT("number of start requests")),
+    TEXT("move_to", move_to, ABOUT("host it was asked to move to; \"*\": any other; empty: none")),
+    U64("move_order", move_order, ABOUT("number of move requests")),
+    ENUM("offline_action", offline_action, offline_action_words,
+         ABOUT("what happens to it when its GPUs or host go away"), POLICY),
+    SPAN("offline_timeout_ms", offline_timeout_ms, ABOUT("time the guest has to shut down"),
+         POLICY),
+    U32("priority", priority,
+        ABOUT("higher starts first; 3000 high, 2000 medium, 1000 low, 0 no automatic start"),
+        POLICY),
+    LIST("preferred_owners", preferred_owners, name_item, owners_max,
+         ABOUT("hosts it prefers, best first"), POLICY),
+    LIST("possible_owners", possible_owners, name_item, owners_max,
+         ABOUT("hosts it may run on; empty: all"), POLICY),
+    MAP("labels", labels, label_shape, labels_max, ABOUT("labels its host must have"), POLICY),
+    LIST("together", together, name_item, affinity_max, ABOUT("VMs it should share a host with"),
+         POLICY),
+    LIST("apart", apart, name_item, affinity_max, ABOUT("VMs it should not share a host with"),
+         POLICY),
+    BOOL("affinity_enforced", is_affinity_enforced,
+         ABOUT("wait rather than run without the VMs in \"together\""), POLICY),
+    BOOL("apart_enforced", is_apart_enforced,
+         ABOUT("wait rather than run beside the VMs in \"apart\""), POLICY),
+    STRUCT("restart", restart, restart_shape, ABOUT("what happens when it fails"), POLICY),
+    U64("mmio_mib", mmio_mib, ABOUT("64-bit MMIO aperture of the guest in MiB; 0: computed"),
+        POLICY),
 };
 SHAPE(vm_spec_shape, vm_spec_fields);
 #undef OWNER
 
 #define OWNER struct gpu_hold
-static const struct field hold_fields[] = {TEXT("pool", pool), SLOT("gpu", slot)};
+static const struct field hold_fields[] = {
+    TEXT("pool", pool, ABOUT("GPU pool")),
+    SLOT("gpu", slot, ABOUT("PCI address, and the partition if it is one"))};
 SHAPE(hold_shape, hold_fields);
 ITEM(hold_item, hold_shape);
 #undef OWNER
 
 #define OWNER struct reason
-static const struct field reason_fields[] = {TEXT("node", node), TEXT("text", text)};
+static const struct field reason_fields[] = {
+    TEXT("node", node, ABOUT("host; empty: none in particular")),
+    TEXT("text", text, ABOUT("reason"))};
 SHAPE(reason_shape, reason_fields);
 ITEM(reason_item, reason_shape);
 #undef OWNER
 
 #define OWNER struct vm_placement
 static const struct field placement_fields[] = {
-    U64("epoch", epoch),
-    ENUM("phase", phase, placement_phase_words),
-    TEXT("node", node),
-    LIST("gpus", gpus, hold_item, gpus_per_vm_max),
-    TEXT("next_node", next_node),
-    LIST("next_gpus", next_gpus, hold_item, gpus_per_vm_max),
-    BOOL("forced", is_forced),
-    BOOL("failed", is_failed),
-    U32("restarts", restarts),
-    U32("failovers", failovers),
-    U32("host_losses", host_losses),
-    TEXT("lost_node", lost_node),
-    U32("refusals", refusals),
-    U32("cpus", cpus),
-    U64("memory_mib", memory_mib),
-    U64("start_order", start_order),
-    U64("move_order", move_order),
-    TEXT("cause", cause),
-    LIST("reasons", reasons, reason_item, reasons_max + 1),
+    U64("epoch", epoch, ABOUT("grows with each new place")),
+    ENUM("phase", phase, placement_phase_words, ABOUT("none, start, or stop")),
+    TEXT("node", node, ABOUT("host")),
+    LIST("gpus", gpus, hold_item, gpus_per_vm_max, ABOUT("GPUs it holds there")),
+    TEXT("next_node", next_node, ABOUT("host it moves to")),
+    LIST("next_gpus", next_gpus, hold_item, gpus_per_vm_max, ABOUT("GPUs reserved there")),
+    BOOL("forced", is_forced, ABOUT("turn it off at once")),
+    BOOL("failed", is_failed, ABOUT("restart policy used up")),
+    U32("restarts", restarts, ABOUT("restarts on this host")),
+    U32("failovers", failovers, ABOUT("failovers so far")),
+    U32("host_losses", host_losses, ABOUT("hosts lost under it")),
+    TEXT("lost_node", lost_node, ABOUT("last host lost under it")),
+    U32("refusals", refusals, ABOUT("times the guest refused to shut down")),
+    U32("cpus", cpus, ABOUT("CPUs it takes there")),
+    U64("memory_mib", memory_mib, ABOUT("memory it takes there in MiB")),
+    U64("start_order", start_order, ABOUT("start request that was last acted on")),
+    U64("move_order", move_order, ABOUT("move request that was last acted on")),
+    TEXT("cause", cause, ABOUT("why it is there")),
+    LIST("reasons", reasons, reason_item, reasons_max + 1, ABOUT("why it runs nowhere, by host")),
 };
 SHAPE(placement_shape, placement_fields);
 #undef OWNER
 
 #define OWNER struct vm_status
 static const struct field status_fields[] = {
-    U64("epoch", epoch),
-    U64("incarnation", incarnation),
-    TEXT("node", node),
-    ENUM("state", state, vm_state_words),
-    BOOL("has_started", has_started),
-    BOOL("stop_refused", is_stop_refused),
-    TEXT("reason", reason),
-    SLOT_MAYBE("culprit", culprit, has_culprit),
+    U64("epoch", epoch, ABOUT("epoch this is about")),
+    U64("incarnation", incarnation, ABOUT("incarnation of the host in which it began")),
+    TEXT("node", node, ABOUT("host")),
+    ENUM("state", state, vm_state_words, ABOUT("what its host reports")),
+    BOOL("has_started", has_started, ABOUT("whether the guest ran")),
+    BOOL("stop_refused", is_stop_refused, ABOUT("whether the guest refused to shut down")),
+    TEXT("reason", reason, ABOUT("what went wrong")),
+    SLOT_MAYBE("culprit", culprit, has_culprit, ABOUT("GPU that made it fail")),
 };
 SHAPE(status_shape, status_fields);
 #undef OWNER
 
 #define OWNER struct claim
-static const struct field claim_fields[] = {TEXT("vm", vm), U64("epoch", epoch)};
+static const struct field claim_fields[] = {TEXT("vm", vm, ABOUT("VM that holds the GPU")),
+                                            U64("epoch", epoch, ABOUT("its epoch"))};
 SHAPE(claim_shape, claim_fields);
 #undef OWNER
 
 #define OWNER struct event_record
 static const struct field event_fields[] = {
-    ENUM("severity", severity, severity_words),
-    TEXT("actor", actor),
-    TEXT("code", code),
-    TEXT("subject", subject),
-    TEXT("text", text),
-    TEXT("request_key", request_key),
-    U64("request_hash", request_hash),
-    U32("answer_status", answer_status),
-    HEAP_TEXT("answer", answer, event_answer_max),
-    TEXT("address", address),
+    ENUM("severity", severity, severity_words, ABOUT("how serious it is")),
+    TEXT("actor", actor, ABOUT("who did it")),
+    TEXT("code", code, ABOUT("stable code of the event")),
+    TEXT("subject", subject, ABOUT("what it is about")),
+    TEXT("text", text, ABOUT("description")),
+    TEXT("request_key", request_key, ABOUT("idempotency key of the request")),
+    U64("request_hash", request_hash, ABOUT("hash of the request")),
+    U32("answer_status", answer_status, ABOUT("HTTP status of the answer")),
+    HEAP_TEXT("answer", answer, event_answer_max, ABOUT("answer to the request")),
+    TEXT("address", address, ABOUT("address the actor came from")),
 };
 SHAPE(event_shape, event_fields);
 #undef OWNER
 
 #define OWNER struct access
 static const struct field access_fields[] = {
-    ENUM("kind", kind, access_kind_words),
-    ENUM("role", role, role_words),
-    TEXT("hash", hash),
-    U64("created_ms", created_ms),
-    U64("expires_ms", expires_ms),
-    TEXT("by", by),
-    TEXT("note", note),
+    ENUM("kind", kind, access_kind_words, ABOUT("user or token")),
+    ENUM("role", role, role_words, ABOUT("what it may do")),
+    TEXT("hash", hash, ABOUT("hash of the secret")),
+    U64("created_ms", created_ms, ABOUT("time of creation")),
+    U64("expires_ms", expires_ms, ABOUT("time of expiry; 0: never")),
+    TEXT("by", by, ABOUT("who created it")),
+    TEXT("note", note, ABOUT("note")),
 };
 SHAPE(access_shape, access_fields);
 #undef OWNER

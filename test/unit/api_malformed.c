@@ -53,19 +53,19 @@ TEST(what_is_no_json_object_is_refused_everywhere)
     };
     begin_with_vm();
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-        refuse_everywhere(bodies[i], "\"$: ");
+        refuse_everywhere(bodies[i], "\"the body of the request: ");
     }
 }
 
 TEST(names_twice_bad_characters_and_nuls_are_refused_everywhere)
 {
     begin_with_vm();
-    refuse_everywhere("{\"force\":true,\"force\":true}", "\"$: ");
-    refuse_everywhere("{\"x\":\"\xc3\x28\"}", "\"$: ");
-    refuse_everywhere("{\"x\":\"\\u0000\"}", "\"$: ");
-    refuse_everywhere("{\"\\u0000\":1}", "\"$: ");
-    refuse_everywhere("{\"n\":1e400}", "\"$: ");
-    refuse_everywhere("{\"n\":99999999999999999999999}", "\"$: ");
+    refuse_everywhere("{\"force\":true,\"force\":true}", "\"the body of the request: ");
+    refuse_everywhere("{\"x\":\"\xc3\x28\"}", "\"the body of the request: ");
+    refuse_everywhere("{\"x\":\"\\u0000\"}", "\"the body of the request: ");
+    refuse_everywhere("{\"\\u0000\":1}", "\"the body of the request: ");
+    refuse_everywhere("{\"n\":1e400}", "\"the body of the request: ");
+    refuse_everywhere("{\"n\":99999999999999999999999}", "\"the body of the request: ");
 }
 
 TEST(what_nests_too_deep_or_has_too_many_values_is_refused_everywhere)
@@ -77,14 +77,14 @@ TEST(what_nests_too_deep_or_has_too_many_values_is_refused_everywhere)
     memset(deep + at, '[', depth);
     memset(deep + at + depth, ']', depth);
     deep[at + 2 * depth] = '}';
-    refuse_everywhere(deep, "\"$: ");
+    refuse_everywhere(deep, "\"the body of the request: ");
     at = (size_t)snprintf(wide, sizeof(wide), "{\"a\":[0");
     for (size_t i = 1; i < values; i++) {
         memcpy(wide + at, ",0", 2);
         at += 2;
     }
     memcpy(wide + at, "]}", 3);
-    refuse_everywhere(wide, "\"$: ");
+    refuse_everywhere(wide, "\"the body of the request: ");
 }
 
 TEST(an_unknown_field_is_refused_everywhere_by_name_and_not_half_done)
@@ -94,23 +94,24 @@ TEST(an_unknown_field_is_refused_everywhere_by_name_and_not_half_done)
     for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
         (void)snprintf(body, sizeof(body), "%.*s,\"f\\u00fcr\":{}}",
                        (int)strlen(changes[i].good) - 1, changes[i].good);
-        refused(changes[i].method, changes[i].target, body, 400, "\"$.f\xc3\xbcr: no such field");
+        refused(changes[i].method, changes[i].target, body, 400,
+                "\"f\xc3\xbcr: there is no such field");
     }
 }
 
 TEST(a_wrong_type_is_refused_with_its_place)
 {
     begin_with_vm();
-    refused("PATCH", "/v1/vms/v", "{\"priority\":1.5}", 400, "$.priority");
-    refused("PATCH", "/v1/vms/v", "{\"priority\":-1}", 400, "$.priority");
+    refused("PATCH", "/v1/vms/v", "{\"priority\":1.5}", 400, "priority");
+    refused("PATCH", "/v1/vms/v", "{\"priority\":-1}", 400, "priority");
     refused("PATCH", "/v1/vms/v", "{\"restart\":{\"restarts_max\":\"2\"}}", 400,
-            "$.restart.restarts_max");
+            "restart.restarts_max");
     refused("PATCH", "/v1/vms/v", "{\"preferred_owners\":[\"node1\",7]}", 400,
-            "$.preferred_owners[1]");
-    refused("POST", "/v1/vms/v/assign", "{\"pool\":\"P\",\"count\":1e2}", 400, "$.count");
-    refused("POST", "/v1/plan", "{\"fail\":[\"node1\",{}]}", 400, "$.fail[1]");
-    refused("POST", "/v1/pools", "{\"name\":\"q\",\"members\":[[]]}", 400, "$.members[0]");
-    refused("PATCH", "/v1/nodes/node1", "{\"labels\":{\"rack\":1}}", 400, "$.labels");
+            "preferred_owners[1]");
+    refused("POST", "/v1/vms/v/assign", "{\"pool\":\"P\",\"count\":1e2}", 400, "count");
+    refused("POST", "/v1/plan", "{\"fail\":[\"node1\",{}]}", 400, "fail[1]");
+    refused("POST", "/v1/pools", "{\"name\":\"q\",\"members\":[[]]}", 400, "members[0]");
+    refused("PATCH", "/v1/nodes/node1", "{\"labels\":{\"rack\":1}}", 400, "labels");
 }
 
 TEST(an_unknown_parameter_is_refused_with_those_there_are)

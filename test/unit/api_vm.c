@@ -36,14 +36,14 @@ TEST(what_is_no_domain_xml_is_refused_in_words)
     refused("POST", "/v1/vms", "{\"xml\":\"not xml\"}", 400, "no domain XML");
     refused("POST", "/v1/vms", "{\"xml\":\"<network/>\"}", 400, "domain");
     refused("POST", "/v1/vms", "{\"xml\":\"" XML("a/b") "\"}", 400, "a/b");
-    refused("POST", "/v1/vms", "{}", 400, "$.xml: is missing");
-    refused("POST", "/v1/vms", "{\"xml\":7}", 400, "$.xml: must be a string");
+    refused("POST", "/v1/vms", "{}", 400, "xml: is missing");
+    refused("POST", "/v1/vms", "{\"xml\":7}", 400, "xml: must be a string");
     refused("POST", "/v1/vms",
             "{\"xml\":\"" XML("v") "\",\"needs\":[{\"pool\":\"nope\",\"count\":1}]}", 404,
             "no GPU pool \\\"nope\\\"");
     refused("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"needs\":[{\"pool\":\"p\"}]}", 400,
-            "$.needs[0]");
-    refused("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"priority\":-1}", 400, "$.priority");
+            "needs[0]");
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"priority\":-1}", 400, "priority");
 }
 
 TEST(a_vm_without_a_pool_is_not_started)
@@ -63,7 +63,7 @@ TEST(a_vm_is_assigned_to_a_pool_once_per_gpu)
     CHECK_INT(spec("v")->needs[0].count, 2);
     refused("POST", "/v1/vms/v/assign", "{\"pool\":\"nope\"}", 404, "there are: P");
     refused("POST", "/v1/vms/v/assign", "{\"pool\":\"P\",\"count\":15}", 409, "16 GPUs at most");
-    refused("POST", "/v1/vms/v/assign", "{\"pool\":\"P\",\"count\":0}", 400, "$.count");
+    refused("POST", "/v1/vms/v/assign", "{\"pool\":\"P\",\"count\":0}", 400, "count");
     must("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\",\"count\":1}");
     CHECK_INT(spec("v")->needs[0].count, 1);
     must("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\"}");
@@ -174,9 +174,10 @@ TEST(policies_are_set_and_name_what_must_exist)
     refused("PATCH", "/v1/vms/v", "{\"possible_owners\":[\"nodeX\"]}", 404, "nodeX");
     refused("PATCH", "/v1/vms/v", "{\"apart\":[\"ghost\"]}", 404, "ghost");
     refused("PATCH", "/v1/vms/v", "{\"apart\":[\"v\"]}", 400, "related to itself");
-    refused("PATCH", "/v1/vms/v", "{\"desired\":\"started\"}", 400, "$.desired: no such field");
-    refused("PATCH", "/v1/vms/v", "{\"offline_action\":\"hibernate\"}", 400, "$.offline_action");
-    refused("PATCH", "/v1/vms/v", "{\"offline_timeout_ms\":5}", 400, "$.offline_timeout_ms");
+    refused("PATCH", "/v1/vms/v", "{\"desired\":\"started\"}", 400,
+            "desired: there is no such field");
+    refused("PATCH", "/v1/vms/v", "{\"offline_action\":\"hibernate\"}", 400, "offline_action");
+    refused("PATCH", "/v1/vms/v", "{\"offline_timeout_ms\":5}", 400, "offline_timeout_ms");
 }
 
 TEST(the_state_of_a_vm_follows_spec_placement_status_and_heartbeat)
@@ -250,7 +251,7 @@ TEST(what_if_a_node_fails_says_what_restarts_where_and_what_waits)
     must("DELETE", "/v1/vms/single", NULL);
     refused("POST", "/v1/plan", "{\"fail\":[\"nodeX\"]}", 404, "nodeX");
     refused("POST", "/v1/plan", "{}", 400, "give one of");
-    refused("POST", "/v1/plan", "{\"fail\":[1]}", 400, "$.fail[0]: must be a string");
+    refused("POST", "/v1/plan", "{\"fail\":[1]}", 400, "fail[0]: must be a string");
     CHECK_INT(ask("POST", "/v1/nodes/node1/drain", "{\"dry_run\":true}"), 200);
     CHECK(!answer.has_txn);
     CHECK_HAS(text(), "\"action\":\"drain\"");

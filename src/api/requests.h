@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The bodies that requests have, each a struct and its table of fields, from which it is read, is
+ * refused, and is described in /openapi.json. What a PATCH changes is no struct: it goes into the
+ * record by the record's own table (patch.h).
+ */
+#pragma once
+
+#include "api/call.h"
+#include "wire/shape.h"
+
+enum {
+    members_per_request_max = 1024,
+    expires_days_max = 3650,
+};
+
+struct force_request {
+    bool is_forced;
+};
+
+struct drain_request {
+    bool is_forced;
+    bool is_dry_run;
+};
+
+struct confirm_off_request {
+    uint64_t incarnation; /* 0: not given */
+};
+
+struct partition_request {
+    uint32_t count;
+};
+
+struct gpu_place {
+    char node[name_size];
+    struct pci_address address;
+};
+
+struct pool_request {
+    char name[name_size]; /* of a new one */
+    enum pool_type type;
+    bool is_mixed;
+    VEC(struct gpu_place) members;
+    bool is_all;
+    char model[32]; /* "": not given */
+};
+
+struct vm_add_request {
+    char *xml;
+    char name[name_size]; /* "": the one in the XML */
+    struct vm_need needs[needs_per_vm_max];
+    uint32_t need_len;
+};
+
+struct assign_request {
+    char pool[name_size];
+    uint32_t count; /* 0: not given */
+};
+
+struct move_request {
+    char node[name_size]; /* "": anywhere else */
+};
+
+struct plan_ask_request {
+    VEC(struct vm_name) fail;
+    VEC(struct vm_name) drain;
+    VEC(struct vm_name) start;
+};
+
+struct login_request {
+    char user[name_size];
+    char password[api_password_size];
+};
+
+struct access_request {
+    char name[name_size]; /* of a new one */
+    enum access_kind kind;
+    enum api_role role;
+    char password[api_password_size];
+    uint32_t expires_days;
+    char note[reason_size];
+};
+
+#define REQUEST_LIST(X)                                                                            \
+    X(none, "Nothing")                                                                             \
+    X(force, "Force")                                                                              \
+    X(drain, "Drain")                                                                              \
+    X(confirm_off, "ConfirmOff")                                                                   \
+    X(partition, "Partition")                                                                      \
+    X(pool_create, "PoolCreate")                                                                   \
+    X(pool_join, "PoolJoin")                                                                       \
+    X(vm_add, "VmAdd")                                                                             \
+    X(assign, "Assign")                                                                            \
+    X(move, "Move")                                                                                \
+    X(plan, "Question")                                                                            \
+    X(login, "Login")                                                                              \
+    X(access_add, "AccessAdd")                                                                     \
+    X(access_patch, "AccessPatch")
+
+#define REQUEST_DECLARE_(id, name) extern const struct shape request_##id;
+REQUEST_LIST(REQUEST_DECLARE_)
+#undef REQUEST_DECLARE_
+
+/* The shape of the body that /openapi.json calls 'name'; NULL: there is none. */
+const struct shape *request_find(const char *name);
+
+/* Reads the body into 'ret', which is all zero, as its table says. False: it is answered with 400
+ * and the field. shape_done() is due in either case, where the struct holds anything. */
+bool request_read(struct api_call *call, const struct shape *shape, void *ret);
+/* The same; which fields there were, by their place in the table, into '*ret_given'. */
+bool request_read_given(struct api_call *call, const struct shape *shape, void *ret,
+                        uint64_t *ret_given);
+/* The same with the members of 'json' instead of the body's. */
+bool request_read_json(struct api_call *call, const struct shape *shape, const json_t *json,
+                       void *ret, uint64_t *ret_given);
+/* Whether the field 'name' was there. */
+bool request_has(const struct shape *shape, uint64_t given, const char *name);
+
+/* For routes that take no body. */
+bool request_is_empty(struct api_call *call);
+
+/* Answers 400: 'field' is wrong. */
+void request_refuse(struct api_call *call, const char *field, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* The body as a tree, an empty one as an empty object; the caller's. NULL: it is answered. */
+json_t *request_json(struct api_call *call);
