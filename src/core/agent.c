@@ -538,3 +538,19 @@ void agent_step(struct core *core)
     }
     forget_idle(core);
 }
+
+bool agent_is_listed(const struct core *core)
+{
+    return core->agent->is_listed;
+}
+
+const char *agent_instance(const struct core *core, size_t i, uint64_t *ret_epoch)
+{
+    VEC_EACH(&core->agent->vms, vm) {
+        if ((vm->exists || vm->op == VM_OP_START) && i-- == 0) {
+            *ret_epoch = vm->exists ? vm->epoch : vm->op_epoch;
+            return vm->name;
+        }
+    }
+    return NULL;
+}

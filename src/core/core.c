@@ -4,6 +4,7 @@
 #include "core/agent.h"
 #include "core/agent_gpu.h"
 #include "core/change.h"
+#include "core/contradiction.h"
 #include "core/coordinator.h"
 #include "core/evict.h"
 #include "core/ground.h"
@@ -27,7 +28,7 @@ static bool init_machines(struct core *core)
 {
     return self_init(core) && arming_init(core) && heartbeat_init(core) && leaving_init(core) &&
            membership_init(core) && agent_init(core) && agent_gpu_init(core) && peer_init(core) &&
-           lead_init(core) && removal_init(core) && sweep_init(core) && sight_init(core) &&
+           contradiction_init(core) && lead_init(core) && removal_init(core) && sweep_init(core) && sight_init(core) &&
            change_init(core) && evict_init(core);
 }
 
@@ -53,6 +54,7 @@ struct core *core_free(struct core *core)
     free(core->heartbeat);
     free(core->leaving);
     free(core->membership);
+    free(core->contradiction);
     agent_done(core);
     agent_gpu_done(core);
     peer_done(core);
@@ -77,6 +79,11 @@ const struct world *core_world(const struct core *core)
 bool core_is_coordinator(const struct core *core)
 {
     return lead_is_ours(core);
+}
+
+const char *core_contradiction(const struct core *core)
+{
+    return self_state(core) == MEMBERSHIP_CONTRADICTED ? contradiction_why(core) : NULL;
 }
 
 uint64_t core_incarnation(const struct core *core)
@@ -131,6 +138,7 @@ static void feed_world(struct core *core, const struct core_event *event)
     case CORE_HYPERVISOR:
     case CORE_INVENTORY:
     case CORE_WATCHDOG_FOUND:
+    case CORE_RESOLVE:
     case CORE_LEAVE:
         break;
     }

@@ -8,6 +8,9 @@
 struct core_config {
     char node[name_size];
     char boot_id[40]; /* of this boot of the host */
+    /* The incarnation in which this boot was last a member, as ACTION_IDENTITY had it kept; 0: it
+     * has not joined yet. */
+    uint64_t joined_incarnation;
 };
 
 #define CORE_EVENT_LIST(X)                                                                         \
@@ -26,6 +29,7 @@ struct core_config {
     X(CORE_HYPERVISOR, "hypervisor")         /* 'is_up', 'text' */                                 \
     X(CORE_INVENTORY, "inventory")           /* 'record': what the host has now */                 \
     X(CORE_WATCHDOG_FOUND, "watchdog-found") /* 'is_up': usable; 'span_ms': adopted, ticking */    \
+    X(CORE_RESOLVE, "resolve") /* an administrator on this host; 'is_up': adopt, else clear */     \
     X(CORE_LEAVE, "leave")                   /* berthd is to stop, VMs go on */
 ENUM_DECLARE(core_event_kind, CORE_EVENT_LIST)
 

@@ -28,6 +28,7 @@ struct core {
     struct heartbeat *heartbeat;
     struct leaving *leaving;
     struct membership *membership;
+    struct contradiction *contradiction;
     struct agent *agent;
     struct gpus *gpus;
     /* The coordinator: the other nodes, the term, each VM. */

@@ -15,11 +15,12 @@ struct heartbeat {
     uint64_t counter;
     revision_t alive_revision; /* of our own heartbeat's key, as far as we know */
     struct pending pending;
-    msec_t sent_ms;       /* when the heartbeat in flight was sent */
-    msec_t next_ms;       /* when the next one is due */
-    bool has_ack;         /* in this incarnation, by this process */
-    msec_t acked_sent_ms; /* when the last acknowledged one was sent: 's' of docs/SAFETY.md */
-    msec_t steady_ms;     /* since when one after the other has been acknowledged */
+    msec_t sent_ms;            /* when the heartbeat in flight was sent */
+    msec_t next_ms;            /* when the next one is due */
+    bool has_ack;              /* in this incarnation, by this process */
+    msec_t acked_sent_ms;      /* when the last acknowledged one was sent: 's' of docs/SAFETY.md */
+    msec_t steady_ms;          /* since when one after the other has been acknowledged */
+    uint64_t kept_incarnation; /* as ACTION_IDENTITY last had it kept */
     bool is_lost_noted;
     bool is_refused;       /* the last one was: perhaps an earlier one came through after all */
     bool is_goodbye_sent;  /* by the one in flight */
@@ -158,6 +159,35 @@ void heartbeat_adopt(struct core *core, const struct record *alive)
     h->alive_revision = alive->revision;
 }
 
+void heartbeat_take_over(struct core *core)
+{
+    struct heartbeat *h = core->heartbeat;
+    const struct record *alive = self_alive_record(core);
+    h->counter = MAX(h->counter, alive ? alive->alive->counter : 0);
+    h->alive_revision = alive ? alive->revision : 0;
+    h->has_ack = false;
+}
+
+revision_t heartbeat_revision(const struct core *core)
+{
+    return core->heartbeat->alive_revision;
+}
+
+bool heartbeat_has_ack(const struct core *core)
+{
+    return core->heartbeat->has_ack;
+}
+
+void heartbeat_count_absence(struct core *core, msec_t asked_ms)
+{
+    msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
+    assert(!self_is_member(core) && !self_alive_record(core));
+    if (core->now_ms - asked_ms <= heartbeat_ms) { /* as in acknowledged() */
+        core->heartbeat->acked_sent_ms = asked_ms;
+        arming_pet(core, asked_ms + heartbeat_ms);
+    }
+}
+
 void heartbeat_forget(struct core *core)
 {
     core->heartbeat->has_ack = core->heartbeat->has_said_goodbye = false;
@@ -170,6 +200,19 @@ static void begun(struct core *core)
     core_act_quietly(core, ACTION_VM_REOPEN);
     core_note(core, SEVERITY_INFO, "node-joined", self_name(core), "%s joined as incarnation %llu",
               self_name(core), (unsigned long long)self_incarnation(core));
+}
+
+/* A berthd after us must know that this boot has joined, whatever the store says then. Told when
+ * the store has it: an incarnation that is kept was never only an attempt. */
+static void keep_identity(struct core *core)
+{
+    struct heartbeat *h = core->heartbeat;
+    if (h->kept_incarnation != self_incarnation(core)) {
+        h->kept_incarnation = self_incarnation(core);
+        struct core_action *action = core_act(core, ACTION_IDENTITY);
+        action->id = 0;
+        action->incarnation = h->kept_incarnation;
+    }
 }
 
 /* Our heartbeat of 'sent_ms' is in the store. */
@@ -198,6 +241,7 @@ static void acknowledged(struct core *core, revision_t revision)
     h->has_said_goodbye = h->is_goodbye_sent;
     arming_is_known(core);
     arming_pet(core, h->sent_ms + heartbeat_ms);
+    keep_identity(core);
 }
 
 void heartbeat_event(struct core *core, const struct core_event *event)

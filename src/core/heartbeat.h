@@ -29,6 +29,15 @@ msec_t heartbeat_steady_ms(const struct core *core);
 
 /* Goes on from the stored record 'alive' of this boot. */
 void heartbeat_adopt(struct core *core, const struct record *alive);
+/* Goes on over whatever the store has of us now, which an administrator vouches for. */
+void heartbeat_take_over(struct core *core);
+/* The revision of our heartbeat, as far as we know; 0: none of ours is in the store. */
+revision_t heartbeat_revision(const struct core *core);
+/* Whether one was acknowledged to this process, in this incarnation, member or not. */
+bool heartbeat_has_ack(const struct core *core);
+/* A majority, asked at 'asked_ms', has no heartbeat of ours at all: as good as an acknowledgement
+ * (contradiction.c says why). */
+void heartbeat_count_absence(struct core *core, msec_t asked_ms);
 /* No acknowledgement counts any more: not of this incarnation, nor of our leaving. */
 void heartbeat_forget(struct core *core);
 

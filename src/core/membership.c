@@ -2,9 +2,11 @@
 #include "core/membership.h"
 
 #include "core/agent_gpu.h"
+#include "core/contradiction.h"
 #include "core/heartbeat.h"
 #include "core/leaving.h"
 #include "core/mutant.h"
+#include "core/peer.h"
 #include "core/self.h"
 #include "core/arming.h"
 
@@ -47,6 +49,10 @@ static void join(struct core *core)
     if (!core_is_readable(core, RECORD_NODE_ALIVE, self_name(core)) ||
         !core_is_readable(core, RECORD_NODE_FENCE, self_name(core))) {
         return; /* the journal says that they cannot be read */
+    }
+    if (contradiction_is_there(core)) {
+        self_move(core, MEMBERSHIP_CONTRADICTED);
+        return;
     }
     heartbeat_hurry(core);
     self_has_joined(core);
@@ -150,6 +156,9 @@ static bool keep_alive(struct core *core)
                   "%s was declared off while it runs: it ends its VMs and begins anew",
                   self_name(core));
         must_end = true;
+    } else if (contradiction_is_there(core)) {
+        self_move(core, MEMBERSHIP_CONTRADICTED);
+        return false;
     } else if (heartbeat_is_usurped(core)) {
         note_usurper(core); /* others may take that for a proof that our VMs are gone */
         must_end = true;
@@ -163,6 +172,25 @@ static bool keep_alive(struct core *core)
     }
     heartbeat_step(core);
     return true;
+}
+
+static void contradicted(struct core *core)
+{
+    switch (contradiction_step(core)) {
+    case CONTRADICTION_STAYS:
+        if (heartbeat_must_stop(core)) {
+            clear_instances(core);
+        }
+        break;
+    case CONTRADICTION_CLEAR:
+        clear_instances(core);
+        break;
+    case CONTRADICTION_ADOPT:
+        self_move(core, MEMBERSHIP_MEMBER);
+        heartbeat_hurry(core);
+        peer_time_anew(core);
+        break;
+    }
 }
 
 static void clear(struct core *core)
@@ -193,6 +221,9 @@ void membership_step(struct core *core)
     if (self_state(core) == MEMBERSHIP_MEMBER && keep_alive(core)) {
         arming_step(core, heartbeat_is_heard(core), heartbeat_steady_ms(core) != MSEC_NEVER);
     }
+    if (self_state(core) == MEMBERSHIP_CONTRADICTED) {
+        contradicted(core);
+    }
     leaving_step(core);
 }
 
@@ -215,6 +246,7 @@ void membership_event(struct core *core, const struct core_event *event)
     heartbeat_event(core, event);
     arming_event(core, event);
     leaving_event(core, event);
+    contradiction_event(core, event);
     if (event->kind == CORE_ACTION_DONE && event->id != 0 &&
         event->id == core->membership->kill_id) {
         kill_all_done(core, event);

@@ -33,6 +33,8 @@
     X(UNKNOWN_IS_FAILED, "a start without answer counts as failed")                                \
     X(STOPPED_TOO_SOON, "a VM is reported stopped while it stops")                                 \
     X(MOVE_TOO_SOON, "a moved VM starts before it has stopped")                                    \
+    X(STORE_BELIEVED, "a store that does not know this host is obeyed")                            \
+    X(ABSENCE_IGNORED, "that our heartbeat is in no store counts for nothing")                     \
     X(REMOVED_BLINDLY, "a node is removed although VMs have their place there")                    \
     X(POWER_ON_HOPE, "a fence agent that failed proves a node off")                                \
     X(NO_RESERVATION, "a drain stops VMs that have no other place")                                \

@@ -157,8 +157,21 @@ static void watch_silence(struct core *core, struct peer *peer, bool is_leading)
     }
 }
 
+/* A heartbeat that vanished and comes back, as a restored copy brings it, is timed from then on. */
+static void forget_absent(struct core *core)
+{
+    VEC_EACH(&core->peers->list, peer) {
+        if (!world_find(&core->world, RECORD_NODE_ALIVE, peer->name)) {
+            peer->alive_revision = 0;
+        }
+    }
+}
+
 void peer_event(struct core *core, const struct core_event *event)
 {
+    if (event->kind == CORE_STORE_SYNCED || event->kind == CORE_STORE_REMOVED) {
+        forget_absent(core);
+    }
     if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_ALIVE) {
         hear(core, event->record);
     }
@@ -175,5 +188,13 @@ void peer_forget_silence(struct core *core)
 {
     VEC_EACH(&core->peers->list, peer) {
         peer->is_silent = false;
+    }
+}
+
+void peer_time_anew(struct core *core)
+{
+    VEC_EACH(&core->peers->list, peer) {
+        peer->seen_ms = core->now_ms;
+        peer->has_beat = peer->is_silent = false;
     }
 }

@@ -49,6 +49,9 @@ void peer_step(struct core *core, bool is_leading);
 /* Takes nobody for silent, until the next step finds and notes it again. */
 void peer_forget_silence(struct core *core);
 
+/* Times everybody from now on: what was seen before says nothing any more. */
+void peer_time_anew(struct core *core);
+
 /* NULL: no heartbeat of it was seen. */
 struct peer *peer_find(const struct core *core, const char *node);
 /* How long 'node' has been silent for us. */

@@ -12,6 +12,7 @@
  *     `--------- MEMBER -------'
  *
  *  MEMBER -- leave --> LEAVING --> LEFT
+ *  JOINING, MEMBER -- the store contradicts us --> CONTRADICTED --> MEMBER, CLEARING, LEFT
  *
  * Only membership.c and its tools (heartbeat.c, leaving.c) move it; everybody may ask.
  */
@@ -24,6 +25,7 @@
     X(MEMBERSHIP_CLEARING, "clearing")                                                             \
     X(MEMBERSHIP_BEGINNING, "beginning")                                                           \
     X(MEMBERSHIP_MEMBER, "member")                                                                 \
+    X(MEMBERSHIP_CONTRADICTED, "contradicted")                                                     \
     X(MEMBERSHIP_LEAVING, "leaving")                                                               \
     X(MEMBERSHIP_LEFT, "left")
 ENUM_DECLARE(membership_state, MEMBERSHIP_LIST)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -51,11 +52,23 @@ static void set_wake(struct daemon *d, msec_t at_ms)
     (void)sd_event_source_set_enabled(d->wake, SD_EVENT_ONESHOT);
 }
 
+/* Events wait until it is clear whose store this is. */
+static void tell_contradiction(struct daemon *d)
+{
+    const char *why = core_contradiction(d->core);
+    if (why != d->contradiction) {
+        d->contradiction = why;
+        event_log_hold(d->log, why != NULL);
+        identity_tell(d->config->run_dir, why);
+    }
+}
+
 static void step_once(struct daemon *d, struct core_event *event)
 {
     struct core_update update;
     event->now_ms = daemon_now_ms();
     core_step(d->core, event, &update);
+    tell_contradiction(d);
     for (size_t i = 0; i < update.note_len; i++) {
         event_log_note(d->log, &update.notes[i]);
     }
@@ -207,6 +220,33 @@ static void on_rebound(void *userdata, uint64_t id, enum host_outcome outcome,
     daemon_step(userdata, event);
 }
 
+void daemon_keep_identity(struct daemon *d, uint64_t incarnation)
+{
+    struct error err = {0};
+    d->identity.incarnation = incarnation;
+    if (identity_keep(d->config->run_dir, &d->identity, &err) < 0) {
+        journal_line(LOG_ERR,
+                     "identity: %s. If berthd is restarted with the wrong store, it takes that "
+                     "for an order to end the VMs of this host",
+                     err.text);
+    }
+}
+
+static int on_word(sd_event_source *source, const struct inotify_event *event, void *userdata)
+{
+    struct daemon *d = userdata;
+    bool is_adopted;
+    (void)source;
+    (void)event;
+    if (identity_take_resolve(d->config->run_dir, &is_adopted)) {
+        journal_line(LOG_NOTICE, "berthd: an administrator says \"%s\"%s",
+                     is_adopted ? "adopt" : "clear",
+                     d->contradiction ? "" : ", but the store does not contradict this host");
+        daemon_step(d, (struct core_event){.kind = CORE_RESOLVE, .is_up = is_adopted});
+    }
+    return 0;
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
     (void)source;
@@ -312,6 +352,13 @@ static int open_core(struct daemon *d, struct error *err)
     if (host_boot_id(&host_config, core_config.boot_id, err) < 0) {
         return err->code;
     }
+    int loaded =
+        identity_load(d->config->run_dir, core_config.boot_id, d->config->node, &d->identity, err);
+    if (loaded < 0) {
+        return loaded;
+    }
+    core_config.joined_incarnation = d->identity.incarnation;
+    identity_tell(d->config->run_dir, NULL);
     d->core = core_new(&core_config);
     int r = d->core ? 0 : -ENOMEM;
     if (r == 0) {
@@ -322,6 +369,15 @@ static int open_core(struct daemon *d, struct error *err)
         r = sd_event_source_set_priority(d->wake, SD_EVENT_PRIORITY_IMPORTANT);
     }
     return r < 0 ? error_set(err, r, "cannot set up the loop: %s", strerror(-r)) : 0;
+}
+
+static int open_word(struct daemon *d, struct error *err)
+{
+    bool is_adopted;
+    (void)identity_take_resolve(d->config->run_dir, &is_adopted); /* meant for another berthd */
+    int r =
+        sd_event_add_inotify(d->event, &d->resolving, d->config->run_dir, IN_MOVED_TO, on_word, d);
+    return r < 0 ? error_set(err, r, "cannot watch %s: %s", d->config->run_dir, strerror(-r)) : 0;
 }
 
 static int open_host(struct daemon *d, struct error *err)
@@ -385,6 +441,9 @@ static int open_parts(struct daemon *d, struct error *err)
     if (r == 0) {
         r = watch_signals(d, err);
     }
+    if (r == 0) {
+        r = open_word(d, err);
+    }
     return r;
 }
 
@@ -404,6 +463,7 @@ static void close_parts(struct daemon *d)
     d->core = core_free(d->core);
     d->watchdog = watchdog_free(d->watchdog); /* let go only if the core ordered it */
     sd_event_source_disable_unref(d->wake);
+    sd_event_source_disable_unref(d->resolving);
     sd_event_source_disable_unref(d->watchdog_look);
     sd_event_unref(d->event);
     closep(&d->lock_fd);

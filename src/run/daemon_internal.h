@@ -9,6 +9,7 @@
 #include "run/config.h"
 #include "run/event_log.h"
 #include "run/examine.h"
+#include "run/identity.h"
 #include "run/open_store.h"
 #include "virt/virt.h"
 
@@ -41,6 +42,9 @@ struct daemon {
     VEC(struct answer) answers;
     VEC(struct fencing_run *) fencing;
     int lock_fd;
+    struct identity identity;
+    sd_event_source *resolving; /* an administrator's word about a contradiction */
+    const char *contradiction;  /* as last told; static */
 };
 
 /* Monotonic, and counts while the host is suspended, too: what slept must notice how long. */
@@ -51,6 +55,9 @@ void daemon_step(struct daemon *d, struct core_event event);
 
 /* An answer that perform() knows at once; told when the whole step is performed. */
 void daemon_answer(struct daemon *d, uint64_t id, enum core_result result, const char *text);
+
+/* Keeps for this boot that the host is a member in 'incarnation'. */
+void daemon_keep_identity(struct daemon *d, uint64_t incarnation);
 
 /* perform.c: does 'action', or begins it. Never blocks, never steps. */
 void daemon_perform(struct daemon *d, const struct core_action *action);

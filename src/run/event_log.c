@@ -24,6 +24,7 @@ struct event_log {
     size_t in_flight;           /* the first so many are being written */
     uint64_t dropped;
     uint32_t number;
+    bool is_held; /* it is not clear whose store this is */
 };
 
 static void write_some(struct event_log *log);
@@ -89,7 +90,7 @@ static void written(void *userdata, uint64_t id, enum txn_outcome outcome, revis
 
 static void write_some(struct event_log *log)
 {
-    if (log->in_flight > 0 || log->queue.len == 0) {
+    if (log->in_flight > 0 || log->queue.len == 0 || log->is_held) {
         return;
     }
     struct txn txn = {0};
@@ -144,5 +145,11 @@ void event_log_note(struct event_log *log, const struct core_note *note)
         VEC_REMOVE(&log->queue, log->in_flight);
         log->dropped++;
     }
+    write_some(log);
+}
+
+void event_log_hold(struct event_log *log, bool is_held)
+{
+    log->is_held = is_held;
     write_some(log);
 }

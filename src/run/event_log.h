@@ -14,6 +14,8 @@ struct event_log;
 
 /* 'node' is the writer. NULL without memory. */
 struct event_log *event_log_new(sd_event *event, struct store *store, const char *node);
+/* Writes nothing to the store while 'is_held'; what is noted meanwhile goes there later. */
+void event_log_hold(struct event_log *log, bool is_held);
 struct event_log *event_log_free(struct event_log *log);
 
 /* A line in the journal, and a record on its way to the store. */

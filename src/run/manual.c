@@ -36,6 +36,9 @@ void manual_program(const struct program *program, struct buf *page)
     for (size_t i = 0; i < program_option_len; i++) {
         const struct program_option *option = &program_options[i];
         char term[60];
+        if (option->is_for_host && !program->is_for_host) {
+            continue;
+        }
         (void)snprintf(term, sizeof(term), "--%s%s%s", option->name, option->value ? " " : "",
                        option->value ? option->value : "");
         roff_term(page, term);

@@ -250,6 +250,9 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
     case ACTION_FENCE_OFF:
         perform_fence(d, action);
         break;
+    case ACTION_IDENTITY:
+        daemon_keep_identity(d, action->incarnation);
+        break;
     case ACTION_LEAVE:
         (void)sd_event_exit(d->event, 0);
         break;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/program.h"
 
+#include "run/identity.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@ enum { exit_usage = 2 };
 const struct program berthd_program = {
     .name = "berthd",
     .summary = "keep the VMs and GPUs of one host of a Berth cluster",
+    .is_for_host = true,
     .purpose = "Owns this host's GPUs and VMs, and coordinates the cluster when it is elected.\n",
     .more =
         "One runs on every host. It writes the host's heartbeat to the store, takes GPUs from "
@@ -40,10 +43,13 @@ const struct program berth_api_program = {
 };
 
 const struct program_option program_options[] = {
-    {"config", "FILE", "read FILE instead of " CONFIG_PATH_DEFAULT},
-    {"check-config", NULL, "only say whether the configuration is right"},
-    {"version", NULL, "the version of this program"},
-    {"help", NULL, "this text"},
+    {"config", "FILE", "read FILE instead of " CONFIG_PATH_DEFAULT, false},
+    {"check-config", NULL, "only say whether the configuration is right", false},
+    {"adopt", NULL, "the store contradicts this host, and is the store of its VMs: keep them",
+     true},
+    {"clear", NULL, "the store contradicts this host: end its VMs and join the store", true},
+    {"version", NULL, "the version of this program", false},
+    {"help", NULL, "this text", false},
 };
 const size_t program_option_len = ARRAY_LEN(program_options);
 
@@ -56,10 +62,10 @@ const size_t program_exit_len = ARRAY_LEN(program_exits);
 
 struct arguments {
     const char *config_path; /* NULL: the default */
-    bool is_check, is_version, is_help, is_wrong;
+    bool is_check, is_adopt, is_clear, is_version, is_help, is_wrong;
 };
 
-static struct arguments read_arguments(int argc, char **argv)
+static struct arguments read_arguments(const struct program *program, int argc, char **argv)
 {
     struct arguments given = {0};
     for (int i = 1; i < argc; i++) {
@@ -67,6 +73,10 @@ static struct arguments read_arguments(int argc, char **argv)
             given.config_path = argv[++i];
         } else if (strcmp(argv[i], "--check-config") == 0) {
             given.is_check = true;
+        } else if (strcmp(argv[i], "--adopt") == 0 && program->is_for_host) {
+            given.is_adopt = true;
+        } else if (strcmp(argv[i], "--clear") == 0 && program->is_for_host) {
+            given.is_clear = true;
         } else if (strcmp(argv[i], "--version") == 0) {
             given.is_version = true;
         } else if (strcmp(argv[i], "--help") == 0) {
@@ -84,6 +94,9 @@ static void show_usage(const struct program *program, FILE *to)
     for (size_t i = 0; i < program_option_len; i++) {
         const struct program_option *option = &program_options[i];
         char text[60];
+        if (option->is_for_host && !program->is_for_host) {
+            continue;
+        }
         (void)snprintf(text, sizeof(text), "--%s%s%s", option->name, option->value ? " " : "",
                        option->value ? option->value : "");
         (void)fprintf(to, "  %-18s %s\n", text, option->help);
@@ -91,12 +104,25 @@ static void show_usage(const struct program *program, FILE *to)
     (void)fprintf(to, "\nThe manual: %s(8), berth.conf(5).\n", program->name);
 }
 
+/* For the berthd that runs, which tells the rest to its journal. */
+static int resolve(const struct program *program, const struct config *config, bool is_adopted)
+{
+    struct error err = {0};
+    if (identity_resolve(config->run_dir, is_adopted, &err) < 0) {
+        (void)fprintf(stderr, "%s: %s\n", program->name, err.text);
+        return EXIT_FAILURE;
+    }
+    (void)printf("told to berthd; its journal says what came of it\n");
+    return EXIT_SUCCESS;
+}
+
 int program_main(const struct program *program,
                  int (*run)(const struct config *config, struct error *err), int argc, char **argv)
 {
-    struct arguments given = read_arguments(argc, argv);
+    struct arguments given = read_arguments(program, argc, argv);
     struct config config;
     struct error err = {0};
+    char why[200];
     if (given.is_wrong || given.is_help) {
         show_usage(program, given.is_wrong ? stderr : stdout);
         return given.is_wrong ? exit_usage : EXIT_SUCCESS;
@@ -108,6 +134,16 @@ int program_main(const struct program *program,
     if (config_load(given.config_path, &config, &err) < 0) {
         (void)fprintf(stderr, "%s: %s\n", program->name, err.text);
         return exit_usage;
+    }
+    if (given.is_adopt || given.is_clear) {
+        return resolve(program, &config, given.is_adopt);
+    }
+    if (given.is_check && program->is_for_host && identity_told(config.run_dir, why, sizeof(why))) {
+        (void)fprintf(stderr,
+                      "the configuration can be read, but the store contradicts this host: %s. "
+                      "berthd leaves its VMs alone until you decide: --adopt or --clear\n",
+                      why);
+        return EXIT_FAILURE;
     }
     if (given.is_check) {
         (void)printf("the configuration is right; this node is %s, its API listens at %s\n",

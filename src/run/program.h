@@ -5,10 +5,13 @@
 
 #include "run/config.h"
 
+#include <stdbool.h>
+
 struct program {
     const char *name;    /* "berthd" */
     const char *summary; /* what it is, a line without a full stop */
     const char *purpose; /* what it does, a sentence or two on lines of their own */
+    bool is_for_host;    /* it has a store that may contradict its host */
     const char *more;    /* what only the manual page says: paragraphs, parted by empty lines */
 };
 
@@ -18,6 +21,7 @@ struct program_option {
     const char *name;  /* "config" */
     const char *value; /* "FILE"; NULL: a switch */
     const char *help;
+    bool is_for_host; /* berthd's alone */
 };
 
 extern const struct program_option program_options[];

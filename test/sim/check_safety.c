@@ -376,3 +376,16 @@ void check_idle_wake(struct sim *sim, const struct host *host)
                   host->config->name, host->process->idle_wakes);
     }
 }
+
+void check_contradicted(struct sim *sim, const struct host *host, enum core_action_kind kind)
+{
+    const struct cluster_settings *settings = world_settings(&sim->store.world);
+    msec_t silent_ms = host_now(sim, host) - host->heard_ms;
+    bool is_self_stop = kind == ACTION_VM_KILL_ALL && silent_ms >= settings->self_stop_ms;
+    bool is_known = sim->now_ms - sim->store.emptied_ms >= 1000 || host->process->is_in_wrong_store;
+    bool is_over =
+        world_is_proven_off(&sim->store.world, host->config->name, host->joined_incarnation);
+    if (host->is_contradicted && is_known && !is_self_stop && !is_over && has_instances(host)) {
+        violation(sim, "%s touches its VMs although the store contradicts it", host->config->name);
+    }
+}

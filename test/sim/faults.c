@@ -168,6 +168,15 @@ static void pretend(struct sim *sim, const struct happening *happening)
     }
 }
 
+/* Somebody on the host decides. What is adopted need not be what the store knows: then it is
+ * refused, and the contradiction goes on. */
+static void resolve(struct sim *sim, struct host *host, bool is_adopted)
+{
+    struct letter letter = {.event = {.kind = CORE_RESOLVE, .is_up = is_adopted}};
+    host->is_contradicted = is_adopted && sim->store.is_emptied;
+    process_tell(sim, host, 0, &letter);
+}
+
 static void strike_host(struct sim *sim, struct host *host, const struct scenario_step *step)
 {
     switch ((int)step->op) {
@@ -195,6 +204,14 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
         break;
     case OP_THAW:
         process_thaw(sim, host);
+        break;
+    case OP_WRONG_STORE:
+    case OP_RIGHT_STORE:
+        host->is_store_wrong = step->op == OP_WRONG_STORE;
+        break;
+    case OP_ADOPT:
+    case OP_CLEAR:
+        resolve(sim, host, step->op == OP_ADOPT);
         break;
     case OP_CRASH:
         process_crash(sim, host, step->for_ms ? step->for_ms : restart_ms);
@@ -271,7 +288,7 @@ void faults_heal(struct sim *sim)
     VEC_EACH(&sim->hosts, each) {
         struct host *host = *each;
         host->bad_fences = host->hung_fences = host->bad_binds = 0;
-        host->is_watchdog_broken = false;
+        host->is_watchdog_broken = host->is_store_wrong = false;
         host_set_disk(sim, host, false);
         host_join(sim, host);
         process_has_memory(host);
@@ -293,6 +310,10 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         store_unpark(sim);
     } else if (step->op == OP_STORE_FULL || step->op == OP_STORE_ROOM) {
         sim->store.is_full = step->op == OP_STORE_FULL;
+    } else if (step->op == OP_STORE_EMPTY) {
+        store_empty(sim);
+    } else if (step->op == OP_STORE_BACK) {
+        store_back(sim);
     } else if (step->op == OP_COMPACT) {
         store_compact(sim);
     } else if (step->op == OP_HEAL) {

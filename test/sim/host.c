@@ -67,6 +67,7 @@ void host_power_on(struct sim *sim, struct host *host)
         return;
     }
     host->has_power = true;
+    host->joined_incarnation = 0;
     host->boot++;
     SET_TEXT(host->boot_id, "boot-%s-%llu", host->config->name, (unsigned long long)host->boot);
     host->libvirt = LIBVIRT_UP;

@@ -67,6 +67,10 @@ struct fake_store {
     VEC(struct record_key) garbled; /* what stands there no berthd can read */
     bool has_quorum;
     bool is_full;                 /* its disk: nothing can be put, all else goes on */
+    bool is_emptied;              /* all keys were deleted ... */
+    msec_t emptied_ms;            /* ... then, ... */
+    VEC(struct record *) kept;    /* ... and these were there, ... */
+    revision_t kept_revision;     /* ... at this revision */
     VEC(struct request *) parked; /* will be executed when the way is free */
 };
 
@@ -83,6 +87,10 @@ bool store_is_garbled(const struct sim *sim, const struct record_key *key);
 /* It can be read again, whatever is there. */
 void store_mend(struct sim *sim, const struct record_key *key);
 void store_compact(struct sim *sim);
+/* Somebody deletes every key. */
+void store_empty(struct sim *sim);
+/* ... and restores the copy of before. */
+void store_back(struct sim *sim);
 
 /* ---- hosts ---- */
 
@@ -129,6 +137,7 @@ struct process {
     uint32_t idle_wakes;  /* in a row, without anything done */
     uint64_t memory_left; /* allocations of the core that succeed yet */
     bool has_watch;
+    bool is_in_wrong_store;         /* it finds nothing there, and cannot write */
     revision_t seen;                /* the watch has told everything up to here */
     VEC(uint64_t) open;             /* transactions and barriers without answer */
     VEC(struct letter) inbox;       /* while frozen */
@@ -150,8 +159,11 @@ struct host {
     bool has_power;
     uint64_t boot;
     char boot_id[40];
-    uint64_t life;           /* grows with each start and end of berthd */
-    struct process *process; /* NULL: berthd does not run */
+    uint64_t joined_incarnation; /* as berthd had it kept for this boot */
+    bool is_store_wrong;         /* for the next berthd */
+    bool is_contradicted;        /* the store is not the one that it joined, and nobody decided */
+    uint64_t life;               /* grows with each start and end of berthd */
+    struct process *process;     /* NULL: berthd does not run */
     bool is_out_cut, is_in_cut, is_watch_cut;
     uint64_t cut_number;
 
@@ -275,6 +287,8 @@ void check_room(struct sim *sim, const struct host *host, const struct instance 
 void check_request(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_commit(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_refused(struct sim *sim, struct host *host);
+/* Nobody decided yet which is right, the host or the store: VMs are left alone. */
+void check_contradicted(struct sim *sim, const struct host *host, enum core_action_kind kind);
 void check_pet(struct sim *sim, const struct host *host);
 void check_silence(struct sim *sim, struct host *host); /* a heartbeat was acknowledged now */
 void check_idle_wake(struct sim *sim, const struct host *host);

@@ -61,11 +61,20 @@ static void process_free(struct process *process)
 
 static void do_leave(struct sim *sim, struct host *host);
 
+static bool touches_vms(enum core_action_kind kind)
+{
+    return kind == ACTION_VM_START || kind == ACTION_VM_STOP || kind == ACTION_VM_KILL ||
+           kind == ACTION_VM_KILL_ALL;
+}
+
 static void perform(struct sim *sim, struct host *host, const struct core_action *action)
 {
     sim_hash_number(sim, action->kind);
     sim_hash_number(sim, action->id);
     sim_hash(sim, action->name, strlen(action->name));
+    if (touches_vms(action->kind)) {
+        check_contradicted(sim, host, action->kind);
+    }
     switch (action->kind) {
     case ACTION_TXN:
     case ACTION_BARRIER:
@@ -90,6 +99,9 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
         break;
     case ACTION_FENCE_OFF:
         power_do(sim, host, action);
+        break;
+    case ACTION_IDENTITY:
+        host->joined_incarnation = action->incarnation;
         break;
     case ACTION_LEAVE:
         do_leave(sim, host);
@@ -306,8 +318,12 @@ void process_start(struct sim *sim, struct host *host)
     struct core_config config = {0};
     SET_TEXT(config.node, "%s", host->config->name);
     SET_TEXT(config.boot_id, "%s", host->boot_id);
+    config.joined_incarnation = host->joined_incarnation;
     host->life++;
     host->process = NEW(struct process);
+    host->process->is_in_wrong_store = host->is_store_wrong;
+    host->is_contradicted =
+        host->joined_incarnation != 0 && (host->is_store_wrong || sim->store.is_emptied);
     host->process->wake_ms = MSEC_NEVER;
     host->process->memory_left = MEMORY_PLENTY;
     host->process->core = must(core_new(&config));

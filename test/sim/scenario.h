@@ -69,6 +69,12 @@ struct scenario_vm {
     X(OP_STORE_FULL, "store full", SUBJECT_NONE, 0)                                                \
     X(OP_STORE_ROOM, "store room", SUBJECT_NONE, 0)                                                \
     X(OP_COMPACT, "compact", SUBJECT_NONE, 0)                                                      \
+    X(OP_STORE_EMPTY, "store empty", SUBJECT_NONE, 0)                                              \
+    X(OP_STORE_BACK, "store back", SUBJECT_NONE, 0)                                                \
+    X(OP_WRONG_STORE, "wrong store", SUBJECT_HOST, 0)                                              \
+    X(OP_RIGHT_STORE, "right store", SUBJECT_HOST, 0)                                              \
+    X(OP_ADOPT, "adopt", SUBJECT_HOST, 0)                                                          \
+    X(OP_CLEAR, "clear", SUBJECT_HOST, 0)                                                          \
     X(OP_LIBVIRT_OFF, "libvirt off", SUBJECT_HOST, 0)                                              \
     X(OP_LIBVIRT_HANG, "libvirt hang", SUBJECT_HOST, 0)                                            \
     X(OP_LIBVIRT_ON, "libvirt on", SUBJECT_HOST, 0)                                                \

@@ -20,6 +20,14 @@ static void request_free(void *data)
     free(request);
 }
 
+static void drop_kept(struct fake_store *store)
+{
+    VEC_EACH(&store->kept, record) {
+        record_unref(*record);
+    }
+    VEC_DONE(&store->kept);
+}
+
 void store_done(struct sim *sim)
 {
     struct fake_store *store = &sim->store;
@@ -33,6 +41,7 @@ void store_done(struct sim *sim)
     VEC_DONE(&store->changes);
     VEC_DONE(&store->parked);
     VEC_DONE(&store->garbled);
+    drop_kept(store);
 }
 
 bool store_is_garbled(const struct sim *sim, const struct record_key *key)
@@ -228,16 +237,28 @@ static bool is_settled(const struct sim *sim)
     return sim->is_healed && sim->now_ms - sim->healed_ms >= settled_ms;
 }
 
+static bool is_wrong_store(const struct request *request)
+{
+    const struct process *process = request->host->process;
+    return process && request->life == request->host->life && process->is_in_wrong_store;
+}
+
 static void answer(struct sim *sim, const struct request *request)
 {
     struct reply *reply = NEW(struct reply);
-    reply->outcome =
-        request->is_barrier ? TXN_COMMITTED : execute(sim, request->host, &request->txn);
-    reply->revision = sim->store.world.revision;
-    if (reply->outcome == TXN_REFUSED) {
+    bool is_wrong = is_wrong_store(request);
+    reply->outcome = request->is_barrier ? TXN_COMMITTED
+                     : is_wrong          ? TXN_REFUSED
+                                         : execute(sim, request->host, &request->txn);
+    reply->revision = is_wrong ? 1 : sim->store.world.revision;
+    if (reply->outcome == TXN_REFUSED && !is_wrong) {
         check_refused(sim, request->host);
     }
-    reply->is_heartbeat = request->is_heartbeat;
+    /* That its heartbeat is not there at all keeps a host alive as its being taken does. */
+    reply->is_heartbeat =
+        request->is_heartbeat ||
+        (request->is_barrier && !is_wrong &&
+         !world_find(&sim->store.world, RECORD_NODE_ALIVE, request->host->config->name));
     reply->sent_ms = request->sent_ms;
     if (request->is_heartbeat && reply->outcome == TXN_COMMITTED) {
         request->host->beat_ms = MAX(request->host->beat_ms, request->sent_ms);
@@ -338,7 +359,9 @@ void store_send(struct sim *sim, struct host *host, const struct core_action *ac
 
 static void tell_snapshot(struct sim *sim, struct host *host)
 {
-    const struct world *world = &sim->store.world;
+    static const struct world nothing = {.revision = 1};
+    bool is_wrong = host->process->is_in_wrong_store;
+    const struct world *world = is_wrong ? &nothing : &sim->store.world;
     struct core_event event = {.kind = CORE_STORE_RESET};
     uint64_t life = host->life;
     process_step(sim, host, &event);
@@ -421,7 +444,8 @@ static void tell_changes(struct sim *sim, struct host *host, revision_t revision
 
 static void catch_up(struct sim *sim, struct host *host, revision_t revision)
 {
-    if (!hears(host) || !host->process->has_watch || revision <= host->process->seen) {
+    if (!hears(host) || !host->process->has_watch || host->process->is_in_wrong_store ||
+        revision <= host->process->seen) {
         return;
     }
     if (host->process->seen < sim->store.compacted) {
@@ -454,4 +478,51 @@ void store_compact(struct sim *sim)
     }
     store->changes.len = 0;
     store->compacted = store->world.revision;
+}
+
+void store_empty(struct sim *sim)
+{
+    struct fake_store *store = &sim->store;
+    struct txn txn = {0};
+    drop_kept(store);
+    for (int kind = 0; kind < record_kind_count; kind++) {
+        WORLD_EACH(&store->world, kind, record) {
+            *ADD_TO(&store->kept) = record_ref(*record);
+            txn_delete(&txn, &(*record)->key);
+        }
+    }
+    store->kept_revision = store->world.revision;
+    store->is_emptied = true;
+    store->emptied_ms = sim->now_ms;
+    write_all(sim, &txn);
+    txn_done(&txn);
+    VEC_EACH(&sim->hosts, host) {
+        (*host)->is_contradicted = (*host)->has_power && (*host)->joined_incarnation != 0;
+    }
+    VEC_EACH(&sim->acknowledged, record) {
+        record_unref(*record);
+    }
+    sim->acknowledged.len = 0;
+    tell_watchers(sim);
+}
+
+void store_back(struct sim *sim)
+{
+    struct fake_store *store = &sim->store;
+    if (!store->is_emptied) {
+        return;
+    }
+    world_snapshot_begin(&store->world);
+    world_snapshot_end(&store->world, store->kept_revision);
+    VEC_EACH(&store->kept, record) {
+        (void)world_put(&store->world, *record);
+    }
+    store->is_emptied = false;
+    store_compact(sim);
+    VEC_EACH(&sim->hosts, host) {
+        if ((*host)->process) {
+            (*host)->process->has_watch = false;
+            store_begin_watch(sim, *host);
+        }
+    }
 }

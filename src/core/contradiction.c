@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The watchdog goes on ticking while the store contradicts us. It is petted in one case: this
+ * process was acknowledged, and a majority says that our heartbeat is not in the store at all. Then
+ * no one can prove us off: a fence record is guarded by the heartbeat that was timed, and whoever
+ * finds our heartbeat there later times it from then on. So a read that shows its absence bounds
+ * the takeover just as an acknowledgement does, and the same times follow it (docs/SAFETY.md). Each
+ * other contradiction counts as a store that cannot be reached.
+ */
+#include "core/contradiction.h"
+
+#include "core/agent.h"
+#include "core/heartbeat.h"
+#include "core/mutant.h"
+#include "core/pending.h"
+#include "core/self.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { remind_ms = 60000, resolve_ms = 30000 };
+
+enum resolve { RESOLVE_NOT, RESOLVE_ADOPT, RESOLVE_CLEAR };
+
+struct contradiction {
+    const char *why;
+    revision_t seen_revision; /* what the store had when it last said that all was told */
+    bool has_gone_back;       /* a snapshot showed less than that */
+    enum resolve resolve;     /* an administrator's decision, ... */
+    msec_t resolve_until_ms;  /* ... not for a contradiction of another day */
+    msec_t tell_ms;           /* when to tell it again */
+    struct pending look;      /* a majority is asked whether our heartbeat is there, ... */
+    bool is_looking;
+    msec_t look_ms; /* ... since then; or next then */
+};
+
+bool contradiction_init(struct core *core)
+{
+    core->contradiction = calloc(1, sizeof(*core->contradiction));
+    return core->contradiction != NULL;
+}
+
+const char *contradiction_why(const struct core *core)
+{
+    return core->contradiction->why;
+}
+
+/* The incarnation that this boot has, or had before this berthd; 0: it has not joined yet. */
+static uint64_t joined(const struct core *core)
+{
+    uint64_t incarnation = self_incarnation(core);
+    return incarnation != 0 ? incarnation : core->config.joined_incarnation;
+}
+
+static bool is_fenced(const struct core *core)
+{
+    return self_fenced_incarnation(core) >= joined(core);
+}
+
+static const char *find(const struct core *core)
+{
+    const struct record *alive = self_alive_record(core);
+    revision_t known = heartbeat_revision(core);
+    if (!core->world.is_complete || joined(core) == 0 || is_fenced(core) ||
+        MUTANT(STORE_BELIEVED)) {
+        return NULL; /* that we were fenced is an order of the cluster that we joined */
+    }
+    if (core->contradiction->has_gone_back) {
+        return "it has gone back to an older state";
+    }
+    if (self_state(core) == MEMBERSHIP_JOINING) {
+        return !alive ? "it has no heartbeat of this host"
+               : alive->alive->incarnation < joined(core)
+                   ? "it knows only an earlier life of this host"
+                   : NULL;
+    }
+    if (!alive) {
+        return known != 0 ? "it has no heartbeat of this host any more" : NULL;
+    }
+    return alive->revision < known && core->world.revision >= known
+               ? "it has only an older heartbeat of this host"
+               : NULL;
+}
+
+bool contradiction_is_there(struct core *core)
+{
+    struct contradiction *c = core->contradiction;
+    const char *why = find(core);
+    if (why) {
+        c->why = why;
+        c->tell_ms = c->look_ms = core->now_ms;
+        c->is_looking = false;
+        c->look = (struct pending){0};
+    }
+    return why != NULL;
+}
+
+static void tell(struct core *core)
+{
+    struct contradiction *c = core->contradiction;
+    size_t count = 0;
+    uint64_t epoch;
+    if (core->now_ms < c->tell_ms) {
+        core_wake(core, c->tell_ms);
+        return;
+    }
+    while (agent_instance(core, count, &epoch)) {
+        count++;
+    }
+    c->tell_ms = core->now_ms + remind_ms;
+    core_wake(core, c->tell_ms);
+    core_note(core, SEVERITY_ERROR, "store-contradicts", self_name(core),
+              "the store contradicts %s: %s. Is it the right one (etcd_endpoints, etcd_prefix)? "
+              "Berth leaves the VMs on %s alone (%zu) until you decide there: 'berthd --adopt' if "
+              "this is their store, 'berthd --clear' to end them and join it",
+              self_name(core), c->why, self_name(core), count);
+}
+
+/* ---- the watchdog ---- */
+
+/* What stands in for a heartbeat: a majority is asked, and the world is as new as its answer. */
+static void look(struct core *core)
+{
+    struct contradiction *c = core->contradiction;
+    if (!heartbeat_has_ack(core) || self_alive_record(core) || MUTANT(ABSENCE_IGNORED)) {
+        c->is_looking = false;
+        return;
+    }
+    pending_tick(core, &c->look);
+    if (!pending_is_idle(core, &c->look)) {
+        return; /* its answer, or the world, wakes us */
+    }
+    if (c->is_looking) {
+        heartbeat_count_absence(core, c->look_ms);
+        c->is_looking = false;
+        c->look_ms += world_settings(&core->world)->heartbeat_ms;
+    }
+    if (core->now_ms < c->look_ms) {
+        core_wake(core, c->look_ms);
+        return;
+    }
+    c->is_looking = true;
+    c->look_ms = core->now_ms;
+    pending_look(core, &c->look);
+}
+
+/* ---- the ways out ---- */
+
+/* Whether the store has ordered instance 'vm' of 'epoch' here, and does not take it for ended. */
+static const struct vm_status *ordered(const struct core *core, const char *vm, uint64_t epoch)
+{
+    const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm);
+    const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm);
+    bool is_ordered = placement && status && placement->placement->phase != PLACEMENT_NONE &&
+                      strcmp(placement->placement->node, self_name(core)) == 0 &&
+                      placement->placement->epoch == epoch && status->status->epoch == epoch &&
+                      status->status->state != VM_STATE_STOPPED &&
+                      status->status->state != VM_STATE_FAILED;
+    return is_ordered ? status->status : NULL;
+}
+
+/* The one incarnation in which the store says that all that exists here was begun, and in which it
+ * counts as running still; 0: there is none, because of '*ret_vm'. */
+static uint64_t ordered_incarnation(const struct core *core, const char **ret_vm)
+{
+    const struct record *alive = self_alive_record(core);
+    uint64_t incarnation = 0, epoch;
+    for (size_t i = 0; (*ret_vm = agent_instance(core, i, &epoch)) != NULL; i++) {
+        const struct vm_status *status = ordered(core, *ret_vm, epoch);
+        if (!status || (incarnation != 0 && status->incarnation != incarnation) ||
+            status->incarnation <= self_fenced_incarnation(core) ||
+            (alive && alive->alive->incarnation > status->incarnation)) {
+            return 0;
+        }
+        incarnation = status->incarnation;
+    }
+    return incarnation;
+}
+
+static bool adopt(struct core *core)
+{
+    const char *vm;
+    uint64_t incarnation = ordered_incarnation(core, &vm);
+    if (incarnation == 0) {
+        core_note(core, SEVERITY_ERROR, "adoption-refused", self_name(core),
+                  "the VMs on %s are not adopted: this store does not say that %s runs there as it "
+                  "does. Bring the right store back, or end that VM yourself",
+                  self_name(core), vm);
+        return false;
+    }
+    self_take_incarnation(core, incarnation);
+    heartbeat_take_over(core);
+    core->contradiction->has_gone_back = false;
+    core_note(core, SEVERITY_WARNING, "node-adopted", self_name(core),
+              "an administrator decided that this is the store of the VMs on %s: it goes on with "
+              "them in incarnation %llu",
+              self_name(core), (unsigned long long)incarnation);
+    return true;
+}
+
+static enum contradiction_end clear(struct core *core, const char *why)
+{
+    core->contradiction->has_gone_back = false;
+    core_note(core, SEVERITY_WARNING, "node-cleared", self_name(core),
+              "%s: %s ends what exists there, and joins this store", why, self_name(core));
+    return CONTRADICTION_CLEAR;
+}
+
+void contradiction_event(struct core *core, const struct core_event *event)
+{
+    struct contradiction *c = core->contradiction;
+    enum txn_outcome outcome;
+    if (event->kind == CORE_TXN_DONE) {
+        (void)pending_done(core, &c->look, event, &outcome);
+    } else if (event->kind == CORE_STORE_SYNCED || event->kind == CORE_STORE_PROGRESS) {
+        c->has_gone_back |= event->kind == CORE_STORE_SYNCED && self_is_member(core) &&
+                            event->revision < c->seen_revision;
+        c->seen_revision = event->revision;
+    } else if (event->kind == CORE_RESOLVE) {
+        c->resolve = event->is_up ? RESOLVE_ADOPT : RESOLVE_CLEAR;
+        c->resolve_until_ms = core->now_ms + resolve_ms;
+    }
+}
+
+enum contradiction_end contradiction_step(struct core *core)
+{
+    struct contradiction *c = core->contradiction;
+    uint64_t epoch;
+    assert(self_state(core) == MEMBERSHIP_CONTRADICTED);
+    if (!core->world.is_complete || !agent_is_listed(core)) {
+        return CONTRADICTION_STAYS;
+    }
+    enum resolve resolve = core->now_ms <= c->resolve_until_ms ? c->resolve : RESOLVE_NOT;
+    c->resolve = RESOLVE_NOT;
+    if (is_fenced(core)) {
+        return clear(core, "it was declared off");
+    }
+    if (!agent_instance(core, 0, &epoch)) {
+        return clear(core, "nothing exists here that the store could contradict");
+    }
+    if (resolve == RESOLVE_CLEAR) {
+        return clear(core, "an administrator decided");
+    }
+    if (resolve == RESOLVE_ADOPT && adopt(core)) {
+        return CONTRADICTION_ADOPT;
+    }
+    tell(core);
+    look(core);
+    return CONTRADICTION_STAYS;
+}

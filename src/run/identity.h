@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who this host is for the rest of this boot: 'run_dir/identity', written when berthd has joined
+ * and read by the next berthd. Lines "key = value": boot, node, incarnation, etcd. A file of
+ * another boot says nothing; one of another node is refused, because the VMs that run here, and
+ * whatever the others wait for, are the other node's.
+ *
+ * And what an administrator on this host decides when the store contradicts it: 'run_dir/resolve'
+ * holds "adopt" or "clear", is read by a running berthd and removed.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/types.h"
+#include "model/limits.h"
+
+struct identity {
+    char boot_id[40];
+    char node[name_size];
+    uint64_t incarnation; /* in which it was last a member */
+    uint64_t etcd;        /* the id of the etcd cluster that it joined; 0: not known */
+};
+
+/* '*ret' of 'boot_id' and 'node', with what 'run_dir' holds of that. 0, also if there is nothing;
+ * -EBUSY: this boot is another node's; -EBADMSG; -errno: it cannot be read. */
+int identity_load(const char *run_dir, const char *boot_id, const char *node, struct identity *ret,
+                  struct error *err);
+
+/* Replaces the file in one step. It does not block: run_dir is on a file system in memory. */
+int identity_keep(const char *run_dir, const struct identity *identity, struct error *err);
+
+/* Leaves the word for the berthd that runs. */
+int identity_resolve(const char *run_dir, bool is_adopted, struct error *err);
+/* For people and 'berthd --check-config': why the store contradicts this host; NULL: it does not.
+ */
+void identity_tell(const char *run_dir, const char *why);
+/* The same sentence into 'ret'; false: there is none. */
+bool identity_told(const char *run_dir, char *ret, size_t size);
+/* Takes the word, if there is one. */
+bool identity_take_resolve(const char *run_dir, bool *ret_is_adopted);
