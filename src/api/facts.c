@@ -56,7 +56,7 @@ static void active_state(const struct world *world, struct node_facts *node)
         long long minutes = (long long)(node->standing->quarantine_ms + 59999) / 60000;
         node->state = NODE_STATE_QUARANTINED;
         (void)snprintf(node->detail, sizeof(node->detail),
-                       "takes no new VMs for another %lld min: it began anew three times within an "
+                       "takes no new VMs for another %lld min: it restarted three times within an "
                        "hour; 'berth node resume %s' ends that",
                        minutes, node->name);
     }

@@ -190,7 +190,7 @@ static void cluster_metrics(const struct api_call *call, struct buf *text)
             "So many hosts can be lost, looked for up to the reserve, and all GPU VMs run again.",
             survival.losses);
     }
-    one(text, "berth_reserve_host_losses", "gauge", "Host losses that shall be survived.",
+    one(text, "berth_reserve_host_losses", "gauge", "Host failures the cluster must tolerate.",
         world_settings(call->world)->reserve);
     one(text, "berth_coordinator_term", "gauge", "Grows when another host coordinates.",
         leader ? (int64_t)leader->leader->term : 0);

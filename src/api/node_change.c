@@ -97,7 +97,7 @@ static bool may_be_off(struct api_call *call, const struct node_facts *node, uin
     }
     if (incarnation != 0 && incarnation != node->alive->incarnation) {
         call_refuse(call, 412, "changed",
-                    "%s has been started anew meanwhile (incarnation %llu, not %llu): look again",
+                    "%s has restarted meanwhile (incarnation %llu, not %llu): look again",
                     node->name, (unsigned long long)node->alive->incarnation,
                     (unsigned long long)incarnation);
         return false;

@@ -30,7 +30,7 @@ static void judge_card(const struct case_file *c)
     if (c->gpu.pool) {
         buf_printf(c->why, "is in GPU pool %s already; a GPU is in one pool at most", c->gpu.pool);
     } else if (c->gpu.gpu->health == GPU_QUARANTINED) {
-        buf_printf(c->why, "is quarantined (%s); once that is mended: berth gpu release %s %s",
+        buf_printf(c->why, "is quarantined (%s); once that is fixed: berth gpu release %s %s",
                    c->gpu.gpu->health_reason, c->gpu.node, c->address);
     } else if (!c->pool->is_mixed && reference &&
                !gpu_same_model(reference, c->gpu.gpu, difference, sizeof(difference))) {

@@ -9,7 +9,7 @@ void handle_session_get(struct api_call *call)
 {
     const struct api_actor *actor = &call->request->actor;
     if (actor->role == ROLE_NONE) {
-        call_refuse(call, 401, "login-needed", "nobody is logged in");
+        call_refuse(call, 401, "login-needed", "you are not logged in");
         return;
     }
     call_send(call,
@@ -29,8 +29,8 @@ void handle_session_post(struct api_call *call)
             call->answer->effect = EFFECT_LOGIN;
         } else {
             call_refuse(call, 503, "store-down",
-                        "nobody can log in: the store has not answered since this API started; see "
-                        "that etcd runs, then try again");
+                        "logging in is not possible: the store has not answered since this API "
+                        "started; check that etcd runs, then try again");
         }
     }
     shape_done(&request_login, &asked);

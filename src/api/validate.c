@@ -90,7 +90,7 @@ static void check_inventory(struct validation *v, const struct node_facts *node)
                        "it has never told what it has: journalctl -u berthd there");
     } else if (node->alive && node->inventory->incarnation != node->alive->incarnation) {
         validation_add(v, FINDING_WARNING, node->name, "inventory",
-                       "what it told is of before it began anew: what follows may be old");
+                       "its report is from before its last restart: what follows may be outdated");
     } else {
         validation_add(v, FINDING_OK, node->name, "inventory",
                        "%u CPUs, %llu MiB for VMs, %zu GPUs", node->inventory->cpus,
@@ -214,9 +214,10 @@ static void check_watchdog(struct validation *v, const struct node_facts *node)
                        "%s, then restart its berthd",
                        (long long)node->alive->watchdog_ms, (long long)want_ms, node->name);
     } else {
-        validation_add(v, FINDING_FAILED, node->name, "watchdog",
-                       "not armed: if this host dies its VMs start elsewhere only after berth node "
-                       "confirm-off; load its driver (wdctl), and let nobody else have it");
+        validation_add(
+            v, FINDING_FAILED, node->name, "watchdog",
+            "not armed: if this host dies its VMs start elsewhere only after berth node "
+            "confirm-off; load its driver (wdctl), and make sure that nothing else uses it");
     }
 }
 

@@ -26,7 +26,7 @@ static bool check_member(struct validation *v, const char *pool, const struct po
     }
     if (device.health == GPU_QUARANTINED) {
         validation_add(v, FINDING_FAILED, subject, pool,
-                       "quarantined: %s; when that is mended: berth gpu release %s %s",
+                       "quarantined: %s; when that is fixed: berth gpu release %s %s",
                        device.health_reason, member->node, slot);
         return false;
     }

@@ -38,7 +38,7 @@ int main(int argc, char **argv)
         (void)execv(beside, argv);
     }
     (void)execv(BERTH_LIBEXEC_DIR "/berth-client", argv);
-    (void)fprintf(stderr, "berth: cannot start %s/%s: %s; install Berth anew\n", BERTH_LIBEXEC_DIR,
+    (void)fprintf(stderr, "berth: cannot start %s/%s: %s; install Berth again\n", BERTH_LIBEXEC_DIR,
                   client, strerror(errno));
     return EXIT_REFUSED;
 }

@@ -111,7 +111,7 @@ static int say_remote_unreachable(struct cli *cli, CURLcode code)
     const char *host = ((const struct client *)cli->client)->remote.host;
     if (code == CURLE_PEER_FAILED_VERIFICATION) {
         return cli_fail(cli, EXIT_UNREACHABLE,
-                        "nobody vouches for the certificate of %s: name its authority with --ca "
+                        "the certificate of %s is not trusted: name its authority with --ca "
                         "FILE, or its SHA-256 with --fingerprint (berth-api's journal there has "
                         "it)",
                         host);
@@ -140,7 +140,7 @@ static int say_unreachable(struct cli *cli, CURLcode code)
     }
     if (code == CURLE_COULDNT_CONNECT) {
         return cli_fail(cli, EXIT_UNREACHABLE,
-                        "nobody answers at %s: start it with \"systemctl start berth-api\", or "
+                        "nothing answers at %s: start it with \"systemctl start berth-api\", or "
                         "name another socket with --socket or BERTH_SOCKET",
                         client->socket);
     }
@@ -337,7 +337,7 @@ int client_follow(struct cli *cli, void (*event)(struct cli *cli, const json_t *
             return say_unreachable(cli, code);
         }
         buf_clear(&following.line);
-        (void)cli_fail(cli, 0, "the stream was cut (%s); beginning anew", curl_easy_strerror(code));
+        (void)cli_fail(cli, 0, "the stream was cut (%s); reconnecting", curl_easy_strerror(code));
         (void)sleep(1);
     }
 }

@@ -156,7 +156,7 @@ static int apply(struct cli *cli, struct import *import)
         }
     }
     if (failed > 0) {
-        (void)cli_fail(cli, 0, "%zu of %zu steps failed: mend that and import again", failed,
+        (void)cli_fail(cli, 0, "%zu of %zu steps failed: fix the cause and import again", failed,
                        import->steps.len);
     }
     return worst == EXIT_OK || worst == EXIT_UNREACHABLE ? worst : EXIT_REFUSED;

@@ -84,7 +84,7 @@ static int judge_start(struct cli *cli, const json_t *vm)
                         text_at(vm, "detail"));
     }
     if (strcmp(text_at(vm, "desired"), "started") != 0) {
-        return cli_fail(cli, EXIT_REFUSED, "somebody else stopped %s", text_at(vm, "name"));
+        return cli_fail(cli, EXIT_REFUSED, "someone else stopped %s", text_at(vm, "name"));
     }
     bool has_reasons = json_array_size(array_at(vm, "reasons")) > 0;
     if (is_state(vm, "waiting") && is_seen && has_reasons && !cli_option(cli, "wait-for-gpu")) {
@@ -118,7 +118,7 @@ static int look_at_stop(struct cli *cli, void *userdata, char **ret_text)
         (void)fprintf(cli->out, "%s is stopped\n", text_at(vm, "name"));
         r = EXIT_OK;
     } else if (strcmp(text_at(vm, "desired"), "stopped") != 0) {
-        r = cli_fail(cli, EXIT_REFUSED, "somebody else started %s again", text_at(vm, "name"));
+        r = cli_fail(cli, EXIT_REFUSED, "someone else started %s again", text_at(vm, "name"));
     }
     *ret_text = standing(vm);
     json_decref(vm);

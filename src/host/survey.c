@@ -61,7 +61,7 @@ static enum gpu_verdict say_no_reset(struct card *card)
 {
     if (card->facts.is_reset_off) {
         return say(card, GPU_NO_RESET,
-                   "its reset was switched off: somebody emptied its "
+                   "its reset was switched off: someone emptied its "
                    "reset_method in sysfs; reboot, or write \"default\" there");
     }
     return say(card, GPU_NO_RESET,

@@ -351,7 +351,7 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
     char by_name[auth_limit_key_size], by_address[auth_limit_key_size];
     if (!who->actor.address[0]) {
         refuse(exchange, 409, "is-local",
-               "over this socket nobody logs in: its users are known already");
+               "no login is needed on this socket: its users are known already");
         return;
     }
     (void)snprintf(by_name, sizeof(by_name), "user %s", user);

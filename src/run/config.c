@@ -65,7 +65,7 @@ static const struct setting settings[] = {
          "name is refused."),
     TEXT(VALUE_WATCHDOG, "watchdog", watchdog, HOST,
          "The hardware watchdog that resets this host if it cannot reach the store: its device, "
-         "or none. Nobody else may use it: with systemd leave RuntimeWatchdogSec off."),
+         "or none. Nothing else may use it: leave RuntimeWatchdogSec of systemd off."),
     LIST(VALUE_ADDRESSES, "devices", devices, config_devices_max, device_len, HOST,
          "Addresses of further PCI functions that are to be treated as GPUs (accelerators of "
          "another class), separated by spaces or commas, at most 32."),
@@ -90,8 +90,8 @@ static const struct setting settings[] = {
          "The file whose first line is the password."),
     TEXT(VALUE_TEXT, "libvirt_uri", libvirt_uri, HYPERVISOR, "The libvirt that runs the VMs."),
     TEXT(VALUE_PATH, "api_socket", api_socket, PLACES,
-         "Where berth-api listens and berth(1) asks; whoever can open it administers the "
-         "cluster."),
+         "The socket of berth-api, to which berth(1) connects. Access to it grants full control of "
+         "the cluster."),
     TEXT(VALUE_TEXT, "https_listen", https_listen, PLACES,
          "Address and port where berth-api also listens, for the web console and remote berth(1), "
          "such as 127.0.0.1:8643 or [::]:8643 (every address, IPv4 too). Who comes this way needs "
@@ -107,9 +107,8 @@ static const struct setting settings[] = {
          "After so many seconds without a click or a key a login at the console ends, also while "
          "a page is open; 5 to 43200. After 12 hours it ends in any case."),
     TEXT(VALUE_PATH, "run_dir", run_dir, PLACES,
-         "berthd's lock, and the socket of the watchdog's keeper; gone at reboot. Nobody but root "
-         "may "
-         "write here."),
+         "The lock of berthd and the socket of the watchdog's keeper; emptied at reboot. Only root "
+         "may write here."),
     TEXT(VALUE_PATH, "state_dir", state_dir, PLACES, "What berth-api keeps over a reboot."),
 };
 

@@ -21,41 +21,42 @@ const struct program berthd_program = {
         "One of them, elected through the store, is the coordinator: it decides what runs where, "
         "fences hosts that fell silent and restarts their VMs on others.\n"
         "\n"
-        "VMs go on when berthd ends; they are found again when it begins. But while it does not "
-        "run nobody restarts them: drain a host (berth node drain) before you stop it for "
-        "longer.\n"
+        "VMs keep running when berthd ends, and it finds them when it starts again. While it is "
+        "stopped, no other host restarts them: drain the host (berth node drain) before you stop "
+        "it for longer.\n"
         "\n"
-        "What it decides is told to the journal, and to the cluster's events (berth events).",
+        "Its decisions are in the journal and in the events of the cluster (berth events).",
 };
 
 const struct program berth_api_program = {
     .name = "berth-api",
     .summary = "serve the REST API of a Berth cluster",
     .purpose = "Serves the cluster's REST API at a Unix socket, for the command berth.\n",
-    .more = "It may run on any number of hosts. It speaks to the store only, so no fault of it can "
-            "delay a heartbeat. Who may open its socket administers the cluster: root, and the "
-            "members of the group berth where there is one.\n"
-            "\n"
-            "Its unit runs it as the user berth-api, who may read the keys and passwords that "
-            "berth.conf(5) names, also where they are root's alone, and write nothing but "
-            "/run/berth and /var/lib/berth. Where api_socket or state_dir is elsewhere, tell the "
-            "unit so (systemctl edit berth-api: ReadWritePaths=).",
+    .more =
+        "It can run on any number of hosts. It talks only to the store, so a fault in it cannot "
+        "delay a heartbeat. Access to its socket grants full control of the cluster; it is "
+        "limited to root and the group berth.\n"
+        "\n"
+        "Its unit runs it as the user berth-api, who may read the keys and passwords that "
+        "berth.conf(5) names, also where they are root's alone, and write nothing but "
+        "/run/berth and /var/lib/berth. Where api_socket or state_dir is elsewhere, tell the "
+        "unit so (systemctl edit berth-api: ReadWritePaths=).",
 };
 
 const struct program_option program_options[] = {
     {"config", "FILE", "read FILE instead of " CONFIG_PATH_DEFAULT, false},
-    {"check-config", NULL, "only say whether the configuration is right", false},
+    {"check-config", NULL, "check the configuration and exit", false},
     {"adopt", NULL, "the store contradicts this host, and is the store of its VMs: keep them",
      true},
     {"clear", NULL, "the store contradicts this host: end its VMs and join the store", true},
-    {"version", NULL, "the version of this program", false},
-    {"help", NULL, "this text", false},
+    {"version", NULL, "show the version of this program", false},
+    {"help", NULL, "show this help", false},
 };
 const size_t program_option_len = ARRAY_LEN(program_options);
 
 const struct program_exit program_exits[] = {
-    {EXIT_SUCCESS, "told to end, and did"},
-    {EXIT_FAILURE, "it could not begin, or it failed"},
+    {EXIT_SUCCESS, "it was asked to end, and did"},
+    {EXIT_FAILURE, "it could not start, or it failed"},
     {exit_usage, "the command line or the configuration is wrong"},
 };
 const size_t program_exit_len = ARRAY_LEN(program_exits);

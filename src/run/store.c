@@ -259,7 +259,7 @@ static void history_lost(void *userdata, revision_t revision)
     struct error error;
     (void)error_set(&error, -ESTALE,
                     "the store has forgotten what was before revision %" PRId64 ", and %" PRId64
-                    " is the last one seen: it is read anew",
+                    " is the last one seen: it is read again",
                     revision, store->revision);
     TELL(store, trouble, &error);
     resync(store, 0);
@@ -335,7 +335,7 @@ static void compare_revision(void *userdata, const struct etcd_reply *reply)
     } else if (reply->revision < store->revision && store->asked_revision == store->revision) {
         (void)error_set(&error, -ESTALE,
                         "the store went back from revision %" PRId64 " to %" PRId64
-                        " (restored from a backup?): it is read anew",
+                        " (restored from a backup?): it is read again",
                         store->revision, reply->revision);
         TELL(store, trouble, &error);
         resync(store, 0);

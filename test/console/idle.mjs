@@ -12,7 +12,7 @@ async function logIn(scene, page, role) {
   await press(page, 'Log in');
 }
 
-const ended = /Your session has ended: nobody has used this page for \d+ seconds\. Log in again/;
+const ended = /Your session has ended: this page was not used for \d+ seconds\. Log in again/;
 const spare = (page) => row(page, 'Virtual machines', 'spare1');
 
 test('a page that nobody touches ends its session, says why, and is there again after the login', async (scene) => {

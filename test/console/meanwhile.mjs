@@ -15,7 +15,7 @@ test('settings that somebody else has saved meanwhile are not overwritten, and s
   await box.getByLabel('Preferred owners').fill('node2');
   await stage.must('PATCH', '/v1/vms/spare1', { priority: 2500, preferred_owners: ['node3'] });
   await press(box, 'Save');
-  await shows(box.getByRole('alert'), 'Nothing was saved: somebody else has changed spare1');
+  await shows(box.getByRole('alert'), 'Nothing was saved: someone else has changed spare1');
   const { spec } = await stage.get('/v1/vms/spare1');
   must(spec.preferred_owners.join() === 'node3', `preferred are now ${spec.preferred_owners}`);
   must((await box.getByLabel('Preferred owners').inputValue()) === 'node2', 'what was typed was lost');
@@ -26,7 +26,7 @@ test('settings that somebody else has saved meanwhile are not overwritten, and s
   must(now.spec.preferred_owners.join() === 'node2' && now.priority === 2500, JSON.stringify(now.spec));
 });
 
-test('a VM or pool that somebody else has changed meanwhile is not removed', async (scene) => {
+test('a VM or pool that someone else has changed meanwhile is not removed', async (scene) => {
   const { stage } = scene;
   await stage.must('POST', '/v1/pools', { name: 'Other', members: [{ node: 'node3', address: '0000:41:00.0' }] });
   const cases = [
@@ -41,7 +41,7 @@ test('a VM or pool that somebody else has changed meanwhile is not removed', asy
     const box = await dialog(page, title);
     await change();
     await press(box, button);
-    await shows(box.getByRole('alert'), 'Nothing was done: somebody else has changed it since you opened this.');
+    await shows(box.getByRole('alert'), 'Nothing was done: someone else has changed it since you opened this.');
     await stage.get(path);
     await press(box, 'Cancel');
     await counts(page.getByRole('dialog'), 0);
@@ -59,7 +59,7 @@ test('two people who assign the same VM do not assign it twice', async (scene) =
   await page.route('**/v1/vms/spare1', (route) => route.abort()); // the page does not learn of it in time
   await stage.must('POST', '/v1/vms/spare1/assign', { pool: 'GpuChildPool', count: 1 });
   await press(box, 'Assign');
-  await shows(box.getByRole('alert'), 'Nothing was done: somebody else has changed it');
+  await shows(box.getByRole('alert'), 'Nothing was done: someone else has changed it');
   must((await pool.inputValue()) === 'GpuChildPool', 'the choice was lost');
   const [need] = (await stage.get('/v1/vms/spare1')).needs;
   must(need.count === 1, `spare1 needs ${need.count} GPUs`);

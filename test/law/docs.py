@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Do the pages tell what is so? What they link to, the functions they name and the commands they
-show must be there.
+"""Are the pages true? What they link to, the functions they name and the commands they show must
+exist; the table for people who come from Hyper-V must be complete.
 
     test/law/docs.py [WORD...]"""
 
@@ -13,6 +13,17 @@ from tap import complain, main, test
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+INDEX, HYPERV = ROOT / "docs" / "README.md", ROOT / "docs" / "from-hyperv.md"
+
+# What the Windows procedure is made of: none may be without an answer.
+CMDLETS = """
+    New-VMResourcePool Get-VMResourcePool Rename-VMResourcePool Remove-VMResourcePool
+    Get-VMHostAssignableDevice Dismount-VMHostAssignableDevice Mount-VMHostAssignableDevice
+    Add-VMHostAssignableDevice Remove-VMHostAssignableDevice Add-VMAssignableDevice
+    Get-VMAssignableDevice Remove-VMAssignableDevice Get-ClusterResource Set-ClusterParameter Set-VM
+    Add-ClusterVirtualMachineRole Start-ClusterGroup Move-ClusterVirtualMachineRole Suspend-ClusterNode
+    Resume-ClusterNode Test-Cluster Get-VMHostPartitionableGpu Set-VMHostPartitionableGpu
+    Add-VMGpuPartitionAdapter Disable-PnpDevice Enable-PnpDevice""".split()
 SOURCES = "\n".join(path.read_text() for folder in ("src", "test") for path in sorted((ROOT / folder).rglob("*.[ch]")))
 
 
@@ -76,6 +87,68 @@ def commands_that_are_shown_exist():
     complain([f"{page(path)}: {name}" for path in PAGES for name in unknown_commands(path.read_text(), known)])
 
 
+def unknown_options(text, helps):
+    """Options behind a 'berth NOUN VERB' in code that this command's help does not name."""
+    found = []
+    for span in re.findall(r"`(berth [^`\n]+)`", text):
+        noun, verb = re.match(r"berth ([a-z][\w-]*)?(?: ([a-z][\w-]*))?", span).groups(default="")
+        have = helps.get((noun, verb), helps.get((noun, "")))
+        found += [f"{span}: {option}" for option in re.findall(r" (--[\w-]+)", span)
+                  if have is not None and option not in have and option != "--help"]
+    return found
+
+
+def option_tables():
+    """(noun, verb) -> the options in its row, and those of every command."""
+    sources = {path.name: path.read_text() for path in sorted((ROOT / "src" / "cli").glob("command*.[ch]"))}
+    names = lambda text: set(re.findall(r'\{\.name = "([\w-]+)"', text.replace("\\\n", "")))
+    everywhere = names(sources["commands.c"])
+    groups = {group: names(body) for text in sources.values() for group, body in
+              re.findall(r"#define (OPTIONS?_\w+)((?:.*\\\n)*.*)", text)}
+    tables = {}
+    for text in sources.values():
+        for row in re.split(r"(?=\.noun = )", text)[1:]:
+            noun, verb = re.match(r'\.noun = "([\w-]+)",\s*(?:\.verb = "([\w-]+)")?', row).groups()
+            own = names(row).union(*(groups[g] for g in re.findall(r"\bOPTIONS?_\w+", row) if g in groups))
+            tables[noun, verb or ""] = {f"--{name}" for name in own | everywhere}
+    return tables
+
+
+def rows(text):
+    """The cells of each row of the tables of a page, without their heads."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
+            if line.startswith("| ") and not line.startswith(("| Windows |", "| click |"))]
+
+
+@test
+def options_that_are_shown_exist():
+    tables = option_tables()
+    assert "--wait-for-gpu" in tables["vm", "start"] and "--mmio" in tables["vm", "set"]
+    complain([f"{page(path)}: {found}" for path in PAGES for found in unknown_options(path.read_text(), tables)])
+
+
+@test
+def every_page_is_in_the_index():
+    linked = {(INDEX.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", INDEX.read_text())}
+    complain([page(path) for path in PAGES if path != INDEX and path not in linked])
+
+
+@test
+def every_cmdlet_of_the_windows_procedure_has_an_answer():
+    text = HYPERV.read_text()
+    answered = "\n".join(cells[0] for cells in rows(text) if len(cells) > 1 and len(cells[1]) > 5)
+    complain([f"docs/from-hyperv.md lacks {name}" for name in CMDLETS if not re.search(rf"\b{name}\b", answered)])
+
+
+@test
+def cmdlets_that_are_named_for_powershell_exist():
+    manifest = (ROOT / "powershell" / "Berth" / "Berth.psd1").read_text()
+    exported = set(re.findall(r"'(\w+-\w+)'", manifest[manifest.index("FunctionsToExport"):]))
+    named = {name for cells in rows(HYPERV.read_text()) if len(cells) == 3 for name in re.findall(r"`(\w+-\w+)`", cells[2])}
+    assert len(exported) > 30 and len(named) > 20, (exported, named)
+    complain([f"docs/from-hyperv.md: {name} is not in the module" for name in sorted(named - exported)])
+
+
 @test
 def the_rules_of_pages_can_be_broken():
     assert dead_links(ROOT / "README.md", "[a](nowhere.md) [b](https://b/) [c](LICENSE#d)") == ["nowhere.md"]
@@ -84,6 +157,9 @@ def the_rules_of_pages_can_be_broken():
     known = {("vm", "start"), ("status", "")}
     assert unknown_commands("    berth vm start a\n    berth vm dance\n`berth status x`; `berth vm --help`; `berth sing`", known) == \
         ["berth sing", "berth vm dance"]
+    assert unknown_options("`berth vm set V --mmio 1 --frob`", {("vm", "set"): {"--mmio"}}) == \
+        ["berth vm set V --mmio 1 --frob: --frob"]
+    assert rows("| Windows | Berth |\n|---|---|\n| `Test-Cluster` | x |") == [["`Test-Cluster`", "x"]]
 
 
 if __name__ == "__main__":

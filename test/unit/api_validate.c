@@ -106,7 +106,7 @@ TEST(nodes_that_are_silent_old_or_alone_are_named)
     CHECK_STR(result_of("Clocks", "node1", "clock", ""), "none"); /* what it found out is past */
     begin_right();
     beat("node1", 2, 3, view.now_ms);
-    CHECK_STR(result_of("Nodes", "node1", "inventory", "before it began anew"), "warning");
+    CHECK_STR(result_of("Nodes", "node1", "inventory", "from before its last restart"), "warning");
     must("POST", "/v1/nodes/node3/pause", NULL);
     CHECK_STR(result_of("Nodes", "node3", "heartbeat", "berth node resume node3"), "warning");
     strcpy(world_find(&world, RECORD_NODE_INVENTORY, "node2")->inventory->kernel, "6.9");

@@ -13,7 +13,7 @@ export class ApiError extends Error {
     }
 }
 
-const changedText = 'Nothing was done: somebody else has changed it since you opened this. Look at it as it is now, then decide anew.';
+const changedText = 'Nothing was done: someone else has changed it since you opened this. Look at its current state, then decide again.';
 const answerWithinMs = 20_000;
 let csrf = ''; // another one in each session
 

@@ -28,7 +28,7 @@ export async function resumeSession(): Promise<void> {
     whenLoggedOut(() => {
         if (session.value) {
             const idle = untouchedMs();
-            endedBecause.value = `Your session has ended${idle < 5000 ? '' : `: nobody has used this page for ${durationText(idle)}`}. `
+            endedBecause.value = `Your session has ended${idle < 5000 ? '' : `: this page was not used for ${durationText(idle)}`}. `
                 + 'Log in again to go on where you were.';
         }
         leave();

@@ -68,7 +68,7 @@ export function release(gpu: Gpu): void {
     openDialog(
         <FormDialog title={`Release ${slotText(gpu)} from quarantine?`} submit="Release" run={() => change('POST', `${pathOf(gpu)}/release`)}>
             <Alert kind="warning" title="Why it is in quarantine">{gpu.health_reason || 'No reason was recorded.'}</Alert>
-            <p>Once released it is handed out to VMs again. If it is not mended, the next start on it may fail.</p>
+            <p>Once released it is handed out to VMs again. If it is not fixed, the next start on it may fail.</p>
         </FormDialog>,
     );
 }

@@ -158,7 +158,7 @@ function SettingsForm({ vm }: { vm: WholeVm }) {
             const theirs = await get<WholeVm>(pathOfVm(vm.name));
             setFirst({ vm: theirs, settings: settingsOf(theirs) });
             setNow(rebased(first.settings, settingsOf(theirs), now));
-            throw new Error(`Nothing was saved: somebody else has changed ${vm.name} since you opened this. The form shows their settings now, `
+            throw new Error(`Nothing was saved: someone else has changed ${vm.name} since you opened this. The form shows their settings now, `
                 + 'and yours where you changed them. Look at it, and save again.');
         }
     };

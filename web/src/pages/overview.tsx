@@ -36,7 +36,7 @@ function Figures({ status }: { status: Status }) {
         <div class="figures">
             <Figure to="/servers" title="Servers up" value={up} of={status.nodes.length}
                 tone={isAnyLost ? 'bad' : up < status.nodes.length ? 'warn' : 'good'}>
-                {status.coordinator ? `${status.coordinator} coordinates` : 'Nobody coordinates yet'}
+                {status.coordinator ? `Coordinator: ${status.coordinator}` : 'No coordinator yet'}
             </Figure>
             <Figure to="/pools" title="GPUs in use" value={sum((pool) => pool.used)} of={sum((pool) => pool.total)} tone={bad ? 'warn' : 'good'}>
                 {`${sum((pool) => pool.free)} available`}{bad > 0 && `, ${bad} cannot be handed out`}
