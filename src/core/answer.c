@@ -75,6 +75,7 @@ static void start_there(struct core *core, const struct job *job, struct placing
     change_swap_holds(&to->gpus, &answer->gpus);
     to->is_failed = false;
     tally_put(to, &job->tally);
+    change_drop_tried(to, to->node);
     to->start_order = spec->start_order;
     to->move_order = spec->move_order;
     change_set_cause(to, job->why);

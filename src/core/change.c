@@ -303,6 +303,15 @@ void change_clear_place(struct vm_placement *placement)
     change_drop_next(placement);
 }
 
+void change_drop_tried(struct vm_placement *placement, const char *node)
+{
+    for (size_t i = placement->tried.len; i-- > 0;) {
+        if (strcmp(placement->tried.items[i].name, node) == 0) {
+            VEC_REMOVE(&placement->tried, i);
+        }
+    }
+}
+
 void change_swap_holds(gpu_holds_t *a, gpu_holds_t *b)
 {
     gpu_holds_t keep = *a;

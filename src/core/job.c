@@ -17,8 +17,23 @@ struct tally tally_of(const struct vm_placement *placement)
     return tally;
 }
 
+static void add_tried(struct vm_placement *placement, const char *node)
+{
+    change_drop_tried(placement, node);
+    struct vm_name *place = placement->tried.len < nodes_max ? VEC_ADD(&placement->tried) : NULL;
+    if (!place) {
+        core_out_of_memory();
+    }
+    (void)snprintf(place->name, sizeof(place->name), "%s", node);
+}
+
 void tally_put(struct vm_placement *placement, const struct tally *tally)
 {
+    if (tally->failovers == 0) {
+        placement->tried.len = 0;
+    } else if (tally->failed_node[0] != '\0') {
+        add_tried(placement, tally->failed_node);
+    }
     placement->restarts = tally->restarts;
     placement->failovers = tally->failovers;
     placement->host_losses = tally->host_losses;

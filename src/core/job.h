@@ -18,6 +18,7 @@ enum purpose {
 struct tally {
     uint32_t restarts, failovers, host_losses;
     char lost_node[name_size];
+    char failed_node[name_size]; /* it failed there just now and goes elsewhere; "": it did not */
 };
 
 struct job {

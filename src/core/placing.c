@@ -70,15 +70,30 @@ struct avoids {
     VEC(struct plan_avoid) list;
 };
 
+/* When it last failed there, counted in hosts; 0: it did not. So all that may take it are visited
+ * before one is for a second time. */
+static uint32_t tried_when(const struct placing *request, const char *node)
+{
+    if (request->failed_node && strcmp(node, request->failed_node) == 0) {
+        return (uint32_t)request->tried_len + 1;
+    }
+    for (size_t i = request->tried_len; i > 0 && !MUTANT(TRIED_FORGOTTEN); i--) {
+        if (strcmp(node, request->tried[i - 1].name) == 0) {
+            return (uint32_t)i;
+        }
+    }
+    return 0;
+}
+
 static void avoid(const struct plan_cluster *cluster, const struct placing *request, uint32_t vm,
                   struct avoids *avoids)
 {
     for (uint32_t node = 0; node < cluster->nodes.len; node++) {
         const char *name = cluster->nodes.items[node];
         bool is_other = request->only_node && strcmp(name, request->only_node) != 0;
-        bool is_avoided = request->avoid_node && strcmp(name, request->avoid_node) == 0;
-        if (is_other || is_avoided) {
-            ADD(&avoids->list, ((struct plan_avoid){vm, node, is_other}));
+        uint32_t weight = tried_when(request, name);
+        if (is_other || weight > 0) {
+            ADD(&avoids->list, ((struct plan_avoid){vm, node, is_other, weight}));
         }
     }
 }

@@ -9,7 +9,9 @@
 
 struct placing {
     const struct record *spec;
-    const char *avoid_node;  /* not there if it can be helped; NULL: none */
+    const struct vm_name *tried; /* not there if it can be helped, and least of all the last */
+    size_t tried_len;
+    const char *failed_node; /* likewise, still less; NULL: none */
     const char *prefer_node; /* there if it can be; NULL: none */
     const char *only_node;   /* nowhere else; NULL: any */
     bool is_moving;          /* it keeps its present place until it has the next */

@@ -89,6 +89,7 @@ static void arrive(struct core *core, const struct view *view)
     to->epoch = old->epoch + 1;
     to->phase = PLACEMENT_START;
     memcpy(to->node, old->next_node, sizeof(to->node));
+    change_drop_tried(to, to->node);
     change_swap_holds(&to->gpus, &to->next_gpus);
     change_drop_next(to);
     to->is_forced = false;
@@ -320,10 +321,13 @@ static void ask(const struct job *job, struct placing *request)
         const char *to = job->view.spec->vm_spec->move_to;
         request->only_node = strcmp(to, "*") == 0 || to[0] == '\0' ? NULL : to;
     }
+    if (old && job->tally.failovers > 0) {
+        request->failed_node = job->tally.failed_node;
+        request->tried = old->tried.items;
+        request->tried_len = old->tried.len;
+    }
     if (job->purpose == PURPOSE_RECOVER && old && old->node[0] != '\0') {
-        bool is_failover = job->tally.failovers > old->failovers;
-        request->avoid_node = is_failover ? old->node : NULL;
-        request->prefer_node = is_failover ? NULL : old->node;
+        request->prefer_node = job->tally.failed_node[0] == '\0' ? old->node : NULL;
     }
 }
 

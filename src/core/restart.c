@@ -128,6 +128,7 @@ static void failed(struct core *core, const struct view *view, struct jobs *jobs
     } else if (p->failovers < policy->failovers_max) {
         tally.restarts = 0;
         tally.failovers++;
+        memcpy(tally.failed_node, p->node, sizeof(tally.failed_node));
     } else {
         give_up(core, view, why);
         return;

@@ -71,6 +71,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, gpus),
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, next_gpus),
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, reasons),
+    VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, tried),
 };
 
 static const size_t value_size[record_kind_count] = {

@@ -309,6 +309,7 @@ struct vm_placement {
     uint32_t failovers;        /* likewise, over all nodes */
     uint32_t host_losses;      /* of hosts on which it ran, one after the other, likewise */
     char lost_node[name_size]; /* the last of them */
+    VEC(struct vm_name) tried; /* nodes that it left because it failed there, the latest last */
     uint32_t refusals;         /* how often in a row the guest would not stop */
     uint32_t cpus;             /* what it takes on 'node' */
     uint64_t memory_mib;

@@ -10,7 +10,7 @@ enum {
 };
 
 /* The parts of a score, the most important on top; counts stay far below the next part. */
-static const int64_t score_avoid = (int64_t)1 << 48;
+static const int64_t score_avoid = (int64_t)1 << 48, score_avoid_weight = (int64_t)1 << 49;
 static const int64_t score_apart = (int64_t)1 << 32;
 static const int64_t score_together = (int64_t)1 << 16;
 
@@ -79,7 +79,7 @@ static void add_avoided(struct wish *wish)
         if (avoid->vm == wish->vm && avoid->is_hard) {
             flag_add(wish, avoid->node, WISH_FORBIDDEN);
         } else if (avoid->vm == wish->vm) {
-            score_add(wish, avoid->node, score_avoid);
+            score_add(wish, avoid->node, score_avoid + avoid->weight * score_avoid_weight);
         }
     }
 }

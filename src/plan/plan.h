@@ -163,7 +163,8 @@ size_t plan_model_size(const struct plan_model *model);
 struct plan_avoid {
     uint32_t vm;
     uint32_t node;
-    bool is_hard; /* never; else only if nothing else is free */
+    bool is_hard;    /* never; else only if nothing else is free */
+    uint32_t weight; /* of several that are avoided, that of the least weight is taken first */
 };
 
 struct plan_request {

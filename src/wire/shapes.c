@@ -382,6 +382,7 @@ static const struct field placement_fields[] = {
     U32("failovers", failovers, ABOUT("failovers so far")),
     U32("host_losses", host_losses, ABOUT("hosts lost under it")),
     TEXT("lost_node", lost_node, ABOUT("last host lost under it")),
+    LIST("tried", tried, name_item, nodes_max, ABOUT("hosts it left because it failed there")),
     U32("refusals", refusals, ABOUT("times the guest refused to shut down")),
     U32("cpus", cpus, ABOUT("CPUs it takes there")),
     U64("memory_mib", memory_mib, ABOUT("memory it takes there in MiB")),
