@@ -6,6 +6,7 @@
 #include "core/mutant.h"
 #include "core/pending.h"
 #include "core/self.h"
+#include "core/stubborn.h"
 
 #include "model/gpu_device.h"
 
@@ -31,6 +32,8 @@ struct gpus {
     VEC(struct pci_address) dismounted; /* that the spec listed since we run */
     bool has_hypervisor;
     char hypervisor_text[reason_size];
+    struct stubborn stubborn;
+    bool said_ready;       /* as the inventory was last written */
     uint64_t gpu_id;       /* dismount, mount or split in flight */
     bool awaits_inventory; /* one was done: 'found' does not show it yet */
     enum core_action_kind gpu_action;
@@ -51,6 +54,7 @@ void agent_gpu_done(struct core *core)
         record_unref(core->gpus->found);
         VEC_DONE(&core->gpus->quarantines);
         VEC_DONE(&core->gpus->dismounted);
+        stubborn_done(&core->gpus->stubborn);
     }
     free(core->gpus);
 }
@@ -208,6 +212,27 @@ static void add_hypervisor_check(struct core *core, struct node_inventory *inven
     (void)snprintf(check->detail, sizeof(check->detail), "%s", core->gpus->hypervisor_text);
 }
 
+static size_t unready_count(const struct core *core);
+
+/* After a boot GPUs are bound one by one. Given away as they come they would go to small VMs where
+ * the important big one finds room, so the host takes no VMs until then. */
+static void add_gpus_check(struct core *core, struct node_inventory *inventory)
+{
+    size_t count = unready_count(core);
+    core->gpus->said_ready = count == 0;
+    if (count == 0 || MUTANT(GPUS_UNREADY)) {
+        return;
+    }
+    struct node_check *check = VEC_ADD(&inventory->checks);
+    if (!check) {
+        core_out_of_memory();
+    }
+    *check = (struct node_check){.is_advice = true};
+    (void)snprintf(check->name, sizeof(check->name), "%s", CHECK_GPUS);
+    (void)snprintf(check->detail, sizeof(check->detail), "GPUs are being dismounted: %zu left",
+                   count);
+}
+
 static void judge_health(const struct core *core, const struct gpu_slot *slot, enum gpu_health *ret,
                          char ret_reason[reason_size])
 {
@@ -219,7 +244,8 @@ static void judge_health(const struct core *core, const struct gpu_slot *slot, e
 static void write_inventory(struct core *core)
 {
     struct gpus *gpus = core->gpus;
-    gpus->is_stale |= gpus->told_incarnation != self_incarnation(core);
+    gpus->is_stale |= gpus->told_incarnation != self_incarnation(core) ||
+                      (gpus->found && gpus->said_ready != (unready_count(core) == 0));
     if (!gpus->found || !gpus->is_stale || !pending_is_idle(core, &gpus->inventory)) {
         return;
     }
@@ -237,6 +263,7 @@ static void write_inventory(struct core *core)
     }
     record->inventory->incarnation = self_incarnation(core);
     add_hypervisor_check(core, record->inventory);
+    add_gpus_check(core, record->inventory);
     struct txn txn = {0};
     txn_guard(&txn, &record->key, world_revision(&core->world, &record->key));
     txn_put(&txn, record);
@@ -357,23 +384,51 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebind
     core->gpus->gpu_count = work.count;
 }
 
+/* What is due and was not tried in vain: a card that cannot be bound is no reason to wait. */
+static size_t unready_count(const struct core *core)
+{
+    size_t count = 0;
+    if (core->gpus->found) {
+        VEC_EACH(&core->gpus->found->inventory->gpus, gpu) {
+            struct rebinding work = find_work(core, gpu);
+            bool is_due = work.action == ACTION_GPU_DISMOUNT ||
+                          (work.action == ACTION_GPU_SPLIT && work.count > 0);
+            count += is_due && stubborn_place(&core->gpus->stubborn, gpu->address) == 0;
+        }
+    }
+    return count;
+}
+
+/* The card to be seen to next: one that was not tried in vain, or the one for which that is the
+ * longest ago; NULL: none. */
+static const struct gpu *next_gpu(const struct core *core)
+{
+    const struct gpu *best = NULL;
+    size_t best_place = 0;
+    VEC_EACH(&core->gpus->found->inventory->gpus, gpu) {
+        size_t place = stubborn_place(&core->gpus->stubborn, gpu->address);
+        if (find_work(core, gpu).action != ACTION_TXN && (!best || place < best_place)) {
+            best = gpu;
+            best_place = place;
+        }
+    }
+    return best;
+}
+
 /* One at a time. */
 static void rebind(struct core *core)
 {
     struct gpus *gpus = core->gpus;
-    if (gpus->gpu_id != 0 || !gpus->found) {
+    const struct gpu *gpu = gpus->gpu_id == 0 && gpus->found ? next_gpu(core) : NULL;
+    if (!gpu) {
         return;
     }
-    if (core->now_ms < gpus->gpu_retry_ms) {
+    bool is_first_try =
+        !gpus->awaits_inventory && stubborn_place(&gpus->stubborn, gpu->address) == 0;
+    if (core->now_ms < gpus->gpu_retry_ms && !is_first_try) {
         core_wake(core, gpus->gpu_retry_ms);
-        return;
-    }
-    VEC_EACH(&gpus->found->inventory->gpus, gpu) {
-        struct rebinding work = find_work(core, gpu);
-        if (work.action != ACTION_TXN) {
-            begin_rebind(core, gpu, work);
-            return;
-        }
+    } else {
+        begin_rebind(core, gpu, find_work(core, gpu));
     }
 }
 
@@ -426,9 +481,11 @@ static void rebind_done(struct core *core, const struct core_event *event)
         gpus->gpu_retry_ms = core->now_ms + gpu_retry_ms;
     }
     if (event->result == CORE_DONE) {
+        stubborn_remove(&gpus->stubborn, gpus->gpu_address);
         note_rebound(core);
         return;
     }
+    stubborn_add(&gpus->stubborn, gpus->gpu_address);
     gpus->gpu_retry_ms = core->now_ms + gpu_retry_ms;
     core_note(core, SEVERITY_ERROR, "gpu-rebind-failed", core->config.node,
               "could not %s %s on %s: %s", verb_of(gpus->gpu_action),

@@ -4,6 +4,7 @@
 #include "core/agent.h"
 #include "core/agent_gpu.h"
 #include "core/change.h"
+#include "core/cold.h"
 #include "core/contradiction.h"
 #include "core/coordinator.h"
 #include "core/evict.h"
@@ -28,8 +29,8 @@ static bool init_machines(struct core *core)
 {
     return self_init(core) && arming_init(core) && heartbeat_init(core) && leaving_init(core) &&
            membership_init(core) && agent_init(core) && agent_gpu_init(core) && peer_init(core) &&
-           contradiction_init(core) && lead_init(core) && removal_init(core) && sweep_init(core) && sight_init(core) &&
-           change_init(core) && evict_init(core);
+           contradiction_init(core) && cold_init(core) && lead_init(core) && removal_init(core) &&
+           sweep_init(core) && sight_init(core) && change_init(core) && evict_init(core);
 }
 
 struct core *core_new(const struct core_config *config)
@@ -58,6 +59,7 @@ struct core *core_free(struct core *core)
     agent_done(core);
     agent_gpu_done(core);
     peer_done(core);
+    free(core->cold);
     free(core->lead);
     free(core->removal);
     free(core->sweep);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/fencing.h"
 
+#include "core/cold.h"
 #include "core/heartbeat.h"
 #include "core/lead.h"
 #include "core/memory.h"
@@ -63,6 +64,10 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
     msec_t steady_ms = heartbeat_steady_ms(core);
     if (peer->power_id != 0 || steady_ms == MSEC_NEVER) {
         return; /* our next heartbeat that is acknowledged leads here again */
+    }
+    if (!peer->has_beat && cold_must_wait(core)) {
+        core_wake(core, cold_until_ms(core));
+        return; /* it may be booting, and would stay off; its return is a proof, too */
     }
     msec_t silent_ms = MAX(peer->seen_ms, steady_ms);
     msec_t due_ms = MAX(silent_ms + settings->power_fence_ms, peer->power_retry_ms);

@@ -34,6 +34,7 @@ struct core {
     /* The coordinator: the other nodes, the term, each VM. */
     struct peers *peers;
     struct lead *lead;
+    struct cold *cold;
     struct removal *removal;
     struct sweep *sweep;
     struct sights *sights;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/lead.h"
 
+#include "core/cold.h"
 #include "core/heartbeat.h"
 #include "core/memory.h"
 #include "core/mutant.h"
@@ -89,6 +90,7 @@ static void take_lead(struct core *core)
     memcpy(mine->leader->node, core->config.node, sizeof(mine->leader->node));
     mine->leader->incarnation = self_incarnation(core);
     mine->leader->term = leader ? leader->leader->term + 1 : 1;
+    cold_look(core, leader);
     lead_guard(core, &txn);
     txn_put(&txn, mine);
     pending_send(core, &core->lead->pending, &txn, lead_limit_ms);
@@ -107,6 +109,7 @@ void lead_step(struct core *core)
                       "%s coordinates, term %llu", core->config.node,
                       (unsigned long long)leader_record(core)->leader->term);
             peer_forget_silence(core); /* noted anew, in our name */
+            cold_begin(core);
         }
     }
     if (!is_leading) {

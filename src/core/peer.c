@@ -53,7 +53,9 @@ bool peer_takes_vms(const struct core *core, const char *node)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
     return peer_is_up(core, node) && world_has_hypervisor(&core->world, node) &&
-           world_has_space(&core->world, node, NULL) && !world_is_quarantined(&core->world, node) &&
+           world_has_space(&core->world, node, NULL) &&
+           world_has_gpus_ready(&core->world, node, NULL) &&
+           !world_is_quarantined(&core->world, node) &&
            (!spec || spec->node_spec->mode == NODE_ACTIVE);
 }
 

@@ -4,6 +4,7 @@
 #include "core/answer.h"
 #include "core/better.h"
 #include "core/change.h"
+#include "core/cold.h"
 #include "core/evict.h"
 #include "core/job.h"
 #include "core/lead.h"
@@ -21,6 +22,9 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+/* While all wait for hosts that come back: between two looks whether they are there. */
+enum { cold_look_ms = 1000 };
 
 /* ---- decisions without the planner ---- */
 
@@ -443,7 +447,11 @@ void recover_step(struct core *core)
             decide(core, (*each)->key.name, &jobs);
         }
     }
-    plan_jobs(core, &jobs);
+    if (cold_must_wait(core)) {
+        change_again(core, MIN(cold_until_ms(core), core->now_ms + cold_look_ms));
+    } else {
+        plan_jobs(core, &jobs);
+    }
     change_wake(core);
     VEC_DONE(&jobs.list);
 }

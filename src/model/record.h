@@ -69,6 +69,7 @@ struct cluster_settings {
     enum reserve_policy reserve_policy;
     enum failback failback;
     uint32_t concurrent_starts; /* a node, at most */
+    msec_t cold_start_ms;       /* how long VMs wait for hosts after all of them were down */
     uint32_t cpu_percent;       /* virtual CPUs for each 100 real ones that VMs may have */
     bool preemption;            /* may a VM of lower priority be stopped for a higher one? */
 };
@@ -142,6 +143,8 @@ struct node_spec {
 #define CHECK_HYPERVISOR "hypervisor"
 /* ... and that its own disk has room for what the start of a VM writes; not there: it has. */
 #define CHECK_SPACE "space"
+/* Not there, or ok: what the node shall give to VMs is bound for them, or could not be. */
+#define CHECK_GPUS "gpus"
 
 struct node_check {
     char name[name_size]; /* "iommu", "clock", "disks", ... */

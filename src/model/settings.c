@@ -15,6 +15,7 @@ enum {
     self_stop_span_ms = 1000,
     watchdog_ms = 6000,
     takeover_ms = 8000,
+    cold_start_ms = 120000,
 };
 
 /* Clock rates of two hosts may differ by 1 %; kernels promise far less (500 ppm). */
@@ -37,6 +38,7 @@ const struct cluster_settings cluster_settings_default = {
     .takeover_ms = takeover_ms,
     .reserve = 0,
     .concurrent_starts = 4,
+    .cold_start_ms = cold_start_ms,
     .cpu_percent = 400, /* GPU work leaves CPUs idle; memory is never promised twice */
 };
 
@@ -78,6 +80,9 @@ int cluster_settings_check(const struct cluster_settings *s, struct error *err)
     }
     if (s->cpu_percent < 100 || s->cpu_percent > 10000) {
         return error_set(err, -EINVAL, "cpu_percent must lie between 100 and 10000");
+    }
+    if (s->cold_start_ms < 0 || s->cold_start_ms > 3600 * 1000) {
+        return error_set(err, -EINVAL, "cold_start_ms must be at most an hour; 0: no wait");
     }
     if (s->reserve >= nodes_max) {
         return error_set(err, -EINVAL, "reserve must be less than %d", nodes_max);

@@ -209,14 +209,16 @@ bool world_has_hypervisor(const struct world *world, const char *node)
     return false;
 }
 
-bool world_has_space(const struct world *world, const char *node, const char **ret_detail)
+/* Whether nothing is said against it; else what, into '*ret_detail' (may be NULL). */
+static bool is_check_ok(const struct world *world, const char *node, const char *name,
+                        const char **ret_detail)
 {
     const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);
     if (!inventory) {
         return true;
     }
     VEC_EACH(&inventory->inventory->checks, check) {
-        if (strcmp(check->name, CHECK_SPACE) == 0 && !check->is_ok) {
+        if (strcmp(check->name, name) == 0 && !check->is_ok) {
             if (ret_detail) {
                 *ret_detail = check->detail;
             }
@@ -224,6 +226,16 @@ bool world_has_space(const struct world *world, const char *node, const char **r
         }
     }
     return true;
+}
+
+bool world_has_space(const struct world *world, const char *node, const char **ret_detail)
+{
+    return is_check_ok(world, node, CHECK_SPACE, ret_detail);
+}
+
+bool world_has_gpus_ready(const struct world *world, const char *node, const char **ret_detail)
+{
+    return is_check_ok(world, node, CHECK_GPUS, ret_detail);
 }
 
 bool world_is_proven_off(const struct world *world, const char *node, uint64_t incarnation)

@@ -81,3 +81,6 @@ bool world_has_hypervisor(const struct world *world, const char *node);
 /* Whether the disk of 'node' has room to start VMs; if not, its words, lent, into '*ret_detail'
  * (may be NULL). */
 bool world_has_space(const struct world *world, const char *node, const char **ret_detail);
+
+/* Whether the GPUs that 'node' shall give to VMs are bound for them, or could not be; likewise. */
+bool world_has_gpus_ready(const struct world *world, const char *node, const char **ret_detail);

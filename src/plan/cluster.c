@@ -97,7 +97,8 @@ static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
     }
     switch (spec ? spec->node_spec->mode : NODE_ACTIVE) {
     case NODE_ACTIVE:
-        return world_is_quarantined(c->world, node) || !world_has_space(c->world, node, NULL)
+        return world_is_quarantined(c->world, node) || !world_has_space(c->world, node, NULL) ||
+                       !world_has_gpus_ready(c->world, node, NULL)
                    ? PLAN_PAUSED
                    : PLAN_ACTIVE;
     case NODE_PAUSED:
@@ -498,7 +499,8 @@ static void say_paused(const struct plan_cluster *c, const char *node, char *ret
                        "quarantined for up to two hours: it began anew three times within an hour "
                        "('berth node resume %s' ends that)",
                        node);
-    } else if (!world_has_space(c->world, node, &detail)) {
+    } else if (!world_has_space(c->world, node, &detail) ||
+               !world_has_gpus_ready(c->world, node, &detail)) {
         (void)snprintf(ret, size, "%s", detail);
     }
 }

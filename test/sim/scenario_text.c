@@ -19,7 +19,7 @@ const struct number_name setting_names[] = {
     NUMBER_(cluster_settings, takeover_ms),       NUMBER_(cluster_settings, reserve),
     NUMBER_(cluster_settings, concurrent_starts), NUMBER_(cluster_settings, reserve_policy),
     NUMBER_(cluster_settings, failback),          NUMBER_(cluster_settings, preemption),
-    NUMBER_(cluster_settings, cpu_percent),
+    NUMBER_(cluster_settings, cpu_percent),       NUMBER_(cluster_settings, cold_start_ms),
 };
 
 const struct number_name noise_names[] = {

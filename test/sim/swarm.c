@@ -119,6 +119,7 @@ static void draw_vms(struct rng *rng, struct scenario *scenario)
 static void draw_room(uint64_t seed, struct scenario *scenario)
 {
     struct rng rng = {seed * UINT64_C(0xa0761d6478bd642f) + 13};
+    scenario->settings.cold_start_ms = rng_between(&rng, 0, 40000);
     if (!rng_chance(&rng, 1, 2)) {
         return;
     }
