@@ -18,6 +18,59 @@ void handle_cluster_get(struct api_call *call)
     call_send_dated(call, json, stored ? stored->revision : 0);
 }
 
+/* The first of the times that 'to' has shorter than 'from'; NULL: none. */
+static const char *shortened(const struct cluster_settings *from, const struct cluster_settings *to)
+{
+    const struct {
+        const char *name;
+        msec_t from_ms, to_ms;
+    } times[] = {
+        {"heartbeat_ms", from->heartbeat_ms, to->heartbeat_ms},
+        {"leader_silence_ms", from->leader_silence_ms, to->leader_silence_ms},
+        {"power_fence_ms", from->power_fence_ms, to->power_fence_ms},
+        {"self_stop_ms", from->self_stop_ms, to->self_stop_ms},
+        {"self_stop_span_ms", from->self_stop_span_ms, to->self_stop_span_ms},
+        {"watchdog_ms", from->watchdog_ms, to->watchdog_ms},
+        {"takeover_ms", from->takeover_ms, to->takeover_ms},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        if (times[i].to_ms < times[i].from_ms) {
+            return times[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* Whether it may run VMs, and knows the times of now at best. */
+static bool is_out_of_reach(const struct api_call *call, const char *name)
+{
+    struct node_facts node;
+    return node_facts(call->view, name, &node) && node.alive && node.pulse != PULSE_ALIVE &&
+           !node.alive->has_left &&
+           !world_is_proven_off(call->world, name, node.alive->incarnation);
+}
+
+/* A host that is not heard may run on, and its VMs with it, for as long as the times that it knows
+ * say; with shorter ones the others would not wait for that. Whether it is answered. */
+static bool refuses_shorter_times(struct api_call *call, const struct cluster_settings *to)
+{
+    const char *name = shortened(world_settings(call->world), to), *node = NULL;
+    names_t names = {0};
+    if (name && node_names(call->world, &names)) {
+        VEC_EACH(&names, each) {
+            node = !node && is_out_of_reach(call, *each) ? *each : node;
+        }
+    }
+    VEC_DONE(&names);
+    if (node) {
+        call_refuse(call, 409, "node-not-up",
+                    "%s cannot be made shorter while %s is not heard: it may run its VMs for as "
+                    "long as the present times say. Try again when it is up, or proven off",
+                    name, node);
+    }
+    return node;
+}
+
 void handle_cluster_patch(struct api_call *call)
 {
     const struct record *stored = world_find(call->world, RECORD_CLUSTER, "");
@@ -32,6 +85,9 @@ void handle_cluster_patch(struct api_call *call)
     if (name_check("cluster", next->cluster->name, &err) < 0 ||
         cluster_settings_check(next->cluster, &err) < 0) {
         call_refuse(call, 400, "bad-settings", "%s", err.text);
+        return;
+    }
+    if (refuses_shorter_times(call, next->cluster)) {
         return;
     }
     call_put(call, TAKE(next));

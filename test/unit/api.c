@@ -301,6 +301,24 @@ TEST(a_heartbeat_that_stops_makes_a_node_silent_and_one_proven_off_fenced)
     CHECK_HAS(text(), "\"state\":\"up\"");
 }
 
+TEST(times_are_not_made_shorter_while_a_node_is_silent)
+{
+    begin_cluster();
+    must("PATCH", "/v1/cluster", "{\"takeover_ms\":9000}");
+    view.now_ms += 3001;
+    beat("node1", 1, 3, view.now_ms);
+    beat("node3", 1, 3, view.now_ms);
+    refused("PATCH", "/v1/cluster", "{\"takeover_ms\":8000}", 409,
+            "takeover_ms cannot be made shorter while node2 is not heard");
+    must("PATCH", "/v1/cluster", "{\"takeover_ms\":10000}");
+    must("PATCH", "/v1/cluster", "{\"reserve\":1}");
+    struct record *fence = record_new(RECORD_NODE_FENCE, "node2", NULL);
+    fence->fence->incarnation = 1;
+    fence->fence->proof = PROOF_POWER;
+    (void)store(fence);
+    must("PATCH", "/v1/cluster", "{\"takeover_ms\":8000}");
+}
+
 TEST(of_a_silent_node_it_is_told_why_it_cannot_be_turned_off)
 {
     begin_cluster();
