@@ -12,17 +12,10 @@
 static bool may_start(struct api_call *call, const struct vm_facts *vm)
 {
     const struct vm_spec *spec = vm->spec;
-    if (spec->need_len == 0) {
-        call_refuse(
-            call, 409, "no-pool",
-            "VM %s has no GPU pool: assign it to a GPU pool first (berth vm assign %s POOL)",
-            vm->name, vm->name);
-        return false;
-    }
     if (spec->offline_action == OFFLINE_SAVE) {
         call_refuse(call, 409, "cannot-save",
-                    "VM %s has the offline action save, which is not possible with GPUs: first "
-                    "berth vm set %s --offline-action force-shutdown",
+                    "VM %s has the offline action save, which is not possible: what is saved could "
+                    "not go on elsewhere. First: berth vm set %s --offline-action force-shutdown",
                     vm->name, vm->name);
         return false;
     }
