@@ -28,7 +28,7 @@ const struct schema schemas[] = {
     /* the cluster */
     {"Status", "name:s coordinator:s term:i nodes:[Node] pools:[Pool] vms:{i} attention:[Vm] "
                "revision:i survival:Survival stale_since_ms?:i"},
-    {"Survival", "losses:i exact:b left_out:i vm?:s weakest:[s] wanted:i"},
+    {"Survival", "verdict:s losses:i exact:b left_out:i vm?:s weakest:[s] unproven:[s] wanted:i"},
     {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},
     {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] proven:b"},
     {"LeftOutVm", "vm:s reasons:[HostReason]"},

@@ -18,6 +18,8 @@ enum {
     reasons_given_max = 1000,
 };
 
+ENUM_DEFINE(survival_verdict, SURVIVAL_VERDICT_LIST)
+
 typedef VEC(uint32_t) indices_t;
 
 void survival_memo_done(struct survival_memo *memo)
@@ -63,7 +65,67 @@ static bool look(const struct api_call *call, struct survival *ret)
     return true;
 }
 
-bool survival_find(const struct api_call *call, struct survival *ret)
+/* ---- what the records say without the planner ---- */
+
+static bool has_vms(const struct world *world, const char *node)
+{
+    WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
+        const struct vm_placement *p = (*each)->placement;
+        if (p->phase != PLACEMENT_NONE && strcmp(p->node, node) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether anything but an administrator could say that 'node' is off. */
+static bool can_be_proven_off(const struct world *world, const char *node)
+{
+    const struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    bool has_power = spec && spec->node_spec->fencing == FENCING_POWER &&
+                     spec->node_spec->fence_agent[0] != '\0';
+    return has_power || (alive && alive->alive->is_watchdog_armed && !alive->alive->has_left);
+}
+
+static void find_unproven(const struct world *world, struct survival *ret)
+{
+    ret->unproven_len = 0;
+    WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
+        const char *node = (*each)->key.name;
+        if (ret->unproven_len < survival_unproven_max && has_vms(world, node) &&
+            !can_be_proven_off(world, node)) {
+            (void)copy_text(ret->unproven[ret->unproven_len++], name_size, node);
+        }
+    }
+}
+
+static bool wants_any_vm(const struct world *world)
+{
+    WORLD_EACH(world, RECORD_VM_SPEC, each) {
+        if ((*each)->vm_spec->desired == VM_STARTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Room alone is no survival. */
+static void judge(const struct world *world, struct survival *survival)
+{
+    bool has_room = survival->losses > 0 || survival->left_out == 0;
+    find_unproven(world, survival);
+    survival->verdict = !wants_any_vm(world)                             ? SURVIVAL_NO_VMS
+                        : world->records[RECORD_NODE_INVENTORY].len <= 1 ? SURVIVAL_ONE_HOST
+                        : survival->unproven_len > 0                     ? SURVIVAL_NO_PROOF
+                        : !has_room                                      ? SURVIVAL_NO_ROOM
+                                                                         : SURVIVAL_YES;
+    if (survival->verdict != SURVIVAL_YES) {
+        survival->losses = 0;
+    }
+}
+
+static bool find_room(const struct api_call *call, struct survival *ret)
 {
     struct survival_memo *memo = memo_of(call->view);
     if (memo && memo->is_found) {
@@ -78,19 +140,36 @@ bool survival_find(const struct api_call *call, struct survival *ret)
     return is_found;
 }
 
+bool survival_find(const struct api_call *call, struct survival *ret)
+{
+    if (!find_room(call, ret)) {
+        return false;
+    }
+    judge(call->world, ret);
+    return true;
+}
+
+static json_t *names_json(const char names[][name_size], uint32_t len)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < len; i++) {
+        (void)json_array_append_new(list, json_string(names[i]));
+    }
+    return list;
+}
+
 json_t *survival_json(const struct api_call *call)
 {
     struct survival survival;
     if (!survival_find(call, &survival)) {
         return NULL;
     }
-    json_t *weakest = json_array();
-    for (uint32_t i = 0; i < survival.weakest_len; i++) {
-        (void)json_array_append_new(weakest, json_string(survival.weakest[i]));
-    }
-    return json_pack("{s:I, s:b, s:I, s:s*, s:o, s:I}", "losses", (json_int_t)survival.losses,
+    return json_pack("{s:s, s:I, s:b, s:I, s:s*, s:o, s:o, s:I}", "verdict",
+                     survival_verdict_name(survival.verdict), "losses", (json_int_t)survival.losses,
                      "exact", survival.is_exact, "left_out", (json_int_t)survival.left_out, "vm",
-                     survival.vm[0] ? survival.vm : NULL, "weakest", weakest, "wanted",
+                     survival.vm[0] ? survival.vm : NULL, "weakest",
+                     names_json(survival.weakest, survival.weakest_len), "unproven",
+                     names_json(survival.unproven, survival.unproven_len), "wanted",
                      (json_int_t)world_settings(call->world)->reserve);
 }
 

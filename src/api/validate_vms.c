@@ -213,14 +213,26 @@ void validate_reserve(struct validation *v)
     uint32_t wanted = world_settings(v->call->world)->reserve;
     if (!survival_find(v->call, &survival)) {
         validation_add(v, FINDING_FAILED, "", "survival", "out of memory");
-    } else if (survival.left_out == 0 || survival.losses >= MAX(wanted, 1U)) {
+    } else if (survival.verdict == SURVIVAL_NO_VMS) {
+        validation_add(v, FINDING_OK, "", "survival", "no VM is to run: a host can be lost");
+    } else if (survival.verdict == SURVIVAL_ONE_HOST) {
+        validation_add(v, wanted > 0 ? FINDING_FAILED : FINDING_WARNING, "", "survival",
+                       "there is one host: when it is lost no VM runs until it is back");
+    } else if (survival.verdict == SURVIVAL_NO_PROOF) {
+        validation_add(v, wanted > 0 ? FINDING_FAILED : FINDING_WARNING, "", "survival",
+                       "nothing can prove that %s%s is off, so its VMs would not restart by "
+                       "themselves: arm its watchdog or give it a fence agent (berth node set %s "
+                       "--fencing ...)",
+                       survival.unproven[0], survival.unproven_len > 1 ? " (and others)" : "",
+                       survival.unproven[0]);
+    } else if (survival.verdict == SURVIVAL_YES && survival.losses >= wanted) {
         validation_add(v, FINDING_OK, "", "survival",
-                       "every VM with GPUs would run again after the loss of any %u host%s",
+                       "every VM would run again after the loss of any %u host%s",
                        MAX(survival.losses, 1U), survival.losses > 1 ? "s" : "");
     } else {
         validation_add(v, survival.losses < wanted ? FINDING_FAILED : FINDING_WARNING, "",
                        "survival",
-                       "a loss of %u host%s leaves %u VM%s without GPUs, %s first (the reserve "
+                       "a loss of %u host%s leaves %u VM%s without a place, %s first (the reserve "
                        "is %u): add GPUs or stop VMs; berth plan fail NODE shows which",
                        survival.losses + 1, survival.losses ? "s" : "", survival.left_out,
                        survival.left_out == 1 ? "" : "s", survival.vm, wanted);

@@ -62,31 +62,48 @@ static void print_pools(const struct cli *cli, const json_t *pools)
     table_done(&table);
 }
 
+/* "a, b and c" out of a list of names. */
+static void print_list(struct buf *ret, const json_t *names)
+{
+    size_t i, len = json_array_size(names);
+    json_t *name;
+    json_array_foreach((json_t *)(uintptr_t)names, i, name) {
+        buf_printf(ret, "%s%s",
+                   i == 0        ? ""
+                   : i + 1 < len ? ", "
+                                 : " and ",
+                   json_string_value(name));
+    }
+}
+
 static void print_survival(const struct cli *cli, const json_t *survival, bool has_nodes)
 {
     CLEANUP(buf_done) struct buf hosts = {0};
-    size_t i;
-    json_t *host;
     if (!json_is_object(survival) || !has_nodes) {
         return;
     }
-    json_array_foreach(json_object_get(survival, "weakest"), i, host) {
-        buf_printf(&hosts, "%s%s", i ? " and " : "", json_string_value(host));
-    }
+    const char *verdict = text_at(survival, "verdict");
     long long losses = (long long)number_at(survival, "losses");
     long long left_out = (long long)number_at(survival, "left_out");
-    if (left_out == 0) {
-        (void)fputs("Can a host be lost? Yes: every VM with GPUs would run again.\n", cli->out);
-    } else if (losses > 0) {
+    (void)fputs("Can a host be lost? ", cli->out);
+    if (strcmp(verdict, "no-vms") == 0) {
+        (void)fputs("Yes: no VM is to run.\n", cli->out);
+    } else if (strcmp(verdict, "one-host") == 0) {
+        (void)fputs("No: there is only one.\n", cli->out);
+    } else if (strcmp(verdict, "no-proof") == 0) {
+        print_list(&hosts, array_at(survival, "unproven"));
         (void)fprintf(cli->out,
-                      "Can a host be lost? Yes, any %lld of them: every VM with GPUs would run "
-                      "again.\n",
-                      losses);
-    } else {
-        (void)fprintf(cli->out,
-                      "Can a host be lost? No: without %s, %lld VM%s would wait for GPUs, %s "
-                      "first.\n",
+                      "No: nothing can prove that %s is off (no watchdog armed, no power "
+                      "fencing), so its VMs would not restart by themselves.\n",
+                      buf_str(&hosts));
+    } else if (strcmp(verdict, "no-room") == 0) {
+        print_list(&hosts, array_at(survival, "weakest"));
+        (void)fprintf(cli->out, "No: without %s, %lld VM%s would wait for a place, %s first.\n",
                       buf_str(&hosts), left_out, left_out == 1 ? "" : "s", text_at(survival, "vm"));
+    } else if (losses > 1) {
+        (void)fprintf(cli->out, "Yes, any %lld of them: every VM would run again.\n", losses);
+    } else {
+        (void)fputs("Yes, any one: every VM would run again.\n", cli->out);
     }
 }
 

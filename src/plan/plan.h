@@ -305,11 +305,11 @@ int plan_what_if(struct plan_model *model, const uint32_t *nodes, uint32_t node_
                  enum plan_mode mode, const struct plan_request *options, struct plan *plan);
 
 struct plan_survival {
-    uint32_t losses;     /* so many active hosts can be lost at once, and all GPU VMs run again */
+    uint32_t losses;     /* so many active hosts can be lost at once, and all VMs run again */
     bool is_exact;       /* false: more than one loss, and not every set of hosts was tried */
     uint32_t weakest[8]; /* losses + 1 hosts (at most 8) whose loss is too much; ascending */
     uint32_t weakest_len;
-    uint32_t vm; /* a GPU VM that would find no place then; PLAN_NONE: 'losses_max' was reached */
+    uint32_t vm; /* a VM that would find no place then; PLAN_NONE: 'losses_max' was reached */
     uint32_t left_out; /* how many */
 };
 

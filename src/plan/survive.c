@@ -16,7 +16,7 @@ enum {
 struct trial {
     struct plan_model *model;
     struct plan plan;
-    uint32_t *hosts; /* active nodes with GPUs */
+    uint32_t *hosts; /* active nodes with GPUs or VMs */
     uint32_t host_len;
     uint32_t losses;
     uint32_t *set; /* the hosts that are lost, ascending; room for host_len */
@@ -24,7 +24,7 @@ struct trial {
     struct plan_survival *survival;
 };
 
-/* Loses the hosts of trial->set. 1: a GPU VM is left out, and the survival says which; 0: none is;
+/* Loses the hosts of trial->set. 1: a VM is left out, and the survival says which; 0: none is;
  * or -ENOMEM. */
 static int lose_set(struct trial *trial)
 {
@@ -37,9 +37,7 @@ static int lose_set(struct trial *trial)
     uint32_t left_out = 0, vm = PLAN_NONE;
     for (size_t i = 0; i < trial->plan.waiting.len; i++) {
         uint32_t each = trial->plan.waiting.items[i].vm;
-        if (trial->model->vms.items[each].gpu_count > 0) {
-            vm = left_out++ == 0 ? each : vm;
-        }
+        vm = left_out++ == 0 ? each : vm;
     }
     if (left_out == 0) {
         return 0;
@@ -178,7 +176,7 @@ int plan_survivable_losses(struct plan_model *model, uint32_t losses_max, struct
     if (memory && trial.hosts && trial.set) {
         for (uint32_t node = 0; node < model->nodes.len; node++) {
             const struct node *item = &model->nodes.items[node];
-            if (item->mode == PLAN_ACTIVE && item->gpu_len > 0) {
+            if (item->mode == PLAN_ACTIVE && (item->gpu_len > 0 || item->vm_first != PLAN_NONE)) {
                 trial.hosts[trial.host_len++] = node;
             }
         }

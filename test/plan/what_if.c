@@ -58,7 +58,7 @@ TEST(the_weakest_host_counts)
     CHECK_INT(survival.vm, cluster_vm(&c, "w"));
 }
 
-TEST(vms_without_gpus_do_not_count_for_survival)
+TEST(vms_without_gpus_count_for_survival_too)
 {
     struct plan_survival survival;
     CLUSTER(c, "node a P=1 memory=10; node b P=1 memory=10;"
@@ -68,7 +68,12 @@ TEST(vms_without_gpus_do_not_count_for_survival)
     CLUSTER(d, "node a P=1 memory=10; node b P=1 memory=10; vm plain1 memory=9 on=a;"
                "vm plain2 memory=9 on=b");
     REQUIRE(plan_survivable_losses(d.model, 2, &survival) == 0);
-    CHECK_INT(survival.losses, 2);
+    CHECK_INT(survival.losses, 0);
+    CHECK_INT(survival.vm, cluster_vm(&d, "plain1"));
+    CLUSTER(e, "node a P=1 memory=10; node b memory=10; vm plain1 memory=4 on=a;"
+               "vm plain2 memory=4 on=b");
+    REQUIRE(plan_survivable_losses(e.model, 1, &survival) == 0);
+    CHECK_INT(survival.losses, 1);
 }
 
 TEST(several_losses_are_tried_in_every_combination_while_those_are_few)

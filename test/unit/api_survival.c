@@ -95,6 +95,35 @@ TEST(what_is_remembered_of_the_losses_is_what_would_be_found_anew)
     compare("and is removed", false);
 }
 
+TEST(a_host_whose_death_nothing_can_prove_is_no_loss_that_is_survived)
+{
+    begin_full();
+    REQUIRE(ask("GET", "/v1/survival", NULL) == 200);
+    CHECK_HAS(text(), "\"verdict\":\"yes\",\"losses\":1");
+    changed(RECORD_NODE_ALIVE, "node2")->alive->is_watchdog_armed = false;
+    changed(RECORD_NODE_ALIVE, "node3")->alive->is_watchdog_armed = false; /* nothing runs there */
+    REQUIRE(ask("GET", "/v1/survival", NULL) == 200);
+    CHECK_HAS(text(), "\"verdict\":\"no-proof\",\"losses\":0");
+    CHECK_HAS(text(), "\"unproven\":[\"node2\"]");
+    struct node_spec *spec = changed(RECORD_NODE_SPEC, "node2")->node_spec;
+    spec->fencing = FENCING_POWER;
+    strcpy(spec->fence_agent, "fence_ipmilan");
+    REQUIRE(ask("GET", "/v1/survival", NULL) == 200);
+    CHECK_HAS(text(), "\"verdict\":\"yes\",\"losses\":1");
+}
+
+TEST(without_a_vm_or_another_host_the_answer_says_so)
+{
+    begin();
+    add_node("node1", true);
+    REQUIRE(ask("GET", "/v1/survival", NULL) == 200);
+    CHECK_HAS(text(), "\"verdict\":\"no-vms\",\"losses\":0");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\"}");
+    must("POST", "/v1/vms/v/start", NULL);
+    REQUIRE(ask("GET", "/v1/survival", NULL) == 200);
+    CHECK_HAS(text(), "\"verdict\":\"one-host\",\"losses\":0");
+}
+
 TEST(a_node_that_falls_silent_is_noticed_without_any_record)
 {
     begin_full();
@@ -139,7 +168,7 @@ TEST(a_cluster_of_thousands_of_vms_tells_how_many_hosts_can_be_lost)
         (void)store(record_new(RECORD_VM_SPEC, name, NULL));
     }
     REQUIRE(ask("GET", "/v1/status", NULL) == 200);
-    CHECK_HAS(text(), "\"survival\":{\"losses\":1,");
+    CHECK_HAS(text(), "\"survival\":{\"verdict\":\"yes\",\"losses\":1,");
     REQUIRE(ask("GET", "/metrics", NULL) == 200);
     CHECK_HAS(text(), "berth_survivable_host_losses 1\n");
     survival_memo_done(&memo);

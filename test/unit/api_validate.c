@@ -69,7 +69,7 @@ TEST(a_cluster_that_is_right_has_nothing_but_ok)
     CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
     CHECK_HAS(text(), "\"result\":\"ok\",\"cluster\"");
     CHECK(!strstr(text(), "\"warning\",\"subject\"") && !strstr(text(), "\"failed\",\"subject\""));
-    CHECK_STR(result_of("Reserve", "", "survival", "run again after the loss"), "ok");
+    CHECK_STR(result_of("Reserve", "", "survival", "no VM is to run"), "ok");
 }
 
 TEST(what_a_host_found_out_is_a_failure_or_advice)
@@ -190,7 +190,7 @@ TEST(a_reserve_that_is_broken_is_a_failure)
         }
         report(name, node, 1, VM_STATE_RUNNING);
     }
-    CHECK_STR(result_of("Reserve", "", "survival", "without GPUs"), "warning");
+    CHECK_STR(result_of("Reserve", "", "survival", "without a place"), "warning");
     must("PATCH", "/v1/cluster", "{\"reserve\":1}");
     CHECK_STR(result_of("Reserve", "", "survival", "the reserve is 1"), "failed");
     CHECK_HAS(text(), "\"result\":\"failed\",\"cluster\"");

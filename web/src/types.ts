@@ -173,11 +173,13 @@ export interface Explanation extends Vm, Dated {
 }
 
 export interface Survival {
+    verdict: 'yes' | 'no-vms' | 'one-host' | 'no-proof' | 'no-room';
     losses: number;
     exact: boolean;
     left_out: number;
     vm?: string;
     weakest: string[];
+    unproven: string[];
     wanted: number;
 }
 

@@ -11,6 +11,16 @@ import { Loaded, Section } from './page';
 
 function Verdict({ answer }: { answer: Answer }) {
     const bound = answer.exact ? '' : ' (as far as could be computed in time)';
+    if (answer.verdict === 'one-host') {
+        return <Alert kind="warning" title="No: there is only one server. While it is down no VM runs." />;
+    }
+    if (answer.verdict === 'no-proof') {
+        return (
+            <Alert kind="danger" title={`No: nothing can prove that ${answer.unproven.join(', ')} is off, so its VMs would not restart by themselves.`}>
+                Arm its watchdog or give it a fence agent.
+            </Alert>
+        );
+    }
     const isEnough = answer.losses >= Math.max(1, answer.wanted);
     if (answer.losses > 0) {
         const which = answer.losses === 1 ? 'Yes, any one' : `Yes, any ${answer.losses}`;
@@ -21,7 +31,7 @@ function Verdict({ answer }: { answer: Answer }) {
         );
     }
     const weakest = answer.weakest.join(' and ');
-    return <Alert kind="danger" title={`No: without ${weakest}, ${plural(answer.left_out, 'VM')} would have no GPU${bound}.`} />;
+    return <Alert kind="danger" title={`No: without ${weakest}, ${plural(answer.left_out, 'VM')} would have no place${bound}.`} />;
 }
 
 function Host({ host }: { host: HostLoss }) {
