@@ -99,6 +99,16 @@ try {
         [void] (MustFail { Get-VM -Session person } BerthNotConnected ObjectNotFound -Terminating)
     }
 
+    Test 'a login that berth-api has forgotten is renewed' {
+        [void] (MustWork { Connect-Berth $stage.url -Credential (ConvertTo-Credential $login) -Fingerprint $fingerprint -Name person })
+        foreach ($body in { Get-ClusterNode node1 -Session person }, { Suspend-ClusterNode node1 -Session person }) {
+            Invoke-Stage $stage 'api off'
+            Invoke-Stage $stage 'api on'
+            MustBe (MustWork $body).Name node1
+        }
+        [void] (MustWork { Resume-ClusterNode node1 -Session person; Disconnect-Berth person })
+    }
+
     Test 'a role that does not allow a change is an error of permission' {
         [void] (MustWork { Connect-Berth $stage.url -Credential (ConvertTo-Credential $viewer) -Fingerprint $fingerprint -Name viewer })
         [void] (MustFail { New-VMResourcePool Nothing PciExpress -Session viewer } '' PermissionDenied)
@@ -156,6 +166,26 @@ try {
         MustBe (MustWork { Get-BerthSession }).Count 2
         [void] (MustWork { Get-BerthSession remote | Disconnect-Berth })
         MustBe (MustWork { Get-BerthSession }).Name local
+    }
+
+    Test 'two clusters of one name are two connections' {
+        [void] (MustWork { Disconnect-Berth -All })
+        $first = MustWork { Connect-Berth -SocketPath $stage.socket }
+        $second = MustWork { Connect-Berth $stage.url -Token $token -Fingerprint $fingerprint }
+        MustBe $first.Name berth
+        Must ($second.Name -ne $first.Name) 'the second replaced the first'
+        MustBe (MustWork { Get-ClusterNode -Cluster 127.0.0.1 }).Count 3
+        [void] (MustWork { Disconnect-Berth $second })
+    }
+
+    Test 'a command goes on over a new connection when the old one was cut' {
+        [void] (MustWork { Connect-Berth $stage.url -Token $token -Fingerprint $fingerprint -Name wire })
+        MustBe (MustWork { Get-ClusterNode -Session wire }).Count 3
+        Invoke-Stage $stage 'cut'
+        [void] (MustFail { Get-ClusterNode -Session wire } BerthUnreachable ConnectionError -Terminating)
+        Invoke-Stage $stage 'join'
+        MustBe (MustWork { Suspend-ClusterNode node2 -Session wire }).State Paused
+        [void] (MustWork { Resume-ClusterNode node2 -Session wire; Disconnect-Berth wire })
     }
 
     Test 'a host that does not answer is named, and a command goes on when berth-api is back' {

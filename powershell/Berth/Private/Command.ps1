@@ -41,16 +41,21 @@ function Write-BerthMeaningless {
     $Command.WriteWarning("-$Parameter changes nothing here: $Why.")
 }
 
-# The connections to speak to: of -Session, of -Cluster, of the piped object, else the newest.
+# The connections to speak to: of -Session, of -Cluster, of the piped object, else the newest. An object that came over
+# another connection than the one that is named is an error: a VM of the same name elsewhere is another VM.
 function Select-BerthConnection {
     param($Bound, $InputObject)
-    if ($Bound['Session']) {
-        return @($Bound['Session'] | ForEach-Object { Find-BerthConnection $_ })
-    }
-    if ($Bound['Cluster'] -and $Bound['Cluster'] -ne '.') {
-        return @($Bound['Cluster'] | ForEach-Object { Find-BerthConnection $_ })
-    }
     $named = @($InputObject | Where-Object { $_ -isnot [string] -and $_.ClusterSession })
+    $chosen = @(@($Bound['Session']) + @($Bound['Cluster'] | Where-Object { $_ -ne '.' }) | Where-Object { $_ } |
+            ForEach-Object { Find-BerthConnection $_ })
+    $stranger = @($named | Where-Object { $chosen -and $_.ClusterSession -notin $chosen.Name })
+    if ($stranger) {
+        throw (New-BerthError 'WrongSession' "$($stranger[0].Name) came over the connection $($stranger[0].ClusterSession)." `
+                'InvalidArgument' $stranger[0] 'Leave out -Session and -Cluster: an object remembers its connection.')
+    }
+    if ($chosen) {
+        return $chosen
+    }
     if ($named) {
         return @($named.ClusterSession | Select-Object -Unique | ForEach-Object { Find-BerthConnection $_ })
     }

@@ -27,6 +27,10 @@ function Add-BerthConnection {
     $connection.Role = $session.role
     if (-not $Name) {
         $connection.Name = if ($session.cluster) { $session.cluster } else { $connection.Address }
+        $other = $script:Connections[$connection.Name]
+        if ($other -and $other.Address -ne $connection.Address) { # another cluster of the same name, or another host
+            $connection.Name = "$($connection.Name) at $($connection.Address)"
+        }
     }
     if ($script:Connections.Contains($connection.Name)) {
         Remove-BerthConnection $script:Connections[$connection.Name]

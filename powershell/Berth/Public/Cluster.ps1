@@ -484,7 +484,7 @@ function Move-ClusterVirtualMachineRole {
         Moves a running VM to another node.
     .DESCRIPTION
         Stops a VM on its node and starts it on another one that has the GPUs it needs, and waits until it runs there. A VM
-        with GPUs is not migrated live. How it is stopped is its offline action; -MigrationType sets that first if it differs.
+        with GPUs is not migrated live. How it is stopped is its offline action (Set-ClusterParameter).
     .PARAMETER Name
         The group or VM.
     .PARAMETER Node

@@ -12,7 +12,7 @@ function Get-VMHostAssignableDevice {
     .PARAMETER LocationPath
         Only the GPU with this location path: NODE/ADDRESS, such as node1/0000:65:00.0.
     .PARAMETER ResourcePoolName
-        Only GPUs of these pools; wildcards are allowed.
+        Only GPUs of these pools; wildcards are allowed. Primordial: those in no pool.
     .PARAMETER ComputerName
         Shows only what is on these hosts; wildcards are allowed.
     .PARAMETER CimSession
@@ -53,14 +53,15 @@ function Get-VMHostAssignableDevice {
         foreach ($berth in Select-BerthConnection $PSBoundParameters) {
             $nodes = @(Resolve-BerthNodeName $berth $ComputerName)
             $wanted = @(Resolve-BerthDeviceParameter $berth $PSBoundParameters | ForEach-Object { "$($_.Node)/$($_.Address)" })
-            if ($ResourcePoolName) {
-                [void] (Select-BerthName $PSCmdlet @(Get-BerthItem $berth v1/pools) $ResourcePoolName name 'GPU pool' 'no-such-pool')
+            $named = @($ResourcePoolName | Where-Object { $_ -and $_ -ne 'Primordial' })
+            if ($named) {
+                [void] (Select-BerthName $PSCmdlet @(Get-BerthItem $berth v1/pools) $named name 'GPU pool' 'no-such-pool')
             }
             Get-BerthItem $berth v1/gpus | Where-Object {
                 $gpu = $_
                 $gpu.state -in $script:DismountedStates -and (-not $nodes -or $gpu.node -in $nodes) -and
                 (-not $wanted -or "$($gpu.node)/$($gpu.address)" -in $wanted) -and
-                (-not $ResourcePoolName -or @($ResourcePoolName | Where-Object { $gpu.pool -like $_ }))
+                (-not $ResourcePoolName -or @($ResourcePoolName | Where-Object { ($gpu.pool ? $gpu.pool : 'Primordial') -like $_ }))
             } | ForEach-Object { ConvertTo-BerthHostDevice $berth $_ }
         }
     } catch {

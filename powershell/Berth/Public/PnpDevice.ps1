@@ -66,7 +66,7 @@ function Get-PnpDevice {
                 }
                 $chosen | Where-Object {
                     $device = $_
-                    (-not $FriendlyName -or @($FriendlyName | Where-Object { $device.FriendlyName -like $_ })) -and
+                    (-not $FriendlyName -or @($FriendlyName | Where-Object { $device.FriendlyName -eq $_ -or $device.FriendlyName -like $_ })) -and
                     (-not $Class -or @($Class | Where-Object { $device.Class -like $_ })) -and
                     (-not $Status -or $device.Status -in $Status) -and (-not $PresentOnly -or $device.Present)
                 }
