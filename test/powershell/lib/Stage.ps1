@@ -9,7 +9,7 @@ function Start-Stage {
     param([string[]] $Arguments = @('--bare'))
     $start = [System.Diagnostics.ProcessStartInfo]::new((Join-Path $script:Root 'test/console/stage'))
     $start.RedirectStandardInput = $start.RedirectStandardOutput = $true
-    $start.ArgumentList.Add('--program')
+    '--program', '--patient' | ForEach-Object { $start.ArgumentList.Add($_) }
     $Arguments | ForEach-Object { $start.ArgumentList.Add($_) }
     $process = [System.Diagnostics.Process]::Start($start)
     $line = $process.StandardOutput.ReadLine()
