@@ -4,10 +4,16 @@
 
 #include "test/sim/sim.h"
 
+#include <glob.h>
+
 struct file_options {
     bool prints;  /* the transcript into the report, also if all is well */
     bool accepts; /* rewrite the expect block where it differs */
 };
+
+/* Every scenario file of 'directory' and its folders, in the order of their paths; globfree() them
+ * also if there is none (false). */
+bool files_find(const char *directory, glob_t *ret);
 
 /* Reads a scenario; false if it cannot be read. 'ret', {0} before, needs scenario_done() anyway. */
 bool file_read(const char *path, struct scenario *ret);

@@ -9,7 +9,6 @@
 #include "core/mutant.h"
 #include "test/sim/file.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,30 +47,20 @@ static bool notices(const struct scenario *scenario, const char *name, char *ret
     return is_noticed;
 }
 
-static int is_scenario(const struct dirent *entry)
-{
-    const char *dot = strrchr(entry->d_name, '.');
-    return dot && strcmp(dot, ".scn") == 0;
-}
-
 static bool hunt_in_files(const char *directory, char *ret_how, size_t size)
 {
-    struct dirent **entries;
-    int len = scandir(directory, &entries, is_scenario, alphasort);
+    glob_t files;
     bool is_noticed = false;
-    for (int i = 0; i < len; i++) {
-        char path[512];
+    (void)files_find(directory, &files);
+    for (size_t i = 0; i < files.gl_pathc && !is_noticed; i++) {
         struct scenario scenario = {0};
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-        if (!is_noticed && file_read(path, &scenario)) {
-            is_noticed = notices(&scenario, entries[i]->d_name, ret_how, size);
+        if (file_read(files.gl_pathv[i], &scenario)) {
+            const char *name = strrchr(files.gl_pathv[i], '/') + 1;
+            is_noticed = notices(&scenario, name, ret_how, size);
         }
         scenario_done(&scenario);
-        free(entries[i]);
     }
-    if (len >= 0) {
-        free(entries);
-    }
+    globfree(&files);
     return is_noticed;
 }
 

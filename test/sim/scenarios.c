@@ -6,7 +6,6 @@
 #include "test/sim/file.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,16 +30,12 @@ static void result(bool is_good, const char *sentence, const char *report)
     }
 }
 
-static int is_scenario(const struct dirent *entry)
+/* ".../fence/a-host-dies.scn" as "fence: a host dies", with 'skip' characters left out in front. */
+static void sentence_of(const char *path, size_t skip, char *ret, size_t size)
 {
-    const char *dot = strrchr(entry->d_name, '.');
-    return dot && strcmp(dot, ".scn") == 0;
-}
-
-/* "a-host-dies.scn" as "a host dies". */
-static void sentence_of(const char *file, char *ret, size_t size)
-{
-    (void)snprintf(ret, size, "%s", file);
+    const char *name = strrchr(path, '/') + 1;
+    size_t folder = name > path + skip ? (size_t)(name - 1 - (path + skip)) : 0;
+    (void)snprintf(ret, size, "%.*s%s%s", (int)folder, path + skip, folder ? ": " : "", name);
     *strrchr(ret, '.') = '\0';
     for (char *at = ret; *at != '\0'; at++) {
         *at = *at == '-' ? ' ' : *at;
@@ -49,22 +44,18 @@ static void sentence_of(const char *file, char *ret, size_t size)
 
 static void run_directory(const char *directory, struct buf *codes)
 {
-    struct dirent **entries;
-    int len = scandir(directory, &entries, is_scenario, alphasort);
-    for (int i = 0; i < len; i++) {
-        char path[512], sentence[256];
+    glob_t files;
+    bool is_any = files_find(directory, &files);
+    for (size_t i = 0; i < files.gl_pathc; i++) {
+        char sentence[256];
         struct buf report = {0};
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-        sentence_of(entries[i]->d_name, sentence, sizeof(sentence));
-        bool is_good = file_run(path, &(struct file_options){0}, codes, &report);
+        sentence_of(files.gl_pathv[i], strlen(directory) + 1, sentence, sizeof(sentence));
+        bool is_good = file_run(files.gl_pathv[i], &(struct file_options){0}, codes, &report);
         result(is_good, sentence, buf_str(&report));
         buf_done(&report);
-        free(entries[i]);
     }
-    if (len >= 0) {
-        free(entries);
-    }
-    result(len > 0, "there are scenarios", directory);
+    globfree(&files);
+    result(is_any, "there are scenarios", directory);
 }
 
 static bool has_line(const char *lines, const char *line, size_t len)
