@@ -16,8 +16,9 @@
 static void drop_orders(json_t *json)
 {
     static const char *const orders[] = {
-        "schema",   "stop_forced",   "start_order",       "move_to", "move_order",
-        "released", "confirmed_off", "confirmed_counter", "removed", "removed_counter",
+        "schema",     "stop_forced",     "start_order",   "move_to",
+        "move_order", "released",        "confirmed_off", "confirmed_counter",
+        "removed",    "removed_counter", "elsewhere",     "elsewhere_order",
     };
     for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
         (void)json_object_del(json, orders[i]);

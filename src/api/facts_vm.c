@@ -80,6 +80,9 @@ static void placed_state(struct vm_facts *vm)
     case VM_STATE_STOPPING:
         set(vm, VM_VIEW_STOPPING, status->reason);
         break;
+    case VM_STATE_AWAY:
+        set(vm, VM_VIEW_UNKNOWN, status->reason);
+        break;
     case VM_STATE_STOPPED:
     case VM_STATE_FAILED:
         /* The coordinator has yet to decide what comes next; a cause with reasons: it waits a

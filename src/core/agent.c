@@ -7,6 +7,7 @@
 #include "core/mutant.h"
 #include "core/pending.h"
 #include "core/self.h"
+#include "core/visitor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,9 +28,11 @@ enum vm_op { VM_OP_NONE, VM_OP_START, VM_OP_STOP, VM_OP_KILL };
 struct local_vm {
     char name[name_size];
     bool exists;
-    bool is_up;     /* its guest runs */
-    uint64_t epoch; /* of the one that exists */
-    bool has_ended; /* 'ended_epoch' existed or was tried here, and is no more */
+    bool is_up;             /* its guest runs */
+    uint64_t epoch;         /* of the one that exists */
+    char origin[name_size]; /* the node that started it */
+    uint64_t away_epoch;    /* that left this host by migration or save; 0: none */
+    bool has_ended;         /* 'ended_epoch' existed or was tried here, and is no more */
     uint64_t ended_epoch;
     bool was_up;
     bool is_beginning; /* the status last told was 'starting' */
@@ -93,6 +96,9 @@ static struct local_vm *get_vm(struct core *core, const char *name)
 
 static void ended(struct local_vm *vm, uint64_t epoch, const char *reason)
 {
+    if (vm->away_epoch == epoch) {
+        return; /* that it is not here says nothing */
+    }
     vm->has_ended = true;
     vm->ended_epoch = epoch;
     (void)snprintf(vm->ended_reason, sizeof(vm->ended_reason), "%s", reason ? reason : "it ended");
@@ -107,8 +113,13 @@ static void vm_exists(struct core *core, const struct core_event *event)
     if (!vm->exists || vm->epoch != event->epoch) {
         vm->was_up = false;
     }
+    if (vm->away_epoch == event->epoch) {
+        vm->away_epoch = 0; /* it is back */
+    }
     vm->exists = true;
     vm->epoch = event->epoch;
+    (void)snprintf(vm->origin, sizeof(vm->origin), "%s",
+                   event->node ? event->node : core->config.node);
     vm->is_up = event->is_up;
     vm->was_up |= event->is_up;
 }
@@ -119,6 +130,10 @@ static void vm_gone(struct core *core, const struct core_event *event)
     if (vm->exists && vm->epoch == event->epoch) {
         vm->exists = vm->is_up = false;
         ended(vm, event->epoch, event->text);
+        if (event->is_away && !MUTANT(AWAY_IS_GONE)) {
+            vm->has_ended = false;
+            vm->away_epoch = event->epoch;
+        }
     }
 }
 
@@ -278,6 +293,11 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     if (state == VM_STATE_RUNNING && !was_running) {
         core_note(core, SEVERITY_INFO, "vm-running", vm->name, "%s runs on %s", vm->name,
                   core->config.node);
+    } else if (state == VM_STATE_AWAY) {
+        core_note(
+            core, SEVERITY_ERROR, "vm-away", vm->name,
+            "%s left %s past Berth: %s. It is started nowhere until it is clear where it runs",
+            vm->name, core->config.node, reason);
     } else if (state == VM_STATE_STOPPED || state == VM_STATE_FAILED) {
         core_note(core, state == VM_STATE_FAILED ? SEVERITY_WARNING : SEVERITY_INFO, "vm-ended",
                   vm->name, "%s ended on %s: %s", vm->name, core->config.node, reason);
@@ -286,7 +306,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
 
 static bool is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch)
 {
-    return status && status->epoch == epoch &&
+    return status && status->epoch == epoch && strcmp(status->node, core->config.node) == 0 &&
            (status->incarnation == self_incarnation(core) || MUTANT(EPOCH_TWICE));
 }
 
@@ -337,6 +357,22 @@ static bool is_inherited(const struct core *core, const struct local_vm *vm)
            !MUTANT(WORDS_INHERITED);
 }
 
+/* Whether it left this host by migration or save. Then its end here is no end; the others hear of
+ * it, and it may come back. */
+static bool is_away(struct core *core, struct local_vm *vm, const struct record *placement,
+                    const struct vm_status *status)
+{
+    uint64_t epoch = placement->placement->epoch;
+    bool is_here = vm->exists && vm->epoch == epoch;
+    if (is_here || (vm->away_epoch != epoch && status->state != VM_STATE_AWAY)) {
+        return false;
+    }
+    if (status->state != VM_STATE_AWAY) {
+        tell(core, vm, placement, VM_STATE_AWAY, vm->ended_reason);
+    }
+    return true;
+}
+
 /* Ordered to run here, and begun by us. */
 static void keep_running(struct core *core, struct local_vm *vm, const struct record *placement,
                          const struct vm_status *status)
@@ -368,9 +404,19 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
 {
     uint64_t epoch = placement->placement->epoch;
     if (is_ours(core, status, epoch)) {
-        if (!has_over(status)) {
+        if (!has_over(status) && !is_away(core, vm, placement, status)) {
             keep_running(core, vm, placement, status);
         }
+        return;
+    }
+    if (status && status->epoch == epoch && strcmp(status->node, core->config.node) != 0) {
+        if (vm->exists && vm->epoch == epoch && vm->is_up) {
+            tell(core, vm, placement, VM_STATE_RUNNING, ""); /* adopted: it is ours from now on */
+        }
+        return;
+    }
+    const char *seen_on;
+    if (world_sighting(&core->world, vm->name, &seen_on) && !MUTANT(SIGHTING_UNHEEDED)) {
         return;
     }
     bool is_first = !status || status->epoch < epoch;
@@ -392,6 +438,9 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
     const struct vm_placement *p = placement->placement;
     if (!is_ours(core, status, p->epoch) || has_over(status)) {
         return; /* never begun, or over: the coordinator sees that itself */
+    }
+    if (is_away(core, vm, placement, status)) {
+        return;
     }
     if ((vm->has_ended && vm->ended_epoch == p->epoch) || MUTANT(STOPPED_TOO_SOON)) {
         tell(core, vm, placement, VM_STATE_STOPPED, vm->has_ended ? vm->ended_reason : "stopped");
@@ -419,7 +468,8 @@ static bool is_ordered(const struct core *core, const struct local_vm *vm)
     if (!core_is_readable(core, RECORD_VM_PLACEMENT, vm->name)) {
         return true; /* nobody knows; a healthy VM is not ended for that */
     }
-    if (status && status->status->epoch == vm->epoch && has_over(status->status)) {
+    if (status && status->status->epoch == vm->epoch && has_over(status->status) &&
+        strcmp(status->status->node, core->config.node) == 0) {
         return false; /* it came up after all, and others count on its end */
     }
     return placement && placement->placement->phase != PLACEMENT_NONE &&
@@ -464,8 +514,16 @@ static void tend(struct core *core, struct local_vm *vm)
     if (vm->op != VM_OP_NONE && !is_overtaken(vm, placement)) {
         return;
     }
-    if (vm->exists && !is_ordered(core, vm)) {
-        end_unordered(core, vm);
+    bool is_unordered = vm->exists && !is_ordered(core, vm);
+    struct vm_sighting what = {.epoch = vm->epoch};
+    memcpy(what.vm, vm->name, sizeof(what.vm));
+    memcpy(what.node, vm->origin, sizeof(what.node));
+    bool is_visitor = is_unordered && visitor_is_one(core, &what);
+    visitor_tell(core, &what, is_visitor);
+    if (is_unordered) {
+        if (!is_visitor) {
+            end_unordered(core, vm);
+        }
         return;
     }
     if (!placement || strcmp(placement->placement->node, core->config.node) != 0) {
@@ -536,6 +594,7 @@ void agent_step(struct core *core)
     VEC_EACH(&core->agent->vms, vm) {
         tend(core, vm);
     }
+    visitors_are_known(core);
     forget_idle(core);
 }
 

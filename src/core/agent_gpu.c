@@ -7,6 +7,7 @@
 #include "core/pending.h"
 #include "core/self.h"
 #include "core/stubborn.h"
+#include "core/visitor.h"
 
 #include "model/gpu_device.h"
 
@@ -246,6 +247,7 @@ static void write_inventory(struct core *core)
     struct gpus *gpus = core->gpus;
     gpus->is_stale |= gpus->told_incarnation != self_incarnation(core) ||
                       (gpus->found && gpus->said_ready != (unready_count(core) == 0));
+    gpus->is_stale |= visitors_have_changed(core);
     if (!gpus->found || !gpus->is_stale || !pending_is_idle(core, &gpus->inventory)) {
         return;
     }
@@ -264,6 +266,7 @@ static void write_inventory(struct core *core)
     record->inventory->incarnation = self_incarnation(core);
     add_hypervisor_check(core, record->inventory);
     add_gpus_check(core, record->inventory);
+    visitors_write(core, record->inventory);
     struct txn txn = {0};
     txn_guard(&txn, &record->key, world_revision(&core->world, &record->key));
     txn_put(&txn, record);

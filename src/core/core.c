@@ -20,6 +20,7 @@
 #include "core/self.h"
 #include "core/sight.h"
 #include "core/sweep.h"
+#include "core/visitor.h"
 #include "core/arming.h"
 
 #include <assert.h>
@@ -28,9 +29,10 @@
 static bool init_machines(struct core *core)
 {
     return self_init(core) && arming_init(core) && heartbeat_init(core) && leaving_init(core) &&
-           membership_init(core) && agent_init(core) && agent_gpu_init(core) && peer_init(core) &&
-           contradiction_init(core) && cold_init(core) && lead_init(core) && removal_init(core) &&
-           sweep_init(core) && sight_init(core) && change_init(core) && evict_init(core);
+           membership_init(core) && agent_init(core) && agent_gpu_init(core) &&
+           visitors_init(core) && peer_init(core) && contradiction_init(core) && cold_init(core) &&
+           lead_init(core) && removal_init(core) && sweep_init(core) && sight_init(core) &&
+           change_init(core) && evict_init(core);
 }
 
 struct core *core_new(const struct core_config *config)
@@ -64,6 +66,7 @@ struct core *core_free(struct core *core)
     free(core->removal);
     free(core->sweep);
     sight_done(core);
+    visitors_done(core);
     change_done(core);
     free(core->evicting);
     world_done(&core->world);

@@ -23,11 +23,11 @@ struct core_config {
     X(CORE_STORE_PROGRESS, "store-progress")     /* all up to 'revision' has been told */          \
     X(CORE_TXN_DONE, "txn-done")                 /* 'id', 'outcome', 'revision', 'text' */         \
     X(CORE_ACTION_DONE, "action-done")           /* 'id', 'result', 'text', 'culprit' */           \
-    X(CORE_VM_EXISTS, "vm-exists")           /* 'name', 'epoch', 'is_up' (false: being made) */    \
-    X(CORE_VM_GONE, "vm-gone")               /* 'name', 'epoch', 'text' */                         \
-    X(CORE_VMS_LISTED, "vms-listed")         /* every VM that exists here has been told */         \
-    X(CORE_HYPERVISOR, "hypervisor")         /* 'is_up', 'text' */                                 \
-    X(CORE_INVENTORY, "inventory")           /* 'record': what the host has now */                 \
+    X(CORE_VM_EXISTS, "vm-exists")   /* 'name', 'epoch', 'node', 'is_up' (false: being made) */    \
+    X(CORE_VM_GONE, "vm-gone")       /* 'name', 'epoch', 'text', 'is_away' */                      \
+    X(CORE_VMS_LISTED, "vms-listed") /* every VM that exists here has been told */                 \
+    X(CORE_HYPERVISOR, "hypervisor") /* 'is_up', 'text' */                                         \
+    X(CORE_INVENTORY, "inventory")   /* 'record': what the host has now */                         \
     X(CORE_WATCHDOG_FOUND, "watchdog-found") /* 'is_up': usable; 'span_ms': adopted, ticking */    \
     X(CORE_RESOLVE, "resolve") /* an administrator on this host; 'is_up': adopt, else clear */     \
     X(CORE_LEAVE, "leave")                   /* berthd is to stop, VMs go on */
@@ -52,6 +52,8 @@ struct core_event {
     const char *name;
     uint64_t epoch;
     bool is_up;
+    bool is_away;     /* it was migrated or saved: it is not here, and not gone */
+    const char *node; /* that started the VM; NULL: this one */
     msec_t span_ms;
     const char *text;               /* NULL: none */
     const struct gpu_slot *culprit; /* the device that made a start fail, or NULL */

@@ -31,6 +31,7 @@ struct core {
     struct contradiction *contradiction;
     struct agent *agent;
     struct gpus *gpus;
+    struct visitors *visitors;
     /* The coordinator: the other nodes, the term, each VM. */
     struct peers *peers;
     struct lead *lead;

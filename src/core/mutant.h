@@ -33,6 +33,9 @@
     X(EPOCH_TWICE, "an epoch that was begun before is started again")                              \
     X(SAME_EPOCH, "a new place keeps the epoch of the old one")                                    \
     X(STALE_RUNS_ON, "what is not ordered here runs on")                                           \
+    X(AWAY_IS_GONE, "a VM that somebody migrated or saved counts as gone")                         \
+    X(SIGHTING_UNHEEDED, "a VM starts although another node sees it run")                          \
+    X(VISITOR_ENDED, "a VM that somebody migrated here is ended")                                  \
     X(UNKNOWN_IS_FAILED, "a start without answer counts as failed")                                \
     X(STOPPED_TOO_SOON, "a VM is reported stopped while it stops")                                 \
     X(MOVE_TOO_SOON, "a moved VM starts before it has stopped")                                    \

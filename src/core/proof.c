@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/proof.h"
 
+#include "core/mutant.h"
+
+#include <string.h>
+
 ENUM_DEFINE(gone, GONE_LIST)
 
 enum gone proof_instance_gone(const struct world *world, const char *vm,
@@ -15,9 +19,19 @@ enum gone proof_instance_gone(const struct world *world, const char *vm,
     if (!status || status->status->epoch < placement->epoch) {
         return GONE_NOT_BEGUN;
     }
-    if (status->status->epoch == placement->epoch &&
+    bool is_of_now = status->status->epoch == placement->epoch;
+    if (is_of_now && strcmp(status->status->node, placement->node) != 0) {
+        return GONE_NOT; /* adopted there: that host has not told of it yet */
+    }
+    if (is_of_now &&
         (status->status->state == VM_STATE_STOPPED || status->status->state == VM_STATE_FAILED)) {
         return GONE_REPORTED;
+    }
+    /* It left that host, so the host's end does not end it; likewise where others see it. */
+    const char *seen_on;
+    bool is_away = is_of_now && status->status->state == VM_STATE_AWAY && !MUTANT(AWAY_IS_GONE);
+    if (is_away || (world_sighting(world, vm, &seen_on) && !MUTANT(SIGHTING_UNHEEDED))) {
+        return GONE_NOT;
     }
     if (world_is_proven_off(world, placement->node, status->status->incarnation)) {
         return GONE_FENCED;

@@ -5,6 +5,7 @@
 #include "core/better.h"
 #include "core/change.h"
 #include "core/cold.h"
+#include "core/elsewhere.h"
 #include "core/evict.h"
 #include "core/job.h"
 #include "core/lead.h"
@@ -292,6 +293,14 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
     }
     struct view view;
     change_look(core, vm, &view);
+    if (elsewhere_is(core, &view)) {
+        if (view.spec) {
+            elsewhere_decide(core, &view);
+        } else {
+            forget(core, &view);
+        }
+        return;
+    }
     enum placement_phase phase = view.placement ? view.placement->placement->phase : PLACEMENT_NONE;
     if (phase != PLACEMENT_NONE) {
         view.gone = proof_instance_gone(&core->world, vm, view.placement->placement);

@@ -25,10 +25,27 @@ static struct room held_by(const struct core *core, const char *vm, const struct
     return (struct room){0};
 }
 
+/* What VMs but 'vm' have on 'node' that somebody brought there past Berth. */
+static struct room held_by_visitors(const struct core *core, const char *vm, const char *node)
+{
+    struct room sum = {0};
+    const struct record *inventory = world_find(&core->world, RECORD_NODE_INVENTORY, node);
+    if (inventory) {
+        VEC_EACH(&inventory->inventory->sightings, sighting) {
+            const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, sighting->vm);
+            if (spec && strcmp(sighting->vm, vm) != 0) {
+                sum.cpus += spec->vm_spec->cpus;
+                sum.memory_mib += spec->vm_spec->memory_mib;
+            }
+        }
+    }
+    return sum;
+}
+
 /* What all VMs but 'vm' have on 'node'. */
 static struct room held_by_others(const struct core *core, const char *vm, const char *node)
 {
-    struct room sum = {0};
+    struct room sum = held_by_visitors(core, vm, node);
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         const char *name = (*each)->key.name;
         if (strcmp(name, vm) != 0) {

@@ -27,6 +27,8 @@ enum {
     labels_max = 32,
     /* Beginnings anew within an hour that make a host unfit for VMs for a while. */
     node_beginnings_max = 3,
+    /* VMs of a node that are not ordered there; what is beyond is left out. */
+    sightings_max = 256,
     owners_max = 128,
     affinity_max = 32,
     checks_max = 32,

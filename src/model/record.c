@@ -19,6 +19,7 @@ ENUM_DEFINE(vm_desired, VM_DESIRED_LIST)
 ENUM_DEFINE(offline_action, OFFLINE_ACTION_LIST)
 ENUM_DEFINE(placement_phase, PLACEMENT_PHASE_LIST)
 ENUM_DEFINE(vm_state, VM_STATE_LIST)
+ENUM_DEFINE(vm_elsewhere, VM_ELSEWHERE_LIST)
 ENUM_DEFINE(severity, SEVERITY_LIST)
 ENUM_DEFINE(api_role, API_ROLE_LIST)
 ENUM_DEFINE(access_kind, ACCESS_KIND_LIST)
@@ -62,6 +63,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, gpus),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, partitions),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, checks),
+    VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, sightings),
     VEC_FIELD(RECORD_POOL, pool, members),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, preferred_owners),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, possible_owners),

@@ -154,6 +154,14 @@ struct node_check {
     char detail[reason_size]; /* what was found; if it is not ok, what to do */
 };
 
+/* A VM of this cluster that exists on a node where it is not ordered: somebody migrated or restored
+ * it there, past Berth. */
+struct vm_sighting {
+    char vm[name_size];
+    uint64_t epoch;
+    char node[name_size]; /* that started it */
+};
+
 struct node_inventory {
     uint64_t incarnation; /* in which it was written: one of an earlier says nothing of now */
     uint32_t cpus;
@@ -162,6 +170,7 @@ struct node_inventory {
     VEC(struct gpu) gpus;                 /* by address */
     VEC(struct gpu_partition) partitions; /* by slot */
     VEC(struct node_check) checks;
+    VEC(struct vm_sighting) sightings;
 };
 
 struct node_alive {
@@ -248,6 +257,11 @@ struct vm_restart_policy {
 
 enum { priority_high = 3000, priority_medium = 2000, priority_low = 1000, priority_no_auto = 0 };
 
+#define VM_ELSEWHERE_LIST(X)                                                                       \
+    X(VM_ELSEWHERE_ADOPT, "adopt") /* it stays where it is seen */                                 \
+    X(VM_ELSEWHERE_GONE, "gone")   /* it runs nowhere and never will again */
+ENUM_DECLARE(vm_elsewhere, VM_ELSEWHERE_LIST)
+
 struct vm_spec {
     char *xml; /* domain XML without any GPU, heap, never NULL in a stored record */
     char uuid[40];
@@ -260,6 +274,8 @@ struct vm_spec {
     uint64_t start_order;    /* counts the administrator's starts: a new one clears 'failed' */
     char move_to[name_size]; /* administrator's move to this node, or "*": anywhere else; "": no */
     uint64_t move_order;     /* counts the moves asked for */
+    enum vm_elsewhere elsewhere; /* what an administrator said of a VM that left past Berth ... */
+    uint64_t elsewhere_order;    /* ... and how often that was said */
     enum offline_action offline_action;
     msec_t offline_timeout_ms;
     uint32_t priority; /* higher first; 0: not started by itself when the cluster starts cold */
@@ -318,6 +334,7 @@ struct vm_placement {
     uint64_t memory_mib;
     uint64_t start_order; /* the spec's, when last acted upon */
     uint64_t move_order;
+    uint64_t elsewhere_order;
     char cause[reason_size];    /* why it is as it is, one sentence */
     VEC(struct reason) reasons; /* phase none and desired started: why not, node by node */
 };
@@ -327,7 +344,8 @@ struct vm_placement {
     X(VM_STATE_RUNNING, "running")                                                                 \
     X(VM_STATE_STOPPING, "stopping")                                                               \
     X(VM_STATE_STOPPED, "stopped") /* does not run, and this epoch never will again */             \
-    X(VM_STATE_FAILED, "failed")   /* likewise, and it was not asked to end: 'reason' */
+    X(VM_STATE_FAILED, "failed")   /* likewise, and it was not asked to end: 'reason' */           \
+    X(VM_STATE_AWAY, "away")       /* migrated or saved past Berth: it runs elsewhere, or will */
 ENUM_DECLARE(vm_state, VM_STATE_LIST)
 
 struct vm_status {

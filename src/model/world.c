@@ -256,6 +256,25 @@ bool world_is_removed(const struct world *world, const char *node)
             alive->alive->counter == spec->node_spec->removed_counter);
 }
 
+const struct vm_sighting *world_sighting(const struct world *world, const char *vm,
+                                         const char **ret_node)
+{
+    WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
+        const struct node_inventory *inventory = (*each)->inventory;
+        const char *node = (*each)->key.name;
+        VEC_EACH(&inventory->sightings, sighting) {
+            const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+            bool is_present = alive && alive->alive->incarnation == inventory->incarnation &&
+                              !world_is_proven_off(world, node, inventory->incarnation);
+            if (is_present && strcmp(sighting->vm, vm) == 0) {
+                *ret_node = node;
+                return sighting;
+            }
+        }
+    }
+    return NULL;
+}
+
 bool world_is_quarantined(const struct world *world, const char *node)
 {
     const struct record *standing = world_find(world, RECORD_NODE_STANDING, node);

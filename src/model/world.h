@@ -71,6 +71,11 @@ bool world_is_proven_off(const struct world *world, const char *node, uint64_t i
  * shown any more, and the coordinator deletes it. */
 bool world_is_removed(const struct world *world, const char *node);
 
+/* Where 'vm' exists although it is not ordered there, as the node '*ret_node' tells in its present
+ * incarnation: what earlier ones saw was ended since. Both lent; NULL: nobody sees it. */
+const struct vm_sighting *world_sighting(const struct world *world, const char *vm,
+                                         const char **ret_node);
+
 /* Whether 'node' is quarantined: it gets no VMs for a while. */
 bool world_is_quarantined(const struct world *world, const char *node);
 

@@ -40,17 +40,32 @@ const char *leaving_holder(const struct plan_cluster *c, const char *node,
     return NULL;
 }
 
+/* 0 means "not counted" to the planner: what is used up leaves 1. */
+static void take(struct plan_node *node, uint32_t cpus, uint64_t memory_mib)
+{
+    if (node->cpus > 0) {
+        node->cpus = node->cpus > cpus ? node->cpus - cpus : 1;
+    }
+    if (node->memory_mib > 0) {
+        node->memory_mib = node->memory_mib > memory_mib ? node->memory_mib - memory_mib : 1;
+    }
+}
+
 void leaving_take(const struct plan_cluster *c, struct plan_node *node)
 {
     VEC_EACH(&c->leaving, each) {
         const struct vm_placement *p = (*each)->placement;
-        /* 0 means "not counted" to the planner: what is used up leaves 1. */
-        if (strcmp(p->node, node->name) == 0 && node->cpus > 0) {
-            node->cpus = node->cpus > p->cpus ? node->cpus - p->cpus : 1;
+        if (strcmp(p->node, node->name) == 0) {
+            take(node, p->cpus, p->memory_mib);
         }
-        if (strcmp(p->node, node->name) == 0 && node->memory_mib > 0) {
-            node->memory_mib =
-                node->memory_mib > p->memory_mib ? node->memory_mib - p->memory_mib : 1;
+    }
+    const struct record *inventory = world_find(c->world, RECORD_NODE_INVENTORY, node->name);
+    if (inventory) {
+        VEC_EACH(&inventory->inventory->sightings, sighting) {
+            const struct record *spec = world_find(c->world, RECORD_VM_SPEC, sighting->vm);
+            if (spec) {
+                take(node, spec->vm_spec->cpus, spec->vm_spec->memory_mib);
+            }
         }
     }
 }

@@ -142,22 +142,21 @@ static void on_stale(void *userdata, bool is_stale)
 
 static void on_instance(void *userdata, const struct virt_instance *instance)
 {
-    const struct daemon *d = userdata;
-    if (strcmp(instance->node, d->config->node) != 0) {
-        return;
-    }
     daemon_step(userdata, (struct core_event){.kind = CORE_VM_EXISTS,
                                               .name = instance->vm,
                                               .epoch = instance->epoch,
+                                              .node = instance->node,
                                               .is_up = instance->state != VM_STATE_STARTING});
 }
 
 static void on_gone(void *userdata, const char *vm, uint64_t epoch, const char *reason,
-                    bool is_asked)
+                    enum virt_end how)
 {
-    (void)is_asked;
-    daemon_step(userdata, (struct core_event){
-                              .kind = CORE_VM_GONE, .name = vm, .epoch = epoch, .text = reason});
+    daemon_step(userdata, (struct core_event){.kind = CORE_VM_GONE,
+                                              .name = vm,
+                                              .epoch = epoch,
+                                              .text = reason,
+                                              .is_away = how == VIRT_END_AWAY});
 }
 
 static void on_listed(void *userdata)

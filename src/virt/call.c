@@ -179,6 +179,8 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int 
     struct news *news = news_new(subscription);
     const char *text = ending(event, detail);
     news->has_ended = text != NULL;
+    news->is_away = text && (detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED ||
+                             detail == VIR_DOMAIN_EVENT_STOPPED_SAVED);
     (void)copy_text(news->text, sizeof(news->text), text ? text : "");
     if (!copy_text(news->vm, sizeof(news->vm), virDomainGetName(domain))) {
         news_release(&news->task); /* too long a name to be ours */

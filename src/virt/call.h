@@ -66,7 +66,8 @@ struct news {
     uint64_t generation;
     bool is_closed;     /* the connection broke: 'text' says why */
     char vm[name_size]; /* else: something happened to this domain, ours or not */
-    bool has_ended;     /* and 'text' says how it ended */
+    bool has_ended;     /* and 'text' says how it ended ... */
+    bool is_away;       /* ... here only: it was migrated or saved */
     char text[reason_size];
 };
 

@@ -141,7 +141,8 @@ static void tell_late(struct virt *virt, const struct flight *flight)
         virt_instance_find(virt, flight->marker.vm, flight->marker.epoch);
     if (!instance || !instance->is_told) {
         virt->observer->gone(virt->userdata, flight->marker.vm, flight->marker.epoch,
-                             flight->err.text, is_doomed(virt, flight));
+                             flight->err.text,
+                             is_doomed(virt, flight) ? VIRT_END_ASKED : VIRT_END_ITSELF);
     }
 }
 

@@ -3,8 +3,10 @@
  * What exists: the union of what libvirt has (has_domain) and what the kernel has (processes).
  *
  * Gone is: no process any more and libvirt does not have it; or no process any more and libvirt
- * cannot be asked, does not notice within the grace, or was not asked to (kill). What never had a
- * process (drivers without QEMU) is gone when libvirt does not have it and a scan found none.
+ * is not there, does not notice within the grace, or was not asked to (kill). While libvirt hangs,
+ * nothing is gone that we have not killed: its QEMU may have ended because it was migrated away,
+ * and only libvirt can tell. What never had a process (drivers without QEMU) is gone when libvirt
+ * does not have it and a scan found none.
  */
 #include "loop/memory.h"
 #include "virt/internal.h"
@@ -44,7 +46,8 @@ static void revive(struct instance *instance)
 {
     instance->ended_ms = instance->over_ms = MSEC_NEVER;
     if (instance->is_gone) {
-        instance->is_gone = false;
+        instance->is_gone = instance->is_away = false; /* migrated back, say */
+        instance->reason[0] = '\0';
         instance->is_told = false;
     }
 }
@@ -106,11 +109,12 @@ void virt_instance_learn(struct virt *virt, uint64_t number, const char *vm,
     virt_settle_later(virt);
 }
 
-void virt_instance_note_reason(struct virt *virt, const char *vm, const char *text)
+void virt_instance_note_reason(struct virt *virt, const char *vm, const char *text, bool is_away)
 {
     for (struct instance *each = virt->instances; each; each = each->next) {
         if (strcmp(each->marker.vm, vm) == 0 && !each->reason[0]) {
             (void)copy_text(each->reason, sizeof(each->reason), text);
+            each->is_away = is_away;
         }
     }
 }
@@ -162,7 +166,10 @@ static bool has_ended(struct instance *instance, msec_t now_ms)
     if (virt_instance_exists(instance)) {
         return false;
     }
-    bool is_sure = !instance->has_domain || instance->is_doomed || !virt_link_is_up(instance->virt);
+    bool is_sure = !instance->has_domain || instance->is_doomed || !instance->virt->conn;
+    if (!is_sure && instance->virt->is_hanging) {
+        return false;
+    }
     if (!is_sure && now_ms < instance->ended_ms + grace_ms) {
         virt_wake_at(instance->virt, instance->ended_ms + grace_ms);
         return false;
@@ -191,7 +198,9 @@ static void tell_gone(struct instance *instance)
     virt_request_saw_gone(virt, instance->marker.vm, instance->marker.epoch);
     if (instance->is_told) {
         virt->observer->gone(virt->userdata, instance->marker.vm, instance->marker.epoch, reason,
-                             instance->is_asked);
+                             instance->is_away && !instance->is_doomed ? VIRT_END_AWAY
+                             : instance->is_asked                      ? VIRT_END_ASKED
+                                                                       : VIRT_END_ITSELF);
     }
 }
 

@@ -18,7 +18,7 @@
 #include <systemd/sd-event.h>
 
 enum {
-    grace_ms = 2000,          /* for libvirt to notice that a QEMU ended, before we say so */
+    grace_ms = 15000,         /* for libvirt, which answers, to say why a QEMU ended */
     reason_wait_ms = 1000,    /* for the event that says why, once the end is known */
     scan_pause_ms = 20,       /* between two scans while somebody waits for a process to show up */
     lost_start_ms = 300,      /* a QEMU of a libvirt that died in the start would show up by then */
@@ -56,6 +56,7 @@ struct instance {
     msec_t ended_ms;      /* when its last process ended; MSEC_NEVER: it has one, or never had */
     msec_t over_ms;       /* since when its end is sure; MSEC_NEVER: it is not */
     bool is_asked;        /* a stop or kill is why it ends */
+    bool is_away;         /* libvirt's word: it was migrated or saved */
     bool is_doomed;       /* killed: each process of it that shows up is, too */
     msec_t probe_ms;      /* gone, but libvirt has it: when to ask again */
     msec_t destroy_ms;    /* when to ask libvirt to destroy what has no process */
@@ -176,8 +177,8 @@ void virt_instance_has_process(struct instance *instance);
 /* The call 'number' found these domains of ours; 'vm': it asked for this one only, NULL: all. */
 void virt_instance_learn(struct virt *virt, uint64_t number, const char *vm,
                          const struct fact *facts, size_t len);
-/* libvirt's word on how the VM ended. */
-void virt_instance_note_reason(struct virt *virt, const char *vm, const char *text);
+/* libvirt's word on how the VM ended, or left. */
+void virt_instance_note_reason(struct virt *virt, const char *vm, const char *text, bool is_away);
 /* Kills what it has of processes, and what it will have. */
 void virt_instance_doom(struct instance *instance);
 /* Whether it runs or may run; a QEMU that has ended does not. */

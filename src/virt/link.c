@@ -229,7 +229,7 @@ static void on_news(void *userdata, struct task *task)
         return;
     }
     if (news->has_ended) {
-        virt_instance_note_reason(virt, news->vm, news->text);
+        virt_instance_note_reason(virt, news->vm, news->text, news->is_away);
     }
     /* An event is only a hint: for an old epoch it may come after the next one's start. */
     (void)virt_link_probe(virt, news->vm);

@@ -12,6 +12,7 @@
 enum { workers_default = 8, workers_max = 64 };
 
 ENUM_DEFINE(virt_outcome, VIRT_OUTCOME_LIST)
+ENUM_DEFINE(virt_end, VIRT_END_LIST)
 
 msec_t virt_now(struct virt *virt)
 {

@@ -47,14 +47,20 @@ struct virt_instance {
     enum vm_state state; /* VM_STATE_STARTING, _RUNNING or _STOPPING */
 };
 
+#define VIRT_END_LIST(X)                                                                           \
+    X(VIRT_END_ITSELF, "by itself") /* the guest, or somebody else, ended it */                    \
+    X(VIRT_END_ASKED, "asked")      /* a stop or kill was under way here */                        \
+    X(VIRT_END_AWAY, "away")        /* not the end: it was migrated away or saved */
+ENUM_DECLARE(virt_end, VIRT_END_LIST)
+
 struct virt_observer {
     /* A VM exists, or its state changed. Also for those that an earlier process started, and
      * before or after the completion of the start that made it. */
     void (*instance)(void *userdata, const struct virt_instance *instance);
-    /* It ended: its QEMU does not run any more. 'reason' is a sentence. 'is_asked': a stop or kill
-     * was under way here; else the guest ended by itself, or somebody else ended it. Once for each
-     * epoch that was told by instance(), and before the completion of the stop or kill. */
-    void (*gone)(void *userdata, const char *vm, uint64_t epoch, const char *reason, bool is_asked);
+    /* Its QEMU does not run here any more: 'how' and 'reason', a sentence. Once for each epoch that
+     * was told by instance(), and before the completion of the stop or kill. */
+    void (*gone)(void *userdata, const char *vm, uint64_t epoch, const char *reason,
+                 enum virt_end how);
     /* Everything that existed when the connection came up has been told. Comes again after each
      * reconnection. Until the first one, absence means nothing. */
     void (*listed)(void *userdata);

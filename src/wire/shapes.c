@@ -19,6 +19,7 @@ static const char *const pool_type_words[] = {POOL_TYPE_LIST(WORD_)};
 static const char *const vm_desired_words[] = {VM_DESIRED_LIST(WORD_)};
 static const char *const offline_action_words[] = {OFFLINE_ACTION_LIST(WORD_)};
 static const char *const placement_phase_words[] = {PLACEMENT_PHASE_LIST(WORD_)};
+static const char *const vm_elsewhere_words[] = {VM_ELSEWHERE_LIST(WORD_)};
 static const char *const vm_state_words[] = {VM_STATE_LIST(WORD_)};
 static const char *const severity_words[] = {SEVERITY_LIST(WORD_)};
 static const char *const role_words[] = {API_ROLE_LIST(WORD_)};
@@ -216,6 +217,16 @@ SHAPE(check_shape, check_fields);
 ITEM(check_item, check_shape);
 #undef OWNER
 
+#define OWNER struct vm_sighting
+static const struct field sighting_fields[] = {
+    TEXT("vm", vm, ABOUT("the VM")),
+    U64("epoch", epoch, ABOUT("epoch in which it was started")),
+    TEXT("node", node, ABOUT("host that started it")),
+};
+SHAPE(sighting_shape, sighting_fields);
+ITEM(sighting_item, sighting_shape);
+#undef OWNER
+
 #define OWNER struct node_inventory
 static const struct field inventory_fields[] = {
     U64("incarnation", incarnation, ABOUT("incarnation in which it was written")),
@@ -225,6 +236,8 @@ static const struct field inventory_fields[] = {
     LIST("gpus", gpus, gpu_item, gpus_listed_max, ABOUT("GPUs by address")),
     LIST("partitions", partitions, partition_item, gpus_listed_max, ABOUT("partitions of GPUs")),
     LIST("checks", checks, check_item, checks_max, ABOUT("checks of the host")),
+    LIST("sightings", sightings, sighting_item, sightings_max,
+         ABOUT("VMs that run on the host without being ordered there")),
 };
 SHAPE(inventory_shape, inventory_fields);
 #undef OWNER
@@ -328,6 +341,9 @@ static const struct field vm_spec_fields[] = {
     U64("start_order", start_order, ABOUT("number of start requests")),
     TEXT("move_to", move_to, ABOUT("host it was asked to move to; \"*\": any other; empty: none")),
     U64("move_order", move_order, ABOUT("number of move requests")),
+    ENUM("elsewhere", elsewhere, vm_elsewhere_words,
+         ABOUT("what an administrator said of a VM that left its host past Berth")),
+    U64("elsewhere_order", elsewhere_order, ABOUT("number of such statements")),
     ENUM("offline_action", offline_action, offline_action_words,
          ABOUT("what happens to it when its GPUs or host go away"), POLICY),
     SPAN("offline_timeout_ms", offline_timeout_ms, ABOUT("time the guest has to shut down"),
@@ -391,6 +407,7 @@ static const struct field placement_fields[] = {
     U64("memory_mib", memory_mib, ABOUT("memory it takes there in MiB")),
     U64("start_order", start_order, ABOUT("start request that was last acted on")),
     U64("move_order", move_order, ABOUT("move request that was last acted on")),
+    U64("elsewhere_order", elsewhere_order, ABOUT("such a statement that was last acted on")),
     TEXT("cause", cause, ABOUT("why it is there")),
     LIST("reasons", reasons, reason_item, reasons_max + 1, ABOUT("why it runs nowhere, by host")),
 };

@@ -94,10 +94,11 @@ static void on_instance(void *userdata, const struct virt_instance *instance)
 }
 
 static void on_gone(void *userdata, const char *vm, uint64_t epoch, const char *reason,
-                    bool is_asked)
+                    enum virt_end how)
 {
     struct line *line = add(userdata, TOLD_GONE, vm, epoch);
-    line->is_asked = is_asked;
+    line->is_asked = how == VIRT_END_ASKED;
+    line->is_away = how == VIRT_END_AWAY;
     (void)copy_text(line->text, sizeof(line->text), reason);
 }
 

@@ -23,7 +23,7 @@ struct line {
     char vm[name_size];
     uint64_t number; /* epoch; of TOLD_DONE the request's id */
     enum vm_state state;
-    bool is_asked;
+    bool is_asked, is_away;
     struct virt_result result;
     char text[reason_size];
     msec_t at_ms;

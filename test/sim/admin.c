@@ -220,11 +220,21 @@ static void order_vm(struct sim *sim, const struct scenario_step *step)
         spec->is_stop_forced = step->is_forced;
     } else if (step->op == OP_PRIORITY) {
         spec->priority = (uint32_t)step->number;
+    } else if (step->op == OP_ADOPT_VM || step->op == OP_CONFIRM_GONE) {
+        spec->elsewhere = step->op == OP_ADOPT_VM ? VM_ELSEWHERE_ADOPT : VM_ELSEWHERE_GONE;
+        spec->elsewhere_order++;
     } else {
         SET_TEXT(spec->move_to, "%s", step->host[0] ? step->host : "*");
         spec->move_order++;
     }
     put(sim, record);
+}
+
+void admin_say_elsewhere(struct sim *sim, const char *vm, enum vm_elsewhere what)
+{
+    struct scenario_step step = {.op = what == VM_ELSEWHERE_ADOPT ? OP_ADOPT_VM : OP_CONFIRM_GONE};
+    SET_TEXT(step.subject, "%s", vm);
+    order_vm(sim, &step);
 }
 
 /* Vouches for the card that is there now, too. */
@@ -363,7 +373,7 @@ void admin_do(struct sim *sim, const struct scenario_step *step)
     } else if (step->op == OP_REMOVE) {
         delete (sim, RECORD_VM_SPEC, step->subject);
     } else if (step->op == OP_START || step->op == OP_STOP || step->op == OP_MOVE ||
-               step->op == OP_PRIORITY) {
+               step->op == OP_PRIORITY || step->op == OP_ADOPT_VM || step->op == OP_CONFIRM_GONE) {
         order_vm(sim, step);
     } else {
         order_host(sim, step);

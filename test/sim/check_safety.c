@@ -23,7 +23,7 @@ void violation(struct sim *sim, const char *format, ...)
 
 static bool runs(const struct instance *instance)
 {
-    return instance->phase != INSTANCE_ASKED;
+    return instance->phase != INSTANCE_ASKED && !instance->is_incoming;
 }
 
 static bool has_slot(const struct instance *instance, const struct gpu_slot *slot)
@@ -165,6 +165,11 @@ void check_spawn(struct sim *sim, const struct host *host, const struct instance
     VEC_EACH(&instance->gpus, hold) {
         check_claim(sim, host, instance, &hold->slot);
     }
+}
+
+void check_arrival(struct sim *sim, const struct host *host, const struct instance *instance)
+{
+    check_alone(sim, host, instance);
 }
 
 /* ---- a transaction ---- */

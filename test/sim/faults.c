@@ -285,6 +285,7 @@ void faults_heal(struct sim *sim)
     }
     sim->is_healed = true;
     sim->healed_ms = sim->now_ms;
+    byhand_heal(sim);
     VEC_EACH(&sim->hosts, each) {
         struct host *host = *each;
         host->bad_fences = host->hung_fences = host->bad_binds = 0;
@@ -325,6 +326,12 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         kill_guest(sim, step->subject);
     } else if (step->op == OP_STRAY) {
         stray(sim, must(host_find(sim, step->host)), step->subject);
+    } else if (step->op == OP_MIGRATE) {
+        byhand_migrate(sim, step->subject, must(host_find(sim, step->host)));
+    } else if (step->op == OP_SAVE) {
+        byhand_save(sim, step->subject);
+    } else if (step->op == OP_RESTORE) {
+        byhand_restore(sim, step->subject, must(host_find(sim, step->host)));
     } else if (step->op == OP_LEAK) {
         leak(sim, must(host), step->number);
     } else if (step->op == OP_GARBLE || step->op == OP_MEND_CLAIM) {

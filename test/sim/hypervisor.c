@@ -12,6 +12,7 @@
 enum { spawn_ms = 100, kill_ms = 20, off_ms = 200, guest_stop_ms = 1500, late_ms = 300000 };
 
 static void answer_kill_all(struct sim *sim, struct host *host);
+static void begin_kill(struct sim *sim, struct host *host, struct instance *instance);
 
 void instance_free(struct instance *instance)
 {
@@ -57,6 +58,7 @@ static void tell_exists(struct sim *sim, struct host *host, struct instance *ins
                                       .epoch = instance->epoch,
                                       .is_up = instance->phase == INSTANCE_UP}};
     SET_TEXT(letter.name, "%s", instance->vm);
+    SET_TEXT(letter.node, "%s", instance->origin);
     if (host->libvirt == LIBVIRT_UP && host->process) {
         instance->is_told = true;
         process_tell(sim, host, 0, &letter);
@@ -64,9 +66,10 @@ static void tell_exists(struct sim *sim, struct host *host, struct instance *ins
 }
 
 static void tell_gone(struct sim *sim, struct host *host, const struct instance *instance,
-                      const char *why)
+                      const char *why, bool is_away)
 {
-    struct letter letter = {.event = {.kind = CORE_VM_GONE, .epoch = instance->epoch}};
+    struct letter letter = {
+        .event = {.kind = CORE_VM_GONE, .epoch = instance->epoch, .is_away = is_away}};
     SET_TEXT(letter.name, "%s", instance->vm);
     SET_TEXT(letter.text, "%s", why);
     if (instance->is_told) {
@@ -113,12 +116,44 @@ void hypervisor_end(struct sim *sim, struct host *host, struct instance *instanc
 {
     take_out(host, instance);
     if (instance->phase != INSTANCE_ASKED) {
-        outage_down(sim, instance->vm);
-        tell_gone(sim, host, instance, why);
+        if (!instance->is_incoming) {
+            outage_down(sim, instance->vm);
+        }
+        tell_gone(sim, host, instance, why, false);
     }
     answer_start(sim, host, instance, CORE_FAILED, why, 0);
     instance_free(instance);
     answer_kill_all(sim, host);
+}
+
+void hypervisor_leave(struct sim *sim, struct host *host, struct instance *instance,
+                      const char *why)
+{
+    take_out(host, instance);
+    tell_gone(sim, host, instance, why, true);
+    instance->is_told = false;
+    answer_kill_all(sim, host);
+}
+
+void hypervisor_arrive(struct sim *sim, struct host *host, struct instance *instance)
+{
+    const struct record *alive =
+        world_find(&sim->store.world, RECORD_NODE_ALIVE, host->config->name);
+    instance->incarnation = alive ? alive->alive->incarnation : 0; /* it ends with this one */
+    *ADD_TO(&host->instances) = instance;
+    tell_exists(sim, host, instance);
+    if (host->is_door_closed && host->process) {
+        begin_kill(sim, host, instance); /* at sight */
+    }
+}
+
+void hypervisor_go_on(struct sim *sim, struct host *host, struct instance *instance)
+{
+    instance->is_incoming = false;
+    instance->phase = INSTANCE_UP;
+    outage_up(sim, host, instance->vm);
+    check_arrival(sim, host, instance);
+    tell_exists(sim, host, instance);
 }
 
 void hypervisor_power_off(struct sim *sim, struct host *host)
@@ -458,6 +493,7 @@ static void do_start(struct sim *sim, struct host *host, const struct core_actio
         instance->number = ++sim->last_number;
         SET_TEXT(instance->vm, "%s", vm);
         instance->epoch = epoch;
+        SET_TEXT(instance->origin, "%s", host->config->name);
         instance->incarnation = action->incarnation;
         copy_holds(instance, &action->placement->placement->gpus);
         take_room(sim, instance, action->spec->vm_spec);

@@ -105,6 +105,7 @@ struct instance {
     char vm[name_size];
     uint64_t epoch;
     uint64_t incarnation;
+    char origin[name_size]; /* the host that started it */
     gpu_holds_t gpus;
     uint32_t cpus;
     uint64_t memory_mib;
@@ -117,13 +118,15 @@ struct instance {
     bool hangs;         /* its QEMU does not come up by itself */
     bool is_ending;
     bool dies_early;
-    bool is_stuck; /* in the kernel: SIGKILL does not end it */
+    bool is_incoming; /* of a migration: its guest runs where it comes from */
+    bool is_stuck;    /* in the kernel: SIGKILL does not end it */
 };
 
 struct letter {
     struct core_event event;
     char name[name_size];
     char text[reason_size];
+    char node[name_size];
     struct gpu_slot culprit;
     struct record_key key;
 };
@@ -248,8 +251,16 @@ enum memory_end memory_step(struct core **core, uint64_t *left, const struct cor
 void hypervisor_do(struct sim *sim, struct host *host, const struct core_action *action);
 void hypervisor_list(struct sim *sim, struct host *host);
 void hypervisor_set(struct sim *sim, struct host *host, enum libvirt_state state);
-void hypervisor_end(struct sim *sim, struct host *host, struct instance *instance,
-                    const char *why); /* the process ends; tells berthd */
+void hypervisor_end(
+    struct sim *sim, struct host *host, struct instance *instance,
+    const char *why); /* It is migrated or saved, at somebody's hand: the caller's from now on. */
+void hypervisor_leave(struct sim *sim, struct host *host, struct instance *instance,
+                      const char *why);
+/* Its process is here now (taken over), but its guest may not be yet ... */
+void hypervisor_arrive(struct sim *sim, struct host *host, struct instance *instance);
+/* ... and now it is. */
+void hypervisor_go_on(struct sim *sim, struct host *host, struct instance *instance);
+/* the process ends; tells berthd */
 void hypervisor_power_off(struct sim *sim, struct host *host);
 struct instance *hypervisor_find(const struct host *host, const char *vm);
 /* What was stuck in the kernel is so no more; what was killed meanwhile ends. */
@@ -258,6 +269,7 @@ void instance_free(struct instance *instance);
 
 /* ---- the administrator: admin.c ---- */
 
+void admin_say_elsewhere(struct sim *sim, const char *vm, enum vm_elsewhere what);
 void admin_form(struct sim *sim);
 void admin_add_vms(struct sim *sim);
 void admin_do(struct sim *sim, const struct scenario_step *step);
@@ -275,11 +287,20 @@ void faults_do(struct sim *sim, const struct scenario_step *step);
 /* Uses up one of the faults that were ordered for 'vm' ("" host: any). */
 bool faults_take(struct sim *sim, enum scenario_op op, const char *vm, const char *host,
                  bool *ret_has_gpu);
+/* byhand.c: what somebody does with a VM's QEMU, past Berth */
+void byhand_migrate(struct sim *sim, const char *vm, struct host *to);
+void byhand_save(struct sim *sim, const char *vm);
+void byhand_restore(struct sim *sim, const char *vm, struct host *on);
+/* What was saved is thrown away; administrators say of each VM that left what has become of it. */
+void byhand_heal(struct sim *sim);
+
 void faults_heal(struct sim *sim);
 
 /* ---- checkers: check_*.c ---- */
 
 void violation(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Not begun here: migrated or restored. */
+void check_arrival(struct sim *sim, const struct host *host, const struct instance *instance);
 void check_spawn(struct sim *sim, const struct host *host, const struct instance *instance);
 /* check_room.c: memory and CPUs */
 void check_room(struct sim *sim, const struct host *host, const struct instance *instance);
@@ -313,6 +334,7 @@ void outage_down(struct sim *sim, const char *vm);
 /* ---- the whole ---- */
 
 struct sim {
+    VEC(struct instance *) saved; /* in files */
     const struct scenario *scenario;
     struct scenario_noise noise; /* as it is now: none after healing */
     const struct sim_options *options;

@@ -246,6 +246,9 @@ static void step_letter(struct sim *sim, struct host *host, const struct letter 
     if (letter->text[0] != '\0') {
         event.text = letter->text;
     }
+    if (letter->node[0] != '\0') {
+        event.node = letter->node;
+    }
     if (event.culprit) {
         event.culprit = &letter->culprit;
     }

@@ -157,6 +157,10 @@ static void free_all(struct sim *sim)
         record_unref(*record);
     }
     VEC_DONE(&sim->hosts);
+    VEC_EACH(&sim->saved, each) {
+        instance_free(*each);
+    }
+    VEC_DONE(&sim->saved);
     VEC_DONE(&sim->faults);
     VEC_DONE(&sim->outages);
     VEC_DONE(&sim->acknowledged);

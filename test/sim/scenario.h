@@ -94,6 +94,9 @@ struct scenario_vm {
     X(OP_FAIL_WATCHDOG, "fail watchdog", SUBJECT_HOST, 0)                                          \
     X(OP_MEND_WATCHDOG, "mend watchdog", SUBJECT_HOST, 0)                                          \
     X(OP_STRAY, "stray", SUBJECT_VM, OPTION_ON)                                                    \
+    X(OP_MIGRATE, "migrate", SUBJECT_VM, OPTION_TO)                                                \
+    X(OP_SAVE, "save", SUBJECT_VM, 0)                                                              \
+    X(OP_RESTORE, "restore", SUBJECT_VM, OPTION_ON)                                                \
     X(OP_LEAK, "leak", SUBJECT_HOST, OPTION_NUMBER)                                                \
     X(OP_GARBLE, "garble", SUBJECT_HOST, OPTION_NUMBER)                                            \
     X(OP_MEND_CLAIM, "mend claim", SUBJECT_HOST, OPTION_NUMBER)                                    \
@@ -103,6 +106,8 @@ struct scenario_vm {
     X(OP_START, "start", SUBJECT_VM, 0)                                                            \
     X(OP_STOP, "stop", SUBJECT_VM, OPTION_FORCE)                                                   \
     X(OP_MOVE, "move", SUBJECT_VM, OPTION_TO)                                                      \
+    X(OP_ADOPT_VM, "adopt-vm", SUBJECT_VM, 0)                                                      \
+    X(OP_CONFIRM_GONE, "confirm-gone", SUBJECT_VM, 0)                                              \
     X(OP_REMOVE, "remove", SUBJECT_VM, 0)                                                          \
     X(OP_PRIORITY, "priority", SUBJECT_VM, OPTION_NUMBER)                                          \
     X(OP_DRAIN, "drain", SUBJECT_HOST, OPTION_FORCE)                                               \

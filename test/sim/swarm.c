@@ -308,6 +308,7 @@ static const struct kind rarities[] = {
     {OP_DISMOUNT, OP_DISMOUNT, 2, 0},     {OP_MOUNT, OP_DISMOUNT, 2, 40000},
     {OP_PARTITION, OP_PARTITION, 2, 0},   {OP_SWAP_GPU, OP_RELEASE, 2, 60000},
     {OP_IMPOSTOR, OP_IMPOSTOR, 1, 0},     {OP_FORGET, OP_FORGET, 1, 0},
+    {OP_MIGRATE, OP_ADOPT_VM, 4, 30000},  {OP_SAVE, OP_RESTORE, 2, 40000},
 };
 
 static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scenario)
@@ -319,7 +320,11 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
         .times = (uint32_t)rng_between(rng, 1, 3),
         .number = (int64_t)rng_below(rng, 4),
     };
-    if (step.op == OP_HANG_START || step.op == OP_HANG_KILL || step.op == OP_PRIORITY) {
+    if (step.op == OP_MIGRATE || step.op == OP_SAVE) {
+        SET_TEXT(step.host, "%s", some_host(rng, scenario));
+    }
+    if (step.op == OP_HANG_START || step.op == OP_HANG_KILL || step.op == OP_PRIORITY ||
+        step.op == OP_MIGRATE || step.op == OP_SAVE) {
         SET_TEXT(step.subject, "%s", scenario->vms.items[rng_below(rng, scenario->vms.len)].name);
         step.number *= 1000;
     } else if (step.op != OP_GARBLE_LEADER) {

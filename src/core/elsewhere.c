@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/elsewhere.h"
+
+#include "core/mutant.h"
+#include "core/peer.h"
+
+#include <assert.h>
+#include <string.h>
+
+bool elsewhere_is(const struct core *core, const struct view *view)
+{
+    const char *node;
+    const struct vm_status *status = view->status ? view->status->status : NULL;
+    const struct vm_placement *p = view->placement ? view->placement->placement : NULL;
+    bool is_of_now = status && p && p->phase != PLACEMENT_NONE && status->epoch == p->epoch;
+    bool has_left = is_of_now && (strcmp(status->node, p->node) != 0 ||
+                                  (status->state == VM_STATE_AWAY && !MUTANT(AWAY_IS_GONE)));
+    return has_left ||
+           (world_sighting(&core->world, view->name, &node) && !MUTANT(SIGHTING_UNHEEDED));
+}
+
+/* Its place is where it runs, in the same epoch: it is the same instance. */
+static void adopt(struct core *core, const struct view *view, const char *node)
+{
+    struct record *next = change_draft(view);
+    struct vm_placement *to = next->placement;
+    assert(to->gpus.len == 0); /* what has a device of its host cannot have left it */
+    change_clear_place(to);
+    to->phase = PLACEMENT_START;
+    memcpy(to->node, node, sizeof(to->node));
+    to->cpus = view->spec->vm_spec->cpus;
+    to->memory_mib = view->spec->vm_spec->memory_mib;
+    to->elsewhere_order = view->spec->vm_spec->elsewhere_order;
+    change_set_cause(to, "adopted where it was found");
+    change_note(change_commit(core, view, next), SEVERITY_INFO, "vm-adopted", "%s stays on %s",
+                view->name, node);
+}
+
+static void give_up(struct core *core, const struct view *view)
+{
+    struct record *next = change_draft(view);
+    change_clear_place(next->placement);
+    next->placement->elsewhere_order = view->spec->vm_spec->elsewhere_order;
+    change_set_cause(next->placement, "an administrator confirmed that it is gone");
+    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-confirmed-gone",
+                "%s runs nowhere: an administrator confirmed it", view->name);
+}
+
+void elsewhere_decide(struct core *core, const struct view *view)
+{
+    const char *node;
+    const struct vm_sighting *sighting = world_sighting(&core->world, view->name, &node);
+    const struct vm_placement *p = view->placement ? view->placement->placement : NULL;
+    if (!p || view->spec->vm_spec->elsewhere_order <= p->elsewhere_order) {
+        return;
+    }
+    bool is_adopted = view->spec->vm_spec->elsewhere == VM_ELSEWHERE_ADOPT;
+    if (is_adopted && sighting && sighting->epoch == p->epoch && p->gpus.len == 0 &&
+        peer_is_up(core, node)) {
+        adopt(core, view, node);
+    } else if (!is_adopted && !sighting && p->phase != PLACEMENT_NONE) {
+        give_up(core, view);
+    }
+}

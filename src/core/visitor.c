@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/visitor.h"
+
+#include "core/memory.h"
+#include "core/mutant.h"
+#include "core/self.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct visitors {
+    VEC(struct vm_sighting) list;
+    bool are_known;
+    bool have_changed;
+};
+
+bool visitors_init(struct core *core)
+{
+    core->visitors = calloc(1, sizeof(*core->visitors));
+    return core->visitors != NULL;
+}
+
+void visitors_done(struct core *core)
+{
+    if (core->visitors) {
+        VEC_DONE(&core->visitors->list);
+        free(core->visitors);
+    }
+}
+
+/*
+ * Ours to end is a copy of what was begun anew since, as only that one is ordered; and what we
+ * started ourselves and shall not run any more. The one copy there is of what is ordered elsewhere
+ * is a visitor, and so is what another node started: to end it would end what users work with.
+ */
+bool visitor_is_one(const struct core *core, const struct vm_sighting *what)
+{
+    const struct record *record = world_find(&core->world, RECORD_VM_PLACEMENT, what->vm);
+    const struct record *status = world_find(&core->world, RECORD_VM_STATUS, what->vm);
+    const struct vm_placement *p =
+        record && record->placement->phase != PLACEMENT_NONE ? record->placement : NULL;
+    if (MUTANT(VISITOR_ENDED) ||
+        (p && p->epoch > what->epoch && status && status->status->epoch == p->epoch)) {
+        return false;
+    }
+    bool has_left =
+        status && status->status->epoch == what->epoch && status->status->state == VM_STATE_AWAY;
+    bool is_only = p && p->epoch == what->epoch && (p->elsewhere_order > 0 || has_left);
+    return is_only || strcmp(what->node, core->config.node) != 0;
+}
+
+static size_t find(const struct visitors *visitors, const char *vm)
+{
+    size_t i = 0;
+    while (i < visitors->list.len && strcmp(visitors->list.items[i].vm, vm) != 0) {
+        i++;
+    }
+    return i;
+}
+
+void visitor_tell(struct core *core, const struct vm_sighting *what, bool is_one)
+{
+    struct visitors *visitors = core->visitors;
+    size_t at = find(visitors, what->vm);
+    bool was_one = at < visitors->list.len;
+    if (is_one == was_one && (!is_one || visitors->list.items[at].epoch == what->epoch)) {
+        return;
+    }
+    visitors->have_changed = true;
+    if (!is_one) {
+        VEC_REMOVE(&visitors->list, at);
+        return;
+    }
+    struct vm_sighting *place = was_one ? &visitors->list.items[at] : VEC_ADD(&visitors->list);
+    if (!place) {
+        core_out_of_memory();
+    }
+    *place = *what;
+    core_note(core, SEVERITY_ERROR, "vm-elsewhere", what->vm,
+              "%s of epoch %llu, which %s started, runs on %s, where it is not ordered. "
+              "It is left alone there, and started nowhere else",
+              what->vm, (unsigned long long)what->epoch, what->node, core->config.node);
+}
+
+void visitors_are_known(struct core *core)
+{
+    core->visitors->have_changed |= !core->visitors->are_known;
+    core->visitors->are_known = true;
+}
+
+bool visitors_have_changed(struct core *core)
+{
+    bool have_changed = core->visitors->have_changed;
+    core->visitors->have_changed = false;
+    return have_changed;
+}
+
+static void add(struct node_inventory *inventory, const struct vm_sighting *sighting)
+{
+    if (inventory->sightings.len >= sightings_max) {
+        return;
+    }
+    struct vm_sighting *place = VEC_ADD(&inventory->sightings);
+    if (!place) {
+        core_out_of_memory();
+    }
+    *place = *sighting;
+}
+
+void visitors_write(struct core *core, struct node_inventory *inventory)
+{
+    const struct record *stored =
+        world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    assert(inventory->sightings.len == 0);
+    if (!core->visitors->are_known && stored &&
+        stored->inventory->incarnation == self_incarnation(core)) {
+        VEC_EACH(&stored->inventory->sightings, sighting) {
+            add(inventory, sighting);
+        }
+    }
+    VEC_EACH(&core->visitors->list, sighting) {
+        add(inventory, sighting);
+    }
+}
