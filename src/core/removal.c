@@ -116,7 +116,7 @@ static void forget(struct core *core, const char *node, uint64_t removed)
             txn_delete(&txn, &record->key);
         }
     }
-    if (txn.writes.len > 0) {
+    if (txn.writes.len > 0 || txn.failed) { /* the sending finds that memory ran out */
         lead_guard(core, &txn);
         guard(core, &txn, RECORD_NODE_SPEC, node);
         guard(core, &txn, RECORD_NODE_FENCE, node);
