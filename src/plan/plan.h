@@ -179,7 +179,7 @@ struct plan_request {
     bool may_preempt;
     /* May running VMs of any priority be moved, if each of them finds another place? */
     bool may_move;
-    /* Refuse a GPU VM if with it fewer than so many host losses could be survived. 0: no. Set it
+    /* Refuse a VM if with it fewer than so many host losses could be survived. 0: no. Set it
      * for starts that somebody asked for, not for recovery. */
     uint32_t reserve;
     /* Bound of the search, 0: plan_steps_default (about 0.1 s). */
@@ -309,7 +309,7 @@ struct plan_survival {
     bool is_exact;       /* false: more than one loss, and not every set of hosts was tried */
     uint32_t weakest[8]; /* losses + 1 hosts (at most 8) whose loss is too much; ascending */
     uint32_t weakest_len;
-    uint32_t vm; /* a VM that would find no place then; PLAN_NONE: 'losses_max' was reached */
+    uint32_t vm;       /* a VM that would find no place then; PLAN_NONE: 'losses_max' was reached */
     uint32_t left_out; /* how many */
 };
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     /* After the first that is refused so many more are tried one by one: a smaller one may do. */
@@ -43,15 +44,11 @@ static int try_allowed(struct gate *gate)
     return result;
 }
 
-/* Lets in the first 'len' of the queue, and all VMs without GPUs. */
+/* Lets in the first 'len' of the queue. */
 static void allow_prefix(struct gate *gate, uint32_t len)
 {
-    gate->allowed_len = 0;
-    for (uint32_t i = 0; i < gate->request->vm_len; i++) {
-        if (i < len || gate->model->vms.items[gate->queue[i]].gpu_count == 0) {
-            gate->allowed[gate->allowed_len++] = gate->queue[i];
-        }
-    }
+    memcpy(gate->allowed, gate->queue, len * sizeof(*gate->allowed));
+    gate->allowed_len = len;
 }
 
 /* The longest prefix of the queue with which the reserve holds, by halving: more VMs never make a
@@ -82,9 +79,6 @@ static int find_singles(struct gate *gate, uint32_t prefix)
     uint32_t tried = 0;
     allow_prefix(gate, prefix);
     for (uint32_t i = prefix; i < gate->request->vm_len && tried < singles_max; i++) {
-        if (gate->model->vms.items[gate->queue[i]].gpu_count == 0) {
-            continue;
-        }
         gate->allowed[gate->allowed_len++] = gate->queue[i];
         int result = try_allowed(gate);
         if (result < 0) {

@@ -122,6 +122,14 @@ TEST(a_start_that_would_break_the_reserve_is_refused)
               "would break the reserve of 1");
 }
 
+TEST(the_reserve_is_kept_against_vms_without_gpus_too)
+{
+    CLUSTER(c, "node a memory=10; node b memory=10; vm v memory=6 on=a; vm w memory=6;"
+               "vm small memory=2");
+    struct plan_request keep_one = {.reserve = 1};
+    CHECK_STR(cluster_place(&c, NULL, &keep_one), "small=a w=reserve");
+}
+
 TEST(starts_are_let_in_as_far_as_the_reserve_goes_the_important_ones_first)
 {
     CLUSTER(c, "node a P=4; node b P=4; vm v1 P=1 priority=1; vm v2 P=1 priority=9;"
