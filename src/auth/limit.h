@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How often may somebody guess: a few times at once, then after a delay that doubles with each
+ * How often may someone guess: a few times at once, then after a delay that doubles with each
  * failure. Counted by name and by address; each attempt counts as a failure until it is forgiven,
  * so that many at the same time are no way around. Bounded: the longest untouched entry goes first.
  * Time comes in with the call.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Console sessions, in the memory of one process: who restarts it logs in anew. One ends when it
+ * Console sessions, in the memory of one process: a restart ends all of them. One ends when it
  * was not used for 'idle_ms' or is old, when its user's record changes (its revision is another one
  * then), when its user has begun too many others, or when it is ended. Time comes in with the call.
  */

@@ -129,7 +129,7 @@ bool auth_worker_check(struct auth_worker *worker, uint64_t id, const char *secr
                        const char *hash)
 {
     struct job job = {.id = id, .is_check = true};
-    /* A secret or a hash that is too long is nobody's. */
+    /* A secret or a hash that is too long belongs to no one. */
     bool fits = copy_text(job.secret, sizeof(job.secret), secret);
     if (fits && hash) {
         (void)copy_text(job.hash, sizeof(job.hash), hash);
@@ -147,7 +147,7 @@ bool auth_worker_hash(struct auth_worker *worker, uint64_t id, const char *secre
     return is_taken;
 }
 
-/* Signals are the loop's: none shall come to this thread, so it inherits a full mask. */
+/* Signals are the loop's: none may come to this thread, so it inherits a full mask. */
 static int start(struct auth_worker *worker)
 {
     sigset_t all, before;

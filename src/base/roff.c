@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* A dash that is typed must be ASCII's, or nobody can copy it from the page; a dot or an apostrophe
+/* A dash that is typed must be ASCII's, or no one can copy it from the page; a dot or an apostrophe
  * that begins a line is a request. */
 static void add_escaped(struct buf *page, const char *text, size_t size)
 {

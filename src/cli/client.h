@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdarg.h>
 
-/* NULL, said, if it cannot be, with the exit code. Connects to nobody yet. */
+/* NULL, said, if it cannot be, with the exit code. Does not connect yet. */
 struct client *client_new(const struct cli *cli, int *ret_code);
 void client_free(struct client *client);
 
@@ -24,7 +24,7 @@ int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret
 int client_get(struct cli *cli, json_t **ret, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Follows '/v1/events': 'event' is called with each (lent), forever. Begins anew where it was cut.
+/* Follows '/v1/events': 'event' is called with each (lent), forever. Starts again where it was cut.
  * An exit code if it cannot even begin. */
 int client_follow(struct cli *cli, void (*event)(struct cli *cli, const json_t *event));
 

@@ -92,7 +92,7 @@ bool cli_confirm(const struct cli *cli, const char *question);
 /* "berth vm assign VM POOL" into 'ret' of usage_size bytes; returns 'ret'. */
 enum { usage_size = 120 };
 const char *command_usage(const struct command *command, char *ret);
-/* "-o, --output table|json" likewise. */
+/* "-o, --output table|json", the same way. */
 const char *option_usage(const struct option *option, char *ret);
 
 /* Moves the command that the first words name from 'args' to 'command'. Else the exit code, said.

@@ -80,7 +80,7 @@ static void read_list(struct cli *cli, json_t *body, const char *option, const c
     }
 }
 
-/* Likewise, of KEY=VALUE. */
+/* The same, of KEY=VALUE. */
 static int read_labels(struct cli *cli, json_t *body)
 {
     json_t *map = NULL;

@@ -22,7 +22,7 @@ bool wait_is_wanted(const struct cli *cli)
     return !cli_option(cli, "no-wait");
 }
 
-/* One line that is written over; only where somebody looks. */
+/* One line that is written over; only where someone looks. */
 static void show(const struct cli *cli, const char *text, msec_t since_ms)
 {
     if (cli->has_progress) {

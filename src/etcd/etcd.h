@@ -36,13 +36,13 @@ struct etcd_config {
     const char *username; /* the gateway knows no users by certificate: name and password */
     const char *password;
     msec_t connect_limit_ms; /* default 300 */
-    msec_t silence_limit_ms; /* a watch without any byte this long is begun anew; default 10000 */
+    msec_t silence_limit_ms; /* a watch without a byte for so long is restarted; default 10000 */
     msec_t home_pause_ms;    /* away from the first endpoint it is asked this often; default 5000 */
     msec_t stale_limit_ms;   /* for run/store: nothing heard this long is stale; default 2500 */
 };
 
 /* -EINVAL: an endpoint, prefix or combination that cannot be; -ENOENT, -EACCES: a file that cannot
- * be read; -ENOMEM. Connects to nobody yet. */
+ * be read; -ENOMEM. Does not connect yet. */
 int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **ret,
              struct error *err);
 
@@ -108,9 +108,9 @@ struct etcd_watch_handler {
     void (*events)(void *userdata, const struct wire_kv *events, size_t len);
     /* Everything up to 'revision' has been delivered; also after each 'events'. */
     void (*progress)(void *userdata, revision_t revision);
-    /* History is gone: take a snapshot and watch anew. The watch is dead; free it (not in here). */
+    /* History is gone: take a snapshot and watch again. Free the watch, but not in here. */
     void (*compacted)(void *userdata, revision_t revision);
-    /* The stream ended ('error' says why) and is being begun anew; for the journal. May be NULL. */
+    /* The stream ended ('error' says why) and is being restarted; for the journal. May be NULL. */
     void (*broken)(void *userdata, const struct error *error);
 };
 
@@ -125,5 +125,5 @@ CLEANUP_POINTER(struct etcd_watch, etcd_watch_free)
  * is silent too; ask etcd_barrier() and compare with what 'progress' told. */
 msec_t etcd_watch_heard_ms(const struct etcd_watch *watch);
 
-/* Leaves its endpoint and begins anew at the next one, from where it was. */
+/* Leaves its endpoint and starts again at the next one, from where it was. */
 void etcd_watch_restart(struct etcd_watch *watch, const char *why);

@@ -35,7 +35,7 @@ static struct transfer *with_data(struct etcd *etcd)
     return transfer;
 }
 
-/* The list is searched anew each time, as a handler may free and make transfers. */
+/* The list is searched again each time, as a handler may free and make transfers. */
 static void dispatch(struct etcd *etcd)
 {
     for (struct transfer *transfer; (transfer = with_data(etcd)) != NULL;) {

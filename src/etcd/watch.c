@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A watch: one exchange that does not end, begun anew whenever it does, from the revision behind
+ * A watch: one exchange that does not end, started again whenever it does, from the revision behind
  * the last event that was delivered.
  *
  * etcd never splits a revision over two messages unless asked to (WatchCreateRequest.fragment), so
@@ -296,7 +296,7 @@ void etcd_watch_restart(struct etcd_watch *watch, const char *why)
 {
     assert(!watch->is_called);
     if (!watch->is_dead) {
-        /* Whoever asks has just heard the store: pauses of the time when it was down are over. Were
+        /* The caller has just heard the store: pauses of the time when it was down are over. Were
          * they not, a caller that asks more often than the longest pause would keep it off. */
         watch->failures = 0;
         break_off(watch, why);

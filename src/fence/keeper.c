@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The keeper: a process that holds a second descriptor of the open watchdog, does nothing, and
- * hands it to whoever of the same user asks on its Unix socket. One packet of one byte asks:
- * 't' take, 'e' end. The answer to 't' is the device's name and the descriptor.
+ * hands it to any process of the same user that asks on its Unix socket. One packet of one byte
+ * asks: 't' take, 'e' end. The answer to 't' is the device's name and the descriptor.
  */
 #include "fence/internal.h"
 
@@ -76,7 +76,7 @@ static bool serve_one(int listener, int fd, const char *device)
         send_descriptor(connection, fd, device, strlen(device) + 1);
     }
     if (wish == 'e') {
-        (void)close(fd); /* before the answer: whoever asked may rely on it */
+        (void)close(fd); /* before the answer: the asker may rely on it */
         (void)send(connection, &wish, 1, MSG_NOSIGNAL);
     }
     return wish != 'e';
@@ -207,7 +207,7 @@ static int listen_at(const char *path, struct error *err)
     return listener;
 }
 
-/* Forked twice, so that it is nobody's child and nobody has to wait for it. */
+/* Forked twice, so that init is its parent and no one has to wait for it. */
 int keeper_start(const char *path, int fd, const char *device, struct error *err)
 {
     int status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What may be asked of a fence agent, how it is said on its standard input, and what of its answer
- * may be shown. */
+/* What may be asked of a fence agent, how it is written to its standard input, and what of its
+ * answer may be shown. */
 #include "fence/internal.h"
 
 #include "base/parse.h"

@@ -45,7 +45,7 @@ extern const struct watchdog_config watchdog_config_default;
 struct watchdog_state {
     char device[watchdog_path_size];
     char identity[64]; /* "i6300ESB timer", "Software Watchdog" */
-    bool is_active;    /* it is ticking, whoever started it */
+    bool is_active;    /* it is ticking, no matter who started it */
     bool is_nowayout;
     bool is_software;
     msec_t timeout_ms;

@@ -98,7 +98,7 @@ int binding_take(const struct host_config *config, const char *name, struct erro
         return error_set(err, -EIO,
                          "the kernel did not give %s to vfio-pci; %s%s has it now. Its "
                          "log (dmesg) says why",
-                         name, driver[0] ? "the driver " : "nobody", driver);
+                         name, driver[0] ? "the driver " : "no driver", driver);
     }
     return result;
 }
@@ -144,7 +144,7 @@ static bool is_taken(const struct host_config *config, const struct members *mem
     return true;
 }
 
-/* What 'force' may go past, and what nobody can. */
+/* What 'force' may go past, and what no one can. */
 static int may_take(const struct card *card, bool force, struct error *err)
 {
     char name[pci_address_size];

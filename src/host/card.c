@@ -138,7 +138,7 @@ static void add_member(struct card *card, struct pci_address member)
 
 /* Other functions of the same slot must go along; one of another slot spoils the group, and any
  * other that of a virtual function, which goes alone. Bridges do not count: VFIO does not want
- * them, and nobody can assign them. */
+ * them, and no one can assign them. */
 static void read_group(const struct host_config *config, const char *name, struct card *card)
 {
     char text[64];

@@ -75,7 +75,7 @@ static void run_ended(void *userdata, const struct child_result *result);
 static struct host_run *run_free(struct host_run *run)
 {
     if (run) {
-        /* What was begun shall be done to its end: half of it helps nobody. Only reading is. */
+        /* What was begun must be done to its end: half of it helps no one. Only reading is. */
         run->child = run->work == HOST_WORK_READ ? child_free(run->child) : child_leave(run->child);
         free(run);
     }

@@ -31,7 +31,7 @@ struct host_callbacks {
      * after host_refresh(), even if nothing changed; else only when it changed. */
     void (*inventory)(void *userdata, const struct node_inventory *inventory);
     /* The inventory could not be read (or reading it hangs). What was reported last stands, but
-     * nobody knows whether it is still true. It is tried again at the next event or poll. */
+     * no one knows whether it is still true. It is tried again at the next event or poll. */
     void (*blind)(void *userdata, const struct error *err);
     /* The operation 'id' ended. 'err' is lent; NULL with HOST_DONE. The inventory that shows its
      * outcome comes later. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of this room share; nobody else includes it. */
+/* What the files of this room share; nothing else includes it. */
 #pragma once
 
 #include "base/buf.h"
@@ -65,12 +65,12 @@ struct card_facts {
     struct pci_address stranger; /* of another slot in the same group */
     uint32_t stranger_len;
     int lost_bar;              /* without an address; -1 none */
-    bool is_reset_off;         /* somebody emptied reset_method */
+    bool is_reset_off;         /* someone emptied reset_method */
     uint32_t mdev_len;         /* existing ones */
     bool is_virtual_function;  /* an SR-IOV partition of ... */
     struct pci_address parent; /* ... this card */
     char loose_companion[40];  /* "0000:01:00.1 (snd_hda_intel)": not bound to vfio-pci; "" none */
-    char user[120];            /* who of the host uses it, as a clause; "" nobody */
+    char user[120];            /* who of the host uses it, as a clause; "" no one */
 };
 
 struct card {
@@ -165,7 +165,7 @@ void inventory_finish(const struct host_config *config, struct card *cards, size
 int kernel_write(const struct host_config *config, const char *text, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* What it does there if nobody plays the kernel; 'path' is the whole path. May block for ever. */
+/* What it does there if no one plays the kernel; 'path' is the whole path. May block for ever. */
 int kernel_write_file(const char *path, const char *text);
 
 /* Loads a module, at most 'limit_ms' long; -ENOENT if that does not work. */

@@ -28,7 +28,7 @@ struct host_config {
     char node[name_size];          /* this node's name, for the sentences */
     char root[host_path_size];     /* "" is the real one; else holds sys/, proc/, dev/ */
     char modprobe[host_path_size]; /* absolute path of the program */
-    /* PCI functions that are no GPUs and shall be treated as such (NVMe, network, ...). */
+    /* PCI functions that are no GPUs and should be treated as such (NVMe, network, ...). */
     struct pci_address devices[host_devices_max];
     uint32_t device_len;
     uint64_t memory_reserve_mib; /* kept for the host itself; 0: a sixteenth, 256 to 4096 MiB */

@@ -74,7 +74,7 @@ int kernel_load_module(const struct host_config *config, const char *module, str
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    /* This thread has its signals blocked; the program shall not. */
+    /* This thread has its signals blocked; the program must not. */
     sigset_t none;
     posix_spawnattr_t attributes;
     sigemptyset(&none);

@@ -70,7 +70,7 @@ static int write_count(const struct host_config *config, const char *name, uint3
     return 0;
 }
 
-/* Through 0, as the kernel wants it. The host's drivers shall not take what is made: a function
+/* Through 0, as the kernel wants it. The host's drivers must not take what is made: a function
  * with a driver_override is bound all the same. */
 static int change_count(const struct host_config *config, const char *name, uint32_t before,
                         uint32_t count, struct error *err)
@@ -102,7 +102,7 @@ static int check_range(const char *name, const struct gpu *gpu, uint32_t count, 
     return 0;
 }
 
-/* Makes them anew: all that are there go. 'functions' are those that are there, before and after.
+/* Makes them again: all that are there go. 'functions' are those that are there, before and after.
  */
 static int make_anew(const struct host_config *config, const char *name, uint32_t count,
                      host_entries_t *functions, struct error *err)

@@ -2,7 +2,7 @@
 /*
  * Who of the host uses a card: the console, a mounted disk, a network interface that is up, a
  * process with one of its device files open. One pass over /proc for all cards. A card that is
- * bound to vfio-pci is nobody's of the host.
+ * bound to vfio-pci is used by no driver of the host.
  */
 #include "host/internal.h"
 

@@ -71,7 +71,7 @@ struct http_config {
     unsigned connections_per_address_max; /* 0: no such limit */
     unsigned timeout_s;      /* a client that sends or takes nothing for so long is cut off, and one
                                 that has sent no whole request in twice that */
-    unsigned answer_limit_s; /* likewise one that has not taken its answer; streams apart */
+    unsigned answer_limit_s; /* the same for one that has not taken its answer; streams apart */
     const char *certificate_pem; /* both: TLS 1.2 and later; both NULL: none. Lent for the call */
     const char *key_pem;
 };
@@ -107,8 +107,8 @@ bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t 
 void http_stream_end(struct http_exchange *exchange);
 
 /* A Unix socket that listens at 'path', for the owner and 'group' (if there is one of that name; it
- * may be NULL). Makes the directory above; replaces a socket that nobody serves any more.
- * -EADDRINUSE: somebody serves it. '*ret' is the caller's. */
+ * may be NULL). Makes the directory above; replaces a socket that no one serves any more.
+ * -EADDRINUSE: someone serves it. '*ret' is the caller's. */
 int http_listen_unix(const char *path, const char *group, int *ret, struct error *err);
 
 /* A TCP socket that listens at 'text': "127.0.0.1:8643", "[::1]:8643", "[::]:8643" (IPv4, too).

@@ -7,7 +7,7 @@
 #include <microhttpd.h>
 
 /*
- * The patience with slow clients. libmicrohttpd's own time-out begins anew with each byte, so a
+ * The patience with slow clients. libmicrohttpd's own time-out starts again with each byte, so a
  * client could hold a connection for ever with one byte now and then; here each connection that
  * owes us something has a moment at which it is cut off.
  */

@@ -91,7 +91,7 @@ int http_listen_unix(const char *path, const char *group, int *ret, struct error
     if (fd < 0) {
         return fd;
     }
-    /* Nobody may connect before set_access() has said who may. */
+    /* No one may connect before set_access() has said who may. */
     mode_t before = umask(0177);
     r = bind(fd, (const struct sockaddr *)&address, sizeof(address));
     int bind_errno = errno;

@@ -2,7 +2,7 @@
 /*
  * The one way to run another program: a child process on the event loop. It leads a process group
  * of its own, so that what it starts can be killed with it. Nothing here blocks; a child that the
- * kernel does not let go of blocks nobody.
+ * kernel does not let go of blocks no one.
  *
  * All functions and the callback: the loop's thread.
  */
@@ -14,7 +14,7 @@
 #include <systemd/sd-event.h>
 
 enum {
-    child_input_max = 60 * 1024, /* fits into a pipe that nobody has read from yet */
+    child_input_max = 60 * 1024, /* fits into a pipe that no one has read from yet */
 };
 
 struct child_order {

@@ -227,7 +227,7 @@ static void *worker_main(void *userdata)
     return NULL;
 }
 
-/* Signals are the loop's: none shall come to these threads, so they inherit a full mask. */
+/* Signals are the loop's: none may come to these threads, so they inherit a full mask. */
 static int start_threads(struct workers *workers, unsigned threads)
 {
     sigset_t all, before;

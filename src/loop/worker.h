@@ -11,7 +11,7 @@
 #include <systemd/sd-event.h>
 
 /*
- * First member of what travels. It belongs to whoever has it in hand: the caller, then the workers,
+ * First member of what travels. It belongs to its holder: the caller, then the workers,
  * then the mailbox, then the loop's thread, which calls 'arrive' and then 'release'.
  *
  * A task that never reaches the loop (the workers or the mailbox were closed first) is released

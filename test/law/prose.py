@@ -29,6 +29,10 @@ NOT_YET = {"ARCHITECTURE.md", "CONTRIBUTING.md", "docs/SAFETY.md", "docs/api.md"
            "docs/state-file.md", "test/lab/README.md"}
 NOT_YET_WIDE = {"ARCHITECTURE.md", "docs/SAFETY.md", "docs/api.md", "docs/simulator.md", "docs/state-file.md"}
 
+# Rooms whose comments have had their editor.
+EDITED = ("src/auth/", "src/base/", "src/bin/", "src/cli/", "src/etcd/", "src/fence/", "src/host/", "src/http/",
+          "src/loop/", "web/src/")
+
 # Texts in programs that people never read, or that are others' names.
 NAMES = {'"nobody"'}
 
@@ -102,6 +106,14 @@ def the_console_speaks_plain_english():
     assert len(sources) > 30, len(sources)
     complain([f"{name}:{number}: \"{word}\"; write: {ARCHAIC[word]}" for name, text in sources
               for number, word in archaic_texts(text, STRING)])
+
+
+@test
+def comments_are_in_plain_english():
+    sources = [s for s in tracked("src/*.c", "src/*.h", "web/src/*.ts", "web/src/*.tsx") if s[0].startswith(EDITED)]
+    assert len(sources) > 150, len(sources)
+    complain([f"{name}:{text.count(chr(10), 0, comment.start()) + number}: \"{word}\"; write: {ARCHAIC[word]}"
+              for name, text in sources for comment in COMMENT.finditer(text) for number, word in archaic(comment[0])])
 
 
 @test

@@ -79,7 +79,7 @@ TEST(a_companion_that_cannot_be_taken_puts_all_of_them_back)
     tree_add_radeon(&tree);
     (void)snprintf(tree.vfio_refuses, sizeof(tree.vfio_refuses), "0000:03:00.1");
     CHECK_INT(host_gpu_dismount(&tree.config, radeon, false, &err), -EIO);
-    CHECK_HAS(err.text, "did not give 0000:03:00.1 to vfio-pci; nobody has it now");
+    CHECK_HAS(err.text, "did not give 0000:03:00.1 to vfio-pci; no driver has it now");
     CHECK_DRIVER(&tree, "0000:03:00.0", "");
     CHECK_DRIVER(&tree, "0000:03:00.1", "snd_hda_intel");
     CHECK(!read_gpu(&tree, radeon).is_overridden);

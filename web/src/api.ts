@@ -29,12 +29,12 @@ for (const sign of ['pointerdown', 'keydown', 'input']) {
     }, { capture: true, passive: true });
 }
 
-/* How long nobody has touched the page. */
+/* How long no one has touched the page. */
 export function untouchedMs(): number {
     return Date.now() - touchedAt;
 }
 
-/* What a page reads by itself must not keep a session that nobody uses: it says so. */
+/* What a page reads by itself must not keep a session that no one uses: it says so. */
 function presence(method: string): Record<string, string> {
     const isOfPerson = isTouched || method !== 'GET';
     isTouched = false;
@@ -97,7 +97,7 @@ async function request(method: string, path: string, body?: unknown, headers?: R
     try {
         return await read(await send(method, path, body, headers));
     } catch (error) {
-        // Of an earlier session it comes too late: somebody has logged in since.
+        // Of an earlier session it comes too late: someone has logged in since.
         if (error instanceof ApiError && error.status === 401 && askedIn === csrf) {
             onLoggedOut();
         }
@@ -126,7 +126,7 @@ function keep(session: Session): Session {
     return session;
 }
 
-/* null: nobody is. */
+/* null: no one is. */
 export async function currentSession(): Promise<Session | null> {
     try {
         return keep((await read(await send('GET', '/v1/session'))) as Session);

@@ -74,7 +74,7 @@ export function App() {
     );
     useEffect(begin, []);
     const lastActor = useRef('');
-    useEffect(() => { // a dialog outlives the end of a session, but not for somebody else
+    useEffect(() => { // a dialog outlives the end of a session, but not for someone else
         if (who && lastActor.current && who.actor !== lastActor.current) {
             closeDialog();
         }

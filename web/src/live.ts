@@ -2,7 +2,7 @@
 /*
  * Keeps what is on the screen true. Pages say which paths they show (useResource); each is read again when the
  * event stream tells of something, after a change of our own, and every few seconds. A view keeps its last data
- * while they are read anew or cannot be.
+ * while they are read again or cannot be.
  */
 import { useEffect } from 'preact/hooks';
 import { ApiError, get } from './api';
@@ -220,7 +220,7 @@ async function begin(): Promise<void> {
         open();
     } catch (error) {
         if (error instanceof ApiError && error.status === 401) {
-            return; // the login page is shown, and whoever logs in begins anew
+            return; // the login page is shown, and the next login starts over
         }
         tell('stream', true);
         retryTimer = setTimeout(() => void begin(), retryMs[Math.min(retries++, retryMs.length - 1)]);

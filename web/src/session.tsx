@@ -6,7 +6,7 @@ import { Source, useSource } from './source';
 import type { Role, Session } from './types';
 import { durationText } from './words';
 
-/* undefined: not known yet; null: nobody. */
+/* undefined: not known yet; null: no one. */
 export const session = new Source<Session | null | undefined>(undefined);
 /* Why the login page is shown, if it came by itself. */
 export const endedBecause = new Source('');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Light or dark: as the system has it, until somebody chooses here. */
+/* Light or dark: as the system has it, until someone chooses here. */
 import { Source } from './source';
 
 const key = 'berth-theme';

@@ -41,7 +41,7 @@ function GpuChoice({ type, chosen, onChange, fault }: {
     const isReady = (gpu: Gpu) => !gpu.pool && gpu.state === (isDivided ? 'partitioned' : 'dismounted');
     const cards = all.filter((gpu) => gpu.partition_type === undefined && !hidden.includes(gpu.node));
     const ready = cards.filter(isReady);
-    /* With what somebody else has taken since it was chosen, so that it can be taken out again. */
+    /* With what someone else has taken since it was chosen, so that it can be taken out again. */
     const listed = cards.filter((gpu) => isReady(gpu) || chosen.includes(slotText(gpu)));
     const notReady = (gpu: Gpu) => (gpu.pool ? `now in GPU pool ${gpu.pool}` : `not ready any more: ${lookOf(gpuLooks, gpu.state).text}`);
     const models = Array.from(new Set(ready.map((gpu) => gpu.name)));

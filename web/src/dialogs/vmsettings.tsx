@@ -85,7 +85,7 @@ function fieldOf({ code, message }: ApiError, now: Settings): keyof Settings | u
     }
 }
 
-/* Somebody else has changed 'before' into 'theirs': their values, where this form has not touched them. */
+/* Someone else has changed 'before' into 'theirs': their values, where this form has not touched them. */
 function rebased(before: Settings, theirs: Settings, now: Settings): Settings {
     const kept = (Object.keys(now) as (keyof Settings)[]).filter((key) => !isSame(before[key], now[key]));
     return { ...theirs, ...Object.fromEntries(kept.map((key) => [key, now[key]])) };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Dialogs: the browser's own <dialog>, which keeps the focus inside and the rest inert. One at a time; it lives at
- * the root of the page, so that nothing that is drawn anew behind it takes away what was typed.
+ * the root of the page, so that nothing that is drawn again behind it takes away what was typed.
  */
 import type { ComponentChildren, JSX, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
