@@ -22,7 +22,7 @@ $mistakes = @(
     , @({ Set-VM train1 -AutomaticStopAction Sleep }, 'ParameterArgumentValidationError', '', $true)
     , @({ Set-VM train1 -NoSuchThing 1 }, 'NamedParameterNotFound', '', $true)
     , @({ Start-VM nobody }, 'no-such-vm', 'ObjectNotFound')
-    , @({ Start-VM spare1 }, 'no-pool', 'InvalidOperation')
+    , @({ Start-VM -VM spare1 }, 'MismatchedPSTypeName', '', $true)
     , @({ Stop-VM nobody -TurnOff }, 'no-such-vm', 'ObjectNotFound')
     , @({ Stop-VM train1 -Save }, 'cannot-save', 'NotImplemented', $true)
     , @({ New-VMResourcePool 'no name' PciExpress }, 'bad-request', 'InvalidArgument')
@@ -144,7 +144,7 @@ try {
             $body, $id, $category, $ends = $mistake
             try {
                 $record = MustFail $body $id $category -Terminating:([bool] $ends)
-                if ($id -notlike 'Parameter*' -and $id -notlike 'Named*' -and $id -notlike 'Path*' -and $id -and
+                if ($id -notlike 'Parameter*' -and $id -notlike 'Named*' -and $id -notlike 'Path*' -and $id -notlike 'Mismatched*' -and $id -and
                     -not $record.ErrorDetails.RecommendedAction) { "$body has no recommended action" }
                 if ((Get-Export) -cne $export) { "$body changed something" }
             } catch {

@@ -6,7 +6,6 @@ $script:Advice = @{
     'not-stopped'    = 'Stop the VM with Stop-VM, then repeat the command.'
     'not-running'    = 'Start the VM with Start-VM; a stopped VM gets its node when it starts.'
     'cannot-save'    = 'Run: Get-ClusterResource -Name VM | Set-ClusterParameter -Name OfflineAction -Value 3'
-    'no-pool'        = 'Assign a GPU pool first: Add-VMAssignableDevice -ResourcePoolName POOL -VMName VM'
     'in-pool'        = 'Take the GPU out of its pool first with Remove-VMHostAssignableDevice.'
     'in-use'         = 'Stop the VMs that use it with Stop-VM, and remove their assignment with Remove-VMAssignableDevice.'
     'cannot-join'    = 'Get-VMHostAssignableDevice lists the GPUs that can join a pool.'
