@@ -460,23 +460,6 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
     }
 }
 
-/* Whether the store orders the instance that exists here. */
-static bool is_ordered(const struct core *core, const struct local_vm *vm)
-{
-    const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
-    const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
-    if (!core_is_readable(core, RECORD_VM_PLACEMENT, vm->name)) {
-        return true; /* nobody knows; a healthy VM is not ended for that */
-    }
-    if (status && status->status->epoch == vm->epoch && has_over(status->status) &&
-        strcmp(status->status->node, core->config.node) == 0) {
-        return false; /* it came up after all, and others count on its end */
-    }
-    return placement && placement->placement->phase != PLACEMENT_NONE &&
-           placement->placement->epoch == vm->epoch &&
-           strcmp(placement->placement->node, core->config.node) == 0;
-}
-
 static void end_unordered(struct core *core, struct local_vm *vm)
 {
     if (MUTANT(STALE_RUNS_ON)) {
@@ -514,10 +497,10 @@ static void tend(struct core *core, struct local_vm *vm)
     if (vm->op != VM_OP_NONE && !is_overtaken(vm, placement)) {
         return;
     }
-    bool is_unordered = vm->exists && !is_ordered(core, vm);
     struct vm_sighting what = {.epoch = vm->epoch};
     memcpy(what.vm, vm->name, sizeof(what.vm));
     memcpy(what.node, vm->origin, sizeof(what.node));
+    bool is_unordered = vm->exists && !visitor_is_ordered(core, &what);
     bool is_visitor = is_unordered && visitor_is_one(core, &what);
     visitor_tell(core, &what, is_visitor);
     if (is_unordered) {

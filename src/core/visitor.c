@@ -29,6 +29,23 @@ void visitors_done(struct core *core)
     }
 }
 
+bool visitor_is_ordered(const struct core *core, const struct vm_sighting *what)
+{
+    const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, what->vm);
+    const struct record *record = world_find(&core->world, RECORD_VM_STATUS, what->vm);
+    const struct vm_status *status = record ? record->status : NULL;
+    if (!core_is_readable(core, RECORD_VM_PLACEMENT, what->vm)) {
+        return true; /* nobody knows; a healthy VM is not ended for that */
+    }
+    if (status && status->epoch == what->epoch && strcmp(status->node, core->config.node) == 0 &&
+        (status->state == VM_STATE_STOPPED || status->state == VM_STATE_FAILED)) {
+        return false; /* it came up after all, and others count on its end */
+    }
+    return placement && placement->placement->phase != PLACEMENT_NONE &&
+           placement->placement->epoch == what->epoch &&
+           strcmp(placement->placement->node, core->config.node) == 0;
+}
+
 /*
  * Ours to end is a copy of what was begun anew since, as only that one is ordered; and what we
  * started ourselves and shall not run any more. The one copy there is of what is ordered elsewhere

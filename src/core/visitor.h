@@ -12,6 +12,9 @@
 bool visitors_init(struct core *core);
 void visitors_done(struct core *core);
 
+/* Whether the store orders 'what', which exists here, to run here. */
+bool visitor_is_ordered(const struct core *core, const struct vm_sighting *what);
+
 /* Whether 'what', which exists here unordered, is a visitor; else it is for us to end. */
 bool visitor_is_one(const struct core *core, const struct vm_sighting *what);
 
