@@ -65,7 +65,7 @@ function ConvertTo-BerthError {
     New-BerthError $code $message ($category ?? 'InvalidResult') $Target $action @($answer.reasons)
 }
 
-# Hands a caught error to whoever called the cmdlet: it ends the command if nothing more can succeed, and else the
+# Hands a caught error to the caller of the cmdlet: it ends the command if nothing more can succeed, and else the
 # command goes on with the next of its objects.
 function Write-BerthFailure {
     param($Command, [System.Management.Automation.ErrorRecord] $Record, $Target)
