@@ -40,6 +40,45 @@ int etcd_timer(struct etcd *etcd, sd_event_source **timer, msec_t delay_ms,
 
 /* ---- endpoints ---- */
 
+bool endpoint_is_ours(struct etcd *etcd, size_t endpoint, uint64_t cluster)
+{
+    uint64_t before = etcd->clusters[endpoint];
+    etcd->clusters[endpoint] = cluster;
+    if (etcd->cluster == 0) {
+        etcd->cluster = cluster;
+    }
+    bool is_ours = cluster == etcd->cluster;
+    if (!is_ours && before != cluster && etcd->foreign) {
+        etcd->foreign(etcd->userdata, etcd->endpoints[endpoint], cluster, etcd->cluster);
+    }
+    return is_ours;
+}
+
+bool endpoint_is_known(const struct etcd *etcd, size_t endpoint)
+{
+    return etcd->cluster != 0 && etcd->clusters[endpoint] == etcd->cluster;
+}
+
+uint64_t etcd_cluster(const struct etcd *etcd)
+{
+    return etcd->cluster;
+}
+
+size_t etcd_foreign_len(const struct etcd *etcd)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < etcd->endpoint_len; i++) {
+        len += etcd->clusters[i] != 0 && etcd->clusters[i] != etcd->cluster;
+    }
+    return len;
+}
+
+void etcd_trust_anew(struct etcd *etcd)
+{
+    etcd->cluster = 0;
+    memset(etcd->clusters, 0, sizeof(etcd->clusters));
+}
+
 void endpoint_worked(struct etcd *etcd, size_t endpoint)
 {
     etcd->current = endpoint;
@@ -47,6 +86,9 @@ void endpoint_worked(struct etcd *etcd, size_t endpoint)
 
 void endpoint_failed(struct etcd *etcd, size_t endpoint)
 {
+    if (etcd->clusters[endpoint] == etcd->cluster) {
+        etcd->clusters[endpoint] = 0; /* who comes back there may be another */
+    }
     if (etcd->current == endpoint) {
         etcd->current = (endpoint + 1) % etcd->endpoint_len;
     }
@@ -197,6 +239,14 @@ int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **re
     const char *prefix = config->prefix ? config->prefix : WIRE_PREFIX_DEFAULT;
     int r = wire_prefix_check(prefix, err);
     (void)copy_text(etcd->prefix, sizeof(etcd->prefix), prefix);
+    etcd->cluster = config->cluster;
+    etcd->foreign = config->foreign;
+    etcd->userdata = config->userdata;
+    wire_range_request(&(struct wire_range){.key = WIRE_BYTES(etcd->prefix), .is_count_only = true},
+                       &etcd->probe);
+    if (etcd->probe.failed) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
     if (r < 0 || (r = add_endpoints(etcd, config, err)) < 0 ||
         (r = copy_secrets(etcd, config, err)) < 0 || (r = transport_init(etcd, err)) < 0) {
         return r;
@@ -216,6 +266,7 @@ void etcd_free(struct etcd *etcd)
     transport_done(etcd);
     sd_event_source_disable_unref(etcd->later);
     sd_event_source_disable_unref(etcd->homing);
+    buf_done(&etcd->probe);
     free(etcd->ca_file);
     free(etcd->cert_file);
     free(etcd->key_file);

@@ -8,6 +8,10 @@
  * up. A transaction whose reply is lost is never sent again: its outcome is unknown. Requests and
  * watches that had to leave the first endpoint go back to it once a majority has answered there.
  *
+ * All of them must be members of one etcd cluster: every answer names its cluster, and the first
+ * one is kept. An endpoint that answers for another cluster counts as down, and is told. No
+ * transaction is sent to an endpoint before a read has shown whose it is.
+ *
  * All functions and callbacks: the loop's thread, in a program that ignores SIGPIPE. Callbacks
  * never come from within the call that asked for them. A callback may start new requests; it must
  * not free the client.
@@ -35,6 +39,11 @@ struct etcd_config {
     const char *key_file;
     const char *username; /* the gateway knows no users by certificate: name and password */
     const char *password;
+    uint64_t cluster; /* the etcd cluster that it must be; default: the one that answers first */
+    /* 'endpoint' (an index) answers for the etcd cluster 'is' instead of 'ours'. Once, until it
+     * answers for ours again. In the middle of other callbacks: start nothing. May be NULL. */
+    void (*foreign)(void *userdata, const char *endpoint, uint64_t is, uint64_t ours);
+    void *userdata;
     msec_t connect_limit_ms; /* default 300 */
     msec_t silence_limit_ms; /* a watch without a byte for so long is restarted; default 10000 */
     msec_t home_pause_ms;    /* away from the first endpoint it is asked this often; default 5000 */
@@ -49,6 +58,13 @@ int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **re
 /* Drops what is under way without calling back. NULL is accepted. */
 void etcd_free(struct etcd *etcd);
 CLEANUP_POINTER(struct etcd, etcd_free)
+
+/* The etcd cluster that answered; 0: none has yet. */
+uint64_t etcd_cluster(const struct etcd *etcd);
+/* How many endpoints last answered for another one. */
+size_t etcd_foreign_len(const struct etcd *etcd);
+/* Takes the next answer for that of our cluster, whichever it is. An administrator said so. */
+void etcd_trust_anew(struct etcd *etcd);
 
 /* The endpoint that last worked, for people; lent until the next turn of the loop. */
 const char *etcd_endpoint(const struct etcd *etcd);

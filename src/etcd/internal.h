@@ -82,6 +82,8 @@ struct request {
     size_t endpoint; /* of the exchange that is under way */
     unsigned attempts;
     bool is_waiting_for_token;
+    bool is_checked;  /* the endpoint of now was just asked whose it is */
+    bool is_probe;    /* what is under way only asks whose the endpoint is */
     bool is_homeward; /* begins at the first endpoint, wherever others go */
     struct transfer *transfer;
     sd_event_source *timer; /* until the next attempt */
@@ -112,6 +114,11 @@ struct etcd {
     struct etcd_watch *watches;
     char endpoints[endpoints_max][endpoint_size];
     size_t endpoint_len;
+    uint64_t clusters[endpoints_max]; /* that each last answered for; 0: not known now */
+    uint64_t cluster;                 /* ours; 0: not known yet */
+    struct buf probe;                 /* a read that shows whose an endpoint is */
+    void (*foreign)(void *userdata, const char *endpoint, uint64_t is, uint64_t ours);
+    void *userdata;
     size_t current; /* the one that last worked, or is to be tried next */
     char prefix[wire_prefix_size];
     char *ca_file, *cert_file, *key_file, *username, *password;
@@ -126,6 +133,10 @@ msec_t etcd_now_ms(void);
 int etcd_timer(struct etcd *etcd, sd_event_source **timer, msec_t delay_ms,
                sd_event_time_handler_t fire, void *userdata);
 
+/* Whether an endpoint that answered for 'cluster' is one of ours; tells it if not. */
+bool endpoint_is_ours(struct etcd *etcd, size_t endpoint, uint64_t cluster);
+/* Whether it last answered for our cluster, and did not fail since. */
+bool endpoint_is_known(const struct etcd *etcd, size_t endpoint);
 void endpoint_worked(struct etcd *etcd, size_t endpoint);
 void endpoint_failed(struct etcd *etcd, size_t endpoint); /* others are tried first from now on */
 

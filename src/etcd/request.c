@@ -189,11 +189,46 @@ static enum verdict judge_failure(struct request *request, CURLcode code)
 
 /* ---- answers ---- */
 
+static void try_again(struct request *request);
+
+/* Another etcd cluster carried it out, or would have: ours did not. Nothing of the request may be
+ * looked at behind this. */
+static bool is_foreign(struct request *request, uint64_t cluster)
+{
+    struct etcd *etcd = request->etcd;
+    if (endpoint_is_ours(etcd, request->endpoint, cluster)) {
+        endpoint_worked(etcd, request->endpoint);
+        return false;
+    }
+    (void)error_set(&request->error, -EIO, "%s is a member of another etcd cluster",
+                    etcd->endpoints[request->endpoint]);
+    endpoint_failed(etcd, request->endpoint);
+    try_again(request);
+    return true;
+}
+
+static void answer_probe(struct request *request, const struct buf *body)
+{
+    struct wire_range_reply range = {0};
+    if (wire_range_reply_read(body->data, body->size, &range, &request->error) < 0) {
+        finish(request, &(struct etcd_reply){.outcome = TXN_IMPOSSIBLE});
+    } else if (!is_foreign(request, range.cluster)) {
+        request->transfer = transfer_free(request->transfer);
+        request->is_checked = true;
+        attempt(request);
+    }
+    wire_range_reply_done(&range);
+}
+
 static void answer_range(struct request *request, const struct buf *body)
 {
     struct wire_range_reply range = {0};
     struct etcd_reply reply = {.outcome = TXN_IMPOSSIBLE};
     if (wire_range_reply_read(body->data, body->size, &range, &request->error) == 0) {
+        if (is_foreign(request, range.cluster)) {
+            wire_range_reply_done(&range);
+            return;
+        }
         reply = (struct etcd_reply){.outcome = TXN_COMMITTED,
                                     .revision = range.revision,
                                     .kvs = range.kvs.items,
@@ -210,6 +245,9 @@ static void answer_transaction(struct request *request, const struct buf *body)
     struct wire_transaction_reply transaction;
     struct etcd_reply reply = {.outcome = TXN_UNKNOWN};
     if (wire_transaction_reply_read(body->data, body->size, &transaction, &request->error) == 0) {
+        if (is_foreign(request, transaction.cluster)) {
+            return;
+        }
         reply.outcome = transaction.is_committed ? TXN_COMMITTED : TXN_REFUSED;
         reply.revision = transaction.revision;
     }
@@ -229,6 +267,10 @@ static void answer_authenticate(struct request *request, const struct buf *body)
 
 static void answer(struct request *request, const struct buf *body)
 {
+    if (request->is_probe) {
+        answer_probe(request, body);
+        return;
+    }
     switch (request->kind) {
     case REQUEST_RANGE:
         answer_range(request, body);
@@ -237,9 +279,11 @@ static void answer(struct request *request, const struct buf *body)
         answer_transaction(request, body);
         break;
     case REQUEST_AUTHENTICATE:
+        endpoint_worked(request->etcd, request->endpoint);
         answer_authenticate(request, body);
         break;
     case REQUEST_COMPACT:
+        endpoint_worked(request->etcd, request->endpoint);
         finish(request, &(struct etcd_reply){.outcome = TXN_COMMITTED});
         break;
     }
@@ -284,11 +328,10 @@ static void exchange_done(void *userdata, CURLcode code)
             endpoint_failed(request->etcd, request->endpoint);
         }
     } else {
-        endpoint_worked(request->etcd, request->endpoint);
         answer(request, &request->transfer->reply);
         return;
     }
-    bool is_write = request->kind == REQUEST_TRANSACTION;
+    bool is_write = request->kind == REQUEST_TRANSACTION && !request->is_probe;
     if (verdict == VERDICT_REFUSED) {
         finish(request, &(struct etcd_reply){.outcome = TXN_IMPOSSIBLE});
     } else if (verdict == VERDICT_LOST && is_write) {
@@ -304,7 +347,8 @@ static const struct transfer_handler exchange = {.done = exchange_done};
 /* A read leaves time for another endpoint; a transaction has only this one. */
 static msec_t attempt_limit_ms(const struct request *request, msec_t left_ms)
 {
-    bool is_only = request->kind == REQUEST_TRANSACTION || request->etcd->endpoint_len == 1;
+    bool is_write = request->kind == REQUEST_TRANSACTION && !request->is_probe;
+    bool is_only = is_write || request->etcd->endpoint_len == 1;
     return is_only ? left_ms : MIN(left_ms, MAX(left_ms / 2, (msec_t)attempt_limit_min_ms));
 }
 
@@ -327,9 +371,13 @@ static void attempt(struct request *request)
     }
     request->attempts++;
     request->endpoint = request->is_homeward && request->attempts == 1 ? 0 : etcd->current;
+    request->is_probe = request->kind == REQUEST_TRANSACTION && !request->is_checked &&
+                        !endpoint_is_known(etcd, request->endpoint);
+    request->is_checked = false;
     const struct transfer_spec spec = {.endpoint = request->endpoint,
-                                       .path = paths[request->kind],
-                                       .body = &request->body,
+                                       .path =
+                                           paths[request->is_probe ? REQUEST_RANGE : request->kind],
+                                       .body = request->is_probe ? &etcd->probe : &request->body,
                                        .limit_ms = attempt_limit_ms(request, left_ms),
                                        .has_token = has_token};
     request->transfer = transfer_new(etcd, &spec, &exchange, request);

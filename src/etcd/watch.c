@@ -117,7 +117,11 @@ static bool take_message(struct etcd_watch *watch, const char *text, size_t size
         return false;
     }
     bool goes_on = !reply.is_canceled;
-    if (!goes_on) {
+    if (goes_on && !endpoint_is_ours(watch->etcd, watch->endpoint, reply.cluster)) {
+        endpoint_failed(watch->etcd, watch->endpoint);
+        break_off(watch, "it is a member of another etcd cluster");
+        goes_on = false;
+    } else if (!goes_on) {
         canceled(watch, &reply);
     } else if (reply.events.len > 0) {
         deliver(watch, &reply);

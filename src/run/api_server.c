@@ -302,7 +302,7 @@ static int start_store(struct api_server *server, struct error *err)
         .progress = on_progress,
         .stale = on_stale,
     };
-    return open_store(server->event, server->config, &observer, server, &server->store, err);
+    return open_store(server->event, server->config, &observer, 0, server, &server->store, err);
 }
 
 /* ---- beginning and end ---- */

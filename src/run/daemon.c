@@ -223,6 +223,7 @@ void daemon_keep_identity(struct daemon *d, uint64_t incarnation)
 {
     struct error err = {0};
     d->identity.incarnation = incarnation;
+    d->identity.etcd = store_cluster(d->store);
     if (identity_keep(d->config->run_dir, &d->identity, &err) < 0) {
         journal_line(LOG_ERR,
                      "identity: %s. If berthd is restarted with the wrong store, it takes that "
@@ -238,6 +239,9 @@ static int on_word(sd_event_source *source, const struct inotify_event *event, v
     (void)source;
     (void)event;
     if (identity_take_resolve(d->config->run_dir, &is_adopted)) {
+        if (store_trust_anew(d->store)) {
+            journal_line(LOG_NOTICE, "store: another etcd cluster is taken for the store");
+        }
         journal_line(LOG_NOTICE, "berthd: an administrator says \"%s\"%s",
                      is_adopted ? "adopt" : "clear",
                      d->contradiction ? "" : ", but the store does not contradict this host");
@@ -422,7 +426,7 @@ static int open_parts(struct daemon *d, struct error *err)
     struct virt_config virt_config = {.uri = d->config->libvirt_uri, .notes = notes};
     int r = open_core(d, err);
     if (r == 0) {
-        r = open_store(d->event, d->config, &store_observer, d, &d->store, err);
+        r = open_store(d->event, d->config, &store_observer, d->identity.etcd, d, &d->store, err);
     }
     if (r == 0) {
         d->log = event_log_new(d->event, d->store, d->config->node);

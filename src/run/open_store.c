@@ -4,6 +4,7 @@
 #include "run/journal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 /* The first line of 'path' into 'ret'. */
@@ -42,8 +43,18 @@ static void tell_trouble(void *userdata, const struct error *error)
     journal_line(LOG_WARNING, "store: %s", error->text);
 }
 
+static void tell_foreign(void *userdata, const char *endpoint, uint64_t is, uint64_t ours)
+{
+    (void)userdata;
+    journal_line(LOG_ERR,
+                 "store: %s is not used: it is a member of the etcd cluster %" PRIx64
+                 ", and the store is %" PRIx64 ". Correct etcd_endpoints, or join that member to "
+                 "the store's cluster",
+                 endpoint, is, ours);
+}
+
 int open_store(sd_event *event, const struct config *config, const struct store_observer *observer,
-               void *userdata, struct store **ret, struct error *err)
+               uint64_t cluster, void *userdata, struct store **ret, struct error *err)
 {
     const char *endpoints[config_endpoints_max];
     char password[config_text_size] = "";
@@ -65,10 +76,12 @@ int open_store(sd_event *event, const struct config *config, const struct store_
         .key_file = or_null(config->etcd_key),
         .username = or_null(config->etcd_user),
         .password = or_null(password),
+        .cluster = cluster,
     };
     struct store_observer told = *observer;
     told.bad = tell_bad;
     told.trouble = tell_trouble;
+    told.foreign = tell_foreign;
     int r = store_new(event, &etcd, &told, userdata, ret, err);
     explicit_bzero(password, sizeof(password));
     return r;

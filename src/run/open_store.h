@@ -5,7 +5,8 @@
 #include "run/config.h"
 #include "run/store.h"
 
-/* store_new() with the endpoints, certificates and password that 'config' names. Errors as there,
- * or that of reading the password file. The observer's 'bad' and 'trouble' are the journal's. */
+/* store_new() of the etcd cluster 'cluster' (0: whichever answers first), with the endpoints,
+ * certificates and password that 'config' names. Errors as there, or that of reading the password
+ * file. The observer's 'bad', 'trouble' and 'foreign' are the journal's. */
 int open_store(sd_event *event, const struct config *config, const struct store_observer *observer,
-               void *userdata, struct store **ret, struct error *err);
+               uint64_t cluster, void *userdata, struct store **ret, struct error *err);

@@ -373,6 +373,29 @@ static int tick(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* ---- whose store ---- */
+
+static void endpoint_is_foreign(void *userdata, const char *endpoint, uint64_t is, uint64_t ours)
+{
+    struct store *store = userdata;
+    TELL(store, foreign, endpoint, is, ours);
+}
+
+uint64_t store_cluster(const struct store *store)
+{
+    return etcd_cluster(store->etcd);
+}
+
+bool store_trust_anew(struct store *store)
+{
+    if (!store->is_stale || etcd_foreign_len(store->etcd) == 0) {
+        return false;
+    }
+    etcd_trust_anew(store->etcd);
+    resync(store, 0);
+    return true;
+}
+
 /* ---- life ---- */
 
 int store_new(sd_event *event, const struct etcd_config *config,
@@ -389,7 +412,10 @@ int store_new(sd_event *event, const struct etcd_config *config,
     store->is_stale = true;
     store->stale_limit_ms =
         config->stale_limit_ms > 0 ? config->stale_limit_ms : stale_limit_default_ms;
-    int r = etcd_new(event, config, &store->etcd, err); /* also checks the prefix */
+    struct etcd_config with_observer = *config;
+    with_observer.foreign = endpoint_is_foreign;
+    with_observer.userdata = store;
+    int r = etcd_new(event, &with_observer, &store->etcd, err); /* also checks the prefix */
     if (r < 0) {
         return r;
     }

@@ -37,6 +37,9 @@ struct store_observer {
     void (*stale)(void *userdata, bool is_stale);
     /* What cannot be read of a document or key. Once for each revision of it. For the journal. */
     void (*bad)(void *userdata, const char *key, revision_t revision, const struct error *error);
+    /* 'endpoint' answers for the etcd cluster 'is', not for 'ours': it counts as down. For the
+     * journal. */
+    void (*foreign)(void *userdata, const char *endpoint, uint64_t is, uint64_t ours);
     /* The stream broke or could not begin; it is tried again by itself. For the journal. */
     void (*trouble)(void *userdata, const struct error *error);
 };
@@ -67,6 +70,12 @@ void store_txn(struct store *store, const struct txn *txn, msec_t limit_ms, uint
  * comes with changes; an equal revision already seen is enough. */
 void store_barrier(struct store *store, msec_t limit_ms, uint64_t id, store_txn_fn done,
                    void *userdata);
+
+/* The etcd cluster that the store is; 0: none has answered yet. */
+uint64_t store_cluster(const struct store *store);
+/* If no endpoint of our etcd cluster answers, but one of another: takes that for the store. An
+ * administrator said so. Whether it did. */
+bool store_trust_anew(struct store *store);
 
 /* What 'stale' was last called with. */
 bool store_is_stale(const struct store *store);

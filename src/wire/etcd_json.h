@@ -79,7 +79,10 @@ typedef VEC(struct wire_kv) wire_kvs_t;
 
 void wire_kvs_done(wire_kvs_t *kvs);
 
+/* Each reply says which etcd cluster answered ('cluster'; 0: it does not say). */
+
 struct wire_range_reply {
+    uint64_t cluster;
     revision_t revision; /* of the store, when it answered */
     wire_kvs_t kvs;
     bool has_more;
@@ -91,6 +94,7 @@ int wire_range_reply_read(const void *bytes, size_t size, struct wire_range_repl
                           struct error *err);
 
 struct wire_transaction_reply {
+    uint64_t cluster;
     revision_t revision;
     bool is_committed; /* all compares held */
 };
@@ -100,6 +104,7 @@ int wire_transaction_reply_read(const void *bytes, size_t size, struct wire_tran
 
 /* One message of a watch's stream. */
 struct wire_watch_reply {
+    uint64_t cluster;
     revision_t revision; /* a mark without events: everything up to here has been delivered */
     wire_kvs_t events;   /* in the order of their revisions, each revision whole */
     bool is_created;

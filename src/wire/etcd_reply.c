@@ -132,6 +132,14 @@ static bool get_revision(const json_t *object, revision_t *ret)
     return get_number(json_object_get(object, "header"), "revision", ret) && *ret > 0;
 }
 
+/* Of the etcd cluster that answered: 64 bits without a sign, as a string. */
+static uint64_t get_cluster(const json_t *object)
+{
+    const json_t *value = json_object_get(json_object_get(object, "header"), "cluster_id");
+    uint64_t id;
+    return json_is_string(value) && parse_u64(json_string_value(value), UINT64_MAX, &id) ? id : 0;
+}
+
 /* Where a string of base64 is: itself, or in the text that stands in for it. */
 static bool find_base64(const struct reply *reply, const json_t *value, const char **ret,
                         size_t *ret_size)
@@ -219,6 +227,7 @@ int wire_range_reply_read(const void *bytes, size_t size, struct wire_range_repl
     if (!get_revision(json, &reply.revision) || !get_number(json, "count", &reply.count)) {
         return malformed(err, "no revision");
     }
+    reply.cluster = get_cluster(json);
     reply.has_more = get_bool(json, "more");
     const json_t *kvs = json_object_get(json, "kvs");
     if (!VEC_RESERVE(&reply.kvs, json_array_size(kvs))) {
@@ -247,7 +256,8 @@ int wire_transaction_reply_read(const void *bytes, size_t size, struct wire_tran
     if (!get_revision(source.json, &revision)) {
         return malformed(err, "no revision");
     }
-    *ret = (struct wire_transaction_reply){revision, get_bool(source.json, "succeeded")};
+    *ret = (struct wire_transaction_reply){get_cluster(source.json), revision,
+                                           get_bool(source.json, "succeeded")};
     return 0;
 }
 
@@ -271,6 +281,7 @@ static int read_result(const struct reply *source, const json_t *result,
     size_t index;
     const json_t *event;
     const char *reason = json_string_value(json_object_get(result, "cancel_reason"));
+    reply->cluster = get_cluster(result);
     reply->is_created = get_bool(result, "created");
     reply->is_canceled = get_bool(result, "canceled");
     (void)snprintf(reply->reason, sizeof(reply->reason), "%s", reason ? reason : "");

@@ -23,7 +23,8 @@ struct daemon {
     sd_event *event;
     struct store *store;
     struct world world;
-    unsigned resets, syncs, bads, troubles, stales;
+    unsigned resets, syncs, bads, troubles, stales, foreigns;
+    uint64_t cluster; /* that the store must be; 0: whichever answers first */
     bool is_snapshot; /* between reset and synced */
     bool is_broken;   /* told something in an order that cannot be */
     bool is_stale;
@@ -107,7 +108,16 @@ static void on_trouble(void *userdata, const struct error *error)
     daemon->troubles++;
 }
 
+static void on_foreign(void *userdata, const char *endpoint, uint64_t is, uint64_t ours)
+{
+    struct daemon *daemon = userdata;
+    (void)endpoint;
+    daemon->foreigns++;
+    CHECK(is != ours && ours == store_cluster(daemon->store));
+}
+
 static const struct store_observer observer = {
+    .foreign = on_foreign,
     .reset = on_reset,
     .record = on_record,
     .removed = on_removed,
@@ -135,8 +145,11 @@ static void daemon_open(struct daemon *daemon, const char *prefix, const char *c
                         size_t len)
 {
     struct error err = {0};
-    const struct etcd_config config = {
-        .endpoints = endpoints, .endpoint_len = len, .prefix = prefix, .stale_limit_ms = 1500};
+    const struct etcd_config config = {.endpoints = endpoints,
+                                       .endpoint_len = len,
+                                       .prefix = prefix,
+                                       .stale_limit_ms = 1500,
+                                       .cluster = daemon->cluster};
     if (!daemon->event) {
         REQUIRE(sd_event_new(&daemon->event) >= 0);
     }
@@ -203,7 +216,7 @@ static uint64_t counter_of(const struct daemon *daemon, const char *node)
     return record ? record->alive->counter : 0;
 }
 
-static void put_raw(const char *key, const char *value)
+static void put_raw_in(const struct etcd_cluster *where, const char *key, const char *value)
 {
     CLEANUP(buf_done) struct buf json = {0};
     char reply[500];
@@ -212,7 +225,12 @@ static void put_raw(const char *key, const char *value)
     buf_text(&json, "\",\"value\":\"");
     wire_base64(value, strlen(value), &json);
     buf_text(&json, "\"}");
-    REQUIRE(etcd_raw(&cluster, 0, "/v3/kv/put", buf_str(&json), NULL, reply, sizeof(reply)) == 200);
+    REQUIRE(etcd_raw(where, 0, "/v3/kv/put", buf_str(&json), NULL, reply, sizeof(reply)) == 200);
+}
+
+static void put_raw(const char *key, const char *value)
+{
+    put_raw_in(&cluster, key, value);
 }
 
 /* ---- records ---- */
@@ -316,7 +334,7 @@ TEST(a_document_that_cannot_be_read_is_told_once_and_the_rest_goes_on)
     daemon_start(&daemon, "/e/");
     CHECK_INT(daemon.bads, 1);
     CHECK_STR(daemon.bad_key, "/e/beat/n1");
-    CHECK_HAS(daemon.bad_text, "counter: a whole number is wanted here, not a string");
+    CHECK_HAS(daemon.bad_text, "counter: must be a whole number, not a string");
     CHECK(!is_readable(&daemon, "n1") && is_readable(&daemon, "n2"));
     CHECK_INT(counter_of(&daemon, "n2"), 2);
     put_raw("/e/beat/n2", "\x01");
@@ -331,6 +349,56 @@ TEST(a_document_that_cannot_be_read_is_told_once_and_the_rest_goes_on)
     CHECK(is_readable(&daemon, "n1"));
     CHECK(!daemon.is_broken);
     daemon_stop(&daemon);
+}
+
+/* ---- another etcd cluster behind an endpoint ---- */
+
+static struct etcd_cluster foreign;
+
+/* Whether nobody but the test has written into the foreign store. */
+static void check_untouched(void)
+{
+    char reply[1000];
+    REQUIRE(etcd_raw(&foreign, 0, "/v3/kv/range", "{\"key\":\"AA==\",\"range_end\":\"AA==\"}", NULL,
+                     reply, sizeof(reply)) == 200);
+    CHECK_HAS(reply, "\"revision\":\"3\""); /* the start of the member, and the test */
+}
+
+TEST(an_endpoint_of_another_etcd_cluster_is_told_and_feeds_and_acknowledges_nothing)
+{
+    struct daemon daemon = {0}, next = {0};
+    etcd_cluster_need(&cluster);
+    etcd_cluster_start(&foreign, &(struct etcd_cluster_options){.member_len = 1});
+    const char *const endpoints[] = {cluster.endpoints[0], foreign.endpoints[0]};
+    const char *const turned[] = {foreign.endpoints[0], cluster.endpoints[0]};
+    put_raw_in(&foreign, "/h/beat/n1", "{\"counter\":99}");
+    put_raw("/h/beat/n1", "{\"counter\":1}");
+    daemon_open(&daemon, "/h/", endpoints, 2);
+    LOOP_UNTIL(daemon.event, daemon.syncs == 1, patience_ms);
+    etcd_member_kill(&cluster, 0);
+    while (put_alive(&daemon, "n1", 2) == TXN_UNKNOWN) { /* it was on its way to the dead one */
+    }
+    CHECK_INT(daemon.outcome, TXN_IMPOSSIBLE);
+    LOOP_UNTIL(daemon.event, daemon.is_stale, patience_ms);
+    CHECK_INT(counter_of(&daemon, "n1"), 1);
+    CHECK_INT(daemon.syncs, 1);
+    CHECK_INT(daemon.foreigns, 1);
+    check_untouched();
+    etcd_cluster_heal(&cluster);
+    LOOP_UNTIL(daemon.event, !daemon.is_stale, patience_ms);
+    CHECK_INT(put_alive(&daemon, "n1", 3), TXN_COMMITTED);
+
+    /* A berthd that is restarted knows whose store it was, whichever answers first. */
+    next.cluster = store_cluster(daemon.store);
+    daemon_open(&next, "/h/", turned, 2);
+    LOOP_UNTIL(next.event, next.syncs == 1, patience_ms);
+    CHECK_INT(counter_of(&next, "n1"), 3);
+    CHECK_INT(put_alive(&next, "n1", 4), TXN_COMMITTED);
+    check_untouched();
+    CHECK(!store_trust_anew(next.store)); /* ours answers */
+    daemon_stop(&next);
+    daemon_stop(&daemon);
+    etcd_cluster_stop(&foreign);
 }
 
 /* ---- faults ---- */
