@@ -312,4 +312,5 @@ void api_handle(const struct api_view *view, const struct api_request *request,
     call->request = request;
     call->answer = ret;
     dispatch(call);
+    json_decref(call->hint);
 }

@@ -43,16 +43,16 @@ static void set_body(struct api_answer *answer, unsigned status, json_t *json)
     buf_char(&answer->body, '\n');
 }
 
-static json_t *error_json(const char *code, const char *message, json_t *reasons)
+static json_t *error_json(const char *code, const char *message, json_t *reasons, json_t *hint)
 {
-    return json_pack("{s:s, s:o, s:o}", "code", code, "message", text_json(message), "reasons",
-                     reasons ? reasons : json_array());
+    return json_pack("{s:s, s:o, s:o, s:o*}", "code", code, "message", text_json(message),
+                     "reasons", reasons ? reasons : json_array(), "hint", hint);
 }
 
 void api_answer_error(struct api_answer *ret, unsigned status, const char *code,
                       const char *message)
 {
-    set_body(ret, status, error_json(code, message, NULL));
+    set_body(ret, status, error_json(code, message, NULL, NULL));
 }
 
 void call_send(struct api_call *call, json_t *json, revision_t etag)
@@ -90,7 +90,14 @@ static void PRINTF_LIKE(5, 0) refuse(struct api_call *call, unsigned status, con
     CLEANUP(buf_done) struct buf text = {0};
     buf_vprintf(&text, format, args);
     drop_change(call->answer);
-    set_body(call->answer, status, error_json(code, buf_str(&text), reasons));
+    set_body(call->answer, status, error_json(code, buf_str(&text), reasons, call->hint));
+    call->hint = NULL;
+}
+
+void call_advise(struct api_call *call, json_t *hint)
+{
+    json_decref(call->hint);
+    call->hint = hint;
 }
 
 void call_refuse(struct api_call *call, unsigned status, const char *code, const char *format, ...)
@@ -318,8 +325,8 @@ void api_answer_uncommitted(struct api_answer *answer, enum txn_outcome outcome,
         break;
     case TXN_UNKNOWN:
         api_answer_error(answer, 504, "unknown",
-                         "the store did not answer: whether this was done is unknown; look with "
-                         "\"berth status\" once the store answers, then decide");
+                         "the store did not answer: whether this was done is unknown; "
+                         "look again once the store answers, then decide");
         break;
     case TXN_IMPOSSIBLE: {
         CLEANUP(buf_done) struct buf text = {0};

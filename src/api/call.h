@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/api.h"
+#include "api/hint.h"
 #include "api/json.h"
 
 #include <jansson.h>
@@ -24,6 +25,7 @@ struct api_call {
     size_t part_len;
     struct api_param params[api_params_max];
     size_t param_len;
+    json_t *hint;                    /* of the refusal that follows; NULL: none */
     const char *args[call_args_max]; /* what stands for the ':' parts of the route's pattern */
 };
 
@@ -44,6 +46,9 @@ void call_refuse(struct api_call *call, unsigned status, const char *code, const
 /* The same with reasons: a JSON array of {"subject", "text"}, taken over. */
 void call_refuse_because(struct api_call *call, unsigned status, const char *code, json_t *reasons,
                          const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* What to do about it (hint.h), taken over: goes into the next refusal. */
+void call_advise(struct api_call *call, json_t *hint);
 
 /* Adds a reason to such an array. */
 void reason_add(json_t *reasons, const char *subject, const char *format, ...) PRINTF_LIKE(3, 4);

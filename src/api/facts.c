@@ -57,8 +57,8 @@ static void active_state(const struct world *world, struct node_facts *node)
         node->state = NODE_STATE_QUARANTINED;
         (void)snprintf(node->detail, sizeof(node->detail),
                        "takes no new VMs for another %lld min: it restarted three times within an "
-                       "hour; 'berth node resume %s' ends that",
-                       minutes, node->name);
+                       "hour",
+                       minutes);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "api/show.h"
 #include "api/spec.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- what they share ---- */
@@ -39,10 +40,13 @@ bool gpu_change_is_free(struct gpu_change *change, struct api_call *call)
     const char *node = change->node.name, *pool = change->gpu.pool;
     const char *vm = card_holder_of(call->world, node, change->gpu.slot.address);
     if (pool) {
-        call_refuse(call, 409, "in-pool",
-                    "%s of %s is in GPU pool %s: take it out first (berth pool remove %s %s/%s)",
-                    change->name, node, pool, pool, node, change->name);
+        char place[2 * name_size];
+        (void)snprintf(place, sizeof(place), "%s/%s", node, change->name);
+        call_advise(call, hint_make("pool-remove", pool, place, NULL));
+        call_refuse(call, 409, "in-pool", "%s of %s is in GPU pool %s: take it out first",
+                    change->name, node, pool);
     } else if (vm) {
+        call_advise(call, hint_make("vm-stop", vm, NULL));
         call_refuse(call, 409, "in-use", "%s of %s is held by VM %s: stop it first", change->name,
                     node, vm);
     }
@@ -92,10 +96,14 @@ static bool is_takable(struct api_call *call, const struct gpu_change *change, b
     if (gpu->verdict == GPU_HOST_DRIVER || gpu_verdict_may_be_assigned(gpu->verdict, is_forced)) {
         return true;
     }
-    call_refuse(call, 409, gpu_verdict_name(gpu->verdict), "%s %s cannot be dismounted: %s%s",
+    if (is_unwise) {
+        call_advise(call,
+                    hint_with(hint_make("gpu-dismount", change->node.name, change->name, NULL),
+                              "force", NULL));
+    }
+    call_refuse(call, 409, gpu_verdict_name(gpu->verdict), "%s %s cannot be dismounted: %s",
                 change->node.name, change->name,
-                gpu->verdict_detail[0] ? gpu->verdict_detail : gpu_verdict_name(gpu->verdict),
-                is_unwise ? " (--force does it all the same)" : "");
+                gpu->verdict_detail[0] ? gpu->verdict_detail : gpu_verdict_name(gpu->verdict));
     return false;
 }
 
@@ -106,9 +114,9 @@ static bool is_whole(struct api_call *call, const struct gpu_change *change)
     if (!have || have->partitions == 0) {
         return true;
     }
-    call_refuse(call, 409, "partitioned",
-                "%s of %s is in %u partitions; first: berth gpu partition %s %s 0", change->name,
-                change->node.name, have->partitions, change->node.name, change->name);
+    call_advise(call, hint_make("gpu-partition", change->node.name, change->name, "0", NULL));
+    call_refuse(call, 409, "partitioned", "%s of %s is in %u partitions: make it whole first",
+                change->name, change->node.name, have->partitions);
     return false;
 }
 
@@ -167,9 +175,10 @@ void handle_gpu_release(struct api_call *call)
     const char *node = change.node.name;
     (void)pci_address_format(change.gpu.slot.address, card);
     if (device->partition && device->card->health == GPU_QUARANTINED) {
+        call_advise(call, hint_make("gpu-release", node, card, NULL));
         call_refuse(call, 409, "card-quarantined",
-                    "the whole card %s of %s is in quarantine (%s); berth gpu release %s %s", card,
-                    node, device->card->health_reason, node, card);
+                    "the whole card %s of %s is in quarantine (%s): release the card", card, node,
+                    device->card->health_reason);
         return;
     }
     if (device->health != GPU_QUARANTINED) {

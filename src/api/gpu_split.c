@@ -5,6 +5,7 @@
 #include "api/requests.h"
 #include "api/show.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Whether the card can be divided so; false: it is answered. */
@@ -76,10 +77,13 @@ static void make_whole(struct api_call *call, struct gpu_change *change)
         call_commit(call, "gpu-partition", node, "%s of %s is to be whole again, and its host's",
                     change->name, node);
     } else if (have > 0) {
+        char count[16];
+        (void)snprintf(count, sizeof(count), "%u", have);
+        call_advise(call, hint_make("gpu-partition", node, change->name, count, NULL));
         call_refuse(call, 409, "not-ours",
-                    "the %u partitions of %s of %s are not Berth's: 'berth gpu partition %s %s %u' "
-                    "takes them over, then 0 removes them",
-                    have, change->name, node, node, change->name, have);
+                    "the %u partitions of %s of %s were not made by Berth: take them over by "
+                    "dividing the card into %u, then make it whole",
+                    have, change->name, node, have);
     } else {
         call_unchanged(call, node, "%s of %s is not divided", change->name, node);
     }

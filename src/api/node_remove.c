@@ -80,19 +80,19 @@ void handle_node_delete(struct api_call *call)
     bool is_over =
         node.alive && world_is_proven_off(call->world, node.name, node.alive->incarnation);
     if (node.alive && !is_over && !node.alive->has_left) {
+        bool is_alive = node.pulse == PULSE_ALIVE;
+        call_advise(call, hint_make(is_alive ? "node-drain" : "node-confirm-off", node.name, NULL));
         call_refuse(call, 409, "not-off",
-                    "%s is %s: first move its VMs away (berth node drain %s) and end its berthd "
-                    "(systemctl disable --now berthd). If it is broken, turn it off and wait until "
-                    "it is proven off, or vouch for that (berth node confirm-off %s)",
-                    node.name, node_state_name(node.state), node.name, node.name);
+                    "%s is %s: first drain it and stop its berthd for good. If it is broken, turn "
+                    "it off, and wait until it is proven off or confirm that it is",
+                    node.name, node_state_name(node.state));
         return;
     }
     const char *vm = any_vm(call->world, node.name);
     if (vm) {
-        call_refuse(call, 409, "in-use",
-                    "VM %s still has its place on %s, or a GPU of it: where it can go instead says "
-                    "'berth vm explain %s'",
-                    vm, node.name, vm);
+        call_advise(call, hint_make("vm-explain", vm, NULL));
+        call_refuse(call, 409, "in-use", "VM %s still has its place on %s, or a GPU of it", vm,
+                    node.name);
         return;
     }
     size_t count = leave_pools(call, node.name);

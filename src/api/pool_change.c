@@ -3,6 +3,7 @@
 #include "api/pool_join.h"
 #include "api/show.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* {"added": n, "skipped": [...]} */
@@ -133,17 +134,18 @@ void handle_pool_member_remove(struct api_call *call)
         return;
     }
     if (slot.partition[0] != '\0') {
+        char place[2 * name_size];
+        (void)snprintf(place, sizeof(place), "%s/%s", node, text);
+        call_advise(call, hint_make("pool-remove", pool->key.name, place, NULL));
         call_refuse(call, 409, "partition",
-                    "the partitions of a card leave their pool together: berth pool remove %s "
-                    "%s/%s",
-                    pool->key.name, node, text);
+                    "the partitions of a card leave their pool together: remove the card %s", text);
         return;
     }
     const char *vm = card_holder_of(call->world, node, slot.address);
     if (vm) {
-        call_refuse(call, 409, "in-use",
-                    "%s of %s is held by VM %s: stop it (berth vm stop %s) or move it away first",
-                    text, node, vm, vm);
+        call_advise(call, hint_make("vm-stop", vm, NULL));
+        call_refuse(call, 409, "in-use", "%s of %s is held by VM %s: stop it or move it away first",
+                    text, node, vm);
         return;
     }
     take_out(call, draft->pool, node, slot.address);
@@ -175,13 +177,13 @@ void handle_pool_delete(struct api_call *call)
     uint32_t count = pool_users(call->world, name, &users);
     const char *holder = any_holder(call->world, pool->pool);
     if (count > 0) {
-        call_refuse(call, 409, "in-use",
-                    "GPU pool %s is needed by %s %s: stop and unassign first (berth vm unassign VM "
-                    "%s)",
-                    name, count == 1 ? "VM" : "VMs", buf_str(&users), name);
+        call_advise(call, hint_make("vm-unassign", "VM", name, NULL));
+        call_refuse(call, 409, "in-use", "GPU pool %s is needed by %s %s: stop and unassign first",
+                    name, count == 1 ? "VM" : "VMs", buf_str(&users));
         return;
     }
     if (holder) {
+        call_advise(call, hint_make("vm-stop", holder, NULL));
         call_refuse(call, 409, "in-use", "a GPU of pool %s is still held by VM %s: stop it first",
                     name, holder);
         return;

@@ -142,11 +142,12 @@ static void join_one(struct pool_join *join, struct api_call *call, struct recor
     if (pool_has_card(draft->pool, candidate->node, candidate->gpu->address)) {
         return;
     }
-    pool_judge(call->view, draft->pool, candidate, &why);
+    json_t *hint = pool_judge(call->view, draft->pool, candidate, &why);
     if (why.size > 0) {
         (void)snprintf(subject, sizeof(subject), "%s/%s", candidate->node,
                        pci_address_format(candidate->gpu->address, address));
         reason_add(refusals, subject, "%s", buf_str(&why));
+        hint_put(refusals, hint);
         return;
     }
     call->answer->txn.failed |= !insert_all(call->world, draft->pool, candidate, &len);
@@ -179,20 +180,21 @@ static const struct gpu *model_of_all(const struct pool_join *join, struct api_c
             }
             if (!join->model && found && !gpu_same_model(found, gpu, NULL, 0) &&
                 pool->members.len == 0) {
+                char model[10];
+                (void)snprintf(model, sizeof(model), "%04x:%04x", found->vendor, found->device);
+                call_advise(call, hint_with(hint_make("pool-add", "POOL", NULL), "model", model));
                 call_refuse(call, 409, "which-model",
-                            "%s GPUs of more than one model are there: say which with "
-                            "--model (%04x:%04x, %04x:%04x)",
-                            what, found->vendor, found->device, gpu->vendor, gpu->device);
+                            "%s GPUs of more than one model are there (%s, %04x:%04x): name one",
+                            what, model, gpu->vendor, gpu->device);
                 return NULL;
             }
             found = found ? found : gpu;
         }
     }
     if (!found) {
-        call_refuse(call, 409, "no-gpu",
-                    "no host has a %s GPU%s%s; \"berth gpu ls\" shows what there is",
-                    join->model ? "" : what, join->model ? " of the model " : "",
-                    join->model ? join->model : "");
+        call_advise(call, hint_make("gpu-ls", NULL));
+        call_refuse(call, 409, "no-gpu", "no host has a %s GPU%s%s", join->model ? "" : what,
+                    join->model ? " of the model " : "", join->model ? join->model : "");
     }
     return found;
 }

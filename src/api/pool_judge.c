@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/pool_judge.h"
 
+#include "api/hint.h"
+
 #include <string.h>
 
 const struct gpu *pool_reference(const struct world *world, const struct pool *pool)
@@ -21,34 +23,37 @@ struct case_file {
     struct gpu_facts gpu;
     char address[pci_address_size];
     struct buf *why;
+    json_t *hint;
 };
 
-static void judge_card(const struct case_file *c)
+static void judge_card(struct case_file *c)
 {
     const struct gpu *reference = pool_reference(c->view->world, c->pool);
     char difference[error_text_size];
     if (c->gpu.pool) {
         buf_printf(c->why, "is in GPU pool %s already; a GPU is in one pool at most", c->gpu.pool);
     } else if (c->gpu.gpu->health == GPU_QUARANTINED) {
-        buf_printf(c->why, "is quarantined (%s); once that is fixed: berth gpu release %s %s",
-                   c->gpu.gpu->health_reason, c->gpu.node, c->address);
+        buf_printf(c->why, "is quarantined (%s): release it once that is fixed",
+                   c->gpu.gpu->health_reason);
+        c->hint = hint_make("gpu-release", c->gpu.node, c->address, NULL);
     } else if (!c->pool->is_mixed && reference &&
                !gpu_same_model(reference, c->gpu.gpu, difference, sizeof(difference))) {
-        buf_printf(c->why,
-                   "is of another model: %s; a pool takes one model unless it was created "
-                   "with --mixed",
-                   difference);
+        buf_printf(
+            c->why,
+            "is of another model: %s; only a pool that was created as a mixed one takes more "
+            "than one model",
+            difference);
     }
 }
 
-static const char *patience(const struct case_file *c)
+static const char *patience(struct case_file *c)
 {
     struct node_facts node;
     (void)node_facts(c->view, c->gpu.node, &node);
     return node.pulse == PULSE_ALIVE ? "" : " when its node is up";
 }
 
-static void say_not_assignable(const struct case_file *c, const struct gpu_device *device,
+static void say_not_assignable(struct case_file *c, const struct gpu_device *device,
                                const char *what)
 {
     buf_printf(c->why, "%scannot be assigned: %s", what,
@@ -58,17 +63,18 @@ static void say_not_assignable(const struct case_file *c, const struct gpu_devic
 
 /* ---- whole ---- */
 
-static void judge_whole(const struct case_file *c)
+static void judge_whole(struct case_file *c)
 {
     const struct dismount *entry = c->gpu.dismount;
     if (entry && entry->partitions > 0) {
         buf_printf(c->why,
                    "is in %u partitions: those go into a pool of the type GpuPartition; or make it "
-                   "whole first: berth gpu partition %s %s 0",
-                   entry->partitions, c->gpu.node, c->address);
+                   "whole first",
+                   entry->partitions);
+        c->hint = hint_make("gpu-partition", c->gpu.node, c->address, "0", NULL);
     } else if (!entry) {
-        buf_printf(c->why, "is not dismounted from its host; first: berth gpu dismount %s %s",
-                   c->gpu.node, c->address);
+        buf_text(c->why, "is not dismounted from its host: dismount it first");
+        c->hint = hint_make("gpu-dismount", c->gpu.node, c->address, NULL);
     } else if (!gpu_is_dismounted(c->gpu.gpu)) {
         buf_printf(c->why, "is still being dismounted; try again in a moment%s", patience(c));
     } else if (!gpu_device_may_be_assigned(&c->gpu.device, entry->is_forced)) {
@@ -105,7 +111,7 @@ static struct division division_of(const struct world *world, const char *node,
 }
 
 /* Size and number are equal on all nodes, so that a VM is served alike by each. */
-static void compare_division(const struct case_file *c, const struct division *own)
+static void compare_division(struct case_file *c, const struct division *own)
 {
     const struct world *world = c->view->world;
     if (c->pool->is_mixed || c->pool->members.len == 0) {
@@ -125,13 +131,14 @@ static void compare_division(const struct case_file *c, const struct division *o
                    (unsigned long long)(usual.mmio_size >> 10));
     }
     if (c->why->size > 0) {
-        buf_text(c->why, "; a pool takes cards that are divided alike unless it was created with "
-                         "--mixed");
+        buf_text(c->why,
+                 "; only a pool that was created as a mixed one takes cards that are divided "
+                 "differently");
     }
 }
 
 /* Each partition of it is the pool's from now on, so each must be one that VMs can have. */
-static void judge_each(const struct case_file *c)
+static void judge_each(struct case_file *c)
 {
     const struct record *inventory = world_find(c->view->world, RECORD_NODE_INVENTORY, c->gpu.node);
     VEC_EACH(&inventory->inventory->partitions, each) {
@@ -150,7 +157,7 @@ static void judge_each(const struct case_file *c)
     }
 }
 
-static void judge_parts(const struct case_file *c)
+static void judge_parts(struct case_file *c)
 {
     struct division division = division_of(c->view->world, c->gpu.node, c->gpu.slot.address);
     uint32_t wanted = c->gpu.dismount ? c->gpu.dismount->partitions : 0;
@@ -159,8 +166,8 @@ static void judge_parts(const struct case_file *c)
         buf_printf(c->why, "is still being divided into %u partitions; try again in a moment%s",
                    wanted, patience(c));
     } else if (wanted == 0 && !is_mediated) {
-        buf_printf(c->why, "is not divided by Berth; first: berth gpu partition %s %s COUNT",
-                   c->gpu.node, c->address);
+        buf_text(c->why, "was not divided by Berth: divide it first");
+        c->hint = hint_make("gpu-partition", c->gpu.node, c->address, "COUNT", NULL);
     } else {
         compare_division(c, &division);
     }
@@ -169,8 +176,8 @@ static void judge_parts(const struct case_file *c)
     }
 }
 
-void pool_judge(const struct api_view *view, const struct pool *pool,
-                const struct candidate *candidate, struct buf *why)
+json_t *pool_judge(const struct api_view *view, const struct pool *pool,
+                   const struct candidate *candidate, struct buf *why)
 {
     struct case_file c = {.view = view, .pool = pool, .why = why};
     const struct gpu_slot slot = {.address = candidate->gpu->address};
@@ -182,4 +189,5 @@ void pool_judge(const struct api_view *view, const struct pool *pool,
     } else if (why->size == 0) {
         judge_whole(&c);
     }
+    return c.hint;
 }

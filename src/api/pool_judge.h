@@ -4,14 +4,17 @@
 
 #include "api/facts.h"
 
+#include <jansson.h>
+
 struct candidate {
     const char *node;
     const struct gpu *gpu;
 };
 
-/* Why it may not, into 'why'; empty: it may. */
-void pool_judge(const struct api_view *view, const struct pool *pool,
-                const struct candidate *candidate, struct buf *why);
+/* Why it may not, into 'why'; empty: it may. What to do about it (hint.h); the caller's, NULL:
+ * there is nothing to say. */
+json_t *pool_judge(const struct api_view *view, const struct pool *pool,
+                   const struct candidate *candidate, struct buf *why);
 
 /* The card that the pool's others must resemble: its first that a host shows; NULL: none. */
 const struct gpu *pool_reference(const struct world *world, const struct pool *pool);

@@ -9,8 +9,9 @@
 #include <string.h>
 
 const struct schema schemas[] = {
-    {"Error", "code:s message:s reasons:[Reason]"},
-    {"Reason", "subject:s text:s"},
+    {"Error", "code:s message:s reasons:[Reason] hint?:Hint"},
+    {"Hint", "action:s subject:[s] options?:any"},
+    {"Reason", "subject:s text:s hint?:Hint"},
     {"HostReason", "subject:s text:s fits:b"},
     {"Health", "ok:b store:s stale_since_ms?:i"},
     {"Index", "name:s routes:[Route]"},
@@ -35,7 +36,7 @@ const struct schema schemas[] = {
     {"Validation", "result:=finding cluster:s time_ms:i counts:{i} groups:[FindingGroup] "
                    "revision:i stale_since_ms?:i"},
     {"FindingGroup", "name:s about:s checks:[Finding]"},
-    {"Finding", "result:=finding subject:s check:s text:s"},
+    {"Finding", "result:=finding subject:s check:s text:s hint?:Hint"},
     {"Settings", "%cluster"},
     {"Export", "schema:i configuration:Configuration state:any"},
     {"Configuration", "cluster:Settings nodes:{NodeSpec} pools:{PoolRecord} vms:{VmSpec}"},

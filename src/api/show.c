@@ -98,13 +98,12 @@ void refuse_unknown_node(struct api_call *call, const char *name)
 
 void refuse_unknown_pool(struct api_call *call, const char *name)
 {
-    refuse_unknown_of(call, RECORD_POOL, "no-such-pool", "GPU pool", name,
-                      "\"berth pool create\" makes one");
+    refuse_unknown_of(call, RECORD_POOL, "no-such-pool", "GPU pool", name, "create it first");
 }
 
 void refuse_unknown_vm(struct api_call *call, const char *name)
 {
-    refuse_unknown_of(call, RECORD_VM_SPEC, "no-such-vm", "VM", name, "\"berth vm add\" adds one");
+    refuse_unknown_of(call, RECORD_VM_SPEC, "no-such-vm", "VM", name, "add it first");
 }
 
 bool call_node(struct api_call *call, const char *name, struct node_facts *ret)
@@ -143,9 +142,9 @@ bool call_gpu(struct api_call *call, struct node_facts *ret_node, struct gpu_fac
     (void)gpu_slot_parse(call->args[1], &slot); /* checked with the path */
     if (!gpu_facts(call->world, ret_node->name, &slot, ret)) {
         char text[name_size];
-        call_refuse(call, 404, "no-such-gpu",
-                    "%s has no GPU at %s; \"berth gpu ls --node %s\" lists those it has",
-                    ret_node->name, gpu_slot_format(&slot, text), ret_node->name);
+        call_advise(call, hint_with(hint_make("gpu-ls", NULL), "node", ret_node->name));
+        call_refuse(call, 404, "no-such-gpu", "%s has no GPU at %s", ret_node->name,
+                    gpu_slot_format(&slot, text));
         return false;
     }
     return true;

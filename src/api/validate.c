@@ -65,8 +65,8 @@ static void check_heartbeat(struct validation *v, const struct node_facts *node)
     case NODE_STATE_DRAINING:
     case NODE_STATE_DRAINED:
         validation_add(v, FINDING_WARNING, node->name, "heartbeat",
-                       "it arrives, but the node is %s: berth node resume %s",
-                       node_state_name(node->state), node->name);
+                       "it arrives, but the node is %s", node_state_name(node->state));
+        hint_put(v->checks, hint_make("node-resume", node->name, NULL));
         return;
     case NODE_STATE_UNKNOWN:
         validation_add(v, FINDING_WARNING, node->name, "heartbeat", "%s: look again in a moment",
@@ -210,14 +210,15 @@ static void check_watchdog(struct validation *v, const struct node_facts *node)
                        (double)want_ms / 1000);
     } else if (node->alive->is_watchdog_armed) {
         validation_add(v, FINDING_FAILED, node->name, "watchdog",
-                       "armed with %lld ms, but the cluster's setting is %lld ms: berth node drain "
-                       "%s, then restart its berthd",
-                       (long long)node->alive->watchdog_ms, (long long)want_ms, node->name);
+                       "armed with %lld ms, but the cluster's setting is %lld ms: drain the node, "
+                       "then restart its berthd",
+                       (long long)node->alive->watchdog_ms, (long long)want_ms);
+        hint_put(v->checks, hint_make("node-drain", node->name, NULL));
     } else {
-        validation_add(
-            v, FINDING_FAILED, node->name, "watchdog",
-            "not armed: if this host dies its VMs start elsewhere only after berth node "
-            "confirm-off; load its driver (wdctl), and make sure that nothing else uses it");
+        validation_add(v, FINDING_FAILED, node->name, "watchdog",
+                       "not armed: if this host dies its VMs start elsewhere only after an "
+                       "administrator confirms that it is off; load its driver (wdctl), and make "
+                       "sure that nothing else uses it");
     }
 }
 
@@ -233,16 +234,18 @@ static void check_fencing(struct validation *v, const struct node_facts *node)
     case FENCING_POWER:
         validation_add(v, node->spec->fence_agent[0] ? FINDING_OK : FINDING_FAILED, node->name,
                        "power",
-                       node->spec->fence_agent[0] ? "turned off by %s%s"
-                                                  : "%sno agent is set: berth node set %s "
-                                                    "--agent NAME --param ip=...",
-                       node->spec->fence_agent, node->spec->fence_agent[0] ? "" : node->name);
+                       node->spec->fence_agent[0] ? "turned off by %s" : "%sno agent is set",
+                       node->spec->fence_agent);
+        if (!node->spec->fence_agent[0]) {
+            hint_put(v->checks,
+                     hint_with(hint_with(hint_make("node-set", node->name, NULL), "agent", "AGENT"),
+                               "param", "ip=ADDRESS"));
+        }
         return;
     case FENCING_MANUAL:
         validation_add(v, FINDING_WARNING, node->name, "manual",
-                       "if this host dies its VMs start elsewhere only after berth node "
-                       "confirm-off %s",
-                       node->name);
+                       "if this host dies its VMs start elsewhere only after an administrator "
+                       "confirms that it is off");
         return;
     }
 }

@@ -20,14 +20,14 @@ static bool check_member(struct validation *v, const char *pool, const struct po
                    gpu_slot_format(&member->slot, slot));
     if (!world_device(v->call->world, member->node, &member->slot, &device)) {
         validation_add(v, FINDING_FAILED, subject, pool,
-                       "its host does not show it: is the card there? berth gpu ls --node %s",
-                       member->node);
+                       "its host does not show it: is the card there?");
+        hint_put(v->checks, hint_with(hint_make("gpu-ls", NULL), "node", member->node));
         return false;
     }
     if (device.health == GPU_QUARANTINED) {
         validation_add(v, FINDING_FAILED, subject, pool,
-                       "quarantined: %s; when that is fixed: berth gpu release %s %s",
-                       device.health_reason, member->node, slot);
+                       "quarantined: %s: release it once that is fixed", device.health_reason);
+        hint_put(v->checks, hint_make("gpu-release", member->node, slot, NULL));
         return false;
     }
     if (!gpu_device_may_be_assigned(&device, dismount && dismount->is_forced)) {
@@ -81,8 +81,7 @@ static void check_model(struct validation *v, const struct record *pool)
             validation_add(v, FINDING_WARNING, pool->key.name, "model",
                            "GPUs of more than one model (%s): a VM may find another card after a "
                            "failover%s",
-                           difference,
-                           pool->pool->is_mixed ? "; the pool was made with --mixed" : "");
+                           difference, pool->pool->is_mixed ? "; the pool is a mixed one" : "");
             return;
         }
     }
@@ -101,8 +100,8 @@ void validate_pools(struct validation *v)
         const char *name = (*each)->key.name;
         has_any = true;
         if (hosts == 0) {
-            validation_add(v, FINDING_WARNING, name, "hosts", "it is empty: berth pool add %s",
-                           name);
+            validation_add(v, FINDING_WARNING, name, "hosts", "it is empty");
+            hint_put(v->checks, hint_make("pool-add", name, NULL));
             continue;
         }
         validation_add(v, hosts > 1 ? FINDING_OK : FINDING_WARNING, name, "hosts",
@@ -112,8 +111,8 @@ void validate_pools(struct validation *v)
         check_model(v, *each);
     }
     if (!has_any) {
-        validation_add(v, FINDING_WARNING, "", "pools",
-                       "there is no GPU pool yet: berth pool create POOL --all");
+        validation_add(v, FINDING_WARNING, "", "pools", "there is no GPU pool yet");
+        hint_put(v->checks, hint_with(hint_make("pool-create", "POOL", NULL), "all", NULL));
     }
 }
 
@@ -180,15 +179,15 @@ static void check_vm(struct validation *v, const struct record *vm, size_t *good
         validation_add(v, FINDING_WARNING, vm->key.name, "hosts",
                        "only %s can ever run it: it cannot fail over (%s %s)", first, refuser, why);
     } else {
-        validation_add(v, FINDING_FAILED, vm->key.name, "hosts",
-                       "no host can ever run it (%s %s): berth vm explain %s", refuser, why,
-                       vm->key.name);
+        validation_add(v, FINDING_FAILED, vm->key.name, "hosts", "no host can ever run it (%s %s)",
+                       refuser, why);
+        hint_put(v->checks, hint_make("vm-explain", vm->key.name, NULL));
     }
     if (vm->vm_spec->need_len > 0 && vm->vm_spec->offline_action == OFFLINE_SAVE) {
         validation_add(v, FINDING_FAILED, vm->key.name, "offline-action",
-                       "a VM with GPUs cannot be saved: berth vm set %s --offline-action "
-                       "force-shutdown",
-                       vm->key.name);
+                       "a VM with GPUs cannot be saved: choose another offline action");
+        hint_put(v->checks, hint_with(hint_make("vm-set", vm->key.name, NULL), "offline-action",
+                                      "force-shutdown"));
     }
 }
 
@@ -221,10 +220,10 @@ void validate_reserve(struct validation *v)
     } else if (survival.verdict == SURVIVAL_NO_PROOF) {
         validation_add(v, wanted > 0 ? FINDING_FAILED : FINDING_WARNING, "", "survival",
                        "nothing can prove that %s%s is off, so its VMs would not restart by "
-                       "themselves: arm its watchdog or give it a fence agent (berth node set %s "
-                       "--fencing ...)",
-                       survival.unproven[0], survival.unproven_len > 1 ? " (and others)" : "",
-                       survival.unproven[0]);
+                       "themselves: arm its watchdog or give it a fence agent",
+                       survival.unproven[0], survival.unproven_len > 1 ? " (and others)" : "");
+        hint_put(v->checks,
+                 hint_with(hint_make("node-set", survival.unproven[0], NULL), "agent", "AGENT"));
     } else if (survival.verdict == SURVIVAL_YES && survival.losses >= wanted) {
         validation_add(v, FINDING_OK, "", "survival",
                        "every VM would run again after the loss of any %u host%s",
@@ -233,8 +232,9 @@ void validate_reserve(struct validation *v)
         validation_add(v, survival.losses < wanted ? FINDING_FAILED : FINDING_WARNING, "",
                        "survival",
                        "a loss of %u host%s leaves %u VM%s without a place, %s first (the reserve "
-                       "is %u): add GPUs or stop VMs; berth plan fail NODE shows which",
+                       "is %u): add GPUs or stop VMs",
                        survival.losses + 1, survival.losses ? "s" : "", survival.left_out,
                        survival.left_out == 1 ? "" : "s", survival.vm, wanted);
+        hint_put(v->checks, hint_make("plan-fail", "NODE", NULL));
     }
 }

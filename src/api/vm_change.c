@@ -84,8 +84,8 @@ static void make_uuid(const uint8_t random[16], char *ret, size_t size)
 static bool is_name_free(struct api_call *call, const char *name, const char *uuid)
 {
     if (world_find(call->world, RECORD_VM_SPEC, name)) {
-        call_refuse(call, 409, "exists",
-                    "there is a VM \"%s\" already; give this one another name with --name", name);
+        call_refuse(call, 409, "exists", "there is a VM \"%s\" already; give this one another name",
+                    name);
         return false;
     }
     if (world_find(call->world, RECORD_VM_PLACEMENT, name)) {
@@ -272,9 +272,9 @@ void handle_vm_delete(struct api_call *call)
         return;
     }
     if (vm_is_placed(&vm) || vm.spec->desired == VM_STARTED) {
-        call_refuse(call, 409, "not-stopped",
-                    "VM %s is %s: stop it first (berth vm stop %s), then remove it", vm.name,
-                    vm_view_name(vm.state), vm.name);
+        call_advise(call, hint_make("vm-stop", vm.name, NULL));
+        call_refuse(call, 409, "not-stopped", "VM %s is %s: stop it first, then remove it", vm.name,
+                    vm_view_name(vm.state));
         return;
     }
     call_guard_name(call, RECORD_VM_PLACEMENT, vm.name);

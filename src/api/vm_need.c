@@ -67,10 +67,11 @@ static bool call_idle_vm(struct api_call *call, struct vm_facts *vm)
         return false;
     }
     if (vm_is_placed(vm)) {
+        call_advise(call, hint_make("vm-stop", vm->name, NULL));
         call_refuse(call, 409, "not-stopped",
                     "VM %s is %s on %s: its GPUs can change only while it does not run; stop it "
-                    "first (berth vm stop %s)",
-                    vm->name, vm_view_name(vm->state), vm->node, vm->name);
+                    "first",
+                    vm->name, vm_view_name(vm->state), vm->node);
         return false;
     }
     call_guard_name(call, RECORD_VM_PLACEMENT, vm->name);
@@ -85,10 +86,12 @@ void handle_vm_assign(struct api_call *call)
         return;
     }
     if (vm.spec->offline_action == OFFLINE_SAVE) {
+        call_advise(call, hint_with(hint_make("vm-set", vm.name, NULL), "offline-action",
+                                    "force-shutdown"));
         call_refuse(call, 409, "cannot-save",
-                    "VM %s has the offline action save, which is not possible with GPUs: first "
-                    "berth vm set %s --offline-action force-shutdown",
-                    vm.name, vm.name);
+                    "VM %s has the offline action save, which is not possible with GPUs: change "
+                    "that first",
+                    vm.name);
         return;
     }
     uint32_t count = wanted.count ? wanted.count : 1;

@@ -13,10 +13,12 @@ static bool may_start(struct api_call *call, const struct vm_facts *vm)
 {
     const struct vm_spec *spec = vm->spec;
     if (spec->offline_action == OFFLINE_SAVE) {
+        call_advise(call, hint_with(hint_make("vm-set", vm->name, NULL), "offline-action",
+                                    "force-shutdown"));
         call_refuse(call, 409, "cannot-save",
                     "VM %s has the offline action save, which is not possible: what is saved could "
-                    "not go on elsewhere. First: berth vm set %s --offline-action force-shutdown",
-                    vm->name, vm->name);
+                    "not go on elsewhere. Choose another first",
+                    vm->name);
         return false;
     }
     for (uint32_t i = 0; i < spec->need_len; i++) {

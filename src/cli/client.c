@@ -150,6 +150,46 @@ static int say_unreachable(struct cli *cli, CURLcode code)
                     curl_easy_strerror(code));
 }
 
+/* Quoted where a shell would take it apart. */
+static void add_word(struct buf *ret, const char *word)
+{
+    bool is_plain = word[0] && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789._:/=+,@%-") == strlen(word);
+    buf_printf(ret, is_plain ? " %s" : " '%s'", word);
+}
+
+void hint_text(const json_t *hint, struct buf *ret)
+{
+    const char *action = text_at(hint, "action"), *name;
+    size_t i, noun = strcspn(action, "-");
+    json_t *value;
+    if (!action[0]) {
+        return;
+    }
+    buf_printf(ret, "berth %.*s", (int)noun, action);
+    if (action[noun]) {
+        add_word(ret, action + noun + 1);
+    }
+    json_array_foreach(json_object_get(hint, "subject"), i, value) {
+        add_word(ret, json_is_string(value) ? json_string_value(value) : "");
+    }
+    json_object_foreach(json_object_get(hint, "options"), name, value) {
+        buf_printf(ret, " --%s", name);
+        if (json_is_string(value)) {
+            add_word(ret, json_string_value(value));
+        }
+    }
+}
+
+static void say_hint(struct cli *cli, const char *before, const json_t *hint)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    hint_text(hint, &text);
+    if (text.size > 0) {
+        (void)fprintf(cli->err, "%s%s\n", before, buf_str(&text));
+    }
+}
+
 static int say_error(struct cli *cli, long status, const json_t *reply)
 {
     const char *message = text_at(reply, "message");
@@ -159,7 +199,9 @@ static int say_error(struct cli *cli, long status, const json_t *reply)
                    message[0] ? message : "berth-api gave an answer without a reason");
     json_array_foreach(json_object_get(reply, "reasons"), i, reason) {
         (void)fprintf(cli->err, "  %s: %s\n", text_at(reason, "subject"), text_at(reason, "text"));
+        say_hint(cli, "    Try: ", json_object_get(reason, "hint"));
     }
+    say_hint(cli, "  Try: ", json_object_get(reply, "hint"));
     switch (status) {
     case 404:
         return EXIT_NOT_FOUND;

@@ -32,6 +32,9 @@ int client_follow(struct cli *cli, void (*event)(struct cli *cli, const json_t *
 
 /* "" and 0 if it is not there. */
 const char *text_at(const json_t *object, const char *name);
+
+/* What to do, as a command: "berth gpu release node1 0000:65:00.0"; nothing without a hint. */
+void hint_text(const json_t *hint, struct buf *ret);
 json_int_t number_at(const json_t *object, const char *name);
 bool truth_at(const json_t *object, const char *name);
 const json_t *array_at(const json_t *object, const char *name);

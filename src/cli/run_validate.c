@@ -46,6 +46,14 @@ static void measure(const json_t *checks, bool has_all, struct columns *ret)
     }
 }
 
+/* What was found, and what to do about it. */
+static void check_text(const json_t *check, struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf hint = {0};
+    hint_text(json_object_get(check, "hint"), &hint);
+    buf_printf(ret, "%s%s%s", text_at(check, "text"), hint.size ? ": " : "", buf_str(&hint));
+}
+
 static void print_check(const struct cli *cli, const json_t *check, const struct columns *columns,
                         size_t width)
 {
@@ -61,7 +69,9 @@ static void print_check(const struct cli *cli, const json_t *check, const struct
         indent = 11;
         (void)fprintf(cli->out, "\n%*s", (int)indent, "");
     }
-    text_wrap(cli->out, width, indent, text_at(check, "text"));
+    CLEANUP(buf_done) struct buf text = {0};
+    check_text(check, &text);
+    text_wrap(cli->out, width, indent, buf_str(&text));
 }
 
 static void print_group(const struct cli *cli, const json_t *group, bool has_all, size_t width)
@@ -150,7 +160,9 @@ static void html_group(FILE *out, const json_t *group)
         (void)fputs("</td>", out);
         html_cell(out, text_at(check, "subject"));
         html_cell(out, text_at(check, "check"));
-        html_cell(out, text_at(check, "text"));
+        CLEANUP(buf_done) struct buf text = {0};
+        check_text(check, &text);
+        html_cell(out, buf_str(&text));
         (void)fputs("</tr>\n", out);
     }
     (void)fputs("</table>\n", out);

@@ -496,9 +496,7 @@ static void say_paused(const struct plan_cluster *c, const char *node, char *ret
     const char *detail;
     if (world_is_quarantined(c->world, node)) {
         (void)snprintf(ret, size,
-                       "quarantined for up to two hours: it began anew three times within an hour "
-                       "('berth node resume %s' ends that)",
-                       node);
+                       "quarantined for up to two hours: it restarted three times within an hour");
     } else if (!world_has_space(c->world, node, &detail) ||
                !world_has_gpus_ready(c->world, node, &detail)) {
         (void)snprintf(ret, size, "%s", detail);

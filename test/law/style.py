@@ -106,6 +106,12 @@ def lines_max(path):
     return LONGER.get(path, LINES_MAX_TEST if path.startswith("test/") else LINES_MAX)
 
 
+def command_lines(text):
+    """String literals that hold a command of ours or an option."""
+    literals = re.findall(r'"((?:[^"\\\n]|\\.)*)"', re.sub(r"/\*.*?\*/|#include[^\n]*", "", text, flags=re.S))
+    return [each for each in literals if re.search(r"\bberth [a-z]+ |(^|[ (])--[a-z]", each)]
+
+
 def hasty_names(text):
     """Names of tests that are no sentences."""
     return [name for name in re.findall(r"^TEST\((\w+)\)", text, re.MULTILINE) if len(name.split("_")) < 3]
@@ -145,6 +151,13 @@ def files_are_short_enough_to_be_read():
 def functions_are_short_enough_to_be_read():
     complain([f"{path}:{line}: {length} lines, more than {FUNCTION_LINES_MAX}" for path, text in c_files()
               if path.startswith("src/") for line, length in long_functions(text)])
+
+
+@test
+def no_answer_of_the_api_has_a_command_line_in_it():
+    """Programs and the console get hints (src/api/hint.h); the command line makes commands of them."""
+    complain([f"{path}: \"{each}\"" for path, text in c_files() if str(path).startswith("src/api/")
+              for each in command_lines(text)])
 
 
 @test

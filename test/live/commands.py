@@ -125,10 +125,10 @@ def progress_is_shown_on_a_terminal_and_wiped_when_it_is_done():
 def a_node_that_is_off_for_good_is_removed_and_one_that_is_up_is_not():
     with Cluster() as c:
         with_vms(c, a=1)
-        c.refused(1, "node2 is up: first move its VMs away", "node", "rm", "node2")
+        c.refused(1, "node2 is up: first drain it", "node", "rm", "node2")
         c.players.silent.add("node2")
         wait_for("node2 is silent", lambda: c.of("node", "show", "node2")["state"] == "silent")
-        c.refused(1, "berth node confirm-off node2", "node", "rm", "node2")
+        c.refused(1, "Try: berth node confirm-off node2", "node", "rm", "node2")
         c.must("node", "confirm-off", "node2", "--yes")
         wait_for("node2 is proven off", lambda: c.of("node", "show", "node2")["state"] == "fenced")
         assert "and its GPUs from their pools" in c.must("node", "rm", "node2")

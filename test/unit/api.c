@@ -233,9 +233,10 @@ TEST(only_a_node_that_is_over_and_that_no_vm_needs_is_removed)
     begin_cluster();
     add_vm("v", 1);
     refused("DELETE", "/v1/nodes/node9", NULL, 404, "there are: node1, node2, node3");
-    refused("DELETE", "/v1/nodes/node1", NULL, 409, "node1 is up: first move its VMs away");
+    refused("DELETE", "/v1/nodes/node1", NULL, 409, "node1 is up: first drain it");
     view.now_ms += 10000;
-    refused("DELETE", "/v1/nodes/node1", NULL, 409, "berth node confirm-off node1");
+    refused("DELETE", "/v1/nodes/node1", NULL, 409,
+            "\"hint\":{\"action\":\"node-confirm-off\",\"subject\":[\"node1\"]");
     fence("node1", 1);
     strcpy(place("v", PLACEMENT_STOP, "node2", 1)->next_node, "node1");
     refused("DELETE", "/v1/nodes/node1", NULL, 409, "VM v still has its place on node1");

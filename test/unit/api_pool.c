@@ -45,7 +45,7 @@ TEST(a_gpu_that_the_host_uses_is_dismounted_by_force_only)
     begin();
     add_node("node1", false);
     gpu("node1", 1)->verdict = GPU_IN_USE;
-    refused("POST", GPU("node1", "01:00.0") "/dismount", NULL, 409, "--force");
+    refused("POST", GPU("node1", "01:00.0") "/dismount", NULL, 409, "\"options\":{\"force\":true}");
     must("POST", GPU("node1", "01:00.0") "/dismount", "{\"force\":true}");
     CHECK(spec("node1")->dismounted.items[0].is_forced);
 }
@@ -115,7 +115,7 @@ TEST(a_gpu_that_was_not_dismounted_is_refused_with_the_command_that_does)
     must("POST", "/v1/pools", "{\"name\":\"p\"}");
     refused("POST", "/v1/pools/p/members",
             "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"}]}", 409,
-            "berth gpu dismount node1 0000:01:00.0");
+            "\"hint\":{\"action\":\"gpu-dismount\",\"subject\":[\"node1\",\"0000:01:00.0\"]");
 }
 
 TEST(a_gpu_is_in_one_pool_at_most_even_if_two_are_asked_at_once)

@@ -109,23 +109,27 @@ TEST(a_card_that_cannot_be_divided_is_refused_with_the_reason)
     inventory("node1")->gpus.items[1].verdict = GPU_NO_IOMMU;
     refused("POST", GPU("node1", "02:00.0") "/partition", "{\"count\":2}", 409, "no-iommu");
     inventory("node1")->gpus.items[2].sriov_enabled = 3;
-    refused("POST", GPU("node1", "03:00.0") "/partition", "{\"count\":0}", 409,
-            "berth gpu partition node1 0000:03:00.0 3");
+    refused(
+        "POST", GPU("node1", "03:00.0") "/partition", "{\"count\":0}", 409,
+        "\"hint\":{\"action\":\"gpu-partition\",\"subject\":[\"node1\",\"0000:03:00.0\",\"3\"]");
 }
 
 TEST(a_card_is_whole_or_in_partitions_never_both)
 {
     begin_divided();
-    refused("POST", GPU("node1", "01:00.0") "/dismount", NULL, 409,
-            "first: berth gpu partition node1 0000:01:00.0 0");
+    refused(
+        "POST", GPU("node1", "01:00.0") "/dismount", NULL, 409,
+        "\"hint\":{\"action\":\"gpu-partition\",\"subject\":[\"node1\",\"0000:01:00.0\",\"0\"]");
     refused("POST", "/v1/pools",
             "{\"name\":\"whole\",\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"}]}", 409,
             "is in 4 partitions: those go into a pool of the type GpuPartition");
     must("POST", GPU("node1", "02:00.0") "/dismount", NULL);
-    refused("POST", "/v1/pools",
-            "{\"name\":\"parts\",\"type\":\"GpuPartition\","
-            "\"members\":[{\"node\":\"node1\",\"address\":\"02:00.0\"}]}",
-            409, "berth gpu partition node1 0000:02:00.0 COUNT");
+    refused(
+        "POST", "/v1/pools",
+        "{\"name\":\"parts\",\"type\":\"GpuPartition\","
+        "\"members\":[{\"node\":\"node1\",\"address\":\"02:00.0\"}]}",
+        409,
+        "\"hint\":{\"action\":\"gpu-partition\",\"subject\":[\"node1\",\"0000:02:00.0\",\"COUNT\"]");
     must("POST", GPU("node1", "02:00.0") "/partition", "{\"count\":2}"); /* replaces the order */
     CHECK_INT(wanted("node1", 2)->partitions, 2);
 }
@@ -143,7 +147,7 @@ TEST(all_partitions_of_a_card_join_a_pool_and_leave_it_together)
     CHECK_INT(ask("GET", "/v1/pools/p", NULL), 200);
     CHECK_HAS(text(), "\"total\":8,\"used\":0,\"free\":8");
     refused("DELETE", "/v1/pools/p/members/node1/0000:01:00.0+0000:01:04.0", NULL, 409,
-            "berth pool remove p node1/0000:01:00.0");
+            "\"hint\":{\"action\":\"pool-remove\",\"subject\":[\"p\",\"node1/0000:01:00.0\"]");
     must("DELETE", "/v1/pools/p/members/node1/01:00.0", NULL);
     CHECK_INT(pool("p")->members.len, 4);
     refused("DELETE", "/v1/pools/p/members/node1/01:00.0", NULL, 404, "no-such-member");
@@ -198,7 +202,7 @@ TEST(a_card_in_a_pool_or_held_is_not_divided_anew)
     begin_divided();
     must("POST", "/v1/pools", "{\"name\":\"p\",\"type\":\"GpuPartition\",\"all\":true}");
     refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":2}", 409,
-            "berth pool remove p node1/0000:01:00.0");
+            "\"hint\":{\"action\":\"pool-remove\",\"subject\":[\"p\",\"node1/0000:01:00.0\"]");
     refused("POST", GPU("node1", "01:00.0") "/mount", NULL, 409, "is in GPU pool p");
     claim("node1", "0000:01:00.0+0000:01:04.3", "v");
     refused("DELETE", "/v1/pools/p/members/node1/01:00.0", NULL, 409, "held by VM v");
@@ -252,7 +256,7 @@ TEST(a_partition_is_released_from_quarantine_alone)
     CHECK_STR(spec->released.items[0].slot.partition, "0000:01:04.0");
     inventory("node1")->gpus.items[0].health = GPU_QUARANTINED;
     refused("POST", GPU("node1", "0000:01:00.0+0000:01:04.0") "/release", NULL, 409,
-            "berth gpu release node1 0000:01:00.0");
+            "\"hint\":{\"action\":\"gpu-release\",\"subject\":[\"node1\",\"0000:01:00.0\"]");
     refused("POST", GPU("node1", "0000:01:00.0+0000:01:04.0") "/mount", NULL, 409,
             "is a part of the card 0000:01:00.0");
 }

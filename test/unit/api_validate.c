@@ -2,6 +2,8 @@
 /* The validation: a cluster that is as it should be, then one fault after the other. */
 #include "test/unit/api_fixture.h"
 
+#include "base/cleanup.h"
+
 #include <jansson.h>
 
 static struct node_check *host_check(const char *node, const char *name, bool is_ok,
@@ -51,7 +53,7 @@ static const char *result_of(const char *group, const char *subject, const char 
             continue;
         }
         json_array_foreach(json_object_get(each, "checks"), k, finding) {
-            const char *about = json_string_value(json_object_get(finding, "text"));
+            CLEANUP(freep) char *about = json_dumps(finding, JSON_COMPACT | JSON_SORT_KEYS);
             if (strcmp(json_string_value(json_object_get(finding, "subject")), subject) == 0 &&
                 strcmp(json_string_value(json_object_get(finding, "check")), check) == 0 &&
                 strstr(about, words)) {
@@ -108,14 +110,15 @@ TEST(nodes_that_are_silent_old_or_alone_are_named)
     beat("node1", 2, 3, view.now_ms);
     CHECK_STR(result_of("Nodes", "node1", "inventory", "from before its last restart"), "warning");
     must("POST", "/v1/nodes/node3/pause", NULL);
-    CHECK_STR(result_of("Nodes", "node3", "heartbeat", "berth node resume node3"), "warning");
+    CHECK_STR(result_of("Nodes", "node3", "heartbeat", "node-resume\",\"subject\":[\"node3\"]"),
+              "warning");
     strcpy(world_find(&world, RECORD_NODE_INVENTORY, "node2")->inventory->kernel, "6.9");
     CHECK_STR(result_of("Nodes", "", "kernel", "node2 runs 6.9"), "warning");
     begin();
     add_node("node1", true);
     CHECK_STR(result_of("Nodes", "", "hosts", "fewer than three"), "warning");
     CHECK_STR(result_of("Clocks", "node1", "checked", "look again"), "warning");
-    CHECK_STR(result_of("GPU pools", "", "pools", "berth pool create"), "warning");
+    CHECK_STR(result_of("GPU pools", "", "pools", "pool-create"), "warning");
 }
 
 TEST(fencing_is_armed_with_the_right_time_or_tried_from_another_host)
@@ -137,7 +140,7 @@ TEST(fencing_is_armed_with_the_right_time_or_tried_from_another_host)
     CHECK_STR(result_of("Fencing", "node1", "fencing", "no other host has tried"), "none");
     CHECK_STR(result_of("Fencing", "node3", "fencing", "node1, asked"), "failed");
     must("PATCH", "/v1/nodes/node2", "{\"fencing\":\"manual\"}");
-    CHECK_STR(result_of("Fencing", "node2", "manual", "confirm-off node2"), "warning");
+    CHECK_STR(result_of("Fencing", "node2", "manual", "confirms that it is off"), "warning");
 }
 
 TEST(gpus_and_pools_that_cannot_fail_over_are_named)
@@ -145,7 +148,8 @@ TEST(gpus_and_pools_that_cannot_fail_over_are_named)
     begin_right();
     struct gpu *gpu = world_find(&world, RECORD_NODE_INVENTORY, "node1")->inventory->gpus.items;
     gpu->health = GPU_QUARANTINED;
-    CHECK_STR(result_of("GPUs", "node1/0000:01:00.0", "P", "berth gpu release node1 0000:01:00.0"),
+    CHECK_STR(result_of("GPUs", "node1/0000:01:00.0", "P",
+                        "gpu-release\",\"subject\":[\"node1\",\"0000:01:00.0\"]"),
               "failed");
     gpu->health = GPU_HEALTHY;
     gpu->verdict = GPU_SHARED_GROUP;

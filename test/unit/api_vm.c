@@ -107,7 +107,8 @@ TEST(save_is_refused_with_gpus)
     add_vm("v", 1);
     refused("PATCH", "/v1/vms/v", "{\"offline_action\":\"save\"}", 409, "cannot be saved");
     must("POST", "/v1/vms", "{\"xml\":\"" XML("w") "\",\"offline_action\":\"save\"}");
-    refused("POST", "/v1/vms/w/assign", "{\"pool\":\"P\"}", 409, "--offline-action");
+    refused("POST", "/v1/vms/w/assign", "{\"pool\":\"P\"}", 409,
+            "\"options\":{\"offline-action\":\"force-shutdown\"}");
 }
 
 TEST(a_vm_is_started_and_stopped_by_orders_that_count)
