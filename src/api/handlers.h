@@ -66,6 +66,8 @@ void handle_vm_unassign(struct api_call *call);
 void handle_vm_start(struct api_call *call);
 void handle_vm_stop(struct api_call *call);
 void handle_vm_move(struct api_call *call);
+void handle_vm_adopt(struct api_call *call);
+void handle_vm_confirm_gone(struct api_call *call);
 
 /* session.c */
 void handle_session_get(struct api_call *call);

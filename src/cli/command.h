@@ -156,6 +156,8 @@ int run_vm_unassign(struct cli *cli);
 int run_vm_start(struct cli *cli);
 int run_vm_stop(struct cli *cli);
 int run_vm_move(struct cli *cli);
+int run_vm_adopt(struct cli *cli);
+int run_vm_confirm_gone(struct cli *cli);
 int run_vm_rm(struct cli *cli);
 int run_vm_set(struct cli *cli);
 int run_vm_explain(struct cli *cli);

@@ -200,6 +200,16 @@ static int look_at_move(struct cli *cli, void *userdata, char **ret_text)
     return r;
 }
 
+int run_vm_adopt(struct cli *cli)
+{
+    return change(cli, "POST", NULL, "/v1/vms/%s/adopt", cli->args.items[0]);
+}
+
+int run_vm_confirm_gone(struct cli *cli)
+{
+    return change(cli, "POST", NULL, "/v1/vms/%s/confirm-gone", cli->args.items[0]);
+}
+
 int run_vm_move(struct cli *cli)
 {
     struct move move = {.vm = cli->args.items[0]};

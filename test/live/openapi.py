@@ -130,6 +130,8 @@ def change_all(walk):
     walk.do("POST", "/v1/nodes/{node}/gpus/{address}/release", node="node1", address=GPU)
     walk.refuse(409, "POST", "/v1/nodes/{node}/gpus/{address}/partition", {"count": 2},
                 node="node1", address=GPU)
+    walk.refuse(409, "POST", "/v1/vms/{vm}/adopt", vm="a")
+    walk.refuse(409, "POST", "/v1/vms/{vm}/confirm-gone", vm="a")
     walk.do("POST", "/v1/vms/{vm}/move", {}, vm="a")
     wait_for("a has moved", lambda: walk.ask("GET", "/v1/operations?state=done").json["items"]
              and walk.ask("GET", "/v1/vms/a").json["seen_move_order"] == 1)

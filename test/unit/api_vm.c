@@ -139,6 +139,8 @@ TEST(only_a_running_vm_moves_and_only_where_it_can)
     begin_cluster();
     add_vm("v", 1);
     refused("POST", "/v1/vms/v/move", NULL, 409, "only a running VM is moved");
+    refused("POST", "/v1/vms/v/adopt", NULL, 409, "does not run on a host where it was not");
+    refused("POST", "/v1/vms/v/confirm-gone", NULL, 409, "neither migrated away nor saved");
     must("POST", "/v1/vms/v/start", NULL);
     (void)place("v", PLACEMENT_START, "node1", 1);
     report("v", "node1", 1, VM_STATE_RUNNING);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an administrator says of a VM that left its host past Berth. */
+#include "api/handlers.h"
+#include "api/requests.h"
+#include "api/show.h"
+
+#include <string.h>
+
+static bool read_vm(struct api_call *call, struct vm_facts *ret)
+{
+    return request_is_empty(call) && call_vm(call, call->args[0], ret) &&
+           call_matches(call, ret->record);
+}
+
+static void put_word(struct api_call *call, const struct vm_facts *vm, enum vm_elsewhere word)
+{
+    struct record *next = record_copy(vm->record);
+    if (next) {
+        next->vm_spec->elsewhere = word;
+        next->vm_spec->elsewhere_order++;
+    }
+    call_put(call, next);
+}
+
+void handle_vm_adopt(struct api_call *call)
+{
+    struct vm_facts vm;
+    const char *node;
+    if (!read_vm(call, &vm)) {
+        return;
+    }
+    const struct vm_sighting *sighting = world_sighting(call->world, vm.name, &node);
+    if (!sighting || !vm.placement || sighting->epoch != vm.placement->epoch) {
+        call_refuse(call, 409, "not-elsewhere",
+                    "VM %s does not run on a host where it was not ordered", vm.name);
+        return;
+    }
+    if (vm.placement->gpus.len > 0 || vm.spec->need_len > 0) {
+        call_refuse(call, 409, "has-gpus",
+                    "VM %s needs GPUs, and it is not known which it uses on %s. Stop it there, "
+                    "then: berth vm confirm-gone %s",
+                    vm.name, node, vm.name);
+        return;
+    }
+    put_word(call, &vm, VM_ELSEWHERE_ADOPT);
+    call_commit(call, "vm-adopt-asked", vm.name, "VM %s is to stay on %s", vm.name, node);
+}
+
+/* It is neither where it was ordered nor reported ended. */
+static bool has_left(const struct api_call *call, const struct vm_facts *vm)
+{
+    const struct record *status = world_find(call->world, RECORD_VM_STATUS, vm->name);
+    return status && vm->placement && vm->placement->phase != PLACEMENT_NONE &&
+           status->status->epoch == vm->placement->epoch &&
+           (status->status->state == VM_STATE_AWAY ||
+            strcmp(status->status->node, vm->placement->node) != 0);
+}
+
+void handle_vm_confirm_gone(struct api_call *call)
+{
+    struct vm_facts vm;
+    const char *node;
+    if (!read_vm(call, &vm)) {
+        return;
+    }
+    if (world_sighting(call->world, vm.name, &node)) {
+        call_refuse(call, 409, "is-seen",
+                    "VM %s runs on %s. Stop it there first, or: berth vm adopt %s", vm.name, node,
+                    vm.name);
+        return;
+    }
+    if (!has_left(call, &vm)) {
+        call_refuse(call, 409, "not-elsewhere", "VM %s was neither migrated away nor saved by hand",
+                    vm.name);
+        return;
+    }
+    put_word(call, &vm, VM_ELSEWHERE_GONE);
+    call_commit(call, "vm-gone-confirmed", vm.name, "VM %s runs nowhere any more, as was confirmed",
+                vm.name);
+}
