@@ -167,6 +167,7 @@ static const struct {
     {"total", "GPUs in all"},
     {"type", "whole GPUs (PciExpress) or partitions (GpuPartition)"},
     {"unchanged", "true: there was nothing to do"},
+    {"unproven", "hosts of which nothing can prove that they are off"},
     {"used", "GPUs that VMs hold"},
     {"verdict", "whether it can be assigned to a VM"},
     {"verdict_detail", "reason for the verdict"},
