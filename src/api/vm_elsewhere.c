@@ -36,10 +36,11 @@ void handle_vm_adopt(struct api_call *call)
         return;
     }
     if (vm.placement->gpus.len > 0 || vm.spec->need_len > 0) {
+        call_advise(call, hint_make("vm-confirm-gone", vm.name, NULL));
         call_refuse(call, 409, "has-gpus",
                     "VM %s needs GPUs, and it is not known which it uses on %s. Stop it there, "
-                    "then: berth vm confirm-gone %s",
-                    vm.name, node, vm.name);
+                    "then confirm that it is gone",
+                    vm.name, node);
         return;
     }
     put_word(call, &vm, VM_ELSEWHERE_ADOPT);
@@ -64,9 +65,9 @@ void handle_vm_confirm_gone(struct api_call *call)
         return;
     }
     if (world_sighting(call->world, vm.name, &node)) {
-        call_refuse(call, 409, "is-seen",
-                    "VM %s runs on %s. Stop it there first, or: berth vm adopt %s", vm.name, node,
-                    vm.name);
+        call_advise(call, hint_make("vm-adopt", vm.name, NULL));
+        call_refuse(call, 409, "is-seen", "VM %s runs on %s. Stop it there first, or adopt it",
+                    vm.name, node);
         return;
     }
     if (!has_left(call, &vm)) {
