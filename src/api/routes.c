@@ -75,7 +75,7 @@ const struct route routes[] = {
     {"POST", "/v1/vms/:vm/stop", ROLE_OPERATOR, DOES(vm_stop), "orders its stop", "OrderChange",
      "Force"},
     {"POST", "/v1/vms/:vm/adopt", ROLE_ADMINISTRATOR, DOES(vm_adopt),
-     "lets it stay where somebody migrated or restored it", "OrderChange"},
+     "lets it stay where someone migrated or restored it", "OrderChange"},
     {"POST", "/v1/vms/:vm/confirm-gone", ROLE_ADMINISTRATOR, DOES(vm_confirm_gone),
      "confirms that it, migrated away or saved, runs nowhere any more", "OrderChange"},
     {"POST", "/v1/vms/:vm/move", ROLE_OPERATOR, DOES(vm_move), "orders its move", "OrderChange",
