@@ -187,7 +187,7 @@ static void cluster_metrics(const struct api_call *call, struct buf *text)
     struct survival survival;
     if (survival_find(call, &survival)) {
         one(text, "berth_survivable_host_losses", "gauge",
-            "So many hosts can be lost, looked for up to the reserve, and all GPU VMs run again.",
+            "So many hosts can be lost, looked for up to the reserve, and all VMs run again.",
             survival.losses);
     }
     one(text, "berth_reserve_host_losses", "gauge", "Host failures the cluster must tolerate.",

@@ -191,11 +191,45 @@ static void check_vm(struct validation *v, const struct record *vm, size_t *good
     }
 }
 
+/* Where 'vm' has its place; "": nowhere. */
+static const char *node_of(const struct world *world, const char *vm)
+{
+    const struct record *record = world_find(world, RECORD_VM_PLACEMENT, vm);
+    return record && record->placement->phase != PLACEMENT_NONE ? record->placement->node : "";
+}
+
+/* Enforced rules hold for what is placed; nobody moves what runs, for them. */
+static void check_rules(struct validation *v, const struct record *vm)
+{
+    const struct world *world = v->call->world;
+    const struct vm_spec *spec = vm->vm_spec;
+    const char *name = vm->key.name, *node = node_of(world, name);
+    VEC_EACH(&spec->together, other) {
+        const char *there = node_of(world, other->name);
+        if (spec->is_affinity_enforced && node[0] && there[0] && strcmp(node, there) != 0) {
+            validation_add(v, FINDING_FAILED, name, "together",
+                           "it runs on %s, and %s, with which it must be, on %s: stop one of them "
+                           "and start it again",
+                           node, other->name, there);
+        }
+    }
+    VEC_EACH(&spec->apart, other) {
+        const char *there = node_of(world, other->name);
+        if (spec->is_apart_enforced && node[0] && strcmp(node, there) == 0) {
+            validation_add(v, FINDING_FAILED, name, "apart",
+                           "it runs on %s together with %s, from which it must be apart: berth vm "
+                           "move %s",
+                           node, other->name, name);
+        }
+    }
+}
+
 void validate_vms(struct validation *v)
 {
     size_t all = v->call->world->records[RECORD_VM_SPEC].len, good = 0;
     WORLD_EACH(v->call->world, RECORD_VM_SPEC, each) {
         check_vm(v, *each, &good);
+        check_rules(v, *each);
     }
     if (good == all) {
         validation_add(v, FINDING_OK, "", "hosts",

@@ -176,6 +176,22 @@ TEST(vms_that_fit_on_one_host_or_none_are_named)
     CHECK_STR(result_of("VMs", "a", "hosts", "has 65536 MiB"), "failed");
 }
 
+TEST(an_enforced_rule_that_is_broken_by_what_runs_is_a_failure)
+{
+    begin_right();
+    add_vm("b", 1);
+    (void)place("a", PLACEMENT_START, "node1", 1);
+    (void)place("b", PLACEMENT_START, "node2", 1);
+    must("PATCH", "/v1/vms/a", "{\"together\":[\"b\"]}");
+    CHECK_STR(result_of("VMs", "a", "together", ""), "none");
+    must("PATCH", "/v1/vms/a", "{\"affinity_enforced\":true}");
+    CHECK_STR(result_of("VMs", "a", "together", "runs on node1, and b,"), "failed");
+    must("PATCH", "/v1/vms/a", "{\"together\":[],\"apart\":[\"b\"],\"apart_enforced\":true}");
+    CHECK_STR(result_of("VMs", "a", "apart", ""), "none");
+    (void)place("b", PLACEMENT_START, "node1", 2);
+    CHECK_STR(result_of("VMs", "a", "apart", "together with b"), "failed");
+}
+
 TEST(a_reserve_that_is_broken_is_a_failure)
 {
     begin_right();
