@@ -3,6 +3,7 @@
 #include "api/facts.h"
 
 #include "base/natural.h"
+#include "model/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,21 +32,23 @@ static void set(struct vm_facts *vm, enum vm_view state, const char *detail)
 static void unplaced_state(struct vm_facts *vm)
 {
     const struct vm_placement *placement = vm->placement;
+    char words[words_max];
     if (vm->spec->desired == VM_STOPPED) {
         set(vm, VM_VIEW_STOPPED, "");
     } else if (!placement || placement->start_order < vm->spec->start_order) {
         set(vm, VM_VIEW_STARTING, "the coordinator has not looked at it yet");
     } else if (placement->is_failed) {
-        set(vm, VM_VIEW_FAILED, placement->cause);
-    } else if (placement->reasons.len > 0 && placement->cause[0] == '\0') {
+        set(vm, VM_VIEW_FAILED, words_cause(&placement->cause, words));
+    } else if (placement->reasons.len > 0 && placement->cause.code == CAUSE_NONE) {
         set(vm, VM_VIEW_WAITING, placement->reasons.items[0].text);
     } else {
-        set(vm, VM_VIEW_WAITING, placement->cause);
+        set(vm, VM_VIEW_WAITING, words_cause(&placement->cause, words));
     }
 }
 
 static void stopping_state(struct vm_facts *vm)
 {
+    char words[words_max];
     const struct vm_status *status = current_status(vm);
     if (status && status->is_stop_refused) {
         set(vm, VM_VIEW_STOPPING, status->reason[0] ? status->reason : "the guest does not stop");
@@ -53,26 +56,28 @@ static void stopping_state(struct vm_facts *vm)
         vm->state = VM_VIEW_STOPPING;
         (void)snprintf(vm->detail, sizeof(vm->detail), "moving to %s", vm->placement->next_node);
     } else {
-        set(vm, VM_VIEW_STOPPING, vm->placement->cause);
+        set(vm, VM_VIEW_STOPPING, words_cause(&vm->placement->cause, words));
     }
 }
 
 static void placed_state(struct vm_facts *vm)
 {
+    char words[words_max];
     const struct vm_status *status = current_status(vm);
     if (vm->placement->phase == PLACEMENT_STOP || vm->spec->desired == VM_STOPPED) {
         stopping_state(vm);
         return;
     }
     if (!status) {
-        set(vm, VM_VIEW_STARTING, vm->placement->cause);
+        set(vm, VM_VIEW_STARTING, words_cause(&vm->placement->cause, words));
         return;
     }
     switch (status->state) {
     case VM_STATE_RUNNING:
         /* A cause with reasons: it was to leave and cannot. */
         set(vm, VM_VIEW_RUNNING,
-            vm->placement->reasons.len > 0 ? vm->placement->cause : status->reason);
+            vm->placement->reasons.len > 0 ? words_cause(&vm->placement->cause, words)
+                                           : status->reason);
         break;
     case VM_STATE_STARTING:
         set(vm, VM_VIEW_STARTING, status->reason);
@@ -88,7 +93,7 @@ static void placed_state(struct vm_facts *vm)
         /* The coordinator has yet to decide what comes next; a cause with reasons: it waits a
          * while. */
         set(vm, VM_VIEW_STARTING,
-            vm->placement->reasons.len > 0 ? vm->placement->cause
+            vm->placement->reasons.len > 0 ? words_cause(&vm->placement->cause, words)
             : status->reason[0]            ? status->reason
                                            : "to be started again");
         break;

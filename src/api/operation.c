@@ -3,6 +3,7 @@
 
 #include "api/handlers.h"
 #include "api/show.h"
+#include "model/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -168,9 +169,11 @@ static void add_stuck(const struct world *world, const char *node, struct standi
 {
     WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *placement = (*each)->placement;
-        if (placement->phase == PLACEMENT_START && strcmp(placement->node, node) == 0 &&
-            placement->reasons.len > 0) {
-            reason_add(ret->reasons, (*each)->key.name, "%s", placement->cause);
+        bool is_stuck = placement->cause.code == CAUSE_DRAIN_NO_HOST;
+        if (placement->phase == PLACEMENT_START && strcmp(placement->node, node) == 0 && is_stuck) {
+            char words[words_max];
+            reason_add(ret->reasons, (*each)->key.name, "%s",
+                       words_cause(&placement->cause, words));
         }
     }
 }

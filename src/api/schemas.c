@@ -71,7 +71,7 @@ const struct schema schemas[] = {
            "priority:i offline_action:=offline_action cpus:i memory_mib:i reasons:[Reason] epoch:i "
            "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
     {"VmWhole", "&Vm xml:s spec:VmSpec placement:~VmPlacement status:~VmStatus stale_since_ms?:i"},
-    {"VmExplained", "&Vm cause:s hosts:[HostReason] stale_since_ms?:i"},
+    {"VmExplained", "&Vm cause:s cause_code:=cause_code hosts:[HostReason] stale_since_ms?:i"},
     {"VmSpec", "%vm_spec"},
     {"VmPlacement", "%placement"},
     {"VmStatus", "%status"},
@@ -108,6 +108,7 @@ json_t *schema_words(const char *list)
     static const char *const gpu_health[] = {GPU_HEALTH_LIST(WORD_) NULL};
     static const char *const pool_type[] = {POOL_TYPE_LIST(WORD_) NULL};
     static const char *const finding[] = {FINDING_LIST(WORD_) NULL};
+    static const char *const cause_code[] = {CAUSE_LIST(WORD_) NULL};
     static const char *const vm_view[] = {VM_VIEW_LIST(WORD_) NULL};
     static const char *const vm_desired[] = {VM_DESIRED_LIST(WORD_) NULL};
     static const char *const offline_action[] = {OFFLINE_ACTION_LIST(WORD_) NULL};
@@ -127,6 +128,7 @@ json_t *schema_words(const char *list)
         {"gpu_verdict", gpu_verdict},
         {"gpu_health", gpu_health},
         {"pool_type", pool_type},
+        {"cause_code", cause_code},
         {"vm_view", vm_view},
         {"finding", finding},
         {"vm_desired", vm_desired},

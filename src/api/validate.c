@@ -250,16 +250,12 @@ static void check_fencing(struct validation *v, const struct node_facts *node)
     }
 }
 
-/* Whether another host has tried this one's agent: its check begins with that. */
+/* Whether another host has tried this one's agent. */
 static bool is_tried(const struct world *world, const char *node)
 {
-    char begin[reason_size];
-    (void)snprintf(begin, sizeof(begin), "the fence agent of %s%s", node, "");
-    size_t len = strlen(begin);
     WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
         VEC_EACH(&(*each)->inventory->checks, check) {
-            if (strcmp(check->name, "fencing") == 0 && strncmp(check->detail, begin, len) == 0 &&
-                (check->detail[len] == ' ' || check->detail[len] == ',')) {
+            if (strcmp(check->name, "fencing") == 0 && strcmp(check->subject, node) == 0) {
                 return true;
             }
         }

@@ -7,6 +7,7 @@
 #include "api/requests.h"
 #include "api/show.h"
 #include "model/name.h"
+#include "model/words.h"
 #include "wire/out.h"
 
 #include <string.h>
@@ -100,7 +101,10 @@ void handle_vm_explain(struct api_call *call)
     }
     out_open(&out, '{');
     vm_write_members(&out, &vm);
-    out_text(&out, "cause", vm.placement ? vm.placement->cause : "");
+    const struct cause none = {0}, *cause = vm.placement ? &vm.placement->cause : &none;
+    char words[words_max];
+    out_text(&out, "cause", words_cause(cause, words));
+    out_text(&out, "cause_code", cause_code_name(cause->code));
     out_tree(&out, "hosts", whatif_explain(call, &vm));
     call_send_members(call, &out, 0);
 }

@@ -41,11 +41,3 @@ struct core_action {
     struct record *spec; /* VM's or node's */
     struct record *placement;
 };
-
-/* What happened, for people: journal, event stream and transcripts. Rendered outside. */
-struct core_note {
-    enum severity severity;
-    const char *code; /* static: "node-silent" */
-    char subject[name_size];
-    char text[400];
-};

@@ -291,16 +291,12 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     pending_send(core, &vm->status, &txn, status_limit_ms);
     vm->is_beginning = state == VM_STATE_STARTING;
     if (state == VM_STATE_RUNNING && !was_running) {
-        core_note(core, SEVERITY_INFO, "vm-running", vm->name, "%s runs on %s", vm->name,
-                  core->config.node);
+        (void)facts_set(core_note(core, NOTE_VM_RUNNING, vm->name), core->config.node, NULL, NULL);
     } else if (state == VM_STATE_AWAY) {
-        core_note(
-            core, SEVERITY_ERROR, "vm-away", vm->name,
-            "%s left %s past Berth: %s. It is started nowhere until it is clear where it runs",
-            vm->name, core->config.node, reason);
+        (void)facts_set(core_note(core, NOTE_VM_AWAY, vm->name), core->config.node, NULL, reason);
     } else if (state == VM_STATE_STOPPED || state == VM_STATE_FAILED) {
-        core_note(core, state == VM_STATE_FAILED ? SEVERITY_WARNING : SEVERITY_INFO, "vm-ended",
-                  vm->name, "%s ended on %s: %s", vm->name, core->config.node, reason);
+        enum note_code code = state == VM_STATE_FAILED ? NOTE_VM_ENDED_BY_ITSELF : NOTE_VM_ENDED;
+        (void)facts_set(core_note(core, code, vm->name), core->config.node, NULL, reason);
     }
 }
 
@@ -469,9 +465,8 @@ static void end_unordered(struct core *core, struct local_vm *vm)
         core_wake(core, vm->op_retry_ms);
         return;
     }
-    core_note(core, SEVERITY_WARNING, "vm-stale", vm->name,
-              "%s of epoch %llu runs on %s, where it was not ordered: ending it", vm->name,
-              (unsigned long long)vm->epoch, core->config.node);
+    facts_set(core_note(core, NOTE_VM_STALE, vm->name), core->config.node, NULL, NULL)->count =
+        vm->epoch;
     (void)begin_op(core, vm, VM_OP_KILL, ACTION_VM_KILL, vm->epoch);
 }
 

@@ -123,9 +123,8 @@ void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const 
 {
     char text[name_size];
     quarantine(core, slot, reason);
-    core_note(core, SEVERITY_ERROR, "gpu-quarantined", core->config.node,
-              "%s on %s is quarantined: %s. When it is mended: 'berth gpu release %s %s'",
-              gpu_slot_format(slot, text), core->config.node, reason, core->config.node, text);
+    (void)facts_set(core_note(core, NOTE_GPU_QUARANTINED, core->config.node), NULL,
+                    gpu_slot_format(slot, text), reason);
 }
 
 /* A berthd that starts takes over what its predecessor had quarantined. */
@@ -167,9 +166,8 @@ static void lift_quarantines(struct core *core)
         const struct quarantine *q = &gpus->quarantines.items[i];
         if (spec->revision > q->spec_revision && is_released(spec->node_spec, &q->slot)) {
             char text[name_size];
-            core_note(core, SEVERITY_INFO, "gpu-released", core->config.node,
-                      "%s on %s is released from quarantine", gpu_slot_format(&q->slot, text),
-                      core->config.node);
+            (void)facts_set(core_note(core, NOTE_GPU_RELEASED, core->config.node), NULL,
+                            gpu_slot_format(&q->slot, text), NULL);
             VEC_REMOVE(&gpus->quarantines, i);
             gpus->is_stale = true;
         }
@@ -451,33 +449,30 @@ static bool is_shown(const struct core *core)
 static void note_rebound(struct core *core)
 {
     const struct gpus *gpus = core->gpus;
-    const char *node = core->config.node;
     char text[pci_address_size];
-    (void)pci_address_format(gpus->gpu_address, text);
-    if (gpus->gpu_action == ACTION_GPU_DISMOUNT) {
-        core_note(core, SEVERITY_INFO, "gpu-dismounted", node, "%s on %s is dismounted", text,
-                  node);
-    } else if (gpus->gpu_action == ACTION_GPU_MOUNT) {
-        core_note(core, SEVERITY_INFO, "gpu-mounted", node, "%s on %s is mounted", text, node);
-    } else if (gpus->gpu_count > 0) {
-        core_note(core, SEVERITY_INFO, "gpu-partitioned", node, "%s on %s is in %u partitions",
-                  text, node, gpus->gpu_count);
-    } else {
-        core_note(core, SEVERITY_INFO, "gpu-whole", node, "%s on %s is whole again", text, node);
-    }
+    enum note_code code = gpus->gpu_action == ACTION_GPU_DISMOUNT ? NOTE_GPU_DISMOUNTED
+                          : gpus->gpu_action == ACTION_GPU_MOUNT  ? NOTE_GPU_MOUNTED
+                          : gpus->gpu_count > 0                   ? NOTE_GPU_PARTITIONED
+                                                                  : NOTE_GPU_WHOLE;
+    facts_set(core_note(core, code, core->config.node), NULL,
+              pci_address_format(gpus->gpu_address, text), NULL)
+        ->count = gpus->gpu_count;
 }
 
-static const char *verb_of(enum core_action_kind action)
+static void note_not_rebound(struct core *core, const char *why)
 {
-    return action == ACTION_GPU_MOUNT      ? "mount"
-           : action == ACTION_GPU_DISMOUNT ? "dismount"
-                                           : "partition";
+    const struct gpus *gpus = core->gpus;
+    char text[pci_address_size];
+    enum note_code code = gpus->gpu_action == ACTION_GPU_DISMOUNT ? NOTE_GPU_DISMOUNT_FAILED
+                          : gpus->gpu_action == ACTION_GPU_MOUNT  ? NOTE_GPU_MOUNT_FAILED
+                                                                  : NOTE_GPU_PARTITION_FAILED;
+    (void)facts_set(core_note(core, code, core->config.node), NULL,
+                    pci_address_format(gpus->gpu_address, text), why);
 }
 
 static void rebind_done(struct core *core, const struct core_event *event)
 {
     struct gpus *gpus = core->gpus;
-    char text[pci_address_size];
     gpus->gpu_id = 0;
     gpus->awaits_inventory = event->result == CORE_DONE && !is_shown(core);
     if (gpus->awaits_inventory) { /* it may come before or after this; or never */
@@ -490,10 +485,7 @@ static void rebind_done(struct core *core, const struct core_event *event)
     }
     stubborn_add(&gpus->stubborn, gpus->gpu_address);
     gpus->gpu_retry_ms = core->now_ms + gpu_retry_ms;
-    core_note(core, SEVERITY_ERROR, "gpu-rebind-failed", core->config.node,
-              "could not %s %s on %s: %s", verb_of(gpus->gpu_action),
-              pci_address_format(gpus->gpu_address, text), core->config.node,
-              event->text ? event->text : "it hangs in the kernel");
+    note_not_rebound(core, event->text ? event->text : "it hangs in the kernel");
 }
 
 /* ---- steps ---- */

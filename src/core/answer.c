@@ -52,7 +52,7 @@ static void let_go(struct core *core, const struct job *job)
     struct record *next = change_draft(&job->view);
     change_clear_place(next->placement);
     tally_put(next->placement, &job->tally);
-    change_set_cause(next->placement, job->why);
+    next->placement->cause = job->why;
     (void)change_commit(core, &job->view, next);
 }
 
@@ -78,11 +78,12 @@ static void start_there(struct core *core, const struct job *job, struct placing
     change_drop_tried(to, to->node);
     to->start_order = spec->start_order;
     to->move_order = spec->move_order;
-    change_set_cause(to, job->why);
+    to->cause = job->why;
     bool is_again = job->purpose == PURPOSE_RECOVER && to->epoch > 1;
-    change_note(change_commit(core, &job->view, next), SEVERITY_INFO, "vm-placed",
-                "%s %s on %s: %s", is_again ? "restarting" : "starting", job->view.name,
-                answer->node, job->why);
+    struct intent *intent = change_commit(core, &job->view, next);
+    (void)facts_set(
+        change_note(intent, is_again ? NOTE_VM_RESTARTING : NOTE_VM_STARTING, &job->why),
+        answer->node, NULL, NULL);
 }
 
 /* No place for a VM that runs nowhere: it waits, and holds nothing. */
@@ -100,14 +101,13 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
     to->is_failed = false;
     tally_put(to, &job->tally);
     to->start_order = job->view.spec->vm_spec->start_order;
-    change_set_cause(to, "no host takes it now");
+    to->cause = cause_make(CAUSE_NO_HOST, NULL, NULL, NULL);
     take_reasons(to, answer);
     struct intent *intent = change_commit(core, &job->view, next);
     if (!was_waiting) {
-        change_note(intent, SEVERITY_WARNING, "vm-waiting",
-                    "%s waits for a host that takes it; first reason: %s%s%s", job->view.name,
-                    to->reasons.len ? to->reasons.items[0].node : "there is no node",
-                    to->reasons.len ? ": " : "", to->reasons.len ? to->reasons.items[0].text : "");
+        const struct reason *first = to->reasons.len > 0 ? &to->reasons.items[0] : NULL;
+        (void)facts_set(change_note(intent, NOTE_VM_WAITING, NULL), first ? first->node : NULL,
+                        NULL, first ? first->text : NULL);
     }
 }
 
@@ -122,13 +122,10 @@ static void go_there(struct core *core, const struct job *job, struct placing *a
     change_swap_holds(&to->next_gpus, &answer->gpus);
     to->move_order = job->view.spec->vm_spec->move_order;
     to->reasons.len = 0;
-    change_set_cause(to, job->why);
-    change_note(change_commit(core, &job->view, next), SEVERITY_INFO, "vm-moving",
-                "moving %s from %s to %s, place reserved: %s", job->view.name, to->node,
-                to->next_node, job->why);
+    to->cause = job->why;
+    struct intent *intent = change_commit(core, &job->view, next);
+    (void)facts_set(change_note(intent, NOTE_VM_MOVING, &job->why), to->next_node, to->node, NULL);
 }
-
-static const char cause_not_moved[] = "it was asked to move, but no node takes it";
 
 /* No place for a VM that runs: it runs on, unless the drain is forced. */
 static void stay(struct core *core, const struct job *job, struct placing *answer)
@@ -139,23 +136,23 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
     if (job->purpose == PURPOSE_DRAIN && is_forced) {
         struct view view = job->view;
         view.node = old->node; /* if the force was taken back, it holds no more */
-        change_stop(core, &view, "its node is drained by force and no other node takes it", false);
+        change_stop(core, &view, cause_make(CAUSE_DRAIN_FORCED, NULL, NULL, NULL), false);
         return;
     }
-    const char *cause = job->purpose == PURPOSE_DRAIN  ? change_cause_cannot_leave
-                        : job->purpose == PURPOSE_MEND ? change_cause_broken
-                                                       : cause_not_moved;
+    enum cause_code code = job->purpose == PURPOSE_DRAIN  ? CAUSE_DRAIN_NO_HOST
+                           : job->purpose == PURPOSE_MEND ? CAUSE_GPU_NO_HOST
+                                                          : CAUSE_MOVE_NO_HOST;
     bool is_told =
-        job->purpose != PURPOSE_MOVE && same_reasons(old, answer) && strcmp(old->cause, cause) == 0;
+        job->purpose != PURPOSE_MOVE && same_reasons(old, answer) && old->cause.code == code;
     if (is_told || job->purpose == PURPOSE_FAILBACK) {
         return;
     }
     struct record *next = change_draft(&job->view);
     next->placement->move_order = job->view.spec->vm_spec->move_order;
     take_reasons(next->placement, answer);
-    change_set_cause(next->placement, cause);
-    change_note(change_commit(core, &job->view, next), SEVERITY_WARNING, "vm-cannot-move",
-                "%s stays on %s: no other node takes it (%s)", job->view.name, old->node, job->why);
+    next->placement->cause = cause_make(code, NULL, NULL, NULL);
+    struct intent *intent = change_commit(core, &job->view, next);
+    (void)facts_set(change_note(intent, NOTE_VM_CANNOT_MOVE, &job->why), old->node, NULL, NULL);
 }
 
 void answer_apply(struct core *core, const struct job *job, struct placing *answer)

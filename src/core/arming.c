@@ -130,16 +130,12 @@ static void arm_done(struct core *core, const struct core_event *event)
     a->arm_id = 0;
     if (event->result == CORE_DONE) {
         move(a, ARMING_ARMED);
-        core_note(core, SEVERITY_INFO, "watchdog-armed", node,
-                  "the watchdog of %s is armed with %lld ms", node, (long long)a->armed_ms);
+        core_note(core, NOTE_WATCHDOG_ARMED, node)->ms = a->armed_ms;
         return;
     }
     move(a, ARMING_IDLE);
     a->arm_retry_ms = core->now_ms + arm_retry_ms;
-    core_note(core, SEVERITY_WARNING, "watchdog-not-armed", node,
-              "the watchdog of %s cannot be armed: %s. Until it is, its VMs restart elsewhere only "
-              "after 'berth node confirm-off %s'",
-              node, event->text ? event->text : "unknown", node);
+    (void)facts_set(core_note(core, NOTE_WATCHDOG_NOT_ARMED, node), NULL, NULL, event->text);
 }
 
 /* Comes once, before anything else is known of it. */

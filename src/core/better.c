@@ -17,7 +17,7 @@ static bool is_current(const struct core *core, const char *node)
 }
 
 bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,
-                           char *ret_why, size_t size)
+                           struct cause *ret_why)
 {
     if (!is_current(core, placement->node)) {
         return false;
@@ -27,9 +27,9 @@ bool better_has_failed_gpu(const struct core *core, const struct vm_placement *p
         struct gpu_device device;
         bool is_there = world_device(&core->world, placement->node, &hold->slot, &device);
         if (!is_there || device.health != GPU_HEALTHY) {
-            (void)snprintf(ret_why, size, "its GPU %s failed: %s",
-                           gpu_slot_format(&hold->slot, slot),
-                           is_there ? device.health_reason : "it is gone");
+            *ret_why = cause_make(is_there ? CAUSE_GPU_FAILED : CAUSE_GPU_GONE, NULL,
+                                  gpu_slot_format(&hold->slot, slot),
+                                  is_there ? device.health_reason : NULL);
             return true;
         }
     }
@@ -53,7 +53,7 @@ const char *better_owner(const struct core *core, const struct view *view)
     const char *node = view->placement->placement->node;
     /* Where it failed, or would not leave, is no better place. */
     const struct vm_placement *placement = view->placement->placement;
-    if (placement->failovers > 0 || strcmp(placement->cause, change_cause_refused) == 0) {
+    if (placement->failovers > 0 || placement->cause.code == CAUSE_STOP_REFUSED) {
         return NULL;
     }
     bool is_where_told = spec->move_order > 0 && strcmp(spec->move_to, node) == 0;

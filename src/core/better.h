@@ -5,8 +5,8 @@
 
 #include "core/change.h"
 
-/* Whether one of the placement's GPUs failed, with a sentence into 'ret_why' */
+/* Whether one of the placement's GPUs failed, and which, into 'ret_why' */
 bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,
-                           char *ret_why, size_t size);
+                           struct cause *ret_why);
 /* The owner, preferred to where it is, that takes VMs now; lent; NULL: none, or no failback. */
 const char *better_owner(const struct core *core, const struct view *view);

@@ -6,21 +6,11 @@
 #include "core/mutant.h"
 #include "core/sight.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { commit_limit_ms = 3000 };
-
-const char change_cause_stopped[] = "stopped";
-const char change_cause_cannot_leave[] = "the node is being drained, but no other node takes it";
-
-const char change_cause_broken[] = "one of its GPUs failed, but no node has another for it";
-const char change_cause_refused[] = "it did not stop within its time limit and runs on";
-const char change_cause_kept[] =
-    "it did not stop within its time limit to make room for another VM and runs on";
-const char change_cause_evicted[] = "it makes room for ";
 
 bool change_init(struct core *core)
 {
@@ -37,17 +27,6 @@ void change_done(struct core *core)
         VEC_DONE(&core->changes->intents);
     }
     free(core->changes);
-}
-
-bool change_is_evicted(const struct vm_placement *placement)
-{
-    return strncmp(placement->cause, change_cause_evicted, strlen(change_cause_evicted)) == 0;
-}
-
-bool change_is_stuck(const struct vm_placement *placement)
-{
-    return strcmp(placement->cause, change_cause_cannot_leave) == 0 ||
-           strcmp(placement->cause, change_cause_broken) == 0;
 }
 
 void change_look(const struct core *core, const char *vm, struct view *ret)
@@ -126,9 +105,12 @@ void change_event(struct core *core, const struct core_event *event)
             continue;
         }
         *sight_refusals(core, intent->vm) = intent->pending.refusals;
-        if (outcome == TXN_COMMITTED && intent->note.code) {
-            core_note(core, intent->note.severity, intent->note.code, intent->note.subject, "%s",
-                      intent->note.text);
+        if (outcome == TXN_COMMITTED && intent->note.code != NOTE_NONE) {
+            struct note *note = VEC_ADD(&core->notes);
+            if (!note) {
+                core_out_of_memory();
+            }
+            *note = intent->note;
         }
     }
 }
@@ -254,16 +236,14 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
     return intent;
 }
 
-void PRINTF_LIKE(4, 5) change_note(struct intent *intent, enum severity severity, const char *code,
-                                   const char *format, ...)
+struct facts *change_note(struct intent *intent, enum note_code code, const struct cause *cause)
 {
-    va_list args;
-    intent->note.severity = severity;
-    intent->note.code = code;
-    (void)snprintf(intent->note.subject, sizeof(intent->note.subject), "%s", intent->vm);
-    va_start(args, format);
-    (void)vsnprintf(intent->note.text, sizeof(intent->note.text), format, args);
-    va_end(args);
+    intent->note = (struct note){.code = code};
+    memcpy(intent->note.subject, intent->vm, sizeof(intent->note.subject));
+    if (cause) {
+        intent->note.cause = *cause;
+    }
+    return &intent->note.facts;
 }
 
 /* A placement to change and commit: the old one's copy, or a first one. */
@@ -276,11 +256,6 @@ struct record *change_draft(const struct view *view)
     }
     next->revision = 0;
     return next;
-}
-
-void change_set_cause(struct vm_placement *placement, const char *cause)
-{
-    (void)snprintf(placement->cause, sizeof(placement->cause), "%s", cause);
 }
 
 void change_drop_next(struct vm_placement *placement)
@@ -319,18 +294,18 @@ void change_swap_holds(gpu_holds_t *a, gpu_holds_t *b)
     *b = keep;
 }
 
-void change_stop(struct core *core, const struct view *view, const char *cause, bool is_forced)
+void change_stop(struct core *core, const struct view *view, struct cause cause, bool is_forced)
 {
     struct record *next = change_draft(view);
     next->placement->phase = PLACEMENT_STOP;
     next->placement->is_forced = is_forced;
     next->placement->reasons.len = 0;
     change_drop_next(next->placement);
-    change_set_cause(next->placement, cause);
+    next->placement->cause = cause;
     bool is_asked_again = !is_forced && next->placement->refusals > 0;
     struct intent *intent = change_commit(core, view, next);
     if (!is_asked_again) {
-        change_note(intent, SEVERITY_INFO, "vm-stopping", "stopping %s on %s: %s", view->name,
-                    view->placement->placement->node, cause);
+        (void)facts_set(change_note(intent, NOTE_VM_STOPPING, &cause),
+                        view->placement->placement->node, NULL, NULL);
     }
 }

@@ -27,18 +27,8 @@ struct intent {
     char vm[name_size];
     struct pending pending;
     struct record *placement; /* NULL: will be deleted */
-    struct core_note note;    /* told when it is committed; code NULL: nothing */
+    struct note note;         /* told when it is committed; NOTE_NONE: nothing */
 };
-
-extern const char change_cause_stopped[], change_cause_cannot_leave[], change_cause_broken[],
-    change_cause_refused[], change_cause_kept[];
-/* Begins the cause of a stop for the sake of a VM of higher priority. */
-extern const char change_cause_evicted[];
-
-/* Whether it stopped, or is to stop, to make room. */
-bool change_is_evicted(const struct vm_placement *placement);
-/* Whether the VM must stay, with that told, although its node or GPU says that it should not. */
-bool change_is_stuck(const struct vm_placement *placement);
 
 /* All that are on their way. */
 struct changes {
@@ -68,10 +58,10 @@ struct record *change_draft(const struct view *view);
  * returned intent's note may be filled in; it is told once the change is committed.
  */
 struct intent *change_commit(struct core *core, const struct view *view, struct record *next);
-void change_note(struct intent *intent, enum severity severity, const char *code,
-                 const char *format, ...) PRINTF_LIKE(4, 5);
+/* That, with that cause (NULL: none); the facts are to be filled in. */
+struct facts *change_note(struct intent *intent, enum note_code code, const struct cause *cause);
 /* Orders the VM to be stopped where it is, with no next place. */
-void change_stop(struct core *core, const struct view *view, const char *cause, bool is_forced);
+void change_stop(struct core *core, const struct view *view, struct cause cause, bool is_forced);
 
 /* Decide again at 'at_ms', though nothing may have changed. */
 void change_again(struct core *core, msec_t at_ms);
@@ -83,7 +73,6 @@ void change_begin(struct core *core);
 void change_wake(struct core *core);
 
 /* Edits of a draft. */
-void change_set_cause(struct vm_placement *placement, const char *cause);
 void change_drop_next(struct vm_placement *placement);
 /* Nowhere: no node, no GPUs, nothing reserved. */
 void change_clear_place(struct vm_placement *placement);

@@ -94,8 +94,6 @@ void cold_begin(struct core *core)
     cold->until_ms = cold->is_start ? core->now_ms + wait_ms : 0;
     cold->has_led = true;
     if (cold_must_wait(core) && find_missing(core, missing, sizeof(missing))) {
-        core_note(core, SEVERITY_INFO, "cold-start", "cluster",
-                  "all hosts were down: VMs wait up to %lld s for those that are not ready yet: %s",
-                  (long long)wait_ms / 1000, missing);
+        facts_set(core_note(core, NOTE_COLD_START, "cluster"), NULL, NULL, missing)->ms = wait_ms;
     }
 }

@@ -110,11 +110,8 @@ static void tell(struct core *core)
     }
     c->tell_ms = core->now_ms + remind_ms;
     core_wake(core, c->tell_ms);
-    core_note(core, SEVERITY_ERROR, "store-contradicts", self_name(core),
-              "the store contradicts %s: %s. Is it the right one (etcd_endpoints, etcd_prefix)? "
-              "Berth leaves the VMs on %s alone (%zu) until you decide there: 'berthd --adopt' if "
-              "this is their store, 'berthd --clear' to end them and join it",
-              self_name(core), c->why, self_name(core), count);
+    facts_set(core_note(core, NOTE_STORE_CONTRADICTS, self_name(core)), NULL, NULL, c->why)->count =
+        count;
 }
 
 /* ---- the watchdog ---- */
@@ -183,27 +180,20 @@ static bool adopt(struct core *core)
     const char *vm;
     uint64_t incarnation = ordered_incarnation(core, &vm);
     if (incarnation == 0) {
-        core_note(core, SEVERITY_ERROR, "adoption-refused", self_name(core),
-                  "the VMs on %s are not adopted: this store does not say that %s runs there as it "
-                  "does. Bring the right store back, or end that VM yourself",
-                  self_name(core), vm);
+        (void)facts_set(core_note(core, NOTE_ADOPTION_REFUSED, self_name(core)), NULL, vm, NULL);
         return false;
     }
     self_take_incarnation(core, incarnation);
     heartbeat_take_over(core);
     core->contradiction->has_gone_back = false;
-    core_note(core, SEVERITY_WARNING, "node-adopted", self_name(core),
-              "an administrator decided that this is the store of the VMs on %s: it goes on with "
-              "them in incarnation %llu",
-              self_name(core), (unsigned long long)incarnation);
+    core_note(core, NOTE_NODE_ADOPTED, self_name(core))->count = incarnation;
     return true;
 }
 
 static enum contradiction_end clear(struct core *core, const char *why)
 {
     core->contradiction->has_gone_back = false;
-    core_note(core, SEVERITY_WARNING, "node-cleared", self_name(core),
-              "%s: %s ends what exists there, and joins this store", why, self_name(core));
+    (void)facts_set(core_note(core, NOTE_NODE_CLEARED, self_name(core)), NULL, NULL, why);
     return CONTRADICTION_CLEAR;
 }
 

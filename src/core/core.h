@@ -24,7 +24,7 @@ struct core;
 struct core_update {
     const struct core_action *actions;
     size_t action_len;
-    const struct core_note *notes;
+    const struct note *notes; /* what happened, for people */
     size_t note_len;
     msec_t wake_ms; /* call again with CORE_TICK then at the latest; MSEC_NEVER */
 };

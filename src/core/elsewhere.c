@@ -31,9 +31,9 @@ static void adopt(struct core *core, const struct view *view, const char *node)
     to->cpus = view->spec->vm_spec->cpus;
     to->memory_mib = view->spec->vm_spec->memory_mib;
     to->elsewhere_order = view->spec->vm_spec->elsewhere_order;
-    change_set_cause(to, "adopted where it was found");
-    change_note(change_commit(core, view, next), SEVERITY_INFO, "vm-adopted", "%s stays on %s",
-                view->name, node);
+    to->cause = cause_make(CAUSE_ADOPTED, NULL, NULL, NULL);
+    struct intent *intent = change_commit(core, view, next);
+    (void)facts_set(change_note(intent, NOTE_VM_ADOPTED, NULL), node, NULL, NULL);
 }
 
 static void give_up(struct core *core, const struct view *view)
@@ -41,9 +41,8 @@ static void give_up(struct core *core, const struct view *view)
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
     next->placement->elsewhere_order = view->spec->vm_spec->elsewhere_order;
-    change_set_cause(next->placement, "an administrator confirmed that it is gone");
-    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-confirmed-gone",
-                "%s runs nowhere: an administrator confirmed it", view->name);
+    next->placement->cause = cause_make(CAUSE_CONFIRMED_GONE, NULL, NULL, NULL);
+    (void)change_note(change_commit(core, view, next), NOTE_VM_CONFIRMED_GONE, NULL);
 }
 
 void elsewhere_decide(struct core *core, const struct view *view)

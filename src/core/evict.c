@@ -26,7 +26,7 @@ bool evict_init(struct core *core)
 static bool is_making_room(const struct record *record)
 {
     return record && record->placement->phase == PLACEMENT_STOP &&
-           change_is_evicted(record->placement);
+           record->placement->cause.code == CAUSE_EVICTED;
 }
 
 /* As the store has it, too: what a VM has given up is free only once that is there. */
@@ -66,15 +66,12 @@ void evict_step(struct core *core)
 static void evict(struct core *core, const struct eviction *eviction)
 {
     struct view view;
-    char cause[reason_size];
     change_look(core, eviction->vm, &view);
     bool runs = view.placement && view.placement->placement->phase == PLACEMENT_START;
     if (!runs || change_find(core, eviction->vm)) {
         return; /* the next plan will ask for it again */
     }
-    (void)snprintf(cause, sizeof(cause), "%s%s, which has a higher priority", change_cause_evicted,
-                   eviction->by);
-    change_stop(core, &view, cause, false);
+    change_stop(core, &view, cause_make(CAUSE_EVICTED, NULL, eviction->by, NULL), false);
 }
 
 bool evict_order(struct core *core, const evictions_t *evictions)

@@ -91,9 +91,9 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
     peer->power_incarnation = alive->alive->incarnation;
     peer->is_power_proven = false;
     if (!standing_has_fence_error(core, peer)) {
-        core_note(core, SEVERITY_WARNING, "power-fencing", peer->name,
-                  "%s silent for %lld ms: turning it off through %s", peer->name,
-                  (long long)(core->now_ms - peer->seen_ms), spec->node_spec->fence_agent);
+        facts_set(core_note(core, NOTE_POWER_FENCING, peer->name), NULL,
+                  spec->node_spec->fence_agent, NULL)
+            ->ms = core->now_ms - peer->seen_ms;
     }
 }
 
@@ -148,11 +148,7 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
     peer->power_retry_ms = core->now_ms + power_retry_ms;
     const char *why = event->text ? event->text : "no answer";
     if (standing_fence_failed(core, peer, why)) {
-        core_note(
-            core, SEVERITY_ERROR, "power-fencing-failed", peer->name,
-            "turning off %s failed: %s. It is tried again every few seconds, and its VMs wait; "
-            "if you are sure that it is off: 'berth node confirm-off %s'",
-            peer->name, why, peer->name);
+        (void)facts_set(core_note(core, NOTE_POWER_FENCING_FAILED, peer->name), NULL, NULL, why);
     }
 }
 
@@ -160,9 +156,9 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
 static void note_fence(struct core *core, const struct record *record)
 {
     if (lead_is_ours(core) && core->world.is_complete && record->fence->proof != PROOF_NONE) {
-        core_note(core, SEVERITY_WARNING, "node-off", record->key.name,
-                  "%s incarnation %llu is proven off: %s", record->key.name,
-                  (unsigned long long)record->fence->incarnation, record->fence->detail);
+        facts_set(core_note(core, NOTE_NODE_OFF, record->key.name), NULL,
+                  proof_name(record->fence->proof), record->fence->detail)
+            ->count = record->fence->incarnation;
     }
 }
 

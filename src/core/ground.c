@@ -5,27 +5,21 @@
 
 #include "base/parse.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 ENUM_DEFINE(core_event_kind, CORE_EVENT_LIST)
 ENUM_DEFINE(core_action_kind, CORE_ACTION_LIST)
 ENUM_DEFINE(core_result, CORE_RESULT_LIST)
 
-void core_note(struct core *core, enum severity severity, const char *code, const char *subject,
-               const char *format, ...)
+struct facts *core_note(struct core *core, enum note_code code, const char *subject)
 {
-    struct core_note *note = VEC_ADD(&core->notes);
+    struct note *note = VEC_ADD(&core->notes);
     if (!note) {
         core_out_of_memory();
     }
-    note->severity = severity;
     note->code = code;
     (void)copy_text(note->subject, sizeof(note->subject), subject);
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(note->text, sizeof(note->text), format, args);
-    va_end(args);
+    return &note->facts;
 }
 
 struct core_action *core_act(struct core *core, enum core_action_kind kind)

@@ -20,7 +20,7 @@ struct core {
     uint64_t last_id;
     bool is_dirty; /* something changed that decisions depend on */
     VEC(struct core_action) actions;
-    VEC(struct core_note) notes;
+    VEC(struct note) notes;
 
     /* This node: its standing in the cluster, its VMs, its GPUs. */
     struct self *self;
@@ -43,9 +43,8 @@ struct core {
     struct evicting *evicting;
 };
 
-/* Tells people. */
-void core_note(struct core *core, enum severity severity, const char *code, const char *subject,
-               const char *format, ...) PRINTF_LIKE(5, 6);
+/* Tells people; the facts are to be filled in, lent until the next note. */
+struct facts *core_note(struct core *core, enum note_code code, const char *subject);
 /* An action with a new id, to be filled in; lent until the next one. */
 struct core_action *core_act(struct core *core, enum core_action_kind kind);
 /* An action that nobody answers. */

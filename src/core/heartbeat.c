@@ -198,8 +198,7 @@ static void begun(struct core *core)
     self_move(core, MEMBERSHIP_MEMBER);
     core->heartbeat->has_ack = false;
     core_act_quietly(core, ACTION_VM_REOPEN);
-    core_note(core, SEVERITY_INFO, "node-joined", self_name(core), "%s joined as incarnation %llu",
-              self_name(core), (unsigned long long)self_incarnation(core));
+    core_note(core, NOTE_NODE_JOINED, self_name(core))->count = self_incarnation(core);
 }
 
 /* A berthd after us must know that this boot has joined, whatever the store says then. Told when
@@ -230,8 +229,7 @@ static void acknowledged(struct core *core, revision_t revision)
     }
     if (h->is_lost_noted) {
         h->is_lost_noted = false;
-        core_note(core, SEVERITY_INFO, "heartbeat-back", self_name(core),
-                  "heartbeats of %s are acknowledged again", self_name(core));
+        (void)core_note(core, NOTE_HEARTBEAT_BACK, self_name(core));
     }
     if (!h->has_ack || h->sent_ms - h->acked_sent_ms > steady_gap_ms(core)) {
         h->steady_ms = h->sent_ms;
@@ -299,17 +297,14 @@ bool heartbeat_must_stop(struct core *core)
     }
     msec_t silent_ms = core->now_ms - h->acked_sent_ms;
     if (silent_ms >= settings->self_stop_ms) {
-        core_note(core, SEVERITY_ERROR, "self-stop", self_name(core),
-                  "heartbeat not acknowledged for %lld ms (limit %lld): %s ends its VMs",
-                  (long long)silent_ms, (long long)settings->self_stop_ms, self_name(core));
+        struct facts *facts = core_note(core, NOTE_SELF_STOP, self_name(core));
+        facts->ms = silent_ms;
+        facts->limit_ms = settings->self_stop_ms;
         return true;
     }
     if (silent_ms >= settings->leader_silence_ms && !h->is_lost_noted) {
         h->is_lost_noted = true;
-        core_note(
-            core, SEVERITY_WARNING, "heartbeat-lost", self_name(core),
-            "heartbeats of %s have not been acknowledged for %lld ms: is the store reachable?",
-            self_name(core), (long long)silent_ms);
+        core_note(core, NOTE_HEARTBEAT_LOST, self_name(core))->ms = silent_ms;
     }
     core_wake(core, h->acked_sent_ms +
                         (h->is_lost_noted ? settings->self_stop_ms : settings->leader_silence_ms));

@@ -41,7 +41,7 @@ void tally_put(struct vm_placement *placement, const struct tally *tally)
 }
 
 struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
-                     const char *why)
+                     struct cause why)
 {
     struct job *job = VEC_ADD(&jobs->list);
     if (!job) {
@@ -52,6 +52,6 @@ struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose pu
     if (view->placement) {
         job->tally = tally_of(view->placement->placement);
     }
-    (void)snprintf(job->why, sizeof(job->why), "%s", why);
+    job->why = why;
     return job;
 }

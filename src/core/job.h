@@ -26,7 +26,7 @@ struct job {
     enum purpose purpose;
     struct tally tally;    /* of the placement to be */
     const char *only_node; /* failback: there or not at all; lent by the VM's spec */
-    char why[reason_size];
+    struct cause why;
 };
 
 struct jobs {
@@ -36,7 +36,7 @@ struct jobs {
 
 /* Adds a job for 'view's VM, with its present tally; lent until the next one. */
 struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
-                     const char *why);
+                     struct cause why);
 
 /* What is counted against a placement's VM, and back into a draft. */
 struct tally tally_of(const struct vm_placement *placement);

@@ -105,9 +105,8 @@ void lead_step(struct core *core)
         lead->is_leading = is_leading;
         core->is_dirty = true;
         if (is_leading) {
-            core_note(core, SEVERITY_INFO, "coordinator", core->config.node,
-                      "%s coordinates, term %llu", core->config.node,
-                      (unsigned long long)leader_record(core)->leader->term);
+            core_note(core, NOTE_COORDINATOR, core->config.node)->count =
+                leader_record(core)->leader->term;
             peer_forget_silence(core); /* noted anew, in our name */
             cold_begin(core);
         }

@@ -56,10 +56,7 @@ void leaving_step(struct core *core)
         return; /* its answer wakes us */
     }
     if (core->leaving->tries++ >= tries_max) {
-        core_note(core, SEVERITY_WARNING, "left-armed", self_name(core),
-                  "the store did not take the farewell of %s: its watchdog stays armed and "
-                  "resets the host unless berthd is started at once",
-                  self_name(core));
+        (void)core_note(core, NOTE_LEFT_ARMED, self_name(core));
         leave(core);
         return;
     }

@@ -60,15 +60,11 @@ static void join(struct core *core)
         self_take_incarnation(core, alive->alive->incarnation);
         heartbeat_adopt(core, alive);
         self_move(core, MEMBERSHIP_MEMBER);
-        core_note(core, SEVERITY_INFO, "node-rejoined", self_name(core),
-                  "berthd of %s is back in incarnation %llu and adopts its VMs", self_name(core),
-                  (unsigned long long)self_incarnation(core));
+        core_note(core, NOTE_NODE_REJOINED, self_name(core))->count = self_incarnation(core);
         return;
     }
     if (is_same_boot) {
-        core_note(core, SEVERITY_WARNING, "node-was-fenced", self_name(core),
-                  "%s was declared off in incarnation %llu: ending its VMs, then beginning anew",
-                  self_name(core), (unsigned long long)fenced);
+        core_note(core, NOTE_NODE_WAS_FENCED, self_name(core))->count = fenced;
     }
     clear_instances(core);
 }
@@ -89,10 +85,8 @@ static bool is_name_taken(struct core *core)
     if (alive->revision != m->foreign_revision) {
         if (m->foreign_revision != 0 && !m->is_foreign_noted) {
             m->is_foreign_noted = true;
-            core_note(core, SEVERITY_ERROR, "name-taken", self_name(core),
-                      "another host is alive under the name %s (boot id %s): give this one a name "
-                      "of its own in its configuration (node = ...)",
-                      self_name(core), alive->alive->boot_id);
+            (void)facts_set(core_note(core, NOTE_NAME_TAKEN, self_name(core)), NULL,
+                            alive->alive->boot_id, NULL);
         }
         m->foreign_revision = alive->revision;
         m->foreign_ms = core->now_ms;
@@ -140,11 +134,9 @@ static void note_usurper(struct core *core)
 {
     const struct record *alive = self_alive_record(core);
     core->membership->is_foreign_noted = true;
-    core_note(core, SEVERITY_ERROR, "name-taken", self_name(core),
-              "the heartbeat of %s was written by another (boot id %s, incarnation %llu): it ends "
-              "its VMs and begins anew",
-              self_name(core), alive->alive->boot_id,
-              (unsigned long long)alive->alive->incarnation);
+    facts_set(core_note(core, NOTE_NAME_USURPED, self_name(core)), NULL, alive->alive->boot_id,
+              NULL)
+        ->count = alive->alive->incarnation;
 }
 
 /* A member's. False: it is none any more. */
@@ -152,9 +144,7 @@ static bool keep_alive(struct core *core)
 {
     bool must_end = false;
     if (is_fenced(core)) {
-        core_note(core, SEVERITY_ERROR, "fenced", self_name(core),
-                  "%s was declared off while it runs: it ends its VMs and begins anew",
-                  self_name(core));
+        (void)core_note(core, NOTE_FENCED, self_name(core));
         must_end = true;
     } else if (contradiction_is_there(core)) {
         self_move(core, MEMBERSHIP_CONTRADICTED);

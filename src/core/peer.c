@@ -146,16 +146,11 @@ static void watch_silence(struct core *core, struct peer *peer, bool is_leading)
     }
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
     if (is_silent && alive && alive->alive->has_left) {
-        core_note(core, SEVERITY_WARNING, "node-left", peer->name,
-                  "berthd of %s was told to end: its VMs go on, but nobody restarts them until it "
-                  "is back",
-                  peer->name);
+        (void)core_note(core, NOTE_NODE_LEFT, peer->name);
     } else if (is_silent) {
-        core_note(core, SEVERITY_WARNING, "node-silent", peer->name,
-                  "%s has been silent for %lld ms", peer->name,
-                  (long long)(core->now_ms - peer->seen_ms));
+        core_note(core, NOTE_NODE_SILENT, peer->name)->ms = core->now_ms - peer->seen_ms;
     } else {
-        core_note(core, SEVERITY_INFO, "node-heard", peer->name, "%s is heard again", peer->name);
+        (void)core_note(core, NOTE_NODE_HEARD, peer->name);
     }
 }
 

@@ -27,13 +27,17 @@
 /* While all wait for hosts that come back: between two looks whether they are there. */
 enum { cold_look_ms = 1000 };
 
+static struct cause plain(enum cause_code code)
+{
+    return cause_make(code, NULL, NULL, NULL);
+}
+
 /* ---- decisions without the planner ---- */
 
 static void forget(struct core *core, const struct view *view)
 {
     if (view->placement || view->status) {
-        change_note(change_commit(core, view, NULL), SEVERITY_INFO, "vm-removed", "%s is removed",
-                    view->name);
+        (void)change_note(change_commit(core, view, NULL), NOTE_VM_REMOVED, NULL);
     }
 }
 
@@ -51,11 +55,10 @@ static void rest(struct core *core, const struct view *view)
     change_clear_place(next->placement);
     next->placement->start_order = view->spec->vm_spec->start_order;
     next->placement->move_order = view->spec->vm_spec->move_order;
-    change_set_cause(next->placement, change_cause_stopped);
+    next->placement->cause = plain(CAUSE_STOPPED);
     struct intent *intent = change_commit(core, view, next);
     if (old->phase != PLACEMENT_NONE) {
-        change_note(intent, SEVERITY_INFO, "vm-stopped", "%s is stopped; its GPUs on %s are free",
-                    view->name, node);
+        (void)facts_set(change_note(intent, NOTE_VM_STOPPED, NULL), node, NULL, NULL);
     }
 }
 
@@ -103,9 +106,9 @@ static void arrive(struct core *core, const struct view *view)
     to->cpus = view->spec->vm_spec->cpus;
     to->memory_mib = view->spec->vm_spec->memory_mib;
     to->reasons.len = 0;
-    (void)snprintf(to->cause, sizeof(to->cause), "moved from %s", old->node);
-    change_note(change_commit(core, view, next), SEVERITY_INFO, "vm-placed",
-                "%s stopped on %s: starting on %s", view->name, old->node, old->next_node);
+    to->cause = cause_make(CAUSE_MOVED, old->node, NULL, NULL);
+    struct intent *intent = change_commit(core, view, next);
+    (void)facts_set(change_note(intent, NOTE_VM_ARRIVING, NULL), old->next_node, old->node, NULL);
 }
 
 static void resume_running(struct core *core, const struct view *view)
@@ -115,24 +118,18 @@ static void resume_running(struct core *core, const struct view *view)
     to->phase = PLACEMENT_START;
     to->refusals++;
     change_drop_next(to);
-    change_set_cause(to, change_is_evicted(to) ? change_cause_kept : change_cause_refused);
+    to->cause =
+        plain(to->cause.code == CAUSE_EVICTED ? CAUSE_EVICTION_REFUSED : CAUSE_STOP_REFUSED);
     if (!view->wants_to_run) {
-        (void)snprintf(
-            to->cause, sizeof(to->cause),
-            "it was asked to shut down %u time%s and did not; it is asked again in %lld s. "
-            "'berth vm stop --force %s' turns it off",
-            to->refusals, to->refusals == 1 ? "" : "s",
-            (long long)refusal_pause(view, to->refusals) / 1000, view->name);
+        to->cause = cause_make(CAUSE_SHUTDOWN_REFUSED, NULL, view->name, NULL);
+        to->cause.facts.count = to->refusals;
+        to->cause.facts.ms = refusal_pause(view, to->refusals);
     }
     struct intent *intent = change_commit(core, view, next);
     if (view->wants_to_run || to->refusals == 1) {
-        change_note(
-            intent, SEVERITY_WARNING, "vm-stop-refused",
-            "%s on %s did not stop within its time limit and runs on: %s%s", view->name, to->node,
-            view->status->status->reason,
-            view->wants_to_run
-                ? ""
-                : ". It is asked again, ever less often; 'berth vm stop --force' turns it off");
+        enum note_code code = view->wants_to_run ? NOTE_VM_STOP_REFUSED : NOTE_VM_SHUTDOWN_REFUSED;
+        (void)facts_set(change_note(intent, code, NULL), to->node, NULL,
+                        view->status->status->reason);
     }
 }
 
@@ -141,7 +138,7 @@ static void forget_refusals(struct core *core, const struct view *view)
 {
     struct record *next = change_draft(view);
     next->placement->refusals = 0;
-    change_set_cause(next->placement, change_cause_refused);
+    next->placement->cause = plain(CAUSE_STOP_REFUSED);
     (void)change_commit(core, view, next);
 }
 
@@ -153,33 +150,47 @@ static bool node_has_mode(const struct core *core, const char *node, enum node_m
     return (spec ? spec->node_spec->mode : NODE_ACTIVE) == mode;
 }
 
+/* Whether what its placement tells is still news; then it is looked at again when it is not. */
+static bool is_fresh(struct core *core, const struct view *view)
+{
+    const msec_t fresh_ms = 60000;
+    msec_t due_ms = sight_placement_ms(core, view->name) + fresh_ms;
+    if (core->now_ms >= due_ms) {
+        return false;
+    }
+    change_again(core, due_ms);
+    return true;
+}
+
 static void decide_running(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
     const char *owner;
-    char why[reason_size];
+    struct cause why;
     if (view->status->status->is_stop_refused) {
         return; /* its node clears that first */
     }
     if (view->spec->vm_spec->move_order > p->move_order) {
-        (void)jobs_add(jobs, view, PURPOSE_MOVE, "an administrator asked for it");
+        (void)jobs_add(jobs, view, PURPOSE_MOVE, plain(CAUSE_MOVE_ORDERED));
     } else if (node_has_mode(core, p->node, NODE_DRAIN)) {
         if (!refusal_must_leave_alone(core, view)) {
-            (void)jobs_add(jobs, view, PURPOSE_DRAIN, "its node is being drained");
+            (void)jobs_add(jobs, view, PURPOSE_DRAIN, plain(CAUSE_DRAIN));
         }
-    } else if (better_has_failed_gpu(core, p, why, sizeof(why))) {
+    } else if (better_has_failed_gpu(core, p, &why)) {
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
         }
     } else if (p->refusals > 0 && !refusal_of_room(core, view)) {
         forget_refusals(core, view);
-    } else if (change_is_stuck(p)) {
+    } else if (p->cause.code == CAUSE_MOVE_NO_HOST && is_fresh(core, view)) {
+        return; /* whoever asked for it may still want to read the answer */
+    } else if (cause_is_stuck(&p->cause)) {
         struct record *next = change_draft(view);
         next->placement->reasons.len = 0;
-        change_set_cause(next->placement, "");
+        next->placement->cause = plain(CAUSE_NONE);
         (void)change_commit(core, view, next);
     } else if ((owner = better_owner(core, view)) != NULL) {
-        (void)snprintf(why, sizeof(why), "%s, which it prefers, takes VMs again", owner);
+        why = cause_make(CAUSE_FAILBACK, owner, NULL, NULL);
         jobs_add(jobs, view, PURPOSE_FAILBACK, why)->only_node = owner;
     } else {
         restart_forgive(core, view);
@@ -199,7 +210,7 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
         if (!view->wants_to_run) {
             rest(core, view);
         } else if (!peer_takes_vms(core, p->node)) {
-            (void)jobs_add(jobs, view, PURPOSE_RECOVER, "its node cannot start it");
+            (void)jobs_add(jobs, view, PURPOSE_RECOVER, plain(CAUSE_NODE_CANNOT_START));
         }
         return;
     }
@@ -220,8 +231,7 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
         return;
     }
     if (!view->wants_to_run) {
-        change_stop(core, view, view->spec ? "an administrator stopped it" : "it was removed",
-                    is_forced);
+        change_stop(core, view, plain(view->spec ? CAUSE_STOP_ORDERED : CAUSE_REMOVED), is_forced);
         return;
     }
     decide_running(core, view, jobs);
@@ -235,16 +245,15 @@ static void decide_stop(struct core *core, const struct view *view, struct jobs 
             rest(core, view);
         } else if (is_next_usable(core, p)) {
             arrive(core, view);
-        } else if (change_is_evicted(p)) {
+        } else if (p->cause.code == CAUSE_EVICTED) {
             make_room(core, view);
         } else {
-            (void)jobs_add(jobs, view, PURPOSE_RECOVER, "it was stopped to be moved");
+            (void)jobs_add(jobs, view, PURPOSE_RECOVER, plain(CAUSE_MOVE_BROKEN_OFF));
         }
         return;
     }
     if (is_turned_off(view) && !p->is_forced) {
-        change_stop(core, view, view->spec ? "an administrator turned it off" : "it was removed",
-                    true);
+        change_stop(core, view, plain(view->spec ? CAUSE_OFF_ORDERED : CAUSE_REMOVED), true);
     } else if (view->status->status->is_stop_refused && !p->is_forced) {
         resume_running(core, view);
     }
@@ -254,7 +263,7 @@ static void decide_stop(struct core *core, const struct view *view, struct jobs 
 static bool has_let_go(const struct vm_placement *placement)
 {
     return placement && placement->epoch > 0 && placement->reasons.len == 0 &&
-           !placement->is_failed && strcmp(placement->cause, change_cause_stopped) != 0;
+           !placement->is_failed && placement->cause.code != CAUSE_STOPPED;
 }
 
 static void decide_none(struct core *core, const struct view *view, struct jobs *jobs)
@@ -264,14 +273,14 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
         forget(core, view);
         return;
     }
-    if (p && jobs->is_evicting && change_is_evicted(p)) {
+    if (p && jobs->is_evicting && p->cause.code == CAUSE_EVICTED) {
         return;
     }
     bool is_new_order = !p || view->spec->vm_spec->start_order != p->start_order;
     if (view->wants_to_run && (!p || !p->is_failed || is_new_order)) {
         struct job *job = jobs_add(
             jobs, view, p && p->epoch > 0 && !is_new_order ? PURPOSE_RECOVER : PURPOSE_START,
-            has_let_go(p) ? p->cause : "it shall run");
+            has_let_go(p) ? p->cause : plain(CAUSE_START_ORDERED));
         if (is_new_order) {
             job->tally = (struct tally){0};
         }
@@ -279,7 +288,7 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
         struct record *next = change_draft(view);
         change_clear_place(next->placement);
         next->placement->is_failed = false;
-        change_set_cause(next->placement, change_cause_stopped);
+        next->placement->cause = plain(CAUSE_STOPPED);
         (void)change_commit(core, view, next);
     }
 }

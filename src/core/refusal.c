@@ -28,7 +28,7 @@ bool refusal_must_leave_alone(struct core *core, const struct view *view)
 bool refusal_of_room(struct core *core, const struct view *view)
 {
     const struct vm_placement *p = view->placement->placement;
-    if (p->refusals == 0 || strcmp(p->cause, change_cause_kept) != 0) {
+    if (p->refusals == 0 || p->cause.code != CAUSE_EVICTION_REFUSED) {
         return false;
     }
     msec_t since_ms = sight_placement_ms(core, view->name);

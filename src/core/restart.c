@@ -12,17 +12,13 @@
  */
 enum { pause_ms = 5000, pause_max_ms = 60000 };
 
-static const char cause_failing[] = "it keeps failing: ";
-
-static void give_up(struct core *core, const struct view *view, const char *why)
+static void give_up(struct core *core, const struct view *view, struct cause why)
 {
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
     next->placement->is_failed = true;
-    change_set_cause(next->placement, why);
-    change_note(change_commit(core, view, next), SEVERITY_ERROR, "vm-failed",
-                "%s failed and its restart policy is used up: %s. 'berth vm start %s' tries again",
-                view->name, why, view->name);
+    next->placement->cause = why;
+    (void)change_note(change_commit(core, view, next), NOTE_VM_FAILED, &why);
 }
 
 /* Its host was lost, and its priority says that nobody but an administrator starts it. */
@@ -31,10 +27,10 @@ static void stay_off(struct core *core, const struct view *view)
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
     next->placement->is_failed = true;
-    change_set_cause(next->placement, "its host was lost; with priority 0 it is started by hand");
-    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-not-restarted",
-                "%s ran on %s, which was lost; with priority 0 only 'berth vm start %s' starts it",
-                view->name, view->placement->placement->node, view->name);
+    next->placement->cause = cause_make(CAUSE_HOST_LOST_BY_HAND, NULL, NULL, NULL);
+    struct intent *intent = change_commit(core, view, next);
+    (void)facts_set(change_note(intent, NOTE_VM_NOT_RESTARTED, NULL),
+                    view->placement->placement->node, NULL, NULL);
 }
 
 /* ---- its host was lost ---- */
@@ -59,7 +55,6 @@ static void host_lost(struct core *core, const struct view *view, struct jobs *j
     const struct vm_placement *p = view->placement->placement;
     const struct vm_restart_policy *policy = &view->spec->vm_spec->restart;
     struct tally tally = tally_of(p);
-    char why[reason_size];
     if (view->spec->vm_spec->priority == priority_no_auto) {
         stay_off(core, view);
         return;
@@ -69,14 +64,13 @@ static void host_lost(struct core *core, const struct view *view, struct jobs *j
         memcpy(tally.lost_node, p->node, sizeof(tally.lost_node));
     }
     if (policy->host_losses_max > 0 && tally.host_losses >= policy->host_losses_max) {
-        (void)snprintf(why, sizeof(why),
-                       "%u hosts were lost one after the other while it ran on them, the last one "
-                       "%s: it may be what brings them down",
-                       tally.host_losses, p->node);
+        struct cause why = cause_make(CAUSE_HOST_LOSSES, p->node, NULL, NULL);
+        why.facts.count = tally.host_losses;
         give_up(core, view, why);
         return;
     }
-    (void)snprintf(why, sizeof(why), "%s: %s", p->node, gone_name(view->gone));
+    struct cause why = cause_make(
+        view->gone == GONE_FENCED ? CAUSE_HOST_FENCED : CAUSE_HOST_REJOINED, p->node, NULL, NULL);
     jobs_add(jobs, view, PURPOSE_RECOVER, why)->tally = tally;
 }
 
@@ -92,10 +86,10 @@ static msec_t pause_of(const struct vm_placement *p, const struct vm_restart_pol
 
 /* Told once: it is started again, but not at once. */
 static void wait_a_while(struct core *core, const struct view *view, msec_t wait_ms,
-                         const char *why)
+                         const struct cause *why)
 {
     const struct vm_placement *p = view->placement->placement;
-    if (strncmp(p->cause, cause_failing, strlen(cause_failing)) == 0) {
+    if (p->cause.code == CAUSE_FAILING) {
         return;
     }
     struct record *next = change_draft(view);
@@ -105,13 +99,11 @@ static void wait_a_while(struct core *core, const struct view *view, msec_t wait
         core_out_of_memory();
     }
     *reason = (struct reason){0};
-    (void)snprintf(reason->text, sizeof(reason->text), "%s", why);
-    (void)snprintf(next->placement->cause, sizeof(next->placement->cause),
-                   "%sit is started again %lld s after its last end", cause_failing,
-                   (long long)wait_ms / 1000);
-    change_note(change_commit(core, view, next), SEVERITY_WARNING, "vm-restart-delayed",
-                "%s keeps failing (%s): it is started again in %lld s", view->name, why,
-                (long long)wait_ms / 1000);
+    (void)copy_text(reason->node, sizeof(reason->node), why->facts.node);
+    (void)copy_text(reason->text, sizeof(reason->text), why->facts.detail);
+    next->placement->cause = cause_make(CAUSE_FAILING, NULL, NULL, NULL);
+    next->placement->cause.facts.ms = wait_ms;
+    change_note(change_commit(core, view, next), NOTE_VM_RESTART_DELAYED, why)->ms = wait_ms;
 }
 
 static void failed(struct core *core, const struct view *view, struct jobs *jobs)
@@ -121,8 +113,7 @@ static void failed(struct core *core, const struct view *view, struct jobs *jobs
     msec_t wait_ms = pause_of(p, policy);
     msec_t due_ms = sight_state_ms(core, view->name) + wait_ms;
     struct tally tally = tally_of(p);
-    char why[reason_size];
-    (void)snprintf(why, sizeof(why), "on %s: %s", p->node, view->status->status->reason);
+    struct cause why = cause_make(CAUSE_FAILED, p->node, NULL, view->status->status->reason);
     if (p->restarts < policy->restarts_max) {
         tally.restarts++;
     } else if (p->failovers < policy->failovers_max) {
@@ -135,7 +126,7 @@ static void failed(struct core *core, const struct view *view, struct jobs *jobs
     }
     if (core->now_ms < due_ms) {
         change_again(core, due_ms);
-        wait_a_while(core, view, wait_ms, why);
+        wait_a_while(core, view, wait_ms, &why);
         return;
     }
     jobs_add(jobs, view, PURPOSE_RECOVER, why)->tally = tally;
@@ -147,8 +138,8 @@ void restart_ended(struct core *core, const struct view *view, struct jobs *jobs
 {
     const struct vm_placement *p = view->placement->placement;
     if (view->spec->vm_spec->start_order != p->start_order) {
-        jobs_add(jobs, view, PURPOSE_RECOVER, "an administrator started it anew")->tally =
-            (struct tally){0};
+        jobs_add(jobs, view, PURPOSE_RECOVER, cause_make(CAUSE_RESTART_ORDERED, NULL, NULL, NULL))
+            ->tally = (struct tally){0};
     } else if (view->gone == GONE_REPORTED) {
         failed(core, view, jobs);
     } else {

@@ -34,15 +34,10 @@ static void seen(struct core *core, const struct record *record)
     bool is_quarantined = world_is_quarantined(&core->world, peer->name);
     time_from_now(core, peer, record);
     if (is_quarantined && !peer->is_quarantined && lead_is_ours(core)) {
-        core_note(
-            core, SEVERITY_ERROR, "node-quarantined", peer->name,
-            "%s began anew three times within an hour: it gets no VMs for two hours from now; "
-            "what runs there goes on. 'berth node resume %s' ends that at once",
-            peer->name, peer->name);
+        (void)core_note(core, NOTE_NODE_QUARANTINED, peer->name);
     }
     if (!is_quarantined && peer->is_quarantined && lead_is_ours(core)) {
-        core_note(core, SEVERITY_INFO, "node-trusted", peer->name, "%s may get VMs again",
-                  peer->name);
+        (void)core_note(core, NOTE_NODE_TRUSTED, peer->name);
     }
     peer->is_quarantined = is_quarantined;
 }

@@ -72,9 +72,8 @@ void sweep_step(struct core *core)
             txn_guard(&txn, &claim->key, claim->revision);
             txn_guard(&txn, &placement, world_revision(&core->world, &placement));
             txn_delete(&txn, &claim->key);
-            core_note(core, SEVERITY_WARNING, "claim-released", claim->claim->vm,
-                      "the claim of %s on %s of %s belonged to no placement and was released",
-                      claim->claim->vm, claim->key.second, claim->key.name);
+            (void)facts_set(core_note(core, NOTE_CLAIM_RELEASED, claim->claim->vm), claim->key.name,
+                            claim->key.second, NULL);
         }
     }
     size_t event_len = core->world.records[RECORD_EVENT].len;

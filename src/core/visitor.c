@@ -94,10 +94,8 @@ void visitor_tell(struct core *core, const struct vm_sighting *what, bool is_one
         core_out_of_memory();
     }
     *place = *what;
-    core_note(core, SEVERITY_ERROR, "vm-elsewhere", what->vm,
-              "%s of epoch %llu, which %s started, runs on %s, where it is not ordered. "
-              "It is left alone there, and started nowhere else",
-              what->vm, (unsigned long long)what->epoch, what->node, core->config.node);
+    facts_set(core_note(core, NOTE_VM_ELSEWHERE, what->vm), core->config.node, what->node, NULL)
+        ->count = what->epoch;
 }
 
 void visitors_are_known(struct core *core)

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/vec.h"
+#include "model/facts.h"
 #include "model/gpu.h"
 
 /*
@@ -147,7 +148,8 @@ struct node_spec {
 #define CHECK_GPUS "gpus"
 
 struct node_check {
-    char name[name_size]; /* "iommu", "clock", "disks", ... */
+    char name[name_size];    /* "iommu", "clock", "disks", ... */
+    char subject[name_size]; /* "fencing": the node whose agent was tried; "": this node */
     bool is_ok;
     bool is_advice;           /* not ok, but nothing fails because of it alone */
     uint32_t vm_len;          /* "disks": of how many VMs it speaks */
@@ -335,7 +337,7 @@ struct vm_placement {
     uint64_t start_order; /* the spec's, when last acted upon */
     uint64_t move_order;
     uint64_t elsewhere_order;
-    char cause[reason_size];    /* why it is as it is, one sentence */
+    struct cause cause;         /* why it is as it is */
     VEC(struct reason) reasons; /* phase none and desired started: why not, node by node */
 };
 
@@ -366,10 +368,6 @@ struct claim {
 };
 
 /* ---- events ---- */
-
-#define SEVERITY_LIST(X)                                                                           \
-    X(SEVERITY_INFO, "info") X(SEVERITY_WARNING, "warning") X(SEVERITY_ERROR, "error")
-ENUM_DECLARE(severity, SEVERITY_LIST)
 
 /* The key's name is "<wall milliseconds, 14 digits>-<writer>-<number>": sorts by time. */
 struct event_record {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/event_log.h"
 
+#include "model/words.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -105,7 +107,7 @@ static void write_some(struct event_log *log)
     txn_done(&txn);
 }
 
-static struct record *event_of(struct event_log *log, const struct core_note *note)
+static struct record *event_of(struct event_log *log, const struct note *note, const char *words)
 {
     struct timespec now;
     char name[name_size];
@@ -116,24 +118,30 @@ static struct record *event_of(struct event_log *log, const struct core_note *no
     struct record *record = record_new(RECORD_EVENT, name, NULL);
     if (record) {
         struct event_record *event = record->event;
-        event->severity = note->severity;
+        event->severity = note_severity(note->code);
         (void)snprintf(event->actor, sizeof(event->actor), "%s", log->node);
-        (void)snprintf(event->code, sizeof(event->code), "%s", note->code);
+        (void)snprintf(event->code, sizeof(event->code), "%s", note_code_name(note->code));
         (void)snprintf(event->subject, sizeof(event->subject), "%s", note->subject);
-        (void)snprintf(event->text, sizeof(event->text), "%s", note->text);
+        (void)snprintf(event->text, sizeof(event->text), "%s", words);
     }
     return record;
 }
 
-void event_log_note(struct event_log *log, const struct core_note *note)
+void event_log_note(struct event_log *log, const struct note *note)
 {
     static const int priorities[severity_count] = {
         [SEVERITY_INFO] = LOG_INFO,
         [SEVERITY_WARNING] = LOG_WARNING,
         [SEVERITY_ERROR] = LOG_ERR,
     };
-    journal_line(priorities[note->severity], "%s: %s", note->code, note->text);
-    struct record *record = event_of(log, note);
+    char words[words_max];
+    bool has_cause = note->cause.code != CAUSE_NONE;
+    /* Codes first: whoever watches the journal needs no word of the sentence. */
+    journal_line(priorities[note_severity(note->code)], "%s %s%s%s%s: %s",
+                 note_code_name(note->code), note->subject, has_cause ? " [" : "",
+                 has_cause ? cause_code_name(note->cause.code) : "", has_cause ? "]" : "",
+                 words_note(note, words));
+    struct record *record = event_of(log, note, words);
     struct record **place = record ? VEC_ADD(&log->queue) : NULL;
     if (!place) {
         record_unref(record);

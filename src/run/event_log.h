@@ -19,4 +19,4 @@ void event_log_hold(struct event_log *log, bool is_held);
 struct event_log *event_log_free(struct event_log *log);
 
 /* A line in the journal, and a record on its way to the store. */
-void event_log_note(struct event_log *log, const struct core_note *note);
+void event_log_note(struct event_log *log, const struct note *note);

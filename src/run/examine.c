@@ -178,6 +178,7 @@ static void fence_answered(void *userdata, const struct fence_result *result)
     examine->fencing = NULL;
     *check = (struct node_check){0};
     (void)snprintf(check->name, sizeof(check->name), "fencing");
+    (void)snprintf(check->subject, sizeof(check->subject), "%s", examine->fenced_node);
     check->is_ok = result->outcome == FENCE_DONE && result->power == FENCE_POWER_ON;
     if (check->is_ok) {
         (void)snprintf(check->detail, sizeof(check->detail),

@@ -18,6 +18,7 @@ static const char *const proof_words[] = {PROOF_LIST(WORD_)};
 static const char *const pool_type_words[] = {POOL_TYPE_LIST(WORD_)};
 static const char *const vm_desired_words[] = {VM_DESIRED_LIST(WORD_)};
 static const char *const offline_action_words[] = {OFFLINE_ACTION_LIST(WORD_)};
+static const char *const cause_code_words[] = {CAUSE_LIST(WORD_)};
 static const char *const placement_phase_words[] = {PLACEMENT_PHASE_LIST(WORD_)};
 static const char *const vm_elsewhere_words[] = {VM_ELSEWHERE_LIST(WORD_)};
 static const char *const vm_state_words[] = {VM_STATE_LIST(WORD_)};
@@ -208,6 +209,7 @@ ITEM(partition_item, partition_shape);
 #define OWNER struct node_check
 static const struct field check_fields[] = {
     TEXT("name", name, ABOUT("what is checked")),
+    TEXT("subject", subject, ABOUT("host it is about; empty: this one")),
     BOOL("ok", is_ok, ABOUT("whether the check passed")),
     BOOL("advice", is_advice, ABOUT("whether a failure is only a recommendation")),
     TEXT("detail", detail, ABOUT("what was found and, if the check failed, what to do")),
@@ -387,6 +389,19 @@ SHAPE(reason_shape, reason_fields);
 ITEM(reason_item, reason_shape);
 #undef OWNER
 
+#define OWNER struct cause
+static const struct field cause_fields[] = {
+    ENUM("code", code, cause_code_words, ABOUT("what it is; the other fields are its parameters")),
+    TEXT("node", facts.node, ABOUT("host")),
+    TEXT("who", facts.who, ABOUT("another host, VM, or device")),
+    U64("count", facts.count, ABOUT("how many, or how often")),
+    SPAN("ms", facts.ms, ABOUT("time in ms")),
+    SPAN("limit_ms", facts.limit_ms, ABOUT("time limit in ms")),
+    TEXT("detail", facts.detail, ABOUT("message of a guest, agent, or kernel")),
+};
+SHAPE(cause_shape, cause_fields);
+#undef OWNER
+
 #define OWNER struct vm_placement
 static const struct field placement_fields[] = {
     U64("epoch", epoch, ABOUT("grows with each new place")),
@@ -408,7 +423,7 @@ static const struct field placement_fields[] = {
     U64("start_order", start_order, ABOUT("start request that was last acted on")),
     U64("move_order", move_order, ABOUT("move request that was last acted on")),
     U64("elsewhere_order", elsewhere_order, ABOUT("such a statement that was last acted on")),
-    TEXT("cause", cause, ABOUT("why it is there")),
+    STRUCT("cause", cause, cause_shape, ABOUT("why it is as it is")),
     LIST("reasons", reasons, reason_item, reasons_max + 1, ABOUT("why it runs nowhere, by host")),
 };
 SHAPE(placement_shape, placement_fields);

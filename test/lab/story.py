@@ -242,6 +242,10 @@ class Console:
         return "SHA-256 " + ":".join(digest[at:at + 2] for at in range(0, 64, 2))
 
 
+# In the journal: a VM is placed again because of what became of its host.
+RESTART = r"vm-placed \S+ \[host-"
+
+
 class LogWatch:
     """Reads the daemons' journals as they come out of the hosts, on this machine's clock."""
 
@@ -354,9 +358,9 @@ class Story:
         victim.power_off()
         self.tell(f"    {victim.name} is without power")
         moments = []
-        for label, pattern in (("silence noticed", f"node-silent: {victim.name}"),
-                               ("proven off", f"node-off: {victim.name}"),
-                               ("restart ordered", "vm-placed: restarting")):
+        for label, pattern in (("silence noticed", f"node-silent {victim.name}:"),
+                               ("proven off", f"node-off {victim.name}:"),
+                               ("restart ordered", RESTART)):
             at, line = watch.wait(pattern, ORDER_GIVE_UP_S * PATIENCE, but=(victim.name,))
             moments.append(f"{label} {at - lost:.1f} s")
             self.tell(f"    +{at - lost:5.1f} s  {label}: {line.split('] ', 1)[-1]}")

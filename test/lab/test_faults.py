@@ -15,7 +15,7 @@ from browser import Watcher
 from domain import domain_xml, hostdev_xml
 from faults import AFTERMATH_S, VMS, Witness, pid_of, qemus
 from lab import PATIENCE
-from story import POOL, Console, LogWatch, demand
+from story import POOL, RESTART, Console, LogWatch, demand
 
 SELF_STOP_S = 8  # by then a host that ends its VMs itself has done so, or its watchdog has
 GIVE_UP_S = 120 * PATIENCE
@@ -55,7 +55,7 @@ def test_berthd_killed_on_all_hosts_adopts_its_VMs_and_nothing_restarts(c):
     with c.undisturbed():
         end_daemon(c, "berthd", "KILL")
         for host in c.lab.hosts:
-            watch.wait(f"node-rejoined: berthd of {host.name}", GIVE_UP_S)
+            watch.wait(f"node-rejoined {host.name}:", GIVE_UP_S)
     c.until_up()
 
 
@@ -65,7 +65,7 @@ def test_berthd_stopped_orderly_and_started_again_adopts_its_VMs_and_nothing_res
     with c.undisturbed():
         end_daemon(c, "berthd", "TERM")
         for host in c.lab.hosts:
-            watch.wait(f"node-rejoined: berthd of {host.name}", GIVE_UP_S)
+            watch.wait(f"node-rejoined {host.name}:", GIVE_UP_S)
     c.until_up()
 
 
@@ -89,10 +89,10 @@ def isolate(c, direction):
         cut = time.monotonic()
         c.lab.hub.cut(victim.name, direction)
         c.lost.add(victim.name)
-        stopped, _ = watch.wait(f"self-stop: .* {victim.name} ends", GIVE_UP_S)
+        stopped, _ = watch.wait(f"self-stop {victim.name}:", GIVE_UP_S)
         c.until("its VMs ended", lambda: not qemus(victim), GIVE_UP_S, 0.1)
         ended = time.monotonic()
-        ordered, line = watch.wait("vm-placed: restarting", GIVE_UP_S, but=(victim.name,))
+        ordered, line = watch.wait(RESTART, GIVE_UP_S, but=(victim.name,))
         demand(not qemus(victim), f"a VM lives on {victim.name} while {line}")
         for name in doomed:
             last = witness.last(name, victim.name)
@@ -145,7 +145,7 @@ def test_a_host_whose_berthd_is_frozen_is_reset_by_its_watchdog_before_its_VMs_s
         frozen = time.monotonic()
         victim.stall_service("berthd")
         c.lost.add(victim.name)
-        ordered, line = watch.wait("vm-placed: restarting", GIVE_UP_S, but=(victim.name,))
+        ordered, line = watch.wait(RESTART, GIVE_UP_S, but=(victim.name,))
         event = victim.qmp.wait_event("WATCHDOG", 1, frozen)
         demand(event, f"no reset by the watchdog, yet {line}")
         tell(f"frozen -> reset {event[0] - frozen:.1f} s, restart ordered {ordered - frozen:.1f} s")
@@ -186,8 +186,8 @@ def test_the_loss_of_coordinator_and_store_leader_at_once_delays_no_restart(c):
     with Witness(c.lab) as witness:
         lost = time.monotonic()
         victim.power_off()
-        noticed, _ = watch.wait("coordinator: ", GIVE_UP_S, but=(victim.name,))
-        ordered, _ = watch.wait("vm-placed: restarting", GIVE_UP_S, but=(victim.name,))
+        noticed, _ = watch.wait(r"coordinator \S+: ", GIVE_UP_S, but=(victim.name,))
+        ordered, _ = watch.wait(RESTART, GIVE_UP_S, but=(victim.name,))
         for name in doomed:
             node, _ = c.prove_alive(name)
             demand(node != victim.name, f"{name} came back on {node}")
@@ -205,7 +205,7 @@ def test_without_a_store_hosts_end_their_VMs_and_stay_up_and_all_returns_with_it
     for host in c.lab.hosts[1:]:
         host.hold_service("etcd")
     for host in c.lab.hosts:
-        at, _ = watch.wait(f"self-stop: .* {host.name} ends", GIVE_UP_S)
+        at, _ = watch.wait(f"self-stop {host.name}:", GIVE_UP_S)
         tell(f"store lost -> {host.name} ends its VMs {at - lost:.1f} s")
     c.until("no VM anywhere", lambda: not c.processes(), GIVE_UP_S, 0.2)
     text = c.berth("status")
@@ -443,10 +443,10 @@ def test_under_power_fencing_an_isolated_host_keeps_its_VMs_until_it_is_turned_o
         cut = time.monotonic()
         c.lab.hub.cut(victim.name)
         c.lost.add(victim.name)
-        asked, _ = watch.wait(f"power-fencing: {victim.name}", GIVE_UP_S, but=(victim.name,))
+        asked, _ = watch.wait(f"power-fencing {victim.name}:", GIVE_UP_S, but=(victim.name,))
         c.until("it is turned off", lambda: not victim.is_on, GIVE_UP_S, 0.05)
         off = time.monotonic()
-        ordered, _ = watch.wait("vm-placed: restarting", GIVE_UP_S, but=(victim.name,))
+        ordered, _ = watch.wait(RESTART, GIVE_UP_S, but=(victim.name,))
         tell(f"cut -> agent {asked - cut:.1f} s, off {off - cut:.1f} s, restart ordered {ordered - cut:.1f} s")
         for name in doomed:
             node, _ = c.prove_alive(name)
@@ -467,7 +467,7 @@ def test_with_a_dead_power_controller_VMs_wait_until_an_administrator_confirms(c
     epochs, watch = c.epochs(), LogWatch(c.lab)
     victim.power_off()
     c.lost.add(victim.name)
-    _, line = watch.wait(f"power-fencing-failed: turning off {victim.name}", GIVE_UP_S)
+    _, line = watch.wait(f"power-fencing-failed {victim.name}:", GIVE_UP_S)
     demand(f"confirm-off {victim.name}" in line, f"it does not say what to do: {line}")
     time.sleep(AFTERMATH_S)
     demand(c.epochs() == epochs, "a VM was started although nothing proves that it is off elsewhere")

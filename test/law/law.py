@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-from rooms import (ADAPTERS, CIRCLES, COMPILER, EXCEPTIONS, EXTRA_INCLUDES, HEADER_EXCEPTIONS, HEADERS, LIBC, LIBRARIES,
+from rooms import (ADAPTERS, CIRCLES, COMPILER, EDGES, EXCEPTIONS, EXTRA_INCLUDES, HEADER_EXCEPTIONS, HEADERS, LIBC, LIBRARIES,
                    MAY_INCLUDE, PURE, ROOMS, VARIABLES)
 from tap import complain, main, test
 
@@ -231,6 +231,43 @@ def the_calls_of_a_room_form_a_staircase():
     complain(illegal_circles("calls", call_edges))
 
 
+@test
+def what_decides_has_no_words():
+    """Sentences are made at the edges; neither what decides nor the transcripts of it can hold one."""
+    makers = [a for a in archives("model") if "words" in a.name]
+    assert makers, "libberth-words.a is not built"
+    words = nm("--defined-only", makers) & {name for name in nm("--extern-only", makers) if name.startswith("words_")}
+    complain([f"src/{room} calls {name}" for room in ROOMS if room not in EDGES
+              for name in sorted(words & nm("--undefined-only", [a for a in archives(room) if a not in makers]))])
+
+
+def sentence_comparisons(text):
+    """Calls in C text that compare a sentence meant for people."""
+    return [call.group(0) for call in re.finditer(
+        r"\bstrn?(?:case)?cmp\((?:[^()]|\([^()]*\))*(?:->|\.)(?:cause|detail|\w*reason)\b(?:[^()]|\([^()]*\))*\)", text)]
+
+
+@test
+def no_program_compares_a_sentence():
+    complain([f"{path.relative_to(ROOT)}: {call}" for room in ROOMS for path in sources(room)
+              for call in sentence_comparisons(path.read_text())])
+
+
+TRANSCRIPT = re.compile(r"  -?\d+\.\d \S+ [a-z][a-z0-9-]* \S+( (node|who|count|ms|limit_ms|cause)=\S+)*")
+
+
+@test
+def transcripts_hold_codes_and_no_sentence():
+    problems = []
+    for path in sorted((ROOT / "test/scenario").rglob("*.scn")):
+        is_inside = False
+        for line in path.read_text().splitlines():
+            is_inside = line == "expect" or is_inside and line.startswith(" ")
+            if is_inside and line != "expect" and not TRANSCRIPT.fullmatch(line):
+                problems.append(f"{path.name}: {line}")
+    complain(problems)
+
+
 # A law that nothing can break is none: these hand each rule a case that breaks it.
 
 @test
@@ -254,6 +291,16 @@ def the_law_of_staircases_can_be_broken():
     assert parts(["core/x.h", "core/x.c"]) == {"core/x.h": "core/x", "core/x.c": "core/x"}
     assert "core/ground" in include_edges("core")["core/core"]
     assert any("ground" in other for others in call_edges("core").values() for other in others)
+
+
+@test
+def the_law_of_sentences_can_be_broken():
+    assert sentence_comparisons('if (strncmp(p->cause, begin, strlen(begin)) == 0) {')
+    assert sentence_comparisons('strcmp(check->detail, "no") == 0')
+    assert sentence_comparisons('strcmp(a, status.stop_reason)')
+    assert not sentence_comparisons('strcmp(a->node, b->node) == 0 || x->detail')
+    assert TRANSCRIPT.fullmatch("  8.0 a vm-placed t node=a cause=host-fenced node=b")
+    assert not TRANSCRIPT.fullmatch("  8.0 a vm-placed: restarting t on a: b: host fenced")
 
 
 @test

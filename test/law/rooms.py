@@ -83,3 +83,6 @@ CIRCLES = {
     "includes": {"api", "cli"},
     "calls": {"api", "cli", "etcd", "run", "virt"},
 }
+
+# Rooms that make sentences of codes (model/words.h): what people read comes from there.
+EDGES = ["api", "cli", "run", "bin"]

@@ -57,6 +57,9 @@ static bool vm_is(const struct sim *sim, const char *vm, const char *what, const
     if (strcmp(what, "runs") == 0) {
         return host && (on[0] == '\0' || strcmp(host->config->name, on) == 0);
     }
+    if (strcmp(what, "quiet") == 0) { /* nothing is told of it that it waits for, or cannot do */
+        return p && p->reasons.len == 0 && !cause_is_stuck(&p->cause);
+    }
     if (host || (p && p->phase != PLACEMENT_NONE)) {
         return false;
     }

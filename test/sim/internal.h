@@ -361,4 +361,4 @@ struct sim {
 msec_t sim_delay(struct sim *sim);
 void sim_hash(struct sim *sim, const void *bytes, size_t size);
 void sim_hash_number(struct sim *sim, uint64_t number);
-void sim_note(struct sim *sim, const struct host *host, const struct core_note *note);
+void sim_note(struct sim *sim, const struct host *host, const struct note *note);

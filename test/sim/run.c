@@ -2,6 +2,8 @@
 /* One run of a scenario, from forming the cluster to the last look at it. */
 #include "test/sim/internal.h"
 
+#include <inttypes.h>
+
 /* Healed, all that fits runs within settle_ms: a VM that kept failing pauses for a minute at most.
  * A start that hangs is undone after three minutes. */
 enum { rest_ms = 60000, settle_ms = 90000, settle_late_ms = 300000 };
@@ -32,17 +34,46 @@ static void print_time(struct buf *to, msec_t ms)
     buf_printf(to, "%lld.%lld", (long long)(tenths / 10), (long long)(tenths % 10));
 }
 
-void sim_note(struct sim *sim, const struct host *host, const struct core_note *note)
+/* What is said as values. Never 'detail': those are somebody's words. */
+static void print_facts(struct buf *to, const struct facts *facts)
 {
-    sim_hash(sim, note->text, strlen(note->text));
-    if (sim->now_ms < begin_ms) {
-        return;
+    if (facts->node[0]) {
+        buf_printf(to, " node=%s", facts->node);
     }
+    if (facts->who[0]) {
+        buf_printf(to, " who=%s", facts->who);
+    }
+    if (facts->count) {
+        buf_printf(to, " count=%" PRIu64, facts->count);
+    }
+    if (facts->ms) {
+        buf_printf(to, " ms=%" PRId64, facts->ms);
+    }
+    if (facts->limit_ms) {
+        buf_printf(to, " limit_ms=%" PRId64, facts->limit_ms);
+    }
+}
+
+void sim_note(struct sim *sim, const struct host *host, const struct note *note)
+{
     struct buf *transcript = &sim->result->transcript;
     size_t from = transcript->size;
     print_time(transcript, sim->now_ms - begin_ms);
-    buf_printf(transcript, " %s %s: %s\n", host->config->name, note->code, note->text);
-    buf_printf(&sim->result->codes, "%s\n", note->code);
+    buf_printf(transcript, " %s %s %s", host->config->name, note_code_name(note->code),
+               note->subject);
+    print_facts(transcript, &note->facts);
+    if (note->cause.code != CAUSE_NONE) {
+        buf_printf(transcript, " cause=%s", cause_code_name(note->cause.code));
+        print_facts(transcript, &note->cause.facts);
+    }
+    buf_text(transcript, "\n");
+    sim_hash(sim, transcript->data + from, transcript->size - from);
+    if (sim->now_ms < begin_ms) {
+        transcript->size = from;
+        transcript->data[from] = '\0';
+        return;
+    }
+    buf_printf(&sim->result->codes, "%s\n", note_code_name(note->code));
     if (sim->options->prints) {
         (void)fputs(transcript->data + from, stdout);
     }

@@ -134,9 +134,9 @@ TEST(fencing_is_armed_with_the_right_time_or_tried_from_another_host)
     CHECK_STR(result_of("Fencing", "node1", "watchdog", ""), "none");
     CHECK_STR(result_of("Fencing", "node1", "power", "fence_ipmilan"), "ok");
     CHECK_STR(result_of("Fencing", "node1", "fencing", "no other host has tried"), "warning");
-    (void)host_check("node2", "fencing", true, "the fence agent of node11 answers");
+    strcpy(host_check("node2", "fencing", true, "answers")->subject, "node11");
     CHECK_STR(result_of("Fencing", "node1", "fencing", "no other host has tried"), "warning");
-    (void)host_check("node3", "fencing", false, "the fence agent of node1, asked from here: no");
+    strcpy(host_check("node3", "fencing", false, "node1, asked from here: no")->subject, "node1");
     CHECK_STR(result_of("Fencing", "node1", "fencing", "no other host has tried"), "none");
     CHECK_STR(result_of("Fencing", "node3", "fencing", "node1, asked"), "failed");
     must("PATCH", "/v1/nodes/node2", "{\"fencing\":\"manual\"}");

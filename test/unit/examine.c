@@ -173,6 +173,7 @@ TEST(the_next_node_s_fence_agent_is_tried)
     struct node_check check = await(&stage, "fencing", "the fence agent of node3, asked from here");
     CHECK(!check.is_ok && !check.is_advice);
     CHECK_HAS(check.detail, "fence_absent");
+    CHECK_STR(check.subject, "node3");
     world_remove(&stage.world, &(struct record_key){RECORD_NODE_SPEC, "node3", ""},
                  ++stage.world.revision);
     add_node(&stage, "node1", "fence_good");

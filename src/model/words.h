@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The one place where codes become sentences. Linked at the edges only (journal, API, tools): what
+ * decides has no words, and transcripts of decisions have none, so that rewording one changes
+ * nothing else.
+ */
+#pragma once
+
+#include "model/facts.h"
+
+enum { words_max = 1000 }; /* enough for every sentence with the longest parameters */
+
+/* Into 'ret'; returns it. "" for CAUSE_NONE. */
+const char *words_cause(const struct cause *cause, char ret[words_max]);
+const char *words_note(const struct note *note, char ret[words_max]);
