@@ -217,9 +217,9 @@ static void check_rules(struct validation *v, const struct record *vm)
         const char *there = node_of(world, other->name);
         if (spec->is_apart_enforced && node[0] && strcmp(node, there) == 0) {
             validation_add(v, FINDING_FAILED, name, "apart",
-                           "it runs on %s together with %s, from which it must be apart: berth vm "
-                           "move %s",
-                           node, other->name, name);
+                           "It runs on %s together with %s, from which it must be apart", node,
+                           other->name);
+            hint_put(v->checks, hint_make("vm-move", name, NULL));
         }
     }
 }

@@ -90,7 +90,8 @@ TEST(a_wrong_field_is_refused_with_its_path)
     REFUSED(FILE_OF("\"vms\":{\"v\":7}", ""), "configuration.vms.v is not an object");
     REFUSED(FILE_OF("\"vms\":{\"a/b\":{}}", ""), "configuration.vms: ");
     REFUSED(FILE_OF("\"vms\":{\"v\":{\"colour\":1}}", ""), "configuration.vms.v.colour: there is");
-    REFUSED(FILE_OF("\"vms\":{\"v\":{\"priority\":-1}}", ""), "configuration.vms.v.priority: must be");
+    REFUSED(FILE_OF("\"vms\":{\"v\":{\"priority\":-1}}", ""),
+            "configuration.vms.v.priority: must be");
     REFUSED(FILE_OF("\"vms\":{\"v\":{\"revision\":1}}", ""), "configuration.vms.v.revision: ");
     REFUSED(FILE_OF("\"vms\":{\"v\":{\"needs\":[{\"pool\":\"P\",\"count\":16},{\"pool\":\"Q\","
                     "\"count\":1}]}}",

@@ -335,6 +335,9 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
     add_step(scenario, &step);
     if (kind->end != kind->begin) {
         step.op = kind->end;
+        if (step.op == OP_ADOPT_VM) {
+            step.host[0] = '\0'; /* adopted wherever it was found */
+        }
         step.at_ms = MIN(step.at_ms + rng_between(rng, 100, kind->longest_ms), length_ms);
         add_step(scenario, &step);
     }

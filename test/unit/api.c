@@ -204,7 +204,8 @@ TEST(only_a_silent_node_can_be_confirmed_off)
     begin_cluster();
     refused("POST", "/v1/nodes/node1/confirm-off", NULL, 409, "node1 is alive");
     view.now_ms += 10000;
-    refused("POST", "/v1/nodes/node1/confirm-off", "{\"incarnation\":7}", 412, "has restarted meanwhile");
+    refused("POST", "/v1/nodes/node1/confirm-off", "{\"incarnation\":7}", 412,
+            "has restarted meanwhile");
     must("POST", "/v1/nodes/node1/confirm-off", "{\"incarnation\":1}");
     CHECK_INT(world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec->confirmed_off, 1);
     must("POST", "/v1/nodes/node1/confirm-off", NULL);
