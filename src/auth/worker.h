@@ -24,12 +24,12 @@ typedef void (*auth_done_fn)(void *userdata, uint64_t id, bool is_right, const c
 int auth_worker_new(sd_event *event, auth_done_fn done, void *userdata, struct auth_worker **ret,
                     struct error *err);
 
-/* Forgets what is under way; waits for the hash that is being computed. NULL is accepted. */
-void auth_worker_free(struct auth_worker *worker);
+/* Forgets what is under way. Returns NULL; accepts NULL. */
+struct auth_worker *auth_worker_free(struct auth_worker *worker);
 CLEANUP_POINTER(struct auth_worker, auth_worker_free)
 
 /* Is it the secret of 'hash'? With a NULL hash the answer is no, in the same time. False: the queue
- * is full, 'done' does not come. */
+ * is full or memory is out; 'done' does not come. */
 bool auth_worker_check(struct auth_worker *worker, uint64_t id, const char *secret,
                        const char *hash);
 

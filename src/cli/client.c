@@ -48,12 +48,13 @@ struct client *client_new(const struct cli *cli, int *ret_code)
     return client;
 }
 
-void client_free(struct client *client)
+struct client *client_free(struct client *client)
 {
     if (client) {
         curl_easy_cleanup(client->curl);
         free(client);
     }
+    return NULL;
 }
 
 /* ---- reading replies ---- */

@@ -10,7 +10,7 @@
 
 /* NULL, said, if it cannot be, with the exit code. Does not connect yet. */
 struct client *client_new(const struct cli *cli, int *ret_code);
-void client_free(struct client *client);
+struct client *client_free(struct client *client);
 
 /*
  * "GET" of a path made of 'format': each %s is percent-encoded. 'body' (taken over) may be NULL.

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/plan_file.h"
 #include "cli/plan_show.h"
+#include "loop/clock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -99,13 +100,6 @@ static int read_file(const char *path, struct buf *ret)
 
 /* ---- the answer ---- */
 
-static double now_us(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
 /* The answer on the output; takes over 'answer'. */
 static int show(const struct question *question, json_t *answer)
 {
@@ -137,9 +131,9 @@ static int answer(const struct question *question, const struct export *file)
                       question->ask == PLAN_ASK_START ? "VM" : "node with an inventory", unknown);
         return EXIT_NOT_FOUND;
     }
-    double begin = now_us();
+    double begin = (double)clock_monotonic_us();
     int r = plan_question_answer(&file->world, &options, &asked, &outcome);
-    double spent_us = now_us() - begin;
+    double spent_us = (double)clock_monotonic_us() - begin;
     r = r < 0 ? r : plan_survivable_losses(outcome.cluster.model, losses_max, &survival);
     return show(question, r < 0 ? NULL : plan_answer(&outcome, &survival, spent_us));
 }

@@ -4,18 +4,12 @@
 #include "base/cleanup.h"
 
 #include "base/parse.h"
+#include "loop/clock.h"
 
 #include <string.h>
 #include <time.h>
 
 enum { interval_ms = 250, timeout_default_s = 300 };
-
-static msec_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 bool wait_is_wanted(const struct cli *cli)
 {
@@ -46,11 +40,11 @@ int wait_until(struct cli *cli, wait_look look, void *userdata)
     if (given && !parse_u64(given, 1000000, &timeout_s)) {
         return cli_fail(cli, EXIT_USAGE, "--timeout takes seconds, not \"%s\"", given);
     }
-    msec_t start_ms = now_ms();
+    msec_t start_ms = clock_monotonic_ms();
     for (;;) {
         CLEANUP(freep) char *text = NULL;
         int r = look(cli, userdata, &text);
-        msec_t since_ms = now_ms() - start_ms;
+        msec_t since_ms = clock_monotonic_ms() - start_ms;
         if (r >= 0) {
             wipe(cli);
             return r;

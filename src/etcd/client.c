@@ -3,6 +3,7 @@
 #include "etcd/internal.h"
 
 #include "base/parse.h"
+#include "loop/timer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,27 +17,6 @@ enum {
     home_limit_ms = 2000,
     authenticate_limit_ms = 3000,
 };
-
-/* ---- time ---- */
-
-msec_t etcd_now_ms(void)
-{
-    /* Not the loop's cached time: a limit counts from the call. */
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int etcd_timer(struct etcd *etcd, sd_event_source **timer, msec_t delay_ms,
-               sd_event_time_handler_t fire, void *userdata)
-{
-    uint64_t at = ((uint64_t)etcd_now_ms() + (uint64_t)delay_ms) * 1000;
-    if (!*timer) {
-        return sd_event_add_time(etcd->event, timer, CLOCK_MONOTONIC, at, 1, fire, userdata);
-    }
-    int r = sd_event_source_set_time(*timer, at);
-    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
-}
 
 /* ---- endpoints ---- */
 
@@ -121,7 +101,7 @@ static int on_homing(sd_event_source *source, uint64_t usec, void *userdata);
 
 static void look_home_later(struct etcd *etcd)
 {
-    int r = etcd_timer(etcd, &etcd->homing, etcd->home_pause_ms, on_homing, etcd);
+    int r = loop_fire_after(etcd->event, &etcd->homing, etcd->home_pause_ms, on_homing, etcd);
     assert(r >= 0); /* as in request_new() */
 }
 
@@ -256,10 +236,10 @@ int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **re
     return 0;
 }
 
-void etcd_free(struct etcd *etcd)
+struct etcd *etcd_free(struct etcd *etcd)
 {
     if (!etcd) {
-        return;
+        return NULL;
     }
     assert(!etcd->watches); /* their owner frees them first */
     requests_drop(etcd);
@@ -278,6 +258,7 @@ void etcd_free(struct etcd *etcd)
     sd_event_unref(etcd->event);
     curl_global_cleanup();
     free(etcd);
+    return NULL;
 }
 
 /* ---- token: name and password give one, for some minutes (etcd's --auth-token-ttl) ---- */

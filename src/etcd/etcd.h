@@ -55,8 +55,8 @@ struct etcd_config {
 int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **ret,
              struct error *err);
 
-/* Drops what is under way without calling back. NULL is accepted. */
-void etcd_free(struct etcd *etcd);
+/* Drops what is under way without calling back. Returns NULL; accepts NULL. */
+struct etcd *etcd_free(struct etcd *etcd);
 CLEANUP_POINTER(struct etcd, etcd_free)
 
 /* The etcd cluster that answered; 0: none has yet. */
@@ -134,7 +134,7 @@ struct etcd_watch_handler {
 int etcd_watch_new(struct etcd *etcd, const char *prefix, revision_t start,
                    const struct etcd_watch_handler *handler, void *userdata,
                    struct etcd_watch **ret, struct error *err);
-void etcd_watch_free(struct etcd_watch *watch);
+struct etcd_watch *etcd_watch_free(struct etcd_watch *watch);
 CLEANUP_POINTER(struct etcd_watch, etcd_watch_free)
 
 /* When the last byte of it arrived (CLOCK_MONOTONIC); 0: never. Silence is no news: an idle store

@@ -127,12 +127,6 @@ struct etcd {
     struct request *authentication; /* under way; NULL: none */
 };
 
-msec_t etcd_now_ms(void);
-
-/* Arms '*timer' (created if NULL) to call 'fire' in 'delay_ms'. */
-int etcd_timer(struct etcd *etcd, sd_event_source **timer, msec_t delay_ms,
-               sd_event_time_handler_t fire, void *userdata);
-
 /* Whether an endpoint that answered for 'cluster' is one of ours; tells it if not. */
 bool endpoint_is_ours(struct etcd *etcd, size_t endpoint, uint64_t cluster);
 /* Whether it last answered for our cluster, and did not fail since. */

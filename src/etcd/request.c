@@ -10,6 +10,9 @@
  */
 #include "etcd/internal.h"
 
+#include "loop/clock.h"
+#include "loop/timer.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -303,7 +306,7 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
 static void try_again(struct request *request)
 {
     struct etcd *etcd = request->etcd;
-    msec_t left_ms = request->deadline_ms - etcd_now_ms();
+    msec_t left_ms = request->deadline_ms - clock_monotonic_ms();
     bool is_round_over = request->attempts % etcd->endpoint_len == 0;
     msec_t pause_ms = is_round_over ? round_pause_ms : 0;
     request->transfer = transfer_free(request->transfer);
@@ -311,7 +314,7 @@ static void try_again(struct request *request)
         finish_unavailable(request);
         return;
     }
-    if (etcd_timer(etcd, &request->timer, pause_ms, on_pause_over, request) < 0) {
+    if (loop_fire_after(etcd->event, &request->timer, pause_ms, on_pause_over, request) < 0) {
         finish_unavailable(request);
     }
 }
@@ -355,7 +358,7 @@ static msec_t attempt_limit_ms(const struct request *request, msec_t left_ms)
 static void attempt(struct request *request)
 {
     struct etcd *etcd = request->etcd;
-    msec_t left_ms = request->deadline_ms - etcd_now_ms();
+    msec_t left_ms = request->deadline_ms - clock_monotonic_ms();
     bool has_token = request->kind != REQUEST_AUTHENTICATE;
     if (left_ms <= 0) {
         finish_unavailable(request);
@@ -364,7 +367,7 @@ static void attempt(struct request *request)
     request->is_waiting_for_token = has_token && etcd_wants_token(etcd);
     if (request->is_waiting_for_token) {
         etcd_authenticate(etcd);
-        if (etcd_timer(etcd, &request->timer, left_ms, on_pause_over, request) < 0) {
+        if (loop_fire_after(etcd->event, &request->timer, left_ms, on_pause_over, request) < 0) {
             finish_unavailable(request);
         }
         return;
@@ -396,7 +399,7 @@ struct request *request_new(struct etcd *etcd, enum request_kind kind, msec_t li
     assert(request);
     request->etcd = etcd;
     request->kind = kind;
-    request->begun_ms = etcd_now_ms();
+    request->begun_ms = clock_monotonic_ms();
     request->deadline_ms = request->begun_ms + limit_ms;
     request->done = done;
     request->userdata = userdata;
@@ -454,7 +457,7 @@ void requests_authenticated(struct etcd *etcd, const struct error *error)
         }
         if (is_refused) {
             finish_later(each, TXN_IMPOSSIBLE);
-        } else if (etcd_timer(etcd, &each->timer, 0, on_pause_over, each) < 0) {
+        } else if (loop_fire_after(etcd->event, &each->timer, 0, on_pause_over, each) < 0) {
             finish_unavailable(each);
         }
     }

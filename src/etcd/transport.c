@@ -6,6 +6,8 @@
  */
 #include "etcd/internal.h"
 
+#include "loop/timer.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -102,12 +104,12 @@ static int want_timer(CURLM *multi, long timeout_ms, void *userdata)
     if (timeout_ms < 0) {
         return sd_event_source_set_enabled(etcd->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
     }
-    return etcd_timer(etcd, &etcd->timer, timeout_ms, on_timer, etcd) < 0 ? -1 : 0;
+    return loop_fire_after(etcd->event, &etcd->timer, timeout_ms, on_timer, etcd) < 0 ? -1 : 0;
 }
 
 int transport_init(struct etcd *etcd, struct error *err)
 {
-    int r = etcd_timer(etcd, &etcd->timer, 0, on_timer, etcd);
+    int r = loop_fire_after(etcd->event, &etcd->timer, 0, on_timer, etcd);
     if (r < 0) {
         return error_set(err, r, "cannot make a timer");
     }

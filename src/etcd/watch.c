@@ -9,6 +9,9 @@
  */
 #include "etcd/internal.h"
 
+#include "loop/clock.h"
+#include "loop/timer.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -52,7 +55,7 @@ static void begin_later(struct etcd_watch *watch)
     }
     watch->transfer = transfer_free(watch->transfer);
     watch->failures++;
-    int r = etcd_timer(watch->etcd, &watch->timer, pause_ms, on_pause_over, watch);
+    int r = loop_fire_after(watch->etcd->event, &watch->timer, pause_ms, on_pause_over, watch);
     assert(r >= 0); /* as in request_new() */
 }
 
@@ -162,7 +165,7 @@ static bool take_messages(struct etcd_watch *watch, bool is_over)
 static void stream_data(void *userdata)
 {
     struct etcd_watch *watch = userdata;
-    watch->heard_ms = etcd_now_ms();
+    watch->heard_ms = clock_monotonic_ms();
     if (transfer_status(watch->transfer) != 200) {
         return; /* an error's text; it is read when it is whole */
     }
@@ -273,10 +276,10 @@ int etcd_watch_new(struct etcd *etcd, const char *prefix, revision_t start,
     return 0;
 }
 
-void etcd_watch_free(struct etcd_watch *watch)
+struct etcd_watch *etcd_watch_free(struct etcd_watch *watch)
 {
     if (!watch) {
-        return;
+        return NULL;
     }
     assert(!watch->is_called);
     *watch->back = watch->next_watch;
@@ -289,6 +292,7 @@ void etcd_watch_free(struct etcd_watch *watch)
     buf_done(&watch->end);
     buf_done(&watch->body);
     free(watch);
+    return NULL;
 }
 
 msec_t etcd_watch_heard_ms(const struct etcd_watch *watch)

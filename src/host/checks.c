@@ -5,26 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool add(struct node_inventory *inventory, const char *name, bool is_ok, const char *format,
-                ...) PRINTF_LIKE(4, 5);
-
-static bool add(struct node_inventory *inventory, const char *name, bool is_ok, const char *format,
-                ...)
-{
-    struct node_check *check =
-        inventory->checks.len < checks_max ? VEC_ADD(&inventory->checks) : NULL;
-    if (!check) {
-        return false;
-    }
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(check->detail, sizeof(check->detail), format, args);
-    va_end(args);
-    (void)snprintf(check->name, sizeof(check->name), "%s", name);
-    check->is_ok = is_ok;
-    return true;
-}
-
 /* The check that was added last is advice only. */
 static bool advise(struct node_inventory *inventory, bool is_added)
 {
@@ -39,9 +19,10 @@ static bool check_iommu(const struct host_config *config, const char *iommu,
 {
     host_entries_t groups = host_list(config, "/sys/kernel/iommu_groups");
     host_entries_t units = host_list(config, "/sys/class/iommu");
-    bool added = iommu[0] ? add(inventory, "iommu", false, "%s", iommu)
-                          : add(inventory, "iommu", true, "%zu groups, IOMMU %s", groups.len,
-                                units.len ? units.items[0].name : "without a name");
+    bool added =
+        iommu[0] ? node_checks_add(&inventory->checks, "iommu", false, "%s", iommu)
+                 : node_checks_add(&inventory->checks, "iommu", true, "%zu groups, IOMMU %s",
+                                   groups.len, units.len ? units.items[0].name : "without a name");
     VEC_DONE(&groups);
     VEC_DONE(&units);
     return added;
@@ -56,21 +37,24 @@ static bool check_remapping(const struct host_config *config, struct node_invent
     char unsafe[8];
     (void)host_read_all(config, &text, "/proc/interrupts");
     if (strstr(buf_str(&text), " IR-")) {
-        return add(inventory, "interrupt-remapping", true, "on");
+        return node_checks_add(&inventory->checks, "interrupt-remapping", true, "on");
     }
     if (!strstr(buf_str(&text), "IO-APIC")) {
-        return add(inventory, "interrupt-remapping", true, "not a matter of this kind of machine");
+        return node_checks_add(&inventory->checks, "interrupt-remapping", true,
+                               "not a matter of this kind of machine");
     }
     (void)host_read(config, unsafe, sizeof(unsafe),
                     "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
     if (unsafe[0] == 'Y') {
         return advise(inventory,
-                      add(inventory, "interrupt-remapping", false,
+                      node_checks_add(
+                          &inventory->checks, "interrupt-remapping", false,
                           "off; unsafe interrupts are allowed, so a guest can disturb this host"));
     }
-    return add(inventory, "interrupt-remapping", false,
-               "off: switch on x2APIC or interrupt remapping in the firmware setup, and take "
-               "intremap=off from the kernel's command line; else no VM can start with a device");
+    return node_checks_add(
+        &inventory->checks, "interrupt-remapping", false,
+        "off: switch on x2APIC or interrupt remapping in the firmware setup, and take "
+        "intremap=off from the kernel's command line; else no VM can start with a device");
 }
 
 static bool has_module(const struct host_config *config, const char *file)
@@ -93,13 +77,14 @@ static bool has_module(const struct host_config *config, const char *file)
 static bool check_vfio(const struct host_config *config, struct node_inventory *inventory)
 {
     if (host_exists(config, "/sys/bus/pci/drivers/vfio-pci")) {
-        return add(inventory, "vfio-pci", true, "loaded");
+        return node_checks_add(&inventory->checks, "vfio-pci", true, "loaded");
     }
     if (has_module(config, "/vfio-pci.ko")) {
-        return add(inventory, "vfio-pci", true, "will be loaded when a card is dismounted");
+        return node_checks_add(&inventory->checks, "vfio-pci", true,
+                               "will be loaded when a card is dismounted");
     }
-    return add(
-        inventory, "vfio-pci", false,
+    return node_checks_add(
+        &inventory->checks, "vfio-pci", false,
         "this kernel has no module vfio-pci: install the distribution's full kernel (Debian: "
         "linux-image-amd64, not the cloud one)");
 }
@@ -123,28 +108,31 @@ static bool check_command_line(const struct host_config *config, struct node_inv
                                           "intremap=off",    "pci=nommconf",  "noiommu"};
     CLEANUP(buf_done) struct buf text = {0};
     if (!host_read_all(config, &text, "/proc/cmdline")) {
-        return add(inventory, "kernel-command-line", false, "it cannot be read");
+        return node_checks_add(&inventory->checks, "kernel-command-line", false,
+                               "it cannot be read");
     }
     for (size_t i = 0; i < ARRAY_LEN(harmful); i++) {
         if (has_word(buf_str(&text), harmful[i])) {
-            return add(inventory, "kernel-command-line", false,
-                       "it holds %s, which keeps devices from VMs: take it out and reboot",
-                       harmful[i]);
+            return node_checks_add(
+                &inventory->checks, "kernel-command-line", false,
+                "it holds %s, which keeps devices from VMs: take it out and reboot", harmful[i]);
         }
     }
-    return add(inventory, "kernel-command-line", true, "nothing in it keeps devices from VMs");
+    return node_checks_add(&inventory->checks, "kernel-command-line", true,
+                           "nothing in it keeps devices from VMs");
 }
 
 static bool check_kvm(const struct host_config *config, struct node_inventory *inventory)
 {
     bool has_kvm = host_exists(config, "/dev/kvm");
     if (has_kvm) {
-        return add(inventory, "kvm", true, "VMs run on the CPU itself");
+        return node_checks_add(&inventory->checks, "kvm", true, "VMs run on the CPU itself");
     }
-    return advise(inventory,
-                  add(inventory, "kvm", false,
-                      "there is no /dev/kvm: VMs are emulated, which is slow; switch on VT-x or "
-                      "SVM in the firmware setup and load kvm_intel or kvm_amd"));
+    return advise(
+        inventory,
+        node_checks_add(&inventory->checks, "kvm", false,
+                        "there is no /dev/kvm: VMs are emulated, which is slow; switch on VT-x or "
+                        "SVM in the firmware setup and load kvm_intel or kvm_amd"));
 }
 
 /* Huge pages make large pinned guests start faster; nothing depends on them. */
@@ -157,7 +145,8 @@ static bool check_huge_pages(const struct host_config *config, struct node_inven
     if (at) {
         (void)sscanf(at, "HugePages_Total: %lu HugePages_Free: %lu", &total, &unused);
     }
-    return add(inventory, "huge-pages", true, "%lu reserved, %lu of them free", total, unused);
+    return node_checks_add(&inventory->checks, "huge-pages", true, "%lu reserved, %lu of them free",
+                           total, unused);
 }
 
 bool checks_add(const struct host_config *config, const char *iommu,

@@ -514,10 +514,10 @@ static void end_exchange(struct http_exchange *exchange)
     resume(exchange);
 }
 
-void http_free(struct http_server *server)
+struct http_server *http_free(struct http_server *server)
 {
     if (!server) {
-        return;
+        return NULL;
     }
     server->is_closing = true;
     MHD_socket listener = MHD_quiesce_daemon(server->daemon);
@@ -535,4 +535,5 @@ void http_free(struct http_server *server)
     sd_event_source_disable_unref(server->timer);
     sd_event_source_disable_unref(server->kick);
     free(server);
+    return NULL;
 }

@@ -79,8 +79,9 @@ struct http_config {
 int http_new(sd_event *event, const struct http_config *config, const struct http_handler *handler,
              void *userdata, struct http_server **ret, struct error *err);
 
-/* Ends what is open (unanswered requests get 503), calls 'closed' for each. NULL is accepted. */
-void http_free(struct http_server *server);
+/* Ends what is open (unanswered requests get 503), calls 'closed' for each. Returns NULL; accepts
+ * NULL. */
+struct http_server *http_free(struct http_server *server);
 CLEANUP_POINTER(struct http_server, http_free)
 
 /* What the handler got; lent until 'closed'. */

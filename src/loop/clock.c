@@ -4,12 +4,22 @@
 #include <assert.h>
 #include <time.h>
 
-static int64_t clock_ms(clockid_t clock)
+static int64_t clock_us(clockid_t clock)
 {
     struct timespec now;
     int r = clock_gettime(clock, &now);
     assert(r == 0); /* fails only for a clock that does not exist */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+    return clock_us(clock) / 1000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
 }
 
 msec_t clock_monotonic_ms(void)

@@ -7,6 +7,9 @@
 /* Since some moment in the past; stops while the host is suspended. For limits and pauses. */
 msec_t clock_monotonic_ms(void);
 
+/* The same, finer. */
+int64_t clock_monotonic_us(void);
+
 /* The same, but goes on while the host is suspended: a host that slept must notice how long, or it
  * would take an old heartbeat for a fresh one. For everything that fencing is derived from. */
 msec_t clock_boottime_ms(void);

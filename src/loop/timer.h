@@ -29,5 +29,13 @@ void loop_timer_at(struct loop_timer *timer, msec_t at_ms);
 /* Fires 'span_ms' after the time at which the loop woke up. */
 void loop_timer_after(struct loop_timer *timer, msec_t span_ms);
 
+/* Fires only when nothing else waits. Negative errno. */
+int loop_timer_be_idle(struct loop_timer *timer);
+
+/* For timers that are seldom needed: '*source' (NULL at first) is made when it is first set. Fires
+ * once, 'span_ms' from now. The caller's (sd_event_source_disable_unref). Negative errno. */
+int loop_fire_after(sd_event *event, sd_event_source **source, msec_t span_ms,
+                    sd_event_time_handler_t fire, void *userdata);
+
 /* The time at which the loop woke up: what all of one round share. */
 msec_t loop_now_ms(sd_event *event);

@@ -164,6 +164,12 @@ struct vm_sighting {
     char node[name_size]; /* that started it */
 };
 
+typedef VEC(struct node_check) node_checks_t;
+
+/* Adds a check, up to checks_max. NULL if they are full or memory ran out. */
+struct node_check *node_checks_add(node_checks_t *checks, const char *name, bool is_ok,
+                                   const char *format, ...) PRINTF_LIKE(4, 5);
+
 struct node_inventory {
     uint64_t incarnation; /* in which it was written: one of an earlier says nothing of now */
     uint32_t cpus;
@@ -171,7 +177,7 @@ struct node_inventory {
     char kernel[64];
     VEC(struct gpu) gpus;                 /* by address */
     VEC(struct gpu_partition) partitions; /* by slot */
-    VEC(struct node_check) checks;
+    node_checks_t checks;
     VEC(struct vm_sighting) sightings;
 };
 

@@ -6,6 +6,7 @@
 #include "auth/session.h"
 #include "auth/worker.h"
 #include "base/parse.h"
+#include "loop/clock.h"
 #include "run/api_op.h"
 
 #include <assert.h>
@@ -56,20 +57,6 @@ struct api_gate {
     struct wait *waits;
     uint64_t last_job;
 };
-
-static msec_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static uint64_t wall_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- refusals ---- */
 
@@ -183,8 +170,9 @@ bool api_gate_is_valid(const struct api_gate *gate, const struct api_who *who)
     }
     const struct record *record = world_find(gate->world, RECORD_ACCESS, who->access);
     return record && record->revision == who->revision &&
-           !access_has_expired(record->access, wall_ms()) &&
-           (who->session == 0 || auth_session_is_live(&gate->sessions, who->session, now_ms()));
+           !access_has_expired(record->access, (uint64_t)clock_wall_ms()) &&
+           (who->session == 0 ||
+            auth_session_is_live(&gate->sessions, who->session, clock_monotonic_ms()));
 }
 
 /* ---- entering ---- */
@@ -226,7 +214,8 @@ static void check_token(struct api_gate *gate, struct http_exchange *exchange,
     const struct wait *same = record ? find_same(gate, who, token->secret) : NULL;
     uint64_t job = same ? same->job : 0;
     auth_limit_address(who->actor.address, key);
-    msec_t wait_ms = job ? 0 : auth_limit_try(&gate->limit, key, token_free_len, now_ms());
+    msec_t wait_ms =
+        job ? 0 : auth_limit_try(&gate->limit, key, token_free_len, clock_monotonic_ms());
     if (wait_ms > 0) {
         refuse_for_now(exchange, wait_ms);
         return;
@@ -260,7 +249,7 @@ static void enter_by_token(struct api_gate *gate, struct http_exchange *exchange
         return;
     }
     const struct record *record = find(gate, token.name, ACCESS_TOKEN);
-    if (record && access_has_expired(record->access, wall_ms())) {
+    if (record && access_has_expired(record->access, (uint64_t)clock_wall_ms())) {
         record = NULL;
     }
     if (record) {
@@ -294,10 +283,10 @@ static void enter_by_session(struct api_gate *gate, struct http_exchange *exchan
     const struct http_request *request = http_exchange_request(exchange);
     const char *csrf = http_header(exchange, "X-CSRF-Token");
     const struct auth_session *session =
-        auth_session_find(&gate->sessions, id, is_use(exchange), now_ms());
+        auth_session_find(&gate->sessions, id, is_use(exchange), clock_monotonic_ms());
     const struct record *record = session ? find(gate, session->user, ACCESS_USER) : NULL;
     if (record && record->revision == session->revision &&
-        !access_has_expired(record->access, wall_ms())) {
+        !access_has_expired(record->access, (uint64_t)clock_wall_ms())) {
         become(who, record);
         who->session = session->number;
         (void)copy_text(who->actor.csrf, sizeof(who->actor.csrf), session->csrf);
@@ -356,9 +345,10 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
     }
     (void)snprintf(by_name, sizeof(by_name), "user %s", user);
     auth_limit_address(who->actor.address, by_address);
-    msec_t wait_ms = auth_limit_try(&gate->limit, by_address, login_free_len, now_ms());
-    wait_ms =
-        wait_ms > 0 ? wait_ms : auth_limit_try(&gate->limit, by_name, login_free_len, now_ms());
+    msec_t wait_ms = auth_limit_try(&gate->limit, by_address, login_free_len, clock_monotonic_ms());
+    wait_ms = wait_ms > 0
+                  ? wait_ms
+                  : auth_limit_try(&gate->limit, by_name, login_free_len, clock_monotonic_ms());
     if (wait_ms > 0) {
         refuse_for_now(exchange, wait_ms);
         return;
@@ -386,8 +376,8 @@ static void begin_session(struct api_gate *gate, struct wait *wait, const struct
 {
     char cookie[cookie_size], key[auth_limit_key_size];
     struct api_who who = wait->who;
-    const struct auth_session *session =
-        auth_session_begin(&gate->sessions, record->key.name, record->revision, now_ms());
+    const struct auth_session *session = auth_session_begin(&gate->sessions, record->key.name,
+                                                            record->revision, clock_monotonic_ms());
     if (!session) {
         refuse(wait->exchange, 503, "out-of-memory", "out of memory");
         return;
@@ -409,7 +399,7 @@ static void end_login(struct api_gate *gate, struct wait *wait, bool is_right)
     /* Decided upon the record that was checked. */
     const struct record *record = is_right ? find(gate, wait->name, ACCESS_USER) : NULL;
     if (record && record->revision == wait->who.revision &&
-        !access_has_expired(record->access, wall_ms())) {
+        !access_has_expired(record->access, (uint64_t)clock_wall_ms())) {
         begin_session(gate, wait, record);
         return;
     }
@@ -500,10 +490,10 @@ int api_gate_new(sd_event *event, const struct world *world, msec_t session_idle
     return r;
 }
 
-void api_gate_free(struct api_gate *gate)
+struct api_gate *api_gate_free(struct api_gate *gate)
 {
     if (!gate) {
-        return;
+        return NULL;
     }
     auth_worker_free(gate->worker);
     while (gate->waits) {
@@ -514,4 +504,5 @@ void api_gate_free(struct api_gate *gate)
     auth_sessions_done(&gate->sessions);
     explicit_bzero(gate, sizeof(*gate));
     free(gate);
+    return NULL;
 }

@@ -46,7 +46,7 @@ struct api_gate_handler {
 int api_gate_new(sd_event *event, const struct world *world, msec_t session_idle_ms,
                  const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
                  struct error *err);
-void api_gate_free(struct api_gate *gate);
+struct api_gate *api_gate_free(struct api_gate *gate);
 CLEANUP_POINTER(struct api_gate, api_gate_free)
 
 void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange);

@@ -8,6 +8,8 @@
  */
 #include "run/api_op.h"
 
+#include "loop/clock.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,13 +112,6 @@ static void finish_uncommitted(struct api_op *op, enum txn_outcome outcome,
 
 /* ---- the way ---- */
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void send_txn(struct api_op *op);
 
 /* Decides anew upon the world as it is now. */
@@ -194,7 +189,7 @@ static void on_txn(void *userdata, uint64_t id, enum txn_outcome outcome, revisi
     struct api_op *op = userdata;
     (void)id;
     counters_store(op->ops->counters, outcome == TXN_COMMITTED || outcome == TXN_REFUSED,
-                   now_us() - op->sent_us);
+                   (uint64_t)clock_monotonic_us() - op->sent_us);
     switch (outcome) {
     case TXN_COMMITTED:
         op->answer.etag = revision;
@@ -221,7 +216,7 @@ static void on_txn(void *userdata, uint64_t id, enum txn_outcome outcome, revisi
 static void send_txn(struct api_op *op)
 {
     op->stage = STAGE_STORE;
-    op->sent_us = now_us();
+    op->sent_us = (uint64_t)clock_monotonic_us();
     store_txn(op->ops->store, &op->answer.txn, store_limit_ms, 0, on_txn, op);
 }
 

@@ -4,6 +4,7 @@
 #include "api/counters.h"
 #include "api/survival.h"
 #include "base/parse.h"
+#include "loop/clock.h"
 #include "model/name.h"
 #include "run/api_gate.h"
 #include "run/api_listen.h"
@@ -50,24 +51,15 @@ struct api_server {
     msec_t http_said_ms;
 };
 
-static msec_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void fill_view(void *userdata, struct api_view *ret)
 {
     struct api_server *server = userdata;
-    struct timespec wall;
-    (void)clock_gettime(CLOCK_REALTIME, &wall);
     *ret = (struct api_view){
         .world = &server->world,
         .liveness = &server->liveness,
-        .now_ms = now_ms(),
+        .now_ms = clock_monotonic_ms(),
         .stale_since_ms = server->stale_since_ms,
-        .wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
+        .wall_ms = (uint64_t)clock_wall_ms(),
         .counters = &server->counters,
         .survival_memo = &server->survival_memo,
         .writer = server->writer,
@@ -165,8 +157,8 @@ static void on_login_failed(void *userdata, const char *name, const char *addres
     struct api_view view;
     struct api_answer answer;
     char text[reason_size];
-    if (now_ms() - server->failures_since_ms >= failures_span_ms) {
-        server->failures_since_ms = now_ms();
+    if (clock_monotonic_ms() - server->failures_since_ms >= failures_span_ms) {
+        server->failures_since_ms = clock_monotonic_ms();
         server->failures = 0;
     }
     if (++server->failures > failures_told_max) {
@@ -214,8 +206,8 @@ static void on_http_log(void *userdata, const char *text)
 {
     struct api_server *server = userdata;
     /* Strangers who cannot speak TLS make it speak: bounded, as failed logins are. */
-    if (now_ms() - server->http_said_ms >= http_say_ms) {
-        server->http_said_ms = now_ms();
+    if (clock_monotonic_ms() - server->http_said_ms >= http_say_ms) {
+        server->http_said_ms = clock_monotonic_ms();
         journal_line(LOG_WARNING, "http: %s", text);
     }
 }
@@ -237,7 +229,7 @@ static void on_record(void *userdata, struct record *record)
     }
     bool is_kept = world_put(&server->world, record);
     if (record->key.kind == RECORD_NODE_ALIVE) {
-        is_kept &= liveness_observe(&server->liveness, record, now_ms());
+        is_kept &= liveness_observe(&server->liveness, record, clock_monotonic_ms());
     }
     if (!is_kept) {
         abort(); /* out of memory: started anew, it reads the store again */
@@ -285,7 +277,7 @@ static void on_progress(void *userdata, revision_t revision)
 static void on_stale(void *userdata, bool is_stale)
 {
     struct api_server *server = userdata;
-    server->stale_since_ms = is_stale ? now_ms() : MSEC_NEVER;
+    server->stale_since_ms = is_stale ? clock_monotonic_ms() : MSEC_NEVER;
     api_streams_note_all(&server->streams);
     journal_line(is_stale ? LOG_WARNING : LOG_INFO, "the store %s",
                  is_stale ? "is silent: what is shown may be old" : "answers");
@@ -395,7 +387,8 @@ int api_server_run(const struct config *config, struct error *err)
         .hashed = on_hashed,
         .failed = on_login_failed,
     };
-    CLEANUP(server_done) struct api_server server = {.config = config, .stale_since_ms = now_ms()};
+    CLEANUP(server_done)
+    struct api_server server = {.config = config, .stale_since_ms = clock_monotonic_ms()};
     (void)snprintf(server.writer, sizeof(server.writer), "api-%.20s", config->node);
     int r = start_loop(&server, err);
     r = r < 0 ? r : start_store(&server, err);

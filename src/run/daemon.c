@@ -5,6 +5,8 @@
  */
 #include "run/daemon.h"
 
+#include "loop/clock.h"
+#include "loop/memory.h"
 #include "run/daemon_internal.h"
 
 #include <systemd/sd-daemon.h>
@@ -18,16 +20,8 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum { watchdog_minimum_ms = 2000, watchdog_look_usec = 2000000, clock_accuracy_usec = 1000 };
-
-msec_t daemon_now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_BOOTTIME, &now);
-    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void daemon_answer(struct daemon *d, uint64_t id, enum core_result result, const char *text)
 {
@@ -66,7 +60,7 @@ static void tell_contradiction(struct daemon *d)
 static void step_once(struct daemon *d, struct core_event *event)
 {
     struct core_update update;
-    event->now_ms = daemon_now_ms();
+    event->now_ms = clock_boottime_ms();
     core_step(d->core, event, &update);
     tell_contradiction(d);
     for (size_t i = 0; i < update.note_len; i++) {

@@ -47,9 +47,6 @@ struct daemon {
     const char *contradiction;  /* as last told; static */
 };
 
-/* Monotonic, and counts while the host is suspended, too: what slept must notice how long. */
-msec_t daemon_now_ms(void);
-
 /* Puts 'event' through the core's door and performs what it orders. */
 void daemon_step(struct daemon *d, struct core_event event);
 

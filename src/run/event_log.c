@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/event_log.h"
 
+#include "loop/clock.h"
 #include "model/words.h"
 
 #include <errno.h>
@@ -109,12 +110,9 @@ static void write_some(struct event_log *log)
 
 static struct record *event_of(struct event_log *log, const struct note *note, const char *words)
 {
-    struct timespec now;
     char name[name_size];
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)snprintf(name, sizeof(name), "%014" PRId64 "-%.*s-%06u",
-                   (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, writer_chars, log->node,
-                   log->number++ % 1000000);
+    (void)snprintf(name, sizeof(name), "%014" PRId64 "-%.*s-%06u", clock_wall_ms(), writer_chars,
+                   log->node, log->number++ % 1000000);
     struct record *record = record_new(RECORD_EVENT, name, NULL);
     if (record) {
         struct event_record *event = record->event;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/examine.h"
 
+#include "loop/memory.h"
+#include "loop/timer.h"
 #include "run/examine_disks.h"
 #include "run/examine_space.h"
 
@@ -28,50 +30,42 @@ const struct examine_config examine_config_default = {
     .space_least_bytes = 4 << 20, /* a VM's NVRAM, half a MiB, is the biggest of it */
 };
 
-struct write {
+struct open_write {
     uint64_t id;
     msec_t begun_ms;
 };
 
 struct examine {
     sd_event *event;
-    sd_event_source *timer;
+    struct loop_timer timer;
     struct examine_config config;
     struct examine_callbacks callbacks;
     void *userdata;
     uint32_t looks;                  /* since it was looked at in full */
     revision_t seen_nodes, seen_vms; /* mark_of() what was looked at */
-    struct write writes[writes_open_max];
+    struct open_write writes[writes_open_max];
     uint32_t write_len;
     uint32_t ended_len;
     msec_t slowest_ms, sum_ms;
-    struct disk_job *disks;  /* NULL: none yet */
-    struct space_job *space; /* likewise; begun anew at each look */
-    msec_t rest_ms;          /* until the next look */
+    struct mailbox *box;
+    struct workers *workers; /* a thread for the disks of VMs and one for our own */
+    bool is_looking_at_disks, is_looking_at_space;
+    uint32_t disk_vm_len;          /* of how many VMs the disks are looked at */
+    node_checks_t disk_checks;     /* what was found; empty: nothing yet */
+    struct node_check space_check; /* likewise; name "": nothing yet */
+    msec_t rest_ms;                /* until the next look */
     struct fence_run *fencing;
     char fenced_node[name_size];
     struct node_check fence_check; /* name "": there is nobody to ask about */
     node_checks_t found, told;
 };
 
-static struct node_check *add(node_checks_t *checks, const char *name, bool is_ok, bool is_advice,
-                              const char *format, ...) PRINTF_LIKE(5, 6);
-
-static struct node_check *add(node_checks_t *checks, const char *name, bool is_ok, bool is_advice,
-                              const char *format, ...)
+/* It is no more than advice, if it is not ok. */
+static void advise(struct node_check *check, bool is_advice)
 {
-    struct node_check *check = VEC_ADD(checks);
-    if (!check) {
-        return NULL;
+    if (check) {
+        check->is_advice = !check->is_ok && is_advice;
     }
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(check->detail, sizeof(check->detail), format, args);
-    va_end(args);
-    (void)snprintf(check->name, sizeof(check->name), "%s", name);
-    check->is_ok = is_ok;
-    check->is_advice = !is_ok && is_advice;
-    return check;
 }
 
 /* 1, 2, 5, 10, 20, 50 ... not below 'value'. */
@@ -92,16 +86,18 @@ static void examine_clock(node_checks_t *checks)
     int r = adjtimex(&state);
     msec_t off_ms = state.maxerror / 1000;
     if (r < 0 || r == TIME_ERROR || (state.status & STA_UNSYNC)) {
-        (void)add(checks, "clock", false, true,
-                  "nothing keeps this host's clock right: install and start chrony or "
-                  "systemd-timesyncd (times in events and certificates depend on it)");
+        advise(node_checks_add(checks, "clock", false,
+                               "nothing keeps this host's clock right: install and start chrony or "
+                               "systemd-timesyncd (times in events and certificates depend on it)"),
+               true);
     } else if (off_ms > clock_far_ms) {
-        (void)add(checks, "clock", false, true,
-                  "its clock may be off by %llu s: does its time server answer? (chronyc tracking, "
-                  "timedatectl)",
-                  rounded(off_ms / 1000));
+        advise(node_checks_add(checks, "clock", false,
+                               "its clock may be off by %llu s: does its time server answer? "
+                               "(chronyc tracking, timedatectl)",
+                               rounded(off_ms / 1000)),
+               true);
     } else {
-        (void)add(checks, "clock", true, false, "kept by a time server, off by less than 2 s");
+        (void)node_checks_add(checks, "clock", true, "kept by a time server, off by less than 2 s");
     }
 }
 
@@ -110,7 +106,7 @@ static void examine_clock(node_checks_t *checks)
 void examine_write_begun(struct examine *examine, uint64_t id, msec_t now_ms)
 {
     if (examine && examine->write_len < writes_open_max) {
-        examine->writes[examine->write_len++] = (struct write){id, now_ms};
+        examine->writes[examine->write_len++] = (struct open_write){id, now_ms};
     }
 }
 
@@ -133,15 +129,17 @@ static void examine_store(struct examine *examine, node_checks_t *checks)
     msec_t slowest_ms = examine->slowest_ms;
     if (examine->ended_len > 0) {
         bool is_ok = slowest_ms <= slow_write_ms;
-        (void)add(checks, "store", is_ok, slowest_ms <= too_slow_write_ms,
-                  "a write to the store takes %llu ms, the slowest %llu ms or less%s",
-                  rounded(examine->sum_ms / examine->ended_len), rounded(slowest_ms),
-                  is_ok ? "" : ": give etcd a quicker disk and a quiet network");
+        advise(node_checks_add(checks, "store", is_ok,
+                               "a write to the store takes %llu ms, the slowest %llu ms or less%s",
+                               rounded(examine->sum_ms / examine->ended_len), rounded(slowest_ms),
+                               is_ok ? "" : ": give etcd a quicker disk and a quiet network"),
+               slowest_ms <= too_slow_write_ms);
     }
     if (examine->config.etcd_endpoint_len < 2) {
-        (void)add(checks, "store", false, true,
-                  "this host knows one member of etcd only: name all of them in etcd_endpoints, or "
-                  "nothing can be decided when that one is lost");
+        advise(node_checks_add(checks, "store", false,
+                               "this host knows one member of etcd only: name all of them in "
+                               "etcd_endpoints, or nothing can be decided when that one is lost"),
+               true);
     }
     examine->ended_len = 0;
     examine->slowest_ms = examine->sum_ms = 0;
@@ -220,61 +218,71 @@ static void try_fencing(struct examine *examine, const struct world *world)
 
 /* ---- the disks of the VMs that may run here ---- */
 
+static void disks_looked_at(void *userdata, struct task *look)
+{
+    struct examine *examine = userdata;
+    examine->is_looking_at_disks = false;
+    VEC_DONE(&examine->disk_checks);
+    disk_look_tell(look, &examine->disk_checks);
+}
+
 static void begin_disks(struct examine *examine, const struct world *world)
 {
-    if (examine->disks && !disk_job_is_done(examine->disks)) {
+    if (examine->is_looking_at_disks) {
         return; /* it hangs, and will say so */
     }
-    examine->disks = disk_job_free(examine->disks);
-    struct disk_job *job = disk_job_new();
-    bool is_whole = job != NULL;
+    struct disk_look *look = disk_look_new(disks_looked_at);
     WORLD_EACH(world, RECORD_VM_SPEC, each) {
-        is_whole = is_whole && (!vm_spec_may_run_on((*each)->vm_spec, examine->config.node) ||
-                                disk_job_add(job, *each));
+        if (vm_spec_may_run_on((*each)->vm_spec, examine->config.node)) {
+            disk_look_add(look, *each);
+        }
     }
-    if (is_whole && disk_job_start(job) == 0) {
-        examine->disks = job;
-    } else {
-        (void)disk_job_free(job);
-    }
+    examine->is_looking_at_disks = true;
+    examine->disk_vm_len = disk_look_vm_len(look);
+    disk_look_submit(look, examine->workers);
 }
 
 /* ---- together ---- */
 
+/* Whether there is any news. All are copied into zeroed memory, the bytes between fields, too. */
 static bool is_same(const node_checks_t *a, const node_checks_t *b)
 {
     return a->len == b->len &&
            (a->len == 0 || memcmp(a->items, b->items, a->len * sizeof(a->items[0])) == 0);
 }
 
+static void add_copy(node_checks_t *checks, const struct node_check *check)
+{
+    *must(VEC_ADD(checks)) = *check;
+}
+
 static void tell_if_new(struct examine *examine)
 {
     node_checks_t now = {0};
     VEC_EACH(&examine->found, check) {
-        struct node_check *place = VEC_ADD(&now);
-        if (place) {
-            *place = *check;
+        add_copy(&now, check);
+    }
+    if (examine->is_looking_at_disks) {
+        disk_look_hangs(examine->disk_vm_len, must(VEC_ADD(&now)));
+    } else {
+        VEC_EACH(&examine->disk_checks, check) {
+            add_copy(&now, check);
         }
     }
-    if (examine->disks) {
-        disk_job_tell(examine->disks, &now);
+    if (examine->is_looking_at_space) {
+        space_look_tell(NULL, must(VEC_ADD(&now)));
+    } else if (examine->space_check.name[0]) {
+        add_copy(&now, &examine->space_check);
     }
-    struct node_check *space = examine->space ? VEC_ADD(&now) : NULL;
-    if (space) {
-        space_job_tell(examine->space, space);
-    }
-    struct node_check *place = examine->fence_check.name[0] ? VEC_ADD(&now) : NULL;
-    if (place) {
-        *place = examine->fence_check;
+    if (examine->fence_check.name[0]) {
+        add_copy(&now, &examine->fence_check);
     }
     if (is_same(&now, &examine->told)) {
         VEC_DONE(&now);
         return;
     }
     VEC_DONE(&examine->told);
-    examine->told.items = now.items;
-    examine->told.len = now.len;
-    examine->told.capacity = now.capacity;
+    examine->told = now;
     examine->callbacks.changed(examine->userdata);
 }
 
@@ -288,17 +296,24 @@ static revision_t mark_of(const struct world *world, enum record_kind kind)
     return revision + (revision_t)world->records[kind].len;
 }
 
+static void space_looked_at(void *userdata, struct task *look)
+{
+    struct examine *examine = userdata;
+    examine->is_looking_at_space = false;
+    space_look_tell(look, &examine->space_check);
+}
+
 static void begin_space(struct examine *examine)
 {
-    if (examine->space && !space_job_is_done(examine->space)) {
-        return;
+    if (!examine->is_looking_at_space) {
+        examine->is_looking_at_space = true;
+        workers_submit(examine->workers,
+                       space_look_new(examine->config.space_least_bytes, space_looked_at));
     }
-    examine->space = space_job_free(examine->space);
-    examine->space = space_job_start(examine->config.space_least_bytes);
 }
 
 /* Now and then everything, else what is new; and always whether there is room. */
-static void look(struct examine *examine)
+static void look_around(struct examine *examine)
 {
     begin_space(examine);
     const struct world *world = examine->callbacks.world(examine->userdata);
@@ -322,27 +337,41 @@ static void look(struct examine *examine)
 /* No thread is at work. */
 static bool is_settled(const struct examine *examine)
 {
-    return (!examine->disks || disk_job_is_done(examine->disks)) &&
-           (!examine->space || space_job_is_done(examine->space));
+    return !examine->is_looking_at_disks && !examine->is_looking_at_space;
 }
 
 /* What was found is told soon; that nothing was, for something hangs, before the next look. */
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void look_is_due(void *userdata)
 {
     struct examine *examine = userdata;
-    (void)usec;
     bool is_due = examine->rest_ms <= 0;
     if (is_due || is_settled(examine)) {
         tell_if_new(examine);
     }
     if (is_due) {
-        look(examine);
+        look_around(examine);
         examine->rest_ms = examine->config.look_ms;
     }
     examine->rest_ms -= examine->config.tell_ms;
-    (void)sd_event_source_set_time_relative(source, (uint64_t)examine->config.tell_ms * 1000);
-    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-    return 0;
+    loop_timer_after(&examine->timer, examine->config.tell_ms);
+}
+
+static int set_up(struct examine *examine)
+{
+    int r = mailbox_new(examine->event, examine, &examine->box);
+    if (r < 0) {
+        return r;
+    }
+    r = workers_new(examine->box, 2, &examine->workers);
+    if (r < 0) {
+        return r;
+    }
+    r = loop_timer_init(&examine->timer, examine->event, CLOCK_MONOTONIC, look_is_due, examine);
+    if (r < 0) {
+        return r;
+    }
+    loop_timer_after(&examine->timer, examine->config.first_look_ms);
+    return loop_timer_be_idle(&examine->timer); /* never before a heartbeat */
 }
 
 int examine_new(sd_event *event, const struct examine_config *config,
@@ -357,13 +386,7 @@ int examine_new(sd_event *event, const struct examine_config *config,
     examine->config = *config;
     examine->callbacks = *callbacks;
     examine->userdata = userdata;
-    int r =
-        sd_event_add_time_relative(event, &examine->timer, CLOCK_MONOTONIC,
-                                   (uint64_t)config->first_look_ms * 1000, 0, on_timer, examine);
-    if (r >= 0) {
-        /* Never before a heartbeat. */
-        r = sd_event_source_set_priority(examine->timer, SD_EVENT_PRIORITY_IDLE);
-    }
+    int r = set_up(examine);
     if (r < 0) {
         (void)examine_free(examine);
         return error_set(err, r, "cannot set up the loop: %s", strerror(-r));
@@ -378,12 +401,14 @@ struct examine *examine_free(struct examine *examine)
         return NULL;
     }
     examine->fencing = fence_cancel(examine->fencing);
-    examine->disks = disk_job_free(examine->disks);
-    examine->space = space_job_free(examine->space);
-    (void)sd_event_source_disable_unref(examine->timer);
+    mailbox_close(examine->box);
+    examine->workers = workers_free(examine->workers, false);
+    examine->box = mailbox_unref(examine->box);
+    loop_timer_done(&examine->timer);
     (void)sd_event_unref(examine->event);
     VEC_DONE(&examine->found);
     VEC_DONE(&examine->told);
+    VEC_DONE(&examine->disk_checks);
     free(examine);
     return NULL;
 }

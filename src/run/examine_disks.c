@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/examine_disks.h"
 
+#include "base/parse.h"
+#include "loop/memory.h"
 #include "wire/domain_xml.h"
 
 #include <errno.h>
 #include <linux/magic.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,42 +15,26 @@
 
 enum { told_max = 6, xfs_magic = 0x58465342 };
 
-struct disk_job {
-    VEC(struct record *) specs; /* of the loop's; the thread reads what nobody changes */
-    /* The thread's, until 'is_done'. */
-    node_checks_t bad;
-    const char *vm;
-    uint32_t disk_len, missing_len, local_len;
-    int is_done;
-    bool has_begun;
+struct disk_vm {
+    char name[name_size];
+    char *xml;
 };
 
-struct disk_job *disk_job_new(void)
-{
-    return calloc(1, sizeof(struct disk_job));
-}
-
-bool disk_job_add(struct disk_job *job, struct record *spec)
-{
-    struct record **place = VEC_ADD(&job->specs);
-    if (place) {
-        *place = record_ref(spec);
-    }
-    return place != NULL;
-}
-
-bool disk_job_is_done(const struct disk_job *job)
-{
-    return __atomic_load_n(&job->is_done, __ATOMIC_ACQUIRE) != 0;
-}
+struct disk_look {
+    struct task task;
+    VEC(struct disk_vm) vms;
+    node_checks_t bad;
+    const char *vm; /* that is looked at */
+    uint32_t disk_len, missing_len, local_len;
+};
 
 /* ---- the thread ---- */
 
-static void say(struct disk_job *job, bool is_advice, const char *format, ...) PRINTF_LIKE(3, 4);
+static void say(struct disk_look *look, bool is_advice, const char *format, ...) PRINTF_LIKE(3, 4);
 
-static void say(struct disk_job *job, bool is_advice, const char *format, ...)
+static void say(struct disk_look *look, bool is_advice, const char *format, ...)
 {
-    struct node_check *check = job->bad.len < told_max ? VEC_ADD(&job->bad) : NULL;
+    struct node_check *check = look->bad.len < told_max ? VEC_ADD(&look->bad) : NULL;
     if (!check) {
         return;
     }
@@ -88,104 +72,101 @@ static const char *local_file_system(const char *path)
 
 static void look_at(void *userdata, const struct domain_file *file)
 {
-    struct disk_job *job = userdata;
+    struct disk_look *look = userdata;
     struct stat state;
-    job->disk_len++;
+    look->disk_len++;
     if (stat(file->path, &state) < 0) {
-        job->missing_len++;
-        say(job, false, "%s: %s: %s; let this host see the same storage, or set the VM's owners",
-            job->vm, file->path, strerror(errno));
+        look->missing_len++;
+        say(look, false, "%s: %s: %s; let this host see the same storage, or set the VM's owners",
+            look->vm, file->path, strerror(errno));
         return;
     }
     const char *system = S_ISREG(state.st_mode) ? local_file_system(file->path) : NULL;
     if (system && !file->is_read_only) {
-        job->local_len++;
-        say(job, true,
-            "%s: %s is on a file system of this host alone (%s): put it on shared storage", job->vm,
-            file->path, system);
+        look->local_len++;
+        say(look, true,
+            "%s: %s is on a file system of this host alone (%s): put it on shared storage",
+            look->vm, file->path, system);
     }
 }
 
-static void *work(void *argument)
+static void disk_look_run(struct task *task)
 {
-    struct disk_job *job = argument;
-    VEC_EACH(&job->specs, spec) {
-        job->vm = (*spec)->key.name;
-        (void)domain_xml_files((*spec)->vm_spec->xml, look_at, job, NULL);
+    struct disk_look *look = (struct disk_look *)task;
+    VEC_EACH(&look->vms, vm) {
+        look->vm = vm->name;
+        (void)domain_xml_files(vm->xml, look_at, look, NULL);
     }
-    __atomic_store_n(&job->is_done, 1, __ATOMIC_RELEASE);
-    return NULL;
 }
 
-/* Signals are the loop's: none shall come to this thread, so it inherits a full mask. */
-int examine_thread(void *(*run)(void *), void *argument)
+static void disk_look_release(struct task *task)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&thread, &attributes, run, argument);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    return -failed;
+    struct disk_look *look = (struct disk_look *)task;
+    VEC_EACH(&look->vms, vm) {
+        free(vm->xml);
+    }
+    VEC_DONE(&look->vms);
+    VEC_DONE(&look->bad);
+    free(look);
 }
 
-int disk_job_start(struct disk_job *job)
+/* ---- before ---- */
+
+struct disk_look *disk_look_new(void (*arrive)(void *userdata, struct task *look))
 {
-    int r = examine_thread(work, job);
-    job->has_begun = r == 0;
-    return r;
+    struct disk_look *look = must(calloc(1, sizeof(*look)));
+    look->task =
+        (struct task){.run = disk_look_run, .arrive = arrive, .release = disk_look_release};
+    return look;
+}
+
+void disk_look_add(struct disk_look *look, const struct record *spec)
+{
+    struct disk_vm *vm = must(VEC_ADD(&look->vms));
+    (void)copy_text(vm->name, sizeof(vm->name), spec->key.name);
+    vm->xml = must(strdup(spec->vm_spec->xml));
+}
+
+uint32_t disk_look_vm_len(const struct disk_look *look)
+{
+    return (uint32_t)look->vms.len;
+}
+
+void disk_look_submit(struct disk_look *look, struct workers *workers)
+{
+    workers_submit(workers, &look->task);
 }
 
 /* ---- afterwards ---- */
 
-void disk_job_tell(const struct disk_job *job, node_checks_t *ret)
+void disk_look_hangs(uint32_t vm_len, struct node_check *ret)
 {
-    struct node_check *check = VEC_ADD(ret);
-    if (!check) {
-        return;
-    }
+    (void)snprintf(ret->name, sizeof(ret->name), "disks");
+    ret->vm_len = vm_len;
+    (void)snprintf(ret->detail, sizeof(ret->detail),
+                   "looking at the VMs' disks hangs: their storage does not answer; see mount and "
+                   "the kernel's log");
+}
+
+void disk_look_tell(const struct task *task, node_checks_t *ret)
+{
+    const struct disk_look *look = (const struct disk_look *)task;
+    struct node_check *check = must(VEC_ADD(ret));
     (void)snprintf(check->name, sizeof(check->name), "disks");
-    check->vm_len = (uint32_t)job->specs.len;
-    if (!disk_job_is_done(job)) {
-        (void)snprintf(check->detail, sizeof(check->detail),
-                       "looking at the VMs' disks hangs: their storage does not answer; see mount "
-                       "and the kernel's log");
-        return;
-    }
-    check->is_ok = job->bad.len == 0;
-    check->is_advice = !check->is_ok && job->missing_len == 0;
+    check->vm_len = (uint32_t)look->vms.len;
+    check->is_ok = look->bad.len == 0;
+    check->is_advice = !check->is_ok && look->missing_len == 0;
     if (check->is_ok) {
         (void)snprintf(check->detail, sizeof(check->detail),
                        "all %u files and disks of the %zu VMs that may run here are there",
-                       job->disk_len, job->specs.len);
+                       look->disk_len, look->vms.len);
         return;
     }
     (void)snprintf(check->detail, sizeof(check->detail),
                    "of %u files and disks of the %zu VMs that may run here: missing %u, on a file "
                    "system of this host alone %u",
-                   job->disk_len, job->specs.len, job->missing_len, job->local_len);
-    VEC_EACH(&job->bad, bad) {
-        struct node_check *place = VEC_ADD(ret);
-        if (place) {
-            *place = *bad;
-        }
+                   look->disk_len, look->vms.len, look->missing_len, look->local_len);
+    VEC_EACH(&look->bad, bad) {
+        *must(VEC_ADD(ret)) = *bad;
     }
-}
-
-struct disk_job *disk_job_free(struct disk_job *job)
-{
-    if (!job || (job->has_begun && !disk_job_is_done(job))) {
-        return NULL;
-    }
-    VEC_EACH(&job->specs, spec) {
-        record_unref(*spec);
-    }
-    VEC_DONE(&job->specs);
-    VEC_DONE(&job->bad);
-    free(job);
-    return NULL;
 }

@@ -1,30 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Are the disks of VMs here? On a thread of its own: storage that hangs holds up nobody. */
+/* Are the disks of VMs here? On a worker's thread: storage that hangs holds up nobody. */
 #pragma once
 
-#include "base/vec.h"
+#include "loop/worker.h"
 #include "model/record.h"
 
-struct disk_job;
-typedef VEC(struct node_check) node_checks_t;
+/* A task that has all it needs to itself, so any thread may release it. */
+struct disk_look;
 
-/* NULL without memory or thread. */
-struct disk_job *disk_job_new(void);
+/* 'arrive' as in struct task; 'look' is its task. */
+struct disk_look *disk_look_new(void (*arrive)(void *userdata, struct task *look));
 
-/* Adds a VM; before disk_job_start(). Takes a reference of 'spec' until disk_job_free(). False
- * without memory. */
-bool disk_job_add(struct disk_job *job, struct record *spec);
+/* Adds a VM; before it is submitted. */
+void disk_look_add(struct disk_look *look, const struct record *spec);
+uint32_t disk_look_vm_len(const struct disk_look *look);
 
-/* Begins; -errno without a thread. */
-int disk_job_start(struct disk_job *job);
-bool disk_job_is_done(const struct disk_job *job);
+/* Hands it over. */
+void disk_look_submit(struct disk_look *look, struct workers *workers);
 
-/* Adds what was found, when it is done; while it is not, that the storage hangs. */
-void disk_job_tell(const struct disk_job *job, node_checks_t *ret);
+/* Adds what was found, when it has arrived. */
+void disk_look_tell(const struct task *look, node_checks_t *ret);
 
-/* The loop's thread, as everything here. A job that hangs is left behind with what it holds.
- * Returns NULL; accepts NULL. */
-struct disk_job *disk_job_free(struct disk_job *job);
-
-/* Runs 'run' on a thread of its own that nobody waits for; -errno. */
-int examine_thread(void *(*run)(void *), void *argument);
+/* What is said of 'vm_len' VMs while it has not, into '*ret', which is zeroed. */
+void disk_look_hangs(uint32_t vm_len, struct node_check *ret);

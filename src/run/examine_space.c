@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/examine_space.h"
 
-#include "run/examine_disks.h"
+#include "loop/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +9,10 @@
 
 enum { least_files = 64 };
 
-struct space_job {
+struct space_look {
+    struct task task;
     uint64_t least_bytes;
     const char *full; /* static: there; NULL: nowhere */
-    int is_done;
-    bool has_begun;
 };
 
 /* Root may use what is reserved for it, and it is root's libvirt that writes. */
@@ -27,55 +26,44 @@ static bool is_full(const char *directory, uint64_t least_bytes)
            (state.f_files > 0 && state.f_ffree < least_files);
 }
 
-static void *work(void *argument)
+static void space_look_run(struct task *task)
 {
     /* Keys and NVRAM of a VM; its log; sockets. */
     static const char *const directories[] = {"/var/lib/libvirt/qemu", "/var/log/libvirt", "/run"};
-    struct space_job *job = argument;
-    for (size_t i = 0; i < ARRAY_LEN(directories) && !job->full; i++) {
-        job->full = is_full(directories[i], job->least_bytes) ? directories[i] : NULL;
+    struct space_look *look = (struct space_look *)task;
+    for (size_t i = 0; i < ARRAY_LEN(directories) && !look->full; i++) {
+        look->full = is_full(directories[i], look->least_bytes) ? directories[i] : NULL;
     }
-    __atomic_store_n(&job->is_done, 1, __ATOMIC_RELEASE);
-    return NULL;
 }
 
-struct space_job *space_job_start(uint64_t least_bytes)
+static void space_look_release(struct task *task)
 {
-    struct space_job *job = calloc(1, sizeof(*job));
-    if (!job) {
-        return NULL;
-    }
-    job->least_bytes = least_bytes;
-    job->has_begun = examine_thread(work, job) == 0;
-    return job->has_begun ? job : space_job_free(job);
+    free(task);
 }
 
-bool space_job_is_done(const struct space_job *job)
+struct task *space_look_new(uint64_t least_bytes, void (*arrive)(void *userdata, struct task *look))
 {
-    return __atomic_load_n(&job->is_done, __ATOMIC_ACQUIRE) != 0;
+    struct space_look *look = must(calloc(1, sizeof(*look)));
+    look->task =
+        (struct task){.run = space_look_run, .arrive = arrive, .release = space_look_release};
+    look->least_bytes = least_bytes;
+    return &look->task;
 }
 
-void space_job_tell(const struct space_job *job, struct node_check *ret)
+void space_look_tell(const struct task *task, struct node_check *ret)
 {
+    const struct space_look *look = (const struct space_look *)task;
     *ret = (struct node_check){0};
     (void)snprintf(ret->name, sizeof(ret->name), "%s", CHECK_SPACE);
-    if (!space_job_is_done(job)) {
+    if (!look) {
         (void)snprintf(ret->detail, sizeof(ret->detail),
                        "its own disk does not answer; see the kernel's log");
-    } else if (job->full) {
+    } else if (look->full) {
         (void)snprintf(ret->detail, sizeof(ret->detail),
-                       "its disk is full at %s: make room, then VMs start there again", job->full);
+                       "its disk is full at %s: make room, then VMs start there again", look->full);
     } else {
         ret->is_ok = true;
         (void)snprintf(ret->detail, sizeof(ret->detail),
                        "its disk has room for what the start of a VM writes");
     }
-}
-
-struct space_job *space_job_free(struct space_job *job)
-{
-    if (job && (!job->has_begun || space_job_is_done(job))) {
-        free(job);
-    }
-    return NULL;
 }

@@ -2,6 +2,7 @@
 /* What the core orders, done through the adapters: none of it blocks, each answer comes later. */
 #include "run/daemon_internal.h"
 
+#include "loop/clock.h"
 #include "model/gpu_device.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static void write_answered(void *userdata, uint64_t id, enum txn_outcome outcome
                            revision_t revision, const struct error *error)
 {
     struct daemon *d = userdata;
-    examine_write_ended(d->examine, id, daemon_now_ms());
+    examine_write_ended(d->examine, id, clock_boottime_ms());
     txn_answered(d, id, outcome, revision, error);
 }
 
@@ -133,7 +134,7 @@ static void perform_pet(struct daemon *d, const struct core_action *action)
     if (!d->watchdog) {
         return;
     }
-    msec_t now = daemon_now_ms();
+    msec_t now = clock_boottime_ms();
     if (now > action->deadline_ms) {
         journal_line(LOG_WARNING, "watchdog: not petted, %lld ms too late (frozen?)",
                      (long long)(now - action->deadline_ms));
@@ -201,7 +202,7 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
     struct error err = {0};
     switch (action->kind) {
     case ACTION_TXN:
-        examine_write_begun(d->examine, action->id, daemon_now_ms());
+        examine_write_begun(d->examine, action->id, clock_boottime_ms());
         store_txn(d->store, &action->txn, action->limit_ms, action->id, write_answered, d);
         break;
     case ACTION_BARRIER:

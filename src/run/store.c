@@ -2,6 +2,8 @@
 /* The stream: snapshot, watch, freshness. Transactions are in store_txn.c. */
 #include "run/store_internal.h"
 
+#include "loop/clock.h"
+#include "loop/timer.h"
 #include "wire/key.h"
 #include "wire/record.h"
 
@@ -20,24 +22,6 @@ enum {
     bads_max = 1000,
 };
 
-static msec_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int arm(struct store *store, sd_event_source **timer, msec_t delay_ms,
-               sd_event_time_handler_t fire)
-{
-    uint64_t at = (uint64_t)(now_ms() + delay_ms) * 1000;
-    if (!*timer) {
-        return sd_event_add_time(store->event, timer, CLOCK_MONOTONIC, at, 1, fire, store);
-    }
-    int r = sd_event_source_set_time(*timer, at);
-    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
-}
-
 #define TELL(store, what, ...)                                                                     \
     do {                                                                                           \
         if ((store)->observer.what) {                                                              \
@@ -51,7 +35,7 @@ static int arm(struct store *store, sd_event_source **timer, msec_t delay_ms,
 static void mark_fresh(struct store *store, msec_t at_ms)
 {
     store->fresh_ms = MAX(store->fresh_ms, at_ms);
-    if (store->is_stale && now_ms() - store->fresh_ms <= store->stale_limit_ms) {
+    if (store->is_stale && clock_monotonic_ms() - store->fresh_ms <= store->stale_limit_ms) {
         store->is_stale = false;
         TELL(store, stale, false);
     }
@@ -208,14 +192,14 @@ static int begin_snapshot(sd_event_source *source, uint64_t usec, void *userdata
     (void)source;
     (void)usec;
     etcd_watch_free(TAKE(store->watch));
-    store->snapshot_ms = now_ms();
+    store->snapshot_ms = clock_monotonic_ms();
     etcd_snapshot(store->etcd, store->prefix, page_limit_ms, &handler, store);
     return 0;
 }
 
 static void resync(struct store *store, msec_t delay_ms)
 {
-    int r = arm(store, &store->resync_timer, delay_ms, begin_snapshot);
+    int r = loop_fire_after(store->event, &store->resync_timer, delay_ms, begin_snapshot, store);
     assert(r >= 0);
 }
 
@@ -250,7 +234,7 @@ static void progress_arrived(void *userdata, revision_t revision)
     struct store *store = userdata;
     store->revision = revision;
     TELL(store, progress, revision);
-    mark_fresh(store, now_ms());
+    mark_fresh(store, clock_monotonic_ms());
 }
 
 static void history_lost(void *userdata, revision_t revision)
@@ -358,10 +342,10 @@ static void ask_revision(struct store *store, msec_t now)
 static int tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct store *store = userdata;
-    msec_t now = now_ms();
+    msec_t now = clock_monotonic_ms();
     (void)source;
     (void)usec;
-    int r = arm(store, &store->tick_timer, tick_ms, tick);
+    int r = loop_fire_after(store->event, &store->tick_timer, tick_ms, tick, store);
     assert(r >= 0);
     if (!store->is_stale && now - store->fresh_ms > store->stale_limit_ms) {
         store->is_stale = true;
@@ -421,18 +405,18 @@ int store_new(sd_event *event, const struct etcd_config *config,
     }
     (void)snprintf(store->prefix, sizeof(store->prefix), "%s",
                    config->prefix ? config->prefix : WIRE_PREFIX_DEFAULT);
-    if ((r = arm(store, &store->resync_timer, 0, begin_snapshot)) < 0 ||
-        (r = arm(store, &store->tick_timer, tick_ms, tick)) < 0) {
+    if ((r = loop_fire_after(store->event, &store->resync_timer, 0, begin_snapshot, store)) < 0 ||
+        (r = loop_fire_after(store->event, &store->tick_timer, tick_ms, tick, store)) < 0) {
         return error_set(err, r, "cannot make a timer");
     }
     *ret = TAKE(store);
     return 0;
 }
 
-void store_free(struct store *store)
+struct store *store_free(struct store *store)
 {
     if (!store) {
-        return;
+        return NULL;
     }
     etcd_watch_free(store->watch);
     etcd_free(store->etcd);
@@ -443,4 +427,5 @@ void store_free(struct store *store)
     sd_event_source_disable_unref(store->tick_timer);
     sd_event_unref(store->event);
     free(store);
+    return NULL;
 }

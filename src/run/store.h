@@ -50,8 +50,8 @@ int store_new(sd_event *event, const struct etcd_config *config,
               const struct store_observer *observer, void *userdata, struct store **ret,
               struct error *err);
 
-/* Drops what is under way without calling back. NULL is accepted. */
-void store_free(struct store *store);
+/* Drops what is under way without calling back. Returns NULL; accepts NULL. */
+struct store *store_free(struct store *store);
 CLEANUP_POINTER(struct store, store_free)
 
 /* 'error' is NULL if committed or refused. impossible: nothing was written, for sure; its error
