@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/cli.h"
+
 #include "cli/client.h"
 #include "cli/plan_command.h"
 

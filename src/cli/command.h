@@ -3,7 +3,9 @@
 #pragma once
 
 #include "base/vec.h"
-#include "cli/cli.h"
+#include "cli/exit_code.h"
+
+#include <stdio.h>
 
 struct client;
 

@@ -3,14 +3,13 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "cli/cli.h"
+#include "cli/exit_code.h"
 #include "cli/plan_file.h"
 #include "cli/plan_show.h"
 #include "loop/clock.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 enum { losses_max = 8 }; /* more than so many at once is no question of planning */
 
