@@ -27,7 +27,7 @@ static bool mac(const struct auth_known *known, const char *name, revision_t rev
     return is_good;
 }
 
-static bool find(const struct auth_known *known, const unsigned char *wanted)
+static bool known_has(const struct auth_known *known, const unsigned char *wanted)
 {
     for (size_t i = 0; i < known->len; i++) {
         if (gnutls_memcmp(known->macs[i], wanted, auth_mac_size) == 0) {
@@ -41,14 +41,14 @@ bool auth_known_has(const struct auth_known *known, const char *name, revision_t
                     const char *secret)
 {
     unsigned char wanted[auth_mac_size];
-    return mac(known, name, revision, secret, wanted) && find(known, wanted);
+    return mac(known, name, revision, secret, wanted) && known_has(known, wanted);
 }
 
 void auth_known_add(struct auth_known *known, const char *name, revision_t revision,
                     const char *secret)
 {
     unsigned char made[auth_mac_size];
-    if (!mac(known, name, revision, secret, made) || find(known, made)) {
+    if (!mac(known, name, revision, secret, made) || known_has(known, made)) {
         return;
     }
     memcpy(known->macs[known->next], made, auth_mac_size);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static size_t find(const struct auth_limit *limit, const char *key)
+static size_t limit_find(const struct auth_limit *limit, const char *key)
 {
     size_t i = 0;
     while (i < auth_limit_entries_max && strcmp(limit->entries[i].key, key) != 0) {
@@ -15,7 +15,7 @@ static size_t find(const struct auth_limit *limit, const char *key)
 }
 
 /* A free place, or the one that was not touched for longest. */
-static size_t place(const struct auth_limit *limit)
+static size_t limit_place(const struct auth_limit *limit)
 {
     size_t best = 0;
     for (size_t i = 0; i < auth_limit_entries_max; i++) {
@@ -43,9 +43,9 @@ static msec_t delay_ms(unsigned failures, unsigned free_len)
 
 msec_t auth_limit_try(struct auth_limit *limit, const char *key, unsigned free_len, msec_t now_ms)
 {
-    size_t i = find(limit, key);
+    size_t i = limit_find(limit, key);
     if (i == auth_limit_entries_max) {
-        i = place(limit);
+        i = limit_place(limit);
         limit->entries[i].failures = 0;
         limit->entries[i].until_ms = now_ms;
         (void)snprintf(limit->entries[i].key, auth_limit_key_size, "%s", key);
@@ -63,7 +63,7 @@ msec_t auth_limit_try(struct auth_limit *limit, const char *key, unsigned free_l
 
 void auth_limit_forgive(struct auth_limit *limit, const char *key)
 {
-    size_t i = find(limit, key);
+    size_t i = limit_find(limit, key);
     if (i < auth_limit_entries_max) {
         limit->entries[i].key[0] = '\0';
     }

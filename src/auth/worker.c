@@ -90,7 +90,7 @@ static struct hash_task *hash_task_new(const struct auth_worker *worker, uint64_
     return job;
 }
 
-static bool submit(struct auth_worker *worker, struct hash_task *job)
+static bool submit_hash(struct auth_worker *worker, struct hash_task *job)
 {
     worker->open_len++;
     workers_submit(worker->workers, &job->task);
@@ -110,7 +110,7 @@ bool auth_worker_check(struct auth_worker *worker, uint64_t id, const char *secr
     if (fits && hash) {
         (void)copy_text(job->hash, sizeof(job->hash), hash);
     }
-    return submit(worker, job);
+    return submit_hash(worker, job);
 }
 
 bool auth_worker_hash(struct auth_worker *worker, uint64_t id, const char *secret)
@@ -123,7 +123,7 @@ bool auth_worker_hash(struct auth_worker *worker, uint64_t id, const char *secre
         hash_release(&job->task);
         return false;
     }
-    return submit(worker, job);
+    return submit_hash(worker, job);
 }
 
 int auth_worker_new(sd_event *event, auth_done_fn done, void *userdata, struct auth_worker **ret,

@@ -58,11 +58,11 @@ struct fence_run *fence_cancel(struct fence_run *run)
 
 /* ---- the outcome ---- */
 
-static void finish(struct fence_run *run, enum fence_outcome outcome, const char *format, ...)
+static void fence_finish(struct fence_run *run, enum fence_outcome outcome, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
 /* Frees the run. */
-static void finish(struct fence_run *run, enum fence_outcome outcome, const char *format, ...)
+static void fence_finish(struct fence_run *run, enum fence_outcome outcome, const char *format, ...)
 {
     char text[text_size];
     va_list args;
@@ -109,27 +109,28 @@ static void take_status(struct fence_run *run, int code)
     run->power = code == 0 ? FENCE_POWER_ON : code == 2 ? FENCE_POWER_OFF : FENCE_POWER_UNKNOWN;
     if (run->plan.action == FENCE_STATUS) {
         if (run->power == FENCE_POWER_UNKNOWN) {
-            finish(run, FENCE_FAILED, "%s status failed (exit code %d)%s", agent, code,
-                   quote(run, why));
+            fence_finish(run, FENCE_FAILED, "%s status failed (exit code %d)%s", agent, code,
+                         quote(run, why));
         } else {
-            finish(run, FENCE_DONE, "%s says %s", agent, fence_power_name(run->power));
+            fence_finish(run, FENCE_DONE, "%s says %s", agent, fence_power_name(run->power));
         }
         return;
     }
     bool is_as_wanted =
         run->power == (run->plan.action == FENCE_OFF ? FENCE_POWER_OFF : FENCE_POWER_ON);
     if (is_as_wanted) {
-        finish(run, FENCE_DONE, "%s turned it %s, and its status says so", agent, wanted(run));
+        fence_finish(run, FENCE_DONE, "%s turned it %s, and its status says so", agent,
+                     wanted(run));
     } else if (++run->confirm_tries < confirm_tries_max) {
         confirm_again(run);
     } else if (run->power == FENCE_POWER_UNKNOWN) {
-        finish(run, FENCE_UNKNOWN,
-               "%s said that it turned it %s, but its status fails (exit code "
-               "%d)%s",
-               agent, wanted(run), code, quote(run, why));
+        fence_finish(run, FENCE_UNKNOWN,
+                     "%s said that it turned it %s, but its status fails (exit code "
+                     "%d)%s",
+                     agent, wanted(run), code, quote(run, why));
     } else {
-        finish(run, FENCE_FAILED, "%s said that it turned it %s, but its status says %s", agent,
-               wanted(run), fence_power_name(run->power));
+        fence_finish(run, FENCE_FAILED, "%s said that it turned it %s, but its status says %s",
+                     agent, wanted(run), fence_power_name(run->power));
     }
 }
 
@@ -138,15 +139,15 @@ static void take_action_result(struct fence_run *run, int code)
     char why[quote_size + 4];
     struct error err;
     if (code != 0) {
-        finish(run, FENCE_FAILED, "%s %s failed (exit code %d)%s", run->plan.agent, wanted(run),
-               code, quote(run, why));
+        fence_finish(run, FENCE_FAILED, "%s %s failed (exit code %d)%s", run->plan.agent,
+                     wanted(run), code, quote(run, why));
     } else if (run->plan.action == FENCE_MONITOR || run->plan.action == FENCE_METADATA) {
-        finish(run, FENCE_DONE, "%s answers", run->plan.agent);
+        fence_finish(run, FENCE_DONE, "%s answers", run->plan.agent);
     } else if (begin_step(run, STEP_CONFIRM, &err) < 0) {
-        finish(run, FENCE_UNKNOWN,
-               "%s said that it turned it %s, but its status could not be "
-               "asked: %s",
-               run->plan.agent, wanted(run), err.text);
+        fence_finish(run, FENCE_UNKNOWN,
+                     "%s said that it turned it %s, but its status could not be "
+                     "asked: %s",
+                     run->plan.agent, wanted(run), err.text);
     }
 }
 
@@ -155,8 +156,9 @@ static void agent_ended(void *userdata, const struct child_result *result)
     struct fence_run *run = userdata;
     run->ended = result;
     if (result->end != CHILD_EXITED) {
-        finish(run, FENCE_UNKNOWN, "%s %s was killed by signal %d before it ended", run->plan.agent,
-               run->step == STEP_CONFIRM ? "status" : wanted(run), result->status);
+        fence_finish(run, FENCE_UNKNOWN, "%s %s was killed by signal %d before it ended",
+                     run->plan.agent, run->step == STEP_CONFIRM ? "status" : wanted(run),
+                     result->status);
     } else if (run->step == STEP_CONFIRM || run->plan.action == FENCE_STATUS) {
         take_status(run, result->status);
     } else {
@@ -169,8 +171,8 @@ static void pause_is_over(void *userdata)
     struct fence_run *run = userdata;
     struct error err;
     if (begin_step(run, STEP_CONFIRM, &err) < 0) {
-        finish(run, FENCE_UNKNOWN, "%s could not be asked for the status: %s", run->plan.agent,
-               err.text);
+        fence_finish(run, FENCE_UNKNOWN, "%s could not be asked for the status: %s",
+                     run->plan.agent, err.text);
     }
 }
 
@@ -184,13 +186,13 @@ static void limit_has_passed(void *userdata)
 {
     struct fence_run *run = userdata;
     if (run->step == STEP_ACT) {
-        finish(run, FENCE_UNKNOWN, "%s %s did not end within %lld ms and was killed",
-               run->plan.agent, wanted(run), (long long)run->plan.limit_ms);
+        fence_finish(run, FENCE_UNKNOWN, "%s %s did not end within %lld ms and was killed",
+                     run->plan.agent, wanted(run), (long long)run->plan.limit_ms);
     } else {
-        finish(run, run->power == FENCE_POWER_UNKNOWN ? FENCE_UNKNOWN : FENCE_FAILED,
-               "%s said that it turned it %s, but after %lld ms its status says %s",
-               run->plan.agent, wanted(run), (long long)run->plan.limit_ms,
-               fence_power_name(run->power));
+        fence_finish(run, run->power == FENCE_POWER_UNKNOWN ? FENCE_UNKNOWN : FENCE_FAILED,
+                     "%s said that it turned it %s, but after %lld ms its status says %s",
+                     run->plan.agent, wanted(run), (long long)run->plan.limit_ms,
+                     fence_power_name(run->power));
     }
 }
 

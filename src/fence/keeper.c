@@ -120,7 +120,7 @@ _Noreturn static void be_keeper(int listener, int fd, const char *device)
 
 /* ---- berthd's side ---- */
 
-static int call(const char *path, char wish)
+static int keeper_call(const char *path, char wish)
 {
     struct sockaddr_un address;
     if (!set_address(&address, path)) {
@@ -165,7 +165,7 @@ static int receive(int connection, char *ret_device, int *ret_fd)
 
 int keeper_take(const char *path, int *ret_fd, char *ret_device, struct error *err)
 {
-    CLEANUP(closep) int connection = call(path, 't');
+    CLEANUP(closep) int connection = keeper_call(path, 't');
     int result = connection < 0 ? connection : receive(connection, ret_device, ret_fd);
     if (result == -ENOENT) {
         return error_set(err, result, "no predecessor left an armed watchdog");
@@ -180,7 +180,7 @@ int keeper_take(const char *path, int *ret_fd, char *ret_device, struct error *e
 int keeper_end(const char *path)
 {
     char answer;
-    CLEANUP(closep) int connection = call(path, 'e');
+    CLEANUP(closep) int connection = keeper_call(path, 'e');
     if (connection < 0) {
         return connection;
     }
@@ -211,7 +211,7 @@ static int listen_at(const char *path, struct error *err)
 int keeper_start(const char *path, int fd, const char *device, struct error *err)
 {
     int status;
-    CLEANUP(closep) int present = call(path, 'p');
+    CLEANUP(closep) int present = keeper_call(path, 'p');
     if (present >= 0) {
         return 0;
     }

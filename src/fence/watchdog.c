@@ -64,7 +64,7 @@ static int control(struct watchdog *watchdog, unsigned long request, void *argum
     return io->ioctl(io->userdata, watchdog->fd, request, argument);
 }
 
-static int put(struct watchdog *watchdog, char c)
+static int watchdog_put(struct watchdog *watchdog, char c)
 {
     const struct watchdog_io *io = &watchdog->config.io;
     return io->write(io->userdata, watchdog->fd, c);
@@ -197,7 +197,7 @@ static void stop_again(struct watchdog *watchdog, struct error *err)
 {
     int disable = WDIOS_DISABLECARD;
     int stopped = control(watchdog, WDIOC_SETOPTIONS, &disable);
-    int magic = put(watchdog, 'V');
+    int magic = watchdog_put(watchdog, 'V');
     if (stopped < 0 && magic < 0) {
         (void)error_wrap(err, "%s cannot be stopped again, so THIS HOST WILL BE RESET",
                          watchdog->device);
@@ -270,7 +270,7 @@ int watchdog_pet(struct watchdog *watchdog, struct error *err)
     int ignored = 0;
     int result = control(watchdog, WDIOC_KEEPALIVE, &ignored);
     if (result == -ENOTTY || result == -EOPNOTSUPP) {
-        result = put(watchdog, '\0'); /* any byte but 'V' */
+        result = watchdog_put(watchdog, '\0'); /* any byte but 'V' */
     }
     if (result < 0) {
         return error_set(err, result, "%s (%s) could not be petted, so it will reset this host: %s",
@@ -297,7 +297,7 @@ const char *watchdog_device(const struct watchdog *watchdog)
 /* ---- disarming ---- */
 
 /* Some drivers know no WDIOS_DISABLECARD: for them the magic character is what stops. */
-static int stop(struct watchdog *watchdog, struct error *err)
+static int watchdog_stop(struct watchdog *watchdog, struct error *err)
 {
     struct watchdog_state state;
     struct watchdog_config config = watchdog->config;
@@ -309,7 +309,7 @@ static int stop(struct watchdog *watchdog, struct error *err)
         result = is_fixed ? -EPERM : 0;
     }
     if (result == 0) {
-        result = put(watchdog, 'V');
+        result = watchdog_put(watchdog, 'V');
     }
     if (result < 0) {
         return error_set(err, result, "%s (%s) cannot be stopped and stays armed: %s",
@@ -322,7 +322,7 @@ static int stop(struct watchdog *watchdog, struct error *err)
 
 int watchdog_disarm(struct watchdog **watchdog, struct error *err)
 {
-    int result = stop(*watchdog, err);
+    int result = watchdog_stop(*watchdog, err);
     if (result < 0) {
         return result;
     }

@@ -12,7 +12,8 @@ static bool is_identity_of(const struct gpu *gpu, const char *identity)
     return strcmp(gpu_identity(gpu, text), identity) == 0;
 }
 
-static const struct gpu *find(const struct node_inventory *inventory, struct pci_address address)
+static const struct gpu *gpu_find(const struct node_inventory *inventory,
+                                  struct pci_address address)
 {
     VEC_EACH(&inventory->gpus, each) {
         if (pci_address_compare(each->address, address) == 0) {
@@ -52,7 +53,7 @@ enum host_card host_card_check(const struct node_inventory *inventory, const str
                                struct pci_address *ret_now, char *sentence, size_t size)
 {
     char was[pci_address_size], now[pci_address_size], ids[gpu_identity_size];
-    const struct gpu *here = find(inventory, entry->address);
+    const struct gpu *here = gpu_find(inventory, entry->address);
     pci_address_format(entry->address, was);
     if (here && (entry->identity[0] == '\0' || is_identity_of(here, entry->identity))) {
         *ret_now = here->address;

@@ -37,7 +37,7 @@ static bool is_overdue(const struct host_config *config, int fd)
     return clock_boottime_ms() - since_ms >= config->limit_ms;
 }
 
-static bool take(int fd)
+static bool lock_try(int fd)
 {
     char text[32];
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -48,7 +48,8 @@ static bool take(int fd)
     return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) == size;
 }
 
-static int refuse(const struct host_config *config, const char *what, int fd, struct error *err)
+static int lock_refuse(const struct host_config *config, const char *what, int fd,
+                       struct error *err)
 {
     pid_t holder = holder_of(fd);
     if (!is_overdue(config, fd)) {
@@ -70,9 +71,9 @@ int lock_take(const struct host_config *config, const char *what, msec_t wait_ms
     if (fd < 0) {
         return error_set(err, -errno, "cannot open %s: %s", path, strerror(errno));
     }
-    for (msec_t begin_ms = clock_monotonic_ms(); !take(fd);) {
+    for (msec_t begin_ms = clock_monotonic_ms(); !lock_try(fd);) {
         if (clock_monotonic_ms() - begin_ms >= wait_ms) {
-            return refuse(config, what, fd, err);
+            return lock_refuse(config, what, fd, err);
         }
         (void)usleep(look_again_ms * 1000);
     }

@@ -32,7 +32,7 @@ __attribute__((format(printf, 1, 2))) static void keep_silent(char *format, ...)
     (void)format;
 }
 
-static void begin(struct names *names, char *path)
+static void names_begin(struct names *names, char *path)
 {
     char key[] = "sysfs.path", cache_key[] = "net.cache_name", none[] = "";
     if (setjmp(guard) != 0) {
@@ -58,7 +58,7 @@ struct names *names_new(const struct host_config *config)
     }
     struct names *names = calloc(1, sizeof(*names));
     if (names) {
-        begin(names, path);
+        names_begin(names, path);
     }
     return names;
 }

@@ -7,7 +7,7 @@
 
 #define DEVICE "/sys/bus/pci/devices/%s/"
 
-static struct gpu_partition *add(struct node_inventory *inventory)
+static struct gpu_partition *partition_add(struct node_inventory *inventory)
 {
     struct gpu_partition *place = VEC_ADD(&inventory->partitions);
     if (place) {
@@ -18,7 +18,7 @@ static struct gpu_partition *add(struct node_inventory *inventory)
 
 static bool add_function(const struct card *card, struct node_inventory *inventory)
 {
-    struct gpu_partition *place = add(inventory);
+    struct gpu_partition *place = partition_add(inventory);
     if (!place) {
         return false;
     }
@@ -40,7 +40,7 @@ static bool add_mediated(const struct host_config *config, const char *name, con
                          struct node_inventory *inventory)
 {
     char group[64];
-    struct gpu_partition *place = add(inventory);
+    struct gpu_partition *place = partition_add(inventory);
     if (!place) {
         return false;
     }
@@ -80,7 +80,7 @@ static bool add_mediated_of(const struct host_config *config, const struct card 
     return is_whole;
 }
 
-static int compare(const void *a, const void *b)
+static int partition_compare(const void *a, const void *b)
 {
     return gpu_slot_compare(&((const struct gpu_partition *)a)->slot,
                             &((const struct gpu_partition *)b)->slot);
@@ -99,7 +99,7 @@ bool partitions_add(const struct host_config *config, const struct card *cards, 
     }
     if (inventory->partitions.len > 1) {
         qsort(inventory->partitions.items, inventory->partitions.len,
-              sizeof(inventory->partitions.items[0]), compare);
+              sizeof(inventory->partitions.items[0]), partition_compare);
     }
     return is_whole;
 }

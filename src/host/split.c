@@ -124,8 +124,8 @@ static int make_anew(const struct host_config *config, const char *name, uint32_
     return result;
 }
 
-static int make(const struct host_config *config, const char *name, uint32_t count,
-                struct error *err)
+static int split_into(const struct host_config *config, const char *name, uint32_t count,
+                      struct error *err)
 {
     host_entries_t functions = {0};
     int result = find_functions(config, name, &functions)
@@ -157,5 +157,5 @@ int host_gpu_split(const struct host_config *config, struct pci_address address,
     if (result == 0 && gpu_is_dismounted(&card.gpu)) {
         result = host_gpu_mount(config, address, err);
     }
-    return result == 0 ? make(config, name, count, err) : result;
+    return result == 0 ? split_into(config, name, count, err) : result;
 }

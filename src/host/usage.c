@@ -132,7 +132,7 @@ static void add_needles(const struct host_config *config, const struct gpu *gpu,
     }
 }
 
-static const struct needle *match(const needles_t *needles, const char *target)
+static const struct needle *needle_match(const needles_t *needles, const char *target)
 {
     VEC_EACH(needles, each) {
         size_t len = strlen(each->text);
@@ -181,7 +181,7 @@ struct search {
 static bool note_user(void *userdata, const char *process, const char *target)
 {
     const struct search *search = userdata;
-    const struct needle *needle = match(search->needles, target);
+    const struct needle *needle = needle_match(search->needles, target);
     if (needle) {
         char name[32];
         (void)host_read(search->config, name, sizeof(name), "/proc/%s/comm", process);
@@ -193,7 +193,7 @@ static bool note_user(void *userdata, const char *process, const char *target)
 
 /* Whether the device link of a class ("../../devices/pci0000:00/0000:00:01.0/...") goes through one
  * of the cards; which one. */
-static struct card *owner(struct card *cards, size_t card_len, const char *link)
+static struct card *card_of_link(struct card *cards, size_t card_len, const char *link)
 {
     char part[pci_address_size + 2];
     for (size_t i = 0; i < card_len; i++) {
@@ -212,7 +212,7 @@ static void find_interfaces(const struct host_config *config, struct card *cards
     host_entries_t all = host_list(config, "/sys/class/net");
     VEC_EACH(&all, each) {
         struct card *card = host_link(config, link, sizeof(link), "/sys/class/net/%s", each->name)
-                                ? owner(cards, card_len, link)
+                                ? card_of_link(cards, card_len, link)
                                 : NULL;
         if (card && (host_read_number(config, 0, "/sys/class/net/%s/flags", each->name) & 1)) {
             set_user(card, "its network interface %s is up", each->name);
@@ -246,7 +246,7 @@ static void find_disks(const struct host_config *config, struct card *cards, siz
     host_entries_t all = host_list(config, "/sys/class/block");
     VEC_EACH(&all, each) {
         struct card *card = host_link(config, link, sizeof(link), "/sys/class/block/%s", each->name)
-                                ? owner(cards, card_len, link)
+                                ? card_of_link(cards, card_len, link)
                                 : NULL;
         if (!card) {
             continue;

@@ -73,7 +73,7 @@ static int describe(gnutls_x509_crt_t certificate, const char *const *names, siz
     return r;
 }
 
-static int make(struct making *making, const char *const *names, size_t len)
+static int certificate_fill(struct making *making, const char *const *names, size_t len)
 {
     int r = gnutls_x509_privkey_init(&making->key);
     r = r < 0 ? r : gnutls_x509_crt_init(&making->certificate);
@@ -96,7 +96,7 @@ int certificate_make(const char *const *names, size_t len, char **ret_certificat
                      struct error *err)
 {
     CLEANUP(making_done) struct making making = {0};
-    int r = make(&making, names, len);
+    int r = certificate_fill(&making, names, len);
     if (r < 0) {
         return error_set(err, -EIO, "making a certificate: %s", gnutls_strerror(r));
     }
@@ -111,8 +111,8 @@ int certificate_make(const char *const *names, size_t len, char **ret_certificat
     return 0;
 }
 
-static int check(struct making *making, const char *certificate, const char *key,
-                 const char **ret_what)
+static int certificate_judge(struct making *making, const char *certificate, const char *key,
+                             const char **ret_what)
 {
     unsigned char id[hash_size], key_id[hash_size];
     size_t size = sizeof(id), key_size = sizeof(key_id);
@@ -158,7 +158,7 @@ int certificate_check(const char *certificate, const char *key, struct certifica
     unsigned char hash[hash_size];
     size_t size = sizeof(hash);
     const char *what;
-    int r = check(&making, certificate, key, &what);
+    int r = certificate_judge(&making, certificate, key, &what);
     r = r < 0 ? r
               : gnutls_x509_crt_get_fingerprint(making.certificate, GNUTLS_DIG_SHA256, hash, &size);
     if (r < 0) {

@@ -104,7 +104,7 @@ static void exchange_free(struct http_exchange *exchange)
     free(exchange);
 }
 
-static void suspend(struct http_exchange *exchange)
+static void exchange_suspend(struct http_exchange *exchange)
 {
     if (!exchange->is_suspended) {
         exchange->is_suspended = true;
@@ -112,7 +112,7 @@ static void suspend(struct http_exchange *exchange)
     }
 }
 
-static void resume(struct http_exchange *exchange)
+static void exchange_resume(struct http_exchange *exchange)
 {
     if (exchange->is_suspended) {
         exchange->is_suspended = false;
@@ -175,7 +175,7 @@ static void set_response(struct http_exchange *exchange, unsigned status,
                                       cache_control ? cache_control : "no-store");
         (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     }
-    resume(exchange);
+    exchange_resume(exchange);
 }
 
 void http_reply(struct http_exchange *exchange, const struct http_answer *answer)
@@ -203,7 +203,7 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t size_m
         if (exchange->has_ended || exchange->out.failed) {
             return MHD_CONTENT_READER_END_OF_STREAM;
         }
-        suspend(exchange);
+        exchange_suspend(exchange);
         return 0;
     }
     memcpy(to, exchange->out.data + exchange->out_sent, size);
@@ -232,7 +232,7 @@ bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t 
     } else {
         buf_add(&exchange->out, bytes, size);
     }
-    resume(exchange);
+    exchange_resume(exchange);
     return !exchange->has_ended && !exchange->out.failed;
 }
 
@@ -240,7 +240,7 @@ void http_stream_end(struct http_exchange *exchange)
 {
     assert(exchange->is_stream);
     exchange->has_ended = true;
-    resume(exchange);
+    exchange_resume(exchange);
 }
 
 /* ---- requests ---- */
@@ -293,7 +293,7 @@ static enum MHD_Result handle(struct http_exchange *exchange, const char *method
     exchange->phase = PHASE_HANDLED;
     server->handler.request(server->userdata, exchange, &exchange->request);
     if (exchange->phase == PHASE_HANDLED) {
-        suspend(exchange);
+        exchange_suspend(exchange);
         return MHD_YES;
     }
     return exchange->response ? give_response(exchange) : MHD_NO;
@@ -395,7 +395,7 @@ static void on_log(void *cls, const char *format, va_list args)
 
 /* ---- the loop ---- */
 
-static void run(struct http_server *server)
+static void run_server(struct http_server *server)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
     (void)MHD_run(server->daemon);
@@ -413,21 +413,21 @@ static void run(struct http_server *server)
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     (void)source, (void)fd, (void)events;
-    run(userdata);
+    run_server(userdata);
     return 0;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source, (void)usec;
-    run(userdata);
+    run_server(userdata);
     return 0;
 }
 
 static int on_kick(sd_event_source *source, void *userdata)
 {
     (void)source;
-    run(userdata);
+    run_server(userdata);
     return 0;
 }
 
@@ -511,7 +511,7 @@ static void end_exchange(struct http_exchange *exchange)
                                                    .body = text,
                                                    .body_size = sizeof(text) - 1});
     }
-    resume(exchange);
+    exchange_resume(exchange);
 }
 
 struct http_server *http_free(struct http_server *server)

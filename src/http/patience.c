@@ -47,7 +47,7 @@ void patience_done(struct http_patience *patience)
     patience->timer = NULL;
 }
 
-static struct http_connection *find(struct MHD_Connection *connection)
+static struct http_connection *connection_find(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -94,7 +94,7 @@ void patience_remove(struct http_patience *patience, void **context)
 void patience_begin(struct http_patience *patience, struct MHD_Connection *connection,
                     enum patience_for what)
 {
-    struct http_connection *found = find(connection);
+    struct http_connection *found = connection_find(connection);
     if (found) {
         found->until_us = moment(patience, what == PATIENCE_REQUEST ? patience->request_limit_s
                                                                     : patience->answer_limit_s);
@@ -103,7 +103,7 @@ void patience_begin(struct http_patience *patience, struct MHD_Connection *conne
 
 void patience_end(struct http_patience *patience, struct MHD_Connection *connection)
 {
-    struct http_connection *found = find(connection);
+    struct http_connection *found = connection_find(connection);
     (void)patience;
     if (found) {
         found->until_us = UINT64_MAX;

@@ -94,7 +94,7 @@ static int capture_begin(struct child *child, struct capture *capture, int *ret_
 
 /* ---- its end ---- */
 
-static void report(struct child *child, enum child_end end, int status)
+static void child_report(struct child *child, enum child_end end, int status)
 {
     child->result = (struct child_result){
         .end = end,
@@ -123,7 +123,7 @@ static int on_child_exit(sd_event_source *source, int fd, uint32_t events, void 
     capture_end(&child->errors);
     child->exit_source = sd_event_source_disable_unref(child->exit_source);
     loop_timer_done(&child->limit);
-    report(child, info.si_code == CLD_EXITED ? CHILD_EXITED : CHILD_KILLED, info.si_status);
+    child_report(child, info.si_code == CLD_EXITED ? CHILD_EXITED : CHILD_KILLED, info.si_status);
     return 0;
 }
 
@@ -132,7 +132,7 @@ static void child_is_late(void *userdata)
     struct child *child = userdata;
     capture_read(&child->output);
     capture_read(&child->errors);
-    report(child, CHILD_LATE, 0);
+    child_report(child, CHILD_LATE, 0);
 }
 
 static int on_abandoned_exit(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -219,8 +219,8 @@ static int make_input(const struct child_order *order)
     return ends[0];
 }
 
-static int spawn(struct child *child, const struct child_order *order, int input, int output,
-                 int errors)
+static int child_spawn(struct child *child, const struct child_order *order, int input, int output,
+                       int errors)
 {
     char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", language[] = "LC_ALL=C";
     char *environment[environment_max + 3] = {path, language};
@@ -268,7 +268,7 @@ static int watch_exit(struct child *child)
     return r;
 }
 
-static int begin(struct child *child, const struct child_order *order)
+static int child_begin(struct child *child, const struct child_order *order)
 {
     CLEANUP(closep) int input = make_input(order);
     CLEANUP(closep) int output = -1;
@@ -291,7 +291,7 @@ static int begin(struct child *child, const struct child_order *order)
     if (order->limit_ms != MSEC_NEVER) {
         loop_timer_after(&child->limit, order->limit_ms);
     }
-    r = spawn(child, order, input, output, errors);
+    r = child_spawn(child, order, input, output, errors);
     if (r < 0) {
         return r;
     }
@@ -310,7 +310,7 @@ int child_start(sd_event *event, const struct child_order *order, child_done_fn 
     child->userdata = userdata;
     child->pidfd = child->output.fd = child->errors.fd = -1;
     child->output.size_max = child->errors.size_max = order->output_max;
-    int r = begin(child, order);
+    int r = child_begin(child, order);
     if (r < 0) {
         return r;
     }

@@ -36,8 +36,8 @@ static_assert((int)api_csrf_size >= (int)auth_secret_size &&
 enum purpose { PURPOSE_ENTER, PURPOSE_LOGIN, PURPOSE_HASH };
 
 /* One exchange that waits for the worker. */
-struct wait {
-    struct wait *next;
+struct gate_wait {
+    struct gate_wait *next;
     struct http_exchange *exchange;
     uint64_t job; /* several that came with the same token share one */
     enum purpose purpose;
@@ -54,7 +54,7 @@ struct api_gate {
     struct auth_known known;
     struct auth_sessions sessions;
     struct auth_limit limit;
-    struct wait *waits;
+    struct gate_wait *waits;
     uint64_t last_job;
 };
 
@@ -94,10 +94,10 @@ static void refuse_busy(struct http_exchange *exchange)
 
 /* ---- what waits for the worker ---- */
 
-static struct wait *wait_new(struct api_gate *gate, struct http_exchange *exchange,
-                             enum purpose purpose, const struct api_who *who)
+static struct gate_wait *wait_new(struct api_gate *gate, struct http_exchange *exchange,
+                                  enum purpose purpose, const struct api_who *who)
 {
-    struct wait *wait = calloc(1, sizeof(*wait));
+    struct gate_wait *wait = calloc(1, sizeof(*wait));
     if (!wait) {
         refuse(exchange, 503, "out-of-memory", "out of memory");
         return NULL;
@@ -111,17 +111,18 @@ static struct wait *wait_new(struct api_gate *gate, struct http_exchange *exchan
     return wait;
 }
 
-static void wait_free(struct wait *wait)
+static void wait_free(struct gate_wait *wait)
 {
     explicit_bzero(wait, sizeof(*wait));
     free(wait);
 }
 
 /* Takes the first out that is of 'job', or, without one, of 'exchange'. NULL: none. */
-static struct wait *take(struct api_gate *gate, uint64_t job, const struct http_exchange *exchange)
+static struct gate_wait *take(struct api_gate *gate, uint64_t job,
+                              const struct http_exchange *exchange)
 {
-    for (struct wait **place = &gate->waits; *place; place = &(*place)->next) {
-        struct wait *wait = *place;
+    for (struct gate_wait **place = &gate->waits; *place; place = &(*place)->next) {
+        struct gate_wait *wait = *place;
         if (job ? wait->job == job : wait->exchange == exchange) {
             *place = wait->next;
             return wait;
@@ -130,7 +131,7 @@ static struct wait *take(struct api_gate *gate, uint64_t job, const struct http_
     return NULL;
 }
 
-static void not_taken(struct api_gate *gate, struct wait *wait)
+static void not_taken(struct api_gate *gate, struct gate_wait *wait)
 {
     struct http_exchange *exchange = wait->exchange;
     wait_free(take(gate, wait->job, NULL));
@@ -139,7 +140,7 @@ static void not_taken(struct api_gate *gate, struct wait *wait)
 
 void api_gate_forget(struct api_gate *gate, const struct http_exchange *exchange)
 {
-    struct wait *wait = take(gate, 0, exchange);
+    struct gate_wait *wait = take(gate, 0, exchange);
     if (wait) {
         wait_free(wait);
     }
@@ -195,9 +196,10 @@ static void refuse_token(struct http_exchange *exchange)
 }
 
 /* Another request came with the same token and is being checked: this one waits for that. */
-static struct wait *find_same(struct api_gate *gate, const struct api_who *who, const char *secret)
+static struct gate_wait *find_same(struct api_gate *gate, const struct api_who *who,
+                                   const char *secret)
 {
-    for (struct wait *wait = gate->waits; wait; wait = wait->next) {
+    for (struct gate_wait *wait = gate->waits; wait; wait = wait->next) {
         if (wait->purpose == PURPOSE_ENTER && strcmp(wait->who.access, who->access) == 0 &&
             wait->who.revision == who->revision && auth_secret_equal(wait->secret, secret)) {
             return wait;
@@ -211,7 +213,7 @@ static void check_token(struct api_gate *gate, struct http_exchange *exchange,
                         const struct record *record)
 {
     char key[auth_limit_key_size];
-    const struct wait *same = record ? find_same(gate, who, token->secret) : NULL;
+    const struct gate_wait *same = record ? find_same(gate, who, token->secret) : NULL;
     uint64_t job = same ? same->job : 0;
     auth_limit_address(who->actor.address, key);
     msec_t wait_ms =
@@ -220,7 +222,7 @@ static void check_token(struct api_gate *gate, struct http_exchange *exchange,
         refuse_for_now(exchange, wait_ms);
         return;
     }
-    struct wait *wait = wait_new(gate, exchange, PURPOSE_ENTER, who);
+    struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_ENTER, who);
     if (!wait) {
         return;
     }
@@ -354,7 +356,7 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
         return;
     }
     const struct record *record = find(gate, user, ACCESS_USER);
-    struct wait *wait = wait_new(gate, exchange, PURPOSE_LOGIN, who);
+    struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_LOGIN, who);
     if (!wait) {
         return;
     }
@@ -372,7 +374,8 @@ const char *api_gate_logout(struct api_gate *gate, const struct api_who *who)
     return COOKIE_NAME "=; Max-Age=0" COOKIE_ENDS;
 }
 
-static void begin_session(struct api_gate *gate, struct wait *wait, const struct record *record)
+static void begin_session(struct api_gate *gate, struct gate_wait *wait,
+                          const struct record *record)
 {
     char cookie[cookie_size], key[auth_limit_key_size];
     struct api_who who = wait->who;
@@ -394,7 +397,7 @@ static void begin_session(struct api_gate *gate, struct wait *wait, const struct
     explicit_bzero(cookie, sizeof(cookie));
 }
 
-static void end_login(struct api_gate *gate, struct wait *wait, bool is_right)
+static void end_login(struct api_gate *gate, struct gate_wait *wait, bool is_right)
 {
     /* Decided upon the record that was checked. */
     const struct record *record = is_right ? find(gate, wait->name, ACCESS_USER) : NULL;
@@ -410,7 +413,7 @@ static void end_login(struct api_gate *gate, struct wait *wait, bool is_right)
 
 /* ---- what the worker found ---- */
 
-static void end_token(struct api_gate *gate, struct wait *wait, bool is_right)
+static void end_token(struct api_gate *gate, struct gate_wait *wait, bool is_right)
 {
     char key[auth_limit_key_size];
     if (!is_right || !api_gate_is_valid(gate, &wait->who)) {
@@ -424,7 +427,7 @@ static void end_token(struct api_gate *gate, struct wait *wait, bool is_right)
     gate->handler.entered(gate->userdata, wait->exchange, &wait->who);
 }
 
-static void end_hash(struct api_gate *gate, struct wait *wait, const char *hash)
+static void end_hash(struct api_gate *gate, struct gate_wait *wait, const char *hash)
 {
     struct api_credential credential = {0};
     (void)copy_text(credential.secret, sizeof(credential.secret), wait->secret);
@@ -439,7 +442,7 @@ static void end_hash(struct api_gate *gate, struct wait *wait, const char *hash)
 static void on_done(void *userdata, uint64_t id, bool is_right, const char *hash)
 {
     struct api_gate *gate = userdata;
-    for (struct wait *wait; (wait = take(gate, id, NULL)) != NULL; wait_free(wait)) {
+    for (struct gate_wait *wait; (wait = take(gate, id, NULL)) != NULL; wait_free(wait)) {
         switch (wait->purpose) {
         case PURPOSE_ENTER:
             end_token(gate, wait, is_right);
@@ -457,7 +460,7 @@ static void on_done(void *userdata, uint64_t id, bool is_right, const char *hash
 void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const struct api_who *who,
                    const char *password)
 {
-    struct wait *wait = wait_new(gate, exchange, PURPOSE_HASH, who);
+    struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_HASH, who);
     if (!wait) {
         return;
     }
@@ -497,7 +500,7 @@ struct api_gate *api_gate_free(struct api_gate *gate)
     }
     auth_worker_free(gate->worker);
     while (gate->waits) {
-        struct wait *wait = gate->waits;
+        struct gate_wait *wait = gate->waits;
         gate->waits = wait->next;
         wait_free(wait);
     }

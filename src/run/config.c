@@ -156,7 +156,7 @@ void config_key(size_t i, struct config_key *ret)
 }
 
 /* Where in which file, for the messages. */
-struct place {
+struct config_place {
     const char *path;
     unsigned line;
 };
@@ -165,8 +165,8 @@ struct place {
     error_set((err), -EINVAL, "%s:%u: " format, (place)->path, (place)->line, ##__VA_ARGS__)
 
 /* One element of a list: a URL or an address. */
-static int check_element(const struct place *place, const struct setting *setting, const char *text,
-                         struct error *err)
+static int check_element(const struct config_place *place, const struct setting *setting,
+                         const char *text, struct error *err)
 {
     struct pci_address address;
     if (setting->kind == VALUE_ADDRESSES) {
@@ -183,7 +183,7 @@ static int check_element(const struct place *place, const struct setting *settin
                           setting->key, text);
 }
 
-static int set_list(const struct place *place, const struct setting *setting, char *value,
+static int set_list(const struct config_place *place, const struct setting *setting, char *value,
                     struct config *config, struct error *err)
 {
     struct config_text *items = (void *)((char *)config + setting->offset);
@@ -208,8 +208,8 @@ static int set_list(const struct place *place, const struct setting *setting, ch
                : REFUSE(place, err, "%s needs at least one", setting->key);
 }
 
-static int check_text(const struct place *place, const struct setting *setting, const char *value,
-                      struct error *err)
+static int check_text(const struct config_place *place, const struct setting *setting,
+                      const char *value, struct error *err)
 {
     struct error inner;
     switch (setting->kind) {
@@ -239,8 +239,8 @@ static int check_text(const struct place *place, const struct setting *setting, 
     return value[0] ? 0 : REFUSE(place, err, "%s is empty; leave the line out", setting->key);
 }
 
-static int set_seconds(const struct place *place, const struct setting *setting, const char *value,
-                       struct config *config, struct error *err)
+static int set_seconds(const struct config_place *place, const struct setting *setting,
+                       const char *value, struct config *config, struct error *err)
 {
     msec_t *ret = (void *)((char *)config + setting->offset);
     int64_t seconds;
@@ -252,7 +252,7 @@ static int set_seconds(const struct place *place, const struct setting *setting,
     return 0;
 }
 
-static int set_value(const struct place *place, const struct setting *setting, char *value,
+static int set_value(const struct config_place *place, const struct setting *setting, char *value,
                      struct config *config, struct error *err)
 {
     if (setting->kind == VALUE_URLS || setting->kind == VALUE_ADDRESSES) {
@@ -294,8 +294,8 @@ static char *trim(char *text)
     return text;
 }
 
-static int parse_line(const struct place *place, char *line, uint32_t *seen, struct config *config,
-                      struct error *err)
+static int parse_line(const struct config_place *place, char *line, uint32_t *seen,
+                      struct config *config, struct error *err)
 {
     line = trim(line);
     if (*line == '\0' || *line == '#') {
@@ -342,7 +342,7 @@ int config_parse(const char *path, const char *text, struct config *ret, struct 
 {
     static_assert(ARRAY_LEN(settings) <= 32, "'seen' is one word");
     struct config config;
-    struct place place = {.path = path};
+    struct config_place place = {.path = path};
     uint32_t seen = 0;
     CLEANUP(freep) char *copy = strdup(text);
     if (!copy) {

@@ -12,7 +12,7 @@ struct bad {
     revision_t revision;
 };
 
-struct pending; /* a transaction or barrier that waits for its answer */
+struct store_pending; /* a transaction or barrier that waits for its answer */
 
 struct store {
     sd_event *event;
@@ -20,7 +20,7 @@ struct store {
     struct store_observer observer;
     void *userdata;
     char prefix[wire_prefix_size];
-    struct pending *pending;
+    struct store_pending *pending;
 
     /* snapshot */
     sd_event_source *resync_timer;

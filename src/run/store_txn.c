@@ -9,20 +9,20 @@
 #include <errno.h>
 #include <string.h>
 
-struct pending {
+struct store_pending {
     struct store *store;
-    struct pending *next, **back;
+    struct store_pending *next, **back;
     uint64_t id;
     store_txn_fn done;
     void *userdata;
 };
 
-static struct pending *pending_new(struct store *store, uint64_t id, store_txn_fn done,
-                                   void *userdata)
+static struct store_pending *pending_new(struct store *store, uint64_t id, store_txn_fn done,
+                                         void *userdata)
 {
-    struct pending *pending = calloc(1, sizeof(*pending));
+    struct store_pending *pending = calloc(1, sizeof(*pending));
     assert(pending); /* a callback is promised: without memory for that the process ends */
-    *pending = (struct pending){store, store->pending, &store->pending, id, done, userdata};
+    *pending = (struct store_pending){store, store->pending, &store->pending, id, done, userdata};
     if (pending->next) {
         pending->next->back = &pending->next;
     }
@@ -30,7 +30,7 @@ static struct pending *pending_new(struct store *store, uint64_t id, store_txn_f
     return pending;
 }
 
-static void pending_free(struct pending *pending)
+static void pending_free(struct store_pending *pending)
 {
     *pending->back = pending->next;
     if (pending->next) {
@@ -48,7 +48,7 @@ void store_drop_pending(struct store *store)
 
 static void answered(void *userdata, const struct etcd_reply *reply)
 {
-    struct pending *pending = userdata;
+    struct store_pending *pending = userdata;
     pending->done(pending->userdata, pending->id, reply->outcome, reply->revision, reply->error);
     pending_free(pending);
 }
@@ -154,7 +154,7 @@ void store_txn(struct store *store, const struct txn *txn, msec_t limit_ms, uint
 {
     CLEANUP(encoded_done) struct encoded encoded = {0};
     struct error error = {0};
-    struct pending *pending = pending_new(store, id, done, userdata);
+    struct store_pending *pending = pending_new(store, id, done, userdata);
     if (encode(&encoded, store->prefix, txn, &error) < 0) {
         etcd_refuse(store->etcd, &error, answered, pending);
         return;

@@ -21,7 +21,7 @@ static const struct http_field page_fields[] = {
     {"Content-Encoding", "gzip"}, /* last: left out where it is not so */
 };
 
-static const struct web_file *find(const struct web_table *table, const char *path)
+static const struct web_file *web_find(const struct web_table *table, const char *path)
 {
     for (size_t i = 0; i < table->len; i++) {
         if (strcmp(table->files[i].path, path) == 0) {
@@ -44,7 +44,7 @@ static bool is_page(const char *path)
 }
 
 /* The list of a header has this word: "gzip, br;q=0.5". */
-static bool accepts(struct http_exchange *exchange, const char *header, const char *word)
+static bool header_accepts(struct http_exchange *exchange, const char *header, const char *word)
 {
     const char *list = http_header(exchange, header);
     const char *found = list ? strstr(list, word) : NULL;
@@ -56,7 +56,7 @@ static void send_file(struct http_exchange *exchange, const struct web_file *fil
 {
     const char *known = http_header(exchange, "If-None-Match");
     bool is_known = known && strstr(known, file->etag);
-    bool is_gzip = file->gzip && accepts(exchange, "Accept-Encoding", "gzip");
+    bool is_gzip = file->gzip && header_accepts(exchange, "Accept-Encoding", "gzip");
     bool is_asset = strncmp(file->path, "/assets/", 8) == 0;
     http_reply(exchange,
                &(struct http_answer){
@@ -86,8 +86,8 @@ bool web_serve(const struct web_table *table, struct http_exchange *exchange,
     memcpy(path, request->target, len);
     path[len] = '\0';
     /* Programs that ask for '/' want the list of routes. */
-    bool is_root = strcmp(path, "/") == 0 && accepts(exchange, "Accept", "text/html");
-    const struct web_file *file = find(table, is_root || is_page(path) ? "/index.html" : path);
+    bool is_root = strcmp(path, "/") == 0 && header_accepts(exchange, "Accept", "text/html");
+    const struct web_file *file = web_find(table, is_root || is_page(path) ? "/index.html" : path);
     if (file) {
         send_file(exchange, file);
     }
