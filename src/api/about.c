@@ -63,6 +63,7 @@ static const struct {
     {"boot_display", "whether it shows the console of the host"},
     {"by", "who created it"},
     {"cause", "why it is where it is"},
+    {"cause_code", "stable word for that cause; none: there is none"},
     {"check", "what is checked"},
     {"checks", "checks"},
     {"cluster", "name of the cluster"},

@@ -226,7 +226,7 @@ def what_cannot_be_imported_is_said_and_the_rest_is_done():
         out = d.must("cluster", "import", path, "--dry-run")
         assert "no such node yet: start berthd there" in out and "0000:02:00.0: the file means the card" in out, out
         code, out, err = d.berth("cluster", "import", path, "--yes")
-        assert code == 1 and "steps failed: mend that and import again" in err and "VM a was added" in out, (out, err)
+        assert code == 1 and "steps failed: fix the cause and import again" in err and "VM a was added" in out, (out, err)
 
 
 @test
