@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 ENUM_DEFINE(host_work, HOST_WORK_LIST)
 
@@ -83,6 +84,9 @@ int host_helper_main(struct host_kernel kernel)
     CLEANUP(buf_done) struct buf reply = {0};
     /* berthd may have been restarted meanwhile; what was begun is done to the end all the same. */
     (void)signal(SIGPIPE, SIG_IGN);
+    /* berthd's priority is for its heartbeats. Reading the hardware takes long and is in no hurry:
+     * on a slow host it must not keep the store from acknowledging them. */
+    (void)setpriority(PRIO_PROCESS, 0, 0);
     if (fread(order, sizeof(*order), 1, stdin) != 1 || getc(stdin) != EOF) {
         (void)fputs("this is for berthd alone\n", stderr);
         return EXIT_FAILURE;

@@ -44,6 +44,8 @@ struct host {
     bool must_report;           /* even if nothing changed ... */
     bool is_reading_for_report; /* ... by the reading under way */
     msec_t read_ms;             /* begin the next reading then */
+    msec_t begun_ms;            /* when the last one began, ... */
+    msec_t rest_until_ms;       /* ... and until when events of the kernel wait for the next */
     char *last_text;            /* the document that was reported last; NULL: none yet */
 
     VEC(struct host_run *) operations;
@@ -112,7 +114,8 @@ static void begin_reading(struct host *host)
             .stuck_pid = (*each)->is_overdue ? child_pid((*each)->child) : 0,
         };
     }
-    host->read_ms = loop_now_ms(host->event) + poll_ms(host);
+    host->begun_ms = loop_now_ms(host->event);
+    host->read_ms = host->begun_ms + poll_ms(host);
     int r = run_start(host, order, 0, &host->reading);
     free(order);
     if (r < 0) {
@@ -156,6 +159,13 @@ static void reading_ended(struct host *host, const struct child_result *result)
         report_blind(host, &err);
     }
     host->reading = run_free(host->reading);
+    /* A boot makes events for half a minute, and a reading is a process that a slow host feels: it
+     * gets a tenth of the time at most. */
+    msec_t now_ms = loop_now_ms(host->event);
+    host->rest_until_ms = now_ms + MIN(9 * (now_ms - host->begun_ms), poll_ms(host));
+    if (!host->must_report) {
+        host->read_ms = MAX(host->read_ms, host->rest_until_ms);
+    }
     plan_wake(host);
 }
 
@@ -244,7 +254,8 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t events, void *use
     struct host *host = userdata;
     (void)source, (void)events;
     if (uevent_drain(fd)) {
-        host->read_ms = MIN(host->read_ms, loop_now_ms(host->event) + settle_ms);
+        msec_t soon_ms = MAX(loop_now_ms(host->event) + settle_ms, host->rest_until_ms);
+        host->read_ms = MIN(host->read_ms, soon_ms);
         plan_wake(host);
     }
     return 0;
