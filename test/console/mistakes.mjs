@@ -164,12 +164,6 @@ test('a pool that VMs need cannot be removed, and the refusal names them', async
   await shows(box.getByRole('alert'), 'cad1');
 });
 
-test('a VM without a pool does not start, and it is said what is missing', async (scene) => {
-  const page = await scene.open('/vms');
-  await order(page, 'spare1', 'Start');
-  await page.getByText(/assign it to a GPU pool first/).waitFor();
-});
-
 test('only the exact name of a silent server confirms that it is off', async (scene) => {
   const { stage } = scene;
   await stage.must('PATCH', '/v1/nodes/node2', { fencing: 'manual' });

@@ -326,7 +326,6 @@ def bad_input(c):
         ("vm add - --name ../../leader", domain_xml("c"), 1, ("letters",)),
         ("vm add - --need NoSuchPool", domain_xml("c"), 3, ("NoSuchPool",)),
         ("vm add /no/such/file.xml", "", 1, ("/no/such/file.xml",)),
-        ("vm start poolless", "", 1, ("poolless", "vm assign")),
         ("vm start nobody", "", 3, ("nobody",)),
         ("vm start a/b", "", 1, ("letters",)),
         (f"vm show {long}", "", 1, ("300",)),
