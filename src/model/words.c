@@ -35,13 +35,13 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_EVICTION_REFUSED] =
         "it did not stop within its time limit to make room for another VM, and keeps running",
     [CAUSE_STOP_REFUSED] = "it did not stop within its time limit and keeps running",
-    [CAUSE_SHUTDOWN_REFUSED] = "it did not shut down (requests so far: {count}); next request in "
-                               "{s} s. 'berth vm stop --force {who}' turns it off",
+    [CAUSE_SHUTDOWN_REFUSED] =
+        "it did not shut down ({count} requests, next in {s} s); berth vm stop --force {who} ends it",
     [CAUSE_NODE_CANNOT_START] = "its host cannot start it",
     [CAUSE_HOST_FENCED] = "host {node} was fenced",
     [CAUSE_HOST_REJOINED] = "host {node} joined the cluster again",
-    [CAUSE_HOST_LOSSES] = "{count} hosts in a row were lost while it ran on them, most recently "
-                          "{node}; it may be what brings them down",
+    [CAUSE_HOST_LOSSES] =
+        "{count} hosts in a row were lost under it, last {node}; it may be what brings them down",
     [CAUSE_HOST_LOST_BY_HAND] =
         "its host was lost; VMs with priority 0 are restarted only by an administrator",
     [CAUSE_ADOPTED] = "adopted where it was found",
