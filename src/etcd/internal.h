@@ -2,6 +2,7 @@
 /*
  * Inside the client.
  *
+ *     socket.c      curl's sockets, watched by the loop
  *     transport.c   one HTTP exchange, on curl's multi handle and the loop
  *     request.c     a request: exchanges at one endpoint after the other until its outcome is known
  *     snapshot.c    requests page by page, at one revision
@@ -24,7 +25,16 @@ enum {
     reply_size_max = 256 * 1024 * 1024,
 };
 
+/* ---- sockets: curl's callbacks; 'userdata' is struct etcd ---- */
+
+int socket_want(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data);
+curl_socket_t socket_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address);
+void sockets_done(struct etcd *etcd);
+
 /* ---- transport ---- */
+
+/* Tells curl what happened to one of its sockets, and handlers what came of it. */
+void transport_act(struct etcd *etcd, curl_socket_t fd, int events);
 
 struct transfer;
 
@@ -109,6 +119,7 @@ struct etcd {
     sd_event_source *timer; /* curl's */
     sd_event_source *later; /* reports what is finished */
     sd_event_source *homing;
+    struct watched_socket *sockets;
     struct transfer *transfers;
     struct request *requests, *finished;
     struct etcd_watch *watches;

@@ -49,51 +49,18 @@ static void dispatch(struct etcd *etcd)
 
 /* ---- the loop ---- */
 
-static void act(struct etcd *etcd, curl_socket_t fd, int events)
+void transport_act(struct etcd *etcd, curl_socket_t fd, int events)
 {
     int running;
     (void)curl_multi_socket_action(etcd->multi, fd, events, &running);
     dispatch(etcd);
 }
 
-static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-    (void)source;
-    int events = ((revents & (EPOLLIN | EPOLLHUP)) ? CURL_CSELECT_IN : 0) |
-                 ((revents & EPOLLOUT) ? CURL_CSELECT_OUT : 0) |
-                 ((revents & EPOLLERR) ? CURL_CSELECT_ERR : 0);
-    act(userdata, fd, events);
-    return 0;
-}
-
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;
     (void)usec;
-    act(userdata, CURL_SOCKET_TIMEOUT, 0);
-    return 0;
-}
-
-static int want_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data)
-{
-    struct etcd *etcd = userdata;
-    sd_event_source *source = socket_data;
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        (void)curl_multi_assign(etcd->multi, fd, NULL);
-        sd_event_source_disable_unref(source);
-        return 0;
-    }
-    uint32_t events = ((what & CURL_POLL_IN) ? (uint32_t)EPOLLIN : 0U) |
-                      ((what & CURL_POLL_OUT) ? (uint32_t)EPOLLOUT : 0U);
-    if (source) {
-        return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
-    }
-    if (sd_event_add_io(etcd->event, &source, fd, events, on_socket, etcd) < 0) {
-        return -1;
-    }
-    (void)sd_event_source_set_description(source, "etcd-socket");
-    (void)curl_multi_assign(etcd->multi, fd, source);
+    transport_act(userdata, CURL_SOCKET_TIMEOUT, 0);
     return 0;
 }
 
@@ -118,7 +85,7 @@ int transport_init(struct etcd *etcd, struct error *err)
     if (!etcd->multi) {
         return error_set(err, -ENOMEM, "out of memory");
     }
-    (void)curl_multi_setopt(etcd->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
+    (void)curl_multi_setopt(etcd->multi, CURLMOPT_SOCKETFUNCTION, socket_want);
     (void)curl_multi_setopt(etcd->multi, CURLMOPT_SOCKETDATA, etcd);
     (void)curl_multi_setopt(etcd->multi, CURLMOPT_TIMERFUNCTION, want_timer);
     (void)curl_multi_setopt(etcd->multi, CURLMOPT_TIMERDATA, etcd);
@@ -135,6 +102,7 @@ void transport_done(struct etcd *etcd)
     if (etcd->multi) {
         (void)curl_multi_cleanup(etcd->multi);
     }
+    sockets_done(etcd);
     sd_event_source_disable_unref(etcd->timer);
 }
 
@@ -192,13 +160,15 @@ static bool add_headers(struct transfer *transfer, bool has_token)
     return is_whole;
 }
 
-static void set_connection(CURL *easy, const struct etcd *etcd)
+static void set_connection(CURL *easy, struct etcd *etcd)
 {
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, socket_open);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, etcd);
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)etcd->connect_limit_ms);
     (void)curl_easy_setopt(easy, CURLOPT_CAINFO, etcd->ca_file);
     (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, etcd->cert_file);
