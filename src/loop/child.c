@@ -237,14 +237,18 @@ static int child_spawn(struct child *child, const struct child_order *order, int
     (void)posix_spawn_file_actions_adddup2(&actions, input, 0);
     (void)posix_spawn_file_actions_adddup2(&actions, output, 1);
     (void)posix_spawn_file_actions_adddup2(&actions, errors, 2);
+    if (!order->program) {
+        (void)posix_spawn_file_actions_adddup2(&actions, order->program_fd, 3);
+    }
+    (void)posix_spawn_file_actions_addclosefrom_np(&actions, order->program ? 3 : 4);
     (void)posix_spawnattr_init(&attributes);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
                                                     POSIX_SPAWN_SETSIGDEF);
     (void)posix_spawnattr_setpgroup(&attributes, 0);
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    int failed = posix_spawn(&child->pid, order->program, &actions, &attributes, order->arguments,
-                             environment);
+    int failed = posix_spawn(&child->pid, order->program ? order->program : "/proc/self/fd/3",
+                             &actions, &attributes, order->arguments, environment);
     (void)posix_spawnattr_destroy(&attributes);
     (void)posix_spawn_file_actions_destroy(&actions);
     if (failed != 0) {

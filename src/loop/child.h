@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The one way to run another program: a child process on the event loop. It leads a process group
- * of its own, so that what it starts can be killed with it. Nothing here blocks; a child that the
- * kernel does not let go of blocks no one.
+ * of its own, so that what it starts can be killed with it. It inherits no file beside the standard
+ * three: libraries open some without O_CLOEXEC. Nothing here blocks; a child that the kernel does
+ * not let go of blocks no one.
  *
  * All functions and the callback: the loop's thread.
  */
@@ -18,7 +19,8 @@ enum {
 };
 
 struct child_order {
-    const char *program;    /* absolute path */
+    const char *program; /* absolute path; NULL: what is open as ... */
+    int program_fd;
     char *const *arguments; /* with the program's name first; ends with NULL */
     const char *const
         *extra;        /* environment beside PATH and LC_ALL=C; ends with NULL; may be NULL */

@@ -316,6 +316,20 @@ TEST(a_child_gets_its_input_and_gives_back_outputs_and_exit_code)
     CHECK(!parent.is_cut);
 }
 
+TEST(a_child_inherits_no_file_of_a_library_that_forgot_to_close_it)
+{
+    CLEANUP(parent_done) struct parent parent = {0};
+    char script[] = "for fd in 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo $fd; done; true";
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(start_script(&parent, script, "", 1000, MSEC_NEVER) == 0);
+    run_until(parent.event, &parent.calls, 1);
+    CHECK_INT(parent.end, CHILD_EXITED);
+    CHECK_STR(parent.output, "");
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 TEST(too_much_output_is_cut_and_the_child_ends_all_the_same)
 {
     CLEANUP(parent_done) struct parent parent = {0};
@@ -378,15 +392,16 @@ TEST(a_child_that_is_left_goes_on)
 {
     struct parent parent = {0};
     int ends[2];
-    char byte = 0, script[64];
+    char byte = 0, script[96];
     REQUIRE(pipe(ends) == 0);
-    (void)snprintf(script, sizeof(script), "sleep 0.2; printf x >&%d", ends[1]);
+    (void)snprintf(script, sizeof(script), "exec 7>/proc/%d/fd/%d; sleep 0.2; printf x >&7",
+                   getpid(), ends[1]);
     REQUIRE(start_script(&parent, script, "", 10, MSEC_NEVER) == 0);
-    (void)close(ends[1]);
     parent.child = child_leave(parent.child);
     CHECK(read(ends[0], &byte, 1) == 1);
     CHECK_INT(byte, 'x');
     (void)close(ends[0]);
+    (void)close(ends[1]);
     parent_done(&parent);
     CHECK_INT(parent.calls, 0);
 }
