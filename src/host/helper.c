@@ -18,8 +18,6 @@ ENUM_DEFINE(host_work, HOST_WORK_LIST)
 
 enum { earlier_reading_ms = 2000 };
 
-/* ---- the child ---- */
-
 /* What is in the works: what berthd knows of, and what the locks tell. */
 static int find_busy(const struct host_order *order, busy_cards_t *busy, struct error *err)
 {
@@ -98,43 +96,4 @@ int host_helper_main(struct host_kernel kernel)
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
-}
-
-/* ---- berthd ---- */
-
-int helper_start(sd_event *event, const struct host_order *order, child_done_fn *done,
-                 void *userdata, struct child **ret)
-{
-    char program[] = "/proc/self/exe", argument[] = HOST_HELPER_ARGUMENT;
-    char *arguments[] = {program, argument, NULL};
-    static_assert(sizeof(*order) <= child_input_max, "an order fits into a pipe");
-    const struct child_order child = {
-        .program = program,
-        .arguments = arguments,
-        .input = order,
-        .input_size = sizeof(*order),
-        .output_max = wire_document_size_max,
-        .limit_ms = order->config.limit_ms,
-    };
-    return child_start(event, &child, done, userdata, ret);
-}
-
-int helper_reply(const struct child_result *result, const char **ret_document, struct error *err)
-{
-    int64_t r;
-    char number[16] = "";
-    const char *newline = strchr(result->output, '\n');
-    if (newline && newline - result->output < (ptrdiff_t)sizeof(number)) {
-        memcpy(number, result->output, (size_t)(newline - result->output));
-    }
-    if (result->end != CHILD_EXITED || result->status != 0 || result->is_cut ||
-        !parse_i64(number, INT32_MIN, 0, &r)) {
-        return error_set(err, -ENODATA, "its helper process ended without an answer (%s %d)",
-                         result->end == CHILD_EXITED ? "exit code" : "signal", result->status);
-    }
-    if (r < 0) {
-        return error_set(err, (int)r, "%s", newline + 1);
-    }
-    *ret_document = newline + 1;
-    return 0;
 }

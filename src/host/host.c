@@ -36,6 +36,7 @@ struct host {
     struct host_config config;
     struct host_callbacks callbacks;
     void *userdata;
+    int helper_fd;
     int uevent_fd;
     sd_event_source *uevent_source;
     struct loop_timer timer;
@@ -92,7 +93,7 @@ static int run_start(struct host *host, struct host_order *order, uint64_t id,
     order->config.kernel = (struct host_kernel){0};
     *run =
         (struct host_run){.host = host, .work = order->work, .address = order->address, .id = id};
-    int r = helper_start(host->event, order, run_ended, run, &run->child);
+    int r = helper_start(host->event, host->helper_fd, order, run_ended, run, &run->child);
     if (r < 0) {
         (void)run_free(run);
         return r;
@@ -286,6 +287,10 @@ int host_new(sd_event *event, const struct host_config *config,
     host->userdata = userdata;
     host->uevent_fd = -1;
     host->must_report = true;
+    host->helper_fd = helper_open(config, err);
+    if (host->helper_fd < 0) {
+        return host->helper_fd;
+    }
     int r = loop_timer_init(&host->timer, event, CLOCK_MONOTONIC, look_is_due, host);
     if (r < 0) {
         return error_set(err, r, "the hardware cannot be watched: %s", strerror(-r));
@@ -311,6 +316,7 @@ struct host *host_free(struct host *host)
     loop_timer_done(&host->timer);
     free(host->last_text);
     closep(&host->uevent_fd);
+    closep(&host->helper_fd);
     (void)sd_event_unref(host->event);
     free(host);
     return NULL;

@@ -183,7 +183,7 @@ bool uevent_drain(int fd);
 /* Whether one message ("bind@/devices/...", then NAME=value texts, each with its NUL) does. */
 bool uevent_matters(const char *message, size_t size);
 
-/* ---- helper.c: both ends of the helper process ---- */
+/* ---- helper.c, helper_call.c: both ends of the helper process ---- */
 
 #define HOST_WORK_LIST(X)                                                                          \
     X(HOST_WORK_READ, "read")                                                                      \
@@ -192,7 +192,7 @@ ENUM_DECLARE(host_work, HOST_WORK_LIST)
 
 enum { host_busy_max = 64 };
 
-/* What the helper is told, byte by byte: it is the same program. */
+/* What the helper is told, byte by byte: it is of the same version. */
 struct host_order {
     enum host_work work;
     struct host_config config; /* but for its 'kernel' */
@@ -206,9 +206,13 @@ struct host_order {
 /* The name under which an inventory travels as a document. */
 static const char host_helper_node[] = "host";
 
+/* The program that helper_start() runs, as a file descriptor: it stays the same program even if its
+ * file is replaced meanwhile. -errno: it cannot be opened. */
+int helper_open(const struct host_config *config, struct error *err);
+
 /* child_start() with the limit of 'order'. */
-int helper_start(sd_event *event, const struct host_order *order, child_done_fn *done,
-                 void *userdata, struct child **ret);
+int helper_start(sd_event *event, int program_fd, const struct host_order *order,
+                 child_done_fn *done, void *userdata, struct child **ret);
 
 /* What came of it: 0 or the operation's own error. 'ret_document' is lent like 'result': a read's
  * inventory as JSON. -ENODATA: the helper died, and how far it came is not known. */

@@ -28,6 +28,7 @@ struct host_config {
     char node[name_size];          /* this node's name, for the sentences */
     char root[host_path_size];     /* "" is the real one; else holds sys/, proc/, dev/ */
     char modprobe[host_path_size]; /* absolute path of the program */
+    char helper[host_path_size];   /* the same, of berth-host; "": this program (host/helper.h) */
     /* PCI functions that are no GPUs and should be treated as such (NVMe, network, ...). */
     struct pci_address devices[host_devices_max];
     uint32_t device_len;

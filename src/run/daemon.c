@@ -7,6 +7,7 @@
 
 #include "loop/clock.h"
 #include "loop/memory.h"
+#include "loop/sibling.h"
 #include "run/daemon_internal.h"
 
 #include <systemd/sd-daemon.h>
@@ -384,6 +385,7 @@ static int open_host(struct daemon *d, struct error *err)
     (void)snprintf(config.node, sizeof(config.node), "%s", d->config->node);
     (void)snprintf(config.root, sizeof(config.root), "%s", d->config->host_root);
     (void)snprintf(config.lock_directory, sizeof(config.lock_directory), "%s", d->config->run_dir);
+    (void)sibling_find("berth-host", config.helper, sizeof(config.helper));
     for (size_t i = 0; i < d->config->device_len && i < host_devices_max; i++) {
         if (!pci_address_parse(d->config->devices[i].text, &config.devices[config.device_len++])) {
             return error_set(err, -EINVAL, "devices: \"%s\" is no PCI address",

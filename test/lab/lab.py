@@ -72,11 +72,11 @@ class Payload:
         exist."""
         build = Path(build or os.environ.get("BERTH_BUILD") or ROOT / "build")
         places = {name: (build / name, build / "src" / name, build / "src" / "bin" / name)
-                  for name in ("berthd", "berth-api", "berth", "berth-client")}
+                  for name in ("berthd", "berth-api", "berth", "berth-client", "berth-host")}
         present = {name: next(path for path in paths if path.is_file())
                    for name, paths in places.items() if any(path.is_file() for path in paths)}
         return cls({f"bin/{name}": path for name, path in present.items()},
-                   {name: f"exec {name}" for name in present if name not in ("berth", "berth-client")})
+                   {name: f"exec {name}" for name in present if name in ("berthd", "berth-api")})
 
     def write_image(self, host, target):
         hosts = host.lab.hosts

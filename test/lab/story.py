@@ -34,7 +34,7 @@ ORDER_GIVE_UP_S = 60.0    # a machine too slow for its own watchdog proves nothi
 def payload():
     """The built programs, their configuration, and both daemons as services."""
     built = Payload.of_build()
-    missing = [name for name in ("berthd", "berth-api", "berth", "berth-client") if f"bin/{name}" not in built.files]
+    missing = [name for name in ("berthd", "berth-api", "berth", "berth-client", "berth-host") if f"bin/{name}" not in built.files]
     if missing:
         raise LabError(f"not built: {', '.join(missing)}; run make first")
     built.files["etc/berth/berth.conf"] = CONFIG
