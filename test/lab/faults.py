@@ -277,9 +277,9 @@ class Faults(Cluster):
         with Witness(self.lab) as witness:
             yield
             done = time.monotonic()
-            time.sleep(AFTERMATH_S)
+            time.sleep(AFTERMATH_S * self.pace)
             for name in VMS:
-                demand(any(at > done + AFTERMATH_S / 2 for at, _ in witness.of(name)), f"{name} lives no more")
+                demand(any(at > done + AFTERMATH_S * self.pace / 2 for at, _ in witness.of(name)), f"{name} lives no more")
         after = self.processes(), self.epochs(), self.boots()
         for what, then, now in zip(("processes", "epochs", "boots"), before, after):
             now = {key: value for key, value in now.items() if key not in but and key[1] not in but}

@@ -37,7 +37,7 @@ from qmp import Qmp, QmpError
 from shell import Shell, ShellError
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = float(os.environ.get("BERTH_LAB_PATIENCE", "1"))
+PATIENCE = float(os.environ.get("BERTH_LAB_PATIENCE", "2"))
 
 # Three to four times what was seen on two cores with a load of 11 from elsewhere.
 BOOT_LIMIT_S = 240 * PATIENCE

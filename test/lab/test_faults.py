@@ -104,7 +104,7 @@ def isolate(c, direction):
             demand(gap > 0, f"{name} lived on both")
         tell(f"cut -> self-stop {stopped - cut:.1f} s, VMs gone {ended - cut:.1f} s, "
              f"restart ordered {ordered - cut:.1f} s")
-        time.sleep(max(0, cut + AFTERMATH_S - time.monotonic()))
+        time.sleep(max(0, cut + AFTERMATH_S * c.pace - time.monotonic()))
         demand(c.boots() == boots, f"{victim.name} was reset although it ended its VMs")
         epochs = c.epochs()
         c.lab.hub.heal()
@@ -212,7 +212,7 @@ def test_without_a_store_hosts_end_their_VMs_and_stay_up_and_all_returns_with_it
     demand("old" in text, f"status does not say that it may be old:\n{text}")
     no = c.refused(f"vm stop {VMS[0]}", "etcd", "nothing was changed", code=4)
     tell(no)
-    time.sleep(max(0, lost + 2 * AFTERMATH_S - time.monotonic()))
+    time.sleep(max(0, lost + 2 * AFTERMATH_S * c.pace - time.monotonic()))
     demand(c.boots() == boots, "a host was reset although it ended its VMs")
     demand(not c.processes(), "a VM runs without a store")
     for host in c.lab.hosts[1:]:
@@ -436,7 +436,7 @@ def by_power(c, host):
 def test_under_power_fencing_an_isolated_host_keeps_its_VMs_until_it_is_turned_off(c):
     victim, doomed = c.busiest()
     by_power(c, victim)
-    c.lab.power.faults[victim.name] = 9  # seconds more: well past any self-stop
+    c.lab.power.faults[victim.name] = 9 * c.pace  # seconds more: well past any self-stop
     watch = LogWatch(c.lab)
     with Witness(c.lab) as witness:
         cut = time.monotonic()
@@ -451,7 +451,7 @@ def test_under_power_fencing_an_isolated_host_keeps_its_VMs_until_it_is_turned_o
             node, _ = c.prove_alive(name)
             demand(node != victim.name, f"{name} came back on {node}")
             last = witness.last(name, victim.name)
-            demand(last > cut + SELF_STOP_S, f"{name} ended {off - last:.1f} s before its host was turned off")
+            demand(last > cut + SELF_STOP_S * c.pace, f"{name} ended {off - last:.1f} s before its host was turned off")
             demand(witness.wait_first(name, node) > off, f"{name} lived elsewhere before")
     demand(("off", victim.name) in [(action, node) for _, action, node in c.lab.power.asked], "nobody asked the agent")
     witness.demand_never_two()
@@ -468,7 +468,7 @@ def test_with_a_dead_power_controller_VMs_wait_until_an_administrator_confirms(c
     c.lost.add(victim.name)
     _, line = watch.wait(f"power-fencing-failed {victim.name}:", GIVE_UP_S)
     demand(f"confirm-off {victim.name}" in line, f"it does not say what to do: {line}")
-    time.sleep(AFTERMATH_S)
+    time.sleep(AFTERMATH_S * c.pace)
     demand(c.epochs() == epochs, "a VM was started although nothing proves that it is off elsewhere")
     tell(c.berth("node ls") + "\n" + c.berth("vm ls") + "\n" + c.berth(f"vm explain {doomed[0]}"))
     c.refused(f"node confirm-off {victim.name}", "--yes", code=1)
