@@ -37,6 +37,7 @@ bool changes_note(struct changes *changes, const struct record_key *key)
     } shown[record_kind_count] = {
         [RECORD_CLUSTER] = {true, CHANGES_CLUSTER},
         [RECORD_LEADER] = {true, CHANGES_CLUSTER},
+        [RECORD_DISARM] = {true, CHANGES_CLUSTER},
         [RECORD_NODE_SPEC] = {true, CHANGES_NODES},
         [RECORD_NODE_INVENTORY] = {true, CHANGES_NODES},
         [RECORD_NODE_FENCE] = {true, CHANGES_NODES},

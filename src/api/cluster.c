@@ -2,6 +2,7 @@
 /* The settings of the whole cluster. */
 #include "api/handlers.h"
 #include "api/patch.h"
+#include "api/requests.h"
 #include "api/show.h"
 #include "model/name.h"
 #include "wire/record.h"
@@ -93,4 +94,83 @@ void handle_cluster_patch(struct api_call *call)
     call_put(call, TAKE(next));
     call_commit(call, "cluster-set", "cluster", "the cluster's settings were changed: %s",
                 buf_str(&what));
+}
+
+/* ---- disarm, arm ---- */
+
+/* A draft of the settings; NULL: it is answered, or memory ran out, as call_put() finds. */
+static struct record *settings_draft(struct api_call *call, bool *ret_is_answered)
+{
+    const struct record *stored = world_find(call->world, RECORD_CLUSTER, "");
+    *ret_is_answered = !call_matches(call, stored);
+    if (*ret_is_answered) {
+        return NULL;
+    }
+    return stored ? record_copy(stored) : record_new(RECORD_CLUSTER, NULL, NULL);
+}
+
+void handle_cluster_disarm(struct api_call *call)
+{
+    struct disarm_request asked = {0};
+    msec_t left_ms;
+    bool is_answered;
+    if (!request_read(call, &request_disarm, &asked)) {
+        return;
+    }
+    if (world_is_disarmed(call->world, &left_ms) && left_ms == 0 && asked.for_ms == 0) {
+        call_unchanged(call, "cluster", "the cluster is disarmed already");
+        return;
+    }
+    struct record *next = settings_draft(call, &is_answered);
+    if (is_answered) {
+        return;
+    }
+    if (next) {
+        next->cluster->is_disarmed = true;
+        next->cluster->disarm_order++;
+        next->cluster->disarm_ms = asked.for_ms;
+    }
+    call_put(call, next);
+    if (asked.for_ms > 0) {
+        call_commit(call, "cluster-disarm-asked", "cluster",
+                    "the cluster is disarmed for %lld s: no host is fenced and no VM restarts by "
+                    "itself",
+                    (long long)asked.for_ms / 1000);
+    } else {
+        call_commit(call, "cluster-disarm-asked", "cluster",
+                    "the cluster is disarmed: no host is fenced and no VM restarts by itself until "
+                    "it is armed");
+    }
+}
+
+void handle_cluster_arm(struct api_call *call)
+{
+    CLEANUP(buf_done) struct buf silent = {0};
+    names_t names = {0};
+    bool is_answered;
+    if (!request_is_empty(call)) {
+        return;
+    }
+    if (!world_is_disarmed(call->world, NULL)) {
+        call_unchanged(call, "cluster", "the cluster is armed already");
+        return;
+    }
+    struct record *next = settings_draft(call, &is_answered);
+    if (is_answered) {
+        return;
+    }
+    if (next) {
+        next->cluster->is_disarmed = false;
+        next->cluster->disarm_ms = 0;
+    }
+    call_put(call, next);
+    (void)node_names(call->world, &names);
+    VEC_EACH(&names, name) {
+        if (is_out_of_reach(call, *name)) {
+            buf_printf(&silent, "%s%s", silent.size ? ", " : ". Not heard now: ", *name);
+        }
+    }
+    VEC_DONE(&names);
+    call_commit(call, "cluster-arm-asked", "cluster", "the cluster is armed%s%s", buf_str(&silent),
+                silent.size ? "; a host that is not heard soon is fenced" : "");
 }

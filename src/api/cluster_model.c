@@ -75,6 +75,7 @@ static bool is_modelled(enum record_kind kind)
     case RECORD_LEADER:
     case RECORD_NODE_ALIVE:
     case RECORD_NODE_FENCE:
+    case RECORD_DISARM:
     case RECORD_CLAIM:
     case RECORD_EVENT:
     case RECORD_ACCESS:

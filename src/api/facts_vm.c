@@ -90,6 +90,10 @@ static void placed_state(struct vm_facts *vm)
         break;
     case VM_STATE_STOPPED:
     case VM_STATE_FAILED:
+        if (vm->spec->is_unmanaged) {
+            set(vm, VM_VIEW_STOPPED, status->reason);
+            return;
+        }
         /* The coordinator has yet to decide what comes next; a cause with reasons: it waits a
          * while. */
         set(vm, VM_VIEW_STARTING,
@@ -120,6 +124,14 @@ static void derive_state(const struct api_view *view, struct vm_facts *vm)
     }
 }
 
+static void say_unmanaged(struct vm_facts *vm)
+{
+    char detail[reason_size];
+    memcpy(detail, vm->detail, sizeof(detail));
+    (void)snprintf(vm->detail, sizeof(vm->detail), "unmanaged%s%.*s", detail[0] ? "; " : "",
+                   (int)sizeof(detail) - 16, detail);
+}
+
 static void fill(const struct api_view *view, const struct record *spec,
                  const struct record *placement, const struct record *status, struct vm_facts *ret)
 {
@@ -131,6 +143,9 @@ static void fill(const struct api_view *view, const struct record *spec,
     ret->node = "";
     ret->detail[0] = '\0';
     derive_state(view, ret);
+    if (ret->spec->is_unmanaged) {
+        say_unmanaged(ret);
+    }
 }
 
 bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *ret)

@@ -192,6 +192,9 @@ static void cluster_metrics(const struct api_call *call, struct buf *text)
     }
     one(text, "berth_reserve_host_losses", "gauge", "Host failures the cluster must tolerate.",
         world_settings(call->world)->reserve);
+    one(text, "berth_disarmed", "gauge",
+        "Whether an administrator disarmed the cluster: nothing is fenced or restarted.",
+        world_is_disarmed(call->world, NULL));
     one(text, "berth_coordinator_term", "gauge", "Grows when another host coordinates.",
         leader ? (int64_t)leader->leader->term : 0);
     one(text, "berth_store_stale", "gauge", "Whether the store is silent.", is_stale);

@@ -169,8 +169,14 @@ static void add_stuck(const struct world *world, const char *node, struct standi
 {
     WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *placement = (*each)->placement;
+        const struct record *spec = world_find(world, RECORD_VM_SPEC, (*each)->key.name);
         bool is_stuck = placement->cause.code == CAUSE_DRAIN_NO_HOST;
-        if (placement->phase == PLACEMENT_START && strcmp(placement->node, node) == 0 && is_stuck) {
+        if (placement->phase != PLACEMENT_START || strcmp(placement->node, node) != 0) {
+            continue;
+        }
+        if (spec && spec->vm_spec->is_unmanaged) {
+            reason_add(ret->reasons, (*each)->key.name, "it is unmanaged and stays where it is");
+        } else if (is_stuck) {
             char words[words_max];
             reason_add(ret->reasons, (*each)->key.name, "%s",
                        words_cause(&placement->cause, words));

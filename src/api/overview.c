@@ -58,10 +58,14 @@ void handle_status(struct api_call *call)
 {
     CLEANUP(buf_done) struct buf out = {0};
     const struct record *leader = world_find(call->world, RECORD_LEADER, "");
+    msec_t left_ms;
+    bool is_disarmed = world_is_disarmed(call->world, &left_ms);
     out_open(&out, '{');
     out_text(&out, "name", world_settings(call->world)->name);
     out_text(&out, "coordinator", leader ? leader->leader->node : "");
     out_number(&out, "term", leader ? (int64_t)leader->leader->term : 0);
+    out_bool(&out, "disarmed", is_disarmed);
+    out_number(&out, "disarm_left_ms", is_disarmed ? left_ms : 0);
     out_tree(&out, "nodes", nodes_json(call));
     out_tree(&out, "pools", pools_json(call));
     write_vms(&out, call);

@@ -17,6 +17,16 @@ static const char *const role_words[] = {API_ROLE_LIST(WORD_)};
 
 const struct shape request_none = {.fields = NULL, .len = 0, .size = 0};
 
+/* ---- the cluster ---- */
+
+#define OWNER struct disarm_request
+static const struct field disarm_fields[] = {
+    INTEGER("for_ms", for_ms, 1000, disarm_ms_max,
+            ABOUT("time after which the cluster is armed again; default: until someone arms it")),
+};
+REQUEST(disarm, disarm_fields);
+#undef OWNER
+
 /* ---- hosts and GPUs ---- */
 
 #define OWNER struct force_request

@@ -12,6 +12,7 @@
 enum {
     members_per_request_max = 1024,
     expires_days_max = 3650,
+    disarm_ms_max = 30 * 24 * 3600 * 1000U,
 };
 
 struct force_request {
@@ -25,6 +26,10 @@ struct drain_request {
 
 struct confirm_off_request {
     uint64_t incarnation; /* 0: not given */
+};
+
+struct disarm_request {
+    msec_t for_ms; /* 0: until it is armed again */
 };
 
 struct partition_request {
@@ -86,6 +91,7 @@ struct access_request {
     X(force, "Force")                                                                              \
     X(drain, "Drain")                                                                              \
     X(confirm_off, "ConfirmOff")                                                                   \
+    X(disarm, "Disarm")                                                                            \
     X(partition, "Partition")                                                                      \
     X(pool_create, "PoolCreate")                                                                   \
     X(pool_join, "PoolJoin")                                                                       \

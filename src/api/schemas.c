@@ -27,8 +27,9 @@ const struct schema schemas[] = {
                   "time_ms:i text:s detail:s reasons:[Reason] stale_since_ms?:i"},
 
     /* the cluster */
-    {"Status", "name:s coordinator:s term:i nodes:[Node] pools:[Pool] vms:{i} attention:[Vm] "
-               "revision:i survival:Survival stale_since_ms?:i"},
+    {"Status",
+     "name:s coordinator:s term:i disarmed:b disarm_left_ms:i nodes:[Node] pools:[Pool] vms:{i} attention:[Vm] "
+     "revision:i survival:Survival stale_since_ms?:i"},
     {"Survival", "verdict:s losses:i exact:b left_out:i vm?:s weakest:[s] unproven:[s] wanted:i"},
     {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},
     {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] proven:b"},
@@ -67,9 +68,10 @@ const struct schema schemas[] = {
     {"PoolRecord", "%pool"},
 
     /* VMs */
-    {"Vm", "name:s state:=vm_view detail:s desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
-           "priority:i offline_action:=offline_action cpus:i memory_mib:i reasons:[Reason] epoch:i "
-           "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
+    {"Vm",
+     "name:s state:=vm_view detail:s desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
+     "priority:i unmanaged:b offline_action:=offline_action cpus:i memory_mib:i reasons:[Reason] epoch:i "
+     "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
     {"VmWhole", "&Vm xml:s spec:VmSpec placement:~VmPlacement status:~VmStatus stale_since_ms?:i"},
     {"VmExplained", "&Vm cause:s cause_code:=cause_code hosts:[HostReason] stale_since_ms?:i"},
     {"VmSpec", "%vm_spec"},

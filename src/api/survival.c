@@ -116,6 +116,7 @@ static void judge(const struct world *world, struct survival *survival)
     bool has_room = survival->losses > 0 || survival->left_out == 0;
     find_unproven(world, survival);
     survival->verdict = !wants_any_vm(world)                             ? SURVIVAL_NO_VMS
+                        : world_is_disarmed(world, NULL)                 ? SURVIVAL_DISARMED
                         : world->records[RECORD_NODE_INVENTORY].len <= 1 ? SURVIVAL_ONE_HOST
                         : survival->unproven_len > 0                     ? SURVIVAL_NO_PROOF
                         : !has_room                                      ? SURVIVAL_NO_ROOM

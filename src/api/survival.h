@@ -13,7 +13,8 @@
     X(SURVIVAL_NO_VMS, "no-vms")     /* there is nothing to lose */                                \
     X(SURVIVAL_ONE_HOST, "one-host") /* there is nowhere else */                                   \
     X(SURVIVAL_NO_PROOF, "no-proof") /* nothing proves the death of some */                        \
-    X(SURVIVAL_NO_ROOM, "no-room")   /* VMs would be left out */
+    X(SURVIVAL_NO_ROOM, "no-room")   /* VMs would be left out */                                   \
+    X(SURVIVAL_DISARMED, "disarmed") /* nothing restarts by itself now */
 ENUM_DECLARE(survival_verdict, SURVIVAL_VERDICT_LIST)
 
 enum { survival_unproven_max = 16 };

@@ -250,6 +250,24 @@ static void check_fencing(struct validation *v, const struct node_facts *node)
     }
 }
 
+/* What each host would do is of no matter then: watchdogs are let go. */
+static void check_disarmed(struct validation *v)
+{
+    msec_t left_ms;
+    (void)world_is_disarmed(v->call->world, &left_ms);
+    if (left_ms > 0) {
+        validation_add(v, FINDING_FAILED, "", "disarmed",
+                       "the cluster is disarmed for about %lld s more: no host is fenced, and no "
+                       "VM restarts by itself",
+                       (long long)left_ms / 1000);
+    } else {
+        validation_add(v, FINDING_FAILED, "", "disarmed",
+                       "the cluster is disarmed until someone arms it: no host is fenced, and no "
+                       "VM restarts by itself");
+    }
+    hint_put(v->checks, hint_make("cluster-arm", NULL));
+}
+
 /* Whether another host has tried this one's agent. */
 static bool is_tried(const struct world *world, const char *node)
 {
@@ -317,7 +335,11 @@ static void validate_hosts(struct validation *v)
     validation_group(v, "Store", "etcd is quick enough for heartbeats");
     add_checks(v, "Store", unchecked);
     validation_group(v, "Fencing", "A host that falls silent can be proven off");
-    each_node(v, check_fencing);
+    if (world_is_disarmed(v->call->world, NULL)) {
+        check_disarmed(v);
+    } else {
+        each_node(v, check_fencing);
+    }
     add_checks(v, "Fencing", NULL);
     each_node(v, check_tried);
     validation_group(v, "Storage", "Every VM's disks are on every host that it may run on");

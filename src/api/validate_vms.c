@@ -224,12 +224,30 @@ static void check_rules(struct validation *v, const struct record *vm)
     }
 }
 
+static void check_upkeep(struct validation *v, const struct record *vm)
+{
+    const char *name = vm->key.name;
+    if (vm->vm_spec->is_unmanaged) {
+        validation_add(v, FINDING_WARNING, name, "unmanaged",
+                       "it is unmanaged: if it ends or its host fails, it stays down");
+        hint_put(v->checks, hint_with(hint_make("vm-set", name, NULL), "unmanaged", "no"));
+    }
+    VEC_EACH(&vm->vm_spec->start_after, other) {
+        if (!world_find(v->call->world, RECORD_VM_SPEC, other->name)) {
+            validation_add(v, FINDING_WARNING, name, "start-after",
+                           "it starts after %s, which does not exist: it starts without it",
+                           other->name);
+        }
+    }
+}
+
 void validate_vms(struct validation *v)
 {
     size_t all = v->call->world->records[RECORD_VM_SPEC].len, good = 0;
     WORLD_EACH(v->call->world, RECORD_VM_SPEC, each) {
         check_vm(v, *each, &good);
         check_rules(v, *each);
+        check_upkeep(v, *each);
     }
     if (good == all) {
         validation_add(v, FINDING_OK, "", "hosts",
@@ -248,6 +266,9 @@ void validate_reserve(struct validation *v)
         validation_add(v, FINDING_FAILED, "", "survival", "out of memory");
     } else if (survival.verdict == SURVIVAL_NO_VMS) {
         validation_add(v, FINDING_OK, "", "survival", "no VM is to run: a host can be lost");
+    } else if (survival.verdict == SURVIVAL_DISARMED) {
+        validation_add(v, wanted > 0 ? FINDING_FAILED : FINDING_WARNING, "", "survival",
+                       "the cluster is disarmed: no VM restarts when its host fails");
     } else if (survival.verdict == SURVIVAL_ONE_HOST) {
         validation_add(v, wanted > 0 ? FINDING_FAILED : FINDING_WARNING, "", "survival",
                        "there is one host: when it is lost no VM runs until it is back");

@@ -4,6 +4,7 @@
 #include "api/patch.h"
 #include "api/requests.h"
 #include "api/show.h"
+#include "api/vm_after.h"
 #include "api/vm_need.h"
 #include "base/parse.h"
 #include "model/name.h"
@@ -64,7 +65,9 @@ static bool is_spec_sound(struct api_call *call, const char *name, const struct 
     return are_nodes_known(call, spec->preferred_owners.items, spec->preferred_owners.len) &&
            are_nodes_known(call, spec->possible_owners.items, spec->possible_owners.len) &&
            are_vms_known(call, name, spec->together.items, spec->together.len) &&
-           are_vms_known(call, name, spec->apart.items, spec->apart.len);
+           are_vms_known(call, name, spec->apart.items, spec->apart.len) &&
+           are_vms_known(call, name, spec->start_after.items, spec->start_after.len) &&
+           is_start_order_sound(call, name, spec);
 }
 
 /* ---- add ---- */

@@ -7,6 +7,17 @@
 
 #include <string.h>
 
+/* What Berth only watches it neither starts, stops nor moves. False: it is answered. */
+static bool is_managed(struct api_call *call, const struct vm_facts *vm)
+{
+    if (vm->spec->is_unmanaged) {
+        call_advise(call, hint_with(hint_make("vm-set", vm->name, NULL), "unmanaged", "no"));
+        call_refuse(call, 409, "unmanaged",
+                    "VM %s is unmanaged: Berth does not start, stop or move it", vm->name);
+    }
+    return !vm->spec->is_unmanaged;
+}
+
 /* ---- start ---- */
 
 static bool may_start(struct api_call *call, const struct vm_facts *vm)
@@ -38,7 +49,7 @@ void handle_vm_start(struct api_call *call)
 {
     struct vm_facts vm;
     if (!request_is_empty(call) || !call_vm(call, call->args[0], &vm) ||
-        !call_matches(call, vm.record) || !may_start(call, &vm)) {
+        !call_matches(call, vm.record) || !is_managed(call, &vm) || !may_start(call, &vm)) {
         return;
     }
     if (is_started_already(&vm)) {
@@ -63,7 +74,7 @@ void handle_vm_stop(struct api_call *call)
     struct vm_facts vm;
     struct force_request asked = {0};
     if (!request_read(call, &request_force, &asked) || !call_vm(call, call->args[0], &vm) ||
-        !call_matches(call, vm.record)) {
+        !call_matches(call, vm.record) || !is_managed(call, &vm)) {
         return;
     }
     if (vm.spec->desired == VM_STOPPED &&
@@ -107,7 +118,7 @@ void handle_vm_move(struct api_call *call)
     struct vm_facts vm;
     struct move_request asked = {0};
     if (!request_read(call, &request_move, &asked) || !call_vm(call, call->args[0], &vm) ||
-        !call_matches(call, vm.record)) {
+        !call_matches(call, vm.record) || !is_managed(call, &vm)) {
         return;
     }
     if (vm.state != VM_VIEW_RUNNING) {

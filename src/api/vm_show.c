@@ -59,6 +59,7 @@ void vm_write_members(struct buf *out, const struct vm_facts *vm)
     write_holds(out, vm);
     write_needs(out, spec);
     out_number(out, "priority", spec->priority);
+    out_bool(out, "unmanaged", spec->is_unmanaged);
     out_text(out, "offline_action", offline_action_name(spec->offline_action));
     out_number(out, "cpus", spec->cpus);
     out_number(out, "memory_mib", (int64_t)spec->memory_mib);

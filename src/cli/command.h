@@ -116,6 +116,8 @@ int run_events(struct cli *cli);
 
 int run_cluster_show(struct cli *cli);
 int run_cluster_set(struct cli *cli);
+int run_cluster_disarm(struct cli *cli);
+int run_cluster_arm(struct cli *cli);
 int run_cluster_export(struct cli *cli);
 int run_cluster_import(struct cli *cli);
 

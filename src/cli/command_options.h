@@ -32,6 +32,10 @@
      .help = "run on the same node as this VM; repeat for several; \"\": none"},                   \
     {.name = "apart", .value = "VM",                                                               \
      .help = "never run on the same node as this VM; repeat for several; \"\": none"},             \
+    {.name = "start-after", .value = "VM",                                                         \
+     .help = "start only when this VM runs; repeat for several; \"\": none"},                      \
+    {.name = "unmanaged", .value = "YES|NO",                                                       \
+     .help = "yes: only watch the VM; do not start, stop, move or restart it"},                    \
     {.name = "restarts", .value = "N",                                                             \
      .help = "restarts on the node where the VM failed, at growing intervals (default 3)"},        \
     {.name = "failovers", .value = "N",                                                            \

@@ -274,8 +274,8 @@ static void add_vm(struct import *import, const char *name, const json_t *want)
     const char *field;
     for (size_t i = 0; (field = wire_policy_field(RECORD_VM_SPEC, i)); i++) {
         json_t *value = member(want, field);
-        bool is_relation =
-            strcmp(field, "together") == 0 || strcmp(field, "apart") == 0; /* when all are there */
+        bool is_relation = strcmp(field, "together") == 0 || strcmp(field, "apart") == 0 ||
+                           strcmp(field, "start_after") == 0; /* when all are there */
         if (value && !is_relation) {
             (void)json_object_set(body, field, value);
         }
@@ -327,9 +327,10 @@ static void compare_needs(struct import *import, const char *name, const json_t 
 static void compare_policy(struct import *import, const char *name, const json_t *have,
                            const json_t *want)
 {
-    json_t *none = json_pack("{s:[], s:[]}", "together", "apart");
-    json_t *relations = json_pack("{s:O*, s:O*}", "together", member(want, "together"), "apart",
-                                  member(want, "apart"));
+    json_t *none = json_pack("{s:[], s:[], s:[]}", "together", "apart", "start_after");
+    json_t *relations =
+        json_pack("{s:O*, s:O*, s:O*}", "together", member(want, "together"), "apart",
+                  member(want, "apart"), "start_after", member(want, "start_after"));
     CLEANUP(buf_done) struct buf names = {0};
     json_t *body = have ? differing(have, want, RECORD_VM_SPEC, NULL, &names)
                         : differing(none, relations, RECORD_VM_SPEC, NULL, &names);

@@ -99,6 +99,18 @@ static int read_labels(struct cli *cli, json_t *body)
     return EXIT_OK;
 }
 
+static int read_unmanaged(struct cli *cli, json_t *body)
+{
+    const char *text = cli_option(cli, "unmanaged");
+    if (text && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0) {
+        return cli_fail(cli, EXIT_USAGE, "--unmanaged takes yes or no, not \"%s\"", text);
+    }
+    if (text) {
+        (void)json_object_set_new(body, "unmanaged", json_boolean(strcmp(text, "yes") == 0));
+    }
+    return EXIT_OK;
+}
+
 int policy_read(struct cli *cli, json_t *body)
 {
     const char *action = cli_option(cli, "offline-action");
@@ -109,7 +121,9 @@ int policy_read(struct cli *cli, json_t *body)
     read_list(cli, body, "preferred", "preferred_owners");
     read_list(cli, body, "together", "together");
     read_list(cli, body, "apart", "apart");
+    read_list(cli, body, "start-after", "start_after");
     int r = read_labels(cli, body);
+    r = r == EXIT_OK ? read_unmanaged(cli, body) : r;
     r = r == EXIT_OK ? read_priority(cli, body) : r;
     r = r == EXIT_OK ? read_number(cli, body, "offline-timeout", "offline_timeout_ms", 1000) : r;
     r = r == EXIT_OK ? read_restart(cli, body) : r;

@@ -169,14 +169,14 @@ int run_node_confirm_off(struct cli *cli)
 
 /* ---- drain ---- */
 
-/* VMs that are there and cannot go: running, with reasons. */
+/* VMs that are there and cannot go: running, with reasons, or unmanaged. */
 static size_t count_stuck(const json_t *vms)
 {
     size_t i, stuck = 0;
     json_t *vm;
     json_array_foreach(vms, i, vm) {
-        stuck += strcmp(text_at(vm, "state"), "running") == 0 &&
-                 json_array_size(array_at(vm, "reasons")) > 0;
+        stuck += truth_at(vm, "unmanaged") || (strcmp(text_at(vm, "state"), "running") == 0 &&
+                                               json_array_size(array_at(vm, "reasons")) > 0);
     }
     return stuck;
 }

@@ -3,6 +3,7 @@
 #include "cli/show.h"
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 
 #include <string.h>
 #include <time.h>
@@ -88,6 +89,8 @@ static void print_survival(const struct cli *cli, const json_t *survival, bool h
     (void)fputs("Can a host be lost? ", cli->out);
     if (strcmp(verdict, "no-vms") == 0) {
         (void)fputs("Yes: no VM is to run.\n", cli->out);
+    } else if (strcmp(verdict, "disarmed") == 0) {
+        (void)fputs("No: the cluster is disarmed.\n", cli->out);
     } else if (strcmp(verdict, "one-host") == 0) {
         (void)fputs("No: there is only one.\n", cli->out);
     } else if (strcmp(verdict, "no-proof") == 0) {
@@ -138,6 +141,21 @@ static void print_attention(const struct cli *cli, const json_t *vms)
     }
 }
 
+static void print_disarmed(const struct cli *cli, const json_t *status)
+{
+    long long left_s = (long long)number_at(status, "disarm_left_ms") / 1000;
+    if (!truth_at(status, "disarmed")) {
+        return;
+    }
+    (void)fputs("THE CLUSTER IS DISARMED", cli->out);
+    if (left_s > 0) {
+        (void)fprintf(cli->out, " for about %lld min", (left_s + 59) / 60);
+    }
+    (void)fputs(": no host is fenced, and no VM restarts by itself. \"berth cluster arm\" ends "
+                "this.\n\n",
+                cli->out);
+}
+
 int run_status(struct cli *cli)
 {
     json_t *json;
@@ -152,6 +170,7 @@ int run_status(struct cli *cli)
     show_age(cli, json);
     (void)fprintf(cli->out, "Cluster %s, coordinator %s (term %lld)\n\n", text_at(json, "name"),
                   coordinator[0] ? coordinator : "none", (long long)number_at(json, "term"));
+    print_disarmed(cli, json);
     print_nodes(cli, array_at(json, "nodes"));
     (void)fputc('\n', cli->out);
     print_pools(cli, array_at(json, "pools"));
@@ -182,6 +201,46 @@ int run_cluster_show(struct cli *cli)
     }
     json_decref(json);
     return EXIT_OK;
+}
+
+/* "90s", "30m", "2h" in milliseconds; false: it is none of them. */
+static bool parse_time(const char *text, json_int_t *ret)
+{
+    static const struct {
+        char unit;
+        uint64_t ms;
+    } units[] = {{'s', 1000}, {'m', 60 * 1000}, {'h', 3600 * 1000}};
+    char number[16];
+    uint64_t value;
+    size_t len = strlen(text);
+    if (len < 2 || len > sizeof(number)) {
+        return false;
+    }
+    (void)snprintf(number, sizeof(number), "%.*s", (int)len - 1, text);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (text[len - 1] == units[i].unit && parse_u64(number, 1000000, &value)) {
+            *ret = (json_int_t)(value * units[i].ms);
+            return true;
+        }
+    }
+    return false;
+}
+
+int run_cluster_disarm(struct cli *cli)
+{
+    const char *text = cli_option(cli, "for");
+    json_int_t for_ms = 0;
+    if (text && !parse_time(text, &for_ms)) {
+        return cli_fail(cli, EXIT_USAGE, "--for takes a time such as 90s, 30m or 2h, not \"%s\"",
+                        text);
+    }
+    return change(cli, "POST", text ? json_pack("{s:I}", "for_ms", for_ms) : NULL,
+                  "/v1/cluster/disarm");
+}
+
+int run_cluster_arm(struct cli *cli)
+{
+    return change(cli, "POST", NULL, "/v1/cluster/arm");
 }
 
 int run_cluster_set(struct cli *cli)

@@ -130,6 +130,7 @@ int run_vm_show(struct cli *cli)
     print_names(cli, "rather on", array_at(spec, "preferred_owners"));
     print_names(cli, "together with", array_at(spec, "together"));
     print_names(cli, "apart from", array_at(spec, "apart"));
+    print_names(cli, "starts after", array_at(spec, "start_after"));
     show_reasons(cli->out, array_at(json, "reasons"));
     json_decref(json);
     return EXIT_OK;

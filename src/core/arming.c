@@ -18,6 +18,7 @@ struct arming {
     bool is_armed_known; /* what they may have read last */
     uint64_t arm_id;
     msec_t arm_retry_ms;
+    msec_t idle_pet_ms; /* when to pet one that is not armed */
 };
 
 static const sm_moves_t moves[arming_state_count] = {
@@ -96,10 +97,34 @@ static enum fencing fencing_method(const struct core *core)
     return spec ? spec->node_spec->fencing : FENCING_WATCHDOG;
 }
 
+/*
+ * A watchdog that cannot be stopped (nowayout) ticks on after it was let go. The others know that
+ * it proves nothing, so it is petted whether heartbeats are acknowledged or not: otherwise the loss
+ * of the store would reset a host that nobody has given up. Of one that was stopped nothing is
+ * petted.
+ */
+static void pet_idle(struct core *core)
+{
+    struct arming *a = core->arming;
+    if (a->state != ARMING_IDLE || a->is_armed_known) {
+        return;
+    }
+    if (core->now_ms >= a->idle_pet_ms) {
+        a->idle_pet_ms = core->now_ms + world_settings(&core->world)->heartbeat_ms;
+        arming_pet(core, MSEC_NEVER);
+    }
+    core_wake(core, a->idle_pet_ms);
+}
+
 void arming_step(struct core *core, bool has_ack, bool is_steady)
 {
     struct arming *a = core->arming;
-    bool is_wanted = fencing_method(core) == FENCING_WATCHDOG && a->state != ARMING_ABSENT;
+    if (!core->world.is_complete) {
+        return; /* what is wanted is not known while a snapshot comes in */
+    }
+    bool is_disarmed = world_is_disarmed(&core->world, NULL) && !MUTANT(DISARM_UNHEEDED);
+    bool is_wanted =
+        fencing_method(core) == FENCING_WATCHDOG && a->state != ARMING_ABSENT && !is_disarmed;
     msec_t wanted_ms = is_wanted ? world_settings(&core->world)->watchdog_ms : 0;
     if (a->state == ARMING_ARMED && a->armed_ms != wanted_ms) {
         /* First the others hear it, then the watchdog is let go, then perhaps armed with another
@@ -108,6 +133,9 @@ void arming_step(struct core *core, bool has_ack, bool is_steady)
     }
     if (a->state == ARMING_RELEASING && has_ack && !a->is_armed_known) {
         arming_let_go(core);
+    }
+    if (!is_wanted && has_ack) {
+        pet_idle(core);
     }
     if (!is_wanted || !is_steady || a->state != ARMING_IDLE) {
         return;

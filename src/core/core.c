@@ -7,6 +7,7 @@
 #include "core/cold.h"
 #include "core/contradiction.h"
 #include "core/coordinator.h"
+#include "core/disarm.h"
 #include "core/evict.h"
 #include "core/ground.h"
 #include "core/heartbeat.h"
@@ -31,8 +32,8 @@ static bool init_machines(struct core *core)
     return self_init(core) && arming_init(core) && heartbeat_init(core) && leaving_init(core) &&
            membership_init(core) && agent_init(core) && agent_gpu_init(core) &&
            visitors_init(core) && peer_init(core) && contradiction_init(core) && cold_init(core) &&
-           lead_init(core) && removal_init(core) && sweep_init(core) && sight_init(core) &&
-           change_init(core) && evict_init(core);
+           disarm_init(core) && lead_init(core) && removal_init(core) && sweep_init(core) &&
+           sight_init(core) && change_init(core) && evict_init(core);
 }
 
 struct core *core_new(const struct core_config *config)
@@ -62,6 +63,7 @@ struct core *core_free(struct core *core)
     agent_gpu_done(core);
     peer_done(core);
     free(core->cold);
+    free(core->disarm);
     free(core->lead);
     free(core->removal);
     free(core->sweep);
@@ -161,6 +163,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_up
     agent_event(core, event);
     agent_gpu_event(core, event);
     coordinator_event(core, event);
+    disarm_event(core, event);
     recover_event(core, event);
 
     /* Between the records of a snapshot or of one revision the world is not whole. */
@@ -172,6 +175,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_up
         membership_step(core);
     }
     if (is_whole) {
+        disarm_step(core);
         agent_step(core);
         agent_gpu_step(core);
         coordinator_step(core);

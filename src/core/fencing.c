@@ -2,6 +2,7 @@
 #include "core/fencing.h"
 
 #include "core/cold.h"
+#include "core/disarm.h"
 #include "core/heartbeat.h"
 #include "core/lead.h"
 #include "core/memory.h"
@@ -32,6 +33,10 @@ static void write_fence(struct core *core, struct peer *peer, const struct recor
         txn_guard(&txn, &alive->key, peer->alive_revision);
     }
     txn_guard(&txn, &fence->key, old ? old->revision : 0);
+    if (!MUTANT(NO_DISARM_GUARD)) {
+        struct record_key cluster = {.kind = RECORD_CLUSTER};
+        txn_guard(&txn, &cluster, world_revision(&core->world, &cluster));
+    }
     txn_put(&txn, fence);
     pending_send(core, &peer->fence, &txn, fence_limit_ms);
 }
@@ -49,6 +54,13 @@ static msec_t takeover_ms(const struct core *core, const struct node_alive *aliv
     }
     return MAX(settings->takeover_ms,
                settings->takeover_ms - settings->watchdog_ms + alive->watchdog_ms);
+}
+
+/* While the cluster was disarmed there may have been no network: nothing is counted from then. */
+static msec_t silent_since_ms(const struct core *core, const struct peer *peer)
+{
+    msec_t ended_ms = MUTANT(SILENCE_WHILE_DISARMED) ? 0 : disarm_ended_ms(core);
+    return MAX(peer->seen_ms, ended_ms);
 }
 
 /*
@@ -69,7 +81,7 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
         core_wake(core, cold_until_ms(core));
         return; /* it may be booting, and would stay off; its return is a proof, too */
     }
-    msec_t silent_ms = MAX(peer->seen_ms, steady_ms);
+    msec_t silent_ms = MAX(silent_since_ms(core, peer), steady_ms);
     msec_t due_ms = MAX(silent_ms + settings->power_fence_ms, peer->power_retry_ms);
     if (core->now_ms < due_ms) {
         core_wake(core, due_ms);
@@ -107,7 +119,8 @@ static void seek_proof(struct core *core, struct peer *peer)
         world_is_proven_off(&core->world, peer->name, alive->alive->incarnation)) {
         return;
     }
-    msec_t silent_ms = core->now_ms - peer->seen_ms, takeover = takeover_ms(core, alive->alive);
+    msec_t since_ms = silent_since_ms(core, peer), silent_ms = core->now_ms - since_ms;
+    msec_t takeover = takeover_ms(core, alive->alive);
     char detail[reason_size];
     /* Said of its last heartbeat: if it was heard since, what was confirmed was not so. */
     if (spec && peer->is_silent && spec->node_spec->confirmed_off == alive->alive->incarnation &&
@@ -124,7 +137,7 @@ static void seek_proof(struct core *core, struct peer *peer)
         return;
     }
     if (takeover != MSEC_NEVER) {
-        core_wake(core, peer->seen_ms + takeover);
+        core_wake(core, since_ms + takeover);
     }
     /* A berthd that was told to end is silent with good reason: its host is not turned off. */
     if (spec && spec->node_spec->fencing == FENCING_POWER && !alive->alive->has_left) {
@@ -180,6 +193,9 @@ void fencing_event(struct core *core, const struct core_event *event)
 
 void fencing_step(struct core *core)
 {
+    if (world_is_disarmed(&core->world, NULL) && !MUTANT(DISARM_UNHEEDED)) {
+        return;
+    }
     VEC_EACH(&core->peers->list, peer) {
         if (peer->is_silent) {
             seek_proof(core, peer);

@@ -36,6 +36,7 @@ struct core {
     struct peers *peers;
     struct lead *lead;
     struct cold *cold;
+    struct disarm_watch *disarm;
     struct removal *removal;
     struct sweep *sweep;
     struct sights *sights;

@@ -42,6 +42,11 @@
     X(STORE_BELIEVED, "a store that does not know this host is obeyed")                            \
     X(ABSENCE_IGNORED, "that our heartbeat is in no store counts for nothing")                     \
     X(REMOVED_BLINDLY, "a node is removed although VMs have their place there")                    \
+    X(DISARM_UNHEEDED, "a disarmed cluster fences, restarts and stops as ever")                    \
+    X(NO_DISARM_GUARD, "a node is declared off although the cluster was disarmed since")           \
+    X(SILENCE_WHILE_DISARMED, "silence from while the cluster was disarmed counts")                \
+    X(UNMANAGED_IGNORED, "a VM that is not managed is stopped, moved and restarted")               \
+    X(ORDER_IGNORED, "a VM starts although one that it starts after does not run yet")             \
     X(POWER_ON_HOPE, "a fence agent that failed proves a node off")                                \
     X(NO_RESERVATION, "a drain stops VMs that have no other place")                                \
     X(CARD_UNCHECKED, "a card is handed out whichever one it is")                                  \

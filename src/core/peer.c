@@ -122,6 +122,7 @@ static void hear(struct core *core, const struct record *alive)
         peer->has_beat |= peer->incarnation != 0;
         peer->incarnation = alive->alive->incarnation;
         peer->seen_ms = core->now_ms;
+        peer->is_power_proven = false; /* it is heard: whatever its agent said, it is not off */
     }
 }
 

@@ -55,12 +55,16 @@ static void make_cluster(const struct core *core, const questions_t *vms, struct
     }
 }
 
-/* VMs that would not stop when they had to make room are no victims for a while. */
+/* VMs that would not stop when they had to make room are no victims for a while; unmanaged ones
+ * never are. */
 static void pin(struct core *core, questions_t *questions)
 {
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         const char *name = (*each)->key.name;
-        if ((*each)->placement->refusals > 0 && refusal_forbids_eviction(core, name)) {
+        const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, name);
+        bool is_unmanaged = spec && spec->vm_spec->is_unmanaged;
+        bool is_stubborn = (*each)->placement->refusals > 0 && refusal_forbids_eviction(core, name);
+        if (is_unmanaged || is_stubborn) {
             ADD(questions, ((struct plan_cluster_vm){.name = name, .is_pinned = true}));
         }
     }

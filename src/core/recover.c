@@ -7,6 +7,7 @@
 #include "core/cold.h"
 #include "core/elsewhere.h"
 #include "core/evict.h"
+#include "core/hold.h"
 #include "core/job.h"
 #include "core/lead.h"
 #include "core/memory.h"
@@ -176,6 +177,8 @@ static void decide_running(struct core *core, const struct view *view, struct jo
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_DRAIN, plain(CAUSE_DRAIN));
         }
+    } else if (hold_is_disarmed(core)) {
+        return; /* what follows is nobody's order */
     } else if (better_has_failed_gpu(core, p, &why)) {
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
@@ -206,6 +209,9 @@ static bool is_turned_off(const struct view *view)
 static void decide_start(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
+    if (hold_is_unmanaged(view)) {
+        return;
+    }
     if (view->gone == GONE_NOT_BEGUN) {
         if (!view->wants_to_run) {
             rest(core, view);
@@ -273,14 +279,18 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
         forget(core, view);
         return;
     }
-    if (p && jobs->is_evicting && p->cause.code == CAUSE_EVICTED) {
+    if (hold_is_unmanaged(view) || (p && jobs->is_evicting && p->cause.code == CAUSE_EVICTED)) {
         return;
     }
     bool is_new_order = !p || view->spec->vm_spec->start_order != p->start_order;
+    bool has_run = p && p->epoch > 0 && !is_new_order;
+    if (has_run && p->cause.code != CAUSE_START_AFTER && view->wants_to_run &&
+        hold_is_disarmed(core)) {
+        return; /* it would start again by itself */
+    }
     if (view->wants_to_run && (!p || !p->is_failed || is_new_order)) {
-        struct job *job = jobs_add(
-            jobs, view, p && p->epoch > 0 && !is_new_order ? PURPOSE_RECOVER : PURPOSE_START,
-            has_let_go(p) ? p->cause : plain(CAUSE_START_ORDERED));
+        struct job *job = jobs_add(jobs, view, has_run ? PURPOSE_RECOVER : PURPOSE_START,
+                                   has_let_go(p) ? p->cause : plain(CAUSE_START_ORDERED));
         if (is_new_order) {
             job->tally = (struct tally){0};
         }
@@ -386,7 +396,8 @@ static void plan_together(struct core *core, struct jobs *jobs, const asked_t *a
         }
         ask(*job, request);
     }
-    bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked;
+    bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked &&
+                     !hold_is_disarmed(core);
     if (requests.len > 0) {
         placing_plan(core, requests.items, requests.len, is_asked, may_evict ? &evictions : NULL);
     }
@@ -416,6 +427,9 @@ static void plan_jobs(struct core *core, struct jobs *jobs)
 {
     asked_t first = {0}, recovering = {0}, starting = {0}, mending = {0};
     VEC_EACH(&jobs->list, job) {
+        if (hold_for_another(core, job)) {
+            continue;
+        }
         add_asked(job->purpose == PURPOSE_MEND   ? &mending
                   : can_wait(core, job)          ? &starting
                   : evict_comes_first(core, job) ? &first

@@ -96,6 +96,7 @@ static void end_incarnations(struct core *core, const struct record *alive)
     guard(core, &txn, RECORD_NODE_SPEC, alive->key.name);
     guard(core, &txn, RECORD_NODE_ALIVE, alive->key.name);
     guard(core, &txn, RECORD_NODE_FENCE, alive->key.name);
+    guard(core, &txn, RECORD_CLUSTER, "");
     txn_put(&txn, fence);
     pending_send(core, &core->removal->pending, &txn, removal_limit_ms);
 }

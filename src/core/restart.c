@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/restart.h"
 
+#include "core/hold.h"
 #include "core/memory.h"
 #include "core/peer.h"
 #include "core/sight.h"
@@ -140,6 +141,8 @@ void restart_ended(struct core *core, const struct view *view, struct jobs *jobs
     if (view->spec->vm_spec->start_order != p->start_order) {
         jobs_add(jobs, view, PURPOSE_RECOVER, cause_make(CAUSE_RESTART_ORDERED, NULL, NULL, NULL))
             ->tally = (struct tally){0};
+    } else if (hold_is_disarmed(core)) {
+        return; /* when the cluster is armed again it is looked at again */
     } else if (view->gone == GONE_REPORTED) {
         failed(core, view, jobs);
     } else {

@@ -46,6 +46,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_REMOVED, "removed")                                                                    \
     X(CAUSE_STOPPED, "stopped")                                                                    \
     X(CAUSE_NO_HOST, "no-host")                /* it waits for one */                              \
+    X(CAUSE_START_AFTER, "start-after")        /* who: the VM that must run first */               \
     X(CAUSE_MOVED, "moved")                    /* node: from there */                              \
     X(CAUSE_MOVE_BROKEN_OFF, "move-cut-short") /* it stopped, and its next place is gone */        \
     X(CAUSE_MOVE_NO_HOST, "move-no-host")                                                          \
@@ -113,6 +114,9 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_NODE_SILENT, "node-silent", WARNING)                                                    \
     X(NOTE_NODE_HEARD, "node-heard", INFO)                                                         \
     X(NOTE_COORDINATOR, "coordinator", INFO)                                                       \
+    X(NOTE_CLUSTER_DISARMED, "cluster-disarmed", WARNING)                                          \
+    X(NOTE_CLUSTER_DISARMED_FOR, "cluster-disarmed", WARNING)                                      \
+    X(NOTE_CLUSTER_ARMED, "cluster-armed", WARNING)                                                \
     X(NOTE_POWER_FENCING, "power-fencing", WARNING)                                                \
     X(NOTE_POWER_FENCING_FAILED, "power-fencing-failed", ERROR)                                    \
     X(NOTE_NODE_OFF, "node-off", WARNING)                                                          \
@@ -140,6 +144,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_RESTARTING, "vm-placed", INFO)                                                       \
     X(NOTE_VM_ARRIVING, "vm-placed", INFO)                                                         \
     X(NOTE_VM_WAITING, "vm-waiting", WARNING)                                                      \
+    X(NOTE_VM_WAITS_FOR_VM, "vm-waiting", INFO)                                                    \
     X(NOTE_VM_MOVING, "vm-moving", INFO)                                                           \
     X(NOTE_VM_CANNOT_MOVE, "vm-cannot-move", WARNING)                                              \
     X(NOTE_VM_STOPPING, "vm-stopping", INFO)                                                       \

@@ -31,6 +31,7 @@
     X(RECORD_NODE_ALIVE, "beat/%")                                                                 \
     X(RECORD_NODE_FENCE, "order/fence/%")                                                          \
     X(RECORD_NODE_STANDING, "order/standing/%")                                                    \
+    X(RECORD_DISARM, "order/disarm")                                                               \
     X(RECORD_POOL, "want/pools/%")                                                                 \
     X(RECORD_VM_SPEC, "want/vms/%")                                                                \
     X(RECORD_VM_PLACEMENT, "order/vms/%")                                                          \
@@ -73,6 +74,9 @@ struct cluster_settings {
     msec_t cold_start_ms;       /* how long VMs wait for hosts after all of them were down */
     uint32_t cpu_percent;       /* virtual CPUs for each 100 real ones that VMs may have */
     bool preemption;            /* may a VM of lower priority be stopped for a higher one? */
+    bool is_disarmed;      /* by an administrator; world_is_disarmed() says whether it still is */
+    uint64_t disarm_order; /* counts the times that it was */
+    msec_t disarm_ms;      /* for so long; 0: until it is armed again */
 };
 
 extern const struct cluster_settings cluster_settings_default;
@@ -86,6 +90,13 @@ struct leader {
     char node[name_size];
     uint64_t incarnation; /* of that node when it took the term */
     uint64_t term;        /* grows by one with each take-over */
+};
+
+/* What is left of a disarming with a time limit, as the coordinator counts it. As of the writing:
+ * whoever reads it goes on counting from the moment at which it saw that revision. */
+struct disarm {
+    uint64_t order; /* of which disarming it speaks: the settings' */
+    msec_t left_ms; /* 0: it is over, and the cluster is armed */
 };
 
 /* ---- nodes ---- */
@@ -294,6 +305,8 @@ struct vm_spec {
     VEC(struct vm_name) apart;            /* anti-affinity: VMs it does not want on its node */
     bool is_affinity_enforced;
     bool is_apart_enforced;
+    VEC(struct vm_name) start_after; /* VMs that must run before it starts */
+    bool is_unmanaged; /* Berth watches it, and starts, stops, moves and restarts nothing */
     struct vm_restart_policy restart;
     uint64_t mmio_mib; /* guest's 64-bit aperture; 0: computed */
 };
@@ -433,6 +446,7 @@ struct record {
         struct node_alive *alive;
         struct node_fence *fence;
         struct node_standing *standing;
+        struct disarm *disarm;
         struct pool *pool;
         struct vm_spec *vm_spec;
         struct vm_placement *placement;

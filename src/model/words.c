@@ -21,6 +21,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_REMOVED] = "it was removed",
     [CAUSE_STOPPED] = "stopped",
     [CAUSE_NO_HOST] = "no host can run it right now",
+    [CAUSE_START_AFTER] = "it starts after {who}",
     [CAUSE_MOVED] = "moved from {node}",
     [CAUSE_MOVE_BROKEN_OFF] = "it was stopped to be moved",
     [CAUSE_MOVE_NO_HOST] = "the requested move failed: no host can take it",
@@ -90,6 +91,13 @@ static const char *const note_words[note_code_count] = {
     [NOTE_NODE_SILENT] = "no heartbeat from {subject} for {ms} ms",
     [NOTE_NODE_HEARD] = "heartbeats from {subject} are back",
     [NOTE_COORDINATOR] = "{subject} is the coordinator (term {count})",
+    [NOTE_CLUSTER_DISARMED] =
+        "the cluster is disarmed: no host is fenced, and no VM is restarted or moved unless an "
+        "administrator orders it. 'berth cluster arm' ends this",
+    [NOTE_CLUSTER_DISARMED_FOR] =
+        "the cluster is disarmed for another {s} s: no host is fenced, and no VM is restarted or "
+        "moved unless an administrator orders it. 'berth cluster arm' ends this",
+    [NOTE_CLUSTER_ARMED] = "the cluster is armed again: VMs are protected",
     [NOTE_POWER_FENCING] = "no heartbeat from {subject} for {ms} ms: turning it off through {who}",
     [NOTE_POWER_FENCING_FAILED] =
         "turning off {subject} failed: {detail}. Berth retries every few seconds, and the VMs of "
@@ -127,6 +135,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_ARRIVING] = "{subject} stopped on {who}: starting on {node}",
     [NOTE_VM_WAITING] = "no host can run {subject} right now; it waits[ (first reason: {node}: "
                         "{detail})]",
+    [NOTE_VM_WAITS_FOR_VM] = "{subject} waits: it starts after {who}, which does not run yet",
     [NOTE_VM_MOVING] = "moving {subject} from {who} to {node}, where its place is reserved: "
                        "{cause}",
     [NOTE_VM_CANNOT_MOVE] = "{subject} stays on {node}: no other host can take it ({cause})",

@@ -165,6 +165,19 @@ const struct cluster_settings *world_settings(const struct world *world)
     return record ? record->cluster : &cluster_settings_default;
 }
 
+bool world_is_disarmed(const struct world *world, msec_t *ret_left_ms)
+{
+    const struct cluster_settings *settings = world_settings(world);
+    const struct record *count = world_find(world, RECORD_DISARM, "");
+    bool is_counted = count && count->disarm->order == settings->disarm_order;
+    msec_t left_ms = is_counted ? count->disarm->left_ms : settings->disarm_ms;
+    bool is_over = settings->disarm_ms > 0 && left_ms == 0;
+    if (ret_left_ms) {
+        *ret_left_ms = settings->disarm_ms > 0 ? left_ms : 0;
+    }
+    return settings->is_disarmed && !is_over;
+}
+
 const struct gpu *world_gpu(const struct world *world, const char *node, struct pci_address address)
 {
     const struct record *record = world_find(world, RECORD_NODE_INVENTORY, node);

@@ -49,6 +49,11 @@ revision_t world_revision(const struct world *world, const struct record_key *ke
 /* The cluster's settings, or the defaults while none are stored. */
 const struct cluster_settings *world_settings(const struct world *world);
 
+/* Whether nothing is fenced, restarted or ended by Berth itself now: an administrator said so, and
+ * the time limit, if there is one, is not over. How much of that is left, as of when that was
+ * written, into '*ret_left_ms' (may be NULL); 0: there is no limit. */
+bool world_is_disarmed(const struct world *world, msec_t *ret_left_ms);
+
 /* Iterates the records of one kind: WORLD_EACH(world, RECORD_VM_SPEC, each) { (*each)->vm_spec } */
 #define WORLD_EACH(world, kind, each) VEC_EACH(&(world)->records[kind], each)
 

@@ -79,7 +79,7 @@ static bool wants_place(const struct plan_question *question, enum lot lot,
     if (question->ask == PLAN_ASK_START) {
         return lot == LOT_WAITS;
     }
-    if (spec->desired != VM_STARTED) {
+    if (spec->desired != VM_STARTED || spec->is_unmanaged) {
         return false;
     }
     switch (lot) {

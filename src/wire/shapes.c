@@ -61,6 +61,10 @@ static const struct field cluster_fields[] = {
         ABOUT("virtual CPUs that VMs may have for each 100 CPUs of a host"), POLICY),
     BOOL("preemption", preemption,
          ABOUT("whether a VM may be stopped to make room for one of higher priority"), POLICY),
+    BOOL("disarmed", is_disarmed, ABOUT("whether an administrator disarmed the cluster")),
+    U64("disarm_order", disarm_order, ABOUT("number of times the cluster was disarmed")),
+    SPAN("disarm_ms", disarm_ms,
+         ABOUT("time after which it is armed again; 0: an administrator arms it")),
 };
 SHAPE(cluster_shape, cluster_fields);
 #undef OWNER
@@ -72,6 +76,14 @@ static const struct field leader_fields[] = {
     U64("term", term, ABOUT("grows by one with each takeover")),
 };
 SHAPE(leader_shape, leader_fields);
+#undef OWNER
+
+#define OWNER struct disarm
+static const struct field disarm_fields[] = {
+    U64("order", order, ABOUT("which disarming of the cluster it is about")),
+    SPAN("left_ms", left_ms, ABOUT("time until it is armed again; 0: it is armed")),
+};
+SHAPE(disarm_shape, disarm_fields);
 #undef OWNER
 
 /* ---- nodes ---- */
@@ -366,6 +378,10 @@ static const struct field vm_spec_fields[] = {
          ABOUT("wait rather than run without the VMs in \"together\""), POLICY),
     BOOL("apart_enforced", is_apart_enforced,
          ABOUT("wait rather than run beside the VMs in \"apart\""), POLICY),
+    LIST("start_after", start_after, name_item, affinity_max,
+         ABOUT("VMs that must run before it starts"), POLICY),
+    BOOL("unmanaged", is_unmanaged, ABOUT("only watch it: do not start, stop, move or restart it"),
+         POLICY),
     STRUCT("restart", restart, restart_shape, ABOUT("what happens when it fails"), POLICY),
     U64("mmio_mib", mmio_mib, ABOUT("64-bit MMIO aperture of the guest in MiB; 0: computed"),
         POLICY),
@@ -488,6 +504,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_NODE_ALIVE] = &alive_shape,
         [RECORD_NODE_FENCE] = &fence_shape,
         [RECORD_NODE_STANDING] = &standing_shape,
+        [RECORD_DISARM] = &disarm_shape,
         [RECORD_POOL] = &pool_shape,
         [RECORD_VM_SPEC] = &vm_spec_shape,
         [RECORD_VM_PLACEMENT] = &placement_shape,

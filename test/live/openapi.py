@@ -123,6 +123,8 @@ def build_up(walk):
 def change_all(walk):
     patch = {"priority": 3000, "preferred_owners": ["node1"], "restart": {"restarts_max": 2}}
     walk.do("PATCH", "/v1/cluster", {"reserve": 1})
+    walk.do("POST", "/v1/cluster/disarm", {"for_ms": 60000})
+    walk.do("POST", "/v1/cluster/arm")
     walk.do("PATCH", "/v1/nodes/{node}", {"labels": {"rack": "r1"}}, node="node1")
     walk.do("PATCH", "/v1/vms/{vm}", patch, vm="a")
     walk.do("POST", "/v1/plan", {"fail": ["node1"]})

@@ -143,6 +143,8 @@ static struct record *spec_of(const struct scenario_vm *config)
     COPY_NAMES(&spec->possible_owners, &config->possible);
     COPY_NAMES(&spec->together, &config->together);
     COPY_NAMES(&spec->apart, &config->apart);
+    COPY_NAMES(&spec->start_after, &config->after);
+    spec->is_unmanaged = config->is_unmanaged;
     return record;
 }
 
@@ -218,6 +220,8 @@ static void order_vm(struct sim *sim, const struct scenario_step *step)
     } else if (step->op == OP_STOP) {
         spec->desired = VM_STOPPED;
         spec->is_stop_forced = step->is_forced;
+    } else if (step->op == OP_MANAGE || step->op == OP_UNMANAGE) {
+        spec->is_unmanaged = step->op == OP_UNMANAGE;
     } else if (step->op == OP_PRIORITY) {
         spec->priority = (uint32_t)step->number;
     } else if (step->op == OP_ADOPT_VM || step->op == OP_CONFIRM_GONE) {
@@ -364,16 +368,32 @@ static void set(struct sim *sim, const char *setting, int64_t number)
     put(sim, record);
 }
 
+static void arm(struct sim *sim, bool is_disarmed, msec_t for_ms)
+{
+    struct record *record = edit(sim, RECORD_CLUSTER, "");
+    if (!record) {
+        return; /* the store was emptied */
+    }
+    record->cluster->is_disarmed = is_disarmed;
+    record->cluster->disarm_order += is_disarmed;
+    record->cluster->disarm_ms = is_disarmed ? for_ms : 0;
+    sim->disarmed_ms = sim->now_ms;
+    put(sim, record);
+}
+
 void admin_do(struct sim *sim, const struct scenario_step *step)
 {
     if (step->op == OP_SET) {
         set(sim, step->subject, step->number);
+    } else if (step->op == OP_DISARM || step->op == OP_ARM) {
+        arm(sim, step->op == OP_DISARM, step->for_ms);
     } else if (step->op == OP_FORGET) {
         forget(sim, step->subject, step->is_forced);
     } else if (step->op == OP_REMOVE) {
         delete (sim, RECORD_VM_SPEC, step->subject);
     } else if (step->op == OP_START || step->op == OP_STOP || step->op == OP_MOVE ||
-               step->op == OP_PRIORITY || step->op == OP_ADOPT_VM || step->op == OP_CONFIRM_GONE) {
+               step->op == OP_PRIORITY || step->op == OP_ADOPT_VM || step->op == OP_CONFIRM_GONE ||
+               step->op == OP_MANAGE || step->op == OP_UNMANAGE) {
         order_vm(sim, step);
     } else {
         order_host(sim, step);

@@ -22,8 +22,8 @@ static bool demands(const struct txn *txn, enum record_kind kind, const char *na
 static void must_demand(struct sim *sim, const struct host *host, const struct txn *txn,
                         const struct record_key *written, enum record_kind kind)
 {
-    bool is_leader = kind == RECORD_LEADER;
-    if (!demands(txn, kind, is_leader ? "" : written->name,
+    bool is_single = kind == RECORD_LEADER || kind == RECORD_CLUSTER || kind == RECORD_DISARM;
+    if (!demands(txn, kind, is_single ? "" : written->name,
                  kind == RECORD_CLAIM ? written->second : "")) {
         violation(sim, "%s writes %s %s without demanding %s", host->config->name,
                   record_kind_name(written->kind), written->name, record_kind_name(kind));
@@ -60,6 +60,11 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
             must_demand(sim, host, txn, key, RECORD_LEADER);
             must_demand(sim, host, txn, key, RECORD_NODE_ALIVE);
             must_demand(sim, host, txn, key, RECORD_NODE_FENCE);
+            must_demand(sim, host, txn, key, RECORD_CLUSTER);
+            break;
+        case RECORD_DISARM:
+            must_demand(sim, host, txn, key, RECORD_LEADER);
+            must_demand(sim, host, txn, key, RECORD_DISARM);
             break;
         case RECORD_NODE_STANDING:
             must_demand(sim, host, txn, key, RECORD_LEADER);

@@ -241,6 +241,21 @@ static bool is_up(const struct sim *sim, const char *vm)
     return false;
 }
 
+/* Another one shall run first and does not, which is a violation of its own if it could. */
+static bool waits_for_another(const struct sim *sim, const struct vm_spec *spec)
+{
+    VEC_EACH(&spec->start_after, first) {
+        const struct record *other = get(sim, RECORD_VM_SPEC, first->name);
+        const struct record *placement = get(sim, RECORD_VM_PLACEMENT, first->name);
+        bool is_given_up = placement && placement->placement->is_failed;
+        if (other && other->vm_spec->desired == VM_STARTED && !other->vm_spec->is_unmanaged &&
+            !is_given_up && !is_up(sim, first->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_waiting(struct sim *sim, const struct record *spec)
 {
     VEC_EACH(&sim->hosts, host) {
@@ -284,11 +299,15 @@ void check_liveness(struct sim *sim)
         }
         return;
     }
+    if (world_is_disarmed(&sim->store.world, NULL)) {
+        return;
+    }
     WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, each) {
         const struct record *spec = *each;
         const struct record *placement = get(sim, RECORD_VM_PLACEMENT, spec->key.name);
         const struct vm_placement *p = placement ? placement->placement : NULL;
-        if (spec->vm_spec->desired != VM_STARTED || (p && p->is_failed)) {
+        if (spec->vm_spec->desired != VM_STARTED || (p && p->is_failed) ||
+            spec->vm_spec->is_unmanaged || waits_for_another(sim, spec->vm_spec)) {
             continue;
         }
         if ((!p || p->phase == PLACEMENT_NONE) && !refuses) {
@@ -300,7 +319,7 @@ void check_liveness(struct sim *sim)
     }
     WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, stopped) {
         if (sim->is_healed && (*stopped)->vm_spec->desired == VM_STOPPED &&
-            is_up(sim, (*stopped)->key.name)) {
+            !(*stopped)->vm_spec->is_unmanaged && is_up(sim, (*stopped)->key.name)) {
             violation(sim, "%s shall be stopped, but runs", (*stopped)->key.name);
         }
     }

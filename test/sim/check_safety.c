@@ -247,6 +247,9 @@ static void check_heartbeat(struct sim *sim, const struct record *record)
 
 void check_request(struct sim *sim, const struct host *host, const struct txn *txn)
 {
+    if (host) {
+        check_upkeep(sim, txn);
+    }
     VEC_EACH(&txn->writes, write) {
         if (host && write->value) {
             check_term(sim, host, &write->key);
@@ -354,7 +357,7 @@ static void silent(struct sim *sim, const struct happening *happening)
     const struct host *host = happening->host;
     if (host->life == happening->life && host->heard_ms == (msec_t)happening->id &&
         !host->process->is_frozen && host_now(sim, host) - host->thawed_ms > 1000 &&
-        host->is_watchdog_armed && !host->is_leaving && !host->is_door_closed &&
+        host->is_watchdog_armed && !host->is_let_go && !host->is_leaving && !host->is_door_closed &&
         has_instances(host)) {
         violation(sim, "%s was not heard since %lld ms and leaves its VMs running",
                   host->config->name, (long long)(host_now(sim, host) - host->heard_ms));

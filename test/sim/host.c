@@ -81,7 +81,7 @@ void host_power_off(struct sim *sim, struct host *host)
         return;
     }
     host->has_power = false;
-    host->is_watchdog_armed = false;
+    host->is_watchdog_armed = host->is_let_go = false;
     host->boot++;
     process_crash(sim, host, -1);
     hypervisor_power_off(sim, host);

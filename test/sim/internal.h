@@ -177,10 +177,12 @@ struct host {
     VEC(struct instance *) instances;
 
     bool is_watchdog_broken, is_watchdog_armed;
+    bool is_let_go;                /* the watchdog: it may tick on all the same */
     msec_t watchdog_ms, petted_ms; /* time-out and last pet, by the host's clock */
     uint64_t watchdog_number;
-    msec_t beat_ms;  /* when the last heartbeat was sent that the store took */
-    msec_t heard_ms; /* likewise, and berthd was told in time */
+    msec_t beat_ms;     /* when the last heartbeat was sent that the store took */
+    msec_t heard_ms;    /* likewise, and berthd was told in time */
+    msec_t answered_ms; /* ... when, by the true time */
     msec_t thawed_ms;
     bool is_leaving; /* berthd was told to: the watchdog, if need be, ends its VMs */
 
@@ -310,6 +312,10 @@ void check_commit(struct sim *sim, const struct host *host, const struct txn *tx
 void check_refused(struct sim *sim, struct host *host);
 /* Nobody decided yet which is right, the host or the store: VMs are left alone. */
 void check_contradicted(struct sim *sim, const struct host *host, enum core_action_kind kind);
+/* check_upkeep.c: what administrators forbade */
+void check_upkeep(struct sim *sim, const struct txn *txn); /* before it is committed */
+void check_disarmed_power(struct sim *sim, const struct host *host, const struct host *target);
+void check_disarmed_kill(struct sim *sim, const struct host *host);
 void check_pet(struct sim *sim, const struct host *host);
 void check_silence(struct sim *sim, struct host *host); /* a heartbeat was acknowledged now */
 void check_idle_wake(struct sim *sim, const struct host *host);
@@ -351,7 +357,8 @@ struct sim {
     VEC(struct fault) faults;
     VEC(struct outage) outages;
     VEC(struct record *)
-    acknowledged; /* specs, pools and settings as the administrator left them */
+    acknowledged;       /* specs, pools and settings as the administrator left them */
+    msec_t disarmed_ms; /* when the cluster last was */
     bool is_healed;
     msec_t healed_ms;
     uint64_t late_requests; /* since all was healed and settled: heartbeats left out */

@@ -41,6 +41,7 @@ void power_do(struct sim *sim, struct host *host, const struct core_action *acti
 {
     struct host *target = host_find(sim, action->name);
     struct fencing_run *run = NEW(struct fencing_run);
+    check_disarmed_power(sim, host, target);
     *run = (struct fencing_run){.answer_id = action->id, .life = host->life};
     msec_t wait_ms = off_ms + status_ms;
     if (take(&target->hung_fences)) {

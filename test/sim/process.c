@@ -75,6 +75,9 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
     if (touches_vms(action->kind)) {
         check_contradicted(sim, host, action->kind);
     }
+    if (action->kind == ACTION_VM_KILL_ALL) {
+        check_disarmed_kill(sim, host);
+    }
     switch (action->kind) {
     case ACTION_TXN:
     case ACTION_BARRIER:

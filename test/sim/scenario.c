@@ -157,6 +157,10 @@ static int take_host(struct line *line, struct scenario *scenario)
             host->has_no_watchdog = true;
             continue;
         }
+        if (strcmp(line->tokens[i], "nowayout") == 0) {
+            host->is_nowayout = true;
+            continue;
+        }
         if (!value) {
             return bad(line, "'%s' is no option of a host", line->tokens[i]);
         }
@@ -206,6 +210,9 @@ static bool take_vm_option(const char *key, const char *value, struct scenario_v
     if (strcmp(key, "apart") == 0) {
         return take_names(value, &vm->apart);
     }
+    if (strcmp(key, "after") == 0) {
+        return take_names(value, &vm->after);
+    }
     if (strcmp(key, "offline") == 0) {
         return offline_action_parse(value, &vm->offline);
     }
@@ -242,6 +249,10 @@ static int take_vm(struct line *line, struct scenario *scenario)
         }
         if (strcmp(line->tokens[i], "huge-pages") == 0) {
             vm->has_huge_pages = true;
+            continue;
+        }
+        if (strcmp(line->tokens[i], "unmanaged") == 0) {
+            vm->is_unmanaged = true;
             continue;
         }
         if (!value) {

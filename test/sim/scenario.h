@@ -30,6 +30,7 @@ struct scenario_host {
     msec_t boot_ms;          /* from power to berthd */
     msec_t watchdog_late_ms; /* its hardware fires so much too late */
     bool has_no_watchdog;
+    bool is_nowayout; /* its watchdog cannot be stopped once it ticks */
 };
 
 struct scenario_vm {
@@ -42,9 +43,10 @@ struct scenario_vm {
     uint32_t cpus;
     uint64_t memory_mib;
     bool has_huge_pages; /* its memory is given back quickly */
-    struct name_list owners, possible, together, apart;
+    struct name_list owners, possible, together, apart, after;
     char label[name_size]; /* "KEY=VALUE" that its host must have; "": none */
     bool is_enforced;      /* together and apart */
+    bool is_unmanaged;
     enum offline_action offline;
     msec_t offline_timeout_ms;
     uint32_t restarts_max, failovers_max, losses_max;
@@ -110,6 +112,10 @@ struct scenario_vm {
     X(OP_CONFIRM_GONE, "confirm-gone", SUBJECT_VM, 0)                                              \
     X(OP_REMOVE, "remove", SUBJECT_VM, 0)                                                          \
     X(OP_PRIORITY, "priority", SUBJECT_VM, OPTION_NUMBER)                                          \
+    X(OP_MANAGE, "manage", SUBJECT_VM, 0)                                                          \
+    X(OP_UNMANAGE, "unmanage", SUBJECT_VM, 0)                                                      \
+    X(OP_DISARM, "disarm", SUBJECT_NONE, OPTION_FOR)                                               \
+    X(OP_ARM, "arm", SUBJECT_NONE, 0)                                                              \
     X(OP_DRAIN, "drain", SUBJECT_HOST, OPTION_FORCE)                                               \
     X(OP_PAUSE, "pause", SUBJECT_HOST, 0)                                                          \
     X(OP_RESUME, "resume", SUBJECT_HOST, 0)                                                        \

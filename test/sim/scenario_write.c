@@ -51,8 +51,8 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
     if (host->label[0] != '\0') {
         buf_printf(ret, " label=%s", host->label);
     }
-    buf_printf(ret, " drift=%d late=%lld%s\n", host->drift_ppm, (long long)host->watchdog_late_ms,
-               host->has_no_watchdog ? " no-watchdog" : "");
+    buf_printf(ret, " drift=%d late=%lld%s%s\n", host->drift_ppm, (long long)host->watchdog_late_ms,
+               host->has_no_watchdog ? " no-watchdog" : "", host->is_nowayout ? " nowayout" : "");
 }
 
 static void write_vm(const struct scenario_vm *vm, struct buf *ret)
@@ -70,10 +70,13 @@ static void write_vm(const struct scenario_vm *vm, struct buf *ret)
     write_names(ret, " possible", &vm->possible);
     write_names(ret, " together", &vm->together);
     write_names(ret, " apart", &vm->apart);
-    buf_printf(ret, " offline=%s timeout=%lld restarts=%u failovers=%u losses=%u start=%lld%s%s\n",
+    write_names(ret, " after", &vm->after);
+    buf_printf(ret,
+               " offline=%s timeout=%lld restarts=%u failovers=%u losses=%u start=%lld%s%s%s\n",
                offline_action_name(vm->offline), (long long)vm->offline_timeout_ms,
                vm->restarts_max, vm->failovers_max, vm->losses_max, (long long)vm->start_ms,
-               vm->is_enforced ? " enforced" : "", vm->has_huge_pages ? " huge-pages" : "");
+               vm->is_enforced ? " enforced" : "", vm->has_huge_pages ? " huge-pages" : "",
+               vm->is_unmanaged ? " unmanaged" : "");
 }
 
 /* Those numbers of 'from' that differ from 'usual'. */

@@ -211,6 +211,7 @@ static void hear(struct sim *sim, struct host *host, const struct reply *reply)
     if (reply->is_heartbeat && reply->outcome == TXN_COMMITTED && !host->process->is_frozen &&
         host_now(sim, host) - reply->sent_ms <= limit_ms) {
         host->heard_ms = MAX(host->heard_ms, reply->sent_ms);
+        host->answered_ms = sim->now_ms;
         check_silence(sim, host);
     }
 }

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SET_TEXT(to, ...) ((void)snprintf((to), sizeof(to), __VA_ARGS__))
 
@@ -373,6 +374,46 @@ static void draw_rarities(uint64_t seed, msec_t length_ms, struct scenario *scen
     }
 }
 
+static void add_pair(struct rng *rng, msec_t length_ms, struct scenario_step step,
+                     enum scenario_op end, struct scenario *scenario)
+{
+    step.times = 1;
+    step.at_ms = rng_between(rng, 0, length_ms - 1);
+    add_step(scenario, &step);
+    step.op = end;
+    step.for_ms = 0;
+    step.at_ms = rng_between(rng, step.at_ms, length_ms);
+    add_step(scenario, &step);
+}
+
+/* Drawn apart: in a quarter of the seeds the cluster is disarmed for a while, in others VMs are
+ * taken out of management, or start one after the other; and some watchdogs cannot be stopped. */
+static void draw_upkeep(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xe7037ed1a0b428db) + 17};
+    bool is_disarmed = rng_chance(&rng, 1, 4), has_unmanaged = rng_chance(&rng, 1, 4);
+    bool has_order = rng_chance(&rng, 1, 4), has_nowayout = rng_chance(&rng, 1, 4);
+    if (is_disarmed) {
+        struct scenario_step step = {.op = OP_DISARM};
+        step.for_ms = rng_chance(&rng, 1, 2) ? rng_between(&rng, 1000, length_ms) : 0;
+        add_pair(&rng, length_ms, step, OP_ARM, scenario);
+    }
+    for (size_t i = 0; i < scenario->vms.len; i++) {
+        struct scenario_vm *vm = &scenario->vms.items[i];
+        struct scenario_step step = {.op = OP_UNMANAGE};
+        if (has_unmanaged && rng_chance(&rng, 1, 3)) {
+            memcpy(step.subject, vm->name, sizeof(step.subject));
+            add_pair(&rng, length_ms, step, OP_MANAGE, scenario);
+        }
+        if (has_order && i > 0 && rng_chance(&rng, 1, 2)) { /* those before it: no circle */
+            draw_names(&rng, 'v', i, &vm->after);
+        }
+    }
+    VEC_EACH(&scenario->hosts, host) {
+        host->is_nowayout = has_nowayout && rng_chance(&rng, 1, 2);
+    }
+}
+
 void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario *ret)
 {
     struct rng rng = {seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
@@ -402,5 +443,6 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     }
     draw_disks(seed, length_ms, ret);
     draw_rarities(seed, length_ms, ret);
+    draw_upkeep(seed, length_ms, ret);
     add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
 }

@@ -23,7 +23,8 @@ static void set_going(struct sim *sim, struct host *host)
 void watchdog_do(struct sim *sim, struct host *host, const struct core_action *action)
 {
     if (action->kind == ACTION_WATCHDOG_DISARM) {
-        host->is_watchdog_armed = false;
+        host->is_let_go = true;
+        host->is_watchdog_armed &= host->config->is_nowayout;
     } else if (action->kind == ACTION_WATCHDOG_PET) {
         if (host->is_watchdog_armed && host_now(sim, host) <= action->deadline_ms) {
             set_going(sim, host);
@@ -33,6 +34,7 @@ void watchdog_do(struct sim *sim, struct host *host, const struct core_action *a
         process_answer(sim, host, 1, action->id, CORE_FAILED, "the device does not answer");
     } else {
         host->is_watchdog_armed = true;
+        host->is_let_go = false;
         host->watchdog_ms = action->limit_ms;
         set_going(sim, host);
         check_pet(sim, host);

@@ -29,7 +29,9 @@ TEST(every_note_has_a_sentence_and_knows_its_parameters)
     for (enum note_code code = NOTE_NONE + 1; code < note_code_count; code++) {
         struct note note = {code, "node2", full, cause_make(CAUSE_DRAIN, NULL, NULL, NULL)};
         CHECK(is_whole(words_note(&note, words)));
-        CHECK(strstr(words, "node2") != NULL || code == NOTE_COLD_START);
+        bool is_clusters = code == NOTE_COLD_START || code == NOTE_CLUSTER_DISARMED ||
+                           code == NOTE_CLUSTER_DISARMED_FOR || code == NOTE_CLUSTER_ARMED;
+        CHECK(strstr(words, "node2") != NULL || is_clusters);
     }
 }
 

@@ -173,7 +173,7 @@ export interface Explanation extends Vm, Dated {
 }
 
 export interface Survival {
-    verdict: 'yes' | 'no-vms' | 'one-host' | 'no-proof' | 'no-room';
+    verdict: 'yes' | 'no-vms' | 'one-host' | 'no-proof' | 'no-room' | 'disarmed';
     losses: number;
     exact: boolean;
     left_out: number;

@@ -14,6 +14,13 @@ function Verdict({ answer }: { answer: Answer }) {
     if (answer.verdict === 'one-host') {
         return <Alert kind="warning" title="No: there is only one server. While it is down no VM runs." />;
     }
+    if (answer.verdict === 'disarmed') {
+        return (
+            <Alert kind="danger" title="No: the cluster is disarmed. No host is fenced, and no VM restarts by itself.">
+                <code>berth cluster arm</code> ends this.
+            </Alert>
+        );
+    }
     if (answer.verdict === 'no-proof') {
         return (
             <Alert kind="danger" title={`No: nothing can prove that ${answer.unproven.join(', ')} is off, so its VMs would not restart by themselves.`}>

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* While people work: a disarmed cluster, VMs that are not managed, VMs that start after others. */
+#include "test/unit/api_fixture.h"
+
+static struct vm_spec *spec(const char *vm)
+{
+    return world_find(&world, RECORD_VM_SPEC, vm)->vm_spec;
+}
+
+static const struct cluster_settings *settings(void)
+{
+    return world_find(&world, RECORD_CLUSTER, "")->cluster;
+}
+
+static void shows(const char *target, const char *words)
+{
+    CHECK_INT(ask("GET", target, NULL), 200);
+    CHECK_HAS(text(), words);
+}
+
+/* ---- disarm, arm ---- */
+
+TEST(a_disarmed_cluster_says_so_wherever_people_look)
+{
+    begin_cluster();
+    add_vm("a", 1);
+    must("POST", "/v1/vms/a/start", NULL);
+    shows("/v1/status", "\"disarmed\":false,\"disarm_left_ms\":0");
+    shows("/metrics", "berth_disarmed 0");
+    must("POST", "/v1/cluster/disarm", NULL);
+    CHECK(settings()->is_disarmed);
+    CHECK_INT(settings()->disarm_order, 1);
+    CHECK_INT(settings()->disarm_ms, 0);
+    shows("/v1/status", "\"disarmed\":true,\"disarm_left_ms\":0");
+    shows("/v1/status", "\"verdict\":\"disarmed\",\"losses\":0");
+    shows("/v1/validate", "the cluster is disarmed until someone arms it");
+    CHECK_HAS(text(), "\"action\":\"cluster-arm\"");
+    shows("/metrics", "berth_disarmed 1");
+    must("POST", "/v1/cluster/disarm", NULL);
+    CHECK_HAS(text(), "\"unchanged\":true");
+    must("POST", "/v1/cluster/arm", NULL);
+    CHECK(!settings()->is_disarmed);
+    shows("/v1/status", "\"disarmed\":false");
+    must("POST", "/v1/cluster/arm", NULL);
+    CHECK_HAS(text(), "\"unchanged\":true");
+}
+
+TEST(a_time_limit_is_over_when_the_coordinator_says_so_and_a_new_one_counts_from_its_beginning)
+{
+    begin_cluster();
+    must("POST", "/v1/cluster/disarm", "{\"for_ms\":7200000}");
+    shows("/v1/status", "\"disarmed\":true,\"disarm_left_ms\":7200000");
+    shows("/v1/validate", "disarmed for about 7200 s more");
+    struct record *count = record_new(RECORD_DISARM, NULL, NULL);
+    count->disarm->order = 1;
+    count->disarm->left_ms = 60000;
+    count = store(count);
+    shows("/v1/status", "\"disarmed\":true,\"disarm_left_ms\":60000");
+    count->disarm->left_ms = 0;
+    shows("/v1/status", "\"disarmed\":false,\"disarm_left_ms\":0");
+    must("POST", "/v1/cluster/disarm", "{\"for_ms\":1000}");
+    shows("/v1/status", "\"disarmed\":true,\"disarm_left_ms\":1000");
+    refused("POST", "/v1/cluster/disarm", "{\"for_ms\":999}", 400, "for_ms");
+    refused("POST", "/v1/cluster/disarm", "{\"for_ms\":2592000001}", 400, "for_ms");
+}
+
+TEST(disarming_is_an_order_and_no_setting)
+{
+    begin_cluster();
+    refused("PATCH", "/v1/cluster", "{\"disarmed\":true}", 400, "disarmed");
+    role = ROLE_OPERATOR;
+    refused("POST", "/v1/cluster/disarm", NULL, 403, "administrator");
+    refused("POST", "/v1/cluster/arm", NULL, 403, "administrator");
+}
+
+TEST(who_arms_the_cluster_is_told_which_hosts_are_not_heard)
+{
+    begin_cluster();
+    must("POST", "/v1/cluster/disarm", NULL);
+    view.now_ms += 10000;
+    beat("node1", 1, 3, view.now_ms);
+    beat("node3", 1, 3, view.now_ms);
+    must("POST", "/v1/cluster/arm", NULL);
+    CHECK_HAS(text(), "Not heard now: node2; a host that is not heard soon is fenced");
+}
+
+/* ---- unmanaged VMs ---- */
+
+TEST(an_unmanaged_vm_takes_no_orders_and_says_what_it_is)
+{
+    begin_cluster();
+    add_vm("a", 1);
+    must("PATCH", "/v1/vms/a", "{\"unmanaged\":true}");
+    CHECK(spec("a")->is_unmanaged);
+    refused("POST", "/v1/vms/a/start", NULL, 409, "\"unmanaged\"");
+    refused("POST", "/v1/vms/a/stop", NULL, 409, "VM a is unmanaged");
+    refused("POST", "/v1/vms/a/move", NULL, 409, "VM a is unmanaged");
+    shows("/v1/vms/a", "\"detail\":\"unmanaged\"");
+    shows("/v1/vms/a", "\"unmanaged\":true");
+    shows("/v1/validate", "it is unmanaged: if it ends or its host fails, it stays down");
+    must("PATCH", "/v1/vms/a", "{\"unmanaged\":false}");
+    must("POST", "/v1/vms/a/start", NULL);
+    CHECK_INT(spec("a")->desired, VM_STARTED);
+}
+
+/* ---- start order ---- */
+
+TEST(a_start_order_that_would_be_a_circle_is_refused)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("a") "\"}");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("b") "\",\"start_after\":[\"a\"]}");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("c") "\",\"start_after\":[\"a\",\"b\"]}");
+    refused("PATCH", "/v1/vms/a", "{\"start_after\":[\"c\"]}", 409, "start-order-circle");
+    refused("PATCH", "/v1/vms/a", "{\"start_after\":[\"a\"]}", 400, "related to itself");
+    refused("PATCH", "/v1/vms/a", "{\"start_after\":[\"x\"]}", 404, "no VM \\\"x\\\"");
+    must("PATCH", "/v1/vms/c", "{\"start_after\":[]}");
+    must("PATCH", "/v1/vms/a", "{\"start_after\":[\"c\"]}");
+    CHECK_INT(spec("a")->start_after.len, 1);
+}
+
+TEST(two_orders_at_once_cannot_make_a_circle)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("a") "\"}");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("b") "\"}");
+    CHECK_INT(ask("PATCH", "/v1/vms/a", "{\"start_after\":[\"b\"]}"), 200);
+    struct record *other = record_copy(world_find(&world, RECORD_VM_SPEC, "b"));
+    strcpy(((struct vm_name *)VEC_ADD(&other->vm_spec->start_after))->name, "a");
+    (void)store(other);
+    CHECK(!commit());
+}
+
+TEST(a_vm_that_is_gone_from_a_start_order_is_told)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("a") "\"}");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("b") "\",\"start_after\":[\"a\"]}");
+    must("DELETE", "/v1/vms/a", NULL);
+    shows("/v1/validate", "it starts after a, which does not exist");
+}
