@@ -16,9 +16,9 @@
 static void drop_orders(json_t *json)
 {
     static const char *const orders[] = {
-        "schema",     "stop_forced",     "start_order",   "move_to",
-        "move_order", "released",        "confirmed_off", "confirmed_counter",
-        "removed",    "removed_counter", "elsewhere",     "elsewhere_order",
+        "schema",    "stop_forced",     "start_order",       "move_to",      "move_order",
+        "released",  "confirmed_off",   "confirmed_counter", "removed",      "removed_counter",
+        "elsewhere", "elsewhere_order", "disarmed",          "disarm_order", "disarm_ms",
     };
     for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
         (void)json_object_del(json, orders[i]);
@@ -31,7 +31,7 @@ static json_t *document(const struct record *record, bool with_secrets)
     json_t *json = wire_record_to_json(record, &err);
     drop_orders(json);
     if (!with_secrets) {
-        secrets_remove(json_object_get(json, "fence_parameters"));
+        fence_parameters_each(json, secrets_remove);
     }
     return json;
 }

@@ -133,19 +133,43 @@ void handle_node_confirm_off(struct api_call *call)
 
 /* ---- fencing, labels ---- */
 
+static bool is_agent_sound(struct api_call *call, const char *field, const char *agent)
+{
+    if (agent[0] && strncmp(agent, "fence_", 6) != 0) {
+        call_refuse(call, 400, "bad-fencing",
+                    "%s: the name of a fence agent begins with fence_, such as fence_ipmilan",
+                    field);
+        return false;
+    }
+    if (strchr(agent, '/')) {
+        call_refuse(call, 400, "bad-fencing", "%s: a name, not a path", field);
+        return false;
+    }
+    return true;
+}
+
 static bool is_fencing_whole(struct api_call *call, const struct node_spec *spec)
 {
-    if (spec->fencing == FENCING_POWER && strncmp(spec->fence_agent, "fence_", 6) != 0) {
+    if (spec->fencing == FENCING_POWER && !spec->fence_agent[0]) {
         call_refuse(call, 400, "bad-fencing",
                     "fencing by power needs the name of a fence agent that begins with fence_, "
                     "such as fence_ipmilan");
         return false;
     }
-    if (strchr(spec->fence_agent, '/')) {
-        call_refuse(call, 400, "bad-fencing", "fence_agent: a name, not a path");
-        return false;
+    const char *before = spec->fence_agent;
+    for (size_t i = 0; i < ARRAY_LEN(spec->fence_more); i++) {
+        const char *agent = spec->fence_more[i].agent;
+        if (agent[0] && !before[0]) {
+            call_refuse(call, 400, "bad-fencing",
+                        "fence_level_%zu: level %zu has no fence agent yet, and comes first", i + 2,
+                        i + 1);
+            return false;
+        }
+        before = agent;
     }
-    return true;
+    return is_agent_sound(call, "fence_agent", spec->fence_agent) &&
+           is_agent_sound(call, "fence_level_2", spec->fence_more[0].agent) &&
+           is_agent_sound(call, "fence_level_3", spec->fence_more[1].agent);
 }
 
 void handle_node_patch(struct api_call *call)

@@ -4,11 +4,22 @@
 #include "wire/out.h"
 #include "wire/record.h"
 
+#include <assert.h>
 #include <string.h>
 
 static bool is_secret(const char *key)
 {
     return strstr(key, "pass") || strstr(key, "secret") || strstr(key, "key");
+}
+
+void fence_parameters_each(json_t *spec, void (*change)(json_t *parameters))
+{
+    static const char *const more[] = {"fence_level_2", "fence_level_3"};
+    static_assert(ARRAY_LEN(more) == fence_levels_max - 1, "all levels");
+    change(json_object_get(spec, "fence_parameters"));
+    for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+        change(json_object_get(json_object_get(spec, more[i]), "parameters"));
+    }
 }
 
 void secrets_remove(json_t *parameters)
@@ -41,7 +52,7 @@ static json_t *spec_json(const struct record *record)
     struct error err;
     json_t *json = record ? wire_record_to_json(record, &err) : json_object();
     if (json) {
-        hide_secrets(json_object_get(json, "fence_parameters"));
+        fence_parameters_each(json, hide_secrets);
         (void)json_object_del(json, "schema");
     }
     return json;

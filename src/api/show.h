@@ -36,6 +36,8 @@ void call_send_dated(struct api_call *call, json_t *json, revision_t etag);
 
 /* Takes what looks like a password out of a fence agent's parameters. */
 void secrets_remove(json_t *parameters);
+/* Calls it with the parameters of each fence agent of a node's spec. */
+void fence_parameters_each(json_t *spec, void (*change)(json_t *parameters));
 
 /* Answers 404 with what there is instead. */
 void refuse_unknown_node(struct api_call *call, const char *name);

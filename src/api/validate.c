@@ -155,6 +155,7 @@ static const char *group_of(const char *check)
         {"clock", "Clocks"},
         {"store", "Store"},
         {"fencing", "Fencing"},
+        {"nowayout", "Fencing"},
         {"disks", "Storage"},
         {CHECK_SPACE, "Storage"},
     };
@@ -222,6 +223,22 @@ static void check_watchdog(struct validation *v, const struct node_facts *node)
     }
 }
 
+static void check_power(struct validation *v, const struct node_facts *node)
+{
+    uint32_t level_len = node_spec_fence_levels(node->spec);
+    if (level_len == 0) {
+        validation_add(v, FINDING_FAILED, node->name, "power", "no agent is set");
+        hint_put(v->checks,
+                 hint_with(hint_with(hint_make("node-set", node->name, NULL), "agent", "AGENT"),
+                           "param", "ip=ADDRESS"));
+    }
+    for (uint32_t i = 0; i < level_len; i++) {
+        validation_add(v, FINDING_OK, node->name, "power",
+                       i == 0 ? "turned off by %s" : "if that fails, turned off by %s",
+                       node_spec_fence_level(node->spec, i).agent);
+    }
+}
+
 static void check_fencing(struct validation *v, const struct node_facts *node)
 {
     bool is_heard = node->alive && node->pulse == PULSE_ALIVE;
@@ -232,15 +249,7 @@ static void check_fencing(struct validation *v, const struct node_facts *node)
         }
         return;
     case FENCING_POWER:
-        validation_add(v, node->spec->fence_agent[0] ? FINDING_OK : FINDING_FAILED, node->name,
-                       "power",
-                       node->spec->fence_agent[0] ? "turned off by %s" : "%sno agent is set",
-                       node->spec->fence_agent);
-        if (!node->spec->fence_agent[0]) {
-            hint_put(v->checks,
-                     hint_with(hint_with(hint_make("node-set", node->name, NULL), "agent", "AGENT"),
-                               "param", "ip=ADDRESS"));
-        }
+        check_power(v, node);
         return;
     case FENCING_MANUAL:
         validation_add(v, FINDING_WARNING, node->name, "manual",

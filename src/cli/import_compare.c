@@ -38,14 +38,13 @@ static json_t *member(const json_t *json, const char *name)
 /* What administrators set that 'want' has otherwise than 'have', as a body; their names into
  * 'names'. 'without': not that one (NULL: all). */
 static json_t *differing(const json_t *have, const json_t *want, enum record_kind kind,
-                         const char *without, struct buf *names)
+                         struct buf *names)
 {
     json_t *body = json_object();
     const char *field;
     for (size_t i = 0; (field = wire_policy_field(kind, i)); i++) {
         json_t *wanted = member(want, field);
-        if (wanted && !json_equal(member(have, field), wanted) &&
-            !(without && strcmp(field, without) == 0)) {
+        if (wanted && !json_equal(member(have, field), wanted)) {
             (void)json_object_set(body, field, wanted);
             buf_printf(names, "%s%s", names->size ? ", " : "", field);
         }
@@ -80,21 +79,33 @@ static int compare_settings(struct cli *cli, struct import *import)
     return EXIT_OK;
 }
 
-/* The file may have been written without secrets: what the cluster has beside it stays. */
-static void compare_parameters(const json_t *have, const json_t *want, json_t *body,
-                               struct buf *names)
+/* Puts what 'have' has beside it into the object 'field' of 'want'. */
+static void keep_known(const json_t *have, json_t *want, const char *field)
 {
-    json_t *merged = json_deep_copy(member(have, "fence_parameters"));
-    merged = merged ? merged : json_object();
-    if (member(want, "fence_parameters")) {
-        (void)json_object_update(merged, member(want, "fence_parameters"));
+    json_t *merged = json_deep_copy(member(have, field));
+    if (!json_is_object(merged)) {
+        json_decref(merged);
+        return;
     }
-    const json_t *before = member(have, "fence_parameters");
-    if (before ? !json_equal(before, merged) : json_object_size(merged) > 0) {
-        (void)json_object_set(body, "fence_parameters", merged);
-        buf_printf(names, "%sfence_parameters", names->size ? ", " : "");
+    if (member(want, field)) {
+        (void)json_object_update(merged, member(want, field));
     }
-    json_decref(merged);
+    (void)json_object_set_new(want, field, merged);
+}
+
+/* The file may have been written without secrets: what the cluster has of them stays. The caller's.
+ */
+static json_t *with_known_secrets(const json_t *have, const json_t *want)
+{
+    static const char *const levels[] = {"fence_level_2", "fence_level_3"};
+    json_t *whole = json_deep_copy(want);
+    keep_known(have, whole, "fence_parameters");
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        if (member(whole, levels[i])) {
+            keep_known(member(have, levels[i]), member(whole, levels[i]), "parameters");
+        }
+    }
+    return whole;
 }
 
 /* What sits at 'address' of that node now, as the export identifies it; "" nothing. */
@@ -166,12 +177,13 @@ static int compare_node(struct cli *cli, struct import *import, const json_t *kn
     if (r != EXIT_OK) {
         return r;
     }
-    json_t *body = differing(have, want, RECORD_NODE_SPEC, "fence_parameters", &names);
-    compare_parameters(have, want, body, &names);
+    json_t *whole = with_known_secrets(have, want);
+    json_t *body = differing(have, whole, RECORD_NODE_SPEC, &names);
     if (names.size) {
         (void)add(import, STEP_NODE, name, NULL, json_incref(body), "%s", buf_str(&names));
     }
     json_decref(body);
+    json_decref(whole);
     compare_dismounts(import, name, node, have, want);
     json_decref(node);
     return EXIT_OK;
@@ -332,8 +344,8 @@ static void compare_policy(struct import *import, const char *name, const json_t
         json_pack("{s:O*, s:O*, s:O*}", "together", member(want, "together"), "apart",
                   member(want, "apart"), "start_after", member(want, "start_after"));
     CLEANUP(buf_done) struct buf names = {0};
-    json_t *body = have ? differing(have, want, RECORD_VM_SPEC, NULL, &names)
-                        : differing(none, relations, RECORD_VM_SPEC, NULL, &names);
+    json_t *body = have ? differing(have, want, RECORD_VM_SPEC, &names)
+                        : differing(none, relations, RECORD_VM_SPEC, &names);
     if (names.size) {
         (void)add(import, STEP_POLICY, name, NULL, json_incref(body), "%s", buf_str(&names));
     }

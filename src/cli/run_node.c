@@ -53,6 +53,14 @@ static void print_checks(const struct cli *cli, const json_t *checks)
     }
 }
 
+static void print_level(const struct cli *cli, const json_t *node, const char *level)
+{
+    const char *agent = text_at(json_object_get(json_object_get(node, "spec"), level), "agent");
+    if (agent[0]) {
+        (void)fprintf(cli->out, "             then %s\n", agent);
+    }
+}
+
 int run_node_show(struct cli *cli)
 {
     char memory[40];
@@ -68,6 +76,8 @@ int run_node_show(struct cli *cli)
                   truth_at(json, "coordinator") ? " (coordinator)" : "");
     (void)fprintf(cli->out, "fencing      %s%s%s\n", text_at(json, "fencing"),
                   text_at(json, "fence_agent")[0] ? ", " : "", text_at(json, "fence_agent"));
+    print_level(cli, json, "fence_level_2");
+    print_level(cli, json, "fence_level_3");
     (void)fprintf(cli->out, "watchdog     %s\n",
                   truth_at(json, "watchdog_armed") ? "armed" : "not armed");
     (void)fprintf(cli->out, "CPUs         %lld\nmemory       %s\nkernel       %s\n",
@@ -106,37 +116,77 @@ int run_node_rm(struct cli *cli)
     return change(cli, "DELETE", NULL, "/v1/nodes/%s", cli->args.items[0]);
 }
 
+/* An agent, or a parameter of the one that was named last, into its level of 'body'. '*level' is
+ * how many agents were named so far. False: there are too many of them. */
+static bool set_fence(json_t *body, const struct given *given, int *level)
+{
+    static const char *const levels[] = {NULL, NULL, "fence_level_2", "fence_level_3"};
+    bool is_agent = strcmp(given->option->name, "agent") == 0;
+    *level += is_agent;
+    if (*level >= (int)ARRAY_LEN(levels)) {
+        return false;
+    }
+    json_t *place = body;
+    if (levels[*level]) {
+        place = json_object_get(body, levels[*level]);
+        if (!place) {
+            place = json_pack("{s:{}}", "parameters");
+            (void)json_object_set_new(body, levels[*level], place);
+        }
+    }
+    const char *field = place == body ? "fence_parameters" : "parameters";
+    if (is_agent) {
+        (void)json_object_set_new(place, place == body ? "fence_agent" : "agent",
+                                  json_string(given->value));
+        return true;
+    }
+    if (!json_object_get(place, field)) {
+        (void)json_object_set_new(place, field, json_object());
+    }
+    return !given->value[0] || pair_into(json_object_get(place, field), given->value, false);
+}
+
+static bool set_label(json_t *body, const struct given *given)
+{
+    if (!json_object_get(body, "labels")) {
+        (void)json_object_set_new(body, "labels", json_object());
+    }
+    return !given->value[0] || pair_into(json_object_get(body, "labels"), given->value, false);
+}
+
+/* One agent given: the node has no further levels any more. */
+static void end_levels(json_t *body, int level)
+{
+    if (level >= 1 && level < 3) {
+        (void)json_object_set_new(body, "fence_level_3",
+                                  json_pack("{s:s, s:{}}", "agent", "", "parameters"));
+    }
+    if (level == 1) {
+        (void)json_object_set_new(body, "fence_level_2",
+                                  json_pack("{s:s, s:{}}", "agent", "", "parameters"));
+    }
+}
+
 int run_node_set(struct cli *cli)
 {
-    json_t *body = json_object(), *labels = NULL, *parameters = NULL;
-    const char *fencing = cli_option(cli, "fencing"), *agent = cli_option(cli, "agent");
+    json_t *body = json_object();
+    const char *fencing = cli_option(cli, "fencing");
+    int level = 0;
     if (fencing) {
         (void)json_object_set_new(body, "fencing", json_string(fencing));
     }
-    if (agent) {
-        (void)json_object_set_new(body, "fence_agent", json_string(agent));
-    }
     VEC_EACH(&cli->given, given) {
         bool is_label = strcmp(given->option->name, "label") == 0;
-        json_t **place = is_label ? &labels : &parameters;
-        if (!is_label && strcmp(given->option->name, "param") != 0) {
-            continue;
-        }
-        *place = *place ? *place : json_object();
-        if (given->value[0] && !pair_into(*place, given->value, false)) {
-            (void)cli_fail(cli, 0, "\"%s\" is not of the form KEY=VALUE", given->value);
+        bool is_fence =
+            strcmp(given->option->name, "agent") == 0 || strcmp(given->option->name, "param") == 0;
+        if (is_label ? !set_label(body, given) : is_fence && !set_fence(body, given, &level)) {
             json_decref(body);
-            json_decref(labels);
-            json_decref(parameters);
-            return EXIT_USAGE;
+            return level > 3 ? cli_fail(cli, EXIT_USAGE, "a node has three fence agents at most")
+                             : cli_fail(cli, EXIT_USAGE, "\"%s\" is not of the form KEY=VALUE",
+                                        given->value);
         }
     }
-    if (labels) {
-        (void)json_object_set_new(body, "labels", labels);
-    }
-    if (parameters) {
-        (void)json_object_set_new(body, "fence_parameters", parameters);
-    }
+    end_levels(body, level);
     return change(cli, "PATCH", body, "/v1/nodes/%s", cli->args.items[0]);
 }
 

@@ -19,7 +19,7 @@
     X(ACTION_GPU_DISMOUNT, "gpu-dismount")       /* 'address' */                                   \
     X(ACTION_GPU_MOUNT, "gpu-mount")             /* 'address' */                                   \
     X(ACTION_GPU_SPLIT, "gpu-split")             /* 'address' into 'count' partitions; 0: none */  \
-    X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; off and its status says so */          \
+    X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; by its agent 'count'; says off */      \
     X(ACTION_IDENTITY, "identity")   /* 'incarnation': keep for this boot; no answer */            \
     X(ACTION_LEAVE, "leave")         /* berthd may end now; no answer */
 ENUM_DECLARE(core_action_kind, CORE_ACTION_LIST)

@@ -14,7 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { fence_limit_ms = 2000, power_limit_ms = 60000, power_retry_ms = 5000 };
+enum {
+    fence_limit_ms = 2000,
+    power_limit_ms = 60000,
+    power_limit_next_ms = 20000, /* where another agent is there to be tried */
+    power_retry_ms = 5000,
+};
 
 static void write_fence(struct core *core, struct peer *peer, const struct record *alive,
                         enum proof proof, const char *detail)
@@ -63,6 +68,29 @@ static msec_t silent_since_ms(const struct core *core, const struct peer *peer)
     return MAX(peer->seen_ms, ended_ms);
 }
 
+/* The agent of that level; "": the administrator has taken it away. */
+static const char *agent_of(const struct node_spec *spec, uint32_t level)
+{
+    return level < node_spec_fence_levels(spec) ? node_spec_fence_level(spec, level).agent : "";
+}
+
+static void begin_round(struct peer *peer)
+{
+    peer->power_level = 0;
+    peer->power_why[0] = '\0';
+}
+
+static void note_power(struct core *core, const struct peer *peer, const struct node_spec *spec)
+{
+    bool is_first = peer->power_level == 0;
+    struct facts *facts =
+        core_note(core, is_first ? NOTE_POWER_FENCING : NOTE_POWER_FENCING_NEXT, peer->name);
+    (void)facts_set(facts, NULL, agent_of(spec, peer->power_level),
+                    is_first ? NULL : peer->power_why);
+    facts->ms = core->now_ms - peer->seen_ms;
+    facts->count = is_first ? 0 : peer->power_level + 1;
+}
+
 /*
  * Turning off is no transaction that could fail if we are wrong. So first a majority of the store
  * is asked: who is cut off from it, or sees late, takes everybody for silent, and would turn off
@@ -94,18 +122,33 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
         return; /* until that is idle seek_proof() does not come here */
     }
     peer->has_looked = false;
+    uint32_t level_len = node_spec_fence_levels(spec->node_spec);
+    if (peer->power_level >= level_len || peer->power_incarnation != alive->alive->incarnation) {
+        begin_round(peer); /* also if levels were taken away meanwhile */
+    }
+    bool is_last = peer->power_level + 1 >= level_len;
     struct core_action *action = core_act(core, ACTION_FENCE_OFF);
     memcpy(action->name, peer->name, sizeof(action->name));
     action->incarnation = alive->alive->incarnation;
-    action->limit_ms = power_limit_ms;
+    action->count = peer->power_level;
+    action->limit_ms = is_last ? power_limit_ms : power_limit_next_ms;
     action->spec = record_ref(world_find_key(&core->world, &spec->key));
     peer->power_id = action->id;
     peer->power_incarnation = alive->alive->incarnation;
     peer->is_power_proven = false;
     if (!standing_has_fence_error(core, peer)) {
-        facts_set(core_note(core, NOTE_POWER_FENCING, peer->name), NULL,
-                  spec->node_spec->fence_agent, NULL)
-            ->ms = core->now_ms - peer->seen_ms;
+        note_power(core, peer, spec->node_spec);
+    }
+}
+
+static void say_power_proof(const struct node_spec *spec, uint32_t level, char *ret, size_t size)
+{
+    const char *agent = agent_of(spec, level);
+    if (level == 0) {
+        (void)snprintf(ret, size, "%s turned it off and says it is off", agent);
+    } else {
+        (void)snprintf(ret, size, "%s (fencing level %u) turned it off and says it is off", agent,
+                       level + 1);
     }
 }
 
@@ -142,8 +185,7 @@ static void seek_proof(struct core *core, struct peer *peer)
     /* A berthd that was told to end is silent with good reason: its host is not turned off. */
     if (spec && spec->node_spec->fencing == FENCING_POWER && !alive->alive->has_left) {
         if (peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation) {
-            (void)snprintf(detail, sizeof(detail), "%s turned it off and says it is off",
-                           spec->node_spec->fence_agent);
+            say_power_proof(spec->node_spec, peer->power_level, detail, sizeof(detail));
             write_fence(core, peer, alive, PROOF_POWER, detail);
             return;
         }
@@ -151,18 +193,41 @@ static void seek_proof(struct core *core, struct peer *peer)
     }
 }
 
+/* Why this level could not, behind those before it. Said with the level where there are several. */
+static void add_why(struct peer *peer, uint32_t level_len, const char *why)
+{
+    char before[reason_size];
+    memcpy(before, peer->power_why, sizeof(before));
+    if (level_len <= 1) {
+        (void)snprintf(peer->power_why, sizeof(peer->power_why), "%s", why);
+        return;
+    }
+    (void)snprintf(peer->power_why, sizeof(peer->power_why), "%.120s%slevel %u: %.100s", before,
+                   before[0] ? "; " : "", peer->power_level + 1, why);
+}
+
+/* An agent that failed, or did not answer in its time, leaves it to the next one at once. When all
+ * have been tried the first one's turn comes again, after a pause. */
 static void power_done(struct core *core, struct peer *peer, const struct core_event *event)
 {
+    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, peer->name);
+    uint32_t level_len = spec ? node_spec_fence_levels(spec->node_spec) : 0;
     peer->power_id = 0;
     if (event->result == CORE_DONE || MUTANT(POWER_ON_HOPE)) {
         peer->is_power_proven = true;
         return;
     }
-    peer->power_retry_ms = core->now_ms + power_retry_ms;
-    const char *why = event->text ? event->text : "no answer";
-    if (standing_fence_failed(core, peer, why)) {
-        (void)facts_set(core_note(core, NOTE_POWER_FENCING_FAILED, peer->name), NULL, NULL, why);
+    add_why(peer, level_len, event->text ? event->text : "no answer");
+    if (peer->power_level + 1 < level_len && !MUTANT(ONE_LEVEL)) {
+        peer->power_level++;
+        return;
     }
+    peer->power_retry_ms = core->now_ms + power_retry_ms;
+    if (standing_fence_failed(core, peer, peer->power_why)) {
+        (void)facts_set(core_note(core, NOTE_POWER_FENCING_FAILED, peer->name), NULL, NULL,
+                        peer->power_why);
+    }
+    begin_round(peer);
 }
 
 /* Told when it is in the store, whatever became of the reply: before, it is only an attempt. */

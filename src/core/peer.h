@@ -33,6 +33,8 @@ struct peer {
     revision_t look_revision; /* ... after this heartbeat of it */
     bool is_power_proven;     /* agent said off, for 'power_incarnation' */
     uint64_t power_incarnation;
+    uint32_t power_level;        /* of its fence agents: under way, or to be tried next */
+    char power_why[reason_size]; /* why those before it could not, in this round */
 };
 
 struct peers {

@@ -118,6 +118,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_CLUSTER_DISARMED_FOR, "cluster-disarmed", WARNING)                                      \
     X(NOTE_CLUSTER_ARMED, "cluster-armed", WARNING)                                                \
     X(NOTE_POWER_FENCING, "power-fencing", WARNING)                                                \
+    X(NOTE_POWER_FENCING_NEXT, "power-fencing", WARNING)                                           \
     X(NOTE_POWER_FENCING_FAILED, "power-fencing-failed", ERROR)                                    \
     X(NOTE_NODE_OFF, "node-off", WARNING)                                                          \
     X(NOTE_NODE_QUARANTINED, "node-quarantined", ERROR)                                            \

@@ -56,6 +56,8 @@ struct vec_field {
 
 static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, fence_parameters),
+    VEC_FIELD(RECORD_NODE_SPEC, node_spec, fence_more[0].parameters),
+    VEC_FIELD(RECORD_NODE_SPEC, node_spec, fence_more[1].parameters),
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, labels),
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, dismounted),
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, released),
@@ -110,6 +112,28 @@ uint32_t vm_spec_gpu_count(const struct vm_spec *spec)
         count += spec->needs[i].count;
     }
     return count;
+}
+
+static_assert(fence_levels_max == 3, "each level's parameters are among the vec_fields");
+
+uint32_t node_spec_fence_levels(const struct node_spec *spec)
+{
+    uint32_t len = spec->fence_agent[0] != '\0';
+    while (len > 0 && len < fence_levels_max && spec->fence_more[len - 1].agent[0] != '\0') {
+        len++;
+    }
+    return len;
+}
+
+struct fence_level node_spec_fence_level(const struct node_spec *spec, uint32_t level)
+{
+    assert(level == 0 || level < node_spec_fence_levels(spec));
+    if (level == 0) {
+        return (struct fence_level){spec->fence_agent, spec->fence_parameters.items,
+                                    spec->fence_parameters.len};
+    }
+    const struct fence_device *more = &spec->fence_more[level - 1];
+    return (struct fence_level){more->agent, more->parameters.items, more->parameters.len};
 }
 
 bool vm_spec_may_run_on(const struct vm_spec *spec, const char *node)

@@ -121,6 +121,15 @@ struct fence_parameter {
     char value[256];
 };
 
+/* A fence agent and what it is told. */
+struct fence_device {
+    char agent[name_size]; /* "fence_ipmilan"; "": none */
+    VEC(struct fence_parameter) parameters;
+};
+
+/* Fence agents of a node, tried one after the other: its BMC, then the PDU that feeds it. */
+enum { fence_levels_max = 3 };
+
 /* A GPU that shall be bound to vfio-pci, whole or in partitions, and which card it was when the
  * administrator said so. */
 struct dismount {
@@ -140,6 +149,7 @@ struct node_spec {
     enum fencing fencing;
     char fence_agent[name_size]; /* "fence_ipmilan"; power only */
     VEC(struct fence_parameter) fence_parameters;
+    struct fence_device fence_more[fence_levels_max - 1]; /* the next levels, without a gap */
     VEC(struct node_label) labels;
     VEC(struct dismount) dismounted;
     VEC(struct gpu_release)
@@ -150,6 +160,18 @@ struct node_spec {
     uint64_t removed;         /* this incarnation and all before are to be forgotten; 0: none ... */
     uint64_t removed_counter; /* ... and the last heartbeat then, likewise */
 };
+
+/* One level of them, lent from the node's spec. */
+struct fence_level {
+    const char *agent;
+    const struct fence_parameter *parameters;
+    size_t parameter_len;
+};
+
+/* How many levels there are; 0: no agent is set. */
+uint32_t node_spec_fence_levels(const struct node_spec *spec);
+/* That level, counted from 0, which must be there. */
+struct fence_level node_spec_fence_level(const struct node_spec *spec, uint32_t level);
 
 /* The check by which a node says that its hypervisor answers. */
 #define CHECK_HYPERVISOR "hypervisor"

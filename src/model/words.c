@@ -99,6 +99,8 @@ static const char *const note_words[note_code_count] = {
         "moved unless an administrator orders it. 'berth cluster arm' ends this",
     [NOTE_CLUSTER_ARMED] = "the cluster is armed again: VMs are protected",
     [NOTE_POWER_FENCING] = "no heartbeat from {subject} for {ms} ms: turning it off through {who}",
+    [NOTE_POWER_FENCING_NEXT] =
+        "turning {subject} off at fencing level {count} through {who}[: {detail}]",
     [NOTE_POWER_FENCING_FAILED] =
         "turning off {subject} failed: {detail}. Berth retries every few seconds, and the VMs of "
         "this host wait. If you are sure that it is off: 'berth node confirm-off {subject}'",

@@ -401,6 +401,7 @@ static int open_examine(struct daemon *d, struct error *err)
     struct examine_config config = examine_config_default;
     (void)snprintf(config.node, sizeof(config.node), "%s", d->config->node);
     config.etcd_endpoint_len = d->config->etcd_endpoint_len;
+    config.watchdog = strcmp(d->config->watchdog, "none") != 0 ? &d->watchdog_config : NULL;
     return examine_new(d->event, &config, &callbacks, d, &d->examine, err);
 }
 

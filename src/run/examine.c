@@ -55,7 +55,9 @@ struct examine {
     struct node_check space_check; /* likewise; name "": nothing yet */
     msec_t rest_ms;                /* until the next look */
     struct fence_run *fencing;
-    char fenced_node[name_size];
+    struct record *fenced;         /* its spec, of which ... */
+    uint32_t fence_level;          /* ... this level is being asked */
+    bool has_fence_failure;        /* one before it did not answer as it should */
     struct node_check fence_check; /* name "": there is nobody to ask about */
     node_checks_t found, told;
 };
@@ -145,6 +147,21 @@ static void examine_store(struct examine *examine, node_checks_t *checks)
     examine->slowest_ms = examine->sum_ms = 0;
 }
 
+/* ---- the watchdog ---- */
+
+/* Read from sysfs: nothing is opened, and so nothing is petted. */
+static void examine_watchdog(const struct watchdog_config *config, node_checks_t *checks)
+{
+    struct watchdog_state state;
+    if (config && watchdog_inspect(config, &state, NULL) == 0 && state.is_nowayout) {
+        advise(node_checks_add(checks, "nowayout", false,
+                               "its watchdog (%s) cannot be stopped once it is armed, so stopping "
+                               "berthd resets this host: load its driver with nowayout=0",
+                               state.identity),
+               true);
+    }
+}
+
 /* ---- the next host's fence device: each one's is tried from another host ---- */
 
 static bool has_power_fencing(const struct record *spec)
@@ -153,9 +170,9 @@ static bool has_power_fencing(const struct record *spec)
 }
 
 /* The one behind ourselves in the order of names, around. */
-static const struct record *next_fenced(const struct world *world, const char *self)
+static struct record *next_fenced(const struct world *world, const char *self)
 {
-    const struct record *first = NULL;
+    struct record *first = NULL;
     WORLD_EACH(world, RECORD_NODE_SPEC, each) {
         int order = strcmp((*each)->key.name, self);
         if (order == 0 || !has_power_fencing(*each)) {
@@ -169,51 +186,86 @@ static const struct record *next_fenced(const struct world *world, const char *s
     return first;
 }
 
+/* What the agent of this level says. Of several the first that is not well is told. */
+static void tell_fencing(struct examine *examine, const struct fence_result *result)
+{
+    struct node_check *check = &examine->fence_check;
+    const struct node_spec *spec = examine->fenced->node_spec;
+    bool is_ok = result->outcome == FENCE_DONE && result->power == FENCE_POWER_ON;
+    bool is_last = examine->fence_level + 1 >= node_spec_fence_levels(spec);
+    char level[48] = "";
+    if (examine->has_fence_failure || (is_ok && !is_last)) {
+        return;
+    }
+    if (node_spec_fence_levels(spec) > 1 && !is_ok) {
+        (void)snprintf(level, sizeof(level), " at level %u", examine->fence_level + 1);
+    }
+    examine->has_fence_failure = !is_ok;
+    *check = (struct node_check){.is_ok = is_ok};
+    (void)snprintf(check->name, sizeof(check->name), "fencing");
+    (void)snprintf(check->subject, sizeof(check->subject), "%s", examine->fenced->key.name);
+    if (is_ok) {
+        (void)snprintf(check->detail, sizeof(check->detail),
+                       "%s fence agent of %s answers, and says that it is on",
+                       node_spec_fence_levels(spec) > 1 ? "every" : "the",
+                       examine->fenced->key.name);
+        return;
+    }
+    (void)snprintf(check->detail, sizeof(check->detail),
+                   "the fence agent of %s%s, asked from here: %s; see berth node set",
+                   examine->fenced->key.name, level, result->text);
+}
+
+static void ask_fencing(struct examine *examine);
+
 static void fence_answered(void *userdata, const struct fence_result *result)
 {
     struct examine *examine = userdata;
-    struct node_check *check = &examine->fence_check;
     examine->fencing = NULL;
-    *check = (struct node_check){0};
-    (void)snprintf(check->name, sizeof(check->name), "fencing");
-    (void)snprintf(check->subject, sizeof(check->subject), "%s", examine->fenced_node);
-    check->is_ok = result->outcome == FENCE_DONE && result->power == FENCE_POWER_ON;
-    if (check->is_ok) {
-        (void)snprintf(check->detail, sizeof(check->detail),
-                       "the fence agent of %s answers, and says that it is on",
-                       examine->fenced_node);
+    tell_fencing(examine, result);
+    if (++examine->fence_level < node_spec_fence_levels(examine->fenced->node_spec)) {
+        ask_fencing(examine);
     } else {
-        (void)snprintf(check->detail, sizeof(check->detail),
-                       "the fence agent of %s, asked from here: %s; see berth node set",
-                       examine->fenced_node, result->text);
+        record_unref(examine->fenced);
+        examine->fenced = NULL;
     }
 }
 
+static void ask_fencing(struct examine *examine)
+{
+    const struct fence_level level =
+        node_spec_fence_level(examine->fenced->node_spec, examine->fence_level);
+    const struct fence_request request = {
+        .action = FENCE_STATUS,
+        .directory = examine->config.fence_directory,
+        .agent = level.agent,
+        .parameters = level.parameters,
+        .parameter_len = level.parameter_len,
+        .limit_ms = fence_limit_ms,
+    };
+    struct error err = {0};
+    if (fence_start(examine->event, &request, fence_answered, examine, &examine->fencing, &err) <
+        0) {
+        const struct fence_result result = {.outcome = FENCE_FAILED, .text = err.text};
+        fence_answered(examine, &result);
+    }
+}
+
+/* All levels of the next host's fencing, one after the other. */
 static void try_fencing(struct examine *examine, const struct world *world)
 {
-    const struct record *spec = next_fenced(world, examine->config.node);
-    struct error err = {0};
-    if (examine->fencing) {
+    struct record *spec = next_fenced(world, examine->config.node);
+    if (examine->fenced) {
         return;
     }
     if (!spec) {
         examine->fence_check = (struct node_check){0};
         return;
     }
-    const struct fence_request request = {
-        .action = FENCE_STATUS,
-        .directory = examine->config.fence_directory,
-        .agent = spec->node_spec->fence_agent,
-        .parameters = spec->node_spec->fence_parameters.items,
-        .parameter_len = spec->node_spec->fence_parameters.len,
-        .limit_ms = fence_limit_ms,
-    };
-    (void)snprintf(examine->fenced_node, sizeof(examine->fenced_node), "%s", spec->key.name);
-    if (fence_start(examine->event, &request, fence_answered, examine, &examine->fencing, &err) <
-        0) {
-        const struct fence_result result = {.outcome = FENCE_FAILED, .text = err.text};
-        fence_answered(examine, &result);
-    }
+    examine->fenced = record_ref(spec);
+    examine->fence_level = 0;
+    examine->has_fence_failure = false;
+    ask_fencing(examine);
 }
 
 /* ---- the disks of the VMs that may run here ---- */
@@ -323,6 +375,7 @@ static void look_around(struct examine *examine)
         VEC_DONE(&examine->found);
         examine_clock(&examine->found);
         examine_store(examine, &examine->found);
+        examine_watchdog(examine->config.watchdog, &examine->found);
     }
     if (is_due || nodes != examine->seen_nodes) {
         examine->seen_nodes = nodes;
@@ -401,6 +454,7 @@ struct examine *examine_free(struct examine *examine)
         return NULL;
     }
     examine->fencing = fence_cancel(examine->fencing);
+    record_unref(examine->fenced);
     mailbox_close(examine->box);
     examine->workers = workers_free(examine->workers, false);
     examine->box = mailbox_unref(examine->box);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "fence/agent.h"
+#include "fence/watchdog.h"
 #include "model/world.h"
 
 struct examine;
@@ -20,10 +21,11 @@ struct examine_config {
     char node[name_size];
     size_t etcd_endpoint_len;    /* how many members of the store this host knows */
     const char *fence_directory; /* of the fence agents; NULL: where the system has them */
-    msec_t first_look_ms;        /* after the beginning */
-    uint64_t space_least_bytes;  /* with fewer free this host's disk is full */
-    msec_t look_ms;              /* between two; most only see that there is nothing new */
-    msec_t tell_ms;              /* how often it is told if there is news */
+    const struct watchdog_config *watchdog; /* lent; NULL: none is used */
+    msec_t first_look_ms;                   /* after the beginning */
+    uint64_t space_least_bytes;             /* with fewer free this host's disk is full */
+    msec_t look_ms; /* between two; most only see that there is nothing new */
+    msec_t tell_ms; /* how often it is told if there is news */
 };
 
 extern const struct examine_config examine_config_default;

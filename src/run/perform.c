@@ -173,12 +173,12 @@ static void fence_answered(void *userdata, const struct fence_result *result)
 
 static void perform_fence(struct daemon *d, const struct core_action *action)
 {
-    const struct node_spec *spec = action->spec->node_spec;
+    const struct fence_level level = node_spec_fence_level(action->spec->node_spec, action->count);
     struct fence_request request = {
         .action = FENCE_OFF,
-        .agent = spec->fence_agent,
-        .parameters = spec->fence_parameters.items,
-        .parameter_len = spec->fence_parameters.len,
+        .agent = level.agent,
+        .parameters = level.parameters,
+        .parameter_len = level.parameter_len,
         .limit_ms = action->limit_ms,
     };
     struct error err = {0};

@@ -94,6 +94,15 @@ static const struct field fence_parameter_fields[] = {
 SHAPE(fence_parameter_shape, fence_parameter_fields);
 #undef OWNER
 
+#define OWNER struct fence_device
+static const struct field fence_device_fields[] = {
+    TEXT("agent", agent, ABOUT("fence agent to run; empty: none")),
+    MAP("parameters", parameters, fence_parameter_shape, fence_parameters_max,
+        ABOUT("parameters of the fence agent")),
+};
+SHAPE(fence_device_shape, fence_device_fields);
+#undef OWNER
+
 #define OWNER struct node_label
 static const struct field label_fields[] = {TEXT("key", key, ABOUT("key of the label")),
                                             TEXT("value", value, ABOUT("value of the label"))};
@@ -130,6 +139,10 @@ static const struct field node_spec_fields[] = {
     TEXT("fence_agent", fence_agent, ABOUT("fence agent to run, such as fence_ipmilan"), POLICY),
     MAP("fence_parameters", fence_parameters, fence_parameter_shape, fence_parameters_max,
         ABOUT("parameters of the fence agent"), POLICY),
+    STRUCT("fence_level_2", fence_more[0], fence_device_shape,
+           ABOUT("fence agent to try when fence_agent fails or does not answer in time"), POLICY),
+    STRUCT("fence_level_3", fence_more[1], fence_device_shape,
+           ABOUT("fence agent to try when that of level 2 fails, too"), POLICY),
     MAP("labels", labels, label_shape, labels_max, ABOUT("labels that VMs can require"), POLICY),
     LIST("dismounted", dismounted, dismount_item, gpus_listed_max,
          ABOUT("GPUs taken from the host for VMs")),

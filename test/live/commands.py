@@ -137,6 +137,55 @@ def a_node_that_is_off_for_good_is_removed_and_one_that_is_up_is_not():
 
 
 @test
+def a_cluster_is_disarmed_for_a_while_and_armed_again():
+    with Cluster() as c:
+        for wrong in ("2", "h", "2d", "-1h", "2h30m", ""):
+            code, _, err = c.berth("cluster", "disarm", "--for", wrong)
+            assert code == 2 and "such as 90s, 30m or 2h" in err, (wrong, code, err)
+        code, out, _ = c.berth("cluster", "disarm", "--for", "2h")
+        assert code == 0 and "disarmed for 7200 s" in out, out
+        assert "THE CLUSTER IS DISARMED for about 120 min" in c.berth("status")[1]
+        code, out, _ = c.berth("validate")
+        assert code == 1 and "disarmed for about 7200 s more" in out and "berth cluster arm" in out, out
+        assert c.berth("cluster", "disarm")[0] == 0
+        assert "THE CLUSTER IS DISARMED: no host" in c.berth("status")[1]
+        assert c.berth("cluster", "arm")[0] == 0 and "DISARMED" not in c.berth("status")[1]
+
+
+@test
+def fence_agents_are_given_one_after_the_other_each_with_its_parameters():
+    with Cluster() as c:
+        assert c.berth("node", "set", "node1", "--fencing", "power", "--agent", "fence_ipmilan", "--param", "ip=10.0.0.1",
+                       "--agent", "fence_apc", "--param", "ip=10.0.0.9", "--param", "plug=4")[0] == 0
+        spec = json.loads(c.berth("-o", "json", "node", "show", "node1")[1])["spec"]
+        assert spec["fence_agent"] == "fence_ipmilan" and spec["fence_parameters"] == {"ip": "10.0.0.1"}, spec
+        assert spec["fence_level_2"] == {"agent": "fence_apc", "parameters": {"ip": "10.0.0.9", "plug": "4"}}, spec
+        assert "then fence_apc" in c.berth("node", "show", "node1")[1]
+        assert c.berth("node", "set", "node1", "--param", "ip=10.0.0.2")[0] == 0
+        spec = json.loads(c.berth("-o", "json", "node", "show", "node1")[1])["spec"]
+        assert spec["fence_parameters"] == {"ip": "10.0.0.2"} and spec["fence_level_2"]["agent"] == "fence_apc", spec
+        assert c.berth("node", "set", "node1", "--agent", "fence_ipmilan")[0] == 0
+        assert "then" not in c.berth("node", "show", "node1")[1].split("watchdog")[0]
+        code, _, err = c.berth("node", "set", "node1", *["--agent", "fence_apc"] * 4)
+        assert code == 2 and "three fence agents at most" in err, err
+
+
+@test
+def a_vm_is_taken_out_of_management_and_starts_after_another():
+    with Cluster() as c:
+        with_vms(c, a=1, b=1)
+        assert c.berth("vm", "set", "b", "--start-after", "a", "--unmanaged", "yes")[0] == 0
+        out = c.berth("vm", "show", "b")[1]
+        assert "starts after     a" in out and "unmanaged" in out, out
+        code, _, err = c.berth("vm", "start", "b", "--no-wait")
+        assert code == 1 and "VM b is unmanaged" in err and "berth vm set b --unmanaged no" in err, err
+        code, _, err = c.berth("vm", "set", "a", "--start-after", "b")
+        assert code == 1 and "would start after itself" in err, err
+        assert c.berth("vm", "set", "b", "--start-after", "", "--unmanaged", "no")[0] == 0
+        assert c.berth("vm", "set", "b", "--unmanaged", "perhaps")[0] == 2
+
+
+@test
 def an_export_builds_the_same_cluster_again_step_by_step():
     with Cluster() as c, Cluster() as d:
         with_vms(c, a=1, b=2)

@@ -68,6 +68,9 @@ static void put_host(struct sim *sim, const struct host *host)
     record->node_spec->fencing = host->config->fencing;
     SET_TEXT(record->node_spec->fence_agent, "%s",
              host->config->fencing == FENCING_POWER ? "fence_fake" : "");
+    for (uint32_t i = 1; i < host->config->fence_levels; i++) {
+        SET_TEXT(record->node_spec->fence_more[i - 1].agent, "fence_fake_%u", i + 1);
+    }
     add_dismounts(record->node_spec, host);
     if (host->config->label[0] != '\0') {
         set_label(host->config->label, ADD_TO(&record->node_spec->labels));

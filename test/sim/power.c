@@ -44,17 +44,18 @@ void power_do(struct sim *sim, struct host *host, const struct core_action *acti
     check_disarmed_power(sim, host, target);
     *run = (struct fencing_run){.answer_id = action->id, .life = host->life};
     msec_t wait_ms = off_ms + status_ms;
-    if (take(&target->hung_fences)) {
+    bool is_dead = action->count < target->config->dead_levels;
+    if (!is_dead && take(&target->hung_fences)) {
         run->result = CORE_UNKNOWN;
         wait_ms = host_until(sim, host, host_now(sim, host) + action->limit_ms);
-    } else if (take(&target->bad_fences)) {
+    } else if (is_dead || take(&target->bad_fences)) {
         run->result = CORE_FAILED;
     } else {
         run->result = CORE_DONE;
     }
     /* With noise, an agent that fails may have done its work. */
-    bool acts =
-        run->result == CORE_DONE || (sim->noise.delay_ms > 0 && rng_chance(&sim->rng, 1, 2));
+    bool acts = run->result == CORE_DONE ||
+                (!is_dead && sim->noise.delay_ms > 0 && rng_chance(&sim->rng, 1, 2));
     if (acts) {
         later(sim, off_ms, turn_off, target);
     }

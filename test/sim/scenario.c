@@ -15,6 +15,7 @@ const struct scenario_host scenario_host_default = {
     .cpus = 64,
     .memory_mib = 256 * 1024,
     .fencing = FENCING_WATCHDOG,
+    .fence_levels = 1,
     .boot_ms = 5000,
 };
 
@@ -126,6 +127,12 @@ static bool take_host_option(const char *key, const char *value, struct scenario
     }
     if (strcmp(key, "fencing") == 0) {
         return fencing_parse(value, &host->fencing);
+    }
+    if (strcmp(key, "levels") == 0) {
+        return take_u32(value, &host->fence_levels) && host->fence_levels <= fence_levels_max;
+    }
+    if (strcmp(key, "dead") == 0) {
+        return take_u32(value, &host->dead_levels);
     }
     if (strcmp(key, "boot") == 0) {
         return take_ms(value, &host->boot_ms);

@@ -26,6 +26,8 @@ struct scenario_host {
     uint32_t cpus;
     uint64_t memory_mib;
     enum fencing fencing;
+    uint32_t fence_levels;   /* so many fence agents, tried one after the other, ... */
+    uint32_t dead_levels;    /* ... of which the first so many never work */
     int32_t drift_ppm;       /* its clock's rate against true time */
     msec_t boot_ms;          /* from power to berthd */
     msec_t watchdog_late_ms; /* its hardware fires so much too late */

@@ -410,6 +410,8 @@ static void draw_upkeep(uint64_t seed, msec_t length_ms, struct scenario *scenar
         }
     }
     VEC_EACH(&scenario->hosts, host) {
+        host->fence_levels = (uint32_t)rng_between(&rng, 1, fence_levels_max);
+        host->dead_levels = (uint32_t)rng_below(&rng, host->fence_levels);
         host->is_nowayout = has_nowayout && rng_chance(&rng, 1, 2);
     }
 }

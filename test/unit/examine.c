@@ -17,6 +17,7 @@ struct stage {
     struct world world;
     struct examine *examine;
     int changes;
+    const struct watchdog_config *watchdog;
 };
 
 static const struct world *world_of(void *userdata)
@@ -43,6 +44,7 @@ static void stage_open(struct stage *stage, size_t endpoints)
                                     .fence_directory = stage->folder,
                                     .look_ms = stage->look_ms,
                                     .tell_ms = 10,
+                                    .watchdog = stage->watchdog,
                                     .space_least_bytes = stage->space_least_bytes};
     struct error err = {0};
     strcpy(config.node, "node2");
@@ -178,6 +180,61 @@ TEST(the_next_node_s_fence_agent_is_tried)
                  ++stage.world.revision);
     add_node(&stage, "node1", "fence_good");
     CHECK(await(&stage, "fencing", "the fence agent of node1 answers").is_ok);
+    stage_done(&stage);
+}
+
+/* An agent that says on, or fails, as its name has it. */
+static void add_agent(struct stage *stage, const char *name, const char *body)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", stage->folder, name);
+    FILE *file = fopen(path, "w");
+    REQUIRE(file);
+    (void)fprintf(file, "#!/bin/sh\ncat > /dev/null\n%s\n", body);
+    REQUIRE(fclose(file) == 0 && chmod(path, 0700) == 0);
+}
+
+TEST(each_level_of_the_next_node_s_fencing_is_asked_and_the_first_that_fails_is_told)
+{
+    struct stage stage;
+    stage_init(&stage);
+    add_agent(&stage, "fence_bmc", "exit 0");
+    add_agent(&stage, "fence_pdu", "echo cannot log in >&2; exit 1");
+    add_agent(&stage, "fence_pdu2", "echo gone away >&2; exit 1");
+    add_node(&stage, "node3", "fence_bmc");
+    struct node_spec *spec = world_find(&stage.world, RECORD_NODE_SPEC, "node3")->node_spec;
+    strcpy(spec->fence_more[0].agent, "fence_pdu");
+    strcpy(spec->fence_more[1].agent, "fence_pdu2");
+    stage_open(&stage, 3);
+    struct node_check check = await(&stage, "fencing", "node3 at level 2, asked from here");
+    CHECK(!check.is_ok);
+    CHECK_HAS(check.detail, "cannot log in");
+    add_agent(&stage, "fence_pdu", "exit 0");
+    add_agent(&stage, "fence_pdu2", "exit 0");
+    struct record *again = record_copy(world_find(&stage.world, RECORD_NODE_SPEC, "node3"));
+    put(&stage, again);
+    CHECK(await(&stage, "fencing", "every fence agent of node3 answers").is_ok);
+    stage_done(&stage);
+}
+
+TEST(a_watchdog_that_cannot_be_stopped_is_told)
+{
+    struct stage stage;
+    char command[400];
+    struct watchdog_config watchdog = {.device = "/dev/watchdog0"};
+    stage_init(&stage);
+    (void)snprintf(watchdog.root, sizeof(watchdog.root), "%s/root", stage.folder);
+    (void)snprintf(command, sizeof(command),
+                   "mkdir -p %s/sys/class/watchdog/watchdog0 %s/dev && touch %s/dev/watchdog0 && "
+                   "cd %s/sys/class/watchdog/watchdog0 && echo 1 > nowayout && "
+                   "echo 'i6300ESB timer' > identity && echo inactive > state",
+                   watchdog.root, watchdog.root, watchdog.root, watchdog.root);
+    REQUIRE(system(command) == 0);
+    stage.watchdog = &watchdog;
+    stage_open(&stage, 3);
+    struct node_check check = await(&stage, "nowayout", "stopping berthd resets this host");
+    CHECK(!check.is_ok && check.is_advice);
+    CHECK_HAS(check.detail, "i6300ESB timer");
     stage_done(&stage);
 }
 
