@@ -351,6 +351,7 @@ static void validate_hosts(struct validation *v)
     }
     add_checks(v, "Fencing", NULL);
     each_node(v, check_tried);
+    each_node(v, validate_memory);
     validation_group(v, "Storage", "Every VM's disks are on every host that it may run on");
     add_checks(v, "Storage", unchecked);
     each_node(v, check_disks);

@@ -25,6 +25,9 @@ void validation_group(struct validation *v, const char *name, const char *about)
 void validation_add(struct validation *v, enum finding finding, const char *subject,
                     const char *check, const char *format, ...) PRINTF_LIKE(5, 6);
 
+/* validate_memory.c: whether 'node' could end its VMs in the time that it has. */
+void validate_memory(struct validation *v, const struct node_facts *node);
+
 /* validate_vms.c: GPUs, pools, VMs, reserve. */
 void validate_gpus(struct validation *v);
 void validate_pools(struct validation *v);

@@ -163,6 +163,7 @@ static int read_system(const xmlNode *domain, struct domain_info *info, struct e
         return error_set(err, -EINVAL, "the type or machine of the domain is too long");
     }
     info->firmware = firmware_of(os);
+    info->has_huge_pages = tree_child(tree_child(domain, "memoryBacking"), "hugepages") != NULL;
     return 0;
 }
 

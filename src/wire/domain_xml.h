@@ -35,6 +35,7 @@ struct domain_info {
     char type[16];    /* "kvm", "qemu" */
     char machine[64]; /* as written, "" if libvirt shall choose */
     enum domain_firmware firmware;
+    bool has_huge_pages; /* for its memory */
 };
 
 /* Checks the template 'xml' and says what it holds. 0; or, with a sentence that says what to

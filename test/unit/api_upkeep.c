@@ -170,3 +170,41 @@ TEST(fence_agents_are_set_in_levels_without_a_gap_and_their_passwords_are_not_sh
     CHECK_INT(
         node_spec_fence_levels(node = world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec), 1);
 }
+
+/* ---- big VMs ---- */
+
+static void put_big(const char *more)
+{
+    char body[600];
+    begin_cluster();
+    (void)snprintf(body, sizeof(body),
+                   "{\"xml\":\"<domain type='kvm'><name>big</name><memory unit='GiB'>256</memory>"
+                   "<vcpu>1</vcpu>%s<os><type machine='q35'>hvm</type></os></domain>\"}",
+                   more);
+    must("POST", "/v1/vms", body);
+    struct record *placement = record_new(RECORD_VM_PLACEMENT, "big", NULL);
+    placement->placement->epoch = 1;
+    placement->placement->phase = PLACEMENT_START;
+    placement->placement->memory_mib = 256 * 1024;
+    strcpy(placement->placement->node, "node2");
+    (void)store(placement);
+}
+
+TEST(a_host_whose_vms_take_too_long_to_end_is_told_to_use_huge_pages)
+{
+    put_big("");
+    shows("/v1/validate", "ending its VMs takes up to 11.8 s (256 GiB in 4 KiB pages, 256 GiB of "
+                          "them in big), and 1.0 s are allowed");
+    CHECK_HAS(text(), "With huge pages in these VMs it takes 0.3 s");
+    put_big("<memoryBacking><hugepages/></memoryBacking>");
+    CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
+    CHECK(!strstr(text(), "huge-pages"));
+}
+
+TEST(a_host_that_ends_no_vm_by_itself_needs_no_huge_pages)
+{
+    put_big("");
+    must("PATCH", "/v1/nodes/node2", "{\"fencing\":\"manual\"}");
+    CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
+    CHECK(!strstr(text(), "huge-pages"));
+}
