@@ -151,8 +151,9 @@ def test_a_host_whose_berthd_is_frozen_is_reset_by_its_watchdog_before_its_VMs_s
         tell(f"frozen -> reset {event[0] - frozen:.1f} s, restart ordered {ordered - frozen:.1f} s")
         demand(event[0] <= ordered, "it was reset only after the VMs were ordered elsewhere")
         for name in doomed:
+            # On a slow machine the victim may long be back, and have the room.
             node, _ = c.prove_alive(name)
-            demand(node != victim.name, f"{name} came back on {node}")
+            demand(node != victim.name or len(victim.shell.boots) > boots, f"{name} came back on {node}")
         victim.wait_boot(boots + 1)
         c.until_back(victim)
         c.demand_nothing_stale(victim)
