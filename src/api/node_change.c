@@ -6,7 +6,9 @@
 #include "api/show.h"
 #include "api/spec.h"
 #include "api/whatif.h"
+#include "model/fence_rule.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct record *node_spec_draft(const struct api_call *call, const char *node)
@@ -133,17 +135,20 @@ void handle_node_confirm_off(struct api_call *call)
 
 /* ---- fencing, labels ---- */
 
-static bool is_agent_sound(struct api_call *call, const char *field, const char *agent)
+/* Asked again by berthd before it runs the agent: fence/request.c. */
+static bool is_device_sound(struct api_call *call, const char *field, const char *agent,
+                            const struct fence_parameter *parameters, size_t len)
 {
-    if (agent[0] && strncmp(agent, "fence_", 6) != 0) {
-        call_refuse(call, 400, "bad-fencing",
-                    "%s: the name of a fence agent begins with fence_, such as fence_ipmilan",
-                    field);
+    struct error err;
+    if (agent[0] && fence_agent_check(agent, &err) < 0) {
+        call_refuse(call, 400, "bad-fencing", "%s: %s", field, err.text);
         return false;
     }
-    if (strchr(agent, '/')) {
-        call_refuse(call, 400, "bad-fencing", "%s: a name, not a path", field);
-        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (fence_parameter_check(&parameters[i], &err) < 0) {
+            call_refuse(call, 400, "bad-fencing", "%s: %s", field, err.text);
+            return false;
+        }
     }
     return true;
 }
@@ -152,24 +157,32 @@ static bool is_fencing_whole(struct api_call *call, const struct node_spec *spec
 {
     if (spec->fencing == FENCING_POWER && !spec->fence_agent[0]) {
         call_refuse(call, 400, "bad-fencing",
-                    "fencing by power needs the name of a fence agent that begins with fence_, "
-                    "such as fence_ipmilan");
+                    "fencing by power needs the name of a fence agent, such as fence_ipmilan");
+        return false;
+    }
+    if (!is_device_sound(call, "fence_agent", spec->fence_agent, spec->fence_parameters.items,
+                         spec->fence_parameters.len)) {
         return false;
     }
     const char *before = spec->fence_agent;
     for (size_t i = 0; i < ARRAY_LEN(spec->fence_more); i++) {
-        const char *agent = spec->fence_more[i].agent;
+        const struct fence_device *device = &spec->fence_more[i];
+        const char *agent = device->agent;
+        char field[24];
+        (void)snprintf(field, sizeof(field), "fence_level_%zu", i + 2);
         if (agent[0] && !before[0]) {
             call_refuse(call, 400, "bad-fencing",
                         "fence_level_%zu: level %zu has no fence agent yet, and comes first", i + 2,
                         i + 1);
             return false;
         }
+        if (!is_device_sound(call, field, agent, device->parameters.items,
+                             device->parameters.len)) {
+            return false;
+        }
         before = agent;
     }
-    return is_agent_sound(call, "fence_agent", spec->fence_agent) &&
-           is_agent_sound(call, "fence_level_2", spec->fence_more[0].agent) &&
-           is_agent_sound(call, "fence_level_3", spec->fence_more[1].agent);
+    return true;
 }
 
 void handle_node_patch(struct api_call *call)

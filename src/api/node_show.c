@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
 #include "api/show.h"
+#include "model/fence_rule.h"
 #include "wire/out.h"
 #include "wire/record.h"
 
 #include <assert.h>
 #include <string.h>
-
-static bool is_secret(const char *key)
-{
-    return strstr(key, "pass") || strstr(key, "secret") || strstr(key, "key");
-}
 
 void fence_parameters_each(json_t *spec, void (*change)(json_t *parameters))
 {
@@ -28,20 +24,20 @@ void secrets_remove(json_t *parameters)
     json_t *value;
     void *next;
     json_object_foreach_safe(parameters, next, key, value) {
-        if (is_secret(key)) {
+        if (!fence_parameter_is_harmless(key)) {
             (void)json_object_del(parameters, key);
         }
     }
 }
 
-/* A password has no business on a screen. */
+/* A password has no business on a screen, and what is not known to be harmless may be one. */
 static void hide_secrets(json_t *parameters)
 {
     const char *key;
     json_t *value;
     void *next;
     json_object_foreach_safe(parameters, next, key, value) {
-        if (is_secret(key)) {
+        if (!fence_parameter_is_harmless(key)) {
             (void)json_object_set_new(parameters, key, json_string("(hidden)"));
         }
     }

@@ -2,15 +2,18 @@
 /*
  * The life of one request:
  *
- *     act (the action itself) --ok, off or on--> confirm (status) --as wanted--> done
- *                                                  |  ^
- *                                                  +--+ not yet: again after a pause, some times
+ *     describe (metadata) --each parameter is one of its own--> act (the action itself)
+ *     act --ok, off or on--> confirm (status) --as wanted--> done
+ *                              |  ^
+ *                              +--+ not yet: again after a pause, some times
  *
- * One agent runs at a time, as a child process whose limit is that of the whole request.
+ * One agent runs at a time, as a child process whose limit is that of the whole request. None is
+ * ever root: see sandbox.c.
  */
 #include "fence/internal.h"
 #include "loop/child.h"
 #include "loop/timer.h"
+#include "wire/fence_metadata.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +27,7 @@ enum {
     text_size = 400,
 };
 
-enum fence_step { STEP_ACT, STEP_CONFIRM, STEP_PAUSE };
+enum fence_step { STEP_DESCRIBE, STEP_ACT, STEP_CONFIRM, STEP_PAUSE };
 
 struct fence_run {
     sd_event *event;
@@ -99,6 +102,14 @@ static const char *wanted(const struct fence_run *run)
     return fence_action_name(run->plan.action);
 }
 
+/* What the agent that runs, or ran last, was asked. */
+static const char *action_of(const struct fence_run *run)
+{
+    return run->step == STEP_DESCRIBE  ? "metadata"
+           : run->step == STEP_CONFIRM ? "status"
+                                       : wanted(run);
+}
+
 static void confirm_again(struct fence_run *run);
 
 /* The status of a confirmation, or the action status itself: exit code 0 is on, 2 is off. */
@@ -134,6 +145,21 @@ static void take_status(struct fence_run *run, int code)
     }
 }
 
+/* Nothing has acted yet: whatever is wrong here, the machine is as it was. */
+static void take_description(struct fence_run *run, int code)
+{
+    char why[quote_size + 4];
+    struct error err;
+    if (code != 0) {
+        fence_finish(run, FENCE_FAILED, "%s metadata failed (exit code %d)%s", run->plan.agent,
+                     code, quote(run, why));
+    } else if (fence_metadata_check(run->plan.agent, run->ended->output, run->plan.parameters.items,
+                                    run->plan.parameters.len, &err) < 0 ||
+               begin_step(run, STEP_ACT, &err) < 0) {
+        fence_finish(run, FENCE_FAILED, "%s", err.text);
+    }
+}
+
 static void take_action_result(struct fence_run *run, int code)
 {
     char why[quote_size + 4];
@@ -155,10 +181,12 @@ static void agent_ended(void *userdata, const struct child_result *result)
 {
     struct fence_run *run = userdata;
     run->ended = result;
-    if (result->end != CHILD_EXITED) {
-        fence_finish(run, FENCE_UNKNOWN, "%s %s was killed by signal %d before it ended",
-                     run->plan.agent, run->step == STEP_CONFIRM ? "status" : wanted(run),
-                     result->status);
+    if (run->step == STEP_DESCRIBE && result->end == CHILD_EXITED) {
+        take_description(run, result->status);
+    } else if (result->end != CHILD_EXITED) {
+        fence_finish(run, run->step == STEP_DESCRIBE ? FENCE_FAILED : FENCE_UNKNOWN,
+                     "%s %s was killed by signal %d before it ended", run->plan.agent,
+                     action_of(run), result->status);
     } else if (run->step == STEP_CONFIRM || run->plan.action == FENCE_STATUS) {
         take_status(run, result->status);
     } else {
@@ -185,9 +213,10 @@ static void confirm_again(struct fence_run *run)
 static void limit_has_passed(void *userdata)
 {
     struct fence_run *run = userdata;
-    if (run->step == STEP_ACT) {
-        fence_finish(run, FENCE_UNKNOWN, "%s %s did not end within %lld ms and was killed",
-                     run->plan.agent, wanted(run), (long long)run->plan.limit_ms);
+    if (run->step == STEP_ACT || run->step == STEP_DESCRIBE) {
+        fence_finish(run, run->step == STEP_ACT ? FENCE_UNKNOWN : FENCE_FAILED,
+                     "%s %s did not end within %lld ms and was killed", run->plan.agent,
+                     action_of(run), (long long)run->plan.limit_ms);
     } else {
         fence_finish(run, run->power == FENCE_POWER_UNKNOWN ? FENCE_UNKNOWN : FENCE_FAILED,
                      "%s said that it turned it %s, but after %lld ms its status says %s",
@@ -198,17 +227,20 @@ static void limit_has_passed(void *userdata)
 
 /* ---- starting an agent ---- */
 
+/* A description needs no parameters, and an agent that has not been checked gets no secrets. */
 static int start_agent(struct fence_run *run, const char *action)
 {
-    char *arguments[] = {run->plan.program, NULL};
+    struct fence_sandbox sandbox;
+    bool has_input = run->step != STEP_DESCRIBE && run->plan.action != FENCE_METADATA;
     CLEANUP(buf_done) struct buf input = {0};
-    buf_printf(&input, "action=%s\n%s", action, buf_str(&run->plan.parameters));
+    buf_printf(&input, "action=%s\n%s", action, has_input ? buf_str(&run->plan.input) : "");
     if (input.failed) {
         return -ENOMEM;
     }
+    fence_sandbox_make(run->plan.program, run->plan.limit_ms, fence_sandbox_has_units(), &sandbox);
     const struct child_order order = {
-        .program = run->plan.program,
-        .arguments = arguments,
+        .program = sandbox.arguments[0],
+        .arguments = sandbox.arguments,
         .input = input.data,
         .input_size = input.size,
         .output_max = capture_size_max,
@@ -224,7 +256,7 @@ static int start_agent(struct fence_run *run, const char *action)
 static int begin_step(struct fence_run *run, enum fence_step step, struct error *err)
 {
     run->step = step;
-    int r = start_agent(run, step == STEP_CONFIRM ? "status" : wanted(run));
+    int r = start_agent(run, action_of(run));
     if (r < 0) {
         return error_set(err, r, "%s cannot be run: %s", run->plan.program, strerror(-r));
     }
@@ -263,7 +295,7 @@ int fence_start(sd_event *event, const struct fence_request *request, fence_done
     if (r < 0) {
         return error_set(err, r, "no timer for a fence agent: %s", strerror(-r));
     }
-    r = begin_step(run, STEP_ACT, err);
+    r = begin_step(run, request->action == FENCE_METADATA ? STEP_ACT : STEP_DESCRIBE, err);
     if (r < 0) {
         return r;
     }

@@ -35,8 +35,9 @@ struct fence_plan {
     enum fence_action action;
     char agent[name_size];
     char program[fence_program_size];
-    struct buf parameters; /* "key=value\n" lines, secrets in them */
-    VEC(struct fence_parameter) secrets;
+    struct buf input; /* the parameters as "key=value\n" lines, secrets in them */
+    VEC(struct fence_parameter) parameters;
+    VEC(struct fence_parameter) secrets; /* those whose values are shown to no one */
     msec_t limit_ms;
 };
 
@@ -48,3 +49,20 @@ void fence_plan_done(struct fence_plan *plan);
  * 'ret'; "" if there is none, or none that can be shown. */
 const char *fence_plan_quote(const struct fence_plan *plan, const char *errors, const char *output,
                              char *ret, size_t size);
+
+/* ---- sandbox.c ---- */
+
+enum { fence_arguments_max = 64 };
+
+/* How an agent is run so that it is never root: see sandbox.c. */
+struct fence_sandbox {
+    char *arguments[fence_arguments_max]; /* the first is the program; NULL behind the last */
+    char user[24], limit[40];             /* lent to 'arguments' */
+};
+
+/* Fills '*ret', which must not be moved afterwards, with what runs 'program', lent. 'is_unit':
+ * systemd runs units here. */
+void fence_sandbox_make(char *program, msec_t limit_ms, bool is_unit, struct fence_sandbox *ret);
+
+/* Whether systemd is this host's first process and can be asked to run a unit. */
+bool fence_sandbox_has_units(void);

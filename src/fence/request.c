@@ -4,6 +4,7 @@
 #include "fence/internal.h"
 
 #include "base/parse.h"
+#include "model/fence_rule.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -18,54 +19,16 @@ ENUM_DEFINE(fence_action, FENCE_ACTION_LIST)
 ENUM_DEFINE(fence_power, FENCE_POWER_LIST)
 ENUM_DEFINE(fence_outcome, FENCE_OUTCOME_LIST)
 
-static bool is_agent_name(const char *name)
+/* A switch such as "1" or "yes" is no secret, and would blank half of what an agent says. */
+static bool is_worth_hiding(const char *value)
 {
-    static const char prefix[] = "fence_";
-    size_t len = strlen(prefix);
-    return strncmp(name, prefix, len) == 0 && name[len] != '\0' && strlen(name) < name_size &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
-}
-
-static bool is_key(const char *key)
-{
-    if (key[0] == '\0' || strcmp(key, "action") == 0 || strcmp(key, "option") == 0) {
-        return false; /* those are ours to say */
-    }
-    for (const char *at = key; *at; at++) {
-        if (!isalnum((unsigned char)*at) && *at != '_' && *at != '-') {
+    static const char *const switches[] = {"0", "1", "yes", "no", "true", "false", "on", "off"};
+    for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
+        if (strcmp(value, switches[i]) == 0) {
             return false;
         }
     }
-    return true;
-}
-
-static bool has_control_characters(const char *value)
-{
-    for (const char *at = value; *at; at++) {
-        if (iscntrl((unsigned char)*at)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int check_parameter(const struct fence_parameter *parameter, struct error *err)
-{
-    if (!is_key(parameter->key)) {
-        return error_set(err, -EINVAL, "\"%s\" is no parameter of a fence agent", parameter->key);
-    }
-    if (has_control_characters(parameter->value)) {
-        return error_set(err, -EINVAL,
-                         "the fence parameter %s holds a line break or another "
-                         "control character",
-                         parameter->key);
-    }
-    return 0;
-}
-
-static bool is_secret(const char *key)
-{
-    return strstr(key, "pass") || strstr(key, "secret") || strstr(key, "token");
+    return value[0] != '\0';
 }
 
 static int add_parameters(const struct fence_request *request, struct fence_plan *plan,
@@ -73,12 +36,17 @@ static int add_parameters(const struct fence_request *request, struct fence_plan
 {
     for (size_t i = 0; i < request->parameter_len; i++) {
         const struct fence_parameter *each = &request->parameters[i];
-        int result = check_parameter(each, err);
+        int result = fence_parameter_check(each, err);
         if (result < 0) {
             return result;
         }
-        buf_printf(&plan->parameters, "%s=%s\n", each->key, each->value);
-        if (is_secret(each->key) && each->value[0]) {
+        buf_printf(&plan->input, "%s=%s\n", each->key, each->value);
+        struct fence_parameter *kept = VEC_ADD(&plan->parameters);
+        if (!kept) {
+            return error_set(err, -ENOMEM, "no memory for the fence parameters");
+        }
+        *kept = *each;
+        if (!fence_parameter_is_harmless(each->key) && is_worth_hiding(each->value)) {
             struct fence_parameter *secret = VEC_ADD(&plan->secrets);
             if (!secret) {
                 return error_set(err, -ENOMEM, "no memory for the fence parameters");
@@ -86,7 +54,7 @@ static int add_parameters(const struct fence_request *request, struct fence_plan
             *secret = *each;
         }
     }
-    if (plan->parameters.failed || plan->parameters.size > input_size_max) {
+    if (plan->input.failed || plan->input.size > input_size_max) {
         return error_set(err, -EINVAL, "the fence parameters are longer than %d bytes in all",
                          input_size_max);
     }
@@ -97,11 +65,9 @@ static int find_program(const struct fence_request *request, struct fence_plan *
                         struct error *err)
 {
     const char *directory = request->directory ? request->directory : "/usr/sbin";
-    if (!is_agent_name(request->agent)) {
-        return error_set(err, -EINVAL,
-                         "\"%s\" is no fence agent: they are called fence_ and small "
-                         "letters, digits or _",
-                         request->agent);
+    int r = fence_agent_check(request->agent, err);
+    if (r < 0) {
+        return r;
     }
     (void)copy_text(plan->agent, sizeof(plan->agent), request->agent);
     int size = snprintf(plan->program, sizeof(plan->program), "%s/%s", directory, request->agent);
@@ -127,15 +93,22 @@ int fence_plan_make(const struct fence_request *request, struct fence_plan *ret,
     return result;
 }
 
+static void forget(struct fence_parameter *parameters, size_t len)
+{
+    if (len > 0) {
+        explicit_bzero(parameters, len * sizeof(*parameters));
+    }
+}
+
 void fence_plan_done(struct fence_plan *plan)
 {
-    if (plan->parameters.data) {
-        explicit_bzero(plan->parameters.data, plan->parameters.size);
+    if (plan->input.data) {
+        explicit_bzero(plan->input.data, plan->input.size);
     }
-    buf_done(&plan->parameters);
-    if (plan->secrets.len > 0) {
-        explicit_bzero(plan->secrets.items, plan->secrets.len * sizeof(plan->secrets.items[0]));
-    }
+    buf_done(&plan->input);
+    forget(plan->parameters.items, plan->parameters.len);
+    VEC_DONE(&plan->parameters);
+    forget(plan->secrets.items, plan->secrets.len);
     VEC_DONE(&plan->secrets);
 }
 

@@ -284,6 +284,58 @@ TEST(power_fencing_needs_an_agent_and_its_password_is_not_shown)
     CHECK(!strstr(text(), "secret1"));
 }
 
+TEST(what_is_not_known_to_be_harmless_of_a_fence_agent_is_hidden)
+{
+    static const char *const secrets[] = {
+        "community",        "token",    "hexadecimal_kg", "passwd",
+        "snmp_auth_passwd", "api-auth", "unheard_of"};
+    char body[600] = "{\"fence_parameters\":{\"ip\":\"10.0.0.9\",\"plug\":\"4\"";
+    begin_cluster();
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        (void)snprintf(body + strlen(body), sizeof(body) - strlen(body), ",\"%s\":\"s3cret%zu\"",
+                       secrets[i], i);
+    }
+    strcat(body, "}}");
+    must("PATCH", "/v1/nodes/node1", body);
+    CHECK_INT(ask("GET", "/v1/nodes/node1", NULL), 200);
+    CHECK(!strstr(text(), "s3cret"));
+    CHECK_HAS(text(), "\"ip\":\"10.0.0.9\"");
+    CHECK_HAS(text(), "\"unheard_of\":\"(hidden)\"");
+    CHECK_INT(ask("GET", "/v1/cluster/export", NULL), 200);
+    CHECK(!strstr(text(), "s3cret") && !strstr(text(), "unheard_of"));
+    CHECK_HAS(text(), "10.0.0.9");
+}
+
+TEST(a_fence_agent_or_parameter_that_could_run_something_else_is_refused_when_it_is_set)
+{
+    static const char *const agents[] = {"sh", "fence_x y", "/usr/sbin/fence_x", "fence_",
+                                         "fence_X"};
+    static const char *const parameters[] = {"\"ipmitool_path\":\"/tmp/x\"",
+                                             "\"ip\":\"1.2.3.4 -f /etc/shadow\"",
+                                             "\"sudo\":\"1\"",
+                                             "\"debug_file\":\"x\"",
+                                             "\"ssh_options\":\"x\"",
+                                             "\"a=b\":\"x\"",
+                                             "\"missing_as_off\":\"1\""};
+    char body[200];
+    begin_cluster();
+    for (size_t i = 0; i < ARRAY_LEN(agents); i++) {
+        (void)snprintf(body, sizeof(body), "{\"fence_agent\":\"%s\"}", agents[i]);
+        refused("PATCH", "/v1/nodes/node1", body, 400, "fence_agent: ");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
+        (void)snprintf(body, sizeof(body), "{\"fence_parameters\":{%s}}", parameters[i]);
+        refused("PATCH", "/v1/nodes/node1", body, 400, "fence_agent: ");
+    }
+    refused("PATCH", "/v1/nodes/node1",
+            "{\"fence_agent\":\"fence_a\",\"fence_level_2\":{\"agent\":\"fence_b\","
+            "\"parameters\":{\"sudo\":\"1\"}}}",
+            400, "fence_level_2: ");
+    refused("PATCH", "/v1/nodes/node1",
+            "{\"fence_agent\":\"fence_a\",\"fence_level_2\":{\"agent\":\"/bin/sh\"}}", 400,
+            "fence_level_2: ");
+}
+
 TEST(a_heartbeat_that_stops_makes_a_node_silent_and_one_proven_off_fenced)
 {
     begin_cluster();

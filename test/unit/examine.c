@@ -164,8 +164,8 @@ TEST(the_next_node_s_fence_agent_is_tried)
     (void)snprintf(path, sizeof(path), "%s/fence_good", stage.folder);
     FILE *file = fopen(path, "we");
     REQUIRE(file);
-    fprintf(file, "#!/bin/sh\ncat >/dev/null\nexit 0\n");
-    REQUIRE(fclose(file) == 0 && chmod(path, 0700) == 0);
+    fprintf(file, "#!/bin/sh\ncat >/dev/null\necho '<resource-agent/>'\nexit 0\n");
+    REQUIRE(fclose(file) == 0 && chmod(path, 0755) == 0 && chmod(stage.folder, 0755) == 0);
     add_node(&stage, "node2", "fence_self");
     stage_open(&stage, 3);
     (void)await(&stage, "clock", ""); /* one look at least; nobody asks about itself */
