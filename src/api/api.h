@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "model/txn.h"
 #include "model/world.h"
+#include "wire/domain_policy.h"
 
 enum {
     api_body_size_max = 512 * 1024, /* a domain XML of domain_xml_size_max, quoted as JSON */
@@ -31,6 +32,7 @@ struct api_actor {
     char name[name_size];
     enum api_role role;
     char csrf[api_csrf_size];       /* of a console session: what its changes must carry; else "" */
+    bool is_root;                   /* root of this host, over its socket */
     char address[api_address_size]; /* where from, numeric; "": this host's socket */
 };
 
@@ -66,6 +68,7 @@ struct api_view {
     uint64_t wall_ms;                    /* names events, decides nothing */
     const struct counters *counters;     /* what this API counts; NULL: nothing */
     struct survival_memo *survival_memo; /* of earlier calls, and for later ones; NULL: none */
+    const struct domain_policy *policy;  /* of this host: which domains are added; NULL: all */
     const char *writer; /* this API's name in the keys of its events, at most 24 characters */
     uint64_t number;    /* grows with each request */
     uint8_t random[16]; /* new with each request: the uuid of a VM that has none */

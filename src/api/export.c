@@ -25,7 +25,7 @@ static void drop_orders(json_t *json)
     }
 }
 
-static json_t *document(const struct record *record, bool with_secrets)
+static json_t *document(const struct api_call *call, const struct record *record, bool with_secrets)
 {
     struct error err;
     json_t *json = wire_record_to_json(record, &err);
@@ -33,35 +33,40 @@ static json_t *document(const struct record *record, bool with_secrets)
     if (!with_secrets) {
         fence_parameters_each(json, secrets_remove);
     }
+    if (record->key.kind == RECORD_VM_SPEC) {
+        CLEANUP(buf_done) struct buf xml = {0};
+        xml_for(call, record->vm_spec->xml, &xml);
+        (void)json_object_set_new(json, "xml", text_json(buf_str(&xml)));
+    }
     return json;
 }
 
-static void write_named(struct buf *out, const struct world *world,
+static void write_named(struct buf *out, const struct api_call *call,
                         const struct export_section *section, bool with_secrets)
 {
     out_key(out, section->name);
     out_open(out, '{');
-    WORLD_EACH(world, section->kind, each) {
-        if (section->kind == RECORD_NODE_SPEC && world_is_removed(world, (*each)->key.name)) {
+    WORLD_EACH(call->world, section->kind, each) {
+        if (section->kind == RECORD_NODE_SPEC && world_is_removed(call->world, (*each)->key.name)) {
             continue;
         }
-        out_tree(out, (*each)->key.name, document(*each, with_secrets));
+        out_tree(out, (*each)->key.name, document(call, *each, with_secrets));
     }
     out_close(out, '}');
 }
 
-static void write_configuration(struct buf *out, const struct world *world, bool with_secrets)
+static void write_configuration(struct buf *out, const struct api_call *call, bool with_secrets)
 {
     out_key(out, "configuration");
     out_open(out, '{');
     for (size_t i = 0; i < export_configuration_len; i++) {
         const struct export_section *section = &export_configuration[i];
         if (section->what) {
-            write_named(out, world, section, with_secrets);
+            write_named(out, call, section, with_secrets);
             continue;
         }
-        const struct record *only = world_find(world, section->kind, "");
-        out_tree(out, section->name, only ? document(only, with_secrets) : json_object());
+        const struct record *only = world_find(call->world, section->kind, "");
+        out_tree(out, section->name, only ? document(call, only, with_secrets) : json_object());
     }
     out_close(out, '}');
 }
@@ -147,7 +152,7 @@ void handle_export(struct api_call *call)
     }
     out_open(&out, '{');
     out_number(&out, "schema", export_schema);
-    write_configuration(&out, call->world, with_secrets);
+    write_configuration(&out, call, with_secrets);
     write_state(&out, &m);
     out_close(&out, '}');
     call_send_text(call, &out, 0);

@@ -105,6 +105,8 @@ static const struct field vm_add_fields[] = {
     HEAP_TEXT("xml", xml, domain_xml_size_max, ABOUT("libvirt domain XML"), REQUIRED),
     TEXT("name", name, ABOUT("name of the VM; default: the one in the XML"), NAME_OF("VM")),
     ARRAY("needs", needs, need_len, need_item, ABOUT("GPUs it needs, by pool")),
+    BOOL("privileged", is_privileged,
+         ABOUT("add it although the domain policy does not allow it: only root, over the socket")),
 };
 REQUEST(vm_add, vm_add_fields);
 #undef OWNER

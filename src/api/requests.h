@@ -55,6 +55,7 @@ struct vm_add_request {
     char name[name_size]; /* "": the one in the XML */
     struct vm_need needs[needs_per_vm_max];
     uint32_t need_len;
+    bool is_privileged;
 };
 
 struct assign_request {

@@ -34,10 +34,12 @@ void call_send_members(struct api_call *call, struct buf *out, revision_t etag);
 /* Sends 'json' (taken over) with what says how old it is. */
 void call_send_dated(struct api_call *call, json_t *json, revision_t etag);
 
-/* Takes what looks like a password out of a fence agent's parameters. */
+/* Takes all that is not known to be harmless out of a fence agent's parameters. */
 void secrets_remove(json_t *parameters);
 /* Calls it with the parameters of each fence agent of a node's spec. */
 void fence_parameters_each(json_t *spec, void (*change)(json_t *parameters));
+/* The XML of a VM as 'call' may see it, into 'ret': whole for administrators only. */
+void xml_for(const struct api_call *call, const char *xml, struct buf *ret);
 
 /* Answers 404 with what there is instead. */
 void refuse_unknown_node(struct api_call *call, const char *name);

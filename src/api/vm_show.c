@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
 #include "api/show.h"
+#include "wire/domain_xml.h"
 #include "wire/out.h"
 #include "wire/record.h"
 
@@ -93,9 +94,22 @@ static void write_record(struct buf *out, const char *key, const struct record *
     }
 }
 
+/* XML that cannot be read holds no one knows what: not shown. */
+void xml_for(const struct api_call *call, const char *xml, struct buf *ret)
+{
+    struct error err;
+    if (call->request->actor.role >= ROLE_ADMINISTRATOR) {
+        buf_text(ret, xml);
+    } else if (domain_xml_redact(xml, ret, &err) < 0) {
+        buf_clear(ret);
+    }
+}
+
 static void write_whole(struct buf *out, const struct api_call *call, const struct vm_facts *vm)
 {
-    out_text(out, "xml", vm->spec->xml);
+    CLEANUP(buf_done) struct buf xml = {0};
+    xml_for(call, vm->spec->xml, &xml);
+    out_text(out, "xml", buf_str(&xml));
     write_record(out, "spec", vm->record, "xml");
     write_record(out, "placement", world_find(call->world, RECORD_VM_PLACEMENT, vm->name), NULL);
     write_record(out, "status", world_find(call->world, RECORD_VM_STATUS, vm->name), NULL);

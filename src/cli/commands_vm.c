@@ -36,6 +36,9 @@ static const struct command commands[] = {
          {.name = "need",
           .value = "POOL[=N]",
           .help = "assign N GPUs (default 1) of this pool; repeat for several pools"},
+         {.name = "privileged",
+          .help = "add it although the domain policy of this host refuses it: only root on a host; "
+                  "only hosts whose policy is trusted start it"},
          {.name = "start", .help = "start the VM as well"}, OPTION_WAIT_FOR_GPU, OPTIONS_WAIT,
          OPTIONS_POLICY),
      .run = run_vm_add},

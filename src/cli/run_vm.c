@@ -252,6 +252,9 @@ int run_vm_add(struct cli *cli)
     if (!body) {
         return cli_fail(cli, EXIT_REFUSED, "%s is not UTF-8 text", cli->args.items[0]);
     }
+    if (cli_option(cli, "privileged")) {
+        (void)json_object_set_new(body, "privileged", json_true());
+    }
     json_t *reply;
     r = policy_read(cli, body);
     r = r == EXIT_OK ? add_needs(cli, body) : r;

@@ -181,7 +181,7 @@ bool api_gate_is_valid(const struct api_gate *gate, const struct api_who *who)
 static void enter_locally(struct api_gate *gate, struct http_exchange *exchange,
                           const struct http_request *request)
 {
-    struct api_who who = {.actor.role = ROLE_ADMINISTRATOR};
+    struct api_who who = {.actor.role = ROLE_ADMINISTRATOR, .actor.is_root = request->uid == 0};
     const struct passwd *user = getpwuid(request->uid);
     if (!user || !copy_text(who.actor.name, sizeof(who.actor.name), user->pw_name)) {
         (void)snprintf(who.actor.name, sizeof(who.actor.name), "uid %u", (unsigned)request->uid);

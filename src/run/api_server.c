@@ -34,6 +34,7 @@ struct api_server {
     const struct config *config;
     sd_event *event;
     struct counters counters;
+    struct domain_policy policy;
     struct survival_memo survival_memo;
     struct store *store;
     struct http_server *http, *https;
@@ -62,6 +63,7 @@ static void fill_view(void *userdata, struct api_view *ret)
         .wall_ms = (uint64_t)clock_wall_ms(),
         .counters = &server->counters,
         .survival_memo = &server->survival_memo,
+        .policy = &server->policy,
         .writer = server->writer,
         .number = ++server->requests,
     };
@@ -389,6 +391,7 @@ int api_server_run(const struct config *config, struct error *err)
     };
     CLEANUP(server_done)
     struct api_server server = {.config = config, .stale_since_ms = clock_monotonic_ms()};
+    config_domain_policy(config, &server.policy);
     (void)snprintf(server.writer, sizeof(server.writer), "api-%.20s", config->node);
     int r = start_loop(&server, err);
     r = r < 0 ? r : start_store(&server, err);

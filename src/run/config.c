@@ -29,6 +29,8 @@ enum value_kind {
     VALUE_URLS,
     VALUE_ADDRESSES,
     VALUE_SECONDS, /* kept as milliseconds */
+    VALUE_CHOICE,  /* one of two words; kept as a bool: the second */
+    VALUE_PATHS,   /* absolute, without ".." */
 };
 
 struct setting {
@@ -37,19 +39,25 @@ struct setting {
     const char *help;
     enum value_kind kind;
     size_t offset;
-    size_t size;       /* of the text; for lists: how many */
-    size_t len_offset; /* lists only */
+    size_t size;          /* of the text; for lists: how many */
+    size_t len_offset;    /* lists only */
+    const char *words[2]; /* choices only; the first is the default */
 };
 
-#define TEXT(kind, key, member, section, help)                                                     \
+#define TEXT(kind, key, member, section, help, ...)                                                \
     {                                                                                              \
         key, section, help, kind, offsetof(struct config, member),                                 \
-            sizeof(((struct config *)0)->member), 0                                                \
+            sizeof(((struct config *)0)->member), 0,                                               \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
     }
 #define LIST(kind, key, member, max, len_member, section, help)                                    \
     {                                                                                              \
         key, section, help, kind, offsetof(struct config, member), max,                            \
-            offsetof(struct config, len_member)                                                    \
+            offsetof(struct config, len_member),                                                   \
+        {                                                                                          \
+        }                                                                                          \
     }
 
 #define HOST       "THE HOST"
@@ -83,12 +91,33 @@ static const struct setting settings[] = {
     TEXT(VALUE_PATH, "etcd_certificate", etcd_certificate, STORE,
          "This host's own certificate for them; goes with etcd_key."),
     TEXT(VALUE_PATH, "etcd_key", etcd_key, STORE, "The key of that certificate."),
+    TEXT(VALUE_CHOICE, "etcd_insecure", is_etcd_insecure, STORE,
+         "Accept plain http to other hosts. Anyone who can write to the store commands every "
+         "host, so only for a network that nothing but the hosts can reach; berth validate reports "
+         "it as failed.",
+         "no", "yes"),
     TEXT(VALUE_TEXT, "etcd_user", etcd_user, STORE,
          "The user's name, where etcd's authentication is on; goes with etcd_password_file. "
          "(etcd's JSON gateway does not take the name out of a certificate.)"),
     TEXT(VALUE_PATH, "etcd_password_file", etcd_password_file, STORE,
          "The file whose first line is the password."),
     TEXT(VALUE_TEXT, "libvirt_uri", libvirt_uri, HYPERVISOR, "The libvirt that runs the VMs."),
+    TEXT(VALUE_CHOICE, "domain_policy", is_domain_trusted, HYPERVISOR,
+         "Which domain XML this host starts. plain accepts disks, network cards, displays and the "
+         "like, and files only below disk_directories; it refuses what reaches the host itself, "
+         "such as other files and devices, programs, arguments of QEMU, own security labels and "
+         "shared folders. trusted accepts all that libvirt does: each administrator of the "
+         "cluster is then root on this host. docs/SECURITY.md has the list.",
+         "plain", "trusted"),
+    LIST(VALUE_PATHS, "disk_directories", disk_directories, config_directories_max,
+         disk_directory_len, HYPERVISOR,
+         "Under domain_policy = plain, the directories below which disks, CDs and kernels of VMs "
+         "must be, separated by spaces or commas, at most 16. Links that lead out of them are not "
+         "followed. For block devices name their directory, such as /dev/vg-vms."),
+    TEXT(VALUE_CHOICE, "graphics_listen", has_open_graphics, HYPERVISOR,
+         "Under domain_policy = plain, where VNC and SPICE displays may listen: on this host's "
+         "loopback addresses, or on any.",
+         "loopback", "any"),
     TEXT(VALUE_PATH, "api_socket", api_socket, PLACES,
          "The socket of berth-api, to which berth(1) connects. Access to it grants full control of "
          "the cluster."),
@@ -119,6 +148,8 @@ void config_default(struct config *ret)
         .etcd_endpoint_len = 1,
         .etcd_prefix = "/berth/",
         .libvirt_uri = "qemu:///system",
+        .disk_directories = {{"/var/lib/libvirt/images"}},
+        .disk_directory_len = 1,
         .watchdog = "/dev/watchdog",
         .host_root = "/",
         .api_socket = "/run/berth/api.sock",
@@ -150,6 +181,8 @@ void config_key(size_t i, struct config_key *ret)
     } else if (setting->kind == VALUE_SECONDS) {
         const msec_t *value = (const void *)((char *)&config + setting->offset);
         (void)snprintf(ret->fallback, sizeof(ret->fallback), "%lld", (long long)*value / 1000);
+    } else if (setting->kind == VALUE_CHOICE) {
+        (void)copy_text(ret->fallback, sizeof(ret->fallback), setting->words[0]);
     } else { /* of a list: its first element, the only one that there is */
         (void)copy_text(ret->fallback, sizeof(ret->fallback), (char *)&config + setting->offset);
     }
@@ -164,7 +197,7 @@ struct config_place {
 #define REFUSE(place, err, format, ...)                                                            \
     error_set((err), -EINVAL, "%s:%u: " format, (place)->path, (place)->line, ##__VA_ARGS__)
 
-/* One element of a list: a URL or an address. */
+/* One element of a list: a URL, an address or a directory. */
 static int check_element(const struct config_place *place, const struct setting *setting,
                          const char *text, struct error *err)
 {
@@ -173,6 +206,12 @@ static int check_element(const struct config_place *place, const struct setting 
         return pci_address_parse(text, &address)
                    ? 0
                    : REFUSE(place, err, "%s: \"%s\" is no PCI address such as 0000:65:00.0",
+                            setting->key, text);
+    }
+    if (setting->kind == VALUE_PATHS) {
+        return text[0] == '/' && !strstr(text, "..")
+                   ? 0
+                   : REFUSE(place, err, "%s: \"%s\" is no directory's path that begins with '/'",
                             setting->key, text);
     }
     const char *rest = strncmp(text, "http://", 7) == 0    ? text + 7
@@ -203,7 +242,7 @@ static int set_list(const struct config_place *place, const struct setting *sett
         }
         (*len)++;
     }
-    return *len > 0 || setting->kind == VALUE_ADDRESSES
+    return *len > 0 || setting->kind != VALUE_URLS
                ? 0
                : REFUSE(place, err, "%s needs at least one", setting->key);
 }
@@ -234,6 +273,8 @@ static int check_text(const struct config_place *place, const struct setting *se
     case VALUE_URLS:
     case VALUE_ADDRESSES:
     case VALUE_SECONDS:
+    case VALUE_CHOICE:
+    case VALUE_PATHS:
         break;
     }
     return value[0] ? 0 : REFUSE(place, err, "%s is empty; leave the line out", setting->key);
@@ -252,11 +293,28 @@ static int set_seconds(const struct config_place *place, const struct setting *s
     return 0;
 }
 
+static int set_choice(const struct config_place *place, const struct setting *setting,
+                      const char *value, struct config *config, struct error *err)
+{
+    bool *ret = (void *)((char *)config + setting->offset);
+    bool is_second = strcmp(value, setting->words[1]) == 0;
+    if (!is_second && strcmp(value, setting->words[0]) != 0) {
+        return REFUSE(place, err, "%s: \"%.40s\" is neither %s nor %s", setting->key, value,
+                      setting->words[0], setting->words[1]);
+    }
+    *ret = is_second;
+    return 0;
+}
+
 static int set_value(const struct config_place *place, const struct setting *setting, char *value,
                      struct config *config, struct error *err)
 {
-    if (setting->kind == VALUE_URLS || setting->kind == VALUE_ADDRESSES) {
+    if (setting->kind == VALUE_URLS || setting->kind == VALUE_ADDRESSES ||
+        setting->kind == VALUE_PATHS) {
         return set_list(place, setting, value, config, err);
+    }
+    if (setting->kind == VALUE_CHOICE) {
+        return set_choice(place, setting, value, config, err);
     }
     if (setting->kind == VALUE_SECONDS) {
         return set_seconds(place, setting, value, config, err);

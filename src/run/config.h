@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "model/limits.h"
+#include "wire/domain_policy.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/berth/berth.conf"
 
@@ -18,6 +19,7 @@ enum {
     config_path_size = 108, /* a Unix socket's path fits in no more */
     config_endpoints_max = 16,
     config_devices_max = 32,
+    config_directories_max = 16,
 };
 
 struct config_text {
@@ -35,13 +37,18 @@ struct config {
     char etcd_ca[config_text_size];          /* etcd_ca: certificate authority of https ones */
     char etcd_certificate[config_text_size]; /* etcd_certificate, etcd_key: who we are, TLS */
     char etcd_key[config_text_size];
+    bool is_etcd_insecure;                     /* etcd_insecure: plain http over the network */
     char etcd_user[config_text_size];          /* etcd_user, etcd_password_file: who we are, auth */
     char etcd_password_file[config_text_size]; /* its first line is the password */
 
     /* The host. */
     char libvirt_uri[config_text_size]; /* libvirt_uri */
-    char watchdog[config_text_size];    /* watchdog: the device, or "none" */
-    char host_root[config_text_size];   /* host_root: where /sys and /proc are found; tests */
+    bool is_domain_trusted; /* domain_policy: a domain may use libvirt's whole language */
+    bool has_open_graphics; /* graphics_listen: displays may be reached from elsewhere */
+    struct config_text disk_directories[config_directories_max]; /* disk_directories */
+    size_t disk_directory_len;
+    char watchdog[config_text_size];  /* watchdog: the device, or "none" */
+    char host_root[config_text_size]; /* host_root: where /sys and /proc are found; tests */
     struct config_text devices[config_devices_max]; /* devices: addresses of other passthrough
                                                        functions to treat as GPUs */
     size_t device_len;
@@ -56,6 +63,17 @@ struct config {
     char run_dir[config_text_size];   /* run_dir: berthd's; gone at reboot */
     char state_dir[config_text_size]; /* state_dir: berth-api's; kept over a reboot */
 };
+
+/* The first endpoint of the store that is plain http to another host, so that whoever reaches it,
+ * or sits on the way, may write to it; NULL: there is none. */
+const char *config_open_endpoint(const struct config *config);
+
+/* 0; or -EPERM with a sentence: the store is open, and etcd_insecure does not say that it may be.
+ */
+int config_check_store(const struct config *config, struct error *err);
+
+/* The part of 'config' that domains are checked with. */
+void config_domain_policy(const struct config *config, struct domain_policy *ret);
 
 /* All defaults, the node named after the host. */
 void config_default(struct config *ret);

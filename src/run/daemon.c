@@ -420,7 +420,10 @@ static int open_parts(struct daemon *d, struct error *err)
                                                        on_connection};
     char notes[config_text_size + 16];
     (void)snprintf(notes, sizeof(notes), "%s/instances", d->config->run_dir);
-    struct virt_config virt_config = {.uri = d->config->libvirt_uri, .notes = notes};
+    struct domain_policy policy;
+    config_domain_policy(d->config, &policy);
+    const struct virt_config virt_config = {
+        .uri = d->config->libvirt_uri, .notes = notes, .policy = &policy};
     int r = open_core(d, err);
     if (r == 0) {
         r = open_store(d->event, d->config, &store_observer, d->identity.etcd, d, &d->store, err);

@@ -296,6 +296,10 @@ static int run_probe(struct call *call)
 
 static int run_create(struct call *call)
 {
+    int r = virt_files_check(call->files, &call->err);
+    if (r < 0) {
+        return r;
+    }
     CLEANUP(domain_freep) virDomainPtr domain = virDomainCreateXML(call->conn, call->xml, 0);
     return domain ? 0 : fail(call, "libvirt refused the start");
 }
@@ -380,6 +384,7 @@ static void call_release(struct task *task)
     VEC_DONE(&call->facts);
     free(call->uri);
     free(call->xml);
+    virt_files_free(call->files);
     free(call);
 }
 

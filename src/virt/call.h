@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "loop/worker.h"
+#include "virt/files.h"
 #include "virt/process.h"
 #include "wire/domain_xml.h"
 
@@ -43,7 +44,8 @@ struct call {
     char cluster[cluster_id_size];
     char vm[name_size];
     uint64_t epoch;
-    char *xml; /* create */
+    char *xml;           /* create */
+    struct files *files; /* create: to be looked at before */
     /* what came of it */
     int r;
     struct error err;

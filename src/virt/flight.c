@@ -82,6 +82,7 @@ void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, c
     struct call *call = virt_call_new(CALL_CREATE, virt->conn, virt->cluster, flight->marker.vm,
                                       flight->marker.epoch);
     call->xml = xml;
+    call->files = virt_files_new(domain->xml, &virt->policy);
     call->task.arrive = on_created;
     workers_submit(virt->calls, &call->task);
 }

@@ -115,6 +115,7 @@ struct virt {
     char *uri;
     char *proc;
     char *notes;
+    struct domain_policy policy;
     char cluster[cluster_id_size];
     uint32_t users[qemu_users_max]; /* that libvirt runs QEMU as */
     size_t user_len;
@@ -194,7 +195,7 @@ void virt_scan_settle(struct virt *virt, msec_t now_ms);
 /* flight.c */
 struct flight *virt_flight_find(struct virt *virt, const char *vm,
                                 uint64_t epoch); /* epoch 0: any */
-/* Gives 'xml' (taken over) to libvirt. */
+/* Gives 'xml' (taken over) to libvirt, if the files of the template are where they may be. */
 void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml);
 /* The device that 'text', an error of libvirt or QEMU, names; lent; NULL: none. */
 const struct gpu_slot *virt_culprit(const char *text, const struct domain_device *devices,

@@ -115,7 +115,10 @@ static void give_to_libvirt(struct virt *virt, struct request *request)
 {
     CLEANUP(buf_done) struct buf xml = {0};
     struct error err;
-    if (domain_xml_compose(&request->domain, &xml, &err) < 0) {
+    /* The template, not what Berth adds to it: its own devices and arguments are no one's choice.
+     */
+    if (domain_policy_check(request->domain.xml, &virt->policy, &err) < 0 ||
+        domain_xml_compose(&request->domain, &xml, &err) < 0) {
         virt_request_finish(virt, request, VIRT_FAILED, &err, NULL);
         return;
     }

@@ -113,6 +113,8 @@ int virt_new(sd_event *event, const struct virt_config *config,
     virt->observer = observer;
     virt->userdata = userdata;
     virt_set_cluster(virt, config->cluster ? config->cluster : "");
+    virt->policy =
+        config->policy ? *config->policy : (struct domain_policy){.kind = DOMAIN_POLICY_TRUSTED};
     virt->subscription = -1;
     virt->retry_pause_ms = reconnect_first_ms;
     virt->ping_since_ms = MSEC_NEVER;

@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "model/record.h"
+#include "wire/domain_policy.h"
 #include "wire/domain_xml.h"
 
 #include <systemd/sd-event.h>
@@ -35,7 +36,8 @@ struct virt_config {
     const char *proc;    /* NULL: "/proc" */
     const char *notes;   /* directory, made if need be, of which process is which VM, for the berthd
                             that comes next; NULL: none */
-    unsigned workers;    /* calls to libvirt at the same time; 0: 8 */
+    const struct domain_policy *policy; /* copied; NULL: everything may be started */
+    unsigned workers;                   /* calls to libvirt at the same time; 0: 8 */
 };
 
 /* A VM of ours that exists. */

@@ -70,6 +70,10 @@ int domain_xml_strip(const char *xml,
                      bool (*takes)(void *userdata, const struct domain_hostdev *device),
                      void *userdata, struct buf *ret, struct error *err);
 
+/* Adds to 'ret' the domain without passwords, references to secrets, and arguments of QEMU: for
+ * people who may see a VM but not what protects it. Errors as domain_xml_inspect(). */
+int domain_xml_redact(const char *xml, struct buf *ret, struct error *err);
+
 /* Which start of which VM a running domain is. */
 struct domain_marker {
     char vm[name_size];

@@ -18,6 +18,7 @@ static struct api_answer answer;
 static struct api_view view;
 static const char *if_match, *if_none_match, *idempotency_key;
 static enum api_role role = ROLE_ADMINISTRATOR;
+static bool is_root;
 static uint64_t number;
 
 static inline void fixture_done(void)
@@ -128,7 +129,7 @@ static inline unsigned ask(const char *method, const char *target, const char *b
         .idempotency_key = idempotency_key,
         .body = body,
         .body_size = body ? strlen(body) : 0,
-        .actor = {.name = "root", .role = role},
+        .actor = {.name = "root", .role = role, .is_root = is_root},
     };
     view.number = ++number;
     api_answer_done(&answer);

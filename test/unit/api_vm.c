@@ -46,6 +46,64 @@ TEST(what_is_no_domain_xml_is_refused_in_words)
     refused("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"priority\":-1}", 400, "priority");
 }
 
+#define XML_SECRET                                                                                 \
+    "<domain type='qemu' xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><name>v</name>"      \
+    "<memory unit='MiB'>512</memory><os><type machine='q35'>hvm</type></os><devices>"              \
+    "<!-- s3cret5 -->"                                                                             \
+    "<graphics type='vnc' passwd='s3cret1' port='5901'/><disk type='network'><source><auth "       \
+    "username='s3cret2'><secret uuid='s3cret3'/></auth></source></disk></devices>"                 \
+    "<q:commandline><q:env name='X' value='s3cret4'/></q:commandline></domain>"
+
+TEST(passwords_in_the_xml_are_for_administrators)
+{
+    static const char *const targets[] = {"/v1/vms/v", "/v1/cluster/export"};
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML_SECRET "\"}");
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        role = ROLE_OPERATOR;
+        CHECK_INT(ask("GET", targets[i], NULL), 200);
+        CHECK(!strstr(text(), "s3cret"));
+        CHECK_HAS(text(), "5901");
+        role = ROLE_ADMINISTRATOR;
+        CHECK_INT(ask("GET", targets[i], NULL), 200);
+        CHECK_HAS(text(), "s3cret1");
+    }
+}
+
+static const struct event_record *event(void)
+{
+    return world_find(&world, RECORD_EVENT, answer.event.name)->event;
+}
+
+#define XML_FILE(path)                                                                             \
+    "<domain type='qemu'><name>v</name><memory unit='MiB'>512</memory><vcpu>1</vcpu>"              \
+    "<os><type machine='q35'>hvm</type></os><devices><disk type='file'><source file='" path        \
+    "'/></disk></devices></domain>"
+
+TEST(a_domain_that_the_policy_does_not_allow_is_added_by_root_alone)
+{
+    struct domain_policy policy = {.kind = DOMAIN_POLICY_PLAIN, .directory_len = 1};
+    struct domain_policy trusted = {.kind = DOMAIN_POLICY_TRUSTED};
+    strcpy(policy.directories[0], "/vm");
+    begin_cluster();
+    view.policy = &policy;
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML_FILE("/etc/shadow") "\"}", 400, "domain-policy");
+    CHECK_HAS(text(), "/etc/shadow");
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML_FILE("/etc/shadow") "\",\"privileged\":true}", 403,
+            "only root");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML_FILE("/vm/a") "\",\"name\":\"a\"}");
+    CHECK_HAS(event()->code, "vm-added");
+    is_root = true;
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML_FILE("/etc/shadow") "\"}", 400, "domain-policy");
+    must("POST", "/v1/vms",
+         "{\"xml\":\"" XML_FILE("/etc/shadow") "\",\"name\":\"b\",\"privileged\":true}");
+    CHECK_STR(event()->code, "vm-added-privileged");
+    CHECK_HAS(event()->text, "past the domain policy");
+    is_root = false;
+    view.policy = &trusted;
+    must("POST", "/v1/vms", "{\"xml\":\"" XML_FILE("/etc/shadow") "\",\"name\":\"c\"}");
+}
+
 TEST(a_vm_without_a_pool_is_started_too)
 {
     begin_cluster();

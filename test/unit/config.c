@@ -78,6 +78,57 @@ TEST(a_socket_path_longer_than_the_kernel_takes_is_refused)
     CHECK_HAS(err.text, "longer than 107 characters");
 }
 
+TEST(plain_http_to_another_host_needs_a_word)
+{
+    static const char *const closed[] = {"http://127.0.0.1:2379", "http://127.1.2.3",
+                                         "http://localhost:2379", "http://[::1]:2379",
+                                         "https://10.0.0.1:2379", "https://etcd.example.com"};
+    static const char *const open[] = {
+        "http://10.0.0.1:2379",      "http://127.example.com:2379",  "http://localhost.example.com",
+        "http://[2001:db8::1]:2379", "http://127.0.0.1.example.com", "http://[::11]:2379"};
+    char text[200];
+    for (size_t i = 0; i < ARRAY_LEN(closed); i++) {
+        (void)snprintf(text, sizeof(text), "etcd_endpoints = %s", closed[i]);
+        REQUIRE(parse(text) == 0);
+        CHECK_INT(config_check_store(&config, &err), 0);
+        CHECK(!config_open_endpoint(&config));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(open); i++) {
+        (void)snprintf(text, sizeof(text), "etcd_endpoints = http://127.0.0.1:1 %s", open[i]);
+        REQUIRE(parse(text) == 0);
+        CHECK_INT(config_check_store(&config, &err), -EPERM);
+        CHECK_HAS(err.text, open[i]);
+        (void)strcat(text, "\netcd_insecure = yes");
+        REQUIRE(parse(text) == 0);
+        CHECK_INT(config_check_store(&config, &err), 0);
+        CHECK_STR(config_open_endpoint(&config), open[i]);
+    }
+    CHECK_INT(parse("etcd_insecure = maybe"), -EINVAL);
+    CHECK_HAS(err.text, "neither no nor yes");
+}
+
+TEST(the_domain_policy_is_plain_unless_it_is_said)
+{
+    struct domain_policy policy;
+    REQUIRE(parse("") == 0);
+    config_domain_policy(&config, &policy);
+    CHECK_STR(domain_policy_kind_name(policy.kind), "plain");
+    CHECK(!policy.has_open_graphics);
+    CHECK_INT(policy.directory_len, 1);
+    CHECK_STR(policy.directories[0], "/var/lib/libvirt/images");
+    REQUIRE(parse("domain_policy = trusted\ngraphics_listen = any\n"
+                  "disk_directories = /a, /dev/vg0") == 0);
+    config_domain_policy(&config, &policy);
+    CHECK_STR(domain_policy_kind_name(policy.kind), "trusted");
+    CHECK(policy.has_open_graphics);
+    CHECK_STR(policy.directories[1], "/dev/vg0");
+    REQUIRE(parse("disk_directories =") == 0);
+    CHECK_INT(config.disk_directory_len, 0);
+    CHECK_INT(parse("domain_policy = open"), -EINVAL);
+    CHECK_INT(parse("disk_directories = images"), -EINVAL);
+    CHECK_INT(parse("disk_directories = /a/../b"), -EINVAL);
+}
+
 TEST(halves_of_a_pair_are_refused)
 {
     CHECK_INT(parse("etcd_certificate = /a"), -EINVAL);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the configuration says about whom to trust. */
+#include "base/parse.h"
+#include "run/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+/* "http://127.0.0.1:2379", "http://[::1]:2379", "http://localhost" */
+static bool is_on_loopback(const char *host)
+{
+    size_t len = strcspn(host, ":/");
+    return strncmp(host, "[::1]", 5) == 0 || (len == 9 && strncmp(host, "localhost", len) == 0) ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len);
+}
+
+const char *config_open_endpoint(const struct config *config)
+{
+    for (size_t i = 0; i < config->etcd_endpoint_len; i++) {
+        const char *url = config->etcd_endpoints[i].text;
+        if (strncmp(url, "http://", 7) == 0 && !is_on_loopback(url + 7)) {
+            return url;
+        }
+    }
+    return NULL;
+}
+
+int config_check_store(const struct config *config, struct error *err)
+{
+    const char *url = config_open_endpoint(config);
+    if (!url || config->is_etcd_insecure) {
+        return 0;
+    }
+    return error_set(
+        err, -EPERM,
+        "etcd_endpoints: %.200s is not protected: anyone who reaches it commands every "
+        "host. Use https with client certificates, or set etcd_insecure = yes in a "
+        "network that only the hosts can reach",
+        url);
+}
+
+void config_domain_policy(const struct config *config, struct domain_policy *ret)
+{
+    static_assert((int)config_directories_max <= (int)domain_directories_max &&
+                      (int)config_text_size <= (int)domain_directory_size,
+                  "every directory fits");
+    *ret = (struct domain_policy){
+        .kind = config->is_domain_trusted ? DOMAIN_POLICY_TRUSTED : DOMAIN_POLICY_PLAIN,
+        .has_open_graphics = config->has_open_graphics,
+        .directory_len = config->disk_directory_len,
+    };
+    for (size_t i = 0; i < config->disk_directory_len; i++) {
+        (void)copy_text(ret->directories[i], sizeof(ret->directories[i]),
+                        config->disk_directories[i].text);
+    }
+}
