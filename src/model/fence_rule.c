@@ -16,10 +16,8 @@ int fence_agent_check(const char *agent, struct error *err)
     return is_name
                ? 0
                : error_set(err, -EINVAL,
-                           "\"%.80s\" is no fence agent: use the name of a program, not a path, "
-                           "that begins with fence_ and consists of lower-case letters, digits "
-                           "and _, such as fence_ipmilan",
-                           agent);
+                           "the name of a fence agent begins with fence_ and has only lower-case "
+                           "letters, digits and _, such as fence_ipmilan: it is not a path");
 }
 
 static bool is_one_of(const char *word, size_t len, const char *const *words, size_t count)

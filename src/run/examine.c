@@ -143,6 +143,12 @@ static void examine_store(struct examine *examine, node_checks_t *checks)
                                "etcd_endpoints, or nothing can be decided when that one is lost"),
                true);
     }
+    if (examine->config.is_store_open) {
+        (void)node_checks_add(checks, "store", false,
+                              "the store is not protected: etcd_endpoints has plain http, so "
+                              "anyone who reaches etcd commands every host; use https with client "
+                              "certificates");
+    }
     examine->ended_len = 0;
     examine->slowest_ms = examine->sum_ms = 0;
 }

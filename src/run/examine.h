@@ -19,6 +19,7 @@ struct examine;
 
 struct examine_config {
     char node[name_size];
+    bool is_store_open;          /* plain http over the network */
     size_t etcd_endpoint_len;    /* how many members of the store this host knows */
     const char *fence_directory; /* of the fence agents; NULL: where the system has them */
     const struct watchdog_config *watchdog; /* lent; NULL: none is used */

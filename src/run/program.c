@@ -132,7 +132,8 @@ int program_main(const struct program *program,
         (void)printf("%s %s\n", program->name, BERTH_VERSION);
         return EXIT_SUCCESS;
     }
-    if (config_load(given.config_path, &config, &err) < 0) {
+    if (config_load(given.config_path, &config, &err) < 0 ||
+        config_check_store(&config, &err) < 0) {
         (void)fprintf(stderr, "%s: %s\n", program->name, err.text);
         return exit_usage;
     }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 struct stage {
+    bool is_store_open;
     msec_t look_ms;
     uint64_t space_least_bytes;
     char folder[64];
@@ -45,6 +46,7 @@ static void stage_open(struct stage *stage, size_t endpoints)
                                     .look_ms = stage->look_ms,
                                     .tell_ms = 10,
                                     .watchdog = stage->watchdog,
+                                    .is_store_open = stage->is_store_open,
                                     .space_least_bytes = stage->space_least_bytes};
     struct error err = {0};
     strcpy(config.node, "node2");
@@ -190,8 +192,11 @@ static void add_agent(struct stage *stage, const char *name, const char *body)
     (void)snprintf(path, sizeof(path), "%s/%s", stage->folder, name);
     FILE *file = fopen(path, "w");
     REQUIRE(file);
-    (void)fprintf(file, "#!/bin/sh\ncat > /dev/null\n%s\n", body);
-    REQUIRE(fclose(file) == 0 && chmod(path, 0700) == 0);
+    (void)fprintf(file,
+                  "#!/bin/sh\nread -r action\ncat > /dev/null\n"
+                  "[ $action = action=metadata ] && { echo '<resource-agent/>'; exit 0; }\n%s\n",
+                  body);
+    REQUIRE(fclose(file) == 0 && chmod(path, 0755) == 0 && chmod(stage->folder, 0755) == 0);
 }
 
 TEST(each_level_of_the_next_node_s_fencing_is_asked_and_the_first_that_fails_is_told)
@@ -235,6 +240,17 @@ TEST(a_watchdog_that_cannot_be_stopped_is_told)
     struct node_check check = await(&stage, "nowayout", "stopping berthd resets this host");
     CHECK(!check.is_ok && check.is_advice);
     CHECK_HAS(check.detail, "i6300ESB timer");
+    stage_done(&stage);
+}
+
+TEST(an_open_store_is_no_advice_but_a_failure)
+{
+    struct stage stage;
+    stage_init(&stage);
+    stage.is_store_open = true;
+    stage_open(&stage, 3);
+    struct node_check check = await(&stage, "store", "the store is not protected");
+    CHECK(!check.is_ok && !check.is_advice);
     stage_done(&stage);
 }
 
