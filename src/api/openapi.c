@@ -223,7 +223,7 @@ static json_t *security_json(void)
 {
     return json_pack("{s:{s:s, s:s}, s:{s:s, s:s, s:s}}", "bearer", "type", "http", "scheme",
                      "bearer", "session", "type", "apiKey", "in", "cookie", "name",
-                     "berth_session");
+                     "__Host-berth_session");
 }
 
 void handle_openapi(struct api_call *call)

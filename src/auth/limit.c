@@ -61,6 +61,27 @@ msec_t auth_limit_try(struct auth_limit *limit, const char *key, unsigned free_l
     return 0;
 }
 
+msec_t auth_limit_spend(struct auth_limit *limit, const char *key, unsigned budget,
+                        msec_t window_ms, msec_t now_ms)
+{
+    size_t i = limit_find(limit, key);
+    if (i == auth_limit_entries_max) {
+        i = limit_place(limit);
+        limit->entries[i].last_ms = now_ms - window_ms;
+        (void)snprintf(limit->entries[i].key, auth_limit_key_size, "%s", key);
+    }
+    /* 'last_ms' is when the window began. */
+    if (now_ms - limit->entries[i].last_ms >= window_ms) {
+        limit->entries[i].last_ms = now_ms;
+        limit->entries[i].failures = 0;
+    }
+    if (limit->entries[i].failures >= budget) {
+        return limit->entries[i].last_ms + window_ms - now_ms;
+    }
+    limit->entries[i].failures++;
+    return 0;
+}
+
 void auth_limit_forgive(struct auth_limit *limit, const char *key)
 {
     size_t i = limit_find(limit, key);

@@ -57,6 +57,7 @@ struct http_server {
     struct http_handler handler;
     void *userdata;
     size_t body_size_max;
+    bool is_https_only;
     sd_event_source *io, *timer, *kick;
     struct http_patience patience;
     struct http_exchange *first;
@@ -131,6 +132,11 @@ const char *http_header(struct http_exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
+void http_vouch(struct http_exchange *exchange)
+{
+    patience_vouch(exchange->connection);
+}
+
 void http_set_tag(struct http_exchange *exchange, void *tag)
 {
     exchange->tag = tag;
@@ -174,6 +180,10 @@ static void set_response(struct http_exchange *exchange, unsigned status,
         (void)MHD_add_response_header(response, "Cache-Control",
                                       cache_control ? cache_control : "no-store");
         (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+        if (exchange->server->is_https_only) {
+            (void)MHD_add_response_header(response, "Strict-Transport-Security",
+                                          "max-age=31536000");
+        }
     }
     exchange_resume(exchange);
 }
@@ -299,6 +309,26 @@ static enum MHD_Result handle(struct http_exchange *exchange, const char *method
     return exchange->response ? give_response(exchange) : MHD_NO;
 }
 
+/* Said before the body is read, so the connection ends with it. The handler never knows. */
+static enum MHD_Result refuse_ambiguous(struct http_exchange *exchange)
+{
+    static const char text[] =
+        "{\"code\":\"bad-request\",\"message\":\"the request has no Host, or "
+        "has Host, Content-Length or Transfer-Encoding twice\",\"reasons\":[]}\n";
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        sizeof(text) - 1, (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
+    if (!response) {
+        return MHD_NO;
+    }
+    (void)MHD_add_response_header(response, "Content-Type", "application/json");
+    (void)MHD_add_response_header(response, "Connection", "close");
+    patience_begin(&exchange->server->patience, exchange->connection, PATIENCE_ANSWER);
+    enum MHD_Result result =
+        MHD_queue_response(exchange->connection, MHD_HTTP_BAD_REQUEST, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 static bool announces_too_much(struct http_exchange *exchange)
 {
     const char *text = http_header(exchange, "Content-Length");
@@ -322,7 +352,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
                                  size_t *size, void **context)
 {
     struct http_exchange *exchange = *context;
-    (void)cls, (void)connection, (void)url, (void)version;
+    (void)cls, (void)connection, (void)url;
     if (!exchange) {
         return MHD_NO;
     }
@@ -340,6 +370,10 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
     /* The first call is for the header alone: nothing but a refusal can be said yet. */
     if (!exchange->has_header) {
         exchange->has_header = true;
+        if (http_is_ambiguous(connection, version)) {
+            return refuse_ambiguous(exchange);
+        }
+        patience_begin(&exchange->server->patience, connection, PATIENCE_REQUEST);
         if (!announces_too_much(exchange)) {
             return MHD_YES;
         }
@@ -354,7 +388,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     if (server->is_closing) {
         return NULL;
     }
-    patience_begin(&server->patience, connection, PATIENCE_REQUEST);
+    patience_begin(&server->patience, connection, PATIENCE_HEADER);
     return exchange_new(server, connection, uri);
 }
 
@@ -464,10 +498,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
         MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_LISTEN_SOCKET, config->listen_fd,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_LIMIT,
-        config->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        config->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, config->timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)connection_memory_size, MHD_OPTION_ARRAY,
-        has_tls ? tls : tls + 3, MHD_OPTION_END);
+        config->connections_max, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_TIMEOUT,
+        config->timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)connection_memory_size,
+        MHD_OPTION_ARRAY, has_tls ? tls : tls + 3, MHD_OPTION_END);
 }
 
 int http_new(sd_event *event, const struct http_config *config, const struct http_handler *handler,
@@ -481,7 +514,12 @@ int http_new(sd_event *event, const struct http_config *config, const struct htt
     server->handler = *handler;
     server->userdata = userdata;
     server->body_size_max = config->body_size_max;
+    server->is_https_only = config->is_https_only;
     server->patience.request_limit_s = config->timeout_s;
+    server->patience.header_limit_s = config->header_limit_s;
+    server->patience.strangers_max =
+        config->connections_max - MIN(config->connections_max, config->connections_kept);
+    server->patience.per_address_max = config->connections_per_address_max;
     server->patience.answer_limit_s = config->answer_limit_s;
     server->daemon = start_daemon(server, config);
     if (!server->daemon) {

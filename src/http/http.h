@@ -68,7 +68,10 @@ struct http_config {
     int listen_fd; /* listens already; taken over, closed at the end and on error */
     size_t body_size_max;
     unsigned connections_max;
-    unsigned connections_per_address_max; /* 0: no such limit */
+    unsigned connections_per_address_max; /* IPv6: of its first 64 bits; 0: no such limit */
+    unsigned connections_kept; /* of connections_max, for those that http_vouch() was called for */
+    unsigned header_limit_s;   /* for the handshake and the header of a request; 0: no such limit */
+    bool is_https_only;        /* browsers are told to come by HTTPS only */
     unsigned timeout_s;      /* a client that sends or takes nothing for so long is cut off, and one
                                 that has sent no whole request in twice that */
     unsigned answer_limit_s; /* the same for one that has not taken its answer; streams apart */
@@ -89,6 +92,9 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
 
 /* A header of the request, or NULL; lent while the exchange lasts. */
 const char *http_header(struct http_exchange *exchange, const char *name);
+
+/* The client is known: others' connections are cut off before this one. */
+void http_vouch(struct http_exchange *exchange);
 
 /* The handler's own pointer, NULL at first. */
 void http_set_tag(struct http_exchange *exchange, void *tag);

@@ -16,15 +16,21 @@
 #include <string.h>
 #include <time.h>
 
-#define COOKIE_NAME "berth_session"
-#define COOKIE_ENDS "; Path=/; Secure; HttpOnly; SameSite=Strict"
+/* "__Host-": browsers take it from this very host and port only by HTTPS, for all paths. */
+#define COOKIE_NAME   "__Host-berth_session"
+#define DEVICE_COOKIE "__Host-berth_device"
+#define COOKIE_ENDS   "; Path=/; Secure; HttpOnly; SameSite=Strict"
 
 enum {
     /* Guesses without a delay: a person's; a program's, whose secrets nobody guesses, so that only
      * the work of checking them is bounded. */
     login_free_len = 5,
     token_free_len = 20,
-    cookie_size = 160,
+    /* Of all addresses that are new to a user together. */
+    name_budget = 30,
+    name_window_ms = 60 * 1000,
+    device_life_s = 180 * 24 * 3600,
+    cookie_size = 200,
 };
 
 static_assert((int)auth_password_size >= (int)api_password_size, "every password fits");
@@ -44,6 +50,7 @@ struct gate_wait {
     struct api_who who; /* as it will be if the secret is right */
     char name[name_size];
     char secret[auth_secret_size]; /* the token's, or the new one's */
+    char device[auth_secret_size]; /* of a login: the browser's cookie; "": it has none yet */
 };
 
 struct api_gate {
@@ -52,6 +59,7 @@ struct api_gate {
     void *userdata;
     struct auth_worker *worker;
     struct auth_known known;
+    struct auth_known devices; /* browsers in which a user has logged in: a name and their cookie */
     struct auth_sessions sessions;
     struct auth_limit limit;
     struct gate_wait *waits;
@@ -208,14 +216,22 @@ static struct gate_wait *find_same(struct api_gate *gate, const struct api_who *
     return NULL;
 }
 
+/* Each token by itself, apart from logins: a program with an old one keeps nobody else out. */
+static void token_key(const char *address, const char *token, char ret[static auth_limit_key_size])
+{
+    char from[auth_limit_key_size];
+    auth_limit_address(address, from);
+    (void)snprintf(ret, auth_limit_key_size, "token %.63s %.60s", token, from);
+}
+
 static void check_token(struct api_gate *gate, struct http_exchange *exchange,
                         const struct api_who *who, const struct auth_token *token,
                         const struct record *record)
 {
     char key[auth_limit_key_size];
-    const struct gate_wait *same = record ? find_same(gate, who, token->secret) : NULL;
+    const struct gate_wait *same = find_same(gate, who, token->secret);
     uint64_t job = same ? same->job : 0;
-    auth_limit_address(who->actor.address, key);
+    token_key(who->actor.address, token->name, key);
     msec_t wait_ms =
         job ? 0 : auth_limit_try(&gate->limit, key, token_free_len, clock_monotonic_ms());
     if (wait_ms > 0) {
@@ -230,8 +246,7 @@ static void check_token(struct api_gate *gate, struct http_exchange *exchange,
     (void)copy_text(wait->secret, sizeof(wait->secret), token->secret);
     if (job) {
         wait->job = job;
-    } else if (!auth_worker_check(gate->worker, wait->job, token->secret,
-                                  record ? record->access->hash : NULL)) {
+    } else if (!auth_worker_check(gate->worker, wait->job, token->secret, record->access->hash)) {
         not_taken(gate, wait);
     }
 }
@@ -259,6 +274,10 @@ static void enter_by_token(struct api_gate *gate, struct http_exchange *exchange
     }
     if (record && auth_known_has(&gate->known, token.name, record->revision, token.secret)) {
         gate->handler.entered(gate->userdata, exchange, who);
+    } else if (!record) {
+        /* No work and no limit: 256 random bits are not guessed. */
+        gate->handler.failed(gate->userdata, token.name, who->actor.address);
+        refuse_token(exchange);
     } else {
         check_token(gate, exchange, who, &token, record);
     }
@@ -336,21 +355,42 @@ void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange)
 
 /* ---- logging in and out ---- */
 
+/*
+ * How long a login must wait. A browser in which this user has logged in before has a budget of its
+ * own: no one who guesses elsewhere can keep its owner out. All others are counted by their
+ * address, and together by the name, with a budget that one address cannot use up.
+ */
+static msec_t login_wait_ms(struct api_gate *gate, const struct api_who *who, const char *user,
+                            const char *device)
+{
+    char key[auth_limit_key_size];
+    msec_t now_ms = clock_monotonic_ms();
+    if (device[0]) {
+        (void)snprintf(key, sizeof(key), "device %.64s", device);
+        return auth_limit_try(&gate->limit, key, login_free_len, now_ms);
+    }
+    auth_limit_address(who->actor.address, key);
+    msec_t wait_ms = auth_limit_try(&gate->limit, key, login_free_len, now_ms);
+    (void)snprintf(key, sizeof(key), "user %.63s", user);
+    return wait_ms > 0 ? wait_ms
+                       : auth_limit_spend(&gate->limit, key, name_budget, name_window_ms, now_ms);
+}
+
 void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
                     const struct api_who *who, const char *user, const char *password)
 {
-    char by_name[auth_limit_key_size], by_address[auth_limit_key_size];
+    char device[auth_secret_size] = "";
+    const char *cookie = http_header(exchange, "Cookie");
     if (!who->actor.address[0]) {
         refuse(exchange, 409, "is-local",
                "no login is needed on this socket: its users are known already");
         return;
     }
-    (void)snprintf(by_name, sizeof(by_name), "user %s", user);
-    auth_limit_address(who->actor.address, by_address);
-    msec_t wait_ms = auth_limit_try(&gate->limit, by_address, login_free_len, clock_monotonic_ms());
-    wait_ms = wait_ms > 0
-                  ? wait_ms
-                  : auth_limit_try(&gate->limit, by_name, login_free_len, clock_monotonic_ms());
+    if (!cookie || !auth_cookie(cookie, DEVICE_COOKIE, device) ||
+        !auth_known_has(&gate->devices, user, 0, device)) {
+        device[0] = '\0';
+    }
+    msec_t wait_ms = login_wait_ms(gate, who, user, device);
     if (wait_ms > 0) {
         refuse_for_now(exchange, wait_ms);
         return;
@@ -361,6 +401,7 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
         return;
     }
     (void)copy_text(wait->name, sizeof(wait->name), user);
+    (void)copy_text(wait->device, sizeof(wait->device), device);
     wait->who.revision = record ? record->revision : 0;
     if (!auth_worker_check(gate->worker, wait->job, password,
                            record ? record->access->hash : NULL)) {
@@ -377,7 +418,7 @@ const char *api_gate_logout(struct api_gate *gate, const struct api_who *who)
 static void begin_session(struct api_gate *gate, struct gate_wait *wait,
                           const struct record *record)
 {
-    char cookie[cookie_size], key[auth_limit_key_size];
+    char cookie[cookie_size], device[cookie_size], key[auth_limit_key_size];
     struct api_who who = wait->who;
     const struct auth_session *session = auth_session_begin(&gate->sessions, record->key.name,
                                                             record->revision, clock_monotonic_ms());
@@ -389,12 +430,19 @@ static void begin_session(struct api_gate *gate, struct gate_wait *wait,
     who.session = session->number;
     (void)copy_text(who.actor.csrf, sizeof(who.actor.csrf), session->csrf);
     (void)snprintf(cookie, sizeof(cookie), COOKIE_NAME "=%s" COOKIE_ENDS, session->id);
-    (void)snprintf(key, sizeof(key), "user %s", wait->name);
-    auth_limit_forgive(&gate->limit, key);
     auth_limit_address(who.actor.address, key);
+    if (wait->device[0]) {
+        (void)snprintf(key, sizeof(key), "device %.64s", wait->device);
+    } else {
+        auth_make_secret(wait->device);
+        auth_known_add(&gate->devices, wait->name, 0, wait->device);
+    }
     auth_limit_forgive(&gate->limit, key);
-    gate->handler.logged_in(gate->userdata, wait->exchange, &who, cookie);
+    (void)snprintf(device, sizeof(device), DEVICE_COOKIE "=%s; Max-Age=%d" COOKIE_ENDS,
+                   wait->device, device_life_s);
+    gate->handler.logged_in(gate->userdata, wait->exchange, &who, cookie, device);
     explicit_bzero(cookie, sizeof(cookie));
+    explicit_bzero(device, sizeof(device));
 }
 
 static void end_login(struct api_gate *gate, struct gate_wait *wait, bool is_right)
@@ -421,7 +469,7 @@ static void end_token(struct api_gate *gate, struct gate_wait *wait, bool is_rig
         refuse_token(wait->exchange);
         return;
     }
-    auth_limit_address(wait->who.actor.address, key);
+    token_key(wait->who.actor.address, wait->name, key);
     auth_limit_forgive(&gate->limit, key);
     auth_known_add(&gate->known, wait->name, wait->who.revision, wait->secret);
     gate->handler.entered(gate->userdata, wait->exchange, &wait->who);
@@ -479,7 +527,7 @@ int api_gate_new(sd_event *event, const struct world *world, msec_t session_idle
                  struct error *err)
 {
     CLEANUP(freep) struct api_gate *gate = calloc(1, sizeof(*gate));
-    if (!gate || !auth_known_init(&gate->known)) {
+    if (!gate || !auth_known_init(&gate->known) || !auth_known_init(&gate->devices)) {
         return error_set(err, -ENOMEM, "out of memory or randomness");
     }
     gate->world = world;

@@ -32,9 +32,9 @@ struct api_who {
 struct api_gate_handler {
     /* The request may go on. 'who' is lent; its role may be none. */
     void (*entered)(void *userdata, struct http_exchange *exchange, const struct api_who *who);
-    /* Likewise, as the answer to a login: 'cookie' is the header to set. */
+    /* Likewise, as the answer to a login: the cookies to set, of the session and of the browser. */
     void (*logged_in)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
-                      const char *cookie);
+                      const char *cookie, const char *device);
     /* What api_gate_hash() made. */
     void (*hashed)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
                    const struct api_credential *credential);

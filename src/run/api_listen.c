@@ -12,6 +12,8 @@
 
 enum {
     connections_max = 256, /* of each of the two */
+    connections_kept = 32, /* for those who are logged in */
+    header_limit_s = 5,
     client_timeout_s = 30,
     answer_limit_s = 120,
     pem_size_max = 256 * 1024,
@@ -150,6 +152,11 @@ int api_listen_https(sd_event *event, const struct config *config,
     http.certificate_pem = pem.certificate;
     http.key_pem = pem.key;
     http.connections_per_address_max = api_connections_per_address_max;
+    http.connections_kept = connections_kept;
+    http.header_limit_s = header_limit_s;
+    /* A certificate that signs itself is one that people accept by hand: that must stay possible.
+     */
+    http.is_https_only = config->https_certificate[0] != '\0';
     http_free(TAKE(*server));
     r = http_listen_tcp(config->https_listen, &http.listen_fd, err);
     return r < 0 ? r : http_new(event, &http, handler, userdata, server, err);

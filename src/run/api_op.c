@@ -57,6 +57,12 @@ void api_answer_send_with(struct http_exchange *exchange, const struct api_answe
                           const char *name, const char *value)
 {
     const struct http_field field = {name, value};
+    api_answer_send_fields(exchange, answer, &field, name ? 1 : 0);
+}
+
+void api_answer_send_fields(struct http_exchange *exchange, const struct api_answer *answer,
+                            const struct http_field *fields, size_t len)
+{
     char etag[api_etag_size];
     http_reply(exchange, &(struct http_answer){
                              .status = answer->status,
@@ -64,8 +70,8 @@ void api_answer_send_with(struct http_exchange *exchange, const struct api_answe
                              .etag = answer->has_etag ? api_etag_text(answer, etag) : NULL,
                              .body = buf_str(&answer->body),
                              .body_size = answer->body.size,
-                             .fields = &field,
-                             .field_len = name ? 1 : 0,
+                             .fields = fields,
+                             .field_len = len,
                          });
 }
 

@@ -37,3 +37,6 @@ void api_ops_done(struct api_ops *ops);
 void api_answer_send(struct http_exchange *exchange, const struct api_answer *answer);
 void api_answer_send_with(struct http_exchange *exchange, const struct api_answer *answer,
                           const char *name, const char *value);
+/* The same with several. */
+void api_answer_send_fields(struct http_exchange *exchange, const struct api_answer *answer,
+                            const struct http_field *fields, size_t len);

@@ -119,6 +119,9 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
 
 static void on_entered(void *userdata, struct http_exchange *exchange, const struct api_who *who)
 {
+    if (who->access[0]) {
+        http_vouch(exchange);
+    }
     answer_request(userdata, exchange, who, NULL);
 }
 
@@ -130,7 +133,7 @@ static void on_hashed(void *userdata, struct http_exchange *exchange, const stru
 
 /* Who one is now: what GET would answer. */
 static void on_logged_in(void *userdata, struct http_exchange *exchange, const struct api_who *who,
-                         const char *cookie)
+                         const char *cookie, const char *device)
 {
     struct api_server *server = userdata;
     const struct api_request asked = {
@@ -139,7 +142,8 @@ static void on_logged_in(void *userdata, struct http_exchange *exchange, const s
     struct api_answer answer;
     fill_view(server, &view);
     api_handle(&view, &asked, &answer);
-    api_answer_send_with(exchange, &answer, "Set-Cookie", cookie);
+    const struct http_field cookies[] = {{"Set-Cookie", device}, {"Set-Cookie", cookie}};
+    api_answer_send_fields(exchange, &answer, cookies, ARRAY_LEN(cookies));
     api_answer_done(&answer);
     journal_line(LOG_INFO, "%s logged in from %s", who->actor.name, who->actor.address);
 }

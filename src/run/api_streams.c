@@ -11,6 +11,7 @@ enum {
     changes_wait_ms = 100, /* what changes together is told together */
     pulse_check_ms = 500,
     timer_accuracy_us = 10 * 1000,
+    per_actor_max = 8, /* a person's pages and a few programs */
     keep_alive_s = 15, /* a comment in each stream: proxies and clients see that it lives */
 };
 
@@ -114,15 +115,36 @@ static int on_keep_alive(sd_event_source *source, uint64_t usec, void *userdata)
     return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+static size_t len_of(const struct api_streams *streams, const struct api_who *who)
+{
+    size_t len = 0;
+    VEC_EACH(&streams->followers, follower) {
+        len += strcmp(follower->who.access, who->access) == 0;
+    }
+    return len;
+}
+
+static void refuse_stream(struct http_exchange *exchange, unsigned status, const char *code,
+                          const char *message)
+{
+    struct api_answer error = {0};
+    api_answer_error(&error, status, code, message);
+    api_answer_send(exchange, &error);
+    api_answer_done(&error);
+}
+
 void api_streams_add(struct api_streams *streams, struct http_exchange *exchange,
                      const struct api_answer *answer, const struct api_who *who)
 {
+    /* Over the socket each is root's or a member's of the group: no one to be kept apart. */
+    if (who->access[0] && len_of(streams, who) >= per_actor_max) {
+        refuse_stream(exchange, 429, "too-many-streams",
+                      "this user or token follows 8 streams already; close one of them");
+        return;
+    }
     struct follower *follower = VEC_ADD(&streams->followers);
     if (!follower) {
-        struct api_answer error = {0};
-        api_answer_error(&error, 503, "out-of-memory", "out of memory");
-        api_answer_send(exchange, &error);
-        api_answer_done(&error);
+        refuse_stream(exchange, 503, "out-of-memory", "out of memory");
         return;
     }
     static const char greeting[] = ": events of the cluster, as they happen\n\n";

@@ -223,6 +223,86 @@ def guesses_are_slowed_down_and_told_and_a_known_name_is_none_to_see():
         assert log_in(c, "alice")
 
 
+def cookies(c, name):
+    """The cookies that a browser has after a login: {name: value}."""
+    connection = connect(c)
+    try:
+        connection.request("POST", "/v1/session", json.dumps({"user": name, "password": PASSWORD}).encode())
+        reply = connection.getresponse()
+        assert reply.status == 200, reply.read()
+        both = [value.split(";")[0].split("=", 1) for key, value in reply.getheaders() if key.lower() == "set-cookie"]
+        return dict(both)
+    finally:
+        connection.close()
+
+
+@test
+def who_guesses_cannot_keep_out_the_owner_of_a_browser_that_has_logged_in():
+    with begin() as c:
+        add_user(c, "alice", "viewer")
+        jar = cookies(c, "alice")
+        assert sorted(jar) == ["__Host-berth_device", "__Host-berth_session"], jar
+        device = f"__Host-berth_device={jar['__Host-berth_device']}"
+
+        def guess_until_refused(**headers):
+            wrong = {"user": "alice", "password": "wrong password"}
+            assert 429 in [ask(c, "POST", "/v1/session", wrong, **headers).status for _ in range(20)]
+
+        guess_until_refused()
+        right = {"user": "alice", "password": PASSWORD}
+        assert ask(c, "POST", "/v1/session", right).status == 429
+        assert ask(c, "POST", "/v1/session", right, Cookie=device).status == 200
+        guess_until_refused(Cookie=device)
+
+
+@test
+def a_program_with_an_old_token_keeps_no_other_out():
+    with begin() as c:
+        old, good = token(c, "old", "viewer"), token(c, "good", "viewer")
+        c.must("token", "rm", "old")
+        for _ in range(40):
+            assert ask(c, "GET", "/v1/status", **bearer(old)).status == 401
+        wrong = good[:-8] + "0" * 8
+        for _ in range(25):
+            assert ask(c, "GET", "/v1/status", **bearer(wrong)).status in (401, 429)
+        other = token(c, "other", "viewer")
+        assert ask(c, "GET", "/v1/status", **bearer(other)).status == 200
+        add_user(c, "alice", "viewer")
+        assert log_in(c, "alice")
+
+
+@test
+def one_token_follows_eight_streams_and_another_still_comes_in():
+    with begin() as c:
+        first, second = token(c, "first", "viewer"), token(c, "second", "viewer")
+        open_ones = []
+        for _ in range(8):
+            connection = connect(c)
+            connection.request("GET", "/v1/events?follow=1", None, bearer(first))
+            reply = connection.getresponse()
+            assert reply.status == 200, reply.status
+            open_ones.append(connection)
+        answer = ask(c, "GET", "/v1/events?follow=1", **bearer(first))
+        assert answer.status == 429 and "8 streams" in answer.text, answer
+        assert ask(c, "GET", "/v1/status", **bearer(second)).status == 200
+        for connection in open_ones:
+            connection.close()
+
+
+@test
+def strangers_who_say_nothing_shut_no_one_out():
+    with begin() as c:
+        secret = token(c, "t", "viewer")
+        crowd = []
+        try:
+            for _ in range(300):
+                crowd.append(socket.create_connection(("127.0.0.1", c.https), timeout=10))
+            assert ask(c, "GET", "/v1/status", **bearer(secret)).status == 200
+        finally:
+            for s in crowd:
+                s.close()
+
+
 @test
 def passwords_are_never_stored_nor_told():
     with begin() as c:

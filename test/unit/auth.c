@@ -281,3 +281,17 @@ TEST(the_queue_of_hashes_has_an_end_and_may_be_left_with_work_in_it)
     CHECK_INT(told.count, 0);
     sd_event_unref(event);
 }
+
+TEST(a_budget_is_full_again_in_the_next_window)
+{
+    static struct auth_limit limit;
+    limit = (struct auth_limit){0};
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_INT(auth_limit_spend(&limit, "user alice", 3, 1000, 5000 + i), 0);
+    }
+    CHECK_INT(auth_limit_spend(&limit, "user alice", 3, 1000, 5400), 600);
+    CHECK_INT(auth_limit_spend(&limit, "user bob", 3, 1000, 5400), 0);
+    CHECK_INT(auth_limit_spend(&limit, "user alice", 3, 1000, 6000), 0);
+    auth_limit_forgive(&limit, "user alice");
+    CHECK_INT(auth_limit_spend(&limit, "user alice", 3, 1000, 6001), 0);
+}

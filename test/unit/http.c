@@ -13,6 +13,7 @@ struct stage {
     sd_event *event;
     struct http_server *server;
     unsigned requests;
+    bool vouches; /* for whoever sends one */
     struct sockaddr_in address;
 };
 
@@ -22,6 +23,9 @@ static void on_request(void *userdata, struct http_exchange *exchange,
     struct stage *stage = userdata;
     stage->requests++;
     CHECK_STR(request->address, "127.0.0.1");
+    if (stage->vouches) {
+        http_vouch(exchange);
+    }
     http_reply(exchange,
                &(struct http_answer){
                    .status = 200, .content_type = "text/plain", .body = "ok", .body_size = 2});
@@ -32,12 +36,11 @@ static void on_closed(void *userdata, struct http_exchange *exchange)
     (void)userdata, (void)exchange;
 }
 
-static void begin(struct stage *stage, unsigned timeout_s)
+static void begin_with(struct stage *stage, struct http_config config)
 {
     static const struct http_handler handler = {.request = on_request, .closed = on_closed};
-    struct http_config config = {
-        .body_size_max = 1000, .connections_max = 8, .timeout_s = timeout_s};
     socklen_t size = sizeof(stage->address);
+    config.body_size_max = 1000;
     struct error err = {0};
     *stage = (struct stage){.address = {.sin_family = AF_INET}};
     stage->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -47,6 +50,11 @@ static void begin(struct stage *stage, unsigned timeout_s)
     REQUIRE(getsockname(config.listen_fd, (struct sockaddr *)&stage->address, &size) == 0);
     REQUIRE(sd_event_new(&stage->event) == 0);
     REQUIRE(http_new(stage->event, &config, &handler, stage, &stage->server, &err) == 0);
+}
+
+static void begin(struct stage *stage, unsigned timeout_s)
+{
+    begin_with(stage, (struct http_config){.connections_max = 8, .timeout_s = timeout_s});
 }
 
 static void end(struct stage *stage)
@@ -124,6 +132,115 @@ TEST(a_client_that_drips_its_body_is_cut_off)
     CHECK(is_cut);
     CHECK_INT(stage.requests, 0);
     (void)close(slow);
+    end(&stage);
+}
+
+/* The status of the answer to 'request'; 0: the connection ended without one. */
+static int status_of(struct stage *stage, const char *request)
+{
+    char answer[200] = "";
+    int fd = client(stage), status = 0;
+    CHECK(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
+    serve(stage);
+    if (recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT) > 9) {
+        status = atoi(answer + 9);
+    }
+    (void)close(fd);
+    serve(stage);
+    return status;
+}
+
+TEST(a_request_that_two_servers_could_read_differently_is_refused)
+{
+    static const char *const bad[] = {
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"
+        "\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    };
+    struct stage stage;
+    begin(&stage, 5);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        int status = status_of(&stage, bad[i]);
+        if (stage.requests > 0 || (status != 400 && status != 0)) {
+            test_fail(__FILE__, __LINE__, "%d, %u handled: %s", status, stage.requests, bad[i]);
+        }
+    }
+    CHECK_INT(status_of(&stage, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    CHECK_INT(status_of(&stage, "GET / HTTP/1.0\r\n\r\n"), 200);
+    CHECK_INT(status_of(&stage, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                "2\r\nab\r\n0\r\n\r\n"),
+              200);
+    end(&stage);
+}
+
+TEST(a_client_that_says_nothing_is_cut_off_sooner_than_one_that_sends_a_body)
+{
+    struct stage stage;
+    begin_with(&stage,
+               (struct http_config){.connections_max = 8, .timeout_s = 30, .header_limit_s = 1});
+    int silent = client(&stage), slow = client(&stage);
+    static const char head[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n";
+    CHECK(send(slow, head, sizeof(head) - 1, MSG_NOSIGNAL) > 0);
+    for (unsigned i = 0; i < 100 && !is_closed(silent); i++) {
+        serve(&stage);
+    }
+    CHECK(is_closed(silent));
+    CHECK(!is_closed(slow));
+    (void)close(silent);
+    (void)close(slow);
+    end(&stage);
+}
+
+/* Strangers fill the server, and one more comes in all the same. */
+TEST(the_oldest_stranger_makes_room_and_one_that_is_known_stays)
+{
+    struct stage stage;
+    int crowd[8], known;
+    begin_with(&stage,
+               (struct http_config){.connections_max = 8, .connections_kept = 4, .timeout_s = 30});
+    stage.vouches = true;
+    known = client(&stage);
+    CHECK(send(known, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27, MSG_NOSIGNAL) == 27);
+    serve(&stage);
+    CHECK_INT(stage.requests, 1);
+    char answer[500];
+    CHECK(recv(known, answer, sizeof(answer), MSG_DONTWAIT) > 0);
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+        crowd[i] = client(&stage);
+        serve(&stage);
+    }
+    CHECK(is_closed(crowd[0]));
+    CHECK(!is_closed(crowd[7]));
+    CHECK(!is_closed(known));
+    stage.vouches = false;
+    CHECK_INT(status_of(&stage, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+        (void)close(crowd[i]);
+    }
+    (void)close(known);
+    end(&stage);
+}
+
+TEST(one_address_cannot_keep_more_connections_than_it_may)
+{
+    struct stage stage;
+    int crowd[6];
+    begin_with(&stage, (struct http_config){.connections_max = 8,
+                                            .connections_per_address_max = 3,
+                                            .timeout_s = 30});
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+        crowd[i] = client(&stage);
+        serve(&stage);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+        CHECK_INT(is_closed(crowd[i]), i < 3);
+        (void)close(crowd[i]);
+    }
     end(&stage);
 }
 
