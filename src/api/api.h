@@ -32,6 +32,7 @@ struct api_actor {
     char name[name_size];
     enum api_role role;
     char csrf[api_csrf_size];       /* of a console session: what its changes must carry; else "" */
+    char login[name_size];          /* the account behind it, as behind sudo; "": none, unknown */
     bool is_root;                   /* root of this host, over its socket */
     char address[api_address_size]; /* where from, numeric; "": this host's socket */
 };

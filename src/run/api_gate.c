@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "loop/clock.h"
 #include "run/api_op.h"
+#include "run/audit.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -194,6 +195,7 @@ static void enter_locally(struct api_gate *gate, struct http_exchange *exchange,
     if (!user || !copy_text(who.actor.name, sizeof(who.actor.name), user->pw_name)) {
         (void)snprintf(who.actor.name, sizeof(who.actor.name), "uid %u", (unsigned)request->uid);
     }
+    audit_login(request->pid, request->uid, who.actor.login);
     gate->handler.entered(gate->userdata, exchange, &who);
 }
 

@@ -9,6 +9,7 @@
 #include "run/api_op.h"
 
 #include "loop/clock.h"
+#include "run/audit.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -109,9 +110,20 @@ static void finish(struct api_op *op)
     op_free(op);
 }
 
+static void audit(const struct api_op *op, const char *outcome)
+{
+    VEC_EACH(&op->answer.txn.writes, write) {
+        if (write->key.kind == RECORD_EVENT && write->value) {
+            audit_tell(&op->request.actor, write->value->event, outcome);
+            return;
+        }
+    }
+}
+
 static void finish_uncommitted(struct api_op *op, enum txn_outcome outcome,
                                const struct error *error)
 {
+    audit(op, outcome == TXN_REFUSED ? "refused" : outcome == TXN_UNKNOWN ? "unknown" : "failed");
     api_answer_uncommitted(&op->answer, outcome, error ? error->text : NULL);
     finish(op);
 }
@@ -147,6 +159,7 @@ static void go_on(struct api_op *op)
     case STAGE_LOOK:
         /* The audit event is in the transaction: where it is, all of it is. */
         if (world_find_key(op->ops->world, &op->answer.event)) {
+            audit(op, "done");
             finish(op);
         } else {
             finish_uncommitted(op, TXN_UNKNOWN, NULL);
@@ -200,6 +213,7 @@ static void on_txn(void *userdata, uint64_t id, enum txn_outcome outcome, revisi
     case TXN_COMMITTED:
         op->answer.etag = revision;
         op->answer.has_etag = true;
+        audit(op, "done");
         wait_for(op, STAGE_SEEN, revision, seen_limit_ms);
         return;
     case TXN_REFUSED:

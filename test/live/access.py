@@ -304,6 +304,19 @@ def strangers_who_say_nothing_shut_no_one_out():
 
 
 @test
+def each_change_is_a_line_of_the_journal_with_who_and_what_came_of_it():
+    with begin() as c:
+        secret = token(c, "ci", "operator")
+        assert ask(c, "POST", "/v1/nodes/node1/pause", **bearer(secret)).status == 200
+        lines = [line for line in c.log().splitlines() if "audit: " in line]
+        assert any("code=access-added subject=ci outcome=done" in line and "role=administrator address=local" in line
+                   for line in lines), lines
+        assert any("actor=ci login=- role=operator address=127.0.0.1 code=node-paused subject=node1 outcome=done" in line
+                   for line in lines), lines
+        assert secret[10:] not in c.log()
+
+
+@test
 def passwords_are_never_stored_nor_told():
     with begin() as c:
         add_user(c, "alice", "viewer")
