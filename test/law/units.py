@@ -45,6 +45,12 @@ def the_unit_of_berth_api_leaves_little_open():
 
 
 @test
+def the_unit_of_berthd_leaves_open_only_what_it_needs():
+    code, output = analyze("berthd", "security", "--offline=yes", "--threshold=60")
+    assert code == 0, "\n".join(line for line in output.splitlines() if line[:1] in ("\u2717", "\u2192"))
+
+
+@test
 def berth_api_has_a_user_of_its_own_who_owns_what_it_writes_and_is_in_the_group_of_its_socket():
     unit, other = dict(directives("berth-api")), dict(directives("berthd"))
     with tempfile.TemporaryDirectory() as root:
@@ -61,7 +67,19 @@ def berth_api_has_a_user_of_its_own_who_owns_what_it_writes_and_is_in_the_group_
 
 @test
 def nothing_in_the_unit_of_berthd_can_keep_it_from_ending_a_vm_or_fencing():
-    harmless = {"LockPersonality", "RestrictNamespaces", "RestrictSUIDSGID", "SystemCallArchitectures"}
+    harmless = {"LockPersonality", "RestrictNamespaces", "RestrictSUIDSGID", "SystemCallArchitectures",
+                "RestrictRealtime", "NoNewPrivileges", "SystemCallErrorNumber"}
+    # Each with what must stay in it: to kill, to read and write sysfs, to load modules, to become the user of fence
+    # agents, to ask the kernel about its clock and of devices.
+    needs = {"CapabilityBoundingSet": {f"CAP_{word}" for word in "KILL SYS_ADMIN SYS_MODULE DAC_OVERRIDE SYS_PTRACE "
+                                       "SETUID SETGID IPC_LOCK SYS_NICE SYS_RESOURCE".split()},
+             "RestrictAddressFamilies": {"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}}
+    unit = dict(directives("berthd"))
+    for key, words in needs.items():
+        assert words <= set(unit[key].split()), (key, words - set(unit[key].split()))
+    assert unit["SystemCallFilter"][0] == "~" and not {"@clock", "@module", "@setuid", "@privileged"} & set(
+        unit["SystemCallFilter"][1:].split()), unit["SystemCallFilter"]
+    harmless |= {*needs, "SystemCallFilter"}
     hides = re.compile("Protect|Private|Restrict|SystemCall|Device|Capability|NoNew|MemoryDeny|Inaccessible|ReadOnly|"
                        "TemporaryFile|Root|Bind|IPAddress|Socket|Lock|Group|Dynamic")
     found = {key for key, _ in directives("berthd") if hides.match(key)} - harmless
