@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum {
+    token_days_default = 90, /* one that was forgotten ends by itself */
     access_max = 256,
     password_len_min = api_password_len_min,
 };
@@ -120,6 +121,9 @@ static void try_add(struct api_call *call, struct access_request *asked)
         !are_wishes_sound(call, &request_access_add, given, asked) ||
         !is_secret_right(call, asked)) {
         return;
+    }
+    if (asked->kind == ACCESS_TOKEN && !request_has(&request_access_add, given, "expires_days")) {
+        asked->expires_days = token_days_default;
     }
     const struct record *there = world_find(call->world, RECORD_ACCESS, asked->name);
     if (there) {

@@ -157,7 +157,7 @@ REQUEST(login, login_fields);
     ENUM("role", role, role_words, ABOUT("what it may do")),                                       \
         TEXT("password", password, ABOUT("password of a user")),                                   \
         INTEGER("expires_days", expires_days, 0, expires_days_max,                                 \
-                ABOUT("days until it expires; 0: never")),                                         \
+                ABOUT("days until it expires; 0: never; a new token without it: 90")),             \
         TEXT("note", note, ABOUT("note"))
 static const struct field access_add_fields[] = {
     TEXT("name", name, ABOUT("name of the user or token"), REQUIRED, NAME_OF("user's or token's")),

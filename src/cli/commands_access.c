@@ -5,7 +5,7 @@
 /* clang-format off */
 #define OPTIONS_ACCESS                                                                             \
     OPTIONS({.name = "role", .value = "ROLE", .help = "viewer (default), operator or administrator"}, \
-            {.name = "expires", .value = "DAYS", .help = "days until it expires; 0: never (the default)"}, \
+            {.name = "expires", .value = "DAYS", .help = "days until it expires; 0: never (a new token without it: 90)"}, \
             {.name = "note", .value = "TEXT", .help = "what it is for"})
 /* clang-format on */
 #define PASSWORD                                                                                   \

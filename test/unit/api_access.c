@@ -58,6 +58,8 @@ TEST(a_token_asks_for_its_hash_first_and_is_then_written_and_told_once)
             CHECK_STR(write->value->event->address, "10.0.0.7");
         } else {
             CHECK_STR(write->value->access->hash, "$y$hash");
+            CHECK_INT(write->value->access->expires_ms,
+                      view.wall_ms + UINT64_C(90) * 24 * 3600 * 1000);
         }
     }
 }
