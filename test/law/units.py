@@ -45,6 +45,12 @@ def the_unit_of_berth_api_leaves_little_open():
 
 
 @test
+def berth_api_can_see_who_logged_in_behind_a_client_of_its_socket():
+    unit = dict(directives("berth-api"))
+    assert unit.get("ProtectProc", "default") == "default" and unit["ProcSubset"] == "pid", unit
+
+
+@test
 def the_unit_of_berthd_leaves_open_only_what_it_needs():
     code, output = analyze("berthd", "security", "--offline=yes", "--threshold=60")
     assert code == 0, "\n".join(line for line in output.splitlines() if line[:1] in ("\u2717", "\u2192"))
