@@ -20,8 +20,10 @@
     X(ACTION_GPU_MOUNT, "gpu-mount")             /* 'address' */                                   \
     X(ACTION_GPU_SPLIT, "gpu-split")             /* 'address' into 'count' partitions; 0: none */  \
     X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; by its agent 'count'; says off */      \
-    X(ACTION_IDENTITY, "identity")   /* 'incarnation': keep for this boot; no answer */            \
-    X(ACTION_LEAVE, "leave")         /* berthd may end now; no answer */
+    X(ACTION_FENCE_STATUS, "fence-status") /* likewise; done: it is off; failed: it is not */      \
+    X(ACTION_POWER, "power")               /* 'power': this host shuts down or reboots */          \
+    X(ACTION_IDENTITY, "identity")         /* 'incarnation': keep for this boot; no answer */      \
+    X(ACTION_LEAVE, "leave")               /* berthd may end now; no answer */
 ENUM_DECLARE(core_action_kind, CORE_ACTION_LIST)
 
 /* Lent until the next step. Every action with an answer is answered exactly once, ever. */
@@ -35,6 +37,7 @@ struct core_action {
     bool is_forced;     /* gpu-dismount: although the host uses it */
     msec_t deadline_ms; /* watchdog-pet: do not, if it is later than this */
     enum offline_action offline;
+    enum node_power power;
     struct pci_address address;
     uint32_t count;
     struct txn txn;

@@ -107,12 +107,8 @@ static void ended(struct local_vm *vm, uint64_t epoch, const char *reason)
 static void vm_exists(struct core *core, const struct core_event *event)
 {
     struct local_vm *vm = get_vm(core, event->name);
-    if (vm->has_ended && vm->ended_epoch == event->epoch) {
-        vm->has_ended = false;
-    }
-    if (!vm->exists || vm->epoch != event->epoch) {
-        vm->was_up = false;
-    }
+    vm->has_ended &= vm->ended_epoch != event->epoch;
+    vm->was_up &= vm->exists && vm->epoch == event->epoch;
     if (vm->away_epoch == event->epoch) {
         vm->away_epoch = 0; /* it is back */
     }
@@ -234,7 +230,7 @@ static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum
 static void start(struct core *core, struct local_vm *vm, const struct record *placement)
 {
     struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
-    if (!spec) {
+    if (!spec || self_is_going_down(core)) {
         return;
     }
     struct core_action *action =
@@ -280,8 +276,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     bool was_running =
         old && old->status->epoch == s->epoch && old->status->state == VM_STATE_RUNNING;
     struct txn txn = {0};
-    struct record_key fence = {.kind = RECORD_NODE_FENCE};
-    memcpy(fence.name, core->config.node, sizeof(fence.name));
+    struct record_key fence = self_key(core, RECORD_NODE_FENCE);
     if (!MUTANT(START_UNGUARDED)) {
         txn_guard(&txn, &placement->key, placement->revision);
     }
@@ -416,7 +411,8 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
         return;
     }
     bool is_first = !status || status->epoch < epoch;
-    if (!is_first || vm->exists || !world_has_hypervisor(&core->world, core->config.node) ||
+    if (!is_first || vm->exists || self_is_going_down(core) ||
+        !world_has_hypervisor(&core->world, core->config.node) ||
         !world_has_space(&core->world, core->config.node, NULL) ||
         starting_count(core) >= world_settings(&core->world)->concurrent_starts) {
         return; /* begun before: the coordinator's turn; or not yet */
@@ -579,6 +575,17 @@ void agent_step(struct core *core)
 bool agent_is_listed(const struct core *core)
 {
     return core->agent->is_listed;
+}
+
+/* What exists here or may yet, and what the store does not know yet to have ended. */
+bool agent_is_empty(const struct core *core)
+{
+    VEC_EACH(&core->agent->vms, vm) {
+        if (vm->exists || vm->op != VM_OP_NONE || !pending_is_idle(core, &vm->status)) {
+            return false;
+        }
+    }
+    return core->agent->is_listed && world_vms_left(&core->world, self_name(core)) == 0;
 }
 
 const char *agent_instance(const struct core *core, size_t i, uint64_t *ret_epoch)

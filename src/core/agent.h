@@ -26,6 +26,9 @@ void agent_step(struct core *core);
 
 /* Whether all that exists here has been told. */
 bool agent_is_listed(const struct core *core);
+/* Whether nothing exists here or is being started, and the store knows how all that did has ended.
+ */
+bool agent_is_empty(const struct core *core);
 /* The name, lent, of instance number 'i' that exists here or is being started, and its epoch; NULL:
  * there are not so many. */
 const char *agent_instance(const struct core *core, size_t i, uint64_t *ret_epoch);

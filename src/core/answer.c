@@ -133,6 +133,10 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
     const struct vm_placement *old = job->view.placement->placement;
     const struct record *node = world_find(&core->world, RECORD_NODE_SPEC, old->node);
     bool is_forced = (node && node->node_spec->force) || MUTANT(NO_RESERVATION);
+    if (job->purpose == PURPOSE_DRAIN && world_is_vacated(&core->world, old->node)) {
+        change_stop(core, &job->view, job->why, false); /* it cannot stay */
+        return;
+    }
     if (job->purpose == PURPOSE_DRAIN && is_forced) {
         struct view view = job->view;
         view.node = old->node; /* if the force was taken back, it holds no more */

@@ -19,6 +19,7 @@
 #include "core/recover.h"
 #include "core/removal.h"
 #include "core/self.h"
+#include "core/shutdown.h"
 #include "core/sight.h"
 #include "core/sweep.h"
 #include "core/visitor.h"
@@ -30,10 +31,11 @@
 static bool init_machines(struct core *core)
 {
     return self_init(core) && arming_init(core) && heartbeat_init(core) && leaving_init(core) &&
-           membership_init(core) && agent_init(core) && agent_gpu_init(core) &&
-           visitors_init(core) && peer_init(core) && contradiction_init(core) && cold_init(core) &&
-           disarm_init(core) && lead_init(core) && removal_init(core) && sweep_init(core) &&
-           sight_init(core) && change_init(core) && evict_init(core);
+           shutdown_init(core) && membership_init(core) && agent_init(core) &&
+           agent_gpu_init(core) && visitors_init(core) && peer_init(core) &&
+           contradiction_init(core) && cold_init(core) && disarm_init(core) && lead_init(core) &&
+           removal_init(core) && sweep_init(core) && sight_init(core) && change_init(core) &&
+           evict_init(core);
 }
 
 struct core *core_new(const struct core_config *config)
@@ -57,6 +59,7 @@ struct core *core_free(struct core *core)
     free(core->arming);
     free(core->heartbeat);
     free(core->leaving);
+    free(core->shutdown);
     free(core->membership);
     free(core->contradiction);
     agent_done(core);
@@ -91,6 +94,11 @@ bool core_is_coordinator(const struct core *core)
 const char *core_contradiction(const struct core *core)
 {
     return self_state(core) == MEMBERSHIP_CONTRADICTED ? contradiction_why(core) : NULL;
+}
+
+uint32_t core_shutdown_waits(const struct core *core)
+{
+    return shutdown_waits(core);
 }
 
 uint64_t core_incarnation(const struct core *core)
@@ -146,6 +154,7 @@ static void feed_world(struct core *core, const struct core_event *event)
     case CORE_INVENTORY:
     case CORE_WATCHDOG_FOUND:
     case CORE_RESOLVE:
+    case CORE_SHUTDOWN:
     case CORE_LEAVE:
         break;
     }

@@ -44,5 +44,7 @@ const struct world *core_world(const struct core *core);
 bool core_is_coordinator(const struct core *core);
 /* Why the store contradicts this host, which therefore touches no VM, static; NULL: it does not. */
 const char *core_contradiction(const struct core *core);
+/* How many VMs the shutdown of this host waits for; 0: none, it may go down, or is not going to. */
+uint32_t core_shutdown_waits(const struct core *core);
 /* The incarnation under which it is a member, 0 if it is not one now. */
 uint64_t core_incarnation(const struct core *core);

@@ -29,8 +29,9 @@ struct core_config {
     X(CORE_HYPERVISOR, "hypervisor") /* 'is_up', 'text' */                                         \
     X(CORE_INVENTORY, "inventory")   /* 'record': what the host has now */                         \
     X(CORE_WATCHDOG_FOUND, "watchdog-found") /* 'is_up': usable; 'span_ms': adopted, ticking */    \
-    X(CORE_RESOLVE, "resolve") /* an administrator on this host; 'is_up': adopt, else clear */     \
-    X(CORE_LEAVE, "leave")     /* berthd is to stop, VMs go on */
+    X(CORE_RESOLVE, "resolve")   /* an administrator on this host; 'is_up': adopt, else clear */   \
+    X(CORE_SHUTDOWN, "shutdown") /* the host goes down */                                          \
+    X(CORE_LEAVE, "leave")       /* berthd is to stop; VMs go on, unless the host goes down */
 ENUM_DECLARE(core_event_kind, CORE_EVENT_LIST)
 
 #define CORE_RESULT_LIST(X)                                                                        \

@@ -19,6 +19,8 @@ enum {
     power_limit_ms = 60000,
     power_limit_next_ms = 20000, /* where another agent is there to be tried */
     power_retry_ms = 5000,
+    status_limit_ms = 20000,
+    status_retry_ms = 10000,
 };
 
 static void write_fence(struct core *core, struct peer *peer, const struct record *alive,
@@ -135,21 +137,54 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
     action->spec = record_ref(world_find_key(&core->world, &spec->key));
     peer->power_id = action->id;
     peer->power_incarnation = alive->alive->incarnation;
+    peer->is_power_asked = false;
     peer->is_power_proven = false;
     if (!standing_has_fence_error(core, peer)) {
         note_power(core, peer, spec->node_spec);
     }
 }
 
-static void say_power_proof(const struct node_spec *spec, uint32_t level, char *ret, size_t size)
+static void say_power_proof(const struct peer *peer, const struct node_alive *alive,
+                            const struct node_spec *spec, char *ret, size_t size)
 {
-    const char *agent = agent_of(spec, level);
-    if (level == 0) {
-        (void)snprintf(ret, size, "%s turned it off and says it is off", agent);
+    const char *agent = agent_of(spec, peer->power_level);
+    const char *how = alive->has_left ? "says that it is off" : "turned it off and says it is off";
+    if (peer->power_level == 0) {
+        (void)snprintf(ret, size, "%s %s", agent, how);
     } else {
-        (void)snprintf(ret, size, "%s (fencing level %u) turned it off and says it is off", agent,
-                       level + 1);
+        (void)snprintf(ret, size, "%s (fencing level %u) %s", agent, peer->power_level + 1, how);
     }
+}
+
+/*
+ * A berthd that was told to end is silent with good reason: its host is not turned off. But if it
+ * left VMs, its agents are asked again and again whether the host is off by now.
+ */
+static void ask_power(struct core *core, struct peer *peer, const struct record *alive,
+                      const struct record *spec)
+{
+    if (peer->power_id != 0 || world_vms_left(&core->world, peer->name) == 0 ||
+        MUTANT(LEFT_NEVER_ASKED)) {
+        return;
+    }
+    if (core->now_ms < peer->power_retry_ms) {
+        core_wake(core, peer->power_retry_ms);
+        return;
+    }
+    if (peer->power_level >= node_spec_fence_levels(spec->node_spec) ||
+        peer->power_incarnation != alive->alive->incarnation) {
+        begin_round(peer);
+    }
+    struct core_action *action = core_act(core, ACTION_FENCE_STATUS);
+    memcpy(action->name, peer->name, sizeof(action->name));
+    action->incarnation = alive->alive->incarnation;
+    action->count = peer->power_level;
+    action->limit_ms = status_limit_ms;
+    action->spec = record_ref(world_find_key(&core->world, &spec->key));
+    peer->power_id = action->id;
+    peer->power_incarnation = alive->alive->incarnation;
+    peer->is_power_asked = true;
+    peer->is_power_proven = false;
 }
 
 /* A node that does not answer: looks for proof by every way that is open. */
@@ -182,14 +217,17 @@ static void seek_proof(struct core *core, struct peer *peer)
     if (takeover != MSEC_NEVER) {
         core_wake(core, since_ms + takeover);
     }
-    /* A berthd that was told to end is silent with good reason: its host is not turned off. */
-    if (spec && spec->node_spec->fencing == FENCING_POWER && !alive->alive->has_left) {
+    if (spec && spec->node_spec->fencing == FENCING_POWER) {
         if (peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation) {
-            say_power_proof(spec->node_spec, peer->power_level, detail, sizeof(detail));
+            say_power_proof(peer, alive->alive, spec->node_spec, detail, sizeof(detail));
             write_fence(core, peer, alive, PROOF_POWER, detail);
             return;
         }
-        power_off(core, peer, alive, spec);
+        if (alive->alive->has_left) {
+            ask_power(core, peer, alive, spec);
+        } else {
+            power_off(core, peer, alive, spec);
+        }
     }
 }
 
@@ -206,6 +244,15 @@ static void add_why(struct peer *peer, uint32_t level_len, const char *why)
                    before[0] ? "; " : "", peer->power_level + 1, why);
 }
 
+/* It is on, or there was no answer: no news. The next agent is asked, or the first one later. */
+static void asked_in_vain(struct core *core, struct peer *peer, uint32_t level_len)
+{
+    if (++peer->power_level >= level_len) {
+        begin_round(peer);
+        peer->power_retry_ms = core->now_ms + status_retry_ms;
+    }
+}
+
 /* An agent that failed, or did not answer in its time, leaves it to the next one at once. When all
  * have been tried the first one's turn comes again, after a pause. */
 static void power_done(struct core *core, struct peer *peer, const struct core_event *event)
@@ -213,6 +260,10 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, peer->name);
     uint32_t level_len = spec ? node_spec_fence_levels(spec->node_spec) : 0;
     peer->power_id = 0;
+    if (peer->is_power_asked && event->result != CORE_DONE) {
+        asked_in_vain(core, peer, level_len);
+        return;
+    }
     if (event->result == CORE_DONE || MUTANT(POWER_ON_HOPE)) {
         peer->is_power_proven = true;
         return;

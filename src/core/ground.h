@@ -27,6 +27,7 @@ struct core {
     struct arming *arming;
     struct heartbeat *heartbeat;
     struct leaving *leaving;
+    struct shutdown *shutdown;
     struct membership *membership;
     struct contradiction *contradiction;
     struct agent *agent;

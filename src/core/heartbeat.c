@@ -25,6 +25,7 @@ struct heartbeat {
     bool is_refused;       /* the last one was: perhaps an earlier one came through after all */
     bool is_goodbye_sent;  /* by the one in flight */
     bool has_said_goodbye; /* by the last acknowledged one */
+    bool is_descent_sent, has_said_descent; /* likewise, that the host goes down */
 };
 
 bool heartbeat_init(struct core *core)
@@ -58,6 +59,8 @@ static struct record *make_alive(struct core *core)
         alive->watchdog_ms = world_settings(&core->world)->watchdog_ms;
     }
     alive->has_left = self_state(core) == MEMBERSHIP_LEAVING;
+    alive->is_going_down = self_is_going_down(core);
+    alive->on_shutdown = self_on_shutdown(core);
     return record;
 }
 
@@ -67,6 +70,7 @@ void heartbeat_send(struct core *core)
     struct record *alive = make_alive(core);
     arming_is_told(core, alive->alive->is_watchdog_armed);
     h->is_goodbye_sent = alive->alive->has_left;
+    h->is_descent_sent = alive->alive->is_going_down;
 
     struct txn txn = {0};
     struct record_key fence_key = self_key(core, RECORD_NODE_FENCE);
@@ -151,6 +155,11 @@ bool heartbeat_has_said_goodbye(const struct core *core)
     return core->heartbeat->has_ack && core->heartbeat->has_said_goodbye;
 }
 
+bool heartbeat_has_said_descent(const struct core *core)
+{
+    return core->heartbeat->has_ack && core->heartbeat->has_said_descent;
+}
+
 void heartbeat_adopt(struct core *core, const struct record *alive)
 {
     struct heartbeat *h = core->heartbeat;
@@ -198,7 +207,9 @@ static void begun(struct core *core)
     self_move(core, MEMBERSHIP_MEMBER);
     core->heartbeat->has_ack = false;
     core_act_quietly(core, ACTION_VM_REOPEN);
-    core_note(core, NOTE_NODE_JOINED, self_name(core))->count = self_incarnation(core);
+    if (!self_is_going_down(core)) {
+        core_note(core, NOTE_NODE_JOINED, self_name(core))->count = self_incarnation(core);
+    }
 }
 
 /* A berthd after us must know that this boot has joined, whatever the store says then. Told when
@@ -237,6 +248,7 @@ static void acknowledged(struct core *core, revision_t revision)
     h->has_ack = true;
     h->acked_sent_ms = MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : h->sent_ms;
     h->has_said_goodbye = h->is_goodbye_sent;
+    h->has_said_descent = h->is_descent_sent;
     arming_is_known(core);
     arming_pet(core, h->sent_ms + heartbeat_ms);
     keep_identity(core);

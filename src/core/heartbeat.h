@@ -68,3 +68,5 @@ bool heartbeat_is_usurped(const struct core *core);
 bool heartbeat_must_stop(struct core *core);
 /* Whether the store has a heartbeat that says that we leave. */
 bool heartbeat_has_said_goodbye(const struct core *core);
+/* ... or that our host goes down. */
+bool heartbeat_has_said_descent(const struct core *core);

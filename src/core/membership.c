@@ -8,6 +8,7 @@
 #include "core/mutant.h"
 #include "core/peer.h"
 #include "core/self.h"
+#include "core/shutdown.h"
 #include "core/arming.h"
 
 #include <stdlib.h>
@@ -152,6 +153,9 @@ static bool keep_alive(struct core *core)
     } else if (heartbeat_is_usurped(core)) {
         note_usurper(core); /* others may take that for a proof that our VMs are gone */
         must_end = true;
+    } else if (shutdown_must_end(core)) {
+        (void)core_note(core, NOTE_SHUTDOWN_LIMIT, self_name(core));
+        must_end = true;
     } else {
         heartbeat_learn(core);
         must_end = heartbeat_must_stop(core);
@@ -214,6 +218,7 @@ void membership_step(struct core *core)
     if (self_state(core) == MEMBERSHIP_CONTRADICTED) {
         contradicted(core);
     }
+    shutdown_step(core);
     leaving_step(core);
 }
 
@@ -235,6 +240,7 @@ void membership_event(struct core *core, const struct core_event *event)
 {
     heartbeat_event(core, event);
     arming_event(core, event);
+    shutdown_event(core, event);
     leaving_event(core, event);
     contradiction_event(core, event);
     if (event->kind == CORE_ACTION_DONE && event->id != 0 &&

@@ -53,7 +53,7 @@ bool peer_takes_vms(const struct core *core, const char *node)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
     return peer_is_up(core, node) && world_has_hypervisor(&core->world, node) &&
-           world_has_space(&core->world, node, NULL) &&
+           !world_is_going_down(&core->world, node) && world_has_space(&core->world, node, NULL) &&
            world_has_gpus_ready(&core->world, node, NULL) &&
            !world_is_quarantined(&core->world, node) &&
            (!spec || spec->node_spec->mode == NODE_ACTIVE);
@@ -72,6 +72,13 @@ msec_t peer_lost_ms(const struct peer *peer, uint64_t incarnation)
         return peer->has_beat ? peer->seen_ms : MSEC_NEVER;
     }
     return peer->lost_incarnation == incarnation ? peer->lost_ms : MSEC_NEVER;
+}
+
+bool peer_went_down(const struct peer *peer, uint64_t incarnation)
+{
+    return peer->incarnation == incarnation
+               ? peer->is_going_down
+               : peer->lost_incarnation == incarnation && peer->has_gone_down;
 }
 
 static bool is_close(msec_t a, msec_t b, msec_t span_ms)
@@ -113,17 +120,34 @@ static void hear(struct core *core, const struct record *alive)
         core->is_dirty = true;
     }
     if (alive->revision != peer->alive_revision) {
-        core->is_dirty |= peer->is_silent || peer->incarnation != alive->alive->incarnation;
+        core->is_dirty |= peer->is_silent || peer->incarnation != alive->alive->incarnation ||
+                          peer->is_going_down != alive->alive->is_going_down ||
+                          peer->has_left != alive->alive->has_left;
         peer->alive_revision = alive->revision;
+        peer->is_power_proven = false; /* whatever its agent said: it is not off */
+        peer->power_retry_ms = 0;
         if (peer->incarnation != 0 && alive->alive->incarnation > peer->incarnation) {
             peer->lost_incarnation = peer->incarnation;
             peer->lost_ms = peer->has_beat ? peer->seen_ms : MSEC_NEVER;
+            peer->has_gone_down = peer->is_going_down;
         }
+        peer->is_going_down = alive->alive->is_going_down;
+        peer->has_left = alive->alive->has_left;
         peer->has_beat |= peer->incarnation != 0;
         peer->incarnation = alive->alive->incarnation;
         peer->seen_ms = core->now_ms;
         peer->is_power_proven = false; /* it is heard: whatever its agent said, it is not off */
     }
+}
+
+/* An orderly end: told as an alarm only if VMs are left there. */
+static void note_left(struct core *core, const struct peer *peer)
+{
+    uint32_t vms = world_vms_left(&core->world, peer->name);
+    enum note_code code = vms > 0               ? NOTE_NODE_LEFT_VMS
+                          : peer->is_going_down ? NOTE_NODE_DOWN
+                                                : NOTE_NODE_LEFT;
+    core_note(core, code, peer->name)->count = vms;
 }
 
 /* Notes silence and its end; asks to be woken when it begins. */
@@ -147,7 +171,7 @@ static void watch_silence(struct core *core, struct peer *peer, bool is_leading)
     }
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
     if (is_silent && alive && alive->alive->has_left) {
-        (void)core_note(core, NOTE_NODE_LEFT, peer->name);
+        note_left(core, peer);
     } else if (is_silent) {
         core_note(core, NOTE_NODE_SILENT, peer->name)->ms = core->now_ms - peer->seen_ms;
     } else {

@@ -16,6 +16,9 @@ struct peer {
     uint64_t incarnation;
     uint64_t lost_incarnation; /* the one before, ... */
     msec_t lost_ms;            /* ... and when its last heartbeat was seen; MSEC_NEVER: unknown */
+    bool has_gone_down;        /* ... and whether that said that the host went down in order */
+    bool is_going_down;        /* as its last heartbeat says, ... */
+    bool has_left;             /* ... likewise */
     bool has_beat;             /* more than one heartbeat was seen: 'seen_ms' is the time of one */
     struct pending standing;
     revision_t standing_revision; /* of the record last seen, ... */
@@ -31,6 +34,7 @@ struct peer {
     msec_t power_retry_ms;
     bool has_looked;          /* the store was asked whether it is silent still ... */
     revision_t look_revision; /* ... after this heartbeat of it */
+    bool is_power_asked;      /* 'power_id' only asks whether it is off */
     bool is_power_proven;     /* agent said off, for 'power_incarnation' */
     uint64_t power_incarnation;
     uint32_t power_level;        /* of its fence agents: under way, or to be tried next */
@@ -66,5 +70,7 @@ bool peer_takes_vms(const struct core *core, const char *node);
 bool peer_is_settled(const struct core *core, const struct peer *peer);
 /* When the last heartbeat of that incarnation of it was seen; MSEC_NEVER: nobody here knows. */
 msec_t peer_lost_ms(const struct peer *peer, uint64_t incarnation);
+/* Whether that incarnation of it was shut down in order, as far as anybody here knows. */
+bool peer_went_down(const struct peer *peer, uint64_t incarnation);
 /* Whether another host than 'peer' was lost at about 'lost_ms', too. */
 bool peer_lost_others(const struct core *core, const struct peer *peer, msec_t lost_ms);

@@ -163,6 +163,22 @@ static bool is_fresh(struct core *core, const struct view *view)
     return true;
 }
 
+/* Its host is being shut down in order. A guest that would not stop is asked again in time; what
+ * is left at the limit its host ends. */
+static void vacate(struct core *core, const struct view *view, struct jobs *jobs)
+{
+    const char *node = view->placement->placement->node;
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
+    if (refusal_must_leave_alone(core, view)) {
+        return;
+    }
+    if (alive->alive->on_shutdown == ON_SHUTDOWN_STOP) {
+        change_stop(core, view, plain(CAUSE_HOST_SHUTDOWN), false);
+    } else {
+        (void)jobs_add(jobs, view, PURPOSE_DRAIN, plain(CAUSE_HOST_SHUTDOWN));
+    }
+}
+
 static void decide_running(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
@@ -171,7 +187,9 @@ static void decide_running(struct core *core, const struct view *view, struct jo
     if (view->status->status->is_stop_refused) {
         return; /* its node clears that first */
     }
-    if (view->spec->vm_spec->move_order > p->move_order) {
+    if (world_is_vacated(&core->world, p->node) && !MUTANT(DOWN_UNHEEDED)) {
+        vacate(core, view, jobs);
+    } else if (view->spec->vm_spec->move_order > p->move_order) {
         (void)jobs_add(jobs, view, PURPOSE_MOVE, plain(CAUSE_MOVE_ORDERED));
     } else if (node_has_mode(core, p->node, NODE_DRAIN)) {
         if (!refusal_must_leave_alone(core, view)) {
@@ -253,8 +271,13 @@ static void decide_stop(struct core *core, const struct view *view, struct jobs 
             arrive(core, view);
         } else if (p->cause.code == CAUSE_EVICTED) {
             make_room(core, view);
+        } else if (p->cause.code == CAUSE_HOST_SHUTDOWN &&
+                   view->spec->vm_spec->priority == priority_no_auto) {
+            restart_stay_off(core, view);
         } else {
-            (void)jobs_add(jobs, view, PURPOSE_RECOVER, plain(CAUSE_MOVE_BROKEN_OFF));
+            (void)jobs_add(jobs, view, PURPOSE_RECOVER,
+                           plain(p->cause.code == CAUSE_HOST_SHUTDOWN ? CAUSE_HOST_SHUTDOWN
+                                                                      : CAUSE_MOVE_BROKEN_OFF));
         }
         return;
     }

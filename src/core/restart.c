@@ -23,7 +23,7 @@ static void give_up(struct core *core, const struct view *view, struct cause why
 }
 
 /* Its host was lost, and its priority says that nobody but an administrator starts it. */
-static void stay_off(struct core *core, const struct view *view)
+void restart_stay_off(struct core *core, const struct view *view)
 {
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
@@ -36,6 +36,13 @@ static void stay_off(struct core *core, const struct view *view)
 
 /* ---- its host was lost ---- */
 
+/* Its host was shut down in order: neither of them is to blame for anything. */
+static bool has_gone_down(const struct core *core, const struct view *view)
+{
+    const struct peer *peer = peer_find(core, view->placement->placement->node);
+    return peer && peer_went_down(peer, view->status->status->incarnation);
+}
+
 /*
  * Whether it can have been the VM that brought its host down. Not if another host was lost at the
  * same time: the VM ran on one of them only, and starts on another not before the first is proven
@@ -47,8 +54,8 @@ static bool is_suspect(const struct core *core, const struct view *view)
     const struct vm_placement *p = view->placement->placement;
     const struct peer *peer = peer_find(core, p->node);
     msec_t lost_ms = peer ? peer_lost_ms(peer, view->status->status->incarnation) : MSEC_NEVER;
-    return lost_ms != MSEC_NEVER && strcmp(p->lost_node, p->node) != 0 &&
-           !peer_lost_others(core, peer, lost_ms);
+    return lost_ms != MSEC_NEVER && !has_gone_down(core, view) &&
+           strcmp(p->lost_node, p->node) != 0 && !peer_lost_others(core, peer, lost_ms);
 }
 
 static void host_lost(struct core *core, const struct view *view, struct jobs *jobs)
@@ -57,7 +64,7 @@ static void host_lost(struct core *core, const struct view *view, struct jobs *j
     const struct vm_restart_policy *policy = &view->spec->vm_spec->restart;
     struct tally tally = tally_of(p);
     if (view->spec->vm_spec->priority == priority_no_auto) {
-        stay_off(core, view);
+        restart_stay_off(core, view);
         return;
     }
     if (is_suspect(core, view)) {
@@ -70,8 +77,10 @@ static void host_lost(struct core *core, const struct view *view, struct jobs *j
         give_up(core, view, why);
         return;
     }
-    struct cause why = cause_make(
-        view->gone == GONE_FENCED ? CAUSE_HOST_FENCED : CAUSE_HOST_REJOINED, p->node, NULL, NULL);
+    struct cause why = cause_make(view->gone == GONE_FENCED   ? CAUSE_HOST_FENCED
+                                  : has_gone_down(core, view) ? CAUSE_HOST_SHUTDOWN
+                                                              : CAUSE_HOST_REJOINED,
+                                  p->node, NULL, NULL);
     jobs_add(jobs, view, PURPOSE_RECOVER, why)->tally = tally;
 }
 
@@ -143,6 +152,8 @@ void restart_ended(struct core *core, const struct view *view, struct jobs *jobs
             ->tally = (struct tally){0};
     } else if (hold_is_disarmed(core)) {
         return; /* when the cluster is armed again it is looked at again */
+    } else if (view->gone == GONE_REPORTED && has_gone_down(core, view)) {
+        host_lost(core, view, jobs); /* whatever ended it: it has no more to do with it */
     } else if (view->gone == GONE_REPORTED) {
         failed(core, view, jobs);
     } else {

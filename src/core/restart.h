@@ -13,5 +13,7 @@
 
 /* It shall run, and its instance is gone. */
 void restart_ended(struct core *core, const struct view *view, struct jobs *jobs);
+/* Its host is lost or was shut down, and its priority says that only an administrator starts it. */
+void restart_stay_off(struct core *core, const struct view *view);
 /* It runs: clears its counts when it did so for long enough. */
 void restart_forgive(struct core *core, const struct view *view);

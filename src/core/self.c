@@ -13,6 +13,8 @@ struct self {
     uint64_t incarnation;
     revision_t fence_revision;
     revision_t joined_revision;
+    bool is_going_down;
+    enum on_shutdown on_shutdown;
 };
 
 static const sm_moves_t moves[membership_state_count] = {
@@ -66,6 +68,29 @@ void self_take_incarnation(struct core *core, uint64_t incarnation)
 revision_t self_fence_revision(const struct core *core)
 {
     return core->self->fence_revision;
+}
+
+void self_go_down(struct core *core, enum on_shutdown what)
+{
+    core->self->is_going_down = true;
+    core->self->on_shutdown = what;
+    core->is_dirty = true;
+}
+
+void self_stay(struct core *core)
+{
+    core->self->is_going_down = false;
+    core->is_dirty = true;
+}
+
+bool self_is_going_down(const struct core *core)
+{
+    return core->self->is_going_down;
+}
+
+enum on_shutdown self_on_shutdown(const struct core *core)
+{
+    return core->self->on_shutdown;
 }
 
 void self_has_joined(struct core *core)

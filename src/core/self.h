@@ -12,9 +12,11 @@
  *     `--------- MEMBER -------'
  *
  *  MEMBER -- leave --> LEAVING --> LEFT
+ *  CLEARING -- all killed, the host goes down --> BEGINNING --> MEMBER: without a VM, to say so
  *  JOINING, MEMBER -- the store contradicts us --> CONTRADICTED --> MEMBER, CLEARING, LEFT
  *
- * Only membership.c and its tools (heartbeat.c, leaving.c) move it; everybody may ask.
+ * Only membership.c and its tools (heartbeat.c, leaving.c) move it, and only shutdown.c says that
+ * the host goes down; everybody may ask.
  */
 #pragma once
 
@@ -44,6 +46,13 @@ uint64_t self_incarnation(const struct core *core);
 void self_take_incarnation(struct core *core, uint64_t incarnation);
 /* Of our own fence record when this incarnation began; 0: there was none. */
 revision_t self_fence_revision(const struct core *core);
+
+/* The host is being shut down in order: heartbeats say so, and nothing is begun here any more. */
+void self_go_down(struct core *core, enum on_shutdown what);
+void self_stay(struct core *core);
+bool self_is_going_down(const struct core *core);
+/* What becomes of our VMs then. */
+enum on_shutdown self_on_shutdown(const struct core *core);
 
 /* What the world has now is the first that this berthd saw of the store, all of it. */
 void self_has_joined(struct core *core);

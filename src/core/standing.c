@@ -96,8 +96,10 @@ static bool count_beginning(const struct core *core, const struct peer *peer, ui
         return false;
     }
     msec_t lost_ms = peer_lost_ms(peer, s->incarnation);
+    bool is_orderly = peer_went_down(peer, s->incarnation);
     s->incarnation = incarnation;
-    if (peer_lost_others(core, peer, lost_ms) || world_is_disarmed(&core->world, NULL)) {
+    if (is_orderly || peer_lost_others(core, peer, lost_ms) ||
+        world_is_disarmed(&core->world, NULL)) {
         return true; /* hosts that people work on are no trouble */
     }
     memmove(&s->began_ago_ms[1], &s->began_ago_ms[0],

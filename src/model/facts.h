@@ -53,8 +53,9 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_DRAIN, "drain")                                                                        \
     X(CAUSE_DRAIN_NO_HOST, "drain-no-host")                                                        \
     X(CAUSE_DRAIN_FORCED, "drain-forced")                                                          \
-    X(CAUSE_GPU_FAILED, "gpu-failed") /* who: the device; detail: how */                           \
-    X(CAUSE_GPU_GONE, "gpu-gone")     /* who: the device */                                        \
+    X(CAUSE_HOST_SHUTDOWN, "host-shutdown") /* its host is, or was, shut down in order */          \
+    X(CAUSE_GPU_FAILED, "gpu-failed")       /* who: the device; detail: how */                     \
+    X(CAUSE_GPU_GONE, "gpu-gone")           /* who: the device */                                  \
     X(CAUSE_GPU_NO_HOST, "gpu-no-host")                                                            \
     X(CAUSE_FAILBACK, "failback")                 /* node: the owner that it prefers */            \
     X(CAUSE_EVICTED, "evicted")                   /* who: the VM for which it makes room */        \
@@ -110,7 +111,17 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_HEARTBEAT_BACK, "heartbeat-back", INFO)                                                 \
     X(NOTE_SELF_STOP, "self-stop", ERROR)                                                          \
     X(NOTE_LEFT_ARMED, "left-armed", WARNING)                                                      \
-    X(NOTE_NODE_LEFT, "node-left", WARNING)                                                        \
+    X(NOTE_NODE_LEFT, "node-left", INFO)                                                           \
+    X(NOTE_NODE_LEFT_VMS, "node-left-vms", ERROR)                                                  \
+    X(NOTE_NODE_DOWN, "node-down", INFO)                                                           \
+    X(NOTE_NODE_GOING_DOWN, "node-going-down", WARNING)                                            \
+    X(NOTE_NODE_GOING_DOWN_LEAVE, "node-going-down", WARNING)                                      \
+    X(NOTE_NODE_STAYS, "node-stays", INFO)                                                         \
+    X(NOTE_NODE_VACATED, "node-vacated", INFO)                                                     \
+    X(NOTE_SHUTDOWN_LIMIT, "shutdown-limit", WARNING)                                              \
+    X(NOTE_NODE_SHUTTING_DOWN, "node-power", WARNING)                                              \
+    X(NOTE_NODE_REBOOTING, "node-power", WARNING)                                                  \
+    X(NOTE_NODE_POWER_FAILED, "node-power-failed", ERROR)                                          \
     X(NOTE_NODE_SILENT, "node-silent", WARNING)                                                    \
     X(NOTE_NODE_HEARD, "node-heard", INFO)                                                         \
     X(NOTE_COORDINATOR, "coordinator", INFO)                                                       \

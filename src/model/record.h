@@ -57,6 +57,12 @@ ENUM_DECLARE(failback, FAILBACK_LIST)
 #define RESERVE_POLICY_LIST(X) X(RESERVE_WARN, "warn") X(RESERVE_REFUSE, "refuse")
 ENUM_DECLARE(reserve_policy, RESERVE_POLICY_LIST)
 
+#define ON_SHUTDOWN_LIST(X)                                                                        \
+    X(ON_SHUTDOWN_MOVE, "move") /* to reserved places; what has none is stopped */                 \
+    X(ON_SHUTDOWN_STOP, "stop") /* all at once; they restart where there is room */                \
+    X(ON_SHUTDOWN_LEAVE, "leave")
+ENUM_DECLARE(on_shutdown, ON_SHUTDOWN_LIST)
+
 /* Times are derived in docs/SAFETY.md; settings_check() holds their relations. */
 struct cluster_settings {
     char name[name_size];
@@ -70,10 +76,12 @@ struct cluster_settings {
     uint32_t reserve;         /* host losses the cluster should survive */
     enum reserve_policy reserve_policy;
     enum failback failback;
-    uint32_t concurrent_starts; /* a node, at most */
-    msec_t cold_start_ms;       /* how long VMs wait for hosts after all of them were down */
-    uint32_t cpu_percent;       /* virtual CPUs for each 100 real ones that VMs may have */
-    bool preemption;            /* may a VM of lower priority be stopped for a higher one? */
+    uint32_t concurrent_starts;   /* a node, at most */
+    msec_t cold_start_ms;         /* how long VMs wait for hosts after all of them were down */
+    uint32_t cpu_percent;         /* virtual CPUs for each 100 real ones that VMs may have */
+    bool preemption;              /* may a VM of lower priority be stopped for a higher one? */
+    enum on_shutdown on_shutdown; /* what becomes of the VMs of a host that goes down in order */
+    msec_t shutdown_limit_ms;     /* so long it waits for them; then it ends them */
     bool is_disarmed;      /* by an administrator; world_is_disarmed() says whether it still is */
     uint64_t disarm_order; /* counts the times that it was */
     msec_t disarm_ms;      /* for so long; 0: until it is armed again */
@@ -110,6 +118,10 @@ ENUM_DECLARE(node_mode, NODE_MODE_LIST)
 #define FENCING_LIST(X)                                                                            \
     X(FENCING_WATCHDOG, "watchdog") X(FENCING_POWER, "power") X(FENCING_MANUAL, "manual")
 ENUM_DECLARE(fencing, FENCING_LIST)
+
+#define NODE_POWER_LIST(X)                                                                         \
+    X(NODE_POWER_NONE, "none") X(NODE_POWER_SHUTDOWN, "shutdown") X(NODE_POWER_REBOOT, "reboot")
+ENUM_DECLARE(node_power, NODE_POWER_LIST)
 
 struct node_label {
     char key[name_size];
@@ -157,6 +169,8 @@ struct node_spec {
                                 the spec empties the list */
     uint64_t confirmed_off;     /* incarnation that an administrator says is off; 0: none ... */
     uint64_t confirmed_counter; /* ... and its last heartbeat then: a later one refutes it */
+    enum node_power power;      /* its VMs leave it, then its host does this ... */
+    uint64_t power_incarnation; /* ... in this incarnation only: not again after it */
     uint64_t removed;         /* this incarnation and all before are to be forgotten; 0: none ... */
     uint64_t removed_counter; /* ... and the last heartbeat then, likewise */
 };
@@ -219,8 +233,10 @@ struct node_alive {
     char boot_id[40];
     uint64_t counter;
     bool is_watchdog_armed;
-    msec_t watchdog_ms; /* what the hardware was armed with; 0: not armed */
-    bool has_left;      /* the last one: its berthd was told to end, its VMs go on */
+    msec_t watchdog_ms;           /* what the hardware was armed with; 0: not armed */
+    bool has_left;                /* the last one: its berthd was told to end, its VMs go on */
+    bool is_going_down;           /* its host is being shut down in order ... */
+    enum on_shutdown on_shutdown; /* ... and what becomes of its VMs */
 };
 
 #define PROOF_LIST(X)                                                                              \

@@ -16,6 +16,10 @@ enum {
     watchdog_ms = 6000,
     takeover_ms = 8000,
     cold_start_ms = 120000,
+    /* systemd gives a whole shutdown half an hour, then resets. */
+    shutdown_limit_ms = 300000,
+    shutdown_limit_min_ms = 10000,
+    shutdown_limit_max_ms = 1500000,
 };
 
 /* Clock rates of two hosts may differ by 1 %; kernels promise far less (500 ppm). */
@@ -39,6 +43,7 @@ const struct cluster_settings cluster_settings_default = {
     .reserve = 0,
     .concurrent_starts = 4,
     .cold_start_ms = cold_start_ms,
+    .shutdown_limit_ms = shutdown_limit_ms,
     .cpu_percent = 400, /* GPU work leaves CPUs idle; memory is never promised twice */
 };
 
@@ -83,6 +88,11 @@ int cluster_settings_check(const struct cluster_settings *s, struct error *err)
     }
     if (s->cold_start_ms < 0 || s->cold_start_ms > 3600 * 1000) {
         return error_set(err, -EINVAL, "cold_start_ms must be at most an hour; 0: no wait");
+    }
+    if (s->shutdown_limit_ms < shutdown_limit_min_ms ||
+        s->shutdown_limit_ms > shutdown_limit_max_ms) {
+        return error_set(err, -EINVAL, "shutdown_limit_ms must lie between %d and %d",
+                         shutdown_limit_min_ms, shutdown_limit_max_ms);
     }
     if (s->reserve >= nodes_max) {
         return error_set(err, -EINVAL, "reserve must be less than %d", nodes_max);

@@ -28,6 +28,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_DRAIN] = "its host is being drained",
     [CAUSE_DRAIN_NO_HOST] = "its host is being drained, but no other host can take it",
     [CAUSE_DRAIN_FORCED] = "its host is being drained by force, and no other host can take it",
+    [CAUSE_HOST_SHUTDOWN] = "its host is being shut down",
     [CAUSE_GPU_FAILED] = "its GPU {who} failed: {detail}",
     [CAUSE_GPU_GONE] = "its GPU {who} failed: the host no longer has it",
     [CAUSE_GPU_NO_HOST] = "one of its GPUs failed, but no host has another one for it",
@@ -44,7 +45,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_HOST_LOSSES] =
         "{count} hosts in a row were lost under it, last {node}; it may be what brings them down",
     [CAUSE_HOST_LOST_BY_HAND] =
-        "its host was lost; VMs with priority 0 are restarted only by an administrator",
+        "its host was lost or shut down; VMs with priority 0 are restarted only by an administrator",
     [CAUSE_ADOPTED] = "adopted where it was found",
     [CAUSE_CONFIRMED_GONE] = "an administrator confirmed that it is gone",
     [CAUSE_FAILED] = "on {node}[: {detail}]",
@@ -86,8 +87,24 @@ static const char *const note_words[note_code_count] = {
         "no heartbeat acknowledged for {ms} ms (limit {limit_ms} ms): {subject} ends its VMs",
     [NOTE_LEFT_ARMED] = "the store did not accept the farewell of {subject}: its watchdog stays "
                         "armed and resets the host unless berthd is started at once",
-    [NOTE_NODE_LEFT] = "berthd on {subject} was stopped: its VMs keep running, but they are not "
-                       "restarted elsewhere until it is back",
+    [NOTE_NODE_LEFT] = "berthd on {subject} was stopped; no VM runs there",
+    [NOTE_NODE_LEFT_VMS] =
+        "{subject} left the cluster while VMs ran there ({count}): nothing watches them. They restart elsewhere "
+        "only when the host is proven off or berthd is back. Start berthd there, or if you are sure "
+        "that the host is off: 'berth node confirm-off {subject}'",
+    [NOTE_NODE_DOWN] = "{subject} was shut down; no VM runs there",
+    [NOTE_NODE_GOING_DOWN] = "{subject} is being shut down: its VMs leave it within {s} s",
+    [NOTE_NODE_GOING_DOWN_LEAVE] =
+        "{subject} is being shut down: its VMs end with it and are not restarted elsewhere "
+        "(on_shutdown is leave)",
+    [NOTE_NODE_STAYS] = "the shutdown of {subject} was canceled",
+    [NOTE_NODE_VACATED] = "{subject} can be shut down now",
+    [NOTE_SHUTDOWN_LIMIT] = "{subject} is being shut down: it ends the VMs that are still there",
+    [NOTE_NODE_SHUTTING_DOWN] = "{subject} shuts down now (requested)",
+    [NOTE_NODE_REBOOTING] = "{subject} reboots now (requested)",
+    [NOTE_NODE_POWER_FAILED] =
+        "{subject} cannot be shut down or rebooted[: {detail}]. Berth retries every minute; "
+        "'berth node resume {subject}' cancels the request",
     [NOTE_NODE_SILENT] = "no heartbeat from {subject} for {ms} ms",
     [NOTE_NODE_HEARD] = "heartbeats from {subject} are back",
     [NOTE_COORDINATOR] = "{subject} is the coordinator (term {count})",
@@ -151,8 +168,9 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_REMOVED] = "{subject} is removed",
     [NOTE_VM_FAILED] = "{subject} failed, and its restart policy is exhausted: {cause}. 'berth vm "
                        "start {subject}' tries again",
-    [NOTE_VM_NOT_RESTARTED] = "{subject} ran on {node}, which was lost; with priority 0 only "
-                              "'berth vm start {subject}' starts it again",
+    [NOTE_VM_NOT_RESTARTED] =
+        "{subject} ran on {node}, which was lost or shut down; with priority 0 only "
+        "'berth vm start {subject}' starts it again",
     [NOTE_VM_RESTART_DELAYED] = "{subject} keeps failing ({cause}): it restarts in {s} s",
 };
 

@@ -296,6 +296,32 @@ bool world_is_quarantined(const struct world *world, const char *node)
            (spec ? (uint64_t)spec->revision : 0) == standing->standing->spec_revision;
 }
 
+bool world_is_going_down(const struct world *world, const char *node)
+{
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    return alive && alive->alive->is_going_down;
+}
+
+bool world_is_vacated(const struct world *world, const char *node)
+{
+    return world_is_going_down(world, node) &&
+           world_find(world, RECORD_NODE_ALIVE, node)->alive->on_shutdown != ON_SHUTDOWN_LEAVE;
+}
+
+uint32_t world_vms_left(const struct world *world, const char *node)
+{
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    uint32_t count = 0;
+    WORLD_EACH(world, RECORD_VM_STATUS, each) {
+        const struct vm_status *status = (*each)->status;
+        count += alive && strcmp(status->node, node) == 0 &&
+                 status->incarnation == alive->alive->incarnation &&
+                 status->state != VM_STATE_STOPPED && status->state != VM_STATE_FAILED &&
+                 status->state != VM_STATE_AWAY;
+    }
+    return count;
+}
+
 static bool has_label(const struct node_spec *spec, const struct node_label *label)
 {
     VEC_EACH(&spec->labels, own) {

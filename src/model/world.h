@@ -84,6 +84,15 @@ const struct vm_sighting *world_sighting(const struct world *world, const char *
 /* Whether 'node' is quarantined: it gets no VMs for a while. */
 bool world_is_quarantined(const struct world *world, const char *node);
 
+/* Whether 'node' is being shut down in order, as its last heartbeat says, and with it its VMs. */
+bool world_is_going_down(const struct world *world, const char *node);
+/* Whether its VMs are to leave it before. */
+bool world_is_vacated(const struct world *world, const char *node);
+
+/* How many VMs that were begun in the present incarnation of 'node' have not ended there, as far as
+ * the store says. */
+uint32_t world_vms_left(const struct world *world, const char *node);
+
 /* Whether the hypervisor of 'node' answers, as its inventory has it: one of an earlier boot says
  * nothing of now. */
 bool world_has_hypervisor(const struct world *world, const char *node);

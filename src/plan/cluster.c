@@ -95,6 +95,9 @@ static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
     if (plan_cluster_is_down(c, node, why, sizeof(why))) {
         return PLAN_DOWN;
     }
+    if (world_is_going_down(c->world, node)) {
+        return world_is_vacated(c->world, node) ? PLAN_DRAIN : PLAN_PAUSED;
+    }
     switch (spec ? spec->node_spec->mode : NODE_ACTIVE) {
     case NODE_ACTIVE:
         return world_is_quarantined(c->world, node) || !world_has_space(c->world, node, NULL) ||

@@ -77,6 +77,9 @@ static const struct setting settings[] = {
     LIST(VALUE_ADDRESSES, "devices", devices, config_devices_max, device_len, HOST,
          "Addresses of further PCI functions that are to be treated as GPUs (accelerators of "
          "another class), separated by spaces or commas, at most 32."),
+    TEXT(VALUE_PATH, "power_command", power_command, HOST,
+         "The program that shuts this host down when an administrator orders that (berth node "
+         "shutdown, berth node reboot). It is run with the argument poweroff or reboot."),
     TEXT(VALUE_PATH, "host_root", host_root, HOST, "Where /sys and /proc are found. For tests."),
     LIST(VALUE_URLS, "etcd_endpoints", etcd_endpoints, config_endpoints_max, etcd_endpoint_len,
          STORE,
@@ -151,6 +154,7 @@ void config_default(struct config *ret)
         .disk_directories = {{"/var/lib/libvirt/images"}},
         .disk_directory_len = 1,
         .watchdog = "/dev/watchdog",
+        .power_command = "/usr/bin/systemctl",
         .host_root = "/",
         .api_socket = "/run/berth/api.sock",
         .session_idle_ms = 30 * 60 * 1000,

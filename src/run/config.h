@@ -47,8 +47,9 @@ struct config {
     bool has_open_graphics; /* graphics_listen: displays may be reached from elsewhere */
     struct config_text disk_directories[config_directories_max]; /* disk_directories */
     size_t disk_directory_len;
-    char watchdog[config_text_size];  /* watchdog: the device, or "none" */
-    char host_root[config_text_size]; /* host_root: where /sys and /proc are found; tests */
+    char watchdog[config_text_size];      /* watchdog: the device, or "none" */
+    char power_command[config_text_size]; /* run with "poweroff" or "reboot" */
+    char host_root[config_text_size];     /* host_root: where /sys and /proc are found; tests */
     struct config_text devices[config_devices_max]; /* devices: addresses of other passthrough
                                                        functions to treat as GPUs */
     size_t device_len;

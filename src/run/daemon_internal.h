@@ -24,7 +24,10 @@ struct fencing_run {
     struct daemon *daemon;
     uint64_t id;
     struct fence_run *run;
+    bool only_asks; /* whether the host is off */
 };
+
+struct power_run;
 
 struct daemon {
     const struct config *config;
@@ -41,10 +44,13 @@ struct daemon {
     sd_event_source *watchdog_look; /* NULL: one was there from the beginning, or none is wanted */
     VEC(struct answer) answers;
     VEC(struct fencing_run *) fencing;
+    struct power_run *power; /* this host is being told to go down; NULL: it is not */
     int lock_fd;
     struct identity identity;
-    sd_event_source *resolving; /* an administrator's word about a contradiction */
+    sd_event_source *resolving; /* words left in run_dir: about a contradiction, a shutdown */
     const char *contradiction;  /* as last told; static */
+    bool is_departing;          /* somebody waits for this host to go down */
+    uint32_t departing_waits;   /* for so many VMs, as last told */
 };
 
 /* Puts 'event' through the core's door and performs what it orders. */
@@ -56,5 +62,7 @@ void daemon_answer(struct daemon *d, uint64_t id, enum core_result result, const
 /* Keeps for this boot that the host is a member in 'incarnation'. */
 void daemon_keep_identity(struct daemon *d, uint64_t incarnation);
 
+/* perform.c: forgets that this host is being told to go down; it is all the same. */
+void daemon_leave_power(struct daemon *d);
 /* perform.c: does 'action', or begins it. Never blocks, never steps. */
 void daemon_perform(struct daemon *d, const struct core_action *action);

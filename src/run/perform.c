@@ -2,12 +2,14 @@
 /* What the core orders, done through the adapters: none of it blocks, each answer comes later. */
 #include "run/daemon_internal.h"
 
+#include "loop/child.h"
 #include "loop/clock.h"
 #include "model/gpu_device.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void txn_answered(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
                          const struct error *error)
@@ -161,6 +163,9 @@ static void fence_answered(void *userdata, const struct fence_result *result)
     event.result = result->outcome == FENCE_DONE     ? CORE_DONE
                    : result->outcome == FENCE_FAILED ? CORE_FAILED
                                                      : CORE_UNKNOWN;
+    if (run->only_asks && result->outcome == FENCE_DONE && result->power != FENCE_POWER_OFF) {
+        event.result = CORE_FAILED; /* an answer, but no proof */
+    }
     for (size_t i = 0; i < d->fencing.len; i++) {
         if (d->fencing.items[i] == run) {
             VEC_REMOVE(&d->fencing, i);
@@ -175,7 +180,7 @@ static void perform_fence(struct daemon *d, const struct core_action *action)
 {
     const struct fence_level level = node_spec_fence_level(action->spec->node_spec, action->count);
     struct fence_request request = {
-        .action = FENCE_OFF,
+        .action = action->kind == ACTION_FENCE_STATUS ? FENCE_STATUS : FENCE_OFF,
         .agent = level.agent,
         .parameters = level.parameters,
         .parameter_len = level.parameter_len,
@@ -190,10 +195,78 @@ static void perform_fence(struct daemon *d, const struct core_action *action)
     *place = run;
     run->daemon = d;
     run->id = action->id;
+    run->only_asks = action->kind == ACTION_FENCE_STATUS;
     if (fence_start(d->event, &request, fence_answered, run, &run->run, &err) < 0) {
         d->fencing.len--;
         free(run);
         daemon_answer(d, action->id, CORE_FAILED, err.text);
+    }
+}
+
+/* ---- this host's own power ---- */
+
+struct power_run {
+    struct daemon *daemon;
+    uint64_t id;
+    struct child *child;
+};
+
+static void power_ended(void *userdata, const struct child_result *result)
+{
+    CLEANUP(freep) struct power_run *run = userdata;
+    struct daemon *d = run->daemon;
+    struct core_event event = {.kind = CORE_ACTION_DONE, .id = run->id, .result = CORE_DONE};
+    char text[error_text_size];
+    if (result->end != CHILD_EXITED || result->status != 0) {
+        (void)snprintf(text, sizeof(text), "%s: %.*s", d->config->power_command,
+                       (int)strcspn(result->errors, "\n"),
+                       result->end == CHILD_LATE ? "no answer" : result->errors);
+        event.result = CORE_FAILED;
+        event.text = text;
+    }
+    d->power = NULL;
+    daemon_step(d, event);
+    (void)child_free(run->child);
+}
+
+/* What it starts comes back to us as a shutdown like any other (departure.h). */
+static void perform_power(struct daemon *d, const struct core_action *action)
+{
+    const msec_t limit_ms = 30000;
+    char program[config_text_size];
+    char word[16];
+    (void)snprintf(program, sizeof(program), "%s", d->config->power_command);
+    (void)snprintf(word, sizeof(word), "%s",
+                   action->power == NODE_POWER_REBOOT ? "reboot" : "poweroff");
+    char *arguments[] = {program, word, NULL};
+    const struct child_order order = {.program = program,
+                                      .arguments = arguments,
+                                      .output_max = error_text_size,
+                                      .limit_ms = limit_ms};
+    struct power_run *run = calloc(1, sizeof(*run));
+    if (!run) {
+        abort();
+    }
+    run->daemon = d;
+    run->id = action->id;
+    int r = child_start(d->event, &order, power_ended, run, &run->child);
+    if (r < 0) {
+        char text[error_text_size];
+        (void)snprintf(text, sizeof(text), "%s: %s", program, strerror(-r));
+        free(run);
+        daemon_answer(d, action->id, CORE_FAILED, text);
+        return;
+    }
+    d->power = run;
+}
+
+/* The daemon ends: what it began goes on. */
+void daemon_leave_power(struct daemon *d)
+{
+    if (d->power) {
+        (void)child_leave(d->power->child);
+        free(d->power);
+        d->power = NULL;
     }
 }
 
@@ -249,7 +322,11 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         }
         break;
     case ACTION_FENCE_OFF:
+    case ACTION_FENCE_STATUS:
         perform_fence(d, action);
+        break;
+    case ACTION_POWER:
+        perform_power(d, action);
         break;
     case ACTION_IDENTITY:
         daemon_keep_identity(d, action->incarnation);

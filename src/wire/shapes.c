@@ -12,7 +12,9 @@ enum {
 
 static const char *const failback_words[] = {FAILBACK_LIST(WORD_)};
 static const char *const reserve_policy_words[] = {RESERVE_POLICY_LIST(WORD_)};
+static const char *const on_shutdown_words[] = {ON_SHUTDOWN_LIST(WORD_)};
 static const char *const node_mode_words[] = {NODE_MODE_LIST(WORD_)};
+static const char *const node_power_words[] = {NODE_POWER_LIST(WORD_)};
 static const char *const fencing_words[] = {FENCING_LIST(WORD_)};
 static const char *const proof_words[] = {PROOF_LIST(WORD_)};
 static const char *const pool_type_words[] = {POOL_TYPE_LIST(WORD_)};
@@ -61,6 +63,11 @@ static const struct field cluster_fields[] = {
         ABOUT("virtual CPUs that VMs may have for each 100 CPUs of a host"), POLICY),
     BOOL("preemption", preemption,
          ABOUT("whether a VM may be stopped to make room for one of higher priority"), POLICY),
+    ENUM("on_shutdown", on_shutdown, on_shutdown_words,
+         ABOUT("what happens to the VMs of a host that is shut down: move, stop, or leave"),
+         POLICY),
+    SPAN("shutdown_limit_ms", shutdown_limit_ms,
+         ABOUT("how long a host that is shut down waits for its VMs before it ends them"), POLICY),
     BOOL("disarmed", is_disarmed, ABOUT("whether an administrator disarmed the cluster")),
     U64("disarm_order", disarm_order, ABOUT("number of times the cluster was disarmed")),
     SPAN("disarm_ms", disarm_ms,
@@ -151,6 +158,10 @@ static const struct field node_spec_fields[] = {
     U64("confirmed_off", confirmed_off,
         ABOUT("incarnation that an administrator confirmed to be off; 0: none")),
     U64("confirmed_counter", confirmed_counter, ABOUT("last heartbeat of that incarnation")),
+    ENUM("power", power, node_power_words,
+         ABOUT("what the host is to do once its VMs have left it: none, shutdown, or reboot")),
+    U64("power_incarnation", power_incarnation,
+        ABOUT("incarnation in which it is to do that; no later one does")),
     U64("removed", removed, ABOUT("incarnation whose removal was ordered; 0: none")),
     U64("removed_counter", removed_counter, ABOUT("last heartbeat of that incarnation")),
 };
@@ -277,6 +288,9 @@ static const struct field alive_fields[] = {
     BOOL("watchdog_armed", is_watchdog_armed, ABOUT("whether the hardware watchdog is armed")),
     SPAN("watchdog_ms", watchdog_ms, ABOUT("timeout of the hardware watchdog; 0: not armed")),
     BOOL("left", has_left, ABOUT("whether berthd was stopped on purpose")),
+    BOOL("going_down", is_going_down, ABOUT("whether the host is being shut down")),
+    ENUM("on_shutdown", on_shutdown, on_shutdown_words,
+         ABOUT("what happens to its VMs then: move, stop, or leave")),
 };
 SHAPE(alive_shape, alive_fields);
 #undef OWNER

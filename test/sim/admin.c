@@ -282,6 +282,29 @@ static void set_dismounted(struct sim *sim, struct record *record, const struct 
     }
 }
 
+/* For this boot of it, as the API does. */
+static void order_power(struct sim *sim, struct node_spec *spec, const struct record *alive,
+                        const struct scenario_step *step)
+{
+    struct host *host = must(host_find(sim, step->subject));
+    if (alive && strcmp(alive->alive->boot_id, host->boot_id) == 0 && host->has_power) {
+        host->ordered_boot = host->boot;
+        spec->power = step->op == OP_ORDER_REBOOT ? NODE_POWER_REBOOT : NODE_POWER_SHUTDOWN;
+        spec->power_incarnation = alive->alive->incarnation;
+    }
+}
+
+void admin_withdraw_power(struct sim *sim, const char *node)
+{
+    struct record *record = edit(sim, RECORD_NODE_SPEC, node);
+    if (record && record->node_spec->power != NODE_POWER_NONE) {
+        record->node_spec->power = NODE_POWER_NONE;
+        put(sim, record);
+    } else {
+        record_unref(record);
+    }
+}
+
 static void order_host(struct sim *sim, const struct scenario_step *step)
 {
     struct record *record = edit(sim, RECORD_NODE_SPEC, step->subject);
@@ -305,7 +328,10 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
     } else if (step->op == OP_FENCING) {
         spec->fencing = step->method;
         SET_TEXT(spec->fence_agent, "%s", step->method == FENCING_POWER ? "fence_fake" : "");
+    } else if (step->op == OP_ORDER_SHUTDOWN || step->op == OP_ORDER_REBOOT) {
+        order_power(sim, spec, alive, step);
     } else {
+        spec->power = NODE_POWER_NONE;
         spec->mode = step->op == OP_DRAIN   ? NODE_DRAIN
                      : step->op == OP_PAUSE ? NODE_PAUSED
                                             : NODE_ACTIVE;

@@ -212,7 +212,8 @@ static bool takes_vms(const struct sim *sim, const struct host *host)
     const struct record *spec = get(sim, RECORD_NODE_SPEC, host->config->name);
     return is_sound(host) && host->libvirt == LIBVIRT_UP && !host->is_disk_full &&
            (!spec || spec->node_spec->mode == NODE_ACTIVE) &&
-           !world_is_quarantined(&sim->store.world, host->config->name);
+           !world_is_quarantined(&sim->store.world, host->config->name) &&
+           !world_is_going_down(&sim->store.world, host->config->name);
 }
 
 static bool fits(const struct sim *sim, const struct host *host, const char *vm,

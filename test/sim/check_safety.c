@@ -212,7 +212,8 @@ static void check_stop(struct sim *sim, const struct record *next)
         return;
     }
     const struct record *node = world_find(world, RECORD_NODE_SPEC, old->placement->node);
-    bool is_forced = node && node->node_spec->mode == NODE_DRAIN && node->node_spec->force;
+    bool is_forced = (node && node->node_spec->mode == NODE_DRAIN && node->node_spec->force) ||
+                     world_is_vacated(world, old->placement->node);
     if (!is_forced && !world_settings(world)->preemption && !has_failed_gpu(sim, old) &&
         (next->placement->next_node[0] == '\0' ||
          next->placement->next_gpus.len != vm_spec_gpu_count(spec->vm_spec))) {

@@ -45,7 +45,7 @@ void check_disarmed_kill(struct sim *sim, const struct host *host)
     const struct record *alive = get(sim, RECORD_NODE_ALIVE, name);
     bool is_heard = host->answered_ms > sim->disarmed_ms + settled_ms;
     bool is_ours = alive && strcmp(alive->alive->boot_id, host->boot_id) == 0;
-    if (is_known_disarmed(sim) && is_heard && is_ours &&
+    if (is_known_disarmed(sim) && is_heard && is_ours && !host->is_shutting_down &&
         world_is_disarmed(core_world(host->process->core), NULL) &&
         alive->alive->incarnation == core_incarnation(host->process->core) &&
         !world_is_proven_off(&sim->store.world, name, alive->alive->incarnation)) {

@@ -186,6 +186,10 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
     case OP_POWER_ON:
         host_power_on(sim, host);
         break;
+    case OP_SHUTDOWN:
+    case OP_REBOOT:
+        shutdown_begin(sim, host, step->op == OP_REBOOT, false);
+        break;
     case OP_NETWORK_OFF:
         host_cut(sim, host, !step->is_out, !step->is_in);
         break;
@@ -245,6 +249,9 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
     case OP_HANG_FENCE:
         host->hung_fences = step->times;
         break;
+    case OP_FAIL_POWER:
+        host->bad_powers = step->times;
+        break;
     case OP_FAIL_BIND:
         host->bad_binds = step->times;
         break;
@@ -288,12 +295,16 @@ void faults_heal(struct sim *sim)
     byhand_heal(sim);
     VEC_EACH(&sim->hosts, each) {
         struct host *host = *each;
-        host->bad_fences = host->hung_fences = host->bad_binds = 0;
+        host->bad_fences = host->hung_fences = host->bad_binds = host->bad_powers = 0;
+        admin_withdraw_power(sim, host->config->name);
         host->is_watchdog_broken = host->is_store_wrong = false;
         host_set_disk(sim, host, false);
         host_join(sim, host);
         process_has_memory(host);
         process_thaw(sim, host);
+        if (host->is_shutting_down) {
+            host_power_off(sim, host); /* whatever it waits for: it is back at once */
+        }
         host_power_on(sim, host);
         hypervisor_heal(sim, host);
         if (host->libvirt != LIBVIRT_UP) {
@@ -306,6 +317,7 @@ void faults_heal(struct sim *sim)
 void faults_do(struct sim *sim, const struct scenario_step *step)
 {
     struct host *host = host_find(sim, step->subject);
+    sim->trouble_ms = sim->now_ms;
     if (step->op == OP_STORE_OFF || step->op == OP_STORE_ON) {
         sim->store.has_quorum = step->op == OP_STORE_ON;
         store_unpark(sim);

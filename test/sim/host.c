@@ -82,6 +82,7 @@ void host_power_off(struct sim *sim, struct host *host)
     }
     host->has_power = false;
     host->is_watchdog_armed = host->is_let_go = false;
+    host->is_shutting_down = host->is_leaving_in_order = false;
     host->boot++;
     process_crash(sim, host, -1);
     hypervisor_power_off(sim, host);

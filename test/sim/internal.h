@@ -185,9 +185,15 @@ struct host {
     msec_t answered_ms; /* ... when, by the true time */
     msec_t thawed_ms;
     bool is_leaving; /* berthd was told to: the watchdog, if need be, ends its VMs */
+    bool is_shutting_down, is_rebooting; /* in order, by systemd; and then it boots again */
+    bool is_shutdown_told;               /* berthd knows */
+    bool is_leaving_in_order;            /* it ended because it was told to */
+    bool leaves_vms;                     /* as the setting was when that began */
+    msec_t shut_down_ms;                 /* when the power went */
+    uint64_t ordered_boot;               /* in which an administrator ordered that */
 
     VEC(struct fake_gpu) gpus;
-    uint32_t bad_fences, hung_fences, bad_binds;
+    uint32_t bad_fences, hung_fences, bad_binds, bad_powers;
     uint64_t mounts;
     msec_t refused_ms; /* the second in which its transactions were last refused, ... */
     uint32_t refused;  /* ... and how many */
@@ -223,6 +229,16 @@ bool gpus_can_give(struct host *host, const struct gpu_slot *slot);
 bool gpus_number(const struct host *host, int64_t number, struct gpu_slot *ret);
 /* power.c */
 void power_do(struct sim *sim, struct host *host, const struct core_action *action);
+
+/* shutdown.c */
+void shutdown_begin(struct sim *sim, struct host *host, bool is_reboot, bool is_ordered);
+/* berthd has its host shut down. */
+void shutdown_do(struct sim *sim, struct host *host, const struct core_action *action);
+/* berthd of 'host' was told that its host goes down. */
+void shutdown_told(struct host *host);
+/* Whether what it waits for is over. */
+void shutdown_look(struct sim *sim, struct host *host);
+void shutdown_berthd_ended(struct sim *sim, struct host *host, bool is_orderly);
 
 /* process.c: berthd */
 void process_start(struct sim *sim, struct host *host);
@@ -272,6 +288,8 @@ void instance_free(struct instance *instance);
 /* ---- the administrator: admin.c ---- */
 
 void admin_say_elsewhere(struct sim *sim, const char *vm, enum vm_elsewhere what);
+/* Whatever 'node' was ordered to do with its power. */
+void admin_withdraw_power(struct sim *sim, const char *node);
 void admin_form(struct sim *sim);
 void admin_add_vms(struct sim *sim);
 void admin_do(struct sim *sim, const struct scenario_step *step);
@@ -361,6 +379,7 @@ struct sim {
     msec_t disarmed_ms; /* when the cluster last was */
     bool is_healed;
     msec_t healed_ms;
+    msec_t trouble_ms;      /* when something last went wrong */
     uint64_t late_requests; /* since all was healed and settled: heartbeats left out */
 };
 

@@ -41,7 +41,9 @@ void power_do(struct sim *sim, struct host *host, const struct core_action *acti
 {
     struct host *target = host_find(sim, action->name);
     struct fencing_run *run = NEW(struct fencing_run);
-    check_disarmed_power(sim, host, target);
+    if (action->kind == ACTION_FENCE_OFF) {
+        check_disarmed_power(sim, host, target);
+    }
     *run = (struct fencing_run){.answer_id = action->id, .life = host->life};
     msec_t wait_ms = off_ms + status_ms;
     bool is_dead = action->count < target->config->dead_levels;
@@ -52,6 +54,15 @@ void power_do(struct sim *sim, struct host *host, const struct core_action *acti
         run->result = CORE_FAILED;
     } else {
         run->result = CORE_DONE;
+    }
+    if (action->kind == ACTION_FENCE_STATUS) {
+        if (run->result == CORE_DONE && target->has_power) {
+            run->result = CORE_FAILED; /* it is on */
+        }
+        struct happening *told = later(sim, MIN(wait_ms, (msec_t)status_ms), answer, host);
+        told->data = run;
+        told->drop = free;
+        return;
     }
     /* With noise, an agent that fails may have done its work. */
     bool acts = run->result == CORE_DONE ||

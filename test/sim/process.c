@@ -101,7 +101,11 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
         gpus_do(sim, host, action);
         break;
     case ACTION_FENCE_OFF:
+    case ACTION_FENCE_STATUS:
         power_do(sim, host, action);
+        break;
+    case ACTION_POWER:
+        shutdown_do(sim, host, action);
         break;
     case ACTION_IDENTITY:
         host->joined_incarnation = action->incarnation;
@@ -237,6 +241,10 @@ void process_step(struct sim *sim, struct host *host, struct core_event *event)
     }
     if (host->life == life) {
         set_wake(sim, host, wake_ms);
+        if (event->kind == CORE_SHUTDOWN) {
+            shutdown_told(host);
+        }
+        shutdown_look(sim, host);
     }
 }
 
@@ -318,7 +326,7 @@ static void tell_watchdog(struct sim *sim, struct host *host)
 
 void process_start(struct sim *sim, struct host *host)
 {
-    if (host->process || !host->has_power) {
+    if (host->process || !host->has_power || host->is_shutting_down) {
         return;
     }
     struct core_config config = {0};
@@ -371,7 +379,12 @@ static void end(struct sim *sim, struct host *host, msec_t restart_ms)
 
 void process_crash(struct sim *sim, struct host *host, msec_t restart_ms)
 {
+    bool has_process = host->process != NULL;
+    sim->trouble_ms = sim->now_ms;
     end(sim, host, restart_ms);
+    if (has_process) {
+        shutdown_berthd_ended(sim, host, false);
+    }
 }
 
 void process_has_memory(struct host *host)
@@ -384,11 +397,12 @@ void process_has_memory(struct host *host)
 static void do_leave(struct sim *sim, struct host *host)
 {
     end(sim, host, -1);
+    shutdown_berthd_ended(sim, host, true);
 }
 
 void process_freeze(struct sim *sim, struct host *host)
 {
-    (void)sim;
+    sim->trouble_ms = sim->now_ms;
     if (host->process) {
         host->process->is_frozen = true;
     }

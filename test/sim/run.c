@@ -58,6 +58,9 @@ void sim_note(struct sim *sim, const struct host *host, const struct note *note)
 {
     struct buf *transcript = &sim->result->transcript;
     size_t from = transcript->size;
+    if (note->code == NOTE_COLD_START) { /* for so long nothing is placed */
+        sim->trouble_ms = MAX(sim->trouble_ms, sim->now_ms + note->facts.ms);
+    }
     print_time(transcript, sim->now_ms - begin_ms);
     buf_printf(transcript, " %s %s %s", host->config->name, note_code_name(note->code),
                note->subject);

@@ -68,6 +68,9 @@ struct scenario_vm {
     X(OP_CRASH, "crash", SUBJECT_HOST, OPTION_FOR)                                                 \
     X(OP_FAIL_MEMORY, "fail memory", SUBJECT_HOST, OPTION_NUMBER)                                  \
     X(OP_LEAVE, "leave", SUBJECT_HOST, OPTION_FOR)                                                 \
+    X(OP_SHUTDOWN, "shutdown", SUBJECT_HOST, 0)                                                    \
+    X(OP_REBOOT, "reboot", SUBJECT_HOST, 0)                                                        \
+    X(OP_FAIL_POWER, "fail power", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_STORE_OFF, "store off", SUBJECT_NONE, 0)                                                  \
     X(OP_STORE_ON, "store on", SUBJECT_NONE, 0)                                                    \
     X(OP_STORE_FULL, "store full", SUBJECT_NONE, 0)                                                \
@@ -122,6 +125,8 @@ struct scenario_vm {
     X(OP_PAUSE, "pause", SUBJECT_HOST, 0)                                                          \
     X(OP_RESUME, "resume", SUBJECT_HOST, 0)                                                        \
     X(OP_CONFIRM_OFF, "confirm-off", SUBJECT_HOST, OPTION_FORCE)                                   \
+    X(OP_ORDER_SHUTDOWN, "order shutdown", SUBJECT_HOST, 0)                                        \
+    X(OP_ORDER_REBOOT, "order reboot", SUBJECT_HOST, 0)                                            \
     X(OP_FORGET, "forget", SUBJECT_HOST, OPTION_FORCE)                                             \
     X(OP_RELEASE, "release", SUBJECT_HOST, OPTION_NUMBER)                                          \
     X(OP_MOUNT, "mount", SUBJECT_HOST, OPTION_NUMBER)                                              \

@@ -302,6 +302,35 @@ static void draw_disks(uint64_t seed, msec_t length_ms, struct scenario *scenari
     }
 }
 
+/* In half of the seeds hosts are shut down and rebooted in order, by hand or by an administrator's
+ * order. Drawn apart, too. */
+static void draw_shutdowns(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    static const enum scenario_op ops[] = {OP_SHUTDOWN, OP_REBOOT, OP_ORDER_SHUTDOWN,
+                                           OP_ORDER_REBOOT};
+    struct rng rng = {seed * UINT64_C(0x8cb92ba72f3d8dd7) + 17};
+    scenario->settings.shutdown_limit_ms = rng_between(&rng, 10000, 40000);
+    scenario->settings.on_shutdown = rng_chance(&rng, 1, 2)
+                                         ? ON_SHUTDOWN_MOVE
+                                         : (enum on_shutdown)rng_below(&rng, on_shutdown_count);
+    int64_t count = rng_chance(&rng, 1, 2) ? rng_between(&rng, 1, 5) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        struct scenario_step step = {.at_ms = rng_between(&rng, 0, length_ms), .times = 1};
+        step.op = ops[rng_below(&rng, ARRAY_LEN(ops))];
+        SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
+        add_step(scenario, &step);
+        if (step.op == OP_SHUTDOWN || step.op == OP_ORDER_SHUTDOWN) {
+            step.op = OP_POWER_ON;
+            step.at_ms = MIN(step.at_ms + rng_between(&rng, 20000, 90000), length_ms);
+            add_step(scenario, &step);
+        } else if (step.op == OP_ORDER_REBOOT && rng_chance(&rng, 1, 2)) {
+            step.op = rng_chance(&rng, 1, 2) ? OP_RESUME : OP_FAIL_POWER;
+            step.at_ms += rng_between(&rng, 0, 3000);
+            add_step(scenario, &step);
+        }
+    }
+}
+
 static const struct kind rarities[] = {
     {OP_HANG_START, OP_HANG_START, 3, 0}, {OP_HANG_KILL, OP_HANG_KILL, 2, 0},
     {OP_PRIORITY, OP_PRIORITY, 3, 0},     {OP_LEAK, OP_LEAK, 2, 0},
@@ -444,6 +473,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
         draw_times(&rng, length_ms - 6000, ret);
     }
     draw_disks(seed, length_ms, ret);
+    draw_shutdowns(seed, length_ms, ret);
     draw_rarities(seed, length_ms, ret);
     draw_upkeep(seed, length_ms, ret);
     add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
