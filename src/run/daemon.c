@@ -9,6 +9,7 @@
 #include "loop/memory.h"
 #include "loop/sibling.h"
 #include "run/daemon_internal.h"
+#include "run/departure.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -58,6 +59,16 @@ static void tell_contradiction(struct daemon *d)
     }
 }
 
+/* For who shuts this host down. */
+static void tell_departure(struct daemon *d)
+{
+    uint32_t waits = core_shutdown_waits(d->core);
+    if (d->is_departing && waits != d->departing_waits) {
+        d->departing_waits = waits;
+        departure_tell(d->config->run_dir, waits);
+    }
+}
+
 static void step_once(struct daemon *d, struct core_event *event)
 {
     struct core_update update;
@@ -71,6 +82,7 @@ static void step_once(struct daemon *d, struct core_event *event)
         daemon_perform(d, &update.actions[i]);
     }
     set_wake(d, update.wake_ms);
+    tell_departure(d);
 }
 
 void daemon_step(struct daemon *d, struct core_event event)
@@ -227,6 +239,14 @@ void daemon_keep_identity(struct daemon *d, uint64_t incarnation)
     }
 }
 
+static void depart(struct daemon *d)
+{
+    journal_line(LOG_NOTICE, "berthd: this host is going down");
+    d->is_departing = true;
+    d->departing_waits = UINT32_MAX;
+    daemon_step(d, (struct core_event){.kind = CORE_SHUTDOWN});
+}
+
 static int on_word(sd_event_source *source, const struct inotify_event *event, void *userdata)
 {
     struct daemon *d = userdata;
@@ -242,13 +262,27 @@ static int on_word(sd_event_source *source, const struct inotify_event *event, v
                      d->contradiction ? "" : ", but the store does not contradict this host");
         daemon_step(d, (struct core_event){.kind = CORE_RESOLVE, .is_up = is_adopted});
     }
+    if (departure_take(d->config->run_dir)) {
+        depart(d);
+    }
     return 0;
+}
+
+/* As systemd does before it starts the next one: no farewell, which would stop the others from
+ * recovering our VMs if that one did not come. */
+static int on_restart(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct daemon *d = userdata;
+    (void)source;
+    (void)info;
+    journal_line(LOG_INFO, "berthd: told to make way for the next one: VMs go on");
+    return sd_event_exit(d->event, 0);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
     (void)source;
-    journal_line(LOG_INFO, "berthd: told to end (signal %u): VMs go on", info->ssi_signo);
+    journal_line(LOG_INFO, "berthd: told to end (signal %u)", info->ssi_signo);
     daemon_step(userdata, (struct core_event){.kind = CORE_LEAVE});
     return 0;
 }
@@ -338,7 +372,8 @@ static int watch_signals(struct daemon *d, struct error *err)
             return error_set(err, r, "cannot watch for signals: %s", strerror(-r));
         }
     }
-    return 0;
+    int r = sd_event_add_signal(d->event, NULL, SIGUSR1, on_restart, d);
+    return r < 0 ? error_set(err, r, "cannot watch for signals: %s", strerror(-r)) : 0;
 }
 
 static int open_core(struct daemon *d, struct error *err)
@@ -373,6 +408,7 @@ static int open_word(struct daemon *d, struct error *err)
 {
     bool is_adopted;
     (void)identity_take_resolve(d->config->run_dir, &is_adopted); /* meant for another berthd */
+    (void)departure_take(d->config->run_dir);
     int r =
         sd_event_add_inotify(d->event, &d->resolving, d->config->run_dir, IN_MOVED_TO, on_word, d);
     return r < 0 ? error_set(err, r, "cannot watch %s: %s", d->config->run_dir, strerror(-r)) : 0;
@@ -458,6 +494,7 @@ static void close_parts(struct daemon *d)
         free(*run);
     }
     VEC_DONE(&d->fencing);
+    daemon_leave_power(d);
     VEC_DONE(&d->answers);
     d->virt = virt_free(d->virt);
     d->examine = examine_free(d->examine);
@@ -480,6 +517,7 @@ int daemon_run(const struct config *config, struct error *err)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGUSR1);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread is made */
     (void)signal(SIGPIPE, SIG_IGN);
     if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run/program.h"
 
+#include "run/departure.h"
 #include "run/identity.h"
 
 #include <stdio.h>
@@ -21,9 +22,13 @@ const struct program berthd_program = {
         "One of them, elected through the store, is the coordinator: it decides what runs where, "
         "fences hosts that fell silent and restarts their VMs on others.\n"
         "\n"
-        "VMs keep running when berthd ends, and it finds them when it starts again. While it is "
-        "stopped, no other host restarts them: drain the host (berth node drain) before you stop "
-        "it for longer.\n"
+        "VMs keep running when berthd ends, and it finds them when it starts again. systemctl "
+        "restart costs them nothing. While it is stopped (systemctl stop), nothing watches them: "
+        "drain the host (berth node drain) before you stop it for longer.\n"
+        "\n"
+        "When the host is shut down or rebooted, berth-shutdown.service holds that up until the "
+        "VMs have left it, as the setting on_shutdown says (berth cluster set). What is still "
+        "there after shutdown_limit_ms is ended and restarts elsewhere.\n"
         "\n"
         "Its decisions are in the journal and in the events of the cluster (berth events).",
 };
@@ -49,6 +54,9 @@ const struct program_option program_options[] = {
     {"adopt", NULL, "the store contradicts this host, and is the store of its VMs: keep them",
      true},
     {"clear", NULL, "the store contradicts this host: end its VMs and join the store", true},
+    {"shutdown", NULL, "this host goes down: wait until its VMs have left it", true},
+    {"only-if-stopping", NULL, "with --shutdown: do nothing unless systemd shuts the host down",
+     true},
     {"version", NULL, "show the version of this program", false},
     {"help", NULL, "show this help", false},
 };
@@ -64,6 +72,7 @@ const size_t program_exit_len = ARRAY_LEN(program_exits);
 struct arguments {
     const char *config_path; /* NULL: the default */
     bool is_check, is_adopt, is_clear, is_version, is_help, is_wrong;
+    bool is_shutdown, is_only_if_stopping;
 };
 
 static struct arguments read_arguments(const struct program *program, int argc, char **argv)
@@ -78,6 +87,10 @@ static struct arguments read_arguments(const struct program *program, int argc, 
             given.is_adopt = true;
         } else if (strcmp(argv[i], "--clear") == 0 && program->is_for_host) {
             given.is_clear = true;
+        } else if (strcmp(argv[i], "--shutdown") == 0 && program->is_for_host) {
+            given.is_shutdown = true;
+        } else if (strcmp(argv[i], "--only-if-stopping") == 0 && program->is_for_host) {
+            given.is_only_if_stopping = true;
         } else if (strcmp(argv[i], "--version") == 0) {
             given.is_version = true;
         } else if (strcmp(argv[i], "--help") == 0) {
@@ -117,6 +130,23 @@ static int resolve(const struct program *program, const struct config *config, b
     return EXIT_SUCCESS;
 }
 
+/* The unit of that name does this; systemd would end a shutdown by force after half an hour. */
+static int shut_down(const struct program *program, const struct config *config,
+                     bool is_only_if_stopping)
+{
+    const msec_t limit_ms = 26 * 60 * 1000;
+    struct error err = {0};
+    if (is_only_if_stopping && !departure_is_due()) {
+        (void)printf("this host is not going down\n");
+        return EXIT_SUCCESS;
+    }
+    if (departure_wait(config->run_dir, limit_ms, stdout, &err) < 0) {
+        (void)fprintf(stderr, "%s: %s\n", program->name, err.text);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
 int program_main(const struct program *program,
                  int (*run)(const struct config *config, struct error *err), int argc, char **argv)
 {
@@ -136,6 +166,9 @@ int program_main(const struct program *program,
         config_check_store(&config, &err) < 0) {
         (void)fprintf(stderr, "%s: %s\n", program->name, err.text);
         return exit_usage;
+    }
+    if (given.is_shutdown) {
+        return shut_down(program, &config, given.is_only_if_stopping);
     }
     if (given.is_adopt || given.is_clear) {
         return resolve(program, &config, given.is_adopt);

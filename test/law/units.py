@@ -76,9 +76,9 @@ def nothing_in_the_unit_of_berthd_can_keep_it_from_ending_a_vm_or_fencing():
     harmless = {"LockPersonality", "RestrictNamespaces", "RestrictSUIDSGID", "SystemCallArchitectures",
                 "RestrictRealtime", "NoNewPrivileges", "SystemCallErrorNumber"}
     # Each with what must stay in it: to kill, to read and write sysfs, to load modules, to become the user of fence
-    # agents, to ask the kernel about its clock and of devices.
+    # agents, to have the host rebooted, to ask the kernel about its clock and of devices.
     needs = {"CapabilityBoundingSet": {f"CAP_{word}" for word in "KILL SYS_ADMIN SYS_MODULE DAC_OVERRIDE SYS_PTRACE "
-                                       "SETUID SETGID IPC_LOCK SYS_NICE SYS_RESOURCE".split()},
+                                       "SETUID SETGID IPC_LOCK SYS_NICE SYS_RESOURCE SYS_BOOT".split()},
              "RestrictAddressFamilies": {"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}}
     unit = dict(directives("berthd"))
     for key, words in needs.items():
@@ -91,6 +91,23 @@ def nothing_in_the_unit_of_berthd_can_keep_it_from_ending_a_vm_or_fencing():
     found = {key for key, _ in directives("berthd") if hides.match(key)} - harmless
     assert not found, f"{found}: does a fence agent, modprobe, sysfs, /dev/vfio, a kill, work under it?"
     assert ("KillMode", "process") in directives("berthd"), "the watchdog's keeper must outlive berthd"
+
+
+@test
+def a_shutdown_waits_for_the_vms_before_anything_that_they_need_is_stopped():
+    unit = directives("berth-shutdown")
+    after = {word for key, value in unit if key == "After" for word in value.split()}
+    assert {"berthd.service", "virt-guest-shutdown.target", "libvirtd.service", "virtqemud.service", "etcd.service",
+            "network-online.target", "libvirt-guests.service"} <= after, after
+    # Ordering between two units counts at shutdown only if both are there to be stopped.
+    assert "virt-guest-shutdown.target" in dict(unit)["Wants"]
+    assert dict(unit)["ExecStop"].endswith("berthd --shutdown --only-if-stopping")
+    assert "berth-shutdown.service" in dict(directives("berthd"))["Wants"]
+
+
+@test
+def a_restart_of_berthd_is_no_farewell():
+    assert ("RestartKillSignal", "SIGUSR1") in directives("berthd")
 
 
 if __name__ == "__main__":
