@@ -58,8 +58,8 @@ bool cluster_model_make(const struct api_view *view, struct plan_cluster *ret)
     return plan_cluster_make(view->world, &options, ret) == 0;
 }
 
-/* Whether the model is made of such records. Of 'alive' and 'fence' it is made through is_up() and
- * the incarnation. */
+/* Whether the model is made of such records. Of 'alive' and 'fence' it is made through is_up(),
+ * the incarnation, and whether the host goes down. */
 static bool is_modelled(enum record_kind kind)
 {
     switch (kind) {
@@ -100,8 +100,9 @@ uint64_t cluster_model_key(const struct api_view *view)
     WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
         char why[reason_size] = "";
         const char *name = (*each)->key.name;
-        bool is_good[] = {is_up(view, name, why, sizeof(why)),
-                          world_has_hypervisor(view->world, name)};
+        bool is_good[] = {
+            is_up(view, name, why, sizeof(why)), world_has_hypervisor(view->world, name),
+            world_is_going_down(view->world, name), world_is_vacated(view->world, name)};
         hash = hash_bytes(hash, is_good, sizeof(is_good));
         hash = hash_bytes(hash, why, strlen(why) + 1);
     }

@@ -32,7 +32,24 @@ void node_vm_counts(const struct world *world, const char *const *names, size_t 
     }
 }
 
-static void silent_state(struct node_facts *node)
+/* It said farewell. */
+static void left_state(const struct world *world, struct node_facts *node, long long seconds)
+{
+    uint32_t vms = world_vms_left(world, node->name);
+    if (vms > 0) {
+        (void)snprintf(node->detail, sizeof(node->detail),
+                       "it left %lld s ago with %u VM%s that nothing watches now", seconds, vms,
+                       vms == 1 ? "" : "s");
+    } else if (node->alive->is_going_down) {
+        node->state = NODE_STATE_SHUT_DOWN;
+        (void)snprintf(node->detail, sizeof(node->detail), "shut down %lld s ago", seconds);
+    } else {
+        (void)snprintf(node->detail, sizeof(node->detail),
+                       "its berthd was stopped %lld s ago; no VM runs there", seconds);
+    }
+}
+
+static void silent_state(const struct world *world, struct node_facts *node)
 {
     long long seconds = (long long)node->silent_ms / 1000;
     const struct node_standing *standing = node->standing;
@@ -40,8 +57,7 @@ static void silent_state(struct node_facts *node)
                     standing->fence_incarnation >= node->alive->incarnation;
     node->state = is_tried ? NODE_STATE_FENCING : NODE_STATE_SILENT;
     if (!is_tried && node->alive->has_left) {
-        (void)snprintf(node->detail, sizeof(node->detail),
-                       "its berthd was stopped %lld s ago: its VMs go on unmanaged", seconds);
+        left_state(world, node, seconds);
         return;
     }
     (void)snprintf(node->detail, sizeof(node->detail), "no heartbeat for %lld s%s%s", seconds,
@@ -73,8 +89,22 @@ static void draining_state(const struct world *world, struct node_facts *node)
     }
 }
 
+/* It is heard, and says that its host is being shut down. */
+static void going_down_state(const struct world *world, struct node_facts *node)
+{
+    uint32_t count;
+    node_vm_counts(world, &node->name, 1, &count);
+    node->state = NODE_STATE_GOING_DOWN;
+    (void)snprintf(node->detail, sizeof(node->detail), "%u VM%s still there", count,
+                   count == 1 ? " is" : "s are");
+}
+
 static void living_state(const struct world *world, struct node_facts *node)
 {
+    if (node->alive->is_going_down) {
+        going_down_state(world, node);
+        return;
+    }
     switch (node->spec->mode) {
     case NODE_ACTIVE:
         active_state(world, node);
@@ -100,7 +130,7 @@ static void derive_state(const struct world *world, struct node_facts *node)
                        proof_name(node->fence->proof), node->fence->detail[0] ? ": " : "",
                        node->fence->detail);
     } else if (node->pulse == PULSE_SILENT) {
-        silent_state(node);
+        silent_state(world, node);
     } else if (node->pulse == PULSE_UNKNOWN) {
         node->state = NODE_STATE_UNKNOWN;
         (void)snprintf(node->detail, sizeof(node->detail), "listening for its heartbeat");

@@ -16,10 +16,12 @@
     X(NODE_STATE_QUARANTINED, "quarantined") /* it came and went: no VMs for a while */            \
     X(NODE_STATE_DRAINING, "draining")                                                             \
     X(NODE_STATE_DRAINED, "drained")                                                               \
-    X(NODE_STATE_SILENT, "silent")   /* no heartbeat for three of them */                          \
-    X(NODE_STATE_FENCING, "fencing") /* silent, and could not be turned off yet */                 \
-    X(NODE_STATE_FENCED, "fenced")   /* proven gone */                                             \
-    X(NODE_STATE_UNKNOWN, "unknown") /* this API has not watched long enough */                    \
+    X(NODE_STATE_GOING_DOWN, "going-down") /* it is being shut down or rebooted */                 \
+    X(NODE_STATE_SHUT_DOWN, "shut-down")   /* in order, and no VM is left there */                 \
+    X(NODE_STATE_SILENT, "silent")         /* no heartbeat for three of them */                    \
+    X(NODE_STATE_FENCING, "fencing")       /* silent, and could not be turned off yet */           \
+    X(NODE_STATE_FENCED, "fenced")         /* proven gone */                                       \
+    X(NODE_STATE_UNKNOWN, "unknown")       /* this API has not watched long enough */              \
     X(NODE_STATE_NEVER_SEEN, "never-seen")
 ENUM_DECLARE(node_state, NODE_STATE_LIST)
 

@@ -36,6 +36,8 @@ void handle_node_get(struct api_call *call);
 void handle_node_patch(struct api_call *call);
 void handle_node_pause(struct api_call *call);
 void handle_node_drain(struct api_call *call);
+void handle_node_shutdown(struct api_call *call);
+void handle_node_reboot(struct api_call *call);
 void handle_node_resume(struct api_call *call);
 void handle_node_confirm_off(struct api_call *call);
 void handle_node_delete(struct api_call *call); /* node_remove.c */

@@ -36,6 +36,9 @@ static void set_mode(struct api_call *call, const struct node_facts *node, enum 
     if (next) {
         next->node_spec->mode = mode;
         next->node_spec->force = is_forced;
+        if (mode == NODE_ACTIVE) {
+            next->node_spec->power = NODE_POWER_NONE; /* a shutdown that was ordered is canceled */
+        }
     }
     call_put(call, next);
     call_commit(call, code, node->name, "%s %s", node->name, sentence);

@@ -24,10 +24,9 @@ struct standing {
 static bool kind_of(const char *code, enum operation_kind *ret)
 {
     static const char *const codes[operation_kind_count] = {
-        [OPERATION_START] = "vm-start-asked",
-        [OPERATION_STOP] = "vm-stop-asked",
-        [OPERATION_MOVE] = "vm-move-asked",
-        [OPERATION_DRAIN] = "node-drain",
+        [OPERATION_START] = "vm-start-asked",         [OPERATION_STOP] = "vm-stop-asked",
+        [OPERATION_MOVE] = "vm-move-asked",           [OPERATION_DRAIN] = "node-drain",
+        [OPERATION_SHUTDOWN] = "node-shutdown-asked", [OPERATION_REBOOT] = "node-reboot-asked",
     };
     for (size_t i = 0; i < operation_kind_count; i++) {
         if (strcmp(codes[i], code) == 0) {
@@ -201,6 +200,23 @@ static void drain_standing(const struct api_view *view, const char *name, struct
         node.detail);
 }
 
+/* The order names an incarnation: a reboot is over when the host lives in a later one. */
+static void power_standing(const struct api_view *view, enum operation_kind kind, const char *name,
+                           struct standing *ret)
+{
+    struct node_facts node;
+    enum node_power power = kind == OPERATION_REBOOT ? NODE_POWER_REBOOT : NODE_POWER_SHUTDOWN;
+    if (!node_facts(view, name, &node) || !node.alive || node.spec->power != power) {
+        set(ret, OPERATION_SUPERSEDED, "");
+        return;
+    }
+    bool is_back = node.alive->incarnation > node.spec->power_incarnation &&
+                   !node.alive->is_going_down && node.pulse == PULSE_ALIVE;
+    bool is_down = node.state == NODE_STATE_SHUT_DOWN || node.state == NODE_STATE_FENCED;
+    bool is_done = is_back || (kind == OPERATION_SHUTDOWN && is_down);
+    set(ret, is_done ? OPERATION_DONE : OPERATION_RUNNING, node.detail);
+}
+
 /* What was told since then may say that it is over, whatever has happened after that. */
 static bool is_over(const struct api_view *view, enum operation_kind kind,
                     const struct record *order, struct standing *ret)
@@ -214,6 +230,8 @@ static bool is_over(const struct api_view *view, enum operation_kind kind,
         [OPERATION_STOP] = {"vm-start-asked"},
         [OPERATION_MOVE] = {"vm-start-asked", "vm-stop-asked", "vm-move-asked", "vm-removed"},
         [OPERATION_DRAIN] = {"node-drain", "node-paused", "node-resumed"},
+        [OPERATION_SHUTDOWN] = {"node-shutdown-asked", "node-reboot-asked", "node-resumed"},
+        [OPERATION_REBOOT] = {"node-shutdown-asked", "node-reboot-asked", "node-resumed"},
     };
     const struct record *end = told_since(view->world, order, done[kind]);
     const struct record *other = told_since(view->world, order, other_orders[kind]);
@@ -234,6 +252,8 @@ static json_t *operation_json(const struct api_view *view, enum operation_kind k
     if (!is_over(view, kind, order, &standing)) {
         if (kind == OPERATION_DRAIN) {
             drain_standing(view, event->subject, &standing);
+        } else if (kind == OPERATION_SHUTDOWN || kind == OPERATION_REBOOT) {
+            power_standing(view, kind, event->subject, &standing);
         } else {
             vm_standing(view, kind, event->subject, &standing);
         }

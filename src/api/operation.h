@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Long work that somebody ordered: a start, stop or move of a VM, the drain of a node. An operation
+ * Long work that somebody ordered: a start, stop or move of a VM, the drain, shutdown
+ * or reboot of a node. An operation
  * is the order's audit event, and nothing else is kept of it: how it stands is derived from the
  * records and from what was told since.
  */
@@ -12,7 +13,9 @@
     X(OPERATION_START, "start")                                                                    \
     X(OPERATION_STOP, "stop")                                                                      \
     X(OPERATION_MOVE, "move")                                                                      \
-    X(OPERATION_DRAIN, "drain")
+    X(OPERATION_DRAIN, "drain")                                                                    \
+    X(OPERATION_SHUTDOWN, "shutdown")                                                              \
+    X(OPERATION_REBOOT, "reboot")
 ENUM_DECLARE(operation_kind, OPERATION_KIND_LIST)
 
 #define OPERATION_STATE_LIST(X)                                                                    \

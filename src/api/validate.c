@@ -68,6 +68,11 @@ static void check_heartbeat(struct validation *v, const struct node_facts *node)
                        "it arrives, but the node is %s", node_state_name(node->state));
         hint_put(v->checks, hint_make("node-resume", node->name, NULL));
         return;
+    case NODE_STATE_GOING_DOWN:
+    case NODE_STATE_SHUT_DOWN:
+        validation_add(v, FINDING_WARNING, node->name, "heartbeat", "%s (%s)",
+                       node_state_name(node->state), node->detail);
+        return;
     case NODE_STATE_UNKNOWN:
         validation_add(v, FINDING_WARNING, node->name, "heartbeat", "%s: look again in a moment",
                        node->detail);

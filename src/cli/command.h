@@ -125,6 +125,8 @@ int run_node_ls(struct cli *cli);
 int run_node_show(struct cli *cli);
 int run_node_pause(struct cli *cli);
 int run_node_drain(struct cli *cli);
+int run_node_shutdown(struct cli *cli);
+int run_node_reboot(struct cli *cli);
 int run_node_resume(struct cli *cli);
 int run_node_rm(struct cli *cli);
 int run_node_confirm_off(struct cli *cli);

@@ -11,6 +11,11 @@
     {.name = "no-wait", .help = "return as soon as the order is accepted"},                        \
     {.name = "timeout", .value = "SECONDS", .help = "maximum time to wait (default 300)"}
 
+#define OPTIONS_WAIT_LONG                                                                          \
+    {.name = "wait", .help = "wait until it is done (the default)"},                               \
+    {.name = "no-wait", .help = "return as soon as the order is accepted"},                        \
+    {.name = "timeout", .value = "SECONDS", .help = "maximum time to wait (default 1800)"}
+
 #define OPTION_WAIT_FOR_GPU                                                                        \
     {.name = "wait-for-gpu", .help = "keep waiting if no host has enough free GPUs now"}
 

@@ -54,14 +54,14 @@ const char *state_colour(const char *state)
     static const struct {
         const char *state, *colour;
     } colours[] = {
-        {"ok", "\033[32m"},          {"warning", "\033[33m"},   {"up", "\033[32m"},
-        {"running", "\033[32m"},     {"available", "\033[32m"}, {"assigned", "\033[36m"},
-        {"waiting", "\033[33m"},     {"starting", "\033[33m"},  {"stopping", "\033[33m"},
-        {"paused", "\033[33m"},      {"draining", "\033[33m"},  {"drained", "\033[33m"},
-        {"dismounting", "\033[33m"}, {"mounting", "\033[33m"},  {"never-seen", "\033[33m"},
-        {"failed", "\033[31m"},      {"silent", "\033[31m"},    {"fencing", "\033[31m"},
-        {"fenced", "\033[31m"},      {"unknown", "\033[31m"},   {"quarantined", "\033[31m"},
-        {"missing", "\033[31m"},
+        {"ok", "\033[32m"},          {"warning", "\033[33m"},     {"up", "\033[32m"},
+        {"running", "\033[32m"},     {"available", "\033[32m"},   {"assigned", "\033[36m"},
+        {"waiting", "\033[33m"},     {"starting", "\033[33m"},    {"stopping", "\033[33m"},
+        {"paused", "\033[33m"},      {"going-down", "\033[33m"},  {"draining", "\033[33m"},
+        {"drained", "\033[33m"},     {"dismounting", "\033[33m"}, {"mounting", "\033[33m"},
+        {"never-seen", "\033[33m"},  {"failed", "\033[31m"},      {"silent", "\033[31m"},
+        {"fencing", "\033[31m"},     {"fenced", "\033[31m"},      {"unknown", "\033[31m"},
+        {"quarantined", "\033[31m"}, {"missing", "\033[31m"},
     };
     for (size_t i = 0; i < ARRAY_LEN(colours); i++) {
         if (strcmp(colours[i].state, state) == 0) {

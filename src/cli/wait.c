@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { interval_ms = 250, timeout_default_s = 300 };
+enum { interval_ms = 250, timeout_default_s = 300, timeout_long_s = 1800 };
 
 bool wait_is_wanted(const struct cli *cli)
 {
@@ -33,10 +33,9 @@ static void wipe(const struct cli *cli)
     }
 }
 
-int wait_until(struct cli *cli, wait_look look, void *userdata)
+static int wait_for(struct cli *cli, wait_look look, void *userdata, uint64_t timeout_s)
 {
     const char *given = cli_option(cli, "timeout");
-    uint64_t timeout_s = timeout_default_s;
     if (given && !parse_u64(given, 1000000, &timeout_s)) {
         return cli_fail(cli, EXIT_USAGE, "--timeout takes seconds, not \"%s\"", given);
     }
@@ -57,4 +56,14 @@ int wait_until(struct cli *cli, wait_look look, void *userdata)
         show(cli, text ? text : "", since_ms);
         (void)nanosleep(&(struct timespec){.tv_nsec = interval_ms * 1000000L}, NULL);
     }
+}
+
+int wait_until(struct cli *cli, wait_look look, void *userdata)
+{
+    return wait_for(cli, look, userdata, timeout_default_s);
+}
+
+int wait_long(struct cli *cli, wait_look look, void *userdata)
+{
+    return wait_for(cli, look, userdata, timeout_long_s);
 }

@@ -13,3 +13,5 @@ bool wait_is_wanted(const struct cli *cli);
 
 /* Until 'look' has an answer, or the time is up: EXIT_TIMEOUT. */
 int wait_until(struct cli *cli, wait_look look, void *userdata);
+/* The same, for what takes long unless --timeout says otherwise. */
+int wait_long(struct cli *cli, wait_look look, void *userdata);

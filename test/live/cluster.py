@@ -100,7 +100,8 @@ def gpu(bus, device="1111"):
 
 
 class Players(threading.Thread):
-    """Nodes and coordinator. 'silent' nodes send no heartbeat; 'is_idle' lets nothing be placed."""
+    """Nodes and coordinator. 'silent' nodes send no heartbeat; 'is_idle' lets nothing be placed; 'obeys_power': nodes
+    reboot when they are told to."""
 
     def __init__(self, etcd, nodes):
         super().__init__(daemon=True)
@@ -108,10 +109,11 @@ class Players(threading.Thread):
         self.silent, self.is_idle, self.ended = set(), False, False
         self.counter, self.next_beat = 0, 0
         self.gpus = {n: [gpu(1), gpu(2), gpu(3, "5046")] for n in nodes}
+        self.obeys_power, self.incarnations, self.descents = False, {n: 1 for n in nodes}, {}
         self.trouble = None
 
     def inventory(self, node):
-        return {"schema": 1, "incarnation": 1, "cpus": 8, "memory_mib": 8192, "kernel": "6.1",
+        return {"schema": 1, "incarnation": self.incarnations[node], "cpus": 8, "memory_mib": 8192, "kernel": "6.1",
                 "gpus": self.gpus[node],
                 "checks": [{"name": "hypervisor", "ok": True, "detail": ""}]}
 
@@ -134,14 +136,15 @@ class Players(threading.Thread):
             for node in self.nodes:
                 if node not in self.silent:
                     self.etcd.put(f"beat/{node}",
-                                  {"schema": 1, "incarnation": 1, "counter": self.counter,
-                                   "watchdog_armed": True, "watchdog_ms": 6000})
+                                  {"schema": 1, "incarnation": self.incarnations[node], "counter": self.counter,
+                                   "watchdog_armed": True, "watchdog_ms": 6000, "going_down": node in self.descents})
         store = self.etcd.all()
         for node in self.nodes:
             if node in self.silent:
                 self.declare_off(store, node)
             else:
                 self.tend_gpus(store, node)
+                self.tend_power(store, node, now)
         if not self.is_idle:
             for key in [k for k in store if k.startswith("want/vms/")]:
                 self.tend_vm(self.etcd.all(), key.split("/")[2])
@@ -167,6 +170,18 @@ class Players(threading.Thread):
         if store.get(f"seen/nodes/{node}", {}).get("gpus") != self.gpus[node]:
             self.etcd.put(f"seen/nodes/{node}", self.inventory(node))
 
+    def tend_power(self, store, node, now):
+        """A reboot takes half a second once the VMs are away."""
+        order = store.get(f"want/nodes/{node}", {})
+        is_ordered = order.get("power") == "reboot" and order["power_incarnation"] == self.incarnations[node]
+        if self.obeys_power and is_ordered and node not in self.descents:
+            self.descents[node] = now
+        is_empty = not any(place.get("node") == node for key, place in store.items() if key.startswith("order/vms/"))
+        if node in self.descents and is_empty and now > self.descents[node] + 0.5:
+            del self.descents[node]
+            self.incarnations[node] += 1
+            self.etcd.put(f"seen/nodes/{node}", self.inventory(node))
+
     def tend_vm(self, store, vm):
         spec = store.get(f"want/vms/{vm}")
         place = store.get(f"order/vms/{vm}") or {"schema": 1, "epoch": 0, "phase": "none"}
@@ -176,13 +191,16 @@ class Players(threading.Thread):
         is_up = place["phase"] == "start"
         node = place.get("node", "")
         mode = store.get(f"want/nodes/{node}", {}).get("mode", "active")
-        must_leave = is_up and (mode == "drain" or
+        must_leave = is_up and (mode == "drain" or node in self.descents or
                                 spec.get("move_order", 0) > place.get("move_order", 0))
         if is_up and spec.get("desired", "stopped") != "started":
             self.free(store, place)
             place.update(phase="none", gpus=[], reasons=[], node="")
         elif (spec.get("desired") == "started" and not is_up) or must_leave:
             self.place(store, vm, spec, place, node if must_leave else "")
+            if node in self.descents and place["node"] == node:
+                self.free(store, place)
+                place.update(phase="none", gpus=[], node="")
         if json.dumps(place) != before:
             self.etcd.put(f"order/vms/{vm}", place)
         if place["phase"] == "start":
@@ -193,7 +211,7 @@ class Players(threading.Thread):
         reasons = []
         for node in self.nodes:
             mode = store.get(f"want/nodes/{node}", {}).get("mode", "active")
-            found = [] if mode != "active" or node in self.silent or node == avoid else \
+            found = [] if mode != "active" or node in {*self.silent, *self.descents, avoid} else \
                 self.free_gpus(store, node, spec["needs"])
             if found:
                 self.free(store, place)

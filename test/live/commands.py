@@ -75,6 +75,45 @@ def a_validation_names_what_is_wrong_and_ends_with_1_only_if_something_failed():
 
 
 @test
+def all_nodes_are_rebooted_one_by_one_and_their_vms_leave_them_first():
+    with Cluster(nodes=("node1", "node2", "node3")) as c:
+        with_vms(c, a=2, b=1)
+        c.must("vm", "start", "a", "b")
+        c.players.obeys_power = True
+        out = c.must("node", "reboot", "--all", "--timeout", "50")
+        assert [line for line in out.splitlines() if "rebooting" in line or "back" in line] == [
+            "node1: rebooting (1 of 3)", "node1 is back", "node2: rebooting (2 of 3)", "node2 is back",
+            "node3: rebooting (3 of 3)", "node3 is back"], out
+        assert set(c.players.incarnations.values()) == {2}, c.players.incarnations
+        assert all(vm["state"] == "running" for vm in c.of("vm", "ls")["items"])
+
+
+@test
+def a_row_of_reboots_stops_at_the_first_that_would_leave_a_vm_without_a_place():
+    with Cluster(nodes=("node1", "node2", "node3")) as c:
+        with_vms(c, a=2, b=2, d=1)
+        c.must("vm", "start", "a", "b", "d")
+        full, free = c.of("vm", "show", "a")["node"], c.of("vm", "show", "d")["node"]
+        c.players.obeys_power = True
+        err = c.refused(1, "VMs of node1 have no other place", "node", "reboot", "--all")
+        assert "stopped after 0 of 3 nodes" in err and full == "node1" and free == "node3", err
+        assert set(c.players.incarnations.values()) == {1}, c.players.incarnations
+        assert "node3 is back" in c.must("node", "reboot", "node3", "--force", "--timeout", "50")
+
+
+@test
+def a_requested_reboot_is_canceled_by_resuming_the_node():
+    with Cluster() as c:
+        assert "is to be rebooted" in c.must("node", "reboot", "node1", "--no-wait")
+        assert c.of("node", "show", "node1")["spec"]["power"] == "reboot"
+        c.must("node", "resume", "node1")
+        assert c.of("node", "show", "node1")["spec"]["power"] == "none"
+        c.refused(2, "name one node, or use --all", "node", "reboot")
+        c.refused(2, "name one node, or use --all", "node", "reboot", "node1", "--all")
+        c.refused(2, "--no-wait is no help", "node", "reboot", "--all", "--no-wait")
+
+
+@test
 def a_report_on_a_terminal_keeps_to_its_width():
     with Cluster() as c:
         for columns in (60, 100):

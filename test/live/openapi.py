@@ -139,6 +139,8 @@ def change_all(walk):
              and walk.ask("GET", "/v1/vms/a").json["seen_move_order"] == 1)
     home = walk.ask("GET", "/v1/vms/a").json["node"]
     walk.do("POST", "/v1/nodes/{node}/drain", {"force": False}, node=home)
+    walk.do("POST", "/v1/nodes/{node}/reboot", {"force": True}, node=home)
+    walk.do("POST", "/v1/nodes/{node}/shutdown", {"force": True}, node=home)
     walk.do("POST", "/v1/nodes/{node}/pause", node=home)
     walk.do("POST", "/v1/nodes/{node}/resume", node=home)
     walk.do("POST", "/v1/vms/{vm}/stop", {"force": True}, vm="a")

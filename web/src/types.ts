@@ -36,7 +36,7 @@ export interface List<T> extends Dated {
     revision: number;
 }
 
-export type NodeState = 'up' | 'paused' | 'quarantined' | 'draining' | 'drained' | 'silent' | 'fencing' | 'fenced' | 'unknown' | 'never-seen';
+export type NodeState = 'up' | 'paused' | 'quarantined' | 'draining' | 'drained' | 'going-down' | 'shut-down' | 'silent' | 'fencing' | 'fenced' | 'unknown' | 'never-seen';
 
 export interface Node {
     name: string;

@@ -18,6 +18,8 @@ export const nodeLooks: Record<NodeState, Look> = {
     quarantined: { text: 'Quarantined', tone: 'bad', sign: 'alert' },
     draining: { text: 'In maintenance, Draining', tone: 'busy', sign: 'arrow' },
     drained: { text: 'In maintenance, Drain completed', tone: 'calm', sign: 'pause' },
+    'going-down': { text: 'Being shut down', tone: 'busy', sign: 'arrow' },
+    'shut-down': { text: 'Shut down', tone: 'idle', sign: 'dash' },
     silent: { text: 'Silent', tone: 'bad', sign: 'alert' },
     fencing: { text: 'Silent, being fenced', tone: 'bad', sign: 'alert' },
     fenced: { text: 'Down, proven off', tone: 'bad', sign: 'cross' },
