@@ -133,14 +133,13 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
     const struct vm_placement *old = job->view.placement->placement;
     const struct record *node = world_find(&core->world, RECORD_NODE_SPEC, old->node);
     bool is_forced = (node && node->node_spec->force) || MUTANT(NO_RESERVATION);
-    if (job->purpose == PURPOSE_DRAIN && world_is_vacated(&core->world, old->node)) {
-        change_stop(core, &job->view, job->why, false); /* it cannot stay */
-        return;
-    }
-    if (job->purpose == PURPOSE_DRAIN && is_forced) {
+    bool is_vacated = world_is_vacated(&core->world, old->node);
+    if (job->purpose == PURPOSE_DRAIN && (is_forced || is_vacated)) {
         struct view view = job->view;
-        view.node = old->node; /* if the force was taken back, it holds no more */
-        change_stop(core, &view, cause_make(CAUSE_DRAIN_FORCED, NULL, NULL, NULL), false);
+        view.node = old->node; /* if the order was taken back, it holds no more */
+        change_stop(core, &view,
+                    is_vacated ? job->why : cause_make(CAUSE_DRAIN_FORCED, NULL, NULL, NULL),
+                    false);
         return;
     }
     enum cause_code code = job->purpose == PURPOSE_DRAIN  ? CAUSE_DRAIN_NO_HOST

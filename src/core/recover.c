@@ -173,7 +173,9 @@ static void vacate(struct core *core, const struct view *view, struct jobs *jobs
         return;
     }
     if (alive->alive->on_shutdown == ON_SHUTDOWN_STOP) {
-        change_stop(core, view, plain(CAUSE_HOST_SHUTDOWN), false);
+        struct view guarded = *view;
+        guarded.node = node; /* if the order was taken back, it holds no more */
+        change_stop(core, &guarded, plain(CAUSE_HOST_SHUTDOWN), false);
     } else {
         (void)jobs_add(jobs, view, PURPOSE_DRAIN, plain(CAUSE_HOST_SHUTDOWN));
     }
