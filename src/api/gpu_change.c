@@ -120,6 +120,20 @@ static bool is_whole(struct api_call *call, const struct gpu_change *change)
     return false;
 }
 
+/* ", with 0000:04:00.1 0000:04:00.3"; "": it is alone. */
+static const char *what_goes_along(const struct gpu *gpu, char *ret, size_t size)
+{
+    char name[pci_address_size];
+    size_t used = 0;
+    ret[0] = '\0';
+    for (uint32_t i = 0; i < gpu->companion_len && used < size; i++) {
+        int len = snprintf(ret + used, size - used, "%s%s", i ? " " : ", with ",
+                           pci_address_format(gpu->companions[i], name));
+        used += (size_t)MAX(len, 0);
+    }
+    return ret;
+}
+
 void handle_gpu_dismount(struct api_call *call)
 {
     struct gpu_change change;
@@ -137,9 +151,11 @@ void handle_gpu_dismount(struct api_call *call)
         return;
     }
     gpu_change_put(&change, call, &(struct dismount){.is_forced = asked.is_forced});
+    char along[companions_max * (pci_address_size + 1) + 16];
     call_commit(call, "gpu-dismount", change.node.name,
-                "%s of %s (%s) is to be dismounted from the host", change.name, change.node.name,
-                gpu_title(change.gpu.gpu, title, sizeof(title)));
+                "%s of %s (%s) is to be dismounted from the host%s", change.name, change.node.name,
+                gpu_title(change.gpu.gpu, title, sizeof(title)),
+                what_goes_along(change.gpu.gpu, along, sizeof(along)));
 }
 
 /* ---- mount ---- */

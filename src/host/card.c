@@ -10,9 +10,6 @@
 #include <string.h>
 
 enum {
-    class_bridge = 0x06,
-    class_display = 0x03,
-    class_accelerator = 0x12,
     /* include/linux/ioport.h of the kernel, as the third column of 'resource' shows them */
     resource_is_memory = 0x00000200,
     resource_is_unset = 0x20000000,
@@ -24,34 +21,6 @@ enum {
 static uint32_t read_id(const struct host_config *config, const char *name, const char *file)
 {
     return (uint32_t)host_read_number(config, 0, DEVICE "%s", name, file);
-}
-
-static bool is_listed(const struct host_config *config, struct pci_address address)
-{
-    for (uint32_t i = 0; i < config->device_len; i++) {
-        if (pci_address_compare(config->devices[i], address) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool card_parent(const struct host_config *config, struct pci_address address,
-                 struct pci_address *ret)
-{
-    char name[pci_address_size], parent[64];
-    return host_link_name(config, parent, sizeof(parent), DEVICE "physfn",
-                          pci_address_format(address, name)) &&
-           pci_address_parse(parent, ret);
-}
-
-bool card_is_wanted(const struct host_config *config, struct pci_address address)
-{
-    char name[pci_address_size];
-    (void)card_parent(config, address, &address);
-    uint32_t base_class = read_id(config, pci_address_format(address, name), "class") >> 16;
-    return base_class == class_display || base_class == class_accelerator ||
-           is_listed(config, address);
 }
 
 static void read_ids(const struct host_config *config, const char *name, struct gpu *gpu)
@@ -78,15 +47,10 @@ static void read_driver(const struct host_config *config, const char *name, bool
 
 /* A function that fell off the bus reads all ones; sysfs goes on showing what it read at boot. The
  * ids of a virtual function read all ones by specification (SR-IOV 3.4.1). */
-static bool is_silent(const struct host_config *config, const char *name)
+static bool is_silent(const struct host_config *config, struct pci_address address)
 {
-    char path[host_path_size + 64];
     uint32_t ids = 0;
-    if (!host_path(config, path, sizeof(path), DEVICE "config", name)) {
-        return false;
-    }
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && read(fd, &ids, sizeof(ids)) == sizeof(ids) && ids == UINT32_MAX;
+    return host_read_config(config, address, 0, &ids, sizeof(ids)) && ids == UINT32_MAX;
 }
 
 /* Lines "start end flags" of the memory regions, in the order of the base address registers. */
@@ -110,58 +74,6 @@ static void read_bars(const struct host_config *config, const char *name, struct
         line = strchr(line, '\n');
         line = line ? line + 1 : NULL;
     }
-}
-
-static bool is_same_slot(struct pci_address a, struct pci_address b)
-{
-    return a.domain == b.domain && a.bus == b.bus && a.slot == b.slot;
-}
-
-static bool is_bridge(const struct host_config *config, struct pci_address address)
-{
-    char name[pci_address_size];
-    return read_id(config, pci_address_format(address, name), "class") >> 16 == class_bridge;
-}
-
-static void add_member(struct card *card, struct pci_address member)
-{
-    struct gpu *gpu = &card->gpu;
-    if (!is_same_slot(gpu->address, member) || gpu->companion_len == companions_max ||
-        card->facts.is_virtual_function) {
-        if (card->facts.stranger_len++ == 0) {
-            card->facts.stranger = member;
-        }
-        return;
-    }
-    gpu->companions[gpu->companion_len++] = member;
-}
-
-/* Other functions of the same slot must go along; one of another slot spoils the group, and any
- * other that of a virtual function, which goes alone. Bridges do not count: VFIO does not want
- * them, and no one can assign them. */
-static void read_group(const struct host_config *config, const char *name, struct card *card)
-{
-    char text[64];
-    uint64_t number;
-    struct pci_address member;
-    card->gpu.iommu_group = -1;
-    if (!host_link_name(config, text, sizeof(text), DEVICE "iommu_group", name) ||
-        !parse_u64(text, INT32_MAX, &number)) {
-        return;
-    }
-    card->gpu.iommu_group = (int32_t)number;
-    unsigned group = (unsigned)number;
-    card->facts.is_group_unsafe =
-        host_read(config, text, sizeof(text), "/sys/kernel/iommu_groups/%u/name", group) == 0 &&
-        strcmp(text, "vfio-noiommu") == 0;
-    host_entries_t members = host_list(config, "/sys/kernel/iommu_groups/%u/devices", group);
-    VEC_EACH(&members, each) {
-        if (pci_address_parse(each->name, &member) &&
-            pci_address_compare(member, card->gpu.address) != 0 && !is_bridge(config, member)) {
-            add_member(card, member);
-        }
-    }
-    VEC_DONE(&members);
 }
 
 /* Lines "start end type"; VFIO refuses a device with a region of the type "direct", which the
@@ -190,15 +102,15 @@ static void read_regions(const struct host_config *config, struct card *card)
 }
 
 /*
- * A reset of the whole bus is missing in reset_method if other functions sit on that bus, but VFIO
- * does it all the same (VFIO_DEVICE_PCI_HOT_RESET) if all of them belong to the same VM: that is,
- * if they are all companions, and there is a bridge above to do it.
+ * Whether no one else sits on its bus but what goes along, with a bridge above. A reset of the
+ * whole bus is missing in reset_method if other functions sit on that bus, but VFIO does it all the
+ * same (VFIO_DEVICE_PCI_HOT_RESET) if all of them belong to the same VM, whatever groups they are
+ * in.
  */
-static bool can_reset_with_companions(const struct host_config *config, const struct gpu *gpu)
+static bool is_alone_behind_bridge(const struct host_config *config, const struct gpu *gpu)
 {
     char name[pci_address_size], target[256];
-    if (gpu->companion_len == 0 ||
-        !host_link(config, target, sizeof(target), "/sys/bus/pci/devices/%s",
+    if (!host_link(config, target, sizeof(target), "/sys/bus/pci/devices/%s",
                    pci_address_format(gpu->address, name))) {
         return false;
     }
@@ -208,14 +120,18 @@ static bool can_reset_with_companions(const struct host_config *config, const st
     if (!parent || !pci_address_parse(parent + 1, &above)) {
         return false;
     }
-    uint32_t on_bus = 0;
+    uint32_t on_bus = 0, ours = 1;
+    for (uint32_t i = 0; i < gpu->companion_len; i++) {
+        ours += gpu->companions[i].domain == gpu->address.domain &&
+                gpu->companions[i].bus == gpu->address.bus;
+    }
     host_entries_t all = host_list(config, "/sys/bus/pci/devices");
     VEC_EACH(&all, each) {
         on_bus += pci_address_parse(each->name, &other) && other.domain == gpu->address.domain &&
                   other.bus == gpu->address.bus;
     }
     VEC_DONE(&all);
-    return on_bus == gpu->companion_len + 1;
+    return on_bus == ours;
 }
 
 static uint32_t reset_bit(const char *word)
@@ -248,7 +164,9 @@ static void read_resets(const struct host_config *config, const char *name, stru
     if (!is_told && host_exists(config, DEVICE "reset", name)) {
         card->gpu.reset_methods = GPU_RESET_BUS;
     }
-    if (!is_told && can_reset_with_companions(config, &card->gpu)) {
+    card->facts.is_alone_on_bus =
+        !card->facts.is_virtual_function && is_alone_behind_bridge(config, &card->gpu);
+    if (!is_told && card->gpu.companion_len > 0 && card->facts.is_alone_on_bus) {
         card->gpu.reset_methods |= GPU_RESET_BUS;
     }
 }
@@ -312,7 +230,7 @@ static void read_mdevs(const struct host_config *config, const char *name, struc
     VEC_DONE(&types);
 }
 
-/* A companion that the host still has keeps the whole group from any VM. */
+/* A companion that the host still has keeps the card from any VM. */
 static void read_companions(const struct host_config *config, struct card *card)
 {
     char name[pci_address_size], driver[32];
@@ -341,7 +259,7 @@ bool card_read(const struct host_config *config, struct pci_address address, boo
     read_ids(config, name, &ret->gpu);
     read_driver(config, name, skip_lock, &ret->gpu);
     read_bars(config, name, ret);
-    read_group(config, name, ret);
+    companions_read(config, ret);
     read_regions(config, ret);
     read_resets(config, name, ret);
     read_link(config, name, &ret->gpu);
@@ -350,7 +268,7 @@ bool card_read(const struct host_config *config, struct pci_address address, boo
         read_mdevs(config, name, ret); /* asks the driver */
     }
     read_companions(config, ret);
-    ret->facts.is_bridge = ret->gpu.class_code >> 16 == class_bridge;
-    ret->facts.is_silent = !ret->facts.is_virtual_function && is_silent(config, name);
+    ret->facts.is_bridge = companions_is_bridge(config, address);
+    ret->facts.is_silent = !ret->facts.is_virtual_function && is_silent(config, address);
     return true;
 }

@@ -118,6 +118,13 @@ static bool check_command_line(const struct host_config *config, struct node_inv
                 "it holds %s, which keeps devices from VMs: take it out and reboot", harmful[i]);
         }
     }
+    if (strstr(buf_str(&text), "pcie_acs_override=")) {
+        return advise(inventory,
+                      node_checks_add(&inventory->checks, "kernel-command-line", false,
+                                      "it holds pcie_acs_override, so IOMMU groups are made up: "
+                                      "devices that share a bus can reach each other past the "
+                                      "IOMMU; use it only with guests that you trust"));
+    }
     return node_checks_add(&inventory->checks, "kernel-command-line", true,
                            "nothing in it keeps devices from VMs");
 }

@@ -21,6 +21,10 @@ int host_read(const struct host_config *config, char *ret, size_t size, const ch
 /* The whole file, up to 1 MiB. False, what there was in 'ret', if it cannot be read to the end. */
 bool host_read_all(const struct host_config *config, struct buf *ret, const char *path);
 
+/* 'size' bytes of the function's configuration space, from 'offset'. False: they cannot be read. */
+bool host_read_config(const struct host_config *config, struct pci_address address, off_t offset,
+                      void *ret, size_t size);
+
 /* A number in decimal or 0x form; 'otherwise' if there is none. */
 int64_t host_read_number(const struct host_config *config, int64_t otherwise, const char *format,
                          ...) PRINTF_LIKE(3, 4);
@@ -66,17 +70,26 @@ struct card_facts {
     uint32_t stranger_len;
     int lost_bar;              /* without an address; -1 none */
     bool is_reset_off;         /* someone emptied reset_method */
+    bool is_alone_on_bus;      /* but for what goes along, behind a bridge */
     uint32_t mdev_len;         /* existing ones */
     bool is_virtual_function;  /* an SR-IOV partition of ... */
     struct pci_address parent; /* ... this card */
     char loose_companion[40];  /* "0000:01:00.1 (snd_hda_intel)": not bound to vfio-pci; "" none */
     char user[120];            /* who of the host uses it, as a clause; "" no one */
+    bool is_framebuffer;       /* that is the firmware's frame buffer */
 };
 
 struct card {
     struct gpu gpu;
     struct card_facts facts;
 };
+
+/* Reads all but names, 'user' and verdict. False if there is no function at 'address'. 'skip_lock':
+ * read nothing that waits for the driver (it hangs, and its lock with it). */
+bool card_read(const struct host_config *config, struct pci_address address, bool skip_lock,
+               struct card *ret);
+
+/* ---- function.c: which functions are looked at ---- */
 
 /* Whether 'address' is a virtual function, and whose. */
 bool card_parent(const struct host_config *config, struct pci_address address,
@@ -86,17 +99,21 @@ bool card_parent(const struct host_config *config, struct pci_address address,
  * function of. */
 bool card_is_wanted(const struct host_config *config, struct pci_address address);
 
-/* Reads all but names, 'user' and verdict. False if there is no function at 'address'. 'skip_lock':
- * read nothing that waits for the driver (it hangs, and its lock with it). */
-bool card_read(const struct host_config *config, struct pci_address address, bool skip_lock,
-               struct card *ret);
+/* ---- companions.c: what goes along ---- */
+
+/* Fills in the IOMMU group, companions and strangers; ids and 'is_virtual_function' are there. */
+void companions_read(const struct host_config *config, struct card *card);
+
+/* Whether the function is a bridge, which VFIO leaves alone and no VM can have. */
+bool companions_is_bridge(const struct host_config *config, struct pci_address address);
 
 /* ---- partitions.c: parts of cards ---- */
 
 /* Appends to the inventory what VMs can hold of 'cards': their virtual functions, which are among
- * them, judged, and their mediated devices. Sorted. False without memory. */
+ * them, judged, and their mediated devices. Sorted. What is beyond gpus_per_node_max is counted in
+ * '*left_out'. False without memory. */
 bool partitions_add(const struct host_config *config, const struct card *cards, size_t card_len,
-                    struct node_inventory *inventory);
+                    struct node_inventory *inventory, uint32_t *left_out);
 
 /* ---- binding.c ---- */
 
@@ -107,7 +124,7 @@ int binding_load_vfio(const struct host_config *config, struct error *err);
 
 /* ---- usage.c: who uses it ---- */
 
-/* Fills in 'facts.user' of every card that is not bound to vfio-pci. */
+/* Fills in 'facts.user' of every card. */
 void usage_find(const struct host_config *config, struct card *cards, size_t card_len);
 
 /* Whether a process has the group's VFIO device open; then 'who' is "qemu-system-x86 (4711)". */

@@ -85,23 +85,31 @@ static bool is_busy(const busy_cards_t *busy, struct pci_address address, pid_t 
 
 typedef VEC(struct card) cards_t;
 
-/* Either the cards or their virtual functions. sysfs names sort like addresses. */
+/* Either the cards or their virtual functions, gpus_per_node_max of them; how many more there are
+ * is added to '*left_out'. sysfs names sort like addresses. */
 static bool read_cards(const struct host_config *config, bool is_virtual, const busy_cards_t *busy,
-                       cards_t *cards)
+                       cards_t *cards, uint32_t *left_out)
 {
     bool is_whole = true;
+    size_t first = cards->len;
     struct pci_address address, parent;
     host_entries_t all = host_list(config, "/sys/bus/pci/devices");
     VEC_EACH(&all, each) {
         struct card card;
         pid_t stuck_pid;
-        if (cards->len == gpus_per_node_max || !pci_address_parse(each->name, &address)) {
+        if (!pci_address_parse(each->name, &address)) {
             continue;
         }
         parent = address;
         if (card_parent(config, address, &parent) != is_virtual ||
-            !card_is_wanted(config, address) ||
-            !card_read(config, address, is_busy(busy, parent, &stuck_pid), &card)) {
+            !card_is_wanted(config, address)) {
+            continue;
+        }
+        if (cards->len - first == gpus_per_node_max) {
+            ++*left_out;
+            continue;
+        }
+        if (!card_read(config, address, is_busy(busy, parent, &stuck_pid), &card)) {
             continue;
         }
         struct card *place = VEC_ADD(cards);
@@ -113,6 +121,21 @@ static bool read_cards(const struct host_config *config, bool is_virtual, const 
     }
     VEC_DONE(&all);
     return is_whole;
+}
+
+/* Never in silence. */
+static bool add_left_out(struct node_inventory *inventory, uint32_t left_out)
+{
+    struct node_check *check =
+        left_out > 0 ? node_checks_add(&inventory->checks, "functions", false,
+                                       "%u cards or partitions are left out: Berth takes %d of "
+                                       "each from one host; divide the cards into fewer partitions",
+                                       left_out, gpus_per_node_max)
+                     : NULL;
+    if (check) {
+        check->is_advice = true;
+    }
+    return check || left_out == 0;
 }
 
 int inventory_read(const struct host_config *config, const busy_cards_t *busy,
@@ -128,8 +151,9 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
     }
     inventory.cpus = count_cpus(config);
     inventory.memory_mib = usable_memory_mib(config);
-    bool is_whole = read_cards(config, false, busy, &cards) &&
-                    read_cards(config, true, busy, &cards) &&
+    uint32_t left_out = 0;
+    bool is_whole = read_cards(config, false, busy, &cards, &left_out) &&
+                    read_cards(config, true, busy, &cards, &left_out) &&
                     checks_add(config, survey_iommu(config, iommu), &inventory);
     inventory_finish(config, cards.items, cards.len);
     VEC_EACH(&cards, each) {
@@ -139,7 +163,8 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
             *gpu = each->gpu;
         }
     }
-    is_whole &= partitions_add(config, cards.items, cards.len, &inventory);
+    is_whole &= partitions_add(config, cards.items, cards.len, &inventory, &left_out) &&
+                add_left_out(&inventory, left_out);
     VEC_DONE(&cards);
     if (!is_whole) {
         host_inventory_done(&inventory);

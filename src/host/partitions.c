@@ -59,7 +59,7 @@ static bool add_mediated(const struct host_config *config, const char *name, con
 
 /* Of the card itself or of one of its virtual functions. */
 static bool add_mediated_of(const struct host_config *config, const struct card *card,
-                            struct node_inventory *inventory)
+                            struct node_inventory *inventory, uint32_t *left_out)
 {
     char name[pci_address_size];
     bool is_whole = true;
@@ -69,8 +69,11 @@ static bool add_mediated_of(const struct host_config *config, const struct card 
         host_entries_t made =
             host_list(config, DEVICE "mdev_supported_types/%s/devices", name, type);
         VEC_EACH(&made, each) {
-            is_whole &= inventory->partitions.len >= gpus_per_node_max ||
-                        add_mediated(config, name, type, each->name,
+            if (inventory->partitions.len >= gpus_per_node_max) {
+                ++*left_out;
+                continue;
+            }
+            is_whole &= add_mediated(config, name, type, each->name,
                                      card->facts.is_virtual_function ? card->facts.parent
                                                                      : card->gpu.address,
                                      inventory);
@@ -87,7 +90,7 @@ static int partition_compare(const void *a, const void *b)
 }
 
 bool partitions_add(const struct host_config *config, const struct card *cards, size_t card_len,
-                    struct node_inventory *inventory)
+                    struct node_inventory *inventory, uint32_t *left_out)
 {
     bool is_whole = true;
     for (size_t i = 0; i < card_len; i++) {
@@ -95,7 +98,7 @@ bool partitions_add(const struct host_config *config, const struct card *cards, 
         if (cards[i].facts.is_virtual_function && cards[i].gpu.mdev_type_len == 0) {
             is_whole &= add_function(&cards[i], inventory);
         }
-        is_whole &= add_mediated_of(config, &cards[i], inventory);
+        is_whole &= add_mediated_of(config, &cards[i], inventory, left_out);
     }
     if (inventory->partitions.len > 1) {
         qsort(inventory->partitions.items, inventory->partitions.len,

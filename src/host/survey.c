@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { vendor_amd = 0x1002 };
+
 static bool has_cpu_vendor(const struct host_config *config, const char *vendor)
 {
     CLEANUP(buf_done) struct buf text = {0};
@@ -64,9 +66,16 @@ static enum gpu_verdict say_no_reset(struct card *card)
                    "its reset was switched off: someone emptied its "
                    "reset_method in sysfs; reboot, or write \"default\" there");
     }
+    if (card->gpu.vendor == vendor_amd) {
+        return say(card, GPU_NO_RESET,
+                   "it cannot be reset between two VMs: no function-level, power or bus reset "
+                   "works; the kernel module vendor-reset can reset many of AMD's GPUs: load it");
+    }
     return say(card, GPU_NO_RESET,
-               "it cannot be reset between two VMs: no function-level, power or bus reset works; a "
-               "slot of its own behind a root port may allow a bus reset");
+               "it cannot be reset between two VMs: no function-level, power or bus reset works%s",
+               card->facts.is_alone_on_bus
+                   ? ""
+                   : "; a slot of its own behind a root port may allow a bus reset");
 }
 
 static enum gpu_verdict say_shared(struct card *card)
@@ -90,8 +99,9 @@ static enum gpu_verdict judge_machine(const char *iommu, struct card *card)
     }
     if (facts->is_silent) {
         return say(card, GPU_OFF_BUS,
-                   "it does not answer on the PCI bus any more: switch the host "
-                   "off and on; if that does not help, reseat or replace it");
+                   "it does not answer on the PCI bus any more: switch the host off and on; if it "
+                   "falls off again when idle, set disable_idle_d3=1 for vfio-pci; else reseat or "
+                   "replace it");
     }
     if (iommu[0]) {
         return say(card, GPU_NO_IOMMU, "%s", iommu);
@@ -126,6 +136,29 @@ static enum gpu_verdict judge_machine(const char *iommu, struct card *card)
     return GPU_ASSIGNABLE;
 }
 
+/* " takes 0000:04:00.1 (snd_hda_intel) and 2 more along", as far as there is room; "": nothing. */
+static const char *what_goes_along(const struct host_config *config, const struct gpu *gpu,
+                                   char *ret, size_t size)
+{
+    size_t used = 0;
+    ret[0] = '\0';
+    for (uint32_t i = 0; i < gpu->companion_len && used < size; i++) {
+        char name[pci_address_size], driver[gpu_driver_size], one[80];
+        pci_address_format(gpu->companions[i], name);
+        (void)host_link_name(config, driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver",
+                             name);
+        int len = snprintf(one, sizeof(one), "%s%s%s%s%s", i ? ", " : " takes along ", name,
+                           driver[0] ? " (" : "", driver, driver[0] ? ")" : "");
+        if (used + (size_t)len + sizeof(" and 16 more") > size) {
+            (void)snprintf(ret + used, size - used, " and %u more", gpu->companion_len - i);
+            return ret;
+        }
+        memcpy(ret + used, one, (size_t)len + 1);
+        used += (size_t)len;
+    }
+    return ret;
+}
+
 /* What software holds. */
 static enum gpu_verdict judge_holders(const struct host_config *config, struct card *card)
 {
@@ -139,6 +172,12 @@ static enum gpu_verdict judge_holders(const struct host_config *config, struct c
                    "had whole",
                    card->gpu.sriov_enabled, facts->mdev_len);
     }
+    if (facts->is_framebuffer) {
+        return say(card, GPU_IN_USE,
+                   "%s: add initcall_blacklist=sysfb_init (or video=efifb:off) to the kernel's "
+                   "command line and reboot",
+                   facts->user);
+    }
     if (facts->user[0]) {
         return say(card, GPU_IN_USE, "%s: end that, or `berth gpu dismount %s %s --force`",
                    facts->user, node, name);
@@ -149,13 +188,15 @@ static enum gpu_verdict judge_holders(const struct host_config *config, struct c
                    card->gpu.driver, node, pci_address_format(facts->parent, name));
     }
     if (!gpu_is_dismounted(&card->gpu)) {
-        return say(card, GPU_HOST_DRIVER, "%s%s: `berth gpu dismount %s %s`",
+        char along[120];
+        return say(card, GPU_HOST_DRIVER, "%s%s: `berth gpu dismount %s %s`%s",
                    card->gpu.driver[0] ? "it belongs to the host's driver " : "it has no driver",
-                   card->gpu.driver, node, name);
+                   card->gpu.driver, node, name,
+                   what_goes_along(config, &card->gpu, along, sizeof(along)));
     }
     if (facts->loose_companion[0]) {
         return say(card, GPU_HOST_DRIVER,
-                   "%s of the same group was not dismounted with it: `berth gpu dismount %s %s`",
+                   "%s, which goes along, was not dismounted with it: `berth gpu dismount %s %s`",
                    facts->loose_companion, node, name);
     }
     card->gpu.verdict_detail[0] = '\0';

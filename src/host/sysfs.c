@@ -86,6 +86,18 @@ bool host_read_all(const struct host_config *config, struct buf *ret, const char
     return false;
 }
 
+bool host_read_config(const struct host_config *config, struct pci_address address, off_t offset,
+                      void *ret, size_t size)
+{
+    char path[host_path_size + 64], name[pci_address_size];
+    if (!host_path(config, path, sizeof(path), "/sys/bus/pci/devices/%s/config",
+                   pci_address_format(address, name))) {
+        return false;
+    }
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && pread(fd, ret, size, offset) == (ssize_t)size;
+}
+
 int64_t host_read_number(const struct host_config *config, int64_t otherwise, const char *format,
                          ...)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who of the host uses a card: the console, a mounted disk, a network interface that is up, a
- * process with one of its device files open. One pass over /proc for all cards. A card that is
- * bound to vfio-pci is used by no driver of the host.
+ * Who of the host uses a card, or what goes along with it: the console, the firmware's frame
+ * buffer, a mounted disk, a network interface that is up, a process with one of its device files
+ * open. One pass over /proc for all cards.
  */
 #include "host/internal.h"
 
@@ -191,31 +191,60 @@ static bool note_user(void *userdata, const char *process, const char *target)
     return true;
 }
 
-/* Whether the device link of a class ("../../devices/pci0000:00/0000:00:01.0/...") goes through one
- * of the cards; which one. */
-static struct card *card_of_link(struct card *cards, size_t card_len, const char *link)
+/* A function of one of the cards: the card itself, or what goes along with it. */
+struct owner {
+    struct card *card; /* NULL: none of them */
+    char whose[32];    /* "its", "the", for the sentence ... */
+    char of[48];       /* ... and " of its companion 0000:04:00.3", or "" */
+};
+
+static bool goes_through(const char *link, struct pci_address address)
 {
-    char part[pci_address_size + 2];
+    char name[pci_address_size], part[pci_address_size + 2];
+    (void)snprintf(part, sizeof(part), "/%s/", pci_address_format(address, name));
+    return strstr(link, part) != NULL;
+}
+
+/* Whose function the device link of a class ("../../devices/pci0000:00/0000:00:01.0/...") goes
+ * through. */
+static struct owner owner_of_link(struct card *cards, size_t card_len, const char *link)
+{
+    char name[pci_address_size];
     for (size_t i = 0; i < card_len; i++) {
-        char name[pci_address_size];
-        (void)snprintf(part, sizeof(part), "/%s/", pci_address_format(cards[i].gpu.address, name));
-        if (strstr(link, part)) {
-            return &cards[i];
+        const struct gpu *gpu = &cards[i].gpu;
+        if (goes_through(link, gpu->address)) {
+            return (struct owner){&cards[i], "its", ""};
+        }
+        for (uint32_t n = 0; n < gpu->companion_len; n++) {
+            if (goes_through(link, gpu->companions[n])) {
+                struct owner owner = {&cards[i], "the", ""};
+                (void)snprintf(owner.of, sizeof(owner.of), " of its companion %s",
+                               pci_address_format(gpu->companions[n], name));
+                return owner;
+            }
         }
     }
-    return NULL;
+    return (struct owner){0};
+}
+
+static struct owner owner_in_class(const struct host_config *config, const char *class_name,
+                                   const char *name, struct card *cards, size_t card_len)
+{
+    char link[512];
+    return host_link(config, link, sizeof(link), "/sys/class/%s/%s", class_name, name)
+               ? owner_of_link(cards, card_len, link)
+               : (struct owner){0};
 }
 
 static void find_interfaces(const struct host_config *config, struct card *cards, size_t card_len)
 {
-    char link[256];
     host_entries_t all = host_list(config, "/sys/class/net");
     VEC_EACH(&all, each) {
-        struct card *card = host_link(config, link, sizeof(link), "/sys/class/net/%s", each->name)
-                                ? card_of_link(cards, card_len, link)
-                                : NULL;
-        if (card && (host_read_number(config, 0, "/sys/class/net/%s/flags", each->name) & 1)) {
-            set_user(card, "its network interface %s is up", each->name);
+        struct owner owner = owner_in_class(config, "net", each->name, cards, card_len);
+        if (owner.card &&
+            (host_read_number(config, 0, "/sys/class/net/%s/flags", each->name) & 1)) {
+            set_user(owner.card, "%s network interface %s%s is up", owner.whose, each->name,
+                     owner.of);
         }
     }
     VEC_DONE(&all);
@@ -238,49 +267,117 @@ static bool is_mounted(const char *mounts, const char *device, char *where, size
 
 static void find_disks(const struct host_config *config, struct card *cards, size_t card_len)
 {
-    char link[256], device[32], where[64], swap[80];
+    char device[32], where[64], swap[80];
     CLEANUP(buf_done) struct buf mounts = {0};
     CLEANUP(buf_done) struct buf swaps = {0};
     (void)host_read_all(config, &mounts, "/proc/self/mountinfo");
     (void)host_read_all(config, &swaps, "/proc/swaps");
     host_entries_t all = host_list(config, "/sys/class/block");
     VEC_EACH(&all, each) {
-        struct card *card = host_link(config, link, sizeof(link), "/sys/class/block/%s", each->name)
-                                ? card_of_link(cards, card_len, link)
-                                : NULL;
-        if (!card) {
+        struct owner owner = owner_in_class(config, "block", each->name, cards, card_len);
+        if (!owner.card) {
             continue;
         }
         (void)host_read(config, device, sizeof(device), "/sys/class/block/%s/dev", each->name);
         (void)snprintf(swap, sizeof(swap), "/dev/%s ", each->name);
         host_entries_t holders = host_list(config, "/sys/class/block/%s/holders", each->name);
         if (is_mounted(buf_str(&mounts), device, where, sizeof(where))) {
-            set_user(card, "its disk %s is mounted on %s", each->name, where);
+            set_user(owner.card, "%s disk %s%s is mounted on %s", owner.whose, each->name, owner.of,
+                     where);
         } else if (strstr(buf_str(&swaps), swap)) {
-            set_user(card, "the host swaps to its disk %s", each->name);
+            set_user(owner.card, "the host swaps to %s disk %s%s", owner.whose, each->name,
+                     owner.of);
         } else if (holders.len > 0) {
-            set_user(card, "its disk %s is part of %s", each->name, holders.items[0].name);
+            set_user(owner.card, "%s disk %s%s is part of %s", owner.whose, each->name, owner.of,
+                     holders.items[0].name);
         }
         VEC_DONE(&holders);
     }
     VEC_DONE(&all);
 }
 
+/* Whether 'address' lies in one of the memory regions of the function. */
+static bool has_address(const struct host_config *config, struct pci_address function,
+                        unsigned long long address)
+{
+    char path[64], name[pci_address_size];
+    CLEANUP(buf_done) struct buf text = {0};
+    (void)snprintf(path, sizeof(path), DEVICE "resource", pci_address_format(function, name));
+    (void)host_read_all(config, &text, path);
+    const char *line = buf_str(&text);
+    for (int i = 0; i < bars_max && line && *line; i++) {
+        unsigned long long start, end;
+        if (sscanf(line, "%llx %llx", &start, &end) == 2 && start > 0 && address >= start &&
+            address <= end) {
+            return true;
+        }
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return false;
+}
+
+/* As the drivers of the firmware's frame buffer name its memory: sysfb, before one of them has it,
+ * the old fbdev ones, and those of DRM. */
+static bool is_firmware_framebuffer(const char *name)
+{
+    static const char *const names[] = {"BOOTFB",    "efifb",  "vesafb",  "simplefb",
+                                        "simpledrm", "efidrm", "vesadrm", "simple-framebuffer"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_framebuffer(const struct host_config *config, unsigned long long address,
+                             const char *name, struct card *cards, size_t card_len)
+{
+    for (size_t i = 0; i < card_len; i++) {
+        if (!cards[i].facts.is_virtual_function &&
+            has_address(config, cards[i].gpu.address, address)) {
+            cards[i].facts.is_framebuffer = cards[i].facts.user[0] == '\0';
+            set_user(&cards[i], "the firmware's frame buffer (%s) lies on its memory", name);
+        }
+    }
+}
+
+/* Lines "  e0000000-e07effff : efifb". vfio-pci cannot have that memory as well:
+ * "BAR 1: can't reserve". */
+static void find_framebuffer(const struct host_config *config, struct card *cards, size_t card_len)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    (void)host_read_all(config, &text, "/proc/iomem");
+    for (const char *line = buf_str(&text); line && *line;) {
+        unsigned long long start, end;
+        char name[32];
+        if (sscanf(line, " %llx-%llx : %31[^\n]", &start, &end, name) == 3 && start > 0 &&
+            is_firmware_framebuffer(name)) {
+            take_framebuffer(config, start, name, cards, card_len);
+        }
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+}
+
 void usage_find(const struct host_config *config, struct card *cards, size_t card_len)
 {
     needles_t needles = {0};
-    bool has_console = has_framebuffer_console(config), is_any = false;
+    bool has_console = has_framebuffer_console(config);
+    if (card_len == 0) {
+        return;
+    }
     for (size_t i = 0; i < card_len; i++) {
         if (!gpu_is_dismounted(&cards[i].gpu)) {
-            is_any = true;
             find_console(config, has_console, &cards[i]);
             add_needles(config, &cards[i].gpu, i, &needles);
         }
     }
-    if (is_any) {
-        find_interfaces(config, cards, card_len);
-        find_disks(config, cards, card_len);
-    }
+    /* What goes along may still be the host's when the card itself no longer is. */
+    find_interfaces(config, cards, card_len);
+    find_disks(config, cards, card_len);
+    find_framebuffer(config, cards, card_len);
     if (needles.len > 0) {
         struct search search = {config, &needles, cards};
         each_descriptor(config, note_user, &search);

@@ -88,6 +88,12 @@ int gpu_slot_compare(const struct gpu_slot *a, const struct gpu_slot *b)
     return order != 0 ? order : strcmp(a->partition, b->partition);
 }
 
+bool gpu_is_display(const struct gpu *gpu)
+{
+    uint32_t base_class = gpu->class_code >> 16;
+    return base_class == 0x03 || base_class == 0x12;
+}
+
 bool gpu_is_dismounted(const struct gpu *gpu)
 {
     return strcmp(gpu->driver, "vfio-pci") == 0;

@@ -148,6 +148,9 @@ struct gpu_partition {
     char health_reason[reason_size];
 };
 
+/* Whether it is a display or an accelerator, for which a host is looked through by itself. */
+bool gpu_is_display(const struct gpu *gpu);
+
 bool gpu_is_dismounted(const struct gpu *gpu);
 
 /* Ids and, where it has one, the serial number: what must not change under a slot.

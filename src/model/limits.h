@@ -13,8 +13,10 @@ enum {
     /* VMs of one cluster: twice Windows' 8,000. */
     vms_max = 16384,
     pools_max = 256,
-    /* GPUs and partitions of one host: 16 cards with 16 partitions each. A bitmap of four words. */
+    /* Cards of one host, and likewise their partitions: 8 cards with 32 each, as NVIDIA's have. */
     gpus_per_node_max = 256,
+    /* What VMs can hold on one host: either of them. */
+    devices_per_node_max = 2 * gpus_per_node_max,
     /* Partitions of one card: as each may be claimed, each is a guard of the transaction that takes
      * the card out of its pool, and etcd takes 128 of those. */
     partitions_per_card_max = 64,

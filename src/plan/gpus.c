@@ -8,7 +8,7 @@ struct choice {
     struct plan_model *model;
     uint32_t node;
     uint32_t vm;
-    uint32_t free[gpus_per_node_max];
+    uint32_t free[devices_per_node_max];
     uint32_t free_len;
     int32_t numa_wanted; /* of what the VM already got; INT32_MIN: nothing yet */
 };
@@ -38,7 +38,7 @@ struct group {
 
 /* The groups of the free GPUs, in the order in which they come, into 'ret'; how many. */
 static uint32_t groups_count(const struct choice *choice, group_of_t *group_of,
-                             struct group ret[gpus_per_node_max])
+                             struct group ret[devices_per_node_max])
 {
     uint32_t len = 0;
     for (uint32_t i = 0; i < choice->free_len; i++) {
@@ -60,7 +60,7 @@ static uint32_t groups_count(const struct choice *choice, group_of_t *group_of,
  * are enough, else the one with the most. */
 static int64_t group_best(const struct choice *choice, group_of_t *group_of, uint32_t count)
 {
-    struct group groups[gpus_per_node_max], best = {0, 0};
+    struct group groups[devices_per_node_max], best = {0, 0};
     uint32_t len = groups_count(choice, group_of, groups);
     for (uint32_t i = 0; i < len; i++) {
         bool is_enough = groups[i].len >= count;
@@ -78,7 +78,7 @@ static int64_t group_best(const struct choice *choice, group_of_t *group_of, uin
 /* Moves the members of 'group' to the front, both parts in order; how many there are. */
 static uint32_t group_to_front(struct choice *choice, group_of_t *group_of, int64_t group)
 {
-    uint32_t others[gpus_per_node_max];
+    uint32_t others[devices_per_node_max];
     uint32_t len = 0, other_len = 0;
     for (uint32_t i = 0; i < choice->free_len; i++) {
         if (group_of(entry(choice, i)) == group) {

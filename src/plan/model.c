@@ -112,7 +112,7 @@ uint32_t plan_gpu_add(struct plan_model *model, const struct plan_gpu *gpu)
 {
     assert(model->nodes.len > 0 && gpu->pool < model->pools.len);
     struct node *node = &model->nodes.items[model->nodes.len - 1];
-    assert(node->gpu_len < gpus_per_node_max);
+    assert(node->gpu_len < devices_per_node_max);
     const struct gpu_entry *last =
         node->gpu_len > 0 ? &model->gpus.items[model->gpus.len - 1] : NULL;
     assert(!last || (last->card <= gpu->card && last->position <= gpu->position));

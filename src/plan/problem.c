@@ -162,7 +162,7 @@ static void trim_room(struct problem *problem, uint32_t bin, uint32_t dim)
 {
     int64_t *room = &problem->room[(size_t)bin * problem->dim_len + dim];
     bool is_pool = dim >= problem_pools;
-    uint64_t sums[gpus_per_node_max / 64 + 1] = {1};
+    uint64_t sums[devices_per_node_max / 64 + 1] = {1};
     int64_t total = 0;
     for (uint32_t i = 0; i < problem->item_len; i++) {
         int64_t need = item_need(problem, i)[dim];

@@ -107,12 +107,12 @@ TEST(a_sound_function_of_the_slot_goes_along_and_the_bus_reset_is_theirs_togethe
     CHECK_VERDICT(gpu, "host-driver", "it has no driver: `berth gpu dismount");
 }
 
-TEST(a_bus_reset_is_nobodys_while_a_function_of_another_group_sits_on_that_bus)
+TEST(a_bus_reset_is_nobodys_while_a_function_of_another_slot_sits_on_that_bus)
 {
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
     tree_add_radeon(&tree);
-    tree_add(&tree, "0000:03:00.2",
+    tree_add(&tree, "0000:03:01.0",
              &(struct tree_card){"0000:00:04.0", "8086 1533 0 0 020000", "igb", NULL, 14});
     struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
     CHECK_INT(gpu.companion_len, 1);
