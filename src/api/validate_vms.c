@@ -3,6 +3,7 @@
 #include "api/validate.h"
 
 #include "api/survival.h"
+#include "model/aperture.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,6 +146,11 @@ static bool fits_alone(const struct world *world, const struct vm_spec *spec,
         (void)snprintf(ret_why, size, "has %llu MiB and %llu CPUs for VMs, of %llu and %u",
                        (unsigned long long)inventory->memory_mib, (unsigned long long)cpus,
                        (unsigned long long)spec->memory_mib, spec->cpus);
+        return false;
+    }
+    struct aperture_need need;
+    if (!aperture_fits(world, spec, node->key.name, &need)) {
+        (void)aperture_text(&need, ret_why, size);
         return false;
     }
     for (uint32_t i = 0; i < spec->need_len; i++) {

@@ -156,6 +156,8 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
     struct vm_spec *spec = record->vm_spec;
     spec->cpus = info.cpus;
     spec->memory_mib = info.memory_mib;
+    spec->own_mmio_mib = info.mmio_mib;
+    spec->memory_max_mib = info.memory_max_mib;
     (void)copy_text(spec->uuid, sizeof(spec->uuid), info.uuid);
     if (!spec->uuid[0]) {
         make_uuid(call->view->random, spec->uuid, sizeof(spec->uuid));

@@ -55,6 +55,46 @@ static uint64_t usable_memory_mib(const struct host_config *config)
     return all > reserve ? all - reserve : 0;
 }
 
+/* "address sizes\t: 46 bits physical, 48 bits virtual", on x86. */
+static uint32_t cpu_address_bits(const struct host_config *config)
+{
+    static const char word[] = "address sizes";
+    CLEANUP(buf_done) struct buf text = {0};
+    unsigned bits = 0;
+    (void)host_read_all(config, &text, "/proc/cpuinfo");
+    const char *at = strstr(buf_str(&text), word);
+    if (at) {
+        (void)sscanf(at + strlen(word), " : %u bits physical", &bits);
+    }
+    return bits <= 64 ? bits : 0;
+}
+
+/* What the unit translates: MGAW, bits 16 to 21 of the capability register (Intel VT-d 11.4.2).
+ * Other units do not tell. 0: this one does not. */
+static uint32_t unit_address_bits(const struct host_config *config, const char *unit)
+{
+    char text[32];
+    uint64_t capability;
+    if (host_read(config, text, sizeof(text), "/sys/class/iommu/%s/intel-iommu/cap", unit) < 0 ||
+        !parse_hex(text, UINT64_MAX, &capability)) {
+        return 0;
+    }
+    return (uint32_t)(capability >> 16 & 0x3f) + 1;
+}
+
+/* A guest's addresses go through the CPU's tables and, for what its devices reach, the IOMMU's. */
+static uint32_t guest_address_bits(const struct host_config *config)
+{
+    uint32_t bits = cpu_address_bits(config);
+    host_entries_t units = host_list(config, "/sys/class/iommu");
+    VEC_EACH(&units, each) {
+        uint32_t unit = unit_address_bits(config, each->name);
+        bits = bits && unit ? MIN(bits, unit) : bits;
+    }
+    VEC_DONE(&units);
+    return bits;
+}
+
 void inventory_finish(const struct host_config *config, struct card *cards, size_t card_len)
 {
     char iommu[reason_size];
@@ -151,6 +191,7 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
     }
     inventory.cpus = count_cpus(config);
     inventory.memory_mib = usable_memory_mib(config);
+    inventory.address_bits = guest_address_bits(config);
     uint32_t left_out = 0;
     bool is_whole = read_cards(config, false, busy, &cards, &left_out) &&
                     read_cards(config, true, busy, &cards, &left_out) &&

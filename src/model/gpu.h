@@ -164,6 +164,6 @@ const char *gpu_title(const struct gpu *gpu, char *ret, size_t size);
  * sentence into 'difference' (may be NULL). */
 bool gpu_same_model(const struct gpu *a, const struct gpu *b, char *difference, size_t size);
 
-/* Guest address space that the card needs: each memory BAR rounded up to a power of two, the
- * sum rounded up likewise; companions are not counted. Bytes. */
+/* Guest address space that the card needs: the sum of its memory regions, each a power of two;
+ * companions are not counted. Bytes. */
 uint64_t gpu_mmio_size(const struct gpu *gpu);

@@ -221,6 +221,8 @@ struct node_inventory {
     uint64_t incarnation; /* in which it was written: one of an earlier says nothing of now */
     uint32_t cpus;
     uint64_t memory_mib;
+    uint32_t address_bits; /* of a guest's physical addresses, at most: the CPU's and the IOMMU's;
+                              0: not known */
     char kernel[64];
     VEC(struct gpu) gpus;                 /* by address */
     VEC(struct gpu_partition) partitions; /* by slot */
@@ -346,7 +348,9 @@ struct vm_spec {
     VEC(struct vm_name) start_after; /* VMs that must run before it starts */
     bool is_unmanaged; /* Berth watches it, and starts, stops, moves and restarts nothing */
     struct vm_restart_policy restart;
-    uint64_t mmio_mib; /* guest's 64-bit aperture; 0: computed */
+    uint64_t mmio_mib;       /* guest's 64-bit aperture; 0: computed ... */
+    uint64_t own_mmio_mib;   /* ... and not below what the domain XML itself asks for */
+    uint64_t memory_max_mib; /* that can be plugged in the end; 0: no more than memory_mib */
 };
 
 extern const struct vm_spec vm_spec_default;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/cluster.h"
 
+#include "model/aperture.h"
 #include "plan/card.h"
 #include "plan/leaving.h"
+#include "plan/width.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -286,15 +288,27 @@ static uint32_t find_owners(const struct plan_cluster *c, const struct vm_name *
     return count;
 }
 
-/* The nodes that 'spec' allows by its owners and the labels that it demands; none and neither of
- * them: all. The planner has labels, too, but only so many of them in one cluster. */
+/* Whether what 'node' is, whatever is free on it, allows 'spec'. */
+static bool may_ever_take(const struct plan_cluster *c, const struct vm_spec *spec, bool is_tight,
+                          const char *node)
+{
+    const struct node_label *missing;
+    struct aperture_need need;
+    return world_has_labels(c->world, node, spec->labels.items, spec->labels.len, &missing) &&
+           (!is_tight || aperture_fits(c->world, spec, node, &need));
+}
+
+/* The nodes that 'spec' allows by its owners, the labels that it demands and the addresses that it
+ * needs; '*ret_is_all': it rules none out. The planner has labels, too, but only so many of them in
+ * one cluster. */
 static uint32_t find_possible(const struct plan_cluster *c, const struct vm_spec *spec,
-                              uint32_t ret[owners_max])
+                              uint32_t ret[owners_max], bool *ret_is_all)
 {
     static_assert((int)owners_max >= (int)nodes_max, "all nodes fit");
-    const struct node_label *missing;
+    bool is_tight = width_is_tight(c, spec);
     uint32_t count = find_owners(c, spec->possible_owners.items, spec->possible_owners.len, ret);
-    if (spec->labels.len == 0) {
+    *ret_is_all = spec->possible_owners.len == 0 && spec->labels.len == 0 && !is_tight;
+    if (spec->labels.len == 0 && !is_tight) {
         return count;
     }
     if (spec->possible_owners.len == 0) {
@@ -304,8 +318,7 @@ static uint32_t find_possible(const struct plan_cluster *c, const struct vm_spec
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (world_has_labels(c->world, c->nodes.items[ret[i]], spec->labels.items, spec->labels.len,
-                             &missing)) {
+        if (may_ever_take(c, spec, is_tight, c->nodes.items[ret[i]])) {
             ret[kept++] = ret[i];
         }
     }
@@ -342,6 +355,7 @@ static bool add_vm(struct plan_cluster *c, const struct record *record, uint32_t
     uint32_t preferred[owners_max + 1], possible[owners_max];
     uint32_t first = prefer_node ? plan_cluster_find_node(c, prefer_node) : PLAN_NONE;
     uint32_t preferred_len = 0;
+    bool is_anywhere;
     if (first != PLAN_NONE) {
         preferred[preferred_len++] = first;
     }
@@ -356,9 +370,9 @@ static bool add_vm(struct plan_cluster *c, const struct record *record, uint32_t
         .preferred = preferred,
         .preferred_len = preferred_len,
         .possible = possible,
-        .possible_len = find_possible(c, spec, possible),
+        .possible_len = find_possible(c, spec, possible, &is_anywhere),
     };
-    if ((spec->possible_owners.len > 0 || spec->labels.len > 0) && vm.possible_len == 0) {
+    if (!is_anywhere && vm.possible_len == 0) {
         vm.labels = UINT64_C(1) << nowhere;
     }
     const char **place = VEC_ADD(&c->vms);
@@ -474,6 +488,7 @@ int plan_cluster_make(const struct world *world, const struct plan_cluster_optio
         .options = *options,
         .model = plan_model_new(&(struct plan_size){0}),
     };
+    width_find(ret);
     return ret->model && add_pools(ret) && find_blamed(ret) && leaving_find(ret) &&
                    add_nodes(ret) && add_vms(ret)
                ? 0
@@ -506,15 +521,21 @@ static void say_paused(const struct plan_cluster *c, const char *node, char *ret
     }
 }
 
-/* Not a possible owner: for want of a label? Else 'ret' stays. */
-static void say_label(const struct plan_cluster *c, const char *vm, const char *node, char *ret,
-                      size_t size)
+/* Not a possible owner: for want of a label, or of address bits? Else 'ret' stays. */
+static void say_not_owner(const struct plan_cluster *c, const char *vm, const char *node, char *ret,
+                          size_t size)
 {
     const struct record *spec = world_find(c->world, RECORD_VM_SPEC, vm);
     const struct node_label *missing;
-    if (spec && !world_has_labels(c->world, node, spec->vm_spec->labels.items,
-                                  spec->vm_spec->labels.len, &missing)) {
+    struct aperture_need need;
+    if (!spec || !vm_spec_may_run_on(spec->vm_spec, node)) {
+        return;
+    }
+    if (!world_has_labels(c->world, node, spec->vm_spec->labels.items, spec->vm_spec->labels.len,
+                          &missing)) {
         (void)snprintf(ret, size, "has no label %s=%s", missing->key, missing->value);
+    } else if (!aperture_fits(c->world, spec->vm_spec, node, &need)) {
+        (void)aperture_text(&need, ret, size);
     }
 }
 
@@ -550,7 +571,7 @@ bool plan_cluster_fits(const struct plan_cluster *c, const struct plan_request *
     }
     (void)plan_reason_text(c->model, &why, ret, size);
     if (why.code == PLAN_NOT_OWNER) {
-        say_label(c, c->vms.items[vm], c->nodes.items[node], ret, size);
+        say_not_owner(c, c->vms.items[vm], c->nodes.items[node], ret, size);
     }
     if (why.code == PLAN_NODE_PAUSED) {
         say_paused(c, c->nodes.items[node], ret, size);

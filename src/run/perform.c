@@ -54,8 +54,7 @@ static void virt_answered(void *userdata, const struct virt_result *result)
 
 /* One claimed device with what the inventory knows of it. */
 static bool describe_device(const struct daemon *d, const struct vm_placement *placement,
-                            const struct gpu_hold *hold, struct domain_device *ret,
-                            uint64_t *mmio_size)
+                            const struct gpu_hold *hold, struct domain_device *ret)
 {
     struct gpu_device device;
     if (!world_device(core_world(d->core), placement->node, &hold->slot, &device)) {
@@ -66,7 +65,7 @@ static bool describe_device(const struct daemon *d, const struct vm_placement *p
         memcpy(ret->companions, device.card->companions, sizeof(ret->companions));
         ret->companion_len = device.card->companion_len;
     }
-    *mmio_size += device.mmio_size;
+    ret->mmio_size = device.mmio_size;
     return true;
 }
 
@@ -74,6 +73,8 @@ static void perform_start(struct daemon *d, const struct core_action *action)
 {
     const struct vm_placement *placement = action->placement->placement;
     const struct vm_spec *spec = action->spec->vm_spec;
+    const struct record *inventory =
+        world_find(core_world(d->core), RECORD_NODE_INVENTORY, d->config->node);
     struct domain_device devices[gpus_per_vm_max] = {0};
     struct domain_compose compose = {
         .xml = spec->xml,
@@ -81,13 +82,13 @@ static void perform_start(struct daemon *d, const struct core_action *action)
         .marker = {.epoch = action->epoch, .incarnation = action->incarnation},
         .devices = devices,
         .mmio_mib = spec->mmio_mib,
+        .address_bits = inventory ? inventory->inventory->address_bits : 0,
     };
     (void)snprintf(compose.marker.vm, name_size, "%s", action->name);
     (void)snprintf(compose.marker.node, name_size, "%s", d->config->node);
     VEC_EACH(&placement->gpus, hold) {
         if (compose.device_len == gpus_per_vm_max ||
-            !describe_device(d, placement, hold, &devices[compose.device_len],
-                             &compose.mmio_size)) {
+            !describe_device(d, placement, hold, &devices[compose.device_len])) {
             daemon_answer(d, action->id, CORE_FAILED, "a GPU of its placement is not in this host");
             return;
         }

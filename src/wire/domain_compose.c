@@ -3,15 +3,13 @@
 #include "wire/domain_xml.h"
 
 #include "base/parse.h"
+#include "wire/domain_address.h"
 #include "wire/domain_tree.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
-#define OVMF_APERTURE  "opt/ovmf/X-PciMmio64Mb"
 
 /* Where a guest of this machine can get a slot for a card of several functions. */
 enum bus_kind {
@@ -278,119 +276,6 @@ static int add_devices(struct composer *c, const struct domain_compose *compose)
     return 0;
 }
 
-/* ---- aperture ---- */
-
-/* QEMU's q35 and OVMF give 32 GiB where nothing is said: never less. Above that a power of two, as
- * OVMF aligns the aperture to its size, that leaves 1 GiB for the VM's other devices. */
-uint64_t domain_aperture_mib(const struct domain_compose *compose)
-{
-    if (compose->mmio_mib > 0) {
-        return compose->mmio_mib;
-    }
-    if (compose->mmio_size == 0) {
-        return 0;
-    }
-    uint64_t need = (MIN(compose->mmio_size, UINT64_C(1) << 60) >> 20) + 1024, aperture = 32 * 1024;
-    while (aperture < need) {
-        aperture *= 2;
-    }
-    return aperture;
-}
-
-static xmlNode *root_controller(struct composer *c)
-{
-    TREE_EACH(c->devices, "controller", controller)
-    {
-        if (tree_attribute_is(controller, "type", "pci") &&
-            tree_attribute_is(controller, "index", "0")) {
-            return controller;
-        }
-    }
-    xmlNode *controller = tree_add(c->devices, "controller", NULL);
-    bool is_ok = tree_set(controller, "type", "pci") && tree_set(controller, "index", "0") &&
-                 tree_set(controller, "model", c->is_q35 ? "pcie-root" : "pci-root");
-    return is_ok ? controller : NULL;
-}
-
-static bool set_hole(struct composer *c, uint64_t aperture_mib)
-{
-    char kib[24];
-    xmlNode *controller = root_controller(c);
-    (void)snprintf(kib, sizeof(kib), "%" PRIu64, aperture_mib * 1024);
-    return controller && tree_replace_text(controller, "pcihole64", kib) &&
-           tree_set(tree_child(controller, "pcihole64"), "unit", "KiB");
-}
-
-static xmlNs *qemu_namespace(xmlNode *domain)
-{
-    xmlNs *ns = xmlSearchNsByHref(domain->doc, domain, (const xmlChar *)QEMU_NAMESPACE);
-    return ns && ns->prefix
-               ? ns
-               : xmlNewNs(domain, (const xmlChar *)QEMU_NAMESPACE, (const xmlChar *)"qemu");
-}
-
-static xmlNode *command_line(xmlNode *domain, xmlNs *ns)
-{
-    for (xmlNode *node = domain->children; node; node = node->next) {
-        if (node->ns && xmlStrEqual(node->ns->href, ns->href) &&
-            xmlStrEqual(node->name, (const xmlChar *)"commandline")) {
-            return node;
-        }
-    }
-    xmlNode *node = tree_add(domain, "commandline", NULL);
-    if (node) {
-        xmlSetNs(node, ns);
-    }
-    return node;
-}
-
-/* An aperture that the template gives OVMF is an administrator's choice, and stays. */
-static bool has_ovmf_aperture(const xmlNode *command_line)
-{
-    for (const xmlNode *arg = command_line->children; arg; arg = arg->next) {
-        CLEANUP(freep) char *value = tree_attribute(arg, "value");
-        if (value && strstr(value, OVMF_APERTURE)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool add_argument(xmlNode *parent, xmlNs *ns, const char *value)
-{
-    xmlNode *arg = tree_add(parent, "arg", NULL);
-    if (arg) {
-        xmlSetNs(arg, ns);
-    }
-    return tree_set(arg, "value", value);
-}
-
-/* By QEMU's own argument: libvirt refuses names below opt/ovmf/ in <sysinfo type='fwcfg'>. */
-static bool set_ovmf_aperture(struct composer *c, uint64_t aperture_mib)
-{
-    char value[80];
-    xmlNs *ns = qemu_namespace(c->domain);
-    xmlNode *parent = ns ? command_line(c->domain, ns) : NULL;
-    if (!parent) {
-        return false;
-    }
-    (void)snprintf(value, sizeof(value), "name=" OVMF_APERTURE ",string=%" PRIu64, aperture_mib);
-    return has_ovmf_aperture(parent) ||
-           (add_argument(parent, ns, "-fw_cfg") && add_argument(parent, ns, value));
-}
-
-static int set_aperture(struct composer *c, const struct domain_compose *compose,
-                        enum domain_firmware firmware)
-{
-    uint64_t aperture = domain_aperture_mib(compose);
-    if (aperture == 0) {
-        return 0;
-    }
-    bool is_ok = (!c->is_q35 && c->bus != BUS_I440FX) || set_hole(c, aperture);
-    is_ok = is_ok && (firmware != DOMAIN_FIRMWARE_UEFI || set_ovmf_aperture(c, aperture));
-    return is_ok ? 0 : no_memory(c->err);
-}
-
 /* ---- marker and life ---- */
 
 static xmlNode *child_or_new(xmlNode *parent, const char *name)
@@ -488,6 +373,15 @@ static int set_identity(struct composer *c, const struct domain_compose *compose
 
 /* ---- the whole ---- */
 
+static int set_addresses(struct composer *c, const struct domain_compose *compose,
+                         const struct domain_info *info)
+{
+    enum address_bus bus = c->is_q35              ? ADDRESS_BUS_Q35
+                           : c->bus == BUS_I440FX ? ADDRESS_BUS_I440FX
+                                                  : ADDRESS_BUS_OTHER;
+    return address_write(c->domain, c->devices, bus, compose, info, c->err);
+}
+
 int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, struct error *err)
 {
     struct domain_info info;
@@ -507,6 +401,6 @@ int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, st
     note_template(&c);
     r = set_identity(&c, compose);
     r = r < 0 ? r : add_devices(&c, compose);
-    r = r < 0 ? r : set_aperture(&c, compose, info.firmware);
+    r = r < 0 ? r : set_addresses(&c, compose, &info);
     return r < 0 ? r : tree_write(doc, ret, err);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wire/domain_tree.h"
 
+#include "base/parse.h"
+
 #include "model/limits.h"
 
 #include <errno.h>
@@ -166,4 +168,69 @@ bool tree_replace_text(xmlNode *parent, const char *name, const char *text)
     }
     xmlNode *content = xmlNewText(x(text));
     return content && xmlAddChild(node, content);
+}
+
+bool tree_number(const char *text, uint64_t max, uint64_t *ret)
+{
+    size_t skip = strspn(text, " \t\r\n");
+    size_t len = strcspn(text + skip, " \t\r\n");
+    char digits[24];
+    if (len >= sizeof(digits) || text[skip + len + strspn(text + skip + len, " \t\r\n")] != '\0') {
+        return false;
+    }
+    memcpy(digits, text + skip, len);
+    digits[len] = '\0';
+    return parse_u64(digits, max, ret);
+}
+
+/* libvirt's units (virScaleInteger): a bare letter or -iB is binary, -B decimal; none: KiB. */
+bool tree_unit(const char *unit, uint64_t *ret)
+{
+    static const struct {
+        const char *name;
+        uint64_t bytes;
+    } units[] = {
+        {"b", 1},
+        {"bytes", 1},
+        {"k", 1 << 10},
+        {"KiB", 1 << 10},
+        {"KB", 1000},
+        {"M", 1 << 20},
+        {"MiB", 1 << 20},
+        {"MB", 1000000},
+        {"G", 1 << 30},
+        {"GiB", 1 << 30},
+        {"GB", 1000000000},
+        {"T", UINT64_C(1) << 40},
+        {"TiB", UINT64_C(1) << 40},
+        {"TB", UINT64_C(1000000000000)},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (strcasecmp(unit, units[i].name) == 0) {
+            *ret = units[i].bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t tree_mib(const xmlNode *node)
+{
+    CLEANUP(freep) char *text = tree_text(node);
+    CLEANUP(freep) char *unit = tree_attribute(node, "unit");
+    uint64_t amount = 0, factor = 0, mib = UINT64_C(1) << 20;
+    if (!text || !tree_unit(unit ? unit : "KiB", &factor) ||
+        !tree_number(text, (UINT64_C(1) << 60) / factor, &amount)) {
+        return 0;
+    }
+    return (amount * factor + mib - 1) / mib;
+}
+
+bool tree_is_uefi(const xmlNode *domain)
+{
+    const xmlNode *os = tree_child(domain, "os"), *loader = tree_child(os, "loader");
+    CLEANUP(freep) char *path = tree_text(loader);
+    return tree_attribute_is(os, "firmware", "efi") ||
+           tree_attribute_is(loader, "type", "pflash") ||
+           (path && (strcasestr(path, "ovmf") || strcasestr(path, "edk2")));
 }

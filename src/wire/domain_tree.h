@@ -42,3 +42,14 @@ bool tree_attribute_is(const xmlNode *node, const char *name, const char *value)
 xmlNode *tree_add(xmlNode *parent, const char *name, const char *text);
 bool tree_set(xmlNode *node, const char *name, const char *value);
 bool tree_replace_text(xmlNode *parent, const char *name, const char *text);
+
+/* A whole number, blanks around it allowed. False, '*ret' untouched, if it is none or above 'max'.
+ */
+bool tree_number(const char *text, uint64_t max, uint64_t *ret);
+/* Bytes of one of libvirt's units ("KiB", "G"). False: there is no such unit. */
+bool tree_unit(const char *unit, uint64_t *ret);
+/* The text of 'node' times its unit (KiB where it has none), in MiB rounded up; 0: no amount. */
+uint64_t tree_mib(const xmlNode *node);
+
+/* Whether 'domain' starts with UEFI. */
+bool tree_is_uefi(const xmlNode *domain);

@@ -3,6 +3,7 @@
 
 #include "base/parse.h"
 #include "model/name.h"
+#include "wire/domain_aperture.h"
 #include "wire/domain_tree.h"
 
 #include <ctype.h>
@@ -15,18 +16,6 @@
 enum { cpus_max = 4096 };
 
 ENUM_DEFINE(domain_firmware, DOMAIN_FIRMWARE_LIST)
-static bool text_number(const char *text, uint64_t max, uint64_t *ret)
-{
-    size_t skip = strspn(text, " \t\r\n");
-    size_t len = strcspn(text + skip, " \t\r\n");
-    char digits[24];
-    if (len >= sizeof(digits) || text[skip + len + strspn(text + skip + len, " \t\r\n")] != '\0') {
-        return false;
-    }
-    memcpy(digits, text + skip, len);
-    digits[len] = '\0';
-    return parse_u64(digits, max, ret);
-}
 
 static int read_name(const xmlNode *domain, struct domain_info *info, struct error *err)
 {
@@ -70,37 +59,6 @@ static int read_uuid(const xmlNode *domain, struct domain_info *info, struct err
     return 0;
 }
 
-/* libvirt's units (virScaleInteger): a bare letter or -iB is binary, -B decimal; none: KiB. */
-static bool unit_bytes(const char *unit, uint64_t *ret)
-{
-    static const struct {
-        const char *name;
-        uint64_t bytes;
-    } units[] = {
-        {"b", 1},
-        {"bytes", 1},
-        {"k", 1 << 10},
-        {"KiB", 1 << 10},
-        {"KB", 1000},
-        {"M", 1 << 20},
-        {"MiB", 1 << 20},
-        {"MB", 1000000},
-        {"G", 1 << 30},
-        {"GiB", 1 << 30},
-        {"GB", 1000000000},
-        {"T", UINT64_C(1) << 40},
-        {"TiB", UINT64_C(1) << 40},
-        {"TB", UINT64_C(1000000000000)},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-        if (strcasecmp(unit, units[i].name) == 0) {
-            *ret = units[i].bytes;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int read_memory(const xmlNode *domain, struct domain_info *info, struct error *err)
 {
     const xmlNode *memory = tree_child(domain, "memory");
@@ -110,10 +68,10 @@ static int read_memory(const xmlNode *domain, struct domain_info *info, struct e
     if (!text) {
         return error_set(err, -EINVAL, "the domain XML has no <memory>");
     }
-    if (!unit_bytes(unit ? unit : "KiB", &factor)) {
+    if (!tree_unit(unit ? unit : "KiB", &factor)) {
         return error_set(err, -EINVAL, "the unit \"%.20s\" of <memory> is unknown", unit);
     }
-    if (!text_number(text, (UINT64_C(1) << 60) / factor, &bytes) || bytes == 0) {
+    if (!tree_number(text, (UINT64_C(1) << 60) / factor, &bytes) || bytes == 0) {
         return error_set(err, -EINVAL, "<memory> \"%.40s\" is no amount of memory", text);
     }
     uint64_t mib = UINT64_C(1) << 20;
@@ -128,7 +86,7 @@ static int read_cpus(const xmlNode *domain, struct domain_info *info, struct err
     CLEANUP(freep) char *current = tree_attribute(vcpu, "current");
     const char *count = current ? current : text ? text : "1";
     uint64_t cpus;
-    if (!text_number(count, cpus_max, &cpus) || cpus == 0) {
+    if (!tree_number(count, cpus_max, &cpus) || cpus == 0) {
         return error_set(err, -EINVAL, "<vcpu> \"%.40s\" is not 1 to %d processors", count,
                          cpus_max);
     }
@@ -136,12 +94,10 @@ static int read_cpus(const xmlNode *domain, struct domain_info *info, struct err
     return 0;
 }
 
-static enum domain_firmware firmware_of(const xmlNode *os)
+static enum domain_firmware firmware_of(const xmlNode *domain)
 {
-    const xmlNode *loader = tree_child(os, "loader");
-    CLEANUP(freep) char *path = tree_text(loader);
-    if (tree_attribute_is(os, "firmware", "efi") || tree_attribute_is(loader, "type", "pflash") ||
-        (path && (strcasestr(path, "ovmf") || strcasestr(path, "edk2")))) {
+    CLEANUP(freep) char *path = tree_text(tree_child(tree_child(domain, "os"), "loader"));
+    if (tree_is_uefi(domain)) {
         return DOMAIN_FIRMWARE_UEFI;
     }
     return path && path[0] ? DOMAIN_FIRMWARE_OTHER : DOMAIN_FIRMWARE_BIOS;
@@ -162,7 +118,9 @@ static int read_system(const xmlNode *domain, struct domain_info *info, struct e
         !copy_text(info->machine, sizeof(info->machine), machine ? machine : "")) {
         return error_set(err, -EINVAL, "the type or machine of the domain is too long");
     }
-    info->firmware = firmware_of(os);
+    info->firmware = firmware_of(domain);
+    info->mmio_mib = aperture_own_mib(domain);
+    info->memory_max_mib = aperture_memory_max_mib(domain);
     info->has_huge_pages = tree_child(tree_child(domain, "memoryBacking"), "hugepages") != NULL;
     return 0;
 }

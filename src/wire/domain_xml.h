@@ -36,6 +36,8 @@ struct domain_info {
     char machine[64]; /* as written, "" if libvirt shall choose */
     enum domain_firmware firmware;
     bool has_huge_pages; /* for its memory */
+    uint64_t mmio_mib;       /* 64-bit aperture that it asks for itself; 0: none */
+    uint64_t memory_max_mib; /* with all memory plugged; 0: none can be */
 };
 
 /* Checks the template 'xml' and says what it holds. 0; or, with a sentence that says what to
@@ -89,6 +91,7 @@ struct domain_device {
     struct gpu_slot slot;
     struct pci_address companions[companions_max]; /* whole card: go with it (struct gpu) */
     uint32_t companion_len;
+    uint64_t mmio_size; /* bytes, gpu_mmio_size() */
 };
 
 struct domain_compose {
@@ -97,18 +100,17 @@ struct domain_compose {
     struct domain_marker marker;
     const struct domain_device *devices;
     size_t device_len;
-    uint64_t mmio_size; /* bytes: sum of gpu_mmio_size() over the cards */
-    uint64_t mmio_mib;  /* the administrator's 64-bit aperture; 0: computed from mmio_size */
+    uint64_t mmio_mib;     /* the administrator's 64-bit aperture; 0: computed */
+    uint32_t address_bits; /* of guest physical addresses that the host can give; 0: not known */
 };
 
 /* Adds to 'ret' the XML to start. A card and its companions of the same slot stand at one slot of
  * the guest with their function numbers; the aperture goes into pcihole64 and, under UEFI, OVMF's
- * X-PciMmio64Mb; a guest that powers off or crashes is gone. Nothing of 'compose' is kept.
- * Errors as domain_xml_inspect(), and -EINVAL for a device that cannot be written. */
+ * X-PciMmio64Mb, and the width of addresses that it needs into <maxphysaddr>; a guest that powers
+ * off or crashes is gone. Nothing of 'compose' is kept.
+ * Errors as domain_xml_inspect(); -EINVAL for a device that cannot be written; -ERANGE if the host
+ * cannot give addresses as wide as the GPUs need. */
 int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, struct error *err);
-
-/* The 64-bit aperture, in MiB, that compose writes; 0: none is needed (no device). */
-uint64_t domain_aperture_mib(const struct domain_compose *compose);
 
 /* Reads the marker back out of the <instance> element (alone, as libvirt hands out metadata) or
  * out of a whole domain. False, '*ret' untouched, if there is none or it is damaged. */

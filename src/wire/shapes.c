@@ -270,6 +270,8 @@ static const struct field inventory_fields[] = {
     U64("incarnation", incarnation, ABOUT("incarnation in which it was written")),
     U32("cpus", cpus, ABOUT("CPUs of the host")),
     U64("memory_mib", memory_mib, ABOUT("memory of the host in MiB")),
+    U32("address_bits", address_bits,
+        ABOUT("width of guest physical addresses that CPU and IOMMU allow; 0: unknown")),
     TEXT("kernel", kernel, ABOUT("kernel release")),
     LIST("gpus", gpus, gpu_item, gpus_listed_max, ABOUT("GPUs by address")),
     LIST("partitions", partitions, partition_item, gpus_listed_max, ABOUT("partitions of GPUs")),
@@ -412,6 +414,10 @@ static const struct field vm_spec_fields[] = {
     STRUCT("restart", restart, restart_shape, ABOUT("what happens when it fails"), POLICY),
     U64("mmio_mib", mmio_mib, ABOUT("64-bit MMIO aperture of the guest in MiB; 0: computed"),
         POLICY),
+    U64("own_mmio_mib", own_mmio_mib,
+        ABOUT("64-bit aperture in MiB that the domain XML itself asks for; 0: none")),
+    U64("memory_max_mib", memory_max_mib,
+        ABOUT("memory in MiB up to which the domain XML allows hot-plugging; 0: none")),
 };
 SHAPE(vm_spec_shape, vm_spec_fields);
 #undef OWNER

@@ -13,7 +13,10 @@
 static void compose(const char *xml)
 {
     static const struct domain_device devices[] = {
-        {.slot = {{0, 1, 0, 0}, ""}, .companions = {{0, 1, 0, 1}}, .companion_len = 1},
+        {.slot = {{0, 1, 0, 0}, ""},
+         .companions = {{0, 1, 0, 1}},
+         .companion_len = 1,
+         .mmio_size = UINT64_C(1) << 38},
         {.slot = {{0, 2, 0, 0}, "11111111-1111-4111-8111-111111111111"}},
     };
     struct domain_compose compose = {
@@ -21,7 +24,6 @@ static void compose(const char *xml)
         .marker = {.vm = "a", .epoch = 3, .incarnation = 4, .node = "n"},
         .devices = devices,
         .device_len = 2,
-        .mmio_size = UINT64_C(1) << 38,
     };
     CLEANUP(buf_done) struct buf text = {0};
     struct error err;

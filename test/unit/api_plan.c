@@ -73,6 +73,23 @@ static void begin_with_one(void)
     agree("v", "node1", NULL);
 }
 
+TEST(a_node_whose_addresses_are_too_narrow_for_the_gpus_takes_no_vm)
+{
+    begin_with_one();
+    struct node_inventory *inventory = inventory_of("node1");
+    VEC_EACH(&inventory->gpus, gpu) {
+        gpu->bar_size[0] = UINT64_C(256) << 30;
+    }
+    inventory->address_bits = 46;
+    agree("v", "node1", NULL);
+    inventory_of("node1")->address_bits = 39;
+    agree("v", "", "needs guest addresses of 42 bits (1024 GiB for GPU memory above 1 GiB of RAM)");
+    inventory_of("node2")->address_bits = 30;
+    inventory_of("node3")->address_bits = 30;
+    CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
+    CHECK_HAS(text(), "no host can ever run it (node1 needs guest addresses");
+}
+
 TEST(a_node_whose_hypervisor_does_not_answer_takes_no_vm)
 {
     begin_with_one();

@@ -305,7 +305,7 @@ TEST(listed_functions_and_their_partitions_are_in_the_inventory)
     CHECK_STR(gpu_slot_format(&part->slot, slot), "0000:04:00.0+0000:04:00.1");
     CHECK_STR(part->type, "vf");
     CHECK_INT(part->iommu_group, 15);
-    CHECK_INT(part->mmio_size, 32 << 20);
+    CHECK_INT(part->mmio_size, (16 << 20) + 4096);
     CHECK_VERDICT(*part, "host-driver", "it has no driver, not to vfio-pci");
     host_inventory_done(&inventory);
 }
@@ -404,6 +404,30 @@ TEST(the_checks_pass_on_a_good_host_and_say_what_to_do_on_a_bad_one)
     CHECK(find_check(&inventory, "vfio-pci")->is_ok);
     CHECK(find_check(&inventory, "kernel-command-line")->is_ok);
     host_inventory_done(&inventory);
+}
+
+static uint32_t address_bits(const struct tree *tree)
+{
+    struct node_inventory inventory = {0};
+    struct error err;
+    REQUIRE(host_inventory_read(&tree->config, &inventory, &err) == 0);
+    uint32_t bits = inventory.address_bits;
+    host_inventory_done(&inventory);
+    return bits;
+}
+
+TEST(the_width_of_guest_addresses_is_the_cpus_bounded_by_the_iommus)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    CHECK_INT(address_bits(&tree), 0); /* not told */
+    tree_file(&tree, "flags\t: x\naddress sizes\t: 46 bits physical, 57 bits virtual\n",
+              "/proc/cpuinfo");
+    CHECK_INT(address_bits(&tree), 46);
+    tree_file(&tree, "19ed008c40780c66\n", "/sys/class/iommu/dmar0/intel-iommu/cap");
+    CHECK_INT(address_bits(&tree), 46); /* the unit: 57 */
+    tree_file(&tree, "1c0000c40660462\n", "/sys/class/iommu/dmar1/intel-iommu/cap");
+    CHECK_INT(address_bits(&tree), 39);
 }
 
 TEST(a_root_without_sysfs_is_an_error_and_a_missing_card_too)

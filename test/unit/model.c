@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test/test.h"
 
+#include "model/aperture.h"
 #include "model/name.h"
 #include "model/txn.h"
 #include "model/gpu_device.h"
@@ -68,12 +69,49 @@ TEST(an_administrator_may_force_a_card_without_reset_but_none_of_a_shared_group)
     CHECK(gpu_verdict_may_be_assigned(gpu.verdict, false));
 }
 
-TEST(gpu_mmio_is_a_power_of_two_that_holds_all_regions)
+TEST(gpu_mmio_is_the_sum_of_its_regions_each_a_power_of_two)
 {
     struct gpu gpu = {.bar_size = {UINT64_C(80) << 30, 0, 32 << 20}};
-    CHECK(gpu_mmio_size(&gpu) == UINT64_C(256) << 30);
+    CHECK(gpu_mmio_size(&gpu) == (UINT64_C(128) << 30) + (32 << 20));
     gpu.bar_size[0] = 0;
     CHECK(gpu_mmio_size(&gpu) == 32 << 20);
+}
+
+#define GIB(n) (UINT64_C(n) << 30)
+
+TEST(the_aperture_holds_each_cards_window_at_its_alignment_and_is_rounded_once)
+{
+    const uint64_t h100 = GIB(128) + (64 << 20), h200 = GIB(256) + (48 << 20);
+    uint64_t sizes[8] = {h200, h200, h200, h200, h200, h200, h200, h200};
+    CHECK_INT(aperture_mib(sizes, 0), 0);
+    CHECK_INT(aperture_mib(sizes, 1), 512 * 1024);
+    CHECK_INT(aperture_mib(sizes, 8), 4096 * 1024);
+    for (size_t i = 0; i < 4; i++) {
+        sizes[i] = h100;
+    }
+    CHECK_INT(aperture_mib(sizes, 1), 256 * 1024);
+    CHECK_INT(aperture_mib(sizes, 4), 1024 * 1024);
+    uint64_t small[] = {1, GIB(31), UINT64_MAX};
+    CHECK_INT(aperture_mib(small, 1), 32 * 1024);
+    CHECK_INT(aperture_mib(small, 2), 32 * 1024 * 2); /* 31 GiB and the others' 1 */
+    CHECK(aperture_mib(small, 3) > 0);
+}
+
+/* The small one lies behind the big one, in whichever order they come. */
+TEST(cards_of_two_sizes_are_placed_the_largest_first)
+{
+    uint64_t up[] = {GIB(16), GIB(64)}, down[] = {GIB(64), GIB(16)};
+    CHECK_INT(aperture_mib(up, 2), 128 * 1024);
+    CHECK_INT(aperture_mib(down, 2), 128 * 1024);
+}
+
+TEST(the_width_of_addresses_covers_ram_and_an_aligned_aperture_and_amds_gap)
+{
+    CHECK_INT(aperture_address_bits(16 * 1024, 32 * 1024), 36);
+    CHECK_INT(aperture_address_bits(64 * 1024, 256 * 1024), 39);
+    CHECK_INT(aperture_address_bits(512 * 1024, 512 * 1024), 41); /* RAM from 1 TiB on */
+    CHECK_INT(aperture_address_bits(512 * 1024, 1024 * 1024), 42);
+    CHECK(aperture_address_bits(UINT64_MAX, UINT64_MAX) < 64);
 }
 
 TEST(default_settings_keep_their_own_rules_and_bad_ones_are_named)
