@@ -165,6 +165,7 @@ static const struct {
     {"term", "grows with each change of coordinator"},
     {"text", "description"},
     {"time_ms", "time in milliseconds since 1970"},
+    {"title", "what people call the VM"},
     {"to", "host it would run on"},
     {"token", "secret of the token, shown only now"},
     {"total", "GPUs in all"},

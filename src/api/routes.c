@@ -66,7 +66,7 @@ const struct route routes[] = {
     {"DELETE", "/v1/pools/:pool/members/:node/:address", ROLE_ADMINISTRATOR,
      DOES(pool_member_remove), "takes a GPU out of a pool", "Change"},
     {"GET", "/v1/vms", ROLE_VIEWER, DOES(vms_get), "all VMs", "[Vm]", NULL, "node state"},
-    {"POST", "/v1/vms", ROLE_ADMINISTRATOR, DOES(vm_add), "adds a VM", "NamedChange", "VmAdd"},
+    {"POST", "/v1/vms", ROLE_ADMINISTRATOR, DOES(vm_add), "adds a VM", "VmAdded", "VmAdd"},
     {"GET", "/v1/vms/:vm", ROLE_VIEWER, DOES(vm_get), "one VM", "VmWhole"},
     {"PATCH", "/v1/vms/:vm", ROLE_ADMINISTRATOR, DOES(vm_patch), "changes its policy", "Change",
      "VmPatch"},

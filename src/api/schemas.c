@@ -21,6 +21,7 @@ const struct schema schemas[] = {
     {"Change", "message:s subject:s unchanged?:b"},
     {"OrderChange", "&Change operation?:OperationLink"},
     {"NamedChange", "&Change name?:s"},
+    {"VmAdded", "&NamedChange warnings?:[Reason]"},
     {"PoolChange", "&Change added?:i skipped?:[Reason]"},
     {"OperationLink", "id:s href:s"},
     {"Operation", "id:s href:s kind:=operation_kind state:=operation_state subject:s actor:s "
@@ -69,7 +70,7 @@ const struct schema schemas[] = {
 
     /* VMs */
     {"Vm",
-     "name:s state:=vm_view detail:s desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
+     "name:s title?:s state:=vm_view detail:s desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
      "priority:i unmanaged:b offline_action:=offline_action cpus:i memory_mib:i reasons:[Reason] epoch:i "
      "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
     {"VmWhole", "&Vm xml:s spec:VmSpec placement:~VmPlacement status:~VmStatus stale_since_ms?:i"},

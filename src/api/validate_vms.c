@@ -4,6 +4,7 @@
 
 #include "api/survival.h"
 #include "model/aperture.h"
+#include "wire/domain_xml.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -247,6 +248,29 @@ static void check_upkeep(struct validation *v, const struct record *vm)
     }
 }
 
+struct bound {
+    struct validation *v;
+    const struct record *vm;
+};
+
+/* State is judged by each host's look at the disks, which sees whether it is shared. */
+static void tell_bound(void *userdata, enum domain_bound kind, const char *what)
+{
+    const struct bound *bound = userdata;
+    char text[2 * reason_size];
+    if (domain_bound_is_state(kind) || bound->vm->vm_spec->possible_owners.len == 1) {
+        return;
+    }
+    validation_add(bound->v, FINDING_WARNING, bound->vm->key.name, domain_bound_name(kind), "%s",
+                   domain_bound_text(kind, what, text, sizeof(text)));
+}
+
+static void check_bound(struct validation *v, const struct record *vm)
+{
+    struct bound bound = {v, vm};
+    (void)domain_xml_bound(vm->vm_spec->xml, tell_bound, &bound, NULL);
+}
+
 void validate_vms(struct validation *v)
 {
     size_t all = v->call->world->records[RECORD_VM_SPEC].len, good = 0;
@@ -254,6 +278,7 @@ void validate_vms(struct validation *v)
         check_vm(v, *each, &good);
         check_rules(v, *each);
         check_upkeep(v, *each);
+        check_bound(v, *each);
     }
     if (good == all) {
         validation_add(v, FINDING_OK, "", "hosts",

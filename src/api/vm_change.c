@@ -156,6 +156,7 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
     struct vm_spec *spec = record->vm_spec;
     spec->cpus = info.cpus;
     spec->memory_mib = info.memory_mib;
+    (void)copy_text(spec->title, sizeof(spec->title), info.title);
     spec->own_mmio_mib = info.mmio_mib;
     spec->memory_max_mib = info.memory_max_mib;
     (void)copy_text(spec->uuid, sizeof(spec->uuid), info.uuid);
@@ -163,6 +164,30 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
         make_uuid(call->view->random, spec->uuid, sizeof(spec->uuid));
     }
     return TAKE(record);
+}
+
+struct warnings {
+    json_t *list;
+    bool has_one_owner;
+};
+
+static void warn(void *userdata, enum domain_bound kind, const char *what)
+{
+    struct warnings *warnings = userdata;
+    char text[2 * reason_size];
+    if (warnings->has_one_owner) {
+        return;
+    }
+    reason_add(warnings->list, domain_bound_name(kind), "%s",
+               domain_bound_text(kind, what, text, sizeof(text)));
+}
+
+/* What of the VM stays behind when it starts on another host: an array for the answer. */
+static json_t *warnings_of(const struct vm_spec *spec)
+{
+    struct warnings warnings = {json_array(), spec->possible_owners.len == 1};
+    (void)domain_xml_bound(spec->xml, warn, &warnings, NULL);
+    return warnings.list;
 }
 
 static void add(struct api_call *call, struct record *draft, const struct vm_add_request *asked)
@@ -181,9 +206,10 @@ static void add(struct api_call *call, struct record *draft, const struct vm_add
     struct record_key key = draft->key;
     uint32_t cpus = spec->cpus;
     unsigned long long memory = spec->memory_mib;
+    json_t *warnings = warnings_of(spec);
     call_guard_name(call, RECORD_VM_PLACEMENT, key.name);
     call_put(call, draft);
-    call_commit_with(call, 201, json_pack("{s:s}", "name", key.name),
+    call_commit_with(call, 201, json_pack("{s:s, s:o}", "name", key.name, "warnings", warnings),
                      asked->is_privileged ? "vm-added-privileged" : "vm-added", key.name,
                      "VM %s was added%s (%u CPU%s, %llu MiB); it is stopped", key.name,
                      asked->is_privileged ? " past the domain policy" : "", cpus,

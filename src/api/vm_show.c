@@ -53,6 +53,9 @@ void vm_write_members(struct buf *out, const struct vm_facts *vm)
     const struct vm_spec *spec = vm->spec;
     const struct vm_placement *placement = vm->placement;
     out_text(out, "name", vm->name);
+    if (spec->title[0]) {
+        out_text(out, "title", spec->title);
+    }
     out_text(out, "state", vm_view_name(vm->state));
     out_text(out, "detail", vm->detail);
     out_text(out, "desired", vm_desired_name(spec->desired));

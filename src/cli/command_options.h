@@ -49,6 +49,8 @@
      .help = "mark the VM failed after it lost this many nodes in a row (default 3); 0: never"},   \
     {.name = "forgive-after", .value = "SECONDS",                                                  \
      .help = "reset these three counters after this uptime (default 900)"},                        \
+    {.name = "title", .value = "TEXT",                                                             \
+     .help = "what people call the VM, in any characters; \"\": its name"},                         \
     {.name = "mmio", .value = "MIB",                                                               \
      .help = "64-bit memory-mapped IO space of the guest; 0: computed from its GPUs"}
 /* clang-format on */

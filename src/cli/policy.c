@@ -117,6 +117,10 @@ int policy_read(struct cli *cli, json_t *body)
     if (action) {
         (void)json_object_set_new(body, "offline_action", json_string(action));
     }
+    const char *title = cli_option(cli, "title");
+    if (title) {
+        (void)json_object_set_new(body, "title", json_string(title));
+    }
     read_list(cli, body, "owner", "possible_owners");
     read_list(cli, body, "preferred", "preferred_owners");
     read_list(cli, body, "together", "together");

@@ -112,6 +112,9 @@ int run_vm_show(struct cli *cli)
     show_age(cli, json);
     needs_text(array_at(json, "needs"), &needs);
     gpus_text(array_at(json, "gpus"), &gpus);
+    if (text_at(json, "title")[0]) {
+        (void)fprintf(cli->out, "%s\n", text_at(json, "title"));
+    }
     (void)fprintf(cli->out, "%s is %s%s%s%s%s\n", text_at(json, "name"), text_at(json, "state"),
                   text_at(json, "node")[0] ? " on " : "", text_at(json, "node"),
                   text_at(json, "detail")[0] ? ": " : "", text_at(json, "detail"));

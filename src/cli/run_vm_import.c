@@ -4,6 +4,8 @@
 #include "cli/show.h"
 
 #include "base/cleanup.h"
+#include "base/parse.h"
+#include "model/name.h"
 #include "wire/domain_xml.h"
 
 #include <errno.h>
@@ -13,12 +15,13 @@
 /* One domain on its way. */
 struct candidate {
     const struct domain *domain;
-    const json_t *gpus; /* of this node, whole */
-    json_t *needs;      /* array of {"pool", "count"} */
-    struct buf xml;     /* without GPUs */
-    struct buf remarks; /* for people: what was taken out and is no need */
-    struct buf foreign; /* devices that are no GPUs: it cannot be imported */
-    bool has_gpus;
+    const json_t *gpus;   /* of this node, whole */
+    json_t *needs;        /* array of {"pool", "count"} */
+    struct buf xml;       /* without GPUs */
+    struct buf remarks;   /* for people: what was taken out and is no need */
+    struct buf foreign;   /* devices that are no GPUs: it cannot be imported */
+    char name[name_size]; /* in the cluster */
+    bool has_gpus, has_poolless, has_losses;
 };
 
 static void candidate_done(struct candidate *candidate)
@@ -54,6 +57,15 @@ static bool is_companion(const json_t *gpu, const char *address)
     return false;
 }
 
+static void remark_losses(struct candidate *candidate, const struct domain_hostdev *device,
+                          const char *name)
+{
+    if (device->losses[0]) {
+        candidate->has_losses = true;
+        buf_printf(&candidate->remarks, "  not taken over with %s: %s\n", name, device->losses);
+    }
+}
+
 /* GPUs and what goes with them are taken out; their pools become needs. */
 static bool takes(void *userdata, const struct domain_hostdev *device)
 {
@@ -62,13 +74,15 @@ static bool takes(void *userdata, const struct domain_hostdev *device)
     size_t i;
     json_t *gpu;
     if (device->mdev[0]) {
-        candidate->has_gpus = true;
+        candidate->has_gpus = candidate->has_poolless = true;
         buf_printf(&candidate->remarks, "  its partition (mdev %s) was taken out\n", device->mdev);
+        remark_losses(candidate, device, device->mdev);
         return true;
     }
     (void)pci_address_format(device->address, address);
     json_array_foreach(candidate->gpus, i, gpu) {
         if (is_companion(gpu, address)) {
+            remark_losses(candidate, device, address);
             return true;
         }
         if (strcmp(text_at(gpu, "address"), address) != 0) {
@@ -79,10 +93,12 @@ static bool takes(void *userdata, const struct domain_hostdev *device)
         if (pool[0]) {
             need_one(candidate->needs, pool);
         } else {
+            candidate->has_poolless = true;
             buf_printf(&candidate->remarks,
                        "  its GPU %s (%s) was taken out, which is in no pool\n", address,
                        text_at(gpu, "model"));
         }
+        remark_losses(candidate, device, address);
         return true;
     }
     buf_printf(&candidate->foreign, "%s%s", candidate->foreign.size ? ", " : "", address);
@@ -101,28 +117,67 @@ static bool is_known(const json_t *vms, const char *name)
     return false;
 }
 
-/* 0; or negative, it cannot be imported, and 'err' says why. */
-static int prepare(struct candidate *candidate, const json_t *vms, struct error *err)
+/* As a word of a shell, into 'ret'; returns 'ret'. */
+static const char *quoted(const char *text, struct buf *ret)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    if (text[0] && text[0] != '-' && strspn(text, plain) == strlen(text)) {
+        buf_printf(ret, "%s", text);
+        return buf_str(ret);
+    }
+    buf_printf(ret, "'");
+    for (const char *at = text; *at; at++) {
+        if (*at == '\'') {
+            buf_printf(ret, "'\\''");
+        } else {
+            buf_printf(ret, "%c", *at);
+        }
+    }
+    buf_printf(ret, "'");
+    return buf_str(ret);
+}
+
+/* The name that was asked for, or that of the domain, if need be made usable. */
+static int choose_name(const struct cli *cli, struct candidate *candidate, struct error *err)
+{
+    const char *given = cli_option(cli, "name");
+    if (given) {
+        (void)copy_text(candidate->name, sizeof(candidate->name), given);
+        return name_check("VM", given, err);
+    }
+    (void)name_from_text(candidate->domain->name, candidate->name);
+    return 0;
+}
+
+/* 0; or negative, it cannot be imported, and 'err' says why. */
+static int prepare(const struct cli *cli, struct candidate *candidate, const json_t *vms,
+                   struct error *err)
+{
+    CLEANUP(buf_done) struct buf word = {0};
     const char *name = candidate->domain->name;
     struct domain_marker marker;
     struct domain_info info;
+    int r = choose_name(cli, candidate, err);
+    if (r < 0) {
+        return r;
+    }
     if (domain_marker_from_xml(candidate->domain->xml, &marker)) {
         return error_set(err, -EEXIST, "Berth started it itself");
     }
-    if (is_known(vms, name)) {
+    if (is_known(vms, candidate->name)) {
         return error_set(err, -EALREADY, "in the cluster already: virsh undefine --keep-nvram %s",
-                         name);
+                         quoted(name, &word));
     }
     if (candidate->domain->is_active) {
-        return error_set(err, -EBUSY, "it runs: shut it down first (virsh shutdown %s)", name);
+        return error_set(err, -EBUSY, "it runs: shut it down first (virsh shutdown %s)",
+                         quoted(name, &word));
     }
-    int r = domain_xml_strip(candidate->domain->xml, takes, candidate, &candidate->xml, err);
+    r = domain_xml_strip(candidate->domain->xml, takes, candidate, &candidate->xml, err);
     if (r == 0 && candidate->foreign.size) {
         return error_set(err, -EINVAL,
                          "it is given %s of this host, no GPU that Berth knows: take that out of "
                          "its XML (virsh edit %s), or name it in devices of berth.conf(5)",
-                         buf_str(&candidate->foreign), name);
+                         buf_str(&candidate->foreign), quoted(name, &word));
     }
     return r < 0 ? r : domain_xml_inspect(buf_str(&candidate->xml), &info, err);
 }
@@ -146,7 +201,8 @@ static int read_node(struct cli *cli, json_t **ret)
 
 static int import_one(struct cli *cli, struct candidate *candidate)
 {
-    const char *name = candidate->domain->name;
+    const char *name = candidate->name;
+    CLEANUP(buf_done) struct buf word = {0};
     json_t *reply;
     int r = client_call(cli, "POST",
                         json_pack("{s:s, s:s, s:O}", "name", name, "xml", buf_str(&candidate->xml),
@@ -166,7 +222,9 @@ static int import_one(struct cli *cli, struct candidate *candidate)
     } else {
         (void)fprintf(cli->out, "  let it need GPUs: berth vm assign %s POOL\n", name);
     }
-    (void)fprintf(cli->out, "  now take it from libvirt: virsh undefine --keep-nvram %s%s\n", name,
+    show_reasons(cli->out, array_at(reply, "warnings"));
+    (void)fprintf(cli->out, "  now take it from libvirt: virsh undefine --keep-nvram %s%s\n",
+                  quoted(candidate->domain->name, &word),
                   candidate->domain->has_autostart ? " (it would start with this host)" : "");
     json_decref(reply);
     return EXIT_OK;
@@ -184,13 +242,24 @@ static bool is_named(const struct cli *cli, const char *name)
 /* An entry of the list, or of what --dry-run would do. */
 static json_t *describe(const struct candidate *candidate, const char *why_not)
 {
-    const char *text = why_not[0]                ? why_not
-                       : candidate->remarks.size ? "can be imported; has GPUs that are in no pool"
-                       : candidate->has_gpus     ? "can be imported"
-                                                 : "can be imported; no GPU in its XML";
+    CLEANUP(buf_done) struct buf text = {0};
+    buf_printf(&text, "%s", why_not[0] ? why_not : "can be imported");
+    if (!why_not[0] && strcmp(candidate->name, candidate->domain->name) != 0) {
+        buf_printf(&text, " as %s", candidate->name);
+    }
+    if (!why_not[0] && !candidate->has_gpus) {
+        buf_printf(&text, "; no GPU in its XML");
+    }
+    if (!why_not[0] && candidate->has_poolless) {
+        buf_printf(&text, "; has GPUs that are in no pool");
+    }
+    if (!why_not[0] && candidate->has_losses) {
+        buf_printf(&text, "; settings of its GPUs are not taken over");
+    }
     return json_pack("{s:s, s:s, s:O, s:b, s:s}", "name", candidate->domain->name, "state",
                      candidate->domain->is_active ? "running" : "stopped", "needs",
-                     candidate->needs, "can_be_imported", why_not[0] == '\0', "text", text);
+                     candidate->needs, "can_be_imported", why_not[0] == '\0', "text",
+                     buf_str(&text));
 }
 
 /* Each that is meant is imported, or with 'list' described there. */
@@ -205,7 +274,7 @@ static int each_domain(struct cli *cli, const domains_t *domains, const json_t *
         if (!is_named(cli, domain->name) && !(list && cli->args.len == 0)) {
             continue;
         }
-        int r = prepare(&candidate, vms, &why);
+        int r = prepare(cli, &candidate, vms, &why);
         if (list) {
             (void)json_array_append_new(list, describe(&candidate, r < 0 ? why.text : ""));
             continue;
@@ -276,6 +345,9 @@ int run_vm_import(struct cli *cli)
 {
     CLEANUP(libvirt_domains_done) domains_t domains = {0};
     json_t *node, *vms = NULL;
+    if (cli_option(cli, "name") && cli->args.len != 1) {
+        return cli_fail(cli, EXIT_USAGE, "--name is for one VM: berth vm import NAME --name NEW");
+    }
     int r = read_node(cli, &node);
     if (r != EXIT_OK) {
         return r;

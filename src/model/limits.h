@@ -5,6 +5,8 @@
 enum {
     /* Longest name of a node, pool or VM is 63: a DNS label, and libvirt and etcd take it as is. */
     name_size = 64,
+    /* What people call a VM. */
+    title_size = 128,
     /* A cluster's id is a UUID in its usual form: 36 characters. */
     cluster_id_size = 40,
     /* Nodes of one cluster: twice what Windows failover clusters take; every candidate watches

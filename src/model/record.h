@@ -324,6 +324,7 @@ ENUM_DECLARE(vm_elsewhere, VM_ELSEWHERE_LIST)
 struct vm_spec {
     char *xml; /* domain XML without any GPU, heap, never NULL in a stored record */
     char uuid[40];
+    char title[title_size]; /* what people call it; "": its name */
     uint32_t cpus;
     uint64_t memory_mib;
     struct vm_need needs[needs_per_vm_max]; /* by pool name */

@@ -81,12 +81,13 @@ static void look_at(void *userdata, const struct domain_file *file)
             look->vm, file->path, strerror(errno));
         return;
     }
-    const char *system = S_ISREG(state.st_mode) ? local_file_system(file->path) : NULL;
+    const char *system =
+        file->is_folder || S_ISREG(state.st_mode) ? local_file_system(file->path) : NULL;
     if (system && !file->is_read_only) {
         look->local_len++;
         say(look, true,
-            "%s: %s is on a file system of this host alone (%s): put it on shared storage",
-            look->vm, file->path, system);
+            "%s: %s%s%s is on a file system of this host alone (%s): put it on shared storage",
+            look->vm, file->what ? file->what : "", file->what ? " in " : "", file->path, system);
     }
 }
 

@@ -359,6 +359,20 @@ static bool set_life(xmlNode *domain)
            (keeps_dump || tree_replace_text(domain, "on_crash", "destroy"));
 }
 
+/* libvirt would delete the state of the TPM together with the transient domain. */
+static bool keep_tpm_state(xmlNode *devices)
+{
+    TREE_EACH(devices, "tpm", tpm)
+    {
+        xmlNode *backend = tree_child(tpm, "backend");
+        if (tree_attribute_is(backend, "type", "emulator") &&
+            !tree_set(backend, "persistent_state", "yes")) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int set_identity(struct composer *c, const struct domain_compose *compose)
 {
     xmlUnsetProp(c->domain, (const xmlChar *)"id");
@@ -367,7 +381,8 @@ static int set_identity(struct composer *c, const struct domain_compose *compose
         is_ok = is_ok && tree_replace_text(c->domain, "uuid", compose->uuid);
     }
     is_ok = is_ok && set_metadata(c->domain, &compose->marker) &&
-            set_fw_cfg(c->domain, &compose->marker) && set_life(c->domain);
+            set_fw_cfg(c->domain, &compose->marker) && set_life(c->domain) &&
+            keep_tpm_state(c->devices);
     return is_ok ? 0 : no_memory(c->err);
 }
 

@@ -3,6 +3,8 @@
 
 #include "wire/domain_tree.h"
 
+#include <string.h>
+
 struct finding {
     void (*each)(void *userdata, const struct domain_file *file);
     void *userdata;
@@ -11,7 +13,7 @@ struct finding {
 static void tell(const struct finding *finding, const char *path, bool is_read_only)
 {
     if (path && path[0] == '/') {
-        const struct domain_file file = {path, is_read_only};
+        const struct domain_file file = {.path = path, .is_read_only = is_read_only};
         finding->each(finding->userdata, &file);
     }
 }
@@ -39,6 +41,72 @@ static void find_boot_files(const xmlNode *os, const struct finding *finding)
     }
 }
 
+static void tell_folder(const struct finding *finding, const char *path, const char *what)
+{
+    const struct domain_file file = {.path = path, .what = what, .is_folder = true};
+    if (path[0] == '/') {
+        finding->each(finding->userdata, &file);
+    }
+}
+
+/* The folder of 'path': the file itself may be made at the first start. */
+static void tell_folder_of(const struct finding *finding, char *path, const char *what)
+{
+    char *slash = path[0] == '/' ? strrchr(path, '/') : NULL;
+    if (slash && slash > path) {
+        *slash = '\0';
+        tell_folder(finding, path, what);
+    }
+}
+
+static void find_tpms(const xmlNode *devices, const struct finding *finding)
+{
+    static const char what[] = "TPM state";
+    TREE_EACH(devices, "tpm", tpm)
+    {
+        const xmlNode *backend = tree_child(tpm, "backend"),
+                      *source = tree_child(backend, "source");
+        CLEANUP(freep) char *path = tree_attribute(source, "path");
+        if (!tree_attribute_is(backend, "type", "emulator")) {
+            continue;
+        }
+        if (path) {
+            tell_folder_of(finding, path, what);
+        } else {
+            tell_folder(finding, DOMAIN_TPM_FOLDER, what);
+        }
+    }
+}
+
+static void find_nvram(const xmlNode *domain, const struct finding *finding)
+{
+    static const char what[] = "UEFI variables";
+    const xmlNode *nvram = tree_child(tree_child(domain, "os"), "nvram");
+    CLEANUP(freep) char *text = tree_text(nvram);
+    CLEANUP(freep) char *file = tree_attribute(tree_child(nvram, "source"), "file");
+    char *path = file ? file : text;
+    if (!tree_is_uefi(domain) || tree_attribute_is(nvram, "type", "block") ||
+        tree_attribute_is(nvram, "type", "network")) {
+        return;
+    }
+    if (path && path[0] == '/') {
+        tell_folder_of(finding, path, what);
+    } else {
+        tell_folder(finding, DOMAIN_NVRAM_FOLDER, what);
+    }
+}
+
+static void find_folders(const xmlNode *devices, const struct finding *finding)
+{
+    TREE_EACH(devices, "filesystem", filesystem)
+    {
+        CLEANUP(freep) char *folder = tree_attribute(tree_child(filesystem, "source"), "dir");
+        if (folder) {
+            tell_folder(finding, folder, "shared folder");
+        }
+    }
+}
+
 int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct domain_file *file),
                      void *userdata, struct error *err)
 {
@@ -52,7 +120,10 @@ int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct 
     TREE_EACH(domain, "devices", devices)
     {
         find_disks(devices, &finding);
+        find_tpms(devices, &finding);
+        find_folders(devices, &finding);
     }
     find_boot_files(tree_child(domain, "os"), &finding);
+    find_nvram(domain, &finding);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "wire/domain_tree.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +30,54 @@ static bool read_pci(const xmlNode *address, struct pci_address *ret)
     }
     *ret = (struct pci_address){(uint16_t)domain, (uint8_t)bus, (uint8_t)slot, (uint8_t)function};
     return true;
+}
+
+static void note_loss(struct domain_hostdev *device, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void note_loss(struct domain_hostdev *device, const char *format, ...)
+{
+    size_t used = strlen(device->losses);
+    va_list args;
+    va_start(args, format);
+    if (used > 0 && used + 2 < sizeof(device->losses)) {
+        memcpy(device->losses + used, ", ", 3);
+        used += 2;
+    }
+    (void)vsnprintf(device->losses + used, sizeof(device->losses) - used, format, args);
+    va_end(args);
+}
+
+/* What is said of it that Berth does not say when it adds a device. */
+static void find_losses(const xmlNode *hostdev, struct domain_hostdev *device)
+{
+    const xmlNode *rom = tree_child(hostdev, "rom"), *address = tree_child(hostdev, "address");
+    CLEANUP(freep) char *file = tree_attribute(rom, "file");
+    CLEANUP(freep) char *bus = tree_attribute(address, "bus");
+    CLEANUP(freep) char *slot = tree_attribute(address, "slot");
+    CLEANUP(freep) char *function = tree_attribute(address, "function");
+    CLEANUP(freep) char *order = tree_attribute(tree_child(hostdev, "boot"), "order");
+    if (file) {
+        note_loss(device, "ROM file %.100s", file);
+    }
+    if (tree_attribute_is(rom, "bar", "off") || tree_attribute_is(rom, "enabled", "no")) {
+        note_loss(device, "ROM switched off");
+    }
+    if (tree_attribute_is(hostdev, "display", "on")) {
+        note_loss(device, "display");
+    }
+    if (tree_attribute_is(hostdev, "ramfb", "on")) {
+        note_loss(device, "ramfb");
+    }
+    if (bus && slot && function) {
+        note_loss(device, "guest address (bus %.6s, slot %.6s, function %.4s)", bus, slot,
+                  function);
+    }
+    if (order) {
+        note_loss(device, "boot order %.10s", order);
+    }
+    if (tree_child(hostdev, "teaming")) {
+        note_loss(device, "teaming");
+    }
 }
 
 /* Whether it is a device of one host; '*ret' says which. */
@@ -59,7 +108,9 @@ int domain_xml_strip(const char *xml,
     while (hostdev) {
         struct domain_hostdev device;
         xmlNode *next = tree_next(hostdev, "hostdev");
-        if (read_hostdev(hostdev, &device) && takes(userdata, &device)) {
+        bool is_device = read_hostdev(hostdev, &device);
+        find_losses(hostdev, &device);
+        if (is_device && takes(userdata, &device)) {
             xmlUnlinkNode(hostdev);
             xmlFreeNode(hostdev);
         }

@@ -23,11 +23,16 @@ static int read_name(const xmlNode *domain, struct domain_info *info, struct err
     if (!name) {
         return error_set(err, -EINVAL, "the domain XML has no <name>");
     }
-    int r = name_check("VM", name, err);
-    if (r == 0) {
-        (void)copy_text(info->name, sizeof(info->name), name);
+    (void)name_from_text(name, info->name);
+    if (strcmp(info->name, name) != 0) {
+        size_t len = strlen(name);
+        len = MIN(len, sizeof(info->title) - 1);
+        while (len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80) {
+            len--; /* no half of a character */
+        }
+        memcpy(info->title, name, len);
     }
-    return r;
+    return 0;
 }
 
 /* As libvirt does: 32 hexadecimal digits in either case, dashes wherever they stand. */

@@ -28,9 +28,10 @@
 ENUM_DECLARE(domain_firmware, DOMAIN_FIRMWARE_LIST)
 
 struct domain_info {
-    char name[name_size];
-    char uuid[40]; /* "" if the template has none; else lower case with dashes */
-    uint32_t cpus; /* those that are on at start */
+    char name[name_size];   /* that of the domain, or the nearest that Berth can use ... */
+    char title[title_size]; /* ... and then this is the domain's own, cut if need be; else "" */
+    char uuid[40];          /* "" if the template has none; else lower case with dashes */
+    uint32_t cpus;          /* those that are on at start */
     uint64_t memory_mib;
     char type[16];    /* "kvm", "qemu" */
     char machine[64]; /* as written, "" if libvirt shall choose */
@@ -43,26 +44,58 @@ struct domain_info {
 /* Checks the template 'xml' and says what it holds. 0; or, with a sentence that says what to
  * change and '*ret' untouched:
  *   -E2BIG   more than domain_xml_size_max bytes
- *   -EINVAL  no XML (names the line), no <domain>, a DOCTYPE, no or a bad name, uuid, vcpu or
- * memory -EEXIST  it has a PCI or mediated device already: Berth adds the GPUs itself -ENOMEM */
+ *   -EINVAL  no XML (names the line), no <domain>, a DOCTYPE, no name, a bad uuid, vcpu or memory
+ *   -EEXIST  it has a PCI or mediated device already: Berth adds the GPUs itself -ENOMEM */
 int domain_xml_inspect(const char *xml, struct domain_info *ret, struct error *err);
 
-/* A file or block device of the host that the domain names. */
+/* Where libvirt keeps what a template does not place. */
+#define DOMAIN_TPM_FOLDER   "/var/lib/libvirt/swtpm"
+#define DOMAIN_NVRAM_FOLDER "/var/lib/libvirt/qemu/nvram"
+
+/* A file, folder or block device of the host that the domain needs. */
 struct domain_file {
     const char *path;
+    const char *what; /* "TPM state", "UEFI variables", "shared folder"; NULL: a disk or the like */
+    bool is_folder;   /* what matters is the folder */
     bool is_read_only; /* a CD, a disk that is not written to, a kernel */
 };
 
 /* Calls 'each' with every one of them (lent for the call): disks of type file and block, kernel,
- * initrd and loader. Disks on a network or in libvirt's storage pools are not the host's files.
- * Errors as domain_xml_inspect(), but devices are no matter. */
+ * initrd and loader, and the folders of TPM state, UEFI variables and shared folders. Disks on a
+ * network or in libvirt's storage pools are not the host's files. Errors as domain_xml_inspect(),
+ * but devices are no matter. */
 int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct domain_file *file),
                      void *userdata, struct error *err);
+
+/* What of a domain stays behind on its host. */
+#define DOMAIN_BOUND_LIST(X)                                                                       \
+    X(DOMAIN_BOUND_TPM, "tpm-state")                                                               \
+    X(DOMAIN_BOUND_NVRAM, "nvram")                                                                 \
+    X(DOMAIN_BOUND_FOLDER, "host-folder")                                                          \
+    X(DOMAIN_BOUND_USB, "usb-device")                                                              \
+    X(DOMAIN_BOUND_INTERFACE, "host-interface")                                                    \
+    X(DOMAIN_BOUND_NVME, "nvme-disk")                                                              \
+    X(DOMAIN_BOUND_DEVICE, "host-device")
+ENUM_DECLARE(domain_bound, DOMAIN_BOUND_LIST)
+
+typedef void domain_bound_fn(void *userdata, enum domain_bound kind, const char *what);
+
+/* Calls 'each' with all that stays ('what' is lent for the call). TPM state and UEFI variables that
+ * the template itself puts elsewhere than libvirt does are a matter of domain_xml_files(). Errors
+ * as domain_xml_inspect(), but devices are no matter. */
+int domain_xml_bound(const char *xml, domain_bound_fn *each, void *userdata, struct error *err);
+
+/* State of the guest, which hosts can share by common storage; else a device, which they cannot. */
+bool domain_bound_is_state(enum domain_bound kind);
+
+/* A sentence with the remedy into 'ret' of reason_size bytes or more; returns 'ret'. */
+const char *domain_bound_text(enum domain_bound kind, const char *what, char *ret, size_t size);
 
 /* A device of the host that a domain names for itself. */
 struct domain_hostdev {
     struct pci_address address;
-    char mdev[40]; /* uuid of a mediated device; "": a PCI function */
+    char mdev[40];            /* uuid of a mediated device; "": a PCI function */
+    char losses[reason_size]; /* what goes with it, for people: "ROM file /x.rom, display"; "" */
 };
 
 /* Adds to 'ret' the domain without the <hostdev> devices that 'takes' says are to go (asked for

@@ -376,6 +376,7 @@ static_assert(sizeof(struct vm_name) == name_size, "struct vm_name is one text")
 static const struct field vm_spec_fields[] = {
     HEAP_TEXT("xml", xml, domain_xml_size_max, ABOUT("libvirt domain XML without GPUs")),
     TEXT("uuid", uuid, ABOUT("UUID of the domain")),
+    TEXT("title", title, ABOUT("what people call the VM; empty: its name"), POLICY),
     U32("cpus", cpus, ABOUT("virtual CPUs")),
     U64("memory_mib", memory_mib, ABOUT("memory in MiB")),
     ARRAY("needs", needs, need_len, need_item, ABOUT("GPUs it needs, by pool")),

@@ -358,7 +358,8 @@ def vms_of_libvirt_are_imported_with_their_gpus_as_needs_of_pools():
     with Cluster() as c:
         with_vms(c)
         uri = libvirt_with(c, plain=("", False), two=(hostdev(1) + hostdev(2), False), loose=(hostdev(3), False),
-                           busy=("", True), nic=(hostdev(9), False))
+                           busy=("", True), nic=(hostdev(9), False),
+                           **{"Windows 10": (hostdev(1).replace("</hostdev>", "<rom file='/srv/x.rom'/></hostdev>"), False)})
         args = ("vm", "import", "--connect", uri, "--node", "node1")
         out = c.must(*args)
         assert re.search(r"two +stopped +2x GpuChildPool +can be imported", out), out
@@ -375,6 +376,11 @@ def vms_of_libvirt_are_imported_with_their_gpus_as_needs_of_pools():
         c.must("vm", "start", "two")
         out = c.must(*args, "loose")
         assert "its GPU 0000:03:00.0" in out and "in no pool" in out and "berth vm assign loose POOL" in out, out
+        assert re.search("Windows 10 .* can be imported as Windows-10; settings of its GPUs are not taken over", c.must(*args))
+        c.refused(1, "b/d", *args, "Windows 10", "--name", "b/d")
+        out = c.must(*args, "Windows 10", "--name", "win10")
+        assert "VM win10 was added" in out and "ROM file /srv/x.rom" in out and "undefine --keep-nvram 'Windows 10'" in out, out
+        assert c.of("vm", "show", "win10")["title"] == "Windows 10"
         code, out, err = c.berth(*args, "--all")
         assert code == 1 and "VM plain was added" in out and "nic is left out" in err and "two" not in out + err, (out, err)
         out = c.must(*args)

@@ -35,7 +35,7 @@ TEST(what_is_no_domain_xml_is_refused_in_words)
     begin_cluster();
     refused("POST", "/v1/vms", "{\"xml\":\"not xml\"}", 400, "no domain XML");
     refused("POST", "/v1/vms", "{\"xml\":\"<network/>\"}", 400, "domain");
-    refused("POST", "/v1/vms", "{\"xml\":\"" XML("a/b") "\"}", 400, "a/b");
+    refused("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"name\":\"a/b\"}", 400, "a/b");
     refused("POST", "/v1/vms", "{}", 400, "xml: is missing");
     refused("POST", "/v1/vms", "{\"xml\":7}", 400, "xml: must be a string");
     refused("POST", "/v1/vms",
@@ -102,6 +102,45 @@ TEST(a_domain_that_the_policy_does_not_allow_is_added_by_root_alone)
     is_root = false;
     view.policy = &trusted;
     must("POST", "/v1/vms", "{\"xml\":\"" XML_FILE("/etc/shadow") "\",\"name\":\"c\"}");
+}
+
+TEST(a_name_as_people_have_it_becomes_a_title_beside_a_name_that_berth_can_use)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("Windows 10") "\"}");
+    CHECK_HAS(text(), "\"name\":\"Windows-10\"");
+    CHECK_STR(spec("Windows-10")->title, "Windows 10");
+    shows("Windows-10", "\"title\":\"Windows 10\"");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("Windows 10") "\",\"name\":\"win\"}");
+    CHECK_STR(spec("win")->title, "Windows 10");
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("plain") "\"}");
+    CHECK_STR(spec("plain")->title, "");
+    must("PATCH", "/v1/vms/plain", "{\"title\":\"VM (GPU) \u2013 B\u00fcro\"}");
+    shows("plain", "B\u00fcro");
+}
+
+#define DEVICES(name, devices)                                                                     \
+    "<domain type='kvm'><name>" name "</name><memory unit='MiB'>512</memory>"                      \
+    "<os firmware='efi'><type>hvm</type></os><devices>" devices "</devices></domain>"
+
+TEST(what_stays_behind_on_a_host_is_said_when_a_vm_is_added_and_by_the_validation)
+{
+    begin_cluster();
+    must("POST", "/v1/vms",
+         "{\"xml\":\"" DEVICES("win11", "<tpm model='tpm-crb'><backend type='emulator' "
+                                        "version='2.0'/></tpm><hostdev mode='subsystem' "
+                                        "type='usb'><source><vendor id='0x046d'/><product "
+                                        "id='0xc52b'/></source></hostdev>") "\"}");
+    CHECK_HAS(text(), "\"subject\":\"tpm-state\"");
+    CHECK_HAS(text(), "BitLocker");
+    CHECK_HAS(text(), "\"subject\":\"nvram\"");
+    CHECK_HAS(text(), "USB device of one host (0x046d:0xc52b)");
+    CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
+    CHECK_HAS(text(), "usb-device");
+    CHECK(!strstr(text(), "BitLocker")); /* the hosts' look at their disks tells */
+    must("PATCH", "/v1/vms/win11", "{\"possible_owners\":[\"node1\"]}");
+    CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
+    CHECK(!strstr(text(), "usb-device"));
 }
 
 TEST(a_vm_without_a_pool_is_started_too)

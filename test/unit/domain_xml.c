@@ -71,12 +71,22 @@ TEST(what_is_no_domain_is_refused_in_words)
     CHECK_HAS(err.text, "<network>, not a libvirt <domain>");
     CHECK_INT(refused("<domain type='kvm'/>", &err), -EINVAL);
     CHECK_HAS(err.text, "no <name>");
-    CHECK_INT(refused("<domain type='kvm'><name>a/b</name></domain>", &err), -EINVAL);
-    CHECK_HAS(err.text, "\"a/b\"");
     CHECK_INT(refused("<domain type='kvm'><name>a</name></domain>", &err), -EINVAL);
     CHECK_HAS(err.text, "no <memory>");
     CHECK_INT(refused("<domain><name>a</name><memory>9999</memory></domain>", &err), -EINVAL);
     CHECK_HAS(err.text, "type='kvm'");
+}
+
+TEST(a_name_that_berth_cannot_use_is_the_nearest_that_it_can_with_the_own_one_as_title)
+{
+    struct domain_info info;
+    REQUIRE(domain_xml_inspect("<domain type='kvm'><name>Windows 10 (Büro)</name>"
+                               "<memory>9999</memory>" OS "</domain>",
+                               &info, NULL) == 0);
+    CHECK_STR(info.name, "Windows-10-Buero");
+    CHECK_STR(info.title, "Windows 10 (Büro)");
+    REQUIRE(domain_xml_inspect("<domain type='kvm'>" BASICS "</domain>", &info, NULL) == 0);
+    CHECK_STR(info.title, "");
 }
 
 TEST(bad_numbers_of_a_template_are_named)
@@ -520,9 +530,65 @@ TEST(what_the_host_cannot_address_is_refused_with_the_numbers)
     CHECK_INT(domain_xml_compose(&compose, &none, &err), 0);
 }
 
+TEST(the_state_of_a_tpm_outlives_the_transient_domain)
+{
+    CLEANUP(freep)
+    char *text = composed(&(struct domain_compose){
+        .xml = "<domain type='kvm'>" BASICS "<devices><tpm model='tpm-crb'><backend "
+               "type='emulator' version='2.0'/></tpm></devices></domain>",
+        .marker = marker,
+    });
+    CHECK_HAS(text, "<backend type=\"emulator\" version=\"2.0\" persistent_state=\"yes\"/>");
+}
+
+static void collect_bound(void *userdata, enum domain_bound kind, const char *what)
+{
+    char text[2 * reason_size];
+    buf_printf(userdata, "%s(%s) ", domain_bound_name(kind), what);
+    CHECK_HAS(domain_bound_text(kind, what, text, sizeof(text)), what);
+}
+
+TEST(all_that_stays_behind_on_a_host_is_found)
+{
+    CLEANUP(buf_done) struct buf found = {0};
+    REQUIRE(domain_xml_bound(
+                "<domain type='kvm'><name>a</name><os firmware='efi'><type>hvm</type></os><devices>"
+                "<tpm><backend type='emulator'/></tpm>"
+                "<filesystem><driver type='virtiofs'/><source dir='/srv/x'/></filesystem>"
+                "<hostdev type='usb'><source><address bus='1' device='7'/></source></hostdev>"
+                "<hostdev type='scsi'><source><adapter name='scsi_host2'/></source></hostdev>"
+                "<interface type='hostdev'><source><address type='pci' bus='0x03' slot='0x10' "
+                "function='0x2'/></source></interface>"
+                "<interface type='network'><source network='n'/></interface>"
+                "<disk type='nvme'><source/><target dev='vdb'/></disk>"
+                "<input type='evdev'><source dev='/dev/input/event3'/></input>"
+                "<serial type='dev'><source path='/dev/ttyS0'/></serial>"
+                "</devices></domain>",
+                collect_bound, &found, NULL) == 0);
+    CHECK_STR(buf_str(&found),
+              "nvram(/var/lib/libvirt/qemu/nvram) tpm-state(/var/lib/libvirt/swtpm) "
+              "host-folder(/srv/x) usb-device(bus 1, device 7) host-device(scsi_host2) "
+              "host-interface(bus 0x03, slot 0x10, function 0x2) nvme-disk(vdb) "
+              "host-device(/dev/ttyS0) host-device(/dev/input/event3) ");
+}
+
 static void collect(void *userdata, const struct domain_file *file)
 {
-    buf_printf(userdata, "%s%s ", file->path, file->is_read_only ? "(ro)" : "");
+    buf_printf(userdata, "%s%s%s%s%s ", file->path, file->is_read_only ? "(ro)" : "",
+               file->what ? "[" : "", file->what ? file->what : "", file->what ? "]" : "");
+}
+
+TEST(state_that_the_template_itself_puts_elsewhere_is_a_matter_of_files)
+{
+    CLEANUP(buf_done) struct buf found = {0}, files = {0};
+    static const char xml[] =
+        "<domain type='kvm'><name>a</name><os firmware='efi'><type>hvm</type>"
+        "<nvram>/shared/a/vars.fd</nvram></os><devices><tpm><backend type='emulator'>"
+        "<source type='dir' path='/shared/a/tpm'/></backend></tpm></devices></domain>";
+    REQUIRE(domain_xml_bound(xml, collect_bound, &found, NULL) == 0);
+    CHECK_STR(buf_str(&found), "");
+    REQUIRE(domain_xml_files(xml, collect, &files, NULL) == 0);
+    CHECK_STR(buf_str(&files), "/shared/a[TPM state] /shared/a[UEFI variables] ");
 }
 
 TEST(files_of_the_host_are_found_and_those_of_a_network_are_not)
@@ -572,4 +638,26 @@ TEST(gpus_are_stripped_and_other_devices_stay)
     CHECK_HAS(buf_str(&xml), "1f");
     CHECK_HAS(buf_str(&xml), "usb");
     CHECK_INT(domain_xml_strip("<domain", take_gpu, &asked, &xml, &err), -EINVAL);
+}
+
+static bool note_losses(void *userdata, const struct domain_hostdev *device)
+{
+    buf_printf(userdata, "%s; ", device->losses);
+    return true;
+}
+
+TEST(what_is_lost_with_a_stripped_gpu_is_named)
+{
+    CLEANUP(buf_done) struct buf losses = {0}, xml = {0};
+    REQUIRE(domain_xml_strip(
+                "<domain><devices><hostdev type='pci'><source><address bus='1' slot='0' "
+                "function='0'/></source><rom bar='off' file='/x.rom'/><boot order='2'/>"
+                "<address type='pci' bus='0x06' slot='0x00' function='0x0'/></hostdev>"
+                "<hostdev type='mdev' display='on' ramfb='on'><source><address uuid='u'/></source>"
+                "</hostdev><hostdev type='pci'><source><address bus='2' slot='0' function='0'/>"
+                "</source></hostdev></devices></domain>",
+                note_losses, &losses, &xml, NULL) == 0);
+    CHECK_STR(buf_str(&losses),
+              "ROM file /x.rom, ROM switched off, guest address (bus 0x06, slot 0x00, function "
+              "0x0), boot order 2; display, ramfb; ; ");
 }

@@ -77,6 +77,28 @@ TEST(gpu_mmio_is_the_sum_of_its_regions_each_a_power_of_two)
     CHECK(gpu_mmio_size(&gpu) == 32 << 20);
 }
 
+static const char *usable(const char *text)
+{
+    static char name[name_size];
+    CHECK_INT(name_check("VM", name_from_text(text, name), NULL), 0);
+    return name;
+}
+
+TEST(any_text_has_a_nearest_name)
+{
+    char longest[400];
+    CHECK_STR(usable("cad-7"), "cad-7");
+    CHECK_STR(usable("Windows 10"), "Windows-10");
+    CHECK_STR(usable("VM (GPU) – Büro"), "VM-GPU-Buero");
+    CHECK_STR(usable("Größe Ärger"), "Groesse-Aerger");
+    CHECK_STR(usable("../../leader"), "leader");
+    CHECK_STR(usable(""), "vm");
+    CHECK_STR(usable("日本"), "vm");
+    memset(longest, 'a', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    CHECK(strlen(usable(longest)) < name_size);
+}
+
 #define GIB(n) (UINT64_C(n) << 30)
 
 TEST(the_aperture_holds_each_cards_window_at_its_alignment_and_is_rounded_once)

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What of a domain stays behind on its host when the VM starts on another one. */
+#include "wire/domain_tree.h"
+#include "wire/domain_xml.h"
+
+#include <stdio.h>
+#include <string.h>
+
+ENUM_DEFINE(domain_bound, DOMAIN_BOUND_LIST)
+
+struct finding {
+    domain_bound_fn *each;
+    void *userdata;
+};
+
+static void tell(const struct finding *finding, enum domain_bound kind, const char *what)
+{
+    finding->each(finding->userdata, kind, what ? what : "");
+}
+
+/* ---- state of the guest that is no disk ---- */
+
+/* An explicit place is a matter of the look at files; libvirt's own is of this host. */
+static void find_tpms(const xmlNode *devices, const struct finding *finding)
+{
+    TREE_EACH(devices, "tpm", tpm)
+    {
+        const xmlNode *backend = tree_child(tpm, "backend");
+        CLEANUP(freep) char *device = tree_attribute(tree_child(backend, "device"), "path");
+        if (tree_attribute_is(backend, "type", "passthrough")) {
+            tell(finding, DOMAIN_BOUND_DEVICE, device ? device : "/dev/tpm0");
+        } else if (tree_attribute_is(backend, "type", "emulator") &&
+                   !tree_child(backend, "source")) {
+            tell(finding, DOMAIN_BOUND_TPM, DOMAIN_TPM_FOLDER);
+        }
+    }
+}
+
+static void find_nvram(const xmlNode *domain, const struct finding *finding)
+{
+    const xmlNode *os = tree_child(domain, "os"), *nvram = tree_child(os, "nvram");
+    CLEANUP(freep) char *path = tree_text(nvram);
+    CLEANUP(freep) char *file = tree_attribute(tree_child(nvram, "source"), "file");
+    const char *where = file ? file : path && path[0] ? path : DOMAIN_NVRAM_FOLDER;
+    size_t len = strlen(DOMAIN_NVRAM_FOLDER);
+    if (tree_is_uefi(domain) && strncmp(where, DOMAIN_NVRAM_FOLDER, len) == 0 &&
+        !tree_attribute_is(nvram, "type", "block") &&
+        !tree_attribute_is(nvram, "type", "network")) {
+        tell(finding, DOMAIN_BOUND_NVRAM, where);
+    }
+}
+
+static void find_folders(const xmlNode *devices, const struct finding *finding)
+{
+    TREE_EACH(devices, "filesystem", filesystem)
+    {
+        const xmlNode *source = tree_child(filesystem, "source");
+        CLEANUP(freep) char *folder = tree_attribute(source, "dir");
+        CLEANUP(freep) char *socket = tree_attribute(source, "socket");
+        if (folder || socket) {
+            tell(finding, DOMAIN_BOUND_FOLDER, folder ? folder : socket);
+        }
+    }
+}
+
+/* ---- devices ---- */
+
+/* "1234:5678", or "bus 1 device 2" */
+static void find_usb(const xmlNode *hostdev, const struct finding *finding)
+{
+    char what[64];
+    const xmlNode *source = tree_child(hostdev, "source");
+    const xmlNode *address = tree_child(source, "address");
+    CLEANUP(freep) char *vendor = tree_attribute(tree_child(source, "vendor"), "id");
+    CLEANUP(freep) char *product = tree_attribute(tree_child(source, "product"), "id");
+    CLEANUP(freep) char *bus = tree_attribute(address, "bus");
+    CLEANUP(freep) char *device = tree_attribute(address, "device");
+    if (vendor && product) {
+        (void)snprintf(what, sizeof(what), "%.10s:%.10s", vendor, product);
+    } else {
+        (void)snprintf(what, sizeof(what), "bus %.10s, device %.10s", bus ? bus : "?",
+                       device ? device : "?");
+    }
+    tell(finding, DOMAIN_BOUND_USB, what);
+}
+
+static void find_hostdevs(const xmlNode *devices, const struct finding *finding)
+{
+    TREE_EACH(devices, "hostdev", hostdev)
+    {
+        CLEANUP(freep) char *type = tree_attribute(hostdev, "type");
+        CLEANUP(freep)
+        char *adapter =
+            tree_attribute(tree_child(tree_child(hostdev, "source"), "adapter"), "name");
+        if (type && strcmp(type, "usb") == 0) {
+            find_usb(hostdev, finding);
+        } else if (type && strcmp(type, "pci") != 0 && strcmp(type, "mdev") != 0) {
+            tell(finding, DOMAIN_BOUND_DEVICE, adapter ? adapter : type);
+        }
+    }
+}
+
+static void find_interfaces(const xmlNode *devices, const struct finding *finding)
+{
+    TREE_EACH(devices, "interface", interface)
+    {
+        char what[64] = "";
+        if (!tree_attribute_is(interface, "type", "hostdev") &&
+            !tree_attribute_is(interface, "type", "vdpa")) {
+            continue;
+        }
+        const xmlNode *source = tree_child(interface, "source");
+        const xmlNode *address = tree_child(source, "address");
+        CLEANUP(freep) char *device = tree_attribute(source, "dev");
+        CLEANUP(freep) char *bus = tree_attribute(address, "bus");
+        CLEANUP(freep) char *slot = tree_attribute(address, "slot");
+        CLEANUP(freep) char *function = tree_attribute(address, "function");
+        if (bus && slot && function) {
+            (void)snprintf(what, sizeof(what), "bus %.6s, slot %.6s, function %.4s", bus, slot,
+                           function);
+        }
+        tell(finding, DOMAIN_BOUND_INTERFACE, device ? device : what);
+    }
+}
+
+static void find_nvmes(const xmlNode *devices, const struct finding *finding)
+{
+    TREE_EACH(devices, "disk", disk)
+    {
+        CLEANUP(freep)
+        char *target = tree_attribute(tree_child(disk, "target"), "dev");
+        if (tree_attribute_is(disk, "type", "nvme")) {
+            tell(finding, DOMAIN_BOUND_NVME, target);
+        }
+    }
+}
+
+/* Character devices and input of the host: <serial type='dev'>, <input type='evdev'>. */
+static void find_nodes(const xmlNode *devices, const struct finding *finding)
+{
+    static const char *const kinds[][3] = {
+        {"serial", "dev", "path"},  {"parallel", "dev", "path"}, {"console", "dev", "path"},
+        {"channel", "dev", "path"}, {"input", "evdev", "dev"},   {"input", "passthrough", "evdev"}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        TREE_EACH(devices, kinds[i][0], device)
+        {
+            CLEANUP(freep)
+            char *path = tree_attribute(tree_child(device, "source"), kinds[i][2]);
+            if (tree_attribute_is(device, "type", kinds[i][1])) {
+                tell(finding, DOMAIN_BOUND_DEVICE, path);
+            }
+        }
+    }
+}
+
+int domain_xml_bound(const char *xml, domain_bound_fn *each, void *userdata, struct error *err)
+{
+    CLEANUP(tree_freep) xmlDoc *doc = NULL;
+    const struct finding finding = {each, userdata};
+    int r = tree_parse(xml, &doc, err);
+    if (r < 0) {
+        return r;
+    }
+    const xmlNode *domain = xmlDocGetRootElement(doc);
+    find_nvram(domain, &finding);
+    TREE_EACH(domain, "devices", devices)
+    {
+        find_tpms(devices, &finding);
+        find_folders(devices, &finding);
+        find_hostdevs(devices, &finding);
+        find_interfaces(devices, &finding);
+        find_nvmes(devices, &finding);
+        find_nodes(devices, &finding);
+    }
+    return 0;
+}
+
+bool domain_bound_is_state(enum domain_bound kind)
+{
+    return kind == DOMAIN_BOUND_TPM || kind == DOMAIN_BOUND_NVRAM || kind == DOMAIN_BOUND_FOLDER;
+}
+
+const char *domain_bound_text(enum domain_bound kind, const char *what, char *ret, size_t size)
+{
+    switch (kind) {
+    case DOMAIN_BOUND_TPM:
+        (void)snprintf(ret, size,
+                       "the state of its TPM stays in %s of a host: mount shared storage there on "
+                       "all hosts; without it BitLocker asks for its recovery key after a failover",
+                       what);
+        break;
+    case DOMAIN_BOUND_NVRAM:
+        (void)snprintf(ret, size,
+                       "its UEFI variables stay in %s of a host: mount shared storage there on all "
+                       "hosts, or name a shared file in <nvram>",
+                       what);
+        break;
+    case DOMAIN_BOUND_USB:
+        (void)snprintf(ret, size,
+                       "it is given a USB device of one host (%s): another host starts it only "
+                       "with such a device; remove it, or set its possible owners",
+                       what);
+        break;
+    case DOMAIN_BOUND_INTERFACE:
+        (void)snprintf(ret, size,
+                       "its network interface is a device of one host (%s): use a libvirt network "
+                       "of type hostdev, which every host defines for itself, or set its possible "
+                       "owners",
+                       what);
+        break;
+    case DOMAIN_BOUND_NVME:
+        (void)snprintf(ret, size,
+                       "its disk %s is an NVMe device of one host: what is on it stays there; put "
+                       "it on shared storage, or set its possible owners",
+                       what);
+        break;
+    case DOMAIN_BOUND_FOLDER:
+        (void)snprintf(ret, size,
+                       "it shares %s of its host: that must be the same on all hosts, on shared "
+                       "storage",
+                       what);
+        break;
+    case DOMAIN_BOUND_DEVICE:
+        (void)snprintf(ret, size,
+                       "it is given a device of one host (%s): remove it, or set its possible "
+                       "owners",
+                       what);
+        break;
+    }
+    return ret;
+}
