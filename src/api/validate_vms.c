@@ -4,6 +4,7 @@
 
 #include "api/survival.h"
 #include "model/aperture.h"
+#include "model/memory.h"
 #include "wire/domain_xml.h"
 
 #include <stdio.h>
@@ -143,10 +144,13 @@ static bool fits_alone(const struct world *world, const struct vm_spec *spec,
         (void)snprintf(ret_why, size, "is none of its owners");
         return false;
     }
-    if (spec->memory_mib > inventory->memory_mib || spec->cpus > cpus) {
-        (void)snprintf(ret_why, size, "has %llu MiB and %llu CPUs for VMs, of %llu and %u",
-                       (unsigned long long)inventory->memory_mib, (unsigned long long)cpus,
-                       (unsigned long long)spec->memory_mib, spec->cpus);
+    enum memory_kind kind = memory_kind_of(spec->huge_page_kib, inventory->huge_default_kib);
+    uint64_t memory_mib = memory_of_kind(inventory, kind);
+    if (spec->memory_mib > memory_mib || spec->cpus > cpus) {
+        (void)snprintf(ret_why, size, "has %llu MiB%s%s and %llu CPUs for VMs, of %llu and %u",
+                       (unsigned long long)memory_mib, kind == MEMORY_ORDINARY ? "" : " of ",
+                       kind == MEMORY_ORDINARY ? "" : memory_kind_name(kind),
+                       (unsigned long long)cpus, (unsigned long long)spec->memory_mib, spec->cpus);
         return false;
     }
     struct aperture_need need;

@@ -159,6 +159,7 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
     (void)copy_text(spec->title, sizeof(spec->title), info.title);
     spec->own_mmio_mib = info.mmio_mib;
     spec->memory_max_mib = info.memory_max_mib;
+    spec->huge_page_kib = info.huge_page_kib;
     (void)copy_text(spec->uuid, sizeof(spec->uuid), info.uuid);
     if (!spec->uuid[0]) {
         make_uuid(call->view->random, spec->uuid, sizeof(spec->uuid));

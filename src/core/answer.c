@@ -71,6 +71,7 @@ static void start_there(struct core *core, const struct job *job, struct placing
     to->phase = PLACEMENT_START;
     to->cpus = spec->cpus;
     to->memory_mib = spec->memory_mib;
+    to->huge_page_kib = spec->huge_page_kib;
     memcpy(to->node, answer->node, sizeof(to->node));
     change_swap_holds(&to->gpus, &answer->gpus);
     to->is_failed = false;

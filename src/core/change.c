@@ -274,6 +274,7 @@ void change_clear_place(struct vm_placement *placement)
     placement->refusals = 0;
     placement->cpus = 0;
     placement->memory_mib = 0;
+    placement->huge_page_kib = 0;
     placement->reasons.len = 0;
     change_drop_next(placement);
 }

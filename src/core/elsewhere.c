@@ -30,6 +30,7 @@ static void adopt(struct core *core, const struct view *view, const char *node)
     memcpy(to->node, node, sizeof(to->node));
     to->cpus = view->spec->vm_spec->cpus;
     to->memory_mib = view->spec->vm_spec->memory_mib;
+    to->huge_page_kib = view->spec->vm_spec->huge_page_kib;
     to->elsewhere_order = view->spec->vm_spec->elsewhere_order;
     to->cause = cause_make(CAUSE_ADOPTED, NULL, NULL, NULL);
     struct intent *intent = change_commit(core, view, next);

@@ -106,6 +106,7 @@ static void arrive(struct core *core, const struct view *view)
     to->refusals = 0;
     to->cpus = view->spec->vm_spec->cpus;
     to->memory_mib = view->spec->vm_spec->memory_mib;
+    to->huge_page_kib = view->spec->vm_spec->huge_page_kib;
     to->reasons.len = 0;
     to->cause = cause_make(CAUSE_MOVED, old->node, NULL, NULL);
     struct intent *intent = change_commit(core, view, next);

@@ -3,6 +3,7 @@
 
 #include "core/change.h"
 #include "core/mutant.h"
+#include "model/memory.h"
 
 #include <string.h>
 
@@ -10,54 +11,80 @@ struct room {
     uint64_t cpus, memory_mib;
 };
 
-/* What 'placement' of 'vm' has on 'node', or has reserved there. */
-static struct room held_by(const struct core *core, const char *vm, const struct record *placement,
-                           const char *node)
+/* Whose room is looked for, and where: memory of another kind than the VM's does not count. */
+struct place {
+    const struct core *core;
+    const struct record *spec; /* of the VM */
+    const char *node;
+    uint32_t default_kib; /* of the node's huge pages */
+    enum memory_kind kind;
+};
+
+static uint64_t memory_here(const struct place *place, uint64_t memory_mib, uint32_t page_kib)
 {
+    return memory_kind_of(page_kib, place->default_kib) == place->kind ? memory_mib : 0;
+}
+
+static struct room room_of(const struct place *place, const struct vm_spec *spec)
+{
+    return (struct room){spec->cpus, memory_here(place, spec->memory_mib, spec->huge_page_kib)};
+}
+
+/* What 'placement' of 'vm' has there, or has reserved. */
+static struct room held_by(const struct place *place, const char *vm,
+                           const struct record *placement)
+{
+    const struct core *core = place->core;
+    const char *node = place->node;
     const struct vm_placement *p = placement ? placement->placement : NULL;
     const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm);
     if (p && p->phase != PLACEMENT_NONE && strcmp(p->node, node) == 0) {
-        return (struct room){p->cpus, p->memory_mib};
+        return (struct room){p->cpus, memory_here(place, p->memory_mib, p->huge_page_kib)};
     }
     if (p && p->phase != PLACEMENT_NONE && strcmp(p->next_node, node) == 0 && spec) {
-        return (struct room){spec->vm_spec->cpus, spec->vm_spec->memory_mib};
+        return room_of(place, spec->vm_spec);
     }
     return (struct room){0};
 }
 
-/* What VMs but 'vm' have on 'node' that somebody brought there past Berth. */
-static struct room held_by_visitors(const struct core *core, const char *vm, const char *node)
+/* What other VMs have there that somebody brought there past Berth. */
+static struct room held_by_visitors(const struct place *place)
 {
+    const struct core *core = place->core;
+    const char *vm = place->spec->key.name, *node = place->node;
     struct room sum = {0};
     const struct record *inventory = world_find(&core->world, RECORD_NODE_INVENTORY, node);
     if (inventory) {
         VEC_EACH(&inventory->inventory->sightings, sighting) {
             const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, sighting->vm);
             if (spec && strcmp(sighting->vm, vm) != 0) {
-                sum.cpus += spec->vm_spec->cpus;
-                sum.memory_mib += spec->vm_spec->memory_mib;
+                struct room held = room_of(place, spec->vm_spec);
+                sum.cpus += held.cpus;
+                sum.memory_mib += held.memory_mib;
             }
         }
     }
     return sum;
 }
 
-/* What all VMs but 'vm' have on 'node'. */
-static struct room held_by_others(const struct core *core, const char *vm, const char *node)
+/* What all other VMs have there. */
+static struct room held_by_others(const struct place *place)
 {
-    struct room sum = held_by_visitors(core, vm, node);
+    const struct core *core = place->core;
+    const char *vm = place->spec->key.name;
+    struct room sum = held_by_visitors(place);
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         const char *name = (*each)->key.name;
         if (strcmp(name, vm) != 0) {
-            struct room held = held_by(core, name, *each, node);
+            struct room held = held_by(place, name, *each);
             sum.cpus += held.cpus;
             sum.memory_mib += held.memory_mib;
         }
     }
     VEC_EACH(&core->changes->intents, intent) {
         const struct record *stored = world_find(&core->world, RECORD_VM_PLACEMENT, intent->vm);
-        struct room was = held_by(core, intent->vm, stored, node);
-        struct room will = held_by(core, intent->vm, intent->placement, node);
+        struct room was = held_by(place, intent->vm, stored);
+        struct room will = held_by(place, intent->vm, intent->placement);
         if (strcmp(intent->vm, vm) != 0) {
             sum.cpus += will.cpus - MIN(will.cpus, was.cpus);
             sum.memory_mib += will.memory_mib - MIN(will.memory_mib, was.memory_mib);
@@ -72,12 +99,16 @@ static bool has_room(const struct core *core, const struct record *spec, const c
     if (!inventory || MUTANT(ROOM_TWICE)) {
         return inventory;
     }
-    struct room held = held_by_others(core, spec->key.name, node);
+    struct place place = {
+        core, spec, node, inventory->inventory->huge_default_kib,
+        memory_kind_of(spec->vm_spec->huge_page_kib, inventory->inventory->huge_default_kib)};
+    struct room held = held_by_others(&place);
     uint64_t cpus =
         (uint64_t)inventory->inventory->cpus * world_settings(&core->world)->cpu_percent / 100;
-    uint64_t memory_mib = inventory->inventory->memory_mib;
+    uint64_t memory_mib = memory_of_kind(inventory->inventory, place.kind);
+    bool is_uncounted = place.kind == MEMORY_ORDINARY && memory_mib == 0;
     return (cpus == 0 || held.cpus + spec->vm_spec->cpus <= cpus) &&
-           (memory_mib == 0 || held.memory_mib + spec->vm_spec->memory_mib <= memory_mib);
+           (is_uncounted || held.memory_mib + spec->vm_spec->memory_mib <= memory_mib);
 }
 
 /* Whether nobody else claims a device of 'gpus'. */

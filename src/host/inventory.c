@@ -41,18 +41,80 @@ static uint32_t count_cpus(const struct host_config *config)
     return MAX(count, 1U);
 }
 
-static uint64_t usable_memory_mib(const struct host_config *config)
+/* A line "NAME:  123 kB" of meminfo; 0: it is not there. */
+static uint64_t meminfo_kib(const char *meminfo, const char *name)
+{
+    unsigned long long kib = 0;
+    size_t len = strlen(name);
+    for (const char *at = meminfo; (at = strstr(at, name)); at += len) {
+        if ((at == meminfo || at[-1] == '\n') && at[len] == ':') {
+            (void)sscanf(at + len + 1, " %llu kB", &kib);
+            break;
+        }
+    }
+    return kib;
+}
+
+/* Total and free pages of each size below 'folder'. */
+static void add_huge_pages(const struct host_config *config, const char *folder, int32_t numa_node,
+                           struct node_inventory *inventory)
+{
+    host_entries_t sizes = host_list(config, "%s", folder);
+    VEC_EACH(&sizes, each) {
+        unsigned size_kib;
+        if (inventory->huge_page_len == huge_pages_max ||
+            sscanf(each->name, "hugepages-%ukB", &size_kib) != 1) {
+            continue;
+        }
+        int64_t total = host_read_number(config, 0, "%s/%s/nr_hugepages", folder, each->name);
+        int64_t unused = host_read_number(config, 0, "%s/%s/free_hugepages", folder, each->name);
+        if (total > 0) {
+            inventory->huge_pages[inventory->huge_page_len++] =
+                (struct huge_pages){numa_node, size_kib, (uint32_t)MIN(total, (int64_t)UINT32_MAX),
+                                    (uint32_t)MIN(MAX(unused, INT64_C(0)), (int64_t)UINT32_MAX)};
+        }
+    }
+    VEC_DONE(&sizes);
+}
+
+static void read_huge_pages(const struct host_config *config, struct node_inventory *inventory)
+{
+    char folder[host_path_size];
+    host_entries_t nodes = host_list(config, "/sys/devices/system/node");
+    VEC_EACH(&nodes, each) {
+        uint64_t number;
+        if (strncmp(each->name, "node", 4) == 0 && parse_u64(each->name + 4, INT16_MAX, &number)) {
+            (void)snprintf(folder, sizeof(folder), "/sys/devices/system/node/%s/hugepages",
+                           each->name);
+            add_huge_pages(config, folder, (int32_t)number, inventory);
+        }
+    }
+    VEC_DONE(&nodes);
+    if (inventory->huge_page_len == 0) {
+        add_huge_pages(config, "/sys/kernel/mm/hugepages", -1, inventory);
+    }
+}
+
+/* Huge pages are part of MemTotal, but no process gets them as ordinary memory. */
+static void read_memory(const struct host_config *config, struct node_inventory *inventory)
 {
     CLEANUP(buf_done) struct buf text = {0};
-    unsigned long long kib = 0;
+    uint64_t huge_kib = 0;
     (void)host_read_all(config, &text, "/proc/meminfo");
-    (void)sscanf(buf_str(&text), "MemTotal: %llu kB", &kib);
-    uint64_t all = kib >> 10, reserve = config->memory_reserve_mib;
+    read_huge_pages(config, inventory);
+    for (uint32_t i = 0; i < inventory->huge_page_len; i++) {
+        huge_kib += (uint64_t)inventory->huge_pages[i].size_kib * inventory->huge_pages[i].total;
+    }
+    huge_kib = MAX(huge_kib, meminfo_kib(buf_str(&text), "Hugetlb"));
+    uint64_t kib = meminfo_kib(buf_str(&text), "MemTotal");
+    uint64_t all = (kib - MIN(kib, huge_kib)) >> 10, reserve = config->memory_reserve_mib;
     if (reserve == 0) {
         reserve = MIN(MAX(all / 16, (uint64_t)memory_reserve_least_mib),
                       (uint64_t)memory_reserve_most_mib);
     }
-    return all > reserve ? all - reserve : 0;
+    /* Not 0, which would mean that memory is not counted. */
+    inventory->memory_mib = all > reserve ? all - reserve : 1;
+    inventory->huge_default_kib = (uint32_t)meminfo_kib(buf_str(&text), "Hugepagesize");
 }
 
 /* "address sizes\t: 46 bits physical, 48 bits virtual", on x86. */
@@ -190,7 +252,7 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
         return error_set(err, -ENOENT, "there is no sysfs and procfs below \"%s/\"", config->root);
     }
     inventory.cpus = count_cpus(config);
-    inventory.memory_mib = usable_memory_mib(config);
+    read_memory(config, &inventory);
     inventory.address_bits = guest_address_bits(config);
     uint32_t left_out = 0;
     bool is_whole = read_cards(config, false, busy, &cards, &left_out) &&

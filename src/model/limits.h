@@ -28,6 +28,8 @@ enum {
     /* Functions of one IOMMU group that we list. */
     companions_max = 16,
     bars_max = 6,
+    /* Sizes of huge pages, on each NUMA node. */
+    huge_pages_max = 32,
     labels_max = 32,
     /* Beginnings anew within an hour that make a host unfit for VMs for a while. */
     node_beginnings_max = 3,

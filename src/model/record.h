@@ -217,10 +217,20 @@ typedef VEC(struct node_check) node_checks_t;
 struct node_check *node_checks_add(node_checks_t *checks, const char *name, bool is_ok,
                                    const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* Huge pages that are set aside on one NUMA node. */
+struct huge_pages {
+    int32_t numa_node; /* -1: the machine has no nodes */
+    uint32_t size_kib; /* of one */
+    uint32_t total, free_len;
+};
+
 struct node_inventory {
     uint64_t incarnation; /* in which it was written: one of an earlier says nothing of now */
     uint32_t cpus;
-    uint64_t memory_mib;
+    uint64_t memory_mib; /* for VMs, without huge pages */
+    struct huge_pages huge_pages[huge_pages_max];
+    uint32_t huge_page_len;
+    uint32_t huge_default_kib; /* size of those that are given if none is named; 0: not known */
     uint32_t address_bits; /* of a guest's physical addresses, at most: the CPU's and the IOMMU's;
                               0: not known */
     char kernel[64];
@@ -321,12 +331,16 @@ enum { priority_high = 3000, priority_medium = 2000, priority_low = 1000, priori
     X(VM_ELSEWHERE_GONE, "gone")   /* it runs nowhere and never will again */
 ENUM_DECLARE(vm_elsewhere, VM_ELSEWHERE_LIST)
 
+/* vm_spec.huge_page_kib: of whatever size the host gives if none is named. */
+enum { huge_page_default = 1 };
+
 struct vm_spec {
     char *xml; /* domain XML without any GPU, heap, never NULL in a stored record */
     char uuid[40];
     char title[title_size]; /* what people call it; "": its name */
     uint32_t cpus;
     uint64_t memory_mib;
+    uint32_t huge_page_kib; /* its memory is of pages of this size; 0: ordinary memory */
     struct vm_need needs[needs_per_vm_max]; /* by pool name */
     uint32_t need_len;
     enum vm_desired desired;
@@ -396,7 +410,8 @@ struct vm_placement {
     uint32_t refusals;         /* how often in a row the guest would not stop */
     uint32_t cpus;             /* what it takes on 'node' */
     uint64_t memory_mib;
-    uint64_t start_order; /* the spec's, when last acted upon */
+    uint32_t huge_page_kib; /* as the spec's */
+    uint64_t start_order;   /* the spec's, when last acted upon */
     uint64_t move_order;
     uint64_t elsewhere_order;
     struct cause cause;         /* why it is as it is */

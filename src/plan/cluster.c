@@ -236,6 +236,9 @@ static bool add_node(struct plan_cluster *c, const struct record *record, uint64
         .cpus = (uint32_t)(inventory->cpus * cpu_percent / 100),
         .memory_mib = inventory->memory_mib,
     };
+    for (uint32_t kind = MEMORY_2M; kind < memory_kinds; kind++) {
+        node.huge_mib[kind] = memory_of_kind(inventory, (enum memory_kind)kind);
+    }
     leaving_take(c, &node);
     const char **place = VEC_ADD(&c->nodes);
     if (!place) {
@@ -295,6 +298,7 @@ static bool may_ever_take(const struct plan_cluster *c, const struct vm_spec *sp
     const struct node_label *missing;
     struct aperture_need need;
     return world_has_labels(c->world, node, spec->labels.items, spec->labels.len, &missing) &&
+           width_has_page_size(c, spec, node) &&
            (!is_tight || aperture_fits(c->world, spec, node, &need));
 }
 
@@ -307,8 +311,10 @@ static uint32_t find_possible(const struct plan_cluster *c, const struct vm_spec
     static_assert((int)owners_max >= (int)nodes_max, "all nodes fit");
     bool is_tight = width_is_tight(c, spec);
     uint32_t count = find_owners(c, spec->possible_owners.items, spec->possible_owners.len, ret);
-    *ret_is_all = spec->possible_owners.len == 0 && spec->labels.len == 0 && !is_tight;
-    if (spec->labels.len == 0 && !is_tight) {
+    bool asks_size = spec->huge_page_kib == huge_page_default;
+    *ret_is_all =
+        spec->possible_owners.len == 0 && spec->labels.len == 0 && !is_tight && !asks_size;
+    if (spec->labels.len == 0 && !is_tight && !asks_size) {
         return count;
     }
     if (spec->possible_owners.len == 0) {
@@ -365,6 +371,7 @@ static bool add_vm(struct plan_cluster *c, const struct record *record, uint32_t
         .name = record->key.name,
         .cpus = spec->cpus,
         .memory_mib = spec->memory_mib,
+        .memory = memory_kind_of(spec->huge_page_kib, c->huge_default_kib),
         .priority = spec->priority,
         .is_pinned = question->is_pinned,
         .preferred = preferred,
@@ -534,6 +541,11 @@ static void say_not_owner(const struct plan_cluster *c, const char *vm, const ch
     if (!world_has_labels(c->world, node, spec->vm_spec->labels.items, spec->vm_spec->labels.len,
                           &missing)) {
         (void)snprintf(ret, size, "has no label %s=%s", missing->key, missing->value);
+    } else if (!width_has_page_size(c, spec->vm_spec, node)) {
+        (void)snprintf(ret, size,
+                       "its huge pages are not of %u KiB by default; name a size in the "
+                       "VM's <hugepages>",
+                       c->huge_default_kib);
     } else if (!aperture_fits(c->world, spec->vm_spec, node, &need)) {
         (void)aperture_text(&need, ret, size);
     }

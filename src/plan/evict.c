@@ -35,14 +35,14 @@ struct evict {
 
 /* What 'vm' would find free on a node once some have left. */
 struct room {
-    int64_t cpus, memory;
+    int64_t cpus, memory; /* of the kind that it needs */
     uint32_t gpus[needs_per_vm_max];
 };
 
 static struct room room_now(const struct evict *evict, uint32_t node)
 {
     const struct node *item = &evict->model->nodes.items[node];
-    struct room room = {item->cpus_free, item->memory_free, {0}};
+    struct room room = {item->cpus_free, item->memory_free[evict->vm->memory], {0}};
     for (uint32_t i = 0; i < evict->vm->need_len; i++) {
         room.gpus[i] = free_in_pool(evict->model, node, evict->vm->needs[i].pool);
     }
@@ -57,7 +57,7 @@ static void room_change(const struct evict *evict, struct room *room, uint32_t n
     const struct vm *item = &model->vms.items[victim];
     const struct node *host = &model->nodes.items[node];
     room->cpus += sign * (int64_t)item->cpus;
-    room->memory += sign * (int64_t)item->memory_mib;
+    room->memory += item->memory == evict->vm->memory ? sign * (int64_t)item->memory_mib : 0;
     for (uint32_t i = 0; i < host->gpu_len; i++) {
         const struct gpu_entry *gpu = &model->gpus.items[host->gpu_first + i];
         for (uint32_t k = 0; k < evict->vm->need_len; k++) {

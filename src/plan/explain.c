@@ -2,6 +2,7 @@
 #include "plan/model.h"
 
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,24 +114,26 @@ static bool refuse_by_gpus(const struct plan_model *model, const struct node *no
     return true;
 }
 
+static void refuse_amount(struct plan_reason *reason, enum plan_refusal code, uint64_t need,
+                          int64_t have, uint64_t total)
+{
+    reason->code = code;
+    reason->pool = PLAN_NONE;
+    reason->need = need;
+    reason->have = (uint64_t)MAX(have, INT64_C(0));
+    reason->total = total;
+}
+
 static bool refuse_by_room(const struct vm *vm, const struct node *node, struct plan_reason *reason)
 {
     if (node->cpus_free < vm->cpus) {
-        *reason = (struct plan_reason){
-            reason->node, PLAN_NO_CPUS, PLAN_NONE, vm->cpus, (uint64_t)MAX(node->cpus_free, 0),
-            node->cpus,   PLAN_NONE,    PLAN_NONE, 0};
+        refuse_amount(reason, PLAN_NO_CPUS, vm->cpus, node->cpus_free, node->cpus);
         return true;
     }
-    if (node->memory_free < (int64_t)vm->memory_mib) {
-        *reason = (struct plan_reason){reason->node,
-                                       PLAN_NO_MEMORY,
-                                       PLAN_NONE,
-                                       vm->memory_mib,
-                                       (uint64_t)MAX(node->memory_free, 0),
-                                       node->memory_mib,
-                                       PLAN_NONE,
-                                       PLAN_NONE,
-                                       0};
+    if (node->memory_free[vm->memory] < (int64_t)vm->memory_mib) {
+        reason->memory = vm->memory;
+        refuse_amount(reason, vm->memory == MEMORY_ORDINARY ? PLAN_NO_MEMORY : PLAN_NO_HUGE_PAGES,
+                      vm->memory_mib, node->memory_free[vm->memory], node->memory_mib[vm->memory]);
         return true;
     }
     return false;
@@ -202,6 +205,14 @@ static void text_of_gpus(const struct plan_model *model, const struct plan_reaso
              holders);
 }
 
+static void text_of_memory(const struct plan_reason *reason, char *ret, size_t size)
+{
+    bool is_huge = reason->code == PLAN_NO_HUGE_PAGES;
+    snprintf(ret, size, "%s: needs %" PRIu64 " MiB%s%s, %" PRIu64 " of %" PRIu64 " MiB free",
+             is_huge ? "huge pages" : "memory", reason->need, is_huge ? " of " : "",
+             is_huge ? memory_kind_name(reason->memory) : "", reason->have, reason->total);
+}
+
 const char *plan_reason_text(const struct plan_model *model, const struct plan_reason *reason,
                              char *ret, size_t size)
 {
@@ -257,8 +268,8 @@ const char *plan_reason_text(const struct plan_model *model, const struct plan_r
                  total);
         break;
     case PLAN_NO_MEMORY:
-        snprintf(ret, size, "memory: needs %" PRIu64 " MiB, %" PRIu64 " of %" PRIu64 " MiB free",
-                 need, have, total);
+    case PLAN_NO_HUGE_PAGES:
+        text_of_memory(reason, ret, size);
         break;
     case PLAN_APART_FROM:
         snprintf(ret, size, "apart from %s, which is here", plan_vm_name(model, reason->other));

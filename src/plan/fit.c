@@ -170,7 +170,7 @@ bool wish_fits(const struct wish *wish, uint32_t node)
 {
     const struct vm *vm = wish_vm(wish);
     const struct node *item = &wish->model->nodes.items[node];
-    if (item->cpus_free < vm->cpus || item->memory_free < (int64_t)vm->memory_mib) {
+    if (item->cpus_free < vm->cpus || item->memory_free[vm->memory] < (int64_t)vm->memory_mib) {
         return false;
     }
     for (uint32_t i = 0; i < vm->need_len; i++) {
@@ -186,8 +186,8 @@ static uint64_t waste_of(const struct wish *wish, const struct node *node)
 {
     const struct vm *vm = wish_vm(wish);
     uint64_t cpus = (uint64_t)(node->cpus_free - vm->cpus);
-    uint64_t memory = (uint64_t)(node->memory_free - (int64_t)vm->memory_mib);
-    return cpus * node->cpu_share + ((memory * node->memory_share) >> 10);
+    uint64_t memory = (uint64_t)(node->memory_free[vm->memory] - (int64_t)vm->memory_mib);
+    return cpus * node->cpu_share + ((memory * node->memory_share[vm->memory]) >> 10);
 }
 
 /* ---- the best node ---- */

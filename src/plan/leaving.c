@@ -41,31 +41,34 @@ const char *leaving_holder(const struct plan_cluster *c, const char *node,
 }
 
 /* 0 means "not counted" to the planner: what is used up leaves 1. */
-static void take(struct plan_node *node, uint32_t cpus, uint64_t memory_mib)
+static void take(struct plan_node *node, uint32_t cpus, uint64_t memory_mib, enum memory_kind kind)
 {
     if (node->cpus > 0) {
         node->cpus = node->cpus > cpus ? node->cpus - cpus : 1;
     }
-    if (node->memory_mib > 0) {
+    if (kind != MEMORY_ORDINARY) {
+        node->huge_mib[kind] -= MIN(node->huge_mib[kind], memory_mib);
+    } else if (node->memory_mib > 0) {
         node->memory_mib = node->memory_mib > memory_mib ? node->memory_mib - memory_mib : 1;
     }
 }
 
 void leaving_take(const struct plan_cluster *c, struct plan_node *node)
 {
+    const struct record *inventory = world_find(c->world, RECORD_NODE_INVENTORY, node->name);
+    uint32_t default_kib = inventory ? inventory->inventory->huge_default_kib : 0;
     VEC_EACH(&c->leaving, each) {
         const struct vm_placement *p = (*each)->placement;
         if (strcmp(p->node, node->name) == 0) {
-            take(node, p->cpus, p->memory_mib);
+            take(node, p->cpus, p->memory_mib, memory_kind_of(p->huge_page_kib, default_kib));
         }
     }
-    const struct record *inventory = world_find(c->world, RECORD_NODE_INVENTORY, node->name);
-    if (inventory) {
-        VEC_EACH(&inventory->inventory->sightings, sighting) {
-            const struct record *spec = world_find(c->world, RECORD_VM_SPEC, sighting->vm);
-            if (spec) {
-                take(node, spec->vm_spec->cpus, spec->vm_spec->memory_mib);
-            }
+    for (size_t i = 0; inventory && i < inventory->inventory->sightings.len; i++) {
+        const struct record *spec =
+            world_find(c->world, RECORD_VM_SPEC, inventory->inventory->sightings.items[i].vm);
+        if (spec) {
+            take(node, spec->vm_spec->cpus, spec->vm_spec->memory_mib,
+                 memory_kind_of(spec->vm_spec->huge_page_kib, default_kib));
         }
     }
 }

@@ -78,16 +78,19 @@ uint32_t plan_node_add(struct plan_model *model, const struct plan_node *node)
         .name = node->name,
         .mode = node->mode,
         .cpus = node->cpus,
-        .memory_mib = node->memory_mib,
         .labels = node->labels,
         .cpus_free = node->cpus ? node->cpus : plenty,
-        .memory_free = node->memory_mib ? (int64_t)node->memory_mib : plenty,
         .cpu_share = node->cpus ? MAX((1U << 20) / node->cpus, 1U) : 0,
-        .memory_share =
-            node->memory_mib ? (uint32_t)MAX(((uint64_t)1 << 30) / node->memory_mib, 1U) : 0,
         .gpu_first = (uint32_t)model->gpus.len,
         .vm_first = PLAN_NONE,
     };
+    for (uint32_t kind = MEMORY_ORDINARY; kind < memory_kinds; kind++) {
+        uint64_t mib = kind == MEMORY_ORDINARY ? node->memory_mib : node->huge_mib[kind];
+        bool is_counted = mib > 0 || kind != MEMORY_ORDINARY;
+        place->memory_mib[kind] = mib;
+        place->memory_free[kind] = is_counted ? (int64_t)mib : plenty;
+        place->memory_share[kind] = mib ? (uint32_t)MAX(((uint64_t)1 << 30) / mib, 1U) : 0;
+    }
     model_index_drop(model);
     return (uint32_t)(model->nodes.len - 1);
 }
@@ -168,6 +171,7 @@ uint32_t plan_vm_add(struct plan_model *model, const struct plan_vm *vm)
         .cpus = vm->cpus,
         .priority = vm->priority,
         .memory_mib = vm->memory_mib,
+        .memory = vm->memory,
         .is_pinned = vm->is_pinned,
         .labels = vm->labels,
         .preferred = owners_add(model, vm->preferred, vm->preferred_len),
@@ -270,13 +274,15 @@ void plan_node_set_mode(struct plan_model *model, uint32_t node, enum plan_mode 
 void vm_take_room(struct plan_model *model, uint32_t vm, uint32_t node)
 {
     model->nodes.items[node].cpus_free -= model->vms.items[vm].cpus;
-    model->nodes.items[node].memory_free -= (int64_t)model->vms.items[vm].memory_mib;
+    model->nodes.items[node].memory_free[model->vms.items[vm].memory] -=
+        (int64_t)model->vms.items[vm].memory_mib;
 }
 
 void vm_give_room(struct plan_model *model, uint32_t vm, uint32_t node)
 {
     model->nodes.items[node].cpus_free += model->vms.items[vm].cpus;
-    model->nodes.items[node].memory_free += (int64_t)model->vms.items[vm].memory_mib;
+    model->nodes.items[node].memory_free[model->vms.items[vm].memory] +=
+        (int64_t)model->vms.items[vm].memory_mib;
 }
 
 /* Gives back all GPUs that 'vm' holds on 'node'. */

@@ -11,12 +11,12 @@ struct node {
     const char *name;
     enum plan_mode mode;
     uint32_t cpus;
-    uint64_t memory_mib;
+    uint64_t memory_mib[memory_kinds];
     uint64_t labels;
     /* What is free; far above any need where it is not counted. Negative: more runs than fits. */
-    int64_t cpus_free, memory_free;
+    int64_t cpus_free, memory_free[memory_kinds];
     /* 2^20 / capacity: turns what would be left into a share without dividing. 0: not counted. */
-    uint32_t cpu_share, memory_share;
+    uint32_t cpu_share, memory_share[memory_kinds];
     uint32_t gpu_first, gpu_len;
     uint32_t free_total;   /* free GPUs over all pools */
     uint32_t vm_first;     /* list through vm.after */
@@ -48,6 +48,7 @@ struct vm {
     uint32_t cpus;
     uint32_t priority;
     uint64_t memory_mib;
+    enum memory_kind memory;
     uint64_t labels;
     uint32_t preferred, preferred_len; /* into model.owners, in the order of preference */
     uint32_t possible, possible_len;   /* into model.owners, ascending */

@@ -37,8 +37,9 @@ struct plan_device {
 /* Indices are the model's. Names are the world's. */
 struct plan_cluster {
     const struct world *world;
-    uint32_t least_bits;   /* the narrowest guest addresses of any node; 0: none tells */
-    uint64_t largest_mmio; /* of any device of any node */
+    uint32_t least_bits;       /* the narrowest guest addresses of any node; 0: none tells */
+    uint64_t largest_mmio;     /* of any device of any node */
+    uint32_t huge_default_kib; /* what a VM gets that names no size; 0: no node tells */
     struct plan_cluster_options options;
     struct plan_model *model;
     VEC(const char *) pools;

@@ -29,6 +29,7 @@
 #include "base/types.h"
 #include "base/vec.h"
 #include "model/limits.h"
+#include "model/memory.h"
 
 /* No such node, VM, GPU, pool: every index is uint32_t. */
 #define PLAN_NONE UINT32_MAX
@@ -67,7 +68,8 @@ struct plan_node {
     enum plan_mode mode;
     uint32_t cpus;       /* what VMs may use in all (over-commit included); 0: not counted */
     uint64_t memory_mib; /* likewise; 0: not counted */
-    uint64_t labels;     /* bits by plan_label_add() */
+    uint64_t huge_mib[memory_kinds]; /* huge pages, by kind; always counted. [0] is not used */
+    uint64_t labels;                 /* bits by plan_label_add() */
 };
 
 /*
@@ -95,6 +97,7 @@ struct plan_vm {
     uint32_t need_len;
     uint32_t cpus;
     uint64_t memory_mib;
+    enum memory_kind memory;   /* of which kind that is */
     uint32_t priority;         /* higher first */
     bool is_pinned;            /* where it runs it stays: it does not make room for others */
     uint64_t labels;           /* the node must have all of them */
@@ -266,6 +269,7 @@ void plan_undo(struct plan_model *model, const struct plan *plan);
     X(PLAN_GPUS_SPLIT, "gpus-split")        /* pool; cards free, but in partitions (or whole) */   \
     X(PLAN_NO_CPUS, "cpus")                 /* need, have, total */                                \
     X(PLAN_NO_MEMORY, "memory")             /* need, have, total (MiB) */                          \
+    X(PLAN_NO_HUGE_PAGES, "huge-pages")     /* likewise, of 'memory' */                            \
     X(PLAN_APART_FROM, "apart")             /* other: a VM there */                                \
     X(PLAN_TOGETHER_WITH, "together")       /* other: a VM that is elsewhere, at 'where' */        \
     X(PLAN_BREAKS_RESERVE, "reserve")       /* need: the reserve */
@@ -276,6 +280,7 @@ struct plan_reason {
     enum plan_refusal code;
     uint32_t pool;
     uint64_t need, have, total;
+    enum memory_kind memory;
     uint32_t other; /* a VM, or a label; PLAN_NONE */
     uint32_t where; /* a node; PLAN_NONE */
     uint32_t more;  /* so many VMs like 'other' besides it */

@@ -89,7 +89,7 @@ static void fill_item(struct maker *maker, uint32_t item)
     const struct vm *vm = &maker->model->vms.items[problem->vm[item]];
     int64_t *need = problem->need + (size_t)item * problem->dim_len;
     need[problem_cpus] = vm->cpus;
-    need[problem_memory] = (int64_t)vm->memory_mib;
+    need[problem_memory + (uint32_t)vm->memory] = (int64_t)vm->memory_mib;
     for (uint32_t k = 0; k < vm->need_len; k++) {
         need[maker->pool_dim[vm->needs[k].pool]] = vm->needs[k].count;
     }
@@ -187,7 +187,9 @@ static void fill_bin(struct maker *maker, uint32_t bin)
     const struct node *node = &maker->model->nodes.items[problem->node[bin]];
     int64_t *room = problem->room + (size_t)bin * problem->dim_len;
     room[problem_cpus] = MAX(node->cpus_free, (int64_t)0);
-    room[problem_memory] = MAX(node->memory_free, (int64_t)0);
+    for (uint32_t kind = 0; kind < memory_kinds; kind++) {
+        room[problem_memory + kind] = MAX(node->memory_free[kind], (int64_t)0);
+    }
     for (uint32_t pool = 0; pool < maker->model->pools.len; pool++) {
         if (maker->pool_dim[pool] != 0) {
             room[maker->pool_dim[pool]] = free_in_pool(maker->model, problem->node[bin], pool);

@@ -10,8 +10,8 @@
 
 #include "plan/model.h"
 
-/* The dimensions: CPUs, memory, and one for each pool that is needed. */
-enum { problem_cpus, problem_memory, problem_pools };
+/* The dimensions: CPUs, memory by its kinds, and one for each pool that is needed. */
+enum { problem_cpus, problem_memory, problem_pools = problem_memory + memory_kinds };
 
 struct tie {
     uint32_t other; /* item */

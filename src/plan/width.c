@@ -8,6 +8,8 @@ void width_find(struct plan_cluster *c)
     WORLD_EACH(c->world, RECORD_NODE_INVENTORY, each) {
         const struct node_inventory *inventory = (*each)->inventory;
         uint32_t bits = inventory->address_bits;
+        c->huge_default_kib =
+            c->huge_default_kib ? c->huge_default_kib : inventory->huge_default_kib;
         if (bits > 0 && (c->least_bits == 0 || bits < c->least_bits)) {
             c->least_bits = bits;
         }
@@ -31,4 +33,11 @@ bool width_is_tight(const struct plan_cluster *c, const struct vm_spec *spec)
     aperture = aperture ? MAX(aperture, MAX(spec->mmio_mib, spec->own_mmio_mib)) : 0;
     return aperture > 0 && aperture_address_bits(MAX(spec->memory_mib, spec->memory_max_mib),
                                                  aperture) > c->least_bits;
+}
+
+bool width_has_page_size(const struct plan_cluster *c, const struct vm_spec *spec, const char *node)
+{
+    const struct record *record = world_find(c->world, RECORD_NODE_INVENTORY, node);
+    return spec->huge_page_kib != huge_page_default || !record ||
+           record->inventory->huge_default_kib == c->huge_default_kib;
 }

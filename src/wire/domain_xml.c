@@ -84,6 +84,22 @@ static int read_memory(const xmlNode *domain, struct domain_info *info, struct e
     return 0;
 }
 
+/* <page size='1' unit='G'/>; several of them are for several nodes of the guest: the first counts.
+ */
+static void read_huge_pages(const xmlNode *domain, struct domain_info *info)
+{
+    const xmlNode *huge = tree_child(tree_child(domain, "memoryBacking"), "hugepages");
+    const xmlNode *page = tree_child(huge, "page");
+    CLEANUP(freep) char *size = tree_attribute(page, "size");
+    CLEANUP(freep) char *unit = tree_attribute(page, "unit");
+    uint64_t amount = 0, factor = 0;
+    info->huge_page_kib = huge ? huge_page_default : 0;
+    if (size && tree_unit(unit ? unit : "KiB", &factor) &&
+        tree_number(size, (UINT64_C(1) << 40) / factor, &amount) && amount * factor >= 4096) {
+        info->huge_page_kib = (uint32_t)(amount * factor >> 10);
+    }
+}
+
 static int read_cpus(const xmlNode *domain, struct domain_info *info, struct error *err)
 {
     const xmlNode *vcpu = tree_child(domain, "vcpu");
@@ -127,6 +143,7 @@ static int read_system(const xmlNode *domain, struct domain_info *info, struct e
     info->mmio_mib = aperture_own_mib(domain);
     info->memory_max_mib = aperture_memory_max_mib(domain);
     info->has_huge_pages = tree_child(tree_child(domain, "memoryBacking"), "hugepages") != NULL;
+    read_huge_pages(domain, info);
     return 0;
 }
 

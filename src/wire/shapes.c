@@ -265,11 +265,26 @@ SHAPE(sighting_shape, sighting_fields);
 ITEM(sighting_item, sighting_shape);
 #undef OWNER
 
+#define OWNER struct huge_pages
+static const struct field huge_pages_fields[] = {
+    INTEGER("numa_node", numa_node, -1, INT32_MAX, ABOUT("NUMA node; -1: none")),
+    U32("size_kib", size_kib, ABOUT("size of a page in KiB")),
+    U32("total", total, ABOUT("pages that are set aside")),
+    U32("free", free_len, ABOUT("pages that no process has")),
+};
+SHAPE(huge_pages_shape, huge_pages_fields);
+ITEM(huge_pages_item, huge_pages_shape);
+#undef OWNER
+
 #define OWNER struct node_inventory
 static const struct field inventory_fields[] = {
     U64("incarnation", incarnation, ABOUT("incarnation in which it was written")),
     U32("cpus", cpus, ABOUT("CPUs of the host")),
-    U64("memory_mib", memory_mib, ABOUT("memory of the host in MiB")),
+    U64("memory_mib", memory_mib, ABOUT("memory for VMs in MiB, without huge pages")),
+    ARRAY("huge_pages", huge_pages, huge_page_len, huge_pages_item,
+          ABOUT("huge pages that are set aside, by NUMA node and size")),
+    U32("huge_default_kib", huge_default_kib,
+        ABOUT("size in KiB of the huge pages that are given if none is named; 0: unknown")),
     U32("address_bits", address_bits,
         ABOUT("width of guest physical addresses that CPU and IOMMU allow; 0: unknown")),
     TEXT("kernel", kernel, ABOUT("kernel release")),
@@ -379,6 +394,9 @@ static const struct field vm_spec_fields[] = {
     TEXT("title", title, ABOUT("what people call the VM; empty: its name"), POLICY),
     U32("cpus", cpus, ABOUT("virtual CPUs")),
     U64("memory_mib", memory_mib, ABOUT("memory in MiB")),
+    U32("huge_page_kib", huge_page_kib,
+        ABOUT("size in KiB of the huge pages that its memory is made of; 1: the host's own; 0: "
+              "ordinary memory")),
     ARRAY("needs", needs, need_len, need_item, ABOUT("GPUs it needs, by pool")),
     ENUM("desired", desired, vm_desired_words, ABOUT("whether it should run")),
     BOOL("stop_forced", is_stop_forced, ABOUT("turn it off at once when it is stopped")),
@@ -470,6 +488,7 @@ static const struct field placement_fields[] = {
     U32("refusals", refusals, ABOUT("times the guest refused to shut down")),
     U32("cpus", cpus, ABOUT("CPUs it takes there")),
     U64("memory_mib", memory_mib, ABOUT("memory it takes there in MiB")),
+    U32("huge_page_kib", huge_page_kib, ABOUT("size of its huge pages in KiB, as the VM has it")),
     U64("start_order", start_order, ABOUT("start request that was last acted on")),
     U64("move_order", move_order, ABOUT("move request that was last acted on")),
     U64("elsewhere_order", elsewhere_order, ABOUT("such a statement that was last acted on")),

@@ -70,6 +70,8 @@ static void read_node(struct reader *reader, char *name, char *rest)
             node.cpus = number(value);
         } else if (strcmp(word, "memory") == 0) {
             node.memory_mib = number(value);
+        } else if (strcmp(word, "huge") == 0) {
+            node.huge_mib[MEMORY_1G] = number(value);
         } else if (strcmp(word, "mode") == 0) {
             REQUIRE(plan_mode_parse(value, &node.mode));
         } else if (strcmp(word, "label") == 0) {
@@ -129,6 +131,9 @@ static void read_vm(struct reader *reader, char *name, char *rest, char *later[l
             vm.cpus = number(value);
         } else if (strcmp(word, "memory") == 0) {
             vm.memory_mib = number(value);
+        } else if (strcmp(word, "huge") == 0) {
+            vm.memory_mib = number(value);
+            vm.memory = MEMORY_1G;
         } else if (strcmp(word, "priority") == 0) {
             vm.priority = number(value);
         } else if (strcmp(word, "pinned") == 0) {

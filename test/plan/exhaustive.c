@@ -30,7 +30,7 @@ static void check_all(uint32_t node_len, uint32_t vm_len, uint32_t kinds, uint32
         }
         for (uint32_t nodes = 0; nodes < 1U << (2 * node_len); nodes++) {
             for (uint32_t i = 0; i < node_len; i++) {
-                small.nodes[i] = (struct case_node){{nodes >> (2 * i) & 3, 0}, cpus, 0};
+                small.nodes[i] = (struct case_node){{nodes >> (2 * i) & 3, 0}, cpus, 0, 0};
             }
             if (!case_check(&small)) {
                 return;
@@ -71,14 +71,17 @@ static struct small_case random_case(uint64_t *seed, uint32_t node_max, uint32_t
     struct small_case small = {.node_len = 1 + draw(seed, node_max),
                                .vm_len = 1 + draw(seed, vm_max)};
     for (uint32_t i = 0; i < small.node_len; i++) {
-        small.nodes[i] = (struct case_node){
-            {draw(seed, 6), draw(seed, 3)}, 4 + draw(seed, 20), 10 + draw(seed, 60)};
+        small.nodes[i] = (struct case_node){{draw(seed, 6), draw(seed, 3)},
+                                            4 + draw(seed, 20),
+                                            10 + draw(seed, 60),
+                                            draw(seed, 40)};
     }
     for (uint32_t i = 0; i < small.vm_len; i++) {
         struct case_vm *vm = &small.vms[i];
         *vm = (struct case_vm){.gpus = {draw(seed, 4), draw(seed, 4) == 0},
                                .cpus = 1 + draw(seed, 8),
                                .memory = 1 + draw(seed, 25),
+                               .is_huge = draw(seed, 4) == 0,
                                .priority = draw(seed, 3),
                                .may = UINT32_MAX,
                                .on = PLAN_NONE};
@@ -120,12 +123,12 @@ TEST(random_clusters_that_run_vms_already_are_planned_best_around_them)
             vm->may = UINT32_MAX;
             vm->apart = vm->together = 0;
             if (node->gpus[0] >= vm->gpus[0] && node->gpus[1] >= vm->gpus[1] &&
-                node->cpus >= vm->cpus && node->memory >= vm->memory) {
+                node->cpus >= vm->cpus && (vm->is_huge ? node->huge : node->memory) >= vm->memory) {
                 vm->on = (uint32_t)(node - left);
                 node->gpus[0] -= vm->gpus[0];
                 node->gpus[1] -= vm->gpus[1];
                 node->cpus -= vm->cpus;
-                node->memory -= vm->memory;
+                *(vm->is_huge ? &node->huge : &node->memory) -= vm->memory;
             }
         }
         if (!case_check(&small)) {

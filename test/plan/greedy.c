@@ -67,6 +67,16 @@ TEST(cpus_and_memory_count)
     CHECK_STR(cluster_explain(&c, "x", NULL), "a: memory: needs 95 MiB, 90 of 100 MiB free");
 }
 
+TEST(huge_pages_are_memory_of_their_own)
+{
+    CLUSTER(c,
+            "node a memory=10 huge=8; node b memory=100; vm v huge=6; vm w huge=4; vm x memory=9");
+    CHECK_STR(cluster_place(&c, NULL, NULL), "v=a w=- x=a");
+    CHECK_STR(cluster_explain(&c, "w", NULL),
+              "a: huge pages: needs 4 MiB of 1 GiB pages, 2 of 8 MiB free; "
+              "b: huge pages: needs 4 MiB of 1 GiB pages, 0 of 0 MiB free");
+}
+
 TEST(only_possible_owners_take_a_vm)
 {
     CLUSTER(c, "node a P=1; node b P=1; node c P=2; vm v P=1 possible=c; vm w P=1 possible=c,b;"

@@ -11,17 +11,19 @@ struct state {
 
 static bool node_holds(const struct small_case *small, const struct state *state, uint32_t node)
 {
-    uint64_t gpus[case_pools] = {0}, cpus = 0, memory = 0;
+    uint64_t gpus[case_pools] = {0}, cpus = 0, memory = 0, huge = 0;
     for (uint32_t i = 0; i < small->vm_len; i++) {
         if (state->at[i] == node) {
             for (uint32_t pool = 0; pool < case_pools; pool++) {
                 gpus[pool] += small->vms[i].gpus[pool];
             }
             cpus += small->vms[i].cpus;
-            memory += small->vms[i].memory;
+            memory += small->vms[i].is_huge ? 0 : small->vms[i].memory;
+            huge += small->vms[i].is_huge ? small->vms[i].memory : 0;
         }
     }
-    bool is_ok = cpus <= small->nodes[node].cpus && memory <= small->nodes[node].memory;
+    bool is_ok = cpus <= small->nodes[node].cpus && memory <= small->nodes[node].memory &&
+                 huge <= small->nodes[node].huge;
     for (uint32_t pool = 0; pool < case_pools; pool++) {
         is_ok &= gpus[pool] <= small->nodes[node].gpus[pool];
     }
@@ -138,8 +140,10 @@ static void model_add_nodes(struct plan_model *model, const struct small_case *s
     }
     for (uint32_t i = 0; i < small->node_len; i++) {
         const struct case_node *node = &small->nodes[i];
-        struct plan_node add = {
-            .name = node_names[i], .cpus = node->cpus, .memory_mib = node->memory};
+        struct plan_node add = {.name = node_names[i],
+                                .cpus = node->cpus,
+                                .memory_mib = node->memory,
+                                .huge_mib[MEMORY_1G] = node->huge};
         plan_node_add(model, &add);
         uint32_t card = 0;
         for (uint32_t pool = 0; pool < case_pools; pool++) {
@@ -159,6 +163,7 @@ static void model_add_vm(struct plan_model *model, const struct small_case *smal
     struct plan_vm add = {.name = vm_names[i],
                           .cpus = vm->cpus,
                           .memory_mib = vm->memory,
+                          .memory = vm->is_huge ? MEMORY_1G : MEMORY_ORDINARY,
                           .priority = vm->priority,
                           .possible = possible};
     for (uint32_t pool = 0; pool < case_pools; pool++) {

@@ -18,11 +18,13 @@ enum {
 struct case_node {
     uint32_t gpus[case_pools];
     uint32_t cpus, memory;
+    uint32_t huge; /* memory of 1 GiB pages */
 };
 
 struct case_vm {
     uint32_t gpus[case_pools];
     uint32_t cpus, memory;
+    bool is_huge; /* that memory is of 1 GiB pages */
     uint32_t priority;
     uint32_t may;      /* bit per node: possible owners */
     uint32_t apart;    /* bit per VM: enforced */

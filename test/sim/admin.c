@@ -128,6 +128,7 @@ static struct record *spec_of(const struct scenario_vm *config)
     spec->priority = config->priority;
     spec->cpus = config->cpus;
     spec->memory_mib = config->memory_mib;
+    spec->huge_page_kib = config->has_huge_pages ? sim_page_kib : 0;
     spec->offline_action = config->offline;
     spec->offline_timeout_ms = config->offline_timeout_ms;
     spec->restart.restarts_max = config->restarts_max;
@@ -184,6 +185,7 @@ static void place(struct sim *sim, const struct scenario_vm *config)
     record->placement->start_order = 1;
     record->placement->cpus = config->cpus;
     record->placement->memory_mib = config->memory_mib;
+    record->placement->huge_page_kib = config->has_huge_pages ? sim_page_kib : 0;
     SET_TEXT(record->placement->node, "%s", config->on);
     if (config->gpus > 0) {
         hold(sim, &txn, record->placement, config);

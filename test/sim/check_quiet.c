@@ -166,12 +166,16 @@ static bool has_room(const struct sim *sim, const struct host *host, const struc
                                            strcmp(p->next_node, host->config->name) == 0);
         if (is_here) {
             cpus += other ? other->vm_spec->cpus : p->cpus;
-            memory_mib += other ? other->vm_spec->memory_mib : p->memory_mib;
+            uint32_t page_kib = other ? other->vm_spec->huge_page_kib : p->huge_page_kib;
+            uint64_t theirs = other ? other->vm_spec->memory_mib : p->memory_mib;
+            memory_mib += page_kib == spec->huge_page_kib ? theirs : 0;
         }
     }
     uint64_t percent = world_settings(&sim->store.world)->cpu_percent;
     return (host->config->cpus == 0 || cpus <= host->config->cpus * percent / 100) &&
-           (host->config->memory_mib == 0 || memory_mib <= host->config->memory_mib);
+           (spec->huge_page_kib > 0
+                ? memory_mib <= host->config->huge_mib
+                : host->config->memory_mib == 0 || memory_mib <= host->config->memory_mib);
 }
 
 /* Enforced partners, from either side. */

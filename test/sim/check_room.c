@@ -7,7 +7,7 @@
 #include "test/sim/internal.h"
 
 struct room {
-    uint64_t cpus, memory_mib;
+    uint64_t cpus, memory_mib, huge_mib;
 };
 
 static struct room taken_on(const struct host *host)
@@ -16,7 +16,8 @@ static struct room taken_on(const struct host *host)
     VEC_EACH(&host->instances, instance) {
         if ((*instance)->phase != INSTANCE_ASKED) {
             taken.cpus += (*instance)->cpus;
-            taken.memory_mib += (*instance)->memory_mib;
+            taken.memory_mib += (*instance)->has_huge_pages ? 0 : (*instance)->memory_mib;
+            taken.huge_mib += (*instance)->has_huge_pages ? (*instance)->memory_mib : 0;
         }
     }
     return taken;
@@ -33,6 +34,11 @@ void check_room(struct sim *sim, const struct host *host, const struct instance 
         violation(sim, "%s has %llu MiB of memory, and with %s %llu MiB are in use there",
                   host->config->name, (unsigned long long)memory_mib, instance->vm,
                   (unsigned long long)taken.memory_mib);
+    }
+    if (taken.huge_mib > host->config->huge_mib) {
+        violation(sim, "%s has %llu MiB of huge pages, and with %s %llu MiB are in use there",
+                  host->config->name, (unsigned long long)host->config->huge_mib, instance->vm,
+                  (unsigned long long)taken.huge_mib);
     }
     if (cpus > 0 && taken.cpus > cpus) {
         violation(sim, "%s may give %llu CPUs away, and with %s %llu are in use there",

@@ -106,6 +106,10 @@ void gpus_tell(struct sim *sim, struct host *host)
     struct record *record = must(record_new(RECORD_NODE_INVENTORY, host->config->name, NULL));
     record->inventory->cpus = host->config->cpus;
     record->inventory->memory_mib = host->config->memory_mib;
+    record->inventory->huge_pages[0] =
+        (struct huge_pages){0, sim_page_kib, (uint32_t)(host->config->huge_mib >> 10), 0};
+    record->inventory->huge_page_len = 1;
+    record->inventory->huge_default_kib = sim_page_kib;
     VEC_EACH(&host->gpus, card) {
         struct gpu *gpu = ADD_TO(&record->inventory->gpus);
         *gpu = card->gpu;

@@ -100,6 +100,9 @@ enum instance_phase {
     INSTANCE_UP,
 };
 
+/* The size of all huge pages here. */
+enum { sim_page_kib = 1048576 };
+
 struct instance {
     uint64_t number; /* never used again */
     char vm[name_size];

@@ -14,6 +14,7 @@ const struct scenario_host scenario_host_default = {
     .pool = "gpus",
     .cpus = 64,
     .memory_mib = 256 * 1024,
+    .huge_mib = 256 * 1024,
     .fencing = FENCING_WATCHDOG,
     .fence_levels = 1,
     .boot_ms = 5000,
@@ -124,6 +125,9 @@ static bool take_host_option(const char *key, const char *value, struct scenario
     }
     if (strcmp(key, "memory") == 0) {
         return parse_u64(value, UINT32_MAX, &host->memory_mib);
+    }
+    if (strcmp(key, "huge") == 0) {
+        return parse_u64(value, UINT32_MAX, &host->huge_mib);
     }
     if (strcmp(key, "fencing") == 0) {
         return fencing_parse(value, &host->fencing);

@@ -25,6 +25,7 @@ struct scenario_host {
     char pool[name_size];
     uint32_t cpus;
     uint64_t memory_mib;
+    uint64_t huge_mib; /* of 1 GiB pages, beside that */
     enum fencing fencing;
     uint32_t fence_levels;   /* so many fence agents, tried one after the other, ... */
     uint32_t dead_levels;    /* ... of which the first so many never work */

@@ -42,9 +42,10 @@ static void write_names(struct buf *ret, const char *key, const struct name_list
 
 static void write_host(const struct scenario_host *host, struct buf *ret)
 {
-    buf_printf(ret, "host %s gpus=%u pool=%s cpus=%u memory=%llu fencing=%s boot=%lld", host->name,
-               host->gpus, host->pool, host->cpus, (unsigned long long)host->memory_mib,
-               fencing_name(host->fencing), (long long)host->boot_ms);
+    buf_printf(ret, "host %s gpus=%u pool=%s cpus=%u memory=%llu huge=%llu fencing=%s boot=%lld",
+               host->name, host->gpus, host->pool, host->cpus, (unsigned long long)host->memory_mib,
+               (unsigned long long)host->huge_mib, fencing_name(host->fencing),
+               (long long)host->boot_ms);
     if (host->partitions > 0) {
         buf_printf(ret, " partitions=%u", host->partitions);
     }

@@ -130,10 +130,12 @@ static void draw_room(uint64_t seed, struct scenario *scenario)
     VEC_EACH(&scenario->hosts, host) {
         host->cpus = has_few_cpus ? (uint32_t)rng_between(&rng, 2, 8) : host->cpus;
         host->memory_mib = (uint64_t)rng_between(&rng, least, most_gib) * 1024;
+        host->huge_mib = host->memory_mib;
     }
     VEC_EACH(&scenario->vms, vm) {
         vm->memory_mib = (uint64_t)rng_between(&rng, 1, most_gib * 2 / 3) * 1024;
-        vm->has_huge_pages = has_huge_pages;
+        /* Every second one, so that both kinds of memory are short at once. */
+        vm->has_huge_pages = has_huge_pages && (vm - scenario->vms.items) % 2 == 0;
         vm->gpus = has_many_gpus ? (uint32_t)rng_below(&rng, 2) : vm->gpus;
         vm->priority = (uint32_t)rng_between(&rng, 0, 3) * 1000;
         vm->cpus = has_few_cpus ? (uint32_t)rng_between(&rng, 1, 4) : vm->cpus;

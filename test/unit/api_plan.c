@@ -90,6 +90,24 @@ TEST(a_node_whose_addresses_are_too_narrow_for_the_gpus_takes_no_vm)
     CHECK_HAS(text(), "no host can ever run it (node1 needs guest addresses");
 }
 
+TEST(a_vm_with_huge_pages_goes_where_there_are_some)
+{
+    begin_with_one();
+    changed(RECORD_VM_SPEC, "v")->vm_spec->huge_page_kib = huge_page_default;
+    agree("v", "", "huge pages: needs 512 MiB of 2 MiB pages, 0 of 0 MiB free");
+    struct node_inventory *inventory = inventory_of("node1");
+    inventory->huge_default_kib = 1048576;
+    inventory->huge_pages[0] = (struct huge_pages){0, 1048576, 1, 1};
+    inventory->huge_page_len = 1;
+    agree("v", "node1", NULL);
+    add_vm("u", 1);
+    struct vm_spec *other = changed(RECORD_VM_SPEC, "u")->vm_spec;
+    other->memory_mib = 768;
+    other->huge_page_kib = 1048576;
+    (void)place("u", PLACEMENT_START, "node1", 1);
+    agree("v", "", "huge pages: needs 512 MiB of 1 GiB pages, 256 of 1024 MiB free");
+}
+
 TEST(a_node_whose_hypervisor_does_not_answer_takes_no_vm)
 {
     begin_with_one();

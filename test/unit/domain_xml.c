@@ -60,6 +60,27 @@ TEST(what_a_template_leaves_out_is_what_libvirt_would_take)
     CHECK_INT(info.firmware, DOMAIN_FIRMWARE_OTHER);
 }
 
+static uint32_t page_kib(const char *backing)
+{
+    char xml[400];
+    struct domain_info info;
+    (void)snprintf(xml, sizeof(xml), "<domain type='kvm'>" BASICS "%s</domain>", backing);
+    REQUIRE(domain_xml_inspect(xml, &info, NULL) == 0);
+    return info.huge_page_kib;
+}
+
+TEST(the_size_of_huge_pages_is_read_or_left_to_the_host)
+{
+    CHECK_INT(page_kib(""), 0);
+    CHECK_INT(page_kib("<memoryBacking><locked/></memoryBacking>"), 0);
+    CHECK_INT(page_kib("<memoryBacking><hugepages/></memoryBacking>"), huge_page_default);
+    CHECK_INT(page_kib("<memoryBacking><hugepages><page size='1' unit='G'/></hugepages>"
+                       "</memoryBacking>"),
+              1048576);
+    CHECK_INT(page_kib("<memoryBacking><hugepages><page size='2048'/></hugepages></memoryBacking>"),
+              2048);
+}
+
 TEST(what_is_no_domain_is_refused_in_words)
 {
     struct error err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "host_tree.h"
+#include "model/memory.h"
 
 static struct gpu read_gpu(struct tree *tree, const char *name)
 {
@@ -428,6 +429,39 @@ TEST(the_width_of_guest_addresses_is_the_cpus_bounded_by_the_iommus)
     CHECK_INT(address_bits(&tree), 46); /* the unit: 57 */
     tree_file(&tree, "1c0000c40660462\n", "/sys/class/iommu/dmar1/intel-iommu/cap");
     CHECK_INT(address_bits(&tree), 39);
+}
+
+static void add_pages(struct tree *tree, const char *node, const char *size, const char *total,
+                      const char *unused)
+{
+    tree_file(tree, total, "/sys/devices/system/node/%s/hugepages/%s/nr_hugepages", node, size);
+    tree_file(tree, unused, "/sys/devices/system/node/%s/hugepages/%s/free_hugepages", node, size);
+}
+
+TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct node_inventory inventory = {0};
+    struct error err;
+    tree_begin(&tree);
+    tree_file(&tree,
+              "MemTotal:       536870912 kB\nMemFree: 1 kB\nHugepagesize:    1048576 kB\n"
+              "Hugetlb:        503316480 kB\n",
+              "/proc/meminfo");
+    add_pages(&tree, "node0", "hugepages-1048576kB", "240\n", "240\n");
+    add_pages(&tree, "node0", "hugepages-2048kB", "0\n", "0\n");
+    add_pages(&tree, "node1", "hugepages-1048576kB", "240\n", "239\n");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    REQUIRE(inventory.huge_page_len == 2);
+    CHECK_INT(inventory.huge_pages[1].numa_node, 1);
+    CHECK_INT(inventory.huge_pages[1].size_kib, 1048576);
+    CHECK_INT(inventory.huge_pages[1].total, 240);
+    CHECK_INT(inventory.huge_pages[1].free_len, 239);
+    CHECK_INT(inventory.huge_default_kib, 1048576);
+    CHECK_INT(memory_of_kind(&inventory, MEMORY_1G), 480 * 1024);
+    CHECK_INT(memory_of_kind(&inventory, MEMORY_2M), 0);
+    CHECK_INT(inventory.memory_mib, 32 * 1024 - 2048); /* a sixteenth is the host's */
+    host_inventory_done(&inventory);
 }
 
 TEST(a_root_without_sysfs_is_an_error_and_a_missing_card_too)
