@@ -54,21 +54,22 @@ static bool is_silent(const struct host_config *config, struct pci_address addre
 }
 
 /* Lines "start end flags" of the memory regions, in the order of the base address registers. */
-static void read_bars(const struct host_config *config, const char *name, struct card *card)
+static void read_bars(const struct host_config *config, const char *name, struct gpu *gpu,
+                      int *ret_lost_bar)
 {
     char path[64];
     CLEANUP(buf_done) struct buf text = {0};
     (void)snprintf(path, sizeof(path), DEVICE "resource", name);
     (void)host_read_all(config, &text, path);
     const char *line = buf_str(&text);
-    card->facts.lost_bar = -1;
+    *ret_lost_bar = -1;
     for (int i = 0; i < bars_max && line && *line; i++) {
         unsigned long long start, end, flags;
         if (sscanf(line, "%llx %llx %llx", &start, &end, &flags) == 3 &&
             (flags & resource_is_memory) && end >= start && end > 0) {
-            card->gpu.bar_size[i] = end - start + 1;
+            gpu->bar_size[i] = end - start + 1;
             if ((flags & resource_is_unset) || start == 0) {
-                card->facts.lost_bar = i;
+                *ret_lost_bar = i;
             }
         }
         line = strchr(line, '\n');
@@ -230,17 +231,21 @@ static void read_mdevs(const struct host_config *config, const char *name, struc
     VEC_DONE(&types);
 }
 
-/* A companion that the host still has keeps the card from any VM. */
+/* Those that the host still has keep the card from any VM. */
 static void read_companions(const struct host_config *config, struct card *card)
 {
-    char name[pci_address_size], driver[32];
+    struct card_facts *facts = &card->facts;
     for (uint32_t i = 0; i < card->gpu.companion_len; i++) {
+        char name[pci_address_size], driver[32];
+        struct gpu companion = {0};
+        int lost_bar;
         pci_address_format(card->gpu.companions[i], name);
+        read_bars(config, name, &companion, &lost_bar);
+        card->gpu.companion_mmio += gpu_mmio_size(&companion);
         (void)host_link_name(config, driver, sizeof(driver), DEVICE "driver", name);
-        if (strcmp(driver, "vfio-pci") != 0) {
-            (void)snprintf(card->facts.loose_companion, sizeof(card->facts.loose_companion),
-                           "%s (%s)", name, driver[0] ? driver : "no driver");
-            return;
+        if (strcmp(driver, "vfio-pci") != 0 && !facts->loose_companion[0]) {
+            (void)snprintf(facts->loose_companion, sizeof(facts->loose_companion), "%s (%s)", name,
+                           driver[0] ? driver : "no driver");
         }
     }
 }
@@ -258,7 +263,7 @@ bool card_read(const struct host_config *config, struct pci_address address, boo
     ret->facts.is_virtual_function = card_parent(config, address, &ret->facts.parent);
     read_ids(config, name, &ret->gpu);
     read_driver(config, name, skip_lock, &ret->gpu);
-    read_bars(config, name, ret);
+    read_bars(config, name, &ret->gpu, &ret->facts.lost_bar);
     companions_read(config, ret);
     read_regions(config, ret);
     read_resets(config, name, ret);

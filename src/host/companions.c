@@ -170,12 +170,24 @@ static void add_behind_switch(const struct host_config *config, struct card *car
     }
 }
 
-/* Members of the group that are of another card spoil it; so does any other in that of a virtual
- * function, which goes alone. Bridges do not count: VFIO does not want them, and no one can assign
- * them. */
+/* Whether an administrator wants the group of 'address' given whole, with that card as its head. */
+static bool is_head(const struct host_config *config, struct pci_address address)
+{
+    for (uint32_t i = 0; i < config->whole_group_len; i++) {
+        if (pci_address_compare(config->whole_groups[i], address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Members of the group that are of another card spoil it, unless the group is given whole; so does
+ * any other in that of a virtual function, which goes alone. Bridges do not count: VFIO does not
+ * want them, and no one can assign them. */
 static void add_group(const struct host_config *config, struct card *card)
 {
     struct pci_address member;
+    bool is_given_whole = is_head(config, card->gpu.address);
     host_entries_t members =
         host_list(config, "/sys/kernel/iommu_groups/%d/devices", card->gpu.iommu_group);
     VEC_EACH(&members, each) {
@@ -184,9 +196,11 @@ static void add_group(const struct host_config *config, struct card *card)
             companions_is_bridge(config, member) || has(&card->gpu, member)) {
             continue;
         }
-        if (card->facts.is_virtual_function || !is_same_slot(card->gpu.address, member) ||
-            !add(&card->gpu, member)) {
+        bool is_along = is_same_slot(card->gpu.address, member) || is_given_whole;
+        if (card->facts.is_virtual_function || !is_along || !add(&card->gpu, member)) {
             add_stranger(card, member);
+            card->facts.is_with_head |= is_head(config, member);
+            card->facts.card_strangers += card_is_wanted(config, member);
         }
     }
     VEC_DONE(&members);

@@ -68,6 +68,8 @@ struct card_facts {
     char firmware_region[64];    /* that the firmware wants mapped 1:1; "" none */
     struct pci_address stranger; /* of another slot in the same group */
     uint32_t stranger_len;
+    uint32_t card_strangers;   /* that VMs could have as well, were it not for the group */
+    bool is_with_head;         /* one of them takes the whole group along */
     int lost_bar;              /* without an address; -1 none */
     bool is_reset_off;         /* someone emptied reset_method */
     bool is_alone_on_bus;      /* but for what goes along, behind a bridge */

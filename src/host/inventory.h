@@ -32,6 +32,9 @@ struct host_config {
     /* PCI functions that are no GPUs and should be treated as such (NVMe, network, ...). */
     struct pci_address devices[host_devices_max];
     uint32_t device_len;
+    /* Cards that take all others of their IOMMU group along, to one VM. */
+    struct pci_address whole_groups[host_devices_max];
+    uint32_t whole_group_len;
     uint64_t memory_reserve_mib; /* kept for the host itself; 0: a sixteenth, 256 to 4096 MiB */
     msec_t limit_ms;             /* of one operation, before its outcome counts as unknown */
     msec_t poll_ms;              /* between two looks at what makes no event */

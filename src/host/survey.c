@@ -80,14 +80,26 @@ static enum gpu_verdict say_no_reset(struct card *card)
 
 static enum gpu_verdict say_shared(struct card *card)
 {
+    const struct card_facts *facts = &card->facts;
     char name[pci_address_size], more[32] = "";
-    if (card->facts.stranger_len > 1) {
-        (void)snprintf(more, sizeof(more), " and %u more", card->facts.stranger_len - 1);
+    pci_address_format(facts->stranger, name);
+    if (facts->is_with_head) {
+        return say(
+            card, GPU_SHARED_GROUP,
+            "goes along with another card of IOMMU group %d, which is given to VMs as a whole "
+            "(whole_groups in berth.conf)",
+            card->gpu.iommu_group);
     }
+    if (facts->stranger_len > 1) {
+        (void)snprintf(more, sizeof(more), " and %u more", facts->stranger_len - 1);
+    }
+    /* Only cards: then the group is of use as it is. */
+    bool is_all_cards = facts->card_strangers == facts->stranger_len;
     return say(card, GPU_SHARED_GROUP,
                "shares IOMMU group %d with %s%s: put one of them into another slot, or switch on "
-               "ACS (access control services) in the firmware setup",
-               card->gpu.iommu_group, pci_address_format(card->facts.stranger, name), more);
+               "ACS in the firmware setup%s",
+               card->gpu.iommu_group, name, more,
+               is_all_cards ? ", or give all to one VM (whole_groups in berth.conf)" : "");
 }
 
 /* What the machine decides: nothing that software could let go. */

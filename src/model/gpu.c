@@ -166,5 +166,5 @@ uint64_t gpu_mmio_size(const struct gpu *gpu)
             sum += power_of_two_above(gpu->bar_size[i]);
         }
     }
-    return sum;
+    return sum + gpu->companion_mmio;
 }

@@ -115,6 +115,7 @@ struct gpu {
      * (bridges left out): the GPU's own audio function, say. */
     struct pci_address companions[companions_max];
     uint32_t companion_len;
+    uint64_t companion_mmio;      /* bytes of guest address space that they need */
     int32_t numa_node;            /* -1: unknown */
     char driver[gpu_driver_size]; /* "" none; "vfio-pci": dismounted */
     bool is_overridden; /* its driver_override is vfio-pci: taken from the host on purpose */
@@ -164,6 +165,6 @@ const char *gpu_title(const struct gpu *gpu, char *ret, size_t size);
  * sentence into 'difference' (may be NULL). */
 bool gpu_same_model(const struct gpu *a, const struct gpu *b, char *difference, size_t size);
 
-/* Guest address space that the card needs: the sum of its memory regions, each a power of two;
- * companions are not counted. Bytes. */
+/* Guest address space that the card needs, with what goes along: the sum of the memory regions,
+ * each a power of two. Bytes. */
 uint64_t gpu_mmio_size(const struct gpu *gpu);

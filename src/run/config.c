@@ -80,6 +80,10 @@ static const struct setting settings[] = {
     TEXT(VALUE_PATH, "power_command", power_command, HOST,
          "The program that shuts this host down when an administrator orders that (berth node "
          "shutdown, berth node reboot). It is run with the argument poweroff or reboot."),
+    LIST(VALUE_ADDRESSES, "whole_groups", whole_groups, config_devices_max, whole_group_len, HOST,
+         "Addresses of cards that share their IOMMU group with others, one for each group that is "
+         "to be given to one VM as a whole: the other cards of the group go along with it. At most "
+         "32."),
     TEXT(VALUE_PATH, "host_root", host_root, HOST, "Where /sys and /proc are found. For tests."),
     LIST(VALUE_URLS, "etcd_endpoints", etcd_endpoints, config_endpoints_max, etcd_endpoint_len,
          STORE,

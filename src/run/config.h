@@ -53,6 +53,9 @@ struct config {
     struct config_text devices[config_devices_max]; /* devices: addresses of other passthrough
                                                        functions to treat as GPUs */
     size_t device_len;
+    struct config_text whole_groups[config_devices_max]; /* whole_groups: cards that take the others
+                                                            of their IOMMU group along */
+    size_t whole_group_len;
 
     /* Ourselves. */
     char api_socket[config_path_size];        /* api_socket: where berth-api listens */

@@ -414,6 +414,18 @@ static int open_word(struct daemon *d, struct error *err)
     return r < 0 ? error_set(err, r, "cannot watch %s: %s", d->config->run_dir, strerror(-r)) : 0;
 }
 
+static bool read_addresses(const struct config_text *texts, size_t len, struct pci_address *ret,
+                           uint32_t *ret_len)
+{
+    *ret_len = (uint32_t)MIN(len, (size_t)host_devices_max);
+    for (uint32_t i = 0; i < *ret_len; i++) {
+        if (!pci_address_parse(texts[i].text, &ret[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int open_host(struct daemon *d, struct error *err)
 {
     static const struct host_callbacks callbacks = {on_inventory, on_blind, on_rebound};
@@ -422,11 +434,11 @@ static int open_host(struct daemon *d, struct error *err)
     (void)snprintf(config.root, sizeof(config.root), "%s", d->config->host_root);
     (void)snprintf(config.lock_directory, sizeof(config.lock_directory), "%s", d->config->run_dir);
     (void)sibling_find("berth-host", config.helper, sizeof(config.helper));
-    for (size_t i = 0; i < d->config->device_len && i < host_devices_max; i++) {
-        if (!pci_address_parse(d->config->devices[i].text, &config.devices[config.device_len++])) {
-            return error_set(err, -EINVAL, "devices: \"%s\" is no PCI address",
-                             d->config->devices[i].text);
-        }
+    if (!read_addresses(d->config->devices, d->config->device_len, config.devices,
+                        &config.device_len) ||
+        !read_addresses(d->config->whole_groups, d->config->whole_group_len, config.whole_groups,
+                        &config.whole_group_len)) {
+        return error_set(err, -EINVAL, "devices and whole_groups: PCI addresses are needed");
     }
     return host_new(d->event, &config, &callbacks, d, &d->host, err);
 }

@@ -197,6 +197,7 @@ static const struct field gpu_fields[] = {
     INTEGER("iommu_group", iommu_group, -1, INT32_MAX, ABOUT("IOMMU group; -1: none")),
     ARRAY("companions", companions, companion_len, address_item,
           ABOUT("other functions in the IOMMU group that go with the GPU")),
+    U64("companion_mmio", companion_mmio, ABOUT("guest address space in bytes that those need")),
     INTEGER("numa_node", numa_node, -1, INT32_MAX, ABOUT("NUMA node; -1: unknown")),
     TEXT("driver", driver, ABOUT("kernel driver bound to the device")),
     BOOL("overridden", is_overridden, ABOUT("whether driver_override is set")),

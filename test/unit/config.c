@@ -54,6 +54,7 @@ TEST(a_wrong_line_is_named_by_its_number_and_changes_nothing)
     CHECK_INT(parse("api_socket = api.sock"), -EINVAL);
     CHECK_INT(parse("etcd_prefix ="), -EINVAL);
     CHECK_INT(parse("devices = nonsense"), -EINVAL);
+    CHECK_INT(parse("whole_groups = nonsense"), -EINVAL);
     CHECK_STR(config.node, "kept");
 }
 

@@ -269,6 +269,41 @@ TEST(the_advice_for_a_card_without_reset_is_true_to_the_card)
     CHECK(!strstr(gpu.verdict_detail, "a slot of its own")); /* it has one */
 }
 
+/* Two cards behind a switch of the machine without access control. */
+static void add_pair(struct tree *tree)
+{
+    tree_add(tree, "0000:20:00.0",
+             &(struct tree_card){NULL, "10de 1db4 10de 1214 030200", NULL, "bus\n", 40});
+    tree_add(tree, "0000:21:00.0",
+             &(struct tree_card){NULL, "10de 1db4 10de 1214 030200", NULL, "bus\n", 40});
+}
+
+TEST(a_group_of_cards_is_given_whole_where_an_administrator_wants_that)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    tree_begin(&tree);
+    add_pair(&tree);
+    CHECK_VERDICT(read_gpu(&tree, "0000:20:00.0"), "shared-group",
+                  "or give all to one VM (whole_groups in berth.conf)");
+    tree.config.whole_groups[0] = (struct pci_address){0, 0x20, 0, 0};
+    tree.config.whole_group_len = 1;
+    struct gpu gpu = read_gpu(&tree, "0000:20:00.0");
+    CHECK_STR(companions(&gpu), "0000:21:00.0");
+    CHECK_INT(gpu_mmio_size(&gpu), 2 * ((16 << 20) + 4096));
+    CHECK_VERDICT(gpu, "host-driver", "takes along 0000:21:00.0");
+    CHECK_VERDICT(read_gpu(&tree, "0000:21:00.0"), "shared-group", "goes along with another card");
+    CHECK_INT(host_gpu_dismount(&tree.config, gpu.address, false, &err), 0);
+    CHECK_DRIVER(&tree, "0000:21:00.0", "vfio-pci");
+    CHECK_VERDICT(read_gpu(&tree, "0000:20:00.0"), "assignable", "");
+    /* A disk controller in the group is no card: it is not for VMs. */
+    tree.config.whole_group_len = 0;
+    tree_add(&tree, "0000:22:00.0",
+             &(struct tree_card){NULL, "8086 2922 0 0 010601", "ahci", NULL, 40});
+    gpu = read_gpu(&tree, "0000:20:00.0");
+    CHECK(!strstr(gpu.verdict_detail, "whole_groups"));
+}
+
 static const struct node_check *check_of(const struct node_inventory *inventory, const char *name)
 {
     VEC_EACH(&inventory->checks, each) {
