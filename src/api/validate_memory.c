@@ -24,7 +24,7 @@ static msec_t end_ms(uint64_t small_mib, uint64_t huge_mib)
 static bool has_huge_pages(const struct vm_spec *spec)
 {
     struct domain_info info;
-    return domain_xml_inspect(spec->xml, &info, NULL) == 0 && info.has_huge_pages;
+    return domain_xml_inspect(spec->xml, &info, NULL) == 0 && info.huge_page_kib > 0;
 }
 
 /* The memory of the VMs of 'node'. 'looks': into their XML; else all counts as small pages. */

@@ -142,7 +142,6 @@ static int read_system(const xmlNode *domain, struct domain_info *info, struct e
     info->firmware = firmware_of(domain);
     info->mmio_mib = aperture_own_mib(domain);
     info->memory_max_mib = aperture_memory_max_mib(domain);
-    info->has_huge_pages = tree_child(tree_child(domain, "memoryBacking"), "hugepages") != NULL;
     read_huge_pages(domain, info);
     return 0;
 }

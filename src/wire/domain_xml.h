@@ -36,7 +36,6 @@ struct domain_info {
     char type[16];    /* "kvm", "qemu" */
     char machine[64]; /* as written, "" if libvirt shall choose */
     enum domain_firmware firmware;
-    bool has_huge_pages; /* for its memory */
     uint64_t mmio_mib;       /* 64-bit aperture that it asks for itself; 0: none */
     uint64_t memory_max_mib; /* with all memory plugged; 0: none can be */
     uint32_t huge_page_kib;  /* of its memory, as struct vm_spec has it */
