@@ -48,7 +48,7 @@ def test_each_card_gets_the_verdict_that_it_deserves():
     assert len(found) == 7, found  # the board's own, three displays, an NVMe, two behind a bridge
     for address in ("0000:01:00.0", "0000:02:00.0"):
         assert f"{address} host-driver driver=bochs-drm" in found[address], found[address]
-        assert "resets=4 " in found[address] and "mmio=33554432" in found[address], found[address]
+        assert "resets=4 " in found[address] and "mmio=16781312" in found[address], found[address]
     assert "host-driver driver=- " in found["0000:03:00.0"], found["0000:03:00.0"]
     assert "companion=0000:03:00.1" in found["0000:03:00.0"], found["0000:03:00.0"]
     assert "Rage 128" in found["0000:03:00.0"], found["0000:03:00.0"]

@@ -331,7 +331,7 @@ def what_is_selected_is_selected_for_programs_too_and_must_exist():
         c.refused(3, "there are: node1, node2", "gpu", "ls", "--node", "node7")
         c.refused(3, "there are: node1, node2", "vm", "ls", "--node", "node7")
         out = c.must("gpu", "show", "node1", "0000:01:00.0")
-        assert "0000:01:00.0 of node1: Bochs [1234:1111]" in out and "held by        a" in out and "32 MiB" in out, out
+        assert "0000:01:00.0 of node1: Bochs [1234:1111]" in out and "held by        a" in out and "17 MiB" in out, out
 
 
 def hostdev(bus, function=0):
