@@ -95,9 +95,10 @@ static void add(struct api_call *call, const struct access_request *asked)
         (void)json_object_set_new(extra, "token", json_string(buf_str(&token)));
     }
     call_put(call, record);
-    call_commit_with(call, 201, extra, "access-added", asked->name,
-                     "%s %s was added with the role %s", access_kind_name(asked->kind), asked->name,
-                     api_role_name(asked->role));
+    struct note note = call_note(NOTE_ACCESS_ADDED, asked->name);
+    (void)facts_set(&note.facts, NULL, access_kind_name(asked->kind), NULL);
+    (void)copy_text(note.facts.label, sizeof(note.facts.label), api_role_name(asked->role));
+    call_commit_with(call, 201, extra, &note);
 }
 
 /* A user has a password, a token's secret is made here. */
@@ -127,9 +128,11 @@ static void try_add(struct api_call *call, struct access_request *asked)
     }
     const struct record *there = world_find(call->world, RECORD_ACCESS, asked->name);
     if (there) {
+        call_tell(call, "field", "name", "name", asked->name, NULL);
         call_refuse(call, 409, "exists", "there is a %s %s already: remove it first, or change it",
                     access_kind_name(there->access->kind), asked->name);
     } else if (call->world->records[RECORD_ACCESS].len >= access_max) {
+        call_tell_number(call, "max", access_max);
         call_refuse(call, 409, "too-many", "there are %d users and tokens already; remove some",
                     access_max);
     } else if (has_hash(call, asked->password)) {
@@ -194,9 +197,10 @@ static void change(struct api_call *call, const struct record *record, uint64_t 
         return;
     }
     call_put(call, next);
-    call_commit(call, "access-changed", record->key.name, "%s %s: %s",
-                access_kind_name(record->access->kind), record->key.name,
-                what.size > 2 ? buf_str(&what) + 2 : "");
+    struct note note = call_note(NOTE_ACCESS_CHANGED, record->key.name);
+    (void)facts_set(&note.facts, NULL, access_kind_name(record->access->kind),
+                    what.size > 2 ? buf_str(&what) + 2 : NULL);
+    call_commit(call, &note);
 }
 
 static void try_change(struct api_call *call, struct access_request *asked)
@@ -231,7 +235,8 @@ void handle_access_delete(struct api_call *call)
     const struct record *record = find(call);
     if (record) {
         call_delete(call, &record->key);
-        call_commit(call, "access-removed", record->key.name, "%s %s was removed",
-                    access_kind_name(record->access->kind), record->key.name);
+        struct note note = call_note(NOTE_ACCESS_REMOVED, record->key.name);
+        (void)facts_set(&note.facts, NULL, access_kind_name(record->access->kind), NULL);
+        call_commit(call, &note);
     }
 }

@@ -135,10 +135,12 @@ static bool check_args(struct api_call *call, const char *pattern)
             continue;
         }
         const char *value = call->args[arg++];
+        call_tell(call, part + 1, value, NULL);
         struct error err;
         struct gpu_slot slot;
         if (strcmp(part, ":address") == 0) {
             if (!gpu_slot_parse(value, &slot)) {
+                call_tell(call, "field", part + 1, NULL);
                 call_refuse(call, 400, "bad-address",
                             "\"%.40s\" is no PCI address such as 0000:65:00.0", value);
                 return false;
@@ -149,6 +151,7 @@ static bool check_args(struct api_call *call, const char *pattern)
                            : strcmp(part, ":name") == 0 ? "user's or token's"
                                                         : part + 1;
         if (name_check(what, value, &err) < 0) {
+            call_tell(call, "field", part + 1, NULL);
             call_refuse(call, 400, "bad-name", "%s", err.text);
             return false;
         }
@@ -166,6 +169,7 @@ static bool may(struct api_call *call, const struct route *route)
                     "log in first, or send a token: Authorization: Bearer TOKEN");
         return false;
     }
+    call_tell(call, "role", api_role_name(route->role), NULL);
     call_refuse(call, 403, "forbidden", "%s may not do this: it takes the role %s",
                 call->request->actor.name, api_role_name(route->role));
     return false;
@@ -217,6 +221,7 @@ static bool check_params(struct api_call *call, const struct route *route)
 {
     for (size_t i = 0; i < call->param_len; i++) {
         if (!is_param(route, call->params[i].name)) {
+            call_tell(call, "field", call->params[i].name, NULL);
             call_refuse(call, 400, "bad-request", "?%.40s: no such parameter here; there are%s%s",
                         call->params[i].name, route->params ? ": " : " none",
                         route->params ? route->params : "");
@@ -269,6 +274,7 @@ static void dispatch(struct api_call *call)
 {
     bool has_path;
     if (call->request->body_size > api_body_size_max) {
+        call_tell_number(call, "max", api_body_size_max);
         call_refuse(call, 413, "too-large", "the body has more than %d KiB",
                     api_body_size_max / 1024);
         return;
@@ -313,4 +319,5 @@ void api_handle(const struct api_view *view, const struct api_request *request,
     call->answer = ret;
     dispatch(call);
     json_decref(call->hint);
+    json_decref(call->parameters);
 }

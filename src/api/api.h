@@ -128,8 +128,8 @@ void api_answer_error(struct api_answer *ret, unsigned status, const char *code,
                       const char *message);
 
 /* An audit event of what is no change: a login that failed. 'ret' has a transaction and no body. */
-void api_note(const struct api_view *view, const struct api_request *request, const char *code,
-              const char *subject, const char *text, struct api_answer *ret);
+void api_note(const struct api_view *view, const struct api_request *request,
+              const struct note *note, struct api_answer *ret);
 
 /* One event as the server-sent event that tells it: "id: ...\ndata: ...\n\n". */
 void api_event_text(const struct record *event, struct buf *ret);

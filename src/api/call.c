@@ -4,6 +4,7 @@
 #include "api/operation.h"
 #include "api/repeat.h"
 #include "base/parse.h"
+#include "model/words.h"
 #include "wire/out.h"
 
 #include <stdio.h>
@@ -38,21 +39,24 @@ static void set_body(struct api_answer *answer, unsigned status, json_t *json)
     } else {
         answer->status = 500;
         buf_text(&answer->body, "{\"code\":\"out-of-memory\",\"message\":\"out of memory\","
-                                "\"reasons\":[]}");
+                                "\"parameters\":{},\"reasons\":[]}");
     }
     buf_char(&answer->body, '\n');
 }
 
-static json_t *error_json(const char *code, const char *message, json_t *reasons, json_t *hint)
+/* Takes over what it is given; of these NULL: none. */
+static json_t *error_json(const char *code, json_t *parameters, const char *message,
+                          json_t *reasons, json_t *hint)
 {
-    return json_pack("{s:s, s:o, s:o, s:o*}", "code", code, "message", text_json(message),
+    return json_pack("{s:s, s:o, s:o, s:o, s:o*}", "code", code, "parameters",
+                     parameters ? parameters : json_object(), "message", text_json(message),
                      "reasons", reasons ? reasons : json_array(), "hint", hint);
 }
 
 void api_answer_error(struct api_answer *ret, unsigned status, const char *code,
                       const char *message)
 {
-    set_body(ret, status, error_json(code, message, NULL, NULL));
+    set_body(ret, status, error_json(code, NULL, message, NULL, NULL));
 }
 
 void call_send(struct api_call *call, json_t *json, revision_t etag)
@@ -90,8 +94,36 @@ static void PRINTF_LIKE(5, 0) refuse(struct api_call *call, unsigned status, con
     CLEANUP(buf_done) struct buf text = {0};
     buf_vprintf(&text, format, args);
     drop_change(call->answer);
-    set_body(call->answer, status, error_json(code, buf_str(&text), reasons, call->hint));
-    call->hint = NULL;
+    set_body(call->answer, status,
+             error_json(code, call->parameters, buf_str(&text), reasons, call->hint));
+    call->hint = call->parameters = NULL;
+}
+
+static json_t *parameters_of(struct api_call *call)
+{
+    if (!call->parameters) {
+        call->parameters = json_object();
+    }
+    return call->parameters;
+}
+
+void call_tell(struct api_call *call, ...)
+{
+    const char *name, *value;
+    va_list args;
+    va_start(args, call);
+    while ((name = va_arg(args, const char *))) {
+        value = va_arg(args, const char *);
+        if (value && value[0]) {
+            (void)json_object_set_new(parameters_of(call), name, text_json(value));
+        }
+    }
+    va_end(args);
+}
+
+void call_tell_number(struct api_call *call, const char *name, uint64_t number)
+{
+    (void)json_object_set_new(parameters_of(call), name, json_integer((json_int_t)number));
 }
 
 void call_advise(struct api_call *call, json_t *hint)
@@ -144,6 +176,7 @@ bool call_matches(struct api_call *call, const struct record *record)
     if (strncmp(want, have, size) == 0 && (want[size] == '"' || want[size] == '-')) {
         return true;
     }
+    call_tell(call, "field", "If-Match", NULL);
     call_refuse(call, 412, "changed",
                 "it was changed since you read it (If-Match %.60s, now %s\"): read it again, then "
                 "decide",
@@ -204,8 +237,7 @@ static void trim_events(struct api_call *call)
 }
 
 /* The audit event of this change; NULL without memory. */
-static struct record *make_event(struct api_call *call, const char *code, const char *subject,
-                                 const char *text)
+static struct record *make_event(struct api_call *call, const struct note *note)
 {
     const struct api_view *view = call->view;
     char name[name_size];
@@ -218,20 +250,23 @@ static struct record *make_event(struct api_call *call, const char *code, const 
                         call->request->actor.name);
         (void)copy_text(event->event->address, sizeof(event->event->address),
                         call->request->actor.address);
-        (void)copy_text(event->event->code, sizeof(event->event->code), code);
-        (void)copy_text(event->event->subject, sizeof(event->event->subject), subject);
-        (void)snprintf(event->event->text, sizeof(event->event->text), "%s", text);
+        (void)copy_text(event->event->code, sizeof(event->event->code), note_code_name(note->code));
+        (void)copy_text(event->event->subject, sizeof(event->event->subject), note->subject);
+        event->event->severity = note_severity(note->code);
+        event->event->way = note_code_way(note->code);
+        event->event->facts = note->facts;
+        event->event->cause = note->cause;
     }
     return event;
 }
 
 /* {"message", "subject", "operation", and what is in 'extra', taken over}. */
-static json_t *change_json(const struct api_call *call, const char *code, const char *subject,
-                           const char *text, json_t *extra)
+static json_t *change_json(const struct api_call *call, const struct note *note, json_t *extra)
 {
-    json_t *operation = operation_link(code, &call->answer->event);
-    json_t *json = json_pack("{s:o, s:o, s:o*}", "message", text_json(text), "subject",
-                             text_json(subject), "operation", operation);
+    char words[words_max];
+    json_t *operation = operation_link(note_code_name(note->code), &call->answer->event);
+    json_t *json = json_pack("{s:o, s:o, s:o*}", "message", text_json(words_note(note, words)),
+                             "subject", text_json(note->subject), "operation", operation);
     if (extra && json) {
         (void)json_object_update(json, extra);
     }
@@ -239,16 +274,20 @@ static json_t *change_json(const struct api_call *call, const char *code, const 
     return json;
 }
 
-static void PRINTF_LIKE(6, 0)
-    commit(struct api_call *call, unsigned status, json_t *extra, const char *code,
-           const char *subject, const char *format, va_list args)
+struct note call_note(enum note_code code, const char *subject)
 {
-    CLEANUP(buf_done) struct buf text = {0};
-    buf_vprintf(&text, format, args);
+    struct note note = {.code = code};
+    (void)copy_text(note.subject, sizeof(note.subject), subject);
+    return note;
+}
+
+void call_commit_with(struct api_call *call, unsigned status, json_t *extra,
+                      const struct note *note)
+{
     trim_events(call);
-    CLEANUP(record_unrefp) struct record *event = make_event(call, code, subject, buf_str(&text));
-    set_body(call->answer, status, change_json(call, code, subject, buf_str(&text), extra));
-    if (!event || text.failed || !repeat_keep(call, event->event)) {
+    CLEANUP(record_unrefp) struct record *event = make_event(call, note);
+    set_body(call->answer, status, change_json(call, note, extra));
+    if (!event || !repeat_keep(call, event->event)) {
         call->answer->txn.failed = true;
     } else {
         txn_guard(&call->answer->txn, &event->key, 0);
@@ -260,22 +299,9 @@ static void PRINTF_LIKE(6, 0)
     }
 }
 
-void call_commit(struct api_call *call, const char *code, const char *subject, const char *format,
-                 ...)
+void call_commit(struct api_call *call, const struct note *note)
 {
-    va_list args;
-    va_start(args, format);
-    commit(call, 200, NULL, code, subject, format, args);
-    va_end(args);
-}
-
-void call_commit_with(struct api_call *call, unsigned status, json_t *extra, const char *code,
-                      const char *subject, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    commit(call, status, extra, code, subject, format, args);
-    va_end(args);
+    call_commit_with(call, 200, NULL, note);
 }
 
 void call_unchanged(struct api_call *call, const char *subject, const char *format, ...)
@@ -292,8 +318,8 @@ void call_unchanged(struct api_call *call, const char *subject, const char *form
               0);
 }
 
-void api_note(const struct api_view *view, const struct api_request *request, const char *code,
-              const char *subject, const char *text, struct api_answer *ret)
+void api_note(const struct api_view *view, const struct api_request *request,
+              const struct note *note, struct api_answer *ret)
 {
     *ret = (struct api_answer){0};
     CLEANUP(freep) struct api_call *call = calloc(1, sizeof(*call));
@@ -303,9 +329,8 @@ void api_note(const struct api_view *view, const struct api_request *request, co
         call->request = request;
         call->answer = ret;
         trim_events(call);
-        struct record *event = make_event(call, code, subject, text);
+        struct record *event = make_event(call, note);
         if (event) {
-            event->event->severity = SEVERITY_WARNING;
             txn_guard(&ret->txn, &event->key, 0);
         }
         txn_put(&ret->txn, event);

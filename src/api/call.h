@@ -26,6 +26,7 @@ struct api_call {
     struct api_param params[api_params_max];
     size_t param_len;
     json_t *hint;                    /* of the refusal that follows; NULL: none */
+    json_t *parameters;              /* likewise */
     const char *args[call_args_max]; /* what stands for the ':' parts of the route's pattern */
 };
 
@@ -46,6 +47,12 @@ void call_refuse(struct api_call *call, unsigned status, const char *code, const
 /* The same with reasons: a JSON array of {"subject", "text"}, taken over. */
 void call_refuse_because(struct api_call *call, unsigned status, const char *code, json_t *reasons,
                          const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* What the refusal that follows is about, for programs: pairs of a name and a text (NULL: not
+ * known), up to NULL. "field" is the part of the request that is wrong. What stands in the path is
+ * told already. */
+void call_tell(struct api_call *call, ...) __attribute__((sentinel));
+void call_tell_number(struct api_call *call, const char *name, uint64_t number);
 
 /* What to do about it (hint.h), taken over: goes into the next refusal. */
 void call_advise(struct api_call *call, json_t *hint);
@@ -68,13 +75,15 @@ void call_delete(struct api_call *call, const struct record_key *key);
 /* Writes the record again as it is: whoever decided upon it decides anew. */
 void call_touch(struct api_call *call, const struct record *record);
 
-/* Ends a change: the audit event goes in (its text is the formatted one, after the actor's name),
- * and {"message": the same sentence, "subject": ...} is the answer once it is committed. */
-void call_commit(struct api_call *call, const char *code, const char *subject, const char *format,
-                 ...) PRINTF_LIKE(4, 5);
+/* What is told of a change; its facts are to be filled in. */
+struct note call_note(enum note_code code, const char *subject);
+
+/* Ends a change: 'note' becomes the audit event, and the answer, once it is committed, is
+ * {"message": its sentence, "subject": ...}. */
+void call_commit(struct api_call *call, const struct note *note);
 /* The same with more to say: 'extra' (taken over, may be NULL) is merged into the answer. */
-void call_commit_with(struct api_call *call, unsigned status, json_t *extra, const char *code,
-                      const char *subject, const char *format, ...) PRINTF_LIKE(6, 7);
+void call_commit_with(struct api_call *call, unsigned status, json_t *extra,
+                      const struct note *note);
 /* Nothing had to be done: a message, no transaction. */
 void call_unchanged(struct api_call *call, const char *subject, const char *format, ...)
     PRINTF_LIKE(3, 4);

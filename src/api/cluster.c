@@ -64,6 +64,7 @@ static bool refuses_shorter_times(struct api_call *call, const struct cluster_se
     }
     VEC_DONE(&names);
     if (node) {
+        call_tell(call, "field", name, "node", node, NULL);
         call_refuse(call, 409, "node-not-up",
                     "%s cannot be made shorter while %s is not heard: it may run its VMs for as "
                     "long as the present times say. Try again when it is up, or proven off",
@@ -92,8 +93,9 @@ void handle_cluster_patch(struct api_call *call)
         return;
     }
     call_put(call, TAKE(next));
-    call_commit(call, "cluster-set", "cluster", "the cluster's settings were changed: %s",
-                buf_str(&what));
+    struct note note = call_note(NOTE_CLUSTER_SET, "cluster");
+    (void)facts_set(&note.facts, NULL, NULL, buf_str(&what));
+    call_commit(call, &note);
 }
 
 /* ---- disarm, arm ---- */
@@ -131,16 +133,10 @@ void handle_cluster_disarm(struct api_call *call)
         next->cluster->disarm_ms = asked.for_ms;
     }
     call_put(call, next);
-    if (asked.for_ms > 0) {
-        call_commit(call, "cluster-disarm-asked", "cluster",
-                    "the cluster is disarmed for %lld s: no host is fenced and no VM restarts by "
-                    "itself",
-                    (long long)asked.for_ms / 1000);
-    } else {
-        call_commit(call, "cluster-disarm-asked", "cluster",
-                    "the cluster is disarmed: no host is fenced and no VM restarts by itself until "
-                    "it is armed");
-    }
+    struct note note =
+        call_note(asked.for_ms > 0 ? NOTE_DISARM_FOR_ASKED : NOTE_DISARM_ASKED, "cluster");
+    note.facts.ms = asked.for_ms;
+    call_commit(call, &note);
 }
 
 void handle_cluster_arm(struct api_call *call)
@@ -167,10 +163,12 @@ void handle_cluster_arm(struct api_call *call)
     (void)node_names(call->world, &names);
     VEC_EACH(&names, name) {
         if (is_out_of_reach(call, *name)) {
-            buf_printf(&silent, "%s%s", silent.size ? ", " : ". Not heard now: ", *name);
+            buf_printf(&silent, "%s%s", silent.size ? ", " : "", *name);
         }
     }
     VEC_DONE(&names);
-    call_commit(call, "cluster-arm-asked", "cluster", "the cluster is armed%s%s", buf_str(&silent),
-                silent.size ? "; a host that is not heard soon is fenced" : "");
+    struct note note =
+        call_note(silent.size > 0 ? NOTE_ARM_UNHEARD_ASKED : NOTE_ARM_ASKED, "cluster");
+    (void)facts_set(&note.facts, NULL, NULL, buf_str(&silent));
+    call_commit(call, &note);
 }

@@ -3,7 +3,6 @@
 
 #include "base/hash.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* For how long no heartbeat of it was seen; like the coordinator's, the count begins when it is
@@ -18,20 +17,20 @@ static msec_t silence(const struct api_view *view, const char *node)
 }
 
 /* As the coordinator has it: not proven off, and not silent for so long that it is suspect. */
-static bool is_up(const void *context, const char *name, char *ret_why, size_t size)
+static bool is_up(const void *context, const char *name, struct cause *ret_why)
 {
     const struct api_view *view = context;
     struct node_facts node;
     if (!node_facts(view, name, &node) || !node.alive) {
-        (void)snprintf(ret_why, size, "berthd has not joined from there yet");
+        *ret_why = cause_make(CAUSE_NODE_NOT_JOINED, NULL, NULL, NULL);
         return false;
     }
     if (node.state == NODE_STATE_FENCED || node.pulse == PULSE_SILENT) {
-        (void)snprintf(ret_why, size, "it is %s: %s", node_state_name(node.state), node.detail);
+        *ret_why = node.why;
         return false;
     }
     if (silence(view, name) >= world_settings(view->world)->leader_silence_ms) {
-        (void)snprintf(ret_why, size, "it does not answer");
+        *ret_why = cause_make(CAUSE_NODE_NO_ANSWER, NULL, NULL, NULL);
         return false;
     }
     return true;
@@ -98,13 +97,14 @@ uint64_t cluster_model_key(const struct api_view *view)
         hash = hash_bytes(hash, key->second, strlen(key->second) + 1);
     }
     WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
-        char why[reason_size] = "";
+        struct cause why = {0};
         const char *name = (*each)->key.name;
-        bool is_good[] = {
-            is_up(view, name, why, sizeof(why)), world_has_hypervisor(view->world, name),
-            world_is_going_down(view->world, name), world_is_vacated(view->world, name)};
+        bool is_good[] = {is_up(view, name, &why), world_has_hypervisor(view->world, name),
+                          world_is_going_down(view->world, name),
+                          world_is_vacated(view->world, name)};
         hash = hash_bytes(hash, is_good, sizeof(is_good));
-        hash = hash_bytes(hash, why, strlen(why) + 1);
+        hash = hash_bytes(hash, &why.code, sizeof(why.code));
+        hash = hash_bytes(hash, &why.facts.ms, sizeof(why.facts.ms));
     }
     return hash;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The log of who did what and why: lists, and the stream. */
+#include "api/because.h"
 #include "api/handlers.h"
 #include "api/show.h"
 #include "base/parse.h"
+#include "model/words.h"
 
 #include <string.h>
 
@@ -18,11 +20,16 @@ uint64_t event_wall_ms(const struct record *record)
 json_t *event_json(const struct record *record)
 {
     const struct event_record *event = record->event;
-    return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o}", "id", text_json(record->key.name),
-                     "time_ms", (json_int_t)event_wall_ms(record), "severity",
-                     severity_name(event->severity), "actor", text_json(event->actor), "code",
-                     text_json(event->code), "subject", text_json(event->subject), "text",
-                     text_json(event->text), "address", text_json(event->address));
+    char words[words_max];
+    const struct cause what = {.facts = event->facts};
+    json_t *json = json_pack(
+        "{s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text_json(record->key.name),
+        "time_ms", (json_int_t)event_wall_ms(record), "severity", severity_name(event->severity),
+        "actor", text_json(event->actor), "code", text_json(event->code), "parameters",
+        because_parameters(&what), "subject", text_json(event->subject), "text",
+        text_json(words_event(event, words)), "address", text_json(event->address));
+    because_put(json, "cause", &event->cause);
+    return json;
 }
 
 void api_event_text(const struct record *event, struct buf *ret)
@@ -41,10 +48,11 @@ static bool is_wanted(const struct api_call *call, const struct record *record)
     const char *subject = call_param(call, "subject"), *code = call_param(call, "code");
     const char *after = call_param(call, "after"), *before = call_param(call, "before");
     const char *severity = call_param(call, "severity"), *words = call_param(call, "text");
+    char sentence[words_max];
     return (!subject || strcmp(event->subject, subject) == 0) &&
            (!code || strcmp(event->code, code) == 0) &&
            (!severity || strcmp(severity_name(event->severity), severity) == 0) &&
-           (!words || strcasestr(event->text, words)) &&
+           (!words || strcasestr(words_event(event, sentence), words)) &&
            (!after || strcmp(record->key.name, after) > 0) &&
            (!before || strcmp(record->key.name, before) < 0);
 }
@@ -77,6 +85,7 @@ static void stream(struct api_call *call)
     }
     if (after &&
         !copy_text(call->answer->follow_after, sizeof(call->answer->follow_after), after)) {
+        call_tell(call, "field", "after", NULL);
         call_refuse(call, 400, "bad-request", "no event has such an id");
         return;
     }
@@ -95,6 +104,8 @@ void handle_events_get(struct api_call *call)
         return;
     }
     if (text && (!parse_u64(text, api_events_per_answer_max, &limit) || limit == 0)) {
+        call_tell(call, "field", "limit", NULL);
+        call_tell_number(call, "max", api_events_per_answer_max);
         call_refuse(call, 400, "bad-request", "limit must be a number from 1 to %d",
                     api_events_per_answer_max);
         return;

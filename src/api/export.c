@@ -82,14 +82,14 @@ static void write_nodes(struct buf *out, const struct plan_cluster *m)
     for (uint32_t node = 0; node < m->nodes.len; node++) {
         const char *name = m->nodes.items[node];
         const struct record *spec = world_find(m->world, RECORD_NODE_SPEC, name);
-        char why[reason_size] = "";
+        struct cause why;
         out_key(out, name);
         out_open(out, '{');
         if (spec) {
             out_number(out, "revision", spec->revision);
         }
-        if (plan_cluster_is_down(m, name, why, sizeof(why))) {
-            out_text(out, "down", why);
+        if (plan_cluster_is_down(m, name, &why)) {
+            wire_cause_write(out, "down", &why);
         }
         out_close(out, '}');
     }
@@ -142,6 +142,7 @@ void handle_export(struct api_call *call)
     CLEANUP(buf_done) struct buf out = {0};
     bool with_secrets = call_param(call, "secrets") != NULL;
     if (with_secrets && call->request->actor.role < ROLE_ADMINISTRATOR) {
+        call_tell(call, "role", api_role_name(ROLE_ADMINISTRATOR), NULL);
         call_refuse(call, 403, "forbidden", "%s may not see secrets: that takes the role %s",
                     call->request->actor.name, api_role_name(ROLE_ADMINISTRATOR));
         return;

@@ -4,7 +4,6 @@
 
 #include "base/natural.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,49 +31,49 @@ void node_vm_counts(const struct world *world, const char *const *names, size_t 
     }
 }
 
+static void set(struct node_facts *node, enum node_state state, enum cause_code code)
+{
+    node->state = state;
+    node->why = cause_make(code, NULL, NULL, NULL);
+}
+
 /* It said farewell. */
-static void left_state(const struct world *world, struct node_facts *node, long long seconds)
+static void left_state(const struct world *world, struct node_facts *node)
 {
     uint32_t vms = world_vms_left(world, node->name);
     if (vms > 0) {
-        (void)snprintf(node->detail, sizeof(node->detail),
-                       "it left %lld s ago with %u VM%s that nothing watches now", seconds, vms,
-                       vms == 1 ? "" : "s");
+        set(node, NODE_STATE_SILENT, CAUSE_NODE_LEFT);
+        node->why.facts.count = vms;
     } else if (node->alive->is_going_down) {
-        node->state = NODE_STATE_SHUT_DOWN;
-        (void)snprintf(node->detail, sizeof(node->detail), "shut down %lld s ago", seconds);
+        set(node, NODE_STATE_SHUT_DOWN, CAUSE_NODE_SHUT_DOWN);
     } else {
-        (void)snprintf(node->detail, sizeof(node->detail),
-                       "its berthd was stopped %lld s ago; no VM runs there", seconds);
+        set(node, NODE_STATE_SILENT, CAUSE_NODE_LEFT_EMPTY);
     }
 }
 
+/* In whole seconds: with each its sentence is another one, and what was derived from it. */
 static void silent_state(const struct world *world, struct node_facts *node)
 {
-    long long seconds = (long long)node->silent_ms / 1000;
     const struct node_standing *standing = node->standing;
     bool is_tried = standing && standing->fence_error[0] != '\0' &&
                     standing->fence_incarnation >= node->alive->incarnation;
-    node->state = is_tried ? NODE_STATE_FENCING : NODE_STATE_SILENT;
-    if (!is_tried && node->alive->has_left) {
-        left_state(world, node, seconds);
-        return;
+    if (is_tried) {
+        set(node, NODE_STATE_FENCING, CAUSE_NODE_FENCING_FAILED);
+        (void)facts_set(&node->why.facts, NULL, NULL, standing->fence_error);
+    } else if (node->alive->has_left) {
+        left_state(world, node);
+    } else {
+        set(node, NODE_STATE_SILENT, CAUSE_NODE_SILENT);
     }
-    (void)snprintf(node->detail, sizeof(node->detail), "no heartbeat for %lld s%s%s", seconds,
-                   is_tried ? "; turning it off failed: " : "",
-                   is_tried ? standing->fence_error : "");
+    node->why.facts.ms = node->silent_ms / 1000 * 1000;
 }
 
 static void active_state(const struct world *world, struct node_facts *node)
 {
-    node->state = NODE_STATE_UP;
+    set(node, NODE_STATE_UP, CAUSE_NONE);
     if (world_is_quarantined(world, node->name)) {
-        long long minutes = (long long)(node->standing->quarantine_ms + 59999) / 60000;
-        node->state = NODE_STATE_QUARANTINED;
-        (void)snprintf(node->detail, sizeof(node->detail),
-                       "takes no new VMs for another %lld min: it restarted three times within an "
-                       "hour",
-                       minutes);
+        set(node, NODE_STATE_QUARANTINED, CAUSE_NODE_QUARANTINED);
+        node->why.facts.ms = node->standing->quarantine_ms;
     }
 }
 
@@ -82,10 +81,10 @@ static void draining_state(const struct world *world, struct node_facts *node)
 {
     uint32_t count;
     node_vm_counts(world, &node->name, 1, &count);
-    node->state = count > 0 ? NODE_STATE_DRAINING : NODE_STATE_DRAINED;
+    set(node, NODE_STATE_DRAINED, CAUSE_NONE);
     if (count > 0) {
-        (void)snprintf(node->detail, sizeof(node->detail), "%u VM%s still there", count,
-                       count == 1 ? " is" : "s are");
+        set(node, NODE_STATE_DRAINING, CAUSE_NODE_DRAINS);
+        node->why.facts.count = count;
     }
 }
 
@@ -94,9 +93,8 @@ static void going_down_state(const struct world *world, struct node_facts *node)
 {
     uint32_t count;
     node_vm_counts(world, &node->name, 1, &count);
-    node->state = NODE_STATE_GOING_DOWN;
-    (void)snprintf(node->detail, sizeof(node->detail), "%u VM%s still there", count,
-                   count == 1 ? " is" : "s are");
+    set(node, NODE_STATE_GOING_DOWN, CAUSE_NODE_GOES_DOWN);
+    node->why.facts.count = count;
 }
 
 static void living_state(const struct world *world, struct node_facts *node)
@@ -110,8 +108,7 @@ static void living_state(const struct world *world, struct node_facts *node)
         active_state(world, node);
         return;
     case NODE_PAUSED:
-        node->state = NODE_STATE_PAUSED;
-        (void)snprintf(node->detail, sizeof(node->detail), "takes no new VMs");
+        set(node, NODE_STATE_PAUSED, CAUSE_NODE_PAUSED);
         return;
     case NODE_DRAIN:
         draining_state(world, node);
@@ -122,18 +119,14 @@ static void living_state(const struct world *world, struct node_facts *node)
 static void derive_state(const struct world *world, struct node_facts *node)
 {
     if (node->pulse == PULSE_NONE || !node->alive) {
-        node->state = NODE_STATE_NEVER_SEEN;
-        (void)snprintf(node->detail, sizeof(node->detail), "berthd has not joined from there yet");
+        set(node, NODE_STATE_NEVER_SEEN, CAUSE_NODE_NOT_JOINED);
     } else if (world_is_proven_off(world, node->name, node->alive->incarnation)) {
         node->state = NODE_STATE_FENCED;
-        (void)snprintf(node->detail, sizeof(node->detail), "proven off (%s)%s%s",
-                       proof_name(node->fence->proof), node->fence->detail[0] ? ": " : "",
-                       node->fence->detail);
+        node->why = node->fence->cause;
     } else if (node->pulse == PULSE_SILENT) {
         silent_state(world, node);
     } else if (node->pulse == PULSE_UNKNOWN) {
-        node->state = NODE_STATE_UNKNOWN;
-        (void)snprintf(node->detail, sizeof(node->detail), "listening for its heartbeat");
+        set(node, NODE_STATE_UNKNOWN, CAUSE_NODE_LISTENING);
     } else {
         living_state(world, node);
     }

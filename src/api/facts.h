@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the records say together about one node, GPU, pool or VM, in the words that people see. All
- * pointers are lent from the world.
+ * What the records say together about one node, GPU, pool or VM, and why, as codes. All pointers
+ * are lent from the world.
  */
 #pragma once
 
@@ -36,7 +36,7 @@ struct node_facts {
     enum pulse pulse;
     msec_t silent_ms;
     enum node_state state;
-    char detail[reason_size];
+    struct cause why; /* NONE: the state says it all */
 };
 
 /* False: nobody has ever heard of a node of that name. */
@@ -140,7 +140,7 @@ struct vm_facts {
     const struct vm_status *status;       /* NULL: none yet */
     enum vm_view state;
     const char *node; /* where it has its place; "": nowhere */
-    char detail[reason_size];
+    struct cause why; /* NONE: the state says it all */
 };
 
 /* False: no such VM. */

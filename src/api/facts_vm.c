@@ -3,9 +3,7 @@
 #include "api/facts.h"
 
 #include "base/natural.h"
-#include "model/words.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,84 +20,99 @@ bool vm_is_placed(const struct vm_facts *vm)
     return vm->placement && vm->placement->phase != PLACEMENT_NONE;
 }
 
-static void set(struct vm_facts *vm, enum vm_view state, const char *detail)
+static void set(struct vm_facts *vm, enum vm_view state, enum cause_code code)
 {
     vm->state = state;
-    (void)snprintf(vm->detail, sizeof(vm->detail), "%s", detail);
+    vm->why = cause_make(code, NULL, NULL, NULL);
+}
+
+/* As the coordinator has it. */
+static void set_ordered(struct vm_facts *vm, enum vm_view state)
+{
+    vm->state = state;
+    vm->why = vm->placement->cause;
+}
+
+/* As its host reports it; 'code' if it gives no reason. */
+static void set_reported(struct vm_facts *vm, enum vm_view state, const struct vm_status *status,
+                         enum cause_code code)
+{
+    set(vm, state, code);
+    if (status->cause.code != CAUSE_NONE) {
+        vm->why = status->cause;
+    }
 }
 
 /* Phase none, or no placement yet. */
 static void unplaced_state(struct vm_facts *vm)
 {
     const struct vm_placement *placement = vm->placement;
-    char words[words_max];
     if (vm->spec->desired == VM_STOPPED) {
-        set(vm, VM_VIEW_STOPPED, "");
+        set(vm, VM_VIEW_STOPPED, CAUSE_NONE);
     } else if (!placement || placement->start_order < vm->spec->start_order) {
-        set(vm, VM_VIEW_STARTING, "the coordinator has not looked at it yet");
+        set(vm, VM_VIEW_STARTING, CAUSE_VM_UNSEEN);
     } else if (placement->is_failed) {
-        set(vm, VM_VIEW_FAILED, words_cause(&placement->cause, words));
+        set_ordered(vm, VM_VIEW_FAILED);
     } else if (placement->reasons.len > 0 && placement->cause.code == CAUSE_NONE) {
-        set(vm, VM_VIEW_WAITING, placement->reasons.items[0].text);
+        vm->state = VM_VIEW_WAITING;
+        vm->why = placement->reasons.items[0].cause;
     } else {
-        set(vm, VM_VIEW_WAITING, words_cause(&placement->cause, words));
+        set_ordered(vm, VM_VIEW_WAITING);
     }
 }
 
 static void stopping_state(struct vm_facts *vm)
 {
-    char words[words_max];
     const struct vm_status *status = current_status(vm);
     if (status && status->is_stop_refused) {
-        set(vm, VM_VIEW_STOPPING, status->reason[0] ? status->reason : "the guest does not stop");
+        set_reported(vm, VM_VIEW_STOPPING, status, CAUSE_VM_DOES_NOT_STOP);
     } else if (vm->placement->next_node[0]) {
-        vm->state = VM_VIEW_STOPPING;
-        (void)snprintf(vm->detail, sizeof(vm->detail), "moving to %s", vm->placement->next_node);
+        set(vm, VM_VIEW_STOPPING, CAUSE_VM_MOVING);
+        (void)facts_set(&vm->why.facts, vm->placement->next_node, NULL, NULL);
     } else {
-        set(vm, VM_VIEW_STOPPING, words_cause(&vm->placement->cause, words));
+        set_ordered(vm, VM_VIEW_STOPPING);
     }
 }
 
 static void placed_state(struct vm_facts *vm)
 {
-    char words[words_max];
     const struct vm_status *status = current_status(vm);
+    bool has_reasons = vm->placement->reasons.len > 0;
     if (vm->placement->phase == PLACEMENT_STOP || vm->spec->desired == VM_STOPPED) {
         stopping_state(vm);
         return;
     }
     if (!status) {
-        set(vm, VM_VIEW_STARTING, words_cause(&vm->placement->cause, words));
+        set_ordered(vm, VM_VIEW_STARTING);
         return;
     }
     switch (status->state) {
     case VM_STATE_RUNNING:
-        /* A cause with reasons: it was to leave and cannot. */
-        set(vm, VM_VIEW_RUNNING,
-            vm->placement->reasons.len > 0 ? words_cause(&vm->placement->cause, words)
-                                           : status->reason);
+        set_reported(vm, VM_VIEW_RUNNING, status, CAUSE_NONE);
+        if (has_reasons) { /* it was to leave and cannot */
+            set_ordered(vm, VM_VIEW_RUNNING);
+        }
         break;
     case VM_STATE_STARTING:
-        set(vm, VM_VIEW_STARTING, status->reason);
+        set_reported(vm, VM_VIEW_STARTING, status, CAUSE_NONE);
         break;
     case VM_STATE_STOPPING:
-        set(vm, VM_VIEW_STOPPING, status->reason);
+        set_reported(vm, VM_VIEW_STOPPING, status, CAUSE_NONE);
         break;
     case VM_STATE_AWAY:
-        set(vm, VM_VIEW_UNKNOWN, status->reason);
+        set_reported(vm, VM_VIEW_UNKNOWN, status, CAUSE_NONE);
         break;
     case VM_STATE_STOPPED:
     case VM_STATE_FAILED:
         if (vm->spec->is_unmanaged) {
-            set(vm, VM_VIEW_STOPPED, status->reason);
+            set_reported(vm, VM_VIEW_STOPPED, status, CAUSE_NONE);
             return;
         }
-        /* The coordinator has yet to decide what comes next; a cause with reasons: it waits a
-         * while. */
-        set(vm, VM_VIEW_STARTING,
-            vm->placement->reasons.len > 0 ? words_cause(&vm->placement->cause, words)
-            : status->reason[0]            ? status->reason
-                                           : "to be started again");
+        /* The coordinator has yet to decide what comes next ... */
+        set_reported(vm, VM_VIEW_STARTING, status, CAUSE_VM_STARTS_AGAIN);
+        if (has_reasons) { /* ... and waits a while */
+            set_ordered(vm, VM_VIEW_STARTING);
+        }
         break;
     }
 }
@@ -116,20 +129,18 @@ static void derive_state(const struct api_view *view, struct vm_facts *vm)
     if (liveness_pulse(view->liveness, vm->node, world_settings(view->world)->heartbeat_ms,
                        view->now_ms, &silent_ms) == PULSE_SILENT) {
         const struct record *standing = world_find(view->world, RECORD_NODE_STANDING, vm->node);
-        const char *why = standing ? standing->standing->fence_error : "";
-        vm->state = VM_VIEW_UNKNOWN;
-        (void)snprintf(vm->detail, sizeof(vm->detail), "%s has not been heard of for %lld s%s%s",
-                       vm->node, (long long)silent_ms / 1000,
-                       why[0] ? "; turning it off failed: " : "", why);
+        const char *error = standing ? standing->standing->fence_error : "";
+        set(vm, VM_VIEW_UNKNOWN, error[0] ? CAUSE_VM_HOST_FENCING_FAILED : CAUSE_VM_HOST_SILENT);
+        facts_set(&vm->why.facts, vm->node, NULL, error)->ms = silent_ms;
     }
 }
 
+/* Its state comes first: the answer has a member for the rest. */
 static void say_unmanaged(struct vm_facts *vm)
 {
-    char detail[reason_size];
-    memcpy(detail, vm->detail, sizeof(detail));
-    (void)snprintf(vm->detail, sizeof(vm->detail), "unmanaged%s%.*s", detail[0] ? "; " : "",
-                   (int)sizeof(detail) - 16, detail);
+    if (vm->why.code == CAUSE_NONE) {
+        vm->why = cause_make(CAUSE_VM_UNMANAGED, NULL, NULL, NULL);
+    }
 }
 
 static void fill(const struct api_view *view, const struct record *spec,
@@ -141,7 +152,7 @@ static void fill(const struct api_view *view, const struct record *spec,
     ret->placement = placement ? placement->placement : NULL;
     ret->status = status ? status->status : NULL;
     ret->node = "";
-    ret->detail[0] = '\0';
+    ret->why = (struct cause){0};
     derive_state(view, ret);
     if (ret->spec->is_unmanaged) {
         say_unmanaged(ret);

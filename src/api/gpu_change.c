@@ -6,6 +6,7 @@
 #include "api/requests.h"
 #include "api/show.h"
 #include "api/spec.h"
+#include "model/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,7 @@ bool gpu_change_of_card(struct gpu_change *change, struct api_call *call)
         return true;
     }
     (void)pci_address_format(change->gpu.slot.address, card);
+    call_tell(call, "card", card, NULL);
     call_refuse(call, 409, "partition",
                 "%s of %s is a part of the card %s, which goes as a whole: say %s", change->name,
                 change->node.name, card, card);
@@ -43,10 +45,12 @@ bool gpu_change_is_free(struct gpu_change *change, struct api_call *call)
         char place[2 * name_size];
         (void)snprintf(place, sizeof(place), "%s/%s", node, change->name);
         call_advise(call, hint_make("pool-remove", pool, place, NULL));
+        call_tell(call, "pool", pool, NULL);
         call_refuse(call, 409, "in-pool", "%s of %s is in GPU pool %s: take it out first",
                     change->name, node, pool);
     } else if (vm) {
         call_advise(call, hint_make("vm-stop", vm, NULL));
+        call_tell(call, "vm", vm, NULL);
         call_refuse(call, 409, "in-use", "%s of %s is held by VM %s: stop it first", change->name,
                     node, vm);
     }
@@ -115,19 +119,20 @@ static bool is_whole(struct api_call *call, const struct gpu_change *change)
         return true;
     }
     call_advise(call, hint_make("gpu-partition", change->node.name, change->name, "0", NULL));
+    call_tell_number(call, "partitions", have->partitions);
     call_refuse(call, 409, "partitioned", "%s of %s is in %u partitions: make it whole first",
                 change->name, change->node.name, have->partitions);
     return false;
 }
 
-/* ", with 0000:04:00.1 0000:04:00.3"; "": it is alone. */
+/* "0000:04:00.1 0000:04:00.3"; "": it is alone. */
 static const char *what_goes_along(const struct gpu *gpu, char *ret, size_t size)
 {
     char name[pci_address_size];
     size_t used = 0;
     ret[0] = '\0';
     for (uint32_t i = 0; i < gpu->companion_len && used < size; i++) {
-        int len = snprintf(ret + used, size - used, "%s%s", i ? " " : ", with ",
+        int len = snprintf(ret + used, size - used, "%s%s", i ? " " : "",
                            pci_address_format(gpu->companions[i], name));
         used += (size_t)MAX(len, 0);
     }
@@ -152,10 +157,12 @@ void handle_gpu_dismount(struct api_call *call)
     }
     gpu_change_put(&change, call, &(struct dismount){.is_forced = asked.is_forced});
     char along[companions_max * (pci_address_size + 1) + 16];
-    call_commit(call, "gpu-dismount", change.node.name,
-                "%s of %s (%s) is to be dismounted from the host%s", change.name, change.node.name,
-                gpu_title(change.gpu.gpu, title, sizeof(title)),
-                what_goes_along(change.gpu.gpu, along, sizeof(along)));
+    struct note note = call_note(NOTE_GPU_DISMOUNT_ASKED, change.node.name);
+    (void)copy_text(note.facts.device, sizeof(note.facts.device), change.name);
+    (void)copy_text(note.facts.label, sizeof(note.facts.label),
+                    gpu_title(change.gpu.gpu, title, sizeof(title)));
+    (void)facts_set(&note.facts, NULL, NULL, what_goes_along(change.gpu.gpu, along, sizeof(along)));
+    call_commit(call, &note);
 }
 
 /* ---- mount ---- */
@@ -174,8 +181,9 @@ void handle_gpu_mount(struct api_call *call)
         return;
     }
     gpu_change_put(&change, call, NULL);
-    call_commit(call, "gpu-mount", change.node.name, "%s of %s is to be given back to the host",
-                change.name, change.node.name);
+    struct note note = call_note(NOTE_GPU_MOUNT_ASKED, change.node.name);
+    (void)copy_text(note.facts.device, sizeof(note.facts.device), change.name);
+    call_commit(call, &note);
 }
 
 /* ---- release ---- */
@@ -189,12 +197,14 @@ void handle_gpu_release(struct api_call *call)
     }
     const struct gpu_device *device = &change.gpu.device;
     const char *node = change.node.name;
+    char words[words_max];
     (void)pci_address_format(change.gpu.slot.address, card);
     if (device->partition && device->card->health == GPU_QUARANTINED) {
         call_advise(call, hint_make("gpu-release", node, card, NULL));
+        call_tell(call, "card", card, NULL);
         call_refuse(call, 409, "card-quarantined",
                     "the whole card %s of %s is in quarantine (%s): release the card", card, node,
-                    device->card->health_reason);
+                    words_cause(&device->card->health_cause, words));
         return;
     }
     if (device->health != GPU_QUARANTINED) {
@@ -209,6 +219,8 @@ void handle_gpu_release(struct api_call *call)
         record_unref(TAKE(next));
     }
     call_put(call, TAKE(next));
-    call_commit(call, "gpu-release", node, "%s of %s is released from quarantine (%s)", change.name,
-                node, device->health_reason);
+    struct note note = call_note(NOTE_GPU_RELEASE_ASKED, node);
+    (void)copy_text(note.facts.device, sizeof(note.facts.device), change.name);
+    note.cause = *device->health_cause;
+    call_commit(call, &note);
 }

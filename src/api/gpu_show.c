@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
+#include "api/because.h"
 #include "api/show.h"
 #include "wire/out.h"
 
@@ -82,7 +83,7 @@ void gpu_write_members(struct buf *out, const struct gpu_facts *facts, bool is_w
     out_text(out, "verdict", gpu_verdict_name(device->verdict));
     out_text(out, "verdict_detail", device->verdict_detail);
     out_text(out, "health", gpu_health_name(device->health));
-    out_text(out, "health_reason", device->health_reason);
+    because_write(out, "health_reason", device->health_cause);
     out_number(out, "iommu_group", device->iommu_group);
     out_number(out, "numa_node", facts->gpu->numa_node);
     out_number(out, "mmio_size", (int64_t)device->mmio_size);

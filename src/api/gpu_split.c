@@ -25,6 +25,8 @@ static bool can_be(struct api_call *call, const struct gpu_change *change, uint3
                     "%s of %s cannot be divided: it has no SR-IOV, or its firmware keeps that off",
                     change->name, node);
     } else if (count > most) {
+        call_tell(call, "field", "count", NULL);
+        call_tell_number(call, "max", most);
         call_refuse(call, 409, "bad-count", "%s of %s takes 0 to %u partitions, not %u",
                     change->name, node, most, count);
     } else if (gpu->verdict == GPU_OFF_BUS || gpu->verdict == GPU_NO_IOMMU) {
@@ -74,12 +76,14 @@ static void make_whole(struct api_call *call, struct gpu_change *change)
     uint32_t have = change->gpu.gpu->sriov_enabled;
     if (wanted(change->gpu.dismount) > 0) {
         gpu_change_put(change, call, NULL);
-        call_commit(call, "gpu-partition", node, "%s of %s is to be whole again, and its host's",
-                    change->name, node);
+        struct note note = call_note(NOTE_GPU_WHOLE_ASKED, node);
+        (void)copy_text(note.facts.device, sizeof(note.facts.device), change->name);
+        call_commit(call, &note);
     } else if (have > 0) {
         char count[16];
         (void)snprintf(count, sizeof(count), "%u", have);
         call_advise(call, hint_make("gpu-partition", node, change->name, count, NULL));
+        call_tell_number(call, "partitions", have);
         call_refuse(call, 409, "not-ours",
                     "the %u partitions of %s of %s were not made by Berth: take them over by "
                     "dividing the card into %u, then make it whole",
@@ -98,10 +102,11 @@ static void divide(struct api_call *call, struct gpu_change *change, uint32_t co
         change, call,
         &(struct dismount){.partitions = count,
                            .is_forced = change->gpu.dismount && change->gpu.dismount->is_forced});
-    call_commit_with(
-        call, 200, json_pack("{s:o}", "warnings", warnings), "gpu-partition", node,
-        "%s of %s is to be divided into %u partitions%s", change->name, node, count,
-        is_alone ? "" : "; others of its model are divided otherwise, and a pool takes equal ones");
+    struct note note =
+        call_note(is_alone ? NOTE_GPU_SPLIT_ASKED : NOTE_GPU_SPLIT_UNLIKE_ASKED, node);
+    (void)copy_text(note.facts.device, sizeof(note.facts.device), change->name);
+    note.facts.count = count;
+    call_commit_with(call, 200, json_pack("{s:o}", "warnings", warnings), &note);
 }
 
 void handle_gpu_partition(struct api_call *call)

@@ -23,7 +23,7 @@ struct record *node_spec_draft(const struct api_call *call, const char *node)
 
 /* An active node is resumed, too: the write itself ends a quarantine (core/standing.c). */
 static void set_mode(struct api_call *call, const struct node_facts *node, enum node_mode mode,
-                     bool is_forced, const char *code, const char *sentence)
+                     bool is_forced, enum note_code code)
 {
     if (!call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node->name))) {
         return;
@@ -41,15 +41,15 @@ static void set_mode(struct api_call *call, const struct node_facts *node, enum 
         }
     }
     call_put(call, next);
-    call_commit(call, code, node->name, "%s %s", node->name, sentence);
+    const struct note note = call_note(code, node->name);
+    call_commit(call, &note);
 }
 
 void handle_node_pause(struct api_call *call)
 {
     struct node_facts node;
     if (request_is_empty(call) && call_node(call, call->args[0], &node)) {
-        set_mode(call, &node, NODE_PAUSED, false, "node-paused",
-                 "is paused: what runs there stays, nothing new starts there");
+        set_mode(call, &node, NODE_PAUSED, false, NOTE_NODE_PAUSED);
     }
 }
 
@@ -57,7 +57,7 @@ void handle_node_resume(struct api_call *call)
 {
     struct node_facts node;
     if (request_is_empty(call) && call_node(call, call->args[0], &node)) {
-        set_mode(call, &node, NODE_ACTIVE, false, "node-resumed", "is active again");
+        set_mode(call, &node, NODE_ACTIVE, false, NOTE_NODE_RESUMED);
     }
 }
 
@@ -73,10 +73,8 @@ void handle_node_drain(struct api_call *call)
         whatif_send(call, &name, 1, true);
         return;
     }
-    set_mode(call, &node, NODE_DRAIN, asked.is_forced, "node-drain",
-             asked.is_forced
-                 ? "is to be drained: its VMs move away, and stop where there is no place"
-                 : "is to be drained: its VMs move away where there is a place");
+    set_mode(call, &node, NODE_DRAIN, asked.is_forced,
+             asked.is_forced ? NOTE_NODE_FORCED_DRAIN_ASKED : NOTE_NODE_DRAIN_ASKED);
 }
 
 /* ---- it is off, says a person ---- */
@@ -101,6 +99,8 @@ static bool may_be_off(struct api_call *call, const struct node_facts *node, uin
         return false;
     }
     if (incarnation != 0 && incarnation != node->alive->incarnation) {
+        call_tell(call, "field", "incarnation", NULL);
+        call_tell_number(call, "incarnation", node->alive->incarnation);
         call_refuse(call, 412, "changed",
                     "%s has restarted meanwhile (incarnation %llu, not %llu): look again",
                     node->name, (unsigned long long)node->alive->incarnation,
@@ -131,9 +131,9 @@ void handle_node_confirm_off(struct api_call *call)
         next->node_spec->confirmed_counter = node.alive->counter;
     }
     call_put(call, next);
-    call_commit(call, "node-confirmed-off", node.name,
-                "%s was confirmed to be off (incarnation %llu): its VMs may start elsewhere",
-                node.name, (unsigned long long)node.alive->incarnation);
+    struct note note = call_note(NOTE_NODE_CONFIRMED_OFF, node.name);
+    note.facts.count = node.alive->incarnation;
+    call_commit(call, &note);
 }
 
 /* ---- fencing, labels ---- */
@@ -144,11 +144,13 @@ static bool is_device_sound(struct api_call *call, const char *field, const char
 {
     struct error err;
     if (agent[0] && fence_agent_check(agent, &err) < 0) {
+        call_tell(call, "field", field, NULL);
         call_refuse(call, 400, "bad-fencing", "%s: %s", field, err.text);
         return false;
     }
     for (size_t i = 0; i < len; i++) {
         if (fence_parameter_check(&parameters[i], &err) < 0) {
+            call_tell(call, "field", field, NULL);
             call_refuse(call, 400, "bad-fencing", "%s: %s", field, err.text);
             return false;
         }
@@ -159,6 +161,7 @@ static bool is_device_sound(struct api_call *call, const char *field, const char
 static bool is_fencing_whole(struct api_call *call, const struct node_spec *spec)
 {
     if (spec->fencing == FENCING_POWER && !spec->fence_agent[0]) {
+        call_tell(call, "field", "fence_agent", NULL);
         call_refuse(call, 400, "bad-fencing",
                     "fencing by power needs the name of a fence agent, such as fence_ipmilan");
         return false;
@@ -202,5 +205,7 @@ void handle_node_patch(struct api_call *call)
         return;
     }
     call_put(call, TAKE(next));
-    call_commit(call, "node-set", node.name, "%s: changed %s", node.name, buf_str(&what));
+    struct note note = call_note(NOTE_NODE_SET, node.name);
+    (void)facts_set(&note.facts, NULL, NULL, buf_str(&what));
+    call_commit(call, &note);
 }

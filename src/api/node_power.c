@@ -130,9 +130,9 @@ static void order(struct api_call *call, enum node_power power)
         next->node_spec->power_incarnation = node.alive->incarnation;
     }
     call_put(call, next);
-    call_commit(call, is_reboot ? "node-reboot-asked" : "node-shutdown-asked", node.name,
-                "%s is to be %s once its VMs have left it", node.name,
-                is_reboot ? "rebooted" : "shut down");
+    const struct note note =
+        call_note(is_reboot ? NOTE_NODE_REBOOT_ASKED : NOTE_NODE_SHUTDOWN_ASKED, node.name);
+    call_commit(call, &note);
 }
 
 void handle_node_shutdown(struct api_call *call)

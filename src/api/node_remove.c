@@ -82,6 +82,7 @@ void handle_node_delete(struct api_call *call)
     if (node.alive && !is_over && !node.alive->has_left) {
         bool is_alive = node.pulse == PULSE_ALIVE;
         call_advise(call, hint_make(is_alive ? "node-drain" : "node-confirm-off", node.name, NULL));
+        call_tell(call, "state", node_state_name(node.state), NULL);
         call_refuse(call, 409, "not-off",
                     "%s is %s: first drain it and stop its berthd for good. If it is broken, turn "
                     "it off, and wait until it is proven off or confirm that it is",
@@ -91,6 +92,7 @@ void handle_node_delete(struct api_call *call)
     const char *vm = any_vm(call->world, node.name);
     if (vm) {
         call_advise(call, hint_make("vm-explain", vm, NULL));
+        call_tell(call, "vm", vm, NULL);
         call_refuse(call, 409, "in-use", "VM %s still has its place on %s, or a GPU of it", vm,
                     node.name);
         return;
@@ -99,6 +101,7 @@ void handle_node_delete(struct api_call *call)
     call_guard_name(call, RECORD_NODE_ALIVE, node.name);
     call_guard_name(call, RECORD_NODE_FENCE, node.name);
     order(call, &node);
-    call_commit(call, "node-removed", node.name, "%s was removed from the cluster%s", node.name,
-                count > 0 ? ", and its GPUs from their pools" : "");
+    struct note note = call_note(NOTE_NODE_REMOVED, node.name);
+    note.facts.count = count;
+    call_commit(call, &note);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/because.h"
 #include "api/handlers.h"
 #include "api/show.h"
 #include "model/fence_rule.h"
@@ -116,16 +117,17 @@ static json_t *node_json(const struct api_call *call, const struct node_facts *n
     bool is_coordinator = leader && strcmp(leader->leader->node, node->name) == 0;
     const struct node_inventory *inventory = node->inventory;
     json_t *json = json_pack(
-        "{s:s, s:s, s:o, s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I}", "name",
-        node->name, "state", node_state_name(node->state), "detail", text_json(node->detail),
-        "mode", node_mode_name(node->spec->mode), "coordinator", is_coordinator, "fencing",
-        fencing_name(node->spec->fencing), "fence_agent", text_json(node->spec->fence_agent),
-        "gpu_count", (json_int_t)(inventory ? inventory->gpus.len : 0), "vm_count",
-        (json_int_t)vm_count, "cpus", (json_int_t)(inventory ? inventory->cpus : 0), "memory_mib",
+        "{s:s, s:s, s:s, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I}", "name",
+        node->name, "state", node_state_name(node->state), "mode", node_mode_name(node->spec->mode),
+        "coordinator", is_coordinator, "fencing", fencing_name(node->spec->fencing), "fence_agent",
+        text_json(node->spec->fence_agent), "gpu_count",
+        (json_int_t)(inventory ? inventory->gpus.len : 0), "vm_count", (json_int_t)vm_count, "cpus",
+        (json_int_t)(inventory ? inventory->cpus : 0), "memory_mib",
         (json_int_t)(inventory ? inventory->memory_mib : 0), "incarnation",
         (json_int_t)(node->alive ? node->alive->incarnation : 0), "watchdog_armed",
         node->alive && node->alive->is_watchdog_armed, "silent_ms", (json_int_t)node->silent_ms,
         "revision", (json_int_t)node->revision);
+    because_put(json, "detail", &node->why);
     if (json && is_whole) {
         add_whole(json, call, node);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/operation.h"
 
+#include "api/because.h"
 #include "api/handlers.h"
 #include "api/show.h"
 #include "model/words.h"
@@ -16,7 +17,7 @@ ENUM_DEFINE(operation_state, OPERATION_STATE_LIST)
 /* How it stands. */
 struct standing {
     enum operation_state state;
-    char detail[400];
+    struct cause why;
     json_t *reasons;
 };
 
@@ -90,29 +91,29 @@ static const struct record *told_since(const struct world *world, const struct r
 
 /* ---- how it stands ---- */
 
-static void set(struct standing *ret, enum operation_state state, const char *detail)
+static void set(struct standing *ret, enum operation_state state, const struct cause *why)
 {
     ret->state = state;
-    (void)snprintf(ret->detail, sizeof(ret->detail), "%s", detail);
+    ret->why = *why;
 }
 
 static void start_standing(const struct vm_facts *vm, struct standing *ret)
 {
     switch (vm->state) {
     case VM_VIEW_RUNNING:
-        set(ret, OPERATION_DONE, vm->detail);
+        set(ret, OPERATION_DONE, &vm->why);
         return;
     case VM_VIEW_FAILED:
-        set(ret, OPERATION_FAILED, vm->detail);
+        set(ret, OPERATION_FAILED, &vm->why);
         return;
     case VM_VIEW_WAITING:
-        set(ret, OPERATION_WAITING, vm->detail);
+        set(ret, OPERATION_WAITING, &vm->why);
         return;
     case VM_VIEW_STARTING:
     case VM_VIEW_STOPPING:
     case VM_VIEW_STOPPED:
     case VM_VIEW_UNKNOWN:
-        set(ret, OPERATION_RUNNING, vm->detail);
+        set(ret, OPERATION_RUNNING, &vm->why);
         return;
     }
 }
@@ -125,18 +126,18 @@ static void stop_standing(const struct vm_facts *vm, struct standing *ret)
         !vm_is_placed(vm) ? OPERATION_DONE
         : is_refused      ? OPERATION_FAILED
                           : OPERATION_RUNNING,
-        vm->detail);
+        &vm->why);
 }
 
 static void move_standing(const struct vm_facts *vm, struct standing *ret)
 {
     bool is_seen = vm->placement && vm->placement->move_order >= vm->spec->move_order;
     if (is_seen && vm->state == VM_VIEW_RUNNING) {
-        set(ret, vm->placement->reasons.len > 0 ? OPERATION_FAILED : OPERATION_DONE, vm->detail);
+        set(ret, vm->placement->reasons.len > 0 ? OPERATION_FAILED : OPERATION_DONE, &vm->why);
     } else if (is_seen) {
         start_standing(vm, ret);
     } else {
-        set(ret, OPERATION_RUNNING, vm->detail);
+        set(ret, OPERATION_RUNNING, &vm->why);
     }
 }
 
@@ -145,8 +146,8 @@ static void vm_standing(const struct api_view *view, enum operation_kind kind, c
 {
     struct vm_facts vm;
     if (!vm_facts(view, name, &vm)) {
-        set(ret, kind == OPERATION_STOP ? OPERATION_DONE : OPERATION_SUPERSEDED,
-            "the VM was removed");
+        const struct cause removed = {.code = CAUSE_VM_WAS_REMOVED};
+        set(ret, kind == OPERATION_STOP ? OPERATION_DONE : OPERATION_SUPERSEDED, &removed);
         return;
     }
     if (kind == OPERATION_START) {
@@ -158,7 +159,7 @@ static void vm_standing(const struct api_view *view, enum operation_kind kind, c
     }
     if (vm.placement && ret->state != OPERATION_DONE) {
         VEC_EACH(&vm.placement->reasons, reason) {
-            reason_add(ret->reasons, reason->node, "%s", reason->text);
+            (void)json_array_append_new(ret->reasons, because_reason(reason->node, &reason->cause));
         }
     }
 }
@@ -173,12 +174,12 @@ static void add_stuck(const struct world *world, const char *node, struct standi
         if (placement->phase != PLACEMENT_START || strcmp(placement->node, node) != 0) {
             continue;
         }
-        if (spec && spec->vm_spec->is_unmanaged) {
-            reason_add(ret->reasons, (*each)->key.name, "it is unmanaged and stays where it is");
-        } else if (is_stuck) {
-            char words[words_max];
-            reason_add(ret->reasons, (*each)->key.name, "%s",
-                       words_cause(&placement->cause, words));
+        const struct cause unmanaged = {.code = CAUSE_VM_UNMANAGED};
+        bool is_unmanaged = spec && spec->vm_spec->is_unmanaged;
+        if (is_unmanaged || is_stuck) {
+            (void)json_array_append_new(
+                ret->reasons,
+                because_reason((*each)->key.name, is_unmanaged ? &unmanaged : &placement->cause));
         }
     }
 }
@@ -187,7 +188,7 @@ static void drain_standing(const struct api_view *view, const char *name, struct
 {
     struct node_facts node;
     if (!node_facts(view, name, &node) || node.spec->mode != NODE_DRAIN) {
-        set(ret, OPERATION_SUPERSEDED, "");
+        set(ret, OPERATION_SUPERSEDED, &(struct cause){0});
         return;
     }
     uint32_t vm_count;
@@ -197,7 +198,14 @@ static void drain_standing(const struct api_view *view, const char *name, struct
         vm_count == 0                               ? OPERATION_DONE
         : json_array_size(ret->reasons) == vm_count ? OPERATION_WAITING
                                                     : OPERATION_RUNNING,
-        node.detail);
+        &node.why);
+}
+
+/* What an event said. */
+static struct cause said(const struct record *event)
+{
+    char words[words_max];
+    return cause_make(CAUSE_SAID, NULL, NULL, words_event(event->event, words));
 }
 
 /* The order names an incarnation: a reboot is over when the host lives in a later one. */
@@ -207,14 +215,14 @@ static void power_standing(const struct api_view *view, enum operation_kind kind
     struct node_facts node;
     enum node_power power = kind == OPERATION_REBOOT ? NODE_POWER_REBOOT : NODE_POWER_SHUTDOWN;
     if (!node_facts(view, name, &node) || !node.alive || node.spec->power != power) {
-        set(ret, OPERATION_SUPERSEDED, "");
+        set(ret, OPERATION_SUPERSEDED, &(struct cause){0});
         return;
     }
     bool is_back = node.alive->incarnation > node.spec->power_incarnation &&
                    !node.alive->is_going_down && node.pulse == PULSE_ALIVE;
     bool is_down = node.state == NODE_STATE_SHUT_DOWN || node.state == NODE_STATE_FENCED;
     bool is_done = is_back || (kind == OPERATION_SHUTDOWN && is_down);
-    set(ret, is_done ? OPERATION_DONE : OPERATION_RUNNING, node.detail);
+    set(ret, is_done ? OPERATION_DONE : OPERATION_RUNNING, &node.why);
 }
 
 /* What was told since then may say that it is over, whatever has happened after that. */
@@ -236,9 +244,9 @@ static bool is_over(const struct api_view *view, enum operation_kind kind,
     const struct record *end = told_since(view->world, order, done[kind]);
     const struct record *other = told_since(view->world, order, other_orders[kind]);
     if (end && (!other || record_key_compare(&end->key, &other->key) < 0)) {
-        set(ret, OPERATION_DONE, end->event->text);
+        *ret = (struct standing){OPERATION_DONE, said(end), ret->reasons};
     } else if (other) {
-        set(ret, OPERATION_SUPERSEDED, other->event->text);
+        *ret = (struct standing){OPERATION_SUPERSEDED, said(other), ret->reasons};
     }
     return end || other;
 }
@@ -246,7 +254,7 @@ static bool is_over(const struct api_view *view, enum operation_kind kind,
 static json_t *operation_json(const struct api_view *view, enum operation_kind kind,
                               const struct record *order)
 {
-    char href[2 * name_size];
+    char href[2 * name_size], words[words_max];
     struct standing standing = {.reasons = json_array()};
     const struct event_record *event = order->event;
     if (!is_over(view, kind, order, &standing)) {
@@ -259,12 +267,14 @@ static json_t *operation_json(const struct api_view *view, enum operation_kind k
         }
     }
     href_of(order->key.name, href, sizeof(href));
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "id", order->key.name,
-                     "href", href, "kind", operation_kind_name(kind), "state",
-                     operation_state_name(standing.state), "subject", text_json(event->subject),
-                     "actor", text_json(event->actor), "time_ms", (json_int_t)event_wall_ms(order),
-                     "text", text_json(event->text), "detail", text_json(standing.detail),
-                     "reasons", standing.reasons);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "id", order->key.name, "href",
+                  href, "kind", operation_kind_name(kind), "state",
+                  operation_state_name(standing.state), "subject", text_json(event->subject),
+                  "actor", text_json(event->actor), "time_ms", (json_int_t)event_wall_ms(order),
+                  "text", text_json(words_event(event, words)), "reasons", standing.reasons);
+    because_put(json, "detail", &standing.why);
+    return json;
 }
 
 /* ---- routes ---- */

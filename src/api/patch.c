@@ -54,6 +54,7 @@ struct record *patch_apply(struct api_call *call, const struct record *stored, s
         return NULL;
     }
     if (wire_record_update(next, json, WIRE_REFUSE_UNKNOWN | WIRE_POLICY_ONLY, &err) < 0) {
+        call_tell(call, "field", err.place, NULL);
         call_refuse(call, 400, "bad-request", "%s", err.text);
         record_unref(next);
         return NULL;

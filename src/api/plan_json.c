@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/plan_json.h"
 
+#include "api/because.h"
 #include "api/json.h"
 
 json_t *plan_reasons_json(const struct plan_cluster *cluster, const struct plan_request *request,
@@ -8,11 +9,10 @@ json_t *plan_reasons_json(const struct plan_cluster *cluster, const struct plan_
 {
     json_t *list = json_array();
     for (uint32_t node = 0; node < cluster->nodes.len; node++) {
-        char text[reason_size];
-        bool fits = plan_cluster_fits(cluster, request, why, vm, node, text, sizeof(text));
-        (void)json_array_append_new(list, json_pack("{s:s, s:o, s:b}", "subject",
-                                                    cluster->nodes.items[node], "text",
-                                                    text_json(text), "fits", fits));
+        struct cause cause = plan_cluster_why(cluster, request, why, vm, node);
+        json_t *reason = because_reason(cluster->nodes.items[node], &cause);
+        (void)json_object_set_new(reason, "fits", json_boolean(cause.code == CAUSE_FITS));
+        (void)json_array_append_new(list, reason);
     }
     return in_order(list, "subject");
 }

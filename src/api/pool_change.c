@@ -19,10 +19,12 @@ static void create(struct api_call *call, struct pool_request *asked, struct poo
         return;
     }
     if (world_find(call->world, RECORD_POOL, name)) {
+        call_tell(call, "field", "name", "name", name, NULL);
         call_refuse(call, 409, "exists", "there is a GPU pool \"%s\" already", name);
         return;
     }
     if (call->world->records[RECORD_POOL].len >= pools_max) {
+        call_tell_number(call, "max", pools_max);
         call_refuse(call, 409, "too-many", "a cluster takes %d GPU pools at most", pools_max);
         return;
     }
@@ -37,9 +39,10 @@ static void create(struct api_call *call, struct pool_request *asked, struct poo
         return;
     }
     call_put(call, TAKE(draft));
-    call_commit_with(call, 201, join_json(join), "pool-created", name,
-                     "GPU pool %s was created with %zu %s", name, join->joined,
-                     pool_unit(asked->type, join->joined));
+    struct note note = call_note(NOTE_POOL_CREATED, name);
+    (void)facts_set(&note.facts, NULL, pool_unit(asked->type, join->joined), NULL);
+    note.facts.count = join->joined;
+    call_commit_with(call, 201, join_json(join), &note);
 }
 
 void handle_pool_create(struct api_call *call)
@@ -74,8 +77,10 @@ static void extend(struct api_call *call, struct pool_request *asked, struct poo
         return;
     }
     call_put(call, TAKE(draft));
-    call_commit_with(call, 200, join_json(join), "pool-extended", name, "%zu %s joined GPU pool %s",
-                     join->joined, pool_unit(pool->pool->type, join->joined), name);
+    struct note note = call_note(NOTE_POOL_EXTENDED, name);
+    (void)facts_set(&note.facts, NULL, pool_unit(pool->pool->type, join->joined), NULL);
+    note.facts.count = join->joined;
+    call_commit_with(call, 200, join_json(join), &note);
 }
 
 void handle_pool_member_add(struct api_call *call)
@@ -137,6 +142,7 @@ void handle_pool_member_remove(struct api_call *call)
         char place[2 * name_size];
         (void)snprintf(place, sizeof(place), "%s/%s", node, text);
         call_advise(call, hint_make("pool-remove", pool->key.name, place, NULL));
+        call_tell(call, "card", text, NULL);
         call_refuse(call, 409, "partition",
                     "the partitions of a card leave their pool together: remove the card %s", text);
         return;
@@ -144,14 +150,17 @@ void handle_pool_member_remove(struct api_call *call)
     const char *vm = card_holder_of(call->world, node, slot.address);
     if (vm) {
         call_advise(call, hint_make("vm-stop", vm, NULL));
+        call_tell(call, "vm", vm, NULL);
         call_refuse(call, 409, "in-use", "%s of %s is held by VM %s: stop it or move it away first",
                     text, node, vm);
         return;
     }
     take_out(call, draft->pool, node, slot.address);
     call_put(call, TAKE(draft));
-    call_commit(call, "pool-reduced", pool->key.name, "%s of %s left GPU pool %s", text, node,
-                pool->key.name);
+    struct note note = call_note(NOTE_POOL_REDUCED, pool->key.name);
+    (void)copy_text(note.facts.device, sizeof(note.facts.device), text);
+    (void)facts_set(&note.facts, node, NULL, NULL);
+    call_commit(call, &note);
 }
 
 /* Which VM holds a GPU of it (one that no longer needs the pool, but has not stopped). */
@@ -184,10 +193,12 @@ void handle_pool_delete(struct api_call *call)
     }
     if (holder) {
         call_advise(call, hint_make("vm-stop", holder, NULL));
+        call_tell(call, "vm", holder, NULL);
         call_refuse(call, 409, "in-use", "a GPU of pool %s is still held by VM %s: stop it first",
                     name, holder);
         return;
     }
     call_delete(call, &pool->key);
-    call_commit(call, "pool-removed", name, "GPU pool %s was removed", name);
+    const struct note note = call_note(NOTE_POOL_REMOVED, name);
+    call_commit(call, &note);
 }

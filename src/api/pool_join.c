@@ -183,6 +183,7 @@ static const struct gpu *model_of_all(const struct pool_join *join, struct api_c
                 char model[10];
                 (void)snprintf(model, sizeof(model), "%04x:%04x", found->vendor, found->device);
                 call_advise(call, hint_with(hint_make("pool-add", "POOL", NULL), "model", model));
+                call_tell(call, "field", "model", NULL);
                 call_refuse(call, 409, "which-model",
                             "%s GPUs of more than one model are there (%s, %04x:%04x): name one",
                             what, model, gpu->vendor, gpu->device);
@@ -193,6 +194,7 @@ static const struct gpu *model_of_all(const struct pool_join *join, struct api_c
     }
     if (!found) {
         call_advise(call, hint_make("gpu-ls", NULL));
+        call_tell(call, "model", join->model, NULL);
         call_refuse(call, 409, "no-gpu", "no host has a %s GPU%s%s", join->model ? "" : what,
                     join->model ? " of the model " : "", join->model ? join->model : "");
     }
@@ -244,6 +246,7 @@ static bool touch_nodes(struct api_call *call, const struct pool *before, const 
             call_put(call, node_spec_draft(call, member->node));
         }
         if (++count > nodes_per_request_max) {
+            call_tell_number(call, "max", nodes_per_request_max);
             call_refuse(call, 400, "too-many-nodes",
                         "GPUs of more than %d nodes at once; add them node by node",
                         nodes_per_request_max);
@@ -268,6 +271,7 @@ bool pool_join_apply(struct pool_join *join, struct api_call *call, struct recor
                                                          : NULL;
     if (reasons) {
         const json_t *first = json_array_get(reasons, 0);
+        call_tell(call, "pool", draft->key.name, NULL);
         call_refuse_because(call, 409, "cannot-join", json_incref(reasons),
                             "nothing was added to GPU pool %s: %s %s%s", draft->key.name,
                             json_string_value(json_object_get(first, "subject")),

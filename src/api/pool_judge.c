@@ -2,6 +2,7 @@
 #include "api/pool_judge.h"
 
 #include "api/hint.h"
+#include "model/words.h"
 
 #include <string.h>
 
@@ -29,12 +30,12 @@ struct case_file {
 static void judge_card(struct case_file *c)
 {
     const struct gpu *reference = pool_reference(c->view->world, c->pool);
-    char difference[error_text_size];
+    char difference[error_text_size], words[words_max];
     if (c->gpu.pool) {
         buf_printf(c->why, "is in GPU pool %s already; a GPU is in one pool at most", c->gpu.pool);
     } else if (c->gpu.gpu->health == GPU_QUARANTINED) {
         buf_printf(c->why, "is quarantined (%s): release it once that is fixed",
-                   c->gpu.gpu->health_reason);
+                   words_cause(&c->gpu.gpu->health_cause, words));
         c->hint = hint_make("gpu-release", c->gpu.node, c->address, NULL);
     } else if (!c->pool->is_mixed && reference &&
                !gpu_same_model(reference, c->gpu.gpu, difference, sizeof(difference))) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
+#include "api/because.h"
 #include "api/show.h"
 
 #include <string.h>
@@ -10,11 +11,13 @@ static json_t *member_json(const struct api_call *call, const struct pool_member
     struct gpu_facts facts;
     bool is_there = gpu_facts(call->world, member->node, &member->slot, &facts);
     char title[2 * gpu_text_size + 16] = "";
-    return json_pack(
-        "{s:s, s:s, s:s, s:o, s:s*, s:o}", "node", member->node, "address",
+    const struct cause missing = {.code = CAUSE_GPU_NOT_SHOWN};
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:o, s:s*}", "node", member->node, "address",
         gpu_slot_format(&member->slot, slot), "state", gpu_state_name(facts.state), "name",
-        text_json(is_there ? gpu_title(facts.gpu, title, sizeof(title)) : ""), "vm", facts.vm,
-        "detail", text_json(is_there ? facts.device.health_reason : "the host does not show it"));
+        text_json(is_there ? gpu_title(facts.gpu, title, sizeof(title)) : ""), "vm", facts.vm);
+    because_put(json, "detail", is_there ? facts.device.health_cause : &missing);
+    return json;
 }
 
 static json_t *members_json(const struct api_call *call, const struct pool *pool)

@@ -41,6 +41,7 @@ bool repeat_answers(struct api_call *call)
         return false;
     }
     if (!is_key(key)) {
+        call_tell(call, "field", "Idempotency-Key", NULL);
         call_refuse(call, 400, "bad-request",
                     "Idempotency-Key: must be 1 to %d visible characters without blanks",
                     name_size - 1);
@@ -51,6 +52,7 @@ bool repeat_answers(struct api_call *call)
         return false;
     }
     if (event->request_hash != hash_of(call->request)) {
+        call_tell(call, "field", "Idempotency-Key", NULL);
         call_refuse(call, 422, "key-reused",
                     "Idempotency-Key %s was used for another request: take a new key for each "
                     "change",

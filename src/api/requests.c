@@ -211,6 +211,7 @@ bool request_read_json(struct api_call *call, const struct shape *shape, const j
     if (r == -ENOMEM) {
         call_send(call, NULL, 0);
     } else if (r < 0) {
+        call_tell(call, "field", err.place, NULL);
         call_refuse(call, 400, "bad-request", "%s", err.text);
     }
     return r == 0;
@@ -254,5 +255,6 @@ void request_refuse(struct api_call *call, const char *field, const char *format
     va_start(args, format);
     buf_vprintf(&text, format, args);
     va_end(args);
+    call_tell(call, "field", field, NULL);
     call_refuse(call, 400, "bad-request", "%s: %s", field, buf_str(&text));
 }

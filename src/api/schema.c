@@ -81,6 +81,10 @@ static json_t *type_at(const char **at)
         json_t *inner = type_at(at);
         assert(**at == (mark == '[' ? ']' : '}'));
         ++*at;
+        if (mark == '{' && json_object_size(inner) == 0) {
+            json_decref(inner); /* {any}: generators know the short form of that */
+            return json_pack("{s:s, s:b}", "type", "object", "additionalProperties", 1);
+        }
         return mark == '['
                    ? json_pack("{s:s, s:o}", "type", "array", "items", inner)
                    : json_pack("{s:s, s:o}", "type", "object", "additionalProperties", inner);
@@ -162,6 +166,9 @@ static json_t *record_schema(const char *word)
 
 static json_t *answer_schema(const struct schema *schema)
 {
+    if (strcmp(schema->notation, "%parameters") == 0) {
+        return wire_parameters_schema();
+    }
     if (schema->notation[0] == '%') {
         return record_schema(schema->notation + 1);
     }

@@ -4,15 +4,19 @@
 
 #include "api/facts.h"
 #include "api/operation.h"
+#include "api/survival.h"
 #include "api/validate.h"
 
 #include <string.h>
 
 const struct schema schemas[] = {
-    {"Error", "code:s message:s reasons:[Reason] hint?:Hint"},
-    {"Hint", "action:s subject:[s] options?:any"},
-    {"Reason", "subject:s text:s hint?:Hint"},
-    {"HostReason", "subject:s text:s fits:b"},
+    {"Error", "code:s parameters:{any} message:s reasons:[Reason] hint?:Hint"},
+    {"Hint", "action:s subject:[s] options?:{any}"},
+    {"Parameters", "%parameters"},
+    {"Reason", "subject:s code?:s parameters?:Parameters text:s hint?:Hint"},
+    {"HostReason", "&Because subject:s text:s fits:b"},
+    {"Because", "code:=cause_code parameters:Parameters"},
+    {"Detailed", "detail:s detail_code:=cause_code detail_parameters:Parameters"},
     {"Health", "ok:b store:s stale_since_ms?:i"},
     {"Index", "name:s routes:[Route]"},
     {"Route", "method:s path:s role:s"},
@@ -25,13 +29,15 @@ const struct schema schemas[] = {
     {"PoolChange", "&Change added?:i skipped?:[Reason]"},
     {"OperationLink", "id:s href:s"},
     {"Operation", "id:s href:s kind:=operation_kind state:=operation_state subject:s actor:s "
-                  "time_ms:i text:s detail:s reasons:[Reason] stale_since_ms?:i"},
+                  "time_ms:i text:s &Detailed reasons:[Reason] stale_since_ms?:i"},
 
     /* the cluster */
     {"Status",
-     "name:s coordinator:s term:i disarmed:b disarm_left_ms:i nodes:[Node] pools:[Pool] vms:{i} attention:[Vm] "
+     "name:s coordinator:s term:i disarmed:b disarm_left_ms:i nodes:[Node] pools:[Pool] vms:VmCounts attention:[Vm] "
      "revision:i survival:Survival stale_since_ms?:i"},
-    {"Survival", "verdict:s losses:i exact:b left_out:i vm?:s weakest:[s] unproven:[s] wanted:i"},
+    {"VmCounts", "running:i starting:i stopping:i stopped:i waiting:i failed:i unknown:i"},
+    {"Survival",
+     "verdict:=survival_verdict losses:i exact:b left_out:i vm?:s weakest:[s] unproven:[s] wanted:i"},
     {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},
     {"HostLoss", "node:s vms:i left_out_count:i left_out:[LeftOutVm] proven:b"},
     {"LeftOutVm", "vm:s reasons:[HostReason]"},
@@ -44,7 +50,7 @@ const struct schema schemas[] = {
     {"Configuration", "cluster:Settings nodes:{NodeSpec} pools:{PoolRecord} vms:{VmSpec}"},
 
     /* nodes and GPUs */
-    {"Node", "name:s state:=node_state detail:s mode:=node_mode coordinator:b fencing:=fencing "
+    {"Node", "name:s state:=node_state &Detailed mode:=node_mode coordinator:b fencing:=fencing "
              "fence_agent:s gpu_count:i vm_count:i cpus:i memory_mib:i incarnation:i "
              "watchdog_armed:b silent_ms:i revision:i"},
     {"NodeWhole", "&Node spec:NodeSpec checks:[Check] gpus:[GpuWhole] vms:[s] kernel:s "
@@ -53,6 +59,7 @@ const struct schema schemas[] = {
     {"Check", "name:s ok:b advice:b detail:s"},
     {"Gpu", "node:s address:s state:=gpu_state model:s name:s pool?:s vm?:s driver:s "
             "verdict:=gpu_verdict verdict_detail:s health:=gpu_health health_reason:s "
+            "health_reason_code:=cause_code health_reason_parameters:Parameters "
             "iommu_group:i numa_node:i mmio_size:i partitions?:i sriov_total?:i partition_type?:s"},
     {"GpuWhole", "&Gpu serial?:s identity?:s companions?:[s] bar_size?:[i] mdev_types?:[MdevType] "
                  "link_width?:i link_speed_mts?:i boot_display?:b stale_since_ms?:i"},
@@ -64,17 +71,18 @@ const struct schema schemas[] = {
     {"Pool", "name:s type:=pool_type partition_type?:s mixed:b model:s revision:i &Counts"},
     {"PoolWhole", "&Pool nodes:[NodeCounts] members:[PoolMember] vms:[PoolUser] stale_since_ms?:i"},
     {"NodeCounts", "&Counts node:s"},
-    {"PoolMember", "node:s address:s state:=gpu_state name:s vm?:s detail:s"},
+    {"PoolMember", "node:s address:s state:=gpu_state name:s vm?:s &Detailed"},
     {"PoolUser", "vm:s count:i"},
     {"PoolRecord", "%pool"},
 
     /* VMs */
     {"Vm",
-     "name:s title?:s state:=vm_view detail:s desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
+     "name:s title?:s state:=vm_view &Detailed desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
      "priority:i unmanaged:b offline_action:=offline_action cpus:i memory_mib:i reasons:[Reason] epoch:i "
      "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
     {"VmWhole", "&Vm xml:s spec:VmSpec placement:~VmPlacement status:~VmStatus stale_since_ms?:i"},
-    {"VmExplained", "&Vm cause:s cause_code:=cause_code hosts:[HostReason] stale_since_ms?:i"},
+    {"VmExplained",
+     "&Vm cause:s cause_code:=cause_code cause_parameters:Parameters hosts:[HostReason] stale_since_ms?:i"},
     {"VmSpec", "%vm_spec"},
     {"VmPlacement", "%placement"},
     {"VmStatus", "%status"},
@@ -82,8 +90,8 @@ const struct schema schemas[] = {
     {"Need", "pool:s count:i"},
 
     /* events, what-if */
-    {"Event", "id:s time_ms:i severity:=severity actor:s code:s subject:s text:s "
-              "address:s"},
+    {"Event", "id:s time_ms:i severity:=severity actor:s code:s parameters:Parameters subject:s "
+              "text:s cause:s cause_code:=cause_code cause_parameters:Parameters address:s"},
 
     /* who may come in */
     {"Message", "message:s"},
@@ -111,6 +119,7 @@ json_t *schema_words(const char *list)
     static const char *const gpu_health[] = {GPU_HEALTH_LIST(WORD_) NULL};
     static const char *const pool_type[] = {POOL_TYPE_LIST(WORD_) NULL};
     static const char *const finding[] = {FINDING_LIST(WORD_) NULL};
+    static const char *const survival_verdict[] = {SURVIVAL_VERDICT_LIST(WORD_) NULL};
     static const char *const cause_code[] = {CAUSE_LIST(WORD_) NULL};
     static const char *const vm_view[] = {VM_VIEW_LIST(WORD_) NULL};
     static const char *const vm_desired[] = {VM_DESIRED_LIST(WORD_) NULL};
@@ -132,6 +141,7 @@ json_t *schema_words(const char *list)
         {"gpu_health", gpu_health},
         {"pool_type", pool_type},
         {"cause_code", cause_code},
+        {"survival_verdict", survival_verdict},
         {"vm_view", vm_view},
         {"finding", finding},
         {"vm_desired", vm_desired},

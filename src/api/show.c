@@ -69,6 +69,7 @@ static void refuse_unknown(struct api_call *call, const char *code, const char *
     if (names->len > shown_max) {
         buf_printf(&text, " and %zu more", names->len - shown_max);
     }
+    call_tell(call, "name", name, NULL);
     call_refuse(call, 404, code, "there is no %s \"%s\"%s; %s", what, name,
                 names->len ? buf_str(&text) : "", help);
 }

@@ -8,6 +8,7 @@
 
 #include "api/handlers.h"
 #include "api/show.h"
+#include "model/words.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ static void each_node(struct validation *v, node_fn check)
 
 static void check_heartbeat(struct validation *v, const struct node_facts *node)
 {
+    char words[words_max];
     switch (node->state) {
     case NODE_STATE_UP:
         validation_add(v, FINDING_OK, node->name, "heartbeat", "it arrives, and takes VMs");
@@ -71,11 +73,11 @@ static void check_heartbeat(struct validation *v, const struct node_facts *node)
     case NODE_STATE_GOING_DOWN:
     case NODE_STATE_SHUT_DOWN:
         validation_add(v, FINDING_WARNING, node->name, "heartbeat", "%s (%s)",
-                       node_state_name(node->state), node->detail);
+                       node_state_name(node->state), words_cause(&node->why, words));
         return;
     case NODE_STATE_UNKNOWN:
         validation_add(v, FINDING_WARNING, node->name, "heartbeat", "%s: look again in a moment",
-                       node->detail);
+                       words_cause(&node->why, words));
         return;
     case NODE_STATE_NEVER_SEEN:
     case NODE_STATE_SILENT:
@@ -83,7 +85,7 @@ static void check_heartbeat(struct validation *v, const struct node_facts *node)
     case NODE_STATE_FENCED:
         validation_add(v, FINDING_FAILED, node->name, "heartbeat",
                        "%s (%s): is the host on, does berthd run there, does it reach etcd?",
-                       node_state_name(node->state), node->detail);
+                       node_state_name(node->state), words_cause(&node->why, words));
         return;
     }
 }

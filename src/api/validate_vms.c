@@ -5,6 +5,7 @@
 #include "api/survival.h"
 #include "model/aperture.h"
 #include "model/memory.h"
+#include "model/words.h"
 #include "wire/domain_xml.h"
 
 #include <stdio.h>
@@ -28,8 +29,10 @@ static bool check_member(struct validation *v, const char *pool, const struct po
         return false;
     }
     if (device.health == GPU_QUARANTINED) {
+        char words[words_max];
         validation_add(v, FINDING_FAILED, subject, pool,
-                       "quarantined: %s: release it once that is fixed", device.health_reason);
+                       "quarantined: %s: release it once that is fixed",
+                       words_cause(device.health_cause, words));
         hint_put(v->checks, hint_make("gpu-release", member->node, slot, NULL));
         return false;
     }

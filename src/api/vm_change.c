@@ -16,11 +16,13 @@
 
 /* ---- what must hold of a spec ---- */
 
-static bool are_nodes_known(struct api_call *call, const struct vm_name *items, size_t len)
+static bool are_nodes_known(struct api_call *call, const char *field, const struct vm_name *items,
+                            size_t len)
 {
     struct node_facts node;
     for (size_t i = 0; i < len; i++) {
         if (!node_facts(call->view, items[i].name, &node)) {
+            call_tell(call, "field", field, NULL);
             refuse_unknown_node(call, items[i].name);
             return false;
         }
@@ -28,15 +30,17 @@ static bool are_nodes_known(struct api_call *call, const struct vm_name *items, 
     return true;
 }
 
-static bool are_vms_known(struct api_call *call, const char *self, const struct vm_name *items,
-                          size_t len)
+static bool are_vms_known(struct api_call *call, const char *field, const char *self,
+                          const struct vm_name *items, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         if (strcmp(items[i].name, self) == 0) {
+            call_tell(call, "field", field, "name", self, NULL);
             call_refuse(call, 400, "bad-affinity", "%s cannot be related to itself", self);
             return false;
         }
         if (!world_find(call->world, RECORD_VM_SPEC, items[i].name)) {
+            call_tell(call, "field", field, NULL);
             refuse_unknown_vm(call, items[i].name);
             return false;
         }
@@ -48,6 +52,7 @@ static bool is_spec_sound(struct api_call *call, const char *name, const struct 
 {
     enum { timeout_max_ms = 24 * 3600 * 1000, priority_max = 1000000 };
     if (spec->offline_action == OFFLINE_SAVE && spec->need_len > 0) {
+        call_tell(call, "field", "offline_action", NULL);
         call_refuse(call, 409, "cannot-save",
                     "the offline action save is not possible while GPUs are assigned: the state "
                     "of a GPU cannot be saved; take force-shutdown, shutdown or turn-off");
@@ -62,11 +67,14 @@ static bool is_spec_sound(struct api_call *call, const char *name, const struct 
         request_refuse(call, "priority", "must be a whole number from 0 to %d", priority_max);
         return false;
     }
-    return are_nodes_known(call, spec->preferred_owners.items, spec->preferred_owners.len) &&
-           are_nodes_known(call, spec->possible_owners.items, spec->possible_owners.len) &&
-           are_vms_known(call, name, spec->together.items, spec->together.len) &&
-           are_vms_known(call, name, spec->apart.items, spec->apart.len) &&
-           are_vms_known(call, name, spec->start_after.items, spec->start_after.len) &&
+    return are_nodes_known(call, "preferred_owners", spec->preferred_owners.items,
+                           spec->preferred_owners.len) &&
+           are_nodes_known(call, "possible_owners", spec->possible_owners.items,
+                           spec->possible_owners.len) &&
+           are_vms_known(call, "together", name, spec->together.items, spec->together.len) &&
+           are_vms_known(call, "apart", name, spec->apart.items, spec->apart.len) &&
+           are_vms_known(call, "start_after", name, spec->start_after.items,
+                         spec->start_after.len) &&
            is_start_order_sound(call, name, spec);
 }
 
@@ -87,21 +95,25 @@ static void make_uuid(const uint8_t random[16], char *ret, size_t size)
 static bool is_name_free(struct api_call *call, const char *name, const char *uuid)
 {
     if (world_find(call->world, RECORD_VM_SPEC, name)) {
+        call_tell(call, "field", "name", "name", name, NULL);
         call_refuse(call, 409, "exists", "there is a VM \"%s\" already; give this one another name",
                     name);
         return false;
     }
     if (world_find(call->world, RECORD_VM_PLACEMENT, name)) {
+        call_tell(call, "field", "name", "name", name, NULL);
         call_refuse(call, 409, "busy",
                     "an earlier VM \"%s\" is still being removed; try again in a moment", name);
         return false;
     }
     if (call->world->records[RECORD_VM_SPEC].len >= vms_max) {
+        call_tell_number(call, "max", vms_max);
         call_refuse(call, 409, "too-many", "a cluster takes %d VMs at most", vms_max);
         return false;
     }
     WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
         if (uuid[0] && strcasecmp((*each)->vm_spec->uuid, uuid) == 0) {
+            call_tell(call, "field", "uuid", "vm", (*each)->key.name, "uuid", uuid, NULL);
             call_refuse(call, 409, "exists",
                         "VM %s has the same uuid %s: remove the <uuid> from the XML, or give "
                         "another",
@@ -125,6 +137,7 @@ static bool is_domain_allowed(struct api_call *call, const struct vm_add_request
     if (asked->is_privileged || domain_policy_check(asked->xml, call->view->policy, &err) == 0) {
         return true;
     }
+    call_tell(call, "field", "xml", NULL);
     call_refuse(call, 400, "domain-policy", "%s", err.text);
     return false;
 }
@@ -136,11 +149,13 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
     struct error err;
     int r = domain_xml_inspect(xml, &info, &err);
     if (r < 0) {
+        call_tell(call, "field", "xml", NULL);
         call_refuse(call, 400, "bad-xml", "this is no domain XML that Berth can start: %s",
                     err.text);
         return NULL;
     }
     if (name_check("VM", name ? name : info.name, &err) < 0) {
+        call_tell(call, "field", name ? "name" : "xml", NULL);
         call_refuse(call, 400, "bad-name", "%s", err.text);
         return NULL;
     }
@@ -210,11 +225,12 @@ static void add(struct api_call *call, struct record *draft, const struct vm_add
     json_t *warnings = warnings_of(spec);
     call_guard_name(call, RECORD_VM_PLACEMENT, key.name);
     call_put(call, draft);
+    struct note note =
+        call_note(asked->is_privileged ? NOTE_VM_ADDED_PRIVILEGED : NOTE_VM_ADDED, key.name);
+    note.facts.count = cpus;
+    note.facts.total = memory;
     call_commit_with(call, 201, json_pack("{s:s, s:o}", "name", key.name, "warnings", warnings),
-                     asked->is_privileged ? "vm-added-privileged" : "vm-added", key.name,
-                     "VM %s was added%s (%u CPU%s, %llu MiB); it is stopped", key.name,
-                     asked->is_privileged ? " past the domain policy" : "", cpus,
-                     cpus == 1 ? "" : "s", memory);
+                     &note);
 }
 
 /* The members of 'json' that the table of the request itself has go into the one, the others, its
@@ -315,7 +331,9 @@ void handle_vm_patch(struct api_call *call)
         return;
     }
     call_put(call, TAKE(next));
-    call_commit(call, "vm-set", vm.name, "VM %s: changed %s", vm.name, buf_str(&what));
+    struct note note = call_note(NOTE_VM_SET, vm.name);
+    (void)facts_set(&note.facts, NULL, NULL, buf_str(&what));
+    call_commit(call, &note);
 }
 
 /* ---- remove ---- */
@@ -328,12 +346,13 @@ void handle_vm_delete(struct api_call *call)
     }
     if (vm_is_placed(&vm) || vm.spec->desired == VM_STARTED) {
         call_advise(call, hint_make("vm-stop", vm.name, NULL));
+        call_tell(call, "state", vm_view_name(vm.state), NULL);
         call_refuse(call, 409, "not-stopped", "VM %s is %s: stop it first, then remove it", vm.name,
                     vm_view_name(vm.state));
         return;
     }
     call_guard_name(call, RECORD_VM_PLACEMENT, vm.name);
     call_delete(call, &vm.record->key);
-    call_commit(call, "vm-removed", vm.name,
-                "VM %s was removed from the cluster; its disks are untouched", vm.name);
+    const struct note note = call_note(NOTE_VM_REMOVAL_ASKED, vm.name);
+    call_commit(call, &note);
 }

@@ -37,6 +37,7 @@ void handle_vm_adopt(struct api_call *call)
     }
     if (vm.placement->gpus.len > 0 || vm.spec->need_len > 0) {
         call_advise(call, hint_make("vm-confirm-gone", vm.name, NULL));
+        call_tell(call, "node", node, NULL);
         call_refuse(call, 409, "has-gpus",
                     "VM %s needs GPUs, and it is not known which it uses on %s. Stop it there, "
                     "then confirm that it is gone",
@@ -44,7 +45,9 @@ void handle_vm_adopt(struct api_call *call)
         return;
     }
     put_word(call, &vm, VM_ELSEWHERE_ADOPT);
-    call_commit(call, "vm-adopt-asked", vm.name, "VM %s is to stay on %s", vm.name, node);
+    struct note note = call_note(NOTE_VM_ADOPT_ASKED, vm.name);
+    (void)facts_set(&note.facts, node, NULL, NULL);
+    call_commit(call, &note);
 }
 
 /* It is neither where it was ordered nor reported ended. */
@@ -66,6 +69,7 @@ void handle_vm_confirm_gone(struct api_call *call)
     }
     if (world_sighting(call->world, vm.name, &node)) {
         call_advise(call, hint_make("vm-adopt", vm.name, NULL));
+        call_tell(call, "node", node, NULL);
         call_refuse(call, 409, "is-seen", "VM %s runs on %s. Stop it there first, or adopt it",
                     vm.name, node);
         return;
@@ -76,6 +80,6 @@ void handle_vm_confirm_gone(struct api_call *call)
         return;
     }
     put_word(call, &vm, VM_ELSEWHERE_GONE);
-    call_commit(call, "vm-gone-confirmed", vm.name, "VM %s runs nowhere any more, as was confirmed",
-                vm.name);
+    const struct note note = call_note(NOTE_VM_GONE_CONFIRMED, vm.name);
+    call_commit(call, &note);
 }

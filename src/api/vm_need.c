@@ -31,11 +31,13 @@ bool vm_need_add(struct api_call *call, struct record *draft, const char *pool_n
         return false;
     }
     if (vm_spec_gpu_count(spec) + count > gpus_per_vm_max) {
+        call_tell_number(call, "max", gpus_per_vm_max);
         call_refuse(call, 409, "too-many", "a VM takes %d GPUs at most; %s has %u already",
                     gpus_per_vm_max, draft->key.name, vm_spec_gpu_count(spec));
         return false;
     }
     if (!is_there && spec->need_len == needs_per_vm_max) {
+        call_tell_number(call, "max", needs_per_vm_max);
         call_refuse(call, 409, "too-many", "a VM takes GPUs of %d pools at most", needs_per_vm_max);
         return false;
     }
@@ -68,6 +70,7 @@ static bool call_idle_vm(struct api_call *call, struct vm_facts *vm)
     }
     if (vm_is_placed(vm)) {
         call_advise(call, hint_make("vm-stop", vm->name, NULL));
+        call_tell(call, "vm", vm->name, "state", vm_view_name(vm->state), "node", vm->node, NULL);
         call_refuse(call, 409, "not-stopped",
                     "VM %s is %s on %s: its GPUs can change only while it does not run; stop it "
                     "first",
@@ -88,6 +91,7 @@ void handle_vm_assign(struct api_call *call)
     if (vm.spec->offline_action == OFFLINE_SAVE) {
         call_advise(call, hint_with(hint_make("vm-set", vm.name, NULL), "offline-action",
                                     "force-shutdown"));
+        call_tell(call, "field", "offline_action", NULL);
         call_refuse(call, 409, "cannot-save",
                     "VM %s has the offline action save, which is not possible with GPUs: change "
                     "that first",
@@ -101,9 +105,12 @@ void handle_vm_assign(struct api_call *call)
     }
     uint32_t total = vm_spec_gpu_count(next->vm_spec);
     call_put(call, TAKE(next));
-    call_commit(call, "vm-assigned", vm.name,
-                "VM %s was assigned %u %s of pool %s; it needs %u in all", vm.name, count,
-                unit_of(call, wanted.pool, count), wanted.pool, total);
+    struct note note = call_note(NOTE_VM_ASSIGNED, vm.name);
+    (void)facts_set(&note.facts, NULL, unit_of(call, wanted.pool, count), NULL);
+    (void)copy_text(note.facts.pool, sizeof(note.facts.pool), wanted.pool);
+    note.facts.count = count;
+    note.facts.total = total;
+    call_commit(call, &note);
 }
 
 void handle_vm_unassign(struct api_call *call)
@@ -118,6 +125,8 @@ void handle_vm_unassign(struct api_call *call)
     uint32_t have = is_there ? vm.spec->needs[at].count : 0;
     uint32_t count = wanted.count ? wanted.count : have;
     if (count > have || have == 0) {
+        call_tell(call, "pool", wanted.pool, NULL);
+        call_tell_number(call, "have", have);
         call_refuse(call, 409, "not-assigned", "VM %s is assigned %u %s of pool %s", vm.name, have,
                     unit_of(call, wanted.pool, have), wanted.pool);
         return;
@@ -133,6 +142,10 @@ void handle_vm_unassign(struct api_call *call)
         }
     }
     call_put(call, TAKE(next));
-    call_commit(call, "vm-unassigned", vm.name, "VM %s was unassigned %u %s of pool %s; %u left",
-                vm.name, count, unit_of(call, wanted.pool, count), wanted.pool, have - count);
+    struct note note = call_note(NOTE_VM_UNASSIGNED, vm.name);
+    (void)facts_set(&note.facts, NULL, unit_of(call, wanted.pool, count), NULL);
+    (void)copy_text(note.facts.pool, sizeof(note.facts.pool), wanted.pool);
+    note.facts.count = count;
+    note.facts.have = have - count;
+    call_commit(call, &note);
 }

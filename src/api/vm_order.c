@@ -4,6 +4,7 @@
 #include "api/requests.h"
 #include "api/show.h"
 #include "base/parse.h"
+#include "model/words.h"
 
 #include <string.h>
 
@@ -26,6 +27,7 @@ static bool may_start(struct api_call *call, const struct vm_facts *vm)
     if (spec->offline_action == OFFLINE_SAVE) {
         call_advise(call, hint_with(hint_make("vm-set", vm->name, NULL), "offline-action",
                                     "force-shutdown"));
+        call_tell(call, "field", "offline_action", NULL);
         call_refuse(call, 409, "cannot-save",
                     "VM %s has the offline action save, which is not possible: what is saved could "
                     "not go on elsewhere. Choose another first",
@@ -64,7 +66,8 @@ void handle_vm_start(struct api_call *call)
         next->vm_spec->start_order++;
     }
     call_put(call, next);
-    call_commit(call, "vm-start-asked", vm.name, "VM %s is to be started", vm.name);
+    const struct note note = call_note(NOTE_VM_START_ASKED, vm.name);
+    call_commit(call, &note);
 }
 
 /* ---- stop ---- */
@@ -89,8 +92,9 @@ void handle_vm_stop(struct api_call *call)
         next->vm_spec->is_stop_forced = asked.is_forced;
     }
     call_put(call, next);
-    call_commit(call, "vm-stop-asked", vm.name, "VM %s is to be %s", vm.name,
-                asked.is_forced ? "turned off at once" : "stopped");
+    const struct note note =
+        call_note(asked.is_forced ? NOTE_VM_OFF_ASKED : NOTE_VM_STOP_ASKED, vm.name);
+    call_commit(call, &note);
 }
 
 /* ---- move ---- */
@@ -102,12 +106,17 @@ static bool may_receive(struct api_call *call, const struct vm_facts *vm, const 
         return false;
     }
     if (strcmp(to, vm->node) == 0) {
+        call_tell(call, "field", "node", NULL);
         call_refuse(call, 409, "there-already", "VM %s is on %s already", vm->name, to);
         return false;
     }
     if (node.state != NODE_STATE_UP) {
+        char words[words_max];
+        bool has_more = node.why.code != CAUSE_NONE;
+        call_tell(call, "field", "node", "node", to, "state", node_state_name(node.state), NULL);
         call_refuse(call, 409, "node-not-up", "%s takes no VMs: it is %s%s%s", to,
-                    node_state_name(node.state), node.detail[0] ? ", " : "", node.detail);
+                    node_state_name(node.state), has_more ? ", " : "",
+                    words_cause(&node.why, words));
         return false;
     }
     return true;
@@ -122,6 +131,7 @@ void handle_vm_move(struct api_call *call)
         return;
     }
     if (vm.state != VM_VIEW_RUNNING) {
+        call_tell(call, "state", vm_view_name(vm.state), NULL);
         call_refuse(call, 409, "not-running",
                     "VM %s is %s: only a running VM is moved; a stopped one finds its place when "
                     "it is started",
@@ -138,6 +148,7 @@ void handle_vm_move(struct api_call *call)
         (void)copy_text(next->vm_spec->move_to, sizeof(next->vm_spec->move_to), to ? to : "*");
     }
     call_put(call, next);
-    call_commit(call, "vm-move-asked", vm.name, "VM %s is to move from %s to %s", vm.name, vm.node,
-                to ? to : "another node");
+    struct note note = call_note(to ? NOTE_VM_MOVE_ASKED : NOTE_VM_MOVE_AWAY_ASKED, vm.name);
+    (void)facts_set(&note.facts, vm.node, to, NULL);
+    call_commit(call, &note);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/because.h"
 #include "api/handlers.h"
 #include "api/show.h"
 #include "wire/domain_xml.h"
@@ -40,10 +41,8 @@ static void write_reasons(struct buf *out, const struct vm_placement *placement)
     out_key(out, "reasons");
     out_open(out, '[');
     for (size_t i = 0; placement && i < placement->reasons.len; i++) {
-        out_open(out, '{');
-        out_text(out, "subject", placement->reasons.items[i].node);
-        out_text(out, "text", placement->reasons.items[i].text);
-        out_close(out, '}');
+        const struct reason *reason = &placement->reasons.items[i];
+        because_write_reason(out, reason->node, &reason->cause);
     }
     out_close(out, ']');
 }
@@ -57,7 +56,7 @@ void vm_write_members(struct buf *out, const struct vm_facts *vm)
         out_text(out, "title", spec->title);
     }
     out_text(out, "state", vm_view_name(vm->state));
-    out_text(out, "detail", vm->detail);
+    because_write(out, "detail", &vm->why);
     out_text(out, "desired", vm_desired_name(spec->desired));
     out_text(out, "node", vm->node);
     write_holds(out, vm);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/whatif.h"
 
+#include "api/because.h"
 #include "api/cluster_model.h"
 #include "api/handlers.h"
 #include "api/plan_json.h"
 #include "api/requests.h"
 #include "api/show.h"
 #include "model/name.h"
-#include "model/words.h"
 #include "wire/out.h"
 
 #include <string.h>
@@ -30,6 +30,7 @@ void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bo
     if (!unknown) {
         send_outcome(call, &question);
     } else if (call_node(call, unknown, &facts)) {
+        call_tell(call, "node", unknown, NULL);
         call_refuse(call, 409, "never-seen", "%s has never joined: nothing runs there", unknown);
     }
 }
@@ -102,9 +103,7 @@ void handle_vm_explain(struct api_call *call)
     out_open(&out, '{');
     vm_write_members(&out, &vm);
     const struct cause none = {0}, *cause = vm.placement ? &vm.placement->cause : &none;
-    char words[words_max];
-    out_text(&out, "cause", words_cause(cause, words));
-    out_text(&out, "cause_code", cause_code_name(cause->code));
+    because_write(&out, "cause", cause);
     out_tree(&out, "hosts", whatif_explain(call, &vm));
     call_send_members(call, &out, 0);
 }

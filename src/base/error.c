@@ -13,6 +13,7 @@ int error_set(struct error *err, int code, const char *format, ...)
         va_list args;
         va_start(args, format);
         err->code = code;
+        err->place[0] = '\0';
         (void)vsnprintf(err->text, sizeof(err->text), format, args);
         va_end(args);
     }

@@ -9,11 +9,13 @@
 
 #include <stdarg.h>
 
-enum { error_text_size = 480 };
+enum { error_text_size = 480, error_place_size = 96 };
 
 struct error {
     int code; /* negative errno, 0: none */
     char text[error_text_size];
+    char place[error_place_size]; /* the part of the input that is wrong: "needs[0].count"; "" none
+                                   */
 };
 
 /* Fills 'err' (may be NULL) with 'code' and the formatted text, cut if too long. Returns 'code',

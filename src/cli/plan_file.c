@@ -107,12 +107,12 @@ int plan_file_read(struct export *ret, const char *text, size_t size, struct err
 
 /* ---- for the planner ---- */
 
-static bool is_up(const void *context, const char *node, char *ret_why, size_t size)
+static bool is_up(const void *context, const char *node, struct cause *ret_why)
 {
     const struct export *file = context;
     VEC_EACH(&file->down, down) {
         if (strcmp(down->node, node) == 0) {
-            (void)snprintf(ret_why, size, "%s", down->why);
+            *ret_why = down->why;
             return false;
         }
     }

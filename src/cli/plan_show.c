@@ -6,8 +6,6 @@
 #include "base/cleanup.h"
 #include "cli/table.h"
 
-#include <string.h>
-
 enum { named_max = 3 }; /* of nodes with one reason so many are named, the others counted */
 
 json_t *plan_answer(const struct plan_outcome *outcome, const struct plan_survival *survival,
@@ -57,30 +55,36 @@ static void print_placements(const json_t *answer, FILE *out)
     table_done(&table);
 }
 
+/* Whether two say the same of their nodes. */
+static bool is_same(const json_t *a, const json_t *b)
+{
+    return json_equal(json_object_get(a, "code"), json_object_get(b, "code")) &&
+           json_equal(json_object_get(a, "parameters"), json_object_get(b, "parameters"));
+}
+
 /* The nodes that give the reason of number 'first', which gives it first: "a, b, c and 4 more". */
 static void print_nodes(const json_t *reasons, size_t first, FILE *out)
 {
-    const char *reason = text_of(json_array_get(reasons, first), "text");
+    const json_t *reason = json_array_get(reasons, first);
     size_t count = 0;
     for (size_t i = first; i < json_array_size(reasons); i++) {
         const json_t *each = json_array_get(reasons, i);
-        if (strcmp(text_of(each, "text"), reason) == 0 && ++count <= named_max) {
+        if (is_same(each, reason) && ++count <= named_max) {
             (void)fprintf(out, "%s%s", count > 1 ? ", " : "  ", text_of(each, "subject"));
         }
     }
     if (count > named_max) {
         (void)fprintf(out, " and %zu more", count - named_max);
     }
-    (void)fprintf(out, ": %s\n", reason);
+    (void)fprintf(out, ": %s\n", text_of(reason, "text"));
 }
 
 static void print_reasons(const json_t *reasons, FILE *out)
 {
     for (size_t i = 0; i < json_array_size(reasons); i++) {
-        const char *reason = text_of(json_array_get(reasons, i), "text");
         bool is_new = true;
         for (size_t k = 0; k < i && is_new; k++) {
-            is_new = strcmp(text_of(json_array_get(reasons, k), "text"), reason) != 0;
+            is_new = !is_same(json_array_get(reasons, k), json_array_get(reasons, i));
         }
         if (is_new) {
             print_nodes(reasons, i, out);

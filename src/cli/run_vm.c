@@ -167,7 +167,9 @@ int run_vm_explain(struct cli *cli)
     if (cause[0]) {
         (void)fprintf(cli->out, "why: %s\n", cause);
     }
-    if (detail[0] && strcmp(detail, cause) != 0) {
+    bool is_cause =
+        json_equal(json_object_get(json, "detail_code"), json_object_get(json, "cause_code"));
+    if (detail[0] && !is_cause) {
         (void)fprintf(cli->out, "now: %s\n", detail);
     }
     (void)fputs("hosts, as they are now:\n", cli->out);

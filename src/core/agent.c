@@ -36,7 +36,7 @@ struct local_vm {
     uint64_t ended_epoch;
     bool was_up;
     bool is_beginning; /* the status last told was 'starting' */
-    char ended_reason[reason_size];
+    struct cause why;  /* it ended, or would not */
     bool has_culprit;
     struct gpu_slot culprit;
     bool is_stop_refused;
@@ -94,14 +94,14 @@ static struct local_vm *get_vm(struct core *core, const char *name)
 
 /* ---- what the hypervisor tells ---- */
 
-static void ended(struct local_vm *vm, uint64_t epoch, const char *reason)
+static void ended(struct local_vm *vm, uint64_t epoch, struct cause why)
 {
     if (vm->away_epoch == epoch) {
         return; /* that it is not here says nothing */
     }
     vm->has_ended = true;
     vm->ended_epoch = epoch;
-    (void)snprintf(vm->ended_reason, sizeof(vm->ended_reason), "%s", reason ? reason : "it ended");
+    vm->why = why;
 }
 
 static void vm_exists(struct core *core, const struct core_event *event)
@@ -125,7 +125,7 @@ static void vm_gone(struct core *core, const struct core_event *event)
     struct local_vm *vm = get_vm(core, event->name);
     if (vm->exists && vm->epoch == event->epoch) {
         vm->exists = vm->is_up = false;
-        ended(vm, event->epoch, event->text);
+        ended(vm, event->epoch, cause_told(CAUSE_ENDED, event->text));
         if (event->is_away && !MUTANT(AWAY_IS_GONE)) {
             vm->has_ended = false;
             vm->away_epoch = event->epoch;
@@ -136,15 +136,15 @@ static void vm_gone(struct core *core, const struct core_event *event)
 static void start_done(struct core *core, struct local_vm *vm, const struct core_event *event)
 {
     if (event->result == CORE_FAILED && !(vm->exists && vm->epoch == vm->op_epoch)) {
-        ended(vm, vm->op_epoch, event->text);
+        ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, event->text));
         vm->was_up = false;
         vm->has_culprit = event->culprit != NULL;
         if (event->culprit) {
             vm->culprit = *event->culprit;
-            agent_gpu_quarantine(core, event->culprit, vm->ended_reason);
+            agent_gpu_quarantine(core, event->culprit, &vm->why);
         }
     } else if (MUTANT(UNKNOWN_IS_FAILED) && event->result == CORE_UNKNOWN) {
-        ended(vm, vm->op_epoch, "no answer");
+        ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, NULL));
     } else if (event->result == CORE_UNKNOWN) {
         vm->late_epoch = vm->op_epoch;
     }
@@ -156,8 +156,7 @@ static void stop_done(struct core *core, struct local_vm *vm, const struct core_
     if (event->result == CORE_FAILED && vm->exists && vm->epoch == vm->op_epoch) {
         vm->is_stop_refused = true;
         vm->refused_epoch = vm->op_epoch;
-        (void)snprintf(vm->ended_reason, sizeof(vm->ended_reason), "%s",
-                       event->text ? event->text : "the guest did not shut down");
+        vm->why = cause_told(CAUSE_VM_DOES_NOT_STOP, event->text);
     }
 }
 
@@ -166,7 +165,7 @@ static void kill_done(struct core *core, struct local_vm *vm, const struct core_
 {
     vm->op_retry_ms = core->now_ms + retry_ms;
     if (event->result == CORE_DONE && !vm->exists) {
-        ended(vm, vm->op_epoch, "stopped");
+        ended(vm, vm->op_epoch, cause_told(CAUSE_STOPPED, NULL));
         vm->op_retry_ms = core->now_ms;
     }
 }
@@ -254,7 +253,7 @@ static void stop(struct core *core, struct local_vm *vm, const struct vm_placeme
 
 /* Writes what is so of 'placement's epoch, guarded by it and by the status before. */
 static void tell(struct core *core, struct local_vm *vm, const struct record *placement,
-                 enum vm_state state, const char *reason)
+                 enum vm_state state, const struct cause *why)
 {
     struct record *status = record_new(RECORD_VM_STATUS, vm->name, NULL);
     if (!status) {
@@ -267,7 +266,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     s->state = state;
     s->has_started = vm->was_up;
     s->is_stop_refused = vm->is_stop_refused && vm->refused_epoch == s->epoch;
-    (void)snprintf(s->reason, sizeof(s->reason), "%s", reason);
+    s->cause = why ? *why : (struct cause){0};
     if (state == VM_STATE_FAILED && vm->has_culprit) {
         s->has_culprit = true;
         s->culprit = vm->culprit;
@@ -288,10 +287,10 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     if (state == VM_STATE_RUNNING && !was_running) {
         (void)facts_set(core_note(core, NOTE_VM_RUNNING, vm->name), core->config.node, NULL, NULL);
     } else if (state == VM_STATE_AWAY) {
-        (void)facts_set(core_note(core, NOTE_VM_AWAY, vm->name), core->config.node, NULL, reason);
+        core_note_because(core, NOTE_VM_AWAY, vm->name, why, core->config.node);
     } else if (state == VM_STATE_STOPPED || state == VM_STATE_FAILED) {
         enum note_code code = state == VM_STATE_FAILED ? NOTE_VM_ENDED_BY_ITSELF : NOTE_VM_ENDED;
-        (void)facts_set(core_note(core, code, vm->name), core->config.node, NULL, reason);
+        core_note_because(core, code, vm->name, why, core->config.node);
     }
 }
 
@@ -359,7 +358,7 @@ static bool is_away(struct core *core, struct local_vm *vm, const struct record 
         return false;
     }
     if (status->state != VM_STATE_AWAY) {
-        tell(core, vm, placement, VM_STATE_AWAY, vm->ended_reason);
+        tell(core, vm, placement, VM_STATE_AWAY, &vm->why);
     }
     return true;
 }
@@ -374,17 +373,17 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
         vm->is_stop_refused = false;
         vm->late_epoch = 0; /* late, but up before it was undone */
         if (status->state != VM_STATE_RUNNING || status->is_stop_refused) {
-            tell(core, vm, placement, VM_STATE_RUNNING, "");
+            tell(core, vm, placement, VM_STATE_RUNNING, NULL);
         }
     } else if (!is_here && vm->has_ended && vm->ended_epoch == epoch) {
         tell(core, vm, placement, VM_STATE_FAILED,
-             vm->late_epoch == epoch ? "it did not come up in time" : vm->ended_reason);
+             vm->late_epoch == epoch ? &(struct cause){.code = CAUSE_START_LATE} : &vm->why);
     } else if (!is_here && status->state == VM_STATE_RUNNING) {
-        tell(core, vm, placement, VM_STATE_FAILED, "it was gone when berthd looked");
+        tell(core, vm, placement, VM_STATE_FAILED, &(struct cause){.code = CAUSE_WAS_GONE});
     } else if (vm->late_epoch == epoch) {
         undo_start(core, vm, epoch);
     } else if (!is_here && !vm->exists && is_inherited(core, vm)) {
-        tell(core, vm, placement, VM_STATE_STARTING, "");
+        tell(core, vm, placement, VM_STATE_STARTING, NULL);
     } else if (!is_here && !vm->exists && core->now_ms >= vm->op_retry_ms) {
         start(core, vm, placement);
     }
@@ -402,7 +401,7 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
     }
     if (status && status->epoch == epoch && strcmp(status->node, core->config.node) != 0) {
         if (vm->exists && vm->epoch == epoch && vm->is_up) {
-            tell(core, vm, placement, VM_STATE_RUNNING, ""); /* adopted: it is ours from now on */
+            tell(core, vm, placement, VM_STATE_RUNNING, NULL); /* adopted: it is ours from now on */
         }
         return;
     }
@@ -421,7 +420,7 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
     if (MUTANT(START_UNTOLD)) {
         start(core, vm, placement);
     }
-    tell(core, vm, placement, VM_STATE_STARTING, "");
+    tell(core, vm, placement, VM_STATE_STARTING, NULL);
 }
 
 static void stop_here(struct core *core, struct local_vm *vm, const struct record *placement,
@@ -435,7 +434,8 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
         return;
     }
     if ((vm->has_ended && vm->ended_epoch == p->epoch) || MUTANT(STOPPED_TOO_SOON)) {
-        tell(core, vm, placement, VM_STATE_STOPPED, vm->has_ended ? vm->ended_reason : "stopped");
+        tell(core, vm, placement, VM_STATE_STOPPED,
+             vm->has_ended ? &vm->why : &(struct cause){.code = CAUSE_STOPPED});
         return;
     }
     if (!vm->exists || vm->epoch != p->epoch || !vm->is_up) {
@@ -445,7 +445,7 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
     bool is_refused = vm->is_stop_refused && vm->refused_epoch == p->epoch && !p->is_forced;
     if (is_refused) {
         if (!status->is_stop_refused) {
-            tell(core, vm, placement, VM_STATE_RUNNING, vm->ended_reason);
+            tell(core, vm, placement, VM_STATE_RUNNING, &vm->why);
         }
     } else if (core->now_ms >= vm->op_retry_ms) {
         stop(core, vm, p);

@@ -19,7 +19,7 @@ enum { inventory_limit_ms = 3000, joining_limit_ms = 1000, gpu_retry_ms = 10000 
 
 struct quarantine {
     struct gpu_slot slot; /* a partition alone, or a card with all that it is divided into */
-    char reason[reason_size];
+    struct cause why;
     revision_t spec_revision; /* of the node's spec then: only a newer one can lift it */
 };
 
@@ -104,7 +104,7 @@ static bool is_card_quarantined(const struct core *core, struct pci_address addr
     return find_quarantine(core, &(struct gpu_slot){.address = address}) != NULL;
 }
 
-static void quarantine(struct core *core, const struct gpu_slot *slot, const char *reason)
+static void quarantine(struct core *core, const struct gpu_slot *slot, const struct cause *why)
 {
     if (find_quarantine(core, slot)) {
         return;
@@ -114,17 +114,17 @@ static void quarantine(struct core *core, const struct gpu_slot *slot, const cha
         core_out_of_memory();
     }
     new->slot = *slot;
-    (void)snprintf(new->reason, sizeof(new->reason), "%s", reason);
+    new->why = *why;
     new->spec_revision = own_spec(core) ? own_spec(core)->revision : 0;
     core->gpus->is_stale = true;
 }
 
-void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const char *reason)
+void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const struct cause *why)
 {
     char text[name_size];
-    quarantine(core, slot, reason);
-    (void)facts_set(core_note(core, NOTE_GPU_QUARANTINED, core->config.node), NULL,
-                    gpu_slot_format(slot, text), reason);
+    quarantine(core, slot, why);
+    (void)facts_set(core_note_because(core, NOTE_GPU_QUARANTINED, core->config.node, why, NULL),
+                    NULL, gpu_slot_format(slot, text), NULL);
 }
 
 /* A berthd that starts takes over what its predecessor had quarantined. */
@@ -138,12 +138,12 @@ static void adopt_quarantines(struct core *core)
     }
     VEC_EACH(&stored->inventory->gpus, gpu) {
         if (gpu->health == GPU_QUARANTINED) {
-            quarantine(core, &(struct gpu_slot){.address = gpu->address}, gpu->health_reason);
+            quarantine(core, &(struct gpu_slot){.address = gpu->address}, &gpu->health_cause);
         }
     }
     VEC_EACH(&stored->inventory->partitions, partition) {
         if (partition->health == GPU_QUARANTINED) {
-            quarantine(core, &partition->slot, partition->health_reason);
+            quarantine(core, &partition->slot, &partition->health_cause);
         }
     }
 }
@@ -185,15 +185,14 @@ static void check_cards(struct core *core)
     VEC_EACH(&spec->node_spec->dismounted, entry) {
         const struct gpu *gpu = found_gpu(core, entry->address);
         const struct gpu_slot slot = {.address = entry->address};
-        char identity[gpu_identity_size], reason[reason_size];
+        char identity[gpu_identity_size];
         if (gpu && gpu->verdict == GPU_OFF_BUS && !find_quarantine(core, &slot)) {
-            agent_gpu_quarantine(core, &slot, "it left the bus");
+            agent_gpu_quarantine(core, &slot, &(struct cause){.code = CAUSE_GPU_LEFT_BUS});
         }
         if (gpu && strcmp(gpu_identity(gpu, identity), entry->identity) != 0 &&
             !find_quarantine(core, &slot)) {
-            (void)snprintf(reason, sizeof(reason), "another card sits there: %s, it was %s",
-                           identity, entry->identity);
-            agent_gpu_quarantine(core, &slot, reason);
+            const struct cause other = cause_make(CAUSE_GPU_OTHER_CARD, NULL, NULL, identity);
+            agent_gpu_quarantine(core, &slot, &other);
         }
     }
 }
@@ -233,11 +232,11 @@ static void add_gpus_check(struct core *core, struct node_inventory *inventory)
 }
 
 static void judge_health(const struct core *core, const struct gpu_slot *slot, enum gpu_health *ret,
-                         char ret_reason[reason_size])
+                         struct cause *ret_why)
 {
     const struct quarantine *q = find_quarantine(core, slot);
     *ret = q ? GPU_QUARANTINED : GPU_HEALTHY;
-    (void)snprintf(ret_reason, reason_size, "%s", q ? q->reason : "");
+    *ret_why = q ? q->why : (struct cause){0};
 }
 
 static void write_inventory(struct core *core)
@@ -256,10 +255,10 @@ static void write_inventory(struct core *core)
     memcpy(record->key.name, core->config.node, sizeof(record->key.name));
     VEC_EACH(&record->inventory->gpus, gpu) {
         judge_health(core, &(struct gpu_slot){.address = gpu->address}, &gpu->health,
-                     gpu->health_reason);
+                     &gpu->health_cause);
     }
     VEC_EACH(&record->inventory->partitions, partition) {
-        judge_health(core, &partition->slot, &partition->health, partition->health_reason);
+        judge_health(core, &partition->slot, &partition->health, &partition->health_cause);
     }
     record->inventory->incarnation = self_incarnation(core);
     add_hypervisor_check(core, record->inventory);

@@ -15,7 +15,7 @@ static bool same_reasons(const struct vm_placement *placement, const struct plac
     }
     for (size_t i = 0; i < answer->reasons.len; i++) {
         const struct reason *a = &placement->reasons.items[i], *b = &answer->reasons.items[i];
-        if (strcmp(a->node, b->node) != 0 || strcmp(a->text, b->text) != 0) {
+        if (strcmp(a->node, b->node) != 0 || !cause_equal(&a->cause, &b->cause)) {
             return false;
         }
     }
@@ -107,8 +107,8 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
     struct intent *intent = change_commit(core, &job->view, next);
     if (!was_waiting) {
         const struct reason *first = to->reasons.len > 0 ? &to->reasons.items[0] : NULL;
-        (void)facts_set(change_note(intent, NOTE_VM_WAITING, NULL), first ? first->node : NULL,
-                        NULL, first ? first->text : NULL);
+        (void)facts_set(change_note(intent, NOTE_VM_WAITING, first ? &first->cause : NULL),
+                        first ? first->node : NULL, NULL, NULL);
     }
 }
 

@@ -29,7 +29,7 @@ bool better_has_failed_gpu(const struct core *core, const struct vm_placement *p
         if (!is_there || device.health != GPU_HEALTHY) {
             *ret_why = cause_make(is_there ? CAUSE_GPU_FAILED : CAUSE_GPU_GONE, NULL,
                                   gpu_slot_format(&hold->slot, slot),
-                                  is_there ? device.health_reason : NULL);
+                                  is_there ? device.health_cause->facts.detail : NULL);
             return true;
         }
     }

@@ -24,7 +24,7 @@ enum {
 };
 
 static void write_fence(struct core *core, struct peer *peer, const struct record *alive,
-                        enum proof proof, const char *detail)
+                        enum proof proof, struct cause cause)
 {
     const struct record *old = world_find(&core->world, RECORD_NODE_FENCE, peer->name);
     struct record *fence = record_new(RECORD_NODE_FENCE, peer->name, NULL);
@@ -33,7 +33,7 @@ static void write_fence(struct core *core, struct peer *peer, const struct recor
     }
     fence->fence->incarnation = alive->alive->incarnation;
     fence->fence->proof = proof;
-    (void)snprintf(fence->fence->detail, sizeof(fence->fence->detail), "%s", detail);
+    fence->fence->cause = cause;
     struct txn txn = {0};
     lead_guard(core, &txn);
     if (!MUTANT(NO_HEARTBEAT_GUARD)) {
@@ -144,18 +144,6 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
     }
 }
 
-static void say_power_proof(const struct peer *peer, const struct node_alive *alive,
-                            const struct node_spec *spec, char *ret, size_t size)
-{
-    const char *agent = agent_of(spec, peer->power_level);
-    const char *how = alive->has_left ? "says that it is off" : "turned it off and says it is off";
-    if (peer->power_level == 0) {
-        (void)snprintf(ret, size, "%s %s", agent, how);
-    } else {
-        (void)snprintf(ret, size, "%s (fencing level %u) %s", agent, peer->power_level + 1, how);
-    }
-}
-
 /*
  * A berthd that was told to end is silent with good reason: its host is not turned off. But if it
  * left VMs, its agents are asked again and again whether the host is off by now.
@@ -199,19 +187,19 @@ static void seek_proof(struct core *core, struct peer *peer)
     }
     msec_t since_ms = silent_since_ms(core, peer), silent_ms = core->now_ms - since_ms;
     msec_t takeover = takeover_ms(core, alive->alive);
-    char detail[reason_size];
     /* Said of its last heartbeat: if it was heard since, what was confirmed was not so. */
     if (spec && peer->is_silent && spec->node_spec->confirmed_off == alive->alive->incarnation &&
         spec->node_spec->confirmed_counter == alive->alive->counter) {
-        write_fence(core, peer, alive, PROOF_MANUAL, "an administrator confirmed it");
+        write_fence(core, peer, alive, PROOF_MANUAL,
+                    cause_make(CAUSE_PROOF_CONFIRMED, NULL, NULL, NULL));
         return;
     }
     if (takeover != MSEC_NEVER && silent_ms >= takeover) {
-        (void)snprintf(detail, sizeof(detail),
-                       "silent for %lld ms (limit %lld) with its watchdog armed at %lld ms",
-                       (long long)silent_ms, (long long)takeover,
-                       (long long)alive->alive->watchdog_ms);
-        write_fence(core, peer, alive, PROOF_WATCHDOG, detail);
+        struct cause silence = cause_make(CAUSE_PROOF_SILENCE, NULL, NULL, NULL);
+        silence.facts.ms = silent_ms;
+        silence.facts.limit_ms = takeover;
+        silence.facts.count = (uint64_t)alive->alive->watchdog_ms;
+        write_fence(core, peer, alive, PROOF_WATCHDOG, silence);
         return;
     }
     if (takeover != MSEC_NEVER) {
@@ -219,8 +207,11 @@ static void seek_proof(struct core *core, struct peer *peer)
     }
     if (spec && spec->node_spec->fencing == FENCING_POWER) {
         if (peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation) {
-            say_power_proof(peer, alive->alive, spec->node_spec, detail, sizeof(detail));
-            write_fence(core, peer, alive, PROOF_POWER, detail);
+            struct cause proof =
+                cause_make(alive->alive->has_left ? CAUSE_PROOF_ASKED : CAUSE_PROOF_AGENT, NULL,
+                           agent_of(spec->node_spec, peer->power_level), NULL);
+            proof.facts.count = peer->power_level > 0 ? peer->power_level + 1 : 0;
+            write_fence(core, peer, alive, PROOF_POWER, proof);
             return;
         }
         if (alive->alive->has_left) {
@@ -285,8 +276,9 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
 static void note_fence(struct core *core, const struct record *record)
 {
     if (lead_is_ours(core) && core->world.is_complete && record->fence->proof != PROOF_NONE) {
-        facts_set(core_note(core, NOTE_NODE_OFF, record->key.name), NULL,
-                  proof_name(record->fence->proof), record->fence->detail)
+        facts_set(
+            core_note_because(core, NOTE_NODE_OFF, record->key.name, &record->fence->cause, NULL),
+            NULL, proof_name(record->fence->proof), NULL)
             ->count = record->fence->incarnation;
     }
 }

@@ -22,6 +22,14 @@ struct facts *core_note(struct core *core, enum note_code code, const char *subj
     return &note->facts;
 }
 
+struct facts *core_note_because(struct core *core, enum note_code code, const char *subject,
+                                const struct cause *cause, const char *node)
+{
+    struct facts *facts = core_note(core, code, subject);
+    core->notes.items[core->notes.len - 1].cause = *cause;
+    return facts_set(facts, node, NULL, NULL);
+}
+
 struct core_action *core_act(struct core *core, enum core_action_kind kind)
 {
     struct core_action *action = VEC_ADD(&core->actions);

@@ -47,6 +47,9 @@ struct core {
 
 /* Tells people; the facts are to be filled in, lent until the next note. */
 struct facts *core_note(struct core *core, enum note_code code, const char *subject);
+/* The same with a cause (copied), on 'node' (may be NULL). */
+struct facts *core_note_because(struct core *core, enum note_code code, const char *subject,
+                                const struct cause *cause, const char *node);
 /* An action with a new id, to be filled in; lent until the next one. */
 struct core_action *core_act(struct core *core, enum core_action_kind kind);
 /* An action that nobody answers. */

@@ -23,11 +23,11 @@
 
 /* ---- the question ---- */
 
-static bool is_up(const void *context, const char *node, char *ret_why, size_t size)
+static bool is_up(const void *context, const char *node, struct cause *ret_why)
 {
     const struct core *core = context;
     if (!peer_is_up(core, node)) {
-        (void)snprintf(ret_why, size, "it does not answer, or is proven off");
+        *ret_why = cause_make(CAUSE_NODE_NO_ANSWER, NULL, NULL, NULL);
         return false;
     }
     return true;
@@ -123,8 +123,7 @@ static void take_reasons(const struct plan_cluster *cluster,
     for (uint32_t node = 0; node < cluster->nodes.len && node < reasons_max; node++) {
         struct reason reason = {0};
         (void)snprintf(reason.node, sizeof(reason.node), "%s", cluster->nodes.items[node]);
-        (void)plan_cluster_fits(cluster, plan_request, waiting->why, waiting->vm, node, reason.text,
-                                sizeof(reason.text));
+        reason.cause = plan_cluster_why(cluster, plan_request, waiting->why, waiting->vm, node);
         ADD(&request->reasons, reason);
     }
 }

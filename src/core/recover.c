@@ -130,8 +130,8 @@ static void resume_running(struct core *core, const struct view *view)
     struct intent *intent = change_commit(core, view, next);
     if (view->wants_to_run || to->refusals == 1) {
         enum note_code code = view->wants_to_run ? NOTE_VM_STOP_REFUSED : NOTE_VM_SHUTDOWN_REFUSED;
-        (void)facts_set(change_note(intent, code, NULL), to->node, NULL,
-                        view->status->status->reason);
+        (void)facts_set(change_note(intent, code, &view->status->status->cause), to->node, NULL,
+                        NULL);
     }
 }
 

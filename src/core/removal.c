@@ -90,8 +90,7 @@ static void end_incarnations(struct core *core, const struct record *alive)
     assert(alive->alive->has_left); /* silence would need another proof */
     fence->fence->incarnation = alive->alive->incarnation;
     fence->fence->proof = PROOF_MANUAL;
-    (void)snprintf(fence->fence->detail, sizeof(fence->fence->detail),
-                   "an administrator removed it");
+    fence->fence->cause = cause_make(CAUSE_PROOF_REMOVED, NULL, NULL, NULL);
     lead_guard(core, &txn);
     guard(core, &txn, RECORD_NODE_SPEC, alive->key.name);
     guard(core, &txn, RECORD_NODE_ALIVE, alive->key.name);

@@ -110,10 +110,19 @@ static void wait_a_while(struct core *core, const struct view *view, msec_t wait
     }
     *reason = (struct reason){0};
     (void)copy_text(reason->node, sizeof(reason->node), why->facts.node);
-    (void)copy_text(reason->text, sizeof(reason->text), why->facts.detail);
+    reason->cause = *why;
     next->placement->cause = cause_make(CAUSE_FAILING, NULL, NULL, NULL);
     next->placement->cause.facts.ms = wait_ms;
     change_note(change_commit(core, view, next), NOTE_VM_RESTART_DELAYED, why)->ms = wait_ms;
+}
+
+/* How it ended there, as a reason not to run. */
+static struct cause failure(const char *node, const struct cause *end)
+{
+    enum cause_code code = end->code == CAUSE_START_LATE ? CAUSE_FAILED_LATE
+                           : end->code == CAUSE_WAS_GONE ? CAUSE_FAILED_GONE
+                                                         : CAUSE_FAILED;
+    return cause_make(code, node, NULL, end->facts.detail);
 }
 
 static void failed(struct core *core, const struct view *view, struct jobs *jobs)
@@ -123,7 +132,7 @@ static void failed(struct core *core, const struct view *view, struct jobs *jobs
     msec_t wait_ms = pause_of(p, policy);
     msec_t due_ms = sight_state_ms(core, view->name) + wait_ms;
     struct tally tally = tally_of(p);
-    struct cause why = cause_make(CAUSE_FAILED, p->node, NULL, view->status->status->reason);
+    struct cause why = failure(p->node, &view->status->status->cause);
     if (p->restarts < policy->restarts_max) {
         tally.restarts++;
     } else if (p->failovers < policy->failovers_max) {

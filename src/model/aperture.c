@@ -130,3 +130,13 @@ const char *aperture_text(const struct aperture_need *need, char *ret, size_t si
                    (unsigned long long)((need->memory_mib + 1023) >> 10), need->host_bits);
     return ret;
 }
+
+struct cause aperture_cause(const struct aperture_need *need)
+{
+    struct cause why = cause_make(CAUSE_ADDRESS_BITS, NULL, NULL, NULL);
+    why.facts.need = need->bits;
+    why.facts.have = need->host_bits;
+    why.facts.total = need->aperture_mib >> 10;
+    why.facts.count = (need->memory_mib + 1023) >> 10;
+    return why;
+}

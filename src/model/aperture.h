@@ -41,3 +41,6 @@ bool aperture_fits(const struct world *world, const struct vm_spec *spec, const 
 
 /* "needs 42-bit guest addresses (...), has 39" into 'ret'; returns 'ret'. */
 const char *aperture_text(const struct aperture_need *need, char *ret, size_t size);
+
+/* The same as a reason not to take a VM. */
+struct cause aperture_cause(const struct aperture_need *need);

@@ -13,10 +13,18 @@
 struct facts {
     char node[name_size];
     char who[name_size]; /* another node, a VM, a device, an agent */
+    char pool[name_size];
+    char device[name_size];    /* a GPU, as gpu_slot_format() writes it */
+    char label[2 * name_size]; /* "key=value" */
     uint64_t count;
+    uint64_t need, have, total; /* of what there is too little of */
     msec_t ms, limit_ms;
-    char detail[reason_size]; /* what came from outside: a guest's, agent's or kernel's own words */
+    /* What came from outside: a guest's, agent's or kernel's own words. Nothing depends on it. */
+    char detail[reason_size];
 };
+
+/* Whether both say the same, whatever the words from outside. */
+bool facts_equal(const struct facts *a, const struct facts *b);
 
 /* Sets those that are not NULL; returns 'facts'. What is too long is cut. */
 static inline struct facts *facts_set(struct facts *facts, const char *node, const char *who,
@@ -34,7 +42,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     return facts;
 }
 
-/* ---- causes: why a placement is as it is ---- */
+/* ---- causes: why something is as it is ---- */
 
 #define CAUSE_LIST(X)                                                                              \
     X(CAUSE_NONE, "none")                                                                          \
@@ -70,7 +78,75 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_ADOPTED, "adopted")                     /* where it was found */                       \
     X(CAUSE_CONFIRMED_GONE, "confirmed-gone")       /* by an administrator */                      \
     X(CAUSE_FAILED, "failed")                       /* node; detail: how it ended */               \
-    X(CAUSE_FAILING, "failing")                     /* ms: the pause before its next start */
+    X(CAUSE_FAILED_LATE, "failed-late")             /* node */                                     \
+    X(CAUSE_FAILED_GONE, "failed-gone")             /* node */                                     \
+    X(CAUSE_FAILING, "failing")                     /* ms: the pause before its next start */      \
+    /* Why a host does not run a VM, or that it could. */                                          \
+    X(CAUSE_FITS, "fits")                                                                          \
+    X(CAUSE_IS_HERE, "is-here") /* it runs there and shall go elsewhere */                         \
+    X(CAUSE_EXCLUDED, "excluded")                                                                  \
+    X(CAUSE_NOT_OWNER, "not-owner")                                                                \
+    X(CAUSE_NO_LABEL, "no-label")           /* label */                                            \
+    X(CAUSE_NO_GPU, "no-gpu")               /* pool: it has none of it */                          \
+    X(CAUSE_TOO_FEW_GPUS, "few-gpus")       /* pool, need, total */                                \
+    X(CAUSE_GPUS_UNUSABLE, "gpus-unusable") /* pool, need, total; have: that can be used */        \
+    X(CAUSE_GPUS_TAKEN, "gpus-taken")     /* pool, need, have, total; who: a VM; count: others */  \
+    X(CAUSE_GPUS_SPLIT, "gpus-split")     /* pool, need, have, total */                            \
+    X(CAUSE_NO_CPUS, "cpus")              /* need, have, total */                                  \
+    X(CAUSE_NO_MEMORY, "memory")          /* need, have, total (MiB) */                            \
+    X(CAUSE_NO_HUGE_PAGES, "huge-pages")  /* label: their size; need, have, total (MiB) */         \
+    X(CAUSE_PAGE_SIZE, "page-size")       /* count: KiB that others have by default */             \
+    X(CAUSE_ADDRESS_BITS, "address-bits") /* need, have; total: aperture, count: RAM (GiB) */      \
+    X(CAUSE_APART, "apart")               /* who: a VM there */                                    \
+    X(CAUSE_TOGETHER, "together")         /* who: a VM, which is on 'node' */                      \
+    X(CAUSE_RESERVE, "reserve")           /* need: host failures to tolerate */                    \
+    /* ... since of the cards that are left this one cannot be used: pool, device. */              \
+    X(CAUSE_CARD_LEAVING, "card-leaving")        /* who: a removed VM that has it */               \
+    X(CAUSE_CARD_CLAIM_UNREADABLE, "card-claim") /* node */                                        \
+    X(CAUSE_CARD_MISSING, "card-missing")                                                          \
+    X(CAUSE_CARD_QUARANTINED, "card-quarantined")                                                  \
+    X(CAUSE_CARD_MOUNTED, "card-mounted")           /* who: its driver */                          \
+    X(CAUSE_CARD_UNASSIGNABLE, "card-unassignable") /* who: the survey's verdict */                \
+    X(CAUSE_CARD_OTHER, "card-other")                                                              \
+    /* How a host is. */                                                                           \
+    X(CAUSE_NODE_NOT_JOINED, "node-not-joined")                                                    \
+    X(CAUSE_NODE_NO_ANSWER, "node-no-answer")           /* or it is proven off */                  \
+    X(CAUSE_NODE_LISTENING, "node-listening")           /* this API is too young to know */        \
+    X(CAUSE_NODE_SILENT, "node-silent")                 /* ms */                                   \
+    X(CAUSE_NODE_LEFT, "node-left")                     /* ms; count: VMs it left */               \
+    X(CAUSE_NODE_FENCING_FAILED, "node-fencing-failed") /* ms: silent; detail */                   \
+    X(CAUSE_NODE_LEFT_EMPTY, "node-left-empty")         /* ms; no VM runs there */                 \
+    X(CAUSE_NODE_SHUT_DOWN, "node-shut-down")           /* ms */                                   \
+    X(CAUSE_NODE_GOES_DOWN, "node-goes-down")           /* count: VMs there */                     \
+    X(CAUSE_NODE_NO_HYPERVISOR, "node-no-hypervisor")                                              \
+    X(CAUSE_NODE_DRAINS, "node-drains") /* count: VMs there */                                     \
+    X(CAUSE_NODE_PAUSED, "node-paused")                                                            \
+    X(CAUSE_NODE_QUARANTINED, "node-quarantined")   /* ms: still */                                \
+    X(CAUSE_NODE_NO_SPACE, "node-no-space")         /* detail */                                   \
+    X(CAUSE_NODE_GPUS_UNREADY, "node-gpus-unready") /* detail */                                   \
+    /* How a VM is. */                                                                             \
+    X(CAUSE_VM_UNSEEN, "vm-unseen") /* by the coordinator */                                       \
+    X(CAUSE_VM_STARTS_AGAIN, "vm-starts-again")                                                    \
+    X(CAUSE_VM_MOVING, "vm-moving")                           /* node: to there */                 \
+    X(CAUSE_VM_HOST_SILENT, "vm-host-silent")                 /* node, ms */                       \
+    X(CAUSE_VM_HOST_FENCING_FAILED, "vm-host-fencing-failed") /* node, ms; detail */               \
+    X(CAUSE_VM_DOES_NOT_STOP, "vm-does-not-stop")                                                  \
+    X(CAUSE_VM_UNMANAGED, "vm-unmanaged")                                                          \
+    X(CAUSE_VM_WAS_REMOVED, "vm-was-removed")                                                      \
+    X(CAUSE_ENDED, "ended") /* of itself; nothing more is known */                                 \
+    X(CAUSE_START_LATE, "start-late")                                                              \
+    X(CAUSE_WAS_GONE, "was-gone") /* when berthd looked */                                         \
+    /* Why a GPU is in quarantine, or missing. */                                                  \
+    X(CAUSE_GPU_LEFT_BUS, "gpu-left-bus")                                                          \
+    X(CAUSE_GPU_NOT_SHOWN, "gpu-not-shown")   /* missing */                                        \
+    X(CAUSE_GPU_OTHER_CARD, "gpu-other-card") /* detail: its identity */                           \
+    /* What proves that a host is off. */                                                          \
+    X(CAUSE_PROOF_AGENT, "proof-agent")         /* who: the agent; count: its level */             \
+    X(CAUSE_PROOF_ASKED, "proof-asked")         /* likewise; it was not turned off by Berth */     \
+    X(CAUSE_PROOF_SILENCE, "proof-silence")     /* ms, limit_ms; count: its watchdog's ms */       \
+    X(CAUSE_PROOF_CONFIRMED, "proof-confirmed") /* by an administrator */                          \
+    X(CAUSE_PROOF_REMOVED, "proof-removed")     /* by an administrator, once it had left */        \
+    X(CAUSE_SAID, "said")                       /* detail: the words of a host, guest, person */
 ENUM_DECLARE(cause_code, CAUSE_LIST)
 
 struct cause {
@@ -81,9 +157,19 @@ struct cause {
 /* A cause with those parameters; NULL: without. */
 struct cause cause_make(enum cause_code code, const char *node, const char *who,
                         const char *detail);
+/* In the words of someone outside; 'code' if there are none (NULL or ""). */
+struct cause cause_told(enum cause_code code, const char *words);
 /* Whether the VM must stay, with that told, although its node or GPU says that it should not, or an
  * administrator does. */
 bool cause_is_stuck(const struct cause *cause);
+/* Whether both say the same; facts_equal(). */
+bool cause_equal(const struct cause *a, const struct cause *b);
+
+/* Why one host does not run a VM. */
+struct reason {
+    char node[name_size]; /* "" for a reason that is no node's */
+    struct cause cause;
+};
 
 /* ---- notes: what happened ---- */
 
@@ -167,12 +253,63 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_FAILED, "vm-failed", ERROR)                                                          \
     X(NOTE_VM_NOT_RESTARTED, "vm-not-restarted", WARNING)                                          \
     X(NOTE_VM_RESTART_DELAYED, "vm-restart-delayed", WARNING)
+/* What an administrator did, as the API has it in the same list. */
+#define ORDER_LIST(X)                                                                              \
+    X(NOTE_CLUSTER_SET, "cluster-set", INFO)                                                       \
+    X(NOTE_DISARM_ASKED, "cluster-disarm-asked", INFO)                                             \
+    X(NOTE_DISARM_FOR_ASKED, "cluster-disarm-asked", INFO)                                         \
+    X(NOTE_ARM_ASKED, "cluster-arm-asked", INFO)                                                   \
+    X(NOTE_ARM_UNHEARD_ASKED, "cluster-arm-asked", INFO)                                           \
+    X(NOTE_ACCESS_ADDED, "access-added", INFO)                                                     \
+    X(NOTE_ACCESS_CHANGED, "access-changed", INFO)                                                 \
+    X(NOTE_ACCESS_REMOVED, "access-removed", INFO)                                                 \
+    X(NOTE_LOGIN_FAILED, "login-failed", WARNING)                                                  \
+    X(NOTE_LOGIN_FAILED_UNNAMED, "login-failed", WARNING)                                          \
+    X(NOTE_GPU_DISMOUNT_ASKED, "gpu-dismount", INFO)                                               \
+    X(NOTE_GPU_MOUNT_ASKED, "gpu-mount", INFO)                                                     \
+    X(NOTE_GPU_RELEASE_ASKED, "gpu-release", INFO)                                                 \
+    X(NOTE_GPU_SPLIT_ASKED, "gpu-partition", INFO)                                                 \
+    X(NOTE_GPU_SPLIT_UNLIKE_ASKED, "gpu-partition", INFO)                                          \
+    X(NOTE_GPU_WHOLE_ASKED, "gpu-partition", INFO)                                                 \
+    X(NOTE_NODE_PAUSED, "node-paused", INFO)                                                       \
+    X(NOTE_NODE_RESUMED, "node-resumed", INFO)                                                     \
+    X(NOTE_NODE_DRAIN_ASKED, "node-drain", INFO)                                                   \
+    X(NOTE_NODE_FORCED_DRAIN_ASKED, "node-drain", INFO)                                            \
+    X(NOTE_NODE_SHUTDOWN_ASKED, "node-shutdown-asked", INFO)                                       \
+    X(NOTE_NODE_REBOOT_ASKED, "node-reboot-asked", INFO)                                           \
+    X(NOTE_NODE_CONFIRMED_OFF, "node-confirmed-off", INFO)                                         \
+    X(NOTE_NODE_SET, "node-set", INFO)                                                             \
+    X(NOTE_NODE_REMOVED, "node-removed", INFO)                                                     \
+    X(NOTE_POOL_CREATED, "pool-created", INFO)                                                     \
+    X(NOTE_POOL_EXTENDED, "pool-extended", INFO)                                                   \
+    X(NOTE_POOL_REDUCED, "pool-reduced", INFO)                                                     \
+    X(NOTE_POOL_REMOVED, "pool-removed", INFO)                                                     \
+    X(NOTE_VM_ADDED, "vm-added", INFO)                                                             \
+    X(NOTE_VM_ADDED_PRIVILEGED, "vm-added-privileged", INFO)                                       \
+    X(NOTE_VM_SET, "vm-set", INFO)                                                                 \
+    X(NOTE_VM_REMOVAL_ASKED, "vm-removed", INFO)                                                   \
+    X(NOTE_VM_ASSIGNED, "vm-assigned", INFO)                                                       \
+    X(NOTE_VM_UNASSIGNED, "vm-unassigned", INFO)                                                   \
+    X(NOTE_VM_START_ASKED, "vm-start-asked", INFO)                                                 \
+    X(NOTE_VM_STOP_ASKED, "vm-stop-asked", INFO)                                                   \
+    X(NOTE_VM_OFF_ASKED, "vm-stop-asked", INFO)                                                    \
+    X(NOTE_VM_MOVE_ASKED, "vm-move-asked", INFO)                                                   \
+    X(NOTE_VM_MOVE_AWAY_ASKED, "vm-move-asked", INFO)                                              \
+    X(NOTE_VM_ADOPT_ASKED, "vm-adopt-asked", INFO)                                                 \
+    X(NOTE_VM_GONE_CONFIRMED, "vm-gone-confirmed", INFO)
+
 #define NOTE_MEMBER_(id, text, severity) id,
-enum note_code { NOTE_LIST(NOTE_MEMBER_) note_code_count };
+enum note_code { NOTE_LIST(NOTE_MEMBER_) ORDER_LIST(NOTE_MEMBER_) note_code_count };
 #undef NOTE_MEMBER_
+
+enum { note_core_count = NOTE_CLUSTER_SET }; /* before it: those of the core */
 
 /* "node-silent"; static. */
 const char *note_code_name(enum note_code code);
+/* Of several that have that name, which one 'code' is: 0 the first. */
+uint32_t note_code_way(enum note_code code);
+/* NOTE_NONE: there is none, in this version. */
+enum note_code note_code_find(const char *name, uint32_t way);
 enum severity note_severity(enum note_code code);
 
 struct note {

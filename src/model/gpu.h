@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/vec.h"
-#include "model/limits.h"
+#include "model/facts.h"
 
 /* "0000:65:00.0": domain:bus:slot.function, as lspci -D and sysfs write it. */
 struct pci_address {
@@ -129,7 +129,7 @@ struct gpu {
     enum gpu_verdict verdict;
     char verdict_detail[reason_size]; /* a sentence that says what to do; "" if assignable */
     enum gpu_health health;
-    char health_reason[reason_size];
+    struct cause health_cause; /* of the quarantine */
 };
 
 /*
@@ -145,8 +145,8 @@ struct gpu_partition {
     uint64_t mmio_size;  /* bytes, as gpu_mmio_size() has it; 0: a mediated device does not tell */
     enum gpu_verdict verdict;
     char verdict_detail[reason_size];
-    enum gpu_health health; /* its own: that of its card is told there */
-    char health_reason[reason_size];
+    enum gpu_health health;    /* its own: that of its card is told there */
+    struct cause health_cause; /* of the quarantine */
 };
 
 /* Whether it is a display or an accelerator, for which a host is looked through by itself. */

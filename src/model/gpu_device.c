@@ -34,7 +34,7 @@ static void describe_card(const struct gpu *card, struct gpu_device *ret)
         .verdict = card->verdict,
         .verdict_detail = card->verdict_detail,
         .health = card->health,
-        .health_reason = card->health_reason,
+        .health_cause = &card->health_cause,
         .mmio_size = gpu_mmio_size(card),
     };
 }
@@ -51,7 +51,7 @@ static void describe_partition(const struct gpu_partition *partition, struct gpu
     }
     if (ret->health == GPU_HEALTHY) {
         ret->health = partition->health;
-        ret->health_reason = partition->health_reason;
+        ret->health_cause = &partition->health_cause;
     }
 }
 

@@ -15,7 +15,7 @@ struct gpu_device {
     enum gpu_verdict verdict; /* a part of a card that left the bus has left it, too */
     const char *verdict_detail;
     enum gpu_health health; /* a part of a quarantined card is in quarantine, too */
-    const char *health_reason;
+    const struct cause *health_cause;
     uint64_t mmio_size; /* bytes */
 };
 

@@ -261,7 +261,7 @@ ENUM_DECLARE(proof, PROOF_LIST)
 struct node_fence {
     uint64_t incarnation; /* this one and all before are off, if proof is not none */
     enum proof proof;
-    char detail[reason_size];
+    struct cause cause; /* what happened that proves it */
 };
 
 /*
@@ -388,11 +388,6 @@ struct gpu_hold {
 
 typedef VEC(struct gpu_hold) gpu_holds_t;
 
-struct reason {
-    char node[name_size]; /* "" for a reason that is no node's */
-    char text[reason_size];
-};
-
 struct vm_placement {
     uint64_t epoch; /* grows with each new place; one epoch runs at most once, on one node */
     enum placement_phase phase;
@@ -423,7 +418,7 @@ struct vm_placement {
     X(VM_STATE_RUNNING, "running")                                                                 \
     X(VM_STATE_STOPPING, "stopping")                                                               \
     X(VM_STATE_STOPPED, "stopped") /* does not run, and this epoch never will again */             \
-    X(VM_STATE_FAILED, "failed")   /* likewise, and it was not asked to end: 'reason' */           \
+    X(VM_STATE_FAILED, "failed")   /* likewise, and it was not asked to end: 'cause' */            \
     X(VM_STATE_AWAY, "away")       /* migrated or saved past Berth: it runs elsewhere, or will */
 ENUM_DECLARE(vm_state, VM_STATE_LIST)
 
@@ -432,9 +427,9 @@ struct vm_status {
     uint64_t incarnation; /* of 'node', in which this epoch was begun */
     char node[name_size];
     enum vm_state state;
-    bool has_started;     /* the guest did run in this epoch */
-    bool is_stop_refused; /* asked to stop, the guest did not go within its limit and runs on */
-    char reason[reason_size];
+    bool has_started;        /* the guest did run in this epoch */
+    bool is_stop_refused;    /* asked to stop, the guest did not go within its limit and runs on */
+    struct cause cause;      /* why it is so; NONE: as was ordered */
     struct gpu_slot culprit; /* failed: the device that made it so ... */
     bool has_culprit;        /* ... if there is one */
 };
@@ -452,7 +447,9 @@ struct event_record {
     char actor[name_size];   /* who: "node1" (a daemon), "root", "alice@console" */
     char code[name_size];    /* stable word for programs: "node-silent", "vm-started" */
     char subject[name_size]; /* the node, pool or VM it is about */
-    char text[400];          /* for people */
+    uint32_t way;            /* of several sentences with that code, which: note_code_way() */
+    struct facts facts;
+    struct cause cause;
     /* Of a change whose request bore a key, so that it can be asked for again: the key, what was
      * asked with it, and the answer (heap; NULL: none). */
     char request_key[name_size];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every sentence about a cause or a note. {name} is a parameter: subject, node, who, count, detail,
- * cause; ms and limit_ms in milliseconds, s in seconds. What stands in [brackets] is left out if a
- * parameter in it is empty.
+ * Every sentence about a cause or a note. {name} is a parameter: subject, a member of struct facts,
+ * cause; ms and limit_ms in milliseconds, s in seconds, min in minutes. What stands in [brackets]
+ * is left out if a parameter in it is empty, or 0.
  */
 #include "model/words.h"
 
@@ -29,7 +29,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_DRAIN_NO_HOST] = "its host is being drained, but no other host can take it",
     [CAUSE_DRAIN_FORCED] = "its host is being drained by force, and no other host can take it",
     [CAUSE_HOST_SHUTDOWN] = "its host is being shut down",
-    [CAUSE_GPU_FAILED] = "its GPU {who} failed: {detail}",
+    [CAUSE_GPU_FAILED] = "its GPU {who} failed[: {detail}]",
     [CAUSE_GPU_GONE] = "its GPU {who} failed: the host no longer has it",
     [CAUSE_GPU_NO_HOST] = "one of its GPUs failed, but no host has another one for it",
     [CAUSE_FAILBACK] = "its preferred owner {node} accepts VMs again",
@@ -49,7 +49,83 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_ADOPTED] = "adopted where it was found",
     [CAUSE_CONFIRMED_GONE] = "an administrator confirmed that it is gone",
     [CAUSE_FAILED] = "on {node}[: {detail}]",
+    [CAUSE_FAILED_LATE] = "on {node}: it did not come up in time",
+    [CAUSE_FAILED_GONE] = "on {node}: it was gone when berthd looked",
     [CAUSE_FAILING] = "it keeps failing; it restarts {s} s after its last end",
+    [CAUSE_FITS] = "has room",
+    [CAUSE_IS_HERE] = "it runs here",
+    [CAUSE_EXCLUDED] = "excluded by the request",
+    [CAUSE_NOT_OWNER] = "not a possible owner",
+    [CAUSE_NO_LABEL] = "has no label {label}",
+    [CAUSE_NO_GPU] = "no GPU in pool {pool}",
+    [CAUSE_TOO_FEW_GPUS] = "only {total} GPUs in {pool} (needs {need})",
+    [CAUSE_GPUS_UNUSABLE] = "{have} of {total} GPUs in {pool} can be used (needs {need})",
+    [CAUSE_GPUS_TAKEN] =
+        "{have} of {total} GPUs free in {pool} (needs {need}[; held by {who}][ and {count} more])",
+    [CAUSE_GPUS_SPLIT] = "{have} of {total} GPUs free in {pool} (needs {need}); the cards are in "
+                         "use in their other form",
+    [CAUSE_NO_CPUS] = "{have} of {total} CPUs free (needs {need})",
+    [CAUSE_NO_MEMORY] = "{have} of {total} MiB of memory free (needs {need})",
+    [CAUSE_NO_HUGE_PAGES] = "{have} of {total} MiB in {label} free (needs {need})",
+    [CAUSE_PAGE_SIZE] = "its huge pages are not of {count} KiB by default; name a size in the VM's "
+                        "<hugepages>",
+    [CAUSE_ADDRESS_BITS] = "needs guest addresses of {need} bits ({total} GiB for GPU memory above "
+                           "{count} GiB of RAM), CPU and IOMMU have {have}",
+    [CAUSE_APART] = "apart from {who}, which is here",
+    [CAUSE_TOGETHER] = "together with {who}, which is on {node}",
+    [CAUSE_RESERVE] = "would break the reserve of {need}",
+    [CAUSE_CARD_LEAVING] = "too few GPUs in {pool} can be used: {device} is held by {who}, which "
+                           "was removed and has not stopped yet",
+    [CAUSE_CARD_CLAIM_UNREADABLE] =
+        "too few GPUs in {pool} can be used: {device} has a claim that cannot be read. When no VM "
+        "has it, delete the key order/claims/{node}/{device} in the store",
+    [CAUSE_CARD_MISSING] = "too few GPUs in {pool} can be used: {device} is not there",
+    [CAUSE_CARD_QUARANTINED] =
+        "too few GPUs in {pool} can be used: {device} is quarantined[: {detail}]",
+    [CAUSE_CARD_MOUNTED] =
+        "too few GPUs in {pool} can be used: {device} is not dismounted[ (driver {who})]",
+    [CAUSE_CARD_UNASSIGNABLE] =
+        "too few GPUs in {pool} can be used: {device} is not assignable ({who})",
+    [CAUSE_CARD_OTHER] =
+        "too few GPUs in {pool} can be used: {device} is not the card that joined the pool",
+    [CAUSE_NODE_NOT_JOINED] = "berthd has not joined from there yet",
+    [CAUSE_NODE_NO_ANSWER] = "it does not answer, or is proven off",
+    [CAUSE_NODE_LISTENING] = "listening for its heartbeat",
+    [CAUSE_NODE_SILENT] = "no heartbeat for {s} s",
+    [CAUSE_NODE_LEFT] = "it left {s} s ago; VMs that nothing watches now: {count}",
+    [CAUSE_NODE_LEFT_EMPTY] = "its berthd was stopped {s} s ago; no VM runs there",
+    [CAUSE_NODE_SHUT_DOWN] = "shut down {s} s ago",
+    [CAUSE_NODE_GOES_DOWN] = "being shut down (VMs left: {count})",
+    [CAUSE_NODE_FENCING_FAILED] = "no heartbeat for {s} s; turning it off failed[: {detail}]",
+    [CAUSE_NODE_NO_HYPERVISOR] = "its hypervisor (libvirt) does not answer",
+    [CAUSE_NODE_DRAINS] = "being drained[ (VMs left: {count})]",
+    [CAUSE_NODE_PAUSED] = "takes no new VMs (paused)",
+    [CAUSE_NODE_QUARANTINED] =
+        "takes no new VMs[ for another {min} min]: it restarted three times within an hour",
+    [CAUSE_NODE_NO_SPACE] = "its own disk has too little room to start VMs[: {detail}]",
+    [CAUSE_NODE_GPUS_UNREADY] = "its GPUs are not ready for VMs yet[: {detail}]",
+    [CAUSE_VM_UNSEEN] = "the coordinator has not looked at it yet",
+    [CAUSE_VM_STARTS_AGAIN] = "to be started again",
+    [CAUSE_VM_MOVING] = "moving to {node}",
+    [CAUSE_VM_HOST_SILENT] = "no heartbeat from {node} for {s} s",
+    [CAUSE_VM_HOST_FENCING_FAILED] =
+        "no heartbeat from {node} for {s} s; turning it off failed[: {detail}]",
+    [CAUSE_VM_DOES_NOT_STOP] = "the guest does not stop",
+    [CAUSE_VM_UNMANAGED] = "unmanaged",
+    [CAUSE_VM_WAS_REMOVED] = "the VM was removed",
+    [CAUSE_ENDED] = "it ended",
+    [CAUSE_START_LATE] = "it did not come up in time",
+    [CAUSE_WAS_GONE] = "it was gone when berthd looked",
+    [CAUSE_GPU_NOT_SHOWN] = "the host does not show it",
+    [CAUSE_GPU_LEFT_BUS] = "it left the bus",
+    [CAUSE_GPU_OTHER_CARD] = "another card sits there: {detail}",
+    [CAUSE_PROOF_AGENT] = "{who}[ (fencing level {count})] turned it off and says it is off",
+    [CAUSE_PROOF_ASKED] = "{who}[ (fencing level {count})] says that it is off",
+    [CAUSE_PROOF_SILENCE] =
+        "silent for {ms} ms (limit {limit_ms}) with its watchdog armed at {count} ms",
+    [CAUSE_PROOF_CONFIRMED] = "an administrator confirmed that it is off",
+    [CAUSE_PROOF_REMOVED] = "an administrator removed it",
+    [CAUSE_SAID] = "{detail}",
 };
 
 static const char *const note_words[note_code_count] = {
@@ -121,14 +197,14 @@ static const char *const note_words[note_code_count] = {
     [NOTE_POWER_FENCING_FAILED] =
         "turning off {subject} failed: {detail}. Berth retries every few seconds, and the VMs of "
         "this host wait. If you are sure that it is off: 'berth node confirm-off {subject}'",
-    [NOTE_NODE_OFF] = "{subject} (incarnation {count}) is proven off: {detail}",
+    [NOTE_NODE_OFF] = "{subject} (incarnation {count}) is proven off: {cause}",
     [NOTE_NODE_QUARANTINED] =
         "{subject} rejoined three times within an hour: it gets no new VMs for two hours; its "
         "running VMs are not affected. 'berth node resume {subject}' ends this at once",
     [NOTE_NODE_TRUSTED] = "{subject} gets VMs again",
     [NOTE_CLAIM_RELEASED] =
         "released a claim of {subject} on {who} of {node} that belonged to no placement",
-    [NOTE_GPU_QUARANTINED] = "GPU {who} on {subject} is quarantined: {detail}. When it is "
+    [NOTE_GPU_QUARANTINED] = "GPU {who} on {subject} is quarantined: {cause}. When it is "
                              "repaired: 'berth gpu release {subject} {who}'",
     [NOTE_GPU_RELEASED] = "GPU {who} on {subject} is released from quarantine",
     [NOTE_GPU_DISMOUNTED] = "GPU {who} on {subject} is dismounted",
@@ -139,9 +215,9 @@ static const char *const note_words[note_code_count] = {
     [NOTE_GPU_MOUNT_FAILED] = "cannot mount GPU {who} on {subject}: {detail}",
     [NOTE_GPU_PARTITION_FAILED] = "cannot partition GPU {who} on {subject}: {detail}",
     [NOTE_VM_RUNNING] = "{subject} is running on {node}",
-    [NOTE_VM_ENDED] = "{subject} ended on {node}[: {detail}]",
-    [NOTE_VM_ENDED_BY_ITSELF] = "{subject} ended on {node}[: {detail}]",
-    [NOTE_VM_AWAY] = "{subject} left {node} without an order from Berth[: {detail}]. It is started "
+    [NOTE_VM_ENDED] = "{subject} ended on {node}[: {cause}]",
+    [NOTE_VM_ENDED_BY_ITSELF] = "{subject} ended on {node}[: {cause}]",
+    [NOTE_VM_AWAY] = "{subject} left {node} without an order from Berth[: {cause}]. It is started "
                      "nowhere until it is clear where it runs",
     [NOTE_VM_ELSEWHERE] =
         "{subject} (epoch {count}), started by {who}, runs on {node} without an order to. It is left "
@@ -153,16 +229,16 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_RESTARTING] = "restarting {subject} on {node}: {cause}",
     [NOTE_VM_ARRIVING] = "{subject} stopped on {who}: starting on {node}",
     [NOTE_VM_WAITING] = "no host can run {subject} right now; it waits[ (first reason: {node}: "
-                        "{detail})]",
+                        "{cause})]",
     [NOTE_VM_WAITS_FOR_VM] = "{subject} waits: it starts after {who}, which does not run yet",
     [NOTE_VM_MOVING] = "moving {subject} from {who} to {node}, where its place is reserved: "
                        "{cause}",
     [NOTE_VM_CANNOT_MOVE] = "{subject} stays on {node}: no other host can take it ({cause})",
     [NOTE_VM_STOPPING] = "stopping {subject} on {node}: {cause}",
     [NOTE_VM_STOP_REFUSED] =
-        "{subject} on {node} did not stop within its time limit and keeps running[: {detail}]",
+        "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]",
     [NOTE_VM_SHUTDOWN_REFUSED] =
-        "{subject} on {node} did not stop within its time limit and keeps running[: {detail}]. "
+        "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]. "
         "Berth asks it again at growing intervals; 'berth vm stop --force {subject}' turns it off",
     [NOTE_VM_STOPPED] = "{subject} is stopped; its GPUs on {node} are free",
     [NOTE_VM_REMOVED] = "{subject} is removed",
@@ -172,6 +248,60 @@ static const char *const note_words[note_code_count] = {
         "{subject} ran on {node}, which was lost or shut down; with priority 0 only "
         "'berth vm start {subject}' starts it again",
     [NOTE_VM_RESTART_DELAYED] = "{subject} keeps failing ({cause}): it restarts in {s} s",
+    [NOTE_CLUSTER_SET] = "the cluster's settings were changed: {detail}",
+    [NOTE_DISARM_ASKED] = "the cluster is disarmed: no host is fenced and no VM restarts by itself "
+                          "until it is armed",
+    [NOTE_DISARM_FOR_ASKED] = "the cluster is disarmed for {s} s: no host is fenced and no VM "
+                              "restarts by itself",
+    [NOTE_ARM_ASKED] = "the cluster is armed",
+    [NOTE_ARM_UNHEARD_ASKED] = "the cluster is armed. Not heard now: {detail}; a host that is not "
+                               "heard soon is fenced",
+    [NOTE_ACCESS_ADDED] = "{who} {subject} was added with the role {label}",
+    [NOTE_ACCESS_CHANGED] = "{who} {subject}[: {detail}]",
+    [NOTE_ACCESS_REMOVED] = "{who} {subject} was removed",
+    [NOTE_LOGIN_FAILED] = "wrong password or token for {subject}, from {who}",
+    [NOTE_LOGIN_FAILED_UNNAMED] = "wrong password or token for what is no name, from {who}",
+    [NOTE_GPU_DISMOUNT_ASKED] =
+        "{device} of {subject} ({label}) is to be dismounted from the host[, with {detail}]",
+    [NOTE_GPU_MOUNT_ASKED] = "{device} of {subject} is to be given back to the host",
+    [NOTE_GPU_RELEASE_ASKED] = "{device} of {subject} is released from quarantine[ ({cause})]",
+    [NOTE_GPU_SPLIT_ASKED] = "{device} of {subject} is to be divided into {count} partitions",
+    [NOTE_GPU_SPLIT_UNLIKE_ASKED] =
+        "{device} of {subject} is to be divided into {count} partitions; others of its model are divided otherwise, and a pool takes equal ones",
+    [NOTE_GPU_WHOLE_ASKED] = "{device} of {subject} is to be whole again, and its host's",
+    [NOTE_NODE_PAUSED] = "{subject} is paused: what runs there stays, nothing new starts there",
+    [NOTE_NODE_RESUMED] = "{subject} is active again",
+    [NOTE_NODE_DRAIN_ASKED] =
+        "{subject} is to be drained: its VMs move away where there is a place",
+    [NOTE_NODE_FORCED_DRAIN_ASKED] =
+        "{subject} is to be drained: its VMs move away, and stop where there is no place",
+    [NOTE_NODE_SHUTDOWN_ASKED] = "{subject} is to be shut down once its VMs have left it",
+    [NOTE_NODE_REBOOT_ASKED] = "{subject} is to be rebooted once its VMs have left it",
+    [NOTE_NODE_CONFIRMED_OFF] =
+        "{subject} was confirmed to be off (incarnation {count}): its VMs may start elsewhere",
+    [NOTE_NODE_SET] = "{subject}: changed {detail}",
+    [NOTE_NODE_REMOVED] =
+        "{subject} was removed from the cluster[, and {count} of its GPUs from their pools]",
+    [NOTE_POOL_CREATED] = "GPU pool {subject} was created with {count} {who}",
+    [NOTE_POOL_EXTENDED] = "{count} {who} joined GPU pool {subject}",
+    [NOTE_POOL_REDUCED] = "{device} of {node} left GPU pool {subject}",
+    [NOTE_POOL_REMOVED] = "GPU pool {subject} was removed",
+    [NOTE_VM_ADDED] = "VM {subject} was added ({count} CPUs, {total} MiB); it is stopped",
+    [NOTE_VM_ADDED_PRIVILEGED] =
+        "VM {subject} was added past the domain policy ({count} CPUs, {total} "
+        "MiB); it is stopped",
+    [NOTE_VM_SET] = "VM {subject}: changed {detail}",
+    [NOTE_VM_REMOVAL_ASKED] = "VM {subject} was removed from the cluster; its disks are untouched",
+    [NOTE_VM_ASSIGNED] =
+        "VM {subject} was assigned {count} {who} of pool {pool}; it needs {total} in all",
+    [NOTE_VM_UNASSIGNED] = "VM {subject} was unassigned {count} {who} of pool {pool}; {have} left",
+    [NOTE_VM_START_ASKED] = "VM {subject} is to be started",
+    [NOTE_VM_STOP_ASKED] = "VM {subject} is to be stopped",
+    [NOTE_VM_OFF_ASKED] = "VM {subject} is to be turned off at once",
+    [NOTE_VM_MOVE_ASKED] = "VM {subject} is to move from {node} to {who}",
+    [NOTE_VM_MOVE_AWAY_ASKED] = "VM {subject} is to move from {node} to another host",
+    [NOTE_VM_ADOPT_ASKED] = "VM {subject} is to stay on {node}",
+    [NOTE_VM_GONE_CONFIRMED] = "VM {subject} runs nowhere any more, as was confirmed",
 };
 
 /* Where the sentence grows, and what it is about. */
@@ -198,36 +328,66 @@ static bool is_name(const char *name, size_t len, const char *wanted)
     return strlen(wanted) == len && memcmp(name, wanted, len) == 0;
 }
 
-/* The parameter 'name'; false: it is empty. */
-static bool append_parameter(struct writer *w, const char *name, size_t len)
+/* The text of that name; NULL: it is none. */
+static const char *text_named(const struct writer *w, const char *name, size_t len)
 {
     const struct facts *f = w->facts;
-    char number[24] = "";
-    const char *text = number;
-    size_t before = w->len;
-    if (is_name(name, len, "subject")) {
-        text = w->subject;
-    } else if (is_name(name, len, "node")) {
-        text = f->node;
-    } else if (is_name(name, len, "who")) {
-        text = f->who;
-    } else if (is_name(name, len, "detail")) {
-        text = f->detail;
-    } else if (is_name(name, len, "cause") && w->cause) {
-        struct writer inner = {w->to, w->len, w->subject, &w->cause->facts, NULL};
-        fill(&inner, cause_words[w->cause->code]);
-        w->len = inner.len;
-    } else if (is_name(name, len, "count")) {
-        (void)snprintf(number, sizeof(number), "%" PRIu64, f->count);
-    } else {
-        assert(is_name(name, len, "ms") || is_name(name, len, "s") ||
-               is_name(name, len, "limit_ms"));
-        msec_t span = is_name(name, len, "limit_ms") ? f->limit_ms
-                      : is_name(name, len, "s")      ? f->ms / 1000
-                                                     : f->ms;
-        (void)snprintf(number, sizeof(number), "%" PRId64, span);
+    const struct {
+        const char *name, *text;
+    } texts[] = {
+        {"subject", w->subject}, {"node", f->node},   {"who", f->who},       {"pool", f->pool},
+        {"device", f->device},   {"label", f->label}, {"detail", f->detail},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (is_name(name, len, texts[i].name)) {
+            return texts[i].text;
+        }
     }
-    append(w, text, strlen(text));
+    return NULL;
+}
+
+/* The number of that name: a name that is nothing else is one. */
+static int64_t number_named(const struct facts *f, const char *name, size_t len)
+{
+    const struct {
+        const char *name;
+        int64_t number;
+    } numbers[] = {
+        {"count", (int64_t)f->count},
+        {"need", (int64_t)f->need},
+        {"have", (int64_t)f->have},
+        {"total", (int64_t)f->total},
+        {"ms", f->ms},
+        {"s", f->ms / 1000},
+        {"min", (f->ms + 59999) / 60000},
+        {"limit_ms", f->limit_ms},
+    };
+    size_t i = 0;
+    while (i < ARRAY_LEN(numbers) && !is_name(name, len, numbers[i].name)) {
+        i++;
+    }
+    assert(i < ARRAY_LEN(numbers));
+    return numbers[i].number;
+}
+
+/* The parameter 'name'; false: it is empty, or 0. */
+static bool append_parameter(struct writer *w, const char *name, size_t len)
+{
+    size_t before = w->len;
+    const char *text = text_named(w, name, len);
+    if (is_name(name, len, "cause")) {
+        struct writer inner = {w->to, w->len, w->subject, w->cause ? &w->cause->facts : NULL, NULL};
+        fill(&inner, w->cause ? cause_words[w->cause->code] : "");
+        w->len = inner.len;
+    } else if (text) {
+        append(w, text, strlen(text));
+    } else {
+        char digits[24];
+        int64_t number = number_named(w->facts, name, len);
+        (void)snprintf(digits, sizeof(digits), "%" PRId64, number);
+        append(w, digits, strlen(digits));
+        return number != 0;
+    }
     return w->len > before;
 }
 
@@ -260,6 +420,15 @@ const char *words_cause(const struct cause *cause, char ret[words_max])
     struct writer w = {ret, 0, "", &cause->facts, NULL};
     ret[0] = '\0';
     fill(&w, cause_words[cause->code]);
+    return ret;
+}
+
+const char *words_event(const struct event_record *event, char ret[words_max])
+{
+    struct writer w = {ret, 0, event->subject, &event->facts, &event->cause};
+    enum note_code code = note_code_find(event->code, event->way);
+    ret[0] = '\0';
+    fill(&w, code != NOTE_NONE ? note_words[code] : "{detail}");
     return ret;
 }
 

@@ -6,10 +6,12 @@
  */
 #pragma once
 
-#include "model/facts.h"
+#include "model/record.h"
 
 enum { words_max = 1000 }; /* enough for every sentence with the longest parameters */
 
 /* Into 'ret'; returns it. "" for CAUSE_NONE. */
 const char *words_cause(const struct cause *cause, char ret[words_max]);
 const char *words_note(const struct note *note, char ret[words_max]);
+/* Of one that a later version wrote, with a code that is unknown here: its detail. */
+const char *words_event(const struct event_record *event, char ret[words_max]);

@@ -16,36 +16,33 @@ static bool is_claim_unreadable(const struct plan_cluster *c, const struct pool_
     return !world_is_readable(c->world, &key);
 }
 
-bool card_is_refused(const struct plan_cluster *c, const struct pool_member *member, char *ret,
-                     size_t size)
+bool card_is_refused(const struct plan_cluster *c, const struct pool_member *member,
+                     struct cause *ret_why)
 {
     char identity[gpu_identity_size];
     const struct dismount *entry = world_dismount(c->world, member->node, member->slot.address);
     struct gpu_device device;
     const char *holder = leaving_holder(c, member->node, &member->slot);
+    struct cause why;
     if (holder) {
-        (void)snprintf(ret, size, "is held by %s, which was removed and has not stopped yet",
-                       holder);
+        why = cause_make(CAUSE_CARD_LEAVING, NULL, holder, NULL);
     } else if (is_claim_unreadable(c, member)) {
-        char slot[name_size];
-        (void)snprintf(ret, size,
-                       "has a claim that cannot be read: when no VM has it, delete the key "
-                       "claims/%s/%s in the store",
-                       member->node, gpu_slot_format(&member->slot, slot));
+        why = cause_make(CAUSE_CARD_CLAIM_UNREADABLE, member->node, NULL, NULL);
     } else if (!world_device(c->world, member->node, &member->slot, &device)) {
-        (void)snprintf(ret, size, "is not there");
+        why = cause_make(CAUSE_CARD_MISSING, NULL, NULL, NULL);
     } else if (device.health != GPU_HEALTHY) {
-        (void)snprintf(ret, size, "is quarantined: %s", device.health_reason);
+        why = cause_make(CAUSE_CARD_QUARANTINED, NULL, NULL, device.health_cause->facts.detail);
     } else if (!gpu_device_is_dismounted(&device)) {
-        (void)snprintf(ret, size, "is not dismounted (driver %s)",
-                       device.driver[0] ? device.driver : "none");
+        why = cause_make(CAUSE_CARD_MOUNTED, NULL, device.driver, NULL);
     } else if (!gpu_device_may_be_assigned(&device, entry && entry->is_forced)) {
-        (void)snprintf(ret, size, "is not assignable: %s", gpu_verdict_name(device.verdict));
+        why = cause_make(CAUSE_CARD_UNASSIGNABLE, NULL, gpu_verdict_name(device.verdict), NULL);
     } else if (strcmp(gpu_identity(device.card, identity), member->identity) != 0 &&
                !c->options.takes_any_card) {
-        (void)snprintf(ret, size, "is another card than the pool's");
+        why = cause_make(CAUSE_CARD_OTHER, NULL, NULL, NULL);
     } else {
         return false;
     }
+    (void)gpu_slot_format(&member->slot, why.facts.device);
+    *ret_why = why;
     return true;
 }

@@ -4,8 +4,8 @@
 
 #include "plan/picture.h"
 
-/* Why the device of 'member' cannot be handed out, into 'ret' of 'size' bytes: it must be of the
- * card that was meant, healthy, in VFIO's hands, and known to be free. False: as far as its node's
- * inventory says, it can. */
+/* Why the device of 'member' cannot be handed out, into '*ret_why': it must be of the card that was
+ * meant, healthy, in VFIO's hands, and known to be free. False: as far as its node's inventory
+ * says, it can; then '*ret_why' stays. */
 bool card_is_refused(const struct plan_cluster *cluster, const struct pool_member *member,
-                     char *ret, size_t size);
+                     struct cause *ret_why);

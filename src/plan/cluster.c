@@ -78,13 +78,13 @@ static bool add_pools(struct plan_cluster *c)
 
 /* ---- nodes and their GPUs ---- */
 
-bool plan_cluster_is_down(const struct plan_cluster *c, const char *node, char *ret, size_t size)
+bool plan_cluster_is_down(const struct plan_cluster *c, const char *node, struct cause *ret_why)
 {
-    if (!c->options.is_up(c->options.context, node, ret, size)) {
+    if (!c->options.is_up(c->options.context, node, ret_why)) {
         return true;
     }
     if (!world_has_hypervisor(c->world, node)) {
-        (void)snprintf(ret, size, "its hypervisor (libvirt) does not answer");
+        *ret_why = cause_make(CAUSE_NODE_NO_HYPERVISOR, NULL, NULL, NULL);
         return true;
     }
     return false;
@@ -92,9 +92,9 @@ bool plan_cluster_is_down(const struct plan_cluster *c, const char *node, char *
 
 static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
 {
-    char why[reason_size];
+    struct cause why;
     const struct record *spec = world_find(c->world, RECORD_NODE_SPEC, node);
-    if (plan_cluster_is_down(c, node, why, sizeof(why))) {
+    if (plan_cluster_is_down(c, node, &why)) {
         return PLAN_DOWN;
     }
     if (world_is_going_down(c->world, node)) {
@@ -185,7 +185,7 @@ static bool find_seats(const struct plan_cluster *c, seats_t *ret)
 
 static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *seat, uint32_t card)
 {
-    char why[reason_size];
+    struct cause why;
     const struct pci_address address = seat->member->slot.address;
     const struct gpu *gpu = world_gpu(c->world, seat->member->node, address);
     struct plan_gpu planned = {
@@ -195,8 +195,7 @@ static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *se
                     (uint32_t)address.slot << 3 | address.function,
         .numa = gpu ? gpu->numa_node : -1,
         .is_partition = seat->member->slot.partition[0] != '\0',
-        .is_quarantined =
-            card_is_refused(c, seat->member, why, sizeof(why)) || is_blamed(c, seat->member),
+        .is_quarantined = card_is_refused(c, seat->member, &why) || is_blamed(c, seat->member),
     };
     struct plan_device *device = VEC_ADD(&c->devices);
     if (!device) {
@@ -515,22 +514,23 @@ void plan_cluster_done(struct plan_cluster *c)
 
 /* ---- why not ---- */
 
-/* Not by an administrator? Else 'ret' stays. */
-static void say_paused(const struct plan_cluster *c, const char *node, char *ret, size_t size)
+/* The model says that it is paused: not by an administrator? Else '*why' stays. */
+static void say_paused(const struct plan_cluster *c, const char *node, struct cause *why)
 {
     const char *detail;
     if (world_is_quarantined(c->world, node)) {
-        (void)snprintf(ret, size,
-                       "quarantined for up to two hours: it restarted three times within an hour");
-    } else if (!world_has_space(c->world, node, &detail) ||
-               !world_has_gpus_ready(c->world, node, &detail)) {
-        (void)snprintf(ret, size, "%s", detail);
+        /* Without how long: reasons that change with time would be written again and again. */
+        *why = cause_make(CAUSE_NODE_QUARANTINED, NULL, NULL, NULL);
+    } else if (!world_has_space(c->world, node, &detail)) {
+        *why = cause_make(CAUSE_NODE_NO_SPACE, NULL, NULL, detail);
+    } else if (!world_has_gpus_ready(c->world, node, &detail)) {
+        *why = cause_make(CAUSE_NODE_GPUS_UNREADY, NULL, NULL, detail);
     }
 }
 
-/* Not a possible owner: for want of a label, or of address bits? Else 'ret' stays. */
-static void say_not_owner(const struct plan_cluster *c, const char *vm, const char *node, char *ret,
-                          size_t size)
+/* Not a possible owner: for want of a label, or of address bits? Else '*why' stays. */
+static void say_not_owner(const struct plan_cluster *c, const char *vm, const char *node,
+                          struct cause *why)
 {
     const struct record *spec = world_find(c->world, RECORD_VM_SPEC, vm);
     const struct node_label *missing;
@@ -540,58 +540,61 @@ static void say_not_owner(const struct plan_cluster *c, const char *vm, const ch
     }
     if (!world_has_labels(c->world, node, spec->vm_spec->labels.items, spec->vm_spec->labels.len,
                           &missing)) {
-        (void)snprintf(ret, size, "has no label %s=%s", missing->key, missing->value);
+        *why = (struct cause){.code = CAUSE_NO_LABEL};
+        (void)snprintf(why->facts.label, sizeof(why->facts.label), "%s=%s", missing->key,
+                       missing->value);
     } else if (!width_has_page_size(c, spec->vm_spec, node)) {
-        (void)snprintf(ret, size,
-                       "its huge pages are not of %u KiB by default; name a size in the "
-                       "VM's <hugepages>",
-                       c->huge_default_kib);
+        *why = cause_make(CAUSE_PAGE_SIZE, NULL, NULL, NULL);
+        why->facts.count = c->huge_default_kib;
     } else if (!aperture_fits(c->world, spec->vm_spec, node, &need)) {
-        (void)aperture_text(&need, ret, size);
+        *why = aperture_cause(&need);
     }
 }
 
-/* What is wrong with the first card of 'pool' on 'node' with which something is; else 'ret' stays.
- */
-static void say_card(const struct plan_cluster *c, const char *pool, const char *node, char *ret,
-                     size_t size)
+/* What is wrong with the first card of the pool on 'node' with which something is; else '*why'
+ * stays. */
+static void say_card(const struct plan_cluster *c, const char *node, struct cause *why)
 {
-    const struct record *record = world_find(c->world, RECORD_POOL, pool);
+    const struct record *record = world_find(c->world, RECORD_POOL, why->facts.pool);
     if (!record) {
         return;
     }
     VEC_EACH(&record->pool->members, member) {
-        char why[reason_size], slot[name_size];
-        if (strcmp(member->node, node) == 0 && card_is_refused(c, member, why, sizeof(why))) {
-            (void)snprintf(ret, size, "too few GPUs in %s can be used: %s %s", pool,
-                           gpu_slot_format(&member->slot, slot), why);
+        struct cause card = {0};
+        if (strcmp(member->node, node) == 0 && card_is_refused(c, member, &card)) {
+            memcpy(card.facts.pool, why->facts.pool, sizeof(card.facts.pool));
+            card.facts.need = why->facts.need;
+            card.facts.have = why->facts.have;
+            card.facts.total = why->facts.total;
+            *why = card;
             return;
         }
     }
 }
 
-bool plan_cluster_fits(const struct plan_cluster *c, const struct plan_request *request,
-                       enum plan_wait wait, uint32_t vm, uint32_t node, char *ret, size_t size)
+struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_request *request,
+                              enum plan_wait wait, uint32_t vm, uint32_t node)
 {
-    struct plan_reason why = plan_explain(c->model, request, vm, node);
-    if (why.code == PLAN_FITS && wait == PLAN_WAIT_RESERVE) {
-        why.code = PLAN_BREAKS_RESERVE;
-        why.need = request->reserve;
+    const char *name = c->nodes.items[node];
+    struct plan_reason reason = plan_explain(c->model, request, vm, node);
+    if (reason.code == PLAN_FITS && wait == PLAN_WAIT_RESERVE) {
+        reason.code = PLAN_BREAKS_RESERVE;
+        reason.need = request->reserve;
     }
-    if (why.code == PLAN_NO_LABEL) {
-        why.code = PLAN_NOT_OWNER; /* there is only that one: nowhere_label() */
+    if (reason.code == PLAN_NO_LABEL) {
+        reason.code = PLAN_NOT_OWNER; /* there is only that one: nowhere_label() */
+        reason.other = PLAN_NONE;
     }
-    (void)plan_reason_text(c->model, &why, ret, size);
-    if (why.code == PLAN_NOT_OWNER) {
-        say_not_owner(c, c->vms.items[vm], c->nodes.items[node], ret, size);
-    }
-    if (why.code == PLAN_NODE_PAUSED) {
-        say_paused(c, c->nodes.items[node], ret, size);
-    } else if (why.code == PLAN_NODE_DOWN) {
+    struct cause why = plan_reason_cause(c->model, &reason);
+    if (reason.code == PLAN_NOT_OWNER) {
+        say_not_owner(c, c->vms.items[vm], name, &why);
+    } else if (reason.code == PLAN_NODE_PAUSED) {
+        say_paused(c, name, &why);
+    } else if (reason.code == PLAN_NODE_DOWN) {
         /* The model says that it is down, but not why. */
-        (void)plan_cluster_is_down(c, c->nodes.items[node], ret, size);
-    } else if (why.code == PLAN_GPUS_QUARANTINED) {
-        say_card(c, c->pools.items[why.pool], c->nodes.items[node], ret, size);
+        (void)plan_cluster_is_down(c, name, &why);
+    } else if (reason.code == PLAN_GPUS_QUARANTINED) {
+        say_card(c, name, &why);
     }
-    return why.code == PLAN_FITS;
+    return why;
 }

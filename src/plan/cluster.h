@@ -21,16 +21,16 @@ void plan_cluster_done(struct plan_cluster *cluster);
 uint32_t plan_cluster_find_node(const struct plan_cluster *cluster, const char *name);
 uint32_t plan_cluster_find_vm(const struct plan_cluster *cluster, const char *name);
 
-/* Whether 'node' takes no VM and runs none as far as is known; if so, why, into 'ret' of 'size'
- * bytes, which else stays. */
-bool plan_cluster_is_down(const struct plan_cluster *cluster, const char *node, char *ret,
-                          size_t size);
+/* Whether 'node' takes no VM and runs none as far as is known; if so, why, into '*ret_why', which
+ * else stays. */
+bool plan_cluster_is_down(const struct plan_cluster *cluster, const char *node,
+                          struct cause *ret_why);
 
 /* The GPU, and the pool that it is of. */
 struct gpu_hold plan_cluster_hold(const struct plan_cluster *cluster, uint32_t gpu);
 
-/* Why 'node' does not take 'vm' under 'request' (may be NULL), or "fits", into 'ret' of 'size'
- * bytes; whether it does. 'why' is what the plan says of a VM that waits; PLAN_WAIT_ROOM where
- * there is no plan. */
-bool plan_cluster_fits(const struct plan_cluster *cluster, const struct plan_request *request,
-                       enum plan_wait why, uint32_t vm, uint32_t node, char *ret, size_t size);
+/* Why 'node' does not take 'vm' under 'request' (may be NULL); CAUSE_FITS: it does. 'wait' is what
+ * the plan says of a VM that waits; PLAN_WAIT_ROOM where there is no plan. */
+struct cause plan_cluster_why(const struct plan_cluster *cluster,
+                              const struct plan_request *request, enum plan_wait wait, uint32_t vm,
+                              uint32_t node);

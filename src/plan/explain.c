@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/model.h"
 
-#include <inttypes.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 ENUM_DEFINE(plan_refusal, PLAN_REFUSAL_LIST)
@@ -186,101 +183,55 @@ struct plan_reason plan_explain(const struct plan_model *model, const struct pla
     return reason;
 }
 
-/* ---- in words ---- */
+/* ---- by names ---- */
 
-static void text_of_gpus(const struct plan_model *model, const struct plan_reason *reason,
-                         char *ret, size_t size)
+static enum cause_code cause_of(enum plan_refusal refusal)
 {
-    char holders[name_size + 32] = "";
-    if (reason->other != PLAN_NONE) {
-        int used =
-            snprintf(holders, sizeof(holders), ", held by %s", plan_vm_name(model, reason->other));
-        if (reason->more > 0 && used > 0 && (size_t)used < sizeof(holders)) {
-            snprintf(holders + used, sizeof(holders) - (size_t)used, " and %" PRIu32 " more",
-                     reason->more);
-        }
-    }
-    snprintf(ret, size, "needs %" PRIu64 ": %" PRIu64 " of %" PRIu64 " GPUs free in %s%s",
-             reason->need, reason->have, reason->total, plan_pool_name(model, reason->pool),
-             holders);
+    static const enum cause_code codes[plan_refusal_count] = {
+        [PLAN_FITS] = CAUSE_FITS,
+        [PLAN_IS_HERE] = CAUSE_IS_HERE,
+        [PLAN_NODE_DOWN] = CAUSE_NODE_NO_ANSWER,
+        [PLAN_NODE_DRAIN] = CAUSE_NODE_DRAINS,
+        [PLAN_NODE_PAUSED] = CAUSE_NODE_PAUSED,
+        [PLAN_AVOIDED] = CAUSE_EXCLUDED,
+        [PLAN_NOT_OWNER] = CAUSE_NOT_OWNER,
+        [PLAN_NO_LABEL] = CAUSE_NO_LABEL,
+        [PLAN_NO_GPU] = CAUSE_NO_GPU,
+        [PLAN_TOO_FEW_GPUS] = CAUSE_TOO_FEW_GPUS,
+        [PLAN_GPUS_QUARANTINED] = CAUSE_GPUS_UNUSABLE,
+        [PLAN_GPUS_TAKEN] = CAUSE_GPUS_TAKEN,
+        [PLAN_GPUS_SPLIT] = CAUSE_GPUS_SPLIT,
+        [PLAN_NO_CPUS] = CAUSE_NO_CPUS,
+        [PLAN_NO_MEMORY] = CAUSE_NO_MEMORY,
+        [PLAN_NO_HUGE_PAGES] = CAUSE_NO_HUGE_PAGES,
+        [PLAN_APART_FROM] = CAUSE_APART,
+        [PLAN_TOGETHER_WITH] = CAUSE_TOGETHER,
+        [PLAN_BREAKS_RESERVE] = CAUSE_RESERVE,
+    };
+    return codes[refusal];
 }
 
-static void text_of_memory(const struct plan_reason *reason, char *ret, size_t size)
+struct cause plan_reason_cause(const struct plan_model *model, const struct plan_reason *reason)
 {
-    bool is_huge = reason->code == PLAN_NO_HUGE_PAGES;
-    snprintf(ret, size, "%s: needs %" PRIu64 " MiB%s%s, %" PRIu64 " of %" PRIu64 " MiB free",
-             is_huge ? "huge pages" : "memory", reason->need, is_huge ? " of " : "",
-             is_huge ? memory_kind_name(reason->memory) : "", reason->have, reason->total);
-}
-
-const char *plan_reason_text(const struct plan_model *model, const struct plan_reason *reason,
-                             char *ret, size_t size)
-{
-    const char *pool = reason->pool != PLAN_NONE ? plan_pool_name(model, reason->pool) : "";
-    uint64_t need = reason->need, have = reason->have, total = reason->total;
-    switch (reason->code) {
-    case PLAN_FITS:
-        snprintf(ret, size, "has room");
-        break;
-    case PLAN_IS_HERE:
-        snprintf(ret, size, "it runs here");
-        break;
-    case PLAN_NODE_DOWN:
-        snprintf(ret, size, "down");
-        break;
-    case PLAN_NODE_DRAIN:
-        snprintf(ret, size, "draining");
-        break;
-    case PLAN_NODE_PAUSED:
-        snprintf(ret, size, "paused");
-        break;
-    case PLAN_AVOIDED:
-        snprintf(ret, size, "excluded by the request");
-        break;
-    case PLAN_NOT_OWNER:
-        snprintf(ret, size, "not a possible owner");
-        break;
-    case PLAN_NO_LABEL:
-        snprintf(ret, size, "has no label %s", model->labels.items[reason->other]);
-        break;
-    case PLAN_NO_GPU:
-        snprintf(ret, size, "no GPU in pool %s", pool);
-        break;
-    case PLAN_TOO_FEW_GPUS:
-        snprintf(ret, size, "needs %" PRIu64 ": has only %" PRIu64 " GPUs in %s", need, total,
-                 pool);
-        break;
-    case PLAN_GPUS_QUARANTINED:
-        snprintf(ret, size, "needs %" PRIu64 ": %" PRIu64 " of %" PRIu64 " GPUs in %s quarantined",
-                 need, total - have, total, pool);
-        break;
-    case PLAN_GPUS_TAKEN:
-        text_of_gpus(model, reason, ret, size);
-        break;
-    case PLAN_GPUS_SPLIT:
-        snprintf(ret, size,
-                 "needs %" PRIu64 ": %" PRIu64 " of %" PRIu64
-                 " GPUs free in %s, the cards are in use in their other form",
-                 need, have, total, pool);
-        break;
-    case PLAN_NO_CPUS:
-        snprintf(ret, size, "CPUs: needs %" PRIu64 ", %" PRIu64 " of %" PRIu64 " free", need, have,
-                 total);
-        break;
-    case PLAN_NO_MEMORY:
-    case PLAN_NO_HUGE_PAGES:
-        text_of_memory(reason, ret, size);
-        break;
-    case PLAN_APART_FROM:
-        snprintf(ret, size, "apart from %s, which is here", plan_vm_name(model, reason->other));
-        break;
-    case PLAN_TOGETHER_WITH:
-        snprintf(ret, size, "together with %s, which is on %s", plan_vm_name(model, reason->other),
-                 plan_node_name(model, reason->where));
-        break;
-    case PLAN_BREAKS_RESERVE:
-        snprintf(ret, size, "would break the reserve of %" PRIu64, need);
-        break;
+    struct cause cause = {.code = cause_of(reason->code)};
+    struct facts *facts = &cause.facts;
+    facts->need = reason->need;
+    facts->have = reason->have;
+    facts->total = reason->total;
+    facts->count = reason->more;
+    if (reason->pool != PLAN_NONE) {
+        (void)copy_text(facts->pool, sizeof(facts->pool), plan_pool_name(model, reason->pool));
     }
-    return ret;
+    if (reason->code == PLAN_NO_HUGE_PAGES) {
+        (void)copy_text(facts->label, sizeof(facts->label), memory_kind_name(reason->memory));
+    }
+    if (reason->code == PLAN_NO_LABEL) {
+        (void)copy_text(facts->label, sizeof(facts->label), model->labels.items[reason->other]);
+    } else if (reason->other != PLAN_NONE) {
+        (void)copy_text(facts->who, sizeof(facts->who), plan_vm_name(model, reason->other));
+    }
+    if (reason->where != PLAN_NONE && reason->code == PLAN_TOGETHER_WITH) {
+        (void)copy_text(facts->node, sizeof(facts->node), plan_node_name(model, reason->where));
+    }
+    return cause;
 }

@@ -16,8 +16,8 @@ struct plan_cluster_vm {
 struct plan_cluster_options {
     const void *context;
     /* Whether 'node' is up and may be trusted with VMs, for all that is not in its inventory; if
-     * not, why, into 'ret_why' of 'size' bytes, which else stays. */
-    bool (*is_up)(const void *context, const char *node, char *ret_why, size_t size);
+     * not, why, into '*ret_why', which else stays. */
+    bool (*is_up)(const void *context, const char *node, struct cause *ret_why);
     /* The placement of 'vm' that counts, lent; NULL: it has none. */
     const struct record *(*placement)(const void *context, const char *vm);
     const struct plan_cluster_vm *vms; /* those of which there is something to say */

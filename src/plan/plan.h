@@ -28,7 +28,7 @@
 
 #include "base/types.h"
 #include "base/vec.h"
-#include "model/limits.h"
+#include "model/facts.h"
 #include "model/memory.h"
 
 /* No such node, VM, GPU, pool: every index is uint32_t. */
@@ -292,11 +292,8 @@ struct plan_reason {
 struct plan_reason plan_explain(const struct plan_model *model, const struct plan_request *request,
                                 uint32_t vm, uint32_t node);
 
-/* "needs 2: 1 of 2 GPUs free in GpuChildPool, held by cad-7" into 'ret' of 'size' bytes
- * (reason_size is enough for all but the longest names); returns 'ret'. The node's name is not in
- * it. */
-const char *plan_reason_text(const struct plan_model *model, const struct plan_reason *reason,
-                             char *ret, size_t size);
+/* The same by names, for those who do not know the model's indices. The node is not in it. */
+struct cause plan_reason_cause(const struct plan_model *model, const struct plan_reason *reason);
 
 /* ---- what if ---- */
 

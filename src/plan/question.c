@@ -45,9 +45,9 @@ enum lot {
 static enum lot lot_on(const struct world *world, const struct plan_cluster_options *options,
                        const char *node)
 {
-    char why[reason_size];
+    struct cause why;
     const struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
-    if (!options->is_up(options->context, node, why, sizeof(why))) {
+    if (!options->is_up(options->context, node, &why)) {
         return LOT_LOST;
     }
     return spec && spec->node_spec->mode == NODE_DRAIN ? LOT_LEAVES : LOT_STAYS;

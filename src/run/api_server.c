@@ -180,7 +180,10 @@ static void on_login_failed(void *userdata, const char *name, const char *addres
         return;
     }
     fill_view(server, &view);
-    api_note(&view, &asked, "login-failed", is_name ? name : "", text, &answer);
+    struct note note = {.code = is_name ? NOTE_LOGIN_FAILED : NOTE_LOGIN_FAILED_UNNAMED};
+    (void)copy_text(note.subject, sizeof(note.subject), is_name ? name : "");
+    (void)facts_set(&note.facts, NULL, address, NULL);
+    api_note(&view, &asked, &note, &answer);
     if (answer.has_txn) {
         store_txn(server->store, &answer.txn, note_limit_ms, 0, on_noted, NULL);
     }

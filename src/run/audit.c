@@ -2,6 +2,7 @@
 #include "run/audit.h"
 
 #include "base/parse.h"
+#include "model/words.h"
 #include "run/journal.h"
 
 #include <ctype.h>
@@ -23,13 +24,13 @@ static void make_printable(char *text)
 void audit_tell(const struct api_actor *actor, const struct event_record *event,
                 const char *outcome)
 {
-    char text[sizeof(event->text) + 400];
+    char text[words_max + 400], words[words_max];
     const char *address = actor->address[0] ? actor->address : "local";
     (void)snprintf(text, sizeof(text),
                    "audit: actor=%s login=%s role=%s address=%s code=%s subject=%s outcome=%s: %s",
                    actor->name, actor->login[0] ? actor->login : "-", api_role_name(actor->role),
                    address, event->code, event->subject[0] ? event->subject : "-", outcome,
-                   event->text);
+                   words_event(event, words));
     make_printable(text);
     if (!getenv("JOURNAL_STREAM")) {
         journal_line(LOG_NOTICE, "%s", text);

@@ -108,7 +108,7 @@ static void write_some(struct event_log *log)
     txn_done(&txn);
 }
 
-static struct record *event_of(struct event_log *log, const struct note *note, const char *words)
+static struct record *event_of(struct event_log *log, const struct note *note)
 {
     char name[name_size];
     (void)snprintf(name, sizeof(name), "%014" PRId64 "-%.*s-%06u", clock_wall_ms(), writer_chars,
@@ -120,7 +120,9 @@ static struct record *event_of(struct event_log *log, const struct note *note, c
         (void)snprintf(event->actor, sizeof(event->actor), "%s", log->node);
         (void)snprintf(event->code, sizeof(event->code), "%s", note_code_name(note->code));
         (void)snprintf(event->subject, sizeof(event->subject), "%s", note->subject);
-        (void)snprintf(event->text, sizeof(event->text), "%s", words);
+        event->way = note_code_way(note->code);
+        event->facts = note->facts;
+        event->cause = note->cause;
     }
     return record;
 }
@@ -139,7 +141,7 @@ void event_log_note(struct event_log *log, const struct note *note)
                  note_code_name(note->code), note->subject, has_cause ? " [" : "",
                  has_cause ? cause_code_name(note->cause.code) : "", has_cause ? "]" : "",
                  words_note(note, words));
-    struct record *record = event_of(log, note, words);
+    struct record *record = event_of(log, note);
     struct record **place = record ? VEC_ADD(&log->queue) : NULL;
     if (!place) {
         record_unref(record);

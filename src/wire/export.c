@@ -182,12 +182,21 @@ static int read_node(struct export *ret, const char *name, const json_t *json, s
     if (!down) {
         return error_set(err, -ENOMEM, "out of memory");
     }
-    if (!json_is_string(why)) {
-        return error_set(err, -EBADMSG, "state.nodes.%.64s.down: a string is wanted here", name);
-    }
+    *down = (struct export_down){0};
     (void)snprintf(down->node, sizeof(down->node), "%s", name);
-    (void)snprintf(down->why, sizeof(down->why), "%s", json_string_value(why));
-    return 0;
+    if (json_is_string(why)) { /* a person's own words, in a file made by hand */
+        down->why = cause_make(CAUSE_SAID, NULL, NULL, json_string_value(why));
+        return 0;
+    }
+    if (!json_is_object(why)) {
+        return error_set(err, -EBADMSG,
+                         "state.nodes.%.64s.down: a code is wanted here, as "
+                         "{\"code\": \"node-silent\"}, or a string",
+                         name);
+    }
+    return wire_cause_read(why, &down->why, err) < 0
+               ? error_wrap(err, "state.nodes.%.64s.down", name)
+               : 0;
 }
 
 static int read_nodes(struct export *ret, const json_t *json, struct error *err)

@@ -32,7 +32,7 @@ extern const struct export_section export_state[export_state_len];
 /* A node that runs nothing and takes nothing, and why, as the exporting cluster knew it. */
 struct export_down {
     char node[name_size];
-    char why[reason_size];
+    struct cause why;
 };
 
 struct export

@@ -68,3 +68,12 @@ const char *wire_policy_field(enum record_kind kind, size_t index);
  * changed: throw it away. An array that is given replaces the old one. */
 int wire_record_update(struct record *record, const json_t *json, unsigned flags,
                        struct error *err);
+
+/* {"code": ..., and its parameters} as an element, or as the member 'name' unless that is NULL. */
+void wire_cause_write(struct buf *json, const char *name, const struct cause *cause);
+/* The parameters alone. */
+void wire_parameters_write(struct buf *json, const char *name, const struct cause *cause);
+/* The JSON Schema of that object; the caller's. NULL without memory. */
+json_t *wire_parameters_schema(void);
+/* -EBADMSG with the place of the first fault. */
+int wire_cause_read(const json_t *json, struct cause *ret, struct error *err);

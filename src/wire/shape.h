@@ -45,6 +45,7 @@ struct field {
     const char *about;         /* what it means, for /openapi.json */
     const char *name_of;       /* a text that is the name of such a thing (name_check()) */
     bool is_required;
+    bool is_sparse; /* not written if it is "" or 0 */
     bool is_policy; /* of a record: an administrator sets it (WIRE_POLICY_ONLY) */
 };
 
@@ -57,6 +58,9 @@ struct shape {
 
 /* The shape of the value of each kind of record. */
 const struct shape *shape_of(enum record_kind kind);
+
+/* Of struct cause: all of it, and its parameters alone. */
+extern const struct shape *const shape_of_cause, *const shape_of_parameters;
 
 /* The members of 'value' into an object that out_open() began, but 'without' (NULL: all). -ERANGE:
  * a value that JSON cannot carry; half of it may be written then. Memory: buf->failed. */

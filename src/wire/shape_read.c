@@ -57,16 +57,18 @@ static int refuse(struct reader *reader, const struct place *place, const char *
 
 static int refuse(struct reader *reader, const struct place *place, const char *format, ...)
 {
-    CLEANUP(buf_done) struct buf text = {0};
+    CLEANUP(buf_done) struct buf text = {0}, where = {0};
     va_list args;
     va_start(args, format);
-    if (place) {
-        format_place(place, &text);
-        buf_text(&text, ": ");
-    }
+    format_place(place, &where);
+    buf_printf(&text, "%s%s", buf_str(&where), place ? ": " : "");
     buf_vprintf(&text, format, args);
     va_end(args);
-    return error_set(reader->err, -EBADMSG, "%s", buf_str(&text));
+    (void)error_set(reader->err, -EBADMSG, "%s", buf_str(&text));
+    if (reader->err) {
+        (void)copy_text(reader->err->place, sizeof(reader->err->place), buf_str(&where));
+    }
+    return -EBADMSG;
 }
 
 static int refuse_type(struct reader *reader, const struct place *place, const char *want,

@@ -112,6 +112,7 @@
 /* What more there is to say of a field. */
 #define ABOUT(text)   .about = (text)
 #define REQUIRED      .is_required = true
+#define SPARSE        .is_sparse = true
 #define POLICY        .is_policy = true
 #define NAME_OF(what) .name_of = (what)
 

@@ -219,13 +219,22 @@ static int write_field(struct buf *buf, const struct field *field, const char *o
     return 0;
 }
 
+/* Whether it says nothing, and so need not be said. */
+static bool is_left_out(const struct field *field, const char *owner)
+{
+    static const char nothing[sizeof(uint64_t)];
+    const char *at = owner + field->offset;
+    return field->is_sparse &&
+           (field->type == FIELD_TEXT ? at[0] == '\0' : memcmp(at, nothing, field->size) == 0);
+}
+
 int shape_write(struct buf *buf, const struct shape *shape, const void *value, const char *without,
                 struct error *err)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < shape->len; i++) {
         const struct field *field = &shape->fields[i];
-        if (!without || strcmp(field->name, without) != 0) {
+        if ((!without || strcmp(field->name, without) != 0) && !is_left_out(field, value)) {
             r = write_field(buf, field, value, err);
         }
     }

@@ -32,6 +32,36 @@ static const char *const health_words[] = {GPU_HEALTH_LIST(WORD_)};
 /* By bit, as sysfs 'reset_method' writes them. */
 static const char *const reset_words[] = {"flr", "pm", "bus", "device_specific", "af_flr", "acpi"};
 
+/* ---- causes ---- */
+
+/* The parameters of a code, as members of OWNER below 'facts'. Which of them it uses, words.c
+ * shows; the others are not written. */
+#define FACTS(facts)                                                                               \
+    TEXT("node", facts.node, ABOUT("host"), SPARSE),                                               \
+        TEXT("who", facts.who, ABOUT("another host, VM, device, or agent"), SPARSE),               \
+        TEXT("pool", facts.pool, ABOUT("GPU pool"), SPARSE),                                       \
+        TEXT("device", facts.device, ABOUT("GPU"), SPARSE),                                        \
+        TEXT("label", facts.label, ABOUT("label, as key=value"), SPARSE),                          \
+        U64("count", facts.count, ABOUT("how many, or how often"), SPARSE),                        \
+        U64("need", facts.need, ABOUT("how much of it is needed"), SPARSE),                        \
+        U64("have", facts.have, ABOUT("how much of it there is to be had"), SPARSE),               \
+        U64("total", facts.total, ABOUT("how much of it there is in all"), SPARSE),                \
+        SPAN("ms", facts.ms, ABOUT("time in ms"), SPARSE),                                         \
+        SPAN("limit_ms", facts.limit_ms, ABOUT("time limit in ms"), SPARSE),                       \
+        TEXT("detail", facts.detail, ABOUT("message of a guest, agent, or kernel"), SPARSE)
+
+#define OWNER struct cause
+static const struct field cause_fields[] = {
+    ENUM("code", code, cause_code_words, ABOUT("what it is; the other fields are its parameters")),
+    FACTS(facts),
+};
+SHAPE(cause_shape, cause_fields);
+static const struct field parameter_fields[] = {FACTS(facts)};
+SHAPE(parameter_shape, parameter_fields);
+const struct shape *const shape_of_cause = &cause_shape;
+const struct shape *const shape_of_parameters = &parameter_shape;
+#undef OWNER
+
 /* ---- cluster, leader ---- */
 
 #define OWNER struct cluster_settings
@@ -213,7 +243,7 @@ static const struct field gpu_fields[] = {
     ENUM("verdict", verdict, verdict_words, ABOUT("whether it can be assigned to a VM")),
     TEXT("verdict_detail", verdict_detail, ABOUT("reason for the verdict")),
     ENUM("health", health, health_words, ABOUT("whether Berth hands it out")),
-    TEXT("health_reason", health_reason, ABOUT("why it is in quarantine")),
+    STRUCT("health_cause", health_cause, cause_shape, ABOUT("why it is in quarantine")),
 };
 static const struct gpu gpu_fallback = {.iommu_group = -1, .numa_node = -1};
 static const struct shape gpu_shape = {.fields = gpu_fields,
@@ -233,7 +263,7 @@ static const struct field partition_fields[] = {
     ENUM("verdict", verdict, verdict_words, ABOUT("whether it can be assigned to a VM")),
     TEXT("verdict_detail", verdict_detail, ABOUT("reason for the verdict")),
     ENUM("health", health, health_words, ABOUT("whether Berth hands it out")),
-    TEXT("health_reason", health_reason, ABOUT("why it is in quarantine")),
+    STRUCT("health_cause", health_cause, cause_shape, ABOUT("why it is in quarantine")),
 };
 static const struct gpu_partition partition_fallback = {.iommu_group = -1};
 static const struct shape partition_shape = {.fields = partition_fields,
@@ -317,7 +347,7 @@ SHAPE(alive_shape, alive_fields);
 static const struct field fence_fields[] = {
     U64("incarnation", incarnation, ABOUT("this incarnation and all before it are off")),
     ENUM("proof", proof, proof_words, ABOUT("how that was proven")),
-    TEXT("detail", detail, ABOUT("details of the proof")),
+    STRUCT("cause", cause, cause_shape, ABOUT("what happened that proves it")),
 };
 SHAPE(fence_shape, fence_fields);
 #undef OWNER
@@ -453,22 +483,10 @@ ITEM(hold_item, hold_shape);
 #define OWNER struct reason
 static const struct field reason_fields[] = {
     TEXT("node", node, ABOUT("host; empty: none in particular")),
-    TEXT("text", text, ABOUT("reason"))};
+    STRUCT("cause", cause, cause_shape, ABOUT("why it does not run the VM")),
+};
 SHAPE(reason_shape, reason_fields);
 ITEM(reason_item, reason_shape);
-#undef OWNER
-
-#define OWNER struct cause
-static const struct field cause_fields[] = {
-    ENUM("code", code, cause_code_words, ABOUT("what it is; the other fields are its parameters")),
-    TEXT("node", facts.node, ABOUT("host")),
-    TEXT("who", facts.who, ABOUT("another host, VM, or device")),
-    U64("count", facts.count, ABOUT("how many, or how often")),
-    SPAN("ms", facts.ms, ABOUT("time in ms")),
-    SPAN("limit_ms", facts.limit_ms, ABOUT("time limit in ms")),
-    TEXT("detail", facts.detail, ABOUT("message of a guest, agent, or kernel")),
-};
-SHAPE(cause_shape, cause_fields);
 #undef OWNER
 
 #define OWNER struct vm_placement
@@ -507,7 +525,7 @@ static const struct field status_fields[] = {
     ENUM("state", state, vm_state_words, ABOUT("what its host reports")),
     BOOL("has_started", has_started, ABOUT("whether the guest ran")),
     BOOL("stop_refused", is_stop_refused, ABOUT("whether the guest refused to shut down")),
-    TEXT("reason", reason, ABOUT("what went wrong")),
+    STRUCT("cause", cause, cause_shape, ABOUT("why it is so")),
     SLOT_MAYBE("culprit", culprit, has_culprit, ABOUT("GPU that made it fail")),
 };
 SHAPE(status_shape, status_fields);
@@ -525,7 +543,9 @@ static const struct field event_fields[] = {
     TEXT("actor", actor, ABOUT("who did it")),
     TEXT("code", code, ABOUT("stable code of the event")),
     TEXT("subject", subject, ABOUT("what it is about")),
-    TEXT("text", text, ABOUT("description")),
+    U32("way", way, ABOUT("which of the sentences with that code"), SPARSE),
+    FACTS(facts),
+    STRUCT("cause", cause, cause_shape, ABOUT("why it happened")),
     TEXT("request_key", request_key, ABOUT("idempotency key of the request")),
     U64("request_hash", request_hash, ABOUT("hash of the request")),
     U32("answer_status", answer_status, ABOUT("HTTP status of the answer")),

@@ -157,7 +157,7 @@ class Players(threading.Thread):
         fence = f"order/fence/{node}"
         if store.get(f"want/nodes/{node}", {}).get("confirmed_off") == 1 and fence not in store:
             self.etcd.put(fence, {"schema": 1, "incarnation": 1, "proof": "manual",
-                                  "detail": "an administrator confirmed it"})
+                                  "cause": {"code": "proof-confirmed"}})
 
     def tend_gpus(self, store, node):
         wanted = {d["address"] for d in
@@ -222,7 +222,7 @@ class Players(threading.Thread):
                              reasons=[], start_order=spec.get("start_order", 0),
                              move_order=spec.get("move_order", 0))
                 return
-            reasons.append({"node": node, "text": f"no GPUs free for {vm}"})
+            reasons.append({"node": node, "cause": {"code": "said", "detail": f"no GPUs free for {vm}"}})
         place.update(reasons=reasons, start_order=spec.get("start_order", 0),
                      move_order=spec.get("move_order", 0))
 

@@ -62,7 +62,7 @@ def a_validation_names_what_is_wrong_and_ends_with_1_only_if_something_failed():
         assert report["result"] == "warning" and report["counts"]["failed"] == 0, report
         assert {g["name"] for g in report["groups"]} >= {"Fencing", "Storage", "Clocks", "Reserve"}
         c.players.gpus["node1"][0]["health"] = "quarantined"
-        c.players.gpus["node1"][0]["health_reason"] = "it <burns>"
+        c.players.gpus["node1"][0]["health_cause"] = {"code": "said", "detail": "it <burns>"}
         wait_for("the GPU is found", lambda: "berth gpu release node1 0000:01:00.0" in c.berth("validate")[1])
         page = f"{c.directory}/report.html"
         code, out, _ = c.berth("validate", "--html", page)
@@ -170,7 +170,7 @@ def a_node_that_is_off_for_good_is_removed_and_one_that_is_up_is_not():
         c.refused(1, "Try: berth node confirm-off node2", "node", "rm", "node2")
         c.must("node", "confirm-off", "node2", "--yes")
         wait_for("node2 is proven off", lambda: c.of("node", "show", "node2")["state"] == "fenced")
-        assert "and its GPUs from their pools" in c.must("node", "rm", "node2")
+        assert "of its GPUs from their pools" in c.must("node", "rm", "node2")
         c.refused(3, "there are: node1", "node", "rm", "node2")
         assert "node2" not in c.must("pool", "show", "GpuChildPool") + c.must("node", "ls")
 

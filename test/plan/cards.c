@@ -2,6 +2,8 @@
 /* Which cards of a node a VM gets, and cards that can be given away whole or in partitions. */
 #include "test/plan/cluster.h"
 
+#include "model/words.h"
+
 /* One node with the cards of 'cards', and VMs 0, 1, 2 ... that need so many of the pools P, Q. */
 struct bed {
     struct plan_model *model;
@@ -58,9 +60,10 @@ static const char *start(struct bed *bed, uint32_t p, uint32_t q)
 
 static const char *why_not(struct bed *bed, uint32_t vm)
 {
-    static char text[reason_size];
+    static char text[words_max];
     struct plan_reason reason = plan_explain(bed->model, NULL, vm, 0);
-    return plan_reason_text(bed->model, &reason, text, sizeof(text));
+    struct cause cause = plan_reason_cause(bed->model, &reason);
+    return words_cause(&cause, text);
 }
 
 #define CARD(number, where, node)                                                                  \
@@ -136,7 +139,7 @@ TEST(a_card_is_given_away_whole_or_in_partitions_never_both)
     CHECK_STR(start(&bed, 1, 0), "3");
     CHECK_INT(plan_free_gpus(bed.model, 0, 1), 1);
     CHECK_STR(start(&bed, 0, 2), "-");
-    CHECK_STR(why_not(&bed, 2), "needs 2: 1 of 4 GPUs free in Q, the cards are in use in their "
+    CHECK_STR(why_not(&bed, 2), "1 of 4 GPUs free in Q (needs 2); the cards are in use in their "
                                 "other form");
     CHECK_STR(start(&bed, 0, 1), "2");
     CHECK_STR(start(&bed, 1, 0), "-");
@@ -159,7 +162,7 @@ TEST(a_card_leaves_and_enters_the_count_with_its_quarantine)
     CHECK_STR(start(&bed, 1, 0), "0");
     plan_gpu_set_quarantined(bed.model, 1, true);
     CHECK_STR(start(&bed, 1, 0), "-");
-    CHECK_STR(why_not(&bed, 1), "needs 1: 0 of 2 GPUs free in P, held by v0");
+    CHECK_STR(why_not(&bed, 1), "0 of 2 GPUs free in P (needs 1; held by v0)");
     plan_gpu_set_quarantined(bed.model, 1, false);
     CHECK_STR(start(&bed, 1, 0), "1");
     /* Who holds a card keeps it through a quarantine; nobody else gets it afterwards. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test/plan/cluster.h"
 
+#include "model/words.h"
+
 #include "base/cleanup.h"
 #include "base/parse.h"
 
@@ -348,9 +350,10 @@ const char *cluster_explain(struct cluster *cluster, const char *vm,
     for (uint32_t node = 0; node < plan_node_count(cluster->model); node++) {
         struct plan_reason reason =
             plan_explain(cluster->model, options, cluster_vm(cluster, vm), node);
-        char text[reason_size];
+        struct cause cause = plan_reason_cause(cluster->model, &reason);
+        char text[words_max];
         answer_add(cluster, "%s%s: %s", node > 0 ? "; " : "", plan_node_name(cluster->model, node),
-                   plan_reason_text(cluster->model, &reason, text, sizeof(text)));
+                   words_cause(&cause, text));
     }
     return cluster->answer;
 }

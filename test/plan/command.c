@@ -57,7 +57,7 @@ TEST(a_file_is_records_by_name)
                 ",\"placements\":{\"v\":{\"node\":\"a\",\"phase\":\"start\"}}"
                 ",\"unreadable\":[\"/berth/want/vms/x\"]");
     struct export file;
-    char why[reason_size];
+    struct cause why;
     REQUIRE(plan_file_read(&file, text, strlen(text), &fault) == 0);
     const struct plan_cluster_options options = plan_file_options(&file);
     CHECK_INT(world_settings(&file.world)->reserve, 2);
@@ -65,9 +65,9 @@ TEST(a_file_is_records_by_name)
     CHECK_INT(world_find(&file.world, RECORD_NODE_SPEC, "b")->node_spec->mode, NODE_PAUSED);
     CHECK(world_is_quarantined(&file.world, "b") && !world_is_quarantined(&file.world, "a"));
     CHECK(world_has_hypervisor(&file.world, "a"));
-    CHECK(options.is_up(options.context, "a", why, sizeof(why)));
-    CHECK(!options.is_up(options.context, "b", why, sizeof(why)));
-    CHECK_STR(why, "it is silent");
+    CHECK(options.is_up(options.context, "a", &why));
+    CHECK(!options.is_up(options.context, "b", &why));
+    CHECK_STR(why.facts.detail, "it is silent");
     CHECK_STR(options.placement(options.context, "v")->placement->node, "a");
     CHECK_INT(file.world.unreadable.len, 1);
     export_done(&file);
@@ -102,7 +102,7 @@ TEST(a_wrong_field_is_refused_with_its_path)
     REFUSED(FILE_OF("\"cluster\":{\"reserve\":\"1\"}", ""), "configuration.cluster.reserve: ");
     REFUSED(FILE_OF("", "\"gpus\":{}"), "state.gpus: there is no such section");
     REFUSED(FILE_OF("", "\"nodes\":{\"a\":{\"up\":true}}"), "state.nodes.a: has other fields");
-    REFUSED(FILE_OF("", "\"nodes\":{\"a\":{\"down\":true}}"), "state.nodes.a.down: a string");
+    REFUSED(FILE_OF("", "\"nodes\":{\"a\":{\"down\":true}}"), "state.nodes.a.down: a code");
     REFUSED(FILE_OF("", "\"placements\":{\"v\":{\"revision\":\"x\"}}"),
             "state.placements.v.revision: a whole number");
     REFUSED(FILE_OF("", "\"unreadable\":[\"elsewhere\"]"), "state.unreadable[0]: is not the key");
@@ -148,8 +148,8 @@ TEST(without_a_question_what_waits_is_placed)
 {
     CHECK_INT(ask(small, "-o", "json", NULL), EXIT_REFUSED);
     CHECK_HAS(said, "\"placements\": []");
-    CHECK_HAS(said, "\"text\": \"needs 2: 1 of 2 GPUs free in P, held by v\"");
-    CHECK_HAS(said, "\"text\": \"needs 2: has only 1 GPUs in P\"");
+    CHECK_HAS(said, "\"text\": \"1 of 2 GPUs free in P (needs 2; held by v)\"");
+    CHECK_HAS(said, "\"text\": \"only 1 GPUs in P (needs 2)\"");
     CHECK_HAS(said, "\"proven\": true");
     CHECK_HAS(said, "\"survives_host_losses\": 1");
 }
@@ -195,7 +195,7 @@ TEST(a_vm_that_moves_holds_both_of_its_places)
               ",\"placements\":{\"m\":{\"phase\":\"stop\",\"node\":\"b\",\"gpus\":[" HOLDS(
                   "1") "],\"next_node\":\"a\",\"next_gpus\":[" HOLDS("2") "]}}");
     CHECK_INT(ask(text, "start", "w", NULL), EXIT_REFUSED);
-    CHECK_HAS(said, "a: needs 2: 1 of 2 GPUs free in P, held by m");
+    CHECK_HAS(said, "a: 1 of 2 GPUs free in P (needs 2; held by m)");
 }
 
 TEST(a_removed_vm_that_still_stops_holds_its_gpus)

@@ -116,10 +116,14 @@ TEST(a_start_that_would_break_the_reserve_is_refused)
     struct plan_request keep_one = {.reserve = 1};
     CHECK_STR(cluster_place(&c, NULL, &keep_one), "plain=a x=reserve");
     CHECK_STR(cluster_explain(&c, "x", NULL), "a: has room; b: has room");
-    struct plan_reason reason = {.code = PLAN_BREAKS_RESERVE, .need = 1, .pool = PLAN_NONE};
-    char text[reason_size];
-    CHECK_STR(plan_reason_text(c.model, &reason, text, sizeof(text)),
-              "would break the reserve of 1");
+    struct plan_reason reason = {.code = PLAN_BREAKS_RESERVE,
+                                 .need = 1,
+                                 .pool = PLAN_NONE,
+                                 .other = PLAN_NONE,
+                                 .where = PLAN_NONE};
+    struct cause cause = plan_reason_cause(c.model, &reason);
+    CHECK_INT(cause.code, CAUSE_RESERVE);
+    CHECK_INT(cause.facts.need, 1);
 }
 
 TEST(the_reserve_is_kept_against_vms_without_gpus_too)

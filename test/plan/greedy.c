@@ -39,7 +39,7 @@ TEST(a_vm_gets_gpus_of_each_pool_it_needs_from_one_node)
     CLUSTER(c, "node a P=2; node b Q=2; node c P=1 Q=1; vm v P=1 Q=1; vm w P=1 Q=2");
     CHECK_STR(cluster_place(&c, NULL, NULL), "v=c w=-");
     CHECK_STR(cluster_explain(&c, "w", NULL), "a: no GPU in pool Q; b: no GPU in pool P; "
-                                              "c: needs 1: 0 of 1 GPUs free in P, held by v");
+                                              "c: 0 of 1 GPUs free in P (needs 1; held by v)");
 }
 
 TEST(paused_and_draining_nodes_take_nothing)
@@ -47,15 +47,16 @@ TEST(paused_and_draining_nodes_take_nothing)
     CLUSTER(c, "node a P=1 mode=paused; node b P=1 mode=drain; node c P=1 mode=down; node d P=1;"
                "vm v P=1; vm w P=1");
     CHECK_STR(cluster_place(&c, NULL, NULL), "v=d w=-");
-    CHECK_STR(cluster_explain(&c, "w", NULL),
-              "a: paused; b: draining; c: down; d: needs 1: 0 of 1 GPUs free in P, held by v");
+    CHECK_STR(
+        cluster_explain(&c, "w", NULL),
+        "a: takes no new VMs (paused); b: being drained; c: it does not answer, or is proven off; d: 0 of 1 GPUs free in P (needs 1; held by v)");
 }
 
 TEST(quarantined_gpus_are_not_handed_out)
 {
     CLUSTER(c, "node a P=2 quarantined=1; vm v P=2; vm w P=1");
     CHECK_STR(cluster_place(&c, NULL, NULL), "v=- w=a");
-    CHECK_STR(cluster_explain(&c, "v", NULL), "a: needs 2: 1 of 2 GPUs in P quarantined");
+    CHECK_STR(cluster_explain(&c, "v", NULL), "a: 1 of 2 GPUs in P can be used (needs 2)");
 }
 
 TEST(cpus_and_memory_count)
@@ -63,8 +64,8 @@ TEST(cpus_and_memory_count)
     CLUSTER(c, "node a P=4 cpus=8 memory=100; vm v P=1 cpus=6 memory=10; vm w P=1 cpus=4 memory=10;"
                "vm x P=1 cpus=1 memory=95");
     CHECK_STR(cluster_place(&c, NULL, NULL), "v=a w=- x=-");
-    CHECK_STR(cluster_explain(&c, "w", NULL), "a: CPUs: needs 4, 2 of 8 free");
-    CHECK_STR(cluster_explain(&c, "x", NULL), "a: memory: needs 95 MiB, 90 of 100 MiB free");
+    CHECK_STR(cluster_explain(&c, "w", NULL), "a: 2 of 8 CPUs free (needs 4)");
+    CHECK_STR(cluster_explain(&c, "x", NULL), "a: 90 of 100 MiB of memory free (needs 95)");
 }
 
 TEST(huge_pages_are_memory_of_their_own)
@@ -72,9 +73,8 @@ TEST(huge_pages_are_memory_of_their_own)
     CLUSTER(c,
             "node a memory=10 huge=8; node b memory=100; vm v huge=6; vm w huge=4; vm x memory=9");
     CHECK_STR(cluster_place(&c, NULL, NULL), "v=a w=- x=a");
-    CHECK_STR(cluster_explain(&c, "w", NULL),
-              "a: huge pages: needs 4 MiB of 1 GiB pages, 2 of 8 MiB free; "
-              "b: huge pages: needs 4 MiB of 1 GiB pages, 0 of 0 MiB free");
+    CHECK_STR(cluster_explain(&c, "w", NULL), "a: 2 of 8 MiB in 1 GiB pages free (needs 4); "
+                                              "b: 0 of 0 MiB in 1 GiB pages free (needs 4)");
 }
 
 TEST(only_possible_owners_take_a_vm)
@@ -85,7 +85,7 @@ TEST(only_possible_owners_take_a_vm)
     CLUSTER(d, "node a P=1; node b P=1; vm v P=1 possible=b; vm w P=1 possible=b");
     CHECK_STR(cluster_place(&d, NULL, NULL), "v=b w=-");
     CHECK_STR(cluster_explain(&d, "w", NULL),
-              "a: not a possible owner; b: needs 1: 0 of 1 GPUs free in P, held by v");
+              "a: not a possible owner; b: 0 of 1 GPUs free in P (needs 1; held by v)");
 }
 
 TEST(among_possible_owners_the_tightest_wins_too)
@@ -146,7 +146,7 @@ TEST(enforced_together_follows_the_partner_or_waits)
     CHECK_STR(cluster_place(&c, "x", NULL), "x=-");
     CHECK_STR(cluster_explain(&c, "x", NULL),
               "a: together with v, which is on b; "
-              "b: needs 1: 0 of 2 GPUs free in P, held by v and 1 more");
+              "b: 0 of 2 GPUs free in P (needs 1; held by v and 1 more)");
 }
 
 TEST(a_node_to_avoid_is_taken_last_and_never_if_that_is_hard)
@@ -162,7 +162,7 @@ TEST(a_node_to_avoid_is_taken_last_and_never_if_that_is_hard)
     avoid.is_hard = true;
     CHECK_STR(cluster_place(&c, "v", &options), "v=-");
     CHECK_STR(cluster_explain(&c, "v", &options),
-              "a: excluded by the request; b: needs 1: 0 of 4 GPUs free in P, held by w");
+              "a: excluded by the request; b: 0 of 4 GPUs free in P (needs 1; held by w)");
 }
 
 TEST(a_vm_that_is_moved_keeps_its_gpus_until_it_has_others)

@@ -73,7 +73,7 @@ static bool has_line(const char *lines, const char *line, size_t len)
 /* Each code of the core that stands in no line of 'codes'. */
 static void find_missing(const char *codes, struct buf *missing)
 {
-    for (enum note_code code = NOTE_NONE + 1; code < note_code_count; code++) {
+    for (enum note_code code = NOTE_NONE + 1; code < (enum note_code)note_core_count; code++) {
         const char *name = note_code_name(code);
         if (!has_line(codes, name, strlen(name))) {
             buf_printf(missing, "%s\n", name);

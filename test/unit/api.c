@@ -2,6 +2,24 @@
 /* The way of a request: address, method, role, body, store; cluster and node settings. */
 #include "test/unit/api_fixture.h"
 
+#include "model/words.h"
+
+TEST(a_refusal_tells_programs_what_it_is_about)
+{
+    begin_cluster();
+    refused("POST", "/v1/vms/none/start", NULL, 404,
+            "\"code\":\"no-such-vm\",\"parameters\":{\"vm\":\"none\",\"name\":\"none\"}");
+    refused("POST", "/v1/pools", "{\"name\":\"p\",\"members\":[{\"node\":7}]}", 400,
+            "\"parameters\":{\"field\":\"members[0].node\"}");
+    refused("PATCH", "/v1/cluster", "{\"reserve\":-1}", 400,
+            "\"parameters\":{\"field\":\"reserve\"}");
+    refused("GET", "/v1/events?limit=0", NULL, 400, "\"field\":\"limit\",\"max\":");
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    refused("POST", "/v1/pools", "{\"name\":\"p\"}", 409,
+            "\"parameters\":{\"field\":\"name\",\"name\":\"p\"}");
+    refused("GET", "/v2", NULL, 404, "\"parameters\":{}");
+}
+
 TEST(an_unknown_path_and_a_wrong_method_are_told_apart)
 {
     begin();
@@ -117,11 +135,12 @@ TEST(each_change_has_an_audit_event_in_the_same_transaction)
     REQUIRE(ask("POST", "/v1/pools", "{\"name\":\"p\"}") == 201);
     REQUIRE(commit());
     const struct record *event = world_find_key(&world, &answer.event);
+    char words[words_max];
     REQUIRE(event);
     CHECK_STR(event->event->actor, "root");
     CHECK_STR(event->event->code, "pool-created");
     CHECK_STR(event->event->subject, "p");
-    CHECK_HAS(event->event->text, "GPU pool p was created");
+    CHECK_STR(words_event(event->event, words), "GPU pool p was created with 0 GPUs");
     CHECK_HAS(event->key.name, "01760000000000-api-test-");
     CHECK_INT(ask("GET", "/v1/events", NULL), 200);
     CHECK_HAS(text(), "\"time_ms\":1760000000000");
@@ -252,7 +271,7 @@ TEST(a_node_is_removed_by_an_order_that_the_next_incarnation_makes_void)
     add_vm("v", 1);
     fence("node1", 1);
     must("DELETE", "/v1/nodes/node1", NULL);
-    CHECK_HAS(text(), "node1 was removed from the cluster, and its GPUs from their pools");
+    CHECK_HAS(text(), "node1 was removed from the cluster, and 2 of its GPUs from their pools");
     CHECK_INT(ask("GET", "/v1/nodes/node1", NULL), 404);
     CHECK_INT(ask("GET", "/v1/nodes", NULL), 200);
     CHECK(!strstr(text(), "node1"));

@@ -2,12 +2,15 @@
 /* Users, tokens and logins as the API sees them, and what the log says of changes. */
 #include "test/unit/api_fixture.h"
 
+#include "model/words.h"
+
 /* The event that the last answer would write. */
 static const char *told(void)
 {
+    static char words[words_max];
     VEC_EACH(&answer.txn.writes, write) {
         if (write->key.kind == RECORD_EVENT && write->value) {
-            return write->value->event->text;
+            return words_event(write->value->event, words);
         }
     }
     return "";

@@ -61,7 +61,7 @@ TEST(an_export_is_the_clusters_records)
               world_find(&world, RECORD_VM_STATUS, "b")->revision);
     REQUIRE(file.down.len == 2);
     CHECK_STR(file.down.items[0].node, "node1");
-    CHECK_HAS(file.down.items[0].why, "it is silent");
+    CHECK_INT(file.down.items[0].why.code, CAUSE_NODE_SILENT);
 }
 
 TEST(an_export_has_the_configuration_and_its_secrets_only_for_administrators)

@@ -5,6 +5,7 @@
 #include "core/change.h"
 #include "core/peer.h"
 #include "core/placing.h"
+#include "model/words.h"
 
 static struct record *changed(enum record_kind kind, const char *name)
 {
@@ -53,8 +54,9 @@ static void agree(const char *vm, const char *node, const char *words)
         CHECK_HAS(text(), expected);
     }
     VEC_EACH(&request.reasons, reason) {
+        char sentence[words_max];
         (void)snprintf(expected, sizeof(expected), "\"subject\":\"%s\",\"text\":\"%s\"",
-                       reason->node, reason->text);
+                       reason->node, words_cause(&reason->cause, sentence));
         CHECK_HAS(text(), expected);
     }
     if (words) {
@@ -94,7 +96,7 @@ TEST(a_vm_with_huge_pages_goes_where_there_are_some)
 {
     begin_with_one();
     changed(RECORD_VM_SPEC, "v")->vm_spec->huge_page_kib = huge_page_default;
-    agree("v", "", "huge pages: needs 512 MiB of 2 MiB pages, 0 of 0 MiB free");
+    agree("v", "", "0 of 0 MiB in 2 MiB pages free (needs 512)");
     struct node_inventory *inventory = inventory_of("node1");
     inventory->huge_default_kib = 1048576;
     inventory->huge_pages[0] = (struct huge_pages){0, 1048576, 1, 1};
@@ -105,7 +107,7 @@ TEST(a_vm_with_huge_pages_goes_where_there_are_some)
     other->memory_mib = 768;
     other->huge_page_kib = 1048576;
     (void)place("u", PLACEMENT_START, "node1", 1);
-    agree("v", "", "huge pages: needs 512 MiB of 1 GiB pages, 256 of 1024 MiB free");
+    agree("v", "", "256 of 1024 MiB in 1 GiB pages free (needs 512)");
 }
 
 TEST(a_node_whose_hypervisor_does_not_answer_takes_no_vm)
@@ -137,7 +139,7 @@ TEST(a_silent_node_takes_no_vm)
     CHECK(!request.is_placed);
     placing_done(&request);
     CHECK_INT(ask("POST", "/v1/plan", "{\"start\":[\"v\"]}"), 200);
-    CHECK_HAS(text(), "\"text\":\"it is silent: no heartbeat for 5 s\"");
+    CHECK_HAS(text(), "\"text\":\"no heartbeat for 5 s\"");
 }
 
 TEST(a_node_that_was_just_seen_for_the_first_time_is_up)
@@ -160,7 +162,7 @@ TEST(another_card_than_the_pools_is_not_handed_out)
 {
     begin_with_one();
     inventory_of("node1")->gpus.items[1].device = 0x1db4;
-    agree("v", "", "0000:02:00.0 is another card than the pool's");
+    agree("v", "", "0000:02:00.0 is not the card that joined the pool");
 }
 
 TEST(a_card_that_cannot_be_assigned_is_handed_out_if_it_was_forced)
@@ -180,7 +182,7 @@ TEST(a_card_through_which_a_start_just_failed_is_not_handed_out)
     struct vm_status *status = changed(RECORD_VM_STATUS, "w")->status;
     status->has_culprit = true;
     status->culprit.address = (struct pci_address){0, 1, 0, 0};
-    agree("v", "", "needs 2: ");
+    agree("v", "", "(needs 2)");
     (void)inventory_of("node1"); /* written since: it knows better */
     agree("v", "node1", NULL);
 }

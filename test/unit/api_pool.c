@@ -93,7 +93,7 @@ TEST(one_bad_member_keeps_all_out_and_each_is_named)
     begin_cluster();
     must("POST", "/v1/pools", "{\"name\":\"p\"}");
     gpu("node2", 1)->health = GPU_QUARANTINED;
-    strcpy(gpu("node2", 1)->health_reason, "it failed its reset");
+    gpu("node2", 1)->health_cause = cause_make(CAUSE_SAID, NULL, NULL, "it failed its reset");
     strcpy(gpu("node3", 1)->driver, "nvidia");
     refused("POST", "/v1/pools/p/members",
             "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"},"

@@ -103,7 +103,7 @@ TEST(a_host_that_left_with_vms_is_not_taken_for_shut_down)
     view.now_ms += 60000;
     CHECK_STR(state_of("node2"), "silent");
     REQUIRE(ask("GET", "/v1/nodes/node2", NULL) == 200);
-    CHECK_HAS(text(), "with 1 VM that nothing watches now");
+    CHECK_HAS(text(), "VMs that nothing watches now: 1");
 }
 
 TEST(a_request_is_canceled_by_resuming_the_host)

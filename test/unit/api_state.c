@@ -44,7 +44,9 @@ static void draw_card(struct gpu *gpu, uint8_t bus)
                         .verdict = one_in(10) ? GPU_IN_USE : GPU_ASSIGNABLE,
                         .health = one_in(10) ? GPU_QUARANTINED : GPU_HEALTHY};
     strcpy(gpu->driver, one_in(12) ? "nvidia" : "vfio-pci");
-    strcpy(gpu->health_reason, gpu->health == GPU_QUARANTINED ? "it failed" : "");
+    gpu->health_cause = gpu->health == GPU_QUARANTINED
+                            ? cause_make(CAUSE_SAID, NULL, NULL, "it failed")
+                            : (struct cause){0};
 }
 
 static void draw_labels(struct record *spec)

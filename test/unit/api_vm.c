@@ -2,6 +2,8 @@
 /* VMs: added, assigned, ordered about, and what is said of them. */
 #include "test/unit/api_fixture.h"
 
+#include "model/words.h"
+
 static struct vm_spec *spec(const char *vm)
 {
     return world_find(&world, RECORD_VM_SPEC, vm)->vm_spec;
@@ -84,6 +86,7 @@ TEST(a_domain_that_the_policy_does_not_allow_is_added_by_root_alone)
 {
     struct domain_policy policy = {.kind = DOMAIN_POLICY_PLAIN, .directory_len = 1};
     struct domain_policy trusted = {.kind = DOMAIN_POLICY_TRUSTED};
+    char words[words_max];
     strcpy(policy.directories[0], "/vm");
     begin_cluster();
     view.policy = &policy;
@@ -98,7 +101,7 @@ TEST(a_domain_that_the_policy_does_not_allow_is_added_by_root_alone)
     must("POST", "/v1/vms",
          "{\"xml\":\"" XML_FILE("/etc/shadow") "\",\"name\":\"b\",\"privileged\":true}");
     CHECK_STR(event()->code, "vm-added-privileged");
-    CHECK_HAS(event()->text, "past the domain policy");
+    CHECK_HAS(words_event(event(), words), "past the domain policy");
     is_root = false;
     view.policy = &trusted;
     must("POST", "/v1/vms", "{\"xml\":\"" XML_FILE("/etc/shadow") "\",\"name\":\"c\"}");
@@ -292,11 +295,16 @@ TEST(the_state_of_a_vm_follows_spec_placement_status_and_heartbeat)
     struct vm_placement *placement = place("v", PLACEMENT_NONE, "", 0);
     struct reason *reason = VEC_ADD(&placement->reasons);
     strcpy(reason->node, "node1");
-    strcpy(reason->text, "0 of 2 GPUs free in P");
-    shows("v", "\"state\":\"waiting\",\"detail\":\"0 of 2 GPUs free in P\"");
-    shows("v", "\"reasons\":[{\"subject\":\"node1\",\"text\":\"0 of 2 GPUs free in P\"}]");
+    reason->cause = (struct cause){.code = CAUSE_TOO_FEW_GPUS, .facts = {.pool = "P", .need = 2}};
+    shows("v", "\"state\":\"waiting\",\"detail\":\"only 0 GPUs in P (needs 2)\",\"detail_code\":"
+               "\"few-gpus\",\"detail_parameters\":{\"pool\":\"P\",\"need\":2}");
+    shows(
+        "v",
+        "\"reasons\":[{\"subject\":\"node1\",\"text\":\"only 0 GPUs in P (needs 2)\",\"code\":\"few-gpus\",");
     REQUIRE(ask("GET", "/v1/operations?state=waiting", NULL) == 200);
-    CHECK_HAS(text(), "\"reasons\":[{\"subject\":\"node1\",\"text\":\"0 of 2 GPUs free in P\"}]");
+    CHECK_HAS(
+        text(),
+        "\"reasons\":[{\"subject\":\"node1\",\"text\":\"only 0 GPUs in P (needs 2)\",\"code\":\"few-gpus\",");
     (void)place("v", PLACEMENT_START, "node1", 1);
     shows("v", "\"state\":\"starting\"");
     report("v", "node1", 1, VM_STATE_RUNNING);
@@ -304,7 +312,7 @@ TEST(the_state_of_a_vm_follows_spec_placement_status_and_heartbeat)
     (void)place("v", PLACEMENT_START, "node1", 2); /* the status speaks of an earlier place */
     shows("v", "\"state\":\"starting\"");
     view.now_ms += 5000;
-    shows("v", "\"state\":\"unknown\",\"detail\":\"node1 has not been heard of for 5 s\"");
+    shows("v", "\"state\":\"unknown\",\"detail\":\"no heartbeat from node1 for 5 s\"");
     view.now_ms -= 5000;
     must("POST", "/v1/vms/v/stop", NULL);
     shows("v", "\"state\":\"stopping\"");
@@ -319,7 +327,7 @@ TEST(explain_names_every_host)
     must("POST", "/v1/nodes/node2/pause", NULL);
     view.now_ms += 1000;
     CHECK_INT(ask("GET", "/v1/vms/big/explain", NULL), 200);
-    CHECK_HAS(text(), "\"subject\":\"node1\",\"text\":\"needs 3: ");
+    CHECK_HAS(text(), "\"code\":\"few-gpus\"");
     CHECK_HAS(text(), "\"subject\":\"node2\"");
     CHECK_HAS(text(), "\"subject\":\"node3\"");
     CHECK_HAS(text(), "paused");

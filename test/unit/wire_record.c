@@ -252,14 +252,15 @@ TEST(documents_are_readable_by_people)
                                          .incarnation = 3,
                                          .node = "n1",
                                          .state = VM_STATE_FAILED,
-                                         .reason = "no reset",
+                                         .cause = {CAUSE_SAID, {.detail = "no reset"}},
                                          .culprit = {{0, 0x65, 0, 0}, "0000:65:00.4"},
                                          .has_culprit = true};
     CHECK_INT(wire_record_encode(status, &text, &err), 0);
-    CHECK_STR(buf_str(&text),
-              "{\"schema\":1,\"epoch\":7,\"incarnation\":3,\"node\":\"n1\",\"state\":\"failed\","
-              "\"has_started\":false,\"stop_refused\":false,\"reason\":\"no reset\","
-              "\"culprit\":\"0000:65:00.0+0000:65:00.4\"}");
+    CHECK_STR(
+        buf_str(&text),
+        "{\"schema\":1,\"epoch\":7,\"incarnation\":3,\"node\":\"n1\",\"state\":\"failed\","
+        "\"has_started\":false,\"stop_refused\":false,\"cause\":{\"code\":\"said\",\"detail\":\"no reset\"},"
+        "\"culprit\":\"0000:65:00.0+0000:65:00.4\"}");
     buf_clear(&text);
     placement->placement->phase = PLACEMENT_START;
     *VEC_ADD(&placement->placement->gpus) = (struct gpu_hold){"p", {{0, 0x65, 0, 0}, "vf-2"}};
@@ -291,8 +292,9 @@ TEST(text_that_is_no_utf8_is_made_so_and_still_fits)
     CLEANUP(record_unrefp) struct record *fence = record_new(RECORD_NODE_FENCE, "n", NULL);
     CLEANUP(record_unrefp) struct record *again = NULL;
     CLEANUP(buf_done) struct buf text = {0};
-    memset(fence->fence->detail, 0xff, sizeof(fence->fence->detail) - 1);
-    memcpy(fence->fence->detail, "ok \xe2\x82", 5); /* a character cut in its middle */
+    char *detail = fence->fence->cause.facts.detail;
+    memset(detail, 0xff, sizeof(fence->fence->cause.facts.detail) - 1);
+    memcpy(detail, "ok \xe2\x82", 5); /* a character cut in its middle */
     CHECK_INT(wire_record_encode(fence, &text, &err), 0);
     CHECK_HAS(buf_str(&text), "ok \xef\xbf\xbd\xef\xbf\xbd");
     CHECK_INT(wire_record_decode(&fence->key, text.data, text.size, &again, &err), 0);

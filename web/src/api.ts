@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Speaks to berth-api: who is logged in, reading, changing. What the answers hold is in types.ts. */
-import type { Done, Reason, Session } from './types';
+import type { Done, Fault, Hint, Reason, Session } from './types';
 
 export class ApiError extends Error {
     constructor(
@@ -8,6 +8,8 @@ export class ApiError extends Error {
         readonly code: string,
         message: string,
         readonly reasons: Reason[] = [],
+        readonly parameters: Record<string, unknown> = {},
+        readonly hint?: Hint,
     ) {
         super(message);
     }
@@ -84,12 +86,12 @@ async function read(response: Response): Promise<unknown> {
     if (response.ok) {
         return json;
     }
-    const fault = json as { code?: string; message?: string; reasons?: Reason[] };
-    if (response.status === 412 && fault.message?.includes('If-Match')) {
+    const fault = json as Partial<Fault>;
+    if (fault.code === 'changed' && fault.parameters?.['field'] === 'If-Match') {
         throw new ApiError(412, 'changed', changedText);
     }
     throw new ApiError(response.status, fault.code ?? 'failed', fault.message ?? `The API answered with status ${response.status}.`,
-        fault.reasons ?? []);
+        fault.reasons, fault.parameters, fault.hint);
 }
 
 async function request(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<unknown> {
@@ -154,4 +156,14 @@ export function messageOf(error: unknown): string {
 
 export function reasonsOf(error: unknown): Reason[] {
     return error instanceof ApiError ? error.reasons : [];
+}
+
+export function hintOf(error: unknown): Hint | undefined {
+    return error instanceof ApiError ? error.hint : undefined;
+}
+
+/* The field of the request that was wrong, as the API calls it: "restart" of "restart.window_ms"; '' for none. */
+export function fieldOf({ parameters }: ApiError): string {
+    const field = parameters['field'];
+    return typeof field === 'string' ? field.split(/[.[]/)[0] ?? '' : '';
 }

@@ -10,10 +10,29 @@ export interface Session {
     cluster?: string;
 }
 
+/* What to do about something: an action, and what to do it to. */
+export interface Hint {
+    action: string;
+    subject: string[];
+    options?: Record<string, unknown>;
+}
+
 export interface Reason {
     subject: string;
+    code?: string;
+    parameters?: Record<string, unknown>;
     text: string;
     fits?: boolean;
+    hint?: Hint;
+}
+
+/* A refusal. */
+export interface Fault {
+    code: string;
+    parameters: Record<string, unknown>;
+    message: string;
+    reasons: Reason[];
+    hint?: Hint;
 }
 
 /* What a change answers. */
@@ -135,6 +154,7 @@ export interface Vm {
     name: string;
     state: VmState;
     detail: string;
+    detail_code: string;
     desired: 'started' | 'stopped';
     node: string;
     gpus: { pool: string; address: string }[];
@@ -170,6 +190,7 @@ export interface WholeVm extends Vm, Dated {
 export interface Explanation extends Vm, Dated {
     hosts: Reason[];
     cause: string;
+    cause_code: string;
 }
 
 export interface Survival {

@@ -57,7 +57,8 @@ function ConvertTo-BerthError {
     if ($code -eq 'exists') {
         $category = 'ResourceExists'
     }
-    $others = @($answer.reasons | Where-Object { $_.text -and -not $message.Contains($_.text) })
+    # The first of those GPUs is named in the message.
+    $others = @($answer.reasons | Where-Object { $_.text } | Select-Object -Skip ([int] ($code -eq 'cannot-join')))
     foreach ($reason in $others) {
         $message += "`n  $($reason.subject) $($reason.text)"
     }

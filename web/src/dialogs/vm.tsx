@@ -91,7 +91,7 @@ function Explained({ name }: { name: string }) {
                     <p>
                         <State look={lookOf(vmLooks, vm.state)} /> {vm.node && `on ${vm.node}`} {vm.detail}
                     </p>
-                    {vm.cause && vm.cause !== vm.detail && <p>{vm.cause}</p>}
+                    {vm.cause && vm.cause_code !== vm.detail_code && <p>{vm.cause}</p>}
                     <Table label={`Every server for ${name}, and why or why not`} rows={vm.hosts} keyOf={(host) => host.subject} empty="No server has joined."
                         columns={[
                             { title: 'Server', isHead: true, sort: (host) => host.subject, cell: (host) => host.subject },

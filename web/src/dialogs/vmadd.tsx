@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import { useState } from 'preact/hooks';
-import { type ApiError, change, messageOf } from '../api';
+import { type ApiError, change, fieldOf, messageOf } from '../api';
 import { useResource } from '../live';
 import type { List, Pool } from '../types';
 import { countFault, nameFault } from '../words';
@@ -39,6 +39,9 @@ function FileChoice({ onText, onFault }: { onText: (text: string) => void; onFau
     );
 }
 
+/* Which field of the form holds what the API calls so. */
+const fieldsOf: Record<string, 'xml' | 'name' | 'pool'> = { xml: 'xml', uuid: 'xml', name: 'name', needs: 'pool' };
+
 function AddDialog() {
     const pools = useResource<List<Pool>>('/v1/pools').data?.items ?? [];
     const [xml, setXml] = useState('');
@@ -58,15 +61,12 @@ function AddDialog() {
         setFaults(next);
         return Object.values(next).every((text) => text === '');
     };
-    const blame = ({ code, message }: ApiError) => {
-        const field = code === 'bad-xml' ? 'xml' : code === 'no-such-pool' ? 'pool'
-            : code === 'bad-name' ? (name ? 'name' : 'xml')
-                : code === 'exists' ? (message.includes('uuid') ? 'xml' : 'name') : null;
-        const text = field === 'name' ? message.replace(' with --name', '') : message;
+    const blame = (error: ApiError) => {
+        const field = error.code === 'no-such-pool' ? 'pool' : fieldsOf[fieldOf(error)];
         if (field) {
-            setFaults({ ...faults, [field]: text });
+            setFaults({ ...faults, [field]: error.message });
         }
-        return field !== null;
+        return field !== undefined;
     };
     const run = async () => {
         const done = await change('POST', '/v1/vms', {

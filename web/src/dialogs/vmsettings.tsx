@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Priority, offline action, owners, affinity, restarts of a VM: only what was changed is sent. */
 import { useState } from 'preact/hooks';
-import { ApiError, change, get } from '../api';
+import { ApiError, change, fieldOf, get } from '../api';
 import { useResource } from '../live';
 import type { List, Node, Vm, WholeVm } from '../types';
 import { offlineActions, priorities } from '../words';
@@ -66,24 +66,11 @@ function faultsOf(now: Settings): Faults {
 
 const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
-/* What the API calls the fields. */
+/* Which field of the form holds what the API calls so. */
 const fieldsOf: Record<string, keyof Settings> = {
     priority: 'priority', offline_action: 'action', offline_timeout_ms: 'seconds', preferred_owners: 'preferred', possible_owners: 'possible',
     together: 'together', apart: 'apart', restart: 'restarts', mmio_mib: 'mmio',
 };
-
-/* Which field holds what was refused. */
-function fieldOf({ code, message }: ApiError, now: Settings): keyof Settings | undefined {
-    const named = /^there is no \w+ "([^"]*)"/.exec(message)?.[1] ?? '';
-    switch (code) {
-        case 'bad-request': return fieldsOf[/^\$\.(\w+)/.exec(message)?.[1] ?? ''];
-        case 'cannot-save': return 'action';
-        case 'no-such-node': return names(now.preferred).includes(named) ? 'preferred' : 'possible';
-        case 'no-such-vm': return names(now.together).includes(named) ? 'together' : names(now.apart).includes(named) ? 'apart' : undefined;
-        case 'bad-affinity': return names(now.together).some((name) => message.startsWith(`${name} `)) ? 'together' : 'apart';
-        default: return undefined;
-    }
-}
 
 /* Someone else has changed 'before' into 'theirs': their values, where this form has not touched them. */
 function rebased(before: Settings, theirs: Settings, now: Settings): Settings {
@@ -163,9 +150,9 @@ function SettingsForm({ vm }: { vm: WholeVm }) {
         }
     };
     const blame = (error: ApiError) => {
-        const field = fieldOf(error, now);
+        const field = fieldsOf[fieldOf(error)];
         if (field) {
-            setFaults({ [field]: error.message.replace(/^\$\.[^:]*: /, '') });
+            setFaults({ [field]: error.message });
         }
         return field !== undefined;
     };

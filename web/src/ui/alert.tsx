@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import type { ComponentChildren } from 'preact';
-import { messageOf, reasonsOf } from '../api';
-import type { Reason } from '../types';
+import { hintOf, messageOf, reasonsOf } from '../api';
+import { wayOf } from '../hints';
+import { Link } from '../router';
+import type { Hint, Reason } from '../types';
 import { Icon, type Sign } from './icon';
 
 export type AlertKind = 'success' | 'info' | 'warning' | 'danger';
@@ -28,25 +30,33 @@ export function Alert({ kind, title, children, onClose, isUrgent }: Props) {
     );
 }
 
+/* What to do about it, as a link to where it is done; nothing where the console has no such action. */
+function Advice({ hint, onLeave }: { hint: Hint | undefined; onLeave: (() => void) | undefined }) {
+    const way = wayOf(hint);
+    return way && <Link to={way.to} onClick={() => onLeave?.()}>{way.text}</Link>;
+}
+
 /* "node2: 1 of 2 GPUs free ..." line by line. */
-export function Reasons({ reasons }: { reasons: Reason[] }) {
+export function Reasons({ reasons, onLeave }: { reasons: Reason[]; onLeave?: (() => void) | undefined }) {
     return (
         <ul class="reasons">
             {reasons.map((reason) => (
                 <li key={reason.subject + reason.text}>
-                    {reason.subject && <strong>{reason.subject}: </strong>}{reason.text}
+                    {reason.subject && <strong>{reason.subject}: </strong>}{reason.text} <Advice hint={reason.hint} onLeave={onLeave} />
                 </li>
             ))}
         </ul>
     );
 }
 
-/* What the API refused, and why. */
-export function Refusal({ error }: { error: unknown }) {
+/* What the API refused, why, and what to do about it. 'onLeave': what is shown goes away when a link is followed. */
+export function Refusal({ error, onLeave }: { error: unknown; onLeave?: () => void }) {
     const reasons = reasonsOf(error);
+    const hint = hintOf(error);
     return (
         <Alert kind="danger" title={messageOf(error)} isUrgent>
-            {reasons.length > 0 && <Reasons reasons={reasons} />}
+            {reasons.length > 0 && <Reasons reasons={reasons} onLeave={onLeave} />}
+            {wayOf(hint) && <p><Advice hint={hint} onLeave={onLeave} /></p>}
         </Alert>
     );
 }

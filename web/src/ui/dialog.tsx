@@ -136,7 +136,7 @@ export function FormDialog({ title, submit, isDanger, isBlocked, size, check, ru
                 <div class="pf-v6-c-modal-box__body dialog__body">
                     {children}
                 </div>
-                {error !== null && <div class="dialog__refusal"><Refusal error={error} /></div>}
+                {error !== null && <div class="dialog__refusal"><Refusal error={error} onLeave={closeDialog} /></div>}
                 <footer class="pf-v6-c-modal-box__footer">
                     <Button kind={isDanger ? 'danger' : 'primary'} type="submit" disabled={isBusy || isBlocked}>
                         {isBusy ? 'Working…' : submit}
