@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The OpenAPI document, out of the table of routes and the schemas. */
+#include "api/openapi.h"
+
 #include "api/about.h"
 #include "api/handlers.h"
 #include "api/routes.h"
@@ -226,14 +228,16 @@ static json_t *security_json(void)
                      "__Host-berth_session");
 }
 
+json_t *openapi_document(void)
+{
+    return json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:[]}, {s:[]}], s:o, s:{s:o, s:o}}",
+                     "openapi", "3.1.0", "info", "title", "Berth", "version", "1", "description",
+                     "Failover clustering for virtual machines with GPUs.", "servers", "url", "/",
+                     "security", "bearer", "session", "paths", paths_json(), "components",
+                     "schemas", schema_all(), "securitySchemes", security_json());
+}
+
 void handle_openapi(struct api_call *call)
 {
-    call_send(
-        call,
-        json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:[]}, {s:[]}], s:o, s:{s:o, s:o}}",
-                  "openapi", "3.1.0", "info", "title", "Berth", "version", "1", "description",
-                  "Failover clustering for virtual machines with GPUs.", "servers", "url", "/",
-                  "security", "bearer", "session", "paths", paths_json(), "components", "schemas",
-                  schema_all(), "securitySchemes", security_json()),
-        0);
+    call_send(call, openapi_document(), 0);
 }

@@ -11,7 +11,7 @@ export const session = new Source<Session | null | undefined>(undefined);
 /* Why the login page is shown, if it came by itself. */
 export const endedBecause = new Source('');
 
-const ranks: Record<Role, number> = { viewer: 0, operator: 1, administrator: 2 };
+const ranks: Record<Role, number> = { none: -1, viewer: 0, operator: 1, administrator: 2 };
 
 export function useMay(role: Role): boolean {
     const who = useSource(session);
