@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Users and tokens: who may come over HTTPS, as what. A secret is seen here once, its hash never
  * leaves. */
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/requests.h"
 #include "api/show.h"

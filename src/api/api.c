@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The routes, and the way of a request to its handler: path, method, role, names, store. */
-#include "api/routes.h"
+#include "api/api.h"
 
 #include "api/handlers.h"
 #include "api/repeat.h"
+#include "api/routes.h"
 #include "base/hash.h"
 #include "base/parse.h"
 #include "model/name.h"

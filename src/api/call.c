@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/call.h"
 
-#include "api/operation.h"
-#include "api/repeat.h"
 #include "base/parse.h"
-#include "model/words.h"
 #include "wire/out.h"
 
 #include <stdio.h>
@@ -28,7 +25,7 @@ static int dump_chunk(const char *bytes, size_t size, void *userdata)
     return 0;
 }
 
-static void set_body(struct api_answer *answer, unsigned status, json_t *json)
+void call_set_body(struct api_answer *answer, unsigned status, json_t *json)
 {
     answer->status = status;
     answer->content_type = "application/json";
@@ -56,12 +53,12 @@ static json_t *error_json(const char *code, json_t *parameters, const char *mess
 void api_answer_error(struct api_answer *ret, unsigned status, const char *code,
                       const char *message)
 {
-    set_body(ret, status, error_json(code, NULL, message, NULL, NULL));
+    call_set_body(ret, status, error_json(code, NULL, message, NULL, NULL));
 }
 
 void call_send(struct api_call *call, json_t *json, revision_t etag)
 {
-    set_body(call->answer, 200, json);
+    call_set_body(call->answer, 200, json);
     call->answer->etag = etag;
 }
 
@@ -94,8 +91,8 @@ static void PRINTF_LIKE(5, 0) refuse(struct api_call *call, unsigned status, con
     CLEANUP(buf_done) struct buf text = {0};
     buf_vprintf(&text, format, args);
     drop_change(call->answer);
-    set_body(call->answer, status,
-             error_json(code, call->parameters, buf_str(&text), reasons, call->hint));
+    call_set_body(call->answer, status,
+                  error_json(code, call->parameters, buf_str(&text), reasons, call->hint));
     call->hint = call->parameters = NULL;
 }
 
@@ -225,85 +222,6 @@ void call_touch(struct api_call *call, const struct record *record)
     call_put(call, record_copy(record));
 }
 
-/* The log is bounded: what is too old goes with the next change, a few at a time. Unguarded: two
- * that delete the same old event agree. */
-static void trim_events(struct api_call *call)
-{
-    enum { at_a_time = 4 };
-    size_t len = call->world->records[RECORD_EVENT].len;
-    for (size_t i = 0; i < at_a_time && len > events_max + i; i++) {
-        txn_delete(&call->answer->txn, &call->world->records[RECORD_EVENT].items[i]->key);
-    }
-}
-
-/* The audit event of this change; NULL without memory. */
-static struct record *make_event(struct api_call *call, const struct note *note)
-{
-    const struct api_view *view = call->view;
-    char name[name_size];
-    (void)snprintf(name, sizeof(name), "%014llu-%.24s-%llu", (unsigned long long)view->wall_ms,
-                   view->writer, (unsigned long long)view->number);
-    struct record *event = record_new(RECORD_EVENT, name, NULL);
-    if (event) {
-        call->answer->event = event->key;
-        (void)copy_text(event->event->actor, sizeof(event->event->actor),
-                        call->request->actor.name);
-        (void)copy_text(event->event->address, sizeof(event->event->address),
-                        call->request->actor.address);
-        (void)copy_text(event->event->code, sizeof(event->event->code), note_code_name(note->code));
-        (void)copy_text(event->event->subject, sizeof(event->event->subject), note->subject);
-        event->event->severity = note_severity(note->code);
-        event->event->way = note_code_way(note->code);
-        event->event->facts = note->facts;
-        event->event->cause = note->cause;
-    }
-    return event;
-}
-
-/* {"message", "subject", "operation", and what is in 'extra', taken over}. */
-static json_t *change_json(const struct api_call *call, const struct note *note, json_t *extra)
-{
-    char words[words_max];
-    json_t *operation = operation_link(note_code_name(note->code), &call->answer->event);
-    json_t *json = json_pack("{s:o, s:o, s:o*}", "message", text_json(words_note(note, words)),
-                             "subject", text_json(note->subject), "operation", operation);
-    if (extra && json) {
-        (void)json_object_update(json, extra);
-    }
-    json_decref(extra);
-    return json;
-}
-
-struct note call_note(enum note_code code, const char *subject)
-{
-    struct note note = {.code = code};
-    (void)copy_text(note.subject, sizeof(note.subject), subject);
-    return note;
-}
-
-void call_commit_with(struct api_call *call, unsigned status, json_t *extra,
-                      const struct note *note)
-{
-    trim_events(call);
-    CLEANUP(record_unrefp) struct record *event = make_event(call, note);
-    set_body(call->answer, status, change_json(call, note, extra));
-    if (!event || !repeat_keep(call, event->event)) {
-        call->answer->txn.failed = true;
-    } else {
-        txn_guard(&call->answer->txn, &event->key, 0);
-        txn_put(&call->answer->txn, TAKE(event));
-    }
-    call->answer->has_txn = !call->answer->txn.failed && call->answer->status < 300;
-    if (!call->answer->has_txn) {
-        call_send(call, NULL, 0);
-    }
-}
-
-void call_commit(struct api_call *call, const struct note *note)
-{
-    call_commit_with(call, 200, NULL, note);
-}
-
 void call_unchanged(struct api_call *call, const char *subject, const char *format, ...)
 {
     CLEANUP(buf_done) struct buf text = {0};
@@ -316,26 +234,6 @@ void call_unchanged(struct api_call *call, const char *subject, const char *form
               json_pack("{s:o, s:o, s:b}", "message", text_json(buf_str(&text)), "subject",
                         text_json(subject), "unchanged", 1),
               0);
-}
-
-void api_note(const struct api_view *view, const struct api_request *request,
-              const struct note *note, struct api_answer *ret)
-{
-    *ret = (struct api_answer){0};
-    CLEANUP(freep) struct api_call *call = calloc(1, sizeof(*call));
-    if (call) {
-        call->view = view;
-        call->world = view->world;
-        call->request = request;
-        call->answer = ret;
-        trim_events(call);
-        struct record *event = make_event(call, note);
-        if (event) {
-            txn_guard(&ret->txn, &event->key, 0);
-        }
-        txn_put(&ret->txn, event);
-        ret->has_txn = !ret->txn.failed;
-    }
 }
 
 void api_answer_uncommitted(struct api_answer *answer, enum txn_outcome outcome, const char *why)

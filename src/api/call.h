@@ -2,7 +2,7 @@
 /* One request on its way through the room: what every handler gets, and how it answers. */
 #pragma once
 
-#include "api/api.h"
+#include "api/exchange.h"
 #include "api/hint.h"
 #include "api/json.h"
 
@@ -40,6 +40,9 @@ void call_send(struct api_call *call, json_t *json, revision_t etag);
 /* The same with text that is JSON already; moved out of 'text', which is empty afterwards. */
 void call_send_text(struct api_call *call, struct buf *text, revision_t etag);
 
+/* The body of 'answer': 'json', taken over; NULL: out of memory. */
+void call_set_body(struct api_answer *answer, unsigned status, json_t *json);
+
 /* The answer is no. 'code' is static, the text says why and what to do. */
 void call_refuse(struct api_call *call, unsigned status, const char *code, const char *format, ...)
     PRINTF_LIKE(4, 5);
@@ -75,15 +78,6 @@ void call_delete(struct api_call *call, const struct record_key *key);
 /* Writes the record again as it is: whoever decided upon it decides anew. */
 void call_touch(struct api_call *call, const struct record *record);
 
-/* What is told of a change; its facts are to be filled in. */
-struct note call_note(enum note_code code, const char *subject);
-
-/* Ends a change: 'note' becomes the audit event, and the answer, once it is committed, is
- * {"message": its sentence, "subject": ...}. */
-void call_commit(struct api_call *call, const struct note *note);
-/* The same with more to say: 'extra' (taken over, may be NULL) is merged into the answer. */
-void call_commit_with(struct api_call *call, unsigned status, json_t *extra,
-                      const struct note *note);
 /* Nothing had to be done: a message, no transaction. */
 void call_unchanged(struct api_call *call, const char *subject, const char *format, ...)
     PRINTF_LIKE(3, 4);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The settings of the whole cluster. */
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/patch.h"
 #include "api/requests.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The log of who did what and why: lists, and the stream. */
+#include "api/api.h"
 #include "api/because.h"
 #include "api/handlers.h"
 #include "api/show.h"

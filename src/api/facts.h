@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "api/api.h"
+#include "api/exchange.h"
 #include "model/gpu_device.h"
 
 /* ---- nodes ---- */

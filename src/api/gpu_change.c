@@ -2,6 +2,7 @@
 /* From the host to Berth and back: dismount, mount, partition, release from quarantine. */
 #include "api/gpu_change.h"
 
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/requests.h"
 #include "api/show.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How many partitions a card is divided into (SR-IOV). */
+#include "api/commit.h"
 #include "api/gpu_change.h"
 #include "api/handlers.h"
 #include "api/requests.h"

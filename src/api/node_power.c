@@ -4,6 +4,7 @@
  * incarnation; berthd on that host carries it out (core/shutdown.c), so it needs nobody who waits.
  */
 #include "api/cluster_model.h"
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/requests.h"
 #include "api/show.h"

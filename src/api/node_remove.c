@@ -8,6 +8,7 @@
  * incarnations are over: should it live all the same, or come back, it ends what runs there and
  * joins anew.
  */
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/show.h"
 #include "base/parse.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/pool_join.h"
 #include "api/show.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* VMs come, change and go. Their needs and orders: vm_order.c. */
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/patch.h"
 #include "api/requests.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What an administrator says of a VM that left its host past Berth. */
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/requests.h"
 #include "api/show.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/vm_need.h"
 
+#include "api/commit.h"
 #include "api/handlers.h"
 #include "api/requests.h"
 #include "api/show.h"

@@ -80,7 +80,7 @@ VARIABLES = {
 
 # Rooms whose files still include, or call, one another in a circle: being mended. Nothing is added.
 CIRCLES = {
-    "includes": {"api"},
+    "includes": set(),
     "calls": {"api", "cli", "etcd", "run", "virt"},
 }
 
