@@ -212,7 +212,7 @@ static const char *node_of(const struct world *world, const char *vm)
     return record && record->placement->phase != PLACEMENT_NONE ? record->placement->node : "";
 }
 
-/* Enforced rules hold for what is placed; nobody moves what runs, for them. */
+/* Enforced rules hold for what is placed. What runs against one is moved, if there is room. */
 static void check_rules(struct validation *v, const struct record *vm)
 {
     const struct world *world = v->call->world;
@@ -222,8 +222,8 @@ static void check_rules(struct validation *v, const struct record *vm)
         const char *there = node_of(world, other->name);
         if (spec->is_affinity_enforced && node[0] && there[0] && strcmp(node, there) != 0) {
             validation_add(v, FINDING_FAILED, name, "together",
-                           "it runs on %s, and %s, with which it must be, on %s: stop one of them "
-                           "and start it again",
+                           "it runs on %s, and %s, with which it must be, on %s: Berth moves one "
+                           "of them as soon as there is room",
                            node, other->name, there);
         }
     }
@@ -231,8 +231,9 @@ static void check_rules(struct validation *v, const struct record *vm)
         const char *there = node_of(world, other->name);
         if (spec->is_apart_enforced && node[0] && strcmp(node, there) == 0) {
             validation_add(v, FINDING_FAILED, name, "apart",
-                           "It runs on %s together with %s, from which it must be apart", node,
-                           other->name);
+                           "it runs on %s together with %s, from which it must be apart: Berth "
+                           "moves one of them as soon as there is room",
+                           node, other->name);
             hint_put(v->checks, hint_make("vm-move", name, NULL));
         }
     }

@@ -132,6 +132,9 @@ static void go_there(struct core *core, const struct job *job, struct placing *a
 static void stay(struct core *core, const struct job *job, struct placing *answer)
 {
     const struct vm_placement *old = job->view.placement->placement;
+    if (job->is_mate) {
+        return; /* told of the one that it goes along with */
+    }
     const struct record *node = world_find(&core->world, RECORD_NODE_SPEC, old->node);
     bool is_forced = (node && node->node_spec->force) || MUTANT(NO_RESERVATION);
     bool is_vacated = world_is_vacated(&core->world, old->node);
@@ -143,9 +146,10 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
                     false);
         return;
     }
-    enum cause_code code = job->purpose == PURPOSE_DRAIN  ? CAUSE_DRAIN_NO_HOST
-                           : job->purpose == PURPOSE_MEND ? CAUSE_GPU_NO_HOST
-                                                          : CAUSE_MOVE_NO_HOST;
+    enum cause_code code = job->purpose == PURPOSE_DRAIN    ? CAUSE_DRAIN_NO_HOST
+                           : job->purpose == PURPOSE_MEND   ? CAUSE_GPU_NO_HOST
+                           : job->purpose == PURPOSE_REPAIR ? job->why.code
+                                                            : CAUSE_MOVE_NO_HOST;
     bool is_told =
         job->purpose != PURPOSE_MOVE && same_reasons(old, answer) && old->cause.code == code;
     if (is_told || job->purpose == PURPOSE_FAILBACK) {
@@ -154,7 +158,8 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
     struct record *next = change_draft(&job->view);
     next->placement->move_order = job->view.spec->vm_spec->move_order;
     take_reasons(next->placement, answer);
-    next->placement->cause = cause_make(code, NULL, NULL, NULL);
+    next->placement->cause =
+        job->purpose == PURPOSE_REPAIR ? job->why : cause_make(code, NULL, NULL, NULL);
     struct intent *intent = change_commit(core, &job->view, next);
     (void)facts_set(change_note(intent, NOTE_VM_CANNOT_MOVE, &job->why), old->node, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 
 #include "core/change.h"
 
-/* What a place is wanted for. The last four: the VM runs. */
+/* What a place is wanted for. From the third on: the VM runs. */
 enum purpose {
     PURPOSE_START,    /* somebody asked for it */
     PURPOSE_RECOVER,  /* it ran, and does not any more */
@@ -12,6 +12,7 @@ enum purpose {
     PURPOSE_DRAIN,    /* its node shall be empty */
     PURPOSE_MEND,     /* one of its GPUs failed */
     PURPOSE_FAILBACK, /* an owner that it prefers takes VMs again */
+    PURPOSE_REPAIR,   /* an enforced rule forbids it to run where it does */
 };
 
 /* What is counted against a VM, of its placement. */
@@ -25,18 +26,25 @@ struct job {
     struct view view;
     enum purpose purpose;
     struct tally tally;    /* of the placement to be */
-    const char *only_node; /* failback: there or not at all; lent by the VM's spec */
+    const char *only_node; /* there or not at all; lent by the world; NULL: anywhere */
+    bool is_mate;          /* it goes along with another one of its group */
     struct cause why;
 };
 
+struct groups;
+
 struct jobs {
     VEC(struct job) list;
-    bool is_evicting; /* VMs are being stopped to make room for others */
+    const struct groups *groups; /* which VMs enforced rules tie to each other */
+    bool is_evicting;            /* VMs are being stopped to make room for others */
 };
 
 /* Adds a job for 'view's VM, with its present tally; lent until the next one. */
 struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
                      struct cause why);
+
+/* Where a running VM is to go: there or not at all; NULL: anywhere else. */
+const char *job_target(const struct job *job);
 
 /* What is counted against a placement's VM, and back into a draft. */
 struct tally tally_of(const struct vm_placement *placement);

@@ -7,6 +7,7 @@
 #include "core/cold.h"
 #include "core/elsewhere.h"
 #include "core/evict.h"
+#include "core/group.h"
 #include "core/hold.h"
 #include "core/job.h"
 #include "core/lead.h"
@@ -182,10 +183,23 @@ static void vacate(struct core *core, const struct view *view, struct jobs *jobs
     }
 }
 
+/* An enforced rule forbids it to run where it does. */
+static void repair(struct core *core, const struct view *view, struct jobs *jobs, const char *who,
+                   bool is_together)
+{
+    enum cause_code code = is_together ? CAUSE_RULE_TOGETHER : CAUSE_RULE_APART;
+    if (!refusal_must_leave_alone(core, view)) {
+        struct cause why = cause_make(code, NULL, who, NULL);
+        struct job *job = jobs_add(jobs, view, PURPOSE_REPAIR, why);
+        job->only_node = is_together ? group_home(core, jobs->groups, view->name) : NULL;
+    }
+}
+
 static void decide_running(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
-    const char *owner;
+    const char *owner, *who;
+    bool is_together;
     struct cause why;
     if (view->status->status->is_stop_refused) {
         return; /* its node clears that first */
@@ -204,6 +218,8 @@ static void decide_running(struct core *core, const struct view *view, struct jo
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
         }
+    } else if ((who = group_breaks(core, jobs->groups, view->name, &is_together)) != NULL) {
+        repair(core, view, jobs, who, is_together);
     } else if (p->refusals > 0 && !refusal_of_room(core, view)) {
         forget_refusals(core, view);
     } else if (p->cause.code == CAUSE_MOVE_NO_HOST && is_fresh(core, view)) {
@@ -372,13 +388,9 @@ static void ask(const struct job *job, struct placing *request)
     const struct vm_placement *old = job->view.placement ? job->view.placement->placement : NULL;
     request->spec = job->view.spec;
     request->is_moving = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN ||
-                         job->purpose == PURPOSE_FAILBACK;
-    request->only_node = job->only_node;
+                         job->purpose == PURPOSE_FAILBACK || job->purpose == PURPOSE_REPAIR;
+    request->only_node = job_target(job);
     request->prefer_node = job->purpose == PURPOSE_MEND ? old->node : NULL;
-    if (job->purpose == PURPOSE_MOVE) {
-        const char *to = job->view.spec->vm_spec->move_to;
-        request->only_node = strcmp(to, "*") == 0 || to[0] == '\0' ? NULL : to;
-    }
     if (old && job->tally.failovers > 0) {
         request->failed_node = job->tally.failed_node;
         request->tried = old->tried.items;
@@ -396,7 +408,7 @@ static bool can_wait(const struct core *core, const struct job *job)
     const struct cluster_settings *settings = world_settings(&core->world);
     bool has_reserve = settings->reserve > 0 && settings->reserve_policy == RESERVE_REFUSE;
     return job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_FAILBACK ||
-           (job->purpose == PURPOSE_START && has_reserve);
+           job->purpose == PURPOSE_REPAIR || (job->purpose == PURPOSE_START && has_reserve);
 }
 
 typedef VEC(struct job *) asked_t;
@@ -434,7 +446,10 @@ static void plan_together(struct core *core, struct jobs *jobs, const asked_t *a
         }
     }
     for (size_t i = 0; i < requests.len; i++) {
-        if (!evict_must_leave_room(core, asked->items[i], &requests.items[i])) {
+        bool waits =
+            requests.items[i].is_placed &&
+            group_must_wait(core, jobs->groups, asked->items[i], requests.items, requests.len);
+        if (!waits && !evict_must_leave_room(core, asked->items[i], &requests.items[i])) {
             answer_apply(core, asked->items[i], &requests.items[i]);
         }
         placing_done(&requests.items[i]);
@@ -496,7 +511,9 @@ void recover_step(struct core *core)
     core->is_dirty = false;
     change_begin(core);
     evict_step(core);
-    struct jobs jobs = {.is_evicting = evict_is_going_on(core)};
+    struct groups groups;
+    group_find(core, &groups);
+    struct jobs jobs = {.groups = &groups, .is_evicting = evict_is_going_on(core)};
     WORLD_EACH(&core->world, RECORD_VM_SPEC, each) {
         decide(core, (*each)->key.name, &jobs);
     }
@@ -508,8 +525,10 @@ void recover_step(struct core *core)
     if (cold_must_wait(core)) {
         change_again(core, MIN(cold_until_ms(core), core->now_ms + cold_look_ms));
     } else {
+        group_add_mates(core, &groups, &jobs);
         plan_jobs(core, &jobs);
     }
     change_wake(core);
     VEC_DONE(&jobs.list);
+    VEC_DONE(&groups.ties);
 }

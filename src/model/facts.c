@@ -35,7 +35,8 @@ struct cause cause_told(enum cause_code code, const char *words)
 bool cause_is_stuck(const struct cause *cause)
 {
     return cause->code == CAUSE_DRAIN_NO_HOST || cause->code == CAUSE_GPU_NO_HOST ||
-           cause->code == CAUSE_MOVE_NO_HOST;
+           cause->code == CAUSE_MOVE_NO_HOST || cause->code == CAUSE_RULE_TOGETHER ||
+           cause->code == CAUSE_RULE_APART;
 }
 
 #define NOTE_NAME_(id, text, severity)     [id] = (text),

@@ -54,6 +54,10 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_REMOVED, "removed")                                                                    \
     X(CAUSE_STOPPED, "stopped")                                                                    \
     X(CAUSE_NO_HOST, "no-host")                /* it waits for one */                              \
+    X(CAUSE_GROUP, "group")                    /* who: moves, and takes it along */                \
+    X(CAUSE_GROUP_WAITS, "group-waits")        /* who: one of its group that has no place */       \
+    X(CAUSE_RULE_TOGETHER, "rule-together")    /* who: with which it must be on one host */        \
+    X(CAUSE_RULE_APART, "rule-apart")          /* who: with which it must not be on one host */    \
     X(CAUSE_START_AFTER, "start-after")        /* who: the VM that must run first */               \
     X(CAUSE_MOVED, "moved")                    /* node: from there */                              \
     X(CAUSE_MOVE_BROKEN_OFF, "move-cut-short") /* it stopped, and its next place is gone */        \

@@ -385,14 +385,42 @@ static void forget(struct sim *sim, const char *node, bool is_unchecked)
     put(sim, record);
 }
 
-/* What the API would refuse is refused: orders that waited for the store may have changed places.
- */
+static bool has_shorter(const struct cluster_settings *old, const struct cluster_settings *next)
+{
+    return next->heartbeat_ms < old->heartbeat_ms ||
+           next->leader_silence_ms < old->leader_silence_ms ||
+           next->power_fence_ms < old->power_fence_ms || next->self_stop_ms < old->self_stop_ms ||
+           next->self_stop_span_ms < old->self_stop_span_ms ||
+           next->watchdog_ms < old->watchdog_ms || next->takeover_ms < old->takeover_ms;
+}
+
+/* Whether a host that is not proven off acts by the times that it knows, and hears of no others. */
+static bool is_any_out_of_reach(const struct sim *sim)
+{
+    VEC_EACH(&sim->hosts, each) {
+        const struct host *host = *each;
+        const char *name = host->config->name;
+        const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, name);
+        bool is_heard = host->process && !host->process->is_frozen && !host->is_in_cut &&
+                        !host->is_out_cut && !host->is_watch_cut;
+        if (alive && !alive->alive->has_left && !is_heard &&
+            !world_is_proven_off(&sim->store.world, name, alive->alive->incarnation)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the API would refuse is refused: orders that waited for the store may have changed places,
+ * and no time is made shorter while a host is silent. */
 static void set(struct sim *sim, const char *setting, int64_t number)
 {
     struct record *record = must(edit(sim, RECORD_CLUSTER, ""));
     struct error err;
     (void)scenario_set(record->cluster, setting, number);
-    if (cluster_settings_check(record->cluster, &err) < 0) {
+    if (cluster_settings_check(record->cluster, &err) < 0 ||
+        (has_shorter(world_settings(&sim->store.world), record->cluster) &&
+         is_any_out_of_reach(sim))) {
         record_unref(record);
         return;
     }
