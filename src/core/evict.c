@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/evict.h"
 
+#include "core/memory.h"
 #include "core/peer.h"
+
+#include "plan/priority.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,22 +107,30 @@ void evict_look(struct core *core, const struct job *job, const struct placing *
 }
 
 /* The VM that has room made for it; NULL: none. */
-static const struct vm_spec *room_spec(const struct core *core)
+static const struct record *room_vm(const struct core *core)
 {
     const char *vm = core->evicting->vm;
-    const struct record *spec = vm[0] ? world_find(&core->world, RECORD_VM_SPEC, vm) : NULL;
-    return spec ? spec->vm_spec : NULL;
+    return vm[0] ? world_find(&core->world, RECORD_VM_SPEC, vm) : NULL;
 }
 
 bool evict_comes_first(const struct core *core, const struct job *job)
 {
-    const struct vm_spec *room = room_spec(core);
-    return room && job->view.spec->vm_spec->priority >= room->priority;
+    const struct record *room = room_vm(core);
+    inherited_priorities_t inherited = {0};
+    if (!room) {
+        return false;
+    }
+    if (!priority_inherit(&core->world, &inherited)) {
+        core_out_of_memory();
+    }
+    bool comes_first = priority_of(&inherited, job->view.spec) >= priority_of(&inherited, room);
+    VEC_DONE(&inherited);
+    return comes_first;
 }
 
 bool evict_must_leave_room(const struct core *core, const struct job *job,
                            const struct placing *answer)
 {
-    return room_spec(core) && !evict_comes_first(core, job) && answer->is_placed &&
+    return room_vm(core) && !evict_comes_first(core, job) && answer->is_placed &&
            strcmp(answer->node, core->evicting->node) == 0;
 }

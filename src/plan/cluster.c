@@ -371,7 +371,7 @@ static bool add_vm(struct plan_cluster *c, const struct record *record, uint32_t
         .cpus = spec->cpus,
         .memory_mib = spec->memory_mib,
         .memory = memory_kind_of(spec->huge_page_kib, c->huge_default_kib),
-        .priority = spec->priority,
+        .priority = priority_of(&c->priorities, record),
         .is_pinned = question->is_pinned,
         .preferred = preferred,
         .preferred_len = preferred_len,
@@ -464,7 +464,7 @@ static void put_vm(struct plan_cluster *c, uint32_t vm)
 static bool add_vms(struct plan_cluster *c)
 {
     uint32_t nowhere = nowhere_label(c);
-    if (nowhere == PLAN_NONE) {
+    if (nowhere == PLAN_NONE || !priority_inherit(c->world, &c->priorities)) {
         return false;
     }
     WORLD_EACH(c->world, RECORD_VM_SPEC, each) {
@@ -510,6 +510,7 @@ void plan_cluster_done(struct plan_cluster *c)
     VEC_DONE(&c->devices);
     VEC_DONE(&c->blamed);
     VEC_DONE(&c->leaving);
+    VEC_DONE(&c->priorities);
 }
 
 /* ---- why not ---- */

@@ -4,6 +4,7 @@
 
 #include "model/world.h"
 #include "plan/plan.h"
+#include "plan/priority.h"
 
 /* What a question says of one VM. */
 struct plan_cluster_vm {
@@ -47,6 +48,7 @@ struct plan_cluster {
     VEC(const char *) vms;                /* sorted */
     VEC(struct plan_device) devices;      /* by node, slot */
     VEC(const struct vm_status *) blamed; /* by them a card is known to be bad */
+    inherited_priorities_t priorities;
     VEC(const struct record *)
     leaving; /* placements of VMs that were removed and still stop: what
                 they hold counts, but they are no VMs of the model */

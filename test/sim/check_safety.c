@@ -249,7 +249,7 @@ static void check_heartbeat(struct sim *sim, const struct record *record)
 void check_request(struct sim *sim, const struct host *host, const struct txn *txn)
 {
     if (host) {
-        check_upkeep(sim, txn);
+        check_upkeep(sim, host, txn);
     }
     VEC_EACH(&txn->writes, write) {
         if (host && write->value) {

@@ -70,12 +70,12 @@ static void check_unmanaged(struct sim *sim, const struct vm_spec *spec,
 
 /* ---- start order ---- */
 
-/* Whether the coordinator is still to bring it up, as everybody could see. */
-static bool is_on_its_way(const struct sim *sim, const char *vm)
+/* Whether the coordinator is still to bring it up. */
+static bool is_on_its_way(const struct world *world, const char *vm)
 {
-    const struct record *spec = get(sim, RECORD_VM_SPEC, vm);
-    const struct record *placement = get(sim, RECORD_VM_PLACEMENT, vm);
-    const struct record *status = get(sim, RECORD_VM_STATUS, vm);
+    const struct record *spec = world_find(world, RECORD_VM_SPEC, vm);
+    const struct record *placement = world_find(world, RECORD_VM_PLACEMENT, vm);
+    const struct record *status = world_find(world, RECORD_VM_STATUS, vm);
     if (!spec || spec->vm_spec->desired != VM_STARTED || spec->vm_spec->is_unmanaged) {
         return false;
     }
@@ -88,21 +88,23 @@ static bool is_on_its_way(const struct sim *sim, const char *vm)
            (!is_of_now || status->status->state == VM_STATE_STARTING);
 }
 
-/* A VM that was stopped for its move arrives, whatever the others do. */
-static void check_start_order(struct sim *sim, const struct vm_spec *spec,
+/* A VM that was stopped for its move arrives, whatever the others do. That another one ended a
+ * moment ago cannot be known yet: both the store and what 'host' has seen of it must say so. */
+static void check_start_order(struct sim *sim, const struct host *host, const struct vm_spec *spec,
                               const struct vm_placement *old, const struct record *next)
 {
     bool is_start = next->placement->phase == PLACEMENT_START &&
                     (!old || old->epoch != next->placement->epoch) &&
                     (!old || old->next_node[0] == '\0');
     VEC_EACH(&spec->start_after, first) {
-        if (is_start && is_on_its_way(sim, first->name)) {
+        if (is_start && is_on_its_way(&sim->store.world, first->name) &&
+            is_on_its_way(core_world(host->process->core), first->name)) {
             violation(sim, "%s is ordered to start before %s runs", next->key.name, first->name);
         }
     }
 }
 
-void check_upkeep(struct sim *sim, const struct txn *txn)
+void check_upkeep(struct sim *sim, const struct host *host, const struct txn *txn)
 {
     VEC_EACH(&txn->writes, write) {
         const struct record *next = write->value;
@@ -117,7 +119,7 @@ void check_upkeep(struct sim *sim, const struct txn *txn)
         if (write->key.kind == RECORD_VM_PLACEMENT && spec) {
             const struct vm_placement *was = old ? old->placement : NULL;
             check_unmanaged(sim, spec->vm_spec, was, next);
-            check_start_order(sim, spec->vm_spec, was, next);
+            check_start_order(sim, host, spec->vm_spec, was, next);
         }
     }
 }

@@ -334,7 +334,8 @@ void check_refused(struct sim *sim, struct host *host);
 /* Nobody decided yet which is right, the host or the store: VMs are left alone. */
 void check_contradicted(struct sim *sim, const struct host *host, enum core_action_kind kind);
 /* check_upkeep.c: what administrators forbade */
-void check_upkeep(struct sim *sim, const struct txn *txn); /* before it is committed */
+/* Before it is committed, of 'host'. */
+void check_upkeep(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_disarmed_power(struct sim *sim, const struct host *host, const struct host *target);
 void check_disarmed_kill(struct sim *sim, const struct host *host);
 void check_pet(struct sim *sim, const struct host *host);
