@@ -418,9 +418,8 @@ static uint32_t first_device(const struct plan_cluster *c, uint32_t node,
     return low;
 }
 
-/* The devices that 'holds' names on 'node', as indices, which count as held from now on. One that
- * left its pool has none. Two VMs may seem to hold one while changes are on their way, of which the
- * store will refuse one: then it is the first one's here. */
+/* The devices that 'holds' names on 'node', as indices, held from now on. One that left its pool
+ * has none. While changes are on their way two VMs may seem to hold one: the first has it here. */
 static uint32_t hold_devices(struct plan_cluster *c, uint32_t node, const gpu_holds_t *holds,
                              uint32_t ret[gpus_per_vm_max])
 {
