@@ -167,7 +167,10 @@ static bool has_ended(struct instance *instance, msec_t now_ms)
         return false;
     }
     bool is_sure = !instance->has_domain || instance->is_doomed || !instance->virt->conn;
-    if (!is_sure && instance->virt->is_hanging) {
+    /* That libvirt hangs is noticed late. So what ended is not gone before libvirt has answered a
+     * question that was asked after the end, however long that takes. */
+    bool has_answered = instance->virt->answered_ms >= instance->ended_ms;
+    if (!is_sure && (instance->virt->is_hanging || !has_answered)) {
         return false;
     }
     if (!is_sure && now_ms < instance->ended_ms + grace_ms) {

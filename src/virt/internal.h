@@ -144,6 +144,7 @@ struct virt {
     msec_t retry_at_ms, retry_pause_ms;
     msec_t ping_at_ms;
     msec_t ping_since_ms; /* MSEC_NEVER: none under way */
+    msec_t answered_ms;   /* when the last question was asked that libvirt answered */
 
     /* processes */
     uint64_t scan_wanted, scan_begun, scanned; /* numbers; scanned: the last that ended well */

@@ -154,6 +154,9 @@ static void on_pinged(void *userdata, struct task *task)
     if (call->generation != virt->generation || !virt->conn) {
         return;
     }
+    if (!call->is_lost) {
+        virt->answered_ms = virt->ping_since_ms;
+    }
     virt->ping_since_ms = MSEC_NEVER;
     virt->ping_at_ms = virt_now(virt) + ping_ms;
     virt_settle_later(virt);
