@@ -75,12 +75,15 @@ static const char *find(const struct core *core)
                    ? "it knows only an earlier life of this host"
                    : NULL;
     }
-    if (!alive) {
-        return known != 0 ? "it has no heartbeat of this host any more" : NULL;
+    /* The picture may be older than our last heartbeat: right after joining it often is. A store
+     * that will never come that far has gone back. */
+    if (known == 0 || core->world.revision < known) {
+        return NULL;
     }
-    return alive->revision < known && core->world.revision >= known
-               ? "it has only an older heartbeat of this host"
-               : NULL;
+    if (!alive) {
+        return "it has no heartbeat of this host any more";
+    }
+    return alive->revision < known ? "it has only an older heartbeat of this host" : NULL;
 }
 
 bool contradiction_is_there(struct core *core)
