@@ -278,7 +278,9 @@ class LogWatch:
         self.begin = {host.name: len(host.log("berthd")) for host in lab.hosts}
 
     def wait(self, pattern, limit_s, but=()):
-        """When the first line with 'pattern' came, on any host not in 'but': (monotonic seconds, line)."""
+        """When the first line with 'pattern' came, on any host not in 'but': (monotonic seconds, line). Before a colon at
+        the pattern's end a line may have the code of a cause in brackets."""
+        pattern = re.sub(r":\s*$", r"(?: \\[[^]]*\\])?:", pattern)
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
             for host in self.lab.hosts:
