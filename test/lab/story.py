@@ -35,7 +35,7 @@ FORMED = "/var/lib/berth/formed"  # on each host's data disk: berthd starts with
 # The times that a host's life depends on; SAFETY.md derives their relations, which a common factor keeps.
 TIMES = ("heartbeat_ms", "leader_silence_ms", "power_fence_ms", "self_stop_ms", "self_stop_span_ms", "watchdog_ms",
          "takeover_ms")
-QUICK_BOOT_S = 16.0       # three hosts until they are ready, where default times are kept with room to spare
+QUICK_BOOT_S = 20.0       # three hosts until they are ready, where default times are kept with room to spare
 PACE_MAX = 4.0
 ORDER_GIVE_UP_S = 60.0    # a machine too slow for its own watchdog proves nothing
 
