@@ -22,7 +22,7 @@ class PowerControl(threading.Thread):
         super().__init__(name="power", daemon=True)
         self.lab = lab
         self.program = f"{sys.executable} {__file__} {path}"  # for QEMU to run
-        self.faults = {}  # node -> "refuses", "dead" or seconds that it takes longer
+        self.faults = {}  # node -> "refuses", "dead" or seconds that turning it on or off takes longer
         self.asked = []  # (seconds since the lab's begin, action, node)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
@@ -55,7 +55,7 @@ class PowerControl(threading.Thread):
             time.sleep(3600)  # whoever asks has a time limit of its own
         if fault == "refuses":
             return "error the controller refuses"
-        if fault:
+        if fault and action != "status":
             time.sleep(fault)
         with host.power:
             if action == "status":
