@@ -69,15 +69,6 @@ struct api_gate {
 
 /* ---- refusals ---- */
 
-static void refuse(struct http_exchange *exchange, unsigned status, const char *code,
-                   const char *message)
-{
-    struct api_answer answer = {0};
-    api_answer_error(&answer, status, code, message);
-    api_answer_send(exchange, &answer);
-    api_answer_done(&answer);
-}
-
 static void refuse_for_now(struct http_exchange *exchange, msec_t wait_ms)
 {
     char message[160], seconds[24];
@@ -108,7 +99,7 @@ static struct gate_wait *wait_new(struct api_gate *gate, struct http_exchange *e
 {
     struct gate_wait *wait = calloc(1, sizeof(*wait));
     if (!wait) {
-        refuse(exchange, 503, "out-of-memory", "out of memory");
+        api_answer_refuse(exchange, 503, "out-of-memory", "out of memory");
         return NULL;
     }
     wait->exchange = exchange;
@@ -201,8 +192,8 @@ static void enter_locally(struct api_gate *gate, struct http_exchange *exchange,
 
 static void refuse_token(struct http_exchange *exchange)
 {
-    refuse(exchange, 401, "bad-token",
-           "there is no such token, or it has expired; \"berth token add\" makes one");
+    api_answer_refuse(exchange, 401, "bad-token",
+                      "there is no such token, or it has expired; \"berth token add\" makes one");
 }
 
 /* Another request came with the same token and is being checked: this one waits for that. */
@@ -218,7 +209,7 @@ static struct gate_wait *find_same(struct api_gate *gate, const struct api_who *
     return NULL;
 }
 
-/* Each token by itself, apart from logins: a program with an old one keeps nobody else out. */
+/* Each token by itself, apart from logins: a program with an old one keeps no other out. */
 static void token_key(const char *address, const char *token, char ret[static auth_limit_key_size])
 {
     char from[auth_limit_key_size];
@@ -258,13 +249,15 @@ static void enter_by_token(struct api_gate *gate, struct http_exchange *exchange
 {
     struct auth_token token;
     if (!auth_bearer(header, &token)) {
-        refuse(exchange, 401, "bad-token",
-               "the header Authorization must be \"Bearer \" and a token, such as berth_ci_...");
+        api_answer_refuse(
+            exchange, 401, "bad-token",
+            "the header Authorization must be \"Bearer \" and a token, such as berth_ci_...");
         return;
     }
     if (!gate->world->is_complete) {
-        refuse(exchange, 503, "store-down",
-               "the token cannot be checked: the store has not answered since this API started");
+        api_answer_refuse(
+            exchange, 503, "store-down",
+            "the token cannot be checked: the store has not answered since this API started");
         return;
     }
     const struct record *record = find(gate, token.name, ACCESS_TOKEN);
@@ -314,8 +307,9 @@ static void enter_by_session(struct api_gate *gate, struct http_exchange *exchan
         who->session = session->number;
         (void)copy_text(who->actor.csrf, sizeof(who->actor.csrf), session->csrf);
         if (!is_read(request) && !(csrf && auth_secret_equal(session->csrf, csrf))) {
-            refuse(exchange, 403, "csrf",
-                   "a change from the console must carry the header X-CSRF-Token of its session");
+            api_answer_refuse(
+                exchange, 403, "csrf",
+                "a change from the console must carry the header X-CSRF-Token of its session");
             return;
         }
     } else if (session) {
@@ -342,7 +336,7 @@ void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange)
         return;
     }
     if (origin && !is_read(request) && !auth_origin_is(origin, http_header(exchange, "Host"))) {
-        refuse(exchange, 403, "csrf", "this came from a page of another site");
+        api_answer_refuse(exchange, 403, "csrf", "this came from a page of another site");
         return;
     }
     /* Logging in anew works with whatever cookie is left. */
@@ -384,8 +378,8 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
     char device[auth_secret_size] = "";
     const char *cookie = http_header(exchange, "Cookie");
     if (!who->actor.address[0]) {
-        refuse(exchange, 409, "is-local",
-               "no login is needed on this socket: its users are known already");
+        api_answer_refuse(exchange, 409, "is-local",
+                          "no login is needed on this socket: its users are known already");
         return;
     }
     if (!cookie || !auth_cookie(cookie, DEVICE_COOKIE, device) ||
@@ -425,7 +419,7 @@ static void begin_session(struct api_gate *gate, struct gate_wait *wait,
     const struct auth_session *session = auth_session_begin(&gate->sessions, record->key.name,
                                                             record->revision, clock_monotonic_ms());
     if (!session) {
-        refuse(wait->exchange, 503, "out-of-memory", "out of memory");
+        api_answer_refuse(wait->exchange, 503, "out-of-memory", "out of memory");
         return;
     }
     become(&who, record);
@@ -457,8 +451,8 @@ static void end_login(struct api_gate *gate, struct gate_wait *wait, bool is_rig
         return;
     }
     gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address);
-    refuse(wait->exchange, 401, "login-failed",
-           "the name or the password is wrong, or the user has expired");
+    api_answer_refuse(wait->exchange, 401, "login-failed",
+                      "the name or the password is wrong, or the user has expired");
 }
 
 /* ---- what the worker found ---- */
@@ -482,7 +476,8 @@ static void end_hash(struct api_gate *gate, struct gate_wait *wait, const char *
     struct api_credential credential = {0};
     (void)copy_text(credential.secret, sizeof(credential.secret), wait->secret);
     if (!copy_text(credential.hash, sizeof(credential.hash), hash) || !hash[0]) {
-        refuse(wait->exchange, 500, "no-hash", "the hash could not be made; see the journal");
+        api_answer_refuse(wait->exchange, 500, "no-hash",
+                          "the hash could not be made; see the journal");
         return;
     }
     gate->handler.hashed(gate->userdata, wait->exchange, &wait->who, &credential);

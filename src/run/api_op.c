@@ -47,6 +47,15 @@ struct api_op {
     sd_event_source *timer;
 };
 
+void api_answer_refuse(struct http_exchange *exchange, unsigned status, const char *code,
+                       const char *message)
+{
+    struct api_answer answer = {0};
+    api_answer_error(&answer, status, code, message);
+    api_answer_send(exchange, &answer);
+    api_answer_done(&answer);
+}
+
 void api_answer_send(struct http_exchange *exchange, const struct api_answer *answer)
 {
     /* RFC 9110: a 401 says how one could come in. */

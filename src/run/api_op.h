@@ -33,6 +33,10 @@ void api_op_forget(struct api_op *op);
 /* After store_free(): drops them all without an answer. */
 void api_ops_done(struct api_ops *ops);
 
+/* Sends an error out. */
+void api_answer_refuse(struct http_exchange *exchange, unsigned status, const char *code,
+                       const char *message);
+
 /* Sends 'answer' out; the other with one more header. */
 void api_answer_send(struct http_exchange *exchange, const struct api_answer *answer);
 void api_answer_send_with(struct http_exchange *exchange, const struct api_answer *answer,

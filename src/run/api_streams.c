@@ -124,27 +124,18 @@ static size_t len_of(const struct api_streams *streams, const struct api_who *wh
     return len;
 }
 
-static void refuse_stream(struct http_exchange *exchange, unsigned status, const char *code,
-                          const char *message)
-{
-    struct api_answer error = {0};
-    api_answer_error(&error, status, code, message);
-    api_answer_send(exchange, &error);
-    api_answer_done(&error);
-}
-
 void api_streams_add(struct api_streams *streams, struct http_exchange *exchange,
                      const struct api_answer *answer, const struct api_who *who)
 {
     /* Over the socket each is root's or a member's of the group: no one to be kept apart. */
     if (who->access[0] && len_of(streams, who) >= per_actor_max) {
-        refuse_stream(exchange, 429, "too-many-streams",
-                      "this user or token follows 8 streams already; close one of them");
+        api_answer_refuse(exchange, 429, "too-many-streams",
+                          "this user or token follows 8 streams already; close one of them");
         return;
     }
     struct follower *follower = VEC_ADD(&streams->followers);
     if (!follower) {
-        refuse_stream(exchange, 503, "out-of-memory", "out of memory");
+        api_answer_refuse(exchange, 503, "out-of-memory", "out of memory");
         return;
     }
     static const char greeting[] = ": events of the cluster, as they happen\n\n";

@@ -68,8 +68,8 @@ struct config {
     char state_dir[config_text_size]; /* state_dir: berth-api's; kept over a reboot */
 };
 
-/* The first endpoint of the store that is plain http to another host, so that whoever reaches it,
- * or sits on the way, may write to it; NULL: there is none. */
+/* The first endpoint of the store that is plain http to another host, so that a stranger who
+ * reaches it, or sits on the way, may write to it; NULL: there is none. */
 const char *config_open_endpoint(const struct config *config);
 
 /* 0; or -EPERM with a sentence: the store is open, and etcd_insecure does not say that it may be.
