@@ -95,13 +95,9 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
         old->start_order == job->view.spec->vm_spec->start_order) {
         return;
     }
-    struct record *next = change_draft(&job->view);
-    struct vm_placement *to = next->placement;
     bool was_waiting = old && old->phase == PLACEMENT_NONE && old->reasons.len > 0;
-    change_clear_place(to);
-    to->is_failed = false;
-    tally_put(to, &job->tally);
-    to->start_order = job->view.spec->vm_spec->start_order;
+    struct record *next = job_draft_waiting(job);
+    struct vm_placement *to = next->placement;
     to->cause = cause_make(CAUSE_NO_HOST, NULL, NULL, NULL);
     take_reasons(to, answer);
     struct intent *intent = change_commit(core, &job->view, next);

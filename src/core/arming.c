@@ -100,7 +100,7 @@ static enum fencing fencing_method(const struct core *core)
 /*
  * A watchdog that cannot be stopped (nowayout) ticks on after it was let go. The others know that
  * it proves nothing, so it is petted whether heartbeats are acknowledged or not: otherwise the loss
- * of the store would reset a host that nobody has given up. Of one that was stopped nothing is
+ * of the store would reset a host that no other has given up. Of one that was stopped nothing is
  * petted.
  */
 static void pet_idle(struct core *core)
@@ -122,9 +122,8 @@ void arming_step(struct core *core, bool has_ack, bool is_steady)
     if (!core->world.is_complete) {
         return; /* what is wanted is not known while a snapshot comes in */
     }
-    bool is_disarmed = world_is_disarmed(&core->world, NULL) && !MUTANT(DISARM_UNHEEDED);
-    bool is_wanted =
-        fencing_method(core) == FENCING_WATCHDOG && a->state != ARMING_ABSENT && !is_disarmed;
+    bool is_wanted = fencing_method(core) == FENCING_WATCHDOG && a->state != ARMING_ABSENT &&
+                     !core_is_disarmed(core);
     msec_t wanted_ms = is_wanted ? world_settings(&core->world)->watchdog_ms : 0;
     if (a->state == ARMING_ARMED && a->armed_ms != wanted_ms) {
         /* First the others hear it, then the watchdog is let go, then perhaps armed with another

@@ -131,6 +131,6 @@ bool evict_comes_first(const struct core *core, const struct job *job)
 bool evict_must_leave_room(const struct core *core, const struct job *job,
                            const struct placing *answer)
 {
-    return room_vm(core) && !evict_comes_first(core, job) && answer->is_placed &&
-           strcmp(answer->node, core->evicting->node) == 0;
+    return room_vm(core) && answer->is_placed && strcmp(answer->node, core->evicting->node) == 0 &&
+           !evict_comes_first(core, job);
 }

@@ -301,7 +301,7 @@ void fencing_event(struct core *core, const struct core_event *event)
 
 void fencing_step(struct core *core)
 {
-    if (world_is_disarmed(&core->world, NULL) && !MUTANT(DISARM_UNHEEDED)) {
+    if (core_is_disarmed(core)) {
         return;
     }
     VEC_EACH(&core->peers->list, peer) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/ground.h"
 
+#include "core/mutant.h"
+
 #include "core/memory.h"
 
 #include "base/parse.h"
@@ -67,4 +69,9 @@ void core_clear_outbox(struct core *core)
     }
     core->actions.len = 0;
     core->notes.len = 0;
+}
+
+bool core_is_disarmed(const struct core *core)
+{
+    return world_is_disarmed(&core->world, NULL) && !MUTANT(DISARM_UNHEEDED);
 }

@@ -58,5 +58,8 @@ void core_act_quietly(struct core *core, enum core_action_kind kind);
 void core_wake(struct core *core, msec_t at_ms);
 /* Whether the record, or its absence, in our world is what the store holds. */
 bool core_is_readable(const struct core *core, enum record_kind kind, const char *name);
+
+/* Whether the cluster is disarmed: nothing happens by itself. */
+bool core_is_disarmed(const struct core *core);
 /* Drops actions and notes: the step before is over. */
 void core_clear_outbox(struct core *core);

@@ -229,13 +229,8 @@ static const char *find_left_out(const struct core *core, const members_t *membe
 
 static void wait(struct core *core, const struct job *job, const char *other)
 {
-    struct record *next = change_draft(&job->view);
-    struct vm_placement *to = next->placement;
-    change_clear_place(to);
-    to->is_failed = false;
-    tally_put(to, &job->tally);
-    to->start_order = job->view.spec->vm_spec->start_order;
-    to->cause = cause_make(CAUSE_GROUP_WAITS, NULL, other, NULL);
+    struct record *next = job_draft_waiting(job);
+    next->placement->cause = cause_make(CAUSE_GROUP_WAITS, NULL, other, NULL);
     (void)change_commit(core, &job->view, next);
 }
 

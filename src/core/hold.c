@@ -12,11 +12,6 @@ bool hold_is_unmanaged(const struct view *view)
     return view->spec && view->spec->vm_spec->is_unmanaged && !MUTANT(UNMANAGED_IGNORED);
 }
 
-bool hold_is_disarmed(const struct core *core)
-{
-    return world_is_disarmed(&core->world, NULL) && !MUTANT(DISARM_UNHEEDED);
-}
-
 static bool is_readable(const struct core *core, const char *vm)
 {
     return core_is_readable(core, RECORD_VM_SPEC, vm) &&
@@ -24,7 +19,8 @@ static bool is_readable(const struct core *core, const char *vm)
            core_is_readable(core, RECORD_VM_STATUS, vm);
 }
 
-/* As its host last said, and nothing proves that it is over since: the host may have begun anew. */
+/* As its host last said, and nothing proves that it is over since: the host may live in a new
+ * incarnation. */
 static bool runs(const struct core *core, const struct view *view)
 {
     const struct vm_placement *p = view->placement ? view->placement->placement : NULL;
@@ -79,13 +75,8 @@ bool hold_for_another(struct core *core, const struct job *job)
     if (p && !p->is_failed && p->start_order == start_order && strcmp(told, first) == 0) {
         return true;
     }
-    struct record *next = change_draft(view);
-    struct vm_placement *to = next->placement;
-    change_clear_place(to);
-    to->is_failed = false;
-    tally_put(to, &job->tally);
-    to->start_order = start_order;
-    to->cause = cause_make(CAUSE_START_AFTER, NULL, first, NULL);
+    struct record *next = job_draft_waiting(job);
+    next->placement->cause = cause_make(CAUSE_START_AFTER, NULL, first, NULL);
     struct intent *intent = change_commit(core, view, next);
     (void)facts_set(change_note(intent, NOTE_VM_WAITS_FOR_VM, NULL), NULL, first, NULL);
     return true;

@@ -11,9 +11,6 @@
 /* Whether Berth only watches this VM. What was under way when it became so is finished. */
 bool hold_is_unmanaged(const struct view *view);
 
-/* Whether the cluster is disarmed: nothing happens by itself. */
-bool hold_is_disarmed(const struct core *core);
-
 /* Whether 'job' has to wait for another VM. If so the VM waits for it without a place, which is
  * told once. */
 bool hold_for_another(struct core *core, const struct job *job);

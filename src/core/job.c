@@ -63,3 +63,14 @@ const char *job_target(const struct job *job)
     bool is_anywhere = strcmp(spec->move_to, "*") == 0 || spec->move_to[0] == '\0';
     return !is_told ? job->only_node : is_anywhere ? NULL : spec->move_to;
 }
+
+struct record *job_draft_waiting(const struct job *job)
+{
+    struct record *next = change_draft(&job->view);
+    struct vm_placement *to = next->placement;
+    change_clear_place(to);
+    to->is_failed = false;
+    tally_put(to, &job->tally);
+    to->start_order = job->view.spec->vm_spec->start_order;
+    return next;
+}

@@ -46,6 +46,10 @@ struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose pu
 /* Where a running VM is to go: there or not at all; NULL: anywhere else. */
 const char *job_target(const struct job *job);
 
+/* A draft in which the job's VM has no place and waits, by the order that stands. The caller gives
+ * the cause and commits it. */
+struct record *job_draft_waiting(const struct job *job);
+
 /* What is counted against a placement's VM, and back into a draft. */
 struct tally tally_of(const struct vm_placement *placement);
 void tally_put(struct vm_placement *placement, const struct tally *tally);

@@ -212,8 +212,8 @@ static void decide_running(struct core *core, const struct view *view, struct jo
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_DRAIN, plain(CAUSE_DRAIN));
         }
-    } else if (hold_is_disarmed(core)) {
-        return; /* what follows is nobody's order */
+    } else if (core_is_disarmed(core)) {
+        return; /* no one ordered what follows */
     } else if (better_has_failed_gpu(core, p, &why)) {
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
@@ -327,7 +327,7 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
     bool is_new_order = !p || view->spec->vm_spec->start_order != p->start_order;
     bool has_run = p && p->epoch > 0 && !is_new_order;
     if (has_run && p->cause.code != CAUSE_START_AFTER && view->wants_to_run &&
-        hold_is_disarmed(core)) {
+        core_is_disarmed(core)) {
         return; /* it would start again by itself */
     }
     if (view->wants_to_run && (!p || !p->is_failed || is_new_order)) {
@@ -435,7 +435,7 @@ static void plan_together(struct core *core, struct jobs *jobs, const asked_t *a
         ask(*job, request);
     }
     bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked &&
-                     !hold_is_disarmed(core);
+                     !core_is_disarmed(core);
     if (requests.len > 0) {
         placing_plan(core, requests.items, requests.len, is_asked, may_evict ? &evictions : NULL);
     }

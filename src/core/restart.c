@@ -159,7 +159,7 @@ void restart_ended(struct core *core, const struct view *view, struct jobs *jobs
     if (view->spec->vm_spec->start_order != p->start_order) {
         jobs_add(jobs, view, PURPOSE_RECOVER, cause_make(CAUSE_RESTART_ORDERED, NULL, NULL, NULL))
             ->tally = (struct tally){0};
-    } else if (hold_is_disarmed(core)) {
+    } else if (core_is_disarmed(core)) {
         return; /* when the cluster is armed again it is looked at again */
     } else if (view->gone == GONE_REPORTED && has_gone_down(core, view)) {
         host_lost(core, view, jobs); /* whatever ended it: it has no more to do with it */
