@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * An administrator has a host shut down or rebooted. The order is in the node's spec and names the
- * incarnation; berthd on that host carries it out (core/shutdown.c), so it needs nobody who waits.
+ * incarnation; berthd on that host carries it out (core/shutdown.c), so no one has to wait for it.
  */
 #include "api/cluster_model.h"
 #include "api/commit.h"

@@ -2,7 +2,7 @@
 /*
  * The cluster while an administrator has disarmed it: nothing is fenced, restarted, or ended by
  * Berth itself (world_is_disarmed()). A time limit is a span, and the coordinator writes what is
- * left of it, so that a berthd or coordinator that comes later does not begin to count anew.
+ * left of it, so that a berthd or coordinator that comes later does not begin to count again.
  */
 #pragma once
 

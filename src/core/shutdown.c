@@ -75,7 +75,8 @@ static bool is_ordered(const struct node_spec *spec, uint64_t incarnation)
            (spec->power_incarnation == incarnation || MUTANT(POWER_AGAIN));
 }
 
-/* Whoever orders it wants the host empty, whatever happens when it is shut down on the spot. */
+/* The administrator who orders it wants the host empty, whatever happens when it is shut down on
+ * the spot. */
 static enum on_shutdown what_of_order(const struct core *core)
 {
     enum on_shutdown what = world_settings(&core->world)->on_shutdown;

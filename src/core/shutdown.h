@@ -11,7 +11,7 @@
  *
  * Told: by who shuts the host down. Ordered: by an administrator, in the node's spec, for this very
  * incarnation; then it is berthd that has the host shut down when it is ready. So an order is
- * carried out whoever coordinates, and not again after the reboot.
+ * carried out under any coordinator, and not again after the reboot.
  *
  * A berthd that is only restarted or upgraded is not told: its host stays.
  */

@@ -101,7 +101,7 @@ struct leader {
 };
 
 /* What is left of a disarming with a time limit, as the coordinator counts it. As of the writing:
- * whoever reads it goes on counting from the moment at which it saw that revision. */
+ * a reader goes on counting from the moment at which it saw that revision. */
 struct disarm {
     uint64_t order; /* of which disarming it speaks: the settings' */
     msec_t left_ms; /* 0: it is over, and the cluster is armed */

@@ -37,7 +37,7 @@ void check_disarmed_power(struct sim *sim, const struct host *host, const struct
 }
 
 /* It knows that the cluster is disarmed, and was heard since: the others know what became of its
- * watchdog, so nobody can have a proof against it. */
+ * watchdog, so no host can have a proof against it. */
 void check_disarmed_kill(struct sim *sim, const struct host *host)
 {
     enum { settled_ms = 5000 };

@@ -13,7 +13,7 @@ struct stage {
     sd_event *event;
     struct http_server *server;
     unsigned requests;
-    bool vouches; /* for whoever sends one */
+    bool vouches; /* for the one who sends it */
     struct sockaddr_in address;
 };
 
