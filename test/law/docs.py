@@ -128,6 +128,14 @@ def options_that_are_shown_exist():
 
 
 @test
+def every_scenario_lies_in_the_folder_of_a_theme_that_the_page_describes():
+    themes = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "simulator.md").read_text(), re.MULTILINE)
+    files = [path.relative_to(ROOT / "test" / "scenario") for path in (ROOT / "test" / "scenario").rglob("*.scn")]
+    complain([f"test/scenario/{path}" for path in files if len(path.parts) != 2 or path.parts[0] not in themes])
+    complain([f"no scenario in {theme}" for theme in themes if not any(path.parts[0] == theme for path in files)])
+
+
+@test
 def every_page_is_in_the_index():
     linked = {(INDEX.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", INDEX.read_text())}
     complain([page(path) for path in PAGES if path != INDEX and path not in linked])

@@ -96,11 +96,8 @@ bool files_find(const char *directory, glob_t *ret)
 {
     char pattern[512];
     *ret = (glob_t){0};
-    (void)snprintf(pattern, sizeof(pattern), "%s/*.scn", directory);
-    int r = glob(pattern, 0, NULL, ret);
     (void)snprintf(pattern, sizeof(pattern), "%s/*/*.scn", directory);
-    int below = glob(pattern, r == 0 ? GLOB_APPEND : 0, NULL, ret);
-    return r == 0 || below == 0;
+    return glob(pattern, 0, NULL, ret) == 0;
 }
 
 bool file_read(const char *path, struct scenario *ret)

@@ -11,7 +11,7 @@ struct file_options {
     bool accepts; /* rewrite the expect block where it differs */
 };
 
-/* Every scenario file of 'directory' and its folders, in the order of their paths; globfree() them
+/* Every scenario file in the folders of 'directory', in the order of their paths; globfree() them
  * also if there is none (false). */
 bool files_find(const char *directory, glob_t *ret);
 

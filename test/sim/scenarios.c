@@ -30,12 +30,12 @@ static void result(bool is_good, const char *sentence, const char *report)
     }
 }
 
-/* ".../fence/a-host-dies.scn" as "fence: a host dies", with 'skip' characters left out in front. */
+/* ".../fence/dead-host-is-fenced.scn" as "fence: dead host is fenced"; 'skip' characters are left
+ * out in front. */
 static void sentence_of(const char *path, size_t skip, char *ret, size_t size)
 {
-    const char *name = strrchr(path, '/') + 1;
-    size_t folder = name > path + skip ? (size_t)(name - 1 - (path + skip)) : 0;
-    (void)snprintf(ret, size, "%.*s%s%s", (int)folder, path + skip, folder ? ": " : "", name);
+    const char *name = strrchr(path, '/');
+    (void)snprintf(ret, size, "%.*s: %s", (int)(name - (path + skip)), path + skip, name + 1);
     *strrchr(ret, '.') = '\0';
     for (char *at = ret; *at != '\0'; at++) {
         *at = *at == '-' ? ' ' : *at;
