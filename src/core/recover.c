@@ -195,26 +195,14 @@ static void repair(struct core *core, const struct view *view, struct jobs *jobs
     }
 }
 
-static void decide_running(struct core *core, const struct view *view, struct jobs *jobs)
+/* What no administrator ordered: it is left undone while the cluster is disarmed. */
+static void decide_unasked(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
     const char *owner, *who;
     bool is_together;
     struct cause why;
-    if (view->status->status->is_stop_refused) {
-        return; /* its node clears that first */
-    }
-    if (world_is_vacated(&core->world, p->node) && !MUTANT(DOWN_UNHEEDED)) {
-        vacate(core, view, jobs);
-    } else if (view->spec->vm_spec->move_order > p->move_order) {
-        (void)jobs_add(jobs, view, PURPOSE_MOVE, plain(CAUSE_MOVE_ORDERED));
-    } else if (node_has_mode(core, p->node, NODE_DRAIN)) {
-        if (!refusal_must_leave_alone(core, view)) {
-            (void)jobs_add(jobs, view, PURPOSE_DRAIN, plain(CAUSE_DRAIN));
-        }
-    } else if (core_is_disarmed(core)) {
-        return; /* no one ordered what follows */
-    } else if (better_has_failed_gpu(core, p, &why)) {
+    if (better_has_failed_gpu(core, p, &why)) {
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
         }
@@ -234,6 +222,25 @@ static void decide_running(struct core *core, const struct view *view, struct jo
         jobs_add(jobs, view, PURPOSE_FAILBACK, why)->only_node = owner;
     } else {
         restart_forgive(core, view);
+    }
+}
+
+static void decide_running(struct core *core, const struct view *view, struct jobs *jobs)
+{
+    const struct vm_placement *p = view->placement->placement;
+    if (view->status->status->is_stop_refused) {
+        return; /* its node clears that first */
+    }
+    if (world_is_vacated(&core->world, p->node) && !MUTANT(DOWN_UNHEEDED)) {
+        vacate(core, view, jobs);
+    } else if (view->spec->vm_spec->move_order > p->move_order) {
+        (void)jobs_add(jobs, view, PURPOSE_MOVE, plain(CAUSE_MOVE_ORDERED));
+    } else if (node_has_mode(core, p->node, NODE_DRAIN)) {
+        if (!refusal_must_leave_alone(core, view)) {
+            (void)jobs_add(jobs, view, PURPOSE_DRAIN, plain(CAUSE_DRAIN));
+        }
+    } else if (!core_is_disarmed(core)) {
+        decide_unasked(core, view, jobs);
     }
 }
 

@@ -161,11 +161,9 @@ void restart_ended(struct core *core, const struct view *view, struct jobs *jobs
             ->tally = (struct tally){0};
     } else if (core_is_disarmed(core)) {
         return; /* when the cluster is armed again it is looked at again */
-    } else if (view->gone == GONE_REPORTED && has_gone_down(core, view)) {
-        host_lost(core, view, jobs); /* whatever ended it: it has no more to do with it */
-    } else if (view->gone == GONE_REPORTED) {
+    } else if (view->gone == GONE_REPORTED && !has_gone_down(core, view)) {
         failed(core, view, jobs);
-    } else {
+    } else { /* of a host that went down it says nothing about the VM that it was reported */
         host_lost(core, view, jobs);
     }
 }

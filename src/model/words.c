@@ -66,23 +66,22 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_GPUS_UNUSABLE] = "{have} of {total} GPUs in {pool} can be used (needs {need})",
     [CAUSE_GPUS_TAKEN] =
         "{have} of {total} GPUs free in {pool} (needs {need}[; held by {who}][ and {count} more])",
-    [CAUSE_GPUS_SPLIT] = "{have} of {total} GPUs free in {pool} (needs {need}); the cards are in "
-                         "use in their other form",
+    [CAUSE_GPUS_SPLIT] =
+        "{have} of {total} GPUs free in {pool} (needs {need}); the cards are in use in their other form",
     [CAUSE_NO_CPUS] = "{have} of {total} CPUs free (needs {need})",
     [CAUSE_NO_MEMORY] = "{have} of {total} MiB of memory free (needs {need})",
     [CAUSE_NO_HUGE_PAGES] = "{have} of {total} MiB in {label} free (needs {need})",
-    [CAUSE_PAGE_SIZE] = "its huge pages are not of {count} KiB by default; name a size in the VM's "
-                        "<hugepages>",
-    [CAUSE_ADDRESS_BITS] = "needs guest addresses of {need} bits ({total} GiB for GPU memory above "
-                           "{count} GiB of RAM), CPU and IOMMU have {have}",
+    [CAUSE_PAGE_SIZE] =
+        "its huge pages are not of {count} KiB by default; name a size in the VM's <hugepages>",
+    [CAUSE_ADDRESS_BITS] =
+        "needs guest addresses of {need} bits ({total} GiB for GPU memory above {count} GiB of RAM), CPU and IOMMU have {have}",
     [CAUSE_APART] = "apart from {who}, which is here",
     [CAUSE_TOGETHER] = "together with {who}, which is on {node}",
     [CAUSE_RESERVE] = "would break the reserve of {need}",
-    [CAUSE_CARD_LEAVING] = "too few GPUs in {pool} can be used: {device} is held by {who}, which "
-                           "was removed and has not stopped yet",
+    [CAUSE_CARD_LEAVING] =
+        "too few GPUs in {pool} can be used: {device} is held by {who}, which was removed and has not stopped yet",
     [CAUSE_CARD_CLAIM_UNREADABLE] =
-        "too few GPUs in {pool} can be used: {device} has a claim that cannot be read. When no VM "
-        "has it, delete the key order/claims/{node}/{device} in the store",
+        "too few GPUs in {pool} can be used: {device} has a claim that cannot be read. When no VM has it, delete the key order/claims/{node}/{device} in the store",
     [CAUSE_CARD_MISSING] = "too few GPUs in {pool} can be used: {device} is not there",
     [CAUSE_CARD_QUARANTINED] =
         "too few GPUs in {pool} can be used: {device} is quarantined[: {detail}]",
@@ -136,80 +135,68 @@ static const char *const note_words[note_code_count] = {
     [NOTE_NONE] = "",
     [NOTE_WATCHDOG_ARMED] = "the watchdog of {subject} is armed (timeout {ms} ms)",
     [NOTE_WATCHDOG_NOT_ARMED] =
-        "the watchdog of {subject} cannot be armed[: {detail}]. Until it is, VMs of this host "
-        "restart elsewhere only after 'berth node confirm-off {subject}'",
+        "the watchdog of {subject} cannot be armed[: {detail}]. Until it is, VMs of this host restart elsewhere only after 'berth node confirm-off {subject}'",
     [NOTE_NODE_JOINED] = "{subject} joined the cluster (incarnation {count})",
     [NOTE_NODE_REJOINED] = "berthd on {subject} is back (incarnation {count}) and adopts its VMs",
     [NOTE_NODE_WAS_FENCED] =
         "{subject} was declared off in incarnation {count}: it ends its VMs, then joins again",
     [NOTE_STORE_CONTRADICTS] =
-        "the store contradicts {subject}: {detail}. Is it the right one (etcd_endpoints, "
-        "etcd_prefix)? Berth leaves the VMs on {subject} alone ({count}) until you decide there: "
-        "'berthd --adopt' if this is their store, 'berthd --clear' to end them and join it",
+        "the store contradicts {subject}: {detail}. Is it the right one (etcd_endpoints, etcd_prefix)? Berth leaves the VMs on {subject} alone ({count}) until you decide there: 'berthd --adopt' if this is their store, 'berthd --clear' to end them and join it",
     [NOTE_ADOPTION_REFUSED] =
-        "the VMs on {subject} are not adopted: this store does not say that {who} runs there as "
-        "it does. Bring the right store back, or end that VM yourself",
-    [NOTE_NODE_ADOPTED] = "an administrator decided that this is the store of the VMs on "
-                          "{subject}: it keeps them running in incarnation {count}",
+        "the VMs on {subject} are not adopted: this store does not say that {who} runs there as it does. Bring the right store back, or end that VM yourself",
+    [NOTE_NODE_ADOPTED] =
+        "an administrator decided that this is the store of the VMs on {subject}: it keeps them running in incarnation {count}",
     [NOTE_NODE_CLEARED] = "{detail}: {subject} ends the VMs that exist there and joins this store",
-    [NOTE_COLD_START] = "all hosts were down: VMs wait up to {s} s for hosts that are not ready "
-                        "yet[: {detail}]",
+    [NOTE_COLD_START] =
+        "all hosts were down: VMs wait up to {s} s for hosts that are not ready yet[: {detail}]",
     [NOTE_FENCED] =
         "{subject} was declared off while it was running: it ends its VMs and joins again",
-    [NOTE_NAME_TAKEN] = "another host is alive under the name {subject} (boot ID {who}): give this "
-                        "host a name of its own in its configuration (node = ...)",
-    [NOTE_NAME_USURPED] = "another host wrote the heartbeat of {subject} (boot ID {who}, "
-                          "incarnation {count}): this host ends its VMs and joins again",
-    [NOTE_HEARTBEAT_LOST] = "heartbeats of {subject} have not been acknowledged for {ms} ms; is "
-                            "the store reachable?",
+    [NOTE_NAME_TAKEN] =
+        "another host is alive under the name {subject} (boot ID {who}): give this host a name of its own in its configuration (node = ...)",
+    [NOTE_NAME_USURPED] =
+        "another host wrote the heartbeat of {subject} (boot ID {who}, incarnation {count}): this host ends its VMs and joins again",
+    [NOTE_HEARTBEAT_LOST] =
+        "heartbeats of {subject} have not been acknowledged for {ms} ms; is the store reachable?",
     [NOTE_HEARTBEAT_BACK] = "heartbeats of {subject} are acknowledged again",
     [NOTE_SELF_STOP] =
         "no heartbeat acknowledged for {ms} ms (limit {limit_ms} ms): {subject} ends its VMs",
-    [NOTE_LEFT_ARMED] = "the store did not accept the farewell of {subject}: its watchdog stays "
-                        "armed and resets the host unless berthd is started at once",
+    [NOTE_LEFT_ARMED] =
+        "the store did not accept the farewell of {subject}: its watchdog stays armed and resets the host unless berthd is started at once",
     [NOTE_NODE_LEFT] = "berthd on {subject} was stopped; no VM runs there",
     [NOTE_NODE_LEFT_VMS] =
-        "{subject} left the cluster while VMs ran there ({count}): nothing watches them. They restart elsewhere "
-        "only when the host is proven off or berthd is back. Start berthd there, or if you are sure "
-        "that the host is off: 'berth node confirm-off {subject}'",
+        "{subject} left the cluster while VMs ran there ({count}): nothing watches them. They restart elsewhere only when the host is proven off or berthd is back. Start berthd there, or if you are sure that the host is off: 'berth node confirm-off {subject}'",
     [NOTE_NODE_DOWN] = "{subject} was shut down; no VM runs there",
     [NOTE_NODE_GOING_DOWN] = "{subject} is being shut down: its VMs leave it within {s} s",
     [NOTE_NODE_GOING_DOWN_LEAVE] =
-        "{subject} is being shut down: its VMs end with it and are not restarted elsewhere "
-        "(on_shutdown is leave)",
+        "{subject} is being shut down: its VMs end with it and are not restarted elsewhere (on_shutdown is leave)",
     [NOTE_NODE_STAYS] = "the shutdown of {subject} was canceled",
     [NOTE_NODE_VACATED] = "{subject} can be shut down now",
     [NOTE_SHUTDOWN_LIMIT] = "{subject} is being shut down: it ends the VMs that are still there",
     [NOTE_NODE_SHUTTING_DOWN] = "{subject} shuts down now (requested)",
     [NOTE_NODE_REBOOTING] = "{subject} reboots now (requested)",
     [NOTE_NODE_POWER_FAILED] =
-        "{subject} cannot be shut down or rebooted[: {detail}]. Berth retries every minute; "
-        "'berth node resume {subject}' cancels the request",
+        "{subject} cannot be shut down or rebooted[: {detail}]. Berth retries every minute; 'berth node resume {subject}' cancels the request",
     [NOTE_NODE_SILENT] = "no heartbeat from {subject} for {ms} ms",
     [NOTE_NODE_HEARD] = "heartbeats from {subject} are back",
     [NOTE_COORDINATOR] = "{subject} is the coordinator (term {count})",
     [NOTE_CLUSTER_DISARMED] =
-        "the cluster is disarmed: no host is fenced, and no VM is restarted or moved unless an "
-        "administrator orders it. 'berth cluster arm' ends this",
+        "the cluster is disarmed: no host is fenced, and no VM is restarted or moved unless an administrator orders it. 'berth cluster arm' ends this",
     [NOTE_CLUSTER_DISARMED_FOR] =
-        "the cluster is disarmed for another {s} s: no host is fenced, and no VM is restarted or "
-        "moved unless an administrator orders it. 'berth cluster arm' ends this",
+        "the cluster is disarmed for another {s} s: no host is fenced, and no VM is restarted or moved unless an administrator orders it. 'berth cluster arm' ends this",
     [NOTE_CLUSTER_ARMED] = "the cluster is armed again: VMs are protected",
     [NOTE_POWER_FENCING] = "no heartbeat from {subject} for {ms} ms: turning it off through {who}",
     [NOTE_POWER_FENCING_NEXT] =
         "turning {subject} off at fencing level {count} through {who}[: {detail}]",
     [NOTE_POWER_FENCING_FAILED] =
-        "turning off {subject} failed: {detail}. Berth retries every few seconds, and the VMs of "
-        "this host wait. If you are sure that it is off: 'berth node confirm-off {subject}'",
+        "turning off {subject} failed: {detail}. Berth retries every few seconds, and the VMs of this host wait. If you are sure that it is off: 'berth node confirm-off {subject}'",
     [NOTE_NODE_OFF] = "{subject} (incarnation {count}) is proven off: {cause}",
     [NOTE_NODE_QUARANTINED] =
-        "{subject} rejoined three times within an hour: it gets no new VMs for two hours; its "
-        "running VMs are not affected. 'berth node resume {subject}' ends this at once",
+        "{subject} rejoined three times within an hour: it gets no new VMs for two hours; its running VMs are not affected. 'berth node resume {subject}' ends this at once",
     [NOTE_NODE_TRUSTED] = "{subject} gets VMs again",
     [NOTE_CLAIM_RELEASED] =
         "released a claim of {subject} on {who} of {node} that belonged to no placement",
-    [NOTE_GPU_QUARANTINED] = "GPU {who} on {subject} is quarantined: {cause}. When it is "
-                             "repaired: 'berth gpu release {subject} {who}'",
+    [NOTE_GPU_QUARANTINED] =
+        "GPU {who} on {subject} is quarantined: {cause}. When it is repaired: 'berth gpu release {subject} {who}'",
     [NOTE_GPU_RELEASED] = "GPU {who} on {subject} is released from quarantine",
     [NOTE_GPU_DISMOUNTED] = "GPU {who} on {subject} is dismounted",
     [NOTE_GPU_MOUNTED] = "GPU {who} on {subject} is mounted",
@@ -221,45 +208,42 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_RUNNING] = "{subject} is running on {node}",
     [NOTE_VM_ENDED] = "{subject} ended on {node}[: {cause}]",
     [NOTE_VM_ENDED_BY_ITSELF] = "{subject} ended on {node}[: {cause}]",
-    [NOTE_VM_AWAY] = "{subject} left {node} without an order from Berth[: {cause}]. It is started "
-                     "nowhere until it is clear where it runs",
+    [NOTE_VM_AWAY] =
+        "{subject} left {node} without an order from Berth[: {cause}]. It is started nowhere until it is clear where it runs",
     [NOTE_VM_ELSEWHERE] =
-        "{subject} (epoch {count}), started by {who}, runs on {node} without an order to. It is left "
-        "alone there and started nowhere else",
+        "{subject} (epoch {count}), started by {who}, runs on {node} without an order to. It is left alone there and started nowhere else",
     [NOTE_VM_ADOPTED] = "{subject} stays on {node}",
     [NOTE_VM_CONFIRMED_GONE] = "an administrator confirmed that {subject} runs nowhere",
     [NOTE_VM_STALE] = "{subject} (epoch {count}) runs on {node} without an order to: ending it",
     [NOTE_VM_STARTING] = "starting {subject} on {node} ({cause})",
     [NOTE_VM_RESTARTING] = "restarting {subject} on {node}: {cause}",
     [NOTE_VM_ARRIVING] = "{subject} stopped on {who}: starting on {node}",
-    [NOTE_VM_WAITING] = "no host can run {subject} right now; it waits[ (first reason: {node}: "
-                        "{cause})]",
+    [NOTE_VM_WAITING] =
+        "no host can run {subject} right now; it waits[ (first reason: {node}: {cause})]",
     [NOTE_VM_WAITS_FOR_VM] = "{subject} waits: it starts after {who}, which does not run yet",
-    [NOTE_VM_MOVING] = "moving {subject} from {who} to {node}, where its place is reserved: "
-                       "{cause}",
+    [NOTE_VM_MOVING] =
+        "moving {subject} from {who} to {node}, where its place is reserved: {cause}",
     [NOTE_VM_CANNOT_MOVE] = "{subject} stays on {node}: no other host can take it ({cause})",
     [NOTE_VM_STOPPING] = "stopping {subject} on {node}: {cause}",
     [NOTE_VM_STOP_REFUSED] =
         "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]",
     [NOTE_VM_SHUTDOWN_REFUSED] =
-        "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]. "
-        "Berth asks it again at growing intervals; 'berth vm stop --force {subject}' turns it off",
+        "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]. Berth asks it again at growing intervals; 'berth vm stop --force {subject}' turns it off",
     [NOTE_VM_STOPPED] = "{subject} is stopped; its GPUs on {node} are free",
     [NOTE_VM_REMOVED] = "{subject} is removed",
-    [NOTE_VM_FAILED] = "{subject} failed, and its restart policy is exhausted: {cause}. 'berth vm "
-                       "start {subject}' tries again",
+    [NOTE_VM_FAILED] =
+        "{subject} failed, and its restart policy is exhausted: {cause}. 'berth vm start {subject}' tries again",
     [NOTE_VM_NOT_RESTARTED] =
-        "{subject} ran on {node}, which was lost or shut down; with priority 0 only "
-        "'berth vm start {subject}' starts it again",
+        "{subject} ran on {node}, which was lost or shut down; with priority 0 only 'berth vm start {subject}' starts it again",
     [NOTE_VM_RESTART_DELAYED] = "{subject} keeps failing ({cause}): it restarts in {s} s",
     [NOTE_CLUSTER_SET] = "the cluster's settings were changed: {detail}",
-    [NOTE_DISARM_ASKED] = "the cluster is disarmed: no host is fenced and no VM restarts by itself "
-                          "until it is armed",
-    [NOTE_DISARM_FOR_ASKED] = "the cluster is disarmed for {s} s: no host is fenced and no VM "
-                              "restarts by itself",
+    [NOTE_DISARM_ASKED] =
+        "the cluster is disarmed: no host is fenced and no VM restarts by itself until it is armed",
+    [NOTE_DISARM_FOR_ASKED] =
+        "the cluster is disarmed for {s} s: no host is fenced and no VM restarts by itself",
     [NOTE_ARM_ASKED] = "the cluster is armed",
-    [NOTE_ARM_UNHEARD_ASKED] = "the cluster is armed. Not heard now: {detail}; a host that is not "
-                               "heard soon is fenced",
+    [NOTE_ARM_UNHEARD_ASKED] =
+        "the cluster is armed. Not heard now: {detail}; a host that is not heard soon is fenced",
     [NOTE_ACCESS_ADDED] = "{who} {subject} was added with the role {label}",
     [NOTE_ACCESS_CHANGED] = "{who} {subject}[: {detail}]",
     [NOTE_ACCESS_REMOVED] = "{who} {subject} was removed",
@@ -292,8 +276,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_POOL_REMOVED] = "GPU pool {subject} was removed",
     [NOTE_VM_ADDED] = "VM {subject} was added ({count} CPUs, {total} MiB); it is stopped",
     [NOTE_VM_ADDED_PRIVILEGED] =
-        "VM {subject} was added past the domain policy ({count} CPUs, {total} "
-        "MiB); it is stopped",
+        "VM {subject} was added past the domain policy ({count} CPUs, {total} MiB); it is stopped",
     [NOTE_VM_SET] = "VM {subject}: changed {detail}",
     [NOTE_VM_REMOVAL_ASKED] = "VM {subject} was removed from the cluster; its disks are untouched",
     [NOTE_VM_ASSIGNED] =
