@@ -249,7 +249,7 @@ def write_state(hosts, vms, path):
                                   "gpus": [{"pool": "gpu", "gpu": address} for address in held]}
     gpu = {"vendor": "10de", "device": "20b5", "driver": "vfio-pci"}
     document = {
-        "schema": 1,
+        "schema": 2,
         "configuration": {
             "cluster": {"cpu_percent": 100},
             "pools": {"gpu": {"members": [{"node": name, "gpu": address}

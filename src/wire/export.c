@@ -131,22 +131,48 @@ static const struct export_section *find_section(const struct export_section *se
     return NULL;
 }
 
-int export_read_configuration(const json_t *file, struct export *ret, struct error *err)
+/* A file of schema 1 did not say where a moving VM goes or what a removed one still holds: every
+ * plan on it could be wrong, so none is made. */
+static int check_head(const json_t *file, struct error *err)
 {
+    const json_t *schema = json_object_get(file, "schema");
     const json_t *configuration = json_object_get(file, "configuration");
     const char *name;
     json_t *json;
-    *ret = (struct export){0};
+    if (json_integer_value(schema) != export_schema && (schema || configuration)) {
+        return error_set(err, -EBADMSG,
+                         "schema: this version of Berth reads only %d; export the cluster again",
+                         export_schema);
+    }
     if (!json_is_object(configuration)) {
         return error_set(err, -EBADMSG, "it has no configuration, so it is not an export");
     }
+    json_object_foreach((json_t *)(uintptr_t)file, name, json) {
+        if (strcmp(name, "schema") != 0 && strcmp(name, "configuration") != 0 &&
+            strcmp(name, "state") != 0) {
+            return error_set(err, -EBADMSG, "%.64s: there is no such field", name);
+        }
+    }
+    return 0;
+}
+
+int export_read_configuration(const json_t *file, struct export *ret, struct error *err)
+{
+    const char *name;
+    json_t *json;
+    *ret = (struct export){0};
+    int r = check_head(file, err);
+    if (r < 0) {
+        return r;
+    }
+    const json_t *configuration = json_object_get(file, "configuration");
     json_object_foreach((json_t *)(uintptr_t)configuration, name, json) {
         const struct export_section *section =
             find_section(export_configuration, export_configuration_len, name);
         if (!section) {
             return error_set(err, -EBADMSG, "configuration.%.64s: there is no such section", name);
         }
-        int r = read_section(&ret->world, "configuration", section, json, err);
+        r = read_section(&ret->world, "configuration", section, json, err);
         if (r < 0) {
             return r;
         }
@@ -250,29 +276,12 @@ static int read_state(struct export *ret, const char *name, const json_t *json, 
                    : error_set(err, -EBADMSG, "state.%.64s: there is no such section", name);
 }
 
-static int check_head(const json_t *file, struct error *err)
-{
-    const char *name;
-    json_t *json;
-    json_object_foreach((json_t *)(uintptr_t)file, name, json) {
-        if (strcmp(name, "schema") != 0 && strcmp(name, "configuration") != 0 &&
-            strcmp(name, "state") != 0) {
-            return error_set(err, -EBADMSG, "%.64s: there is no such field", name);
-        }
-    }
-    if (json_integer_value(json_object_get(file, "schema")) != export_schema) {
-        return error_set(err, -EBADMSG, "schema: only %d can be read", export_schema);
-    }
-    return 0;
-}
-
 int export_read(const json_t *file, struct export *ret, struct error *err)
 {
     const json_t *state = json_object_get(file, "state");
     const char *name;
     json_t *json;
     int r = export_read_configuration(file, ret, err);
-    r = r < 0 ? r : check_head(file, err);
     if (r < 0 || !state) {
         return r;
     }

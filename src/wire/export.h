@@ -2,7 +2,7 @@
 /*
  * A cluster as one JSON document, which is records by name and nothing else:
  *
- *     {"schema": 1,
+ *     {"schema": 2,
  *      "configuration": {"cluster": {}, "nodes": {}, "pools": {}, "vms": {}},
  *      "state": {"nodes": {}, "inventories": {}, "standings": {}, "placements": {},
  *                "statuses": {}, "unreadable": []}}
@@ -24,7 +24,7 @@ struct export_section {
     enum record_kind kind;
 };
 
-enum { export_schema = 1, export_configuration_len = 4, export_state_len = 4 };
+enum { export_schema = 2, export_configuration_len = 4, export_state_len = 4 };
 
 extern const struct export_section export_configuration[export_configuration_len];
 extern const struct export_section export_state[export_state_len];
@@ -49,7 +49,7 @@ int export_parse(const void *bytes, size_t size, json_t **ret, struct error *err
  * vms.a.priority: ..."), -ENOMEM. In either case '*ret' is the caller's (export_done()). */
 int export_read_configuration(const json_t *file, struct export *ret, struct error *err);
 
-/* Reads all of it; likewise. */
+/* Reads the state, too. */
 int export_read(const json_t *file, struct export *ret, struct error *err);
 
 void export_done(struct export *export);

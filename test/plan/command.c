@@ -27,7 +27,7 @@
 #define HOLDS(bus) "{\"pool\":\"P\",\"gpu\":\"0000:0" bus ":00.0\"}"
 
 #define FILE_OF(configuration, state)                                                              \
-    "{\"schema\":1,\"configuration\":{" configuration "},\"state\":{" state "}}"
+    "{\"schema\":2,\"configuration\":{" configuration "},\"state\":{" state "}}"
 
 /* ---- files ---- */
 
@@ -75,16 +75,18 @@ TEST(a_file_is_records_by_name)
 
 TEST(a_file_that_is_no_json_is_refused_with_its_line)
 {
-    REFUSED("{\"schema\":1,\n\"configuration\":[}", "line 2, column 18: ");
+    REFUSED("{\"schema\":2,\n\"configuration\":[}", "line 2, column 18: ");
     REFUSED("", "line 1");
     REFUSED("[1]", "it has no configuration");
 }
 
 TEST(a_wrong_field_is_refused_with_its_path)
 {
-    REFUSED("{\"configuration\":{}}", "schema: only 1 can be read");
-    REFUSED("{\"schema\":2,\"configuration\":{}}", "schema: only 1 can be read");
-    REFUSED("{\"schema\":1,\"configuration\":{},\"hosts\":[]}", "hosts: there is no such field");
+    REFUSED("{\"configuration\":{}}", "schema: this version of Berth reads only 2");
+    REFUSED("{\"schema\":1,\"configuration\":{},\"settings\":{}}", "export the cluster again");
+    REFUSED("{\"schema\":1,\"nodes\":[],\"vms\":[]}", "export the cluster again");
+    REFUSED("{\"schema\":3,\"configuration\":{}}", "schema: this version of Berth reads only 2");
+    REFUSED("{\"schema\":2,\"configuration\":{},\"hosts\":[]}", "hosts: there is no such field");
     REFUSED(FILE_OF("\"hosts\":{}", ""), "configuration.hosts: there is no such section");
     REFUSED(FILE_OF("\"vms\":[]", ""), "configuration.vms is not an object");
     REFUSED(FILE_OF("\"vms\":{\"v\":7}", ""), "configuration.vms.v is not an object");
@@ -223,7 +225,7 @@ TEST(vms_may_ask_for_any_number_of_labels)
 {
     CLEANUP(buf_done) struct buf text = {0};
     buf_text(&text,
-             "{\"schema\":1,\"configuration\":{\"nodes\":{\"b\":{\"labels\":{\"l99\":\"1\"}}}"
+             "{\"schema\":2,\"configuration\":{\"nodes\":{\"b\":{\"labels\":{\"l99\":\"1\"}}}"
              ",\"vms\":{");
     for (int i = 0; i < 100; i++) {
         buf_printf(&text, "%s\"v%02d\":{\"labels\":{\"l%d\":\"1\"}}", i ? "," : "", i, i);

@@ -333,3 +333,72 @@ TEST(a_plan_on_an_export_is_the_plan_of_the_cluster)
     }
     CHECK(planned > clusters * questions_each / 2); /* most of the questions have a plan */
 }
+
+/* ---- clusters of which a second picture once said something else ---- */
+
+/* The API and the file of the cluster start 'vm' on 'node'; "": on none. */
+static void both_start(const char *vm, const char *node)
+{
+    CLEANUP(export_done) struct export file = {0};
+    struct error err = {0};
+    REQUIRE(ask("GET", "/v1/cluster/export", NULL) == 200);
+    REQUIRE(plan_file_read(&file, text(), answer.body.size, &err) == 0);
+    REQUIRE(agree(0, &file, PLAN_ASK_START, vm));
+    json_t *plan = json_loads(text(), 0, NULL), *placements = json_object_get(plan, "placements");
+    CHECK_INT(json_array_size(placements), node[0] != '\0');
+    if (node[0]) {
+        const json_t *to = json_object_get(json_array_get(placements, 0), "to");
+        CHECK_STR(json_string_value(to), node);
+    }
+    json_decref(plan);
+}
+
+static void hold_both_gpus(gpu_holds_t *holds)
+{
+    for (uint8_t bus = 1; bus <= 2; bus++) {
+        struct gpu_hold *hold = VEC_ADD(holds);
+        strcpy(hold->pool, "P");
+        hold->slot.address.bus = bus;
+    }
+}
+
+/* VMs a, b and c hold all GPUs of node1, node2 and node3; w wants two. */
+static void begin_full(void)
+{
+    static const char *const vms[] = {"a", "b", "c"}, *const nodes[] = {"node1", "node2", "node3"};
+    begin_cluster();
+    add_vm("w", 2);
+    for (size_t i = 0; i < ARRAY_LEN(vms); i++) {
+        add_vm(vms[i], 2);
+        hold_both_gpus(&place(vms[i], PLACEMENT_START, nodes[i], 1)->gpus);
+        report(vms[i], nodes[i], 1, VM_STATE_RUNNING);
+    }
+}
+
+static void remove_record(enum record_kind kind, const char *vm)
+{
+    struct record_key key = {.kind = kind};
+    strcpy(key.name, vm);
+    world_remove(&world, &key, ++world.revision);
+}
+
+TEST(a_host_that_a_moving_vm_goes_to_is_not_free)
+{
+    begin_full();
+    remove_record(RECORD_VM_SPEC, "c");
+    remove_record(RECORD_VM_PLACEMENT, "c");
+    both_start("w", "node3");
+    struct vm_placement *a = place("a", PLACEMENT_STOP, "node1", 1);
+    strcpy(a->next_node, "node3");
+    hold_both_gpus(&a->next_gpus);
+    both_start("w", "");
+}
+
+TEST(a_removed_vm_that_still_stops_holds_its_gpus)
+{
+    begin_full();
+    remove_record(RECORD_VM_SPEC, "b");
+    both_start("w", "");
+    remove_record(RECORD_VM_PLACEMENT, "b");
+    both_start("w", "node2");
+}
