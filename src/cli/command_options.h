@@ -6,18 +6,24 @@
 
 /* Of commands that wait for what they ordered. */
 /* clang-format off */
-#define OPTIONS_WAIT                                                                               \
+#define OPTIONS_WAIT_FOR(seconds)                                                                  \
     {.name = "wait", .help = "wait until it is done (the default)"},                               \
     {.name = "no-wait", .help = "return as soon as the order is accepted"},                        \
-    {.name = "timeout", .value = "SECONDS", .help = "maximum time to wait (default 300)"}
-
-#define OPTIONS_WAIT_LONG                                                                          \
-    {.name = "wait", .help = "wait until it is done (the default)"},                               \
-    {.name = "no-wait", .help = "return as soon as the order is accepted"},                        \
-    {.name = "timeout", .value = "SECONDS", .help = "maximum time to wait (default 1800)"}
+    {.name = "timeout", .value = "SECONDS", .help = "maximum time to wait (default " seconds ")"}
+#define OPTIONS_WAIT      OPTIONS_WAIT_FOR("300")
+#define OPTIONS_WAIT_LONG OPTIONS_WAIT_FOR("1800")
 
 #define OPTION_WAIT_FOR_GPU                                                                        \
     {.name = "wait-for-gpu", .help = "keep waiting if no host has enough free GPUs now"}
+
+/* Of commands that take --all GPUs. */
+#define OPTION_MODEL                                                                               \
+    {.name = "model", .value = "VENDOR:DEVICE", .help = "with --all: only GPUs of this model"}
+
+/* Of commands that end a host. */
+#define OPTION_FORCE_DOWN                                                                          \
+    {.name = "force", .letter = 'f',                                                               \
+     .help = "even if VMs have no other place or another host is away"}
 
 /* How the cluster treats a VM. */
 #define OPTIONS_POLICY                                                                             \

@@ -39,10 +39,7 @@ static const struct command commands[] = {
      .more = "The host's own berthd carries this out, so it goes on if you interrupt the command. "
              "Refused without --force while another host is away, or if a VM has no other place. "
              "berth node resume cancels it until the host goes down.",
-     .options = OPTIONS({.name = "force",
-                         .letter = 'f',
-                         .help = "even if VMs have no other place or another host is away"},
-                        OPTIONS_WAIT_LONG),
+     .options = OPTIONS(OPTION_FORCE_DOWN, OPTIONS_WAIT_LONG),
      .run = run_node_shutdown},
     {.noun = "node",
      .verb = "reboot",
@@ -54,10 +51,7 @@ static const struct command commands[] = {
              "one after the other, and stops at the first that fails; the node on which you run "
              "this comes last. Refused without --force while another host is away, or if a VM has "
              "no other place. berth node resume cancels it until the host goes down.",
-     .options = OPTIONS({.name = "all", .help = "reboot all nodes, one by one"},
-                        {.name = "force",
-                         .letter = 'f',
-                         .help = "even if VMs have no other place or another host is away"},
+     .options = OPTIONS({.name = "all", .help = "reboot all nodes, one by one"}, OPTION_FORCE_DOWN,
                         OPTIONS_WAIT_LONG),
      .run = run_node_reboot},
     {.noun = "node",

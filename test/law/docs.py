@@ -103,8 +103,10 @@ def option_tables():
     sources = {path.name: path.read_text() for path in sorted((ROOT / "src" / "cli").glob("command*.[ch]"))}
     names = lambda text: set(re.findall(r'\{\.name = "([\w-]+)"', text.replace("\\\n", "")))
     everywhere = names(sources["commands.c"])
-    groups = {group: names(body) for text in sources.values() for group, body in
+    bodies = {group: body for text in sources.values() for group, body in
               re.findall(r"#define (OPTIONS?_\w+)((?:.*\\\n)*.*)", text)}
+    groups = {group: names(body).union(*(names(bodies[g]) for g in re.findall(r"OPTIONS?_\w+", body)))
+              for group, body in bodies.items()}
     tables = {}
     for text in sources.values():
         for row in re.split(r"(?=\.noun = )", text)[1:]:
@@ -114,10 +116,22 @@ def option_tables():
     return tables
 
 
+def repeated_option_texts(sources):
+    """Options with the same name and the same help: they belong into one group."""
+    help_of = re.compile(r'\{\s*\.name = "([\w-]+)"[^{}]*?\.help\s*=\s*((?:"(?:[^"\\]|\\.)*"[\s\w]*)+)')
+    said = [(name, re.sub(r'"\s*"', "", text).strip()) for name, text in help_of.findall(sources.replace("\\\n", ""))]
+    return sorted({f"--{name}: {text}" for name, text in said if said.count((name, text)) > 1})
+
+
 def rows(text):
     """The cells of each row of the tables of a page, without their heads."""
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
             if line.startswith("| ") and not line.startswith(("| Windows |", "| click |"))]
+
+
+@test
+def the_text_of_an_option_stands_once():
+    complain(repeated_option_texts("".join(p.read_text() for p in (ROOT / "src" / "cli").glob("command*.[ch]"))))
 
 
 @test
@@ -167,6 +181,8 @@ def the_rules_of_pages_can_be_broken():
         ["berth sing", "berth vm dance"]
     assert unknown_options("`berth vm set V --mmio 1 --frob`", {("vm", "set"): {"--mmio"}}) == \
         ["berth vm set V --mmio 1 --frob: --frob"]
+    assert repeated_option_texts('{.name = "all", .help = "all"}, {.name = "all", .value = "N", .help = "a" "ll"}') == \
+        ['--all: "all"']
     assert rows("| Windows | Berth |\n|---|---|\n| `Test-Cluster` | x |") == [["`Test-Cluster`", "x"]]
 
 
