@@ -236,6 +236,29 @@ TEST(a_guest_that_powers_itself_off_is_gone_unasked_although_its_template_would_
     CHECK_INT(qemu_of("brief", 1), 0);
 }
 
+/* QEMU's 40 bits would not be enough ("phys-bits too low"). */
+TEST(a_guest_with_an_aperture_of_a_tebibyte_starts_with_a_cpu_of_any_kind)
+{
+    static const char *const cpus[] = {
+        "", "<cpu mode='maximum'/>", "<cpu mode='custom'><model>qemu64</model></cpu>",
+        "<cpu mode='maximum'><maxphysaddr mode='emulate' bits='36'/></cpu>"};
+    need_qemu();
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop));
+    for (uint64_t i = 0; i < ARRAY_LEN(cpus); i++) {
+        char xml[1024];
+        (void)snprintf(xml, sizeof(xml),
+                       "<domain type='qemu'><name>x</name><memory unit='MiB'>32</memory>%s<os>"
+                       "<type arch='x86_64' machine='q35'>hvm</type></os><devices><controller "
+                       "type='usb' model='none'/><memballoon model='none'/></devices></domain>",
+                       cpus[i]);
+        start_wide(&loop, 10 + 2 * i, xml, "wide", i + 1, 1024 * 1024, limit_ms);
+        CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 10 + 2 * i, limit_ms), VIRT_DONE);
+        kill_one(&loop, 11 + 2 * i, "wide", i + 1);
+        CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 11 + 2 * i, limit_ms), VIRT_DONE);
+    }
+}
+
 TEST(a_qemu_that_dies_is_gone_unasked)
 {
     need_qemu();

@@ -199,7 +199,14 @@ bool await_qemu(struct loop *loop, const char *vm, uint64_t epoch, msec_t limit_
 void start(struct loop *loop, uint64_t id, const char *xml, const char *vm, uint64_t epoch,
            msec_t limit_ms)
 {
-    struct domain_compose domain = {.xml = xml, .marker = {.epoch = epoch, .incarnation = 7}};
+    start_wide(loop, id, xml, vm, epoch, 0, limit_ms);
+}
+
+void start_wide(struct loop *loop, uint64_t id, const char *xml, const char *vm, uint64_t epoch,
+                uint64_t mmio_mib, msec_t limit_ms)
+{
+    struct domain_compose domain = {
+        .xml = xml, .marker = {.epoch = epoch, .incarnation = 7}, .mmio_mib = mmio_mib};
     (void)copy_text(domain.marker.vm, sizeof(domain.marker.vm), vm);
     (void)copy_text(domain.marker.cluster, sizeof(domain.marker.cluster), this_cluster());
     (void)copy_text(domain.marker.node, sizeof(domain.marker.node), "here");

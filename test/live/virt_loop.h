@@ -71,6 +71,9 @@ struct line *find_line(struct loop *loop, size_t from, enum told told, const cha
 /* Requests with 'id'; the answer is the line TOLD_DONE of that number. */
 void start(struct loop *loop, uint64_t id, const char *xml, const char *vm, uint64_t epoch,
            msec_t limit_ms);
+/* The same with so big an aperture, as if GPUs needed it. */
+void start_wide(struct loop *loop, uint64_t id, const char *xml, const char *vm, uint64_t epoch,
+                uint64_t mmio_mib, msec_t limit_ms);
 virt_done_fn loop_done; /* writes the line; 'userdata' is the loop */
 void stop(struct loop *loop, uint64_t id, const char *vm, uint64_t epoch,
           enum offline_action action, msec_t limit_ms);
