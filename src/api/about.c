@@ -149,6 +149,7 @@ static const struct {
     {"partitions", "number of partitions"},
     {"path", "path; parts that begin with a colon are parameters"},
     {"placement", "where the coordinator has placed it"},
+    {"pending", "true: its definition was changed and takes effect at its next start"},
     {"placements", "VMs that get a place"},
     {"pool", "GPU pool"},
     {"pools", "GPU pools"},

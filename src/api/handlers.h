@@ -64,6 +64,7 @@ void handle_vm_get(struct api_call *call);
 void handle_vm_explain(struct api_call *call);
 void handle_vm_add(struct api_call *call);
 void handle_vm_patch(struct api_call *call);
+void handle_vm_define(struct api_call *call);
 void handle_vm_delete(struct api_call *call);
 void handle_vm_assign(struct api_call *call);
 void handle_vm_unassign(struct api_call *call);

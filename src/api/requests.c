@@ -111,6 +111,18 @@ static const struct field vm_add_fields[] = {
 REQUEST(vm_add, vm_add_fields);
 #undef OWNER
 
+#define OWNER struct vm_define_request
+static const struct field vm_define_fields[] = {
+    HEAP_TEXT("xml", xml, domain_xml_size_max, ABOUT("libvirt domain XML without GPUs")),
+    INTEGER("cpus", cpus, 1, 4096, ABOUT("virtual CPUs")),
+    INTEGER("memory_mib", memory_mib, 1, INT32_MAX, ABOUT("memory in MiB")),
+    BOOL("privileged", is_privileged,
+         ABOUT("take the XML although the domain policy does not allow it: only root, over the "
+               "socket")),
+};
+REQUEST(vm_define, vm_define_fields);
+#undef OWNER
+
 #define OWNER struct assign_request
 static const struct field assign_fields[] = {
     TEXT("pool", pool, ABOUT("GPU pool"), REQUIRED, NAME_OF("pool")),

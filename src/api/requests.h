@@ -58,6 +58,13 @@ struct vm_add_request {
     bool is_privileged;
 };
 
+struct vm_define_request {
+    char *xml;           /* NULL: as it was */
+    uint32_t cpus;       /* 0: likewise */
+    uint64_t memory_mib; /* 0: likewise */
+    bool is_privileged;
+};
+
 struct assign_request {
     char pool[name_size];
     uint32_t count; /* 0: not given */
@@ -97,6 +104,7 @@ struct access_request {
     X(pool_create, "PoolCreate")                                                                   \
     X(pool_join, "PoolJoin")                                                                       \
     X(vm_add, "VmAdd")                                                                             \
+    X(vm_define, "VmDefine")                                                                       \
     X(assign, "Assign")                                                                            \
     X(move, "Move")                                                                                \
     X(plan, "Question")                                                                            \

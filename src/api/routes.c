@@ -70,6 +70,8 @@ const struct route routes[] = {
     {"GET", "/v1/vms/:vm", ROLE_VIEWER, DOES(vm_get), "one VM", "VmWhole"},
     {"PATCH", "/v1/vms/:vm", ROLE_ADMINISTRATOR, DOES(vm_patch), "changes its policy", "Change",
      "VmPatch"},
+    {"PATCH", "/v1/vms/:vm/definition", ROLE_ADMINISTRATOR, DOES(vm_define),
+     "changes its XML, CPUs or memory, in effect at its next start", "VmDefined", "VmDefine"},
     {"DELETE", "/v1/vms/:vm", ROLE_ADMINISTRATOR, DOES(vm_delete), "removes a VM; its disks stay",
      "Change"},
     {"GET", "/v1/vms/:vm/explain", ROLE_VIEWER, DOES(vm_explain), "every host, and why (not) there",

@@ -64,6 +64,7 @@ const struct schema schemas[] = {
     {"GpuWhole", "&Gpu serial?:s identity?:s companions?:[s] bar_size?:[i] mdev_types?:[MdevType] "
                  "link_width?:i link_speed_mts?:i boot_display?:b stale_since_ms?:i"},
     {"MdevType", "id:s name:s available:i"},
+    {"VmDefined", "&Change warnings?:[Reason]"},
     {"PartitionChange", "&Change warnings?:[Reason]"},
 
     /* pools */
@@ -78,7 +79,7 @@ const struct schema schemas[] = {
     /* VMs */
     {"Vm",
      "name:s title?:s state:=vm_view &Detailed desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
-     "priority:i unmanaged:b offline_action:=offline_action cpus:i memory_mib:i reasons:[Reason] epoch:i "
+     "priority:i unmanaged:b offline_action:=offline_action cpus:i memory_mib:i pending?:b reasons:[Reason] epoch:i "
      "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
     {"VmWhole", "&Vm xml:s spec:VmSpec placement:~VmPlacement status:~VmStatus stale_since_ms?:i"},
     {"VmExplained",

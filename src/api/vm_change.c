@@ -7,6 +7,7 @@
 #include "api/show.h"
 #include "api/vm_after.h"
 #include "api/vm_need.h"
+#include "api/vm_xml.h"
 #include "base/parse.h"
 #include "model/name.h"
 #include "wire/domain_xml.h"
@@ -125,24 +126,6 @@ static bool is_name_free(struct api_call *call, const char *name, const char *uu
     return true;
 }
 
-/* Each host asks its own policy again before it starts the VM: this one spares a person the wait.
- * Root of a host may pass this one, and that a host runs it is still that host's word. */
-static bool is_domain_allowed(struct api_call *call, const struct vm_add_request *asked)
-{
-    struct error err;
-    if (asked->is_privileged && !call->request->actor.is_root) {
-        call_refuse(call, 403, "forbidden",
-                    "only root, over the socket of a host, may add a privileged VM");
-        return false;
-    }
-    if (asked->is_privileged || domain_policy_check(asked->xml, call->view->policy, &err) == 0) {
-        return true;
-    }
-    call_tell(call, "field", "xml", NULL);
-    call_refuse(call, 400, "domain-policy", "%s", err.text);
-    return false;
-}
-
 /* The new record out of the XML; NULL: it is answered. */
 static struct record *spec_of_xml(struct api_call *call, const char *xml, const char *name)
 {
@@ -170,41 +153,13 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
         return NULL;
     }
     struct vm_spec *spec = record->vm_spec;
-    spec->cpus = info.cpus;
-    spec->memory_mib = info.memory_mib;
+    domain_info_into(&info, spec);
     (void)copy_text(spec->title, sizeof(spec->title), info.title);
-    spec->own_mmio_mib = info.mmio_mib;
-    spec->memory_max_mib = info.memory_max_mib;
-    spec->huge_page_kib = info.huge_page_kib;
     (void)copy_text(spec->uuid, sizeof(spec->uuid), info.uuid);
     if (!spec->uuid[0]) {
         make_uuid(call->view->random, spec->uuid, sizeof(spec->uuid));
     }
     return TAKE(record);
-}
-
-struct warnings {
-    json_t *list;
-    bool has_one_owner;
-};
-
-static void warn(void *userdata, enum domain_bound kind, const char *what)
-{
-    struct warnings *warnings = userdata;
-    char text[2 * reason_size];
-    if (warnings->has_one_owner) {
-        return;
-    }
-    reason_add(warnings->list, domain_bound_name(kind), "%s",
-               domain_bound_text(kind, what, text, sizeof(text)));
-}
-
-/* What of the VM stays behind when it starts on another host: an array for the answer. */
-static json_t *warnings_of(const struct vm_spec *spec)
-{
-    struct warnings warnings = {json_array(), spec->possible_owners.len == 1};
-    (void)domain_xml_bound(spec->xml, warn, &warnings, NULL);
-    return warnings.list;
 }
 
 static void add(struct api_call *call, struct record *draft, const struct vm_add_request *asked)
@@ -223,7 +178,7 @@ static void add(struct api_call *call, struct record *draft, const struct vm_add
     struct record_key key = draft->key;
     uint32_t cpus = spec->cpus;
     unsigned long long memory = spec->memory_mib;
-    json_t *warnings = warnings_of(spec);
+    json_t *warnings = vm_warnings(spec);
     call_guard_name(call, RECORD_VM_PLACEMENT, key.name);
     call_put(call, draft);
     struct note note =
@@ -292,7 +247,7 @@ static void add_of(struct api_call *call, const json_t *own, const json_t *polic
         return;
     }
     struct record *draft = spec_of_xml(call, asked->xml, asked->name[0] ? asked->name : NULL);
-    if (draft && !is_domain_allowed(call, asked)) {
+    if (draft && !vm_may_have(call, asked->xml, asked->is_privileged)) {
         record_unref(draft);
         return;
     }

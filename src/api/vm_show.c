@@ -66,6 +66,9 @@ void vm_write_members(struct buf *out, const struct vm_facts *vm)
     out_text(out, "offline_action", offline_action_name(spec->offline_action));
     out_number(out, "cpus", spec->cpus);
     out_number(out, "memory_mib", (int64_t)spec->memory_mib);
+    if (vm_is_placed(vm) && placement->definition != spec->definition) {
+        out_bool(out, "pending", true);
+    }
     write_reasons(out, placement);
     out_number(out, "epoch", placement ? (int64_t)placement->epoch : 0);
     out_number(out, "start_order", (int64_t)spec->start_order);

@@ -231,11 +231,15 @@ static const char *base_url(const struct client *client)
     return client->remote.host ? client->remote.host : "http://berth";
 }
 
-static CURLcode perform(struct client *client, const char *method, const char *url,
-                        const char *body, struct buf *reply, long *ret_status)
+static CURLcode perform(struct cli *cli, const char *method, const char *url, const char *body,
+                        struct buf *reply, long *ret_status)
 {
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    const struct client *client = cli->client;
     CURL *curl = client->curl;
+    char match[48];
+    (void)snprintf(match, sizeof(match), "If-Match: \"%lld\"", (long long)cli->if_revision);
+    headers = cli->if_revision ? curl_slist_append(headers, match) : headers;
     headers = curl_slist_append(headers, "Expect:");
     curl_easy_reset(curl);
     headers = reach(client, headers);
@@ -270,7 +274,7 @@ int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret
         url.data[--url.size] = '\0';
     }
     add_path(cli->client, &url, format, args);
-    CURLcode code = perform(cli->client, method, buf_str(&url), text, &reply, &status);
+    CURLcode code = perform(cli, method, buf_str(&url), text, &reply, &status);
     if (code != CURLE_OK) {
         return say_unreachable(cli, code);
     }

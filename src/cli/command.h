@@ -32,8 +32,9 @@ struct cli {
     FILE *out, *err;
     struct client *client;
     bool is_json;
-    bool has_colour;   /* on 'out' */
-    bool has_progress; /* 'err' is a terminal */
+    bool has_colour;     /* on 'out' */
+    int64_t if_revision; /* only change what still has this revision; 0: whatever it has */
+    bool has_progress;   /* 'err' is a terminal */
 };
 
 /* Texts are one string each; they are wrapped when they are printed. */
@@ -157,6 +158,7 @@ int run_vm_show(struct cli *cli);
 int run_vm_xml(struct cli *cli);
 int run_vm_add(struct cli *cli);
 int run_vm_import(struct cli *cli);
+int run_vm_edit(struct cli *cli);
 int run_vm_assign(struct cli *cli);
 int run_vm_unassign(struct cli *cli);
 int run_vm_start(struct cli *cli);

@@ -143,6 +143,23 @@ static const struct command commands[] = {
      .options = OPTIONS(OPTIONS_POLICY),
      .run = run_vm_set},
     {.noun = "vm",
+     .verb = "edit",
+     .args = "VM",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Change the domain XML, CPUs or memory of a VM",
+     .more =
+         "Without options, opens the XML in $VISUAL or $EDITOR. A running VM keeps what it has; "
+         "the change takes effect at its next start.",
+     .options = OPTIONS(
+         {.name = "cpus", .value = "N", .help = "number of virtual CPUs"},
+         {.name = "memory", .value = "MIB", .help = "memory in MiB"},
+         {.name = "file", .value = "FILE.xml", .help = "take the XML from this file"},
+         {.name = "privileged",
+          .help = "take it although the domain policy of this host refuses it: only root on "
+                  "a host; only hosts whose policy is trusted start it"}),
+     .run = run_vm_edit},
+    {.noun = "vm",
      .verb = "explain",
      .args = "VM",
      .args_min = 1,

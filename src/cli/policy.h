@@ -4,5 +4,8 @@
 
 #include "cli/client.h"
 
+/* The text of a domain XML in the file at 'path' ("-": standard input). An exit code, said. */
+int read_xml(struct cli *cli, const char *path, struct buf *text);
+
 /* Adds what was given to 'body'. EXIT_OK, or EXIT_USAGE and said. */
 int policy_read(struct cli *cli, json_t *body);

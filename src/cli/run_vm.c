@@ -123,6 +123,9 @@ int run_vm_show(struct cli *cli)
     char memory[40];
     (void)fprintf(cli->out, "CPUs, memory     %lld, %s\n", (long long)number_at(json, "cpus"),
                   memory_text(number_at(json, "memory_mib"), memory, sizeof(memory)));
+    if (json_is_true(json_object_get(json, "pending"))) {
+        (void)fprintf(cli->out, "changed          takes effect at its next start\n");
+    }
     (void)fprintf(cli->out, "priority         %lld\n", (long long)number_at(json, "priority"));
     (void)fprintf(cli->out, "offline action   %s, %lld s\n", text_at(json, "offline_action"),
                   (long long)number_at(spec, "offline_timeout_ms") / 1000);
@@ -184,7 +187,7 @@ int run_vm_explain(struct cli *cli)
 
 /* ---- add ---- */
 
-static int read_file(struct cli *cli, const char *path, struct buf *text)
+int read_xml(struct cli *cli, const char *path, struct buf *text)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(path, "re");
@@ -249,7 +252,7 @@ int run_vm_add(struct cli *cli)
 {
     CLEANUP(buf_done) struct buf xml = {0};
     const char *name = cli_option(cli, "name");
-    int r = read_file(cli, cli->args.items[0], &xml);
+    int r = read_xml(cli, cli->args.items[0], &xml);
     if (r != EXIT_OK) {
         return r;
     }

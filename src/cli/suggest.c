@@ -68,7 +68,6 @@ const struct advice advices[] = {
     {"vm", "run", "berth vm start VM"},
     {"vm", "boot", "berth vm start VM"},
     {"vm", "migrate", "berth vm move VM [NODE]"},
-    {"vm", "edit", "berth vm set VM"},
     {"vm", "update", "berth vm set VM"},
     {"vm", "define", "berth vm add FILE.xml"},
     {"vm", "undefine", "berth vm rm VM"},

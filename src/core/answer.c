@@ -72,6 +72,7 @@ static void start_there(struct core *core, const struct job *job, struct placing
     to->cpus = spec->cpus;
     to->memory_mib = spec->memory_mib;
     to->huge_page_kib = spec->huge_page_kib;
+    to->definition = spec->definition;
     memcpy(to->node, answer->node, sizeof(to->node));
     change_swap_holds(&to->gpus, &answer->gpus);
     to->is_failed = false;

@@ -31,6 +31,7 @@ static void adopt(struct core *core, const struct view *view, const char *node)
     to->cpus = view->spec->vm_spec->cpus;
     to->memory_mib = view->spec->vm_spec->memory_mib;
     to->huge_page_kib = view->spec->vm_spec->huge_page_kib;
+    to->definition = view->spec->vm_spec->definition;
     to->elsewhere_order = view->spec->vm_spec->elsewhere_order;
     to->cause = cause_make(CAUSE_ADOPTED, NULL, NULL, NULL);
     struct intent *intent = change_commit(core, view, next);

@@ -108,6 +108,7 @@ static void arrive(struct core *core, const struct view *view)
     to->cpus = view->spec->vm_spec->cpus;
     to->memory_mib = view->spec->vm_spec->memory_mib;
     to->huge_page_kib = view->spec->vm_spec->huge_page_kib;
+    to->definition = view->spec->vm_spec->definition;
     to->reasons.len = 0;
     to->cause = cause_make(CAUSE_MOVED, old->node, NULL, NULL);
     struct intent *intent = change_commit(core, view, next);

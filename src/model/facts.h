@@ -290,6 +290,8 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_POOL_REMOVED, "pool-removed", INFO)                                                     \
     X(NOTE_VM_ADDED, "vm-added", INFO)                                                             \
     X(NOTE_VM_ADDED_PRIVILEGED, "vm-added-privileged", INFO)                                       \
+    X(NOTE_VM_DEFINED, "vm-defined", INFO)                                                         \
+    X(NOTE_VM_DEFINED_PRIVILEGED, "vm-defined-privileged", INFO)                                   \
     X(NOTE_VM_SET, "vm-set", INFO)                                                                 \
     X(NOTE_VM_REMOVAL_ASKED, "vm-removed", INFO)                                                   \
     X(NOTE_VM_ASSIGNED, "vm-assigned", INFO)                                                       \

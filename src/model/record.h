@@ -345,6 +345,7 @@ struct vm_spec {
     uint32_t need_len;
     enum vm_desired desired;
     bool is_stop_forced;     /* desired stopped: turn off at once, whatever the offline action */
+    uint64_t definition;     /* counts the definitions (XML, CPUs, memory) it had */
     uint64_t start_order;    /* counts the administrator's starts: a new one clears 'failed' */
     char move_to[name_size]; /* administrator's move to this node, or "*": anywhere else; "": no */
     uint64_t move_order;     /* counts the moves asked for */
@@ -406,6 +407,7 @@ struct vm_placement {
     uint32_t cpus;             /* what it takes on 'node' */
     uint64_t memory_mib;
     uint32_t huge_page_kib; /* as the spec's */
+    uint64_t definition;    /* which one it was placed with */
     uint64_t start_order;   /* the spec's, when last acted upon */
     uint64_t move_order;
     uint64_t elsewhere_order;

@@ -277,6 +277,12 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_ADDED] = "VM {subject} was added ({count} CPUs, {total} MiB); it is stopped",
     [NOTE_VM_ADDED_PRIVILEGED] =
         "VM {subject} was added past the domain policy ({count} CPUs, {total} MiB); it is stopped",
+    [NOTE_VM_DEFINED] =
+        "VM {subject} has a new definition ({count} CPUs, {total} MiB), in effect at "
+        "its next start",
+    [NOTE_VM_DEFINED_PRIVILEGED] =
+        "VM {subject} has a new definition past the domain policy ({count} CPUs, {total} MiB), in "
+        "effect at its next start",
     [NOTE_VM_SET] = "VM {subject}: changed {detail}",
     [NOTE_VM_REMOVAL_ASKED] = "VM {subject} was removed from the cluster; its disks are untouched",
     [NOTE_VM_ASSIGNED] =

@@ -52,6 +52,15 @@ int domain_xml_inspect(const char *xml, struct domain_info *ret, struct error *e
 #define DOMAIN_TPM_FOLDER   "/var/lib/libvirt/swtpm"
 #define DOMAIN_NVRAM_FOLDER "/var/lib/libvirt/qemu/nvram"
 
+/* Adds to 'ret' the domain with another number of CPUs or amount of memory (0: as it was). Errors
+ * as domain_xml_inspect(), but devices are no matter; -EINVAL if other elements say the same in
+ * detail and would contradict it. */
+int domain_xml_resize(const char *xml, uint32_t cpus, uint64_t memory_mib, struct buf *ret,
+                      struct error *err);
+
+/* What the planner and the composer need to know of the template, into the VM's record. */
+void domain_info_into(const struct domain_info *info, struct vm_spec *spec);
+
 /* A file, folder or block device of the host that the domain needs. */
 struct domain_file {
     const char *path;

@@ -25,6 +25,28 @@ def serves(path_of_socket):
 
 
 @test
+def a_vm_is_edited_by_numbers_from_a_file_and_in_an_editor():
+    with Cluster() as c:
+        c.must("vm", "add", "-", stdin=c.xml("train1"))
+        out = c.must("vm", "edit", "train1", "--memory", "64", "--cpus", "3")
+        assert "VM train1 has a new definition (3 CPUs, 64 MiB)" in out, out
+        c.must("vm", "edit", "train1", "--file", "-", stdin=c.xml("train1").replace("</domain>", "<!-- f --></domain>"))
+        assert "<!-- f -->" in c.must("vm", "xml", "train1")
+        os.environ["VISUAL"] = "sed -i s/--.f.--/--e--/"
+        c.must("vm", "edit", "train1")
+        assert "<!--e-->" in c.must("vm", "xml", "train1")
+        assert "Nothing was changed" in c.must("vm", "edit", "train1")
+        os.environ["VISUAL"] = "false"
+        c.refused(1, "nothing was changed", "vm", "edit", "train1")
+        # Somebody else is quicker than the editor.
+        os.environ["VISUAL"] = (f"sh -c '{os.environ['BERTH']} --socket {c.socket} vm set train1 --priority high &&"
+                                " sed -i s/--e--/--late--/ \"$0\"'")
+        c.refused(1, "it was changed since you read it", "vm", "edit", "train1")
+        assert "<!--e-->" in c.must("vm", "xml", "train1")
+        del os.environ["VISUAL"]
+
+
+@test
 def the_story_of_a_pool_from_the_first_look_to_the_last_mount():
     with Cluster() as c:
         out = c.must("status")

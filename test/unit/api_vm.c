@@ -146,6 +146,63 @@ TEST(what_stays_behind_on_a_host_is_said_when_a_vm_is_added_and_by_the_validatio
     CHECK(!strstr(text(), "usb-device"));
 }
 
+TEST(a_vm_gets_another_definition_that_takes_effect_at_its_next_start)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"priority\":7}");
+    must("PATCH", "/v1/vms/v/definition", "{\"cpus\":4,\"memory_mib\":2048}");
+    CHECK_INT(spec("v")->cpus, 4);
+    CHECK_INT(spec("v")->memory_mib, 2048);
+    CHECK_INT(spec("v")->priority, 7);
+    CHECK_HAS(spec("v")->xml, "<memory unit=\"MiB\">2048</memory>");
+    CHECK_HAS(spec("v")->xml, "<vcpu>4</vcpu>");
+    CHECK(!strstr(text(), "pending"));
+    must("POST", "/v1/vms/v/start", NULL);
+    (void)place("v", PLACEMENT_START, "node1", 1);
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    must("PATCH", "/v1/vms/v/definition", "{\"xml\":\"" XML("other") "\"}");
+    CHECK_STR(event()->code, "vm-defined");
+    CHECK_INT(spec("v")->memory_mib, 512);
+    shows("v", "\"pending\":true");
+}
+
+TEST(a_definition_is_held_to_the_domain_policy_as_a_new_vm_is)
+{
+    struct domain_policy policy = {.kind = DOMAIN_POLICY_PLAIN, .directory_len = 1};
+    strcpy(policy.directories[0], "/vm");
+    begin_cluster();
+    view.policy = &policy;
+    must("POST", "/v1/vms", "{\"xml\":\"" XML_FILE("/vm/a") "\"}");
+    refused("PATCH", "/v1/vms/v/definition", "{\"xml\":\"" XML_FILE("/etc/shadow") "\"}", 400,
+            "domain-policy");
+    CHECK_HAS(text(), "/etc/shadow");
+    refused("PATCH", "/v1/vms/v/definition",
+            "{\"xml\":\"" XML_FILE("/etc/shadow") "\",\"privileged\":true}", 403, "only root");
+    CHECK_HAS(spec("v")->xml, "/vm/a");
+    must("PATCH", "/v1/vms/v/definition", "{\"xml\":\"" XML_FILE("/vm/b") "\"}");
+    is_root = true;
+    must("PATCH", "/v1/vms/v/definition",
+         "{\"xml\":\"" XML_FILE("/etc/shadow") "\",\"privileged\":true}");
+    CHECK_STR(event()->code, "vm-defined-privileged");
+    is_root = false;
+    must("PATCH", "/v1/vms/v/definition", "{\"memory_mib\":1024}"); /* asks nothing new */
+    CHECK_HAS(spec("v")->xml, "/etc/shadow");
+}
+
+TEST(a_definition_that_cannot_be_or_comes_at_a_bad_moment_is_refused)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\"}");
+    refused("PATCH", "/v1/vms/v/definition", "{}", 400, "give xml, cpus or memory_mib");
+    refused("PATCH", "/v1/vms/v/definition", "{\"xml\":\"<network/>\"}", 400, "domain");
+    refused("PATCH", "/v1/vms/v/definition", "{\"cpus\":0}", 400, "cpus");
+    refused("PATCH", "/v1/vms/w/definition", "{\"cpus\":1}", 404, "no VM");
+    must("POST", "/v1/vms/v/start", NULL);
+    (void)place("v", PLACEMENT_START, "node1", 1);
+    report("v", "node1", 1, VM_STATE_STARTING);
+    refused("PATCH", "/v1/vms/v/definition", "{\"cpus\":2}", 409, "VM v is starting");
+}
+
 TEST(a_vm_without_a_pool_is_started_too)
 {
     begin_cluster();

@@ -682,3 +682,22 @@ TEST(what_is_lost_with_a_stripped_gpu_is_named)
               "ROM file /x.rom, ROM switched off, guest address (bus 0x06, slot 0x00, function "
               "0x0), boot order 2; display, ramfb; ; ");
 }
+
+TEST(cpus_and_memory_of_a_template_are_changed_unless_its_details_would_contradict)
+{
+    CLEANUP(buf_done) struct buf xml = {0};
+    struct error err;
+    REQUIRE(
+        domain_xml_resize("<domain><memory unit='GiB'>1</memory><currentMemory>9</currentMemory>"
+                          "<vcpu placement='static' current='1'>2</vcpu></domain>",
+                          6, 3000, &xml, &err) == 0);
+    CHECK_STR(buf_str(&xml), "<domain>\n  <memory unit=\"MiB\">3000</memory>\n"
+                             "  <currentMemory unit=\"MiB\">3000</currentMemory>\n"
+                             "  <vcpu placement=\"static\">6</vcpu>\n</domain>\n");
+    CHECK_INT(
+        domain_xml_resize("<domain><cpu><topology sockets='1'/></cpu></domain>", 6, 0, &xml, &err),
+        -EINVAL);
+    CHECK_HAS(err.text, "<topology>");
+    CHECK_INT(domain_xml_resize("<domain><cpu><numa/></cpu></domain>", 0, 64, &xml, &err), -EINVAL);
+    CHECK_HAS(err.text, "<numa>");
+}
