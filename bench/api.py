@@ -66,6 +66,7 @@ def records():
     each = VMS // NODES
     members = [{"node": f"node{n:03}", "gpu": address(i), "identity": IDENTITY}
                for n in range(NODES) for i in range(each + 1)]
+    yield "format", {"cluster": "5b0c1f3e-9d4b-4f0a-8f5e-2f6f3b8a7c11", "number": 1, "oldest": 1}
     yield "want/pools/pool", {"type": "PciExpress", "members": members}
     for n in range(NODES):
         yield from node_records(f"node{n:03}", each + 1)

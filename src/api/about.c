@@ -47,6 +47,7 @@ static const struct {
     {"PoolWhole.vms", "VMs that need the pool"},
     {"Session.actor", "who is logged in"},
     {"Session.role", "what the actor may do"},
+    {"Status.id", "UUID of the cluster; empty: no host has joined yet"},
     {"Survival.left_out", "number of VMs that would find no place"},
     {"Survival.vm", "a VM that would find no place"},
     {"Vm.cpus", "virtual CPUs"},

@@ -200,6 +200,20 @@ static bool store_serves(struct api_call *call, const struct route *route)
                     (long long)(call->view->now_ms - call->view->stale_since_ms) / 1000);
         return false;
     }
+    const struct record *format = world_find(call->world, RECORD_FORMAT, "");
+    if (is_change(route) && format && format->format->oldest > (uint32_t)format_number) {
+        call_refuse(call, 503, "too-old",
+                    "nothing was changed: the cluster has been upgraded, and this berth-api is "
+                    "older. Upgrade Berth on this host");
+        return false;
+    }
+    if (is_change(route) && !format) {
+        call_refuse(call, 503, "no-cluster",
+                    "nothing was changed: no host has joined this store yet, so there is no "
+                    "cluster. Start berthd on a host, and see that etcd_endpoints and etcd_prefix "
+                    "in berth.conf are right");
+        return false;
+    }
     return true;
 }
 

@@ -78,6 +78,7 @@ static bool is_modelled(enum record_kind kind)
     case RECORD_CLAIM:
     case RECORD_EVENT:
     case RECORD_ACCESS:
+    case RECORD_FORMAT:
         return false;
     }
     return false;

@@ -129,6 +129,7 @@ void pool_counts_next(const struct api_view *view, const struct record *pool, si
     X(VM_VIEW_STOPPED, "stopped")                                                                  \
     X(VM_VIEW_WAITING, "waiting") /* the coordinator found no place: the reasons say why */        \
     X(VM_VIEW_FAILED, "failed")   /* its restart policy is used up */                              \
+    X(VM_VIEW_AWAY, "away") /* migrated or saved past Berth, or seen where it has no place */      \
     X(VM_VIEW_UNKNOWN, "unknown") /* its node is silent */
 ENUM_DECLARE(vm_view, VM_VIEW_LIST)
 
@@ -158,6 +159,8 @@ void vm_row_facts(const struct api_view *view, const struct vm_row *row, struct 
 
 /* It has a place, or may still run: nothing about its devices may change. */
 bool vm_is_placed(const struct vm_facts *vm);
+/* Killed, but its QEMU does not end: until its host is restarted nothing changes that. */
+bool vm_is_unkillable(const struct vm_facts *vm);
 /* The names of VMs that need 'pool', comma-separated, into 'ret' (at most a few are written out);
  * how many there are. */
 uint32_t pool_users(const struct world *world, const char *pool, struct buf *ret);

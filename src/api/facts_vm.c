@@ -20,6 +20,11 @@ bool vm_is_placed(const struct vm_facts *vm)
     return vm->placement && vm->placement->phase != PLACEMENT_NONE;
 }
 
+bool vm_is_unkillable(const struct vm_facts *vm)
+{
+    return vm_is_placed(vm) && current_status(vm) && current_status(vm)->is_unkillable;
+}
+
 static void set(struct vm_facts *vm, enum vm_view state, enum cause_code code)
 {
     vm->state = state;
@@ -64,7 +69,12 @@ static void unplaced_state(struct vm_facts *vm)
 static void stopping_state(struct vm_facts *vm)
 {
     const struct vm_status *status = current_status(vm);
-    if (status && status->is_stop_refused) {
+    if (vm_is_unkillable(vm)) {
+        set(vm, VM_VIEW_STOPPING, CAUSE_VM_CANNOT_BE_ENDED);
+        (void)facts_set(&vm->why.facts, vm->placement->node, NULL, NULL);
+    } else if (status && status->state == VM_STATE_AWAY) {
+        set_reported(vm, VM_VIEW_AWAY, status, CAUSE_NONE);
+    } else if (status && status->is_stop_refused) {
         set_reported(vm, VM_VIEW_STOPPING, status, CAUSE_VM_DOES_NOT_STOP);
     } else if (vm->placement->next_node[0]) {
         set(vm, VM_VIEW_STOPPING, CAUSE_VM_MOVING);
@@ -100,7 +110,7 @@ static void placed_state(struct vm_facts *vm)
         set_reported(vm, VM_VIEW_STOPPING, status, CAUSE_NONE);
         break;
     case VM_STATE_AWAY:
-        set_reported(vm, VM_VIEW_UNKNOWN, status, CAUSE_NONE);
+        set_reported(vm, VM_VIEW_AWAY, status, CAUSE_NONE);
         break;
     case VM_STATE_STOPPED:
     case VM_STATE_FAILED:
@@ -117,17 +127,30 @@ static void placed_state(struct vm_facts *vm)
     }
 }
 
+/* Some host sees it where it has no place. */
+static void sighted_state(const struct api_view *view, struct vm_facts *vm)
+{
+    const char *seen_on;
+    if (world_sighting(view->world, vm->name, &seen_on)) {
+        set(vm, VM_VIEW_AWAY, CAUSE_VM_ELSEWHERE);
+        (void)facts_set(&vm->why.facts, seen_on, NULL, NULL);
+    }
+}
+
 static void derive_state(const struct api_view *view, struct vm_facts *vm)
 {
     if (!vm_is_placed(vm)) {
         unplaced_state(vm);
+        sighted_state(view, vm);
         return;
     }
     msec_t silent_ms;
     vm->node = vm->placement->node;
     placed_state(vm);
+    sighted_state(view, vm);
     if (liveness_pulse(view->liveness, vm->node, world_settings(view->world)->heartbeat_ms,
-                       view->now_ms, &silent_ms) == PULSE_SILENT) {
+                       view->now_ms, &silent_ms) == PULSE_SILENT &&
+        vm->state != VM_VIEW_AWAY) {
         const struct record *standing = world_find(view->world, RECORD_NODE_STANDING, vm->node);
         const char *error = standing ? standing->standing->fence_error : "";
         set(vm, VM_VIEW_UNKNOWN, error[0] ? CAUSE_VM_HOST_FENCING_FAILED : CAUSE_VM_HOST_SILENT);

@@ -107,7 +107,7 @@ static void find_since(const struct world *world, const waits_t *waits)
 
 static void vm_metrics(const struct api_call *call, struct buf *text)
 {
-    uint32_t counts[vm_view_count] = {0};
+    uint32_t counts[vm_view_count] = {0}, unkillable = 0;
     waits_t waits = {0};
     struct vm_facts vm;
     vm_rows_t rows = {0};
@@ -115,6 +115,7 @@ static void vm_metrics(const struct api_call *call, struct buf *text)
     VEC_EACH(&rows, row) {
         vm_row_facts(call->view, row, &vm);
         counts[vm.state]++;
+        unkillable += vm_is_unkillable(&vm);
         struct wait *wait = vm.state == VM_VIEW_WAITING ? VEC_ADD(&waits) : NULL;
         if (wait) {
             wait->vm = vm.name;
@@ -124,6 +125,8 @@ static void vm_metrics(const struct api_call *call, struct buf *text)
     for (size_t i = 0; i < vm_view_count; i++) {
         buf_printf(text, "berth_vms{state=\"%s\"} %u\n", vm_view_name((enum vm_view)i), counts[i]);
     }
+    one(text, "berth_vms_unkillable", "gauge",
+        "VMs whose QEMU survives SIGKILL: their hosts must be restarted.", unkillable);
     find_since(call->world, &waits);
     head(text, "berth_vm_waiting_seconds", "gauge", "How long a VM has been waiting for a place.");
     VEC_EACH(&waits, wait) {

@@ -112,6 +112,7 @@ static void start_standing(const struct vm_facts *vm, struct standing *ret)
     case VM_VIEW_STARTING:
     case VM_VIEW_STOPPING:
     case VM_VIEW_STOPPED:
+    case VM_VIEW_AWAY:
     case VM_VIEW_UNKNOWN:
         set(ret, OPERATION_RUNNING, &vm->why);
         return;
@@ -123,9 +124,9 @@ static void stop_standing(const struct vm_facts *vm, struct standing *ret)
     bool is_refused = vm->status && vm->placement && vm->status->is_stop_refused &&
                       vm->status->epoch == vm->placement->epoch;
     set(ret,
-        !vm_is_placed(vm) ? OPERATION_DONE
-        : is_refused      ? OPERATION_FAILED
-                          : OPERATION_RUNNING,
+        !vm_is_placed(vm)                    ? OPERATION_DONE
+        : is_refused || vm_is_unkillable(vm) ? OPERATION_FAILED
+                                             : OPERATION_RUNNING,
         &vm->why);
 }
 
@@ -164,14 +165,21 @@ static void vm_standing(const struct api_view *view, enum operation_kind kind, c
     }
 }
 
-/* A VM that could not leave says why in its placement. */
-static void add_stuck(const struct world *world, const char *node, struct standing *ret)
+/* A VM that could not leave says why in its placement, and what cannot be ended in its status. */
+static void add_stuck(const struct api_view *view, const char *node, struct standing *ret)
 {
-    WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
+    struct vm_facts vm;
+    WORLD_EACH(view->world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *placement = (*each)->placement;
-        const struct record *spec = world_find(world, RECORD_VM_SPEC, (*each)->key.name);
+        const struct record *spec = world_find(view->world, RECORD_VM_SPEC, (*each)->key.name);
         bool is_stuck = placement->cause.code == CAUSE_DRAIN_NO_HOST;
-        if (placement->phase != PLACEMENT_START || strcmp(placement->node, node) != 0) {
+        if (placement->phase == PLACEMENT_NONE || strcmp(placement->node, node) != 0) {
+            continue;
+        }
+        if (vm_facts(view, (*each)->key.name, &vm) && vm_is_unkillable(&vm)) {
+            (void)json_array_append_new(ret->reasons, because_reason(vm.name, &vm.why));
+        }
+        if (placement->phase != PLACEMENT_START) {
             continue;
         }
         const struct cause unmanaged = {.code = CAUSE_VM_UNMANAGED};
@@ -193,7 +201,7 @@ static void drain_standing(const struct api_view *view, const char *name, struct
     }
     uint32_t vm_count;
     node_vm_counts(view->world, &node.name, 1, &vm_count);
-    add_stuck(view->world, name, ret);
+    add_stuck(view, name, ret);
     set(ret,
         vm_count == 0                               ? OPERATION_DONE
         : json_array_size(ret->reasons) == vm_count ? OPERATION_WAITING

@@ -36,7 +36,8 @@ static void write_vms(struct buf *out, const struct api_call *call)
         vm_row_facts(call->view, row, &vm);
         counts[vm.state]++;
         bool is_trouble = vm.state == VM_VIEW_WAITING || vm.state == VM_VIEW_FAILED ||
-                          vm.state == VM_VIEW_UNKNOWN;
+                          vm.state == VM_VIEW_AWAY || vm.state == VM_VIEW_UNKNOWN ||
+                          vm_is_unkillable(&vm);
         if (is_trouble && shown++ < troubled_shown_max) {
             vm_write(&troubled, &vm);
         }
@@ -61,7 +62,9 @@ void handle_status(struct api_call *call)
     msec_t left_ms;
     bool is_disarmed = world_is_disarmed(call->world, &left_ms);
     out_open(&out, '{');
+    const struct record *format = world_find(call->world, RECORD_FORMAT, "");
     out_text(&out, "name", world_settings(call->world)->name);
+    out_text(&out, "id", format ? format->format->cluster : "");
     out_text(&out, "coordinator", leader ? leader->leader->node : "");
     out_number(&out, "term", leader ? (int64_t)leader->leader->term : 0);
     out_bool(&out, "disarmed", is_disarmed);

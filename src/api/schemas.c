@@ -33,9 +33,9 @@ const struct schema schemas[] = {
 
     /* the cluster */
     {"Status",
-     "name:s coordinator:s term:i disarmed:b disarm_left_ms:i nodes:[Node] pools:[Pool] vms:VmCounts attention:[Vm] "
+     "name:s id:s coordinator:s term:i disarmed:b disarm_left_ms:i nodes:[Node] pools:[Pool] vms:VmCounts attention:[Vm] "
      "revision:i survival:Survival stale_since_ms?:i"},
-    {"VmCounts", "running:i starting:i stopping:i stopped:i waiting:i failed:i unknown:i"},
+    {"VmCounts", "running:i starting:i stopping:i stopped:i waiting:i failed:i away:i unknown:i"},
     {"Survival",
      "verdict:=survival_verdict losses:i exact:b left_out:i vm?:s weakest:[s] unproven:[s] wanted:i"},
     {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},

@@ -279,6 +279,32 @@ static void check_bound(struct validation *v, const struct record *vm)
     (void)domain_xml_bound(vm->vm_spec->xml, tell_bound, &bound, NULL);
 }
 
+/* What runs where it should not, and what does not end. */
+static void check_instance(struct validation *v, const char *name)
+{
+    struct vm_facts vm;
+    char words[words_max];
+    if (!vm_facts(v->call->view, name, &vm)) {
+        return;
+    }
+    if (vm_is_unkillable(&vm)) {
+        validation_add(v, FINDING_FAILED, name, "kill",
+                       "its QEMU survives SIGKILL and keeps its GPUs: drain %s, then restart or "
+                       "fence it",
+                       vm.node);
+        hint_put(v->checks, hint_make("node-drain", vm.node, NULL));
+    }
+    if (vm.state == VM_VIEW_AWAY) {
+        const char *seen_on;
+        bool is_seen = world_sighting(v->call->world, name, &seen_on);
+        validation_add(v, FINDING_FAILED, name, "place", "%s",
+                       is_seen ? words_cause(&vm.why, words)
+                               : "it was migrated away or saved by hand, and no host "
+                                 "sees it: it is started nowhere");
+        hint_put(v->checks, hint_make(is_seen ? "vm-adopt" : "vm-confirm-gone", name, NULL));
+    }
+}
+
 void validate_vms(struct validation *v)
 {
     size_t all = v->call->world->records[RECORD_VM_SPEC].len, good = 0;
@@ -287,6 +313,7 @@ void validate_vms(struct validation *v)
         check_rules(v, *each);
         check_upkeep(v, *each);
         check_bound(v, *each);
+        check_instance(v, (*each)->key.name);
     }
     if (good == all) {
         validation_add(v, FINDING_OK, "", "hosts",

@@ -168,8 +168,12 @@ int run_status(struct cli *cli)
     }
     const char *coordinator = text_at(json, "coordinator");
     show_age(cli, json);
-    (void)fprintf(cli->out, "Cluster %s, coordinator %s (term %lld)\n\n", text_at(json, "name"),
+    (void)fprintf(cli->out, "Cluster %s, coordinator %s (term %lld)\n", text_at(json, "name"),
                   coordinator[0] ? coordinator : "none", (long long)number_at(json, "term"));
+    if (text_at(json, "id")[0]) {
+        (void)fprintf(cli->out, "ID %s\n", text_at(json, "id"));
+    }
+    (void)fputc('\n', cli->out);
     print_disarmed(cli, json);
     print_nodes(cli, array_at(json, "nodes"));
     (void)fputc('\n', cli->out);

@@ -22,15 +22,16 @@
     X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; by its agent 'count'; says off */      \
     X(ACTION_FENCE_STATUS, "fence-status") /* likewise; done: it is off; failed: it is not */      \
     X(ACTION_POWER, "power")               /* 'power': this host shuts down or reboots */          \
-    X(ACTION_IDENTITY, "identity")         /* 'incarnation': keep for this boot; no answer */      \
-    X(ACTION_LEAVE, "leave")               /* berthd may end now; no answer */
+    X(ACTION_CLUSTER, "cluster")   /* 'name': VMs are of that one from now on; no answer */        \
+    X(ACTION_IDENTITY, "identity") /* 'incarnation': keep for this boot; no answer */              \
+    X(ACTION_LEAVE, "leave")       /* berthd may end now; no answer */
 ENUM_DECLARE(core_action_kind, CORE_ACTION_LIST)
 
 /* Lent until the next step. Every action with an answer is answered exactly once, ever. */
 struct core_action {
     enum core_action_kind kind;
     uint64_t id;          /* 0: no answer wanted */
-    char name[name_size]; /* VM, or node to fence */
+    char name[name_size]; /* VM, node to fence, or id of the cluster */
     uint64_t epoch;
     uint64_t incarnation;
     msec_t limit_ms;

@@ -3,6 +3,8 @@
 
 #include "core/agent_gpu.h"
 #include "core/heartbeat.h"
+#include "core/kill_watch.h"
+#include "core/local_vm.h"
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/pending.h"
@@ -22,121 +24,12 @@ enum {
     retry_ms = 1000,
 };
 
-enum vm_op { VM_OP_NONE, VM_OP_START, VM_OP_STOP, VM_OP_KILL };
-
-/* One VM on this node: what exists here, and what we are doing about it. */
-struct local_vm {
-    char name[name_size];
-    bool exists;
-    bool is_up;             /* its guest runs */
-    uint64_t epoch;         /* of the one that exists */
-    char origin[name_size]; /* the node that started it */
-    uint64_t away_epoch;    /* that left this host by migration or save; 0: none */
-    bool has_ended;         /* 'ended_epoch' existed or was tried here, and is no more */
-    uint64_t ended_epoch;
-    bool was_up;
-    bool is_beginning; /* the status last told was 'starting' */
-    struct cause why;  /* it ended, or would not */
-    bool has_culprit;
-    struct gpu_slot culprit;
-    bool is_stop_refused;
-    uint64_t refused_epoch;
-    enum vm_op op;
-    uint64_t op_id;
-    uint64_t op_epoch;
-    uint64_t late_epoch; /* whose start was not answered in time, and is to be undone */
-    bool is_op_forced;   /* the stop under way turns it off */
-    msec_t op_retry_ms;
-    struct pending status;
-};
-
-struct agent {
-    VEC(struct local_vm) vms; /* by priority, then name */
-    bool is_listed;           /* 'vms' holds all that exists */
-};
-
-bool agent_init(struct core *core)
-{
-    core->agent = calloc(1, sizeof(*core->agent));
-    return core->agent != NULL;
-}
-
-void agent_done(struct core *core)
-{
-    if (core->agent) {
-        VEC_DONE(&core->agent->vms);
-    }
-    free(core->agent);
-}
-
-static struct local_vm *find_vm(const struct core *core, const char *name)
-{
-    VEC_EACH(&core->agent->vms, vm) {
-        if (strcmp(vm->name, name) == 0) {
-            return vm;
-        }
-    }
-    return NULL;
-}
-
-static struct local_vm *get_vm(struct core *core, const char *name)
-{
-    struct local_vm *vm = find_vm(core, name);
-    if (!vm) {
-        vm = VEC_ADD(&core->agent->vms);
-        if (!vm) {
-            core_out_of_memory();
-        }
-        (void)snprintf(vm->name, sizeof(vm->name), "%s", name);
-    }
-    return vm;
-}
-
-/* ---- what the hypervisor tells ---- */
-
-static void ended(struct local_vm *vm, uint64_t epoch, struct cause why)
-{
-    if (vm->away_epoch == epoch) {
-        return; /* that it is not here says nothing */
-    }
-    vm->has_ended = true;
-    vm->ended_epoch = epoch;
-    vm->why = why;
-}
-
-static void vm_exists(struct core *core, const struct core_event *event)
-{
-    struct local_vm *vm = get_vm(core, event->name);
-    vm->has_ended &= vm->ended_epoch != event->epoch;
-    vm->was_up &= vm->exists && vm->epoch == event->epoch;
-    if (vm->away_epoch == event->epoch) {
-        vm->away_epoch = 0; /* it is back */
-    }
-    vm->exists = true;
-    vm->epoch = event->epoch;
-    (void)snprintf(vm->origin, sizeof(vm->origin), "%s",
-                   event->node ? event->node : core->config.node);
-    vm->is_up = event->is_up;
-    vm->was_up |= event->is_up;
-}
-
-static void vm_gone(struct core *core, const struct core_event *event)
-{
-    struct local_vm *vm = get_vm(core, event->name);
-    if (vm->exists && vm->epoch == event->epoch) {
-        vm->exists = vm->is_up = false;
-        ended(vm, event->epoch, cause_told(CAUSE_ENDED, event->text));
-        if (event->is_away && !MUTANT(AWAY_IS_GONE)) {
-            vm->has_ended = false;
-            vm->away_epoch = event->epoch;
-        }
-    }
-}
+/* ---- how an order ended ---- */
 
 static void start_done(struct core *core, struct local_vm *vm, const struct core_event *event)
 {
     if (event->result == CORE_FAILED && !(vm->exists && vm->epoch == vm->op_epoch)) {
-        ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, event->text));
+        local_vm_ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, event->text));
         vm->was_up = false;
         vm->has_culprit = event->culprit != NULL;
         if (event->culprit) {
@@ -144,7 +37,7 @@ static void start_done(struct core *core, struct local_vm *vm, const struct core
             agent_gpu_quarantine(core, event->culprit, &vm->why);
         }
     } else if (MUTANT(UNKNOWN_IS_FAILED) && event->result == CORE_UNKNOWN) {
-        ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, NULL));
+        local_vm_ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, NULL));
     } else if (event->result == CORE_UNKNOWN) {
         vm->late_epoch = vm->op_epoch;
     }
@@ -153,6 +46,9 @@ static void start_done(struct core *core, struct local_vm *vm, const struct core
 static void stop_done(struct core *core, struct local_vm *vm, const struct core_event *event)
 {
     vm->op_retry_ms = core->now_ms + retry_ms;
+    if (event->result == CORE_UNKNOWN && vm->exists && vm->epoch == vm->op_epoch) {
+        kill_watch_begin(core, &vm->kill); /* it was, at the limit of the stop */
+    }
     if (event->result == CORE_FAILED && vm->exists && vm->epoch == vm->op_epoch) {
         vm->is_stop_refused = true;
         vm->refused_epoch = vm->op_epoch;
@@ -165,7 +61,7 @@ static void kill_done(struct core *core, struct local_vm *vm, const struct core_
 {
     vm->op_retry_ms = core->now_ms + retry_ms;
     if (event->result == CORE_DONE && !vm->exists) {
-        ended(vm, vm->op_epoch, cause_told(CAUSE_STOPPED, NULL));
+        local_vm_ended(vm, vm->op_epoch, cause_told(CAUSE_STOPPED, NULL));
         vm->op_retry_ms = core->now_ms;
     }
 }
@@ -193,13 +89,7 @@ static void op_done(struct core *core, struct local_vm *vm, const struct core_ev
 void agent_event(struct core *core, const struct core_event *event)
 {
     enum txn_outcome outcome;
-    if (event->kind == CORE_VM_EXISTS) {
-        vm_exists(core, event);
-    } else if (event->kind == CORE_VM_GONE) {
-        vm_gone(core, event);
-    } else if (event->kind == CORE_VMS_LISTED) {
-        core->agent->is_listed = true;
-    }
+    local_vms_event(core, event);
     if (event->kind != CORE_TXN_DONE && event->kind != CORE_ACTION_DONE) {
         return;
     }
@@ -223,6 +113,9 @@ static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum
     vm->op = op;
     vm->op_id = action->id;
     vm->op_epoch = epoch;
+    if (kind == ACTION_VM_KILL) {
+        kill_watch_begin(core, &vm->kill);
+    }
     return action;
 }
 
@@ -266,6 +159,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
     s->state = state;
     s->has_started = vm->was_up;
     s->is_stop_refused = vm->is_stop_refused && vm->refused_epoch == s->epoch;
+    s->is_unkillable = vm->exists && vm->epoch == s->epoch && vm->kill.is_in_vain;
     s->cause = why ? *why : (struct cause){0};
     if (state == VM_STATE_FAILED && vm->has_culprit) {
         s->has_culprit = true;
@@ -477,6 +371,29 @@ static bool is_overtaken(const struct local_vm *vm, const struct record *placeme
     return vm->op == VM_OP_START || (vm->op == VM_OP_STOP && p->is_forced && !vm->is_op_forced);
 }
 
+/* Everybody is told of a QEMU that SIGKILL does not end. Its VM is still there, so nothing else
+ * changes: it is waited for. Whether its status is on its way. */
+static bool tell_unkillable(struct core *core, struct local_vm *vm, const struct record *placement,
+                            const struct record *status)
+{
+    const struct vm_placement *p = placement ? placement->placement : NULL;
+    bool is_ordered = p && strcmp(p->node, core->config.node) == 0 && p->epoch == vm->epoch;
+    bool is_told = status && is_ours(core, status->status, vm->epoch);
+    if (!vm->exists) {
+        return false;
+    }
+    if (is_told && status->status->is_unkillable) {
+        vm->kill.is_in_vain = true; /* a berthd before us has told it */
+    }
+    kill_watch_look(core, &vm->kill, vm->name, is_ordered ? p : NULL);
+    if (!vm->kill.is_in_vain || !is_ordered || !is_told || status->status->is_unkillable) {
+        return false;
+    }
+    tell(core, vm, placement, status->status->state,
+         &(struct cause){.code = CAUSE_VM_CANNOT_BE_ENDED});
+    return true;
+}
+
 static void tend(struct core *core, struct local_vm *vm)
 {
     pending_tick(core, &vm->status);
@@ -485,6 +402,9 @@ static void tend(struct core *core, struct local_vm *vm)
     }
     const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
     const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
+    if (tell_unkillable(core, vm, placement, status)) {
+        return;
+    }
     if (vm->op != VM_OP_NONE && !is_overtaken(vm, placement)) {
         return;
     }
@@ -529,30 +449,6 @@ static void forget_idle(struct core *core)
     }
 }
 
-static uint32_t priority_of(const struct core *core, const char *vm)
-{
-    const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm);
-    return spec ? spec->vm_spec->priority : 0;
-}
-
-/* Higher priority first, then by name. Few of them move at a time: insertion. */
-static void sort_vms(struct core *core)
-{
-    struct local_vm *vms = core->agent->vms.items;
-    for (size_t i = 1; i < core->agent->vms.len; i++) {
-        struct local_vm vm = vms[i];
-        uint32_t priority = priority_of(core, vm.name);
-        size_t at = i;
-        while (at > 0 && (priority_of(core, vms[at - 1].name) < priority ||
-                          (priority_of(core, vms[at - 1].name) == priority &&
-                           strcmp(vms[at - 1].name, vm.name) > 0))) {
-            vms[at] = vms[at - 1];
-            at--;
-        }
-        vms[at] = vm;
-    }
-}
-
 void agent_step(struct core *core)
 {
     if (!heartbeat_is_heard(core) || !core->agent->is_listed) {
@@ -561,40 +457,13 @@ void agent_step(struct core *core)
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         if ((*each)->placement->phase != PLACEMENT_NONE &&
             strcmp((*each)->placement->node, core->config.node) == 0) {
-            (void)get_vm(core, (*each)->key.name);
+            (void)local_vm_get(core, (*each)->key.name);
         }
     }
-    sort_vms(core);
+    local_vms_sort(core);
     VEC_EACH(&core->agent->vms, vm) {
         tend(core, vm);
     }
     visitors_are_known(core);
     forget_idle(core);
-}
-
-bool agent_is_listed(const struct core *core)
-{
-    return core->agent->is_listed;
-}
-
-/* What exists here or may yet, and what the store does not know yet to have ended. */
-bool agent_is_empty(const struct core *core)
-{
-    VEC_EACH(&core->agent->vms, vm) {
-        if (vm->exists || vm->op != VM_OP_NONE || !pending_is_idle(core, &vm->status)) {
-            return false;
-        }
-    }
-    return core->agent->is_listed && world_vms_left(&core->world, self_name(core)) == 0;
-}
-
-const char *agent_instance(const struct core *core, size_t i, uint64_t *ret_epoch)
-{
-    VEC_EACH(&core->agent->vms, vm) {
-        if ((vm->exists || vm->op == VM_OP_START) && i-- == 0) {
-            *ret_epoch = vm->exists ? vm->epoch : vm->op_epoch;
-            return vm->name;
-        }
-    }
-    return NULL;
 }

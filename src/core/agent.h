@@ -18,17 +18,5 @@
 #include "core/event.h"
 #include "core/ground.h"
 
-/* False without memory. */
-bool agent_init(struct core *core);
-void agent_done(struct core *core);
 void agent_event(struct core *core, const struct core_event *event);
 void agent_step(struct core *core);
-
-/* Whether all that exists here has been told. */
-bool agent_is_listed(const struct core *core);
-/* Whether nothing exists here or is being started, and the store knows how all that did has ended.
- */
-bool agent_is_empty(const struct core *core);
-/* The name, lent, of instance number 'i' that exists here or is being started, and its epoch; NULL:
- * there are not so many. */
-const char *agent_instance(const struct core *core, size_t i, uint64_t *ret_epoch);

@@ -9,8 +9,9 @@
  */
 #include "core/contradiction.h"
 
-#include "core/agent.h"
+#include "core/founding.h"
 #include "core/heartbeat.h"
+#include "core/local_vm.h"
 #include "core/mutant.h"
 #include "core/pending.h"
 #include "core/self.h"
@@ -58,12 +59,30 @@ static bool is_fenced(const struct core *core)
     return self_fenced_incarnation(core) >= joined(core);
 }
 
+/* Nothing says that this boot has joined, neither here nor in the store. */
+static bool is_unknown(const struct core *core)
+{
+    const struct record *alive = self_alive_record(core);
+    return joined(core) == 0 && !(alive && self_is_this_boot(core, alive));
+}
+
 static const char *find(const struct core *core)
 {
     const struct record *alive = self_alive_record(core);
     revision_t known = heartbeat_revision(core);
-    if (!core->world.is_complete || joined(core) == 0 || is_fenced(core) ||
-        MUTANT(STORE_BELIEVED)) {
+    if (!core->world.is_complete || MUTANT(STORE_BELIEVED)) {
+        return NULL;
+    }
+    if (founding_refusal(core)) {
+        return founding_refusal(core);
+    }
+    if (founding_is_other(core)) {
+        return "it is the store of another cluster";
+    }
+    if (is_unknown(core) && local_vms_have_strangers(core) && !MUTANT(STRANGERS_UNHEEDED)) {
+        return "VMs run here that another host started";
+    }
+    if (joined(core) == 0 || is_fenced(core)) {
         return NULL; /* that we were fenced is an order of the cluster that we joined */
     }
     if (core->contradiction->has_gone_back) {
@@ -108,13 +127,13 @@ static void tell(struct core *core)
         core_wake(core, c->tell_ms);
         return;
     }
-    while (agent_instance(core, count, &epoch)) {
+    while (local_vm_instance(core, count, &epoch)) {
         count++;
     }
     c->tell_ms = core->now_ms + remind_ms;
     core_wake(core, c->tell_ms);
-    facts_set(core_note(core, NOTE_STORE_CONTRADICTS, self_name(core)), NULL, NULL, c->why)->count =
-        count;
+    enum note_code code = founding_refusal(core) ? NOTE_STORE_REFUSED : NOTE_STORE_CONTRADICTS;
+    facts_set(core_note(core, code, self_name(core)), NULL, NULL, c->why)->count = count;
 }
 
 /* ---- the watchdog ---- */
@@ -166,7 +185,7 @@ static uint64_t ordered_incarnation(const struct core *core, const char **ret_vm
 {
     const struct record *alive = self_alive_record(core);
     uint64_t incarnation = 0, epoch;
-    for (size_t i = 0; (*ret_vm = agent_instance(core, i, &epoch)) != NULL; i++) {
+    for (size_t i = 0; (*ret_vm = local_vm_instance(core, i, &epoch)) != NULL; i++) {
         const struct vm_status *status = ordered(core, *ret_vm, epoch);
         if (!status || (incarnation != 0 && status->incarnation != incarnation) ||
             status->incarnation <= self_fenced_incarnation(core) ||
@@ -180,12 +199,18 @@ static uint64_t ordered_incarnation(const struct core *core, const char **ret_vm
 
 static bool adopt(struct core *core)
 {
-    const char *vm;
+    const char *vm, *cluster = founding_cluster(core);
     uint64_t incarnation = ordered_incarnation(core, &vm);
-    if (incarnation == 0) {
+    if (founding_is_other(core)) {
+        (void)facts_set(core_note(core, NOTE_ADOPTION_OF_OTHERS, self_name(core)), NULL, cluster,
+                        NULL);
+        return false;
+    }
+    if (incarnation == 0 || !cluster) {
         (void)facts_set(core_note(core, NOTE_ADOPTION_REFUSED, self_name(core)), NULL, vm, NULL);
         return false;
     }
+    self_take_cluster(core, cluster);
     self_take_incarnation(core, incarnation);
     heartbeat_take_over(core);
     core->contradiction->has_gone_back = false;
@@ -221,15 +246,19 @@ enum contradiction_end contradiction_step(struct core *core)
     struct contradiction *c = core->contradiction;
     uint64_t epoch;
     assert(self_state(core) == MEMBERSHIP_CONTRADICTED);
-    if (!core->world.is_complete || !agent_is_listed(core)) {
+    if (!core->world.is_complete || !local_vms_are_listed(core)) {
         return CONTRADICTION_STAYS;
+    }
+    if (founding_refusal(core)) {
+        tell(core);
+        return CONTRADICTION_STAYS; /* neither word of an administrator changes that */
     }
     enum resolve resolve = core->now_ms <= c->resolve_until_ms ? c->resolve : RESOLVE_NOT;
     c->resolve = RESOLVE_NOT;
-    if (is_fenced(core)) {
+    if (joined(core) != 0 && is_fenced(core) && !founding_is_other(core)) {
         return clear(core, "it was declared off");
     }
-    if (!agent_instance(core, 0, &epoch)) {
+    if (!local_vm_instance(core, 0, &epoch)) {
         return clear(core, "nothing exists here that the store could contradict");
     }
     if (resolve == RESOLVE_CLEAR) {

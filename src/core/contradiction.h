@@ -7,6 +7,7 @@
  *     CONTRADICTED --adopt: the store orders just what runs here--> MEMBER, nothing is touched
  *                  --clear, or no VM exists here------------------> CLEARING
  *                  --the store says that we were fenced-----------> CLEARING
+ *                  (none of these while the format of the store is not for this berthd)
  *                  --self-stop time, with a watchdog--------------> CLEARING
  */
 #pragma once

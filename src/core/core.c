@@ -9,10 +9,12 @@
 #include "core/coordinator.h"
 #include "core/disarm.h"
 #include "core/evict.h"
+#include "core/founding.h"
 #include "core/ground.h"
 #include "core/heartbeat.h"
 #include "core/lead.h"
 #include "core/leaving.h"
+#include "core/local_vm.h"
 #include "core/membership.h"
 #include "core/memory.h"
 #include "core/peer.h"
@@ -31,8 +33,8 @@
 static bool init_machines(struct core *core)
 {
     return self_init(core) && arming_init(core) && heartbeat_init(core) && leaving_init(core) &&
-           shutdown_init(core) && membership_init(core) && agent_init(core) &&
-           agent_gpu_init(core) && visitors_init(core) && peer_init(core) &&
+           shutdown_init(core) && membership_init(core) && founding_init(core) &&
+           local_vms_init(core) && agent_gpu_init(core) && visitors_init(core) && peer_init(core) &&
            contradiction_init(core) && cold_init(core) && disarm_init(core) && lead_init(core) &&
            removal_init(core) && sweep_init(core) && sight_init(core) && change_init(core) &&
            evict_init(core);
@@ -41,11 +43,14 @@ static bool init_machines(struct core *core)
 struct core *core_new(const struct core_config *config)
 {
     struct core *core = calloc(1, sizeof(*core));
-    if (!core || !init_machines(core)) {
-        return core_free(core);
+    if (!core) {
+        return NULL;
     }
     core->config = *config;
     core->is_dirty = true;
+    if (!init_machines(core)) {
+        return core_free(core);
+    }
     return core;
 }
 
@@ -62,7 +67,8 @@ struct core *core_free(struct core *core)
     free(core->shutdown);
     free(core->membership);
     free(core->contradiction);
-    agent_done(core);
+    free(core->founding);
+    local_vms_done(core);
     agent_gpu_done(core);
     peer_done(core);
     free(core->cold);
@@ -149,6 +155,7 @@ static void feed_world(struct core *core, const struct core_event *event)
     case CORE_ACTION_DONE:
     case CORE_VM_EXISTS:
     case CORE_VM_GONE:
+    case CORE_VM_FOREIGN:
     case CORE_VMS_LISTED:
     case CORE_HYPERVISOR:
     case CORE_INVENTORY:

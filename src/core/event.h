@@ -11,6 +11,8 @@ struct core_config {
     /* The incarnation in which this boot was last a member, as ACTION_IDENTITY had it kept; 0: it
      * has not joined yet. */
     uint64_t joined_incarnation;
+    char cluster[cluster_id_size];       /* that it joined then; "": none */
+    char fresh_cluster[cluster_id_size]; /* a new UUID: of the cluster that this berthd may make */
 };
 
 #define CORE_EVENT_LIST(X)                                                                         \
@@ -25,6 +27,7 @@ struct core_config {
     X(CORE_ACTION_DONE, "action-done")           /* 'id', 'result', 'text', 'culprit' */           \
     X(CORE_VM_EXISTS, "vm-exists")   /* 'name', 'epoch', 'node', 'is_up' (false: being made) */    \
     X(CORE_VM_GONE, "vm-gone")       /* 'name', 'epoch', 'text', 'is_away' */                      \
+    X(CORE_VM_FOREIGN, "vm-foreign") /* 'name', of cluster 'text', runs here: none of ours */      \
     X(CORE_VMS_LISTED, "vms-listed") /* every VM that exists here has been told */                 \
     X(CORE_HYPERVISOR, "hypervisor") /* 'is_up', 'text' */                                         \
     X(CORE_INVENTORY, "inventory")   /* 'record': what the host has now */                         \

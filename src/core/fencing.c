@@ -175,6 +175,15 @@ static void ask_power(struct core *core, struct peer *peer, const struct record 
     peer->is_power_proven = false;
 }
 
+/* Off is a proof for as long as nothing is heard after it. A heartbeat of that incarnation that
+ * comes later says that the agent was wrong, or turned off another machine: so it is asked again.
+ */
+static bool is_power_proven(const struct peer *peer, const struct record *alive)
+{
+    return peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation &&
+           peer->power_revision == alive->revision;
+}
+
 /* A node that does not answer: looks for proof by every way that is open. */
 static void seek_proof(struct core *core, struct peer *peer)
 {
@@ -206,7 +215,7 @@ static void seek_proof(struct core *core, struct peer *peer)
         core_wake(core, since_ms + takeover);
     }
     if (spec && spec->node_spec->fencing == FENCING_POWER) {
-        if (peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation) {
+        if (is_power_proven(peer, alive)) {
             struct cause proof =
                 cause_make(alive->alive->has_left ? CAUSE_PROOF_ASKED : CAUSE_PROOF_AGENT, NULL,
                            agent_of(spec->node_spec, peer->power_level), NULL);
@@ -257,6 +266,7 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
     }
     if (event->result == CORE_DONE || MUTANT(POWER_ON_HOPE)) {
         peer->is_power_proven = true;
+        peer->power_revision = peer->alive_revision;
         return;
     }
     add_why(peer, level_len, event->text ? event->text : "no answer");

@@ -30,6 +30,7 @@ struct core {
     struct shutdown *shutdown;
     struct membership *membership;
     struct contradiction *contradiction;
+    struct founding *founding;
     struct agent *agent;
     struct gpus *gpus;
     struct visitors *visitors;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/leaving.h"
 
-#include "core/agent.h"
+#include "core/local_vm.h"
 #include "core/heartbeat.h"
 #include "core/mutant.h"
 #include "core/self.h"
@@ -43,7 +43,7 @@ static bool is_encumbered(const struct core *core)
 {
     enum membership_state state = self_state(core);
     return self_is_going_down(core) && self_on_shutdown(core) != ON_SHUTDOWN_LEAVE &&
-           ((state == MEMBERSHIP_MEMBER && !agent_is_empty(core) && !MUTANT(DOWN_WITH_VMS)) ||
+           ((state == MEMBERSHIP_MEMBER && !local_vms_are_over(core) && !MUTANT(DOWN_WITH_VMS)) ||
             state == MEMBERSHIP_CLEARING || state == MEMBERSHIP_BEGINNING);
 }
 

@@ -3,8 +3,10 @@
 
 #include "core/agent_gpu.h"
 #include "core/contradiction.h"
+#include "core/founding.h"
 #include "core/heartbeat.h"
 #include "core/leaving.h"
+#include "core/local_vm.h"
 #include "core/mutant.h"
 #include "core/peer.h"
 #include "core/self.h"
@@ -22,6 +24,7 @@ struct membership {
     revision_t foreign_revision; /* heartbeat of our name from another boot, as last seen */
     msec_t foreign_ms;           /* when we began to look at it, or it last moved */
     bool is_foreign_noted;
+    bool has_no_hypervisor; /* what exists here cannot be listed now */
 };
 
 bool membership_init(struct core *core)
@@ -42,21 +45,37 @@ static void clear_instances(struct core *core)
     m->kill_id = core_act(core, ACTION_VM_KILL_ALL)->id;
 }
 
+/* Whether nothing that exists here can surprise us: a host that has not joined in this boot looks
+ * first, if it can. */
+static bool has_looked(const struct core *core)
+{
+    return core->config.joined_incarnation != 0 || local_vms_are_listed(core) ||
+           core->membership->has_no_hypervisor;
+}
+
 static void join(struct core *core)
 {
     const struct record *alive = self_alive_record(core);
     bool is_same_boot = alive && self_is_this_boot(core, alive);
     uint64_t fenced = self_fenced_incarnation(core);
     if (!core_is_readable(core, RECORD_NODE_ALIVE, self_name(core)) ||
-        !core_is_readable(core, RECORD_NODE_FENCE, self_name(core))) {
+        !core_is_readable(core, RECORD_NODE_FENCE, self_name(core)) ||
+        !core_is_readable(core, RECORD_FORMAT, "")) {
         return; /* the journal says that they cannot be read */
+    }
+    if (!has_looked(core)) {
+        return;
     }
     if (contradiction_is_there(core)) {
         self_move(core, MEMBERSHIP_CONTRADICTED);
         return;
     }
+    if (!founding_is_done(core)) {
+        return;
+    }
     heartbeat_hurry(core);
     self_has_joined(core);
+    self_take_cluster(core, founding_cluster(core));
     if (is_same_boot && alive->alive->incarnation > fenced) {
         self_take_incarnation(core, alive->alive->incarnation);
         heartbeat_adopt(core, alive);
@@ -107,9 +126,14 @@ static void begin(struct core *core)
         m->empty_pet_ms = core->now_ms + world_settings(&core->world)->heartbeat_ms;
     }
     core_wake(core, m->empty_pet_ms);
-    if (is_name_taken(core)) {
+    if (founding_refusal(core) && contradiction_is_there(core)) {
+        self_move(core, MEMBERSHIP_CONTRADICTED);
         return;
     }
+    if (is_name_taken(core) || !founding_is_done(core)) {
+        return;
+    }
+    self_take_cluster(core, founding_cluster(core));
     if (!heartbeat_is_due(core)) {
         heartbeat_wake(core);
         return;
@@ -144,12 +168,13 @@ static void note_usurper(struct core *core)
 static bool keep_alive(struct core *core)
 {
     bool must_end = false;
+    if (contradiction_is_there(core)) { /* first: another cluster's fence record is no order */
+        self_move(core, MEMBERSHIP_CONTRADICTED);
+        return false;
+    }
     if (is_fenced(core)) {
         (void)core_note(core, NOTE_FENCED, self_name(core));
         must_end = true;
-    } else if (contradiction_is_there(core)) {
-        self_move(core, MEMBERSHIP_CONTRADICTED);
-        return false;
     } else if (heartbeat_is_usurped(core)) {
         note_usurper(core); /* others may take that for a proof that our VMs are gone */
         must_end = true;
@@ -165,6 +190,7 @@ static bool keep_alive(struct core *core)
         return false;
     }
     heartbeat_step(core);
+    (void)founding_is_done(core); /* if somebody deleted it alone, it is as it was */
     return true;
 }
 
@@ -190,6 +216,7 @@ static void contradicted(struct core *core)
 static void clear(struct core *core)
 {
     struct membership *m = core->membership;
+    local_vms_watch_kills(core);
     if (m->kill_id != 0) {
         return;
     }
@@ -243,6 +270,10 @@ void membership_event(struct core *core, const struct core_event *event)
     shutdown_event(core, event);
     leaving_event(core, event);
     contradiction_event(core, event);
+    founding_event(core, event);
+    if (event->kind == CORE_HYPERVISOR) {
+        core->membership->has_no_hypervisor = !event->is_up;
+    }
     if (event->kind == CORE_ACTION_DONE && event->id != 0 &&
         event->id == core->membership->kill_id) {
         kill_all_done(core, event);

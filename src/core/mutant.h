@@ -40,6 +40,9 @@
     X(STOPPED_TOO_SOON, "a VM is reported stopped while it stops")                                 \
     X(MOVE_TOO_SOON, "a moved VM starts before it has stopped")                                    \
     X(STORE_BELIEVED, "a store that does not know this host is obeyed")                            \
+    X(CLUSTER_UNCOMPARED, "the store of another cluster is obeyed")                                \
+    X(STRANGERS_UNHEEDED, "a host joins although VMs that another one started run on it")          \
+    X(UNKILLABLE_UNTOLD, "nobody is told of a QEMU that SIGKILL does not end")                     \
     X(ABSENCE_IGNORED, "that our heartbeat is in no store counts for nothing")                     \
     X(REMOVED_BLINDLY, "a node is removed although VMs have their place there")                    \
     X(DISARM_UNHEEDED, "a disarmed cluster fences, restarts and stops as ever")                    \

@@ -35,10 +35,11 @@ struct peer {
     bool has_looked;          /* the store was asked whether it is silent still ... */
     revision_t look_revision; /* ... after this heartbeat of it */
     bool is_power_asked;      /* 'power_id' only asks whether it is off */
-    bool is_power_proven;     /* agent said off, for 'power_incarnation' */
+    bool is_power_proven;     /* agent said off, for 'power_incarnation', ... */
     uint64_t power_incarnation;
     uint32_t power_level;        /* of its fence agents: under way, or to be tried next */
     char power_why[reason_size]; /* why those before it could not, in this round */
+    revision_t power_revision;   /* ... when this was its last heartbeat: a later one refutes it */
 };
 
 struct peers {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/self.h"
 
+#include "base/parse.h"
 #include "base/sm.h"
 
 #include <stdlib.h>
@@ -15,13 +16,15 @@ struct self {
     revision_t joined_revision;
     bool is_going_down;
     enum on_shutdown on_shutdown;
+    char cluster[cluster_id_size];
 };
 
 static const sm_moves_t moves[membership_state_count] = {
     [MEMBERSHIP_JOINING] = SM_TO(MEMBERSHIP_MEMBER) | SM_TO(MEMBERSHIP_CLEARING) |
                            SM_TO(MEMBERSHIP_LEFT) | SM_TO(MEMBERSHIP_CONTRADICTED),
     [MEMBERSHIP_CLEARING] = SM_TO(MEMBERSHIP_BEGINNING) | SM_TO(MEMBERSHIP_LEFT),
-    [MEMBERSHIP_BEGINNING] = SM_TO(MEMBERSHIP_MEMBER) | SM_TO(MEMBERSHIP_LEFT),
+    [MEMBERSHIP_BEGINNING] =
+        SM_TO(MEMBERSHIP_MEMBER) | SM_TO(MEMBERSHIP_LEFT) | SM_TO(MEMBERSHIP_CONTRADICTED),
     [MEMBERSHIP_MEMBER] =
         SM_TO(MEMBERSHIP_CLEARING) | SM_TO(MEMBERSHIP_LEAVING) | SM_TO(MEMBERSHIP_CONTRADICTED),
     [MEMBERSHIP_CONTRADICTED] =
@@ -33,6 +36,9 @@ static const sm_moves_t moves[membership_state_count] = {
 bool self_init(struct core *core)
 {
     core->self = calloc(1, sizeof(*core->self));
+    if (core->self) {
+        memcpy(core->self->cluster, core->config.cluster, sizeof(core->self->cluster));
+    }
     return core->self != NULL;
 }
 
@@ -91,6 +97,21 @@ bool self_is_going_down(const struct core *core)
 enum on_shutdown self_on_shutdown(const struct core *core)
 {
     return core->self->on_shutdown;
+}
+
+const char *self_cluster(const struct core *core)
+{
+    return core->self->cluster;
+}
+
+void self_take_cluster(struct core *core, const char *cluster)
+{
+    if (strcmp(core->self->cluster, cluster) != 0) {
+        struct core_action *action = core_act(core, ACTION_CLUSTER);
+        (void)copy_text(core->self->cluster, sizeof(core->self->cluster), cluster);
+        (void)copy_text(action->name, sizeof(action->name), cluster);
+        action->id = 0;
+    }
 }
 
 void self_has_joined(struct core *core)

@@ -14,6 +14,7 @@
  *  MEMBER -- leave --> LEAVING --> LEFT
  *  CLEARING -- all killed, the host goes down --> BEGINNING --> MEMBER: without a VM, to say so
  *  JOINING, MEMBER -- the store contradicts us --> CONTRADICTED --> MEMBER, CLEARING, LEFT
+ *  BEGINNING -- the store's format is not for us --> CONTRADICTED
  *
  * Only membership.c and its tools (heartbeat.c, leaving.c) move it, and only shutdown.c says that
  * the host goes down; everybody may ask.
@@ -53,6 +54,11 @@ void self_stay(struct core *core);
 bool self_is_going_down(const struct core *core);
 /* What becomes of our VMs then. */
 enum on_shutdown self_on_shutdown(const struct core *core);
+
+/* Whose VMs are ours: the id of the cluster that this boot joined; "": none yet. */
+const char *self_cluster(const struct core *core);
+/* Nothing of another cluster may be ours when it changes. */
+void self_take_cluster(struct core *core, const char *cluster);
 
 /* What the world has now is the first that this berthd saw of the store, all of it. */
 void self_has_joined(struct core *core);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/shutdown.h"
 
-#include "core/agent.h"
+#include "core/local_vm.h"
 #include "core/heartbeat.h"
 #include "core/leaving.h"
 #include "core/mutant.h"
@@ -135,7 +135,7 @@ static bool leaves_vms(const struct core *core)
 bool shutdown_must_end(const struct core *core)
 {
     bool is_due = core->now_ms >= core->shutdown->until_ms || leaving_is_asked(core);
-    return self_is_going_down(core) && !leaves_vms(core) && is_due && !agent_is_empty(core) &&
+    return self_is_going_down(core) && !leaves_vms(core) && is_due && !local_vms_are_over(core) &&
            !MUTANT(DOWN_WITH_VMS);
 }
 
@@ -146,7 +146,7 @@ static bool is_settled(struct core *core)
     switch (self_state(core)) {
     case MEMBERSHIP_MEMBER:
         s->adrift_ms = 0;
-        return heartbeat_has_said_descent(core) && (leaves_vms(core) || agent_is_empty(core));
+        return heartbeat_has_said_descent(core) && (leaves_vms(core) || local_vms_are_over(core));
     case MEMBERSHIP_CLEARING:
         s->adrift_ms = 0;
         return false;
@@ -191,7 +191,7 @@ uint32_t shutdown_waits(const struct core *core)
     if (!self_is_going_down(core) || core->shutdown->is_ready) {
         return 0;
     }
-    while (agent_instance(core, count, &epoch)) {
+    while (local_vm_instance(core, count, &epoch)) {
         count++;
     }
     return MAX(count, 1U);

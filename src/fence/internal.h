@@ -17,11 +17,17 @@ bool watchdog_is_toothless(const struct watchdog_config *config,
 
 /* ---- keeper.c ---- */
 
-/* Starts the process that holds 'fd'; nothing if one answers already. */
-int keeper_start(const char *path, int fd, const char *device, struct error *err);
+/* Starts the process that holds 'fd' for 'holder'; nothing if one answers already. */
+int keeper_start(const char *path, int fd, const char *device, const struct watchdog_holder *holder,
+                 struct error *err);
 
-/* A descriptor of the kept device; its name into 'ret_device' (watchdog_path_size). -ENOENT. */
-int keeper_take(const char *path, int *ret_fd, char *ret_device, struct error *err);
+/* A descriptor of the kept device for 'holder'; its name into 'ret_device' (watchdog_path_size),
+ * for whom it is kept into '*ret_holder'. -ENOENT; -EBUSY: it is another's. */
+int keeper_take(const char *path, const struct watchdog_holder *holder, int *ret_fd,
+                char *ret_device, struct watchdog_holder *ret_holder, struct error *err);
+
+/* It holds the device for 'holder' now. -ENOENT: there is none. */
+int keeper_hold_for(const char *path, const struct watchdog_holder *holder);
 
 /* Ends the keeper, which closes its descriptor. -ENOENT: there is none. */
 int keeper_end(const char *path);

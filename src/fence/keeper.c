@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The keeper: a process that holds a second descriptor of the open watchdog, does nothing, and
- * hands it to any process of the same user that asks on its Unix socket. One packet of one byte
- * asks: 't' take, 'e' end. The answer to 't' is the device's name and the descriptor.
+ * hands it to any process of the same user that asks on its Unix socket and says that it is who the
+ * watchdog is held for. So whatever becomes of names and files, for as long as the watchdog ticks
+ * no one but this very host of this very cluster pets it.
+ *
+ * One packet asks: 't' take, 'i' hold it for another from now on, 'e' end. The answer to 't' is for
+ * whom it is held and, if that is the asker, the descriptor.
  */
 #include "fence/internal.h"
 
@@ -23,6 +27,28 @@
 
 enum { answer_limit_ms = 1000 };
 
+/* A keeper of an older berthd reads the first byte only, and answers with the device only. */
+struct keeper_request {
+    char wish;
+    struct watchdog_holder holder;
+};
+
+struct keeper_answer {
+    char device[watchdog_path_size];
+    struct watchdog_holder holder;
+};
+
+/* What is not known, on either side, is no other one. */
+static bool is_same(const char *a, const char *b)
+{
+    return !a[0] || !b[0] || strcmp(a, b) == 0;
+}
+
+static bool is_same_holder(const struct watchdog_holder *a, const struct watchdog_holder *b)
+{
+    return is_same(a->node, b->node) && is_same(a->cluster, b->cluster);
+}
+
 static bool set_address(struct sockaddr_un *address, const char *path)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -38,29 +64,31 @@ static void set_limit(int fd)
 
 /* ---- the keeper's side: after fork(), so nothing but system calls ---- */
 
-static void send_descriptor(int connection, int fd, const char *device, size_t size)
+/* 'fd' -1: no descriptor, only for whom it is. */
+static void send_answer(int connection, int fd, struct keeper_answer *answer)
 {
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control = {0};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)device, .iov_len = size};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    struct iovec part = {.iov_base = answer, .iov_len = sizeof(*answer)};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    }
     (void)sendmsg(connection, &message, MSG_NOSIGNAL);
 }
 
 /* False: it is time to end. */
-static bool serve_one(int listener, int fd, const char *device)
+static bool serve_one(int listener, int fd, struct keeper_answer *kept)
 {
-    char wish = 0;
+    struct keeper_request request = {0};
     struct ucred peer = {0};
     socklen_t size = sizeof(peer);
     CLEANUP(closep) int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -69,17 +97,24 @@ static bool serve_one(int listener, int fd, const char *device)
     }
     set_limit(connection);
     if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
-        (peer.uid != 0 && peer.uid != geteuid()) || recv(connection, &wish, 1, 0) != 1) {
+        (peer.uid != 0 && peer.uid != geteuid()) ||
+        recv(connection, &request, sizeof(request), 0) < 1) {
         return true;
     }
-    if (wish == 't') {
-        send_descriptor(connection, fd, device, strlen(device) + 1);
+    request.holder.node[name_size - 1] = request.holder.cluster[cluster_id_size - 1] = '\0';
+    if (request.wish == 't') {
+        send_answer(connection, is_same_holder(&kept->holder, &request.holder) ? fd : -1, kept);
     }
-    if (wish == 'e') {
+    if (request.wish == 'i') {
+        kept->holder = request.holder;
+    }
+    if (request.wish == 'e') {
         (void)close(fd); /* before the answer: the asker may rely on it */
-        (void)send(connection, &wish, 1, MSG_NOSIGNAL);
     }
-    return wish != 'e';
+    if (request.wish == 'i' || request.wish == 'e') {
+        (void)send(connection, &request.wish, 1, MSG_NOSIGNAL);
+    }
+    return request.wish != 'e';
 }
 
 /* Keeps 3 (the listener) and 4 (the device), closes the rest. */
@@ -103,7 +138,7 @@ static void settle(int listener, int fd)
     }
 }
 
-_Noreturn static void be_keeper(int listener, int fd, const char *device)
+_Noreturn static void be_keeper(int listener, int fd, struct keeper_answer *kept)
 {
     static const int deaf_to[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
     (void)setsid();
@@ -113,15 +148,16 @@ _Noreturn static void be_keeper(int listener, int fd, const char *device)
     (void)prctl(PR_SET_NAME, "berth-keeper");
     (void)!chdir("/");
     settle(listener, fd);
-    while (serve_one(3, 4, device)) {
+    while (serve_one(3, 4, kept)) {
     }
     _exit(0);
 }
 
 /* ---- berthd's side ---- */
 
-static int keeper_call(const char *path, char wish)
+static int keeper_call(const char *path, char wish, const struct watchdog_holder *holder)
 {
+    struct keeper_request request;
     struct sockaddr_un address;
     if (!set_address(&address, path)) {
         return -ENOENT;
@@ -134,7 +170,12 @@ static int keeper_call(const char *path, char wish)
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         return errno == ECONNREFUSED ? -ENOENT : -errno;
     }
-    if (send(fd, &wish, 1, MSG_NOSIGNAL) != 1) {
+    memset(&request, 0, sizeof(request)); /* its padding is sent, too */
+    request.wish = wish;
+    if (holder) {
+        request.holder = *holder;
+    }
+    if (send(fd, &request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request)) {
         return -errno;
     }
     int called = fd;
@@ -142,31 +183,48 @@ static int keeper_call(const char *path, char wish)
     return called;
 }
 
-static int receive(int connection, char *ret_device, int *ret_fd)
+/* '*ret_fd' -1: it is not for us. */
+static int receive(int connection, struct keeper_answer *ret, int *ret_fd)
 {
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control = {0};
-    struct iovec part = {.iov_base = ret_device, .iov_len = watchdog_path_size - 1};
+    struct iovec part = {.iov_base = ret, .iov_len = sizeof(*ret)};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof(control.bytes)};
     ssize_t size = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
     const struct cmsghdr *header = size > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (!header || header->cmsg_type != SCM_RIGHTS) {
+    if (size <= 0 || (!header && size != (ssize_t)sizeof(*ret))) {
         return size < 0 ? -errno : -EIO;
     }
-    ret_device[size] = '\0';
-    memcpy(ret_fd, CMSG_DATA(header), sizeof(*ret_fd));
+    ret->device[watchdog_path_size - 1] = '\0';
+    if (header && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(ret_fd, CMSG_DATA(header), sizeof(*ret_fd));
+    }
     return 0;
 }
 
-int keeper_take(const char *path, int *ret_fd, char *ret_device, struct error *err)
+int keeper_take(const char *path, const struct watchdog_holder *holder, int *ret_fd,
+                char *ret_device, struct watchdog_holder *ret_holder, struct error *err)
 {
-    CLEANUP(closep) int connection = keeper_call(path, 't');
-    int result = connection < 0 ? connection : receive(connection, ret_device, ret_fd);
+    struct keeper_answer answer;
+    memset(&answer, 0, sizeof(answer));
+    *ret_fd = -1;
+    CLEANUP(closep) int connection = keeper_call(path, 't', holder);
+    int result = connection < 0 ? connection : receive(connection, &answer, ret_fd);
+    if (result == 0 && *ret_fd < 0) {
+        return error_set(err, -EBUSY,
+                         "the watchdog of this host is kept for %s of cluster %s, and would vouch "
+                         "for that host's VMs; this is %s of cluster %s. Restore the name (node = "
+                         "%s) and etcd_prefix in the configuration, or restart the host",
+                         answer.holder.node, answer.holder.cluster, holder->node,
+                         holder->cluster[0] ? holder->cluster : "(none yet)", answer.holder.node);
+    }
+    memcpy(ret_device, answer.device, watchdog_path_size);
+    *ret_holder = answer.holder;
     if (result == -ENOENT) {
         return error_set(err, result, "no predecessor left an armed watchdog");
     }
@@ -177,10 +235,17 @@ int keeper_take(const char *path, int *ret_fd, char *ret_device, struct error *e
     return 0;
 }
 
+int keeper_hold_for(const char *path, const struct watchdog_holder *holder)
+{
+    char answer;
+    CLEANUP(closep) int connection = keeper_call(path, 'i', holder);
+    return connection < 0 ? connection : recv(connection, &answer, 1, 0) == 1 ? 0 : -EIO;
+}
+
 int keeper_end(const char *path)
 {
     char answer;
-    CLEANUP(closep) int connection = keeper_call(path, 'e');
+    CLEANUP(closep) int connection = keeper_call(path, 'e', NULL);
     if (connection < 0) {
         return connection;
     }
@@ -208,13 +273,17 @@ static int listen_at(const char *path, struct error *err)
 }
 
 /* Forked twice, so that init is its parent and no one has to wait for it. */
-int keeper_start(const char *path, int fd, const char *device, struct error *err)
+int keeper_start(const char *path, int fd, const char *device, const struct watchdog_holder *holder,
+                 struct error *err)
 {
     int status;
-    CLEANUP(closep) int present = keeper_call(path, 'p');
-    if (present >= 0) {
+    struct keeper_answer kept;
+    memset(&kept, 0, sizeof(kept));
+    if (keeper_hold_for(path, holder) == 0) {
         return 0;
     }
+    (void)copy_text(kept.device, sizeof(kept.device), device);
+    kept.holder = *holder;
     CLEANUP(closep) int listener = listen_at(path, err);
     if (listener < 0) {
         return listener;
@@ -223,7 +292,7 @@ int keeper_start(const char *path, int fd, const char *device, struct error *err
     if (child == 0) {
         pid_t keeper = fork();
         if (keeper == 0) {
-            be_keeper(listener, fd, device);
+            be_keeper(listener, fd, &kept);
         }
         _exit(keeper < 0 ? 1 : 0);
     }

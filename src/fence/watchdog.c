@@ -241,13 +241,19 @@ int watchdog_arm(const struct watchdog_config *config, msec_t timeout_ms, struct
     return 0;
 }
 
-int watchdog_adopt(const struct watchdog_config *config, struct watchdog **ret, struct error *err)
+int watchdog_adopt(const struct watchdog_config *config, struct watchdog **ret,
+                   struct watchdog_holder *ret_holder, struct error *err)
 {
+    struct watchdog_holder holder;
     CLEANUP(watchdog_freep) struct watchdog *watchdog = new_watchdog(config);
     if (!watchdog) {
         return error_set(err, -ENOMEM, "no memory for the watchdog");
     }
-    int result = keeper_take(config->keeper, &watchdog->fd, watchdog->device, err);
+    int result =
+        keeper_take(config->keeper, &config->holder, &watchdog->fd, watchdog->device, &holder, err);
+    if (result == 0 && ret_holder) {
+        *ret_holder = holder;
+    }
     if (result == 0) {
         result = read_identity(watchdog, err);
     }
@@ -262,7 +268,19 @@ int watchdog_adopt(const struct watchdog_config *config, struct watchdog **ret, 
 
 int watchdog_keep(struct watchdog *watchdog, struct error *err)
 {
-    return keeper_start(watchdog->config.keeper, watchdog->fd, watchdog->device, err);
+    return keeper_start(watchdog->config.keeper, watchdog->fd, watchdog->device,
+                        &watchdog->config.holder, err);
+}
+
+int watchdog_hold_for(struct watchdog *watchdog, const struct watchdog_holder *holder,
+                      struct error *err)
+{
+    watchdog->config.holder = *holder;
+    int result = keeper_hold_for(watchdog->config.keeper, holder);
+    return result < 0 && result != -ENOENT
+               ? error_set(err, result, "the watchdog's keeper does not answer: %s",
+                           strerror(-result))
+               : 0;
 }
 
 int watchdog_pet(struct watchdog *watchdog, struct error *err)

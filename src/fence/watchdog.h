@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "model/limits.h"
 
 enum { watchdog_path_size = 108 };
 
@@ -31,10 +32,18 @@ struct watchdog_io {
     void *userdata;
 };
 
+/* For whom a keeper holds the watchdog. */
+struct watchdog_holder {
+    char cluster[cluster_id_size]; /* "": not known */
+    char node[name_size];          /* "": not known */
+    uint64_t incarnation;
+};
+
 struct watchdog_config {
     char device[watchdog_path_size]; /* "/dev/watchdog0"; "auto": the first there is */
     char root[watchdog_path_size];   /* "" is the real one; else holds sys/ and dev/ */
     char keeper[watchdog_path_size]; /* Unix socket of the keeper, "/run/berthd/watchdog" */
+    struct watchdog_holder holder;   /* who we are */
     msec_t minimum_ms;               /* a hardware time-out below this is refused */
     struct watchdog_io io;           /* .open NULL: the real one */
 };
@@ -77,9 +86,13 @@ int watchdog_arm(const struct watchdog_config *config, msec_t timeout_ms, struct
 /*
  * Takes over the watchdog that a predecessor armed, from its keeper, without petting it; it goes on
  * ticking from the predecessor's last pet. The keeper stays.
+ * '*ret_holder' (may be NULL) is who it is kept for: config->holder, or more than that says. The
+ * watchdog vouches for that host's VMs, so no other one may pet it.
  * -ENOENT: there is no keeper, so nothing to take over.
+ * -EBUSY: it is kept for another host or cluster.
  */
-int watchdog_adopt(const struct watchdog_config *config, struct watchdog **ret, struct error *err);
+int watchdog_adopt(const struct watchdog_config *config, struct watchdog **ret,
+                   struct watchdog_holder *ret_holder, struct error *err);
 
 /*
  * Starts the keeper: a process of its own (not in this session, no child that anybody waits for)
@@ -89,6 +102,10 @@ int watchdog_adopt(const struct watchdog_config *config, struct watchdog **ret, 
  * KillMode=process.
  */
 int watchdog_keep(struct watchdog *watchdog, struct error *err);
+
+/* We are 'holder' from now on, and a keeper, if there is one, holds the watchdog for it. */
+int watchdog_hold_for(struct watchdog *watchdog, const struct watchdog_holder *holder,
+                      struct error *err);
 
 /* Postpones the reset by the whole time-out. 0, or negative errno: NOT petted, the reset comes. */
 int watchdog_pet(struct watchdog *watchdog, struct error *err);

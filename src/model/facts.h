@@ -135,6 +135,8 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_VM_HOST_SILENT, "vm-host-silent")                 /* node, ms */                       \
     X(CAUSE_VM_HOST_FENCING_FAILED, "vm-host-fencing-failed") /* node, ms; detail */               \
     X(CAUSE_VM_DOES_NOT_STOP, "vm-does-not-stop")                                                  \
+    X(CAUSE_VM_CANNOT_BE_ENDED, "vm-cannot-be-ended") /* node: which it hangs on */                \
+    X(CAUSE_VM_ELSEWHERE, "vm-elsewhere")             /* node: where it has no place */            \
     X(CAUSE_VM_UNMANAGED, "vm-unmanaged")                                                          \
     X(CAUSE_VM_WAS_REMOVED, "vm-was-removed")                                                      \
     X(CAUSE_ENDED, "ended") /* of itself; nothing more is known */                                 \
@@ -143,6 +145,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     /* Why a GPU is in quarantine, or missing. */                                                  \
     X(CAUSE_GPU_LEFT_BUS, "gpu-left-bus")                                                          \
     X(CAUSE_GPU_NOT_SHOWN, "gpu-not-shown")   /* missing */                                        \
+    X(CAUSE_GPU_HELD, "gpu-held")             /* who: a VM whose QEMU cannot be ended */           \
     X(CAUSE_GPU_OTHER_CARD, "gpu-other-card") /* detail: its identity */                           \
     /* What proves that a host is off. */                                                          \
     X(CAUSE_PROOF_AGENT, "proof-agent")         /* who: the agent; count: its level */             \
@@ -189,8 +192,12 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_NODE_JOINED, "node-joined", INFO)                                                       \
     X(NOTE_NODE_REJOINED, "node-rejoined", INFO)                                                   \
     X(NOTE_NODE_WAS_FENCED, "node-was-fenced", WARNING)                                            \
+    X(NOTE_CLUSTER_MADE, "cluster-made", INFO)                                                     \
+    X(NOTE_STORE_REFUSED, "store-refused", ERROR)                                                  \
     X(NOTE_STORE_CONTRADICTS, "store-contradicts", ERROR)                                          \
     X(NOTE_ADOPTION_REFUSED, "adoption-refused", ERROR)                                            \
+    X(NOTE_ADOPTION_OF_OTHERS, "adoption-refused", ERROR)                                          \
+    X(NOTE_VM_FOREIGN, "vm-foreign", WARNING)                                                      \
     X(NOTE_NODE_ADOPTED, "node-adopted", WARNING)                                                  \
     X(NOTE_NODE_CLEARED, "node-cleared", WARNING)                                                  \
     X(NOTE_COLD_START, "cold-start", INFO)                                                         \
@@ -252,6 +259,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_STOPPING, "vm-stopping", INFO)                                                       \
     X(NOTE_VM_STOP_REFUSED, "vm-stop-refused", WARNING)                                            \
     X(NOTE_VM_SHUTDOWN_REFUSED, "vm-stop-refused", WARNING)                                        \
+    X(NOTE_VM_CANNOT_BE_ENDED, "vm-cannot-be-ended", ERROR)                                        \
     X(NOTE_VM_STOPPED, "vm-stopped", INFO)                                                         \
     X(NOTE_VM_REMOVED, "vm-removed", INFO)                                                         \
     X(NOTE_VM_FAILED, "vm-failed", ERROR)                                                          \

@@ -96,6 +96,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_CLAIM] = sizeof(struct claim),
     [RECORD_EVENT] = sizeof(struct event_record),
     [RECORD_ACCESS] = sizeof(struct access),
+    [RECORD_FORMAT] = sizeof(struct store_format),
 };
 
 int record_key_compare(const struct record_key *a, const struct record_key *b)

@@ -22,6 +22,7 @@
  *     beat/   each berthd, its heartbeat
  *     order/  the berthd that coordinates
  *     log/    all of them: events
+ *     format  the first berthd, once: whose store it is
  */
 #define RECORD_KIND_LIST(X)                                                                        \
     X(RECORD_CLUSTER, "want/cluster")                                                              \
@@ -38,7 +39,8 @@
     X(RECORD_VM_STATUS, "seen/vms/%")                                                              \
     X(RECORD_CLAIM, "order/claims/%/+")                                                            \
     X(RECORD_EVENT, "log/%")                                                                       \
-    X(RECORD_ACCESS, "want/access/%")
+    X(RECORD_ACCESS, "want/access/%")                                                              \
+    X(RECORD_FORMAT, "format")
 ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
 
 struct record_key {
@@ -431,6 +433,7 @@ struct vm_status {
     enum vm_state state;
     bool has_started;        /* the guest did run in this epoch */
     bool is_stop_refused;    /* asked to stop, the guest did not go within its limit and runs on */
+    bool is_unkillable;      /* SIGKILL does not end its QEMU: only the end of its host will */
     struct cause cause;      /* why it is so; NONE: as was ordered */
     struct gpu_slot culprit; /* failed: the device that made it so ... */
     bool has_culprit;        /* ... if there is one */
@@ -489,6 +492,19 @@ struct access {
 
 bool access_has_expired(const struct access *access, uint64_t wall_ms);
 
+/* ---- whose store it is ---- */
+
+/* The format of the records that this program writes, and the oldest one that it can read. */
+enum { format_number = 1, format_oldest = 1 };
+
+/* Written once, before any other record, and never changed but by an upgrade of the whole cluster.
+ * A program may join if it knows format 'oldest' or a later one, and can read format 'number'. */
+struct store_format {
+    char cluster[cluster_id_size]; /* UUID of the cluster */
+    uint32_t number;
+    uint32_t oldest;
+};
+
 /* ---- any ---- */
 
 struct record {
@@ -511,6 +527,7 @@ struct record {
         struct claim *claim;
         struct event_record *event;
         struct access *access;
+        struct store_format *format;
         void *any;
     };
 };

@@ -114,12 +114,15 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_VM_HOST_FENCING_FAILED] =
         "no heartbeat from {node} for {s} s; turning it off failed[: {detail}]",
     [CAUSE_VM_DOES_NOT_STOP] = "the guest does not stop",
+    [CAUSE_VM_CANNOT_BE_ENDED] = "it was killed, but its QEMU hangs in the kernel: restart {node}",
+    [CAUSE_VM_ELSEWHERE] = "it runs on {node} without an order to",
     [CAUSE_VM_UNMANAGED] = "unmanaged",
     [CAUSE_VM_WAS_REMOVED] = "the VM was removed",
     [CAUSE_ENDED] = "it ended",
     [CAUSE_START_LATE] = "it did not come up in time",
     [CAUSE_WAS_GONE] = "it was gone when berthd looked",
     [CAUSE_GPU_NOT_SHOWN] = "the host does not show it",
+    [CAUSE_GPU_HELD] = "the QEMU of {who} has it and cannot be ended",
     [CAUSE_GPU_LEFT_BUS] = "it left the bus",
     [CAUSE_GPU_OTHER_CARD] = "another card sits there: {detail}",
     [CAUSE_PROOF_AGENT] = "{who}[ (fencing level {count})] turned it off and says it is off",
@@ -140,10 +143,17 @@ static const char *const note_words[note_code_count] = {
     [NOTE_NODE_REJOINED] = "berthd on {subject} is back (incarnation {count}) and adopts its VMs",
     [NOTE_NODE_WAS_FENCED] =
         "{subject} was declared off in incarnation {count}: it ends its VMs, then joins again",
+    [NOTE_CLUSTER_MADE] = "{subject} made a new cluster in an empty store (ID {who})",
+    [NOTE_STORE_REFUSED] =
+        "{subject} cannot join this store: {detail}. Berth leaves the VMs on {subject} alone ({count})",
     [NOTE_STORE_CONTRADICTS] =
         "the store contradicts {subject}: {detail}. Is it the right one (etcd_endpoints, etcd_prefix)? Berth leaves the VMs on {subject} alone ({count}) until you decide there: 'berthd --adopt' if this is their store, 'berthd --clear' to end them and join it",
     [NOTE_ADOPTION_REFUSED] =
         "the VMs on {subject} are not adopted: this store does not say that {who} runs there as it does. Bring the right store back, or end that VM yourself",
+    [NOTE_ADOPTION_OF_OTHERS] =
+        "the VMs on {subject} are not adopted: this store is of cluster {who}, and they are of another one. Correct etcd_endpoints or etcd_prefix",
+    [NOTE_VM_FOREIGN] =
+        "{subject} on {node} is of another cluster (ID {who}): Berth leaves it alone",
     [NOTE_NODE_ADOPTED] =
         "an administrator decided that this is the store of the VMs on {subject}: it keeps them running in incarnation {count}",
     [NOTE_NODE_CLEARED] = "{detail}: {subject} ends the VMs that exist there and joins this store",
@@ -229,6 +239,8 @@ static const char *const note_words[note_code_count] = {
         "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]",
     [NOTE_VM_SHUTDOWN_REFUSED] =
         "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]. Berth asks it again at growing intervals; 'berth vm stop --force {subject}' turns it off",
+    [NOTE_VM_CANNOT_BE_ENDED] =
+        "{subject} on {node} was killed {s} s ago, and its QEMU still exists: it hangs in the kernel (a GPU that does not come out of its reset, storage that is gone). It starts nowhere else and keeps its GPUs until host {node} is restarted",
     [NOTE_VM_STOPPED] = "{subject} is stopped; its GPUs on {node} are free",
     [NOTE_VM_REMOVED] = "{subject} is removed",
     [NOTE_VM_FAILED] =

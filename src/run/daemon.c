@@ -5,6 +5,7 @@
  */
 #include "run/daemon.h"
 
+#include "base/parse.h"
 #include "loop/clock.h"
 #include "loop/memory.h"
 #include "loop/sibling.h"
@@ -19,11 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { watchdog_minimum_ms = 2000, watchdog_look_usec = 2000000, clock_accuracy_usec = 1000 };
+enum { clock_accuracy_usec = 1000 };
 
 void daemon_answer(struct daemon *d, uint64_t id, enum core_result result, const char *text)
 {
@@ -194,6 +194,7 @@ static void on_inventory(void *userdata, const struct node_inventory *inventory)
     if (!copy || !examine_add(d->examine, copy->inventory)) {
         abort();
     }
+    daemon_tell_foreign(d, copy->inventory);
     daemon_step(d, (struct core_event){.kind = CORE_INVENTORY, .record = copy});
     record_unref(copy);
 }
@@ -224,48 +225,6 @@ static void on_rebound(void *userdata, uint64_t id, enum host_outcome outcome,
                    : outcome == HOST_FAILED ? CORE_FAILED
                                             : CORE_UNKNOWN;
     daemon_step(userdata, event);
-}
-
-void daemon_keep_identity(struct daemon *d, uint64_t incarnation)
-{
-    struct error err = {0};
-    d->identity.incarnation = incarnation;
-    d->identity.etcd = store_cluster(d->store);
-    if (identity_keep(d->config->run_dir, &d->identity, &err) < 0) {
-        journal_line(LOG_ERR,
-                     "identity: %s. If berthd is restarted with the wrong store, it takes that "
-                     "for an order to end the VMs of this host",
-                     err.text);
-    }
-}
-
-static void depart(struct daemon *d)
-{
-    journal_line(LOG_NOTICE, "berthd: this host is going down");
-    d->is_departing = true;
-    d->departing_waits = UINT32_MAX;
-    daemon_step(d, (struct core_event){.kind = CORE_SHUTDOWN});
-}
-
-static int on_word(sd_event_source *source, const struct inotify_event *event, void *userdata)
-{
-    struct daemon *d = userdata;
-    bool is_adopted;
-    (void)source;
-    (void)event;
-    if (identity_take_resolve(d->config->run_dir, &is_adopted)) {
-        if (store_trust_anew(d->store)) {
-            journal_line(LOG_NOTICE, "store: another etcd cluster is taken for the store");
-        }
-        journal_line(LOG_NOTICE, "berthd: an administrator says \"%s\"%s",
-                     is_adopted ? "adopt" : "clear",
-                     d->contradiction ? "" : ", but the store does not contradict this host");
-        daemon_step(d, (struct core_event){.kind = CORE_RESOLVE, .is_up = is_adopted});
-    }
-    if (departure_take(d->config->run_dir)) {
-        depart(d);
-    }
-    return 0;
 }
 
 /* As systemd does before it starts the next one: no farewell, which would stop the others from
@@ -306,63 +265,6 @@ static int take_lock(struct daemon *d, struct error *err)
     return 0;
 }
 
-/* Whether there is one to arm. Told to the journal the first time, and when it is there. */
-static bool see_watchdog(struct daemon *d)
-{
-    struct watchdog_state state;
-    struct error err = {0};
-    int r = watchdog_inspect(&d->watchdog_config, &state, &err);
-    bool is_there = r == 0 || r == -ENODATA;
-    if (is_there || d->watchdog_look == NULL) {
-        journal_line(is_there ? LOG_INFO : LOG_WARNING, "watchdog: %s",
-                     is_there ? state.device : err.text);
-    }
-    return is_there;
-}
-
-/* Its driver may be loaded after berthd has begun. */
-static int look_again(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct daemon *d = userdata;
-    (void)usec;
-    if (see_watchdog(d)) {
-        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        daemon_step(d, (struct core_event){.kind = CORE_WATCHDOG_FOUND, .is_up = true});
-    } else {
-        (void)sd_event_source_set_time_relative(source, watchdog_look_usec);
-        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-    }
-    return 0;
-}
-
-static int find_watchdog(struct daemon *d, struct error *err)
-{
-    struct core_event event = {.kind = CORE_WATCHDOG_FOUND};
-    struct error none = {0};
-    int r = 0;
-    if (strcmp(d->config->watchdog, "none") != 0) {
-        d->watchdog_config = watchdog_config_default;
-        d->watchdog_config.minimum_ms = watchdog_minimum_ms;
-        (void)snprintf(d->watchdog_config.device, sizeof(d->watchdog_config.device), "%.*s",
-                       watchdog_path_size - 1, d->config->watchdog);
-        (void)snprintf(d->watchdog_config.keeper, sizeof(d->watchdog_config.keeper),
-                       "%.80s/watchdog", d->config->run_dir);
-        if (watchdog_adopt(&d->watchdog_config, &d->watchdog, &none) == 0) {
-            event.is_up = true;
-            event.span_ms = watchdog_timeout_ms(d->watchdog);
-            journal_line(LOG_INFO, "watchdog: taken over, ticking (%lld ms)",
-                         (long long)event.span_ms);
-        } else if (see_watchdog(d)) {
-            event.is_up = true;
-        } else {
-            r = sd_event_add_time_relative(d->event, &d->watchdog_look, CLOCK_MONOTONIC,
-                                           watchdog_look_usec, 0, look_again, d);
-        }
-    }
-    daemon_step(d, event);
-    return r < 0 ? error_set(err, r, "cannot look for the watchdog: %s", strerror(-r)) : 0;
-}
-
 static int watch_signals(struct daemon *d, struct error *err)
 {
     static const int ends[] = {SIGTERM, SIGINT};
@@ -378,20 +280,13 @@ static int watch_signals(struct daemon *d, struct error *err)
 
 static int open_core(struct daemon *d, struct error *err)
 {
-    struct core_config core_config = {0};
-    struct host_config host_config = host_config_default;
-    (void)snprintf(core_config.node, sizeof(core_config.node), "%s", d->config->node);
-    (void)snprintf(host_config.root, sizeof(host_config.root), "%s", d->config->host_root);
-    if (host_boot_id(&host_config, core_config.boot_id, err) < 0) {
+    struct core_config core_config = {.joined_incarnation = d->identity.incarnation};
+    (void)copy_text(core_config.node, sizeof(core_config.node), d->config->node);
+    memcpy(core_config.boot_id, d->identity.boot_id, sizeof(core_config.boot_id));
+    memcpy(core_config.cluster, d->identity.cluster, sizeof(core_config.cluster));
+    if (identity_make_cluster(core_config.fresh_cluster, err) < 0) {
         return err->code;
     }
-    int loaded =
-        identity_load(d->config->run_dir, core_config.boot_id, d->config->node, &d->identity, err);
-    if (loaded < 0) {
-        return loaded;
-    }
-    core_config.joined_incarnation = d->identity.incarnation;
-    identity_tell(d->config->run_dir, NULL);
     d->core = core_new(&core_config);
     int r = d->core ? 0 : -ENOMEM;
     if (r == 0) {
@@ -402,16 +297,6 @@ static int open_core(struct daemon *d, struct error *err)
         r = sd_event_source_set_priority(d->wake, SD_EVENT_PRIORITY_IMPORTANT);
     }
     return r < 0 ? error_set(err, r, "cannot set up the loop: %s", strerror(-r)) : 0;
-}
-
-static int open_word(struct daemon *d, struct error *err)
-{
-    bool is_adopted;
-    (void)identity_take_resolve(d->config->run_dir, &is_adopted); /* meant for another berthd */
-    (void)departure_take(d->config->run_dir);
-    int r =
-        sd_event_add_inotify(d->event, &d->resolving, d->config->run_dir, IN_MOVED_TO, on_word, d);
-    return r < 0 ? error_set(err, r, "cannot watch %s: %s", d->config->run_dir, strerror(-r)) : 0;
 }
 
 static bool read_addresses(const struct config_text *texts, size_t len, struct pci_address *ret,
@@ -466,13 +351,15 @@ static int open_parts(struct daemon *d, struct error *err)
         .stale = on_stale,
     };
     static const struct virt_observer virt_observer = {on_instance, on_gone, on_listed,
-                                                       on_connection};
+                                                       on_connection, daemon_saw_foreign};
     char notes[config_text_size + 16];
     (void)snprintf(notes, sizeof(notes), "%s/instances", d->config->run_dir);
     struct domain_policy policy;
     config_domain_policy(d->config, &policy);
-    const struct virt_config virt_config = {
-        .uri = d->config->libvirt_uri, .notes = notes, .policy = &policy};
+    const struct virt_config virt_config = {.uri = d->config->libvirt_uri,
+                                            .cluster = d->identity.cluster,
+                                            .notes = notes,
+                                            .policy = &policy};
     int r = open_core(d, err);
     if (r == 0) {
         r = open_store(d->event, d->config, &store_observer, d->identity.etcd, d, &d->store, err);
@@ -494,7 +381,7 @@ static int open_parts(struct daemon *d, struct error *err)
         r = watch_signals(d, err);
     }
     if (r == 0) {
-        r = open_word(d, err);
+        r = daemon_watch_word(d, err);
     }
     return r;
 }
@@ -541,10 +428,13 @@ int daemon_run(const struct config *config, struct error *err)
         r = r < 0 ? error_set(err, r, "cannot make the loop: %s", strerror(-r)) : 0;
     }
     if (r == 0) {
+        r = daemon_load_identity(&d, err);
+    }
+    if (r == 0) {
         r = open_parts(&d, err);
     }
     if (r == 0) {
-        r = find_watchdog(&d, err);
+        r = daemon_find_watchdog(&d, err);
     }
     if (r == 0) {
         journal_line(LOG_INFO, "berthd: %s begins", config->node);

@@ -61,6 +61,19 @@ void daemon_answer(struct daemon *d, uint64_t id, enum core_result result, const
 
 /* Keeps for this boot that the host is a member in 'incarnation'. */
 void daemon_keep_identity(struct daemon *d, uint64_t incarnation);
+/* daemon_identity.c: who this host is, and the watchdog that vouches for it: before all else.
+ * -EBUSY: it vouches for another one. */
+int daemon_load_identity(struct daemon *d, struct error *err);
+/* Tells the core of a watchdog that was taken over, or that there is one to arm. */
+int daemon_find_watchdog(struct daemon *d, struct error *err);
+/* Hears what an administrator on this host decides. */
+int daemon_watch_word(struct daemon *d, struct error *err);
+/* A VM of another cluster runs here: told, and left alone. For status and validate as long as it
+ * does. */
+void daemon_saw_foreign(void *userdata, const char *vm, const char *cluster);
+void daemon_tell_foreign(const struct daemon *d, struct node_inventory *inventory);
+/* VMs are of that cluster from now on. */
+void daemon_take_cluster(struct daemon *d, const char *cluster);
 
 /* perform.c: forgets that this host is being told to go down; it is all the same. */
 void daemon_leave_power(struct daemon *d);

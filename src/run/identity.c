@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 
+#include <systemd/sd-id128.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -39,6 +41,17 @@ static int read_file(const char *path, char ret[text_max])
     return 0;
 }
 
+int identity_make_cluster(char *ret, struct error *err)
+{
+    sd_id128_t id;
+    int r = sd_id128_randomize(&id);
+    if (r < 0) {
+        return error_set(err, r, "no random number for the id of a cluster: %s", strerror(-r));
+    }
+    (void)snprintf(ret, cluster_id_size, SD_ID128_UUID_FORMAT_STR, SD_ID128_FORMAT_VAL(id));
+    return 0;
+}
+
 int identity_load(const char *run_dir, const char *boot_id, const char *node, struct identity *ret,
                   struct error *err)
 {
@@ -52,9 +65,11 @@ int identity_load(const char *run_dir, const char *boot_id, const char *node, st
     if (r < 0) {
         return r == -ENOENT ? 0 : error_set(err, r, "cannot read %s: %s", path, strerror(-r));
     }
-    int len = sscanf(text, "boot = %39s\nnode = %63s\nincarnation = %" SCNu64 "\netcd = %" SCNx64,
-                     found.boot_id, found.node, &found.incarnation, &found.etcd);
-    if (len != 4) {
+    int len = sscanf(text,
+                     "boot = %39s\nnode = %63s\nincarnation = %" SCNu64 "\netcd = %" SCNx64
+                     "\ncluster = %39s",
+                     found.boot_id, found.node, &found.incarnation, &found.etcd, found.cluster);
+    if (len != 5) {
         return error_set(err, -EBADMSG,
                          "%s is damaged. If no VM runs on this host, remove it; otherwise restart "
                          "the host",
@@ -77,8 +92,10 @@ int identity_keep(const char *run_dir, const struct identity *identity, struct e
 {
     char text[text_max];
     (void)snprintf(text, sizeof(text),
-                   "boot = %s\nnode = %s\nincarnation = %" PRIu64 "\netcd = %" PRIx64 "\n",
-                   identity->boot_id, identity->node, identity->incarnation, identity->etcd);
+                   "boot = %s\nnode = %s\nincarnation = %" PRIu64 "\netcd = %" PRIx64
+                   "\ncluster = %s\n",
+                   identity->boot_id, identity->node, identity->incarnation, identity->etcd,
+                   identity->cluster);
     return write_file(run_dir, "identity", text, err);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Who this host is for the rest of this boot: 'run_dir/identity', written when berthd has joined
- * and read by the next berthd. Lines "key = value": boot, node, incarnation, etcd. A file of
- * another boot says nothing; one of another node is refused, because the VMs that run here, and
+ * and read by the next berthd. Lines "key = value": boot, node, incarnation, etcd, cluster. A file
+ * of another boot says nothing; one of another node is refused, because the VMs that run here, and
  * whatever the others wait for, are the other node's.
  *
  * And what an administrator on this host decides when the store contradicts it: 'run_dir/resolve'
@@ -17,9 +17,13 @@
 struct identity {
     char boot_id[40];
     char node[name_size];
-    uint64_t incarnation; /* in which it was last a member */
-    uint64_t etcd;        /* the id of the etcd cluster that it joined; 0: not known */
+    uint64_t incarnation;          /* in which it was last a member */
+    uint64_t etcd;                 /* the id of the etcd cluster that it joined; 0: not known */
+    char cluster[cluster_id_size]; /* the id of the cluster that it joined; "": none yet */
 };
+
+/* The id of a cluster that was never there before, into 'ret' of cluster_id_size bytes. -errno. */
+int identity_make_cluster(char *ret, struct error *err);
 
 /* '*ret' of 'boot_id' and 'node', with what 'run_dir' holds of that. 0, also if there is nothing;
  * -EBUSY: this boot is another node's; -EBADMSG; -errno: it cannot be read. */

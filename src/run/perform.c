@@ -2,6 +2,7 @@
 /* What the core orders, done through the adapters: none of it blocks, each answer comes later. */
 #include "run/daemon_internal.h"
 
+#include "base/parse.h"
 #include "loop/child.h"
 #include "loop/clock.h"
 #include "model/gpu_device.h"
@@ -85,6 +86,7 @@ static void perform_start(struct daemon *d, const struct core_action *action)
         .address_bits = inventory ? inventory->inventory->address_bits : 0,
     };
     (void)snprintf(compose.marker.vm, name_size, "%s", action->name);
+    (void)copy_text(compose.marker.cluster, cluster_id_size, d->identity.cluster);
     (void)snprintf(compose.marker.node, name_size, "%s", d->config->node);
     VEC_EACH(&placement->gpus, hold) {
         if (compose.device_len == gpus_per_vm_max ||
@@ -328,6 +330,9 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         break;
     case ACTION_POWER:
         perform_power(d, action);
+        break;
+    case ACTION_CLUSTER:
+        daemon_take_cluster(d, action->name);
         break;
     case ACTION_IDENTITY:
         daemon_keep_identity(d, action->incarnation);

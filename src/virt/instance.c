@@ -142,7 +142,7 @@ void virt_instance_doom(struct instance *instance)
     instance->is_doomed = true;
     instance->is_asked = true;
     VEC_EACH(&instance->processes, each) {
-        (void)virt_process_kill((*each)->pidfd);
+        virt_held_kill(*each);
     }
     virt_settle_later(instance->virt);
 }
@@ -240,8 +240,24 @@ static void await_forgotten(struct instance *instance, msec_t now_ms)
     virt_wake_at(instance->virt, instance->probe_ms);
 }
 
+/* It was told while it was not known whose VMs are ours, and is of another cluster. */
+static void disown(struct instance *instance)
+{
+    struct virt *virt = instance->virt;
+    if (instance->is_told && !instance->is_gone) {
+        virt->observer->gone(virt->userdata, instance->marker.vm, instance->marker.epoch,
+                             "it is of another cluster", VIRT_END_ITSELF);
+    }
+    instance->is_gone = true;
+    instance->has_domain = instance->is_told = false;
+}
+
 static void settle_one(struct instance *instance, msec_t now_ms)
 {
+    if (!domain_marker_is_of(&instance->marker, instance->virt->cluster)) {
+        disown(instance);
+        return;
+    }
     if (instance->is_gone) {
         await_forgotten(instance, now_ms);
         return;

@@ -37,6 +37,7 @@ struct held {
     struct instance *instance;
     pid_t pid;
     int pidfd;
+    int scope_fd; /* its machine scope's cgroup.kill; -1: none, or used */
     sd_event_source *source;
 };
 
@@ -147,6 +148,7 @@ struct virt {
     msec_t answered_ms;   /* when the last question was asked that libvirt answered */
 
     /* processes */
+    processes_t foreign;                       /* of other clusters, as the last scan found them */
     uint64_t scan_wanted, scan_begun, scanned; /* numbers; scanned: the last that ended well */
     bool is_scanning;
     msec_t scan_at_ms; /* after a failed one */
@@ -191,6 +193,8 @@ void virt_instances_free(struct virt *virt);
 /* scan.c: the number of the first scan that begins after now; it will take place. */
 uint64_t virt_scan_need(struct virt *virt);
 void virt_held_forget(struct instance *instance);
+/* Ends the process, and what else is in its machine scope. */
+void virt_held_kill(struct held *held);
 void virt_scan_settle(struct virt *virt, msec_t now_ms);
 
 /* flight.c */

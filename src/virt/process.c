@@ -23,6 +23,7 @@ void virt_processes_done(processes_t *processes)
 {
     VEC_EACH(processes, each) {
         closep(&each->pidfd);
+        closep(&each->scope_fd);
     }
     VEC_DONE(processes);
 }
@@ -104,27 +105,52 @@ static bool ends_with(const char *text, size_t len, const char *end)
 
 /* systemd: /machine.slice/machine-qemu\x2d1\x2dVM.scope/libvirt/emulator; without it:
  * /machine/qemu-1-VM.libvirt-qemu/emulator. What is below a user's own tree, or below another
- * scope or service, anybody may have named. */
-bool virt_process_is_in_scope(const char *path)
+ * scope or service, anybody may have named. The
+ * length of the path up to the scope; 0: there is none. */
+static size_t scope_len(const char *path)
 {
+    const char *start = path;
     while (*path == '/') {
         const char *name = path + 1;
         size_t len = strcspn(name, "/\n");
         if (begins_with(name, "user.slice") || len == 0) {
-            return false;
+            return 0;
         }
         if ((begins_with(name, "machine-qemu\\x2d") && ends_with(name, len, ".scope")) ||
             ends_with(name, len, ".libvirt-qemu")) {
-            return true;
+            return (size_t)(name + len - start);
         }
         bool is_above = ends_with(name, len, ".slice") || ends_with(name, len, ".partition") ||
                         (len == strlen("machine") && begins_with(name, "machine"));
         if (!is_above) {
-            return false;
+            return 0;
         }
         path = name + len;
     }
-    return false;
+    return 0;
+}
+
+bool virt_process_is_in_scope(const char *path)
+{
+    return scope_len(path) > 0;
+}
+
+/* cgroup v2: what ends all of the scope at once, QEMU's helpers too. Held, so that it is that very
+ * scope for ever, and not the next of its name. -1: there is none. */
+static int open_scope_kill(const struct process_search *search, int proc_fd, const char *pid,
+                           struct buf *text)
+{
+    char path[4096];
+    const char *line = read_file(proc_fd, pid, "cgroup", small_file_size, text) > 0
+                           ? strstr(buf_str(text), "0::/")
+                           : NULL;
+    size_t len = line && (line == text->data || line[-1] == '\n') ? scope_len(line + 3) : 0;
+    int size =
+        len > 0 && len < sizeof(path)
+            ? snprintf(path, sizeof(path), "%s%.*s/cgroup.kill",
+                       search->cgroup ? search->cgroup : "/sys/fs/cgroup", (int)len, line + 3)
+            : 0;
+    return size > 0 && (size_t)size < sizeof(path) ? open(path, O_WRONLY | O_CLOEXEC) : -1;
 }
 
 /* Lines of "NUMBER:CONTROLLERS:PATH". */
@@ -326,8 +352,17 @@ static int identify(const struct process_search *search, int proc_fd, int notes_
     return is_believable(search, proc_fd, pid, text);
 }
 
-/* Adds the process 'name' if it is one of ours. The pidfd comes first: if the process still lives
- * after it was looked at again, both are of the same process. */
+static int add(processes_t *processes, struct process process)
+{
+    struct process *place = VEC_ADD(processes);
+    if (place) {
+        *place = process;
+    }
+    return place ? 0 : -ENOMEM;
+}
+
+/* Adds the process 'name' if it is one of ours, or of another cluster. The pidfd comes first: if
+ * the process still lives after it was looked at again, both are of the same process. */
 static int look_at(const struct process_search *search, int proc_fd, int notes_fd, const char *name,
                    struct buf *text, processes_t *ret)
 {
@@ -337,8 +372,15 @@ static int look_at(const struct process_search *search, int proc_fd, int notes_f
         return 0;
     }
     int r = identify(search, proc_fd, notes_fd, name, text, &marker);
-    if (r <= 0 || !domain_marker_is_of(&marker, search->cluster)) {
-        return MIN(r, 0);
+    if (r <= 0) {
+        return r;
+    }
+    if (!domain_marker_is_of(&marker, search->cluster)) {
+        return add(ret, (struct process){.pid = (pid_t)pid,
+                                         .pidfd = -1,
+                                         .scope_fd = -1,
+                                         .marker = marker,
+                                         .is_foreign = true});
     }
     CLEANUP(closep) int pidfd = pidfd_open((pid_t)pid, 0);
     if (pidfd < 0) {
@@ -349,14 +391,14 @@ static int look_at(const struct process_search *search, int proc_fd, int notes_f
     if (r <= 0 || virt_process_has_ended(pidfd) || !domain_marker_is_of(&marker, search->cluster)) {
         return MIN(r, 0);
     }
-    struct process *process = VEC_ADD(ret);
-    if (!process) {
-        return -ENOMEM;
+    CLEANUP(closep) int scope_fd = open_scope_kill(search, proc_fd, name, text);
+    r = add(ret, (struct process){
+                     .pid = (pid_t)pid, .pidfd = pidfd, .scope_fd = scope_fd, .marker = marker});
+    if (r == 0) {
+        note(notes_fd, name, start, &marker);
+        pidfd = scope_fd = -1;
     }
-    note(notes_fd, name, start, &marker);
-    *process = (struct process){.pid = (pid_t)pid, .pidfd = pidfd, .marker = marker};
-    pidfd = -1;
-    return 0;
+    return r;
 }
 
 /* -1: none are kept, or none can be. */

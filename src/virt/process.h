@@ -27,8 +27,10 @@ enum { command_line_size_max = 256 * 1024, qemu_users_max = 8 };
 
 struct process {
     pid_t pid;
-    int pidfd; /* the process that was read, whatever becomes of its number */
+    int pidfd;    /* the process that was read, whatever becomes of its number */
+    int scope_fd; /* its machine scope's cgroup.kill; -1: none */
     struct domain_marker marker;
+    bool is_foreign; /* of another cluster: 'pidfd' is -1, as it is never touched */
 };
 
 typedef VEC(struct process) processes_t;
@@ -37,6 +39,7 @@ void virt_processes_done(processes_t *processes); /* closes what is left in it *
 
 struct process_search {
     const char *proc;               /* "/proc" */
+    const char *cgroup;             /* cgroup v2; NULL: "/sys/fs/cgroup" */
     const char *cluster;            /* whose VMs; "": everybody's */
     const char *notes;              /* directory of the notes; "": none are kept */
     uint32_t users[qemu_users_max]; /* that libvirt runs QEMU as */
@@ -46,8 +49,8 @@ struct process_search {
 /* While libvirt cannot say: the users that distributions make for it. Reads /etc/passwd. */
 void virt_process_usual_users(struct process_search *search);
 
-/* Every running process that is a VM of that cluster. One that ends meanwhile may be missing. 0; or
- * negative: it is not known whether all were found. */
+/* Every running process that is a VM of that cluster, and those of others as foreign. One that ends
+ * meanwhile may be missing. 0; or negative: it is not known whether all were found. */
 int virt_process_scan(const struct process_search *search, processes_t *ret, struct error *err);
 
 /* The marker in a command line of 'size' bytes, arguments ended by NULs. */

@@ -301,8 +301,12 @@ static void stop_is_late(struct virt *virt, struct request *request, msec_t now_
 
 /* ---- kill ---- */
 
-static bool is_meant(const struct request *request, const struct domain_marker *marker)
+static bool is_meant(const struct virt *virt, const struct request *request,
+                     const struct domain_marker *marker)
 {
+    if (!domain_marker_is_of(marker, virt->cluster)) {
+        return false; /* it was told before it was known whose VMs are ours */
+    }
     return request->kind == REQUEST_KILL_ALL ||
            (marker->epoch == request->epoch && strcmp(marker->vm, request->vm) == 0);
 }
@@ -325,7 +329,7 @@ static bool kill_meant(struct virt *virt, const struct request *request, msec_t 
 {
     bool is_busy = false;
     for (struct flight *each = virt->flights; each; each = each->next) {
-        if (is_meant(request, &each->marker)) {
+        if (is_meant(virt, request, &each->marker)) {
             if (!each->is_doomed) {
                 each->is_doomed = true;
                 virt_settle_later(virt);
@@ -334,7 +338,7 @@ static bool kill_meant(struct virt *virt, const struct request *request, msec_t 
         }
     }
     for (struct instance *each = virt->instances; each; each = each->next) {
-        if (is_meant(request, &each->marker) && virt_instance_exists(each)) {
+        if (is_meant(virt, request, &each->marker) && virt_instance_exists(each)) {
             if (!each->is_doomed) {
                 virt_instance_doom(each);
             }

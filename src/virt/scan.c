@@ -30,6 +30,7 @@ static void held_free(struct held *held)
 {
     sd_event_source_disable_unref(held->source);
     closep(&held->pidfd);
+    closep(&held->scope_fd);
     free(held);
 }
 
@@ -87,11 +88,83 @@ static void hold(struct virt *virt, struct process *process)
     }
     held = must(calloc(1, sizeof(*held)));
     *must(VEC_ADD(&instance->processes)) = held;
-    *held = (struct held){.instance = instance, .pid = process->pid, .pidfd = process->pidfd};
-    process->pidfd = -1;
+    *held = (struct held){.instance = instance,
+                          .pid = process->pid,
+                          .pidfd = process->pidfd,
+                          .scope_fd = process->scope_fd};
+    process->pidfd = process->scope_fd = -1;
     int r = sd_event_add_io(virt->event, &held->source, held->pidfd, EPOLLIN, on_ended, held);
     assert(r >= 0);
     virt_instance_has_process(instance);
+}
+
+/* ---- killing ---- */
+
+struct scope_kill {
+    struct task task;
+    int fd;
+};
+
+static void scope_kill_run(struct task *task)
+{
+    ssize_t ignored = write(((struct scope_kill *)task)->fd, "1", 1);
+    (void)ignored; /* the signal to QEMU itself is on its way */
+}
+
+static void scope_kill_arrive(void *userdata, struct task *task)
+{
+    (void)userdata; /* what has ended tells it by its pidfd */
+    (void)task;
+}
+
+static void scope_kill_release(struct task *task)
+{
+    struct scope_kill *kill = (struct scope_kill *)task;
+    closep(&kill->fd);
+    free(kill);
+}
+
+/* QEMU at once. The rest of its scope by another thread: the kernel may have to wait for locks. */
+void virt_held_kill(struct held *held)
+{
+    (void)virt_process_kill(held->pidfd);
+    if (held->scope_fd >= 0) {
+        struct scope_kill *kill = must(calloc(1, sizeof(*kill)));
+        kill->task = (struct task){
+            .run = scope_kill_run, .arrive = scope_kill_arrive, .release = scope_kill_release};
+        kill->fd = held->scope_fd;
+        held->scope_fd = -1;
+        workers_submit(held->instance->virt->proc_pool, &kill->task);
+    }
+}
+
+/* ---- what is of another cluster ---- */
+
+static bool is_known(const struct virt *virt, const struct process *process)
+{
+    VEC_EACH(&virt->foreign, each) {
+        if (strcmp(each->marker.vm, process->marker.vm) == 0 &&
+            strcmp(each->marker.cluster, process->marker.cluster) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Told once for as long as each scan finds it. */
+static void learn_foreign(struct virt *virt, const processes_t *found)
+{
+    processes_t now = {0};
+    VEC_EACH(found, each) {
+        if (each->is_foreign && !domain_marker_is_of(&each->marker, virt->cluster)) {
+            if (!is_known(virt, each)) {
+                virt->observer->foreign(virt->userdata, each->marker.vm, each->marker.cluster);
+            }
+            *must(VEC_ADD(&now)) = *each;
+        }
+    }
+    VEC_DONE(&virt->foreign);
+    virt->foreign = now;
 }
 
 /* ---- scanning ---- */
@@ -111,8 +184,11 @@ static void scan_arrive(void *userdata, struct task *task)
     struct scan *scan = (struct scan *)task;
     virt->is_scanning = false;
     VEC_EACH(&scan->found, each) {
-        hold(virt, each);
+        if (!each->is_foreign && domain_marker_is_of(&each->marker, virt->cluster)) {
+            hold(virt, each);
+        }
     }
+    learn_foreign(virt, &scan->found);
     if (scan->r == 0) {
         virt->scanned = scan->number;
     } else {

@@ -112,9 +112,11 @@ int virt_new(sd_event *event, const struct virt_config *config,
     virt->event = sd_event_ref(event);
     virt->observer = observer;
     virt->userdata = userdata;
-    virt_set_cluster(virt, config->cluster ? config->cluster : "");
     virt->policy =
         config->policy ? *config->policy : (struct domain_policy){.kind = DOMAIN_POLICY_TRUSTED};
+    bool fits =
+        copy_text(virt->cluster, sizeof(virt->cluster), config->cluster ? config->cluster : "");
+    assert(fits);
     virt->subscription = -1;
     virt->retry_pause_ms = reconnect_first_ms;
     virt->ping_since_ms = MSEC_NEVER;
@@ -143,6 +145,7 @@ struct virt *virt_free(struct virt *virt)
     virt_requests_free(virt);
     virt_flights_free(virt);
     virt_instances_free(virt);
+    virt_processes_done(&virt->foreign);
     sd_event_unref(virt->event);
     free(virt->uri);
     free(virt->proc);
@@ -153,8 +156,18 @@ struct virt *virt_free(struct virt *virt)
 
 void virt_set_cluster(struct virt *virt, const char *cluster)
 {
+    bool has_changed = strcmp(virt->cluster, cluster) != 0;
     bool fits = copy_text(virt->cluster, sizeof(virt->cluster), cluster);
     assert(fits);
+    if (has_changed) {
+        (void)virt_scan_need(virt); /* what was ours may be so no more, or be so now */
+        virt->list_at_ms = virt->list_at_ms == MSEC_NEVER ? MSEC_NEVER : 0;
+    }
+}
+
+size_t virt_foreign_len(const struct virt *virt)
+{
+    return virt->foreign.len;
 }
 
 /* ---- requests ---- */
@@ -213,7 +226,9 @@ void virt_kill_all(struct virt *virt, uint64_t id, virt_done_fn *done, void *use
 {
     virt->is_closed = true;
     for (struct instance *each = virt->instances; each; each = each->next) {
-        virt_instance_doom(each);
+        if (domain_marker_is_of(&each->marker, virt->cluster)) {
+            virt_instance_doom(each);
+        }
     }
     (void)virt_request_new(virt, REQUEST_KILL_ALL, id, "", 0, done, userdata);
     (void)virt_scan_need(virt);

@@ -68,6 +68,8 @@ struct virt_observer {
     void (*listed)(void *userdata);
     /* libvirt answers, or does not (with why). VMs live on while it does not. Told on change. */
     void (*connection)(void *userdata, bool is_up, const char *detail);
+    /* A VM of another cluster runs here. Once for as long as it does. */
+    void (*foreign)(void *userdata, const char *vm, const char *cluster);
 };
 
 #define VIRT_OUTCOME_LIST(X)                                                                       \
@@ -95,8 +97,11 @@ int virt_new(sd_event *event, const struct virt_config *config,
              const struct virt_observer *observer, void *userdata, struct virt **ret,
              struct error *err);
 
-/* The id became known. What has been told of others is not taken back. */
+/* The id became known, or is another one. What was told and is another cluster's is told as gone.
+ */
 void virt_set_cluster(struct virt *virt, const char *cluster);
+/* How many VMs of other clusters the last scan found. */
+size_t virt_foreign_len(const struct virt *virt);
 
 /* Leaves the VMs alone. Requests under way are forgotten without callback. A thread that hangs in
  * libvirt is left behind (it touches nothing of the caller's). NULL is accepted; returns NULL. */

@@ -73,8 +73,7 @@ static const struct field cluster_fields[] = {
     SPAN("power_fence_ms", power_fence_ms,
          ABOUT("silence after which a host is turned off by its fence agent"), POLICY),
     SPAN("self_stop_ms", self_stop_ms,
-         ABOUT("time without an acknowledged heartbeat after which a host kills its own VMs"),
-         POLICY),
+         ABOUT("time without an acknowledged heartbeat after which a host kills its VMs"), POLICY),
     SPAN("self_stop_span_ms", self_stop_span_ms, ABOUT("how long killing them may take"), POLICY),
     SPAN("watchdog_ms", watchdog_ms, ABOUT("timeout of the hardware watchdog"), POLICY),
     SPAN("takeover_ms", takeover_ms,
@@ -84,18 +83,15 @@ static const struct field cluster_fields[] = {
          ABOUT("whether a start that breaks the reserve is refused or only reported"), POLICY),
     ENUM("failback", failback, failback_words,
          ABOUT("whether VMs return to a preferred owner by themselves"), POLICY),
-    U32("concurrent_starts", concurrent_starts, ABOUT("VMs that one host starts at the same time"),
-        POLICY),
+    U32("concurrent_starts", concurrent_starts, ABOUT("VMs that a host starts at a time"), POLICY),
     SPAN("cold_start_ms", cold_start_ms,
-         ABOUT("how long VMs wait for hosts that are not back after all of them were down"),
-         POLICY),
+         ABOUT("how long VMs wait for hosts that are not back after all were down"), POLICY),
     U32("cpu_percent", cpu_percent,
         ABOUT("virtual CPUs that VMs may have for each 100 CPUs of a host"), POLICY),
     BOOL("preemption", preemption,
          ABOUT("whether a VM may be stopped to make room for one of higher priority"), POLICY),
     ENUM("on_shutdown", on_shutdown, on_shutdown_words,
-         ABOUT("what happens to the VMs of a host that is shut down: move, stop, or leave"),
-         POLICY),
+         ABOUT("what happens to VMs of a host that is shut down: move, stop, or leave"), POLICY),
     SPAN("shutdown_limit_ms", shutdown_limit_ms,
          ABOUT("how long a host that is shut down waits for its VMs before it ends them"), POLICY),
     BOOL("disarmed", is_disarmed, ABOUT("whether an administrator disarmed the cluster")),
@@ -527,6 +523,7 @@ static const struct field status_fields[] = {
     ENUM("state", state, vm_state_words, ABOUT("what its host reports")),
     BOOL("has_started", has_started, ABOUT("whether the guest ran")),
     BOOL("stop_refused", is_stop_refused, ABOUT("whether the guest refused to shut down")),
+    BOOL("cannot_be_ended", is_unkillable, ABOUT("whether its QEMU survives SIGKILL")),
     STRUCT("cause", cause, cause_shape, ABOUT("why it is so")),
     SLOT_MAYBE("culprit", culprit, has_culprit, ABOUT("GPU that made it fail")),
 };
@@ -570,6 +567,15 @@ static const struct field access_fields[] = {
 SHAPE(access_shape, access_fields);
 #undef OWNER
 
+#define OWNER struct store_format
+static const struct field format_fields[] = {
+    TEXT("cluster", cluster, ABOUT("UUID of the cluster")),
+    U32("number", number, ABOUT("format of the records in the store")),
+    U32("oldest", oldest, ABOUT("oldest format that a program must know to join")),
+};
+SHAPE(format_shape, format_fields);
+#undef OWNER
+
 const struct shape *shape_of(enum record_kind kind)
 {
     static const struct shape *const shapes[record_kind_count] = {
@@ -588,6 +594,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_CLAIM] = &claim_shape,
         [RECORD_EVENT] = &event_shape,
         [RECORD_ACCESS] = &access_shape,
+        [RECORD_FORMAT] = &format_shape,
     };
     return shapes[kind];
 }

@@ -173,7 +173,7 @@ static int adopt(const struct watchdog_config *config, bool disarm)
 {
     struct watchdog *watchdog;
     struct error err;
-    if (watchdog_adopt(config, &watchdog, &err) < 0) {
+    if (watchdog_adopt(config, &watchdog, NULL, &err) < 0) {
         return fail(&err);
     }
     printf("adopted %s, %lld ms\n", watchdog_device(watchdog),

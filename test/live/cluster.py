@@ -84,6 +84,10 @@ class Etcd:
         return {unb64(kv["key"])[7:]: json.loads(unb64(kv["value"])) for kv in reply.get("kvs", [])}
 
 
+# What the first berthd writes.
+FORMAT = {"schema": 1, "cluster": "5b0c1f3e-9d4b-4f0a-8f5e-2f6f3b8a7c11", "number": 1, "oldest": 1}
+
+
 def b64(text):
     return base64.b64encode(text.encode()).decode()
 
@@ -259,6 +263,7 @@ class Cluster:
             file.write(f"node = node1\netcd_endpoints = {url}\napi_socket = {self.socket}\n"
                        f"state_dir = {self.directory}/state\nhttps_listen = 127.0.0.1:{self.https}\n")
             file.write("".join(f"{setting}\n" for setting in settings))
+        self.etcd.put("format", FORMAT)
         self.players = Players(self.etcd, list(nodes))
         self.players.start()
         self.api = None

@@ -166,6 +166,7 @@ static void node_begin(struct node *node, const char *name)
     *node = (struct node){.name = name, .wake_ms = MSEC_NEVER};
     (void)snprintf(config.node, sizeof(config.node), "%s", name);
     (void)snprintf(config.boot_id, sizeof(config.boot_id), "boot of %s", name);
+    (void)snprintf(config.fresh_cluster, sizeof(config.fresh_cluster), "%s", "0c");
     node->core = core_new(&config);
     REQUIRE(node->core && store_new(loop, &etcd, &observer, node, &node->store, &err) == 0);
     CLEANUP(record_unrefp) struct record *inventory = inventory_of(name);

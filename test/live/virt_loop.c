@@ -120,7 +120,14 @@ void loop_done(void *userdata, const struct virt_result *result)
     (void)copy_text(line->text, sizeof(line->text), result->error.text);
 }
 
-static const struct virt_observer observer = {on_instance, on_gone, on_listed, on_connection};
+static void on_foreign(void *userdata, const char *vm, const char *cluster)
+{
+    struct line *line = add(userdata, TOLD_FOREIGN, vm, 0);
+    (void)copy_text(line->text, sizeof(line->text), cluster);
+}
+
+static const struct virt_observer observer = {on_instance, on_gone, on_listed, on_connection,
+                                              on_foreign};
 
 bool loop_begin(struct loop *loop, const char *uri)
 {

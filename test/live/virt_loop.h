@@ -13,6 +13,7 @@ enum told {
     TOLD_INSTANCE,
     TOLD_GONE,
     TOLD_LISTED,
+    TOLD_FOREIGN,
     TOLD_UP,
     TOLD_DOWN,
     TOLD_DONE,

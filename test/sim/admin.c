@@ -103,8 +103,15 @@ static void put_pool(struct sim *sim, const char *name)
 void admin_form(struct sim *sim)
 {
     struct record *settings = must(record_new(RECORD_CLUSTER, NULL, NULL));
+    struct record *format = must(record_new(RECORD_FORMAT, NULL, NULL));
+    struct txn txn = {0};
     *settings->cluster = sim->scenario->settings;
     put(sim, settings);
+    SET_TEXT(format->format->cluster, "c0");
+    format->format->number = format_number;
+    format->format->oldest = format_oldest;
+    txn_put(&txn, format);
+    store_admin(sim, &txn);
     VEC_EACH(&sim->hosts, host) {
         put_host(sim, *host);
         if (!world_find(&sim->store.world, RECORD_POOL, (*host)->config->pool)) {

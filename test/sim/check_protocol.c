@@ -87,6 +87,9 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
         case RECORD_LEADER:
             must_demand(sim, host, txn, key, RECORD_LEADER);
             break;
+        case RECORD_FORMAT:
+            must_demand(sim, host, txn, key, RECORD_FORMAT);
+            break;
         case RECORD_NODE_INVENTORY:
             must_demand(sim, host, txn, key, RECORD_NODE_INVENTORY);
             break;

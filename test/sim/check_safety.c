@@ -182,7 +182,7 @@ static bool may_write(const struct sim *sim, const struct host *host, const stru
         return false;
     }
     if (key->kind == RECORD_NODE_INVENTORY || key->kind == RECORD_NODE_ALIVE) {
-        return strcmp(key->name, host->config->name) == 0 ||
+        return strcmp(key->name, host->name) == 0 ||
                (!write->value && world_is_removed(&sim->store.world, key->name));
     }
     return true;
@@ -227,7 +227,7 @@ static void check_term(struct sim *sim, const struct host *host, const struct re
     const struct record *leader = world_find(&sim->store.world, RECORD_LEADER, "");
     bool is_coordinators = key->kind == RECORD_NODE_FENCE || key->kind == RECORD_NODE_STANDING ||
                            key->kind == RECORD_VM_PLACEMENT || key->kind == RECORD_CLAIM;
-    if (is_coordinators && (!leader || strcmp(leader->leader->node, host->config->name) != 0)) {
+    if (is_coordinators && (!leader || strcmp(leader->leader->node, host->name) != 0)) {
         violation(sim, "%s writes %s %s while %s coordinates", host->config->name,
                   record_kind_name(key->kind), key->name, leader ? leader->leader->node : "nobody");
     }
@@ -288,7 +288,10 @@ static void check_placement(struct sim *sim, const struct record *record)
 
 static void check_fence(struct sim *sim, const struct record *record)
 {
-    const struct host *host = host_find(sim, record->key.name);
+    const struct host *host = host_known_as(sim, record->key.name);
+    if (!host) {
+        return; /* it has its old name again, so it was booted: nothing of then is there */
+    }
     VEC_EACH(&host->instances, instance) {
         if (record->fence->proof != PROOF_NONE && runs(*instance) &&
             (*instance)->incarnation <= record->fence->incarnation) {
@@ -386,6 +389,15 @@ void check_idle_wake(struct sim *sim, const struct host *host)
     }
 }
 
+void check_unkillable(struct sim *sim, const struct host *host, const struct instance *instance)
+{
+    bool is_heard = host_now(sim, host) - host->heard_ms <= 2000 && !host->is_contradicted;
+    if (!instance->is_stuck_told && host->process && !host->process->is_frozen && is_heard) {
+        violation(sim, "nobody was told that %s on %s cannot be ended", instance->vm,
+                  host->config->name);
+    }
+}
+
 void check_contradicted(struct sim *sim, const struct host *host, enum core_action_kind kind)
 {
     const struct cluster_settings *settings = world_settings(&sim->store.world);
@@ -393,7 +405,7 @@ void check_contradicted(struct sim *sim, const struct host *host, enum core_acti
     bool is_self_stop = kind == ACTION_VM_KILL_ALL && silent_ms >= settings->self_stop_ms;
     bool is_known = sim->now_ms - sim->store.emptied_ms >= 1000 || host->process->is_in_wrong_store;
     bool is_over =
-        world_is_proven_off(&sim->store.world, host->config->name, host->joined_incarnation);
+        world_is_proven_off(&sim->store.world, host->joined_name, host->joined_incarnation);
     if (host->is_contradicted && is_known && !is_self_stop && !is_over && has_instances(host)) {
         violation(sim, "%s touches its VMs although the store contradicts it", host->config->name);
     }

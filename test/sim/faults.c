@@ -210,8 +210,19 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
         process_thaw(sim, host);
         break;
     case OP_WRONG_STORE:
+    case OP_FOREIGN_STORE:
     case OP_RIGHT_STORE:
-        host->is_store_wrong = step->op == OP_WRONG_STORE;
+        host->is_store_wrong = step->op != OP_RIGHT_STORE;
+        host->is_store_foreign = step->op == OP_FOREIGN_STORE;
+        break;
+    case OP_RENAME:
+    case OP_RENAME_BACK:
+        host->is_renamed = step->op == OP_RENAME && host->has_power;
+        process_crash(sim, host, restart_ms);
+        break;
+    case OP_LOSE_IDENTITY:
+        host->joined_incarnation = 0;
+        host->joined_cluster[0] = '\0';
         break;
     case OP_ADOPT:
     case OP_CLEAR:
@@ -297,6 +308,15 @@ void faults_heal(struct sim *sim)
         struct host *host = *each;
         host->bad_fences = host->hung_fences = host->bad_binds = host->bad_powers = 0;
         admin_withdraw_power(sim, host->config->name);
+        bool is_called_so =
+            host->joined_incarnation != 0 && strcmp(host->joined_name, host->config->name) != 0;
+        if (is_called_so) {
+            host_power_off(sim, host); /* for the rest of this boot it keeps its new name */
+        }
+        if (host->is_renamed || (host->process && host->process->is_in_wrong_store)) {
+            host->is_renamed = false;
+            process_crash(sim, host, restart_ms);
+        }
         host->is_watchdog_broken = host->is_store_wrong = false;
         host_set_disk(sim, host, false);
         host_join(sim, host);
@@ -323,6 +343,8 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         store_unpark(sim);
     } else if (step->op == OP_STORE_FULL || step->op == OP_STORE_ROOM) {
         sim->store.is_full = step->op == OP_STORE_FULL;
+    } else if (step->op == OP_FORMAT) {
+        store_set_format(sim, (uint32_t)step->number);
     } else if (step->op == OP_STORE_EMPTY) {
         store_empty(sim);
     } else if (step->op == OP_STORE_BACK) {

@@ -34,6 +34,16 @@ struct host *host_find(const struct sim *sim, const char *name)
     return NULL;
 }
 
+struct host *host_known_as(const struct sim *sim, const char *name)
+{
+    VEC_EACH(&sim->hosts, host) {
+        if (strcmp((*host)->name, name) == 0) {
+            return *host;
+        }
+    }
+    return host_find(sim, name);
+}
+
 void host_new(struct sim *sim, const struct scenario_host *config)
 {
     struct host *host = NEW(struct host);
@@ -67,7 +77,9 @@ void host_power_on(struct sim *sim, struct host *host)
         return;
     }
     host->has_power = true;
+    host->is_renamed = false;
     host->joined_incarnation = 0;
+    host->joined_cluster[0] = '\0';
     host->boot++;
     SET_TEXT(host->boot_id, "boot-%s-%llu", host->config->name, (unsigned long long)host->boot);
     host->libvirt = LIBVIRT_UP;

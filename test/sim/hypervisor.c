@@ -9,7 +9,14 @@
  */
 #include "test/sim/internal.h"
 
-enum { spawn_ms = 100, kill_ms = 20, off_ms = 200, guest_stop_ms = 1500, late_ms = 300000 };
+enum {
+    spawn_ms = 100,
+    kill_ms = 20,
+    off_ms = 200,
+    guest_stop_ms = 1500,
+    late_ms = 300000,
+    told_ms = 60000
+};
 
 static void answer_kill_all(struct sim *sim, struct host *host);
 static void begin_kill(struct sim *sim, struct host *host, struct instance *instance);
@@ -50,6 +57,23 @@ static void take_out(struct host *host, const struct instance *instance)
     }
 }
 
+/* By its marker; while it is not known whose VMs are ours all are. */
+static bool is_ours(const struct host *host, const struct instance *instance)
+{
+    return !host->cluster[0] || !instance->cluster[0] ||
+           strcmp(host->cluster, instance->cluster) == 0;
+}
+
+static bool has_ours(const struct host *host)
+{
+    VEC_EACH(&host->instances, instance) {
+        if (is_ours(host, *instance)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- what berthd is told ---- */
 
 static void tell_exists(struct sim *sim, struct host *host, struct instance *instance)
@@ -59,7 +83,7 @@ static void tell_exists(struct sim *sim, struct host *host, struct instance *ins
                                       .is_up = instance->phase == INSTANCE_UP}};
     SET_TEXT(letter.name, "%s", instance->vm);
     SET_TEXT(letter.node, "%s", instance->origin);
-    if (host->libvirt == LIBVIRT_UP && host->process) {
+    if (host->libvirt == LIBVIRT_UP && host->process && is_ours(host, instance)) {
         instance->is_told = true;
         process_tell(sim, host, 0, &letter);
     }
@@ -84,6 +108,21 @@ static void answer_start(struct sim *sim, struct host *host, struct instance *in
         process_answer(sim, host, delay_ms, instance->answer_id, result, text);
     }
     instance->answer_id = 0;
+}
+
+void hypervisor_set_cluster(struct sim *sim, struct host *host, const char *cluster)
+{
+    SET_TEXT(host->cluster, "%s", cluster);
+    VEC_EACH(&host->instances, each) {
+        if (!is_ours(host, *each)) {
+            struct letter letter = {.event = {.kind = CORE_VM_FOREIGN}};
+            SET_TEXT(letter.name, "%s", (*each)->vm);
+            SET_TEXT(letter.text, "%s", (*each)->cluster);
+            tell_gone(sim, host, *each, "it is of another cluster", false);
+            (*each)->is_told = false;
+            process_tell(sim, host, 0, &letter);
+        }
+    }
 }
 
 void hypervisor_list(struct sim *sim, struct host *host)
@@ -142,7 +181,7 @@ void hypervisor_arrive(struct sim *sim, struct host *host, struct instance *inst
     instance->incarnation = alive ? alive->alive->incarnation : 0; /* it ends with this one */
     *ADD_TO(&host->instances) = instance;
     tell_exists(sim, host, instance);
-    if (host->is_door_closed && host->process) {
+    if (host->is_door_closed && host->process && is_ours(host, instance)) {
         begin_kill(sim, host, instance); /* at sight */
     }
 }
@@ -165,7 +204,7 @@ void hypervisor_power_off(struct sim *sim, struct host *host)
 
 static void answer_kill_all(struct sim *sim, struct host *host)
 {
-    if (host->instances.len == 0 && host->kill_all_id != 0) {
+    if (!has_ours(host) && host->kill_all_id != 0) {
         process_answer(sim, host, 1, host->kill_all_id, CORE_DONE, NULL);
         host->kill_all_id = 0;
     }
@@ -200,12 +239,25 @@ static bool is_stuck(struct sim *sim, struct instance *instance)
     return instance->is_stuck;
 }
 
+static void unkillable_due(struct sim *sim, const struct happening *happening)
+{
+    const struct instance *instance = find_number(happening->host, happening->id);
+    if (instance && instance->is_stuck && happening->host->life == happening->life) {
+        check_unkillable(sim, happening->host, instance);
+    }
+}
+
 /* SIGKILL, past libvirt. A start that hangs in libvirt is undone when libvirt gets to it. */
 static void begin_kill(struct sim *sim, struct host *host, struct instance *instance)
 {
+    bool is_first = !instance->is_undone;
     instance->is_undone = true;
     if ((instance->phase != INSTANCE_ASKED || instance->hangs) && !is_stuck(sim, instance)) {
         later(sim, kill_ms + exit_ms(instance), killed, host)->id = instance->number;
+    } else if (instance->is_stuck && is_first) {
+        struct happening *due = later(sim, told_ms, unkillable_due, host);
+        due->id = instance->number;
+        due->life = host->life;
     }
 }
 
@@ -327,7 +379,9 @@ static void do_kill_all(struct sim *sim, struct host *host, const struct core_ac
     host->is_door_closed = true;
     host->kill_all_id = action->id;
     VEC_EACH(&host->instances, instance) {
-        begin_kill(sim, host, *instance);
+        if (is_ours(host, *instance)) {
+            begin_kill(sim, host, *instance);
+        }
     }
     answer_kill_all(sim, host);
 }
@@ -493,7 +547,8 @@ static void do_start(struct sim *sim, struct host *host, const struct core_actio
         instance->number = ++sim->last_number;
         SET_TEXT(instance->vm, "%s", vm);
         instance->epoch = epoch;
-        SET_TEXT(instance->origin, "%s", host->config->name);
+        SET_TEXT(instance->origin, "%s", host->name);
+        SET_TEXT(instance->cluster, "%s", host->cluster);
         instance->incarnation = action->incarnation;
         copy_holds(instance, &action->placement->placement->gpus);
         take_room(sim, instance, action->spec->vm_spec);

@@ -91,6 +91,9 @@ void store_compact(struct sim *sim);
 void store_empty(struct sim *sim);
 /* ... and restores the copy of before. */
 void store_back(struct sim *sim);
+/* As by the upgrade of the whole cluster: only who knows that format may join. 0: somebody deletes
+ * the key. */
+void store_set_format(struct sim *sim, uint32_t number);
 
 /* ---- hosts ---- */
 
@@ -108,7 +111,8 @@ struct instance {
     char vm[name_size];
     uint64_t epoch;
     uint64_t incarnation;
-    char origin[name_size]; /* the host that started it */
+    char origin[name_size];        /* the host that started it */
+    char cluster[cluster_id_size]; /* whose it is; "": everybody's */
     gpu_holds_t gpus;
     uint32_t cpus;
     uint64_t memory_mib;
@@ -121,8 +125,9 @@ struct instance {
     bool hangs;         /* its QEMU does not come up by itself */
     bool is_ending;
     bool dies_early;
-    bool is_incoming; /* of a migration: its guest runs where it comes from */
-    bool is_stuck;    /* in the kernel: SIGKILL does not end it */
+    bool is_incoming;   /* of a migration: its guest runs where it comes from */
+    bool is_stuck;      /* in the kernel: SIGKILL does not end it, ... */
+    bool is_stuck_told; /* ... and people were told */
 };
 
 struct letter {
@@ -143,7 +148,8 @@ struct process {
     uint32_t idle_wakes;  /* in a row, without anything done */
     uint64_t memory_left; /* allocations of the core that succeed yet */
     bool has_watch;
-    bool is_in_wrong_store;         /* it finds nothing there, and cannot write */
+    bool is_in_wrong_store; /* it finds nothing there, and cannot write */
+    bool is_store_foreign;
     revision_t seen;                /* the watch has told everything up to here */
     VEC(uint64_t) open;             /* transactions and barriers without answer */
     VEC(struct letter) inbox;       /* while frozen */
@@ -165,11 +171,22 @@ struct host {
     bool has_power;
     uint64_t boot;
     char boot_id[40];
-    uint64_t joined_incarnation; /* as berthd had it kept for this boot */
-    bool is_store_wrong;         /* for the next berthd */
-    bool is_contradicted;        /* the store is not the one that it joined, and nobody decided */
-    uint64_t life;               /* grows with each start and end of berthd */
-    struct process *process;     /* NULL: berthd does not run */
+    bool is_renamed;      /* its host name is another one now */
+    char name[name_size]; /* of its present berthd, or its last one */
+    struct {              /* what the watchdog's keeper holds */
+        char name[name_size];
+        uint64_t incarnation;
+        char cluster[cluster_id_size];
+    } kept;
+    uint64_t joined_incarnation;          /* as berthd had it kept for this boot; 0: nothing */
+    char joined_name[name_size];          /* likewise */
+    char joined_cluster[cluster_id_size]; /* likewise */
+    char cluster[cluster_id_size];        /* whose VMs are ours, as berthd has it now */
+    bool is_store_wrong;                  /* for the next berthd */
+    bool is_store_foreign;                /* ... and that one is of another cluster */
+    bool is_contradicted;    /* the store is not the one that it joined, and nobody decided */
+    uint64_t life;           /* grows with each start and end of berthd */
+    struct process *process; /* NULL: berthd does not run */
     bool is_out_cut, is_in_cut, is_watch_cut;
     uint64_t cut_number;
 
@@ -206,6 +223,8 @@ msec_t host_now(const struct sim *sim, const struct host *host);
 /* True time until the host's clock shows 'at_ms'; at least 0. */
 msec_t host_until(const struct sim *sim, const struct host *host, msec_t at_ms);
 struct host *host_find(const struct sim *sim, const char *name);
+/* Also by the name that its berthd gives itself. */
+struct host *host_known_as(const struct sim *sim, const char *name);
 void host_new(struct sim *sim, const struct scenario_host *config);
 void host_free(struct host *host);
 void host_power_on(struct sim *sim, struct host *host);
@@ -270,6 +289,8 @@ enum memory_end memory_step(struct core **core, uint64_t *left, const struct cor
 
 /* hypervisor.c */
 void hypervisor_do(struct sim *sim, struct host *host, const struct core_action *action);
+/* VMs are of another cluster from now on. */
+void hypervisor_set_cluster(struct sim *sim, struct host *host, const char *cluster);
 void hypervisor_list(struct sim *sim, struct host *host);
 void hypervisor_set(struct sim *sim, struct host *host, enum libvirt_state state);
 void hypervisor_end(
@@ -338,6 +359,8 @@ void check_contradicted(struct sim *sim, const struct host *host, enum core_acti
 void check_upkeep(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_disarmed_power(struct sim *sim, const struct host *host, const struct host *target);
 void check_disarmed_kill(struct sim *sim, const struct host *host);
+/* 'instance' was killed some time ago, and did not end. */
+void check_unkillable(struct sim *sim, const struct host *host, const struct instance *instance);
 void check_pet(struct sim *sim, const struct host *host);
 void check_silence(struct sim *sim, struct host *host); /* a heartbeat was acknowledged now */
 void check_idle_wake(struct sim *sim, const struct host *host);

@@ -39,7 +39,7 @@ static bool take(uint32_t *count)
 
 void power_do(struct sim *sim, struct host *host, const struct core_action *action)
 {
-    struct host *target = host_find(sim, action->name);
+    struct host *target = must(host_known_as(sim, action->name));
     struct fencing_run *run = NEW(struct fencing_run);
     if (action->kind == ACTION_FENCE_OFF) {
         check_disarmed_power(sim, host, target);

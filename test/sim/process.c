@@ -10,6 +10,7 @@
 
 /* Allocations before memory runs out, at most: some in the next step, some deep in a plan. */
 enum { memory_soon = 20, memory_later = 500, memory_restart_ms = 1000 };
+enum { refused_restart_ms = 1000 }; /* systemd tries again */
 
 static void tick(struct sim *sim, const struct happening *happening);
 
@@ -107,8 +108,16 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
     case ACTION_POWER:
         shutdown_do(sim, host, action);
         break;
+    case ACTION_CLUSTER:
+        hypervisor_set_cluster(sim, host, action->name);
+        break;
     case ACTION_IDENTITY:
         host->joined_incarnation = action->incarnation;
+        SET_TEXT(host->joined_cluster, "%s", host->cluster);
+        SET_TEXT(host->joined_name, "%s", host->name);
+        host->kept.incarnation = action->incarnation;
+        SET_TEXT(host->kept.name, "%s", host->name);
+        SET_TEXT(host->kept.cluster, "%s", host->cluster);
         break;
     case ACTION_LEAVE:
         do_leave(sim, host);
@@ -324,20 +333,50 @@ static void tell_watchdog(struct sim *sim, struct host *host)
     process_tell(sim, host, 0, &letter);
 }
 
+static void restart(struct sim *sim, const struct happening *happening);
+
+/* As src/run does it: what run_dir has forgotten the watchdog's keeper knows. False: who it is, for
+ * this boot, has another name, and this berthd ends at once. */
+static bool knows_itself(struct host *host)
+{
+    char name[name_size];
+    if (host->joined_incarnation == 0 && host->is_watchdog_armed) {
+        SET_TEXT(host->joined_name, "%s", host->kept.name);
+        host->joined_incarnation = host->kept.incarnation;
+        SET_TEXT(host->joined_cluster, "%s", host->kept.cluster);
+    }
+    SET_TEXT(name, "%.60s%s", host->config->name, host->is_renamed ? "-new" : "");
+    if (host->joined_incarnation != 0 && strcmp(host->joined_name, name) != 0) {
+        return false;
+    }
+    SET_TEXT(host->name, "%s", name);
+    return true;
+}
+
 void process_start(struct sim *sim, struct host *host)
 {
     if (host->process || !host->has_power || host->is_shutting_down) {
         return;
     }
+    if (!knows_itself(host)) {
+        later(sim, refused_restart_ms, restart, host)->life = host->life;
+        return;
+    }
     struct core_config config = {0};
-    SET_TEXT(config.node, "%s", host->config->name);
+    SET_TEXT(config.node, "%s", host->name);
     SET_TEXT(config.boot_id, "%s", host->boot_id);
     config.joined_incarnation = host->joined_incarnation;
+    SET_TEXT(config.cluster, "%s", host->joined_cluster);
     host->life++;
+    SET_TEXT(config.fresh_cluster, "a-%zx-%llx",
+             (size_t)(host->config - sim->scenario->hosts.items), (unsigned long long)host->life);
+    SET_TEXT(host->cluster, "%s", host->joined_cluster);
     host->process = NEW(struct process);
     host->process->is_in_wrong_store = host->is_store_wrong;
+    host->process->is_store_foreign = host->is_store_foreign;
     host->is_contradicted =
-        host->joined_incarnation != 0 && (host->is_store_wrong || sim->store.is_emptied);
+        (host->joined_incarnation != 0 && (host->is_store_wrong || sim->store.is_emptied)) ||
+        (host->is_renamed && host->instances.len > 0);
     host->process->wake_ms = MSEC_NEVER;
     host->process->memory_left = MEMORY_PLENTY;
     host->process->core = must(core_new(&config));

@@ -57,6 +57,11 @@ static void print_facts(struct buf *to, const struct facts *facts)
 void sim_note(struct sim *sim, const struct host *host, const struct note *note)
 {
     struct buf *transcript = &sim->result->transcript;
+    struct instance *instance =
+        note->code == NOTE_VM_CANNOT_BE_ENDED ? hypervisor_find(host, note->subject) : NULL;
+    if (instance) {
+        instance->is_stuck_told = true;
+    }
     size_t from = transcript->size;
     if (note->code == NOTE_COLD_START) { /* for so long nothing is placed */
         sim->trouble_ms = MAX(sim->trouble_ms, sim->now_ms + note->facts.ms);

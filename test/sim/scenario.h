@@ -80,7 +80,12 @@ struct scenario_vm {
     X(OP_STORE_EMPTY, "store empty", SUBJECT_NONE, 0)                                              \
     X(OP_STORE_BACK, "store back", SUBJECT_NONE, 0)                                                \
     X(OP_WRONG_STORE, "wrong store", SUBJECT_HOST, 0)                                              \
+    X(OP_FOREIGN_STORE, "foreign store", SUBJECT_HOST, 0)                                          \
+    X(OP_FORMAT, "format", SUBJECT_NONE, OPTION_NUMBER)                                            \
     X(OP_RIGHT_STORE, "right store", SUBJECT_HOST, 0)                                              \
+    X(OP_RENAME, "rename", SUBJECT_HOST, 0)                                                        \
+    X(OP_RENAME_BACK, "rename back", SUBJECT_HOST, 0)                                              \
+    X(OP_LOSE_IDENTITY, "lose identity", SUBJECT_HOST, 0)                                          \
     X(OP_ADOPT, "adopt", SUBJECT_HOST, 0)                                                          \
     X(OP_CLEAR, "clear", SUBJECT_HOST, 0)                                                          \
     X(OP_LIBVIRT_OFF, "libvirt off", SUBJECT_HOST, 0)                                              \

@@ -358,11 +358,39 @@ void store_send(struct sim *sim, struct host *host, const struct core_action *ac
 
 /* ---- watches ---- */
 
+static void put_foreign(struct world *world, struct record *record)
+{
+    record->revision = 1;
+    (void)must(world_put(world, record) ? world : NULL);
+    record_unref(record);
+}
+
+/* The store of another cluster, where a host of the same name was declared off once. */
+static void make_foreign(const struct host *host, struct world *ret)
+{
+    const char *name = host->config->name;
+    struct record *format = must(record_new(RECORD_FORMAT, NULL, NULL));
+    struct record *alive = must(record_new(RECORD_NODE_ALIVE, name, NULL));
+    struct record *fence = must(record_new(RECORD_NODE_FENCE, name, NULL));
+    SET_TEXT(format->format->cluster, "e1");
+    format->format->number = format_number;
+    format->format->oldest = format_oldest;
+    SET_TEXT(alive->alive->boot_id, "boot-elsewhere");
+    alive->alive->incarnation = fence->fence->incarnation = 1000;
+    fence->fence->proof = PROOF_MANUAL;
+    put_foreign(ret, format);
+    put_foreign(ret, alive);
+    put_foreign(ret, fence);
+}
+
 static void tell_snapshot(struct sim *sim, struct host *host)
 {
-    static const struct world nothing = {.revision = 1};
+    CLEANUP(world_done) struct world wrong = {.revision = 1};
     bool is_wrong = host->process->is_in_wrong_store;
-    const struct world *world = is_wrong ? &nothing : &sim->store.world;
+    const struct world *world = is_wrong ? &wrong : &sim->store.world;
+    if (is_wrong && host->process->is_store_foreign) {
+        make_foreign(host, &wrong);
+    }
     struct core_event event = {.kind = CORE_STORE_RESET};
     uint64_t life = host->life;
     process_step(sim, host, &event);
@@ -505,6 +533,20 @@ void store_empty(struct sim *sim)
     }
     sim->acknowledged.len = 0;
     tell_watchers(sim);
+}
+
+void store_set_format(struct sim *sim, uint32_t number)
+{
+    struct record *format = world_find(&sim->store.world, RECORD_FORMAT, "");
+    struct txn txn = {0};
+    if (format && number > 0) {
+        format = must(record_copy(format));
+        format->format->number = format->format->oldest = number;
+        txn_put(&txn, format);
+    } else if (format) {
+        txn_delete(&txn, &format->key);
+    }
+    store_admin(sim, &txn);
 }
 
 void store_back(struct sim *sim)

@@ -334,14 +334,24 @@ static void draw_shutdowns(uint64_t seed, msec_t length_ms, struct scenario *sce
 }
 
 static const struct kind rarities[] = {
-    {OP_HANG_START, OP_HANG_START, 3, 0}, {OP_HANG_KILL, OP_HANG_KILL, 2, 0},
-    {OP_PRIORITY, OP_PRIORITY, 3, 0},     {OP_LEAK, OP_LEAK, 2, 0},
-    {OP_GARBLE, OP_MEND_CLAIM, 3, 40000}, {OP_GARBLE_LEADER, OP_MEND_LEADER, 1, 20000},
-    {OP_DISMOUNT, OP_DISMOUNT, 2, 0},     {OP_MOUNT, OP_DISMOUNT, 2, 40000},
-    {OP_PARTITION, OP_PARTITION, 2, 0},   {OP_SWAP_GPU, OP_RELEASE, 2, 60000},
-    {OP_IMPOSTOR, OP_IMPOSTOR, 1, 0},     {OP_FORGET, OP_FORGET, 1, 0},
-    {OP_MIGRATE, OP_ADOPT_VM, 4, 30000},  {OP_SAVE, OP_RESTORE, 2, 40000},
+    {OP_HANG_START, OP_HANG_START, 3, 0},       {OP_HANG_KILL, OP_HANG_KILL, 2, 0},
+    {OP_PRIORITY, OP_PRIORITY, 3, 0},           {OP_LEAK, OP_LEAK, 2, 0},
+    {OP_GARBLE, OP_MEND_CLAIM, 3, 40000},       {OP_GARBLE_LEADER, OP_MEND_LEADER, 1, 20000},
+    {OP_DISMOUNT, OP_DISMOUNT, 2, 0},           {OP_MOUNT, OP_DISMOUNT, 2, 40000},
+    {OP_PARTITION, OP_PARTITION, 2, 0},         {OP_SWAP_GPU, OP_RELEASE, 2, 60000},
+    {OP_IMPOSTOR, OP_IMPOSTOR, 1, 0},           {OP_FORGET, OP_FORGET, 1, 0},
+    {OP_RENAME, OP_RENAME_BACK, 2, 30000},      {OP_LOSE_IDENTITY, OP_LOSE_IDENTITY, 1, 0},
+    {OP_WRONG_STORE, OP_RIGHT_STORE, 2, 30000}, {OP_FOREIGN_STORE, OP_RIGHT_STORE, 2, 30000},
+    {OP_MIGRATE, OP_ADOPT_VM, 4, 30000},        {OP_SAVE, OP_RESTORE, 2, 40000},
 };
+
+static void add_crash(struct scenario *scenario, const struct scenario_step *when)
+{
+    struct scenario_step crash = *when;
+    crash.op = OP_CRASH;
+    crash.for_ms = 500;
+    add_step(scenario, &crash);
+}
 
 static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scenario)
 {
@@ -362,6 +372,7 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
     } else if (step.op != OP_GARBLE_LEADER) {
         SET_TEXT(step.subject, "%s", some_host(rng, scenario));
     }
+    bool is_of_next = step.op == OP_WRONG_STORE || step.op == OP_FOREIGN_STORE;
     step.into = (uint32_t)rng_between(rng, 0, 4);
     step.for_ms = step.op == OP_IMPOSTOR ? rng_between(rng, 1000, 20000) : 0;
     add_step(scenario, &step);
@@ -370,8 +381,14 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
         if (step.op == OP_ADOPT_VM) {
             step.host[0] = '\0'; /* adopted wherever it was found */
         }
+        if (is_of_next) {
+            add_crash(scenario, &step); /* the berthd that comes next has it */
+        }
         step.at_ms = MIN(step.at_ms + rng_between(rng, 100, kind->longest_ms), length_ms);
         add_step(scenario, &step);
+        if (is_of_next) {
+            add_crash(scenario, &step);
+        }
     }
 }
 

@@ -129,6 +129,29 @@ TEST(while_the_store_is_silent_reads_say_how_old_they_are_and_changes_are_refuse
     refused("GET", "/v1/nodes", NULL, 503, "has not answered since this API started");
 }
 
+TEST(before_a_host_has_joined_nothing_is_changed)
+{
+    begin();
+    struct record_key format = {.kind = RECORD_FORMAT};
+    world_remove(&world, &format, world.revision);
+    refused("PATCH", "/v1/cluster", "{\"reserve\":1}", 503, "no-cluster");
+    CHECK_INT(ask("GET", "/v1/status", NULL), 200);
+    CHECK_HAS(text(), "\"id\":\"\"");
+    fixture_done();
+}
+
+TEST(a_cluster_that_was_upgraded_takes_no_change_from_an_older_api)
+{
+    begin();
+    struct record *format = record_copy(world_find(&world, RECORD_FORMAT, ""));
+    format->format->number = format->format->oldest = format_number + 1;
+    (void)store(format);
+    refused("PATCH", "/v1/cluster", "{\"reserve\":1}", 503, "too-old");
+    CHECK_INT(ask("GET", "/v1/status", NULL), 200);
+    CHECK_HAS(text(), "\"id\":\"9f0c2a52-6f0e-4b3e-9d53-0f2f7f0a1f11\"");
+    fixture_done();
+}
+
 TEST(each_change_has_an_audit_event_in_the_same_transaction)
 {
     begin_cluster();

@@ -107,6 +107,14 @@ static inline void begin(void)
     };
     world.is_complete = true;
     world.revision = 10;
+    struct record *format = record_new(RECORD_FORMAT, NULL, NULL);
+    (void)snprintf(format->format->cluster, cluster_id_size, "%s",
+                   "9f0c2a52-6f0e-4b3e-9d53-0f2f7f0a1f11");
+    format->format->number = format_number;
+    format->format->oldest = format_oldest;
+    format->revision = 1;
+    CHECK(world_put(&world, format));
+    record_unref(format);
 }
 
 /* Three nodes, all dismounted. */

@@ -166,6 +166,8 @@ __attribute__((constructor)) static void pretend(void)
     }
 }
 
+static const char *pretended_cluster = ""; /* in its marker: "0e/" */
+
 struct pretender {
     pid_t pid;
     int input;
@@ -179,7 +181,8 @@ static struct pretender pretender(const char *program, const char *node, const c
     int input[2], ready[2];
     need_directory();
     REQUIRE(pipe2(input, O_CLOEXEC) == 0 && pipe2(ready, O_CLOEXEC) == 0);
-    (void)snprintf(argument, sizeof(argument), "name=opt/berth/instance,string=a/3/77/%s", node);
+    (void)snprintf(argument, sizeof(argument), "name=opt/berth/instance,string=%sa/3/77/%s",
+                   pretended_cluster, node);
     (void)snprintf(path, sizeof(path), "%s/%s", directory, program);
     pid_t child = fork();
     if (child == 0) {
@@ -250,7 +253,69 @@ TEST(a_qemu_is_found_held_and_killed)
     virt_processes_done(&found);
 }
 
-TEST(a_vm_of_another_cluster_is_passed_over)
+#define CGROUPS "/sys/fs/cgroup/unified"
+#define SCOPE   CGROUPS "/machine-qemu\\x2d9\\x2dunit.scope"
+
+static bool write_number(const char *path, int number)
+{
+    FILE *file = fopen(path, "we");
+    bool is_written = file && fprintf(file, "%d", number) > 0;
+    return file && fclose(file) == 0 && is_written;
+}
+
+TEST(the_whole_scope_of_a_vm_can_be_ended)
+{
+    (void)rmdir(SCOPE);
+    if (mkdir(SCOPE, 0755) < 0 || access(SCOPE "/cgroup.kill", W_OK) < 0) {
+        (void)rmdir(SCOPE);
+        test_skip("no cgroup v2 at " CGROUPS " to make a scope in");
+    }
+    struct pretender ours = pretender("qemu-pretender", "unit-scope", "idle", geteuid());
+    struct pretender helper = pretender("sudo-pretender", "unit-helper", "idle", geteuid());
+    CHECK(write_number(SCOPE "/cgroup.procs", ours.pid));
+    CHECK(write_number(SCOPE "/cgroup.procs", helper.pid));
+    processes_t found = {0};
+    struct process_search search = {.proc = "/proc", .cgroup = CGROUPS, .cluster = "", .notes = ""};
+    REQUIRE(virt_process_scan(&search, &found, NULL) == 0);
+    int scope_fd = -1;
+    VEC_EACH(&found, each) {
+        scope_fd = each->pid == ours.pid ? each->scope_fd : scope_fd;
+    }
+    REQUIRE(scope_fd >= 0);
+    CHECK_INT(write(scope_fd, "1", 1), 1);
+    CHECK_INT(waitpid(ours.pid, NULL, 0), ours.pid);
+    CHECK_INT(waitpid(helper.pid, NULL, 0), helper.pid);
+    virt_processes_done(&found);
+    (void)close(ours.input);
+    (void)close(helper.input);
+    CHECK_INT(rmdir(SCOPE), 0);
+}
+
+TEST(a_vm_of_another_cluster_is_told_but_not_held)
+{
+    pretended_cluster = "0e/";
+    struct pretender other = pretender("qemu-pretender", "unit-foreign", "idle", geteuid());
+    pretended_cluster = "";
+    need_directory();
+    struct process_search search = {.proc = "/proc", .cluster = "0f", .notes = directory};
+    processes_t found = {0};
+    const struct process *process = NULL;
+    REQUIRE(virt_process_scan(&search, &found, NULL) == 0);
+    VEC_EACH(&found, each) {
+        process = each->pid == other.pid ? each : process;
+    }
+    REQUIRE(process);
+    CHECK(process->is_foreign);
+    CHECK_INT(process->pidfd, -1); /* so nothing can end it */
+    CHECK_STR(process->marker.cluster, "0e");
+    char note[100];
+    (void)snprintf(note, sizeof(note), "%s/%d", directory, (int)other.pid);
+    CHECK(access(note, F_OK) < 0);
+    virt_processes_done(&found);
+    end(&other);
+}
+
+TEST(a_vm_without_a_cluster_in_its_marker_is_everybodys)
 {
     struct pretender other = pretender("qemu-pretender", "unit-other", "idle", geteuid());
     processes_t found = {0};

@@ -326,14 +326,14 @@ TEST(a_keeper_holds_the_device_open_and_hands_it_on_without_a_pet)
     struct watchdog *watchdog = NULL, *heir = NULL;
     struct error err = {0};
     device.config.io.userdata = &device;
-    CHECK_INT(watchdog_adopt(&device.config, &heir, &err), -ENOENT);
+    CHECK_INT(watchdog_adopt(&device.config, &heir, NULL, &err), -ENOENT);
     CHECK_HAS(err.text, "no predecessor");
     REQUIRE(arm(&device, 6000, &watchdog, &err) == 0);
     CHECK_INT(watchdog_keep(watchdog, &err), 0);
     CHECK_INT(watchdog_keep(watchdog, &err), 0); /* there is one already */
     watchdog = watchdog_free(watchdog);          /* as if killed */
     CHECK(!is_closed(&device, 200));
-    CHECK_INT(watchdog_adopt(&device.config, &heir, &err), 0);
+    CHECK_INT(watchdog_adopt(&device.config, &heir, NULL, &err), 0);
     REQUIRE(heir);
     CHECK_INT(device.opens, 1);
     CHECK_INT(device.pets, 1);
@@ -341,7 +341,59 @@ TEST(a_keeper_holds_the_device_open_and_hands_it_on_without_a_pet)
     CHECK_STR(watchdog_device(heir), "/dev/watchdog0");
     CHECK_INT(watchdog_disarm(&heir, &err), 0);
     CHECK(is_closed(&device, 0)); /* by the keeper as well */
-    CHECK_INT(watchdog_adopt(&device.config, &heir, &err), -ENOENT);
+    CHECK_INT(watchdog_adopt(&device.config, &heir, NULL, &err), -ENOENT);
+}
+
+static struct watchdog_holder holder(const char *cluster, const char *node, uint64_t incarnation)
+{
+    struct watchdog_holder ret = {.incarnation = incarnation};
+    (void)snprintf(ret.cluster, sizeof(ret.cluster), "%s", cluster);
+    (void)snprintf(ret.node, sizeof(ret.node), "%s", node);
+    return ret;
+}
+
+TEST(a_keeper_hands_the_watchdog_to_no_other_host_and_no_other_cluster)
+{
+    static const char *const others[][2] = {{"c1", "b"}, {"c2", "a"}, {"", "b"}};
+    CLEANUP(device_done) struct device device = device_begin();
+    struct watchdog *watchdog = NULL, *heir = NULL;
+    struct watchdog_holder kept = {0};
+    struct error err = {0};
+    device.config.holder = holder("c1", "a", 3);
+    REQUIRE(arm(&device, 6000, &watchdog, &err) == 0);
+    REQUIRE(watchdog_keep(watchdog, &err) == 0);
+    watchdog = watchdog_free(watchdog);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        device.config.holder = holder(others[i][0], others[i][1], 3);
+        CHECK_INT(watchdog_adopt(&device.config, &heir, &kept, &err), -EBUSY);
+        CHECK_HAS(err.text, "kept for a of cluster c1");
+        CHECK(!heir);
+    }
+    device.config.holder = holder("", "a", 0); /* whose file is lost: the keeper knows the rest */
+    REQUIRE(watchdog_adopt(&device.config, &heir, &kept, &err) == 0);
+    CHECK_STR(kept.cluster, "c1");
+    CHECK_INT(kept.incarnation, 3);
+    CHECK_INT(device.pets, 1);
+    CHECK_INT(watchdog_disarm(&heir, &err), 0);
+}
+
+TEST(a_keeper_holds_the_watchdog_for_who_has_it_now)
+{
+    CLEANUP(device_done) struct device device = device_begin();
+    struct watchdog *watchdog = NULL, *heir = NULL;
+    struct watchdog_holder kept = {0}, now = holder("c2", "a", 4);
+    struct error err = {0};
+    device.config.holder = holder("c1", "a", 3);
+    REQUIRE(arm(&device, 6000, &watchdog, &err) == 0);
+    CHECK_INT(watchdog_hold_for(watchdog, &device.config.holder, &err), 0); /* no keeper yet */
+    REQUIRE(watchdog_keep(watchdog, &err) == 0);
+    CHECK_INT(watchdog_hold_for(watchdog, &now, &err), 0);
+    watchdog = watchdog_free(watchdog);
+    CHECK_INT(watchdog_adopt(&device.config, &heir, &kept, &err), -EBUSY);
+    device.config.holder = now;
+    REQUIRE(watchdog_adopt(&device.config, &heir, &kept, &err) == 0);
+    CHECK_INT(kept.incarnation, 4);
+    CHECK_INT(watchdog_disarm(&heir, &err), 0);
 }
 
 TEST(a_socket_left_by_a_dead_keeper_is_no_keeper)
@@ -351,7 +403,7 @@ TEST(a_socket_left_by_a_dead_keeper_is_no_keeper)
     struct error err = {0};
     REQUIRE(arm(&device, 6000, &watchdog, &err) == 0);
     write_text(&device, "/keeper", "");
-    CHECK_INT(watchdog_adopt(&device.config, &heir, &err), -ENOENT);
+    CHECK_INT(watchdog_adopt(&device.config, &heir, NULL, &err), -ENOENT);
     CHECK_INT(watchdog_keep(watchdog, &err), 0);
     CHECK_INT(watchdog_disarm(&watchdog, &err), 0);
     CHECK(is_closed(&device, 0)); /* by the keeper as well */

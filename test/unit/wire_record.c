@@ -256,11 +256,11 @@ TEST(documents_are_readable_by_people)
                                          .culprit = {{0, 0x65, 0, 0}, "0000:65:00.4"},
                                          .has_culprit = true};
     CHECK_INT(wire_record_encode(status, &text, &err), 0);
-    CHECK_STR(
-        buf_str(&text),
-        "{\"schema\":1,\"epoch\":7,\"incarnation\":3,\"node\":\"n1\",\"state\":\"failed\","
-        "\"has_started\":false,\"stop_refused\":false,\"cause\":{\"code\":\"said\",\"detail\":\"no reset\"},"
-        "\"culprit\":\"0000:65:00.0+0000:65:00.4\"}");
+    CHECK_STR(buf_str(&text),
+              "{\"schema\":1,\"epoch\":7,\"incarnation\":3,\"node\":\"n1\",\"state\":\"failed\","
+              "\"has_started\":false,\"stop_refused\":false,\"cannot_be_ended\":false,"
+              "\"cause\":{\"code\":\"said\",\"detail\":\"no reset\"},"
+              "\"culprit\":\"0000:65:00.0+0000:65:00.4\"}");
     buf_clear(&text);
     placement->placement->phase = PLACEMENT_START;
     *VEC_ADD(&placement->placement->gpus) = (struct gpu_hold){"p", {{0, 0x65, 0, 0}, "vf-2"}};

@@ -48,6 +48,7 @@ export const vmLooks: Record<VmState, Look> = {
     stopped: { text: 'Stopped', tone: 'idle', sign: 'dash' },
     waiting: { text: 'Waiting', tone: 'warn', sign: 'dots' },
     failed: { text: 'Failed', tone: 'bad', sign: 'cross' },
+    away: { text: 'Away, moved or saved by hand', tone: 'bad', sign: 'question' },
     unknown: { text: 'Unknown, server is silent', tone: 'bad', sign: 'question' },
 };
 

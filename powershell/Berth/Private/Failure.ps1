@@ -23,6 +23,7 @@ $script:Advice = @{
     'login-needed'   = 'Connect again with Connect-Berth and a token or credential.'
     'bad-token'      = 'Create a token with "berth token add NAME --role ROLE" on a host, and connect again with Connect-Berth.'
     'login-failed'   = 'Check user and password, and connect again with Connect-Berth.'
+    'no-cluster'     = 'Start berthd on a host, then repeat the command.'
     'store-down'     = 'Check that etcd runs, then repeat the command.'
 }
 

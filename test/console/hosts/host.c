@@ -156,6 +156,7 @@ static void boot_done(struct task *task)
     (void)snprintf(config.node, sizeof(config.node), "%s", host->name);
     (void)snprintf(config.boot_id, sizeof(config.boot_id), "boot-%llu-at-%lld",
                    (unsigned long long)host->boots, (long long)host_now_ms());
+    (void)snprintf(config.fresh_cluster, sizeof(config.fresh_cluster), "%s", "0c");
     host->core = core_new(&config);
     if (!host->core ||
         sd_event_add_time(host->event, &host->wake, CLOCK_BOOTTIME, 0, 1000, wake_due, host) < 0 ||

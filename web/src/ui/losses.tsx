@@ -82,7 +82,7 @@ function Hosts({ hosts }: { hosts: HostLoss[] }) {
 export function Losses({ status }: { status: Status }) {
     const [isAsked, setAsked] = useState(false);
     const isQuick = status.survival !== undefined;
-    const isIdle = status.vms.running + status.vms.starting + status.vms.stopping + status.vms.waiting + status.vms.unknown === 0;
+    const isIdle = status.vms.running + status.vms.starting + status.vms.stopping + status.vms.waiting + status.vms.away + status.vms.unknown === 0;
     const shown = useResource<Answer>(!isIdle && (isAsked || isQuick) ? '/v1/survival' : null);
     return (
         <Section title="Can we lose a server?">

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The VMs of this node, one by one: what exists here, and what the agent (agent.c) does about it.
+ */
+#pragma once
+
+#include "core/kill_watch.h"
+#include "core/pending.h"
+
+enum vm_op { VM_OP_NONE, VM_OP_START, VM_OP_STOP, VM_OP_KILL };
+
+/* One VM on this node: what exists here, and what we are doing about it. */
+struct local_vm {
+    char name[name_size];
+    bool exists;
+    bool is_up;             /* its guest runs */
+    uint64_t epoch;         /* of the one that exists */
+    char origin[name_size]; /* the node that started it */
+    uint64_t away_epoch;    /* that left this host by migration or save; 0: none */
+    bool has_ended;         /* 'ended_epoch' existed or was tried here, and is no more */
+    uint64_t ended_epoch;
+    bool was_up;
+    bool is_beginning; /* the status last told was 'starting' */
+    struct cause why;  /* it ended, or would not */
+    bool has_culprit;
+    struct gpu_slot culprit;
+    bool is_stop_refused;
+    uint64_t refused_epoch;
+    enum vm_op op;
+    uint64_t op_id;
+    uint64_t op_epoch;
+    uint64_t late_epoch; /* whose start was not answered in time, and is to be undone */
+    bool is_op_forced;   /* the stop under way turns it off */
+    msec_t op_retry_ms;
+    struct kill_watch kill; /* of the one that exists */
+    struct pending status;
+};
+
+struct agent {
+    VEC(struct local_vm) vms; /* by priority, then name */
+    bool is_listed;           /* 'vms' holds all that exists */
+};
+
+/* NULL: there is nothing of it here. */
+struct local_vm *local_vm_find(const struct core *core, const char *name);
+struct local_vm *local_vm_get(struct core *core, const char *name);
+/* That 'epoch' of it existed here, or was tried, and is no more. */
+void local_vm_ended(struct local_vm *vm, uint64_t epoch, struct cause why);
+
+/* What the hypervisor tells. */
+void local_vms_event(struct core *core, const struct core_event *event);
+/* By priority, then name. */
+void local_vms_sort(struct core *core);
+
+/* False without memory. */
+bool local_vms_init(struct core *core);
+void local_vms_done(struct core *core);
+/* Whether all that exists here has been told. */
+bool local_vms_are_listed(const struct core *core);
+/* Whether nothing exists here or is being started, and the store knows how all that did has ended.
+ */
+bool local_vms_are_over(const struct core *core);
+/* All of it is being killed: tells what that does not end. */
+void local_vms_watch_kills(struct core *core);
+/* Whether any of it was started by another host than this one. */
+bool local_vms_have_strangers(const struct core *core);
+/* The name, lent, of instance number 'i' that exists here or is being started, and its epoch; NULL:
+ * there are not so many. */
+const char *local_vm_instance(const struct core *core, size_t i, uint64_t *ret_epoch);
