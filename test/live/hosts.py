@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Hosts on this machine: each a real libvirtd with QEMU (TCG) and a real berthd, as root in a PID and mount
+namespace."""
+
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import uuid
+
+from cluster import wait_for
+
+BERTHD = os.environ["BERTHD"]
+PLACES = ["/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt"]
+XML = ("<domain type='qemu'><name>{}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu><os>"
+       "<type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features><devices>"
+       "<controller type='usb' model='none'/><memballoon model='none'/></devices></domain>")
+
+
+class Host:
+    """libvirtd in namespaces of its own, and a berthd in them, called 'node'."""
+
+    def __init__(self, directory, etcd, node, hook=None):
+        self.directory, self.etcd, self.node, self.daemon = directory, etcd, node, None
+        os.makedirs(directory)
+        mounts = ""
+        for i, place in enumerate(PLACES):
+            os.makedirs(f"{directory}/{i}")
+            mounts += f"mkdir -p {place}; mount --bind {directory}/{i} {place}; "
+        self.write("4/qemu.conf", 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\n'
+                   'cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\nstdio_handler = "file"\n')
+        self.hook = f"{directory}/4/hooks/qemu.d/50-berth"
+        if hook:
+            os.makedirs(os.path.dirname(self.hook))
+            shutil.copy(hook, self.hook)
+        self.write("libvirtd.conf", f'host_uuid = "{uuid.uuid4()}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nunix_sock_dir = "{directory}"\n'
+                   'unix_sock_rw_perms = "0700"\n')
+        self.uri = f"qemu:///system?socket={directory}/libvirt-sock"
+        with open(f"{directory}/log", "w", encoding="utf-8") as log:
+            self.libvirtd = subprocess.Popen(
+                ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "--propagation", "private", "sh", "-c",
+                 f"{mounts} exec libvirtd -f {directory}/libvirtd.conf -p {directory}/pid"], stdout=log, stderr=log)
+        wait_for("libvirtd answers", lambda: subprocess.run(["virsh", "-c", self.uri, "list"], check=False,
+                                                             capture_output=True).returncode == 0, 60)
+        self.begin()
+
+    def write(self, name, text):
+        with open(f"{self.directory}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def begin(self, prefix="/berth/"):
+        self.write("berth.conf", f"node = {self.node}\nwatchdog = none\netcd_endpoints = {self.etcd.url}\n"
+                   f"etcd_prefix = {prefix}\nlibvirt_uri = {self.uri}\nrun_dir = {self.directory}/run\n"
+                   f"state_dir = {self.directory}/state\napi_socket = {self.directory}/api.sock\n")
+        pid = self.libvirtd.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            child = file.read().split()[0]
+        with open(f"{self.directory}/berthd.log", "a", encoding="utf-8") as log:
+            self.daemon = subprocess.Popen(["nsenter", "-t", child, "-m", "-p", BERTHD, "--config",
+                                            f"{self.directory}/berth.conf"], stdout=log, stderr=log)
+
+    def end(self, number=signal.SIGTERM):
+        """nsenter forks for the PID namespace: its child is berthd."""
+        pid = self.daemon.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            for child in file.read().split():
+                os.kill(int(child), number)
+        self.daemon.wait(20)
+
+    def decide(self, word):
+        return subprocess.run([BERTHD, "--config", f"{self.directory}/berth.conf", word], check=False,
+                              capture_output=True, text=True)
+
+    def journal(self):
+        with open(f"{self.directory}/berthd.log", encoding="utf-8") as file:
+            return file.read()
+
+    def close(self):
+        for process in (self.daemon, self.libvirtd):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
+        for pid in qemus(self.node):
+            os.kill(pid, signal.SIGKILL)
+
+
+def qemus(*nodes):
+    """{pid: marker} of the QEMUs that hosts of these names started."""
+    found = {}
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                words = file.read().split("\0")
+        except OSError:
+            continue
+        for word in words:
+            if word.startswith("name=opt/berth/instance") and word.split("/")[-1] in nodes:
+                found[int(path.split("/")[2])] = word
+    return found
+
+
+def start(host, vm, **more):
+    host.etcd.put(f"want/vms/{vm}", {"schema": 1, "xml": XML.format(vm), "cpus": 1, "memory_mib": 16,
+                                     "desired": "started", "start_order": 1, **more})
+    wait_for(f"{vm} runs", lambda: host.etcd.all().get(f"seen/vms/{vm}", {}).get("state") == "running", 120)
+
+
+def lacks():
+    if os.geteuid() != 0:
+        return "only root can have a libvirtd of its own"
+    for program in ("libvirtd", "virsh", "qemu-system-x86_64", "etcd", "nsenter", "unshare"):
+        if not shutil.which(program):
+            return f"{program} is not installed"
+    if subprocess.run(["unshare", "-m", "-p", "-f", "true"], check=False).returncode != 0:
+        return "no namespaces here"
+    return None
