@@ -2,6 +2,7 @@
 #include "virt/virt.h"
 
 #include "base/parse.h"
+#include "loop/clock.h"
 #include "loop/memory.h"
 #include "virt/internal.h"
 
@@ -190,10 +191,11 @@ static struct domain_compose copy_domain(const struct domain_compose *domain)
     return copy;
 }
 
-static void set_limit(struct virt *virt, struct request *request, msec_t limit_ms)
+static void set_limit(struct request *request, msec_t limit_ms)
 {
     request->span_ms = limit_ms;
-    request->limit_ms = limit_ms == MSEC_NEVER ? MSEC_NEVER : virt_now(virt) + limit_ms;
+    /* From the call: the time at which the loop woke up may be a long callback ago. */
+    request->limit_ms = limit_ms == MSEC_NEVER ? MSEC_NEVER : clock_monotonic_ms() + limit_ms;
 }
 
 void virt_start(struct virt *virt, uint64_t id, const struct domain_compose *domain,
@@ -202,7 +204,7 @@ void virt_start(struct virt *virt, uint64_t id, const struct domain_compose *dom
     struct request *request = virt_request_new(virt, REQUEST_START, id, domain->marker.vm,
                                                domain->marker.epoch, done, userdata);
     request->domain = copy_domain(domain);
-    set_limit(virt, request, limit_ms);
+    set_limit(request, limit_ms);
 }
 
 void virt_stop(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch,
@@ -211,7 +213,7 @@ void virt_stop(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch,
     struct request *request = virt_request_new(virt, REQUEST_STOP, id, vm, epoch, done, userdata);
     request->action = action;
     request->is_forced = action == OFFLINE_TURN_OFF;
-    set_limit(virt, request, limit_ms);
+    set_limit(request, limit_ms);
 }
 
 void virt_kill(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, virt_done_fn *done,
