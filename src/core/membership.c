@@ -46,11 +46,13 @@ static void clear_instances(struct core *core)
 }
 
 /* Whether nothing that exists here can surprise us: a host that has not joined in this boot looks
- * first, if it can. */
+ * first, if libvirt answers. */
 static bool has_looked(const struct core *core)
 {
-    return core->config.joined_incarnation != 0 || local_vms_are_listed(core) ||
-           core->membership->has_no_hypervisor;
+    const struct record *alive = self_alive_record(core);
+    bool has_joined =
+        core->config.joined_incarnation != 0 || (alive && self_is_this_boot(core, alive));
+    return has_joined || local_vms_are_listed(core) || core->membership->has_no_hypervisor;
 }
 
 static void join(struct core *core)

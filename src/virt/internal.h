@@ -135,7 +135,8 @@ struct virt {
     bool has_processes;
     uint64_t generation;
     bool is_opening;
-    uint64_t closed; /* generation of the last one that broke */
+    msec_t opening_ms; /* since then */
+    uint64_t closed;   /* generation of the last one that broke */
     bool is_hanging;
     bool is_told_up, is_told_down;
     uint64_t listed;     /* number of the last listing that arrived, 0: none */

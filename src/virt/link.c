@@ -112,6 +112,7 @@ static void open_connection(struct virt *virt)
     call->number = ++virt->counter;
     call->task.arrive = on_opened;
     virt->is_opening = true;
+    virt->opening_ms = virt_now(virt);
     workers_submit(virt->link_pool, &call->task);
 }
 
@@ -247,6 +248,11 @@ void virt_link_settle(struct virt *virt, msec_t now_ms)
         open_connection(virt);
     } else if (!virt->is_opening) {
         virt_wake_at(virt, virt->retry_at_ms);
+    } else if (now_ms >= virt->opening_ms + hang_ms) {
+        /* The call cannot be ended. Should it be answered yet, libvirt is up. */
+        tell(virt, false, "libvirt does not answer");
+    } else {
+        virt_wake_at(virt, virt->opening_ms + hang_ms);
     }
     if (virt->is_list_untold && virt->scanned >= virt->list_scan) {
         virt->is_list_untold = false;
