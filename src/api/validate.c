@@ -84,7 +84,8 @@ static void check_heartbeat(struct validation *v, const struct node_facts *node)
     case NODE_STATE_FENCING:
     case NODE_STATE_FENCED:
         validation_add(v, FINDING_FAILED, node->name, "heartbeat",
-                       "%s (%s): is the host on, does berthd run there, does it reach etcd?",
+                       "%s (%s): is the host on, does berthd run there, does it reach etcd, and is "
+                       "that the right store?",
                        node_state_name(node->state), words_cause(&node->why, words));
         return;
     }
@@ -161,6 +162,7 @@ static const char *group_of(const char *check)
         {"kvm", "Hypervisor"},
         {"clock", "Clocks"},
         {"store", "Store"},
+        {"endpoint", "Store"},
         {"fencing", "Fencing"},
         {"nowayout", "Fencing"},
         {"disks", "Storage"},

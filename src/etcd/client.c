@@ -221,10 +221,12 @@ int etcd_new(sd_event *event, const struct etcd_config *config, struct etcd **re
     (void)copy_text(etcd->prefix, sizeof(etcd->prefix), prefix);
     etcd->cluster = config->cluster;
     etcd->foreign = config->foreign;
+    etcd->surveyed = config->surveyed;
     etcd->userdata = config->userdata;
     wire_range_request(&(struct wire_range){.key = WIRE_BYTES(etcd->prefix), .is_count_only = true},
                        &etcd->probe);
-    if (etcd->probe.failed) {
+    buf_printf(&etcd->empty, "{}");
+    if (etcd->probe.failed || etcd->empty.failed) {
         return error_set(err, -ENOMEM, "out of memory");
     }
     if (r < 0 || (r = add_endpoints(etcd, config, err)) < 0 ||
@@ -243,10 +245,12 @@ struct etcd *etcd_free(struct etcd *etcd)
     }
     assert(!etcd->watches); /* their owner frees them first */
     requests_drop(etcd);
+    survey_drop(etcd);
     transport_done(etcd);
     sd_event_source_disable_unref(etcd->later);
     sd_event_source_disable_unref(etcd->homing);
     buf_done(&etcd->probe);
+    buf_done(&etcd->empty);
     free(etcd->ca_file);
     free(etcd->cert_file);
     free(etcd->key_file);

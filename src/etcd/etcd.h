@@ -43,6 +43,8 @@ struct etcd_config {
     /* 'endpoint' (an index) answers for the etcd cluster 'is' instead of 'ours'. Once, until it
      * answers for ours again. In the middle of other callbacks: start nothing. May be NULL. */
     void (*foreign)(void *userdata, const char *endpoint, uint64_t is, uint64_t ours);
+    /* What etcd_endpoint_state() tells of an endpoint has changed. May be NULL. */
+    void (*surveyed)(void *userdata);
     void *userdata;
     msec_t connect_limit_ms; /* default 300 */
     msec_t silence_limit_ms; /* a watch without a byte for so long is restarted; default 10000 */
@@ -68,6 +70,21 @@ void etcd_trust_anew(struct etcd *etcd);
 
 /* The endpoint that last worked, for people; lent until the next turn of the loop. */
 const char *etcd_endpoint(const struct etcd *etcd);
+
+/* ---- all endpoints, also those that serve nothing now ---- */
+
+struct etcd_endpoint_state {
+    const char *endpoint; /* lent from the client */
+    bool is_known;        /* it has been asked, and this is how that ended: */
+    bool answers;
+    uint64_t cluster, member; /* that answered last; 0: none has yet */
+    char version[32];         /* of its etcd */
+};
+
+/* Asks each endpoint which member of which cluster it is; config.surveyed tells what is new. */
+void etcd_survey(struct etcd *etcd);
+/* Of endpoint number 'i'; false: there are not so many. */
+bool etcd_endpoint_state(const struct etcd *etcd, size_t i, struct etcd_endpoint_state *ret);
 
 /* ---- one request, one reply ---- */
 

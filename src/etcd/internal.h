@@ -7,6 +7,7 @@
  *     request.c     a request: exchanges at one endpoint after the other until its outcome is known
  *     snapshot.c    requests page by page, at one revision
  *     watch.c       an exchange that does not end
+ *     survey.c      which member each endpoint is
  *     client.c      configuration, endpoints and the way back to the first, token
  */
 #pragma once
@@ -113,6 +114,15 @@ void requests_drop(struct etcd *etcd);
 
 /* ---- the client ---- */
 
+/* An endpoint is asked which member it is. */
+struct survey_look {
+    struct etcd *etcd;
+    struct transfer *transfer; /* under way; NULL: none */
+    struct etcd_endpoint_state found;
+};
+
+void survey_drop(struct etcd *etcd);
+
 struct etcd {
     sd_event *event;
     CURLM *multi;
@@ -128,7 +138,10 @@ struct etcd {
     uint64_t clusters[endpoints_max]; /* that each last answered for; 0: not known now */
     uint64_t cluster;                 /* ours; 0: not known yet */
     struct buf probe;                 /* a read that shows whose an endpoint is */
+    struct buf empty;                 /* the body "{}" */
+    struct survey_look looks[endpoints_max];
     void (*foreign)(void *userdata, const char *endpoint, uint64_t is, uint64_t ours);
+    void (*surveyed)(void *userdata);
     void *userdata;
     size_t current; /* the one that last worked, or is to be tried next */
     char prefix[wire_prefix_size];

@@ -268,6 +268,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
 /* What an administrator did, as the API has it in the same list. */
 #define ORDER_LIST(X)                                                                              \
     X(NOTE_CLUSTER_SET, "cluster-set", INFO)                                                       \
+    X(NOTE_ENDPOINT_FOREIGN, "endpoint-foreign", ERROR)                                            \
     X(NOTE_DISARM_ASKED, "cluster-disarm-asked", INFO)                                             \
     X(NOTE_DISARM_FOR_ASKED, "cluster-disarm-asked", INFO)                                         \
     X(NOTE_ARM_ASKED, "cluster-arm-asked", INFO)                                                   \

@@ -249,6 +249,8 @@ static const char *const note_words[note_code_count] = {
         "{subject} ran on {node}, which was lost or shut down; with priority 0 only 'berth vm start {subject}' starts it again",
     [NOTE_VM_RESTART_DELAYED] = "{subject} keeps failing ({cause}): it restarts in {s} s",
     [NOTE_CLUSTER_SET] = "the cluster's settings were changed: {detail}",
+    [NOTE_ENDPOINT_FOREIGN] =
+        "{subject} does not use the endpoint {detail}: it is a member of another etcd cluster ({who}) and counts as down. Correct etcd_endpoints, or join that member to the store's cluster",
     [NOTE_DISARM_ASKED] =
         "the cluster is disarmed: no host is fenced and no VM restarts by itself until it is armed",
     [NOTE_DISARM_FOR_ASKED] =

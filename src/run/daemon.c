@@ -195,6 +195,7 @@ static void on_inventory(void *userdata, const struct node_inventory *inventory)
         abort();
     }
     daemon_tell_foreign(d, copy->inventory);
+    daemon_tell_endpoints(d, copy->inventory);
     daemon_step(d, (struct core_event){.kind = CORE_INVENTORY, .record = copy});
     record_unref(copy);
 }
@@ -349,6 +350,7 @@ static int open_parts(struct daemon *d, struct error *err)
         .synced = on_synced,
         .progress = on_progress,
         .stale = on_stale,
+        .surveyed = daemon_saw_endpoints,
     };
     static const struct virt_observer virt_observer = {on_instance, on_gone, on_listed,
                                                        on_connection, daemon_saw_foreign};

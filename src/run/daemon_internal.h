@@ -45,6 +45,7 @@ struct daemon {
     VEC(struct answer) answers;
     VEC(struct fencing_run *) fencing;
     struct power_run *power; /* this host is being told to go down; NULL: it is not */
+    uint64_t foreign_endpoints[config_endpoints_max]; /* the cluster as last told; 0: ours */
     int lock_fd;
     struct identity identity;
     sd_event_source *resolving; /* words left in run_dir: about a contradiction, a shutdown */
@@ -72,6 +73,10 @@ int daemon_watch_word(struct daemon *d, struct error *err);
  * does. */
 void daemon_saw_foreign(void *userdata, const char *vm, const char *cluster);
 void daemon_tell_foreign(const struct daemon *d, struct node_inventory *inventory);
+/* daemon_endpoints.c: etcd's endpoints have told who they are. For an event, status and validate.
+ */
+void daemon_saw_endpoints(void *userdata);
+void daemon_tell_endpoints(const struct daemon *d, struct node_inventory *inventory);
 /* VMs are of that cluster from now on. */
 void daemon_take_cluster(struct daemon *d, const char *cluster);
 

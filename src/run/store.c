@@ -16,6 +16,8 @@
 enum {
     stale_limit_default_ms = 2500,
     tick_ms = 250,
+    survey_ticks = 120,    /* every half a minute, ... */
+    survey_first_tick = 8, /* ... but soon after the beginning */
     page_limit_ms = 5000,
     pause_first_ms = 100,
     pause_max_ms = 2000,
@@ -347,6 +349,9 @@ static int tick(sd_event_source *source, uint64_t usec, void *userdata)
     (void)usec;
     int r = loop_fire_after(store->event, &store->tick_timer, tick_ms, tick, store);
     assert(r >= 0);
+    if (store->observer.surveyed && store->ticks++ % survey_ticks == survey_first_tick) {
+        etcd_survey(store->etcd);
+    }
     if (!store->is_stale && now - store->fresh_ms > store->stale_limit_ms) {
         store->is_stale = true;
         TELL(store, stale, true);
@@ -363,6 +368,21 @@ static void endpoint_is_foreign(void *userdata, const char *endpoint, uint64_t i
 {
     struct store *store = userdata;
     TELL(store, foreign, endpoint, is, ours);
+}
+
+static void endpoints_changed(void *userdata)
+{
+    struct store *store = userdata;
+    TELL(store, surveyed);
+}
+
+bool store_endpoint_state(const struct store *store, size_t i, struct etcd_endpoint_state *ret,
+                          bool *ret_is_foreign)
+{
+    uint64_t ours = etcd_cluster(store->etcd);
+    bool is_there = etcd_endpoint_state(store->etcd, i, ret);
+    *ret_is_foreign = is_there && ours != 0 && ret->cluster != 0 && ret->cluster != ours;
+    return is_there;
 }
 
 uint64_t store_cluster(const struct store *store)
@@ -398,6 +418,7 @@ int store_new(sd_event *event, const struct etcd_config *config,
         config->stale_limit_ms > 0 ? config->stale_limit_ms : stale_limit_default_ms;
     struct etcd_config with_observer = *config;
     with_observer.foreign = endpoint_is_foreign;
+    with_observer.surveyed = endpoints_changed;
     with_observer.userdata = store;
     int r = etcd_new(event, &with_observer, &store->etcd, err); /* also checks the prefix */
     if (r < 0) {

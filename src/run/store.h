@@ -40,6 +40,8 @@ struct store_observer {
     /* 'endpoint' answers for the etcd cluster 'is', not for 'ours': it counts as down. For the
      * journal. */
     void (*foreign)(void *userdata, const char *endpoint, uint64_t is, uint64_t ours);
+    /* What store_endpoint_state() tells has changed. NULL: then no endpoint is asked for that. */
+    void (*surveyed)(void *userdata);
     /* The stream broke or could not begin; it is tried again by itself. For the journal. */
     void (*trouble)(void *userdata, const struct error *error);
 };
@@ -79,6 +81,11 @@ bool store_trust_anew(struct store *store);
 
 /* What 'stale' was last called with. */
 bool store_is_stale(const struct store *store);
+
+/* What endpoint number 'i' is, as it last said (etcd_endpoint_state()), and whether that is another
+ * etcd cluster than the store's: then it counts as down. False: there are not so many. */
+bool store_endpoint_state(const struct store *store, size_t i, struct etcd_endpoint_state *ret,
+                          bool *ret_is_foreign);
 
 /* The endpoint that last worked, for people; lent until the next turn of the loop. */
 const char *store_endpoint(const struct store *store);

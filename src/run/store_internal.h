@@ -41,6 +41,7 @@ struct store {
     sd_event_source *tick_timer;
     msec_t stale_limit_ms, fresh_ms;
     bool is_stale, is_asking;
+    uint64_t ticks;
     msec_t asked_ms;           /* the last question to a majority ... */
     revision_t asked_revision; /* ... and what had been delivered by then */
     revision_t late_revision;  /* at this one the watch was behind when last asked */

@@ -102,6 +102,15 @@ struct wire_transaction_reply {
 int wire_transaction_reply_read(const void *bytes, size_t size, struct wire_transaction_reply *ret,
                                 struct error *err);
 
+/* What a member says of itself. */
+struct wire_status_reply {
+    uint64_t cluster, member;
+    char version[32];
+};
+
+int wire_status_reply_read(const void *bytes, size_t size, struct wire_status_reply *ret,
+                           struct error *err);
+
 /* One message of a watch's stream. */
 struct wire_watch_reply {
     uint64_t cluster;

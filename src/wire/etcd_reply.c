@@ -132,12 +132,18 @@ static bool get_revision(const json_t *object, revision_t *ret)
     return get_number(json_object_get(object, "header"), "revision", ret) && *ret > 0;
 }
 
-/* Of the etcd cluster that answered: 64 bits without a sign, as a string. */
-static uint64_t get_cluster(const json_t *object)
+/* Out of the header: 64 bits without a sign, as a string. */
+static uint64_t get_id(const json_t *object, const char *name)
 {
-    const json_t *value = json_object_get(json_object_get(object, "header"), "cluster_id");
+    const json_t *value = json_object_get(json_object_get(object, "header"), name);
     uint64_t id;
     return json_is_string(value) && parse_u64(json_string_value(value), UINT64_MAX, &id) ? id : 0;
+}
+
+/* Of the etcd cluster that answered. */
+static uint64_t get_cluster(const json_t *object)
+{
+    return get_id(object, "cluster_id");
 }
 
 /* Where a string of base64 is: itself, or in the text that stands in for it. */
@@ -258,6 +264,25 @@ int wire_transaction_reply_read(const void *bytes, size_t size, struct wire_tran
     }
     *ret = (struct wire_transaction_reply){get_cluster(source.json), revision,
                                            get_bool(source.json, "succeeded")};
+    return 0;
+}
+
+int wire_status_reply_read(const void *bytes, size_t size, struct wire_status_reply *ret,
+                           struct error *err)
+{
+    CLEANUP(reply_done) struct reply source = {0};
+    int r = parse(bytes, size, false, &source, err);
+    if (r < 0) {
+        return r;
+    }
+    const char *version = json_string_value(json_object_get(source.json, "version"));
+    struct wire_status_reply reply = {.cluster = get_cluster(source.json),
+                                      .member = get_id(source.json, "member_id")};
+    if (reply.cluster == 0 ||
+        !copy_text(reply.version, sizeof(reply.version), version ? version : "")) {
+        return malformed(err, "no cluster, or no version");
+    }
+    *ret = reply;
     return 0;
 }
 

@@ -23,7 +23,7 @@ struct daemon {
     sd_event *event;
     struct store *store;
     struct world world;
-    unsigned resets, syncs, bads, troubles, stales, foreigns;
+    unsigned resets, syncs, bads, troubles, stales, foreigns, surveys;
     uint64_t cluster; /* that the store must be; 0: whichever answers first */
     bool is_snapshot; /* between reset and synced */
     bool is_broken;   /* told something in an order that cannot be */
@@ -116,8 +116,15 @@ static void on_foreign(void *userdata, const char *endpoint, uint64_t is, uint64
     CHECK(is != ours && ours == store_cluster(daemon->store));
 }
 
+static void on_surveyed(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    daemon->surveys++;
+}
+
 static const struct store_observer observer = {
     .foreign = on_foreign,
+    .surveyed = on_surveyed,
     .reset = on_reset,
     .record = on_record,
     .removed = on_removed,
@@ -397,6 +404,32 @@ TEST(an_endpoint_of_another_etcd_cluster_is_told_and_feeds_and_acknowledges_noth
     check_untouched();
     CHECK(!store_trust_anew(next.store)); /* ours answers */
     daemon_stop(&next);
+    daemon_stop(&daemon);
+    etcd_cluster_stop(&foreign);
+}
+
+TEST(each_endpoint_says_which_member_of_which_cluster_it_is_though_one_alone_serves)
+{
+    struct daemon daemon = {0};
+    struct etcd_endpoint_state state;
+    bool is_foreign;
+    etcd_cluster_need(&cluster);
+    etcd_cluster_start(&foreign, &(struct etcd_cluster_options){.member_len = 1});
+    const char *const endpoints[] = {cluster.endpoints[0], foreign.endpoints[0],
+                                     "http://127.0.0.1:1"};
+    daemon_open(&daemon, "/e/", endpoints, 3);
+    LOOP_UNTIL(daemon.event, daemon.surveys >= 3, patience_ms);
+    REQUIRE(store_endpoint_state(daemon.store, 0, &state, &is_foreign));
+    CHECK(state.answers && !is_foreign && state.member != 0);
+    CHECK(state.cluster == store_cluster(daemon.store));
+    CHECK(state.version[0] != '\0');
+    REQUIRE(store_endpoint_state(daemon.store, 1, &state, &is_foreign));
+    CHECK(state.answers && is_foreign);
+    CHECK_STR(state.endpoint, foreign.endpoints[0]);
+    REQUIRE(store_endpoint_state(daemon.store, 2, &state, &is_foreign));
+    CHECK(state.is_known && !state.answers && !is_foreign);
+    CHECK(!store_endpoint_state(daemon.store, 3, &state, &is_foreign));
+    CHECK_INT(daemon.foreigns, 1);
     daemon_stop(&daemon);
     etcd_cluster_stop(&foreign);
 }

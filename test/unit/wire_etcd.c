@@ -147,6 +147,23 @@ TEST(a_transaction_that_was_refused_lacks_the_word_succeeded)
     CHECK(!reply.is_committed);
 }
 
+TEST(a_member_says_which_one_it_is_of_which_cluster)
+{
+    static const char text[] =
+        "{\"header\":{\"cluster_id\":\"14841639068965178418\",\"member_id\":\"10276657743932975437\","
+        "\"revision\":\"1\",\"raft_term\":\"2\"},\"version\":\"3.4.23\",\"dbSize\":\"20480\"}";
+    static const char *const bad[] = {"", "{}", "{\"header\":{},\"version\":\"3.4.23\"}",
+                                      "{\"header\":{\"cluster_id\":\"-1\"}}"};
+    struct wire_status_reply reply;
+    REQUIRE(wire_status_reply_read(text, strlen(text), &reply, NULL) == 0);
+    CHECK(reply.cluster == UINT64_C(14841639068965178418));
+    CHECK(reply.member == UINT64_C(10276657743932975437));
+    CHECK_STR(reply.version, "3.4.23");
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CHECK_INT(wire_status_reply_read(bad[i], strlen(bad[i]), &reply, NULL), -EBADMSG);
+    }
+}
+
 TEST(a_reply_without_a_revision_is_none)
 {
     static const char *const bad[] = {"{}",
