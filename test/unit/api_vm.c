@@ -291,6 +291,71 @@ TEST(a_vm_is_started_and_stopped_by_orders_that_count)
     CHECK(!spec("v")->is_stop_forced);
 }
 
+/* 'node' sees epoch 'epoch' of 'vm', which was not ordered there. */
+static void see(const char *node, const char *vm, uint64_t epoch)
+{
+    struct record *record = record_copy(world_find(&world, RECORD_NODE_INVENTORY, node));
+    struct vm_sighting *sighting = VEC_ADD(&record->inventory->sightings);
+    *sighting = (struct vm_sighting){.epoch = epoch};
+    (void)snprintf(sighting->vm, sizeof(sighting->vm), "%s", vm);
+    (void)snprintf(sighting->node, sizeof(sighting->node), "node1");
+    (void)store(record);
+}
+
+/* 'v' was migrated by hand: node1 reports so, in epoch 1. */
+static void send_away(unsigned gpus)
+{
+    begin_cluster();
+    if (gpus > 0) {
+        add_vm("v", gpus);
+    } else {
+        must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\"}");
+    }
+    must("POST", "/v1/vms/v/start", NULL);
+    (void)place("v", PLACEMENT_START, "node1", 1);
+    report("v", "node1", 1, VM_STATE_AWAY);
+    shows("v", "\"state\":\"away\"");
+}
+
+TEST(a_vm_that_is_away_is_adopted_where_a_host_sees_it)
+{
+    send_away(0);
+    refused("POST", "/v1/vms/v/adopt", NULL, 409, "not-elsewhere");
+    see("node2", "v", 1);
+    shows("v", "it runs on node2 without an order to");
+    refused("POST", "/v1/vms/v/confirm-gone", NULL, 409, "VM v runs on node2");
+    must("POST", "/v1/vms/v/adopt", NULL);
+    CHECK_INT(spec("v")->elsewhere, VM_ELSEWHERE_ADOPT);
+    CHECK_INT(spec("v")->elsewhere_order, 1);
+    role = ROLE_OPERATOR;
+    refused("POST", "/v1/vms/v/adopt", NULL, 403, "");
+}
+
+TEST(what_a_host_sees_of_another_epoch_is_not_adopted)
+{
+    send_away(0);
+    see("node2", "v", 7);
+    refused("POST", "/v1/vms/v/adopt", NULL, 409, "not-elsewhere");
+}
+
+TEST(a_vm_that_is_away_with_gpus_is_not_adopted_but_confirmed_gone)
+{
+    send_away(1);
+    see("node2", "v", 1);
+    refused("POST", "/v1/vms/v/adopt", NULL, 409, "has-gpus");
+    CHECK_HAS(text(), "vm-confirm-gone");
+}
+
+TEST(a_vm_that_is_away_and_seen_nowhere_is_confirmed_gone)
+{
+    send_away(1);
+    must("POST", "/v1/vms/v/confirm-gone", NULL);
+    CHECK_INT(spec("v")->elsewhere, VM_ELSEWHERE_GONE);
+    CHECK_INT(spec("v")->elsewhere_order, 1);
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    refused("POST", "/v1/vms/v/confirm-gone", NULL, 409, "neither migrated away nor saved");
+}
+
 TEST(only_a_running_vm_moves_and_only_where_it_can)
 {
     begin_cluster();
