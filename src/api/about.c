@@ -69,6 +69,7 @@ static const struct {
     {"available", "instances that can still be created"},
     {"away", "GPUs on hosts that are away"},
     {"bar_size", "sizes of the memory regions in bytes"},
+    {"backend", "by which kind of driver a VM gets it; none: the host has it"},
     {"boot_display", "whether it shows the console of the host"},
     {"by", "who created it"},
     {"cause", "why it is where it is"},

@@ -80,6 +80,7 @@ void gpu_write_members(struct buf *out, const struct gpu_facts *facts, bool is_w
     const struct gpu_device *device = &facts->device;
     write_place(out, facts);
     out_text(out, "driver", device->driver);
+    out_text(out, "backend", gpu_backend_name(device->backend));
     out_text(out, "verdict", gpu_verdict_name(device->verdict));
     out_text(out, "verdict_detail", device->verdict_detail);
     out_text(out, "health", gpu_health_name(device->health));

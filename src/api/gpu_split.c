@@ -9,6 +9,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whether the vendor's driver makes its partitions, out of virtual functions that it keeps. */
+static bool has_vendor_types(const struct api_call *call, const struct gpu_change *change)
+{
+    const struct record *inventory =
+        world_find(call->world, RECORD_NODE_INVENTORY, change->node.name);
+    const struct gpu *gpu = change->gpu.gpu;
+    bool has_types = gpu->sriov_total > 0 && gpu->mdev_type_len > 0;
+    VEC_EACH(&inventory->inventory->partitions, each) {
+        has_types |= each->backend == GPU_BACKEND_VENDOR &&
+                     pci_address_compare(each->slot.address, gpu->address) == 0;
+    }
+    return has_types;
+}
+
 /* Whether the card can be divided so; false: it is answered. */
 static bool can_be(struct api_call *call, const struct gpu_change *change, uint32_t count)
 {
@@ -21,6 +35,13 @@ static bool can_be(struct api_call *call, const struct gpu_change *change, uint3
                     "virtual functions; those that are there can join a pool of the type "
                     "GpuPartition",
                     change->name, node);
+    } else if (has_vendor_types(call, change)) {
+        call_refuse(
+            call, 409, "vendor-partitions",
+            "the virtual functions of %s of %s stay with their vendor's driver, which gives "
+            "them their types: to divide it here would destroy its vGPUs; those that have "
+            "a type can join a pool of the type GpuPartition",
+            change->name, node);
     } else if (gpu->sriov_total == 0) {
         call_refuse(call, 409, "no-sriov",
                     "%s of %s cannot be divided: it has no SR-IOV, or its firmware keeps that off",

@@ -90,6 +90,7 @@ struct division {
     uint32_t len;
     const char *type; /* of the first */
     uint64_t mmio_size;
+    const char *other; /* another type among them; NULL: all are of one */
 };
 
 static struct division division_of(const struct world *world, const char *node,
@@ -105,6 +106,8 @@ static struct division division_of(const struct world *world, const char *node,
             if (division.len++ == 0) {
                 division.type = each->type;
                 division.mmio_size = each->mmio_size;
+            } else if (strcmp(each->type, division.type) != 0) {
+                division.other = each->type;
             }
         }
     }
@@ -115,7 +118,17 @@ static struct division division_of(const struct world *world, const char *node,
 static void compare_division(struct case_file *c, const struct division *own)
 {
     const struct world *world = c->view->world;
-    if (c->pool->is_mixed || c->pool->members.len == 0) {
+    if (c->pool->is_mixed) {
+        return;
+    }
+    if (own->other) {
+        buf_printf(c->why,
+                   "has partitions of several types (%s, %s): only a pool that was created as a "
+                   "mixed one takes them",
+                   own->type, own->other);
+        return;
+    }
+    if (c->pool->members.len == 0) {
         return;
     }
     const struct pool_member *first = c->pool->members.items;

@@ -57,10 +57,11 @@ const struct schema schemas[] = {
                   "stale_since_ms?:i"},
     {"NodeSpec", "%node_spec"},
     {"Check", "name:s ok:b advice:b detail:s"},
-    {"Gpu", "node:s address:s state:=gpu_state model:s name:s pool?:s vm?:s driver:s "
-            "verdict:=gpu_verdict verdict_detail:s health:=gpu_health health_reason:s "
-            "health_reason_code:=cause_code health_reason_parameters:Parameters "
-            "iommu_group:i numa_node:i mmio_size:i partitions?:i sriov_total?:i partition_type?:s"},
+    {"Gpu",
+     "node:s address:s state:=gpu_state model:s name:s pool?:s vm?:s driver:s backend:=gpu_backend "
+     "verdict:=gpu_verdict verdict_detail:s health:=gpu_health health_reason:s "
+     "health_reason_code:=cause_code health_reason_parameters:Parameters "
+     "iommu_group:i numa_node:i mmio_size:i partitions?:i sriov_total?:i partition_type?:s"},
     {"GpuWhole", "&Gpu serial?:s identity?:s companions?:[s] bar_size?:[i] mdev_types?:[MdevType] "
                  "link_width?:i link_speed_mts?:i boot_display?:b stale_since_ms?:i"},
     {"MdevType", "id:s name:s available:i"},
@@ -116,6 +117,7 @@ json_t *schema_words(const char *list)
     static const char *const node_mode[] = {NODE_MODE_LIST(WORD_) NULL};
     static const char *const fencing[] = {FENCING_LIST(WORD_) NULL};
     static const char *const gpu_state[] = {GPU_STATE_LIST(WORD_) NULL};
+    static const char *const gpu_backend[] = {GPU_BACKEND_LIST(WORD_) NULL};
     static const char *const gpu_verdict[] = {GPU_VERDICT_LIST(WORD_) NULL};
     static const char *const gpu_health[] = {GPU_HEALTH_LIST(WORD_) NULL};
     static const char *const pool_type[] = {POOL_TYPE_LIST(WORD_) NULL};
@@ -138,6 +140,7 @@ json_t *schema_words(const char *list)
         {"node_mode", node_mode},
         {"fencing", fencing},
         {"gpu_state", gpu_state},
+        {"gpu_backend", gpu_backend},
         {"gpu_verdict", gpu_verdict},
         {"gpu_health", gpu_health},
         {"pool_type", pool_type},

@@ -101,6 +101,7 @@ static void print_gpu(const struct cli *cli, const json_t *gpu)
     line(cli, "survey", text_at(gpu, "verdict"));
     line(cli, "", text_at(gpu, "verdict_detail"));
     line(cli, "driver", text_at(gpu, "driver"));
+    line(cli, "backend", text_at(gpu, "backend"));
     line(cli, "serial", text_at(gpu, "serial"));
     (void)fprintf(cli->out, "%-14s %lld\n", "IOMMU group",
                   (long long)number_at(gpu, "iommu_group"));
@@ -269,7 +270,7 @@ static int look_at_targets(struct cli *cli, void *userdata, char **ret_text)
         const char *state = text_at(gpu, "state");
         bool is_bad = strcmp(state, "quarantined") == 0;
         bool is_on_way = strcmp(state, "dismounting") == 0 || strcmp(state, "mounting") == 0 ||
-                         (targets->is_mount && strcmp(text_at(gpu, "driver"), "vfio-pci") == 0);
+                         (targets->is_mount && strcmp(text_at(gpu, "backend"), "none") != 0);
         if (is_bad) {
             (void)cli_fail(cli, 0, "%s of %s: %s", target->address, target->node, remark(gpu));
         }

@@ -9,8 +9,6 @@
 
 #define DEVICE "/sys/bus/pci/devices/%s/"
 
-static const char vfio_driver[] = "vfio-pci";
-
 /* The card and its companions: what goes together. */
 struct members {
     struct pci_address address[companions_max + 1];
@@ -41,15 +39,7 @@ static struct members members_of(const struct host_config *config, const struct 
 
 static bool is_bound_to_vfio(const struct host_config *config, const char *name)
 {
-    char driver[gpu_driver_size];
-    return strcmp(driver_of(config, name, driver), vfio_driver) == 0;
-}
-
-static bool is_overridden(const struct host_config *config, const char *name)
-{
-    char text[64];
-    return host_read(config, text, sizeof(text), DEVICE "driver_override", name) == 0 &&
-           strcmp(text, vfio_driver) == 0;
+    return backend_of(config, name) != GPU_BACKEND_NONE;
 }
 
 /* Lets go of the present driver (if any) and lets the kernel look for another. */
@@ -85,20 +75,21 @@ static int set_override(const struct host_config *config, const char *name, cons
 
 int binding_take(const struct host_config *config, const char *name, struct error *err)
 {
-    char driver[gpu_driver_size];
-    int result = 0;
-    if (!is_overridden(config, name)) {
-        result = set_override(config, name, vfio_driver, err);
+    char wanted[gpu_driver_size], driver[gpu_driver_size], override[gpu_driver_size];
+    int result = backend_driver(config, name, wanted, err);
+    if (result == 0 &&
+        (host_read(config, override, sizeof(override), DEVICE "driver_override", name) < 0 ||
+         strcmp(override, wanted) != 0)) {
+        result = set_override(config, name, wanted, err);
     }
-    if (result == 0 && !is_bound_to_vfio(config, name)) {
+    if (result == 0 && strcmp(driver_of(config, name, driver), wanted) != 0) {
         result = rebind(config, name, err);
     }
-    if (result == 0 && !is_bound_to_vfio(config, name)) {
-        driver_of(config, name, driver);
+    if (result == 0 && strcmp(driver_of(config, name, driver), wanted) != 0) {
         return error_set(err, -EIO,
-                         "the kernel did not give %s to vfio-pci; %s%s has it now. Its "
+                         "the kernel did not give %s to %s; %s%s has it now. Its "
                          "log (dmesg) says why",
-                         name, driver[0] ? "the driver " : "no driver", driver);
+                         name, wanted, driver[0] ? "the driver " : "no driver", driver);
     }
     return result;
 }
@@ -107,7 +98,7 @@ int binding_take(const struct host_config *config, const char *name, struct erro
 static int release(const struct host_config *config, const char *name, struct error *err)
 {
     int result = 0;
-    if (is_overridden(config, name)) {
+    if (backend_is_overridden(config, name)) {
         result = set_override(config, name, "\n", err);
     }
     if (result == 0 && is_bound_to_vfio(config, name)) {
@@ -137,7 +128,7 @@ static bool is_taken(const struct host_config *config, const struct members *mem
     for (uint32_t i = 0; i < members->len; i++) {
         char name[pci_address_size];
         pci_address_format(members->address[i], name);
-        if (!is_bound_to_vfio(config, name) || !is_overridden(config, name)) {
+        if (!is_bound_to_vfio(config, name) || !backend_is_overridden(config, name)) {
             return false;
         }
     }
@@ -174,12 +165,16 @@ static int may_take(const struct card *card, bool force, struct error *err)
     return error_set(err, -EPERM, "%s cannot be passed to a VM: %s", name, gpu->verdict_detail);
 }
 
-int binding_load_vfio(const struct host_config *config, struct error *err)
+/* Before anything is touched. */
+static int load_drivers(const struct host_config *config, const struct members *members,
+                        struct error *err)
 {
-    if (host_exists(config, "/sys/bus/pci/drivers/vfio-pci")) {
-        return 0;
+    char name[pci_address_size], driver[gpu_driver_size];
+    int result = 0;
+    for (uint32_t i = 0; result == 0 && i < members->len; i++) {
+        result = backend_driver(config, pci_address_format(members->address[i], name), driver, err);
     }
-    return kernel_load_module(config, vfio_driver, err);
+    return result;
 }
 
 int host_gpu_dismount(const struct host_config *config, struct pci_address address, bool force,
@@ -197,7 +192,7 @@ int host_gpu_dismount(const struct host_config *config, struct pci_address addre
     inventory_finish(config, &card, 1);
     int result = may_take(&card, force, err);
     if (result == 0) {
-        result = binding_load_vfio(config, err);
+        result = load_drivers(config, &members, err);
     }
     for (uint32_t i = 0; result == 0 && i < members.len; i++) {
         result = binding_take(config, pci_address_format(members.address[i], name), err);

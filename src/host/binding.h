@@ -14,13 +14,14 @@
 #include "host/inventory.h"
 
 /*
- * Afterwards the card at 'address' and all its companions are bound to vfio-pci.
+ * Afterwards the card at 'address' and all its companions are bound to vfio-pci, or each to the
+ * variant of VFIO's drivers that is made for it.
  *
  * -ENODEV   no such card
  * -EBUSY    the host uses it (boot display, console, a process), and not 'force'
  * -EPERM    the survey says that it cannot be assigned; 'err' has the survey's sentence. 'force'
  *           goes past a card in use and one without reset, past nothing else
- * -ENOENT   there is no vfio-pci in this kernel, and it could not be loaded
+ * -ENOENT   that driver is not in this kernel, and could not be loaded
  * -EIO      the kernel took the orders but another driver (or none) has the card now
  * others    the kernel's refusal
  */
@@ -28,7 +29,7 @@ int host_gpu_dismount(const struct host_config *config, struct pci_address addre
                       struct error *err);
 
 /*
- * Afterwards neither the card at 'address' nor a companion is bound to vfio-pci or reserved for it;
+ * Afterwards no driver of VFIO has the card at 'address' or a companion, or is reserved for it;
  * the host's driver has it if there is one that wants it.
  *
  * -ENODEV as above; -EBUSY if a VM (any process) has the card open: unbinding would wait for its
@@ -37,11 +38,12 @@ int host_gpu_dismount(const struct host_config *config, struct pci_address addre
 int host_gpu_mount(const struct host_config *config, struct pci_address address, struct error *err);
 
 /*
- * Afterwards the card at 'address' has exactly 'count' virtual functions (SR-IOV), all bound to
- * vfio-pci, and is the host's driver's itself, which makes them; with 'count' 0 it has none. A card
- * that was dismounted whole is mounted first.
+ * Afterwards the card at 'address' has exactly 'count' virtual functions (SR-IOV), each bound to
+ * its driver of VFIO, and is the host's driver's itself, which makes them; with 'count' 0 it has
+ * none. A card that was dismounted whole is mounted first.
  *
  * -ENODEV as above
+ * -EPERM    its virtual functions are vGPUs, or become some, by its vendor's driver
  * -ERANGE   the card has no SR-IOV, or not so many virtual functions
  * -EBUSY    a VM (any process) has one of those open that would have to go, or the card
  * -ENOENT   as host_gpu_dismount()

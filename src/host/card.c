@@ -37,12 +37,10 @@ static void read_ids(const struct host_config *config, const char *name, struct 
 static void read_driver(const struct host_config *config, const char *name, bool skip_lock,
                         struct gpu *gpu)
 {
-    char text[64];
     (void)host_link_name(config, gpu->driver, sizeof(gpu->driver), DEVICE "driver", name);
+    gpu->backend = backend_of(config, name);
     /* The kernel takes the device's lock to show this one: a driver that hangs holds it. */
-    gpu->is_overridden =
-        !skip_lock && host_read(config, text, sizeof(text), DEVICE "driver_override", name) == 0 &&
-        strcmp(text, "vfio-pci") == 0;
+    gpu->is_overridden = !skip_lock && backend_is_overridden(config, name);
 }
 
 /* A function that fell off the bus reads all ones; sysfs goes on showing what it read at boot. The
@@ -243,7 +241,7 @@ static void read_companions(const struct host_config *config, struct card *card)
         read_bars(config, name, &companion, &lost_bar);
         card->gpu.companion_mmio += gpu_mmio_size(&companion);
         (void)host_link_name(config, driver, sizeof(driver), DEVICE "driver", name);
-        if (strcmp(driver, "vfio-pci") != 0 && !facts->loose_companion[0]) {
+        if (backend_of(config, name) == GPU_BACKEND_NONE && !facts->loose_companion[0]) {
             (void)snprintf(facts->loose_companion, sizeof(facts->loose_companion), "%s (%s)", name,
                            driver[0] ? driver : "no driver");
         }
@@ -271,6 +269,7 @@ bool card_read(const struct host_config *config, struct pci_address address, boo
     read_partitions(config, name, &ret->gpu);
     if (!skip_lock) {
         read_mdevs(config, name, ret); /* asks the driver */
+        backend_read_vendor(config, name, ret);
     }
     read_companions(config, ret);
     ret->facts.is_bridge = companions_is_bridge(config, address);

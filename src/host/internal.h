@@ -76,7 +76,9 @@ struct card_facts {
     uint32_t mdev_len;         /* existing ones */
     bool is_virtual_function;  /* an SR-IOV partition of ... */
     struct pci_address parent; /* ... this card */
-    char loose_companion[40];  /* "0000:01:00.1 (snd_hda_intel)": not bound to vfio-pci; "" none */
+    bool is_vendor;            /* its vendor's driver makes vGPUs of virtual functions like it */
+    uint32_t vgpu_type;        /* that it has; 0: none */
+    char loose_companion[40];  /* "0000:01:00.1 (snd_hda_intel)": no VFIO driver has it; "" none */
     char user[120];            /* who of the host uses it, as a clause; "" no one */
     bool is_framebuffer;       /* that is the firmware's frame buffer */
 };
@@ -117,12 +119,37 @@ bool companions_is_bridge(const struct host_config *config, struct pci_address a
 bool partitions_add(const struct host_config *config, const struct card *cards, size_t card_len,
                     struct node_inventory *inventory, uint32_t *left_out);
 
+/* ---- backend.c: by which driver ---- */
+
+/* Whether a driver of VFIO has the function of that name: vfio-pci, a variant, or none. */
+enum gpu_backend backend_of(const struct host_config *config, const char *name);
+
+/* Whether its driver_override is a driver of VFIO. May wait for its driver. */
+bool backend_is_overridden(const struct host_config *config, const char *name);
+
+/* Whether it is a virtual function that is a vGPU, or can become one, by its vendor's driver. */
+bool backend_is_vendor(const struct host_config *config, const char *name);
+
+/* Fills in 'is_vendor', 'vgpu_type', the backend that follows, and the types that the function can
+ * get. Asks the driver. */
+void backend_read_vendor(const struct host_config *config, const char *name, struct card *card);
+
+/* Whether virtual functions of the card are of no use without its vendor's driver. */
+bool backend_needs_types(const struct gpu *gpu);
+
+/* The driver of VFIO for the function, loaded, into 'ret' of gpu_driver_size bytes: a variant that
+ * was bound by hand; else that of the closest entry for VFIO in the kernel's modules.alias.
+ * -ENOENT: it cannot be loaded. */
+int backend_driver(const struct host_config *config, const char *name, char *ret,
+                   struct error *err);
+
+/* Loads vfio-pci if it is not there. */
+int backend_load_vfio(const struct host_config *config, struct error *err);
+
 /* ---- binding.c ---- */
 
-/* Gives the function of that name to vfio-pci, if it is not there yet, and verifies it. */
+/* Gives the function of that name to its VFIO driver, if that has it not yet, and verifies it. */
 int binding_take(const struct host_config *config, const char *name, struct error *err);
-/* Loads vfio-pci if it is not there. */
-int binding_load_vfio(const struct host_config *config, struct error *err);
 
 /* ---- usage.c: who uses it ---- */
 

@@ -26,7 +26,11 @@ static bool add_function(const struct card *card, struct node_inventory *invento
     place->slot.address = card->facts.parent;
     (void)pci_address_format(gpu->address, place->slot.partition);
     (void)snprintf(place->type, sizeof(place->type), "%s", GPU_TYPE_VF);
+    if (card->facts.vgpu_type > 0) {
+        (void)snprintf(place->type, sizeof(place->type), "nvidia-%u", card->facts.vgpu_type);
+    }
     (void)snprintf(place->driver, sizeof(place->driver), "%s", gpu->driver);
+    place->backend = gpu->backend;
     place->iommu_group = gpu->iommu_group;
     place->mmio_size = gpu_mmio_size(gpu);
     place->verdict = gpu->verdict;
@@ -45,6 +49,7 @@ static bool add_mediated(const struct host_config *config, const char *name, con
         return false;
     }
     place->slot.address = card;
+    place->backend = GPU_BACKEND_MDEV;
     (void)snprintf(place->slot.partition, sizeof(place->slot.partition), "%.*s",
                    (int)sizeof(place->slot.partition) - 1, uuid);
     (void)snprintf(place->type, sizeof(place->type), "%.*s", (int)sizeof(place->type) - 1, type);
@@ -83,6 +88,28 @@ static bool add_mediated_of(const struct host_config *config, const struct card 
     return is_whole;
 }
 
+/* What the card can still make of a function without a type, among its own types. */
+static void offer_types(const struct card *function, struct node_inventory *inventory)
+{
+    VEC_EACH(&inventory->gpus, gpu) {
+        if (pci_address_compare(gpu->address, function->facts.parent) != 0) {
+            continue;
+        }
+        for (uint32_t i = 0; i < function->gpu.mdev_type_len; i++) {
+            const struct gpu_mdev_type *type = &function->gpu.mdev_types[i];
+            uint32_t at = 0;
+            while (at < gpu->mdev_type_len && strcmp(gpu->mdev_types[at].id, type->id) != 0) {
+                at++;
+            }
+            if (at < gpu->mdev_type_len) {
+                gpu->mdev_types[at].available++;
+            } else if (at < gpu_mdev_types_max) {
+                gpu->mdev_types[gpu->mdev_type_len++] = *type;
+            }
+        }
+    }
+}
+
 static int partition_compare(const void *a, const void *b)
 {
     return gpu_slot_compare(&((const struct gpu_partition *)a)->slot,
@@ -94,8 +121,12 @@ bool partitions_add(const struct host_config *config, const struct card *cards, 
 {
     bool is_whole = true;
     for (size_t i = 0; i < card_len; i++) {
-        /* A virtual function that makes mediated devices is given away as those. */
-        if (cards[i].facts.is_virtual_function && cards[i].gpu.mdev_type_len == 0) {
+        const struct card_facts *facts = &cards[i].facts;
+        bool is_typeless = facts->is_vendor && facts->vgpu_type == 0;
+        if (is_typeless) {
+            offer_types(&cards[i], inventory);
+        } else if (facts->is_virtual_function && cards[i].gpu.mdev_type_len == 0) {
+            /* One that makes mediated devices is given away as those. */
             is_whole &= add_function(&cards[i], inventory);
         }
         is_whole &= add_mediated_of(config, &cards[i], inventory, left_out);

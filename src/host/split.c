@@ -102,6 +102,27 @@ static int check_range(const char *name, const struct gpu *gpu, uint32_t count, 
     return 0;
 }
 
+/* Virtual functions whose vendor's driver makes vGPUs of them are not ours to take. */
+static int check_vendor(const struct host_config *config, const char *name, const struct gpu *gpu,
+                        struct error *err)
+{
+    host_entries_t functions = {0};
+    bool is_vendor = backend_needs_types(gpu), is_whole = find_functions(config, name, &functions);
+    VEC_EACH(&functions, each) {
+        is_vendor |= backend_is_vendor(config, each->name);
+    }
+    VEC_DONE(&functions);
+    if (is_vendor) {
+        return error_set(
+            err, -EPERM,
+            "the virtual functions of %s stay with their vendor's driver: give each a "
+            "vGPU type on the host (see the vendor's guide), and it can join a pool as "
+            "it is",
+            name);
+    }
+    return is_whole ? 0 : error_set(err, -ENOMEM, "no memory to look at %s", name);
+}
+
 /* Makes them again: all that are there go. 'functions' are those that are there, before and after.
  */
 static int make_anew(const struct host_config *config, const char *name, uint32_t count,
@@ -151,8 +172,11 @@ int host_gpu_split(const struct host_config *config, struct pci_address address,
         return error_set(err, -ENODEV, "there is no card at %s", name);
     }
     int result = check_range(name, &card.gpu, count, err);
+    if (result == 0) {
+        result = check_vendor(config, name, &card.gpu, err);
+    }
     if (result == 0 && count > 0) {
-        result = binding_load_vfio(config, err);
+        result = backend_load_vfio(config, err);
     }
     if (result == 0 && gpu_is_dismounted(&card.gpu)) {
         result = host_gpu_mount(config, address, err);

@@ -194,6 +194,11 @@ static enum gpu_verdict judge_holders(const struct host_config *config, struct c
         return say(card, GPU_IN_USE, "%s: end that, or `berth gpu dismount %s %s --force`",
                    facts->user, node, name);
     }
+    bool is_for_types = facts->is_virtual_function && backend_needs_types(&card->gpu);
+    if ((facts->is_vendor || is_for_types) && !gpu_is_dismounted(&card->gpu)) {
+        return say(card, GPU_HOST_DRIVER,
+                   "it has no vGPU type: give it one on the host, and it is a partition");
+    }
     if (facts->is_virtual_function && !gpu_is_dismounted(&card->gpu)) {
         return say(card, GPU_HOST_DRIVER, "%s%s, not to vfio-pci: `berth gpu partition %s %s` ...",
                    card->gpu.driver[0] ? "it belongs to the host's driver " : "it has no driver",

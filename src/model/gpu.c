@@ -9,6 +9,7 @@
 
 ENUM_DEFINE(gpu_verdict, GPU_VERDICT_LIST)
 ENUM_DEFINE(gpu_health, GPU_HEALTH_LIST)
+ENUM_DEFINE(gpu_backend, GPU_BACKEND_LIST)
 
 const char *pci_address_format(struct pci_address address, char *ret)
 {
@@ -94,9 +95,15 @@ bool gpu_is_display(const struct gpu *gpu)
     return base_class == 0x03 || base_class == 0x12;
 }
 
+enum gpu_backend gpu_backend(const struct gpu *gpu)
+{
+    bool is_old = gpu->backend == GPU_BACKEND_NONE && strcmp(gpu->driver, "vfio-pci") == 0;
+    return is_old ? GPU_BACKEND_VFIO : gpu->backend;
+}
+
 bool gpu_is_dismounted(const struct gpu *gpu)
 {
-    return strcmp(gpu->driver, "vfio-pci") == 0;
+    return gpu_backend(gpu) != GPU_BACKEND_NONE;
 }
 
 bool gpu_verdict_is_unwise(enum gpu_verdict verdict)

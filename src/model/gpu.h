@@ -74,6 +74,21 @@ bool gpu_verdict_is_unwise(enum gpu_verdict verdict);
  * and nothing worse than unwise. */
 bool gpu_verdict_may_be_assigned(enum gpu_verdict verdict, bool is_forced);
 
+/*
+ * By which driver a VM gets a device. What a driver is called matters to src/host alone.
+ *
+ * A vendor's own driver keeps its virtual functions and gives each a type: NVIDIA vGPU on kernels
+ * from 6.8. A variant is a VFIO driver for one kind of device, which can do what vfio-pci cannot:
+ * the memory of a Grace Hopper, the migration of an mlx5 or xe function.
+ */
+#define GPU_BACKEND_LIST(X)                                                                        \
+    X(GPU_BACKEND_NONE, "none")       /* the host has it */                                        \
+    X(GPU_BACKEND_VFIO, "vfio")       /* vfio-pci */                                               \
+    X(GPU_BACKEND_VARIANT, "variant") /* a VFIO driver for this kind of device */                  \
+    X(GPU_BACKEND_VENDOR, "vendor")   /* its vendor's, which gave it a type */                     \
+    X(GPU_BACKEND_MDEV, "mdev")       /* a mediated device */
+ENUM_DECLARE(gpu_backend, GPU_BACKEND_LIST)
+
 /* Health is ours, not the card's: a quarantined card is not handed out until released. */
 #define GPU_HEALTH_LIST(X)                                                                         \
     X(GPU_HEALTHY, "healthy")                                                                      \
@@ -97,10 +112,11 @@ enum {
     gpu_mdev_types_max = 16,
 };
 
+/* What a card's driver can make of it, or of its virtual functions. */
 struct gpu_mdev_type {
-    char id[48];   /* "nvidia-35" */
-    char name[48]; /* "GRID M60-0Q" */
-    uint32_t available;
+    char id[48];        /* "nvidia-35" */
+    char name[48];      /* "GRID M60-0Q" */
+    uint32_t available; /* of a vendor's type: no more than that */
 };
 
 struct gpu {
@@ -117,8 +133,9 @@ struct gpu {
     uint32_t companion_len;
     uint64_t companion_mmio;      /* bytes of guest address space that they need */
     int32_t numa_node;            /* -1: unknown */
-    char driver[gpu_driver_size]; /* "" none; "vfio-pci": dismounted */
-    bool is_overridden; /* its driver_override is vfio-pci: taken from the host on purpose */
+    char driver[gpu_driver_size]; /* "" none */
+    enum gpu_backend backend;
+    bool is_overridden; /* its driver_override is a VFIO driver: taken from the host on purpose */
     uint64_t bar_size[bars_max]; /* bytes, 0: none */
     uint32_t reset_methods;      /* enum gpu_reset */
     uint32_t sriov_total, sriov_enabled;
@@ -139,8 +156,9 @@ struct gpu {
 #define GPU_TYPE_VF "vf"
 struct gpu_partition {
     struct gpu_slot slot;
-    char type[48]; /* GPU_TYPE_VF, or the mediated device's type: "nvidia-35" */
+    char type[48]; /* GPU_TYPE_VF, or the type that its driver gave it: "nvidia-35" */
     char driver[gpu_driver_size];
+    enum gpu_backend backend;
     int32_t iommu_group; /* -1: none */
     uint64_t mmio_size;  /* bytes, as gpu_mmio_size() has it; 0: a mediated device does not tell */
     enum gpu_verdict verdict;
@@ -152,6 +170,10 @@ struct gpu_partition {
 /* Whether it is a display or an accelerator, for which a host is looked through by itself. */
 bool gpu_is_display(const struct gpu *gpu);
 
+/* The backend, also of an inventory that a version without backends wrote. */
+enum gpu_backend gpu_backend(const struct gpu *gpu);
+
+/* In VFIO's hands. */
 bool gpu_is_dismounted(const struct gpu *gpu);
 
 /* Ids and, where it has one, the serial number: what must not change under a slot.

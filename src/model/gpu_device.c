@@ -25,11 +25,28 @@ static const struct gpu_partition *find_partition(const struct node_inventory *i
     return NULL;
 }
 
+static bool is_function(const struct gpu_partition *partition)
+{
+    return strcmp(partition->type, GPU_TYPE_VF) == 0;
+}
+
+/* Also in an inventory that a version without backends wrote. */
+static enum gpu_backend backend_of(const struct gpu_partition *partition)
+{
+    if (partition->backend != GPU_BACKEND_NONE) {
+        return partition->backend;
+    }
+    return !is_function(partition)                      ? GPU_BACKEND_MDEV
+           : strcmp(partition->driver, "vfio-pci") == 0 ? GPU_BACKEND_VFIO
+                                                        : GPU_BACKEND_NONE;
+}
+
 static void describe_card(const struct gpu *card, struct gpu_device *ret)
 {
     *ret = (struct gpu_device){
         .card = card,
         .driver = card->driver,
+        .backend = gpu_backend(card),
         .iommu_group = card->iommu_group,
         .verdict = card->verdict,
         .verdict_detail = card->verdict_detail,
@@ -43,6 +60,7 @@ static void describe_partition(const struct gpu_partition *partition, struct gpu
 {
     ret->partition = partition;
     ret->driver = partition->driver;
+    ret->backend = backend_of(partition);
     ret->iommu_group = partition->iommu_group;
     ret->mmio_size = partition->mmio_size;
     if (ret->verdict != GPU_OFF_BUS) {
@@ -78,15 +96,9 @@ bool world_device(const struct world *world, const char *node, const struct gpu_
     return record && gpu_device_find(record->inventory, slot, ret);
 }
 
-static bool is_function(const struct gpu_partition *partition)
-{
-    return strcmp(partition->type, GPU_TYPE_VF) == 0;
-}
-
 bool gpu_device_is_dismounted(const struct gpu_device *device)
 {
-    return (device->partition && !is_function(device->partition)) ||
-           strcmp(device->driver, "vfio-pci") == 0;
+    return device->backend != GPU_BACKEND_NONE;
 }
 
 bool gpu_device_may_be_assigned(const struct gpu_device *device, bool is_forced)
@@ -108,7 +120,7 @@ bool gpu_is_split(const struct node_inventory *inventory, const struct gpu *gpu,
     uint32_t bound = 0;
     VEC_EACH(&inventory->partitions, partition) {
         bound += pci_address_compare(partition->slot.address, gpu->address) == 0 &&
-                 is_function(partition) && strcmp(partition->driver, "vfio-pci") == 0;
+                 is_function(partition) && backend_of(partition) != GPU_BACKEND_NONE;
     }
     return gpu->sriov_enabled == count && bound == count;
 }

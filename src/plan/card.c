@@ -16,10 +16,22 @@ static bool is_claim_unreadable(const struct plan_cluster *c, const struct pool_
     return !world_is_readable(c->world, &key);
 }
 
-bool card_is_refused(const struct plan_cluster *c, const struct pool_member *member,
-                     struct cause *ret_why)
+/* The same card as when it joined, and, of a vGPU, whose type may be another after each boot, the
+ * type that VMs of the pool expect. */
+static bool is_what_joined(const struct plan_cluster *c, const struct pool *pool,
+                           const struct pool_member *member, const struct gpu_device *device)
 {
     char identity[gpu_identity_size];
+    if (strcmp(gpu_identity(device->card, identity), member->identity) != 0) {
+        return c->options.takes_any_card;
+    }
+    return !device->partition || pool->is_mixed || pool->partition_type[0] == '\0' ||
+           strcmp(device->partition->type, pool->partition_type) == 0;
+}
+
+bool card_is_refused(const struct plan_cluster *c, const struct pool *pool,
+                     const struct pool_member *member, struct cause *ret_why)
+{
     const struct dismount *entry = world_dismount(c->world, member->node, member->slot.address);
     struct gpu_device device;
     const char *holder = leaving_holder(c, member->node, &member->slot);
@@ -36,8 +48,7 @@ bool card_is_refused(const struct plan_cluster *c, const struct pool_member *mem
         why = cause_make(CAUSE_CARD_MOUNTED, NULL, device.driver, NULL);
     } else if (!gpu_device_may_be_assigned(&device, entry && entry->is_forced)) {
         why = cause_make(CAUSE_CARD_UNASSIGNABLE, NULL, gpu_verdict_name(device.verdict), NULL);
-    } else if (strcmp(gpu_identity(device.card, identity), member->identity) != 0 &&
-               !c->options.takes_any_card) {
+    } else if (!is_what_joined(c, pool, member, &device)) {
         why = cause_make(CAUSE_CARD_OTHER, NULL, NULL, NULL);
     } else {
         return false;

@@ -4,8 +4,8 @@
 
 #include "plan/picture.h"
 
-/* Why the device of 'member' cannot be handed out, into '*ret_why': it must be of the card that was
- * meant, healthy, in VFIO's hands, and known to be free. False: as far as its node's inventory
- * says, it can; then '*ret_why' stays. */
-bool card_is_refused(const struct plan_cluster *cluster, const struct pool_member *member,
-                     struct cause *ret_why);
+/* Why the device of 'member' of 'pool' cannot be handed out, into '*ret_why': it must be of the
+ * card that was meant and of the pool's type, healthy, in VFIO's hands, and known to be free.
+ * False: as far as its node's inventory says, it can; then '*ret_why' stays. */
+bool card_is_refused(const struct plan_cluster *cluster, const struct pool *pool,
+                     const struct pool_member *member, struct cause *ret_why);

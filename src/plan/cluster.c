@@ -186,6 +186,7 @@ static bool find_seats(const struct plan_cluster *c, seats_t *ret)
 static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *seat, uint32_t card)
 {
     struct cause why;
+    const struct pool *of = c->world->records[RECORD_POOL].items[seat->pool]->pool;
     const struct pci_address address = seat->member->slot.address;
     const struct gpu *gpu = world_gpu(c->world, seat->member->node, address);
     struct plan_gpu planned = {
@@ -195,7 +196,7 @@ static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *se
                     (uint32_t)address.slot << 3 | address.function,
         .numa = gpu ? gpu->numa_node : -1,
         .is_partition = seat->member->slot.partition[0] != '\0',
-        .is_quarantined = card_is_refused(c, seat->member, &why) || is_blamed(c, seat->member),
+        .is_quarantined = card_is_refused(c, of, seat->member, &why) || is_blamed(c, seat->member),
     };
     struct plan_device *device = VEC_ADD(&c->devices);
     if (!device) {
@@ -551,8 +552,7 @@ static void say_not_owner(const struct plan_cluster *c, const char *vm, const ch
     }
 }
 
-/* What is wrong with the first card of the pool on 'node' with which something is; else '*why'
- * stays. */
+/* What is wrong with the first bad card of the pool on 'node'; without one, '*why' stays. */
 static void say_card(const struct plan_cluster *c, const char *node, struct cause *why)
 {
     const struct record *record = world_find(c->world, RECORD_POOL, why->facts.pool);
@@ -561,7 +561,7 @@ static void say_card(const struct plan_cluster *c, const char *node, struct caus
     }
     VEC_EACH(&record->pool->members, member) {
         struct cause card = {0};
-        if (strcmp(member->node, node) == 0 && card_is_refused(c, member, &card)) {
+        if (strcmp(member->node, node) == 0 && card_is_refused(c, record->pool, member, &card)) {
             memcpy(card.facts.pool, why->facts.pool, sizeof(card.facts.pool));
             card.facts.need = why->facts.need;
             card.facts.have = why->facts.have;

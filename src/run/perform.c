@@ -67,6 +67,7 @@ static bool describe_device(const struct daemon *d, const struct vm_placement *p
         ret->companion_len = device.card->companion_len;
     }
     ret->mmio_size = device.mmio_size;
+    ret->backend = device.backend;
     return true;
 }
 

@@ -27,6 +27,7 @@ struct composer {
     uint32_t used_slots; /* BUS_I440FX: slots of bus 0 that the template takes, a bit each */
     struct pci_address placed[gpus_per_vm_max * (companions_max + 1)];
     size_t placed_len;
+    bool is_unmanaged; /* the device that is being added stays with its driver */
     struct error *err;
 };
 
@@ -104,12 +105,13 @@ static bool set_address(xmlNode *node, struct pci_address address)
            set_hex(node, "slot", address.slot, 2) && set_hex(node, "function", address.function, 1);
 }
 
-/* The driver is named because libvirt's default depends on what it finds on the host. */
+/* The driver is named because libvirt's default depends on what it finds on the host. A managed
+ * device libvirt would take to vfio-pci, away from any other driver, and a vGPU would be lost. */
 static xmlNode *add_pci_hostdev(struct composer *c, struct pci_address host)
 {
     xmlNode *hostdev = tree_add(c->devices, "hostdev", NULL);
     bool is_ok = tree_set(hostdev, "mode", "subsystem") && tree_set(hostdev, "type", "pci") &&
-                 tree_set(hostdev, "managed", "yes") &&
+                 tree_set(hostdev, "managed", c->is_unmanaged ? "no" : "yes") &&
                  tree_set(tree_add(hostdev, "driver", NULL), "name", "vfio") &&
                  set_address(tree_add(tree_add(hostdev, "source", NULL), "address", NULL), host);
     return is_ok ? hostdev : NULL;
@@ -248,6 +250,8 @@ static int add_device(struct composer *c, const struct domain_device *device)
 {
     const char *partition = device->slot.partition;
     struct pci_address function;
+    c->is_unmanaged =
+        device->backend == GPU_BACKEND_VARIANT || device->backend == GPU_BACKEND_VENDOR;
     if (partition[0] == '\0') {
         return add_card(c, device);
     }

@@ -134,6 +134,7 @@ struct domain_device {
     struct pci_address companions[companions_max]; /* whole card: go with it (struct gpu) */
     uint32_t companion_len;
     uint64_t mmio_size; /* bytes, gpu_mmio_size() */
+    enum gpu_backend backend;
 };
 
 struct domain_compose {

@@ -28,6 +28,7 @@ static const char *const severity_words[] = {SEVERITY_LIST(WORD_)};
 static const char *const role_words[] = {API_ROLE_LIST(WORD_)};
 static const char *const access_kind_words[] = {ACCESS_KIND_LIST(WORD_)};
 static const char *const verdict_words[] = {GPU_VERDICT_LIST(WORD_)};
+static const char *const backend_words[] = {GPU_BACKEND_LIST(WORD_)};
 static const char *const health_words[] = {GPU_HEALTH_LIST(WORD_)};
 /* By bit, as sysfs 'reset_method' writes them. */
 static const char *const reset_words[] = {"flr", "pm", "bus", "device_specific", "af_flr", "acpi"};
@@ -96,8 +97,7 @@ static const struct field cluster_fields[] = {
          ABOUT("how long a host that is shut down waits for its VMs before it ends them"), POLICY),
     BOOL("disarmed", is_disarmed, ABOUT("whether an administrator disarmed the cluster")),
     U64("disarm_order", disarm_order, ABOUT("number of times the cluster was disarmed")),
-    SPAN("disarm_ms", disarm_ms,
-         ABOUT("time after which it is armed again; 0: an administrator arms it")),
+    SPAN("disarm_ms", disarm_ms, ABOUT("time until it is armed again; 0: by an administrator")),
 };
 SHAPE(cluster_shape, cluster_fields);
 #undef OWNER
@@ -145,8 +145,7 @@ SHAPE(label_shape, label_fields);
 #define OWNER struct dismount
 static const struct field dismount_fields[] = {
     ADDRESS("address", address, ABOUT("PCI address of the card")),
-    TEXT("identity", identity,
-         ABOUT("model that was at this address when the card was dismounted")),
+    TEXT("identity", identity, ABOUT("model that was at this address when it was dismounted")),
     BOOL("forced", is_forced, ABOUT("dismounted although the host used it or it cannot be reset")),
     U32("partitions", partitions,
         ABOUT("number of virtual functions to use instead of the whole card; 0: the card")),
@@ -164,8 +163,7 @@ ITEM(release_item, release_shape);
 
 #define OWNER struct node_spec
 static const struct field node_spec_fields[] = {
-    ENUM("mode", mode, node_mode_words,
-         ABOUT("whether the host takes VMs: active, paused, or drain")),
+    ENUM("mode", mode, node_mode_words, ABOUT("whether the host takes VMs: active, paused, drain")),
     BOOL("force", force, ABOUT("while draining, also stop VMs that find no other place")),
     ENUM("fencing", fencing, fencing_words,
          ABOUT("how the host is proven off: watchdog, power, or manual"), POLICY),
@@ -232,7 +230,8 @@ static const struct field gpu_fields[] = {
     U32("sriov_total", sriov_total, ABOUT("virtual functions the card supports")),
     U32("sriov_enabled", sriov_enabled, ABOUT("virtual functions that exist")),
     ARRAY("mdev_types", mdev_types, mdev_type_len, mdev_type_item,
-          ABOUT("types of mediated devices")),
+          ABOUT("types of mediated devices and vGPUs")),
+    ENUM("backend", backend, backend_words, ABOUT("by which kind of driver a VM gets it")),
     BOOL("boot_display", is_boot_display, ABOUT("whether it shows the console of the host")),
     U32("link_speed_mts", link_speed_mts, ABOUT("PCIe link speed in MT/s")),
     U32("link_width", link_width, ABOUT("PCIe lanes")),
@@ -254,6 +253,7 @@ static const struct field partition_fields[] = {
     SLOT("gpu", slot, ABOUT("card and partition")),
     TEXT("type", type, ABOUT("type of the partition")),
     TEXT("driver", driver, ABOUT("kernel driver bound to it")),
+    ENUM("backend", backend, backend_words, ABOUT("by which kind of driver a VM gets it")),
     INTEGER("iommu_group", iommu_group, -1, INT32_MAX, ABOUT("IOMMU group; -1: none")),
     U64("mmio_size", mmio_size, ABOUT("size of its memory regions in bytes")),
     ENUM("verdict", verdict, verdict_words, ABOUT("whether it can be assigned to a VM")),

@@ -98,6 +98,55 @@ TEST(cards_that_are_divided_otherwise_on_other_servers_are_warned_of)
     CHECK(!strstr(text(), "0000:03:00.0")); /* another model */
 }
 
+/* As the host shows vGPUs: made by the vendor's driver, on virtual functions that it keeps. */
+static void give_types(const char *node, uint8_t bus, const char *first, const char *second)
+{
+    struct node_inventory *have = inventory(node);
+    divide(node, bus, 2, first);
+    struct gpu_partition *parts = &have->partitions.items[have->partitions.len - 2];
+    for (unsigned i = 0; i < 2; i++) {
+        strcpy(parts[i].driver, "nvidia");
+        parts[i].backend = GPU_BACKEND_VENDOR;
+        (void)snprintf(parts[i].slot.partition, sizeof(parts[i].slot.partition), "0000:%02x:04.%u",
+                       bus, i);
+    }
+    (void)snprintf(parts[1].type, sizeof(parts[1].type), "%s", second);
+}
+
+TEST(vgpus_of_a_vendors_driver_join_a_pool_and_their_card_is_not_divided)
+{
+    begin();
+    add_divisible("node1");
+    add_divisible("node2");
+    give_types("node1", 1, "nvidia-1121", "nvidia-1121");
+    give_types("node2", 1, "nvidia-1121", "nvidia-1132");
+    refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":2}", 409,
+            "would destroy its vGPUs");
+    refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":0}", 409,
+            "vendor-partitions");
+    must("POST", "/v1/pools",
+         "{\"name\":\"V\",\"type\":\"GpuPartition\",\"members\":[{\"node\":\"node1\",\"address\":"
+         "\"01:00.0\"}]}");
+    CHECK_INT(pool("V")->members.len, 2);
+    CHECK_STR(pool("V")->partition_type, "nvidia-1121");
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0+0000:01:04.1"), NULL), 200);
+    CHECK_HAS(text(), "\"backend\":\"vendor\"");
+    refused("POST", "/v1/pools/V/members",
+            "{\"members\":[{\"node\":\"node2\",\"address\":\"01:00.0\"}]}", 409,
+            "of several types (nvidia-1121, nvidia-1132)");
+    /* After a boot it has another type: no VM of this pool expects that. */
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"needs\":[{\"pool\":\"V\",\"count\":2}]}");
+    CHECK_INT(ask("GET", "/v1/vms/v/explain", NULL), 200);
+    CHECK(!strstr(text(), "0000:01:04.1"));
+    strcpy(inventory("node1")->partitions.items[1].type, "nvidia-1132");
+    CHECK_INT(ask("GET", "/v1/vms/v/explain", NULL), 200);
+    CHECK_HAS(text(), "0000:01:04.1 is not the card that joined the pool");
+    /* Not even made, but on virtual functions they could be. */
+    inventory("node2")->gpus.items[1].mdev_type_len = 1;
+    refused("POST", GPU("node2", "02:00.0") "/partition", "{\"count\":2}", 409,
+            "vendor-partitions");
+}
+
 TEST(a_card_that_cannot_be_divided_is_refused_with_the_reason)
 {
     begin();

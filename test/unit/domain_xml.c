@@ -408,6 +408,17 @@ TEST(partitions_become_a_virtual_function_or_a_mediated_device)
               "      </source>\n"
               "    </hostdev>\n"
               "  </devices>\n");
+    /* libvirt would take a managed one to vfio-pci. */
+    partitions[0].backend = GPU_BACKEND_VENDOR;
+    CLEANUP(freep) char *vendor = composed(&compose);
+    CHECK_HAS(vendor, "type=\"pci\" managed=\"no\"");
+    CHECK(!strstr(vendor, "managed=\"yes\""));
+    partitions[0] = (struct domain_device){.slot = {{0, 1, 0, 0}, ""},
+                                           .companions = {{0, 1, 0, 1}},
+                                           .companion_len = 1,
+                                           .backend = GPU_BACKEND_VARIANT};
+    CLEANUP(freep) char *variant = composed(&compose);
+    CHECK(!strstr(variant, "managed=\"yes\""));
     struct buf none = {0};
     struct error err;
     partitions[1].slot.partition[0] = 'x';

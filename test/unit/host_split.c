@@ -73,6 +73,7 @@ TEST(what_is_divided_already_is_not_divided_again_and_loose_partitions_are_bound
     CHECK_INT(split(&tree, 2, ""), 0);
     CHECK_INT(tree.writes, writes);
     tree_link(&tree, "../../drivers/bochs-drm", "/sys/bus/pci/devices/0000:01:10.1/driver");
+    tree_remove(&tree, "/sys/bus/pci/devices/0000:01:10.1/vfio-dev");
     CHECK(!is_split(&tree, 2));
     CHECK_INT(split(&tree, 2, ""), 0);
     CHECK_INT(tree.writes, writes + 2); /* let go of, and probed */

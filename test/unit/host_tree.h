@@ -190,6 +190,9 @@ static inline void tree_bind(struct tree *tree, const char *name)
     }
     (void)snprintf(target, sizeof(target), "../../drivers/%s", driver);
     tree_link(tree, target, "/sys/bus/pci/devices/%s/driver", name);
+    if (strstr(driver, "vfio")) {
+        tree_file(tree, "510:0\n", "/sys/bus/pci/devices/%s/vfio-dev/vfio0/dev", name);
+    }
 }
 
 /* Lets helper processes know of the faults. */
@@ -271,6 +274,7 @@ static inline int tree_take_write(struct tree *tree, const char *path, const cha
             return -EIO;
         }
         tree_remove(tree, "/sys/bus/pci/devices/%s/driver", name);
+        tree_remove(tree, "/sys/bus/pci/devices/%s/vfio-dev", name);
         return 0;
     }
     if (tree_is_file(path, "/sriov_drivers_autoprobe", name)) {
