@@ -68,6 +68,7 @@ static bool describe_device(const struct daemon *d, const struct vm_placement *p
     }
     ret->mmio_size = device.mmio_size;
     ret->backend = device.backend;
+    ret->numa_node = device.card->numa_node;
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/parse.h"
 #include "wire/domain_address.h"
+#include "wire/domain_expander.h"
 #include "wire/domain_tree.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@ struct composer {
     struct pci_address placed[gpus_per_vm_max * (companions_max + 1)];
     size_t placed_len;
     bool is_unmanaged; /* the device that is being added stays with its driver */
+    int expander;      /* the template's bus for its NUMA node; -1: the root bus */
     struct error *err;
 };
 
@@ -46,28 +48,16 @@ static enum bus_kind bus_of(const char *machine)
 
 /* ---- which addresses the template takes ---- */
 
-static uint32_t attribute_number(const xmlNode *node, const char *name)
-{
-    CLEANUP(freep) char *text = tree_attribute(node, name);
-    uint64_t value = 0;
-    if (text && strncmp(text, "0x", 2) == 0) {
-        (void)parse_hex(text, UINT16_MAX, &value);
-    } else if (text) {
-        (void)parse_u64(text, UINT16_MAX, &value);
-    }
-    return (uint32_t)value;
-}
-
 static void note_address(struct composer *c, const xmlNode *device)
 {
     const xmlNode *address = tree_child(device, "address");
     if (!tree_attribute_is(address, "type", "pci")) {
         return;
     }
-    uint32_t bus = attribute_number(address, "bus");
+    uint32_t bus = tree_attribute_number(address, "bus");
     c->next_port = MAX(c->next_port, bus + 1);
     if (bus == 0) {
-        c->used_slots |= UINT32_C(1) << (attribute_number(address, "slot") & 31);
+        c->used_slots |= UINT32_C(1) << (tree_attribute_number(address, "slot") & 31);
     }
 }
 
@@ -84,7 +74,7 @@ static void note_template(struct composer *c)
         TREE_EACH(devices, "controller", controller)
         {
             if (tree_attribute_is(controller, "type", "pci")) {
-                c->next_port = MAX(c->next_port, attribute_number(controller, "index") + 1);
+                c->next_port = MAX(c->next_port, tree_attribute_number(controller, "index") + 1);
             }
         }
     }
@@ -127,10 +117,12 @@ static int add_mdev_hostdev(struct composer *c, const char *uuid)
     return is_ok ? 0 : no_memory(c->err);
 }
 
-/* A root port for one card; libvirt finds the port itself a place on the root bus. */
+/* A root port for one card, on the expander bus for its NUMA node; else libvirt finds the port
+ * itself a place on the root bus. */
 static int open_port(struct composer *c, struct pci_address *ret)
 {
     char index[16];
+    int slot = c->expander >= 0 ? expander_slot(c->devices, c->expander) : -1;
     if (c->next_port > UINT8_MAX) {
         return error_set(c->err, -EINVAL, "the domain XML leaves no PCI bus for the GPUs");
     }
@@ -139,6 +131,14 @@ static int open_port(struct composer *c, struct pci_address *ret)
     if (!tree_set(port, "type", "pci") || !tree_set(port, "index", index) ||
         !tree_set(port, "model", "pcie-root-port")) {
         return no_memory(c->err);
+    }
+    if (slot >= 0) {
+        xmlNode *address = tree_add(port, "address", NULL);
+        if (!tree_set(address, "type", "pci") ||
+            !set_address(address, (struct pci_address){.bus = (uint8_t)c->expander,
+                                                       .slot = (uint8_t)slot})) {
+            return no_memory(c->err);
+        }
     }
     *ret = (struct pci_address){.bus = (uint8_t)c->next_port++};
     return 0;
@@ -158,7 +158,7 @@ static int open_slot(struct composer *c, struct pci_address *ret)
 }
 
 static int add_function(struct composer *c, struct pci_address host,
-                        const struct pci_address *guest)
+                        const struct pci_address *guest, bool is_one_of_many)
 {
     xmlNode *hostdev = add_pci_hostdev(c, host);
     if (!hostdev) {
@@ -168,8 +168,9 @@ static int add_function(struct composer *c, struct pci_address host,
         return 0;
     }
     xmlNode *address = tree_add(hostdev, "address", NULL);
-    bool is_ok = tree_set(address, "type", "pci") && set_address(address, *guest) &&
-                 (guest->function != 0 || tree_set(address, "multifunction", "on"));
+    bool is_ok =
+        tree_set(address, "type", "pci") && set_address(address, *guest) &&
+        (!is_one_of_many || guest->function != 0 || tree_set(address, "multifunction", "on"));
     return is_ok ? 0 : no_memory(c->err);
 }
 
@@ -178,7 +179,7 @@ static int add_function(struct composer *c, struct pci_address host,
 static int add_slot(struct composer *c, const struct pci_address *functions, size_t len)
 {
     struct pci_address guest = {0};
-    bool is_placed = len > 1 && c->bus != BUS_OTHER;
+    bool is_placed = (len > 1 && c->bus != BUS_OTHER) || c->expander >= 0;
     if (is_placed) {
         int r = c->bus == BUS_PCIE ? open_port(c, &guest) : open_slot(c, &guest);
         if (r < 0) {
@@ -187,7 +188,7 @@ static int add_slot(struct composer *c, const struct pci_address *functions, siz
     }
     for (size_t i = 0; i < len; i++) {
         guest.function = i == 0 ? 0 : functions[i].function;
-        int r = add_function(c, functions[i], is_placed ? &guest : NULL);
+        int r = add_function(c, functions[i], is_placed ? &guest : NULL, len > 1);
         if (r < 0) {
             return r;
         }
@@ -252,6 +253,7 @@ static int add_device(struct composer *c, const struct domain_device *device)
     struct pci_address function;
     c->is_unmanaged =
         device->backend == GPU_BACKEND_VARIANT || device->backend == GPU_BACKEND_VENDOR;
+    c->expander = c->bus == BUS_PCIE ? expander_find(c->domain, c->devices, device->numa_node) : -1;
     if (partition[0] == '\0') {
         return add_card(c, device);
     }

@@ -132,6 +132,18 @@ bool tree_attribute_is(const xmlNode *node, const char *name, const char *value)
     return have && strcmp(have, value) == 0;
 }
 
+uint32_t tree_attribute_number(const xmlNode *node, const char *name)
+{
+    CLEANUP(freep) char *text = tree_attribute(node, name);
+    uint64_t value = 0;
+    if (text && strncmp(text, "0x", 2) == 0) {
+        (void)parse_hex(text, UINT16_MAX, &value);
+    } else if (text) {
+        (void)parse_u64(text, UINT16_MAX, &value);
+    }
+    return (uint32_t)value;
+}
+
 xmlNode *tree_add(xmlNode *parent, const char *name, const char *text)
 {
     if (!parent) {

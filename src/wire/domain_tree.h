@@ -38,6 +38,9 @@ char *tree_text(const xmlNode *node);
 char *tree_attribute(const xmlNode *node, const char *name);
 bool tree_attribute_is(const xmlNode *node, const char *name, const char *value);
 
+/* A small number, decimal or 0x...; 0: none. */
+uint32_t tree_attribute_number(const xmlNode *node, const char *name);
+
 /* Makers: each returns NULL/false without memory, and passes on a NULL 'parent'. */
 xmlNode *tree_add(xmlNode *parent, const char *name, const char *text);
 bool tree_set(xmlNode *node, const char *name, const char *value);

@@ -135,6 +135,7 @@ struct domain_device {
     uint32_t companion_len;
     uint64_t mmio_size; /* bytes, gpu_mmio_size() */
     enum gpu_backend backend;
+    int32_t numa_node; /* of the host; -1: unknown */
 };
 
 struct domain_compose {
@@ -148,11 +149,11 @@ struct domain_compose {
 };
 
 /* Adds to 'ret' the XML to start. A card and its companions of the same slot stand at one slot of
- * the guest with their function numbers; the aperture goes into pcihole64 and, under UEFI, OVMF's
- * X-PciMmio64Mb, and the width of addresses that it needs into <maxphysaddr>; a guest that powers
- * off or crashes is gone. Nothing of 'compose' is kept.
- * Errors as domain_xml_inspect(); -EINVAL for a device that cannot be written; -ERANGE if the host
- * cannot give addresses as wide as the GPUs need. */
+ * the guest with their function numbers, behind the template's expander bus for their NUMA node if
+ * it has one; the aperture goes into pcihole64 and, under UEFI, OVMF's X-PciMmio64Mb, and the width
+ * of addresses that it needs into <maxphysaddr>; a guest that powers off or crashes is gone.
+ * Nothing of 'compose' is kept. Errors as domain_xml_inspect(); -EINVAL for a device that cannot be
+ * written; -ERANGE if the host cannot give addresses as wide as the GPUs need. */
 int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, struct error *err);
 
 /* Reads the marker back out of the <instance> element (alone, as libvirt hands out metadata) or

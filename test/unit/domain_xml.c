@@ -427,6 +427,47 @@ TEST(partitions_become_a_virtual_function_or_a_mediated_device)
     CHECK(none.size == 0);
 }
 
+#define EXPANDER(index, node)                                                                      \
+    "<controller type='pci' index='" index "' model='pcie-expander-bus'><target busNr='" index     \
+    "0'><node>" node "</node></target></controller>"
+
+/* Node 1 of the host has the memory of the guest's node 0. */
+#define CROSSED                                                                                    \
+    "<numatune><memnode cellid='0' mode='strict' nodeset='1'/><memnode cellid='1' mode='strict' "  \
+    "nodeset='0'/></numatune>"
+
+#define TWO_NODES(tuning)                                                                                   \
+    "<domain type='kvm'>" BASICS tuning "<devices>" EXPANDER("1", "0") EXPANDER(                            \
+        "2",                                                                                                \
+        "1") "<controller type='pci' index='3' model='pcie-root-port'><address type='pci' domain='0x0000' " \
+             "bus='0x01' slot='0x00' function='0x0'/></controller></devices></domain>"
+
+TEST(a_card_stands_behind_the_guests_bus_for_its_numa_node)
+{
+    char part[1200];
+    struct domain_device devices[2] = {{.slot = {{0, 0x21, 0, 0}, ""}, .numa_node = 0},
+                                       {.slot = {{0, 0xa1, 0, 0}, ""}, .numa_node = 7}};
+    struct domain_compose compose = {
+        .xml = TWO_NODES(""), .marker = marker, .devices = devices, .device_len = 2};
+    CLEANUP(freep) char *straight = composed(&compose);
+    /* Its bus has a port in slot 0 already. */
+    CHECK_STR(between(straight, "    <controller type=\"pci\" index=\"4\"", "    <hostdev", part,
+                      sizeof(part)),
+              "    <controller type=\"pci\" index=\"4\" model=\"pcie-root-port\">\n"
+              "      <address type=\"pci\" domain=\"0x0000\" bus=\"0x01\" slot=\"0x01\" "
+              "function=\"0x0\"/>\n"
+              "    </controller>\n");
+    CHECK_HAS(straight, "      <address type=\"pci\" domain=\"0x0000\" bus=\"0x04\" slot=\"0x00\" "
+                        "function=\"0x0\"/>\n    </hostdev>");
+    CHECK(!strstr(straight, "index=\"5\"")); /* no node 7: libvirt places it */
+    compose.xml = TWO_NODES(CROSSED);
+    CLEANUP(freep) char *crossed = composed(&compose);
+    CHECK_HAS(crossed, "bus=\"0x02\" slot=\"0x00\"");
+    devices[0].numa_node = -1;
+    CLEANUP(freep) char *unknown = composed(&compose);
+    CHECK(!strstr(unknown, "index=\"4\""));
+}
+
 TEST(ovmf_gets_its_aperture_by_argument_unless_the_template_gives_one)
 {
     char part[2000];
