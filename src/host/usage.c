@@ -331,30 +331,44 @@ static bool is_firmware_framebuffer(const char *name)
     return false;
 }
 
+/* A range of /proc/iomem that is a function's. */
+struct claimed {
+    unsigned long long start, end;
+    struct pci_address function;
+};
+
 static void take_framebuffer(const struct host_config *config, unsigned long long address,
-                             const char *name, struct card *cards, size_t card_len)
+                             const struct claimed *around, const char *name, struct card *cards,
+                             size_t card_len)
 {
+    bool is_inside = address >= around->start && address <= around->end;
     for (size_t i = 0; i < card_len; i++) {
         if (!cards[i].facts.is_virtual_function &&
-            has_address(config, cards[i].gpu.address, address)) {
+            (has_address(config, cards[i].gpu.address, address) ||
+             (is_inside && pci_address_compare(cards[i].gpu.address, around->function) == 0))) {
             cards[i].facts.is_framebuffer = cards[i].facts.user[0] == '\0';
             set_user(&cards[i], "the firmware's frame buffer (%s) lies on its memory", name);
         }
     }
 }
 
-/* Lines "  e0000000-e07effff : efifb". vfio-pci cannot have that memory as well:
- * "BAR 1: can't reserve". */
+/* Lines "  e0000000-efffffff : 0000:65:00.0", below it "    e0000000-e07effff : efifb": what the
+ * kernel lists counts, even if the card's registers say something else by now. vfio-pci cannot have
+ * that memory as well: "BAR 1: can't reserve". */
 static void find_framebuffer(const struct host_config *config, struct card *cards, size_t card_len)
 {
     CLEANUP(buf_done) struct buf text = {0};
+    struct claimed around = {.start = 1};
     (void)host_read_all(config, &text, "/proc/iomem");
     for (const char *line = buf_str(&text); line && *line;) {
         unsigned long long start, end;
         char name[32];
-        if (sscanf(line, " %llx-%llx : %31[^\n]", &start, &end, name) == 3 && start > 0 &&
-            is_firmware_framebuffer(name)) {
-            take_framebuffer(config, start, name, cards, card_len);
+        bool is_range = sscanf(line, " %llx-%llx : %31[^\n]", &start, &end, name) == 3 && start > 0;
+        if (is_range && pci_address_parse(name, &around.function)) {
+            around.start = start;
+            around.end = end;
+        } else if (is_range && is_firmware_framebuffer(name)) {
+            take_framebuffer(config, start, &around, name, cards, card_len);
         }
         line = strchr(line, '\n');
         line = line ? line + 1 : NULL;

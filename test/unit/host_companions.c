@@ -232,7 +232,14 @@ TEST(the_firmwares_frame_buffer_keeps_a_card_that_vfio_pci_has_from_vms)
         CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", names[i]);
         CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", "initcall_blacklist=sysfb_init");
     }
-    tree_file(&tree, "c0000000-c02fffff : efifb\n", "/proc/iomem"); /* another card's */
+    /* The kernel's list counts, also where the card's regions were moved since. */
+    tree_file(&tree, "c0000000-c0ffffff : 0000:01:00.0\n  c0000000-c02fffff : efifb\n",
+              "/proc/iomem");
+    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", "efifb");
+    tree_file(&tree,
+              "c0000000-c0ffffff : 0000:01:00.0\nd0000000-d0ffffff : 0000:02:00.0\n"
+              "  d0000000-d02fffff : efifb\n",
+              "/proc/iomem"); /* another card's */
     CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "assignable", "");
 }
 
