@@ -3,6 +3,7 @@
 
 #include "api/because.h"
 #include "api/json.h"
+#include "plan/why_not.h"
 
 json_t *plan_reasons_json(const struct plan_cluster *cluster, const struct plan_request *request,
                           enum plan_wait why, uint32_t vm)

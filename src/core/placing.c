@@ -8,6 +8,7 @@
 #include "core/refusal.h"
 
 #include "plan/cluster.h"
+#include "plan/why_not.h"
 
 #include <stdio.h>
 #include <string.h>

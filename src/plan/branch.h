@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Not all items fit: which shall be left out? Branch and bound in the order of placing, every bin
+ * Not all items fit: which are left out? Branch and bound in the order of placing, every bin
  * and at last none for each item, for the fewest left out, class by class.
  */
 #pragma once

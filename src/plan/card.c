@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether nobody can tell who has the device: somebody may. */
+/* Whether it cannot be told who has the device: someone may. */
 static bool is_claim_unreadable(const struct plan_cluster *c, const struct pool_member *member)
 {
     struct record_key key = {.kind = RECORD_CLAIM};

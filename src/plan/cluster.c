@@ -2,45 +2,14 @@
 #include "plan/cluster.h"
 
 #include "model/aperture.h"
-#include "plan/card.h"
+#include "plan/hosts.h"
 #include "plan/leaving.h"
 #include "plan/width.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int compare_name(const void *name, const void *item)
-{
-    return strcmp(name, *(const char *const *)item);
-}
-
-static uint32_t find_name(const char *const *names, size_t len, const char *name)
-{
-    const char *const *found =
-        len > 0 ? bsearch(name, names, len, sizeof(*names), compare_name) : NULL;
-    return found ? (uint32_t)(found - names) : PLAN_NONE;
-}
-
-uint32_t plan_cluster_find_node(const struct plan_cluster *c, const char *name)
-{
-    return find_name(c->nodes.items, c->nodes.len, name);
-}
-
-uint32_t plan_cluster_find_vm(const struct plan_cluster *c, const char *name)
-{
-    return find_name(c->vms.items, c->vms.len, name);
-}
-
-struct gpu_hold plan_cluster_hold(const struct plan_cluster *c, uint32_t gpu)
-{
-    const struct plan_device *device = &c->devices.items[gpu];
-    struct gpu_hold hold = {.slot = device->slot};
-    (void)snprintf(hold.pool, sizeof(hold.pool), "%s", c->pools.items[device->pool]);
-    return hold;
-}
 
 /* ---- pools ---- */
 
@@ -74,193 +43,6 @@ static bool add_pools(struct plan_cluster *c)
         }
     }
     return true;
-}
-
-/* ---- nodes and their GPUs ---- */
-
-bool plan_cluster_is_down(const struct plan_cluster *c, const char *node, struct cause *ret_why)
-{
-    if (!c->options.is_up(c->options.context, node, ret_why)) {
-        return true;
-    }
-    if (!world_has_hypervisor(c->world, node)) {
-        *ret_why = cause_make(CAUSE_NODE_NO_HYPERVISOR, NULL, NULL, NULL);
-        return true;
-    }
-    return false;
-}
-
-static enum plan_mode mode_of(const struct plan_cluster *c, const char *node)
-{
-    struct cause why;
-    const struct record *spec = world_find(c->world, RECORD_NODE_SPEC, node);
-    if (plan_cluster_is_down(c, node, &why)) {
-        return PLAN_DOWN;
-    }
-    if (world_is_going_down(c->world, node)) {
-        return world_is_vacated(c->world, node) ? PLAN_DRAIN : PLAN_PAUSED;
-    }
-    switch (spec ? spec->node_spec->mode : NODE_ACTIVE) {
-    case NODE_ACTIVE:
-        return world_is_quarantined(c->world, node) || !world_has_space(c->world, node, NULL) ||
-                       !world_has_gpus_ready(c->world, node, NULL)
-                   ? PLAN_PAUSED
-                   : PLAN_ACTIVE;
-    case NODE_PAUSED:
-        return PLAN_PAUSED;
-    case NODE_DRAIN:
-        return PLAN_DRAIN;
-    }
-    return PLAN_DOWN;
-}
-
-/* Cards through which a start failed since their node last wrote what it has: their quarantine is
- * on its way. */
-static bool find_blamed(struct plan_cluster *c)
-{
-    WORLD_EACH(c->world, RECORD_VM_STATUS, each) {
-        const struct vm_status *status = (*each)->status;
-        if (!status->has_culprit || status->state != VM_STATE_FAILED) {
-            continue;
-        }
-        const struct record *inventory = world_find(c->world, RECORD_NODE_INVENTORY, status->node);
-        if (inventory && (*each)->revision > inventory->revision) {
-            const struct vm_status **place = VEC_ADD(&c->blamed);
-            if (!place) {
-                return false;
-            }
-            *place = status;
-        }
-    }
-    return true;
-}
-
-static bool is_blamed(const struct plan_cluster *c, const struct pool_member *member)
-{
-    VEC_EACH(&c->blamed, status) {
-        if (strcmp((*status)->node, member->node) == 0 &&
-            gpu_slot_equal(&(*status)->culprit, &member->slot)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* ---- cards ---- */
-
-/* A member of a pool. */
-struct seat {
-    const struct pool_member *member;
-    uint32_t pool;
-};
-typedef VEC(struct seat) seats_t;
-
-static int compare_seats(const void *a, const void *b)
-{
-    const struct seat *x = a, *y = b;
-    int order = strcmp(x->member->node, y->member->node);
-    order = order != 0 ? order : gpu_slot_compare(&x->member->slot, &y->member->slot);
-    return order != 0 ? order : (x->pool > y->pool) - (x->pool < y->pool);
-}
-
-/* All of all pools, by node and slot; VEC_DONE them in either case. */
-static bool find_seats(const struct plan_cluster *c, seats_t *ret)
-{
-    uint32_t pool = 0; /* the world's pools come first, in its order */
-    WORLD_EACH(c->world, RECORD_POOL, each) {
-        VEC_EACH(&(*each)->pool->members, member) {
-            struct seat *seat = VEC_ADD(ret);
-            if (!seat) {
-                return false;
-            }
-            *seat = (struct seat){member, pool};
-        }
-        pool++;
-    }
-    if (ret->len > 0) {
-        qsort(ret->items, ret->len, sizeof(*ret->items), compare_seats);
-    }
-    return true;
-}
-
-static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *seat, uint32_t card)
-{
-    struct cause why;
-    const struct pool *of = c->world->records[RECORD_POOL].items[seat->pool]->pool;
-    const struct pci_address address = seat->member->slot.address;
-    const struct gpu *gpu = world_gpu(c->world, seat->member->node, address);
-    struct plan_gpu planned = {
-        .pool = seat->pool,
-        .card = card,
-        .position = (uint32_t)address.domain << 16 | (uint32_t)address.bus << 8 |
-                    (uint32_t)address.slot << 3 | address.function,
-        .numa = gpu ? gpu->numa_node : -1,
-        .is_partition = seat->member->slot.partition[0] != '\0',
-        .is_quarantined = card_is_refused(c, of, seat->member, &why) || is_blamed(c, seat->member),
-    };
-    struct plan_device *device = VEC_ADD(&c->devices);
-    if (!device) {
-        return false;
-    }
-    *device = (struct plan_device){node, seat->pool, seat->member->slot, false};
-    return plan_gpu_add(c->model, &planned) != PLAN_NONE;
-}
-
-/* Those of 'node', the next one; '*at' is where its seats begin, or would. */
-static bool add_gpus(struct plan_cluster *c, uint32_t node, const seats_t *seats, size_t *at)
-{
-    const char *name = c->nodes.items[node];
-    uint32_t card = 0;
-    while (*at < seats->len && strcmp(seats->items[*at].member->node, name) < 0) {
-        (*at)++; /* of a node that wrote no inventory yet */
-    }
-    for (size_t first = *at; *at < seats->len && strcmp(seats->items[*at].member->node, name) == 0;
-         (*at)++) {
-        const struct seat *seat = &seats->items[*at];
-        card += *at > first &&
-                pci_address_compare(seat->member->slot.address, seat[-1].member->slot.address) != 0;
-        if (!add_gpu(c, node, seat, card)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool add_node(struct plan_cluster *c, const struct record *record, uint64_t cpu_percent,
-                     uint32_t *ret)
-{
-    const struct node_inventory *inventory = record->inventory;
-    struct plan_node node = {
-        .name = record->key.name,
-        .mode = mode_of(c, record->key.name),
-        .cpus = (uint32_t)(inventory->cpus * cpu_percent / 100),
-        .memory_mib = inventory->memory_mib,
-    };
-    for (uint32_t kind = MEMORY_2M; kind < memory_kinds; kind++) {
-        node.huge_mib[kind] = memory_of_kind(inventory, (enum memory_kind)kind);
-    }
-    leaving_take(c, &node);
-    const char **place = VEC_ADD(&c->nodes);
-    if (!place) {
-        return false;
-    }
-    *place = node.name;
-    *ret = plan_node_add(c->model, &node);
-    return *ret != PLAN_NONE;
-}
-
-static bool add_nodes(struct plan_cluster *c)
-{
-    uint64_t percent = world_settings(c->world)->cpu_percent;
-    seats_t seats = {0};
-    size_t at = 0;
-    bool is_done = find_seats(c, &seats);
-    WORLD_EACH(c->world, RECORD_NODE_INVENTORY, each) {
-        uint32_t index;
-        is_done = is_done && add_node(c, *each, percent, &index) && add_gpus(c, index, &seats, &at);
-    }
-    VEC_DONE(&seats);
-    return is_done;
 }
 
 /* ---- VMs ---- */
@@ -495,8 +277,8 @@ int plan_cluster_make(const struct world *world, const struct plan_cluster_optio
         .model = plan_model_new(&(struct plan_size){0}),
     };
     width_find(ret);
-    return ret->model && add_pools(ret) && find_blamed(ret) && leaving_find(ret) &&
-                   add_nodes(ret) && add_vms(ret)
+    return ret->model && add_pools(ret) && hosts_find_blamed(ret) && leaving_find(ret) &&
+                   hosts_add(ret) && add_vms(ret)
                ? 0
                : -ENOMEM;
 }
@@ -511,90 +293,4 @@ void plan_cluster_done(struct plan_cluster *c)
     VEC_DONE(&c->blamed);
     VEC_DONE(&c->leaving);
     VEC_DONE(&c->priorities);
-}
-
-/* ---- why not ---- */
-
-/* The model says that it is paused: not by an administrator? Else '*why' stays. */
-static void say_paused(const struct plan_cluster *c, const char *node, struct cause *why)
-{
-    const char *detail;
-    if (world_is_quarantined(c->world, node)) {
-        /* Without how long: reasons that change with time would be written again and again. */
-        *why = cause_make(CAUSE_NODE_QUARANTINED, NULL, NULL, NULL);
-    } else if (!world_has_space(c->world, node, &detail)) {
-        *why = cause_make(CAUSE_NODE_NO_SPACE, NULL, NULL, detail);
-    } else if (!world_has_gpus_ready(c->world, node, &detail)) {
-        *why = cause_make(CAUSE_NODE_GPUS_UNREADY, NULL, NULL, detail);
-    }
-}
-
-/* Not a possible owner: for want of a label, or of address bits? Else '*why' stays. */
-static void say_not_owner(const struct plan_cluster *c, const char *vm, const char *node,
-                          struct cause *why)
-{
-    const struct record *spec = world_find(c->world, RECORD_VM_SPEC, vm);
-    const struct node_label *missing;
-    struct aperture_need need;
-    if (!spec || !vm_spec_may_run_on(spec->vm_spec, node)) {
-        return;
-    }
-    if (!world_has_labels(c->world, node, spec->vm_spec->labels.items, spec->vm_spec->labels.len,
-                          &missing)) {
-        *why = (struct cause){.code = CAUSE_NO_LABEL};
-        (void)snprintf(why->facts.label, sizeof(why->facts.label), "%s=%s", missing->key,
-                       missing->value);
-    } else if (!width_has_page_size(c, spec->vm_spec, node)) {
-        *why = cause_make(CAUSE_PAGE_SIZE, NULL, NULL, NULL);
-        why->facts.count = c->huge_default_kib;
-    } else if (!aperture_fits(c->world, spec->vm_spec, node, &need)) {
-        *why = aperture_cause(&need);
-    }
-}
-
-/* What is wrong with the first bad card of the pool on 'node'; without one, '*why' stays. */
-static void say_card(const struct plan_cluster *c, const char *node, struct cause *why)
-{
-    const struct record *record = world_find(c->world, RECORD_POOL, why->facts.pool);
-    if (!record) {
-        return;
-    }
-    VEC_EACH(&record->pool->members, member) {
-        struct cause card = {0};
-        if (strcmp(member->node, node) == 0 && card_is_refused(c, record->pool, member, &card)) {
-            memcpy(card.facts.pool, why->facts.pool, sizeof(card.facts.pool));
-            card.facts.need = why->facts.need;
-            card.facts.have = why->facts.have;
-            card.facts.total = why->facts.total;
-            *why = card;
-            return;
-        }
-    }
-}
-
-struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_request *request,
-                              enum plan_wait wait, uint32_t vm, uint32_t node)
-{
-    const char *name = c->nodes.items[node];
-    struct plan_reason reason = plan_explain(c->model, request, vm, node);
-    if (reason.code == PLAN_FITS && wait == PLAN_WAIT_RESERVE) {
-        reason.code = PLAN_BREAKS_RESERVE;
-        reason.need = request->reserve;
-    }
-    if (reason.code == PLAN_NO_LABEL) {
-        reason.code = PLAN_NOT_OWNER; /* there is only that one: nowhere_label() */
-        reason.other = PLAN_NONE;
-    }
-    struct cause why = plan_reason_cause(c->model, &reason);
-    if (reason.code == PLAN_NOT_OWNER) {
-        say_not_owner(c, c->vms.items[vm], name, &why);
-    } else if (reason.code == PLAN_NODE_PAUSED) {
-        say_paused(c, name, &why);
-    } else if (reason.code == PLAN_NODE_DOWN) {
-        /* The model says that it is down, but not why. */
-        (void)plan_cluster_is_down(c, name, &why);
-    } else if (reason.code == PLAN_GPUS_QUARANTINED) {
-        say_card(c, name, &why);
-    }
-    return why;
 }

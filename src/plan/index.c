@@ -73,7 +73,7 @@ static void shelves_measure(struct plan_model *model)
         model->shelf[pool].levels = 1;
     }
     VEC_EACH(&model->nodes, node) {
-        /* Counts into 'free' for a moment; index_fill() writes it anew. */
+        /* Counts into 'free' for a moment; index_fill() writes it again. */
         uint16_t *count = &model->free[(size_t)(node - model->nodes.items) * pool_len];
         for (uint32_t i = 0; i < node->gpu_len; i++) {
             uint32_t pool = model->gpus.items[node->gpu_first + i].pool;
@@ -150,7 +150,7 @@ bool model_index(struct plan_model *model)
 
 /* ---- what is free ---- */
 
-/* Whether somebody holds the other shape of this entry's card: it whole, or a partition. */
+/* Whether a VM holds the other shape of this entry's card: it whole, or a partition. */
 static bool card_is_taken_otherwise(const struct plan_model *model, const struct node *node,
                                     const struct gpu_entry *gpu)
 {

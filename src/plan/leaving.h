@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * VMs that were removed and have not stopped yet: they have a placement, but no spec. What they
- * hold counts on their host, but they are no VMs of the planner's model. Likewise VMs that somebody
+ * hold counts on their host, but they are no VMs of the planner's model. So do VMs that someone
  * migrated to a host past Berth, where they have no placement. For cluster.c only.
  */
 #pragma once

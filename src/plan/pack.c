@@ -13,7 +13,7 @@ struct tail {
     int64_t sum, max, min;
     int64_t
         most[few + 1]; /* of so many items: the largest needs added up (all, if they are fewer) */
-    int64_t least[few + 1]; /* likewise the smallest */
+    int64_t least[few + 1]; /* the smallest */
     uint32_t len;           /* items, or 'few' if there are more */
 };
 

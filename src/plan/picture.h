@@ -10,7 +10,7 @@
 struct plan_cluster_vm {
     const char *name;
     const char *prefer_node; /* before its preferred owners; NULL: none */
-    bool is_anew;            /* what it has does not count: it is to be placed anew */
+    bool is_anew;            /* what it has does not count: it is to be placed again */
     bool is_pinned;          /* it is not to make room for others */
 };
 
@@ -53,3 +53,15 @@ struct plan_cluster {
     leaving; /* placements of VMs that were removed and still stop: what
                 they hold counts, but they are no VMs of the model */
 };
+
+/* PLAN_NONE: there is none of that name. */
+uint32_t plan_cluster_find_node(const struct plan_cluster *cluster, const char *name);
+uint32_t plan_cluster_find_vm(const struct plan_cluster *cluster, const char *name);
+
+/* Whether 'node' takes no VM and runs none as far as is known; if so, why, into '*ret_why', which
+ * else stays. */
+bool plan_cluster_is_down(const struct plan_cluster *cluster, const char *node,
+                          struct cause *ret_why);
+
+/* The GPU, and the pool that it is of. */
+struct gpu_hold plan_cluster_hold(const struct plan_cluster *cluster, uint32_t gpu);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where shall these VMs run? A model of the cluster in indices and counts, a request, and a plan,
+ * Where should these VMs run? A model of the cluster in indices and counts, a request, and a plan,
  * or the reason of every node why not. What-if questions are the same code on the same model,
  * edited and put back.
  *
@@ -67,7 +67,7 @@ struct plan_node {
     const char *name; /* lent for the life of the model; in ascending order (strcmp), as added */
     enum plan_mode mode;
     uint32_t cpus;       /* what VMs may use in all (over-commit included); 0: not counted */
-    uint64_t memory_mib; /* likewise; 0: not counted */
+    uint64_t memory_mib; /* 0: not counted */
     uint64_t huge_mib[memory_kinds]; /* huge pages, by kind; always counted. [0] is not used */
     uint64_t labels;                 /* bits by plan_label_add() */
 };
@@ -125,7 +125,7 @@ bool plan_vm_relate(struct plan_model *model, uint32_t vm, uint32_t other,
 
 /* ---- what runs where ---- */
 
-/* 'vm' runs on 'node' with 'gpus' (GPUs of that node that nobody holds). Nothing is checked against
+/* 'vm' runs on 'node' with 'gpus' (GPUs of that node that no VM holds). Nothing is checked against
  * needs or room: this is what is, not what should be. It had no place before. */
 void plan_vm_put(struct plan_model *model, uint32_t vm, uint32_t node, const uint32_t *gpus,
                  uint32_t gpu_len);
@@ -162,7 +162,7 @@ size_t plan_model_size(const struct plan_model *model);
 
 /* ---- a plan ---- */
 
-/* A node that one VM of the request shall not get. */
+/* A node that one VM of the request must not get. */
 struct plan_avoid {
     uint32_t vm;
     uint32_t node;
@@ -183,7 +183,7 @@ struct plan_request {
     /* May running VMs of any priority be moved, if each of them finds another place? */
     bool may_move;
     /* Refuse a VM if with it fewer than so many host losses could be survived. 0: no. Set it
-     * for starts that somebody asked for, not for recovery. */
+     * for starts that someone asked for, not for recovery. */
     uint32_t reserve;
     /* Bound of the search, 0: plan_steps_default (about 0.1 s). */
     uint64_t steps_max;
@@ -227,7 +227,7 @@ struct plan_left {
 
 struct plan {
     VEC(struct plan_placement) placements; /* by priority, then size, then name */
-    VEC(struct plan_waiting) waiting;      /* likewise */
+    VEC(struct plan_waiting) waiting;      /* in the same order */
     VEC(struct plan_eviction) evictions;   /* in the order in which they were chosen */
     VEC(struct plan_left) left;
     VEC(uint32_t) gpus;
@@ -255,7 +255,7 @@ void plan_undo(struct plan_model *model, const struct plan *plan);
 /* In the order in which they are looked for: a node gives its first. */
 #define PLAN_REFUSAL_LIST(X)                                                                       \
     X(PLAN_FITS, "fits")                                                                           \
-    X(PLAN_IS_HERE, "is-here") /* it runs here and shall go elsewhere */                           \
+    X(PLAN_IS_HERE, "is-here") /* it runs here and is to go elsewhere */                           \
     X(PLAN_NODE_DOWN, "down")                                                                      \
     X(PLAN_NODE_DRAIN, "drain")                                                                    \
     X(PLAN_NODE_PAUSED, "paused")                                                                  \
@@ -263,13 +263,13 @@ void plan_undo(struct plan_model *model, const struct plan *plan);
     X(PLAN_NOT_OWNER, "not-owner")                                                                 \
     X(PLAN_NO_LABEL, "no-label")            /* other: the label */                                 \
     X(PLAN_NO_GPU, "no-gpu")                /* pool; no member there */                            \
-    X(PLAN_TOO_FEW_GPUS, "few-gpus")        /* pool, need, total: fewer even if nobody held any */ \
+    X(PLAN_TOO_FEW_GPUS, "few-gpus")        /* pool, need, total: fewer even if none were held */  \
     X(PLAN_GPUS_QUARANTINED, "quarantined") /* pool, need, total, have healthy ones */             \
     X(PLAN_GPUS_TAKEN, "gpus-taken")        /* pool, need, have free of total; other: a holder */  \
     X(PLAN_GPUS_SPLIT, "gpus-split")        /* pool; cards free, but in partitions (or whole) */   \
     X(PLAN_NO_CPUS, "cpus")                 /* need, have, total */                                \
     X(PLAN_NO_MEMORY, "memory")             /* need, have, total (MiB) */                          \
-    X(PLAN_NO_HUGE_PAGES, "huge-pages")     /* likewise, of 'memory' */                            \
+    X(PLAN_NO_HUGE_PAGES, "huge-pages")     /* the same, of 'memory' */                            \
     X(PLAN_APART_FROM, "apart")             /* other: a VM there */                                \
     X(PLAN_TOGETHER_WITH, "together")       /* other: a VM that is elsewhere, at 'where' */        \
     X(PLAN_BREAKS_RESERVE, "reserve")       /* need: the reserve */

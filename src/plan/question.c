@@ -38,7 +38,7 @@ enum lot {
     LOT_STAYS,
     LOT_WAITS,  /* has no place */
     LOT_LEAVES, /* keeps its place until it has another */
-    LOT_LOST,   /* its node is gone: it is placed anew, where it was going if it was on the way */
+    LOT_LOST,   /* its node is gone: it is placed again, where it was going if it was on the way */
 };
 
 /* What becomes of the VMs of 'node' if nothing but the cluster as it is was asked about. */
@@ -157,7 +157,7 @@ static int make_plan(struct plan_outcome *outcome, const names_t *asked)
         .vms = outcome->vms.items,
         .vm_len = (uint32_t)outcome->vms.len,
         .may_preempt = settings->preemption,
-        /* Only a start that somebody asks for may be refused for the reserve's sake. */
+        /* Only a start that someone asks for may be refused for the reserve's sake. */
         .reserve =
             outcome->question.ask == PLAN_ASK_START && settings->reserve_policy == RESERVE_REFUSE
                 ? settings->reserve

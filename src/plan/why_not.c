@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan/why_not.h"
+
+#include "model/aperture.h"
+#include "plan/card.h"
+#include "plan/width.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The model says that it is paused: not by an administrator? Else '*why' stays. */
+static void say_paused(const struct plan_cluster *c, const char *node, struct cause *why)
+{
+    const char *detail;
+    if (world_is_quarantined(c->world, node)) {
+        /* Without how long: reasons that change with time would be written again and again. */
+        *why = cause_make(CAUSE_NODE_QUARANTINED, NULL, NULL, NULL);
+    } else if (!world_has_space(c->world, node, &detail)) {
+        *why = cause_make(CAUSE_NODE_NO_SPACE, NULL, NULL, detail);
+    } else if (!world_has_gpus_ready(c->world, node, &detail)) {
+        *why = cause_make(CAUSE_NODE_GPUS_UNREADY, NULL, NULL, detail);
+    }
+}
+
+/* Not a possible owner: for want of a label, or of address bits? Else '*why' stays. */
+static void say_not_owner(const struct plan_cluster *c, const char *vm, const char *node,
+                          struct cause *why)
+{
+    const struct record *spec = world_find(c->world, RECORD_VM_SPEC, vm);
+    const struct node_label *missing;
+    struct aperture_need need;
+    if (!spec || !vm_spec_may_run_on(spec->vm_spec, node)) {
+        return;
+    }
+    if (!world_has_labels(c->world, node, spec->vm_spec->labels.items, spec->vm_spec->labels.len,
+                          &missing)) {
+        *why = (struct cause){.code = CAUSE_NO_LABEL};
+        (void)snprintf(why->facts.label, sizeof(why->facts.label), "%s=%s", missing->key,
+                       missing->value);
+    } else if (!width_has_page_size(c, spec->vm_spec, node)) {
+        *why = cause_make(CAUSE_PAGE_SIZE, NULL, NULL, NULL);
+        why->facts.count = c->huge_default_kib;
+    } else if (!aperture_fits(c->world, spec->vm_spec, node, &need)) {
+        *why = aperture_cause(&need);
+    }
+}
+
+/* What is wrong with the first bad card of the pool on 'node'; without one, '*why' stays. */
+static void say_card(const struct plan_cluster *c, const char *node, struct cause *why)
+{
+    const struct record *record = world_find(c->world, RECORD_POOL, why->facts.pool);
+    if (!record) {
+        return;
+    }
+    VEC_EACH(&record->pool->members, member) {
+        struct cause card = {0};
+        if (strcmp(member->node, node) == 0 && card_is_refused(c, record->pool, member, &card)) {
+            memcpy(card.facts.pool, why->facts.pool, sizeof(card.facts.pool));
+            card.facts.need = why->facts.need;
+            card.facts.have = why->facts.have;
+            card.facts.total = why->facts.total;
+            *why = card;
+            return;
+        }
+    }
+}
+
+struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_request *request,
+                              enum plan_wait wait, uint32_t vm, uint32_t node)
+{
+    const char *name = c->nodes.items[node];
+    struct plan_reason reason = plan_explain(c->model, request, vm, node);
+    if (reason.code == PLAN_FITS && wait == PLAN_WAIT_RESERVE) {
+        reason.code = PLAN_BREAKS_RESERVE;
+        reason.need = request->reserve;
+    }
+    if (reason.code == PLAN_NO_LABEL) {
+        reason.code = PLAN_NOT_OWNER; /* there is only that one: nowhere_label() */
+        reason.other = PLAN_NONE;
+    }
+    struct cause why = plan_reason_cause(c->model, &reason);
+    if (reason.code == PLAN_NOT_OWNER) {
+        say_not_owner(c, c->vms.items[vm], name, &why);
+    } else if (reason.code == PLAN_NODE_PAUSED) {
+        say_paused(c, name, &why);
+    } else if (reason.code == PLAN_NODE_DOWN) {
+        /* The model says that it is down, but not why. */
+        (void)plan_cluster_is_down(c, name, &why);
+    } else if (reason.code == PLAN_GPUS_QUARANTINED) {
+        say_card(c, name, &why);
+    }
+    return why;
+}
