@@ -55,11 +55,11 @@ static void left_state(const struct world *world, struct node_facts *node)
 static void silent_state(const struct world *world, struct node_facts *node)
 {
     const struct node_standing *standing = node->standing;
-    bool is_tried = standing && standing->fence_error[0] != '\0' &&
+    bool is_tried = standing && standing->fence_cause.code != CAUSE_NONE &&
                     standing->fence_incarnation >= node->alive->incarnation;
     if (is_tried) {
         set(node, NODE_STATE_FENCING, CAUSE_NODE_FENCING_FAILED);
-        (void)facts_set(&node->why.facts, NULL, NULL, standing->fence_error);
+        node->why.facts = standing->fence_cause.facts;
     } else if (node->alive->has_left) {
         left_state(world, node);
     } else {

@@ -152,9 +152,12 @@ static void derive_state(const struct api_view *view, struct vm_facts *vm)
                        view->now_ms, &silent_ms) == PULSE_SILENT &&
         vm->state != VM_VIEW_AWAY) {
         const struct record *standing = world_find(view->world, RECORD_NODE_STANDING, vm->node);
-        const char *error = standing ? standing->standing->fence_error : "";
-        set(vm, VM_VIEW_UNKNOWN, error[0] ? CAUSE_VM_HOST_FENCING_FAILED : CAUSE_VM_HOST_SILENT);
-        facts_set(&vm->why.facts, vm->node, NULL, error)->ms = silent_ms;
+        bool is_tried = standing && standing->standing->fence_cause.code != CAUSE_NONE;
+        set(vm, VM_VIEW_UNKNOWN, is_tried ? CAUSE_VM_HOST_FENCING_FAILED : CAUSE_VM_HOST_SILENT);
+        if (is_tried) {
+            vm->why.facts = standing->standing->fence_cause.facts;
+        }
+        facts_set(&vm->why.facts, vm->node, NULL, NULL)->ms = silent_ms;
     }
 }
 

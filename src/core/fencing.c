@@ -11,6 +11,7 @@
 #include "core/pending.h"
 #include "core/standing.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,9 +24,19 @@ enum {
     status_retry_ms = 10000,
 };
 
+/*
+ * Declares that incarnation of the host off, and all before it: the one decision after which its
+ * VMs start elsewhere. It demands the very heartbeat that the proof is about, so that a host that
+ * was heard since is not declared off; the fence record that its own heartbeats demand, so that
+ * none is acknowledged after it; and the settings, so that a cluster that was disarmed since keeps
+ * its promise.
+ */
 static void write_fence(struct core *core, struct peer *peer, const struct record *alive,
                         enum proof proof, struct cause cause)
 {
+    assert(lead_is_ours(core) && peer->is_silent && proof != PROOF_NONE);
+    assert(proof != PROOF_WATCHDOG || alive->alive->is_watchdog_armed || MUTANT(TAKEOVER_UNARMED) ||
+           MUTANT(TAKEOVER_EARLY));
     const struct record *old = world_find(&core->world, RECORD_NODE_FENCE, peer->name);
     struct record *fence = record_new(RECORD_NODE_FENCE, peer->name, NULL);
     if (!fence) {
@@ -79,7 +90,7 @@ static const char *agent_of(const struct node_spec *spec, uint32_t level)
 static void begin_round(struct peer *peer)
 {
     peer->power_level = 0;
-    peer->power_why[0] = '\0';
+    peer->power_why = (struct cause){0};
 }
 
 static void note_power(struct core *core, const struct peer *peer, const struct node_spec *spec)
@@ -88,7 +99,7 @@ static void note_power(struct core *core, const struct peer *peer, const struct 
     struct facts *facts =
         core_note(core, is_first ? NOTE_POWER_FENCING : NOTE_POWER_FENCING_NEXT, peer->name);
     (void)facts_set(facts, NULL, agent_of(spec, peer->power_level),
-                    is_first ? NULL : peer->power_why);
+                    is_first ? NULL : peer->power_why.facts.detail);
     facts->ms = core->now_ms - peer->seen_ms;
     facts->count = is_first ? 0 : peer->power_level + 1;
 }
@@ -139,7 +150,7 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
     peer->power_incarnation = alive->alive->incarnation;
     peer->is_power_asked = false;
     peer->is_power_proven = false;
-    if (!standing_has_fence_error(core, peer)) {
+    if (!standing_has_fence_trouble(core, peer)) {
         note_power(core, peer, spec->node_spec);
     }
 }
@@ -231,19 +242,6 @@ static void seek_proof(struct core *core, struct peer *peer)
     }
 }
 
-/* Why this level could not, behind those before it. Said with the level where there are several. */
-static void add_why(struct peer *peer, uint32_t level_len, const char *why)
-{
-    char before[reason_size];
-    memcpy(before, peer->power_why, sizeof(before));
-    if (level_len <= 1) {
-        (void)snprintf(peer->power_why, sizeof(peer->power_why), "%s", why);
-        return;
-    }
-    (void)snprintf(peer->power_why, sizeof(peer->power_why), "%.120s%slevel %u: %.100s", before,
-                   before[0] ? "; " : "", peer->power_level + 1, why);
-}
-
 /* It is on, or there was no answer: no news. The next agent is asked, or the first one later. */
 static void asked_in_vain(struct core *core, struct peer *peer, uint32_t level_len)
 {
@@ -269,15 +267,17 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
         peer->power_revision = peer->alive_revision;
         return;
     }
-    add_why(peer, level_len, event->text ? event->text : "no answer");
+    peer->power_why =
+        cause_make(CAUSE_AGENT_FAILED, NULL,
+                   spec ? agent_of(spec->node_spec, peer->power_level) : NULL, event->text);
+    peer->power_why.facts.count = level_len > 1 ? peer->power_level + 1 : 0;
     if (peer->power_level + 1 < level_len && !MUTANT(ONE_LEVEL)) {
         peer->power_level++;
         return;
     }
     peer->power_retry_ms = core->now_ms + power_retry_ms;
-    if (standing_fence_failed(core, peer, peer->power_why)) {
-        (void)facts_set(core_note(core, NOTE_POWER_FENCING_FAILED, peer->name), NULL, NULL,
-                        peer->power_why);
+    if (standing_fence_failed(core, peer, &peer->power_why)) {
+        *core_note(core, NOTE_POWER_FENCING_FAILED, peer->name) = peer->power_why.facts;
     }
     begin_round(peer);
 }

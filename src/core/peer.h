@@ -26,7 +26,7 @@ struct peer {
     bool is_quarantined;          /* as last noted */
     bool has_fence_news;          /* not in the record yet */
     uint64_t fence_news_incarnation;
-    char fence_news[reason_size];
+    struct cause fence_news;
     msec_t seen_ms; /* 'o' of docs/SAFETY.md: when we saw that heartbeat */
     bool is_silent; /* as last noted */
     struct pending fence;
@@ -37,9 +37,9 @@ struct peer {
     bool is_power_asked;      /* 'power_id' only asks whether it is off */
     bool is_power_proven;     /* agent said off, for 'power_incarnation', ... */
     uint64_t power_incarnation;
-    uint32_t power_level;        /* of its fence agents: under way, or to be tried next */
-    char power_why[reason_size]; /* why those before it could not, in this round */
-    revision_t power_revision;   /* ... when this was its last heartbeat: a later one refutes it */
+    uint32_t power_level;      /* of its fence agents: under way, or to be tried next */
+    struct cause power_why;    /* why the level before it could not, in this round */
+    revision_t power_revision; /* ... when this was its last heartbeat: a later one refutes it */
 };
 
 struct peers {

@@ -42,27 +42,27 @@ static void seen(struct core *core, const struct record *record)
     peer->is_quarantined = is_quarantined;
 }
 
-/* Whether the record says that turning off that incarnation failed, and so (NULL: for whatever). */
-static bool has_error(const struct record *record, uint64_t incarnation, const char *why)
+/* Whether 's' says that turning off that incarnation failed, and for this cause (NULL: for any). */
+static bool has_trouble(const struct node_standing *s, uint64_t incarnation,
+                        const struct cause *cause)
 {
-    return record && record->standing->fence_error[0] != '\0' &&
-           record->standing->fence_incarnation == incarnation &&
-           (!why || strcmp(record->standing->fence_error, why) == 0);
+    return s->fence_cause.code != CAUSE_NONE && s->fence_incarnation == incarnation &&
+           (!cause || cause_equal(&s->fence_cause, cause));
 }
 
-bool standing_has_fence_error(const struct core *core, const struct peer *peer)
+bool standing_has_fence_trouble(const struct core *core, const struct peer *peer)
 {
     const struct record *record = world_find(&core->world, RECORD_NODE_STANDING, peer->name);
-    return has_error(record, peer->incarnation, NULL);
+    return record && has_trouble(record->standing, peer->incarnation, NULL);
 }
 
-bool standing_fence_failed(struct core *core, struct peer *peer, const char *why)
+bool standing_fence_failed(struct core *core, struct peer *peer, const struct cause *cause)
 {
     const struct record *record = world_find(&core->world, RECORD_NODE_STANDING, peer->name);
     peer->has_fence_news = true;
     peer->fence_news_incarnation = peer->power_incarnation;
-    (void)snprintf(peer->fence_news, sizeof(peer->fence_news), "%s", why);
-    return !has_error(record, peer->power_incarnation, peer->fence_news);
+    peer->fence_news = *cause;
+    return !record || !has_trouble(record->standing, peer->power_incarnation, cause);
 }
 
 /* ---- edits of a draft: each says whether it changed anything ---- */
@@ -128,6 +128,8 @@ static void forget_beginnings(struct node_standing *s)
     memset(s->began_ago_ms, 0, sizeof(s->began_ago_ms));
 }
 
+/* A host that keeps restarting gets no VMs for a while. It may be wrong, because it costs only
+ * room: what runs there runs on, and at most one host in 'one_in' is judged so. */
 static bool judge(const struct core *core, const char *node, struct node_standing *s)
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
@@ -152,17 +154,16 @@ static bool judge(const struct core *core, const char *node, struct node_standin
 static bool take_fence_news(struct peer *peer, bool is_over, struct node_standing *s)
 {
     bool is_news = peer->has_fence_news && !is_over &&
-                   (s->fence_incarnation != peer->fence_news_incarnation ||
-                    strcmp(s->fence_error, peer->fence_news) != 0);
+                   !has_trouble(s, peer->fence_news_incarnation, &peer->fence_news);
     peer->has_fence_news = false;
     if (is_news) {
         s->fence_incarnation = peer->fence_news_incarnation;
-        (void)snprintf(s->fence_error, sizeof(s->fence_error), "%s", peer->fence_news);
+        s->fence_cause = peer->fence_news;
         return true;
     }
-    if (is_over && s->fence_error[0] != '\0') {
+    if (is_over && s->fence_cause.code != CAUSE_NONE) {
         s->fence_incarnation = 0;
-        memset(s->fence_error, 0, sizeof(s->fence_error));
+        s->fence_cause = (struct cause){0};
         return true;
     }
     return false;

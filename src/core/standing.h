@@ -23,6 +23,6 @@ void standing_event(struct core *core, const struct core_event *event);
 /* The coordinator's. */
 void standing_step(struct core *core);
 /* The fence agent could not turn it off; whether that is news. */
-bool standing_fence_failed(struct core *core, struct peer *peer, const char *why);
+bool standing_fence_failed(struct core *core, struct peer *peer, const struct cause *cause);
 /* Whether turning it off in its present incarnation has failed before. */
-bool standing_has_fence_error(const struct core *core, const struct peer *peer);
+bool standing_has_fence_trouble(const struct core *core, const struct peer *peer);

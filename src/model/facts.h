@@ -118,7 +118,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_NODE_LISTENING, "node-listening")           /* this API is too young to know */        \
     X(CAUSE_NODE_SILENT, "node-silent")                 /* ms */                                   \
     X(CAUSE_NODE_LEFT, "node-left")                     /* ms; count: VMs it left */               \
-    X(CAUSE_NODE_FENCING_FAILED, "node-fencing-failed") /* ms: silent; detail */                   \
+    X(CAUSE_NODE_FENCING_FAILED, "node-fencing-failed") /* ms: silent; who, count, detail */       \
     X(CAUSE_NODE_LEFT_EMPTY, "node-left-empty")         /* ms; no VM runs there */                 \
     X(CAUSE_NODE_SHUT_DOWN, "node-shut-down")           /* ms */                                   \
     X(CAUSE_NODE_GOES_DOWN, "node-goes-down")           /* count: VMs there */                     \
@@ -133,7 +133,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_VM_STARTS_AGAIN, "vm-starts-again")                                                    \
     X(CAUSE_VM_MOVING, "vm-moving")                           /* node: to there */                 \
     X(CAUSE_VM_HOST_SILENT, "vm-host-silent")                 /* node, ms */                       \
-    X(CAUSE_VM_HOST_FENCING_FAILED, "vm-host-fencing-failed") /* node, ms; detail */               \
+    X(CAUSE_VM_HOST_FENCING_FAILED, "vm-host-fencing-failed") /* node, ms; who, count, detail */   \
     X(CAUSE_VM_DOES_NOT_STOP, "vm-does-not-stop")                                                  \
     X(CAUSE_VM_CANNOT_BE_ENDED, "vm-cannot-be-ended") /* node: which it hangs on */                \
     X(CAUSE_VM_ELSEWHERE, "vm-elsewhere")             /* node: where it has no place */            \
@@ -147,6 +147,8 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_GPU_NOT_SHOWN, "gpu-not-shown")   /* missing */                                        \
     X(CAUSE_GPU_HELD, "gpu-held")             /* who: a VM whose QEMU cannot be ended */           \
     X(CAUSE_GPU_OTHER_CARD, "gpu-other-card") /* detail: its identity */                           \
+    /* Why a host could not be turned off. */                                                      \
+    X(CAUSE_AGENT_FAILED, "agent-failed") /* who: the agent; count: its level; detail */           \
     /* What proves that a host is off. */                                                          \
     X(CAUSE_PROOF_AGENT, "proof-agent")         /* who: the agent; count: its level */             \
     X(CAUSE_PROOF_ASKED, "proof-asked")         /* likewise; it was not turned off by Berth */     \

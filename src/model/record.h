@@ -3,8 +3,10 @@
  * What is stored: every kind of record of the cluster's store, as plain values. One JSON document a
  * key; src/wire knows the text. Who writes what is in ARCHITECTURE.md.
  *
- * A record is on the heap, counted by references, and never changed once somebody else can see it:
+ * A record is on the heap, counted by references, and never changed once someone else can see it:
  * make a new one instead. All of one process's records belong to one thread.
+ *
+ * Longer than most: a list of plain values, which belongs into one place.
  */
 #pragma once
 
@@ -276,8 +278,8 @@ struct node_standing {
     uint32_t began_len;
     msec_t quarantine_ms;   /* it gets no VMs for so long yet; 0: it does */
     uint64_t spec_revision; /* of its spec: who writes a newer one trusts the node, from then on */
-    uint64_t fence_incarnation;    /* that could not be turned off by power, ... */
-    char fence_error[reason_size]; /* ... and why, the last time; "": no such trouble */
+    uint64_t fence_incarnation; /* that could not be turned off by power, ... */
+    struct cause fence_cause;   /* ... and why, the last time; none: no such trouble */
 };
 
 /* ---- pools ---- */

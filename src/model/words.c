@@ -99,7 +99,8 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_NODE_LEFT_EMPTY] = "its berthd was stopped {s} s ago; no VM runs there",
     [CAUSE_NODE_SHUT_DOWN] = "shut down {s} s ago",
     [CAUSE_NODE_GOES_DOWN] = "being shut down (VMs left: {count})",
-    [CAUSE_NODE_FENCING_FAILED] = "no heartbeat for {s} s; turning it off failed[: {detail}]",
+    [CAUSE_NODE_FENCING_FAILED] =
+        "no heartbeat for {s} s; turning it off failed[ (level {count})][: {detail}]",
     [CAUSE_NODE_NO_HYPERVISOR] = "its hypervisor (libvirt) does not answer",
     [CAUSE_NODE_DRAINS] = "being drained[ (VMs left: {count})]",
     [CAUSE_NODE_PAUSED] = "takes no new VMs (paused)",
@@ -112,7 +113,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_VM_MOVING] = "moving to {node}",
     [CAUSE_VM_HOST_SILENT] = "no heartbeat from {node} for {s} s",
     [CAUSE_VM_HOST_FENCING_FAILED] =
-        "no heartbeat from {node} for {s} s; turning it off failed[: {detail}]",
+        "no heartbeat from {node} for {s} s; turning it off failed[ (level {count})][: {detail}]",
     [CAUSE_VM_DOES_NOT_STOP] = "the guest does not stop",
     [CAUSE_VM_CANNOT_BE_ENDED] = "it was killed, but its QEMU hangs in the kernel: restart {node}",
     [CAUSE_VM_ELSEWHERE] = "it runs on {node} without an order to",
@@ -130,6 +131,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_PROOF_SILENCE] =
         "silent for {ms} ms (limit {limit_ms}) with its watchdog armed at {count} ms",
     [CAUSE_PROOF_CONFIRMED] = "an administrator confirmed that it is off",
+    [CAUSE_AGENT_FAILED] = "{who} failed[ (level {count})][: {detail}]",
     [CAUSE_PROOF_REMOVED] = "an administrator removed it",
     [CAUSE_SAID] = "{detail}",
 };
@@ -196,9 +198,9 @@ static const char *const note_words[note_code_count] = {
     [NOTE_CLUSTER_ARMED] = "the cluster is armed again: VMs are protected",
     [NOTE_POWER_FENCING] = "no heartbeat from {subject} for {ms} ms: turning it off through {who}",
     [NOTE_POWER_FENCING_NEXT] =
-        "turning {subject} off at fencing level {count} through {who}[: {detail}]",
+        "turning {subject} off through {who} (level {count}), because the level before it failed[: {detail}]",
     [NOTE_POWER_FENCING_FAILED] =
-        "turning off {subject} failed: {detail}. Berth retries every few seconds, and the VMs of this host wait. If you are sure that it is off: 'berth node confirm-off {subject}'",
+        "turning off {subject} failed[ (level {count})][: {detail}]. Berth retries every few seconds, and the VMs of this host wait. If you are sure that it is off: 'berth node confirm-off {subject}'",
     [NOTE_NODE_OFF] = "{subject} (incarnation {count}) is proven off: {cause}",
     [NOTE_NODE_QUARANTINED] =
         "{subject} rejoined three times within an hour: it gets no new VMs for two hours; its running VMs are not affected. 'berth node resume {subject}' ends this at once",
@@ -248,7 +250,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_NOT_RESTARTED] =
         "{subject} ran on {node}, which was lost or shut down; with priority 0 only 'berth vm start {subject}' starts it again",
     [NOTE_VM_RESTART_DELAYED] = "{subject} keeps failing ({cause}): it restarts in {s} s",
-    [NOTE_CLUSTER_SET] = "the cluster's settings were changed: {detail}",
+    [NOTE_CLUSTER_SET] = "the settings of the cluster were changed: {detail}",
     [NOTE_ENDPOINT_FOREIGN] =
         "{subject} does not use the endpoint {detail}: it is a member of another etcd cluster ({who}) and counts as down. Correct etcd_endpoints, or join that member to the store's cluster",
     [NOTE_DISARM_ASKED] =
@@ -262,21 +264,20 @@ static const char *const note_words[note_code_count] = {
     [NOTE_ACCESS_CHANGED] = "{who} {subject}[: {detail}]",
     [NOTE_ACCESS_REMOVED] = "{who} {subject} was removed",
     [NOTE_LOGIN_FAILED] = "wrong password or token for {subject}, from {who}",
-    [NOTE_LOGIN_FAILED_UNNAMED] = "wrong password or token for what is no name, from {who}",
+    [NOTE_LOGIN_FAILED_UNNAMED] = "wrong password or token with an invalid name, from {who}",
     [NOTE_GPU_DISMOUNT_ASKED] =
         "{device} of {subject} ({label}) is to be dismounted from the host[, with {detail}]",
-    [NOTE_GPU_MOUNT_ASKED] = "{device} of {subject} is to be given back to the host",
+    [NOTE_GPU_MOUNT_ASKED] = "{device} of {subject} is to be returned to the host",
     [NOTE_GPU_RELEASE_ASKED] = "{device} of {subject} is released from quarantine[ ({cause})]",
     [NOTE_GPU_SPLIT_ASKED] = "{device} of {subject} is to be divided into {count} partitions",
     [NOTE_GPU_SPLIT_UNLIKE_ASKED] =
-        "{device} of {subject} is to be divided into {count} partitions; others of its model are divided otherwise, and a pool takes equal ones",
-    [NOTE_GPU_WHOLE_ASKED] = "{device} of {subject} is to be whole again, and its host's",
-    [NOTE_NODE_PAUSED] = "{subject} is paused: what runs there stays, nothing new starts there",
+        "{device} of {subject} is to be divided into {count} partitions; others of its model are divided differently, and a pool takes only equal partitions",
+    [NOTE_GPU_WHOLE_ASKED] = "{device} of {subject} is to be whole again and returned to its host",
+    [NOTE_NODE_PAUSED] = "{subject} is paused: its VMs keep running, and no new ones start there",
     [NOTE_NODE_RESUMED] = "{subject} is active again",
-    [NOTE_NODE_DRAIN_ASKED] =
-        "{subject} is to be drained: its VMs move away where there is a place",
+    [NOTE_NODE_DRAIN_ASKED] = "{subject} is to be drained: its VMs move to hosts that have room",
     [NOTE_NODE_FORCED_DRAIN_ASKED] =
-        "{subject} is to be drained: its VMs move away, and stop where there is no place",
+        "{subject} is to be drained: its VMs move to hosts that have room; the others stop",
     [NOTE_NODE_SHUTDOWN_ASKED] = "{subject} is to be shut down once its VMs have left it",
     [NOTE_NODE_REBOOT_ASKED] = "{subject} is to be rebooted once its VMs have left it",
     [NOTE_NODE_CONFIRMED_OFF] =
@@ -290,13 +291,11 @@ static const char *const note_words[note_code_count] = {
     [NOTE_POOL_REMOVED] = "GPU pool {subject} was removed",
     [NOTE_VM_ADDED] = "VM {subject} was added ({count} CPUs, {total} MiB); it is stopped",
     [NOTE_VM_ADDED_PRIVILEGED] =
-        "VM {subject} was added past the domain policy ({count} CPUs, {total} MiB); it is stopped",
+        "VM {subject} was added although the domain policy refuses it ({count} CPUs, {total} MiB); it is stopped",
     [NOTE_VM_DEFINED] =
-        "VM {subject} has a new definition ({count} CPUs, {total} MiB), in effect at "
-        "its next start",
+        "VM {subject} has a new definition ({count} CPUs, {total} MiB), in effect at its next start",
     [NOTE_VM_DEFINED_PRIVILEGED] =
-        "VM {subject} has a new definition past the domain policy ({count} CPUs, {total} MiB), in "
-        "effect at its next start",
+        "VM {subject} has a new definition although the domain policy refuses it ({count} CPUs, {total} MiB), in effect at its next start",
     [NOTE_VM_SET] = "VM {subject}: changed {detail}",
     [NOTE_VM_REMOVAL_ASKED] = "VM {subject} was removed from the cluster; its disks are untouched",
     [NOTE_VM_ASSIGNED] =
@@ -308,7 +307,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_MOVE_ASKED] = "VM {subject} is to move from {node} to {who}",
     [NOTE_VM_MOVE_AWAY_ASKED] = "VM {subject} is to move from {node} to another host",
     [NOTE_VM_ADOPT_ASKED] = "VM {subject} is to stay on {node}",
-    [NOTE_VM_GONE_CONFIRMED] = "VM {subject} runs nowhere any more, as was confirmed",
+    [NOTE_VM_GONE_CONFIRMED] = "VM {subject} was confirmed to run nowhere",
 };
 
 /* Where the sentence grows, and what it is about. */

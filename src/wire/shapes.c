@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tables: every field of every record. test/unit/wire_record.c checks that none is missing. */
+/*
+ * The tables: every field of every record. test/unit/wire_record.c checks that none is missing.
+ * Longer than most: rows, read one by one.
+ */
 #include "wire/shape_table.h"
 
 #include <assert.h>
@@ -360,7 +363,7 @@ static const struct field standing_fields[] = {
     U64("spec_revision", spec_revision,
         ABOUT("revision of the host's settings; a newer one ends the quarantine")),
     U64("fence_incarnation", fence_incarnation, ABOUT("incarnation that could not be turned off")),
-    TEXT("fence_error", fence_error, ABOUT("why it could not be turned off")),
+    STRUCT("fence_cause", fence_cause, cause_shape, ABOUT("why it could not be turned off")),
 };
 SHAPE(standing_shape, standing_fields);
 #undef OWNER

@@ -421,7 +421,8 @@ TEST(of_a_silent_node_it_is_told_why_it_cannot_be_turned_off)
     view.now_ms += 20000;
     struct record *standing = record_new(RECORD_NODE_STANDING, "node2", NULL);
     standing->standing->incarnation = standing->standing->fence_incarnation = 1;
-    (void)snprintf(standing->standing->fence_error, reason_size, "login failed");
+    standing->standing->fence_cause =
+        cause_make(CAUSE_AGENT_FAILED, NULL, "fence_ipmilan", "login failed");
     (void)store(standing);
     CHECK_INT(ask("GET", "/v1/nodes/node2", NULL), 200);
     CHECK_HAS(text(), "\"state\":\"fencing\"");
