@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Longer than most: quarantine, inventory and binding look at the same cards, and a change of one
+ * is at once a condition of the others.
+ */
 #include "core/agent_gpu.h"
 
 #include "core/heartbeat.h"
@@ -11,6 +15,7 @@
 
 #include "model/gpu_device.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +132,8 @@ void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const 
                     NULL, gpu_slot_format(slot, text), NULL);
 }
 
-/* A berthd that starts takes over what its predecessor had quarantined. */
+/* A berthd that starts takes over what its predecessor had quarantined: a card that made a VM fail
+ * is not given to the next one because berthd was restarted. */
 static void adopt_quarantines(struct core *core)
 {
     const struct record *stored =
@@ -158,6 +164,8 @@ static bool is_released(const struct node_spec *spec, const struct gpu_slot *slo
     return false;
 }
 
+/* Only an order that an administrator gave after the quarantine ends it. An older one was about an
+ * earlier trouble of the card. */
 static void lift_quarantines(struct core *core)
 {
     const struct record *spec = own_spec(core);
@@ -371,8 +379,17 @@ static struct rebinding find_work(const struct core *core, const struct gpu *gpu
     return (struct rebinding){gpu_is_dismounted(gpu) ? ACTION_TXN : ACTION_GPU_DISMOUNT, 0};
 }
 
+/*
+ * A card that a VM may use is not taken away from it: what would remove the card or its parts was
+ * asked about its claims first (is_held()). A claim comes before the VM and goes after it, so there
+ * is none where nothing uses the card. To dismount takes nothing from a VM: no VM has a card that
+ * is not dismounted.
+ */
 static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebinding work)
 {
+    assert(work.action != ACTION_GPU_MOUNT || !is_held(core, gpu->address));
+    assert(core->gpus->gpu_id ==
+           0); /* one at a time: each is decided upon what the last one left */
     struct core_action *action = core_act(core, work.action);
     const struct dismount *entry = find_dismount(core, gpu->address);
     action->address = gpu->address;

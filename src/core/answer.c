@@ -5,6 +5,7 @@
 #include "core/mutant.h"
 #include "core/room.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,13 @@ static bool is_there(const struct core *core, const struct job *job, const struc
     return room_is_there(core, job->view.spec, answer->node, &answer->gpus);
 }
 
+/* Nothing of it runs, so it may begin elsewhere, or give up what it has. */
+static bool runs_nowhere(const struct view *view)
+{
+    return !view->placement || view->placement->placement->phase == PLACEMENT_NONE ||
+           view->gone != GONE_NOT || MUTANT(MOVE_TOO_SOON);
+}
+
 /* It runs nowhere and shall have what another still has: frees what it held itself. The change of
  * that one's placement leads to the next plan. */
 static void let_go(struct core *core, const struct job *job)
@@ -64,6 +72,7 @@ static void start_there(struct core *core, const struct job *job, struct placing
         return;
     }
     const struct vm_spec *spec = job->view.spec->vm_spec;
+    assert(runs_nowhere(&job->view));
     struct record *next = change_draft(&job->view);
     struct vm_placement *to = next->placement;
     change_clear_place(to);
@@ -92,6 +101,7 @@ static void start_there(struct core *core, const struct job *job, struct placing
 static void wait_for_place(struct core *core, const struct job *job, struct placing *answer)
 {
     const struct vm_placement *old = job->view.placement ? job->view.placement->placement : NULL;
+    assert(runs_nowhere(&job->view));
     if (old && old->phase == PLACEMENT_NONE && !old->is_failed && same_reasons(old, answer) &&
         old->start_order == job->view.spec->vm_spec->start_order) {
         return;
@@ -109,9 +119,11 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
     }
 }
 
-/* A place was found for a VM that runs: reserve it, then stop the VM here. */
+/* A place was found for a VM that runs: reserve it, then stop the VM here. In this order, so that
+ * no one else can take the new place while the VM stops, and no VM is stopped for nothing. */
 static void go_there(struct core *core, const struct job *job, struct placing *answer)
 {
+    assert(job->view.placement->placement->phase == PLACEMENT_START);
     struct record *next = change_draft(&job->view);
     struct vm_placement *to = next->placement;
     to->phase = PLACEMENT_STOP;

@@ -6,6 +6,7 @@
 #include "core/mutant.h"
 #include "core/sight.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,7 @@ static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t e
             txn_guard(txn, &key, old->revision);
             continue;
         }
+        /* That of another VM is not overwritten: the guard demands that there is none. */
         struct record *record = record_new(RECORD_CLAIM, key.name, key.second);
         if (!record) {
             core_out_of_memory();
@@ -164,7 +166,9 @@ static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t e
     }
 }
 
-/* Deletes the claims of 'list' on 'node' that 'to' does not hold there, and that can be read. */
+/* Deletes the claims of 'list' on 'node' that 'to' does not hold there, and that can be read. It
+ * may, because the same transaction writes the placement that gives them up, and that is written
+ * only when the instance is proven gone, or never had them. */
 static void unclaim(struct core *core, struct txn *txn, const char *vm, const char *node,
                     const gpu_holds_t *list, const struct vm_placement *to)
 {
@@ -190,15 +194,30 @@ static void guard_subject(struct core *core, struct txn *txn, enum record_kind k
     txn_guard(txn, &key, world_revision(&core->world, &key));
 }
 
+/* One epoch runs at most once and on one host, so a VM that begins elsewhere, or again, needs a new
+ * one. Only a VM that is adopted where it runs keeps its epoch: it is the same instance. */
+static bool keeps_epochs(const struct vm_placement *old, const struct vm_placement *to)
+{
+    bool begins = to->phase == PLACEMENT_START &&
+                  (old->phase == PLACEMENT_NONE || strcmp(old->node, to->node) != 0);
+    return to->epoch > old->epoch ||
+           (to->epoch == old->epoch && (!begins || to->cause.code == CAUSE_ADOPTED));
+}
+
 /*
- * Sends the change of 'view's placement to 'next' (taken over; NULL: the VM is forgotten). The
- * returned intent's note may be filled in; it is told once the change is committed.
+ * The only way in which a placement changes. It needs no lock: whatever the decision rests on is
+ * demanded by the transaction (the term, spec, placement and status, and the claims), so of two
+ * that believe that they coordinate at most one succeeds, and a decision upon what has changed
+ * since fails.
  */
 struct intent *change_commit(struct core *core, const struct view *view, struct record *next)
 {
     const struct vm_placement *old = view->placement ? view->placement->placement : NULL;
     const struct vm_placement *to = next ? next->placement : NULL;
     struct txn txn = {0};
+    assert(lead_is_ours(core));
+    assert(!change_find(core, view->name)); /* what is on its way decides what comes next */
+    assert(!old || !to || keeps_epochs(old, to) || MUTANT(SAME_EPOCH));
     lead_guard(core, &txn);
     guard_subject(core, &txn, RECORD_VM_SPEC, view->name);
     if (!MUTANT(NO_PLACEMENT_GUARD)) {
@@ -295,8 +314,10 @@ void change_swap_holds(gpu_holds_t *a, gpu_holds_t *b)
     *b = keep;
 }
 
+/* Needs no proof: it keeps the place, its GPUs and its memory until the VM is proven gone. */
 void change_stop(struct core *core, const struct view *view, struct cause cause, bool is_forced)
 {
+    assert(view->placement && view->placement->placement->phase != PLACEMENT_NONE);
     struct record *next = change_draft(view);
     next->placement->phase = PLACEMENT_STOP;
     next->placement->is_forced = is_forced;

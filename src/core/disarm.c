@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/pending.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { write_limit_ms = 3000, refresh_ms = 60 * 1000, remind_ms = 10 * 60 * 1000 };
@@ -45,8 +46,11 @@ static const struct record *count_record(const struct core *core)
     return count && count->disarm->order == order ? count : NULL;
 }
 
+/* The end of a disarming is a revision of the store, the same for all hosts: so none of them fences
+ * while another one still keeps the promise. */
 static void write_count(struct core *core, msec_t left_ms)
 {
+    assert(lead_is_ours(core) && left_ms >= 0);
     struct record_key key = {.kind = RECORD_DISARM};
     struct record *next = record_new(RECORD_DISARM, NULL, NULL);
     struct txn txn = {0};

@@ -65,7 +65,8 @@ void evict_step(struct core *core)
     }
 }
 
-/* Stops one VM. */
+/* Stops one VM. The planner chose it, and takes only from VMs of lower priority. What it has stays
+ * its own until it is proven gone: the VM that gets the room is planned again then. */
 static void evict(struct core *core, const struct eviction *eviction)
 {
     struct view view;

@@ -225,11 +225,16 @@ static void keep_identity(struct core *core)
     }
 }
 
-/* Our heartbeat of 'sent_ms' is in the store. */
+/*
+ * Our heartbeat of 'sent_ms' is in the store. All times count from the sending, because the others
+ * cannot have seen it before: they wait at least as long as we think. So the watchdog, petted
+ * within one heartbeat of the sending, fires before they take over.
+ */
 static void acknowledged(struct core *core, revision_t revision)
 {
     struct heartbeat *h = core->heartbeat;
     msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
+    assert(h->sent_ms <= core->now_ms && h->sent_ms >= h->acked_sent_ms);
     h->alive_revision = revision;
     h->pending = (struct pending){0};
     if (core->now_ms - h->sent_ms > heartbeat_ms) {

@@ -9,6 +9,7 @@
 #include "core/pending.h"
 #include "core/self.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,7 +45,8 @@ void lead_guard(const struct core *core, struct txn *txn)
     }
 }
 
-/* Whether the term is free for the taking; '*ret_guard' gets what the taking must demand. */
+/* Whether the term is free for the taking; 'guards' gets what the taking must demand. To be wrong
+ * here costs a term and no more: whatever a leader decides demands its own term. */
 static bool may_take_lead(const struct core *core, const struct record *leader, struct txn *guards)
 {
     if (!leader) {
@@ -87,6 +89,7 @@ static void take_lead(struct core *core)
     if (!mine) {
         core_out_of_memory();
     }
+    assert(self_incarnation(core) > 0); /* who is heard has joined */
     memcpy(mine->leader->node, core->config.node, sizeof(mine->leader->node));
     mine->leader->incarnation = self_incarnation(core);
     mine->leader->term = leader ? leader->leader->term + 1 : 1;

@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +32,15 @@ struct peer *peer_find(const struct core *core, const char *node)
     return NULL;
 }
 
+/* On our own clock, since we saw its last heartbeat, which is after it was sent: a host is silent
+ * for at least as long as this says. */
 msec_t peer_silence(const struct core *core, const char *node)
 {
     if (strcmp(node, core->config.node) == 0) {
         return 0;
     }
     const struct peer *peer = peer_find(core, node);
+    assert(!peer || peer->seen_ms <= core->now_ms);
     return peer ? core->now_ms - peer->seen_ms : MSEC_NEVER;
 }
 
@@ -124,7 +128,6 @@ static void hear(struct core *core, const struct record *alive)
                           peer->is_going_down != alive->alive->is_going_down ||
                           peer->has_left != alive->alive->has_left;
         peer->alive_revision = alive->revision;
-        peer->is_power_proven = false; /* whatever its agent said: it is not off */
         peer->power_retry_ms = 0;
         if (peer->incarnation != 0 && alive->alive->incarnation > peer->incarnation) {
             peer->lost_incarnation = peer->incarnation;

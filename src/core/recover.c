@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/recover.h"
 
-#include "core/answer.h"
 #include "core/better.h"
 #include "core/change.h"
 #include "core/cold.h"
@@ -11,10 +10,9 @@
 #include "core/hold.h"
 #include "core/job.h"
 #include "core/lead.h"
-#include "core/memory.h"
 #include "core/mutant.h"
 #include "core/peer.h"
-#include "core/placing.h"
+#include "core/planning.h"
 #include "core/proof.h"
 #include "core/refusal.h"
 #include "core/restart.h"
@@ -36,8 +34,17 @@ static struct cause plain(enum cause_code code)
 
 /* ---- decisions without the planner ---- */
 
+/* Whether the VM's place may be given up, or given to it again: nothing of it runs. */
+static bool is_gone(const struct view *view)
+{
+    return view->gone != GONE_NOT || MUTANT(MOVE_TOO_SOON);
+}
+
+/* It was removed. May be done without proof where it runs elsewhere, outside Berth: that instance
+ * has no claim and no place, and no order could reach it. */
 static void forget(struct core *core, const struct view *view)
 {
+    assert(!view->spec);
     if (view->placement || view->status) {
         (void)change_note(change_commit(core, view, NULL), NOTE_VM_REMOVED, NULL);
     }
@@ -47,6 +54,7 @@ static void forget(struct core *core, const struct view *view)
 static void rest(struct core *core, const struct view *view)
 {
     const struct vm_placement *old = view->placement->placement;
+    assert(is_gone(view) && !view->wants_to_run);
     if (!view->spec) {
         forget(core, view);
         return;
@@ -67,6 +75,7 @@ static void rest(struct core *core, const struct view *view)
 /* It has stopped for another: frees what it held, and waits until the other had its chance. */
 static void make_room(struct core *core, const struct view *view)
 {
+    assert(is_gone(view)); /* else the other would get what this one still has */
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
     (void)change_commit(core, view, next);
@@ -90,10 +99,12 @@ static bool is_next_usable(const struct core *core, const struct vm_placement *p
     return true;
 }
 
-/* The move's first half is done: start at the reserved place. */
+/* The move's first half is done: start at the reserved place. It has stopped where it was, and its
+ * GPUs there have been claimed since before it was told to. */
 static void arrive(struct core *core, const struct view *view)
 {
     const struct vm_placement *old = view->placement->placement;
+    assert(is_gone(view) && old->phase == PLACEMENT_STOP && old->next_node[0]);
     struct record *next = change_draft(view);
     struct vm_placement *to = next->placement;
     to->epoch = old->epoch + 1;
@@ -115,8 +126,10 @@ static void arrive(struct core *core, const struct view *view)
     (void)facts_set(change_note(intent, NOTE_VM_ARRIVING, NULL), old->next_node, old->node, NULL);
 }
 
+/* Its guest refused to stop. The epoch stays, because the instance does. */
 static void resume_running(struct core *core, const struct view *view)
 {
+    assert(view->gone == GONE_NOT && view->status->status->is_stop_refused);
     struct record *next = change_draft(view);
     struct vm_placement *to = next->placement;
     to->phase = PLACEMENT_START;
@@ -273,6 +286,7 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
         }
         return;
     }
+    assert(view->status); /* without one it would be GONE_NOT_BEGUN */
     bool is_forced = is_turned_off(view);
     if (!view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
         return; /* its node clears that first */
@@ -288,10 +302,12 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
     decide_running(core, view, jobs);
 }
 
+/* Nothing is taken from it and nothing begins for it before it is proven gone, however long it
+ * takes: what cannot be proven waits for an administrator. */
 static void decide_stop(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
-    if (view->gone != GONE_NOT || MUTANT(MOVE_TOO_SOON)) {
+    if (is_gone(view)) {
         if (!view->wants_to_run) {
             rest(core, view);
         } else if (is_next_usable(core, p)) {
@@ -353,8 +369,11 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
     }
 }
 
+/* One VM. What cannot be read, and what is on its way, is not decided upon: either could say that
+ * the VM runs. */
 static void decide(struct core *core, const char *vm, struct jobs *jobs)
 {
+    assert(lead_is_ours(core) && core->world.is_complete);
     if (change_find(core, vm) || !core_is_readable(core, RECORD_VM_SPEC, vm) ||
         !core_is_readable(core, RECORD_VM_PLACEMENT, vm) ||
         !core_is_readable(core, RECORD_VM_STATUS, vm)) {
@@ -391,115 +410,6 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
     }
 }
 
-static void ask(const struct job *job, struct placing *request)
-{
-    const struct vm_placement *old = job->view.placement ? job->view.placement->placement : NULL;
-    request->spec = job->view.spec;
-    request->is_moving = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN ||
-                         job->purpose == PURPOSE_FAILBACK || job->purpose == PURPOSE_REPAIR;
-    request->only_node = job_target(job);
-    request->prefer_node = job->purpose == PURPOSE_MEND ? old->node : NULL;
-    if (old && job->tally.failovers > 0) {
-        request->failed_node = job->tally.failed_node;
-        request->tried = old->tried.items;
-        request->tried_len = old->tried.len;
-    }
-    if (job->purpose == PURPOSE_RECOVER && old && old->node[0] != '\0') {
-        request->prefer_node = job->tally.failed_node[0] == '\0' ? old->node : NULL;
-    }
-}
-
-/* Whether it comes after those that must run again: what is comfort, and, where a reserve has to be
- * kept, starts that somebody asked for. Else starts and recoveries go by priority alone. */
-static bool can_wait(const struct core *core, const struct job *job)
-{
-    const struct cluster_settings *settings = world_settings(&core->world);
-    bool has_reserve = settings->reserve > 0 && settings->reserve_policy == RESERVE_REFUSE;
-    return job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_FAILBACK ||
-           job->purpose == PURPOSE_REPAIR || (job->purpose == PURPOSE_START && has_reserve);
-}
-
-typedef VEC(struct job *) asked_t;
-
-static void add_asked(asked_t *asked, struct job *job)
-{
-    struct job **slot = VEC_ADD(asked);
-    if (!slot) {
-        core_out_of_memory();
-    }
-    *slot = job;
-}
-
-/* Plans those jobs in one request and carries out the answers. */
-static void plan_together(struct core *core, struct jobs *jobs, const asked_t *asked, bool is_asked)
-{
-    evictions_t evictions = {0};
-    VEC(struct placing) requests = {0};
-    VEC_EACH(asked, job) {
-        struct placing *request = VEC_ADD(&requests);
-        if (!request) {
-            core_out_of_memory();
-        }
-        ask(*job, request);
-    }
-    bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked &&
-                     !core_is_disarmed(core);
-    if (requests.len > 0) {
-        placing_plan(core, requests.items, requests.len, is_asked, may_evict ? &evictions : NULL);
-    }
-    if (may_evict) {
-        jobs->is_evicting |= evict_order(core, &evictions);
-        for (size_t i = 0; i < requests.len && !jobs->is_evicting; i++) {
-            evict_look(core, asked->items[i], &requests.items[i]);
-        }
-    }
-    for (size_t i = 0; i < requests.len; i++) {
-        bool waits =
-            requests.items[i].is_placed &&
-            group_must_wait(core, jobs->groups, asked->items[i], requests.items, requests.len);
-        if (!waits && !evict_must_leave_room(core, asked->items[i], &requests.items[i])) {
-            answer_apply(core, asked->items[i], &requests.items[i]);
-        }
-        placing_done(&requests.items[i]);
-    }
-    VEC_DONE(&evictions);
-    VEC_DONE(&requests);
-}
-
-/* Plans the jobs whose VM must run again first, and of those, while room is made for one, that one
- * and what is as important: were the others asked along with it, they would be given what has
- * become free already, and what would still have to go would not be enough. Starts that somebody
- * asked for come after; then, one by one, running VMs with a failed GPU: each is planned as if it
- * had left its place, and the others must neither be given what it still has nor be told that it is
- * free. */
-static void plan_jobs(struct core *core, struct jobs *jobs)
-{
-    asked_t first = {0}, recovering = {0}, starting = {0}, mending = {0};
-    VEC_EACH(&jobs->list, job) {
-        if (hold_for_another(core, job)) {
-            continue;
-        }
-        add_asked(job->purpose == PURPOSE_MEND   ? &mending
-                  : can_wait(core, job)          ? &starting
-                  : evict_comes_first(core, job) ? &first
-                                                 : &recovering,
-                  job);
-    }
-    plan_together(core, jobs, &first, false);
-    plan_together(core, jobs, &recovering, false);
-    plan_together(core, jobs, &starting, true);
-    VEC_EACH(&mending, job) {
-        asked_t alone = {0};
-        add_asked(&alone, *job);
-        plan_together(core, jobs, &alone, false);
-        VEC_DONE(&alone);
-    }
-    VEC_DONE(&first);
-    VEC_DONE(&recovering);
-    VEC_DONE(&starting);
-    VEC_DONE(&mending);
-}
-
 void recover_event(struct core *core, const struct core_event *event)
 {
     sight_event(core, event);
@@ -534,7 +444,7 @@ void recover_step(struct core *core)
         change_again(core, MIN(cold_until_ms(core), core->now_ms + cold_look_ms));
     } else {
         group_add_mates(core, &groups, &jobs);
-        plan_jobs(core, &jobs);
+        planning_do(core, &jobs);
     }
     change_wake(core);
     VEC_DONE(&jobs.list);

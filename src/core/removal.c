@@ -106,7 +106,9 @@ static void forget(struct core *core, const char *node, uint64_t removed)
 {
     static const enum record_kind kinds[] = {RECORD_NODE_ALIVE, RECORD_NODE_INVENTORY,
                                              RECORD_NODE_STANDING};
+    const struct record *last = world_find(&core->world, RECORD_NODE_ALIVE, node);
     struct txn txn = {0};
+    assert(!last || world_is_proven_off(&core->world, node, last->alive->incarnation));
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         const struct record *record = world_find(&core->world, kinds[i], node);
         bool is_newer =

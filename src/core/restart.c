@@ -3,9 +3,11 @@
 
 #include "core/hold.h"
 #include "core/memory.h"
+#include "core/mutant.h"
 #include "core/peer.h"
 #include "core/sight.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,8 +15,10 @@
  */
 enum { pause_ms = 5000, pause_max_ms = 60000 };
 
+/* It failed, or lost its hosts, too often. Frees what it held, so it must be gone. */
 static void give_up(struct core *core, const struct view *view, struct cause why)
 {
+    assert(view->gone != GONE_NOT);
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
     next->placement->is_failed = true;
@@ -25,6 +29,7 @@ static void give_up(struct core *core, const struct view *view, struct cause why
 /* Its host was lost, and its priority says that nobody but an administrator starts it. */
 void restart_stay_off(struct core *core, const struct view *view)
 {
+    assert(view->gone != GONE_NOT || MUTANT(MOVE_TOO_SOON));
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
     next->placement->is_failed = true;
@@ -156,6 +161,7 @@ static void failed(struct core *core, const struct view *view, struct jobs *jobs
 void restart_ended(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
+    assert(view->gone != GONE_NOT && view->gone != GONE_NOT_BEGUN && view->wants_to_run);
     if (view->spec->vm_spec->start_order != p->start_order) {
         jobs_add(jobs, view, PURPOSE_RECOVER, cause_make(CAUSE_RESTART_ORDERED, NULL, NULL, NULL))
             ->tally = (struct tally){0};

@@ -93,6 +93,11 @@ static struct room held_by_others(const struct place *place)
     return sum;
 }
 
+/*
+ * Memory and CPUs have no claims in the store; they are safe because all is counted here: what
+ * every placement has or has reserved, as the store has it and as each change on its way will have
+ * it. Only the holder of the term writes placements, so no one else gives the same away in between.
+ */
 static bool has_room(const struct core *core, const struct record *spec, const char *node)
 {
     const struct record *inventory = world_find(&core->world, RECORD_NODE_INVENTORY, node);

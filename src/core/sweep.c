@@ -5,6 +5,7 @@
 #include "core/mutant.h"
 #include "core/pending.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,10 +55,15 @@ static bool is_claim_held(const struct core *core, const struct record *claim)
     return false;
 }
 
-/* Claims that no placement holds (there should be none) and the oldest events. */
+/*
+ * Claims that no placement holds (there should be none) and the oldest events. A claim may go
+ * although nothing is proven: a VM uses only what its placement holds, and the transaction demands
+ * that neither the claim nor the placement has changed. What cannot be read stays.
+ */
 void sweep_step(struct core *core)
 {
     struct txn txn = {0};
+    assert(lead_is_ours(core) && core->world.is_complete);
     pending_tick(core, &core->sweep->pending);
     if (!pending_is_idle(core, &core->sweep->pending)) {
         return;

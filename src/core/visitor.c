@@ -29,8 +29,15 @@ void visitors_done(struct core *core)
     }
 }
 
+/*
+ * Ordered is what the store orders here, in this epoch and to the letter. Two doubts are decided in
+ * opposite ways: a placement that cannot be read leaves the VM alone, because no one was told that
+ * it ended; a VM that we reported as ended is not ordered any more, because others may have started
+ * it upon that word.
+ */
 bool visitor_is_ordered(const struct core *core, const struct vm_sighting *what)
 {
+    assert(core->world.is_complete); /* an order that has not been read yet is no missing order */
     const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, what->vm);
     const struct record *record = world_find(&core->world, RECORD_VM_STATUS, what->vm);
     const struct vm_status *status = record ? record->status : NULL;

@@ -15,6 +15,7 @@
 #include "loop/timer.h"
 #include "wire/fence_metadata.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,11 +65,16 @@ struct fence_run *fence_cancel(struct fence_run *run)
 static void fence_finish(struct fence_run *run, enum fence_outcome outcome, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* Frees the run. */
+/*
+ * Frees the run. FENCE_DONE of FENCE_OFF starts VMs elsewhere, so it is reported only when the
+ * agent's status, asked after the action, says off: an agent that only ran without an error proves
+ * nothing.
+ */
 static void fence_finish(struct fence_run *run, enum fence_outcome outcome, const char *format, ...)
 {
     char text[text_size];
     va_list args;
+    assert(outcome != FENCE_DONE || run->plan.action != FENCE_OFF || run->power == FENCE_POWER_OFF);
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);

@@ -3,6 +3,8 @@
  * libmicrohttpd in its external mode: its epoll descriptor and its next time-out are event sources
  * of our loop. A request without an answer yet, and a stream without data, are suspended
  * connections.
+ *
+ * Longer than most: the callbacks of one library, which share the life of an exchange.
  */
 #include "http/internal.h"
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Longer than most: one path. A request enters, may wait for the worker that checks its secret, and
+ * goes on from there; both halves use the same waits, limits and sessions.
+ */
 #include "run/api_gate.h"
 
 #include "auth/known.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A JSON tree into a value, by its table of fields. */
+/*
+ * A JSON tree into a value, by its table of fields. Longer than most: one recursive reader, with a
+ * function for each kind of field.
+ */
 #include "wire/shape.h"
 
 #include "base/buf.h"
