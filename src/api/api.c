@@ -230,7 +230,7 @@ static bool is_param(const struct route *route, const char *name)
     return false;
 }
 
-/* A parameter that nobody reads is a typing error: what came would be something else than what was
+/* A parameter that is not read is a typing error: what came would be something else than what was
  * meant. */
 static bool check_params(struct api_call *call, const struct route *route)
 {

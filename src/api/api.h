@@ -16,8 +16,8 @@ enum { api_etag_size = 48 };
 /* The ETag: "REVISION-HASH"; of a change "REVISION". */
 const char *api_etag_text(const struct api_answer *answer, char ret[api_etag_size]);
 
-/* '*ret' is filled anew; the caller ends it with api_answer_done(). 'view' and 'request' are
- * borrowed. Whatever the request holds, there is an answer. */
+/* '*ret' is filled from scratch; the caller ends it with api_answer_done(). 'view' and 'request'
+ * are borrowed. Whatever the request holds, there is an answer. */
 void api_handle(const struct api_view *view, const struct api_request *request,
                 struct api_answer *ret);
 

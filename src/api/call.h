@@ -70,12 +70,12 @@ bool call_matches(struct api_call *call, const struct record *record);
 
 /* Puts 'value' in the place of what the world holds under its key, guarded by that revision. */
 void call_put(struct api_call *call, struct record *value);
-/* Nobody may have changed this key meanwhile. */
+/* This key must not have changed meanwhile. */
 void call_guard(struct api_call *call, const struct record_key *key);
 void call_guard_name(struct api_call *call, enum record_kind kind, const char *name);
-/* Deletes it, guarded likewise. */
+/* Deletes it, guarded in the same way. */
 void call_delete(struct api_call *call, const struct record_key *key);
-/* Writes the record again as it is: whoever decided upon it decides anew. */
+/* Writes the record again as it is: what was decided upon it is decided again. */
 void call_touch(struct api_call *call, const struct record *record);
 
 /* Nothing had to be done: a message, no transaction. */

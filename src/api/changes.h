@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which things look different since somebody was last told: what a page that shows the cluster has
- * to fetch anew. Heartbeats are no change; that a node falls silent, or is heard again, is one.
+ * Which things look different since the last telling: what a page that shows the cluster has
+ * to fetch again. Heartbeats are no change; that a node falls silent, or is heard again, is one.
  */
 #pragma once
 

@@ -12,7 +12,7 @@ struct counters {
     uint64_t store_count, store_us;        /* all of them, and their time together */
     uint64_t store_failures;               /* neither committed nor refused by a guard */
     uint64_t failovers; /* VMs placed on another host although the last did not end orderly */
-    uint64_t restarts;  /* likewise, on the same host */
+    uint64_t restarts;  /* the same, on one host */
 };
 
 /* The upper edge of each bucket in microseconds; the last one is UINT64_MAX. */

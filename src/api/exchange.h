@@ -39,7 +39,7 @@ struct api_request {
     const char *method;        /* "GET" */
     const char *target;        /* path and query as they came, still percent-encoded */
     const char *if_match;      /* header of that name, or NULL */
-    const char *if_none_match; /* this and the next two: likewise */
+    const char *if_none_match; /* this and the next two: the same */
     const char *idempotency_key;
     const char *last_event_id;
     bool wants_stream; /* it accepts text/event-stream */

@@ -66,7 +66,7 @@ static uint32_t wanted(const struct dismount *entry)
     return entry ? entry->partitions : 0;
 }
 
-/* Cards of this model elsewhere that are not divided likewise: a pool takes equal ones. */
+/* Cards of this model elsewhere that are not divided in the same way: a pool takes equal ones. */
 static json_t *find_others(const struct api_call *call, const struct gpu_change *change,
                            uint32_t count)
 {

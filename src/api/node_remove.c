@@ -6,7 +6,7 @@
  * It must be proven off, or its berthd told to end, and nothing may count on it: no VM has a place
  * there, no one holds its GPUs. Its fence record, which the coordinator writes, says that all its
  * incarnations are over: should it live all the same, or come back, it ends what runs there and
- * joins anew.
+ * joins again.
  */
 #include "api/commit.h"
 #include "api/handlers.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Long work that somebody ordered: a start, stop or move of a VM, the drain, shutdown
+ * Long work that someone ordered: a start, stop or move of a VM, the drain, shutdown
  * or reboot of a node. An operation
  * is the order's audit event, and nothing else is kept of it: how it stands is derived from the
  * records and from what was told since.
@@ -23,7 +23,7 @@ ENUM_DECLARE(operation_kind, OPERATION_KIND_LIST)
     X(OPERATION_WAITING, "waiting") /* it goes on by itself when one of the reasons is gone */     \
     X(OPERATION_DONE, "done")                                                                      \
     X(OPERATION_FAILED, "failed")                                                                  \
-    X(OPERATION_SUPERSEDED, "superseded") /* somebody ordered something else since */
+    X(OPERATION_SUPERSEDED, "superseded") /* by a later order */
 ENUM_DECLARE(operation_state, OPERATION_STATE_LIST)
 
 /* {"id", "href"} for the answer to an order whose event has this key; NULL: 'code' orders no long

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* The value as people read it, short; a password is nobody's to read. */
+/* The value as people read it, short; a password is not for anyone to read. */
 static void add_value(const json_t *value, const char *name, struct buf *ret)
 {
     enum { shown_max = 60 };

@@ -109,7 +109,7 @@ static void guard_claim(struct api_call *call, const struct pool_member *member)
     call_guard(call, &key);
 }
 
-/* Takes the card, or all that it is divided into, out of 'draft'; nobody may claim them
+/* Takes the card, or all that it is divided into, out of 'draft'; no one may claim them
  * meanwhile. */
 static void take_out(struct api_call *call, struct pool *draft, const char *node,
                      struct pci_address address)

@@ -201,7 +201,7 @@ static const struct gpu *model_of_all(const struct pool_join *join, struct api_c
     return found;
 }
 
-/* A GPU that nobody took from its host was not meant, unless its model was named. */
+/* A GPU that was not taken from its host was not meant, unless its model was named. */
 static bool is_meant(const struct pool_join *join, const struct api_call *call,
                      const struct pool *pool, const char *node, const struct gpu *gpu)
 {

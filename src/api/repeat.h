@@ -3,7 +3,7 @@
  * Changes that may be asked for again: a request with the header Idempotency-Key whose change was
  * committed gets the first answer again, from whichever berth-api, as long as the change's event is
  * kept; nothing is done twice. Two at the same moment are safe, too: both guard what they write, so
- * one is refused, handled anew, and finds the other's event.
+ * one is refused, handled again, and finds the other's event.
  */
 #pragma once
 

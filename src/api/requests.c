@@ -157,7 +157,7 @@ REQUEST(plan, plan_fields);
 
 #define OWNER struct login_request
 static const struct field login_fields[] = {
-    /* Any text may be tried as a name: what is none belongs to nobody. */
+    /* Any text may be tried as a name: what is none belongs to no one. */
     TEXT("user", user, ABOUT("name of the user"), REQUIRED),
     TEXT("password", password, ABOUT("password"), REQUIRED),
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the validation share; nobody else includes it. */
+/* What the files of the validation share; no other file includes it. */
 #pragma once
 
 #include "api/call.h"

@@ -34,7 +34,7 @@ struct domain_info {
     uint32_t cpus;          /* those that are on at start */
     uint64_t memory_mib;
     char type[16];    /* "kvm", "qemu" */
-    char machine[64]; /* as written, "" if libvirt shall choose */
+    char machine[64]; /* as written, "" if libvirt is to choose */
     enum domain_firmware firmware;
     uint64_t mmio_mib;       /* 64-bit aperture that it asks for itself; 0: none */
     uint64_t memory_max_mib; /* with all memory plugged; 0: none can be */

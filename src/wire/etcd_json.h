@@ -11,7 +11,7 @@
 #include "base/types.h"
 #include "base/vec.h"
 
-/* Bytes of somebody else, lent. */
+/* Bytes of someone else, lent. */
 struct wire_bytes {
     const void *data;
     size_t size;

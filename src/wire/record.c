@@ -87,7 +87,7 @@ int wire_record_from_json(const struct record_key *key, const json_t *json, unsi
     if (r < 0) {
         return r;
     }
-    /* Never NULL in a record that somebody reads. */
+    /* Never NULL in a record that is read. */
     if (key->kind == RECORD_VM_SPEC && !record->vm_spec->xml) {
         record->vm_spec->xml = calloc(1, 1);
         if (!record->vm_spec->xml) {

@@ -16,12 +16,12 @@ enum field_type {
     FIELD_HEAP_TEXT, /* char *, at most 'max' bytes; NULL is "" */
     FIELD_BOOL,
     FIELD_INTEGER,    /* 'size' bytes, within [min, max] */
-    FIELD_HEX,        /* likewise, as text of 'digits' hexadecimal digits: "10de" */
+    FIELD_HEX,        /* the same, as text of 'digits' hexadecimal digits: "10de" */
     FIELD_ENUM,       /* by its word */
     FIELD_FLAGS,      /* uint32_t, one bit a word: ["flr", "bus"] */
     FIELD_ADDRESS,    /* struct pci_address: "0000:65:00.0" */
     FIELD_SLOT,       /* struct gpu_slot: "0000:65:00.0+PARTITION" */
-    FIELD_SLOT_MAYBE, /* likewise, null unless the bool at 'len_offset' is set */
+    FIELD_SLOT_MAYBE, /* the same, null unless the bool at 'len_offset' is set */
     FIELD_STRUCT,     /* an object of 'shape' */
     FIELD_VEC,        /* VEC() of 'item', at most 'max' */
     FIELD_ARRAY, /* array of 'item', at most 'max'; its length is the uint32_t at 'len_offset' */
