@@ -204,6 +204,7 @@ static void on_barrier(void *userdata, uint64_t id, enum txn_outcome outcome, re
 {
     struct api_op *op = userdata;
     (void)id;
+    assert(op->stage == STAGE_BARRIER);
     if (outcome == TXN_COMMITTED) {
         wait_for(op, STAGE_LOOK, revision, seen_limit_ms);
     } else {
@@ -211,11 +212,16 @@ static void on_barrier(void *userdata, uint64_t id, enum txn_outcome outcome, re
     }
 }
 
+/*
+ * A transaction without an answer is never sent again: it may have been committed. After a barrier
+ * the store says whether it has the event, and else the answer is that it is unknown.
+ */
 static void on_txn(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
                    const struct error *error)
 {
     struct api_op *op = userdata;
     (void)id;
+    assert(op->stage == STAGE_STORE);
     counters_store(op->ops->counters, outcome == TXN_COMMITTED || outcome == TXN_REFUSED,
                    (uint64_t)clock_monotonic_us() - op->sent_us);
     switch (outcome) {
@@ -275,6 +281,7 @@ void api_op_begin(struct api_ops *ops, struct http_exchange *exchange,
                   const struct api_request *request, struct api_answer *answer)
 {
     struct api_op *op = calloc(1, sizeof(*op));
+    assert(answer->has_txn);
     if (!op) {
         api_answer_uncommitted(answer, TXN_IMPOSSIBLE, "out of memory");
         api_answer_send(exchange, answer);

@@ -134,6 +134,9 @@ static int encode(struct encoded *encoded, const char *prefix, const struct txn 
     if (r < 0) {
         return r;
     }
+    /* One place before each key and value, and one behind the last: else a guard would be another
+     * key's, and the transaction would demand nothing. */
+    assert(encoded->place_len == guard_len + 2 * write_len + 1);
     for (size_t i = 0; i < guard_len; i++) {
         encoded->compares[i] =
             (struct wire_compare){part(encoded, i), txn->guards.items[i].revision};
