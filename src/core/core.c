@@ -145,10 +145,13 @@ static void feed_world(struct core *core, const struct core_event *event)
         break;
     case CORE_STORE_SYNCED:
         world_snapshot_end(world, event->revision);
+        core->history += event->revision < core->told_revision;
+        core->told_revision = event->revision;
         core->is_dirty = true;
         break;
     case CORE_STORE_PROGRESS:
         world_advance(world, event->revision);
+        core->told_revision = event->revision;
         break;
     case CORE_TICK:
     case CORE_TXN_DONE:

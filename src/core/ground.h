@@ -18,7 +18,9 @@ struct core {
     msec_t now_ms;
     msec_t wake_ms;
     uint64_t last_id;
-    bool is_dirty; /* something changed that decisions depend on */
+    bool is_dirty;            /* something changed that decisions depend on */
+    revision_t told_revision; /* up to which the store has told everything */
+    uint64_t history;         /* grows when the store goes back, as to a backup */
     VEC(struct core_action) actions;
     VEC(struct note) notes;
 

@@ -273,7 +273,7 @@ void heartbeat_event(struct core *core, const struct core_event *event)
         acknowledged(core, event->revision);
         break;
     case TXN_REFUSED: /* fenced, or an unknown one of ours was written after all: the world tells */
-        h->pending.until = event->revision;
+        pending_settle(core, &h->pending, event->revision);
         h->is_refused = true;
         break;
     case TXN_UNKNOWN:

@@ -20,10 +20,16 @@ void pending_send(struct core *core, struct pending *pending, struct txn *txn, m
     *pending = (struct pending){.id = action->id, .refusals = pending->refusals};
 }
 
+void pending_settle(const struct core *core, struct pending *pending, revision_t revision)
+{
+    pending->until = revision;
+    pending->history = core->history;
+}
+
 bool pending_is_idle(const struct core *core, const struct pending *pending)
 {
     return pending->id == 0 && !pending->wants_barrier && core->now_ms >= pending->retry_ms &&
-           core->world.revision >= pending->until;
+           (core->world.revision >= pending->until || core->history != pending->history);
 }
 
 static void send_barrier(struct core *core, struct pending *pending)
@@ -54,12 +60,12 @@ bool pending_done(struct core *core, struct pending *pending, const struct core_
     core->is_dirty = true;
     switch (event->outcome) {
     case TXN_COMMITTED:
-        pending->until = event->revision;
+        pending_settle(core, pending, event->revision);
         pending->refusals = was_barrier ? pending->refusals : 0;
         break;
     case TXN_REFUSED: /* once is a race; again and again: something that we cannot see is in the way
                        */
-        pending->until = event->revision;
+        pending_settle(core, pending, event->revision);
         if (++pending->refusals > 1) {
             pending->retry_ms =
                 core->now_ms +

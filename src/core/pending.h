@@ -16,13 +16,16 @@ struct pending {
     uint64_t id;        /* action in flight; 0: none */
     bool is_barrier;    /* the action is a barrier after a lost reply */
     bool wants_barrier; /* the barrier itself was lost: again at retry_ms */
-    revision_t until;   /* idle once the world has this revision */
+    revision_t until;   /* idle once the world has this revision, ... */
+    uint64_t history;   /* ... or the store has gone back to before it */
     msec_t retry_ms;    /* not before then; 0: at once */
     uint32_t refusals;  /* in a row */
 };
 
 /* Sends 'txn' (emptied) for the subject of 'pending', which must be idle. */
 void pending_send(struct core *core, struct pending *pending, struct txn *txn, msec_t limit_ms);
+/* Not idle before the world has 'revision', at which the store answered. */
+void pending_settle(const struct core *core, struct pending *pending, revision_t revision);
 bool pending_is_idle(const struct core *core, const struct pending *pending);
 /* Makes 'pending', which must be idle, busy until the world shows what a majority of the store has
  * now; tried again by pending_tick() until a majority answers. */
