@@ -11,6 +11,7 @@
 #include "core/self.h"
 #include "core/visitor.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@ enum {
 
 /* ---- how an order ended ---- */
 
+/* Only "failed" is an end. A start without an answer may still come up, so its end is awaited:
+ * keep_running() has it undone. */
 static void start_done(struct core *core, struct local_vm *vm, const struct core_event *event)
 {
     if (event->result == CORE_FAILED && !(vm->exists && vm->epoch == vm->op_epoch)) {
@@ -119,8 +122,11 @@ static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum
     return action;
 }
 
+/* Only when the others may read that it may run (keep_running()): from then on none of them begins
+ * it without a proof against this host. */
 static void start(struct core *core, struct local_vm *vm, const struct record *placement)
 {
+    assert(!vm->exists); /* nor a copy of another epoch: both would write to one disk */
     struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
     if (!spec || self_is_going_down(core)) {
         return;
@@ -257,12 +263,15 @@ static bool is_away(struct core *core, struct local_vm *vm, const struct record 
     return true;
 }
 
-/* Ordered to run here, and begun by us. */
+/* Ordered to run here, and begun by us: the store has our word that it may run, in this
+ * incarnation. So it may be started, also again after a berthd that died in between; and it is
+ * reported failed only where it is known not to be here. */
 static void keep_running(struct core *core, struct local_vm *vm, const struct record *placement,
                          const struct vm_status *status)
 {
     uint64_t epoch = placement->placement->epoch;
     bool is_here = vm->exists && vm->epoch == epoch;
+    assert(is_ours(core, status, epoch) && !has_over(status));
     if (is_here && vm->is_up) {
         vm->is_stop_refused = false;
         vm->late_epoch = 0; /* late, but up before it was undone */
@@ -328,6 +337,9 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
         return;
     }
     if ((vm->has_ended && vm->ended_epoch == p->epoch) || MUTANT(STOPPED_TOO_SOON)) {
+        /* Upon this word its place is given away. */
+        assert(!vm->exists || vm->epoch != p->epoch || MUTANT(STOPPED_TOO_SOON) ||
+               MUTANT(UNKNOWN_IS_FAILED));
         tell(core, vm, placement, VM_STATE_STOPPED,
              vm->has_ended ? &vm->why : &(struct cause){.code = CAUSE_STOPPED});
         return;
@@ -346,8 +358,12 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
     }
 }
 
+/* It exists here against the order of the store, and is no visitor (visitor_is_one()): a second
+ * copy, or one that others count as gone. The kill names the epoch, so it ends no other instance.
+ */
 static void end_unordered(struct core *core, struct local_vm *vm)
 {
+    assert(vm->exists && self_is_member(core));
     if (MUTANT(STALE_RUNS_ON)) {
         return;
     }

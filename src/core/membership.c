@@ -13,6 +13,7 @@
 #include "core/shutdown.h"
 #include "core/arming.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { kill_retry_ms = 200 };
@@ -33,6 +34,12 @@ bool membership_init(struct core *core)
     return core->membership != NULL;
 }
 
+/*
+ * Ends all VMs of this cluster here; with them gone, a new incarnation begins, which is the proof
+ * for all of them at once. The causes: a fence record or another's heartbeat under our name (others
+ * may start the VMs already), no acknowledged heartbeat for the self-stop time (they will), another
+ * boot (they are gone anyway), the end of a shutdown's time, an administrator.
+ */
 static void clear_instances(struct core *core)
 {
     struct membership *m = core->membership;
@@ -120,9 +127,11 @@ static bool is_name_taken(struct core *core)
     return true;
 }
 
+/* All that ran here is gone: CLEARING ends only with the answer that nothing is left. */
 static void begin(struct core *core)
 {
     struct membership *m = core->membership;
+    assert(m->kill_id == 0 || MUTANT(ANEW_UNCLEARED));
     if (core->now_ms >= m->empty_pet_ms) {
         arming_pet(core, MSEC_NEVER); /* nothing runs here: staying alive harms nobody */
         m->empty_pet_ms = core->now_ms + world_settings(&core->world)->heartbeat_ms;
@@ -144,6 +153,8 @@ static void begin(struct core *core)
         return; /* its answer, or the world, wakes us */
     }
     const struct record *alive = self_alive_record(core);
+    /* Later than all that others know of us, so that what they know proves the VMs of before gone.
+     */
     uint64_t before = MAX(alive ? alive->alive->incarnation : 0, self_fenced_incarnation(core));
     self_take_incarnation(core, before + 1);
     if (!agent_gpu_tell(core)) {

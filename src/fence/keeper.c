@@ -12,6 +12,7 @@
 
 #include "base/parse.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -85,7 +86,10 @@ static void send_answer(int connection, int fd, struct keeper_answer *answer)
     (void)sendmsg(connection, &message, MSG_NOSIGNAL);
 }
 
-/* False: it is time to end. */
+/*
+ * False: it is time to end. The descriptor goes to no one but its holder: who pets the
+ * watchdog vouches for the VMs that the others count on it to end.
+ */
 static bool serve_one(int listener, int fd, struct keeper_answer *kept)
 {
     struct keeper_request request = {0};
@@ -278,6 +282,7 @@ int keeper_start(const char *path, int fd, const char *device, const struct watc
 {
     int status;
     struct keeper_answer kept;
+    assert(fd >= 0);
     memset(&kept, 0, sizeof(kept));
     if (keeper_hold_for(path, holder) == 0) {
         return 0;
