@@ -8,6 +8,7 @@
  * requests helps those), bytes. The world is made in memory;
  * every node has as many GPUs as it has VMs, and each VM one of them.
  */
+#include "api/api.h"
 #include "api/survival.h"
 
 #include <stdio.h>
