@@ -77,7 +77,7 @@ const struct route routes[] = {
     {"GET", "/v1/vms/:vm/explain", ROLE_VIEWER, DOES(vm_explain), "every host, and why (not) there",
      "VmExplained"},
     {"POST", "/v1/vms/:vm/assign", ROLE_ADMINISTRATOR, DOES(vm_assign),
-     "assigns GPUs of a pool to it", "Change", "Assign"},
+     "assigns GPUs of a pool to it", "WarnedChange", "Assign"},
     {"POST", "/v1/vms/:vm/unassign", ROLE_ADMINISTRATOR, DOES(vm_unassign), "takes that back",
      "Change", "Assign"},
     {"POST", "/v1/vms/:vm/start", ROLE_OPERATOR, DOES(vm_start), "orders its start", "OrderChange"},

@@ -23,7 +23,8 @@ const struct schema schemas[] = {
 
     /* what a change answers */
     {"Change", "message:s subject:s unchanged?:b"},
-    {"OrderChange", "&Change operation?:OperationLink"},
+    {"OrderChange", "&Change operation?:OperationLink warnings?:[Reason]"},
+    {"WarnedChange", "&Change warnings?:[Reason]"},
     {"NamedChange", "&Change name?:s"},
     {"VmAdded", "&NamedChange warnings?:[Reason]"},
     {"PoolChange", "&Change added?:i skipped?:[Reason]"},

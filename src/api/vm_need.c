@@ -82,6 +82,31 @@ static bool call_idle_vm(struct api_call *call, struct vm_facts *vm)
     return true;
 }
 
+/* A warning if no host has as many GPUs of 'pool' as the VM needs of it: it would wait forever.
+ * NULL: some host has. */
+static json_t *warn_of_need(const struct api_call *call, const struct vm_spec *spec,
+                            const char *pool_name)
+{
+    const struct record *pool = world_find(call->world, RECORD_POOL, pool_name);
+    bool is_there;
+    uint32_t at = place_of(spec, pool_name, &is_there), most = 0, on_node = 0;
+    for (size_t i = 0; pool && i < pool->pool->members.len; i++) { /* sorted by node */
+        const struct pool_member *members = pool->pool->members.items;
+        bool is_same = i > 0 && strcmp(members[i].node, members[i - 1].node) == 0;
+        on_node = is_same ? on_node + 1 : 1;
+        most = MAX(most, on_node);
+    }
+    if (!is_there || spec->needs[at].count <= most) {
+        return NULL;
+    }
+    json_t *warnings = json_array();
+    reason_add(warnings, pool_name,
+               "no host has %u of its %s, the most on one host is %u: the VM "
+               "will wait",
+               spec->needs[at].count, unit_of(call, pool_name, 2), most);
+    return json_pack("{s:o}", "warnings", warnings);
+}
+
 void handle_vm_assign(struct api_call *call)
 {
     struct vm_facts vm;
@@ -105,13 +130,14 @@ void handle_vm_assign(struct api_call *call)
         return;
     }
     uint32_t total = vm_spec_gpu_count(next->vm_spec);
+    json_t *warnings = warn_of_need(call, next->vm_spec, wanted.pool);
     call_put(call, TAKE(next));
     struct note note = call_note(NOTE_VM_ASSIGNED, vm.name);
     (void)facts_set(&note.facts, NULL, unit_of(call, wanted.pool, count), NULL);
     (void)copy_text(note.facts.pool, sizeof(note.facts.pool), wanted.pool);
     note.facts.count = count;
     note.facts.total = total;
-    call_commit(call, &note);
+    call_commit_with(call, 200, warnings, &note);
 }
 
 void handle_vm_unassign(struct api_call *call)
@@ -133,6 +159,7 @@ void handle_vm_unassign(struct api_call *call)
         return;
     }
     CLEANUP(record_unrefp) struct record *next = record_copy(vm.record);
+    bool is_stopped = false;
     if (next) {
         struct vm_spec *spec = next->vm_spec;
         spec->needs[at].count -= count;
@@ -141,9 +168,13 @@ void handle_vm_unassign(struct api_call *call)
                     (spec->need_len - at - 1) * sizeof(spec->needs[0]));
             spec->need_len--;
         }
+        /* It waits for GPUs. Without them it would start at once, which no one has asked for. */
+        is_stopped = spec->need_len == 0 && spec->desired == VM_STARTED;
+        spec->desired = is_stopped ? VM_STOPPED : spec->desired;
     }
     call_put(call, TAKE(next));
-    struct note note = call_note(NOTE_VM_UNASSIGNED, vm.name);
+    struct note note =
+        call_note(is_stopped ? NOTE_VM_UNASSIGNED_STOPPED : NOTE_VM_UNASSIGNED, vm.name);
     (void)facts_set(&note.facts, NULL, unit_of(call, wanted.pool, count), NULL);
     (void)copy_text(note.facts.pool, sizeof(note.facts.pool), wanted.pool);
     note.facts.count = count;

@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "api/requests.h"
 #include "api/show.h"
+#include "api/whatif.h"
 #include "base/parse.h"
 #include "model/words.h"
 
@@ -48,6 +49,14 @@ static bool is_started_already(const struct vm_facts *vm)
     return vm->spec->desired == VM_STARTED && vm->state != VM_VIEW_FAILED;
 }
 
+/* The start is ordered all the same: the VM starts as soon as a host can take it. */
+static json_t *waits_json(const char *vm, json_t *reasons)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    buf_printf(&text, "VM %s is to be started, but no host can run it right now: it waits", vm);
+    return json_pack("{s:o, s:o}", "message", text_json(buf_str(&text)), "warnings", reasons);
+}
+
 void handle_vm_start(struct api_call *call)
 {
     struct vm_facts vm;
@@ -66,9 +75,10 @@ void handle_vm_start(struct api_call *call)
         next->vm_spec->is_stop_forced = false;
         next->vm_spec->start_order++;
     }
+    json_t *reasons = whatif_start_waits(call, vm.name);
     call_put(call, next);
     const struct note note = call_note(NOTE_VM_START_ASKED, vm.name);
-    call_commit(call, &note);
+    call_commit_with(call, 200, reasons ? waits_json(vm.name, reasons) : NULL, &note);
 }
 
 /* ---- stop ---- */

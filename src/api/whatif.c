@@ -46,6 +46,30 @@ static void start_send(struct api_call *call, const char *const *names, size_t l
     }
 }
 
+json_t *whatif_start_waits(const struct api_call *call, const char *vm)
+{
+    enum { reasons_told_max = 8 };
+    CLEANUP(plan_outcome_done) struct plan_outcome outcome = {0};
+    const struct plan_cluster_options options = cluster_model_options(call->view);
+    const struct plan_question question = {.ask = PLAN_ASK_START, .names = &vm, .len = 1};
+    if (plan_question_answer(call->world, &options, &question, &outcome) < 0) {
+        return NULL;
+    }
+    json_t *plan = plan_outcome_json(&outcome), *told = NULL, *reason;
+    size_t i;
+    const json_t *reasons =
+        json_object_get(json_array_get(json_object_get(plan, "left_out"), 0), "reasons");
+    json_array_foreach((json_t *)(uintptr_t)reasons, i, reason) {
+        told = told ? told : json_array();
+        if (i < reasons_told_max) {
+            (void)json_object_del(reason, "fits");
+            (void)json_array_append(told, reason);
+        }
+    }
+    json_decref(plan);
+    return told;
+}
+
 /* ---- POST /v1/plan ---- */
 
 static void answer_plan(struct api_call *call, const struct plan_ask_request *asked)

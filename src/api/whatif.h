@@ -8,5 +8,9 @@
 /* Answers what becomes of the VMs of these nodes if they are drained, or fail. */
 void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bool is_drain);
 
+/* If no node would take 'vm' if it were started now: the reasons of some of them, as an array of
+ * {"subject", "code", "parameters", "text"}. NULL: one would. */
+json_t *whatif_start_waits(const struct api_call *call, const char *vm);
+
 /* Every node's reason for or against 'vm', as an array of {"subject", "text", "fits"}. */
 json_t *whatif_explain(const struct api_call *call, const struct vm_facts *vm);

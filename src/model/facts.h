@@ -307,6 +307,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_REMOVAL_ASKED, "vm-removed", INFO)                                                   \
     X(NOTE_VM_ASSIGNED, "vm-assigned", INFO)                                                       \
     X(NOTE_VM_UNASSIGNED, "vm-unassigned", INFO)                                                   \
+    X(NOTE_VM_UNASSIGNED_STOPPED, "vm-unassigned", INFO)                                           \
     X(NOTE_VM_START_ASKED, "vm-start-asked", INFO)                                                 \
     X(NOTE_VM_STOP_ASKED, "vm-stop-asked", INFO)                                                   \
     X(NOTE_VM_OFF_ASKED, "vm-stop-asked", INFO)                                                    \

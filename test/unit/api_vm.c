@@ -229,6 +229,44 @@ TEST(a_vm_is_assigned_to_a_pool_once_per_gpu)
     refused("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\"}", 409, "is assigned 0 GPUs");
 }
 
+TEST(a_vm_that_waits_is_stopped_and_not_started_when_its_last_gpu_is_unassigned)
+{
+    begin_cluster();
+    add_vm("v", 3);
+    must("POST", "/v1/vms/v/start", NULL);
+    struct vm_placement *placement = place("v", PLACEMENT_NONE, "", 0);
+    placement->cause = cause_make(CAUSE_NO_HOST, NULL, NULL, NULL);
+    must("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\",\"count\":1}");
+    CHECK_INT(spec("v")->desired, VM_STARTED); /* for two GPUs it still waits */
+    must("POST", "/v1/vms/v/unassign", "{\"pool\":\"P\"}");
+    CHECK_INT(spec("v")->need_len, 0);
+    CHECK_INT(spec("v")->desired, VM_STOPPED);
+    CHECK_HAS(text(), "and is stopped");
+}
+
+TEST(assign_warns_of_more_gpus_than_any_host_has)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("POST", "/v1/vms/v/assign", "{\"pool\":\"P\"}");
+    CHECK(!strstr(text(), "warnings"));
+    must("POST", "/v1/vms/v/assign", "{\"pool\":\"P\"}");
+    CHECK_HAS(text(), "no host has 3 of its GPUs, the most on one host is 2");
+}
+
+TEST(a_start_says_if_no_host_can_run_the_vm)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    add_vm("w", 3);
+    must("POST", "/v1/vms/v/start", NULL);
+    CHECK(!strstr(text(), "warnings"));
+    must("POST", "/v1/vms/w/start", NULL);
+    CHECK_HAS(text(), "no host can run it right now: it waits");
+    CHECK_HAS(text(), "only 2 GPUs in P (needs 3)");
+    CHECK_INT(spec("w")->desired, VM_STARTED);
+}
+
 TEST(needs_stay_sorted_by_pool)
 {
     begin_cluster();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What is done with GPUs: dismount, mount, release from quarantine; and all that is known of one. */
+import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
@@ -16,8 +17,25 @@ export const keyOfGpu = (gpu: Pick<Gpu, 'node' | 'address'>) => slotText(gpu);
 
 const pathOf = (gpu: Gpu) => `/v1/nodes/${encodeURIComponent(gpu.node)}/gpus/${encodeURIComponent(gpu.address)}`;
 
+function Outcome({ good, refused, done }: { good: Gpu[]; refused: Reason[]; done: string }) {
+    return (
+        <InfoDialog title={`${plural(good.length, 'GPU')} of ${good.length + refused.length} ${done}`}>
+            <ul class="reasons" aria-label="What was done">
+                {good.map((gpu) => (
+                    <li key={slotText(gpu)}><State look={{ text: 'Done', tone: 'good', sign: 'check' }} /> <strong>{slotText(gpu)}</strong> {gpu.name}</li>
+                ))}
+            </ul>
+            <ul class="reasons" aria-label="What was refused">
+                {refused.map((each) => (
+                    <li key={each.subject}><State look={{ text: 'Refused', tone: 'bad', sign: 'cross' }} /> <strong>{each.subject}</strong> {each.text}</li>
+                ))}
+            </ul>
+        </InfoDialog>
+    );
+}
+
 /* One after the other; what was refused is said for each, and the others are done all the same. */
-async function forEach(gpus: Gpu[], deed: string, body: unknown, done: string): Promise<string> {
+async function forEach(gpus: Gpu[], deed: string, body: unknown, done: string): Promise<string | VNode> {
     const refused: Reason[] = [];
     for (const gpu of gpus) {
         try {
@@ -28,8 +46,11 @@ async function forEach(gpus: Gpu[], deed: string, body: unknown, done: string): 
     }
     const good = gpus.filter((gpu) => !refused.some((each) => each.subject === slotText(gpu)));
     const sentence = `${plural(good.length, 'GPU')} ${done}: ${good.map(slotText).join(', ')}`;
+    if (good.length === 0) {
+        throw new ApiError(409, 'refused', 'Nothing was changed:', refused);
+    }
     if (refused.length > 0) {
-        throw new ApiError(409, 'refused', good.length ? `${sentence}. Refused were:` : 'Nothing was changed:', refused);
+        return <Outcome good={good} refused={refused} done={done} />;
     }
     return sentence;
 }

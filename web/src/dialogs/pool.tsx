@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import { type ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
-import type { Gpu, List, Member, Node, Pool, Vm } from '../types';
+import type { Gpu, List, Member, Node, Pool, Vm, WholePool } from '../types';
 import { countFault, gpuLooks, lookOf, nameFault, needsText, plural, shortAddress, shortModel, slotText, unitOf } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
@@ -173,6 +173,22 @@ export function removePool(pool: Pool): void {
 
 /* ---- VMs ---- */
 
+/* How many servers can ever give so many of the pool at once: those that have them, free or not. */
+function Fits({ name, need, servers }: { name: string; need: number; servers: number }) {
+    const pool = useResource<WholePool>(`/v1/pools/${encodeURIComponent(name)}`).data;
+    if (!pool || !Number.isInteger(need) || need < 1) {
+        return null;
+    }
+    const unit = unitOf(pool.type);
+    const fits = pool.nodes.filter((node) => node.total >= need).length;
+    const most = Math.max(0, ...pool.nodes.map((node) => node.total));
+    return fits === 0 ? (
+        <Alert kind="warning" title={`No server can ever give ${plural(need, unit)} of ${name}: the most on one server is ${most}`}>
+            The virtual machine would wait until a server has more.
+        </Alert>
+    ) : <p role="status" class="quiet">{fits} of {plural(servers, 'server')} can give {plural(need, unit)} of {name}</p>;
+}
+
 function AssignDialog({ forVm }: { forVm?: Vm }) {
     const pools = useResource<List<Pool>>('/v1/pools').data?.items;
     const vms = useResource<List<Vm>>(forVm ? null : '/v1/vms').data?.items;
@@ -238,6 +254,7 @@ function AssignDialog({ forVm }: { forVm?: Vm }) {
                 {pools?.length === 0 && <p class="fault">There is no GPU pool yet: create one first.</p>}
                 <TextField label={isDivided ? 'Number of partitions' : 'Number of GPUs'} value={count} onChange={setCount} fault={faults.count} inputMode="numeric" isRequired
                     help="All of them come from one server." />
+                {pool && <Fits name={pool} need={Number(count) + (vm?.needs.find((need) => need.pool === pool)?.count ?? 0)} servers={nodes.length} />}
                 <SelectField label="Server" value={server} onChange={setServer}
                     help="Where it runs is decided at each start: any server that has enough free GPUs in the pool. A preferred one is tried first."
                     choices={[['', 'Any server'], ...nodes.map((node): [string, string] => [node.name, `Prefer ${node.name}`])]} />
@@ -264,7 +281,7 @@ function UnassignDialog({ pool, vm, count }: { pool: string; vm: string; count: 
     return (
         <FormDialog title={`Unassign ${vm} from ${pool}?`} submit="Unassign VM" size="sm"
             run={() => change('POST', `/v1/vms/${encodeURIComponent(vm)}/unassign`, { pool, count: Number(which) })}>
-            <p>The GPUs stand as <em>Available (Not assigned)</em> then. The VM must be stopped.</p>
+            <p>The GPUs stand as <em>Available (Not assigned)</em> then. The VM must be stopped. One that waits, and then needs no GPU any more, is stopped.</p>
             {count > 1 && (
                 <SelectField label="How many" value={which} onChange={setWhich}
                     choices={Array.from({ length: count }, (_, i) => [String(count - i), i === 0 ? `All ${count}` : String(count - i)])} />
@@ -285,7 +302,7 @@ export function unassignThis(vm: Vm): void {
             }
             return `VM ${vm.name} was unassigned from ${vm.needs.map((need) => need.pool).join(', ')}`;
         }}>
-            <p>It needs {needsText(vm.needs)} now, and no GPU then. The VM must be stopped.</p>
+            <p>It needs {needsText(vm.needs)} now, and no GPU then. The VM must be stopped. One that waits is stopped.</p>
         </FormDialog>,
     );
 }

@@ -18,7 +18,7 @@ export const pathOfVm = (name: string) => `/v1/vms/${encodeURIComponent(name)}`;
 /* Nothing to ask: a start takes nothing from anybody. */
 export function startVm(vm: Vm): void {
     change('POST', `${pathOfVm(vm.name)}/start`)
-        .then((done) => say(done.message, done.unchanged ? 'info' : 'success'), (error: unknown) => say(messageOf(error), 'danger'))
+        .then((done) => say(done.message, done.warnings ? 'warning' : done.unchanged ? 'info' : 'success'), (error: unknown) => say(messageOf(error), 'danger'))
         .finally(refresh);
 }
 

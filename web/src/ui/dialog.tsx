@@ -3,7 +3,7 @@
  * Dialogs: the browser's own <dialog>, which keeps the focus inside and the rest inert. One at a time; it lives at
  * the root of the page, so that nothing that is drawn again behind it takes away what was typed.
  */
-import type { ComponentChildren, JSX, VNode } from 'preact';
+import { isValidElement, type ComponentChildren, type JSX, type VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api';
 import { refresh } from '../live';
@@ -89,10 +89,22 @@ type FormProps = {
     isBlocked?: boolean; // there is nothing that could be submitted
     size?: 'sm' | 'md' | 'lg';
     check?: () => boolean; // false: a field shows what is wrong
-    run: () => Promise<Done | string>; // what to say when it is done
+    run: () => Promise<Done | string | VNode>; // what to say when it is done; or a dialog that shows what came of it
     blame?: (error: ApiError) => boolean; // true: a field shows what was refused, so that it is not said twice
     children: ComponentChildren;
 };
+
+function tellDone(done: Done | string | VNode): void {
+    if (typeof done === 'string') {
+        say(done);
+    } else if (isValidElement(done)) {
+        openDialog(done);
+    } else {
+        const { message, unchanged, warnings } = done as Done;
+        const more = warnings?.length ? `. ${warnings.map((each) => `${each.subject}: ${each.text}`).join('. ')}` : '';
+        say(`${message}${more}`, more ? 'warning' : unchanged ? 'info' : 'success');
+    }
+}
 
 /* Something to fill in or to agree to. A refusal is shown inside, and all that was typed stays. */
 export function FormDialog({ title, submit, isDanger, isBlocked, size, check, run, blame, children }: FormProps) {
@@ -119,7 +131,7 @@ export function FormDialog({ title, submit, isDanger, isBlocked, size, check, ru
         try {
             const done = await run();
             closeDialog();
-            say(typeof done === 'string' ? done : done.message, typeof done !== 'string' && done.unchanged ? 'info' : 'success');
+            tellDone(done);
         } catch (fault) {
             setBusy(false);
             if (fault instanceof ApiError && blame?.(fault)) {
