@@ -62,9 +62,11 @@ struct api_view {
     const struct counters *counters;     /* what this API counts; NULL: nothing */
     struct survival_memo *survival_memo; /* of earlier calls, and for later ones; NULL: none */
     const struct domain_policy *policy;  /* of this host: which domains are added; NULL: all */
-    const char *writer; /* this API's name in the keys of its events, at most 24 characters */
-    uint64_t number;    /* grows with each request */
-    uint8_t random[16]; /* new with each request: the uuid of a VM that has none */
+    uint64_t
+        certificate_until_ms; /* wall clock: the end of this API's HTTPS certificate; 0: none */
+    const char *writer;       /* this API's name in the keys of its events, at most 24 characters */
+    uint64_t number;          /* grows with each request */
+    uint8_t random[16];       /* new with each request: the uuid of a VM that has none */
 };
 
 /* What the caller has to do before there is an answer: what is no function of what is known. */

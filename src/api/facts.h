@@ -59,7 +59,9 @@ void node_vm_counts(const struct world *world, const char *const *names, size_t 
 
 #define GPU_STATE_LIST(X)                                                                          \
     X(GPU_STATE_ASSIGNED, "assigned")             /* a VM holds it */                              \
+    X(GPU_STATE_FAILED, "failed")                 /* a VM holds it, and it failed */               \
     X(GPU_STATE_AVAILABLE, "available")           /* in a pool, and free */                        \
+    X(GPU_STATE_AWAY, "away")                     /* the same, but its host is not heard */        \
     X(GPU_STATE_QUARANTINED, "quarantined")       /* not handed out until released */              \
     X(GPU_STATE_MISSING, "missing")               /* in a pool, but the host does not show it */   \
     X(GPU_STATE_DISMOUNTED, "dismounted")         /* taken from the host, in no pool */            \
@@ -85,7 +87,7 @@ struct gpu_facts {
 };
 
 /* False: 'node' has no such device now; '*ret' is filled all the same. */
-bool gpu_facts(const struct world *world, const char *node, const struct gpu_slot *slot,
+bool gpu_facts(const struct api_view *view, const char *node, const struct gpu_slot *slot,
                struct gpu_facts *ret);
 
 typedef VEC(struct gpu_slot) slots_t;
@@ -142,6 +144,8 @@ struct vm_facts {
     enum vm_view state;
     const char *node; /* where it has its place; "": nowhere */
     struct cause why; /* NONE: the state says it all */
+    /* It runs, and that one of its GPUs failed or is not there any more; NULL: none. */
+    const struct gpu_hold *failed_gpu;
 };
 
 /* False: no such VM. */

@@ -154,7 +154,9 @@ static enum gpu_state derive_state(const struct gpu_facts *facts,
 {
     uint32_t wanted = facts->dismount ? facts->dismount->partitions : 0;
     if (facts->vm) {
-        return GPU_STATE_ASSIGNED;
+        return facts->device.health == GPU_QUARANTINED || facts->device.verdict == GPU_OFF_BUS
+                   ? GPU_STATE_FAILED
+                   : GPU_STATE_ASSIGNED;
     }
     if (facts->device.health == GPU_QUARANTINED) {
         return GPU_STATE_QUARANTINED;
@@ -168,9 +170,18 @@ static enum gpu_state derive_state(const struct gpu_facts *facts,
     return wanted > 0 || facts->partition_len > 0 ? GPU_STATE_PARTITIONED : state_of_whole(facts);
 }
 
-bool gpu_facts(const struct world *world, const char *node, const struct gpu_slot *slot,
+/* Its host is heard, or this API is too young to know. */
+static bool is_heard(const struct api_view *view, const char *name)
+{
+    struct node_facts node;
+    return node_facts(view, name, &node) &&
+           (node.pulse == PULSE_ALIVE || node.pulse == PULSE_UNKNOWN);
+}
+
+bool gpu_facts(const struct api_view *view, const char *node, const struct gpu_slot *slot,
                struct gpu_facts *ret)
 {
+    const struct world *world = view->world;
     const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);
     const struct record *pool = pool_of(world, node, slot);
     *ret = (struct gpu_facts){
@@ -187,6 +198,9 @@ bool gpu_facts(const struct world *world, const char *node, const struct gpu_slo
     ret->gpu = ret->device.card;
     ret->partition_len = gpu_partition_count(inventory->inventory, slot->address);
     ret->state = derive_state(ret, inventory->inventory);
+    if (ret->state == GPU_STATE_AVAILABLE && !is_heard(view, node)) {
+        ret->state = GPU_STATE_AWAY;
+    }
     return true;
 }
 

@@ -25,6 +25,20 @@ bool vm_is_unkillable(const struct vm_facts *vm)
     return vm_is_placed(vm) && current_status(vm) && current_status(vm)->is_unkillable;
 }
 
+static const struct gpu_hold *find_failed(const struct world *world, const struct vm_facts *vm)
+{
+    for (size_t i = 0; vm->state == VM_VIEW_RUNNING && i < vm->placement->gpus.len; i++) {
+        const struct gpu_hold *hold = &vm->placement->gpus.items[i];
+        struct gpu_device device;
+        if (world_find(world, RECORD_NODE_INVENTORY, vm->node) &&
+            (!world_device(world, vm->node, &hold->slot, &device) ||
+             device.health == GPU_QUARANTINED || device.verdict == GPU_OFF_BUS)) {
+            return hold;
+        }
+    }
+    return NULL;
+}
+
 static void set(struct vm_facts *vm, enum vm_view state, enum cause_code code)
 {
     vm->state = state;
@@ -180,6 +194,7 @@ static void fill(const struct api_view *view, const struct record *spec,
     ret->node = "";
     ret->why = (struct cause){0};
     derive_state(view, ret);
+    ret->failed_gpu = find_failed(view->world, ret);
     if (ret->spec->is_unmanaged) {
         say_unmanaged(ret);
     }

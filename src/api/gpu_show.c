@@ -113,7 +113,7 @@ static void write_gpus(struct api_call *call, struct buf *out, const struct reco
     (void)gpu_slots(inventory->inventory, &slots);
     VEC_EACH(&slots, slot) {
         struct gpu_facts facts;
-        (void)gpu_facts(call->world, inventory->key.name, slot, &facts);
+        (void)gpu_facts(call->view, inventory->key.name, slot, &facts);
         if ((pool && (!facts.pool || strcmp(facts.pool, pool) != 0)) ||
             (state && strcmp(gpu_state_name(facts.state), state) != 0)) {
             continue;

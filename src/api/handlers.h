@@ -85,6 +85,9 @@ void handle_access_add(struct api_call *call);
 void handle_access_patch(struct api_call *call);
 void handle_access_delete(struct api_call *call);
 
+/* problem_show.c */
+void handle_problems_get(struct api_call *call);
+
 /* event.c */
 void handle_events_get(struct api_call *call);
 

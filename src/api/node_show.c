@@ -79,7 +79,7 @@ static json_t *gpus_json(const struct api_call *call, const struct node_facts *n
     out_open(&out, '[');
     VEC_EACH(&slots, slot) {
         struct gpu_facts facts;
-        (void)gpu_facts(call->world, node->name, slot, &facts);
+        (void)gpu_facts(call->view, node->name, slot, &facts);
         gpu_write(&out, &facts, true);
     }
     out_close(&out, ']');

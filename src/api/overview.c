@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The cluster at one look. */
 #include "api/handlers.h"
+#include "api/problem.h"
 #include "api/show.h"
 #include "api/survival.h"
 #include "wire/out.h"
 
 #include <string.h>
-
-enum { troubled_shown_max = 50 };
 
 void handle_health(struct api_call *call)
 {
@@ -23,36 +22,31 @@ void handle_health(struct api_call *call)
 
 /* ---- status ---- */
 
-/* How many VMs are in each state, and those that people should look at. */
+/* How many VMs are in each state. */
 static void write_vms(struct buf *out, const struct api_call *call)
 {
-    CLEANUP(buf_done) struct buf troubled = {0};
-    int64_t counts[vm_view_count] = {0}, shown = 0;
+    int64_t counts[vm_view_count] = {0};
     struct vm_facts vm;
     vm_rows_t rows = {0};
     out->failed |= !vm_rows(call->world, &rows);
-    out_open(&troubled, '[');
     VEC_EACH(&rows, row) {
         vm_row_facts(call->view, row, &vm);
         counts[vm.state]++;
-        bool is_trouble = vm.state == VM_VIEW_WAITING || vm.state == VM_VIEW_FAILED ||
-                          vm.state == VM_VIEW_AWAY || vm.state == VM_VIEW_UNKNOWN ||
-                          vm_is_unkillable(&vm);
-        if (is_trouble && shown++ < troubled_shown_max) {
-            vm_write(&troubled, &vm);
-        }
     }
     VEC_DONE(&rows);
-    out_close(&troubled, ']');
     out_key(out, "vms");
     out_open(out, '{');
     for (size_t i = 0; i < vm_view_count; i++) {
         out_number(out, vm_view_name((enum vm_view)i), counts[i]);
     }
     out_close(out, '}');
-    out_key(out, "attention");
-    buf_add(out, buf_str(&troubled), troubled.size);
-    out->failed |= troubled.failed;
+}
+
+static void write_problems(struct buf *out, const struct api_call *call)
+{
+    CLEANUP(troubles_done) struct troubles troubles;
+    out->failed |= !troubles_find(call, &troubles);
+    problems_write(out, &troubles, "problems", troubles_status_max);
 }
 
 void handle_status(struct api_call *call)
@@ -72,6 +66,7 @@ void handle_status(struct api_call *call)
     out_tree(&out, "nodes", nodes_json(call));
     out_tree(&out, "pools", pools_json(call));
     write_vms(&out, call);
+    write_problems(&out, call);
     out_number(&out, "revision", call->world->revision);
     out_tree(&out, "survival", survival_json(call));
     call_send_members(call, &out, 0);

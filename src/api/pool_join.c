@@ -161,7 +161,7 @@ static bool is_ready(const struct api_call *call, const struct pool *pool, const
                      const struct gpu *gpu)
 {
     struct gpu_facts facts;
-    (void)gpu_facts(call->world, node, &(struct gpu_slot){.address = gpu->address}, &facts);
+    (void)gpu_facts(call->view, node, &(struct gpu_slot){.address = gpu->address}, &facts);
     return !facts.pool && facts.state == (pool->type == POOL_GPU_PARTITION ? GPU_STATE_PARTITIONED
                                                                            : GPU_STATE_DISMOUNTED);
 }

@@ -195,7 +195,7 @@ json_t *pool_judge(const struct api_view *view, const struct pool *pool,
 {
     struct case_file c = {.view = view, .pool = pool, .why = why};
     const struct gpu_slot slot = {.address = candidate->gpu->address};
-    (void)gpu_facts(view->world, candidate->node, &slot, &c.gpu);
+    (void)gpu_facts(view, candidate->node, &slot, &c.gpu);
     (void)pci_address_format(slot.address, c.address);
     judge_card(&c);
     if (why->size == 0 && pool->type == POOL_GPU_PARTITION) {

@@ -9,7 +9,7 @@ static json_t *member_json(const struct api_call *call, const struct pool_member
 {
     char slot[name_size];
     struct gpu_facts facts;
-    bool is_there = gpu_facts(call->world, member->node, &member->slot, &facts);
+    bool is_there = gpu_facts(call->view, member->node, &member->slot, &facts);
     char title[2 * gpu_text_size + 16] = "";
     const struct cause missing = {.code = CAUSE_GPU_NOT_SHOWN};
     json_t *json = json_pack(

@@ -12,6 +12,8 @@ const struct route routes[] = {
     {"GET", "/metrics", ROLE_VIEWER, DOES(metrics), "for Prometheus", "text"},
     {"GET", "/v1", ROLE_VIEWER, DOES(index), "what there is", "Index"},
     {"GET", "/v1/status", ROLE_VIEWER, DOES(status), "the cluster at one look", "Status"},
+    {"GET", "/v1/problems", ROLE_VIEWER, DOES(problems_get),
+     "what needs attention, since when, why, and what to do about it", "Problems"},
     {"GET", "/v1/survival", ROLE_VIEWER, DOES(survival_get),
      "what the loss of each host would leave without a GPU", "SurvivalByHost"},
     {"GET", "/v1/validate", ROLE_VIEWER, DOES(validate),

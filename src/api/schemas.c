@@ -6,6 +6,7 @@
 #include "api/operation.h"
 #include "api/survival.h"
 #include "api/validate.h"
+#include "model/trouble.h"
 
 #include <string.h>
 
@@ -34,9 +35,15 @@ const struct schema schemas[] = {
 
     /* the cluster */
     {"Status",
-     "name:s id:s coordinator:s term:i disarmed:b disarm_left_ms:i nodes:[Node] pools:[Pool] vms:VmCounts attention:[Vm] "
+     "name:s id:s coordinator:s term:i disarmed:b disarm_left_ms:i nodes:[Node] pools:[Pool] vms:VmCounts "
+     "problems:[Problem] problem_counts:ProblemCounts "
      "revision:i survival:Survival stale_since_ms?:i"},
     {"VmCounts", "running:i starting:i stopping:i stopped:i waiting:i failed:i away:i unknown:i"},
+    {"Problem", "code:=trouble severity:=severity of:=trouble_of subject:s text:s "
+                "parameters:Parameters cause:s cause_code:=cause_code cause_parameters:Parameters "
+                "advice:s since_ms?:i reasons:[Reason] hint?:Hint"},
+    {"ProblemCounts", "error:i warning:i"},
+    {"Problems", "items:[Problem] problem_counts:ProblemCounts revision:i stale_since_ms?:i"},
     {"Survival",
      "verdict:=survival_verdict losses:i exact:b left_out:i vm?:s weakest:[s] unproven:[s] wanted:i"},
     {"SurvivalByHost", "&Survival hosts:[HostLoss] stale_since_ms?:i"},
@@ -80,7 +87,7 @@ const struct schema schemas[] = {
 
     /* VMs */
     {"Vm",
-     "name:s title?:s state:=vm_view &Detailed desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
+     "name:s title?:s state:=vm_view degraded?:b &Detailed desired:=vm_desired node:s gpus:[Hold] needs:[Need] "
      "priority:i unmanaged:b offline_action:=offline_action cpus:i memory_mib:i pending?:b reasons:[Reason] epoch:i "
      "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
     {"VmWhole", "&Vm xml:s spec:VmSpec placement:~VmPlacement status:~VmStatus stale_since_ms?:i"},
@@ -110,7 +117,8 @@ const struct schema schemas[] = {
 
 const size_t schemas_len = ARRAY_LEN(schemas);
 
-#define WORD_(id, text) text,
+#define WORD_(id, text)                       text,
+#define TROUBLE_WORD_(id, text, of, severity) text,
 
 json_t *schema_words(const char *list)
 {
@@ -133,6 +141,8 @@ json_t *schema_words(const char *list)
     static const char *const severity[] = {SEVERITY_LIST(WORD_) NULL};
     static const char *const operation_kind[] = {OPERATION_KIND_LIST(WORD_) NULL};
     static const char *const operation_state[] = {OPERATION_STATE_LIST(WORD_) NULL};
+    static const char *const trouble[] = {TROUBLE_LIST(TROUBLE_WORD_) NULL};
+    static const char *const trouble_of[] = {TROUBLE_OF_LIST(WORD_) NULL};
     static const struct {
         const char *name;
         const char *const *words;
@@ -155,6 +165,8 @@ json_t *schema_words(const char *list)
         {"operation_kind", operation_kind},
         {"operation_state", operation_state},
         {"role", role},
+        {"trouble", trouble},
+        {"trouble_of", trouble_of},
         {"access_kind", access_kind},
     };
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {

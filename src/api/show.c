@@ -141,7 +141,7 @@ bool call_gpu(struct api_call *call, struct node_facts *ret_node, struct gpu_fac
         return false;
     }
     (void)gpu_slot_parse(call->args[1], &slot); /* checked with the path */
-    if (!gpu_facts(call->world, ret_node->name, &slot, ret)) {
+    if (!gpu_facts(call->view, ret_node->name, &slot, ret)) {
         char text[name_size];
         call_advise(call, hint_with(hint_make("gpu-ls", NULL), "node", ret_node->name));
         call_refuse(call, 404, "no-such-gpu", "%s has no GPU at %s", ret_node->name,

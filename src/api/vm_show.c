@@ -56,6 +56,9 @@ void vm_write_members(struct buf *out, const struct vm_facts *vm)
         out_text(out, "title", spec->title);
     }
     out_text(out, "state", vm_view_name(vm->state));
+    if (vm->failed_gpu) {
+        out_bool(out, "degraded", true);
+    }
     because_write(out, "detail", &vm->why);
     out_text(out, "desired", vm_desired_name(spec->desired));
     out_text(out, "node", vm->node);

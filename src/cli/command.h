@@ -110,6 +110,7 @@ void help_command(FILE *out, const struct command *command);
 /* ---- what the commands do ---- */
 
 int run_status(struct cli *cli);
+int run_problems(struct cli *cli);
 int run_validate(struct cli *cli);
 int run_help(struct cli *cli);
 int run_version(struct cli *cli);

@@ -9,6 +9,13 @@
 
 static const struct command commands[] = {
     {.noun = "status", .help = "Show the cluster at a glance", .run = run_status},
+    {.noun = "problems",
+     .help = "Show what needs attention, why, and what to do",
+     .more =
+         "Lists servers, GPUs and VMs that are not as they should be now. The exit code is 1 if "
+         "there is an error; warnings do not count. berth validate checks how the cluster is "
+         "built.",
+     .run = run_problems},
     {.noun = "validate",
      .help = "Check the cluster and say what to fix",
      .more = "Checks firmware, kernel, libvirt, clocks, the store, fencing, VM disks, GPUs, pools, "

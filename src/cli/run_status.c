@@ -128,19 +128,6 @@ static void print_vms(const struct cli *cli, const json_t *vms)
     (void)fputs(is_first ? "none\n" : "\n", cli->out);
 }
 
-static void print_attention(const struct cli *cli, const json_t *vms)
-{
-    size_t i;
-    json_t *vm;
-    json_array_foreach(vms, i, vm) {
-        (void)fprintf(cli->out, "%s%s is ", i ? "" : "\n", text_at(vm, "name"));
-        coloured(cli, text_at(vm, "state"));
-        (void)fprintf(cli->out, "%s%s\n", text_at(vm, "detail")[0] ? ": " : "",
-                      text_at(vm, "detail"));
-        show_reasons(cli->out, array_at(vm, "reasons"));
-    }
-}
-
 static void print_disarmed(const struct cli *cli, const json_t *status)
 {
     long long left_s = (long long)number_at(status, "disarm_left_ms") / 1000;
@@ -182,7 +169,10 @@ int run_status(struct cli *cli)
     print_vms(cli, json_object_get(json, "vms"));
     print_survival(cli, json_object_get(json, "survival"),
                    json_array_size(array_at(json, "nodes")) > 0);
-    print_attention(cli, array_at(json, "attention"));
+    if (json_array_size(array_at(json, "problems")) > 0) {
+        (void)fputc('\n', cli->out);
+    }
+    show_problems(cli, array_at(json, "problems"), json_object_get(json, "problem_counts"));
     json_decref(json);
     return EXIT_OK;
 }

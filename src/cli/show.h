@@ -17,6 +17,10 @@ void show_age(const struct cli *cli, const json_t *json);
 /* "  node1: ..." for each, on 'out'. */
 void show_reasons(FILE *out, const json_t *reasons);
 
+/* What needs attention, each with why and what to do; nothing if there is nothing. 'counts' are of
+ * all that there are. */
+void show_problems(const struct cli *cli, const json_t *problems, const json_t *counts);
+
 /* "2x GpuChildPool, 1x B" of a VM's needs; "-" none. */
 void needs_text(const json_t *needs, struct buf *ret);
 /* "0000:65:00.0 0000:66:00.0" of a VM's GPUs; "-" none. */

@@ -62,6 +62,7 @@ const char *state_colour(const char *state)
         {"never-seen", "\033[33m"},  {"failed", "\033[31m"},      {"silent", "\033[31m"},
         {"fencing", "\033[31m"},     {"fenced", "\033[31m"},      {"unknown", "\033[31m"},
         {"quarantined", "\033[31m"}, {"missing", "\033[31m"},     {"away", "\033[31m"},
+        {"error", "\033[31m"},
     };
     for (size_t i = 0; i < ARRAY_LEN(colours); i++) {
         if (strcmp(colours[i].state, state) == 0) {

@@ -144,6 +144,7 @@ static void look_at_times(gnutls_x509_crt_t certificate, struct certificate_fact
 {
     time_t now = time(NULL), end = gnutls_x509_crt_get_expiration_time(certificate);
     struct tm broken;
+    ret->until_ms = end > 0 ? (uint64_t)end * 1000 : 0;
     ret->is_valid_now = gnutls_x509_crt_get_activation_time(certificate) <= now && now < end;
     if (!gmtime_r(&end, &broken) ||
         strftime(ret->until, sizeof(ret->until), "%Y-%m-%d %H:%M UTC", &broken) == 0) {

@@ -15,6 +15,7 @@ int certificate_make(const char *const *names, size_t len, char **ret_certificat
 struct certificate_facts {
     char fingerprint[certificate_fingerprint_size]; /* SHA-256, as browsers and openssl x509
                                                        -fingerprint show it */
+    uint64_t until_ms;                              /* that time in ms since 1970 */
     char until[24];                                 /* "2036-11-20 08:15 UTC" */
     bool is_valid_now;                              /* by this host's clock */
 };

@@ -448,3 +448,12 @@ const char *words_note(const struct note *note, char ret[words_max])
     fill(&w, note_words[note->code]);
     return ret;
 }
+
+const char *words_made(const char *words, const char *subject, const struct facts *facts,
+                       char ret[words_max])
+{
+    struct writer w = {ret, 0, subject, facts, NULL};
+    ret[0] = '\0';
+    fill(&w, words);
+    return ret;
+}

@@ -43,6 +43,7 @@ struct api_server {
     bool is_in_snapshot;
     msec_t stale_since_ms;
     uint64_t requests;
+    uint64_t certificate_until_ms; /* wall clock; 0: there is no HTTPS */
     char writer[25];
     struct api_ops ops;
     struct api_streams streams;
@@ -63,6 +64,7 @@ static void fill_view(void *userdata, struct api_view *ret)
         .wall_ms = (uint64_t)clock_wall_ms(),
         .counters = &server->counters,
         .survival_memo = &server->survival_memo,
+        .certificate_until_ms = server->certificate_until_ms,
         .policy = &server->policy,
         .writer = server->writer,
         .number = ++server->requests,
@@ -322,6 +324,7 @@ static int start_https(struct api_server *server, struct error *err)
     if (r < 0 || !server->https) {
         return r;
     }
+    server->certificate_until_ms = facts.until_ms;
     journal_line(
         LOG_INFO,
         "the console and the API are at https://%s, with a certificate until %s; SHA-256 of the "

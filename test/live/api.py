@@ -89,7 +89,12 @@ def a_vm_too_many_waits_with_a_reason_for_every_host_and_starts_when_a_gpu_is_fr
         c.must("vm", "start", "a", "b")
         err = c.refused(1, "late is waiting", "vm", "start", "late")
         assert "node1: no GPUs free" in err and "node2: no GPUs free" in err, err
-        assert "late is waiting" in c.must("status")
+        out = c.must("status")
+        assert "warning: VM late waits: no host can run it right now" in out, out
+        assert "-> berth vm explain late" in out, out
+        code, out, _ = c.berth("problems")
+        assert out.startswith("Problems: ") and "warning: VM late waits" in out, out
+        assert code == (0 if out.startswith("Problems: 0 errors") else 1), (code, out)
         out = c.must("vm", "explain", "late")
         assert "node1" in out and "held by a" in out and "held by b" in out, out
         code, _, err = c.berth("vm", "start", "late", "--wait-for-gpu", "--timeout", "1")

@@ -49,6 +49,18 @@ TEST(every_note_has_a_sentence_and_knows_its_parameters)
     }
 }
 
+TEST(every_problem_has_a_sentence_and_knows_its_parameters)
+{
+    char words[words_max];
+    for (enum trouble_code code = 0; code < trouble_code_count; code++) {
+        CHECK(is_whole(words_trouble(code, "node2", &full, words)));
+        CHECK(is_whole(words_trouble(code, "node2", &(struct facts){0}, words)));
+        CHECK(strstr(words, "node2") || trouble_thing(code) == TROUBLE_OF_CLUSTER);
+        CHECK(strpbrk(words_advice(code, "node2", &full, words), "{}[]") == NULL);
+        CHECK(words[0] || code == TROUBLE_NODE_CHECK || code == TROUBLE_STORE_CHECK);
+    }
+}
+
 TEST(a_sentence_is_made_of_its_parameters)
 {
     char words[words_max];

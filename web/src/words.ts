@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* How things are called on the screen, and how they look: the words of Windows' tools where they have them. */
 import type { Sign } from './ui/icon';
-import type { Gpu, GpuState, Need, Node, NodeState, OfflineAction, VmState } from './types';
+import type { Gpu, GpuState, Need, Node, NodeState, OfflineAction, Vm, VmState } from './types';
 
 /* Colour and sign say the same, so that neither is needed alone. */
 export type Tone = 'good' | 'busy' | 'calm' | 'warn' | 'bad' | 'idle';
@@ -29,7 +29,9 @@ export const nodeLooks: Record<NodeState, Look> = {
 
 export const gpuLooks: Record<GpuState, Look> = {
     assigned: { text: 'Assigned', tone: 'busy', sign: 'square' },
+    failed: { text: 'Assigned, failed', tone: 'bad', sign: 'cross' },
     available: { text: 'Available (Not assigned)', tone: 'good', sign: 'check' },
+    away: { text: 'Server down', tone: 'bad', sign: 'cross' },
     dismounted: { text: 'Ready for DDA assignment', tone: 'calm', sign: 'circle' },
     dismounting: { text: 'Being dismounted', tone: 'warn', sign: 'down' },
     mounting: { text: 'Being mounted', tone: 'warn', sign: 'up' },
@@ -51,6 +53,19 @@ export const vmLooks: Record<VmState, Look> = {
     away: { text: 'Away, moved or saved by hand', tone: 'bad', sign: 'question' },
     unknown: { text: 'Unknown, server is silent', tone: 'bad', sign: 'question' },
 };
+
+/* A VM as it is: one that runs without a GPU of its own is not well. */
+export function vmLook(vm: Pick<Vm, 'state' | 'degraded'>): Look {
+    return vm.degraded ? { text: 'Running, GPU failed', tone: 'warn', sign: 'alert' } : lookOf(vmLooks, vm.state);
+}
+
+/* "Assigned to train1, failed": whose it is, or its state. */
+export function gpuText(gpu: { state: GpuState; vm?: string }): string {
+    if (!gpu.vm) {
+        return lookOf(gpuLooks, gpu.state).text;
+    }
+    return `Assigned to ${gpu.vm}${gpu.state === 'failed' || gpu.state === 'missing' ? `, ${gpu.state}` : ''}`;
+}
 
 export const severityLooks: Record<string, Look> = {
     info: { text: 'Info', tone: 'idle', sign: 'info' },
@@ -126,8 +141,12 @@ export function dateText(ms: number): string {
 
 /* "31 minutes" */
 export function durationText(ms: number): string {
-    const seconds = Math.round(ms / 1000);
-    return seconds < 120 ? plural(seconds, 'second') : plural(Math.floor(seconds / 60), 'minute');
+    const seconds = Math.max(0, Math.round(ms / 1000));
+    const minutes = Math.floor(seconds / 60);
+    const hours = Math.floor(minutes / 60);
+    return seconds < 120 ? plural(seconds, 'second')
+        : minutes < 120 ? plural(minutes, 'minute')
+            : hours < 48 ? plural(hours, 'hour') : plural(Math.floor(hours / 24), 'day');
 }
 
 export const isAway = (node: Node): boolean => ['silent', 'fencing', 'fenced', 'unknown', 'never-seen'].includes(node.state);

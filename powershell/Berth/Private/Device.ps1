@@ -4,7 +4,7 @@
 
 $script:Vendors = @{ '10de' = 'NVIDIA'; '1002' = 'Advanced Micro Devices, Inc.'; '8086' = 'Intel Corporation'; '1a03' = 'ASPEED' }
 # What Berth has taken from a host, or was told to.
-$script:DismountedStates = 'dismounted', 'available', 'assigned', 'quarantined', 'missing'
+$script:DismountedStates = 'dismounted', 'available', 'away', 'assigned', 'failed', 'quarantined', 'missing'
 
 function Get-BerthInstanceId {
     param([string] $Bus, $Gpu)

@@ -322,7 +322,7 @@ function Get-BerthProblem {
     .SYNOPSIS
         Lists what is wrong in the cluster, and what to do about it.
     .DESCRIPTION
-        Lists VMs that wait, have failed or are unknown, and the findings of the validation that are not ok.
+        Lists servers, GPUs and VMs that are not as they should be now, and the findings of the validation that are not ok.
     .PARAMETER Severity
         Only problems of this severity: Failed or Warning.
     .PARAMETER Session
@@ -347,11 +347,13 @@ function Get-BerthProblem {
         [object[]] $Session
     )
     Initialize-BerthCommand $PSCmdlet $PSBoundParameters
+    $categories = @{ vm = 'VM'; node = 'Node'; gpu = 'GPU'; cluster = 'Cluster' }
     try {
         foreach ($berth in Select-BerthConnection $PSBoundParameters) {
-            $vms = foreach ($vm in (Invoke-BerthRest $berth GET v1/status).attention) {
-                New-BerthProblem $berth ($vm.state -eq 'failed' ? 'Failed' : 'Warning') 'VM' $vm.name $vm.state `
-                    ((@($vm.detail, (Join-BerthReason $vm.reasons)) | Where-Object { $_ }) -join ': ')
+            $now = foreach ($problem in (Invoke-BerthRest $berth GET v1/problems).items) {
+                New-BerthProblem $berth ($problem.severity -eq 'error' ? 'Failed' : 'Warning') $categories[$problem.of] `
+                    $problem.subject $problem.code `
+                    ((@($problem.text, $problem.cause, (Join-BerthReason $problem.reasons)) | Where-Object { $_ }) -join ': ')
             }
             $findings = foreach ($group in (Invoke-BerthRest $berth GET v1/validate).groups) {
                 foreach ($check in $group.checks | Where-Object { $_.result -ne 'ok' }) {
@@ -359,7 +361,7 @@ function Get-BerthProblem {
                         $check.check $check.text
                 }
             }
-            @($vms) + @($findings) | Where-Object { $_.Severity -in $Severity } | Sort-Object { $_.Severity -ne 'Failed' } -Stable
+            @($now) + @($findings) | Where-Object { $_.Severity -in $Severity } | Sort-Object { $_.Severity -ne 'Failed' } -Stable
         }
     } catch {
         Write-BerthFailure $PSCmdlet $_

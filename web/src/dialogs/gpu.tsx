@@ -5,7 +5,7 @@ import { useState } from 'preact/hooks';
 import { ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
 import type { Gpu, Reason, WholeGpu } from '../types';
-import { gpuLooks, lookOf, plural, sizeText, slotText, verdicts } from '../words';
+import { gpuLooks, gpuText, lookOf, plural, sizeText, slotText, verdicts } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
 import { CheckField, TextField } from '../ui/field';
@@ -138,7 +138,7 @@ function GpuDetails({ gpu }: { gpu: Gpu }) {
         <Loaded shown={shown}>
             {(all) => (
                 <Facts facts={[
-                    ['Assigned status', <State look={lookOf(gpuLooks, all.state)} {...(all.vm ? { text: `Assigned to ${all.vm}` } : {})} />],
+                    ['Assigned status', <State look={lookOf(gpuLooks, all.state)} text={gpuText(all)} />],
                     ['Survey', <>{verdicts[all.verdict] ?? all.verdict}{all.verdict_detail && `: ${all.verdict_detail}`}</>],
                     ['Health', all.health_reason ? `${all.health}: ${all.health_reason}` : all.health],
                     ['Model', `${all.name}`],

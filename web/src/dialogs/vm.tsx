@@ -4,8 +4,8 @@ import { useState } from 'preact/hooks';
 import { type ApiError, change, messageOf } from '../api';
 import { refresh, useResource } from '../live';
 import type { Explanation, List, Node, Vm, WholeVm } from '../types';
-import { lookOf, memoryText, needsText, offlineActions, plural, priorityText, shortAddress, vmLooks } from '../words';
-import { Reasons } from '../ui/alert';
+import { memoryText, needsText, offlineActions, plural, priorityText, shortAddress, vmLook } from '../words';
+import { Alert, Reasons } from '../ui/alert';
 import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
 import { CheckField, SelectField } from '../ui/field';
 import { Facts, Loaded } from '../ui/page';
@@ -77,6 +77,28 @@ export function removeVm(vm: Vm): void {
     );
 }
 
+/* ---- one that left its host past Berth ---- */
+
+export function adoptVm(vm: Vm): void {
+    openDialog(
+        <FormDialog title={`Adopt ${vm.name}?`} submit="Adopt" size="sm" run={() => change('POST', `${pathOfVm(vm.name)}/adopt`)}>
+            <p>Someone migrated or restored it with other tools. Berth takes it over on the server where it runs now.</p>
+        </FormDialog>,
+    );
+}
+
+export function confirmGone(vm: Vm): void {
+    openDialog(
+        <FormDialog title={`Confirm that ${vm.name} runs nowhere`} submit="It is gone" size="sm" isDanger
+            run={() => change('POST', `${pathOfVm(vm.name)}/confirm-gone`)}>
+            <Alert kind="danger" title="If it still runs somewhere, it will run twice and destroy its disks">
+                It left {vm.node} without an order from Berth. Make sure that no host runs it, then confirm.
+            </Alert>
+            <p>Berth starts it again as soon as a server has room.</p>
+        </FormDialog>,
+    );
+}
+
 /* ---- explain ---- */
 
 function Explained({ name }: { name: string }) {
@@ -89,7 +111,7 @@ function Explained({ name }: { name: string }) {
             {(vm) => (
                 <>
                     <p>
-                        <State look={lookOf(vmLooks, vm.state)} /> {vm.node && `on ${vm.node}`} {vm.detail}
+                        <State look={vmLook(vm)} /> {vm.node && `on ${vm.node}`} {vm.detail}
                     </p>
                     {vm.cause && vm.cause_code !== vm.detail_code && <p>{vm.cause}</p>}
                     <Table label={`Every server for ${name}, and why or why not`} rows={vm.hosts} keyOf={(host) => host.subject} empty="No server has joined."
@@ -119,7 +141,7 @@ function VmDetails({ name }: { name: string }) {
             {(vm) => (
                 <>
                     <Facts facts={[
-                        ['State', <><State look={lookOf(vmLooks, vm.state)} /> {vm.detail}</>],
+                        ['State', <><State look={vmLook(vm)} /> {vm.detail}</>],
                         ['Server', vm.node || '–'],
                         ['Assigned to', needsText(vm.needs) || 'No GPU pool'],
                         ['GPUs now', vm.gpus.map((gpu) => `${shortAddress(gpu.address)} of ${gpu.pool}`).join(', ') || '–'],

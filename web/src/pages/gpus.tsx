@@ -5,7 +5,7 @@ import { useResource } from '../live';
 import { Link, useQuery } from '../router';
 import { useMay } from '../session';
 import type { Gpu, List } from '../types';
-import { gpuLooks, lookOf, plural, shortAddress, shortModel, sizeText, verdicts } from '../words';
+import { gpuLooks, gpuText, lookOf, plural, shortAddress, shortModel, sizeText, verdicts } from '../words';
 import { Button } from '../ui/button';
 import { Menu, type Deed } from '../ui/menu';
 import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
@@ -40,7 +40,7 @@ function StatusCell({ gpu }: { gpu: Gpu }) {
     const why = gpu.health === 'quarantined' ? gpu.health_reason : gpu.state === 'not-assignable' ? gpu.verdict_detail : '';
     return (
         <>
-            <State look={look} {...(gpu.vm ? { text: `Assigned to ${gpu.vm}` } : {})} />
+            <State look={look} text={gpuText(gpu)} />
             {why && <div class="quiet">{why}</div>}
         </>
     );

@@ -4,14 +4,13 @@ import type { ComponentChildren } from 'preact';
 import { events, useResource } from '../live';
 import { Link } from '../router';
 import { useSource } from '../source';
-import type { Gpu, List, Status, Vm } from '../types';
-import { lookOf, vmLooks, type Tone } from '../words';
-import { Reasons } from '../ui/alert';
+import type { Gpu, List, Status } from '../types';
+import type { Tone } from '../words';
 import { EventRows } from '../ui/eventrows';
 import { Losses } from '../ui/losses';
 import { ServerMap } from '../ui/map';
 import { Loaded, Section } from '../ui/page';
-import { State } from '../ui/state';
+import { Problems } from '../ui/problems';
 
 function Figure({ to, title, value, of, tone, children }: {
     to: string; title: string; value: number; of?: number; tone: Tone; children: ComponentChildren;
@@ -50,27 +49,6 @@ function Figures({ status }: { status: Status }) {
     );
 }
 
-function Attention({ vms }: { vms: Vm[] }) {
-    return (
-        <Section title="What needs attention">
-            {vms.length === 0 ? <p class="quiet">Nothing waits and nothing has failed.</p> : (
-                <ul class="attention" aria-label="Virtual machines that need attention">
-                    {vms.map((vm) => (
-                        <li key={vm.name}>
-                            <div class="attention__head">
-                                <Link to={`/vms?q=${encodeURIComponent(vm.name)}`}>{vm.name}</Link>
-                                <State look={lookOf(vmLooks, vm.state)} />
-                                <span>{vm.detail}</span>
-                            </div>
-                            {vm.reasons.length > 0 && <Reasons reasons={vm.reasons} />}
-                        </li>
-                    ))}
-                </ul>
-            )}
-        </Section>
-    );
-}
-
 function Recent() {
     const recent = useSource(events).slice(-8).reverse();
     return (
@@ -87,12 +65,10 @@ export function Overview() {
         <Loaded shown={status}>
             {(all) => (
                 <div class="overview">
+                    <Problems status={all} />
                     <Figures status={all} />
+                    <Losses status={all} />
                     <Section title="Servers and GPUs"><ServerMap nodes={all.nodes} gpus={gpus.data?.items ?? []} /></Section>
-                    <div class="halves">
-                        <Losses status={all} />
-                        <Attention vms={all.attention} />
-                    </div>
                     <Recent />
                 </div>
             )}

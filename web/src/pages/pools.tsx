@@ -5,7 +5,7 @@ import { useResource } from '../live';
 import { Link, useQuery } from '../router';
 import { useMay } from '../session';
 import type { List, Member, Pool, WholePool } from '../types';
-import { gpuLooks, lookOf, plural, shortAddress, shortModel, unitOf } from '../words';
+import { gpuLooks, gpuText, lookOf, plural, shortAddress, shortModel, unitOf } from '../words';
 import { Button } from '../ui/button';
 import { Loaded, matches, Search, Section, Toolbar } from '../ui/page';
 import { State } from '../ui/state';
@@ -20,7 +20,7 @@ function memberColumns(pool: WholePool, mayAdminister: boolean): Column<Member>[
             sort: (each) => each.state,
             cell: (each) => (
                 <>
-                    <State look={lookOf(gpuLooks, each.state)} {...(each.vm ? { text: `Assigned to ${each.vm}` } : {})} />
+                    <State look={lookOf(gpuLooks, each.state)} text={gpuText(each)} />
                     {each.detail && <div class="quiet">{each.detail}</div>}
                 </>
             ),

@@ -7,7 +7,7 @@ import { useResource } from '../live';
 import { Link, useQuery } from '../router';
 import { useMay } from '../session';
 import type { List, Vm } from '../types';
-import { lookOf, memoryText, needsText, offlineActions, plural, priorityText, shortAddress, vmLooks } from '../words';
+import { memoryText, needsText, offlineActions, plural, priorityText, shortAddress, vmLook, vmLooks } from '../words';
 import { Button } from '../ui/button';
 import { Menu, type Deed } from '../ui/menu';
 import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
@@ -51,7 +51,7 @@ function ServerCell({ vm }: { vm: Vm }) {
 function StateCell({ vm }: { vm: Vm }) {
     return (
         <>
-            <State look={lookOf(vmLooks, vm.state)} />
+            <State look={vmLook(vm)} />
             {vm.detail && <div class="quiet">{vm.detail}</div>}
         </>
     );
@@ -65,7 +65,7 @@ function columns(mayOperate: boolean, mayAdminister: boolean): Column<Vm>[] {
             sort: (vm) => vm.name,
             cell: (vm) => <Button kind="link" isSmall aria-label={`Details of ${vm.name}`} onClick={() => vmDetails(vm)}>{vm.name}</Button>,
         },
-        { title: 'State', sort: (vm) => lookOf(vmLooks, vm.state).text, cell: (vm) => <StateCell vm={vm} /> },
+        { title: 'State', sort: (vm) => vmLook(vm).text, cell: (vm) => <StateCell vm={vm} /> },
         { title: 'Server', sort: (vm) => vm.node, cell: (vm) => <ServerCell vm={vm} /> },
         { title: 'GPU pool', sort: (vm) => needsText(vm.needs), cell: (vm) => needsText(vm.needs) || 'Not assigned' },
         { title: 'Priority', sort: (vm) => vm.priority, cell: (vm) => priorityText(vm.priority) },
@@ -86,7 +86,7 @@ export function Vms() {
     const mayOperate = useMay('operator');
     const mayAdminister = useMay('administrator');
     const isWanted = (vm: Vm) => (!state || vm.state === state)
-        && matches(query, vm.name, lookOf(vmLooks, vm.state).text, vm.node, needsText(vm.needs), vm.detail);
+        && matches(query, vm.name, vmLook(vm).text, vm.node, needsText(vm.needs), vm.detail);
     return (
         <Loaded shown={shown}>
             {({ items }) => (

@@ -17,7 +17,7 @@ function Verdict({ answer }: { answer: Answer }) {
     if (answer.verdict === 'disarmed') {
         return (
             <Alert kind="danger" title="No: the cluster is disarmed. No host is fenced, and no VM restarts by itself.">
-                <code>berth cluster arm</code> ends this.
+                Arm it again as soon as the work is done.
             </Alert>
         );
     }

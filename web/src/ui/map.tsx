@@ -2,7 +2,7 @@
 /* Servers × GPUs as a picture: each server a box, each GPU a tile in it. State is colour, sign and word. */
 import { Link } from '../router';
 import type { Gpu, Node } from '../types';
-import { gpuLooks, isAway, lookOf, nodeLooks, shortAddress, type Look } from '../words';
+import { gpuLooks, gpuText, isAway, lookOf, nodeLooks, shortAddress, type Look } from '../words';
 import { Icon } from './icon';
 import { State } from './state';
 
@@ -11,9 +11,9 @@ const tilesWithText = 96;
 
 function Tile({ gpu, isGone, isSmall }: { gpu: Gpu; isGone: boolean; isSmall: boolean }) {
     const look = lookOf(gpuLooks, gpu.state);
-    const state = gpu.vm ? `assigned to ${gpu.vm}` : look.text;
+    const state = gpu.vm ? gpuText(gpu).replace('Assigned', 'assigned') : look.text;
     const where = gpu.pool ? `, pool ${gpu.pool}` : '';
-    const spoken = `GPU ${shortAddress(gpu.address)}: ${state}${where}${isGone ? '; its server is not there' : ''}`;
+    const spoken = `GPU ${shortAddress(gpu.address)}: ${state}${where}${isGone ? '; its server is down' : ''}`;
     return (
         <li class="map__cell">
             <Link to={`/gpus?q=${encodeURIComponent(`${gpu.node} ${gpu.address}`)}`} class={`tile tile--${look.tone}${isGone ? ' is-gone' : ''}`}
@@ -48,7 +48,7 @@ function Legend({ looks, isAnyGone }: { looks: Look[]; isAnyGone: boolean }) {
             {looks.map((look) => (
                 <li key={look.text}><span class={`tile tile--key tile--${look.tone}`}><Icon sign={look.sign} /></span>{look.text}</li>
             ))}
-            {isAnyGone && <li><span class="tile tile--key is-gone"><Icon sign="cross" /></span>Its server is not there</li>}
+            {isAnyGone && <li><span class="tile tile--key is-gone"><Icon sign="cross" /></span>Its server is down</li>}
         </ul>
     );
 }

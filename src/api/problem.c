@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The problems of the cluster and its hosts. */
+#include "api/problem.h"
+
+#include "api/survival.h"
+#include "base/parse.h"
+
+#include <string.h>
+
+enum {
+    certificate_warn_days = 30,
+    /* Someone who pauses or drains a host for work is done after that, or has forgotten it. */
+    set_aside_long_ms = 60 * 60 * 1000,
+};
+
+/* ---- the list ---- */
+
+struct trouble *trouble_add(struct troubles *troubles, enum trouble_code code, const char *subject,
+                            json_t *hint)
+{
+    bool is_told = troubles_count(troubles, trouble_severity(code)) < troubles_told_max;
+    struct trouble *trouble = is_told ? VEC_ADD(&troubles->list) : NULL;
+    troubles->counts[code]++;
+    if (!trouble) {
+        json_decref(hint);
+        return NULL;
+    }
+    *trouble = (struct trouble){.code = code, .hint = hint};
+    (void)copy_text(trouble->subject, sizeof(trouble->subject), subject);
+    return trouble;
+}
+
+uint32_t troubles_count(const struct troubles *troubles, enum severity severity)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < trouble_code_count; i++) {
+        count += trouble_severity((enum trouble_code)i) == severity ? troubles->counts[i] : 0;
+    }
+    return count;
+}
+
+void troubles_done(struct troubles *troubles)
+{
+    VEC_EACH(&troubles->list, each) {
+        json_decref(each->hint);
+    }
+    VEC_DONE(&troubles->list);
+}
+
+/* The wall clock so long ago, in whole seconds: with each ms the answer would be another one. */
+static uint64_t wall_of(const struct api_view *view, msec_t ago_ms)
+{
+    return (view->wall_ms - (uint64_t)ago_ms + 500) / 1000 * 1000;
+}
+
+/* ---- the cluster ---- */
+
+static void find_store(struct troubles *troubles)
+{
+    const struct api_view *view = troubles->call->view;
+    struct trouble *trouble = view->stale_since_ms == MSEC_NEVER
+                                  ? NULL
+                                  : trouble_add(troubles, TROUBLE_STORE_SILENT, "", NULL);
+    if (trouble) {
+        trouble->since_ms = wall_of(view, view->now_ms - view->stale_since_ms);
+    }
+}
+
+static void find_coordinator(struct troubles *troubles)
+{
+    const struct api_call *call = troubles->call;
+    const struct record *leader = world_find(call->world, RECORD_LEADER, "");
+    struct node_facts node;
+    /* 'Unknown': this API is too young to say that it is not there. */
+    bool is_there = leader && node_facts(call->view, leader->leader->node, &node) &&
+                    (node.pulse == PULSE_ALIVE || node.pulse == PULSE_UNKNOWN);
+    if (!is_there && call->world->records[RECORD_NODE_ALIVE].len > 0) {
+        (void)trouble_add(troubles, TROUBLE_NO_COORDINATOR, "", NULL);
+    }
+}
+
+static void find_disarmed(struct troubles *troubles)
+{
+    msec_t left_ms;
+    bool is_disarmed = world_is_disarmed(troubles->call->world, &left_ms);
+    struct trouble *trouble =
+        is_disarmed ? trouble_add(troubles, TROUBLE_DISARMED, "", hint_make("cluster-arm", NULL))
+                    : NULL;
+    if (trouble) {
+        trouble->facts.ms = left_ms;
+    }
+}
+
+/* An administrator has demanded a reserve, and it is not there. */
+static void find_reserve(struct troubles *troubles)
+{
+    struct survival survival;
+    uint32_t wanted = world_settings(troubles->call->world)->reserve;
+    if (wanted == 0 || !survival_find(troubles->call, &survival) ||
+        survival.verdict == SURVIVAL_NO_VMS ||
+        (survival.verdict == SURVIVAL_YES && survival.losses >= wanted)) {
+        return;
+    }
+    bool is_room = survival.verdict == SURVIVAL_NO_ROOM || survival.verdict == SURVIVAL_YES;
+    struct trouble *trouble = trouble_add(troubles, TROUBLE_RESERVE, "",
+                                          is_room ? hint_make("plan-fail", "NODE", NULL) : NULL);
+    if (trouble) {
+        trouble->facts.need = wanted;
+        trouble->facts.have = is_room ? survival.losses : 0;
+        trouble->facts.count = survival.left_out;
+        (void)facts_set(&trouble->facts, NULL, survival.vm, NULL);
+    }
+}
+
+static void find_certificate(struct troubles *troubles)
+{
+    const struct api_view *view = troubles->call->view;
+    uint64_t left_ms =
+        view->certificate_until_ms > view->wall_ms ? view->certificate_until_ms - view->wall_ms : 0;
+    uint64_t days = left_ms / (24 * 60 * 60 * UINT64_C(1000));
+    if (view->certificate_until_ms == 0 || days >= certificate_warn_days) {
+        return;
+    }
+    struct trouble *trouble =
+        trouble_add(troubles, left_ms ? TROUBLE_CERTIFICATE : TROUBLE_CERTIFICATE_OVER, "", NULL);
+    if (trouble) {
+        trouble->facts.count = days;
+    }
+}
+
+/* ---- hosts ---- */
+
+static struct trouble *add_node(struct troubles *troubles, enum trouble_code code,
+                                const struct node_facts *node, const char *action)
+{
+    struct trouble *trouble = trouble_add(troubles, code, node->name,
+                                          action ? hint_make(action, node->name, NULL) : NULL);
+    if (trouble) {
+        trouble->cause = node->why;
+    }
+    return trouble;
+}
+
+/* Not heard: 'Down' once it is proven off, else what keeps its VMs from starting elsewhere. */
+static void find_absent(struct troubles *troubles, const struct node_facts *node)
+{
+    msec_t takeover_ms = world_settings(troubles->call->world)->takeover_ms;
+    uint32_t vms = world_vms_left(troubles->call->world, node->name);
+    enum trouble_code code = TROUBLE_NODE_SILENT;
+    const char *action = NULL;
+    if (node->state == NODE_STATE_FENCED) {
+        code = TROUBLE_NODE_DOWN;
+    } else if (node->alive->has_left && vms == 0) {
+        code = TROUBLE_NODE_STOPPED;
+    } else if (node->alive->has_left) {
+        code = TROUBLE_NODE_LEFT;
+        action = "node-confirm-off";
+    } else if (node->state == NODE_STATE_FENCING || node->silent_ms > takeover_ms) {
+        code = TROUBLE_NODE_UNFENCED;
+        action = "node-confirm-off";
+    }
+    struct trouble *trouble = add_node(troubles, code, node, action);
+    if (trouble) {
+        const struct api_view *view = troubles->call->view;
+        trouble->facts.count = vms;
+        trouble->since_ms = node->silent_ms > 0 ? wall_of(view, node->silent_ms) : 0;
+    }
+}
+
+static void find_state(struct troubles *troubles, const struct node_facts *node)
+{
+    switch (node->state) {
+    case NODE_STATE_SILENT:
+    case NODE_STATE_FENCING:
+    case NODE_STATE_FENCED:
+        find_absent(troubles, node);
+        return;
+    case NODE_STATE_QUARANTINED:
+        (void)add_node(troubles, TROUBLE_NODE_QUARANTINED, node, "node-resume");
+        return;
+    case NODE_STATE_PAUSED: /* these two: dropped again if it is not long ago */
+        (void)add_node(troubles, TROUBLE_NODE_PAUSED, node, "node-resume");
+        return;
+    case NODE_STATE_DRAINED:
+        (void)add_node(troubles, TROUBLE_NODE_DRAINED, node, "node-resume");
+        return;
+    case NODE_STATE_UP:
+    case NODE_STATE_DRAINING:
+    case NODE_STATE_GOING_DOWN:
+    case NODE_STATE_SHUT_DOWN:
+    case NODE_STATE_UNKNOWN:
+    case NODE_STATE_NEVER_SEEN:
+        return;
+    }
+}
+
+/* Whether anything would prove that it is off. */
+static void find_fencing(struct troubles *troubles, const struct node_facts *node)
+{
+    bool is_armed = !world_is_disarmed(troubles->call->world, NULL);
+    if (node->pulse == PULSE_ALIVE && node->spec->fencing == FENCING_WATCHDOG && is_armed &&
+        !node->alive->is_watchdog_armed && !node->alive->is_going_down) {
+        (void)trouble_add(troubles, TROUBLE_NODE_UNWATCHED, node->name, NULL);
+    }
+    if (node->spec->fencing == FENCING_POWER && node_spec_fence_levels(node->spec) == 0) {
+        json_t *hint = hint_with(hint_make("node-set", node->name, NULL), "agent", "AGENT");
+        (void)trouble_add(troubles, TROUBLE_NODE_NO_AGENT, node->name,
+                          hint_with(hint, "param", "ip=ADDRESS"));
+    }
+}
+
+/* What a host that is heard has found wrong with itself. Advice about the store is told once: all
+ * hosts see the same store. */
+static void find_checks(struct troubles *troubles, const struct node_facts *node)
+{
+    if (node->pulse != PULSE_ALIVE || !node->inventory ||
+        node->inventory->incarnation != node->alive->incarnation) {
+        return;
+    }
+    VEC_EACH(&node->inventory->checks, check) {
+        bool is_store = strcmp(check->name, "store") == 0;
+        enum trouble_code code = is_store ? TROUBLE_STORE_CHECK : TROUBLE_NODE_CHECK;
+        if (check->is_ok || (check->is_advice && !is_store) ||
+            (is_store && troubles->counts[TROUBLE_STORE_CHECK] > 0)) {
+            continue;
+        }
+        struct trouble *trouble = trouble_add(troubles, code, node->name, NULL);
+        if (trouble) {
+            (void)copy_text(trouble->facts.label, sizeof(trouble->facts.label), check->name);
+            trouble->cause = cause_told(CAUSE_NONE, check->detail);
+        }
+    }
+}
+
+static bool find_nodes(struct troubles *troubles)
+{
+    names_t names = {0};
+    bool is_done = node_names(troubles->call->world, &names);
+    VEC_EACH(&names, name) {
+        struct node_facts node;
+        if (node_facts(troubles->call->view, *name, &node)) {
+            find_state(troubles, &node);
+            find_fencing(troubles, &node);
+            find_checks(troubles, &node);
+        }
+    }
+    VEC_DONE(&names);
+    return is_done;
+}
+
+/* ---- together ---- */
+
+/* Whether it is no problem yet: a host may be set aside for a while. One whose order is in no event
+ * any more was set aside long ago. */
+static bool is_young(const struct troubles *troubles, const struct trouble *trouble)
+{
+    uint64_t wall_ms = troubles->call->view->wall_ms;
+    return (trouble->code == TROUBLE_NODE_PAUSED || trouble->code == TROUBLE_NODE_DRAINED) &&
+           trouble->since_ms > 0 && wall_ms < trouble->since_ms + set_aside_long_ms;
+}
+
+static void drop_young(struct troubles *troubles)
+{
+    size_t kept = 0;
+    VEC_EACH(&troubles->list, each) {
+        if (is_young(troubles, each)) {
+            troubles->counts[each->code]--;
+            json_decref(each->hint);
+        } else {
+            troubles->list.items[kept++] = *each;
+        }
+    }
+    troubles->list.len = kept;
+}
+
+bool troubles_find(const struct api_call *call, struct troubles *ret)
+{
+    *ret = (struct troubles){.call = call};
+    find_store(ret);
+    find_coordinator(ret);
+    find_disarmed(ret);
+    find_reserve(ret);
+    find_certificate(ret);
+    bool is_done = find_nodes(ret);
+    troubles_find_gpus(ret);
+    troubles_find_vms(ret);
+    troubles_date(ret);
+    drop_young(ret);
+    return is_done;
+}

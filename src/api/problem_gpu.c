@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The problems of GPUs. Of a host that is not heard, nothing is told: that it is away is enough. */
+#include "api/problem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct trouble *add(struct troubles *troubles, enum trouble_code code, const char *node,
+                           const struct gpu_slot *slot, const char *action)
+{
+    char address[name_size], subject[trouble_subject_size];
+    (void)snprintf(subject, sizeof(subject), "%s/%s", node, gpu_slot_format(slot, address));
+    return trouble_add(troubles, code, subject,
+                       action ? hint_make(action, node, address, NULL) : NULL);
+}
+
+/* A card before its partitions, which are quarantined with it and not told again. */
+static void find_quarantined(struct troubles *troubles, const struct record *inventory)
+{
+    const char *node = inventory->key.name;
+    VEC_EACH(&inventory->inventory->gpus, gpu) {
+        const struct gpu_slot slot = {.address = gpu->address};
+        struct gpu_device device;
+        if (!gpu_device_find(inventory->inventory, &slot, &device) ||
+            device.health != GPU_QUARANTINED) {
+            continue;
+        }
+        struct trouble *trouble =
+            add(troubles, TROUBLE_GPU_QUARANTINED, node, &slot, "gpu-release");
+        if (trouble) {
+            trouble->cause = *device.health_cause;
+        }
+    }
+    VEC_EACH(&inventory->inventory->partitions, part) {
+        const struct gpu_slot card = {.address = part->slot.address};
+        struct gpu_device device, whole;
+        if (!gpu_device_find(inventory->inventory, &part->slot, &device) ||
+            device.health != GPU_QUARANTINED ||
+            (gpu_device_find(inventory->inventory, &card, &whole) &&
+             whole.health == GPU_QUARANTINED)) {
+            continue;
+        }
+        struct trouble *trouble =
+            add(troubles, TROUBLE_GPU_QUARANTINED, node, &part->slot, "gpu-release");
+        if (trouble) {
+            trouble->cause = *device.health_cause;
+        }
+    }
+}
+
+/* In a pool, and not what a VM could get. */
+static void find_member(struct troubles *troubles, const struct record *pool,
+                        const struct pool_member *member)
+{
+    const struct world *world = troubles->call->world;
+    const struct dismount *dismount = world_dismount(world, member->node, member->slot.address);
+    struct gpu_device device;
+    struct trouble *trouble = NULL;
+    if (!world_device(world, member->node, &member->slot, &device)) {
+        trouble = add(troubles, TROUBLE_GPU_MISSING, member->node, &member->slot, NULL);
+        char address[name_size];
+        if (trouble) {
+            trouble->hint = hint_make("pool-remove", pool->key.name, member->node,
+                                      gpu_slot_format(&member->slot, address), NULL);
+        }
+    } else if (device.health != GPU_QUARANTINED && gpu_device_is_dismounted(&device) &&
+               !gpu_device_may_be_assigned(&device, dismount && dismount->is_forced)) {
+        trouble = add(troubles, TROUBLE_GPU_UNUSABLE, member->node, &member->slot, NULL);
+        if (trouble) {
+            trouble->cause = cause_told(CAUSE_NONE, device.verdict_detail);
+        }
+    }
+    if (trouble) {
+        (void)copy_text(trouble->facts.pool, sizeof(trouble->facts.pool), pool->key.name);
+    }
+}
+
+/* Its inventory is of its present life, and it is heard. */
+static bool is_heard(const struct api_view *view, const char *name)
+{
+    struct node_facts node;
+    return node_facts(view, name, &node) && node.pulse == PULSE_ALIVE && node.inventory &&
+           node.inventory->incarnation == node.alive->incarnation;
+}
+
+void troubles_find_gpus(struct troubles *troubles)
+{
+    const struct api_view *view = troubles->call->view;
+    WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
+        if (is_heard(view, (*each)->key.name)) {
+            find_quarantined(troubles, *each);
+        }
+    }
+    WORLD_EACH(view->world, RECORD_POOL, each) {
+        const char *node = NULL;
+        bool is_told = false;
+        VEC_EACH(&(*each)->pool->members, member) { /* sorted by node */
+            if (!node || strcmp(node, member->node) != 0) {
+                node = member->node;
+                is_told = is_heard(view, node);
+            }
+            if (is_told) {
+                find_member(troubles, *each, member);
+            }
+        }
+    }
+}
