@@ -85,6 +85,41 @@ export function drain(node: Node): void {
     openDialog(<DrainDialog node={node} />);
 }
 
+/* 'shutdown' or 'reboot': its VMs leave it first, as in a drain. */
+function PowerDialog({ node, deed }: { node: Node; deed: 'shutdown' | 'reboot' }) {
+    const [plan, setPlan] = useState<Plan | null>(null);
+    const [fault, setFault] = useState<unknown>(null);
+    const [isForced, setForced] = useState(false);
+    const word = deed === 'reboot' ? 'Reboot' : 'Shut down';
+    useEffect(() => {
+        ask<Plan>(`${pathOf(node)}/drain`, { dry_run: true }).then(setPlan, setFault);
+    }, []);
+    const leftOut = plan?.left_out.length ?? 0;
+    return (
+        <FormDialog title={`${word} ${node.name}?`} submit={isForced && leftOut > 0 ? `Stop VMs and ${word.toLowerCase()}` : word} size="lg" isDanger
+            run={() => change('POST', `${pathOf(node)}/${deed}`, { force: isForced })}>
+            <p>
+                Its VMs are stopped by their offline action and start on other servers. Then the host {deed === 'reboot' ? 'reboots' : 'shuts down'}.
+                Resume withdraws the order as long as it has not.
+            </p>
+            {fault !== null ? <Refusal error={fault} />
+                : plan ? <Preview plan={plan} />
+                    : <p class="quiet" role="status">Looking for places…</p>}
+            {leftOut > 0 && !isForced && <p>Without force, the host waits until the last VM has a place elsewhere.</p>}
+            <CheckField label="Force: also stop VMs that have no place elsewhere" isChecked={isForced} onChange={setForced}
+                help="They wait and start by themselves as soon as a server has room." />
+        </FormDialog>
+    );
+}
+
+export function shutDown(node: Node): void {
+    openDialog(<PowerDialog node={node} deed="shutdown" />);
+}
+
+export function reboot(node: Node): void {
+    openDialog(<PowerDialog node={node} deed="reboot" />);
+}
+
 function ConfirmOffDialog({ node }: { node: Node }) {
     const [typed, setTyped] = useState('');
     const [fault, setFault] = useState('');

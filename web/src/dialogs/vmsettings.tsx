@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Priority, offline action, owners, affinity, restarts of a VM: only what was changed is sent. */
+/* Priority, offline action, owners, start order, affinity, restarts of a VM: only what was changed is sent. */
 import { useState } from 'preact/hooks';
 import { ApiError, change, fieldOf, get } from '../api';
 import { useResource } from '../live';
@@ -20,6 +20,8 @@ interface Settings {
     apart: string;
     isTogetherEnforced: boolean;
     isApartEnforced: boolean;
+    startAfter: string;
+    isUnmanaged: boolean;
     restarts: string;
     failovers: string;
     mmio: string;
@@ -36,6 +38,8 @@ function settingsOf(vm: WholeVm): Settings {
         apart: (vm.spec.apart ?? []).join(', '),
         isTogetherEnforced: vm.spec.affinity_enforced ?? false,
         isApartEnforced: vm.spec.apart_enforced ?? false,
+        startAfter: (vm.spec.start_after ?? []).join(', '),
+        isUnmanaged: vm.unmanaged,
         restarts: String(vm.spec.restart?.restarts_max ?? 3),
         failovers: String(vm.spec.restart?.failovers_max ?? 3),
         mmio: vm.spec.mmio_mib ? String(vm.spec.mmio_mib) : '',
@@ -69,7 +73,7 @@ const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(
 /* Which field of the form holds what the API calls so. */
 const fieldsOf: Record<string, keyof Settings> = {
     priority: 'priority', offline_action: 'action', offline_timeout_ms: 'seconds', preferred_owners: 'preferred', possible_owners: 'possible',
-    together: 'together', apart: 'apart', restart: 'restarts', mmio_mib: 'mmio',
+    together: 'together', apart: 'apart', start_after: 'startAfter', unmanaged: 'isUnmanaged', restart: 'restarts', mmio_mib: 'mmio',
 };
 
 /* Someone else has changed 'before' into 'theirs': their values, where this form has not touched them. */
@@ -95,6 +99,8 @@ function patchOf(before: Settings, now: Settings, vm: WholeVm): Record<string, u
     put(['apart'], 'apart', names(now.apart));
     put(['isTogetherEnforced'], 'affinity_enforced', now.isTogetherEnforced);
     put(['isApartEnforced'], 'apart_enforced', now.isApartEnforced);
+    put(['startAfter'], 'start_after', names(now.startAfter));
+    put(['isUnmanaged'], 'unmanaged', now.isUnmanaged);
     put(['restarts', 'failovers'], 'restart',
         { ...vm.spec.restart, restarts_max: Number(now.restarts), failovers_max: Number(now.failovers) });
     put(['mmio'], 'mmio_mib', Number(now.mmio || 0));
@@ -169,9 +175,13 @@ function SettingsForm({ vm }: { vm: WholeVm }) {
                     help="Servers in order, separated by commas. They are tried first." />
                 <ChoicesField label="Possible owners" chosen={now.possible} onChange={set('possible')} fault={faults.possible ?? ''} help="It runs on these servers only. None chosen: on every one."
                     choices={known.map((name) => [name, name])} />
+                <CheckField label="Unmanaged: Berth only watches it" isChecked={now.isUnmanaged} onChange={set('isUnmanaged')}
+                    help="Berth neither starts, stops, moves nor restarts it, also not after a failure." />
                 <details class="advanced">
-                    <summary>Affinity, restarts, memory-mapped IO</summary>
+                    <summary>Start order, affinity, restarts, memory-mapped IO</summary>
                     <div class="pf-v6-c-form">
+                        <TextField label="Starts after" value={now.startAfter} onChange={set('startAfter')} fault={faults.startAfter ?? ''}
+                            help="VMs, separated by commas. It starts when they run." autocomplete="off" />
                         <TextField label="Together with" value={now.together} onChange={set('together')} fault={faults.together ?? ''} help="VMs, separated by commas." autocomplete="off" />
                         <CheckField label="Only together" isChecked={now.isTogetherEnforced} onChange={set('isTogetherEnforced')} />
                         <TextField label="Apart from" value={now.apart} onChange={set('apart')} fault={faults.apart ?? ''} help="VMs, separated by commas." autocomplete="off" />

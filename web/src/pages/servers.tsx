@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import { confirmOff, drain, pause, removeServer, resume, serverDetails } from '../dialogs/server';
+import { arm, disarm } from '../dialogs/cluster';
+import { confirmOff, drain, pause, reboot, removeServer, resume, serverDetails, shutDown } from '../dialogs/server';
 import { useResource } from '../live';
 import { useQuery } from '../router';
 import { useMay } from '../session';
-import type { List, Node } from '../types';
+import type { List, Node, Status } from '../types';
 import { isAway, lookOf, memoryText, needsProof, nodeLooks, plural } from '../words';
 import { Button } from '../ui/button';
 import { Menu, type Deed } from '../ui/menu';
@@ -29,6 +30,10 @@ function deedsOf(node: Node, mayOperate: boolean, mayAdminister: boolean): Deed[
         if (node.mode !== 'active') {
             deeds.push({ text: 'Resume…', run: () => resume(node) });
         }
+    }
+    if (mayAdminister && !isAway(node) && node.state !== 'shut-down') {
+        deeds.push({ text: 'Reboot…', run: () => reboot(node), isDanger: true });
+        deeds.push({ text: 'Shut down…', run: () => shutDown(node), isDanger: true });
     }
     if (mayAdminister && needsProof(node)) {
         deeds.push({ text: 'Confirm that it is off…', run: () => confirmOff(node), isDanger: true });
@@ -78,6 +83,14 @@ function columns(mayOperate: boolean, mayAdminister: boolean): Column<Node>[] {
     return all;
 }
 
+/* The cluster's alarm: on, or let go for a while. */
+function Arming() {
+    const settings = useResource<Pick<Status, 'disarmed'>>('/v1/status').data;
+    return settings === undefined ? null : settings.disarmed
+        ? <Button kind="primary" onClick={arm}>Arm cluster</Button>
+        : <Button onClick={disarm}>Disarm cluster</Button>;
+}
+
 export function Servers() {
     const shown = useResource<List<Node>>('/v1/nodes');
     const [query] = useQuery('q');
@@ -89,7 +102,7 @@ export function Servers() {
     return (
         <Loaded shown={shown}>
             {({ items }) => (
-                <Section title={plural(items.length, 'server')}>
+                <Section title={plural(items.length, 'server')} actions={mayAdminister && <Arming />}>
                     <Toolbar>
                         <Search label="Search servers" />
                         <Filter label="State" parameter="state" choices={Object.entries(nodeLooks).map(([key, look]) => [key, look.text])} />

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import { assignThis, unassignThis } from '../dialogs/pool';
 import { addVm } from '../dialogs/vmadd';
-import { explainVm, moveVm, removeVm, startVm, stopVm, vmDetails } from '../dialogs/vm';
+import { adoptVm, confirmGone, explainVm, moveVm, removeVm, startVm, stopVm, vmDetails } from '../dialogs/vm';
 import { vmSettings } from '../dialogs/vmsettings';
 import { useResource } from '../live';
 import { Link, useQuery } from '../router';
@@ -26,6 +26,10 @@ function deedsOf(vm: Vm, mayOperate: boolean, mayAdminister: boolean): Deed[] {
         if (vm.state === 'running') {
             deeds.push({ text: 'Move…', run: () => moveVm(vm) });
         }
+    }
+    if (mayAdminister && vm.state === 'away') { // someone migrated or saved it past Berth
+        deeds.push({ text: 'Adopt…', run: () => adoptVm(vm) });
+        deeds.push({ text: 'Confirm that it is gone…', run: () => confirmGone(vm), isDanger: true });
     }
     deeds.push({ text: 'Explain', run: () => explainVm(vm) });
     if (mayAdminister) {
