@@ -2,6 +2,7 @@
 /* The cluster for monitoring: Prometheus' text format 0.0.4. Names need no escapes (name_check). */
 #include "api/counters.h"
 #include "api/handlers.h"
+#include "api/problem.h"
 #include "api/show.h"
 #include "api/survival.h"
 #include "base/natural.h"
@@ -105,6 +106,52 @@ static void find_since(const struct world *world, const waits_t *waits)
     }
 }
 
+/* One series a VM: its state is a label, and the value is 1. */
+static void vm_states(const struct api_call *call, const vm_rows_t *rows, struct buf *text)
+{
+    struct vm_facts vm;
+    head(text, "berth_vm_state", "gauge",
+         "State of each VM, with the value 1; degraded: it runs, and one of its GPUs failed.");
+    VEC_EACH(rows, row) {
+        vm_row_facts(call->view, row, &vm);
+        buf_printf(text, "berth_vm_state{vm=\"%s\",node=\"%s\",state=\"%s\"} 1\n", vm.name, vm.node,
+                   vm.failed_gpu ? "degraded" : vm_view_name(vm.state));
+    }
+}
+
+static void gpu_states(const struct api_call *call, struct buf *text)
+{
+    head(text, "berth_gpu_state", "gauge", "State of each GPU and partition, with the value 1.");
+    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
+        CLEANUP(slots_done) slots_t slots = {0};
+        const char *node = (*each)->key.name;
+        text->failed |= !gpu_slots((*each)->inventory, &slots);
+        VEC_EACH(&slots, slot) {
+            struct gpu_facts gpu;
+            char address[name_size];
+            (void)gpu_facts(call->view, node, slot, &gpu);
+            buf_printf(text,
+                       "berth_gpu_state{node=\"%s\",address=\"%s\",pool=\"%s\",vm=\"%s\","
+                       "state=\"%s\"} 1\n",
+                       node, gpu_slot_format(slot, address), gpu.pool ? gpu.pool : "",
+                       gpu.vm ? gpu.vm : "", gpu_state_name(gpu.state));
+        }
+    }
+}
+
+static void problem_metrics(const struct api_call *call, struct buf *text)
+{
+    CLEANUP(troubles_done) struct troubles troubles;
+    text->failed |= !troubles_find(call, &troubles);
+    head(text, "berth_problems", "gauge", "Problems by code, listed or not.");
+    for (size_t i = 0; i < trouble_code_count; i++) {
+        enum trouble_code code = (enum trouble_code)i;
+        buf_printf(text, "berth_problems{code=\"%s\",severity=\"%s\"} %u\n",
+                   trouble_code_name(code), severity_name(trouble_severity(code)),
+                   troubles.counts[i]);
+    }
+}
+
 static void vm_metrics(const struct api_call *call, struct buf *text)
 {
     uint32_t counts[vm_view_count] = {0}, unkillable = 0;
@@ -136,6 +183,7 @@ static void vm_metrics(const struct api_call *call, struct buf *text)
         buf_printf(text, "berth_vm_waiting_seconds{vm=\"%s\"} %llu.%03llu\n", wait->vm,
                    (unsigned long long)waited_ms / 1000, (unsigned long long)waited_ms % 1000);
     }
+    vm_states(call, &rows, text);
     VEC_DONE(&waits);
     VEC_DONE(&rows);
 }
@@ -190,7 +238,7 @@ static void cluster_metrics(const struct api_call *call, struct buf *text)
     struct survival survival;
     if (survival_find(call, &survival)) {
         one(text, "berth_survivable_host_losses", "gauge",
-            "So many hosts can be lost, looked for up to the reserve, and all VMs run again.",
+            "So many hosts can be lost and all VMs run again; looked for up to the reserve, at least up to 1.",
             survival.losses);
     }
     one(text, "berth_reserve_host_losses", "gauge", "Host failures the cluster must tolerate.",
@@ -215,6 +263,8 @@ void handle_metrics(struct api_call *call)
     node_metrics(call, text);
     pool_metrics(call, text);
     vm_metrics(call, text);
+    gpu_states(call, text);
+    problem_metrics(call, text);
     cluster_metrics(call, text);
     if (call->view->counters) {
         counter_metrics(call->view->counters, text);

@@ -2,6 +2,7 @@
 """/metrics of a running berth-api, read by a parser that is as strict as Prometheus' own linter."""
 
 import os
+import pathlib
 import re
 import sys
 
@@ -11,6 +12,8 @@ sys.path.insert(0, os.path.dirname(__file__))
 from tap import test, main  # noqa: E402
 from cluster import Cluster, wait_for  # noqa: E402
 from rest import ask  # noqa: E402
+
+RULES = pathlib.Path(__file__).resolve().parents[2] / "data/monitoring/berth.rules.yml"
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABELS = r'\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\}'
@@ -99,6 +102,13 @@ def the_parser_refuses_what_prometheus_would():
         raise AssertionError(f"took {bad!r}")
 
 
+def alerts():
+    """(name, expression) of each alert rule that is shipped."""
+    found = re.findall(r"- alert: (\w+)\n\s+expr: (.*)", RULES.read_text())
+    assert len(found) >= 5, f"alert rules: {found}"
+    return found
+
+
 @test
 def what_is_so_in_the_cluster_is_in_the_metrics():
     with Cluster() as c:
@@ -127,8 +137,18 @@ def what_is_so_in_the_cluster_is_in_the_metrics():
                              ("berth_api_requests_total", {"code": "201"})):
             assert value(after, name, **labels) == value(before, name, **labels) + 1, name
         assert value(after, "berth_store_seconds_sum") > value(before, "berth_store_seconds_sum")
+        assert value(after, "berth_vm_state", vm="a", node=ask(c.socket, "GET", "/v1/vms/a").json["node"], state="running") == 1
+        assert value(after, "berth_problems", code="vm-waiting", severity="warning") == 1
+        told = {name for name, _ in after}
+        for alert, expression in alerts():
+            for name, labels in re.findall(r"(berth_\w+)(?:\{(.*?)\})?", expression):
+                assert name in told, f"{alert} asks for {name}"
+                for key, operator, text in re.findall(r'(\w+)(!?=)"(.*?)"', labels):
+                    assert any((key, text) in series for found, series in after if found == name), \
+                        f"{alert} asks for {name} with {key}{operator}{text}"
         c.players.silent.add("node2")
         wait_for("node2 is silent", lambda: value(scrape(c), "berth_node_up", node="node2") == 0)
+        assert value(scrape(c), "berth_problems", code="node-silent", severity="error") == 1
         c.etcd.kill()
         wait_for("the store is silent", lambda: value(scrape(c), "berth_store_stale") == 1)
 

@@ -68,6 +68,32 @@ static void tell(const char *name, const char *code)
     (void)store(event);
 }
 
+TEST(each_vm_and_gpu_has_its_state_and_problems_are_counted_by_code)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    must("POST", "/v1/vms/v/start", NULL);
+    struct vm_placement *placement = place("v", PLACEMENT_START, "node1", 1);
+    struct gpu_hold *hold = VEC_ADD(&placement->gpus);
+    hold->slot.address = (struct pci_address){0, 1, 0, 0};
+    claim("node1", "0000:01:00.0", "v");
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    REQUIRE(ask("GET", "/metrics", NULL) == 200);
+    CHECK_HAS(text(), "berth_vm_state{vm=\"v\",node=\"node1\",state=\"running\"} 1\n");
+    CHECK_HAS(text(), "berth_gpu_state{node=\"node1\",address=\"0000:01:00.0\",pool=\"P\","
+                      "vm=\"v\",state=\"assigned\"} 1\n");
+    CHECK_HAS(text(), "berth_problems{code=\"vm-degraded\",severity=\"warning\"} 0\n");
+    CHECK_HAS(text(), "berth_problems{code=\"no-coordinator\",severity=\"error\"} 1\n");
+    struct gpu *card =
+        &world_find(&world, RECORD_NODE_INVENTORY, "node1")->inventory->gpus.items[0];
+    card->health = GPU_QUARANTINED;
+    REQUIRE(ask("GET", "/metrics", NULL) == 200);
+    CHECK_HAS(text(), "berth_vm_state{vm=\"v\",node=\"node1\",state=\"degraded\"} 1\n");
+    CHECK_HAS(text(), "vm=\"v\",state=\"failed\"} 1\n");
+    CHECK_HAS(text(), "berth_problems{code=\"vm-degraded\",severity=\"warning\"} 1\n");
+    CHECK_HAS(text(), "berth_problems{code=\"gpu-quarantined\",severity=\"error\"} 1\n");
+}
+
 TEST(a_vm_waits_since_it_was_first_said_after_its_last_place)
 {
     begin_cluster();
