@@ -32,6 +32,10 @@ static const struct command commands[] = {
      .options = OPTIONS(
          {.name = "follow", .letter = 'f', .help = "keep showing events as they happen"},
          {.name = "limit", .value = "N", .help = "maximum number of events (default 30)"},
+         {.name = "since",
+          .value = "TIME",
+          .help = "only events of the last 90s, 30m, 2h or 7d; then up to 1000"},
+         {.name = "severity", .value = "WORD", .help = "only info, warning or error"},
          {.name = "subject", .value = "NAME", .help = "only events of this node, pool or VM"}),
      .run = run_events},
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "model/facts.h"
 
 #include <string.h>
 #include <time.h>
@@ -197,13 +198,13 @@ int run_cluster_show(struct cli *cli)
     return EXIT_OK;
 }
 
-/* "90s", "30m", "2h" in milliseconds; false: it is none of them. */
+/* "90s", "30m", "2h", "7d" in milliseconds; false: it is none of them. */
 static bool parse_time(const char *text, json_int_t *ret)
 {
     static const struct {
         char unit;
         uint64_t ms;
-    } units[] = {{'s', 1000}, {'m', 60 * 1000}, {'h', 3600 * 1000}};
+    } units[] = {{'s', 1000}, {'m', 60 * 1000}, {'h', 3600 * 1000}, {'d', 24 * 3600 * 1000}};
     char number[16];
     uint64_t value;
     size_t len = strlen(text);
@@ -256,8 +257,9 @@ int run_cluster_set(struct cli *cli)
 
 static bool is_about(const struct cli *cli, const json_t *event)
 {
-    const char *subject = cli_option(cli, "subject");
-    return !subject || strcmp(text_at(event, "subject"), subject) == 0;
+    const char *subject = cli_option(cli, "subject"), *severity = cli_option(cli, "severity");
+    return (!subject || strcmp(text_at(event, "subject"), subject) == 0) &&
+           (!severity || strcmp(text_at(event, "severity"), severity) == 0);
 }
 
 static void print_event(struct cli *cli, const json_t *event)
@@ -284,14 +286,46 @@ static void print_event(struct cli *cli, const json_t *event)
     (void)fflush(cli->out);
 }
 
+/* The events that the options want. */
+static int get_events(struct cli *cli, json_t **ret, const char *limit, const char *after)
+{
+    const char *subject = cli_option(cli, "subject"), *severity = cli_option(cli, "severity");
+    if (subject && severity) {
+        return client_get(cli, ret, "/v1/events?limit=%s&after=%s&subject=%s&severity=%s", limit,
+                          after, subject, severity);
+    }
+    if (subject) {
+        return client_get(cli, ret, "/v1/events?limit=%s&after=%s&subject=%s", limit, after,
+                          subject);
+    }
+    return severity ? client_get(cli, ret, "/v1/events?limit=%s&after=%s&severity=%s", limit, after,
+                                 severity)
+                    : client_get(cli, ret, "/v1/events?limit=%s&after=%s", limit, after);
+}
+
 int run_events(struct cli *cli)
 {
-    const char *limit = cli_option(cli, "limit"), *subject = cli_option(cli, "subject");
+    const char *limit = cli_option(cli, "limit"), *since = cli_option(cli, "since");
+    const char *severity = cli_option(cli, "severity");
+    char after[24] = "0";
+    enum severity known;
+    json_int_t ago_ms;
     json_t *json, *event;
     size_t i;
-    int r = subject ? client_get(cli, &json, "/v1/events?limit=%s&subject=%s", limit ? limit : "30",
-                                 subject)
-                    : client_get(cli, &json, "/v1/events?limit=%s", limit ? limit : "30");
+    if (severity && !severity_parse(severity, &known)) {
+        return cli_fail(cli, EXIT_USAGE, "--severity takes info, warning or error, not \"%s\"",
+                        severity);
+    }
+    if (since) {
+        if (!parse_time(since, &ago_ms)) {
+            return cli_fail(cli, EXIT_USAGE,
+                            "--since takes a time such as 90s, 30m, 2h or 7d, not \"%s\"", since);
+        }
+        /* An event's id begins with the time at which it was told. */
+        json_int_t now_ms = (json_int_t)time(NULL) * 1000;
+        (void)snprintf(after, sizeof(after), "%014lld", (long long)MAX(now_ms - ago_ms, 0));
+    }
+    int r = get_events(cli, &json, limit ? limit : since ? "1000" : "30", after);
     if (r != EXIT_OK) {
         return r;
     }

@@ -18,6 +18,29 @@ enum { xml_size_max = 256 * 1024 };
 static const char *const vm_states[] = {VM_VIEW_LIST(WORD_)};
 #undef WORD_
 
+/* Leaves those that need GPUs of the pool of --pool. */
+static int show_only_pool(struct cli *cli, json_t *json)
+{
+    const char *want = cli_option(cli, "pool");
+    json_t *items = json_object_get(json, "items"), *pool, *need;
+    int r = want ? client_get(cli, &pool, "/v1/pools/%s", want) : EXIT_OK;
+    if (!want || r != EXIT_OK) {
+        return r;
+    }
+    json_decref(pool);
+    for (size_t i = json_array_size(items); i-- > 0;) {
+        size_t k;
+        bool has_need = false;
+        json_array_foreach(array_at(json_array_get(items, i), "needs"), k, need) {
+            has_need |= strcmp(text_at(need, "pool"), want) == 0;
+        }
+        if (!has_need) {
+            (void)json_array_remove(items, i);
+        }
+    }
+    return EXIT_OK;
+}
+
 static int list_vms(struct cli *cli, json_t **ret)
 {
     int r = check_state(cli, vm_states, ARRAY_LEN(vm_states));
@@ -26,6 +49,7 @@ static int list_vms(struct cli *cli, json_t **ret)
     }
     r = show_only(cli, *ret, "node", "node");
     r = r == EXIT_OK ? show_only(cli, *ret, "state", "state") : r;
+    r = r == EXIT_OK ? show_only_pool(cli, *ret) : r;
     if (r != EXIT_OK) {
         json_decref(*ret);
     }
@@ -35,7 +59,8 @@ static int list_vms(struct cli *cli, json_t **ret)
 int run_vm_ls(struct cli *cli)
 {
     static const char *const headings[] = {"VM", "STATE", "NODE", "GPUS", "NEEDS", "PRIORITY", ""};
-    bool has_filter = cli_option(cli, "node") || cli_option(cli, "state");
+    bool has_filter =
+        cli_option(cli, "node") || cli_option(cli, "state") || cli_option(cli, "pool");
     json_t *json, *vm;
     size_t i;
     int r = list_vms(cli, &json);

@@ -95,6 +95,15 @@ def a_vm_too_many_waits_with_a_reason_for_every_host_and_starts_when_a_gpu_is_fr
         code, out, _ = c.berth("problems")
         assert out.startswith("Problems: ") and "warning: VM late waits" in out, out
         assert code == (0 if out.startswith("Problems: 0 errors") else 1), (code, out)
+        assert c.must("vm", "ls", "--pool", "GpuChildPool").count("running") == 2
+        assert "late" in c.must("vm", "ls", "--pool", "GpuChildPool", "--state", "waiting")
+        c.refused(3, "there is no GPU pool", "vm", "ls", "--pool", "nope")
+        for severity, is_told in ("info", True), ("warning", False):
+            out = c.must("events", "--severity", severity, "--subject", "late", "--since", "1h")
+            assert ("VM late is to be started" in out) == is_told, out
+            assert "VM a is to be started" not in out, out
+        c.refused(2, "info, warning or error", "events", "--severity", "bad")
+        c.refused(2, "--since takes a time", "events", "--since", "soon")
         out = c.must("vm", "explain", "late")
         assert "node1" in out and "held by a" in out and "held by b" in out, out
         code, _, err = c.berth("vm", "start", "late", "--wait-for-gpu", "--timeout", "1")
