@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "cli/remote.h"
+#include "cli/tame.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -283,6 +284,9 @@ int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret
         return cli_fail(cli, EXIT_UNREACHABLE, "what answers at %s is not berth-api",
                         cli->client->remote.host ? cli->client->remote.host : cli->client->socket);
     }
+    if (!cli->is_json && strncmp(format, "/v1/cluster/export", 18) != 0) { /* a document, too */
+        tame(json);
+    }
     if (status >= 400) {
         int r = say_error(cli, status, json);
         json_decref(json);
@@ -328,6 +332,9 @@ static void take_line(struct following *following, const char *line)
         (void)snprintf(following->last, sizeof(following->last), "%s", line + 4);
     } else if (strncmp(line, "data: ", 6) == 0) {
         json_t *event = json_loads(line + 6, 0, &error);
+        if (event && !following->cli->is_json) {
+            tame(event);
+        }
         if (event) {
             following->event(following->cli, event);
         }

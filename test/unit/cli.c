@@ -2,8 +2,10 @@
 /* The table of commands, the parsing that comes from it, help and tables. */
 #include "test/test.h"
 
+#include "cli/client.h"
 #include "cli/suggest.h"
 #include "cli/table.h"
+#include "cli/tame.h"
 #include "cli/text.h"
 
 #include <stdlib.h>
@@ -365,6 +367,22 @@ TEST(text_is_broken_at_blanks_under_its_own_beginning)
               "ab  one two\n    \xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6\xc3\xbc\xc3\xa4\xc3\xb6\n"
               "    longerthanaline\n    x\nnever broken\n&lt;a href=&quot;x&quot;&gt;&amp;");
     free(text);
+}
+
+TEST(control_characters_of_others_are_shown_and_not_obeyed)
+{
+    json_t *json = json_pack("{s:[{s:s, s:s}], s:s, s:i}", "items", "detail",
+                             "a\x1b[2Jb\n\xc2\x9b"
+                             "1m\x7f",
+                             "name", "f\xc3\xa9\xc2\xa0z", "xml", "<a>\n\t</a>", "count", 3);
+    tame(json);
+    const json_t *item = json_array_get(json_object_get(json, "items"), 0);
+    CHECK_STR(text_at(item, "detail"), "a\\x1b[2Jb\\x0a\\x9b"
+                                       "1m\\x7f");
+    CHECK_STR(text_at(item, "name"), "f\xc3\xa9\xc2\xa0z");
+    CHECK_STR(text_at(json, "xml"), "<a>\n\t</a>");
+    CHECK_INT(number_at(json, "count"), 3);
+    json_decref(json);
 }
 
 TEST(text_is_cut_between_characters)
