@@ -103,6 +103,7 @@ TEST(a_gpu_that_fails_under_a_running_vm_is_a_problem_of_both)
     run_v();
     card("node1")->health = GPU_QUARANTINED;
     card("node1")->health_cause = cause_make(CAUSE_GPU_LEFT_BUS, NULL, NULL, NULL);
+    tell("01759999800000-n-0", "gpu-quarantined", "node1", "0000:01:00.0"); /* once before */
     tell("01759999900000-n-1", "gpu-quarantined", "node1", "0000:02:00.0");
     tell("01759999910000-n-2", "gpu-quarantined", "node1", "0000:01:00.0");
     tell("01759999920000-n-3", "gpu-quarantined", "node1", "0000:02:00.0");
