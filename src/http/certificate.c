@@ -14,13 +14,13 @@
 enum {
     serial_size = 16,
     hash_size = 32,
-    days = 3650,
+    own_days = 3650,
 };
 
 /* What making one takes; all of it may be NULL. */
 struct making {
-    gnutls_x509_privkey_t key;
-    gnutls_x509_crt_t certificate;
+    gnutls_x509_privkey_t key, authority_key;
+    gnutls_x509_crt_t certificate, authority;
     gnutls_datum_t certificate_pem, key_pem;
 };
 
@@ -33,6 +33,12 @@ static void making_done(struct making *making)
     }
     if (making->key) {
         gnutls_x509_privkey_deinit(making->key);
+    }
+    if (making->authority) {
+        gnutls_x509_crt_deinit(making->authority);
+    }
+    if (making->authority_key) {
+        gnutls_x509_privkey_deinit(making->authority_key);
     }
 }
 
@@ -49,42 +55,91 @@ static int add_name(gnutls_x509_crt_t certificate, const char *name)
                                                       (unsigned)strlen(name), GNUTLS_FSAN_APPEND);
 }
 
-static int describe(gnutls_x509_crt_t certificate, const char *const *names, size_t len)
+/* Who made it, and whose it is: chains are built by these. */
+static int set_key_ids(gnutls_x509_crt_t certificate, gnutls_x509_crt_t authority)
+{
+    unsigned char id[hash_size];
+    size_t size = sizeof(id);
+    int r = gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA1, id, &size);
+    r = r < 0 ? r : gnutls_x509_crt_set_subject_key_id(certificate, id, size);
+    size = sizeof(id);
+    r = r < 0 ? r : gnutls_x509_crt_get_key_id(authority, GNUTLS_KEYID_USE_SHA1, id, &size);
+    return r < 0 ? r : gnutls_x509_crt_set_authority_key_id(certificate, id, size);
+}
+
+static int set_uses(gnutls_x509_crt_t certificate, const struct certificate_order *order)
+{
+    int r = gnutls_x509_crt_set_basic_constraints(certificate, order->is_authority, -1);
+    r = r < 0
+            ? r
+            : gnutls_x509_crt_set_key_usage(
+                  certificate, order->is_authority ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN
+                                                   : GNUTLS_KEY_DIGITAL_SIGNATURE);
+    if (r >= 0 && order->is_server) {
+        r = gnutls_x509_crt_set_key_purpose_oid(certificate, GNUTLS_KP_TLS_WWW_SERVER, 0);
+    }
+    if (r >= 0 && order->is_client) {
+        r = gnutls_x509_crt_set_key_purpose_oid(certificate, GNUTLS_KP_TLS_WWW_CLIENT, 0);
+    }
+    return r;
+}
+
+static int set_subject(gnutls_x509_crt_t certificate, const char *oid, const char *text)
+{
+    return text ? gnutls_x509_crt_set_dn_by_oid(certificate, oid, 0, text, (unsigned)strlen(text))
+                : 0;
+}
+
+static int describe(gnutls_x509_crt_t certificate, const struct certificate_order *order)
 {
     unsigned char serial[serial_size];
+    const time_t day = (time_t)24 * 3600;
     time_t now = time(NULL);
     int r = gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof(serial));
     serial[0] &= 0x7f; /* positive */
     r = r < 0 ? r : gnutls_x509_crt_set_version(certificate, 3);
     r = r < 0 ? r : gnutls_x509_crt_set_serial(certificate, serial, sizeof(serial));
-    /* Clocks of hosts differ: it holds since a day ago. */
-    r = r < 0 ? r : gnutls_x509_crt_set_activation_time(certificate, now - 24 * 3600);
+    r = r < 0 ? r : gnutls_x509_crt_set_activation_time(certificate, now - day);
+    r = r < 0 ? r : gnutls_x509_crt_set_expiration_time(certificate, now + order->days * day);
+    r = r < 0 ? r : set_subject(certificate, GNUTLS_OID_X520_COMMON_NAME, order->common_name);
     r = r < 0 ? r
-              : gnutls_x509_crt_set_expiration_time(certificate, now + (time_t)days * 24 * 3600);
-    r = r < 0 ? r
-              : gnutls_x509_crt_set_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, names[0],
-                                              (unsigned)strlen(names[0]));
-    r = r < 0 ? r : gnutls_x509_crt_set_basic_constraints(certificate, 0, -1);
-    r = r < 0 ? r : gnutls_x509_crt_set_key_usage(certificate, GNUTLS_KEY_DIGITAL_SIGNATURE);
-    r = r < 0 ? r : gnutls_x509_crt_set_key_purpose_oid(certificate, GNUTLS_KP_TLS_WWW_SERVER, 0);
-    for (size_t i = 0; i < len && r >= 0; i++) {
-        r = add_name(certificate, names[i]);
+              : set_subject(certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, order->organization);
+    r = r < 0 ? r : set_uses(certificate, order);
+    for (size_t i = 0; i < order->name_len && r >= 0; i++) {
+        r = add_name(certificate, order->names[i]);
     }
     return r;
 }
 
-static int certificate_fill(struct making *making, const char *const *names, size_t len)
+static int read_authority(struct making *making, const struct certificate_order *order)
+{
+    const gnutls_datum_t certificate = {(void *)(uintptr_t)order->authority,
+                                        (unsigned)strlen(order->authority)};
+    const gnutls_datum_t key = {(void *)(uintptr_t)order->authority_key,
+                                (unsigned)strlen(order->authority_key)};
+    int r = gnutls_x509_crt_init(&making->authority);
+    r = r < 0 ? r : gnutls_x509_privkey_init(&making->authority_key);
+    r = r < 0 ? r : gnutls_x509_crt_import(making->authority, &certificate, GNUTLS_X509_FMT_PEM);
+    return r < 0 ? r
+                 : gnutls_x509_privkey_import2(making->authority_key, &key, GNUTLS_X509_FMT_PEM,
+                                               NULL, 0);
+}
+
+static int certificate_fill(struct making *making, const struct certificate_order *order)
 {
     int r = gnutls_x509_privkey_init(&making->key);
     r = r < 0 ? r : gnutls_x509_crt_init(&making->certificate);
+    r = r < 0 || !order->authority ? r : read_authority(making, order);
+    gnutls_x509_crt_t signer = order->authority ? making->authority : making->certificate;
+    gnutls_x509_privkey_t signing = order->authority ? making->authority_key : making->key;
     r = r < 0 ? r
               : gnutls_x509_privkey_generate(making->key, GNUTLS_PK_ECDSA,
                                              GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
-    r = r < 0 ? r : describe(making->certificate, names, len);
+    r = r < 0 ? r : describe(making->certificate, order);
     r = r < 0 ? r : gnutls_x509_crt_set_key(making->certificate, making->key);
+    r = r < 0 ? r : set_key_ids(making->certificate, signer);
     r = r < 0 ? r
-              : gnutls_x509_crt_sign2(making->certificate, making->certificate, making->key,
-                                      GNUTLS_DIG_SHA256, 0);
+              : gnutls_x509_crt_sign2(making->certificate, signer, signing, GNUTLS_DIG_SHA256, 0);
     r = r < 0 ? r
               : gnutls_x509_crt_export2(making->certificate, GNUTLS_X509_FMT_PEM,
                                         &making->certificate_pem);
@@ -92,11 +147,11 @@ static int certificate_fill(struct making *making, const char *const *names, siz
                  : gnutls_x509_privkey_export2(making->key, GNUTLS_X509_FMT_PEM, &making->key_pem);
 }
 
-int certificate_make(const char *const *names, size_t len, char **ret_certificate, char **ret_key,
-                     struct error *err)
+int certificate_issue(const struct certificate_order *order, char **ret_certificate, char **ret_key,
+                      struct error *err)
 {
     CLEANUP(making_done) struct making making = {0};
-    int r = certificate_fill(&making, names, len);
+    int r = certificate_fill(&making, order);
     if (r < 0) {
         return error_set(err, -EIO, "making a certificate: %s", gnutls_strerror(r));
     }
@@ -109,6 +164,17 @@ int certificate_make(const char *const *names, size_t len, char **ret_certificat
     *ret_certificate = TAKE(certificate);
     *ret_key = TAKE(key);
     return 0;
+}
+
+int certificate_make(const char *const *names, size_t len, char **ret_certificate, char **ret_key,
+                     struct error *err)
+{
+    const struct certificate_order order = {.common_name = names[0],
+                                            .names = names,
+                                            .name_len = len,
+                                            .is_server = true,
+                                            .days = own_days};
+    return certificate_issue(&order, ret_certificate, ret_key, err);
 }
 
 static int certificate_judge(struct making *making, const char *certificate, const char *key,

@@ -7,6 +7,22 @@
 
 enum { certificate_fingerprint_size = 96 }; /* "AB:CD:...": 32 bytes */
 
+/* What a certificate shall say. Start with {0}. */
+struct certificate_order {
+    const char *common_name; /* either of these two may be NULL */
+    const char *organization;
+    const char *const *names; /* that it is for, and numeric addresses */
+    size_t name_len;
+    bool is_authority; /* it may sign others */
+    bool is_server, is_client;
+    int days;                              /* from a day ago on: clocks of hosts differ */
+    const char *authority, *authority_key; /* who signs it, as PEM; NULL: its own key */
+};
+
+/* Makes a key and a certificate. Both texts are the caller's (free()). -EIO. */
+int certificate_issue(const struct certificate_order *order, char **ret_certificate, char **ret_key,
+                      struct error *err);
+
 /* Makes a key and a certificate that it signs itself, for ten years, for these names and numeric
  * addresses; the first is its subject. Both texts are the caller's (free()). -EIO. */
 int certificate_make(const char *const *names, size_t len, char **ret_certificate, char **ret_key,

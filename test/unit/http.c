@@ -6,6 +6,7 @@
 #include "http/http.h"
 
 #include <errno.h>
+#include <gnutls/x509.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -294,4 +295,54 @@ TEST(a_certificate_fits_its_own_key_only)
     free(key);
     free(other);
     free(other_key);
+}
+
+TEST(an_authority_signs_certificates_of_others)
+{
+    static const char *const names[] = {"node1", "10.0.0.1"};
+    char *certificate = NULL, *key = NULL, *authority = NULL, *authority_key = NULL;
+    struct certificate_facts facts;
+    struct error err = {0};
+    const struct certificate_order ca = {
+        .common_name = "Authority", .is_authority = true, .days = 20};
+    REQUIRE(certificate_issue(&ca, &authority, &authority_key, &err) == 0);
+    const struct certificate_order order = {
+        .organization = "Host",
+        .names = names,
+        .name_len = ARRAY_LEN(names),
+        .is_server = true,
+        .is_client = true,
+        .days = 10,
+        .authority = authority,
+        .authority_key = authority_key,
+    };
+    REQUIRE(certificate_issue(&order, &certificate, &key, &err) == 0);
+    CHECK_INT(certificate_check(certificate, key, &facts, &err), 0);
+    CHECK(facts.is_valid_now);
+    gnutls_x509_crt_t trusted, signed_one;
+    unsigned verdict = 0;
+    const gnutls_datum_t ca_text = {(void *)authority, (unsigned)strlen(authority)};
+    const gnutls_datum_t text = {(void *)certificate, (unsigned)strlen(certificate)};
+    REQUIRE(gnutls_x509_crt_init(&trusted) == 0 && gnutls_x509_crt_init(&signed_one) == 0);
+    REQUIRE(gnutls_x509_crt_import(trusted, &ca_text, GNUTLS_X509_FMT_PEM) == 0);
+    REQUIRE(gnutls_x509_crt_import(signed_one, &text, GNUTLS_X509_FMT_PEM) == 0);
+    CHECK_INT(gnutls_x509_crt_verify(signed_one, &trusted, 1, 0, &verdict), 0);
+    CHECK_INT(verdict, 0);
+    gnutls_x509_crt_deinit(trusted);
+    /* Another authority, even of the same name, has not signed it. */
+    char *other = NULL, *other_key = NULL;
+    REQUIRE(certificate_issue(&ca, &other, &other_key, &err) == 0);
+    const gnutls_datum_t other_text = {(void *)other, (unsigned)strlen(other)};
+    REQUIRE(gnutls_x509_crt_init(&trusted) == 0);
+    REQUIRE(gnutls_x509_crt_import(trusted, &other_text, GNUTLS_X509_FMT_PEM) == 0);
+    CHECK_INT(gnutls_x509_crt_verify(signed_one, &trusted, 1, 0, &verdict), 0);
+    CHECK(verdict != 0);
+    gnutls_x509_crt_deinit(trusted);
+    free(other);
+    free(other_key);
+    gnutls_x509_crt_deinit(signed_one);
+    free(certificate);
+    free(key);
+    free(authority);
+    free(authority_key);
 }
