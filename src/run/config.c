@@ -108,6 +108,11 @@ static const struct setting settings[] = {
          "(etcd's JSON gateway does not take the name out of a certificate.)"),
     TEXT(VALUE_PATH, "etcd_password_file", etcd_password_file, STORE,
          "The file whose first line is the password."),
+    TEXT(VALUE_TEXT, "api_etcd_user", api_etcd_user, STORE,
+         "The user's name for berth-api, which needs fewer rights than berthd; goes with "
+         "api_etcd_password_file. Without both: etcd_user."),
+    TEXT(VALUE_PATH, "api_etcd_password_file", api_etcd_password_file, STORE,
+         "The file whose first line is that user's password."),
     TEXT(VALUE_TEXT, "libvirt_uri", libvirt_uri, HYPERVISOR, "The libvirt that runs the VMs."),
     TEXT(VALUE_CHOICE, "domain_policy", is_domain_trusted, HYPERVISOR,
          "Which domain XML this host starts. plain accepts disks, network cards, displays and the "
@@ -394,6 +399,10 @@ static int check_whole(const char *path, const struct config *config, struct err
     }
     if ((config->etcd_user[0] != '\0') != (config->etcd_password_file[0] != '\0')) {
         return error_set(err, -EINVAL, "%s: etcd_user and etcd_password_file go together", path);
+    }
+    if ((config->api_etcd_user[0] != '\0') != (config->api_etcd_password_file[0] != '\0')) {
+        return error_set(err, -EINVAL, "%s: api_etcd_user and api_etcd_password_file go together",
+                         path);
     }
     if ((config->https_certificate[0] != '\0') != (config->https_key[0] != '\0')) {
         return error_set(err, -EINVAL, "%s: https_certificate and https_key go together", path);

@@ -40,6 +40,8 @@ struct config {
     bool is_etcd_insecure;                     /* etcd_insecure: plain http over the network */
     char etcd_user[config_text_size];          /* etcd_user, etcd_password_file: who we are, auth */
     char etcd_password_file[config_text_size]; /* its first line is the password */
+    char api_etcd_user[config_text_size]; /* api_etcd_user, api_etcd_password_file: berth-api's */
+    char api_etcd_password_file[config_text_size];
 
     /* The host. */
     char libvirt_uri[config_text_size]; /* libvirt_uri */
@@ -75,6 +77,9 @@ const char *config_open_endpoint(const struct config *config);
 /* 0; or -EPERM with a sentence: the store is open, and etcd_insecure does not say that it may be.
  */
 int config_check_store(const struct config *config, struct error *err);
+
+/* The user of the store becomes berth-api's, where it has one of its own. */
+void config_for_api(struct config *config);
 
 /* The part of 'config' that domains are checked with. */
 void config_domain_policy(const struct config *config, struct domain_policy *ret);

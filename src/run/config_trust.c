@@ -55,3 +55,13 @@ void config_domain_policy(const struct config *config, struct domain_policy *ret
                         config->disk_directories[i].text);
     }
 }
+
+void config_for_api(struct config *config)
+{
+    static_assert(sizeof(config->etcd_user) == sizeof(config->api_etcd_user), "one copy");
+    if (config->api_etcd_user[0]) {
+        memcpy(config->etcd_user, config->api_etcd_user, sizeof(config->etcd_user));
+        memcpy(config->etcd_password_file, config->api_etcd_password_file,
+               sizeof(config->etcd_password_file));
+    }
+}

@@ -167,6 +167,9 @@ int program_main(const struct program *program,
         (void)fprintf(stderr, "%s: %s\n", program->name, err.text);
         return exit_usage;
     }
+    if (!program->is_for_host) {
+        config_for_api(&config);
+    }
     if (given.is_shutdown) {
         return shut_down(program, &config, given.is_only_if_stopping);
     }

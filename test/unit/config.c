@@ -138,6 +138,21 @@ TEST(halves_of_a_pair_are_refused)
     CHECK_HAS(err.text, "https_certificate and https_key go together");
     CHECK_INT(parse("etcd_user = root"), -EINVAL);
     CHECK_HAS(err.text, "go together");
+    CHECK_INT(parse("api_etcd_user = berth-api"), -EINVAL);
+    CHECK_HAS(err.text, "go together");
+}
+
+TEST(berth_api_has_the_users_of_the_store_that_are_its_own)
+{
+    REQUIRE(parse("etcd_user = berthd\netcd_password_file = /d\n"
+                  "api_etcd_user = berth-api\napi_etcd_password_file = /a") == 0);
+    CHECK_STR(config.etcd_user, "berthd");
+    config_for_api(&config);
+    CHECK_STR(config.etcd_user, "berth-api");
+    CHECK_STR(config.etcd_password_file, "/a");
+    REQUIRE(parse("etcd_user = berthd\netcd_password_file = /d") == 0);
+    config_for_api(&config);
+    CHECK_STR(config.etcd_user, "berthd");
 }
 
 TEST(a_file_that_was_asked_for_must_exist)
