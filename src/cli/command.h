@@ -116,6 +116,12 @@ int run_help(struct cli *cli);
 int run_version(struct cli *cli);
 int run_events(struct cli *cli);
 
+int run_cluster_init(struct cli *cli);
+int run_cluster_token(struct cli *cli);
+int run_cluster_join(struct cli *cli);
+int run_cluster_leave(struct cli *cli);
+int run_cluster_status(struct cli *cli);
+int run_cluster_refresh(struct cli *cli);
 int run_cluster_show(struct cli *cli);
 int run_cluster_set(struct cli *cli);
 int run_cluster_disarm(struct cli *cli);

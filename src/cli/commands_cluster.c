@@ -7,6 +7,21 @@
     "contacting any cluster, and shows where every VM would run. berth cluster export writes "     \
     "such a file."
 
+/* Of the commands that work on this host, without berth-api. */
+#define OPTION_ROOT                                                                                \
+    {                                                                                              \
+        .name = "root", .value = "DIR",                                                            \
+        .help = "read and write all files below DIR, and run DIR/systemctl; for tests"             \
+    }
+#define OPTIONS_IDENTITY                                                                           \
+    {.name = "address",                                                                            \
+     .value = "IP",                                                                                \
+     .help = "address at which other hosts reach this one (default: that of the default route)"},  \
+    {                                                                                              \
+        .name = "node", .value = "NODE",                                                           \
+        .help = "name of this host in the cluster (default: its host name)"                        \
+    }
+
 static const struct command commands[] = {
     {.noun = "status", .help = "Show the cluster at a glance", .run = run_status},
     {.noun = "problems",
@@ -64,6 +79,69 @@ static const struct command commands[] = {
      .more = STATE_FILE,
      .run = run_plan_start},
 
+    {.noun = "cluster",
+     .verb = "init",
+     .help = "Make a cluster of this host",
+     .more = "Checks the host first. Then makes the certificates and passwords of the cluster, "
+             "starts the store (berth-etcd.service), writes the store into berth.conf, and starts "
+             "berthd and berth-api. If a step fails, everything is undone. Run it as root.",
+     .options = OPTIONS(OPTIONS_IDENTITY, OPTION_ROOT),
+     .run = run_cluster_init},
+    {.noun = "cluster",
+     .verb = "token",
+     .help = "Let one host join the cluster",
+     .more =
+         "Shows a token and waits until a host has joined with it. The token works once, and only "
+         "while this command runs. It holds a secret that proves both hosts to each other. Port "
+         "8644/tcp must be reachable meanwhile. Run it as root on any host of the cluster.",
+     .options = OPTIONS({.name = "for",
+                         .value = "TIME",
+                         .help = "time that the token works, such as 90s, 30m or 2h (default 1h)"},
+                        OPTION_ROOT),
+     .run = run_cluster_token},
+    {.noun = "cluster",
+     .verb = "join",
+     .args = "TOKEN",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Make this host a part of a cluster",
+     .more =
+         "TOKEN comes from berth cluster token on a host of the cluster. Checks this host first. "
+         "The first three hosts hold the store. If a step fails, everything is undone, also in "
+         "the cluster. Run it as root.",
+     .options =
+         OPTIONS(OPTIONS_IDENTITY,
+                 {.name = "witness",
+                  .help = "only hold the store, for a cluster of two hosts: no VMs run here"},
+                 OPTION_ROOT),
+     .run = run_cluster_join},
+    {.noun = "cluster",
+     .verb = "leave",
+     .help = "Take this host out of its cluster",
+     .more =
+         "Refused while VMs run here. Removes this host's member of the store, its keys and its "
+         "data. Run it as root.",
+     .options =
+         OPTIONS({.name = "member",
+                  .value = "NODE",
+                  .help = "remove the member of another host from the store: one that is gone "
+                          "for good, or a witness"},
+                 {.name = "force", .letter = 'f', .help = "leave although VMs run here"}, OPTION_ROOT),
+     .run = run_cluster_leave},
+    {.noun = "cluster",
+     .verb = "status",
+     .help = "Show the members of the store, and the certificates of this host",
+     .more = "Run it as root on a host of the cluster.",
+     .options = OPTIONS(OPTION_ROOT),
+     .run = run_cluster_status},
+    {.noun = "cluster",
+     .verb = "refresh",
+     .help = "Take up changes of the store's members on this host",
+     .more =
+         "Writes the members of the store into berth.conf, and restarts berthd and berth-api if "
+         "that changed it; VMs keep running. berth-refresh.timer does this every ten minutes.",
+     .options = OPTIONS(OPTION_ROOT),
+     .run = run_cluster_refresh},
     {.noun = "cluster",
      .verb = "show",
      .help = "Show the settings of the cluster",

@@ -199,7 +199,7 @@ int run_cluster_show(struct cli *cli)
 }
 
 /* "90s", "30m", "2h", "7d" in milliseconds; false: it is none of them. */
-static bool parse_time(const char *text, json_int_t *ret)
+bool parse_duration(const char *text, json_int_t *ret)
 {
     static const struct {
         char unit;
@@ -225,7 +225,7 @@ int run_cluster_disarm(struct cli *cli)
 {
     const char *text = cli_option(cli, "for");
     json_int_t for_ms = 0;
-    if (text && !parse_time(text, &for_ms)) {
+    if (text && !parse_duration(text, &for_ms)) {
         return cli_fail(cli, EXIT_USAGE, "--for takes a time such as 90s, 30m or 2h, not \"%s\"",
                         text);
     }
@@ -317,7 +317,7 @@ int run_events(struct cli *cli)
                         severity);
     }
     if (since) {
-        if (!parse_time(since, &ago_ms)) {
+        if (!parse_duration(since, &ago_ms)) {
             return cli_fail(cli, EXIT_USAGE,
                             "--since takes a time such as 90s, 30m, 2h or 7d, not \"%s\"", since);
         }

@@ -42,3 +42,6 @@ const char *memory_text(json_int_t mib, char *ret, size_t size);
 
 /* EXIT_USAGE, said, if --state is given and none of 'states'. */
 int check_state(struct cli *cli, const char *const *states, size_t len);
+
+/* "90s", "30m" or "2h" as milliseconds. */
+bool parse_duration(const char *text, json_int_t *ret);

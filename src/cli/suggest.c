@@ -98,7 +98,6 @@ const struct advice advices[] = {
     {"gpu", "unassign", "berth vm unassign VM POOL"},
     {"pool", "assign", "berth vm assign VM POOL"},
     {"pool", "unassign", "berth vm unassign VM POOL"},
-    {"cluster", "status", "berth status"},
     {"cluster", "validate", "berth validate"},
     {"cluster", "events", "berth events"},
     {"host", NULL, "berth node"},

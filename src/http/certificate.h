@@ -7,7 +7,7 @@
 
 enum { certificate_fingerprint_size = 96 }; /* "AB:CD:...": 32 bytes */
 
-/* What a certificate shall say. Start with {0}. */
+/* What a certificate says. Start with {0}. */
 struct certificate_order {
     const char *common_name; /* either of these two may be NULL */
     const char *organization;

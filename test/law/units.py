@@ -12,7 +12,8 @@ from tap import test, main
 
 DATA = pathlib.Path(os.environ["DATA"])
 SYSUSERS = pathlib.Path(__file__).parents[2] / "data" / "sysusers.conf"
-PROGRAMS = {"berthd": os.environ["BERTHD"], "berth-api": os.environ["BERTH_API"]}
+PROGRAMS = {"berthd": os.environ["BERTHD"], "berth-api": os.environ["BERTH_API"],
+            "berth-etcd": "/bin/true"}  # etcd need not be installed where this runs
 
 
 def directives(name):
@@ -42,6 +43,15 @@ def systemd_reads_every_line_of_the_units():
 def the_unit_of_berth_api_leaves_little_open():
     code, output = analyze("berth-api", "security", "--offline=yes", "--threshold=20")
     assert code == 0, "\n".join(line for line in output.splitlines() if line[:1] in ("\u2717", "\u2192"))
+
+
+@test
+def the_unit_of_the_store_leaves_little_open_and_starts_only_in_a_cluster():
+    code, output = analyze("berth-etcd", "security", "--offline=yes", "--threshold=20")
+    assert code == 0, "\n".join(line for line in output.splitlines() if line[:1] in ("\u2717", "\u2192"))
+    unit = dict(directives("berth-etcd"))
+    assert unit["ConditionPathExists"] == "/etc/berth/cluster/etcd.env" and unit["User"] == "berth-etcd", unit
+    assert not [line for line in unit if "etcd.service" in unit[line]], "it has nothing in common with Debian's"
 
 
 @test

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside the room. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "setup/setup.h"
+
+#include <sys/types.h>
+
+#define SETUP_DIR  "/etc/berth/cluster"
+#define SETUP_DATA "/var/lib/berth-etcd"
+#define SETUP_CONF "/etc/berth/berth.conf"
+/* berth.conf as it was before; that it exists says that an attempt is under way. */
+#define SETUP_BEGUN SETUP_DIR "/begun"
+
+enum {
+    setup_path_size = 512,
+    setup_client_port = 2379,
+    setup_peer_port = 2380,
+    setup_join_port = 8644,
+    setup_url_size = 100,
+    setup_members_max = 3, /* a store of more costs each write more, and is for experts */
+    setup_endpoints_max = 16,
+};
+
+/* ---- say.c ---- */
+
+void setup_say(const struct setup *setup, const char *format, ...) PRINTF_LIKE(2, 3);
+bool setup_is_real(const struct setup *setup); /* no test's directory */
+
+/* "https://10.0.0.1:2379", "https://[fd00::1]:2379" into 'ret' of setup_url_size bytes. */
+const char *setup_url(const char *address, unsigned port, char *ret);
+
+/* ---- files.c ---- */
+
+const char *setup_path(const struct setup *setup, const char *path, char *ret);
+bool setup_exists(const struct setup *setup, const char *path);
+
+/* The file's text, the caller's; -ENOENT. */
+int setup_read(const struct setup *setup, const char *path, char **ret, struct error *err);
+/* All of it or nothing, on the disk when it returns. 'group' may read it, too; NULL: root alone,
+ * or all if 'is_public'. */
+int setup_write(const struct setup *setup, const char *path, const char *text, const char *group,
+                bool is_public, struct error *err);
+
+/* Begins the change of this host: from now on setup_undo() takes it back. */
+int setup_begin(const struct setup *setup, struct error *err);
+/* It is done: there is nothing to take back any more. */
+int setup_commit(const struct setup *setup, struct error *err);
+/* Whether an attempt was begun and neither committed nor taken back. */
+bool setup_is_begun(const struct setup *setup);
+/* A directory and all in it. */
+void setup_remove_tree(const struct setup *setup, const char *path);
+
+/* ---- command.c ---- */
+
+/* systemctl VERB UNIT. */
+int setup_systemctl(const struct setup *setup, const char *verb, const char *unit,
+                    struct error *err);
+/* Quietly: whether "systemctl VERB UNIT" says yes. */
+bool setup_systemctl_says(const struct setup *setup, const char *verb, const char *unit);
+/* Whether there is such a program on the PATH. */
+bool setup_has_program(const char *name);
+
+/* ---- store.c ---- */
+
+struct setup_store;
+/* With this host's certificate, and as etcd's root with its password if 'password' is not NULL. */
+int setup_store_new(const struct setup *setup, const json_t *endpoints, const char *password,
+                    struct setup_store **ret, struct error *err);
+struct setup_store *setup_store_free(struct setup_store *store);
+CLEANUP_POINTER(struct setup_store, setup_store_free)
+/* POST of 'body' (taken over) to /v3/PATH; the answer is the caller's, and may be NULL. */
+int setup_store_call(struct setup_store *store, const char *path, json_t *body, json_t **ret,
+                     struct error *err);
+/* The same for a change of the members: tries again while the store says that it cannot now. */
+int setup_store_change(struct setup_store *store, const char *path, json_t *body, json_t **ret,
+                       struct error *err);
+/* How long the last call took. */
+double setup_store_latency_ms(const struct setup_store *store);
+/* {"members": [...]}; the caller's. */
+int setup_store_members(struct setup_store *store, json_t **ret, struct error *err);
+/* Later calls go to the leader, as long as it is there. */
+int setup_store_turn_to_leader(struct setup_store *store, struct error *err);
+/* Waits until a read is answered. */
+int setup_store_wait(struct setup_store *store, msec_t limit_ms, struct error *err);
+/* Whether there is such a key below /berth/. */
+int setup_store_has(struct setup_store *store, const char *key, bool *ret, struct error *err);
+/* The users and roles of docs/SECURITY.md, and authentication on. */
+int setup_store_secure(struct setup_store *store, const json_t *passwords, struct error *err);
+
+/* ---- secrets.c ---- */
+
+/* {"ca", "ca_key"}; the caller's. */
+int setup_make_authority(json_t **ret, struct error *err);
+/* {"certificate", "key"} that 'authority' signs for this node; the caller's. */
+int setup_make_certificate(const json_t *authority, const char *node, const char *address,
+                           json_t **ret, struct error *err);
+/* {"root", "berthd", "berth-api"}; NULL without memory. */
+json_t *setup_make_passwords(void);
+/* So many random bytes as hexadecimal digits. */
+void setup_random_hex(char *ret, size_t bytes);
+
+/* What a host must have, as the files of SETUP_DIR:
+ * {"ca", "ca_key", "etcd": {certificate, key}, "client": {...}, "passwords": {...}}: what is not in
+ * there is not written. */
+int setup_write_secrets(const struct setup *setup, const json_t *bundle, struct error *err);
+
+/* ---- checks.c ---- */
+
+/* Says what is good and what is not; -EINVAL: something must be mended first. */
+int setup_check(const struct setup *setup, struct error *err);
+/* Waits until something accepts connections there. */
+int setup_wait_port(const char *address, unsigned port, msec_t limit_ms, struct error *err);
+
+/* ---- conf.c ---- */
+
+/* berth.conf with the lines that lead to the store; 'endpoints' in this order. */
+int setup_write_conf(const struct setup *setup, const json_t *endpoints, bool *ret_is_changed,
+                     struct error *err);
+/* 'text' without the keys that setup writes. NULL without memory. */
+char *setup_strip_conf(const char *text);
+/* Whether 'text' leads to a store that setup did not make. */
+bool setup_conf_has_store(const char *text);
+int setup_write_etcd(const struct setup *setup, const char *initial_cluster, bool is_new,
+                     struct error *err);
+
+/* ---- state.c ---- */
+
+/* cluster.json: {"node", "address", "is_member", "is_witness", "endpoints"}. -ENOENT: this host is
+ * in no cluster. 'setup' takes node, address and is_witness of it. */
+int setup_state_load(struct setup *setup, json_t **ret, struct error *err);
+int setup_state_save(const struct setup *setup, bool is_member, const json_t *endpoints,
+                     struct error *err);
+/* A client of the store of our cluster, as its root. */
+int setup_state_store(const struct setup *setup, const json_t *state, struct setup_store **ret,
+                      struct error *err);
+
+/* ---- channel.c ---- */
+
+struct setup_channel;
+/* Waits up to 'limit_ms' for a connection that knows 'secret'. Others are told to 'setup' and
+ * dropped. 'fd' listens. */
+int setup_channel_accept(const struct setup *setup, int fd, const char *secret, msec_t limit_ms,
+                         struct setup_channel **ret, struct error *err);
+int setup_channel_connect(const char *address, unsigned port, const char *secret,
+                          struct setup_channel **ret, struct error *err);
+int setup_channel_listen(const char *address, unsigned port, int *ret_fd, struct error *err);
+struct setup_channel *setup_channel_free(struct setup_channel *channel);
+CLEANUP_POINTER(struct setup_channel, setup_channel_free)
+int setup_channel_send(struct setup_channel *channel, json_t *message,
+                       struct error *err); /* taken */
+int setup_channel_receive(struct setup_channel *channel, msec_t limit_ms, json_t **ret,
+                          struct error *err);
+
+/* ---- host.c ---- */
+
+int setup_prepare(struct setup *setup, struct error *err); /* checks; clears what was left */
+int setup_start_etcd(const struct setup *setup, struct error *err);
+/* berthd and berth-api; waits until this node is in the store. */
+int setup_start_daemons(const struct setup *setup, const json_t *state, struct error *err);
+/* Stops the services and removes the files: as if it had never been. */
+void setup_undo(const struct setup *setup);
+
+static inline void setup_json_done(json_t **json)
+{
+    json_decref(*json);
+}

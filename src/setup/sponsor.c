@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The host that lets another one in; see join.c for what they say. It runs only while an
+ * administrator waits for a host: at other times no door is open. */
+#include "setup/internal.h"
+
+#include "base/parse.h"
+#include "model/name.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+enum {
+    secret_bytes = 20,
+    hello_limit_ms = 10 * 1000,
+    started_limit_ms = 60 * 1000,
+    done_limit_ms = 120 * 1000,
+    promote_tries = 100,
+    promote_pause_ms = 300,
+    clock_off_max_s = 5,
+};
+
+/* One host that wants to join. */
+struct guest {
+    struct setup_channel *channel;
+    struct setup_store *store;
+    const struct setup *setup; /* ours */
+    char node[name_size], address[setup_address_size];
+    bool is_witness;
+    char member[24]; /* its id in the store; "": not added */
+};
+
+static int read_hello(struct guest *guest, struct error *err)
+{
+    CLEANUP(setup_json_done) json_t *hello = NULL;
+    const char *node, *address;
+    int format, is_witness;
+    json_int_t when;
+    unsigned char bytes[sizeof(struct in6_addr)];
+    int r = setup_channel_receive(guest->channel, hello_limit_ms, &hello, err);
+    if (r < 0) {
+        return r;
+    }
+    if (json_unpack(hello, "{s:i, s:s, s:s, s:b, s:I}", "format", &format, "node", &node, "address",
+                    &address, "is_witness", &is_witness, "time", &when) < 0 ||
+        !copy_text(guest->address, sizeof(guest->address), address) ||
+        (inet_pton(AF_INET, address, bytes) != 1 && inet_pton(AF_INET6, address, bytes) != 1)) {
+        return error_set(err, -EBADMSG, "the request cannot be understood");
+    }
+    if (format != 1) {
+        return error_set(err, -EPROTO, "install the same version of Berth on both hosts");
+    }
+    r = name_check("node", node, err);
+    if (r < 0) {
+        return r;
+    }
+    (void)copy_text(guest->node, sizeof(guest->node), node);
+    guest->is_witness = is_witness != 0;
+    json_int_t off = when - (json_int_t)time(NULL);
+    return off > clock_off_max_s || off < -clock_off_max_s
+               ? error_set(
+                     err, -EINVAL,
+                     "the clocks of the hosts differ by %lld s: synchronize them, for example "
+                     "with systemd-timesyncd",
+                     (long long)(off < 0 ? -off : off))
+               : 0;
+}
+
+/* Voting members; refuses a name that is taken, and drops a learner that an attempt left. */
+static int look_at_members(struct guest *guest, const json_t *members, size_t *ret_voters,
+                           struct error *err)
+{
+    size_t i;
+    json_t *member;
+    char key[name_size + 16];
+    bool is_there = false;
+    *ret_voters = 0;
+    json_array_foreach((json_t *)(uintptr_t)members, i, member) {
+        const char *name = json_string_value(json_object_get(member, "name"));
+        if (json_is_true(json_object_get(member, "isLearner"))) {
+            setup_say(guest->setup, "removing a member that never became one");
+            (void)setup_store_change(guest->store, "cluster/member/remove",
+                                     json_pack("{s:O}", "ID", json_object_get(member, "ID")), NULL,
+                                     NULL);
+            continue;
+        }
+        ++*ret_voters;
+        if (name && strcmp(name, guest->node) == 0) {
+            return error_set(err, -EEXIST,
+                             "the store has a member %s already: take that host out first with "
+                             "\"berth cluster leave\", or join with another --node",
+                             guest->node);
+        }
+    }
+    (void)snprintf(key, sizeof(key), "seen/nodes/%s", guest->node);
+    int r = setup_store_has(guest->store, key, &is_there, err);
+    return r < 0 || !is_there ? r
+                              : error_set(err, -EEXIST,
+                                          "the cluster has a node %s already: remove it with "
+                                          "\"berth node rm %s\", or join with another --node",
+                                          guest->node, guest->node);
+}
+
+/* Adds the guest's etcd, without a vote yet; "a=https://...,b=https://..." for its first start. */
+static int add_member(struct guest *guest, struct buf *initial, struct error *err)
+{
+    CLEANUP(setup_json_done) json_t *reply = NULL;
+    char peer[setup_url_size];
+    setup_url(guest->address, setup_peer_port, peer);
+    int r = setup_store_change(guest->store, "cluster/member/add",
+                               json_pack("{s:[s], s:b}", "peerURLs", peer, "isLearner", 1), &reply,
+                               err);
+    const char *id = json_string_value(json_object_get(json_object_get(reply, "member"), "ID"));
+    if (r == 0 && (!id || !copy_text(guest->member, sizeof(guest->member), id))) {
+        r = error_set(err, -EBADMSG, "the store's answer has no member");
+    }
+    size_t i;
+    json_t *member;
+    json_array_foreach(json_object_get(reply, "members"), i, member) {
+        const char *name = json_string_value(json_object_get(member, "name"));
+        buf_printf(initial, "%s%s=%s", i > 0 ? "," : "", name && name[0] ? name : guest->node,
+                   json_string_value(json_array_get(json_object_get(member, "peerURLs"), 0)));
+    }
+    return r;
+}
+
+static void remove_member(struct guest *guest)
+{
+    struct error err;
+    if (guest->member[0] &&
+        setup_store_change(guest->store, "cluster/member/remove",
+                           json_pack("{s:s}", "ID", guest->member), NULL, &err) < 0) {
+        setup_say(guest->setup, "the member of %s could not be removed: %s", guest->node, err.text);
+    }
+    guest->member[0] = '\0';
+}
+
+/* What the guest needs: of a witness only what its etcd needs. */
+static int make_bundle(struct guest *guest, json_t *endpoints, bool is_member, json_t **ret,
+                       struct error *err)
+{
+    static const char *const users[] = {"root", "berthd", "berth-api"};
+    const struct setup *setup = guest->setup;
+    CLEANUP(freep) char *ca = NULL;
+    CLEANUP(freep) char *ca_key = NULL;
+    CLEANUP(setup_json_done) json_t *bundle = NULL;
+    json_t *pair;
+    int r = setup_read(setup, SETUP_DIR "/ca.pem", &ca, err);
+    r = r < 0 ? r : setup_read(setup, SETUP_DIR "/ca-key.pem", &ca_key, err);
+    if (r < 0) {
+        return r;
+    }
+    CLEANUP(setup_json_done)
+    json_t *authority = json_pack("{s:s, s:s}", "ca", ca, "ca_key", ca_key);
+    explicit_bzero(ca_key, strlen(ca_key));
+    bundle = json_pack("{s:s, s:O}", "ca", ca, "endpoints", endpoints);
+    if (is_member) {
+        r = setup_make_certificate(authority, guest->node, guest->address, &pair, err);
+        (void)(r == 0 && json_object_set_new(bundle, "etcd", pair));
+    }
+    if (r == 0 && !guest->is_witness) {
+        json_t *passwords = json_object();
+        (void)json_object_set_new(bundle, "passwords", passwords);
+        (void)json_object_set(bundle, "ca_key", json_object_get(authority, "ca_key"));
+        r = setup_make_certificate(authority, guest->node, guest->address, &pair, err);
+        (void)(r == 0 && json_object_set_new(bundle, "client", pair));
+        for (size_t i = 0; i < ARRAY_LEN(users) && r == 0; i++) {
+            CLEANUP(freep) char *password = NULL;
+            char path[setup_path_size];
+            (void)snprintf(path, sizeof(path), SETUP_DIR "/%s.password", users[i]);
+            r = setup_read(setup, path, &password, err);
+            (void)(r == 0 && json_object_set_new(passwords, users[i], json_string(password)));
+        }
+    }
+    *ret = TAKE(bundle);
+    return r;
+}
+
+/* The etcd of a learner follows until it has everything; then it may vote. A member that is not the
+ * leader would pass the request on without saying who asks, which the leader refuses (etcd 3.4,
+ * "user name is empty"). */
+static int promote(struct guest *guest, struct error *err)
+{
+    int r = -EAGAIN;
+    for (int i = 0; i < promote_tries && r < 0; i++) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = promote_pause_ms * 1000L * 1000}, NULL);
+        r = setup_store_turn_to_leader(guest->store, err);
+        r = r < 0 ? r
+                  : setup_store_call(guest->store, "cluster/member/promote",
+                                     json_pack("{s:s}", "ID", guest->member), NULL, err);
+    }
+    return r;
+}
+
+static int let_vote(struct guest *guest, struct error *err)
+{
+    CLEANUP(setup_json_done) json_t *message = NULL;
+    int r = setup_channel_receive(guest->channel, started_limit_ms, &message, err);
+    const char *state = json_string_value(json_object_get(message, "state"));
+    if (r == 0 && (!state || strcmp(state, "started") != 0)) {
+        r = error_set(err, -ECANCELED, "%s could not start its store", guest->node);
+    }
+    r = r < 0 ? r : promote(guest, err);
+    return r < 0 ? r
+                 : setup_channel_send(guest->channel, json_pack("{s:s}", "state", "member"), err);
+}
+
+static int prepare(struct guest *guest, json_t *state, bool *ret_is_member, json_t **ret,
+                   struct error *err)
+{
+    CLEANUP(setup_json_done) json_t *list = NULL;
+    CLEANUP(buf_done) struct buf initial = {0};
+    size_t voters;
+    int r = read_hello(guest, err);
+    r = r < 0 ? r : setup_store_members(guest->store, &list, err);
+    r = r < 0 ? r : look_at_members(guest, json_object_get(list, "members"), &voters, err);
+    if (r < 0) {
+        return r;
+    }
+    *ret_is_member = voters < setup_members_max;
+    if (guest->is_witness && !*ret_is_member) {
+        return error_set(err, -EINVAL, "the store has %zu members: it needs no witness", voters);
+    }
+    setup_say(guest->setup, "%s (%s) joins%s", guest->node, guest->address,
+              guest->is_witness ? " as a witness"
+              : *ret_is_member  ? ", and holds the store, too"
+                                : "");
+    r = *ret_is_member ? add_member(guest, &initial, err) : 0;
+    r = r < 0 ? r
+              : make_bundle(guest, json_object_get(state, "endpoints"), *ret_is_member, ret, err);
+    if (r == 0 && *ret_is_member) {
+        (void)json_object_set_new(*ret, "initial_cluster", json_string(buf_str(&initial)));
+    }
+    return r;
+}
+
+static int serve(struct guest *guest, json_t *state, struct error *err)
+{
+    json_t *bundle = NULL;
+    CLEANUP(setup_json_done) json_t *end = NULL;
+    struct error ignored;
+    bool is_member = false;
+    int r = prepare(guest, state, &is_member, &bundle, err);
+    if (r == 0) {
+        r = setup_channel_send(guest->channel, TAKE(bundle), err);
+        r = r < 0 || !is_member ? r : let_vote(guest, err);
+        r = r < 0 ? r : setup_channel_receive(guest->channel, done_limit_ms, &end, err);
+        const char *word = json_string_value(json_object_get(end, "state"));
+        if (r == 0 && (!word || strcmp(word, "done") != 0)) {
+            r = error_set(err, -ECANCELED, "%s could not join; it says why", guest->node);
+        }
+    }
+    json_decref(bundle);
+    if (r < 0) {
+        remove_member(guest);
+        (void)setup_channel_send(guest->channel, json_pack("{s:s}", "error", err->text), &ignored);
+    }
+    return r;
+}
+
+int setup_sponsor(struct setup *setup, msec_t limit_ms,
+                  void (*tell)(void *userdata, const char *token), struct error *err)
+{
+    CLEANUP(setup_json_done) json_t *state = NULL;
+    CLEANUP(setup_store_freep) struct setup_store *store = NULL;
+    CLEANUP(setup_channel_freep) struct setup_channel *channel = NULL;
+    CLEANUP(closep) int fd = -1;
+    char secret[2 * secret_bytes + 1], token[setup_token_size];
+    int r = setup_state_load(setup, &state, err);
+    r = r < 0 ? r : setup_state_store(setup, state, &store, err);
+    r = r < 0 ? r : setup_store_wait(store, 0, err);
+    r = r < 0 ? r : setup_channel_listen(setup->address, setup_join_port, &fd, err);
+    if (r < 0) {
+        return r;
+    }
+    setup_random_hex(secret, secret_bytes);
+    (void)snprintf(token, sizeof(token), strchr(setup->address, ':') ? "[%s]:%d/%s" : "%s:%d/%s",
+                   setup->address, setup_join_port, secret);
+    tell(setup->userdata, token);
+    r = setup_channel_accept(setup, fd, secret, limit_ms, &channel, err);
+    explicit_bzero(secret, sizeof(secret));
+    explicit_bzero(token, sizeof(token));
+    closep(&fd);
+    fd = -1; /* the token is used, whatever comes of it */
+    if (r < 0) {
+        return r;
+    }
+    struct guest guest = {.channel = channel, .store = store, .setup = setup};
+    r = serve(&guest, state, err);
+    if (r == 0) {
+        setup_say(setup, "%s is in the cluster", guest.node);
+        r = setup_refresh(setup, err);
+    }
+    return r;
+}

@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""berth cluster init, token, join and leave, with real etcds, berthds and berth-apis: hosts are directories
+and addresses of loopback; a script in the place of systemctl starts the programs of the units."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "law"))
+sys.path.insert(0, os.path.dirname(__file__))
+
+from tap import test, main  # noqa: E402
+from cluster import b64, wait_for  # noqa: E402
+
+HERE = pathlib.Path(__file__).parent
+XML = ("<domain type='qemu'><name>v1</name><memory unit='MiB'>16</memory><vcpu>1</vcpu><os>"
+       "<type arch='x86_64'>hvm</type></os></domain>")
+UNITS = ("berth-api", "berthd", "berth-etcd")
+
+
+def free_network():
+    """127.X.Y. of which nobody listens at port 2379."""
+    for number in range(os.getpid() % 200, 255):
+        network = f"127.77.{number}."
+        with socket.socket() as s:
+            try:
+                s.bind((network + "1", 2379))
+                return network
+            except OSError:
+                continue
+    raise AssertionError("no address is free")
+
+
+class Host:
+    def __init__(self, directory, network, number):
+        self.name, self.address = f"node{number}", f"{network}{number}"
+        self.root = pathlib.Path(directory) / self.name
+        for path in ("var/lib", "run/libvirt", "run/berthd", "etc/berth", "state"):
+            (self.root / path).mkdir(parents=True)
+        (self.root / "run/libvirt/libvirt-sock").touch()
+        (self.root / "systemctl").symlink_to(HERE / "systemctl")
+        self.write_conf()
+
+    def write_conf(self):
+        self.conf = (f"# kept\nwatchdog = none\nlibvirt_uri = test:///default\napi_socket = {self.root}/api.sock\n"
+                     f"run_dir = {self.root}/run/berthd\nstate_dir = {self.root}/state\n")
+        (self.root / "etc/berth/berth.conf").write_text(self.conf, encoding="utf-8")
+
+    def words(self, *words):
+        return [os.environ["BERTH"], "--socket", f"{self.root}/api.sock", *words]
+
+    def setup(self, *words, fail=""):
+        """(exit code, what it said) of berth cluster WORDS."""
+        done = subprocess.run(self.words("cluster", *words, "--root", str(self.root)), capture_output=True, text=True,
+                              timeout=200, check=False, stdin=subprocess.DEVNULL, env={**os.environ, "FAIL": fail})
+        return done.returncode, done.stdout + done.stderr
+
+    def init(self, **more):
+        return self.setup("init", "--address", self.address, "--node", self.name, **more)
+
+    def join(self, token, *words, **more):
+        return self.setup("join", token, "--address", self.address, "--node", self.name, *words, **more)
+
+    def berth(self, *words):
+        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    @contextlib.contextmanager
+    def sponsor(self, *words):
+        """The token, while berth cluster token waits; its output is in self.said when that ends."""
+        process = subprocess.Popen(self.words("cluster", "token", "--root", str(self.root), *words),
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.said, token = "", ""
+        try:
+            while not token:
+                line = process.stdout.readline()
+                assert line, self.said
+                self.said += line
+                found = re.search(r"berth cluster join (\S+)", line)
+                token = found.group(1) if found else ""
+            yield token
+        finally:
+            try:
+                self.said += process.communicate(timeout=60)[0]
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                self.said += process.communicate()[0]
+            self.code = process.returncode
+
+    def files(self):
+        """What a person would find of a cluster."""
+        return sorted(str(p.relative_to(self.root)) for p in self.root.rglob("*")
+                      if p.is_file() and re.search(r"etc/|var/", str(p.relative_to(self.root))))
+
+    def running(self):
+        return [unit for unit in UNITS
+                if subprocess.run([self.root / "systemctl", "is-active", unit], check=False).returncode == 0]
+
+    def has_nothing(self):
+        assert self.files() == ["etc/berth/berth.conf"], self.files()
+        assert (self.root / "etc/berth/berth.conf").read_text(encoding="utf-8") == self.conf
+        assert not self.running(), self.running()
+
+    def log(self, unit):
+        path = self.root / f"{unit}.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def close(self):
+        for unit in UNITS:
+            subprocess.run([self.root / "systemctl", "stop", unit], check=False)
+
+    # ---- the store, as someone with some of this host's files ----
+
+    def secret(self, name):
+        return self.root / "etc/berth/cluster" / name
+
+    def ask(self, path, body, certificate="client", token=None):
+        context = ssl.create_default_context(cafile=self.secret("ca.pem"))
+        if certificate:
+            context.load_cert_chain(self.secret(f"{certificate}.pem"), self.secret(f"{certificate}-key.pem"))
+        request = urllib.request.Request(f"https://{self.address}:2379/v3/{path}", json.dumps(body).encode(),
+                                         {"Authorization": token} if token else {})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
+                                             urllib.request.HTTPSHandler(context=context))
+        with opener.open(request, timeout=10) as reply:
+            return json.load(reply)
+
+    def token_of(self, user):
+        password = self.secret(f"{user}.password").read_text(encoding="utf-8")
+        return self.ask("auth/authenticate", {"name": user, "password": password})["token"]
+
+    def may_put(self, user, key):
+        try:
+            self.ask("kv/put", {"key": b64(f"/berth/{key}"), "value": b64("{}")}, token=self.token_of(user))
+            return True
+        except urllib.error.HTTPError as refusal:
+            text = refusal.read().decode()
+            assert "permission denied" in text, text
+            return False
+
+    def put(self, key, value):
+        self.ask("kv/put", {"key": b64(f"/berth/{key}"), "value": b64(json.dumps(value))}, token=self.token_of("root"))
+
+    def members(self):
+        """{name: whether it votes}, as root sees them."""
+        code, text = self.setup("status", "-o", "json")
+        assert code == 0, text
+        return {m["name"]: not m["is_learner"] for m in json.loads(text)["members"]}
+
+
+@contextlib.contextmanager
+def hosts(count):
+    with tempfile.TemporaryDirectory() as directory:
+        network = free_network()
+        made = [Host(directory, network, i + 1) for i in range(count)]
+        try:
+            yield made
+        except AssertionError:
+            for host in made:
+                for unit in UNITS:
+                    print(f"# {host.name} {unit}:", *host.log(unit).splitlines()[-15:], sep="\n#   ")
+            raise
+        finally:
+            for host in made:
+                host.close()
+
+
+def must(result):
+    code, text = result
+    assert code == 0, text
+    return text
+
+
+def let_in(sponsor, guest, *words):
+    with sponsor.sponsor() as token:
+        must(guest.join(token, *words))
+    assert sponsor.code == 0, sponsor.said
+
+
+def is_up(host, name):
+    return wait_for(f"{name} is up", lambda: re.search(rf"^{name} +up", host.berth("node", "ls")[1], re.M), 60)
+
+
+@test
+def two_hosts_and_a_witness_become_a_cluster_that_loses_one():
+    with hosts(3) as (a, b, witness):
+        text = must(a.init())
+        assert "ok       time" in text or "warning  time" in text, text
+        is_up(a, "node1")
+        let_in(a, b)
+        let_in(b, witness, "--witness")
+        assert a.members() == {"node1": True, "node2": True, "node3": True}, a.members()
+        must(a.setup("refresh"))
+        conf = (a.root / "etc/berth/berth.conf").read_text(encoding="utf-8")
+        assert all(f"https://{h.address}:2379" in conf for h in (a, b, witness)), conf
+        assert conf.startswith(a.conf), conf
+        is_up(a, "node2")
+        is_up(b, "node1")
+        # A witness has the store and no right in it.
+        assert witness.running() == ["berth-etcd"], witness.running()
+        assert not [f for f in witness.files() if "ca-key" in f or "password" in f or "client" in f], witness.files()
+        # The store outlives a member.
+        subprocess.run([witness.root / "systemctl", "stop", "berth-etcd"], check=True)
+        wait_for("the store answers", lambda: a.berth("cluster", "set", "reserve=0")[0] == 0, 30)
+
+
+@test
+def the_store_takes_only_certificates_of_the_cluster_and_keeps_its_writers_apart():
+    with hosts(1) as (a,):
+        must(a.init())
+        for name, mode in (("ca-key.pem", 0o600), ("root.password", 0o600), ("berthd.password", 0o600),
+                           ("etcd-key.pem", 0o640), ("client-key.pem", 0o640), ("berth-api.password", 0o640)):
+            assert a.secret(name).stat().st_mode & 0o777 == mode, name
+        try:
+            a.ask("kv/range", {"key": b64("/berth/")}, certificate=None)
+            raise AssertionError("a client without a certificate got an answer")
+        except (ssl.SSLError, urllib.error.URLError, ConnectionError) as refusal:
+            assert "HTTP" not in str(refusal), refusal
+        try:
+            a.ask("kv/range", {"key": b64("/berth/"), "range_end": b64("/berth0")})
+            raise AssertionError("a client without a password got an answer")
+        except urllib.error.HTTPError as refusal:
+            text = refusal.read().decode()
+            assert "permission denied" in text or "user name is empty" in text, text
+        for key in ("want/vms/x", "log/x"):
+            assert a.may_put("berth-api", key), key
+        for key in ("order/fence/x", "seen/vms/x", "beat/x", "other"):
+            assert not a.may_put("berth-api", key), key
+        for key in ("seen/vms/x", "order/fence/x"):
+            assert a.may_put("berthd", key), key
+        for key in ("want/vms/x", "want/access/x"):
+            assert not a.may_put("berthd", key), key
+
+
+@test
+def a_token_is_good_once_for_a_while_and_for_who_has_all_of_it():
+    with hosts(2) as (a, b):
+        must(a.init())
+        with a.sponsor("--for", "1s") as expired:
+            pass
+        assert a.code == 1 and "has expired" in a.said, a.said
+        code, text = b.join(expired)
+        assert code == 1 and "cannot reach" in text, text
+        b.has_nothing()
+        with a.sponsor() as token:
+            place, secret = token.rsplit("/", 1)
+            wrong = secret[:-1] + ("0" if secret[-1] != "0" else "1")
+            code, text = b.join(f"{place}/{wrong}")
+            assert code == 1 and "does not accept this token" in text, text
+            b.has_nothing()
+            code, text = b.join(secret)
+            assert code == 1 and "is no token" in text, text
+            must(b.join(token))
+        assert a.code == 0 and "was refused" in a.said, a.said
+        code, text = b.setup("leave", "--yes", "--force")
+        assert code == 0, text
+        b.write_conf()
+        code, text = b.join(token)
+        assert code == 1 and "cannot reach" in text, text
+        b.has_nothing()
+
+
+@test
+def what_fails_leaves_nothing_behind_and_can_be_repeated():
+    with hosts(2) as (a, b):
+        for unit in ("berth-etcd", "berthd", "berth-api"):
+            code, text = a.init(fail=unit)
+            assert code == 1 and f"{unit}.service failed" in text, text
+            a.has_nothing()
+        must(a.init())
+        code, text = a.init()
+        assert code == 1 and "in a cluster already" in text, text
+        for unit in ("berth-etcd", "berthd"):
+            with a.sponsor() as token:
+                code, text = b.join(token, fail=unit)
+                assert code == 1 and f"{unit}.service failed" in text, text
+            assert a.code == 1 and "could not" in a.said, a.said
+            b.has_nothing()
+            assert a.members() == {"node1": True}, a.members()
+        let_in(a, b)
+        assert a.members() == {"node1": True, "node2": True}, a.members()
+
+
+@test
+def an_attempt_that_was_killed_is_cleared_by_the_next():
+    with hosts(1) as (a,):
+        process = subprocess.Popen(a.words("cluster", "init", "--root", str(a.root), "--address", a.address,
+                                           "--node", a.name), stdout=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            if "starting berthd" in line:
+                process.kill()
+        process.wait()
+        code, text = a.setup("status")
+        assert code == 1 and "in no cluster" in text, text
+        assert "an interrupted attempt" in must(a.init())
+        is_up(a, "node1")
+
+
+@test
+def a_host_leaves_and_another_takes_its_place():
+    with hosts(3) as (a, b, c):
+        must(a.init())
+        let_in(a, b)
+        let_in(a, c)
+        is_up(a, "node3")
+        text = must(b.setup("leave", "--yes"))
+        assert "berth node rm node2" in text, text
+        assert not b.running() and b.files() == ["etc/berth/berth.conf"], (b.running(), b.files())
+        assert a.members() == {"node1": True, "node3": True}, a.members()
+        must(a.setup("refresh"))
+        assert b.address not in (a.root / "etc/berth/berth.conf").read_text(encoding="utf-8")
+        with a.sponsor() as token:
+            code, text = b.join(token)
+            assert code == 1 and "berth node rm node2" in text, text
+        c.close()  # gone for good
+        a.close()
+        shutil.rmtree(b.root / "state")
+
+
+@test
+def a_host_on_which_a_vm_runs_does_not_leave():
+    with hosts(1) as (a,):
+        must(a.init())
+        is_up(a, "node1")
+        subprocess.run([a.root / "systemctl", "stop", "berthd"], check=True)  # it would tell the truth of this VM
+        a.put("want/vms/v1", {"schema": 1, "xml": XML, "cpus": 1, "memory_mib": 16, "desired": "started"})
+        a.put("order/vms/v1", {"schema": 1, "epoch": 1, "phase": "start", "node": "node1", "gpus": []})
+        wait_for("the VM has its place", lambda: "node1" in a.berth("vm", "ls")[1], 30)
+        code, text = a.setup("leave", "--yes")
+        assert code == 1 and "runs 1 VM:" in text and "berth node drain node1" in text, text
+        assert "berth-etcd" in a.running(), a.running()
+        must(a.setup("leave", "--yes", "--force"))
+        assert not a.running(), a.running()
+
+
+@test
+def a_host_is_checked_first():
+    with hosts(1) as (a,):
+        (a.root / "run/libvirt/libvirt-sock").unlink()
+        with socket.create_server((a.address, 2380)):  # which a connection that has just ended does not keep from it
+            code, text = a.init()
+        assert code == 1 and re.search(r"failed +libvirt", text) and re.search(r"failed +ports .*2380", text), text
+        a.has_nothing()
+        (a.root / "etc/berth/berth.conf").write_text("etcd_endpoints = https://10.9.9.9:2379\n", encoding="utf-8")
+        code, text = a.init()
+        assert code == 1 and "leads to another store" in text, text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
