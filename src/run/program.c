@@ -42,9 +42,9 @@ const struct program berth_api_program = {
         "delay a heartbeat. Access to its socket grants full control of the cluster; it is "
         "limited to root and the group berth.\n"
         "\n"
-        "Its unit runs it as the user berth-api, who may read the keys and passwords that "
-        "berth.conf(5) names, also where they are root's alone, and write nothing but "
-        "/run/berth and /var/lib/berth. Where api_socket or state_dir is elsewhere, tell the "
+        "Its unit runs it as the user berth-api, who may write nothing but /run/berth and "
+        "/var/lib/berth. The keys and passwords that berth.conf(5) names for it must be readable "
+        "by the group berth-api (chown root:berth-api, mode 0640). Where api_socket or state_dir is elsewhere, tell the "
         "unit so (systemctl edit berth-api: ReadWritePaths=).",
 };
 

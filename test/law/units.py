@@ -55,6 +55,12 @@ def the_unit_of_the_store_leaves_little_open_and_starts_only_in_a_cluster():
 
 
 @test
+def berth_api_reads_only_what_its_user_may_read():
+    unit = dict(directives("berth-api"))
+    assert unit["AmbientCapabilities"] == unit["CapabilityBoundingSet"] == "CAP_NET_BIND_SERVICE", unit
+
+
+@test
 def berth_api_can_see_who_logged_in_behind_a_client_of_its_socket():
     unit = dict(directives("berth-api"))
     assert unit.get("ProtectProc", "default") == "default" and unit["ProcSubset"] == "pid", unit
