@@ -12,7 +12,8 @@
 #     make soak     the simulator on fresh seeds for an hour (SOAK="HOURS [FIRST-SEED]")
 #     make bench    how fast and how good plans are
 #     make tidy     clang-tidy over src/         make format   clang-format over the C files ('make format-check' only looks)
-#     make install  honours DESTDIR and PREFIX   make clean    removes what was built
+#     make install  honours DESTDIR and PREFIX   make uninstall  takes that back
+#     make clean    removes what was built
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -20,7 +21,7 @@ SOAK ?= 1
 PROGRAMS = berth berthd berth-api berth-sim
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check quick lab soak bench tidy format format-check install clean
+.PHONY: all deps demo check quick lab soak bench tidy format format-check install uninstall clean
 .NOTPARALLEL:
 
 # Meson puts programs into folders of their rooms; people and scripts find them as build/NAME.
@@ -74,13 +75,29 @@ format:
 format-check: all
 	tools/check format
 
-# Only what 'make' has built: nothing is compiled as root.
-install: all
-	meson configure $(BUILD) -Dprefix=$(PREFIX)
-	meson install -C $(BUILD)
+# As the owner of the build directory, so that nothing is compiled as root; the prefix is part of the
+# programs.
+BRING_UP = meson configure $(BUILD) -Dprefix=$(PREFIX) && ninja -C $(BUILD)
+install: $(BUILD)/build.ninja
+	@owner=$$(stat -c %U $(BUILD)); \
+	if [ "$$(id -u)" = 0 ] && [ "$$owner" != root ]; then \
+	    runuser -u "$$owner" -- sh -c '$(BRING_UP)'; \
+	else \
+	    $(BRING_UP); \
+	fi
+	meson install -C $(BUILD) --no-rebuild
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ] && command -v systemd-sysusers >/dev/null; then \
 	    systemd-sysusers $(PREFIX)/lib/sysusers.d/berth.conf; \
+	    systemctl daemon-reload 2>/dev/null || :; \
 	fi
+
+# What the last 'make install' from this directory has put there.
+uninstall:
+	@if systemctl is-active --quiet berthd berth-etcd 2>/dev/null; then \
+	    echo "Berth runs here: take this host out of its cluster first with 'berth cluster leave'"; exit 1; \
+	fi
+	ninja -C $(BUILD) uninstall
+	@echo "Left: /etc/berth, /var/lib/berth, and the users berth-api, berth-etcd and berth-fence"
 
 clean:
 	rm -rf build build-asan build-tsan
