@@ -4,14 +4,17 @@ to health. test_faults.py says what must hold."""
 
 import base64
 import contextlib
+import functools
 import json
 import threading
 import time
 
 import hardware
+import runner
 from domain import tag_of
 from lab import Lab, LabError, PATIENCE, in_parallel
 from qmp import QmpError
+from runner import tell
 from shell import ShellError
 from story import GPU_MODEL, POOL, Cluster, Refused, demand, payload
 
@@ -98,10 +101,11 @@ def look(host, slot):
 
 class Bed:
     """Has a sound cluster for every test, whatever the one before did: 'with bed.cluster() as c' gives it and mends it
-    at the end. A test that leaves what cannot be mended fails by that, and the next one gets new hosts."""
+    at the end. A test that leaves what cannot be mended fails by that, and the next one gets new hosts, which 'make'
+    makes."""
 
-    def __init__(self, tell):
-        self.tell, self.sound = tell, None
+    def __init__(self, make=lab):
+        self.make, self.sound = make, None
 
     @contextlib.contextmanager
     def cluster(self):
@@ -118,7 +122,7 @@ class Bed:
         self.keep(c, is_failed=False)
 
     def boot(self):
-        c = Faults(lab().__enter__())
+        c = Faults(self.make().__enter__())
         try:
             c.begin()
         except BaseException:
@@ -131,7 +135,7 @@ class Bed:
         begin = time.monotonic()
         try:
             c.mend()
-            self.tell(f"mended in {time.monotonic() - begin:.1f} s")
+            tell(f"mended in {time.monotonic() - begin:.1f} s")
             self.sound = c
         except Exception as problem:
             c.lab.keep_logs()
@@ -139,11 +143,22 @@ class Bed:
             told = f"the cluster does not come back to health: {problem}"
             if not is_failed:
                 raise AssertionError(told) from problem
-            self.tell(f"{told}\nthe next test gets new hosts")
+            tell(f"{told}\nthe next test gets new hosts")
 
-    def end(self):
-        if self.sound:
-            self.sound.lab.close()
+    def test(self, function):
+        """A test of a sound cluster, which it gets."""
+        @functools.wraps(function)
+        def whole():
+            with self.cluster() as c:
+                function(c)
+        return runner.test(whole)
+
+    def main(self):
+        try:
+            return runner.main()
+        finally:
+            if self.sound:
+                self.sound.lab.close()
 
 
 class Faults(Cluster):

@@ -75,13 +75,12 @@ def cards(names):
     return arguments
 
 
-def network(mac, hub_socket, power_program):
-    """eth0 on the hub; eth1 for connections from the harness in, and out only to the power control,
-    for which QEMU runs 'power_program': restrict lets nothing else out."""
+def network(mac, hub_socket):
+    """eth0 on the hub; eth1 for connections from the harness in: restrict lets nothing out."""
     return [
         "-netdev", f"stream,id=cluster,server=off,addr.type=unix,addr.path={hub_socket}",
         "-device", f"virtio-net-pci,netdev=cluster,mac={mac},addr=10.0,romfile=",
-        "-netdev", f"user,id=harness,restrict=on,guestfwd=tcp:10.0.2.100:623-cmd:{power_program}",
+        "-netdev", "user,id=harness,restrict=on",
         "-device", "virtio-net-pci,netdev=harness,addr=11.0,romfile=",
     ]
 

@@ -43,8 +43,9 @@ class Hub(threading.Thread):
         super().__init__(name="hub", daemon=True)
         self.ports = {}
         self.selector = selectors.DefaultSelector()
-        self.delayed = []  # heap of (due, order, port, frame)
+        self.delayed = []  # heap of (due, order, function, arguments)
         self.order = 0
+        self.stations = []
         self.wake_read, self.wake_write = os.pipe()
         self.stopping = False
         self.selector.register(self.wake_read, selectors.EVENT_READ, None)
@@ -58,6 +59,11 @@ class Hub(threading.Thread):
         port = self.ports[name] = Port(name, listener)
         self.selector.register(listener, selectors.EVENT_READ, port)
         self.wake()
+
+    def attach(self, receive):
+        """What is on the wire and is no host, to attach before the hub starts: receive(frame) gets every frame that
+        passes, in the hub's thread, and may call send, watch and unwatch there."""
+        self.stations.append(receive)
 
     def cut(self, name, direction="both"):
         """Frames of host 'name' are lost: 'in' (to it), 'out' (from it) or 'both'. Adds to what is
@@ -100,6 +106,8 @@ class Hub(threading.Thread):
             for key, events in self.selector.select(self.time_to_next()):
                 if key.fileobj == self.wake_read:
                     os.read(self.wake_read, 4096)
+                elif callable(key.data):
+                    key.data()
                 elif key.fileobj is key.data.listener:
                     self.accept(key.data)
                 elif key.fileobj is key.data.link:
@@ -108,6 +116,28 @@ class Hub(threading.Thread):
                     if events & selectors.EVENT_READ:
                         self.receive(key.data)
             self.deliver_due()
+
+    def watch(self, link, readable):
+        """Calls readable() when there is something to read at 'link'."""
+        self.selector.register(link, selectors.EVENT_READ, readable)
+
+    def unwatch(self, link):
+        self.selector.unregister(link)
+
+    def send(self, frame, delay_s=0):
+        """A station's frame, to all hosts."""
+        self.later(delay_s, self.to_hosts, struct.pack(">I", len(frame)) + frame)
+
+    def to_hosts(self, frame):
+        for port in self.ports.values():
+            self.deliver(port, frame)
+
+    def later(self, delay_s, function, *arguments):
+        if delay_s <= 0:
+            function(*arguments)
+            return
+        self.order += 1
+        heapq.heappush(self.delayed, (time.monotonic() + delay_s, self.order, function, arguments))
 
     def time_to_next(self):
         return max(0.0, self.delayed[0][0] - time.monotonic()) if self.delayed else None
@@ -154,18 +184,15 @@ class Hub(threading.Thread):
         for port in self.ports.values():
             if port is source:
                 continue
-            if port.delay_s > 0:
-                self.order += 1
-                due = time.monotonic() + port.delay_s
-                heapq.heappush(self.delayed, (due, self.order, port, frame))
-            else:
-                self.deliver(port, frame)
+            self.later(port.delay_s, self.deliver, port, frame)
+        for receive in self.stations:
+            receive(frame[4:])
 
     def deliver_due(self):
         now = time.monotonic()
         while self.delayed and self.delayed[0][0] <= now:
-            _, _, port, frame = heapq.heappop(self.delayed)
-            self.deliver(port, frame)
+            _, _, function, arguments = heapq.heappop(self.delayed)
+            function(*arguments)
 
     def deliver(self, port, frame):
         if port.cut_in or port.link is None:

@@ -31,6 +31,7 @@ from pathlib import Path
 
 import hardware
 import image as images
+from bmc import Controller
 from hub import Hub
 from power import PowerControl
 from qmp import Qmp, QmpError
@@ -161,13 +162,15 @@ class Host:
     def command(self):
         lab = self.lab
         arguments = hardware.machine(lab.accelerator) + hardware.cards(self.cards)
-        arguments += hardware.network(self.mac, self.socket("hub"), lab.power.program)
+        arguments += hardware.network(self.mac, self.socket("hub"))
         arguments += hardware.disk("root", lab.image / "root.ext4", "12", True)
         arguments += hardware.disk("data", self.folder / "data.ext4", "13", False)
         arguments += hardware.disk("payload", self.folder / "payload.ext4", "14", True)
         logs = {name: self.folder / f"{name}.log" for name in lab.logs}
         arguments += hardware.ports(self.socket("shell"), logs)
         own = f"lab_node={self.number} lab_nodes={len(lab.hosts)} lab_stores={lab.stores}"
+        if lab.is_systemd:
+            own += " lab_init=systemd systemd.show_status=0 systemd.default_timeout_start_sec=900"
         return arguments + [
             "-name", self.name, "-qmp", f"unix:{self.socket('qmp')},server=on,wait=off",
             "-chardev", f"file,id=console,path={self.folder / 'console.log'},append=on",
@@ -409,11 +412,13 @@ class Lab:
     image       a folder of image.py; built if need be unless told
     accelerator kvm or tcg; found out unless told (BERTH_LAB_ACCEL tells, too)
     within      another lab of this process, in whose turn on this machine this one runs
+    is_systemd  process 1 of the hosts is systemd, with Debian's units and Berth's own
     """
 
     def __init__(self, nodes=3, workdir=None, cards=hardware.STANDARD, payload=None, services=(),
-                 stores=None, image=None, accelerator=None, quiet=False, within=None):
-        self.begin, self.quiet, self.notes = time.monotonic(), quiet, []
+                 stores=None, image=None, accelerator=None, quiet=False, within=None,
+                 is_systemd=False):
+        self.begin, self.quiet, self.notes, self.is_systemd = time.monotonic(), quiet, [], is_systemd
         self.image = Path(image) if image else images.ensure(self.note)
         self.image_held = None if image else images.hold(self.image)
         self.accelerator = (accelerator or os.environ.get("BERTH_LAB_ACCEL")
@@ -431,11 +436,14 @@ class Lab:
         self.power = PowerControl(self, str(self.sockets / "power"))
         for number in range(1, nodes + 1):
             self.hosts.append(Host(self, number, cards(number) if callable(cards) else cards))
+        self.controllers = {host.name: Controller(host, self.hub, self.power) for host in self.hosts}
 
     def __enter__(self):
         end_politely()
         self.turn = None if self.within else images.take_turn(self.note)
         try:
+            for controller in self.controllers.values():
+                controller.begin(spawn)
             self.hub.start()
             self.power.start()
             in_parallel([host.make_disks for host in self.hosts])
@@ -462,6 +470,8 @@ class Lab:
 
     def close(self):
         self.power.stop()
+        for controller in self.controllers.values():
+            controller.end()
         for host in self.hosts:
             with contextlib.suppress(OSError):
                 host.power_off()

@@ -1,29 +1,32 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The lab's remote power control, in the part of the management controllers of real hosts.
+"""What the lab's management controllers do to the power of their hosts.
 
-Inside a host the fence agent fence_lab connects to 10.0.2.100:623, a road of its own that no cut in
-the hub touches. QEMU runs this file as a program for each such connection; it passes one line
-"ACTION NODE" on to the harness and the answer back. A test can make a controller slow, unwilling or
-dead."""
+ipmi_sim (bmc.py) runs this file as its chassis control: "SOCKET NODE get power" and "SOCKET NODE set
+power 0|1". It passes that on to the harness, which has the host's power in its hands."""
 
 import contextlib
 import socket
 import sys
 import threading
-import time
 
 
 class PowerControl(threading.Thread):
-    """Answers at the Unix socket 'path'. Actions: on, off, reboot, status. Answers: "ok", "on",
-    "off", "error WHY"."""
+    """Answers at the Unix socket 'path'. A test puts what is wrong with the controller of a host into 'faults':
+
+    "dead"     no answer to anything, as when it lost its power with its host
+    "closed"   nothing listens at its port
+    "refuses"  answers, but cannot change or tell the power
+    "lies"     takes each order, does nothing, and says that the host is on
+    seconds    takes each order at once and carries it out that much later
+    {"answers_after_s": seconds}   all answers come that much later"""
 
     def __init__(self, lab, path):
         super().__init__(name="power", daemon=True)
         self.lab = lab
-        self.program = f"{sys.executable} {__file__} {path}"  # for QEMU to run
-        self.faults = {}  # node -> "refuses", "dead" or seconds that turning it on or off takes longer
-        self.asked = []  # (seconds since the lab's begin, action, node)
+        self.program = f"{sys.executable} {__file__} {path}"  # for ipmi_sim to run
+        self.faults = {}
+        self.asked = []  # (seconds since the lab's begin, "on", "off" or "status", node)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen(16)
@@ -39,41 +42,50 @@ class PowerControl(threading.Thread):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
+    def answer_delay_s(self, node):
+        fault = self.faults.get(node)
+        return fault["answers_after_s"] if isinstance(fault, dict) else 0
+
     def serve(self, link):
         with link, contextlib.suppress(OSError):
-            words = link.makefile("r").readline().split()
-            if len(words) == 2:
-                link.sendall(self.act(*words).encode() + b"\n")
+            node, order = link.makefile("r").readline().split()
+            link.sendall(self.act(self.lab.host(node), order).encode() + b"\n")
 
-    def act(self, action, node):
-        self.asked.append((self.lab.seconds(), action, node))
-        host = next((h for h in self.lab.hosts if h.name == node), None)
-        if host is None:
-            return f"error no node {node}"
-        fault = self.faults.get(node)
-        if fault == "dead":
-            time.sleep(3600)  # whoever asks has a time limit of its own
+    def act(self, host, order):
+        self.asked.append((self.lab.seconds(), order, host.name))
+        fault = self.faults.get(host.name)
         if fault == "refuses":
-            return "error the controller refuses"
-        if fault and action != "status":
-            time.sleep(fault)
+            return "error"
+        if order == "status":
+            return "1" if host.is_on or fault == "lies" else "0"
+        if isinstance(fault, (int, float)):
+            threading.Timer(fault, self.switch, (host, order)).start()
+        elif fault != "lies":
+            self.switch(host, order)
+        return "done"
+
+    @staticmethod
+    def switch(host, order):
         with host.power:
-            if action == "status":
-                return "on" if host.is_on else "off"
-            if action in ("off", "reboot") and host.is_on:
+            if order == "off" and host.is_on:
                 host.power_off()
-            if action in ("on", "reboot") and not host.is_on:
+            if order == "on" and not host.is_on:
                 host.power_on()
-        return "ok" if action in ("on", "off", "reboot") else f"error no action {action}"
 
 
-def pass_on(path):
-    """The program that QEMU runs: standard input and output are the host's connection."""
+def pass_on(path, node, action, *words):
+    """The program that ipmi_sim runs. Prints what it asks for; what is no matter of power is fine."""
+    if words[:1] != ("power",):
+        return 0
+    order = "status" if action == "get" else "on" if words[1] == "1" else "off"
     with socket.socket(socket.AF_UNIX) as link:
         link.connect(path)
-        link.sendall(sys.stdin.buffer.readline())
-        sys.stdout.buffer.write(link.makefile("rb").readline())
+        link.sendall(f"{node} {order}\n".encode())
+        answer = link.makefile("r").readline().strip()
+    if answer in ("0", "1"):
+        print(f"power:{answer}")
+    return 0 if answer in ("0", "1", "done") else 1
 
 
 if __name__ == "__main__":
-    pass_on(sys.argv[1])
+    sys.exit(pass_on(*sys.argv[1:]))

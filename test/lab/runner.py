@@ -20,6 +20,11 @@ class Skip(Exception):
     """Raised by a test that cannot run here; the text says why."""
 
 
+def tell(text):
+    """A remark of a test, whatever becomes of it."""
+    print(f"# {text}".replace("\n", "\n# "), flush=True)
+
+
 def test(function):
     TESTS.append(function)
     return function
@@ -37,6 +42,8 @@ def main(arguments=None):
     if listing:
         print(*map(sentence, chosen), sep="\n")
         return 0
+    if not chosen:
+        sys.exit(f"no test has all of these words in its name: {' '.join(words)}")
     count = {"passed": 0, "failed": 0, "skipped": 0}
     for number, function in enumerate(chosen, 1):
         result, why, seconds = run_one(function)

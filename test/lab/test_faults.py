@@ -4,37 +4,24 @@
 it broke is mended before it ends. What is claimed of a VM is read from outside: from its GPU's memory and from process
 lists."""
 
-import functools
 import json
 import sys
 import time
 
-import faults
-import runner
+import bmc
 from browser import Watcher
 from domain import domain_xml, hostdev_xml
-from faults import AFTERMATH_S, VMS, Witness, pid_of, qemus
+from faults import AFTERMATH_S, VMS, Bed, Witness, pid_of, qemus
 from lab import PATIENCE
+from runner import tell
 from story import POOL, RESTART, Console, LogWatch, demand
 
 SELF_STOP_S = 8  # by then a host that ends its VMs itself has done so, or its watchdog has
 GIVE_UP_S = 120 * PATIENCE
 
 
-def tell(text):
-    print(f"# {text}".replace("\n", "\n# "), flush=True)
-
-
-BED = faults.Bed(tell)
-
-
-def test(function):
-    """A test of a sound cluster, which it gets."""
-    @functools.wraps(function)
-    def whole():
-        with BED.cluster() as c:
-            function(c)
-    return runner.test(whole)
+BED = Bed()
+test = BED.test
 
 
 # What dies alone.
@@ -424,11 +411,18 @@ def test_a_browser_watches_a_host_die_and_its_VM_come_back(c):
     demand(where == f"Server {node}", f"the map showed {doomed[0]} on {where}, but it is on {node}")
 
 
-# Power fencing.
+# Power fencing, as on real servers: Debian's fence_ipmilan asks the management controllers.
 
 
-def by_power(c, host):
-    c.berth(f"node set {host.name} --fencing power --agent fence_lab --param plug={host.name}")
+def agent(c, host, **options):
+    """Options of 'berth node set' for the controller of a host; 'options' replace what is right."""
+    right = {"ip": c.lab.controllers[host.name].address, "username": bmc.USER, "password": bmc.PASSWORD, "lanplus": "1",
+             "cipher": "3", "power_timeout": "90"}
+    return "--agent fence_ipmilan " + " ".join(f"--param {name}={value}" for name, value in (right | options).items())
+
+
+def by_power(c, host, *agents):
+    c.berth(f"node set {host.name} --fencing power {' '.join(agents or [agent(c, host)])}")
     c.until("its watchdog let go", lambda: not c.node(host.name)["watchdog_armed"])
 
 
@@ -459,15 +453,17 @@ def test_under_power_fencing_an_isolated_host_keeps_its_VMs_until_it_is_turned_o
 
 
 @test
-def test_with_a_dead_power_controller_VMs_wait_until_an_administrator_confirms(c):
+def test_with_a_management_controller_that_lies_VMs_wait_until_an_administrator_confirms(c):
+    """It takes each order and says that the host is on: no proof. Later it loses its own power with its host's."""
     victim, doomed = c.busiest()
-    by_power(c, victim)
-    c.lab.power.faults[victim.name] = "refuses"
+    by_power(c, victim, agent(c, victim, power_timeout="5"))
+    c.lab.power.faults[victim.name] = "lies"
     epochs, watch = c.epochs(), LogWatch(c.lab)
     victim.power_off()
     c.lost.add(victim.name)
     _, line = watch.wait(f"power-fencing-failed {victim.name}:", GIVE_UP_S)
     demand(f"confirm-off {victim.name}" in line, f"it does not say what to do: {line}")
+    c.lab.power.faults[victim.name] = "dead"
     time.sleep(AFTERMATH_S * c.pace)
     demand(c.epochs() == epochs, "a VM was started although nothing proves that it is off elsewhere")
     tell(c.berth("node ls") + "\n" + c.berth("vm ls") + "\n" + c.berth(f"vm explain {doomed[0]}"))
@@ -478,6 +474,25 @@ def test_with_a_dead_power_controller_VMs_wait_until_an_administrator_confirms(c
         node, _ = c.prove_alive(name)
         demand(node != victim.name, f"{name} came back on {node}")
     tell(f"confirmed -> all alive elsewhere {time.monotonic() - confirmed:.1f} s")
+    c.prove_single()
+
+
+@test
+def test_when_the_first_fence_agent_fails_the_second_turns_the_host_off(c):
+    """The first asks with a wrong password, as after somebody changed it at the controller."""
+    victim, doomed = c.busiest()
+    by_power(c, victim, agent(c, victim, password="changed"), agent(c, victim))
+    watch = LogWatch(c.lab)
+    with Witness(c.lab) as witness:
+        c.lab.hub.cut(victim.name)
+        c.lost.add(victim.name)
+        cut = time.monotonic()
+        ordered, _ = watch.wait(RESTART, GIVE_UP_S, but=(victim.name,))
+        demand(not victim.is_on, "a restart was ordered, but the host is on")
+        for name in doomed:
+            demand(c.prove_alive(name)[0] != victim.name, f"{name} came back")
+        tell(f"cut -> level 1 refused, level 2 off, restart ordered {ordered - cut:.1f} s")
+    witness.demand_never_two()
     c.prove_single()
 
 
@@ -504,12 +519,5 @@ def test_a_VM_without_another_place_runs_on_through_a_drain_and_stops_by_force(c
     demand(c.prove_alive("pinned")[0] == host.name, "it is elsewhere")
 
 
-def main():
-    try:
-        return runner.main()
-    finally:
-        BED.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BED.main())

@@ -10,10 +10,11 @@ import sys
 import time
 import urllib.request
 
+import bmc
 import runner
 from domain import domain_xml, hostdev_xml, tag_of
-from lab import Lab, Payload, PATIENCE
-from runner import test
+from lab import Lab, Payload, PATIENCE, as_text
+from runner import tell, test
 
 LAB = None
 
@@ -271,26 +272,43 @@ def test_an_armed_watchdog_that_nobody_pets_resets_the_host():
     host.wait_ready()
 
 
+def agent(host, action, node="node2", password=bmc.PASSWORD):
+    """The exit status of Debian's agent and its words."""
+    options = {"action": action, "ip": LAB.controllers[node].address, "username": bmc.USER, "password": password,
+               "lanplus": "1", "cipher": "3", "power_timeout": "5"}
+    host.put("/run/fence", "".join(f"{name}={value}\n" for name, value in options.items()))
+    begin = time.monotonic()
+    done = host.run("fence_ipmilan </run/fence")
+    tell(f"{action}: {done.status} after {time.monotonic() - begin:.1f} s")
+    return done.status, as_text(done.output)
+
+
 @test
-def test_the_fence_agent_turns_a_cut_off_host_off_and_says_so():
+def test_fence_ipmilan_turns_a_cut_off_host_off_and_says_so():
     first, second, _ = LAB.hosts
     LAB.hub.cut("node2")
-    first.put("/run/fence", "action=status\nplug=node2\n")
-    assert first.run("fence_lab </run/fence").status == 0
-    first.put("/run/fence", "action=off\nplug=node2\n")
-    assert first.run("fence_lab </run/fence").status == 0
+    assert agent(first, "status")[0] == 0
+    assert agent(first, "off")[0] == 0
     assert not second.is_on
-    first.put("/run/fence", "action=status\nplug=node2\n")
-    assert first.run("fence_lab </run/fence").status == 2
-    LAB.power.faults["node2"] = "refuses"
-    assert first.run("fence_lab </run/fence").status == 1
-    LAB.power.faults["node2"] = "dead"
-    assert first.run("fence_lab </run/fence", limit_s=2).status == 124
-    LAB.power.faults.clear()
+    assert agent(first, "status")[0] == 2
     LAB.hub.heal()
-    first.put("/run/fence", "action=on\nplug=node2\n")
-    assert first.run("fence_lab </run/fence").status == 0
+    assert agent(first, "on")[0] == 0
     second.wait_ready()
+
+
+@test
+def test_a_management_controller_that_fails_is_no_proof():
+    first, second, _ = LAB.hosts
+    status, told = agent(first, "off", password="wrong")
+    assert status == 1 and second.is_on, told
+    for fault in ("refuses", "closed", "dead", "lies"):
+        LAB.power.faults["node2"] = fault
+        status, told = agent(first, "off")
+        assert status == 1 and second.is_on, f"{fault}: {status} {told}"
+    LAB.power.faults["node2"] = {"answers_after_s": 60}
+    assert agent(first, "status")[0] == 1
+    LAB.power.faults.clear()
+    assert agent(first, "status")[0] == 0
 
 
 @test
