@@ -302,8 +302,7 @@ static const char *const note_words[note_code_count] = {
         "VM {subject} was assigned {count} {who} of pool {pool}; it needs {total} in all",
     [NOTE_VM_UNASSIGNED] = "VM {subject} was unassigned {count} {who} of pool {pool}; {have} left",
     [NOTE_VM_UNASSIGNED_STOPPED] =
-        "VM {subject} was unassigned {count} {who} of pool {pool}; it needs no GPU any more, waits "
-        "no longer, and is stopped",
+        "VM {subject} was unassigned {count} {who} of pool {pool}; it needs no GPU any more, waits no longer, and is stopped",
     [NOTE_VM_START_ASKED] = "VM {subject} is to be started",
     [NOTE_VM_STOP_ASKED] = "VM {subject} is to be stopped",
     [NOTE_VM_OFF_ASKED] = "VM {subject} is to be turned off at once",
