@@ -127,6 +127,7 @@ def change_all(walk):
     walk.do("POST", "/v1/cluster/arm")
     walk.do("PATCH", "/v1/nodes/{node}", {"labels": {"rack": "r1"}}, node="node1")
     walk.do("PATCH", "/v1/vms/{vm}", patch, vm="a")
+    walk.do("PATCH", "/v1/vms/{vm}/definition", {"cpus": 2}, vm="a")
     walk.do("POST", "/v1/plan", {"fail": ["node1"]})
     walk.do("POST", "/v1/plan", {"start": ["big"]})
     walk.do("POST", "/v1/nodes/{node}/gpus/{address}/release", node="node1", address=GPU)
@@ -230,10 +231,10 @@ def check_body(walk, method, place, operation):
 
 
 def make_target(walk, place):
-    """PATCH of a VM needs one."""
-    if place == "/v1/vms/none":
+    """PATCH of a VM or of its definition needs one."""
+    if place.startswith("/v1/vms/none"):
         walk.ask("POST", "/v1/vms", {"xml": walk.cluster.xml("target")})
-        return "/v1/vms/target"
+        return place.replace("none", "target")
     return place
 
 
