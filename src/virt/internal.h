@@ -18,7 +18,9 @@
 #include <systemd/sd-event.h>
 
 enum {
-    grace_ms = 15000,         /* for libvirt, which answers, to say why a QEMU ended */
+    /* For libvirt, which answers, to say why a QEMU ended. A crash it notices at once; at the end
+     * of a migration it may wait for a name server that does not answer, seen for 20 s. */
+    grace_ms = 120000,
     reason_wait_ms = 1000,    /* for the event that says why, once the end is known */
     scan_pause_ms = 20,       /* between two scans while somebody waits for a process to show up */
     lost_start_ms = 300,      /* a QEMU of a libvirt that died in the start would show up by then */
