@@ -178,7 +178,7 @@ def a_node_that_is_off_for_good_is_removed_and_one_that_is_up_is_not():
 @test
 def a_cluster_is_disarmed_for_a_while_and_armed_again():
     with Cluster() as c:
-        for wrong in ("2", "h", "2d", "-1h", "2h30m", ""):
+        for wrong in ("2", "h", "2w", "-1h", "2h30m", ""):
             code, _, err = c.berth("cluster", "disarm", "--for", wrong)
             assert code == 2 and "such as 90s, 30m or 2h" in err, (wrong, code, err)
         code, out, _ = c.berth("cluster", "disarm", "--for", "2h")
