@@ -121,12 +121,12 @@ static const struct command commands[] = {
      .more =
          "Refused while VMs run here. Removes this host's member of the store, its keys and its "
          "data. Run it as root.",
-     .options =
-         OPTIONS({.name = "member",
-                  .value = "NODE",
-                  .help = "remove the member of another host from the store: one that is gone "
-                          "for good, or a witness"},
-                 {.name = "force", .letter = 'f', .help = "leave although VMs run here"}, OPTION_ROOT),
+     .options = OPTIONS(
+         {.name = "member",
+          .value = "NODE",
+          .help = "remove the member of another host from the store: one that is gone "
+                  "for good, or a witness"},
+         {.name = "force", .letter = 'f', .help = "leave although VMs run here"}, OPTION_ROOT),
      .run = run_cluster_leave},
     {.noun = "cluster",
      .verb = "status",

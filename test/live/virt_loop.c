@@ -41,8 +41,7 @@ pid_t qemu_of(const char *vm, uint64_t epoch)
     struct process_search search = {.proc = "/proc", .cluster = this_cluster(), .notes = ""};
     CHECK_INT(virt_process_scan(&search, &found, NULL), 0);
     VEC_EACH(&found, each) {
-        if (!each->is_foreign && each->marker.epoch == epoch &&
-            strcmp(each->marker.vm, vm) == 0) {
+        if (!each->is_foreign && each->marker.epoch == epoch && strcmp(each->marker.vm, vm) == 0) {
             pid = each->pid;
         }
     }
