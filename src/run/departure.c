@@ -2,6 +2,7 @@
 #include "run/departure.h"
 
 #include "base/cleanup.h"
+#include "loop/clock.h"
 
 #include <systemd/sd-bus.h>
 
@@ -72,17 +73,10 @@ static bool has_berthd(const char *run_dir)
     return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
-static msec_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int departure_wait(const char *run_dir, msec_t limit_ms, FILE *out, struct error *err)
 {
     const struct timespec look = {.tv_nsec = (long)look_ms * 1000000};
-    msec_t until_ms = now_ms() + limit_ms;
+    msec_t until_ms = clock_monotonic_ms() + limit_ms;
     uint32_t told = UINT32_MAX, waits = 0;
     char path[path_size];
     if (!has_berthd(run_dir)) {
@@ -104,7 +98,7 @@ int departure_wait(const char *run_dir, msec_t limit_ms, FILE *out, struct error
             (void)fflush(out);
             told = waits;
         }
-        if (now_ms() >= until_ms) {
+        if (clock_monotonic_ms() >= until_ms) {
             return error_set(err, -ETIMEDOUT, "berthd still waits for its VMs");
         }
         (void)nanosleep(&look, NULL);

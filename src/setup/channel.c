@@ -7,6 +7,7 @@
 #include "setup/internal.h"
 
 #include "base/parse.h"
+#include "loop/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -152,17 +153,11 @@ int setup_channel_listen(const char *address, unsigned port, int *ret_fd, struct
     return 0;
 }
 
-static msec_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (msec_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int setup_channel_accept(const struct setup *setup, int fd, const char *secret, msec_t limit_ms,
                          struct setup_channel **ret, struct error *err)
 {
-    for (msec_t end_ms = now_ms() + limit_ms, left_ms; (left_ms = end_ms - now_ms()) > 0;) {
+    for (msec_t end_ms = clock_monotonic_ms() + limit_ms, left_ms;
+         (left_ms = end_ms - clock_monotonic_ms()) > 0;) {
         struct sockaddr_storage from = {0};
         socklen_t size = sizeof(from);
         char name[setup_address_size] = "?";
@@ -216,10 +211,10 @@ static int connect_to(const char *address, unsigned port, int *ret_fd, struct er
 
 int setup_wait_port(const char *address, unsigned port, msec_t limit_ms, struct error *err)
 {
-    for (msec_t end_ms = now_ms() + limit_ms;;) {
+    for (msec_t end_ms = clock_monotonic_ms() + limit_ms;;) {
         CLEANUP(closep) int fd = -1;
         int r = connect_to(address, port, &fd, err);
-        if (r == 0 || now_ms() >= end_ms) {
+        if (r == 0 || clock_monotonic_ms() >= end_ms) {
             return r;
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = 100L * 1000 * 1000}, NULL);

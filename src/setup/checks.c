@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "setup/internal.h"
 
+#include "loop/clock.h"
 #include "model/name.h"
 
 #include <arpa/inet.h>
@@ -11,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
-#include <time.h>
 
 enum {
     probe_writes = 20,
@@ -127,32 +127,24 @@ static bool check_guests(const struct setup *setup)
                : good(setup, "guests", "libvirt-guests is off");
 }
 
-static double elapsed_ms(const struct timespec *from)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - from->tv_sec) * 1e3 + (double)(now.tv_nsec - from->tv_nsec) / 1e6;
-}
-
 /* How long a write takes until it is on the disk, where the store will be. */
 static bool check_disk(const struct setup *setup)
 {
     char full[setup_path_size], block[4096] = {0}, text[160];
     struct statvfs space;
-    struct timespec begun;
     setup_path(setup, "/var/lib", full);
     if (statvfs(full, &space) == 0 &&
         space.f_bavail * space.f_frsize / 1024 / 1024 < space_min_mib) {
         return bad(setup, "disk", "less than 2 GiB are free below /var/lib");
     }
     CLEANUP(closep) int fd = open(full, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-    (void)clock_gettime(CLOCK_MONOTONIC, &begun);
+    int64_t begun_us = clock_monotonic_us();
     for (int i = 0; i < probe_writes && fd >= 0; i++) {
         if (write(fd, block, sizeof(block)) < 0 || fdatasync(fd) < 0) {
             return bad(setup, "disk", "cannot write below /var/lib");
         }
     }
-    double ms = elapsed_ms(&begun) / probe_writes;
+    double ms = (double)(clock_monotonic_us() - begun_us) / 1e3 / probe_writes;
     (void)snprintf(text, sizeof(text), "a write takes %.1f ms below /var/lib", ms);
     if (ms > slow_write_ms) {
         (void)snprintf(text, sizeof(text),
