@@ -33,6 +33,17 @@ void because_write_reason(struct buf *out, const char *subject, const struct cau
     out_close(out, '}');
 }
 
+void because_write_reasons(struct buf *out, const struct vm_placement *placement)
+{
+    out_key(out, "reasons");
+    out_open(out, '[');
+    for (size_t i = 0; placement && i < placement->reasons.len; i++) {
+        const struct reason *reason = &placement->reasons.items[i];
+        because_write_reason(out, reason->node, &reason->cause);
+    }
+    out_close(out, ']');
+}
+
 /* ---- as a tree ---- */
 
 static json_t *parse(const struct buf *out)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "model/facts.h"
+#include "model/record.h"
 
 #include <jansson.h>
 
@@ -20,5 +21,7 @@ json_t *because_parameters(const struct cause *cause);
 
 /* {"subject", "code", "parameters", "text"} as an element. */
 void because_write_reason(struct buf *out, const char *subject, const struct cause *cause);
-/* The same as a tree; the caller's. */
+/* "reasons": why the coordinator found no place, host by host; NULL: none. */
+void because_write_reasons(struct buf *out, const struct vm_placement *placement);
+/* The same as because_write_reason(), as a tree; the caller's. */
 json_t *because_reason(const char *subject, const struct cause *cause);

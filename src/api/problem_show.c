@@ -7,17 +7,6 @@
 #include "model/words.h"
 #include "wire/out.h"
 
-static void write_reasons(struct buf *out, const struct vm_placement *placement)
-{
-    out_key(out, "reasons");
-    out_open(out, '[');
-    for (size_t i = 0; placement && i < placement->reasons.len; i++) {
-        const struct reason *reason = &placement->reasons.items[i];
-        because_write_reason(out, reason->node, &reason->cause);
-    }
-    out_close(out, ']');
-}
-
 static void write_one(struct buf *out, const struct trouble *trouble)
 {
     char words[words_max];
@@ -34,7 +23,7 @@ static void write_one(struct buf *out, const struct trouble *trouble)
     if (trouble->since_ms > 0) {
         out_number(out, "since_ms", (int64_t)trouble->since_ms);
     }
-    write_reasons(out, trouble->reasons);
+    because_write_reasons(out, trouble->reasons);
     if (trouble->hint) {
         out_tree(out, "hint", json_incref(trouble->hint));
     }

@@ -36,17 +36,6 @@ static void write_holds(struct buf *out, const struct vm_facts *vm)
     out_close(out, ']');
 }
 
-static void write_reasons(struct buf *out, const struct vm_placement *placement)
-{
-    out_key(out, "reasons");
-    out_open(out, '[');
-    for (size_t i = 0; placement && i < placement->reasons.len; i++) {
-        const struct reason *reason = &placement->reasons.items[i];
-        because_write_reason(out, reason->node, &reason->cause);
-    }
-    out_close(out, ']');
-}
-
 void vm_write_members(struct buf *out, const struct vm_facts *vm)
 {
     const struct vm_spec *spec = vm->spec;
@@ -72,7 +61,7 @@ void vm_write_members(struct buf *out, const struct vm_facts *vm)
     if (vm_is_placed(vm) && placement->definition != spec->definition) {
         out_bool(out, "pending", true);
     }
-    write_reasons(out, placement);
+    because_write_reasons(out, placement);
     out_number(out, "epoch", placement ? (int64_t)placement->epoch : 0);
     out_number(out, "start_order", (int64_t)spec->start_order);
     out_number(out, "seen_start_order", placement ? (int64_t)placement->start_order : 0);
