@@ -2,9 +2,10 @@
 /* etcd's JSON gateway, as its administrator: what the daemons never do. */
 #include "setup/internal.h"
 
+#include "wire/etcd_json.h"
+
 #include <curl/curl.h>
 #include <errno.h>
-#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -224,14 +225,9 @@ int setup_store_turn_to_leader(struct setup_store *store, struct error *err)
 
 static json_t *base64(const char *text)
 {
-    const gnutls_datum_t bytes = {(void *)(uintptr_t)text, (unsigned)strlen(text)};
-    gnutls_datum_t encoded = {0};
-    if (gnutls_base64_encode2(&bytes, &encoded) < 0) {
-        return NULL;
-    }
-    json_t *json = json_stringn((const char *)encoded.data, encoded.size);
-    gnutls_free(encoded.data);
-    return json;
+    CLEANUP(buf_done) struct buf encoded = {0};
+    wire_base64(text, strlen(text), &encoded);
+    return encoded.failed ? NULL : json_string(buf_str(&encoded));
 }
 
 int setup_store_has(struct setup_store *store, const char *key, bool *ret, struct error *err)
