@@ -225,11 +225,11 @@ int run_cluster_status(struct cli *cli)
     table_done(&table);
     json_array_foreach(json_object_get(status, "certificates"), i, each) {
         const char *error = text_at(each, "error");
-        (void)fprintf(cli->out, "%s  %s%s%s\n", text_at(each, "file"),
+        (void)fprintf(cli->out, "%s  %s%s\n", text_at(each, "file"),
                       error[0]                         ? "cannot be read: "
                       : truth_at(each, "is_valid_now") ? "valid until "
                                                        : "NOT VALID: until ",
-                      error[0] ? error : text_at(each, "until"), "");
+                      error[0] ? error : text_at(each, "until"));
     }
     if (voters % 2 == 0) {
         (void)fprintf(cli->out,
