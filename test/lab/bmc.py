@@ -52,6 +52,10 @@ class Controller:
         self.process, self.port = None, 0
         self.conversations = {}  # (address, port) of whoever asks -> (socket, its MAC address)
 
+    def agent_options(self, **others):
+        """What fence_ipmilan is given to reach it; 'others' add to that or replace what is right."""
+        return {"ip": self.address, "username": USER, "password": PASSWORD, "lanplus": "1", "cipher": "3"} | others
+
     def begin(self, spawn):
         folder = self.host.folder / "bmc"
         (folder / "state").mkdir(parents=True, exist_ok=True)

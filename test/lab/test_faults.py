@@ -8,7 +8,6 @@ import json
 import sys
 import time
 
-import bmc
 from browser import Watcher
 from domain import domain_xml, hostdev_xml
 from faults import AFTERMATH_S, VMS, Bed, Witness, pid_of, qemus
@@ -416,9 +415,8 @@ def test_a_browser_watches_a_host_die_and_its_VM_come_back(c):
 
 def agent(c, host, **options):
     """Options of 'berth node set' for the controller of a host; 'options' replace what is right."""
-    right = {"ip": c.lab.controllers[host.name].address, "username": bmc.USER, "password": bmc.PASSWORD, "lanplus": "1",
-             "cipher": "3", "power_timeout": "90"}
-    return "--agent fence_ipmilan " + " ".join(f"--param {name}={value}" for name, value in (right | options).items())
+    given = c.lab.controllers[host.name].agent_options(**{"power_timeout": "90"} | options)
+    return "--agent fence_ipmilan " + " ".join(f"--param {name}={value}" for name, value in given.items())
 
 
 def by_power(c, host, *agents):

@@ -274,8 +274,7 @@ def test_an_armed_watchdog_that_nobody_pets_resets_the_host():
 
 def agent(host, action, node="node2", password=bmc.PASSWORD):
     """The exit status of Debian's agent and its words."""
-    options = {"action": action, "ip": LAB.controllers[node].address, "username": bmc.USER, "password": password,
-               "lanplus": "1", "cipher": "3", "power_timeout": "5"}
+    options = LAB.controllers[node].agent_options(action=action, password=password, power_timeout="5")
     host.put("/run/fence", "".join(f"{name}={value}\n" for name, value in options.items()))
     begin = time.monotonic()
     done = host.run("fence_ipmilan </run/fence")
