@@ -16,15 +16,6 @@ const struct host_config host_config_default = {
     .poll_ms = 15 * 1000,
 };
 
-int host_boot_id(const struct host_config *config, char *ret, struct error *err)
-{
-    int result = host_read(config, ret, host_boot_id_size, "/proc/sys/kernel/random/boot_id");
-    if (result < 0 || ret[0] == '\0') {
-        return error_set(err, result < 0 ? result : -EIO, "the kernel does not tell its boot id");
-    }
-    return 0;
-}
-
 /* "0-3,8-11": how many. */
 static uint32_t count_cpus(const struct host_config *config)
 {

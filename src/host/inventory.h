@@ -57,11 +57,6 @@ void host_inventory_done(struct node_inventory *inventory);
 int host_gpu_read(const struct host_config *config, struct pci_address address, struct gpu *ret,
                   struct error *err);
 
-enum { host_boot_id_size = 40 };
-
-/* The kernel's boot id: another one after each boot. 'ret' has host_boot_id_size bytes. */
-int host_boot_id(const struct host_config *config, char *ret, struct error *err);
-
 /* Is the card that the administrator dismounted still the one at its address? */
 #define HOST_CARD_LIST(X)                                                                          \
     X(HOST_CARD_SAME, "same")                                                                      \

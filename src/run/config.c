@@ -388,6 +388,7 @@ static int parse_line(const struct config_place *place, char *line, uint32_t *se
         return REFUSE(place, err, "%s is set twice", key);
     }
     *seen |= bit;
+    config->is_node_set = config->is_node_set || setting->kind == VALUE_NODE;
     return set_value(place, setting, trim(equals + 1), config, err);
 }
 

@@ -28,6 +28,7 @@ struct config_text {
 
 struct config {
     char node[name_size]; /* node: this host's name in the cluster; default: its host name */
+    bool is_node_set;     /* the file names it */
 
     /* The store. */
     struct config_text

@@ -195,6 +195,7 @@ static void on_inventory(void *userdata, const struct node_inventory *inventory)
         abort();
     }
     daemon_tell_foreign(d, copy->inventory);
+    daemon_tell_renamed(d, copy->inventory);
     daemon_tell_endpoints(d, copy->inventory);
     daemon_step(d, (struct core_event){.kind = CORE_INVENTORY, .record = copy});
     record_unref(copy);

@@ -67,13 +67,11 @@ static int adopt_watchdog(struct daemon *d, struct error *err)
 
 int daemon_load_identity(struct daemon *d, struct error *err)
 {
-    struct host_config host_config = host_config_default;
-    char boot_id[host_boot_id_size];
-    (void)snprintf(host_config.root, sizeof(host_config.root), "%s", d->config->host_root);
-    if (host_boot_id(&host_config, boot_id, err) < 0) {
-        return err->code;
+    char boot_id[boot_id_size];
+    int r = identity_boot_id(d->config->host_root, boot_id, err);
+    if (r == 0) {
+        r = identity_load(d->config->run_dir, boot_id, d->config->node, &d->identity, err);
     }
-    int r = identity_load(d->config->run_dir, boot_id, d->config->node, &d->identity, err);
     return r < 0 ? r : adopt_watchdog(d, err);
 }
 
@@ -168,6 +166,25 @@ void daemon_tell_foreign(const struct daemon *d, struct node_inventory *inventor
                                   "does this host use the right etcd_endpoints and etcd_prefix?",
                                   len)
                 : NULL;
+    if (check) {
+        check->is_advice = true;
+    }
+}
+
+/* ---- a host that was renamed ---- */
+
+void daemon_tell_renamed(const struct daemon *d, struct node_inventory *inventory)
+{
+    struct config fresh;
+    config_default(&fresh); /* with the host name of now */
+    if (d->config->is_node_set || strcmp(d->config->node, fresh.node) == 0) {
+        return;
+    }
+    struct node_check *check = node_checks_add(
+        &inventory->checks, "host-name", false,
+        "the host name is %s now. This host stays %s until it boots, and would then join as "
+        "another. To keep its name, set 'node = %s' in berth.conf",
+        fresh.node, d->config->node, d->config->node);
     if (check) {
         check->is_advice = true;
     }

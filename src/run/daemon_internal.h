@@ -73,6 +73,8 @@ int daemon_watch_word(struct daemon *d, struct error *err);
  * does. */
 void daemon_saw_foreign(void *userdata, const char *vm, const char *cluster);
 void daemon_tell_foreign(const struct daemon *d, struct node_inventory *inventory);
+/* A check, if the host name is no longer the name that it joined under. */
+void daemon_tell_renamed(const struct daemon *d, struct node_inventory *inventory);
 /* daemon_endpoints.c: etcd's endpoints have told who they are. For an event, status and validate.
  */
 void daemon_saw_endpoints(void *userdata);

@@ -52,28 +52,56 @@ int identity_make_cluster(char *ret, struct error *err)
     return 0;
 }
 
-int identity_load(const char *run_dir, const char *boot_id, const char *node, struct identity *ret,
-                  struct error *err)
+int identity_boot_id(const char *host_root, char *ret, struct error *err)
 {
     char path[path_size], text[text_max];
-    struct identity found = {0};
+    (void)snprintf(path, sizeof(path), "%s/proc/sys/kernel/random/boot_id", host_root);
+    int r = read_file(path, text);
+    text[r < 0 ? 0 : strcspn(text, "\n")] = '\0';
+    if (r < 0 || text[0] == '\0' || !copy_text(ret, boot_id_size, text)) {
+        return error_set(err, r < 0 ? r : -EIO, "the kernel does not tell its boot id");
+    }
+    return 0;
+}
+
+/* What 'run_dir' holds, of whatever boot. -ENOENT: nothing; -EBADMSG; -errno. */
+static int read_identity(const char *run_dir, struct identity *ret, struct error *err)
+{
+    char path[path_size], text[text_max];
     (void)snprintf(path, sizeof(path), "%s/identity", run_dir);
     *ret = (struct identity){0};
-    (void)copy_text(ret->boot_id, sizeof(ret->boot_id), boot_id);
-    (void)copy_text(ret->node, sizeof(ret->node), node);
     int r = read_file(path, text);
     if (r < 0) {
-        return r == -ENOENT ? 0 : error_set(err, r, "cannot read %s: %s", path, strerror(-r));
+        return error_set(err, r, "cannot read %s: %s", path, strerror(-r));
     }
     int len = sscanf(text,
                      "boot = %39s\nnode = %63s\nincarnation = %" SCNu64 "\netcd = %" SCNx64
                      "\ncluster = %39s",
-                     found.boot_id, found.node, &found.incarnation, &found.etcd, found.cluster);
-    if (len != 5) {
-        return error_set(err, -EBADMSG,
-                         "%s is damaged. If no VM runs on this host, remove it; otherwise restart "
-                         "the host",
-                         path);
+                     ret->boot_id, ret->node, &ret->incarnation, &ret->etcd, ret->cluster);
+    return len == 5 ? 0
+                    : error_set(err, -EBADMSG,
+                                "%s is damaged. If no VM runs on this host, remove it; otherwise "
+                                "restart the host",
+                                path);
+}
+
+bool identity_name(const char *run_dir, const char *boot_id, char *ret)
+{
+    struct identity found;
+    return read_identity(run_dir, &found, NULL) == 0 && strcmp(found.boot_id, boot_id) == 0 &&
+           copy_text(ret, name_size, found.node);
+}
+
+int identity_load(const char *run_dir, const char *boot_id, const char *node, struct identity *ret,
+                  struct error *err)
+{
+    struct identity found;
+    *ret = (struct identity){0};
+    (void)copy_text(ret->boot_id, sizeof(ret->boot_id), boot_id);
+    (void)copy_text(ret->node, sizeof(ret->node), node);
+    int r = read_identity(run_dir, &found, err);
+    if (r < 0) {
+        return r == -ENOENT ? 0 : r;
     }
     if (strcmp(found.boot_id, boot_id) != 0) {
         return 0;

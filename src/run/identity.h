@@ -14,8 +14,10 @@
 #include "base/types.h"
 #include "model/limits.h"
 
+enum { boot_id_size = 40 };
+
 struct identity {
-    char boot_id[40];
+    char boot_id[boot_id_size];
     char node[name_size];
     uint64_t incarnation;          /* in which it was last a member */
     uint64_t etcd;                 /* the id of the etcd cluster that it joined; 0: not known */
@@ -24,6 +26,14 @@ struct identity {
 
 /* The id of a cluster that was never there before, into 'ret' of cluster_id_size bytes. -errno. */
 int identity_make_cluster(char *ret, struct error *err);
+
+/* The kernel's boot id, another one after each boot, into 'ret' of boot_id_size bytes; 'host_root'
+ * is where /proc is found. -errno. */
+int identity_boot_id(const char *host_root, char *ret, struct error *err);
+
+/* The name that this host joined under in this boot, into 'ret' of name_size bytes. False, and
+ * '*ret' as it was: it has not joined yet, or what 'run_dir' holds cannot be read. */
+bool identity_name(const char *run_dir, const char *boot_id, char *ret);
 
 /* '*ret' of 'boot_id' and 'node', with what 'run_dir' holds of that. 0, also if there is nothing;
  * -EBUSY: this boot is another node's; -EBADMSG; -errno: it cannot be read. */

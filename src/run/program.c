@@ -147,6 +147,17 @@ static int shut_down(const struct program *program, const struct config *config,
     return EXIT_SUCCESS;
 }
 
+/* A host that is renamed while it runs keeps the name that it joined under until it boots: its VMs,
+ * its watchdog and the others know it by that. Where the file names the node, the file counts, and
+ * identity_load() refuses another name. */
+static void keep_name(struct config *config)
+{
+    char boot_id[boot_id_size];
+    if (!config->is_node_set && identity_boot_id(config->host_root, boot_id, NULL) == 0) {
+        (void)identity_name(config->run_dir, boot_id, config->node);
+    }
+}
+
 int program_main(const struct program *program,
                  int (*run)(const struct config *config, struct error *err), int argc, char **argv)
 {
@@ -167,6 +178,7 @@ int program_main(const struct program *program,
         (void)fprintf(stderr, "%s: %s\n", program->name, err.text);
         return exit_usage;
     }
+    keep_name(&config);
     if (!program->is_for_host) {
         config_for_api(&config);
     }

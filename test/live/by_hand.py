@@ -126,10 +126,27 @@ def a_host_with_another_name_does_not_join(_, b):
     assert qemus(*NODES) == before
 
 
+def a_host_that_was_renamed_keeps_its_name_until_it_boots(_, b):
+    before = qemus(*NODES)
+    joined = b.journal().count("node-rejoined")
+    with Watch():
+        b.end(signal.SIGKILL)
+        b.host_name = "another"
+        b.begin()
+        wait_for("it goes on", lambda: b.journal().count("node-rejoined") > joined, PATIENCE_S)
+        assert qemus(*NODES) == before and "beat/another" not in b.etcd.all(), (before, qemus(*NODES))
+    checks = b.etcd.all()[f"seen/nodes/{b.node}"]["checks"]
+    assert any(each["name"] == "host-name" and f"set 'node = {b.node}'" in each["detail"] for each in checks), checks
+    b.end()
+    b.host_name = None
+    b.begin()
+    wait_for("it goes on", lambda: b.journal().count("node-rejoined") > joined + 1, PATIENCE_S)
+
+
 ALONE = [the_hook_refuses_a_marked_vm_that_is_migrated_in, the_hook_lets_all_else_pass,
          the_hook_reads_all_of_a_long_domain]
 TESTS = [a_migration_by_hand_is_refused_with_a_clear_message, without_the_hook_a_vm_that_was_migrated_by_hand_runs_once,
-         a_host_with_another_name_does_not_join]
+         a_host_with_another_name_does_not_join, a_host_that_was_renamed_keeps_its_name_until_it_boots]
 
 
 def attempt(number, test, hosts):
@@ -149,6 +166,8 @@ def with_hosts():
     try:
         for i, node in enumerate(NODES):
             hosts.append(Host(f"{directory}/host{i}", etcd, node, HOOK))
+        for host in hosts:  # else t starts where libvirt answers first
+            wait_for("its libvirt answers berthd", lambda host=host: "hypervisor: it answers" in host.journal(), 180)
         start(hosts[0], "t", preferred_owners=[NODES[0]])
         for number, test in enumerate(TESTS, len(ALONE) + 1):
             attempt(number, test, hosts)

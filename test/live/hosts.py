@@ -24,6 +24,7 @@ class Host:
 
     def __init__(self, directory, etcd, node, hook=None):
         self.directory, self.etcd, self.node, self.daemon = directory, etcd, node, None
+        self.host_name = None  # if set, berthd runs under this host name, and berth.conf names no node
         os.makedirs(directory)
         mounts = ""
         for i, place in enumerate(PLACES):
@@ -51,14 +52,17 @@ class Host:
             file.write(text)
 
     def begin(self, prefix="/berth/"):
-        self.write("berth.conf", f"node = {self.node}\nwatchdog = none\netcd_endpoints = {self.etcd.url}\n"
+        named, under = f"node = {self.node}\n", []
+        if self.host_name:
+            named, under = "", ["unshare", "-u", "sh", "-c", f'hostname {self.host_name} && exec "$@"', "sh"]
+        self.write("berth.conf", f"{named}watchdog = none\netcd_endpoints = {self.etcd.url}\n"
                    f"etcd_prefix = {prefix}\nlibvirt_uri = {self.uri}\nrun_dir = {self.directory}/run\n"
                    f"state_dir = {self.directory}/state\napi_socket = {self.directory}/api.sock\n")
         pid = self.libvirtd.pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
             child = file.read().split()[0]
         with open(f"{self.directory}/berthd.log", "a", encoding="utf-8") as log:
-            self.daemon = subprocess.Popen(["nsenter", "-t", child, "-m", "-p", BERTHD, "--config",
+            self.daemon = subprocess.Popen(["nsenter", "-t", child, "-m", "-p", *under, BERTHD, "--config",
                                             f"{self.directory}/berth.conf"], stdout=log, stderr=log)
 
     def end(self, number=signal.SIGTERM):

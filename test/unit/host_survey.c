@@ -470,15 +470,11 @@ TEST(a_root_without_sysfs_is_an_error_and_a_missing_card_too)
     struct node_inventory inventory = {0};
     struct gpu gpu;
     struct error err;
-    char boot_id[host_boot_id_size];
     tree_begin(&tree);
     CHECK_INT(host_gpu_read(&tree.config, (struct pci_address){0, 9, 0, 0}, &gpu, &err), -ENODEV);
     CHECK_HAS(err.text, "0000:09:00.0");
-    CHECK_INT(host_boot_id(&tree.config, boot_id, &err), 0);
-    CHECK_STR(boot_id, "4dd0a2f0-0000-4000-8000-000000000001");
     tree_remove(&tree, "/proc");
     CHECK_INT(host_inventory_read(&tree.config, &inventory, &err), -ENOENT);
-    CHECK_INT(host_boot_id(&tree.config, boot_id, &err), -ENOENT);
 }
 
 TEST(a_dismounted_card_is_known_again_and_another_in_its_place_is_told)

@@ -53,6 +53,27 @@ TEST(a_host_that_joined_has_no_other_name_until_it_boots)
     CHECK_INT(identity_load(folder, "boot-2", "b", &identity, &err), 0);
 }
 
+TEST(a_host_keeps_the_name_that_it_joined_under_until_it_boots)
+{
+    char name[name_size] = "b";
+    begin();
+    CHECK(identity_name(folder, "boot-1", name));
+    CHECK_STR(name, "a");
+    CHECK(!identity_name(folder, "boot-2", strcpy(name, "b")));
+    CHECK_STR(name, "b");
+    write_file("boot = boot-1\n");
+    CHECK(!identity_name(folder, "boot-1", name));
+    CHECK_STR(name, "b");
+}
+
+TEST(the_boot_id_is_the_kernels)
+{
+    char boot_id[boot_id_size];
+    CHECK_INT(identity_boot_id("/", boot_id, &err), 0);
+    CHECK_INT(strlen(boot_id), 36);
+    CHECK_INT(identity_boot_id("/nonexistent", boot_id, &err), -ENOENT);
+}
+
 TEST(a_damaged_file_is_not_taken_for_none)
 {
     begin();
