@@ -8,7 +8,7 @@
 #     make check    every test; ends with 'N passed, N failed, N skipped'
 #
 #     make quick    the tests that need a second: the law, units, plans
-#     make lab      only the tests on emulated hosts
+#     make lab      only the tests on emulated hosts; make lab-matrix: every fault on them, for more than an hour
 #     make soak     the simulator on fresh seeds for an hour (SOAK="HOURS [FIRST-SEED]")
 #     make bench    how fast and how good plans are
 #     make tidy     clang-tidy over src/         make format   clang-format over the C files ('make format-check' only looks)
@@ -21,7 +21,7 @@ SOAK ?= 1
 PROGRAMS = berth berthd berth-api berth-sim
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check quick lab soak bench tidy format format-check install uninstall clean
+.PHONY: all deps demo check quick lab lab-matrix soak bench tidy format format-check install uninstall clean
 .NOTPARALLEL:
 
 # Meson puts programs into folders of their rooms; people and scripts find them as build/NAME.
@@ -59,6 +59,11 @@ lab:
 	tools/deps.sh build test lab
 	$(MAKE) all
 	tools/check lab
+
+lab-matrix:
+	tools/deps.sh build test lab
+	$(MAKE) all
+	tools/check matrix
 
 soak: all
 	BUILD=$(BUILD) tools/soak $(SOAK)

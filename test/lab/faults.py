@@ -145,13 +145,17 @@ class Bed:
                 raise AssertionError(told) from problem
             tell(f"{told}\nthe next test gets new hosts")
 
-    def test(self, function):
+    def test(self, function, register=runner.test):
         """A test of a sound cluster, which it gets."""
         @functools.wraps(function)
         def whole():
             with self.cluster() as c:
                 function(c)
-        return runner.test(whole)
+        return register(whole)
+
+    def matrix(self, function):
+        """The same, of 'make lab-matrix' alone."""
+        return self.test(function, runner.matrix)
 
     def main(self):
         try:

@@ -2,9 +2,10 @@
 """Runs tests that are named by sentences: each a function, registered by @test, in the order of the
 file.
 
-    PROGRAM [-l] [--tap] [WORD...]    only tests whose name has all WORDs; -l lists them, --tap
-                                      reports as the Test Anything Protocol does
+    PROGRAM [-l] [--tap] [--all] [WORD...]    only tests whose name has all WORDs; -l lists them,
+                                              --tap reports as the Test Anything Protocol does
 
+Tests of the matrix, registered by @matrix, are left out unless --all or a WORD asks for them.
 Prints each test with its seconds and at the end "N passed, N failed, N skipped". Exit status 1 if
 any failed.
 """
@@ -13,7 +14,7 @@ import sys
 import time
 import traceback
 
-TESTS = []
+TESTS, MATRIX = [], set()
 
 
 class Skip(Exception):
@@ -30,15 +31,21 @@ def test(function):
     return function
 
 
+def matrix(function):
+    """A test that 'make check' has no time for, and 'make lab-matrix' has."""
+    MATRIX.add(function)
+    return test(function)
+
+
 def sentence(function):
     return function.__name__.removeprefix("test_").replace("_", " ")
 
 
 def main(arguments=None):
     words = sys.argv[1:] if arguments is None else list(arguments)
-    listing, tap = "-l" in words, "--tap" in words
-    words = [word.replace("_", " ") for word in words if word not in ("-l", "--tap")]
-    chosen = [t for t in TESTS if all(word in sentence(t) for word in words)]
+    listing, tap, whole = "-l" in words, "--tap" in words, "--all" in words
+    words = [word.replace("_", " ") for word in words if word not in ("-l", "--tap", "--all")]
+    chosen = [t for t in TESTS if all(word in sentence(t) for word in words) and (whole or words or t not in MATRIX)]
     if listing:
         print(*map(sentence, chosen), sep="\n")
         return 0

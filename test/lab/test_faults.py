@@ -20,7 +20,7 @@ GIVE_UP_S = 120 * PATIENCE
 
 
 BED = Bed()
-test = BED.test
+test, matrix = BED.test, BED.matrix
 
 
 # What dies alone.
@@ -45,7 +45,7 @@ def test_berthd_killed_on_all_hosts_adopts_its_VMs_and_nothing_restarts(c):
     c.until_up()
 
 
-@test
+@matrix
 def test_berthd_stopped_orderly_and_started_again_adopts_its_VMs_and_nothing_restarts(c):
     watch = LogWatch(c.lab)
     with c.undisturbed():
@@ -55,7 +55,7 @@ def test_berthd_stopped_orderly_and_started_again_adopts_its_VMs_and_nothing_res
     c.until_up()
 
 
-@test
+@matrix
 def test_berth_api_killed_changes_nothing(c):
     agents = {host.name: pid_of(host, "berthd") for host in c.lab.hosts}
     with c.undisturbed():
@@ -110,12 +110,12 @@ def test_an_isolated_host_ends_its_VMs_before_they_start_elsewhere_and_comes_bac
     isolate(c, "both")
 
 
-@test
+@matrix
 def test_a_host_that_hears_nothing_ends_its_VMs_before_they_start_elsewhere(c):
     isolate(c, "in")
 
 
-@test
+@matrix
 def test_a_host_that_nobody_hears_ends_its_VMs_before_they_start_elsewhere(c):
     isolate(c, "out")
 
@@ -216,7 +216,7 @@ def test_without_a_store_hosts_end_their_VMs_and_stay_up_and_all_returns_with_it
 # The hypervisor.
 
 
-@test
+@matrix
 def test_libvirtd_killed_leaves_every_VM_running(c):
     agents = {host.name: pid_of(host, "berthd") for host in c.lab.hosts}
     with c.undisturbed():
@@ -236,7 +236,7 @@ def examined(c):
             for group in report["groups"] for check in group["checks"]}
 
 
-@test
+@matrix
 def test_validate_tells_of_real_hosts_what_is_right_and_of_a_broken_one_what_is_not(c):
     told = examined(c)
     for host in c.lab.hosts:
@@ -283,7 +283,7 @@ def test_a_host_whose_libvirtd_hangs_keeps_its_VMs_and_gets_no_new_one(c):
                     lambda host: host.stall_service("libvirtd", False), "hypervisor")
 
 
-@test
+@matrix
 def test_a_host_whose_disk_is_full_keeps_its_VMs_and_gets_no_new_one(c):
     logs = "/var/log/libvirt"
     takes_no_new_vm(c, "space", lambda host: host.sh(f"mount -t tmpfs -o size=4k full {logs}"),
@@ -371,7 +371,7 @@ def test_bad_input_is_refused_with_what_to_do_and_changes_nothing(c):
            "a daemon was started anew")
 
 
-@test
+@matrix
 def test_a_guest_that_ignores_its_power_button_runs_on_under_shutdown_and_is_off_at_the_limit_under_force_shutdown(c):
     c.add_vm("deaf", options="--offline-action shutdown --offline-timeout 3", no_shutdown=True)
     c.berth("vm start deaf --wait-for-gpu")
@@ -393,7 +393,7 @@ def test_a_guest_that_ignores_its_power_button_runs_on_under_shutdown_and_is_off
 # What people see.
 
 
-@test
+@matrix
 def test_a_browser_watches_a_host_die_and_its_VM_come_back(c):
     victim, doomed = c.busiest()
     bystander = next(host for host in c.lab.hosts if host is not victim)
@@ -450,7 +450,7 @@ def test_under_power_fencing_an_isolated_host_keeps_its_VMs_until_it_is_turned_o
     c.prove_single()
 
 
-@test
+@matrix
 def test_with_a_management_controller_that_lies_VMs_wait_until_an_administrator_confirms(c):
     """It takes each order and says that the host is on: no proof. Later it loses its own power with its host's."""
     victim, doomed = c.busiest()
@@ -475,7 +475,7 @@ def test_with_a_management_controller_that_lies_VMs_wait_until_an_administrator_
     c.prove_single()
 
 
-@test
+@matrix
 def test_when_the_first_fence_agent_fails_the_second_turns_the_host_off(c):
     """The first asks with a wrong password, as after somebody changed it at the controller."""
     victim, doomed = c.busiest()
@@ -497,7 +497,7 @@ def test_when_the_first_fence_agent_fails_the_second_turns_the_host_off(c):
 # Drain.
 
 
-@test
+@matrix
 def test_a_VM_without_another_place_runs_on_through_a_drain_and_stops_by_force(c):
     host = c.with_room()
     c.add_vm("pinned", options=f"--owner {host.name}")

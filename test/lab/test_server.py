@@ -33,7 +33,7 @@ def payload():
 
 
 BED = Bed(lambda: Lab(nodes=3, payload=payload(), quiet=True, is_systemd=True))
-test = BED.test
+test, matrix = BED.test, BED.matrix
 
 
 def wait_off(host):
@@ -60,7 +60,7 @@ def told_of(c, node):
     return text[text.index("is being shut down"):]
 
 
-@test
+@matrix
 def test_a_host_that_is_powered_off_moves_its_VMs_before_and_is_never_fenced(c):
     victim, doomed = c.busiest()
     with Witness(c.lab) as witness:
@@ -88,7 +88,7 @@ def test_a_host_that_reboots_moves_its_VMs_before_and_comes_back(c):
     demand(c.node(victim.name)["state"] == "up", f"it is {c.node(victim.name)}")
 
 
-@test
+@matrix
 def test_power_lost_in_the_middle_of_a_shutdown_is_a_host_failure(c):
     c.add_vm("deaf", options="--offline-action shutdown --offline-timeout 60", no_shutdown=True)
     c.berth("vm start deaf --wait-for-gpu")
