@@ -117,6 +117,18 @@ static int show(const struct question *question, json_t *answer)
     return r;
 }
 
+/* Says on what the answer does not rest. A program that looks only at the exit code must not take
+ * such an answer for a plan. */
+static int warn_of_doubt(const struct question *question)
+{
+    (void)fprintf(question->err,
+                  "berth: %s: an export of schema 1 does not say where a moving VM goes or what a "
+                  "removed VM still holds. The answer holds only if there were none; export the "
+                  "cluster again\n",
+                  question->path);
+    return EXIT_REFUSED;
+}
+
 /* Asks the planner, and what the cluster survives once its plan is carried out. */
 static int answer(const struct question *question, const struct export *file)
 {
@@ -134,7 +146,8 @@ static int answer(const struct question *question, const struct export *file)
     int r = plan_question_answer(&file->world, &options, &asked, &outcome);
     double spent_us = (double)clock_monotonic_us() - begin;
     r = r < 0 ? r : plan_survivable_losses(outcome.cluster.model, losses_max, &survival);
-    return show(question, r < 0 ? NULL : plan_answer(&outcome, &survival, spent_us));
+    r = show(question, r < 0 ? NULL : plan_answer(&outcome, &survival, spent_us));
+    return file->is_doubtful ? warn_of_doubt(question) : r;
 }
 
 static int answer_file(struct question *question)

@@ -90,12 +90,25 @@ static int check_vms(const struct world *world, struct error *err)
     return r;
 }
 
+static int read_export(const json_t *file, struct export *ret, struct error *err)
+{
+    json_t *now = NULL;
+    if (json_integer_value(json_object_get(file, "schema")) != 1) {
+        return export_read(file, ret, err);
+    }
+    int r = export_from_schema1(file, &now, err);
+    r = r < 0 ? r : export_read(now, ret, err);
+    ret->is_doubtful = json_object_get(file, "configuration") != NULL;
+    json_decref(now);
+    return r;
+}
+
 int plan_file_read(struct export *ret, const char *text, size_t size, struct error *err)
 {
     json_t *file = NULL;
     *ret = (struct export){0};
     int r = export_parse(text, size, &file, err);
-    r = r < 0 ? r : export_read(file, ret, err);
+    r = r < 0 ? r : read_export(file, ret, err);
     json_decref(file);
     r = r < 0 ? r : check_vms(&ret->world, err);
     r = r < 0 ? r : add_alive(&ret->world, err);

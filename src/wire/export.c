@@ -131,8 +131,6 @@ static const struct export_section *find_section(const struct export_section *se
     return NULL;
 }
 
-/* A file of schema 1 did not say where a moving VM goes or what a removed one still holds: every
- * plan on it could be wrong, so none is made. */
 static int check_head(const json_t *file, struct error *err)
 {
     const json_t *schema = json_object_get(file, "schema");

@@ -39,6 +39,9 @@ struct export
 {
     struct world world;
     VEC(struct export_down) down; /* by node */
+    /* A cluster wrote it in schema 1, which did not say where a moving VM goes or what a removed
+     * one still holds: what is planned on it may be wrong. */
+    bool is_doubtful;
 };
 
 /* Parses a file that an administrator names: like wire_json_parse(), but as large as it is. '*ret'
@@ -51,5 +54,9 @@ int export_read_configuration(const json_t *file, struct export *ret, struct err
 
 /* Reads the state, too. */
 int export_read(const json_t *file, struct export *ret, struct error *err);
+
+/* A file of schema 1 as one of schema 2. '*ret' is the caller's (json_decref). -EBADMSG, -ENOMEM.
+ */
+int export_from_schema1(const json_t *file, json_t **ret, struct error *err);
 
 void export_done(struct export *export);

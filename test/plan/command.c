@@ -83,8 +83,6 @@ TEST(a_file_that_is_no_json_is_refused_with_its_line)
 TEST(a_wrong_field_is_refused_with_its_path)
 {
     REFUSED("{\"configuration\":{}}", "schema: this version of Berth reads only 2");
-    REFUSED("{\"schema\":1,\"configuration\":{},\"settings\":{}}", "export the cluster again");
-    REFUSED("{\"schema\":1,\"nodes\":[],\"vms\":[]}", "export the cluster again");
     REFUSED("{\"schema\":3,\"configuration\":{}}", "schema: this version of Berth reads only 2");
     REFUSED("{\"schema\":2,\"configuration\":{},\"hosts\":[]}", "hosts: there is no such field");
     REFUSED(FILE_OF("\"hosts\":{}", ""), "configuration.hosts: there is no such section");
@@ -235,4 +233,91 @@ TEST(vms_may_ask_for_any_number_of_labels)
     CHECK_HAS(said, "v99  -     b");
     CHECK_INT(ask(buf_str(&text), "start", "v98", NULL), EXIT_REFUSED);
     CHECK_HAS(said, "a, b: has no label l98=1");
+}
+
+/* ---- files of schema 1 ---- */
+
+#define OLD(nodes, vms) "{\"schema\":1,\"nodes\":[" nodes "],\"vms\":[" vms "]}"
+#define OLD_GPU(bus)    "{\"id\":\"0000:0" bus ":00.0\",\"pool\":\"P\",\"card\":" bus "}"
+#define OLD_PAIR(name)  "{\"name\":\"" name "\",\"gpus\":[" OLD_GPU("1") "," OLD_GPU("2") "]}"
+
+TEST(a_file_of_schema_1_is_planned_on_in_its_own_words)
+{
+    static const char counted[] =
+        "{\"schema\":1,\"settings\":{\"reserve\":1},"
+        "\"nodes\":[{\"name\":\"a\",\"pools\":{\"P\":1}},"
+        "{\"name\":\"b\",\"pools\":{\"P\":2},\"labels\":{\"" LONG "\":\"" LONG "\"}},"
+        "{\"name\":\"c\",\"pools\":{\"P\":2},\"mode\":\"down\"}],"
+        "\"vms\":[{\"name\":\"v\",\"needs\":{\"P\":1},\"labels\":{\"" LONG "\":\"" LONG "\"}}]}";
+    CHECK_INT(ask(counted, "start", "v", NULL), EXIT_OK);
+    CHECK_HAS(said, "v   -     b");
+    CHECK(!strstr(complained, "schema 1"));
+    CHECK_INT(ask(counted, NULL, NULL, NULL),
+              EXIT_OK); /* started, unless the file says otherwise */
+    CHECK_HAS(said, "v   -     b");
+    CHECK_HAS(said, "fewer than its reserve");
+}
+
+TEST(a_vm_of_schema_1_holds_the_gpus_that_it_names_or_as_many_as_it_needs)
+{
+    static const char named[] = OLD(OLD_PAIR("a") "," OLD_PAIR("b"),
+                                    "{\"name\":\"any\",\"node\":\"a\",\"needs\":{\"P\":1}},"
+                                    "{\"name\":\"v\",\"node\":\"a\",\"needs\":{\"P\":1},"
+                                    "\"gpus\":[\"0000:01:00.0\"]},"
+                                    "{\"name\":\"w\",\"needs\":{\"P\":1},\"desired\":\"stopped\"}");
+    CHECK_INT(ask(named, "start", "w", NULL), EXIT_OK);
+    CHECK_HAS(said, "w   -     b   0000:01:00.0");
+    CHECK_INT(ask(named, "fail", "a", NULL), EXIT_OK);
+    CHECK_HAS(said, "any  a     b   0000:0");
+    CHECK_HAS(said, "v    a     b   0000:0");
+}
+
+TEST(rules_and_owners_of_schema_1_keep_their_meaning)
+{
+    static const char rules[] =
+        OLD(OLD_PAIR("a") "," OLD_PAIR("b"),
+            "{\"name\":\"u\",\"node\":\"a\"},"
+            "{\"name\":\"apart\",\"anti_affinity\":[\"u\"],\"anti_affinity_enforced\":true},"
+            "{\"name\":\"owned\",\"owners\":[\"b\"]},"
+            "{\"name\":\"with\",\"affinity\":[\"u\"],\"affinity_enforced\":true}");
+    CHECK_INT(ask(rules, "start", "apart", NULL), EXIT_OK);
+    CHECK_HAS(said, "-     b");
+    CHECK_INT(ask(rules, "start", "owned", NULL), EXIT_OK);
+    CHECK_HAS(said, "-     b");
+    CHECK_INT(ask(rules, "start", "with", NULL), EXIT_OK);
+    CHECK_HAS(said, "-     a");
+}
+
+/* It may have been written while a VM moved: then some GPU is taken that looks free. */
+TEST(what_is_planned_on_an_export_of_schema_1_is_not_relied_upon)
+{
+    static const char exported[] = "{\"schema\":1,\"nodes\":[" OLD_PAIR(
+        "a") "],"
+             "\"vms\":[{\"name\":\"w\",\"needs\":{\"P\":2},\"desired\":\"stopped\"}],"
+             "\"configuration\":{\"cluster\":{},\"vms\":{}}}";
+    CHECK_INT(ask(exported, "start", "w", NULL), EXIT_REFUSED);
+    CHECK_HAS(said, "w   -     a");
+    CHECK_HAS(complained, "does not say where a moving VM goes");
+}
+
+TEST(a_file_of_schema_1_that_makes_no_sense_is_refused)
+{
+    REFUSED(OLD("{\"pools\":{\"P\":1}}", ""), "node : a name is missing");
+    REFUSED(OLD("{\"name\":\"a\"},{\"name\":\"a\"}", ""), "node a: it is there twice");
+    REFUSED(OLD("{\"name\":\"a\",\"pools\":[]}", ""), "node a: its pools are an object");
+    REFUSED(OLD("{\"name\":\"a\",\"pools\":{\"P\":1000}}", ""), "node a: the count of a pool");
+    REFUSED(OLD("{\"name\":\"a\",\"gpus\":[{\"id\":\"x\"}]}", ""), "node a: one of its GPUs");
+    REFUSED(OLD("{\"name\":\"a\",\"gpus\":[{\"pool\":\"P\",\"partition\":true}]}", ""),
+            "node a: partitions are not read");
+    REFUSED(OLD("{\"name\":\"a\",\"colour\":1}", ""), "configuration.nodes.a.colour: there is");
+    REFUSED(OLD("{\"name\":\"a\",\"mode\":\"gone\"}", ""), "configuration.nodes.a.mode: ");
+    REFUSED(OLD("", "{\"name\":\"v\",\"needs\":[]}"), "VM v: its needs are an object");
+    REFUSED(OLD("", "{\"name\":\"v\",\"needs\":{\"P\":\"x\"}}"), "configuration.vms.v.needs");
+    REFUSED(OLD("", "{\"name\":\"v\",\"node\":\"a\"}"), "VM v: there is no node");
+    REFUSED(OLD(OLD_PAIR("a"), "{\"name\":\"v\",\"node\":\"a\",\"gpus\":[\"x\"]}"),
+            "VM v: its node has no such GPU");
+    REFUSED(OLD(OLD_PAIR("a"), "{\"name\":\"v\",\"node\":\"a\",\"needs\":{\"P\":3}}"),
+            "VM v: its node has no such GPU");
+    REFUSED("{\"schema\":1,\"nodes\":{}}", "the nodes of schema 1 are a list");
+    REFUSED("{\"schema\":1,\"hosts\":[]}", "hosts: there is no such field");
 }
