@@ -475,14 +475,16 @@ static void note_rebound(struct core *core)
         ->count = gpus->gpu_count;
 }
 
+/* 'why' in the kernel's words; NULL: it never answered. */
 static void note_not_rebound(struct core *core, const char *why)
 {
+    const struct cause hangs = {.code = why ? CAUSE_NONE : CAUSE_GPU_HANGS};
     const struct gpus *gpus = core->gpus;
     char text[pci_address_size];
     enum note_code code = gpus->gpu_action == ACTION_GPU_DISMOUNT ? NOTE_GPU_DISMOUNT_FAILED
                           : gpus->gpu_action == ACTION_GPU_MOUNT  ? NOTE_GPU_MOUNT_FAILED
                                                                   : NOTE_GPU_PARTITION_FAILED;
-    (void)facts_set(core_note(core, code, core->config.node), NULL,
+    (void)facts_set(core_note_because(core, code, core->config.node, &hangs, NULL), NULL,
                     pci_address_format(gpus->gpu_address, text), why);
 }
 
@@ -501,7 +503,7 @@ static void rebind_done(struct core *core, const struct core_event *event)
     }
     stubborn_add(&gpus->stubborn, gpus->gpu_address);
     gpus->gpu_retry_ms = core->now_ms + gpu_retry_ms;
-    note_not_rebound(core, event->text ? event->text : "it hangs in the kernel");
+    note_not_rebound(core, event->text);
 }
 
 /* ---- steps ---- */

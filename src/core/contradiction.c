@@ -25,7 +25,7 @@ enum { remind_ms = 60000, resolve_ms = 30000 };
 enum resolve { RESOLVE_NOT, RESOLVE_ADOPT, RESOLVE_CLEAR };
 
 struct contradiction {
-    const char *why;
+    enum cause_code why;
     revision_t seen_revision; /* what the store had when it last said that all was told */
     bool has_gone_back;       /* a snapshot showed less than that */
     enum resolve resolve;     /* an administrator's decision, ... */
@@ -42,7 +42,7 @@ bool contradiction_init(struct core *core)
     return core->contradiction != NULL;
 }
 
-const char *contradiction_why(const struct core *core)
+enum cause_code contradiction_why(const struct core *core)
 {
     return core->contradiction->why;
 }
@@ -66,56 +66,55 @@ static bool is_unknown(const struct core *core)
     return joined(core) == 0 && !(alive && self_is_this_boot(core, alive));
 }
 
-static const char *find(const struct core *core)
+static enum cause_code find_contradiction(const struct core *core)
 {
     const struct record *alive = self_alive_record(core);
     revision_t known = heartbeat_revision(core);
     if (!core->world.is_complete || MUTANT(STORE_BELIEVED)) {
-        return NULL;
+        return CAUSE_NONE;
     }
-    if (founding_refusal(core)) {
+    if (founding_refusal(core) != CAUSE_NONE) {
         return founding_refusal(core);
     }
     if (founding_is_other(core)) {
-        return "it is the store of another cluster";
+        return CAUSE_STORE_OF_OTHERS;
     }
     if (is_unknown(core) && local_vms_have_strangers(core) && !MUTANT(STRANGERS_UNHEEDED)) {
-        return "VMs run here that another host started";
+        return CAUSE_STORE_STRANGERS;
     }
     if (joined(core) == 0 || is_fenced(core)) {
-        return NULL; /* that we were fenced is an order of the cluster that we joined */
+        return CAUSE_NONE; /* that we were fenced is an order of the cluster that we joined */
     }
     if (core->contradiction->has_gone_back) {
-        return "it has gone back to an older state";
+        return CAUSE_STORE_WENT_BACK;
     }
     if (self_state(core) == MEMBERSHIP_JOINING) {
-        return !alive ? "it has no heartbeat of this host"
-               : alive->alive->incarnation < joined(core)
-                   ? "it knows only an earlier life of this host"
-                   : NULL;
+        return !alive                                     ? CAUSE_STORE_NO_HEARTBEAT
+               : alive->alive->incarnation < joined(core) ? CAUSE_STORE_OLD_INCARNATION
+                                                          : CAUSE_NONE;
     }
     /* The picture may be older than our last heartbeat: right after joining it often is. A store
      * that will never come that far has gone back. */
     if (known == 0 || core->world.revision < known) {
-        return NULL;
+        return CAUSE_NONE;
     }
     if (!alive) {
-        return "it has no heartbeat of this host any more";
+        return CAUSE_STORE_LOST_HEARTBEAT;
     }
-    return alive->revision < known ? "it has only an older heartbeat of this host" : NULL;
+    return alive->revision < known ? CAUSE_STORE_OLD_HEARTBEAT : CAUSE_NONE;
 }
 
 bool contradiction_is_there(struct core *core)
 {
     struct contradiction *c = core->contradiction;
-    const char *why = find(core);
-    if (why) {
+    enum cause_code why = find_contradiction(core);
+    if (why != CAUSE_NONE) {
         c->why = why;
         c->tell_ms = c->look_ms = core->now_ms;
         c->is_looking = false;
         c->look = (struct pending){0};
     }
-    return why != NULL;
+    return why != CAUSE_NONE;
 }
 
 static void tell(struct core *core)
@@ -132,8 +131,10 @@ static void tell(struct core *core)
     }
     c->tell_ms = core->now_ms + remind_ms;
     core_wake(core, c->tell_ms);
-    enum note_code code = founding_refusal(core) ? NOTE_STORE_REFUSED : NOTE_STORE_CONTRADICTS;
-    facts_set(core_note(core, code, self_name(core)), NULL, NULL, c->why)->count = count;
+    enum note_code code =
+        founding_refusal(core) != CAUSE_NONE ? NOTE_STORE_REFUSED : NOTE_STORE_CONTRADICTS;
+    const struct cause why = {.code = c->why};
+    core_note_because(core, code, self_name(core), &why, NULL)->count = count;
 }
 
 /* ---- the watchdog ---- */
@@ -218,10 +219,11 @@ static bool adopt(struct core *core)
     return true;
 }
 
-static enum contradiction_end clear(struct core *core, const char *why)
+static enum contradiction_end clear(struct core *core, enum cause_code code)
 {
     core->contradiction->has_gone_back = false;
-    (void)facts_set(core_note(core, NOTE_NODE_CLEARED, self_name(core)), NULL, NULL, why);
+    const struct cause why = {.code = code};
+    (void)core_note_because(core, NOTE_NODE_CLEARED, self_name(core), &why, NULL);
     return CONTRADICTION_CLEAR;
 }
 
@@ -249,20 +251,20 @@ enum contradiction_end contradiction_step(struct core *core)
     if (!core->world.is_complete || !local_vms_are_listed(core)) {
         return CONTRADICTION_STAYS;
     }
-    if (founding_refusal(core)) {
+    if (founding_refusal(core) != CAUSE_NONE) {
         tell(core);
         return CONTRADICTION_STAYS; /* neither word of an administrator changes that */
     }
     enum resolve resolve = core->now_ms <= c->resolve_until_ms ? c->resolve : RESOLVE_NOT;
     c->resolve = RESOLVE_NOT;
     if (joined(core) != 0 && is_fenced(core) && !founding_is_other(core)) {
-        return clear(core, "it was declared off");
+        return clear(core, CAUSE_CLEAR_FENCED);
     }
     if (!local_vm_instance(core, 0, &epoch)) {
-        return clear(core, "nothing exists here that the store could contradict");
+        return clear(core, CAUSE_CLEAR_EMPTY);
     }
     if (resolve == RESOLVE_CLEAR) {
-        return clear(core, "an administrator decided");
+        return clear(core, CAUSE_CLEAR_ORDERED);
     }
     if (resolve == RESOLVE_ADOPT && adopt(core)) {
         return CONTRADICTION_ADOPT;

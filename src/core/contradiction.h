@@ -21,8 +21,8 @@ void contradiction_event(struct core *core, const struct core_event *event);
 
 /* Whether the store contradicts what this host knows: while it joins, and as a member. */
 bool contradiction_is_there(struct core *core);
-/* Why, static. */
-const char *contradiction_why(const struct core *core);
+/* Why; CAUSE_NONE: it never did. */
+enum cause_code contradiction_why(const struct core *core);
 
 enum contradiction_end {
     CONTRADICTION_STAYS,

@@ -97,9 +97,9 @@ bool core_is_coordinator(const struct core *core)
     return lead_is_ours(core);
 }
 
-const char *core_contradiction(const struct core *core)
+enum cause_code core_contradiction(const struct core *core)
 {
-    return self_state(core) == MEMBERSHIP_CONTRADICTED ? contradiction_why(core) : NULL;
+    return self_state(core) == MEMBERSHIP_CONTRADICTED ? contradiction_why(core) : CAUSE_NONE;
 }
 
 uint32_t core_shutdown_waits(const struct core *core)

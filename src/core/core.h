@@ -42,8 +42,8 @@ const struct world *core_world(const struct core *core);
 
 /* Whether this node coordinates, as far as it knows. */
 bool core_is_coordinator(const struct core *core);
-/* Why the store contradicts this host, which therefore touches no VM, static; NULL: it does not. */
-const char *core_contradiction(const struct core *core);
+/* Why the store contradicts this host, which therefore touches no VM; CAUSE_NONE: it does not. */
+enum cause_code core_contradiction(const struct core *core);
 /* How many VMs the shutdown of this host waits for; 0: none, it may go down, or is not going to. */
 uint32_t core_shutdown_waits(const struct core *core);
 /* The incarnation under which it is a member, 0 if it is not one now. */

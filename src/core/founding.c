@@ -86,24 +86,22 @@ static bool is_id(const char *cluster)
     return cluster[0] && cluster[strspn(cluster, "0123456789abcdef-")] == '\0';
 }
 
-const char *founding_refusal(const struct core *core)
+enum cause_code founding_refusal(const struct core *core)
 {
     const struct store_format *format = find(core);
     if (!core->world.is_complete || !core_is_readable(core, RECORD_FORMAT, "")) {
-        return NULL; /* it is not known yet */
+        return CAUSE_NONE; /* it is not known yet */
     }
     if (!format) {
-        return has_traces(core) && self_cluster(core)[0] == '\0'
-                   ? "it has hosts, but does not say of which cluster (the key \"format\" is gone)"
-                   : NULL;
+        return has_traces(core) && self_cluster(core)[0] == '\0' ? CAUSE_STORE_UNNAMED : CAUSE_NONE;
     }
     if (format->oldest > (uint32_t)format_number) {
-        return "the cluster needs a newer Berth than this one";
+        return CAUSE_STORE_TOO_NEW;
     }
     if (format->number < (uint32_t)format_oldest) {
-        return "the cluster is of an older Berth than this one can read";
+        return CAUSE_STORE_TOO_OLD;
     }
-    return is_id(format->cluster) ? NULL : "its key \"format\" has no id of a cluster in it";
+    return is_id(format->cluster) ? CAUSE_NONE : CAUSE_STORE_NO_ID;
 }
 
 static void make(struct core *core, const char *cluster)

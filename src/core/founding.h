@@ -19,9 +19,9 @@ const char *founding_cluster(const struct core *core);
 /* Whether this host has been a member, in this boot, of another cluster than the store's. */
 bool founding_is_other(const struct core *core);
 
-/* Why no berthd like this one may join that store, whatever an administrator decides, static; NULL:
+/* Why no berthd like this one may join that store, whatever an administrator decides; CAUSE_NONE:
  * it may. */
-const char *founding_refusal(const struct core *core);
+enum cause_code founding_refusal(const struct core *core);
 
 /* Whether the store says whose it is. If not, makes it say so, where that is allowed. */
 bool founding_is_done(struct core *core);

@@ -137,7 +137,7 @@ static void begin(struct core *core)
         m->empty_pet_ms = core->now_ms + world_settings(&core->world)->heartbeat_ms;
     }
     core_wake(core, m->empty_pet_ms);
-    if (founding_refusal(core) && contradiction_is_there(core)) {
+    if (founding_refusal(core) != CAUSE_NONE && contradiction_is_there(core)) {
         self_move(core, MEMBERSHIP_CONTRADICTED);
         return;
     }

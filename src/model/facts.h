@@ -146,6 +146,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_GPU_LEFT_BUS, "gpu-left-bus")                                                          \
     X(CAUSE_GPU_NOT_SHOWN, "gpu-not-shown")   /* missing */                                        \
     X(CAUSE_GPU_HELD, "gpu-held")             /* who: a VM whose QEMU cannot be ended */           \
+    X(CAUSE_GPU_HANGS, "gpu-hangs")           /* an operation on it, in the kernel */              \
     X(CAUSE_GPU_OTHER_CARD, "gpu-other-card") /* detail: its identity */                           \
     /* Why a host could not be turned off. */                                                      \
     X(CAUSE_AGENT_FAILED, "agent-failed") /* who: the agent; count: its level; detail */           \
@@ -155,7 +156,23 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_PROOF_SILENCE, "proof-silence")     /* ms, limit_ms; count: its watchdog's ms */       \
     X(CAUSE_PROOF_CONFIRMED, "proof-confirmed") /* by an administrator */                          \
     X(CAUSE_PROOF_REMOVED, "proof-removed")     /* by an administrator, once it had left */        \
-    X(CAUSE_SAID, "said")                       /* detail: the words of a host, guest, person */
+    /* Why a host does not take the word of its store. */                                          \
+    X(CAUSE_STORE_UNNAMED, "store-unnamed") /* hosts, but no format */                             \
+    X(CAUSE_STORE_TOO_NEW, "store-too-new")                                                        \
+    X(CAUSE_STORE_TOO_OLD, "store-too-old")                                                        \
+    X(CAUSE_STORE_NO_ID, "store-no-id")                                                            \
+    X(CAUSE_STORE_OF_OTHERS, "store-of-others") /* of another cluster */                           \
+    X(CAUSE_STORE_STRANGERS, "store-strangers") /* VMs of another host run here */                 \
+    X(CAUSE_STORE_WENT_BACK, "store-went-back")                                                    \
+    X(CAUSE_STORE_NO_HEARTBEAT, "store-no-heartbeat")                                              \
+    X(CAUSE_STORE_LOST_HEARTBEAT, "store-lost-heartbeat")                                          \
+    X(CAUSE_STORE_OLD_HEARTBEAT, "store-old-heartbeat")                                            \
+    X(CAUSE_STORE_OLD_INCARNATION, "store-old-incarnation")                                        \
+    /* Why a contradicted host ends its VMs. */                                                    \
+    X(CAUSE_CLEAR_FENCED, "clear-fenced")                                                          \
+    X(CAUSE_CLEAR_EMPTY, "clear-empty")                                                            \
+    X(CAUSE_CLEAR_ORDERED, "clear-ordered")                                                        \
+    X(CAUSE_SAID, "said") /* detail: the words of a host, guest, person */
 ENUM_DECLARE(cause_code, CAUSE_LIST)
 
 struct cause {

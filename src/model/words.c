@@ -123,6 +123,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_START_LATE] = "it did not come up in time",
     [CAUSE_WAS_GONE] = "it was gone when berthd looked",
     [CAUSE_GPU_NOT_SHOWN] = "the host does not show it",
+    [CAUSE_GPU_HANGS] = "it hangs in the kernel",
     [CAUSE_GPU_HELD] = "the QEMU of {who} has it and cannot be ended",
     [CAUSE_GPU_LEFT_BUS] = "it left the bus",
     [CAUSE_GPU_OTHER_CARD] = "another card sits there: {detail}",
@@ -133,6 +134,21 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_PROOF_CONFIRMED] = "an administrator confirmed that it is off",
     [CAUSE_AGENT_FAILED] = "{who} failed[ (level {count})][: {detail}]",
     [CAUSE_PROOF_REMOVED] = "an administrator removed it",
+    [CAUSE_STORE_UNNAMED] =
+        "it has hosts, but does not say of which cluster (the key \"format\" is gone)",
+    [CAUSE_STORE_TOO_NEW] = "the cluster needs a newer Berth than this one",
+    [CAUSE_STORE_TOO_OLD] = "the cluster is of an older Berth than this one can read",
+    [CAUSE_STORE_NO_ID] = "its key \"format\" has no ID of a cluster in it",
+    [CAUSE_STORE_OF_OTHERS] = "it is the store of another cluster",
+    [CAUSE_STORE_STRANGERS] = "VMs run here that another host started",
+    [CAUSE_STORE_WENT_BACK] = "it has gone back to an older state",
+    [CAUSE_STORE_NO_HEARTBEAT] = "it has no heartbeat of this host",
+    [CAUSE_STORE_LOST_HEARTBEAT] = "it no longer has a heartbeat of this host",
+    [CAUSE_STORE_OLD_HEARTBEAT] = "it has only an older heartbeat of this host",
+    [CAUSE_STORE_OLD_INCARNATION] = "it knows only an earlier incarnation of this host",
+    [CAUSE_CLEAR_FENCED] = "it was declared off",
+    [CAUSE_CLEAR_EMPTY] = "nothing exists here that the store could contradict",
+    [CAUSE_CLEAR_ORDERED] = "an administrator decided",
     [CAUSE_SAID] = "{detail}",
 };
 
@@ -147,9 +163,9 @@ static const char *const note_words[note_code_count] = {
         "{subject} was declared off in incarnation {count}: it ends its VMs, then joins again",
     [NOTE_CLUSTER_MADE] = "{subject} made a new cluster in an empty store (ID {who})",
     [NOTE_STORE_REFUSED] =
-        "{subject} cannot join this store: {detail}. Berth leaves the VMs on {subject} alone ({count})",
+        "{subject} cannot join this store: {cause}. Berth leaves the VMs on {subject} alone ({count})",
     [NOTE_STORE_CONTRADICTS] =
-        "the store contradicts {subject}: {detail}. Is it the right one (etcd_endpoints, etcd_prefix)? Berth leaves the VMs on {subject} alone ({count}) until you decide there: 'berthd --adopt' if this is their store, 'berthd --clear' to end them and join it",
+        "the store contradicts {subject}: {cause}. Is it the right one (etcd_endpoints, etcd_prefix)? Berth leaves the VMs on {subject} alone ({count}) until you decide there: 'berthd --adopt' if this is their store, 'berthd --clear' to end them and join it",
     [NOTE_ADOPTION_REFUSED] =
         "the VMs on {subject} are not adopted: this store does not say that {who} runs there as it does. Bring the right store back, or end that VM yourself",
     [NOTE_ADOPTION_OF_OTHERS] =
@@ -158,7 +174,7 @@ static const char *const note_words[note_code_count] = {
         "{subject} on {node} is of another cluster (ID {who}): Berth leaves it alone",
     [NOTE_NODE_ADOPTED] =
         "an administrator decided that this is the store of the VMs on {subject}: it keeps them running in incarnation {count}",
-    [NOTE_NODE_CLEARED] = "{detail}: {subject} ends the VMs that exist there and joins this store",
+    [NOTE_NODE_CLEARED] = "{cause}: {subject} ends the VMs that exist there and joins this store",
     [NOTE_COLD_START] =
         "all hosts were down: VMs wait up to {s} s for hosts that are not ready yet[: {detail}]",
     [NOTE_FENCED] =
@@ -214,9 +230,9 @@ static const char *const note_words[note_code_count] = {
     [NOTE_GPU_MOUNTED] = "GPU {who} on {subject} is mounted",
     [NOTE_GPU_PARTITIONED] = "GPU {who} on {subject} is split into {count} partitions",
     [NOTE_GPU_WHOLE] = "GPU {who} on {subject} is whole again",
-    [NOTE_GPU_DISMOUNT_FAILED] = "cannot dismount GPU {who} on {subject}: {detail}",
-    [NOTE_GPU_MOUNT_FAILED] = "cannot mount GPU {who} on {subject}: {detail}",
-    [NOTE_GPU_PARTITION_FAILED] = "cannot partition GPU {who} on {subject}: {detail}",
+    [NOTE_GPU_DISMOUNT_FAILED] = "cannot dismount GPU {who} on {subject}[: {detail}][: {cause}]",
+    [NOTE_GPU_MOUNT_FAILED] = "cannot mount GPU {who} on {subject}[: {detail}][: {cause}]",
+    [NOTE_GPU_PARTITION_FAILED] = "cannot partition GPU {who} on {subject}[: {detail}][: {cause}]",
     [NOTE_VM_RUNNING] = "{subject} is running on {node}",
     [NOTE_VM_ENDED] = "{subject} ended on {node}[: {cause}]",
     [NOTE_VM_ENDED_BY_ITSELF] = "{subject} ended on {node}[: {cause}]",

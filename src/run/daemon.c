@@ -9,6 +9,7 @@
 #include "loop/clock.h"
 #include "loop/memory.h"
 #include "loop/sibling.h"
+#include "model/words.h"
 #include "run/daemon_internal.h"
 #include "run/departure.h"
 
@@ -51,11 +52,12 @@ static void set_wake(struct daemon *d, msec_t at_ms)
 /* Events wait until it is clear whose store this is. */
 static void tell_contradiction(struct daemon *d)
 {
-    const char *why = core_contradiction(d->core);
-    if (why != d->contradiction) {
-        d->contradiction = why;
-        event_log_hold(d->log, why != NULL);
-        identity_tell(d->config->run_dir, why);
+    const struct cause why = {.code = core_contradiction(d->core)};
+    char words[words_max];
+    if (why.code != d->contradiction) {
+        d->contradiction = why.code;
+        event_log_hold(d->log, why.code != CAUSE_NONE);
+        identity_tell(d->config->run_dir, why.code != CAUSE_NONE ? words_cause(&why, words) : NULL);
     }
 }
 

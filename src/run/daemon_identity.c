@@ -210,9 +210,9 @@ static int on_word(sd_event_source *source, const struct inotify_event *event, v
         if (store_trust_anew(d->store)) {
             journal_line(LOG_NOTICE, "store: another etcd cluster is taken for the store");
         }
-        journal_line(LOG_NOTICE, "berthd: an administrator says \"%s\"%s",
-                     is_adopted ? "adopt" : "clear",
-                     d->contradiction ? "" : ", but the store does not contradict this host");
+        journal_line(
+            LOG_NOTICE, "berthd: an administrator says \"%s\"%s", is_adopted ? "adopt" : "clear",
+            d->contradiction != CAUSE_NONE ? "" : ", but the store does not contradict this host");
         daemon_step(d, (struct core_event){.kind = CORE_RESOLVE, .is_up = is_adopted});
     }
     if (departure_take(d->config->run_dir)) {

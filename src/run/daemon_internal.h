@@ -48,10 +48,10 @@ struct daemon {
     uint64_t foreign_endpoints[config_endpoints_max]; /* the cluster as last told; 0: ours */
     int lock_fd;
     struct identity identity;
-    sd_event_source *resolving; /* words left in run_dir: about a contradiction, a shutdown */
-    const char *contradiction;  /* as last told; static */
-    bool is_departing;          /* somebody waits for this host to go down */
-    uint32_t departing_waits;   /* for so many VMs, as last told */
+    sd_event_source *resolving;    /* words left in run_dir: about a contradiction, a shutdown */
+    enum cause_code contradiction; /* as last told */
+    bool is_departing;             /* somebody waits for this host to go down */
+    uint32_t departing_waits;      /* for so many VMs, as last told */
 };
 
 /* Puts 'event' through the core's door and performs what it orders. */

@@ -243,6 +243,27 @@ def what_decides_has_no_words():
               for name in sorted(words & nm("--undefined-only", [a for a in archives(room) if a not in makers]))])
 
 
+# Where a room that decides writes a sentence all the same, and why.
+MAY_WRITE = {
+    "core/memory.c": "the last words before abort()",
+    "core/mutant.h": "what each mutant breaks, for who reads the list",
+    "core/agent_gpu.c": "the detail of a check, which is what this host found, as that of every other check",
+}
+
+
+def sentences(source):
+    """String literals of three words or more, but for those of an assertion."""
+    code = re.sub(r"/\*.*?\*/|#include[^\n]*|\b(?:static_)?assert\((?:[^()]|\([^()]*\))*\)", "", source, flags=re.DOTALL)
+    return [text for text in re.findall(r'"((?:\\.|[^"\\\n])*)"', code) if re.search(r"[a-z]+ [a-z]+ [a-z]+", text)]
+
+
+@test
+def what_decides_writes_no_sentence():
+    complain([f"{path.relative_to(ROOT)}: \"{text}\"; a code (model/facts.h) says it" for room in ("core", "plan")
+              for path in sources(room) if str(path.relative_to(ROOT / "src")) not in MAY_WRITE
+              for text in sentences(path.read_text())])
+
+
 # What an answer calls its sentences, and a record what came from outside.
 SENTENCES = r"(?:cause|detail|\w*_detail|\w*reason|message|text|words)"
 INNER = r"(?:[^()]|\((?:[^()]|\([^()]*\))*\))*"
@@ -325,6 +346,8 @@ def the_law_of_staircases_can_be_broken():
 
 @test
 def the_law_of_sentences_can_be_broken():
+    assert sentences('return "it is gone now";') == ["it is gone now"]
+    assert not sentences('assert(x && "it is gone now"); f("two words"); /* "a b c" */')
     assert sentence_comparisons('if (strncmp(p->cause, begin, strlen(begin)) == 0) {')
     assert sentence_comparisons('strcmp(check->detail, "no") == 0')
     assert sentence_comparisons('strcmp(a, status.stop_reason)')
