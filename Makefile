@@ -13,6 +13,7 @@
 #     make bench    how fast and how good plans are
 #     make tidy     clang-tidy over src/         make format   clang-format over the C files ('make format-check' only looks)
 #     make install  honours DESTDIR and PREFIX   make uninstall  takes that back
+#     make deb      builds the Debian package into build/deb/    make deb-check   installs it into bare systems
 #     make clean    removes what was built
 
 BUILD ?= build
@@ -21,7 +22,8 @@ SOAK ?= 1
 PROGRAMS = berth berthd berth-api berth-sim
 
 .DEFAULT_GOAL := all
-.PHONY: all deps demo check quick lab lab-matrix soak bench tidy format format-check install uninstall clean
+.PHONY: all deps demo check quick lab lab-matrix soak bench tidy format format-check install uninstall deb deb-check \
+    clean
 .NOTPARALLEL:
 
 # Meson puts programs into folders of their rooms; people and scripts find them as build/NAME.
@@ -103,6 +105,15 @@ uninstall:
 	fi
 	ninja -C $(BUILD) uninstall
 	@echo "Left: /etc/berth, /var/lib/berth, and the users berth-api, berth-etcd and berth-fence"
+
+deb:
+	tools/deps.sh build package
+	$(MAKE) all
+	BUILD=$(BUILD) tools/deb
+
+deb-check:
+	tools/deps.sh package
+	BUILD=$(BUILD) test/package/check
 
 clean:
 	rm -rf build build-asan build-tsan

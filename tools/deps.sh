@@ -3,8 +3,9 @@
 #
 # Installs the Debian packages that a job needs and that are missing, and says which and why.
 #
-#     tools/deps.sh build|test|lab ...      reads tools/packages-build, tools/packages-test,
-#                                           test/lab/packages: one package a line, '# why' behind it
+#     tools/deps.sh build|test|lab|package ...  reads tools/packages-build, tools/packages-test,
+#                                               test/lab/packages, tools/packages-package: one
+#                                               package a line, '# why' behind it
 #
 # Asks once on a terminal, never elsewhere (BERTH_YES=1: not there either). Works as root and with
 # sudo. Brings no service to life: what the packages would start or enable at boot stays off, as
@@ -22,7 +23,8 @@ list_of()
         build) echo tools/packages-build ;;
         test) echo tools/packages-test ;;
         lab) echo test/lab/packages ;;
-        *) die "unknown job '$1': build, test or lab" ;;
+        package) echo tools/packages-package ;;
+        *) die "unknown job '$1': build, test, lab or package" ;;
     esac
 }
 
@@ -193,7 +195,7 @@ install()
 
 main()
 {
-    [ $# -gt 0 ] || die "which job? build, test or lab"
+    [ $# -gt 0 ] || die "which job? build, test, lab or package"
     lists=
     for job in "$@"; do
         lists="$lists $(list_of "$job")" || exit 1

@@ -20,7 +20,8 @@ FUNCTION_LINES_MAX = 70
 
 # Files that carry no licence line of their own: prose, data, and what others wrote.
 UNLICENSED = (".scn", ".log", ".json", ".png", ".ico", ".txt", ".xml", ".bin", ".golden")
-UNLICENSED_NAMES = {"LICENSE", ".gitignore", ".gitattributes", ".editorconfig"}
+UNLICENSED_NAMES = {"LICENSE", ".gitignore", ".gitattributes", ".editorconfig",
+                    "changelog", "copyright", "format"}  # of debian/: their form has no comments
 UNLICENSED_FOLDERS = {"data", "tree", "trees", "corpus", "recorded", "golden"}
 
 FORBIDDEN = {
