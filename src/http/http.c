@@ -267,9 +267,11 @@ static void fill_address(struct http_exchange *exchange, struct http_request *re
     }
     socklen_t size =
         from->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if (getnameinfo(from, size, request->address, sizeof(request->address), NULL, 0,
-                    NI_NUMERICHOST) != 0) {
-        request->address[0] = '\0';
+    char peer[http_address_size];
+    const struct http_patience *patience = &exchange->server->patience;
+    if (getnameinfo(from, size, peer, sizeof(peer), NULL, 0, NI_NUMERICHOST) == 0) {
+        network_client(patience->proxies, patience->proxy_len, peer,
+                       http_header(exchange, "X-Forwarded-For"), request->address);
     }
 }
 
@@ -316,7 +318,7 @@ static enum MHD_Result refuse_ambiguous(struct http_exchange *exchange)
 {
     static const char text[] =
         "{\"code\":\"bad-request\",\"message\":\"the request has no Host, or "
-        "has Host, Content-Length or Transfer-Encoding twice\",\"reasons\":[]}\n";
+        "has Host, Content-Length, Transfer-Encoding or X-Forwarded-For twice\",\"reasons\":[]}\n";
     struct MHD_Response *response = MHD_create_response_from_buffer(
         sizeof(text) - 1, (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT);
     if (!response) {
@@ -523,6 +525,10 @@ int http_new(sd_event *event, const struct http_config *config, const struct htt
         config->connections_max - MIN(config->connections_max, config->connections_kept);
     server->patience.per_address_max = config->connections_per_address_max;
     server->patience.answer_limit_s = config->answer_limit_s;
+    server->patience.proxy_len = MIN(config->proxy_len, (size_t)http_proxies_max);
+    for (size_t i = 0; i < server->patience.proxy_len; i++) {
+        server->patience.proxies[i] = config->proxies[i];
+    }
     server->daemon = start_daemon(server, config);
     if (!server->daemon) {
         (void)close(config->listen_fd);

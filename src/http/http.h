@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "http/network.h"
 
 #include <sys/types.h>
 #include <systemd/sd-event.h>
@@ -22,7 +23,7 @@ struct http_server;
 /* One request and its answer. Valid from handler.request until handler.closed. */
 struct http_exchange;
 
-enum { http_address_size = 48 };
+enum { http_address_size = network_address_size, http_proxies_max = 16 };
 
 struct http_request {
     const char *method;
@@ -33,7 +34,7 @@ struct http_request {
     bool has_peer; /* over a Unix socket: who is at its other end */
     uid_t uid;
     pid_t pid;
-    char address[http_address_size]; /* the peer's, numeric; "" over a Unix socket */
+    char address[http_address_size]; /* the client's, numeric; "" over a Unix socket */
 };
 
 struct http_field {
@@ -69,6 +70,10 @@ struct http_config {
     size_t body_size_max;
     unsigned connections_max;
     unsigned connections_per_address_max; /* IPv6: of its first 64 bits; 0: no such limit */
+    /* Whose X-Forwarded-For is believed; lent for the call. From them there may be any number of
+     * connections. */
+    const struct network *proxies;
+    size_t proxy_len;
     unsigned connections_kept; /* of connections_max, for those that http_vouch() was called for */
     unsigned header_limit_s;   /* for the handshake and the header of a request; 0: no such limit */
     bool is_https_only;        /* browsers are told to come by HTTPS only */

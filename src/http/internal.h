@@ -17,7 +17,9 @@ struct http_connection;
 struct http_patience {
     unsigned header_limit_s, request_limit_s, answer_limit_s; /* 0: no limit */
     unsigned strangers_max;   /* connections beyond these cost the oldest of a stranger; 0: none */
-    unsigned per_address_max; /* the same, from one address */
+    unsigned per_address_max; /* the same, from one address, but of these */
+    struct network proxies[http_proxies_max];
+    size_t proxy_len;
     sd_event *event;
     sd_event_source *timer;
     struct http_connection *first;

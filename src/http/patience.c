@@ -14,7 +14,8 @@ struct http_connection {
     int fd;
     bool is_known;             /* vouched for */
     bool is_cut;               /* its end is under way */
-    unsigned char address[16]; /* IPv6 without its last 64 bits, IPv4 mapped; 0: a Unix socket */
+    unsigned char whole[16];   /* IPv4 mapped; 0: a Unix socket */
+    unsigned char address[16]; /* the same; IPv6 without its last 64 bits */
     uint64_t until_us;         /* UINT64_MAX: it owes nothing */
 };
 
@@ -65,19 +66,23 @@ static struct http_connection *connection_find(struct MHD_Connection *connection
     return info ? info->socket_context : NULL;
 }
 
-static void read_address(struct MHD_Connection *connection, unsigned char ret[16])
+static void read_address(struct MHD_Connection *connection, unsigned char ret_whole[16],
+                         unsigned char ret[16])
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *from = info ? info->client_addr : NULL;
     memset(ret, 0, 16);
+    memset(ret_whole, 0, 16);
     if (from && from->sa_family == AF_INET6) {
         const struct in6_addr *address =
             &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
+        memcpy(ret_whole, address->s6_addr, 16);
         memcpy(ret, address->s6_addr, IN6_IS_ADDR_V4MAPPED(address) ? 16 : 8);
     } else if (from && from->sa_family == AF_INET) {
         ret[10] = ret[11] = 0xff;
         memcpy(ret + 12, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+        memcpy(ret_whole, ret, 16);
     }
 }
 
@@ -108,7 +113,7 @@ void patience_add(struct http_patience *patience, struct MHD_Connection *connect
         return; /* without memory: libmicrohttpd's own time-out is left */
     }
     made->fd = info->connect_fd;
-    read_address(connection, made->address);
+    read_address(connection, made->whole, made->address);
     made->until_us = moment(patience, patience->header_limit_s > 0 ? patience->header_limit_s
                                                                    : patience->request_limit_s);
     made->next = patience->first;
@@ -116,7 +121,9 @@ void patience_add(struct http_patience *patience, struct MHD_Connection *connect
         patience->first->previous = made;
     }
     patience->first = made;
-    make_room(patience, made->address, patience->per_address_max);
+    if (!network_holds(patience->proxies, patience->proxy_len, made->whole)) {
+        make_room(patience, made->address, patience->per_address_max);
+    }
     make_room(patience, NULL, patience->strangers_max);
     int enabled;
     if (sd_event_source_get_enabled(patience->timer, &enabled) == 0) {

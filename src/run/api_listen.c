@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "base/parse.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -132,11 +133,24 @@ int api_listen_local(sd_event *event, const struct config *config,
     return r < 0 ? r : http_new(event, &http, handler, userdata, ret, err);
 }
 
+static_assert((int)config_proxies_max <= (int)http_proxies_max, "all are believed");
+
+/* The networks of trusted_proxies, which config_parse() has checked. */
+static size_t read_proxies(const struct config *config, struct network *ret)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < config->trusted_proxy_len; i++) {
+        len += network_parse(config->trusted_proxies[i].text, &ret[len]);
+    }
+    return len;
+}
+
 int api_listen_https(sd_event *event, const struct config *config,
                      const struct http_handler *handler, void *userdata,
                      struct http_server **server, struct certificate_facts *ret, struct error *err)
 {
     CLEANUP(pem_done) struct pem pem = {0};
+    struct network proxies[config_proxies_max];
     struct http_config http = common();
     if (config->https_listen[0] == '\0') {
         return 0;
@@ -151,6 +165,8 @@ int api_listen_https(sd_event *event, const struct config *config,
     }
     http.certificate_pem = pem.certificate;
     http.key_pem = pem.key;
+    http.proxies = proxies;
+    http.proxy_len = read_proxies(config, proxies);
     http.connections_per_address_max = api_connections_per_address_max;
     http.connections_kept = connections_kept;
     http.header_limit_s = header_limit_s;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "http/network.h"
 #include "model/gpu.h"
 #include "model/name.h"
 
@@ -31,6 +32,7 @@ enum value_kind {
     VALUE_SECONDS, /* kept as milliseconds */
     VALUE_CHOICE,  /* one of two words; kept as a bool: the second */
     VALUE_PATHS,   /* absolute, without ".." */
+    VALUE_NETWORKS,
 };
 
 struct setting {
@@ -144,6 +146,12 @@ static const struct setting settings[] = {
          "SHA-256 is in berth-api's journal at each start. systemctl reload berth-api takes up "
          "files that were renewed."),
     TEXT(VALUE_PATH, "https_key", https_key, PLACES, "The PEM file of that certificate's key."),
+    LIST(VALUE_NETWORKS, "trusted_proxies", trusted_proxies, config_proxies_max, trusted_proxy_len,
+         PLACES,
+         "Addresses and networks of reverse proxies before https_listen, such as 10.0.0.5 or "
+         "10.1.0.0/24, separated by spaces or commas, at most 16. Their X-Forwarded-For says who "
+         "the client is, for the audit and for the limits of logins. Without it every client of a "
+         "proxy has the proxy's address."),
     TEXT(VALUE_SECONDS, "session_idle_seconds", session_idle_ms, PLACES,
          "After so many seconds without a click or a key a login at the console ends, also while "
          "a page is open; 5 to 43200. After 12 hours it ends in any case."),
@@ -221,6 +229,15 @@ static int check_element(const struct config_place *place, const struct setting 
                    : REFUSE(place, err, "%s: \"%s\" is no PCI address such as 0000:65:00.0",
                             setting->key, text);
     }
+    if (setting->kind == VALUE_NETWORKS) {
+        struct network network;
+        return network_parse(text, &network)
+                   ? 0
+                   : REFUSE(place, err,
+                            "%s: \"%s\" is neither an address such as 10.0.0.5 nor a network such "
+                            "as 10.1.0.0/24",
+                            setting->key, text);
+    }
     if (setting->kind == VALUE_PATHS) {
         return text[0] == '/' && !strstr(text, "..")
                    ? 0
@@ -288,6 +305,7 @@ static int check_text(const struct config_place *place, const struct setting *se
     case VALUE_SECONDS:
     case VALUE_CHOICE:
     case VALUE_PATHS:
+    case VALUE_NETWORKS:
         break;
     }
     return value[0] ? 0 : REFUSE(place, err, "%s is empty; leave the line out", setting->key);
@@ -323,7 +341,7 @@ static int set_value(const struct config_place *place, const struct setting *set
                      struct config *config, struct error *err)
 {
     if (setting->kind == VALUE_URLS || setting->kind == VALUE_ADDRESSES ||
-        setting->kind == VALUE_PATHS) {
+        setting->kind == VALUE_PATHS || setting->kind == VALUE_NETWORKS) {
         return set_list(place, setting, value, config, err);
     }
     if (setting->kind == VALUE_CHOICE) {

@@ -20,6 +20,7 @@ enum {
     config_endpoints_max = 16,
     config_devices_max = 32,
     config_directories_max = 16,
+    config_proxies_max = 16,
 };
 
 struct config_text {
@@ -66,6 +67,9 @@ struct config {
     char https_certificate[config_text_size]; /* https_certificate, https_key: PEM files; "": one
                                                  of our own, made at the first start */
     char https_key[config_text_size];
+    struct config_text
+        trusted_proxies[config_proxies_max]; /* trusted_proxies: addresses, networks */
+    size_t trusted_proxy_len;
     msec_t session_idle_ms;           /* session_idle_seconds: a console session nobody uses ends */
     char run_dir[config_text_size];   /* run_dir: berthd's; gone at reboot */
     char state_dir[config_text_size]; /* state_dir: berth-api's; kept over a reboot */

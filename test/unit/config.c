@@ -69,6 +69,16 @@ TEST(seconds_are_a_number_within_bounds)
     CHECK_INT(parse("session_idle_seconds ="), -EINVAL);
 }
 
+TEST(trusted_proxies_are_addresses_and_networks)
+{
+    REQUIRE(parse("trusted_proxies = 10.0.0.5, fd00::/8 10.1.0.0/24") == 0);
+    CHECK_INT(config.trusted_proxy_len, 3);
+    CHECK_STR(config.trusted_proxies[1].text, "fd00::/8");
+    CHECK_INT(parse("trusted_proxies = proxy.example"), -EINVAL);
+    CHECK_HAS(err.text, "\"proxy.example\" is neither an address such as 10.0.0.5 nor a network");
+    CHECK_INT(parse("trusted_proxies = 10.0.0.5/8"), -EINVAL);
+}
+
 TEST(a_socket_path_longer_than_the_kernel_takes_is_refused)
 {
     char text[200] = "api_socket = /";

@@ -4,6 +4,7 @@
 
 #include "http/certificate.h"
 #include "http/http.h"
+#include "http/network.h"
 
 #include <errno.h>
 #include <gnutls/x509.h>
@@ -14,7 +15,8 @@ struct stage {
     sd_event *event;
     struct http_server *server;
     unsigned requests;
-    bool vouches; /* for the one who sends it */
+    bool vouches;       /* for the one who sends it */
+    const char *client; /* who is expected; NULL: the one who connects */
     struct sockaddr_in address;
 };
 
@@ -23,7 +25,7 @@ static void on_request(void *userdata, struct http_exchange *exchange,
 {
     struct stage *stage = userdata;
     stage->requests++;
-    CHECK_STR(request->address, "127.0.0.1");
+    CHECK_STR(request->address, stage->client ? stage->client : "127.0.0.1");
     if (stage->vouches) {
         http_vouch(exchange);
     }
@@ -243,6 +245,80 @@ TEST(one_address_cannot_keep_more_connections_than_it_may)
         (void)close(crowd[i]);
     }
     end(&stage);
+}
+
+TEST(a_trusted_proxy_says_who_the_client_is_and_may_connect_as_often_as_it_likes)
+{
+    static const char forwarded[] =
+        "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.9.9.9, 192.0.2.7\r\n\r\n";
+    static const char twice[] = "GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.9.9.9\r\n"
+                                "X-Forwarded-For: 192.0.2.7\r\n\r\n";
+    struct network proxy;
+    struct stage stage;
+    REQUIRE(network_parse("127.0.0.0/8", &proxy));
+    begin_with(&stage, (struct http_config){.connections_max = 8,
+                                            .connections_per_address_max = 1,
+                                            .timeout_s = 5,
+                                            .proxies = &proxy,
+                                            .proxy_len = 1});
+    stage.client = "192.0.2.7";
+    CHECK_INT(status_of(&stage, forwarded), 200);
+    CHECK_INT(status_of(&stage, twice), 400);
+    int crowd[3];
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+        crowd[i] = client(&stage);
+        serve(&stage);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(crowd); i++) {
+        CHECK(!is_closed(crowd[i]));
+        (void)close(crowd[i]);
+    }
+    end(&stage);
+    begin(&stage, 5); /* no other is believed */
+    CHECK_INT(status_of(&stage, forwarded), 200);
+    end(&stage);
+}
+
+TEST(the_last_address_that_no_trusted_proxy_has_is_the_clients)
+{
+    static const struct {
+        const char *peer, *forwarded, *client;
+    } cases[] = {
+        {"10.0.0.5", NULL, "10.0.0.5"},
+        {"10.0.0.5", "192.0.2.1", "192.0.2.1"},
+        {"10.0.0.5", "198.51.100.1,192.0.2.1 , 10.0.0.6", "192.0.2.1"},
+        {"10.0.0.5", "10.0.0.7, 10.0.0.6", "10.0.0.7"},
+        {"192.0.2.9", "198.51.100.1", "192.0.2.9"},
+        {"10.0.0.5", "192.0.2.1, unknown", "10.0.0.5"},
+        {"10.0.0.5", "192.0.2.1,", "10.0.0.5"},
+        {"10.0.0.5", "", "10.0.0.5"},
+        {"10.0.0.5", "192.0.2.1:4711", "10.0.0.5"},
+        {"::ffff:10.0.0.5", "2001:db8::1", "2001:db8::1"},
+        {"fd00::1", "fd00::2, 10.0.0.9", "fd00::2"},
+        {"10.0.1.5", "192.0.2.1", "10.0.1.5"},
+    };
+    struct network proxies[2];
+    REQUIRE(network_parse("10.0.0.0/24", &proxies[0]) && network_parse("fd00::1", &proxies[1]));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char client[network_address_size];
+        network_client(proxies, ARRAY_LEN(proxies), cases[i].peer, cases[i].forwarded, client);
+        CHECK_STR(client, cases[i].client);
+    }
+}
+
+TEST(networks_are_read_strictly)
+{
+    static const char *const bad[] = {"",          "10.0.0",       "10.0.0.1/33", "10.0.0.1/8",
+                                      "10.0.0.0/", "10.0.0.0/-1",  "fd00::/129",  "fd00::1/8",
+                                      "x",         "10.0.0.0/8/8", "10.0.0.0 /8", "1.2.3.4.5"};
+    struct network network;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CHECK(!network_parse(bad[i], &network));
+    }
+    REQUIRE(network_parse("0.0.0.0/0", &network));
+    CHECK(network_has(&network, 1, "203.0.113.1") && !network_has(&network, 1, "fd00::1"));
+    REQUIRE(network_parse("10.1.2.128/25", &network));
+    CHECK(network_has(&network, 1, "10.1.2.200") && !network_has(&network, 1, "10.1.2.100"));
 }
 
 TEST(addresses_to_listen_at_are_read_strictly)
