@@ -112,6 +112,39 @@ static void check_node(struct validation *v, const struct node_facts *node)
     check_inventory(v, node);
 }
 
+/* Members of the store, as the hosts find them: at least so many as there are hosts, if there are
+ * few. More of them are witnesses. */
+static size_t members_known(struct validation *v)
+{
+    size_t most = 0;
+    WORLD_EACH(v->call->world, RECORD_NODE_INVENTORY, each) {
+        size_t members = 0;
+        VEC_EACH(&(*each)->inventory->checks, check) {
+            members += strcmp(check->name, "endpoint") == 0;
+        }
+        most = MAX(most, members);
+    }
+    return most;
+}
+
+/* What must be left when one is lost is a majority of the store, and another host. */
+static void check_hosts(struct validation *v, size_t hosts)
+{
+    size_t members = members_known(v);
+    if (hosts >= 3) {
+        validation_add(v, FINDING_OK, "", "hosts", "%zu: a majority is left when one is lost",
+                       hosts);
+    } else if (hosts == 2 && members >= 3) {
+        validation_add(v, FINDING_OK, "", "hosts",
+                       "2, and a witness that holds the store: a majority is left when one of the "
+                       "three is lost");
+    } else {
+        validation_add(v, FINDING_WARNING, "", "hosts",
+                       "%zu: nothing can fail over safely. Add a host or, beside two, a witness",
+                       hosts);
+    }
+}
+
 static void check_coordinator(struct validation *v)
 {
     const struct record *leader = world_find(v->call->world, RECORD_LEADER, "");
@@ -124,10 +157,7 @@ static void check_coordinator(struct validation *v)
                    is_there ? "%s coordinates"
                             : "none%s: nothing is started or restarted; see journalctl -u berthd",
                    is_there ? leader->leader->node : "");
-    validation_add(v, names.len >= 3 ? FINDING_OK : FINDING_WARNING, "", "hosts",
-                   names.len >= 3 ? "%zu: a majority is left when one is lost"
-                                  : "%zu: with fewer than three nothing can fail over safely",
-                   names.len);
+    check_hosts(v, names.len);
     VEC_DONE(&names);
 }
 
@@ -163,6 +193,7 @@ static const char *group_of(const char *check)
         {"clock", "Clocks"},
         {"store", "Store"},
         {"endpoint", "Store"},
+        {"certificate", "Store"},
         {"fencing", "Fencing"},
         {"nowayout", "Fencing"},
         {"disks", "Storage"},

@@ -122,6 +122,8 @@ int run_cluster_join(struct cli *cli);
 int run_cluster_leave(struct cli *cli);
 int run_cluster_status(struct cli *cli);
 int run_cluster_refresh(struct cli *cli);
+int run_cluster_backup(struct cli *cli);
+int run_cluster_restore(struct cli *cli);
 int run_cluster_show(struct cli *cli);
 int run_cluster_set(struct cli *cli);
 int run_cluster_disarm(struct cli *cli);
@@ -148,6 +150,8 @@ int run_gpu_partition(struct cli *cli);
 int run_gpu_release(struct cli *cli);
 
 int run_access_ls(struct cli *cli);
+int run_session_ls(struct cli *cli);
+int run_session_end(struct cli *cli);
 int run_access_add(struct cli *cli);
 int run_access_set(struct cli *cli);
 int run_access_rm(struct cli *cli);

@@ -121,12 +121,15 @@ static const struct command commands[] = {
      .more =
          "Refused while VMs run here. Removes this host's member of the store, its keys and its "
          "data. Run it as root.",
-     .options = OPTIONS(
-         {.name = "member",
-          .value = "NODE",
-          .help = "remove the member of another host from the store: one that is gone "
-                  "for good, or a witness"},
-         {.name = "force", .letter = 'f', .help = "leave although VMs run here"}, OPTION_ROOT),
+     .options =
+         OPTIONS({.name = "member",
+                  .value = "NODE",
+                  .help = "remove the member of another host from the store: one that is gone "
+                          "for good, or a witness"},
+                 {.name = "force", .letter = 'f', .help = "leave although VMs run here"},
+                 {.name = "lost",
+                  .help = "the store is lost: remove only what is on this host, and let VMs run"},
+                 OPTION_ROOT),
      .run = run_cluster_leave},
     {.noun = "cluster",
      .verb = "status",
@@ -136,12 +139,36 @@ static const struct command commands[] = {
      .run = run_cluster_status},
     {.noun = "cluster",
      .verb = "refresh",
-     .help = "Take up changes of the store's members on this host",
+     .help = "Renew certificates, and take up changes of the store's members on this host",
      .more =
-         "Writes the members of the store into berth.conf, and restarts berthd and berth-api if "
-         "that changed it; VMs keep running. berth-refresh.timer does this every ten minutes.",
+         "Renews each certificate of which a third of its time is left. Writes the members of the "
+         "store into berth.conf, and restarts berthd and berth-api if that changed it; VMs keep "
+         "running. berth-refresh.timer does this every ten minutes.",
      .options = OPTIONS(OPTION_ROOT),
      .run = run_cluster_refresh},
+    {.noun = "cluster",
+     .verb = "backup",
+     .args = "FILE",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Write everything in the store but events to a file",
+     .more = "Unlike berth cluster export, the file holds users, tokens, passwords and where VMs "
+             "run: keep it secret. Run it as root on a host of the cluster.",
+     .options = OPTIONS(OPTION_ROOT),
+     .run = run_cluster_backup},
+    {.noun = "cluster",
+     .verb = "restore",
+     .args = "FILE",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Make a cluster of this host from a backup, after the store was lost",
+     .more =
+         "As berth cluster init, with the records of a file of berth cluster backup in the store. "
+         "The cluster is disarmed until berth cluster arm, so nothing restarts before all hosts "
+         "have said which VMs they run. Run berth cluster leave --lost on every host before. Run "
+         "it as root.",
+     .options = OPTIONS(OPTIONS_IDENTITY, OPTION_ROOT),
+     .run = run_cluster_restore},
     {.noun = "cluster",
      .verb = "show",
      .help = "Show the settings of the cluster",

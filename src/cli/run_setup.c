@@ -23,7 +23,7 @@ static int fail(struct cli *cli, const struct error *err)
     return cli_fail(cli, err->code == -EAGAIN ? EXIT_UNREACHABLE : EXIT_REFUSED, "%s", err->text);
 }
 
-/* What every one of these commands is given. 'is_complete': also what the host tells. */
+/* What every one of these commands is given. */
 static int begin(struct cli *cli, struct setup *ret)
 {
     const char *root = cli_option(cli, "root"), *address = cli_option(cli, "address");
@@ -37,14 +37,22 @@ static int begin(struct cli *cli, struct setup *ret)
         (node && !copy_text(ret->node, sizeof(ret->node), node))) {
         return cli_fail(cli, EXIT_USAGE, "--address or --node is too long");
     }
-    return setup_complete(ret, &err) < 0 ? fail(cli, &err) : EXIT_OK;
+    return setup_may(ret, &err) < 0 ? fail(cli, &err) : EXIT_OK;
+}
+
+/* For a host that is in no cluster yet: also what the host itself tells. */
+static int begin_new(struct cli *cli, struct setup *ret)
+{
+    struct error err;
+    int r = begin(cli, ret);
+    return r == EXIT_OK && setup_complete(ret, &err) < 0 ? fail(cli, &err) : r;
 }
 
 int run_cluster_init(struct cli *cli)
 {
     struct setup setup;
     struct error err;
-    int r = begin(cli, &setup);
+    int r = begin_new(cli, &setup);
     if (r != EXIT_OK) {
         return r;
     }
@@ -63,7 +71,7 @@ int run_cluster_join(struct cli *cli)
 {
     struct setup setup;
     struct error err;
-    int r = begin(cli, &setup);
+    int r = begin_new(cli, &setup);
     if (r != EXIT_OK) {
         return r;
     }
@@ -114,6 +122,49 @@ int run_cluster_refresh(struct cli *cli)
     return setup_refresh(&setup, &err) < 0 ? fail(cli, &err) : EXIT_OK;
 }
 
+int run_cluster_backup(struct cli *cli)
+{
+    struct setup setup;
+    struct error err;
+    size_t len;
+    const char *path = cli->args.items[0];
+    int r = begin(cli, &setup);
+    if (r != EXIT_OK) {
+        return r;
+    }
+    if (setup_backup(&setup, path, &len, &err) < 0) {
+        return fail(cli, &err);
+    }
+    (void)fprintf(cli->out, "%s holds %zu records. It holds passwords: keep it secret.\n", path,
+                  len);
+    return EXIT_OK;
+}
+
+int run_cluster_restore(struct cli *cli)
+{
+    struct setup setup;
+    struct error err;
+    int r = begin_new(cli, &setup);
+    if (r != EXIT_OK) {
+        return r;
+    }
+    if (!cli_confirm(cli,
+                     "Make a cluster from this backup? The store of the old one must be lost.")) {
+        return EXIT_REFUSED;
+    }
+    if (setup_restore(&setup, cli->args.items[0], &err) < 0) {
+        return fail(cli, &err);
+    }
+    (void)fprintf(cli->out,
+                  "\nThe cluster is restored with one host, %s, and disarmed. Next:\n"
+                  "  berthd --check-config   on each host: whether its VMs contradict the store\n"
+                  "  berthd --adopt          there, if they do: keep them; --clear ends them\n"
+                  "  berth cluster token     lets the other hosts join again\n"
+                  "  berth cluster arm       when all of them are there\n",
+                  setup.node);
+    return EXIT_OK;
+}
+
 /* VMs would go on without anyone who watches them. */
 static int refuse_with_vms(struct cli *cli, const char *node)
 {
@@ -137,6 +188,22 @@ static int refuse_with_vms(struct cli *cli, const char *node)
                      vms, vms == 1 ? "" : "s", node);
 }
 
+static int leave_lost(struct cli *cli, struct setup *setup)
+{
+    struct error err;
+    if (!cli_confirm(cli, "Forget the cluster of this host? Other hosts are not told.")) {
+        return EXIT_REFUSED;
+    }
+    if (setup_forget(setup, &err) < 0) {
+        return fail(cli, &err);
+    }
+    (void)fprintf(cli->out,
+                  "%s has forgotten its cluster; VMs keep running. Next: \"berth cluster "
+                  "restore FILE\" on one host, \"berth cluster join TOKEN\" on others.\n",
+                  setup->node);
+    return EXIT_OK;
+}
+
 int run_cluster_leave(struct cli *cli)
 {
     struct setup setup;
@@ -156,6 +223,9 @@ int run_cluster_leave(struct cli *cli)
     }
     if (setup_name(&setup, &err) < 0) {
         return fail(cli, &err);
+    }
+    if (cli_option(cli, "lost")) {
+        return leave_lost(cli, &setup);
     }
     setup.keeps_vms = cli_option(cli, "force") != NULL;
     if (!setup.is_witness && !setup.keeps_vms) {
@@ -197,15 +267,57 @@ static void show_member(struct table *table, const json_t *member)
     table_add(table, error[0] ? error : "ok");
 }
 
-int run_cluster_status(struct cli *cli)
+/* All hosts renew theirs by themselves, long before: what is told here is that they did not. */
+enum { certificate_soon_days = 60 };
+
+static void show_certificate(struct cli *cli, const json_t *certificate)
+{
+    const char *error = text_at(certificate, "error"), *file = text_at(certificate, "file");
+    long long left = number_at(certificate, "days_left");
+    if (error[0]) {
+        (void)fprintf(cli->out, "%s  cannot be read: %s\n", file, error);
+    } else if (!truth_at(certificate, "is_valid_now")) {
+        (void)fprintf(cli->out,
+                      "%s  NOT VALID: until %s. Check the date of this host, then run \"berth "
+                      "cluster refresh\"; VMs keep running meanwhile\n",
+                      file, text_at(certificate, "until"));
+    } else {
+        (void)fprintf(cli->out, "%s  valid until %s (%lld days)%s\n", file,
+                      text_at(certificate, "until"), left,
+                      left < certificate_soon_days
+                          ? ": it should have been renewed; run \"berth cluster refresh\""
+                          : "");
+    }
+}
+
+static void show_members(struct cli *cli, const json_t *members)
 {
     static const char *const headings[] = {"MEMBER", "ROLE",    "URL",  "ETCD",
                                            "SIZE",   "LATENCY", "STATE"};
+    struct table table;
+    size_t i, voters = 0;
+    json_t *each;
+    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    json_array_foreach((json_t *)(uintptr_t)members, i, each) {
+        show_member(&table, each);
+        voters += !truth_at(each, "is_learner");
+    }
+    table_print(&table, cli->out, "The store has no members.");
+    table_done(&table);
+    if (voters % 2 == 0) {
+        (void)fprintf(cli->out,
+                      "The store has %zu members, which is no safer than %zu: add a host, or a "
+                      "witness, with \"berth cluster token\".\n",
+                      voters, voters - 1);
+    }
+}
+
+int run_cluster_status(struct cli *cli)
+{
     struct setup setup;
     struct error err;
     json_t *status, *each;
-    size_t i, voters = 0;
-    struct table table;
+    size_t i;
     int r = begin(cli, &setup);
     if (r != EXIT_OK) {
         return r;
@@ -213,30 +325,23 @@ int run_cluster_status(struct cli *cli)
     if (setup_status(&setup, &status, &err) < 0) {
         return fail(cli, &err);
     }
+    const json_t *members = json_object_get(status, "members");
+    const char *error = text_at(status, "error");
     if (cli->is_json) {
-        return show_json(cli, status);
+        r = json_is_array(members) ? EXIT_OK : EXIT_UNREACHABLE;
+        return show_json(cli, status) == EXIT_OK ? r : EXIT_REFUSED;
     }
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
-    json_array_foreach(json_object_get(status, "members"), i, each) {
-        show_member(&table, each);
-        voters += !truth_at(each, "is_learner");
+    if (json_is_array(members)) {
+        show_members(cli, members);
     }
-    table_print(&table, cli->out, "The store has no members.");
-    table_done(&table);
     json_array_foreach(json_object_get(status, "certificates"), i, each) {
-        const char *error = text_at(each, "error");
-        (void)fprintf(cli->out, "%s  %s%s\n", text_at(each, "file"),
-                      error[0]                         ? "cannot be read: "
-                      : truth_at(each, "is_valid_now") ? "valid until "
-                                                       : "NOT VALID: until ",
-                      error[0] ? error : text_at(each, "until"));
+        show_certificate(cli, each);
     }
-    if (voters % 2 == 0) {
-        (void)fprintf(cli->out,
-                      "The store has %zu members, which is no safer than %zu: add a host, or a "
-                      "witness, with \"berth cluster token\".\n",
-                      voters, voters - 1);
+    if (!json_is_array(members) && !setup.is_witness) {
+        r = cli_fail(cli, EXIT_UNREACHABLE, "%s", error);
+    } else if (!json_is_array(members)) {
+        (void)fprintf(cli->out, "This is a witness: other hosts show the members of the store.\n");
     }
     json_decref(status);
-    return EXIT_OK;
+    return r;
 }

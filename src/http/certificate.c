@@ -125,6 +125,16 @@ static int read_authority(struct making *making, const struct certificate_order 
                                                NULL, 0);
 }
 
+static int make_key(struct making *making, const char *own_key)
+{
+    if (own_key) {
+        const gnutls_datum_t pem = {(void *)(uintptr_t)own_key, (unsigned)strlen(own_key)};
+        return gnutls_x509_privkey_import2(making->key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+    }
+    return gnutls_x509_privkey_generate(making->key, GNUTLS_PK_ECDSA,
+                                        GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+}
+
 static int certificate_fill(struct making *making, const struct certificate_order *order)
 {
     int r = gnutls_x509_privkey_init(&making->key);
@@ -132,9 +142,7 @@ static int certificate_fill(struct making *making, const struct certificate_orde
     r = r < 0 || !order->authority ? r : read_authority(making, order);
     gnutls_x509_crt_t signer = order->authority ? making->authority : making->certificate;
     gnutls_x509_privkey_t signing = order->authority ? making->authority_key : making->key;
-    r = r < 0 ? r
-              : gnutls_x509_privkey_generate(making->key, GNUTLS_PK_ECDSA,
-                                             GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+    r = r < 0 ? r : make_key(making, order->own_key);
     r = r < 0 ? r : describe(making->certificate, order);
     r = r < 0 ? r : gnutls_x509_crt_set_key(making->certificate, making->key);
     r = r < 0 ? r : set_key_ids(making->certificate, signer);
@@ -208,10 +216,14 @@ static int certificate_judge(struct making *making, const char *certificate, con
 
 static void look_at_times(gnutls_x509_crt_t certificate, struct certificate_facts *ret)
 {
+    const time_t day = (time_t)24 * 3600;
     time_t now = time(NULL), end = gnutls_x509_crt_get_expiration_time(certificate);
+    time_t begin = gnutls_x509_crt_get_activation_time(certificate);
     struct tm broken;
     ret->until_ms = end > 0 ? (uint64_t)end * 1000 : 0;
-    ret->is_valid_now = gnutls_x509_crt_get_activation_time(certificate) <= now && now < end;
+    ret->is_valid_now = begin <= now && now < end;
+    ret->days_left = now < end ? (int)((end - now) / day) : 0;
+    ret->days = begin < end ? (int)((end - begin) / day) : 0;
     if (!gmtime_r(&end, &broken) ||
         strftime(ret->until, sizeof(ret->until), "%Y-%m-%d %H:%M UTC", &broken) == 0) {
         ret->until[0] = '\0';

@@ -17,6 +17,7 @@ struct certificate_order {
     bool is_server, is_client;
     int days;                              /* from a day ago on: clocks of hosts differ */
     const char *authority, *authority_key; /* who signs it, as PEM; NULL: its own key */
+    const char *own_key; /* as PEM: a certificate for this key; NULL: for one that is made */
 };
 
 /* Makes a key and a certificate. Both texts are the caller's (free()). -EIO. */
@@ -33,6 +34,7 @@ struct certificate_facts {
                                                        -fingerprint show it */
     uint64_t until_ms;                              /* that time in ms since 1970 */
     char until[24];                                 /* "2036-11-20 08:15 UTC" */
+    int days_left, days;                            /* whole ones; of all it is valid for */
     bool is_valid_now;                              /* by this host's clock */
 };
 

@@ -339,6 +339,8 @@ static int open_examine(struct daemon *d, struct error *err)
     (void)snprintf(config.node, sizeof(config.node), "%s", d->config->node);
     config.etcd_endpoint_len = d->config->etcd_endpoint_len;
     config.watchdog = strcmp(d->config->watchdog, "none") != 0 ? &d->watchdog_config : NULL;
+    config.certificate = d->config->etcd_certificate;
+    config.key = d->config->etcd_key;
     config.is_store_open = config_open_endpoint(d->config) != NULL;
     return examine_new(d->event, &config, &callbacks, d, &d->examine, err);
 }

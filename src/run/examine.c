@@ -3,6 +3,7 @@
 
 #include "loop/memory.h"
 #include "loop/timer.h"
+#include "run/examine_certificate.h"
 #include "run/examine_disks.h"
 #include "run/examine_space.h"
 
@@ -53,7 +54,8 @@ struct examine {
     uint32_t disk_vm_len;          /* of how many VMs the disks are looked at */
     node_checks_t disk_checks;     /* what was found; empty: nothing yet */
     struct node_check space_check; /* likewise; name "": nothing yet */
-    msec_t rest_ms;                /* until the next look */
+    struct certificate_watch certificate;
+    msec_t rest_ms; /* until the next look */
     struct fence_run *fencing;
     struct record *fenced;         /* its spec, of which ... */
     uint32_t fence_level;          /* ... this level is being asked */
@@ -332,6 +334,9 @@ static void tell_if_new(struct examine *examine)
     } else if (examine->space_check.name[0]) {
         add_copy(&now, &examine->space_check);
     }
+    if (examine->certificate.check.name[0]) {
+        add_copy(&now, &examine->certificate.check);
+    }
     if (examine->fence_check.name[0]) {
         add_copy(&now, &examine->fence_check);
     }
@@ -382,6 +387,7 @@ static void look_around(struct examine *examine)
         examine_clock(&examine->found);
         examine_store(examine, &examine->found);
         examine_watchdog(examine->config.watchdog, &examine->found);
+        certificate_watch_look(&examine->certificate, examine->workers);
     }
     if (is_due || nodes != examine->seen_nodes) {
         examine->seen_nodes = nodes;
@@ -396,7 +402,8 @@ static void look_around(struct examine *examine)
 /* No thread is at work. */
 static bool is_settled(const struct examine *examine)
 {
-    return !examine->is_looking_at_disks && !examine->is_looking_at_space;
+    return !examine->is_looking_at_disks && !examine->is_looking_at_space &&
+           !examine->certificate.is_looking;
 }
 
 /* What was found is told soon; that nothing was, for something hangs, before the next look. */
@@ -443,6 +450,7 @@ int examine_new(sd_event *event, const struct examine_config *config,
     }
     examine->event = sd_event_ref(event);
     examine->config = *config;
+    examine->certificate = (struct certificate_watch){config->certificate, config->key};
     examine->callbacks = *callbacks;
     examine->userdata = userdata;
     int r = set_up(examine);

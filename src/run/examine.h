@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What this host finds out about itself and its neighbour now and then, beyond the hardware: the
- * checks "clock", "store", "disks" and "fencing" of its inventory, for 'berth validate', upon which
- * nothing is decided; and "space": while this host's disk is full no VM is started here. Never
- * blocks the loop: disks are looked at by a thread, fence agents are processes.
+ * checks "clock", "store", "certificate", "disks" and "fencing" of its inventory, for 'berth
+ * validate', upon which nothing is decided; and "space": while this host's disk is full no VM is
+ * started here. Never blocks the loop: disks are looked at by a thread, fence agents are processes.
  *
  * Times and counts in the texts are rounded, so that they change, and the inventory with them,
  * only when there is news.
@@ -19,9 +19,10 @@ struct examine;
 
 struct examine_config {
     char node[name_size];
-    bool is_store_open;          /* plain http over the network */
-    size_t etcd_endpoint_len;    /* how many members of the store this host knows */
-    const char *fence_directory; /* of the fence agents; NULL: where the system has them */
+    bool is_store_open;            /* plain http over the network */
+    size_t etcd_endpoint_len;      /* how many members of the store this host knows */
+    const char *certificate, *key; /* of this host for the store, lent; "": it has none */
+    const char *fence_directory;   /* of the fence agents; NULL: where the system has them */
     const struct watchdog_config *watchdog; /* lent; NULL: none is used */
     msec_t first_look_ms;                   /* after the beginning */
     uint64_t space_least_bytes;             /* with fewer free this host's disk is full */

@@ -30,12 +30,14 @@ static int find_address(char *ret, size_t size)
                : -ENETUNREACH;
 }
 
+int setup_may(const struct setup *setup, struct error *err)
+{
+    return setup_is_real(setup) && geteuid() != 0 ? error_set(err, -EPERM, "run this as root") : 0;
+}
+
 int setup_complete(struct setup *setup, struct error *err)
 {
     unsigned char bytes[sizeof(struct in6_addr)];
-    if (setup_is_real(setup) && geteuid() != 0) {
-        return error_set(err, -EPERM, "run this as root");
-    }
     if (!setup->node[0]) {
         (void)gethostname(setup->node, sizeof(setup->node) - 1);
         setup->node[strcspn(setup->node, ".")] = '\0';

@@ -12,9 +12,10 @@ static int make_bundle(const struct setup *setup, json_t **ret, struct error *er
     CLEANUP(setup_json_done) json_t *bundle = NULL;
     CLEANUP(setup_json_done) json_t *etcd = NULL;
     CLEANUP(setup_json_done) json_t *client = NULL;
+    const struct setup_subject subject = {.node = setup->node, .address = setup->address};
     int r = setup_make_authority(&bundle, err);
-    r = r < 0 ? r : setup_make_certificate(bundle, setup->node, setup->address, &etcd, err);
-    r = r < 0 ? r : setup_make_certificate(bundle, setup->node, setup->address, &client, err);
+    r = r < 0 ? r : setup_make_certificate(bundle, &subject, &etcd, err);
+    r = r < 0 ? r : setup_make_certificate(bundle, &subject, &client, err);
     if (r < 0) {
         return r;
     }
@@ -25,8 +26,9 @@ static int make_bundle(const struct setup *setup, json_t **ret, struct error *er
     return 0;
 }
 
+/* 'keys': what it holds; NULL: nothing. */
 static int make_store(const struct setup *setup, const json_t *endpoints, const json_t *passwords,
-                      struct error *err)
+                      const json_t *keys, struct error *err)
 {
     CLEANUP(setup_store_freep) struct setup_store *store = NULL;
     char peer[setup_url_size], initial[name_size + setup_url_size];
@@ -39,11 +41,15 @@ static int make_store(const struct setup *setup, const json_t *endpoints, const 
     if (r < 0) {
         return r;
     }
+    if (keys) {
+        setup_say(setup, "restoring %zu records", json_object_size(keys));
+        r = setup_store_fill(store, keys, err);
+    }
     setup_say(setup, "making users and roles of the store");
-    return setup_store_secure(store, passwords, err);
+    return r < 0 ? r : setup_store_secure(store, passwords, err);
 }
 
-static int build(const struct setup *setup, struct error *err)
+static int build(const struct setup *setup, const json_t *keys, struct error *err)
 {
     CLEANUP(setup_json_done) json_t *bundle = NULL;
     char url[setup_url_size];
@@ -54,24 +60,37 @@ static int build(const struct setup *setup, struct error *err)
     setup_say(setup, "making the certificates of the cluster");
     int r = make_bundle(setup, &bundle, err);
     r = r < 0 ? r : setup_write_secrets(setup, bundle, err);
-    r = r < 0 ? r : make_store(setup, endpoints, json_object_get(bundle, "passwords"), err);
+    r = r < 0 ? r : make_store(setup, endpoints, json_object_get(bundle, "passwords"), keys, err);
     r = r < 0 ? r : setup_write_conf(setup, endpoints, &is_changed, err);
     r = r < 0 ? r : setup_start_daemons(setup, state, err);
     return r < 0 ? r : setup_state_save(setup, true, endpoints, err);
 }
 
-int setup_init(struct setup *setup, struct error *err)
+static int begin(struct setup *setup, const json_t *keys, struct error *err)
 {
     int r = setup_prepare(setup, err);
     r = r < 0 ? r : setup_begin(setup, err);
     if (r < 0) {
         return r;
     }
-    r = build(setup, err);
+    r = build(setup, keys, err);
     r = r < 0 ? r : setup_commit(setup, err);
     if (r < 0) {
         setup_say(setup, "undoing what was begun");
         setup_undo(setup);
     }
     return r;
+}
+
+int setup_init(struct setup *setup, struct error *err)
+{
+    return begin(setup, NULL, err);
+}
+
+int setup_restore(struct setup *setup, const char *path, struct error *err)
+{
+    CLEANUP(setup_json_done) json_t *keys = NULL;
+    int r = setup_backup_read(path, &keys, err);
+    setup->keeps_vms = true; /* also if it fails: this host goes on to know whose VMs it runs */
+    return r < 0 ? r : begin(setup, keys, err);
 }

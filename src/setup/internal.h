@@ -10,6 +10,7 @@
 
 #define SETUP_DIR  "/etc/berth/cluster"
 #define SETUP_DATA "/var/lib/berth-etcd"
+#define SETUP_LOST "/var/lib/berth-etcd.lost"
 #define SETUP_CONF "/etc/berth/berth.conf"
 /* berth.conf as it was before; that it exists says that an attempt is under way. */
 #define SETUP_BEGUN SETUP_DIR "/begun"
@@ -90,13 +91,40 @@ int setup_store_has(struct setup_store *store, const char *key, bool *ret, struc
 /* The users and roles of docs/SECURITY.md, and authentication on. */
 int setup_store_secure(struct setup_store *store, const json_t *passwords, struct error *err);
 
+/* ---- member.c ---- */
+
+enum { setup_member_size = 24 }; /* of a member's id */
+
+/* How many of 'members' vote. */
+size_t setup_voters(const json_t *members, bool *ret_has_learner);
+/* Adds the etcd of 'node' without a vote; its id of setup_member_size bytes, and
+ * "a=https://...,b=https://..." for its first start. */
+int setup_member_add(struct setup_store *store, const char *node, const char *address, char *ret_id,
+                     struct buf *ret_initial, struct error *err);
+/* Gives it a vote as soon as it has everything. */
+int setup_member_promote(struct setup_store *store, const char *id, struct error *err);
+int setup_member_remove(struct setup_store *store, const char *id, struct error *err);
+/* Makes this host a member where another one was before. On failure it is none, as before. */
+int setup_take_place(const struct setup *setup, struct setup_store *store, struct error *err);
+
 /* ---- secrets.c ---- */
 
 /* {"ca", "ca_key"}; the caller's. */
 int setup_make_authority(json_t **ret, struct error *err);
-/* {"certificate", "key"} that 'authority' signs for this node; the caller's. */
-int setup_make_certificate(const json_t *authority, const char *node, const char *address,
-                           json_t **ret, struct error *err);
+/* A new certificate of the authority for its old key: what that key signed stays good. */
+int setup_remake_authority(const char *key, json_t **ret, struct error *err);
+
+/* Whose certificate it is. */
+struct setup_subject {
+    const char *node, *address;
+    bool is_witness;     /* which cannot renew its own */
+    const char *own_key; /* for this key; NULL: one that is made */
+};
+/* {"certificate", "key"} that 'authority' signs; the caller's. */
+int setup_make_certificate(const json_t *authority, const struct setup_subject *of, json_t **ret,
+                           struct error *err);
+/* {"ca", "ca_key"} of the files of SETUP_DIR; the caller's. -ENOENT: a witness has none. */
+int setup_read_authority(const struct setup *setup, json_t **ret, struct error *err);
 /* {"root", "berthd", "berth-api"}; NULL without memory. */
 json_t *setup_make_passwords(void);
 /* So many random bytes as hexadecimal digits. */
@@ -106,6 +134,20 @@ void setup_random_hex(char *ret, size_t bytes);
  * {"ca", "ca_key", "etcd": {certificate, key}, "client": {...}, "passwords": {...}}: what is not in
  * there is not written. */
 int setup_write_secrets(const struct setup *setup, const json_t *bundle, struct error *err);
+
+/* ---- backup.c ---- */
+
+/* The records of a backup, those of a disarmed cluster: {key below /berth/: text}; the caller's. */
+int setup_backup_read(const char *path, json_t **ret_keys, struct error *err);
+/* Puts them into a store that has no users yet. */
+int setup_store_fill(struct setup_store *store, const json_t *keys, struct error *err);
+
+/* ---- renew.c ---- */
+
+/* Gives the authority, etcd and the daemons new certificates for the keys that they have, if more
+ * than two thirds of the time of the old ones are over. Needs no store. What cannot be renewed is
+ * said. */
+int setup_renew(const struct setup *setup, struct error *err);
 
 /* ---- checks.c ---- */
 

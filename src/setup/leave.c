@@ -33,6 +33,27 @@ static json_t *list_endpoints(const struct setup *setup, const json_t *members)
     return endpoints;
 }
 
+/* A host that is no member becomes one if a member has left. 'list' is what the store has now. */
+static int fill_vacancy(const struct setup *setup, struct setup_store *store, bool *is_member,
+                        json_t **list, struct error *err)
+{
+    bool has_learner;
+    struct error why;
+    if (*is_member ||
+        setup_voters(json_object_get(*list, "members"), &has_learner) >= setup_members_max ||
+        has_learner) {
+        return 0;
+    }
+    if (setup_take_place(setup, store, &why) < 0) {
+        setup_say(setup, "it does not become one now: %s", why.text);
+        return 0; /* nothing depends on it; the next refresh tries again */
+    }
+    *is_member = true;
+    json_decref(*list);
+    *list = NULL;
+    return setup_store_members(store, list, err);
+}
+
 int setup_refresh(struct setup *setup, struct error *err)
 {
     CLEANUP(setup_json_done) json_t *state = NULL;
@@ -40,17 +61,20 @@ int setup_refresh(struct setup *setup, struct error *err)
     CLEANUP(setup_store_freep) struct setup_store *store = NULL;
     bool is_changed = false;
     int r = setup_state_load(setup, &state, err);
+    r = r < 0 ? r : setup_renew(setup, err); /* first: without it the store may refuse us */
     if (r < 0 || setup->is_witness) {
         return r; /* a witness has no list */
     }
+    bool is_member = json_is_true(json_object_get(state, "is_member"));
     r = setup_state_store(setup, state, &store, err);
     r = r < 0 ? r : setup_store_members(store, &list, err);
+    r = r < 0 ? r : fill_vacancy(setup, store, &is_member, &list, err);
     if (r < 0) {
         return r;
     }
     CLEANUP(setup_json_done)
     json_t *endpoints = list_endpoints(setup, json_object_get(list, "members"));
-    r = setup_state_save(setup, json_is_true(json_object_get(state, "is_member")), endpoints, err);
+    r = setup_state_save(setup, is_member, endpoints, err);
     r = r < 0 ? r : setup_write_conf(setup, endpoints, &is_changed, err);
     if (r == 0 && is_changed) {
         setup_say(setup, "the store has other members now: restarting berthd and berth-api; VMs "
@@ -137,6 +161,25 @@ int setup_leave(struct setup *setup, struct error *err)
         (void)setup_systemctl(setup, "start", "berth-api.service", NULL);
         return r;
     }
+    setup_undo(setup);
+    return 0;
+}
+
+int setup_forget(struct setup *setup, struct error *err)
+{
+    char from[setup_path_size], kept[setup_path_size];
+    CLEANUP(setup_json_done) json_t *state = NULL;
+    int r = setup_state_load(setup, &state, err);
+    if (r < 0) {
+        return r;
+    }
+    /* Perhaps the last copy there is. One of an earlier time goes. */
+    (void)setup_systemctl(setup, "stop", "berth-etcd.service", NULL);
+    setup_remove_tree(setup, SETUP_LOST);
+    if (rename(setup_path(setup, SETUP_DATA, from), setup_path(setup, SETUP_LOST, kept)) == 0) {
+        setup_say(setup, "the data of this host's member are kept in %s", kept);
+    }
+    setup->keeps_vms = true;
     setup_undo(setup);
     return 0;
 }

@@ -13,8 +13,8 @@
 #include <sys/random.h>
 
 enum {
-    authority_days = 20 * 365,
-    certificate_days = 10 * 365,
+    authority_days = 10 * 365,
+    certificate_days = 365,
     password_bytes = 24,
 };
 
@@ -63,24 +63,47 @@ int setup_make_authority(json_t **ret, struct error *err)
     return issue(&order, "ca", "ca_key", ret, err);
 }
 
-int setup_make_certificate(const json_t *authority, const char *node, const char *address,
-                           json_t **ret, struct error *err)
+int setup_remake_authority(const char *key, json_t **ret, struct error *err)
+{
+    const struct certificate_order order = {.common_name = "Berth cluster authority",
+                                            .is_authority = true,
+                                            .days = authority_days,
+                                            .own_key = key};
+    return issue(&order, "ca", "ca_key", ret, err);
+}
+
+/* No longer than the authority's. A witness has no means to get another one. */
+static int choose_days(const char *authority, const char *authority_key, bool is_witness)
+{
+    struct certificate_facts facts;
+    struct error err;
+    int days = is_witness ? authority_days : certificate_days;
+    return certificate_check(authority, authority_key, &facts, &err) == 0
+               ? MIN(days, facts.days_left)
+               : days;
+}
+
+int setup_make_certificate(const json_t *authority, const struct setup_subject *of, json_t **ret,
+                           struct error *err)
 {
     /* The addresses of loopback are for a connection that etcd makes to itself. */
-    const char *const names[] = {node, address, "localhost", "127.0.0.1", "::1"};
+    const char *const names[] = {of->node, of->address, "localhost", "127.0.0.1", "::1"};
+    const char *ca = json_string_value(json_object_get(authority, "ca"));
+    const char *ca_key = json_string_value(json_object_get(authority, "ca_key"));
     char subject[name_size + 16];
     /* With its authentication on, etcd's gateway refuses clients whose certificate has a common
      * name (etcd 3.4 and 3.5, "CommonName of client ... will be ignored"). */
-    (void)snprintf(subject, sizeof(subject), "Berth host %s", node);
+    (void)snprintf(subject, sizeof(subject), "Berth host %s", of->node);
     const struct certificate_order order = {
         .organization = subject,
         .names = names,
         .name_len = ARRAY_LEN(names),
         .is_server = true,
         .is_client = true,
-        .days = certificate_days,
-        .authority = json_string_value(json_object_get(authority, "ca")),
-        .authority_key = json_string_value(json_object_get(authority, "ca_key")),
+        .days = choose_days(ca, ca_key, of->is_witness),
+        .authority = ca,
+        .authority_key = ca_key,
+        .own_key = of->own_key,
     };
     return issue(&order, "certificate", "key", ret, err);
 }

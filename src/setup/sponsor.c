@@ -16,8 +16,6 @@ enum {
     hello_limit_ms = 10 * 1000,
     started_limit_ms = 60 * 1000,
     done_limit_ms = 120 * 1000,
-    promote_tries = 100,
-    promote_pause_ms = 300,
     clock_off_max_s = 5,
 };
 
@@ -28,7 +26,7 @@ struct guest {
     const struct setup *setup; /* ours */
     char node[name_size], address[setup_address_size];
     bool is_witness;
-    char member[24]; /* its id in the store; "": not added */
+    char member[setup_member_size]; /* its id in the store; "": not added */
 };
 
 static int read_hello(struct guest *guest, struct error *err)
@@ -93,7 +91,8 @@ static int look_at_members(struct guest *guest, const json_t *members, size_t *r
                              guest->node);
         }
     }
-    (void)snprintf(key, sizeof(key), "seen/nodes/%s", guest->node);
+    /* In a restored store no node has a heartbeat, until it joins again. */
+    (void)snprintf(key, sizeof(key), "beat/%s", guest->node);
     int r = setup_store_has(guest->store, key, &is_there, err);
     return r < 0 || !is_there ? r
                               : error_set(err, -EEXIST,
@@ -102,35 +101,10 @@ static int look_at_members(struct guest *guest, const json_t *members, size_t *r
                                           guest->node, guest->node);
 }
 
-/* Adds the guest's etcd, without a vote yet; "a=https://...,b=https://..." for its first start. */
-static int add_member(struct guest *guest, struct buf *initial, struct error *err)
-{
-    CLEANUP(setup_json_done) json_t *reply = NULL;
-    char peer[setup_url_size];
-    setup_url(guest->address, setup_peer_port, peer);
-    int r = setup_store_change(guest->store, "cluster/member/add",
-                               json_pack("{s:[s], s:b}", "peerURLs", peer, "isLearner", 1), &reply,
-                               err);
-    const char *id = json_string_value(json_object_get(json_object_get(reply, "member"), "ID"));
-    if (r == 0 && (!id || !copy_text(guest->member, sizeof(guest->member), id))) {
-        r = error_set(err, -EBADMSG, "the store's answer has no member");
-    }
-    size_t i;
-    json_t *member;
-    json_array_foreach(json_object_get(reply, "members"), i, member) {
-        const char *name = json_string_value(json_object_get(member, "name"));
-        buf_printf(initial, "%s%s=%s", i > 0 ? "," : "", name && name[0] ? name : guest->node,
-                   json_string_value(json_array_get(json_object_get(member, "peerURLs"), 0)));
-    }
-    return r;
-}
-
 static void remove_member(struct guest *guest)
 {
     struct error err;
-    if (guest->member[0] &&
-        setup_store_change(guest->store, "cluster/member/remove",
-                           json_pack("{s:s}", "ID", guest->member), NULL, &err) < 0) {
+    if (guest->member[0] && setup_member_remove(guest->store, guest->member, &err) < 0) {
         setup_say(guest->setup, "the member of %s could not be removed: %s", guest->node, err.text);
     }
     guest->member[0] = '\0';
@@ -142,28 +116,26 @@ static int make_bundle(struct guest *guest, json_t *endpoints, bool is_member, j
 {
     static const char *const users[] = {"root", "berthd", "berth-api"};
     const struct setup *setup = guest->setup;
-    CLEANUP(freep) char *ca = NULL;
-    CLEANUP(freep) char *ca_key = NULL;
-    CLEANUP(setup_json_done) json_t *bundle = NULL;
+    const struct setup_subject subject = {
+        .node = guest->node, .address = guest->address, .is_witness = guest->is_witness};
+    CLEANUP(setup_json_done) json_t *authority = NULL;
     json_t *pair;
-    int r = setup_read(setup, SETUP_DIR "/ca.pem", &ca, err);
-    r = r < 0 ? r : setup_read(setup, SETUP_DIR "/ca-key.pem", &ca_key, err);
+    int r = setup_read_authority(setup, &authority, err);
     if (r < 0) {
         return r;
     }
     CLEANUP(setup_json_done)
-    json_t *authority = json_pack("{s:s, s:s}", "ca", ca, "ca_key", ca_key);
-    explicit_bzero(ca_key, strlen(ca_key));
-    bundle = json_pack("{s:s, s:O}", "ca", ca, "endpoints", endpoints);
+    json_t *bundle =
+        json_pack("{s:O, s:O}", "ca", json_object_get(authority, "ca"), "endpoints", endpoints);
     if (is_member) {
-        r = setup_make_certificate(authority, guest->node, guest->address, &pair, err);
+        r = setup_make_certificate(authority, &subject, &pair, err);
         (void)(r == 0 && json_object_set_new(bundle, "etcd", pair));
     }
     if (r == 0 && !guest->is_witness) {
         json_t *passwords = json_object();
         (void)json_object_set_new(bundle, "passwords", passwords);
         (void)json_object_set(bundle, "ca_key", json_object_get(authority, "ca_key"));
-        r = setup_make_certificate(authority, guest->node, guest->address, &pair, err);
+        r = setup_make_certificate(authority, &subject, &pair, err);
         (void)(r == 0 && json_object_set_new(bundle, "client", pair));
         for (size_t i = 0; i < ARRAY_LEN(users) && r == 0; i++) {
             CLEANUP(freep) char *password = NULL;
@@ -177,22 +149,6 @@ static int make_bundle(struct guest *guest, json_t *endpoints, bool is_member, j
     return r;
 }
 
-/* The etcd of a learner follows until it has everything; then it may vote. A member that is not the
- * leader would pass the request on without saying who asks, which the leader refuses (etcd 3.4,
- * "user name is empty"). */
-static int promote(struct guest *guest, struct error *err)
-{
-    int r = -EAGAIN;
-    for (int i = 0; i < promote_tries && r < 0; i++) {
-        (void)nanosleep(&(struct timespec){.tv_nsec = promote_pause_ms * 1000L * 1000}, NULL);
-        r = setup_store_turn_to_leader(guest->store, err);
-        r = r < 0 ? r
-                  : setup_store_call(guest->store, "cluster/member/promote",
-                                     json_pack("{s:s}", "ID", guest->member), NULL, err);
-    }
-    return r;
-}
-
 static int let_vote(struct guest *guest, struct error *err)
 {
     CLEANUP(setup_json_done) json_t *message = NULL;
@@ -201,7 +157,7 @@ static int let_vote(struct guest *guest, struct error *err)
     if (r == 0 && (!state || strcmp(state, "started") != 0)) {
         r = error_set(err, -ECANCELED, "%s could not start its store", guest->node);
     }
-    r = r < 0 ? r : promote(guest, err);
+    r = r < 0 ? r : setup_member_promote(guest->store, guest->member, err);
     return r < 0 ? r
                  : setup_channel_send(guest->channel, json_pack("{s:s}", "state", "member"), err);
 }
@@ -226,7 +182,9 @@ static int prepare(struct guest *guest, json_t *state, bool *ret_is_member, json
               guest->is_witness ? " as a witness"
               : *ret_is_member  ? ", and holds the store, too"
                                 : "");
-    r = *ret_is_member ? add_member(guest, &initial, err) : 0;
+    r = *ret_is_member ? setup_member_add(guest->store, guest->node, guest->address, guest->member,
+                                          &initial, err)
+                       : 0;
     r = r < 0 ? r
               : make_bundle(guest, json_object_get(state, "endpoints"), *ret_is_member, ret, err);
     if (r == 0 && *ret_is_member) {

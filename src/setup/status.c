@@ -25,8 +25,8 @@ static json_t *pack_certificate(const struct setup *setup, const char *name)
         certificate_check(certificate, key, &facts, &err) < 0) {
         return json_pack("{s:s, s:s}", "file", path, "error", err.text);
     }
-    return json_pack("{s:s, s:s, s:b}", "file", path, "until", facts.until, "is_valid_now",
-                     facts.is_valid_now);
+    return json_pack("{s:s, s:s, s:i, s:b}", "file", path, "until", facts.until, "days_left",
+                     facts.days_left, "is_valid_now", facts.is_valid_now);
 }
 
 static json_t *pack_certificates(const struct setup *setup)
@@ -90,14 +90,23 @@ int setup_status(struct setup *setup, json_t **ret, struct error *err)
     CLEANUP(setup_json_done) json_t *state = NULL;
     CLEANUP(setup_json_done) json_t *list = NULL;
     CLEANUP(setup_store_freep) struct setup_store *store = NULL;
+    struct error why;
     int r = setup_state_load(setup, &state, err);
-    r = r < 0 ? r : setup_state_store(setup, state, &store, err);
-    r = r < 0 ? r : setup_store_members(store, &list, err);
     if (r < 0) {
         return r;
     }
-    *ret = json_pack("{s:s, s:s, s:o, s:o}", "node", setup->node, "address", setup->address,
-                     "members", pack_members(setup, json_object_get(list, "members")),
-                     "certificates", pack_certificates(setup));
-    return *ret ? 0 : error_set(err, -ENOMEM, "out of memory");
+    *ret = json_pack("{s:s, s:s, s:n, s:o}", "node", setup->node, "address", setup->address,
+                     "members", "certificates", pack_certificates(setup));
+    if (!*ret) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    r = setup_state_store(setup, state, &store, &why);
+    r = r < 0 ? r : setup_store_members(store, &list, &why);
+    if (r < 0) {
+        (void)json_object_set_new(*ret, "error", json_string(why.text));
+    } else {
+        (void)json_object_set_new(*ret, "members",
+                                  pack_members(setup, json_object_get(list, "members")));
+    }
+    return 0;
 }

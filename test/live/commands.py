@@ -54,7 +54,7 @@ def a_validation_names_what_is_wrong_and_ends_with_1_only_if_something_failed():
     with Cluster() as c:
         with_vms(c, a=1)
         code, out, _ = c.berth("validate")
-        assert code == 1 and "coordinator  none" in out and "with fewer than three" in out, out
+        assert code == 1 and "coordinator  none" in out and "nothing can fail over safely" in out, out
         assert "it arrives, and takes VMs" not in out and "it arrives, and takes VMs" in c.berth("validate", "-v")[1]
         c.etcd.put("order/leader", {"schema": 1, "node": "node1", "term": 1, "incarnation": 1})
         wait_for("nothing failed any more", lambda: c.berth("validate")[0] == 0)

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
 
@@ -71,8 +72,8 @@ class Host:
     def join(self, token, *words, **more):
         return self.setup("join", token, "--address", self.address, "--node", self.name, *words, **more)
 
-    def berth(self, *words):
-        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=60, check=False)
+    def berth(self, *words, text=""):
+        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=60, check=False, input=text)
         return done.returncode, done.stdout + done.stderr
 
     @contextlib.contextmanager
@@ -209,6 +210,7 @@ def two_hosts_and_a_witness_become_a_cluster_that_loses_one():
         # A witness has the store and no right in it.
         assert witness.running() == ["berth-etcd"], witness.running()
         assert not [f for f in witness.files() if "ca-key" in f or "password" in f or "client" in f], witness.files()
+        wait_for("validation knows the witness", lambda: "a witness that holds the store" in a.berth("validate", "--verbose")[1], 60)
         # The store outlives a member.
         subprocess.run([witness.root / "systemctl", "stop", "berth-etcd"], check=True)
         wait_for("the store answers", lambda: a.berth("cluster", "set", "reserve=0")[0] == 0, 30)
@@ -308,21 +310,31 @@ def an_attempt_that_was_killed_is_cleared_by_the_next():
 
 @test
 def a_host_leaves_and_another_takes_its_place():
-    with hosts(3) as (a, b, c):
+    with hosts(4) as (a, b, c, d):
         must(a.init())
         let_in(a, b)
         let_in(a, c)
-        is_up(a, "node3")
+        let_in(a, d)
+        is_up(a, "node4")
+        assert sorted(a.members()) == ["node1", "node2", "node3"] and "berth-etcd" not in d.running(), a.members()
+        must(d.setup("refresh"))
+        assert "berth-etcd" not in d.running(), d.running()
         text = must(b.setup("leave", "--yes"))
         assert "berth node rm node2" in text, text
         assert not b.running() and b.files() == ["etc/berth/berth.conf"], (b.running(), b.files())
         assert a.members() == {"node1": True, "node3": True}, a.members()
+        assert "becomes a member" in must(d.setup("refresh"))
+        assert a.members() == {"node1": True, "node3": True, "node4": True}, a.members()
         must(a.setup("refresh"))
+        assert d.address in (a.root / "etc/berth/berth.conf").read_text(encoding="utf-8")
         assert b.address not in (a.root / "etc/berth/berth.conf").read_text(encoding="utf-8")
         with a.sponsor() as token:
             code, text = b.join(token)
             assert code == 1 and "berth node rm node2" in text, text
-        c.close()  # gone for good
+        must(a.setup("leave", "--member", "node3", "--yes"))  # gone for good
+        c.close()
+        assert a.members() == {"node1": True, "node4": True}, a.members()
+        is_up(d, "node4")
         a.close()
         shutil.rmtree(b.root / "state")
 
@@ -341,6 +353,87 @@ def a_host_on_which_a_vm_runs_does_not_leave():
         assert "berth-etcd" in a.running(), a.running()
         must(a.setup("leave", "--yes", "--force"))
         assert not a.running(), a.running()
+
+
+def expire(host, name):
+    """The certificate 'name' of 'host' as it is when its time is over: for the same key, by the same authority."""
+    authority = [] if name == "ca" else ["-CA", host.secret("ca.pem"), "-CAkey", host.secret("ca-key.pem"),
+                                         "-CAcreateserial", "-CAserial", host.root / "serial"]
+    request = subprocess.run(["openssl", "req", "-new", "-key", host.secret(f"{name}-key.pem"), "-subj",
+                              "/CN=Berth cluster authority" if name == "ca" else f"/O=Berth host {host.name}"],
+                             check=True, capture_output=True).stdout
+    subprocess.run(["openssl", "x509", "-req", "-days", "-1", "-out", host.secret(f"{name}.pem"),
+                    *(authority or ["-signkey", host.secret("ca-key.pem")])], input=request, check=True,
+                   capture_output=True)
+
+
+@test
+def certificates_are_renewed_and_an_expired_one_cuts_no_connection():
+    with hosts(1) as (a,):
+        must(a.init())
+        is_up(a, "node1")
+        days = [c["days_left"] for c in json.loads(must(a.setup("status", "-o", "json")))["certificates"]]
+        assert 3600 < days[0] <= 3650 and 360 <= days[1] <= 365 and days[1] == days[2], days
+        before = {path: a.secret(path).read_bytes() for path in ("ca.pem", "etcd.pem", "client.pem")}
+        must(a.setup("refresh"))
+        assert all(a.secret(path).read_bytes() == text for path, text in before.items()), "renewed too early"
+        keys = {name: a.secret(f"{name}-key.pem").read_bytes() for name in ("ca", "etcd", "client")}
+        pids = [(a.root / f"{unit}.pid").read_text(encoding="utf-8") for unit in UNITS]
+        for name in ("etcd", "client", "ca"):
+            expire(a, name)
+        code, text = a.setup("status")
+        assert code == 4 and text.count("NOT VALID") == 3 and "berth cluster refresh" in text, text
+        heard = json.loads(must(a.berth("node", "show", "node1", "-o", "json")))
+        time.sleep(4)  # longer than a host may be silent
+        assert json.loads(must(a.berth("node", "show", "node1", "-o", "json")))["state"] == "up", heard
+        text = must(a.setup("refresh"))
+        assert text.count("renewed the certificate") == 3, text
+        text = must(a.setup("status"))
+        assert "NOT VALID" not in text and "leader" in text, text
+        for name, key in keys.items():
+            assert a.secret(f"{name}-key.pem").read_bytes() == key, name
+        assert pids == [(a.root / f"{unit}.pid").read_text(encoding="utf-8") for unit in UNITS]
+        # What is new is used for new connections: also by etcd, which was not restarted.
+        subprocess.run([a.root / "systemctl", "restart", "berthd"], check=True)
+        is_up(a, "node1")
+
+
+@test
+def a_lost_cluster_comes_back_from_a_backup():
+    with hosts(2) as (a, b):
+        must(a.init())
+        let_in(a, b)
+        is_up(a, "node2")
+        a.put("want/vms/v1", {"schema": 1, "xml": XML, "cpus": 1, "memory_mib": 16, "desired": "stopped"})
+        must(a.berth("user", "add", "alice", text="a-long-password\n"))
+        file = a.root / "backup.json"
+        assert "holds" in must(b.setup("backup", str(file)))
+        assert file.stat().st_mode & 0o777 == 0o600
+        backup = json.loads(file.read_text(encoding="utf-8"))
+        assert not [key for key in backup["keys"] if key.startswith(("beat/", "log/"))], list(backup["keys"])
+        for host in (a, b):
+            host.close()
+            must(host.setup("leave", "--lost", "--yes"))
+            assert not [f for f in host.files() if "cluster" in f], host.files()
+            assert any("berth-etcd.lost" in f for f in host.files()), host.files()
+            assert (host.root / "run/berthd/identity").exists()
+        wrong = a.root / "wrong.json"
+        wrong.write_text(json.dumps({**backup, "keys": {**backup["keys"], "beat/node1": "{}"}}), encoding="utf-8")
+        for bad in (wrong, a.root / "none.json", a.root / "etc/berth/berth.conf"):
+            code, text = a.setup("restore", str(bad), "--yes", "--address", a.address, "--node", a.name)
+            assert code == 1, text
+            assert not a.running(), a.running()
+        must(a.setup("restore", str(file), "--yes", "--address", a.address, "--node", a.name))
+        is_up(a, "node1")
+        assert "v1" in must(a.berth("vm", "ls")) and "alice" in must(a.berth("user", "ls"))
+        assert json.loads(must(a.berth("status", "-o", "json")))["disarmed"]
+        let_in(a, b)
+        is_up(a, "node2")
+        again = a.root / "again.json"
+        must(a.setup("backup", str(again)))
+        assert json.loads(again.read_text(encoding="utf-8"))["cluster"] == backup["cluster"]
+        must(a.berth("cluster", "arm"))
+
 
 
 @test

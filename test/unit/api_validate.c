@@ -116,9 +116,17 @@ TEST(nodes_that_are_silent_old_or_alone_are_named)
     CHECK_STR(result_of("Nodes", "", "kernel", "node2 runs 6.9"), "warning");
     begin();
     add_node("node1", true);
-    CHECK_STR(result_of("Nodes", "", "hosts", "fewer than three"), "warning");
+    CHECK_STR(result_of("Nodes", "", "hosts", "1: nothing can fail over safely"), "warning");
     CHECK_STR(result_of("Clocks", "node1", "checked", "look again"), "warning");
     CHECK_STR(result_of("GPU pools", "", "pools", "pool-create"), "warning");
+    add_node("node2", true);
+    CHECK_STR(result_of("Nodes", "", "hosts", "2: nothing can fail over safely"), "warning");
+    for (size_t i = 0; i < 3; i++) { /* both hold the store, and a third machine */
+        struct node_check *check =
+            VEC_ADD(&world_find(&world, RECORD_NODE_INVENTORY, "node2")->inventory->checks);
+        *check = (struct node_check){.name = "endpoint", .is_ok = true};
+    }
+    CHECK_STR(result_of("Nodes", "", "hosts", "2, and a witness"), "ok");
 }
 
 TEST(fencing_is_armed_with_the_right_time_or_tried_from_another_host)

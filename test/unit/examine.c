@@ -3,6 +3,7 @@
 #include "test/test.h"
 
 #include "base/cleanup.h"
+#include "http/certificate.h"
 #include "run/examine.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct stage {
     struct examine *examine;
     int changes;
     const struct watchdog_config *watchdog;
+    char certificate[100], key[100]; /* "": none */
 };
 
 static const struct world *world_of(void *userdata)
@@ -46,6 +48,8 @@ static void stage_open(struct stage *stage, size_t endpoints)
                                     .look_ms = stage->look_ms,
                                     .tell_ms = 10,
                                     .watchdog = stage->watchdog,
+                                    .certificate = stage->certificate,
+                                    .key = stage->key,
                                     .is_store_open = stage->is_store_open,
                                     .space_least_bytes = stage->space_least_bytes};
     struct error err = {0};
@@ -294,6 +298,57 @@ TEST(a_full_disk_is_told_so_that_no_vm_is_started_here)
     put(&stage, inventory);
     CHECK(!world_has_space(&stage.world, "node1", &detail));
     CHECK_HAS(detail, "make room");
+    stage_done(&stage);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    REQUIRE(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+/* What is told of a certificate that is valid for so many days. */
+static struct node_check told_of(int days, const char *words)
+{
+    struct stage stage;
+    char *certificate, *key;
+    struct error err;
+    const struct certificate_order order = {
+        .organization = "Host", .is_client = true, .days = days};
+    stage_init(&stage);
+    REQUIRE(certificate_issue(&order, &certificate, &key, &err) == 0);
+    (void)snprintf(stage.certificate, sizeof(stage.certificate), "%s/client.pem", stage.folder);
+    (void)snprintf(stage.key, sizeof(stage.key), "%s/client-key.pem", stage.folder);
+    write_text(stage.certificate, certificate);
+    write_text(stage.key, key);
+    free(certificate);
+    free(key);
+    stage_open(&stage, 3);
+    struct node_check check = await(&stage, "certificate", words);
+    stage_done(&stage);
+    return check;
+}
+
+TEST(a_certificate_that_nobody_renews_is_told_in_time)
+{
+    CHECK(told_of(90, "is valid until").is_ok);
+    struct node_check check = told_of(40, "should have been renewed");
+    CHECK(!check.is_ok && check.is_advice);
+    check = told_of(5, "should have been renewed");
+    CHECK(!check.is_ok && !check.is_advice);
+    check = told_of(-1, "is not valid");
+    CHECK(!check.is_ok && !check.is_advice);
+    struct stage stage;
+    stage_init(&stage);
+    strcpy(stage.certificate, "/nonexistent/client.pem");
+    strcpy(stage.key, "/nonexistent/client-key.pem");
+    stage_open(&stage, 3);
+    CHECK(!await(&stage, "certificate", "cannot be used: /nonexistent/client.pem").is_ok);
+    stage_done(&stage);
+    stage_init(&stage);
+    stage_open(&stage, 3);
+    CHECK(await(&stage, CHECK_SPACE, "has room").is_ok);
+    CHECK(!has(&stage, "certificate")); /* a store without TLS */
     stage_done(&stage);
 }
 

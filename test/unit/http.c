@@ -405,6 +405,24 @@ TEST(an_authority_signs_certificates_of_others)
     CHECK_INT(gnutls_x509_crt_verify(signed_one, &trusted, 1, 0, &verdict), 0);
     CHECK_INT(verdict, 0);
     gnutls_x509_crt_deinit(trusted);
+    /* A new certificate of the same authority will do as well. */
+    char *again = NULL, *same_key = NULL;
+    struct certificate_order renewal = ca;
+    renewal.own_key = authority_key;
+    renewal.days = 40;
+    REQUIRE(certificate_issue(&renewal, &again, &same_key, &err) == 0);
+    CHECK_STR(same_key, authority_key);
+    CHECK_INT(certificate_check(again, authority_key, &facts, &err), 0);
+    CHECK_INT(facts.days, 41);
+    CHECK(facts.days_left == 39 || facts.days_left == 40);
+    const gnutls_datum_t again_text = {(void *)again, (unsigned)strlen(again)};
+    REQUIRE(gnutls_x509_crt_init(&trusted) == 0);
+    REQUIRE(gnutls_x509_crt_import(trusted, &again_text, GNUTLS_X509_FMT_PEM) == 0);
+    CHECK_INT(gnutls_x509_crt_verify(signed_one, &trusted, 1, 0, &verdict), 0);
+    CHECK_INT(verdict, 0);
+    gnutls_x509_crt_deinit(trusted);
+    free(again);
+    free(same_key);
     /* Another authority, even of the same name, has not signed it. */
     char *other = NULL, *other_key = NULL;
     REQUIRE(certificate_issue(&ca, &other, &other_key, &err) == 0);
