@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The log is bounded: what is too old goes with the next change, a few at a time. Unguarded: two
  * that delete the same old event agree. */
@@ -18,6 +19,27 @@ static void trim_events(struct api_call *call)
     size_t len = call->world->records[RECORD_EVENT].len;
     for (size_t i = 0; i < at_a_time && len > events_max + i; i++) {
         txn_delete(&call->answer->txn, &call->world->records[RECORD_EVENT].items[i]->key);
+    }
+}
+
+/* The same for events that strangers write: the oldest of that code make room. */
+static void trim_strangers(struct api_call *call, const char *code)
+{
+    enum { at_a_time = 4 };
+    const struct record *oldest[at_a_time] = {0};
+    size_t len = 0;
+    WORLD_EACH(call->world, RECORD_EVENT, each) {
+        if (strcmp((*each)->event->code, code) == 0) {
+            if (len < at_a_time) {
+                oldest[len] = *each;
+            }
+            len++;
+        }
+    }
+    for (size_t i = 0; i < at_a_time && len >= events_of_strangers_max + i; i++) {
+        if (oldest[i]) {
+            txn_delete(&call->answer->txn, &oldest[i]->key);
+        }
     }
 }
 
@@ -100,6 +122,7 @@ void api_note(const struct api_view *view, const struct api_request *request,
         call->request = request;
         call->answer = ret;
         trim_events(call);
+        trim_strangers(call, note_code_name(note->code));
         struct record *event = make_event(call, note);
         if (event) {
             txn_guard(&ret->txn, &event->key, 0);

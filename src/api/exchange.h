@@ -52,6 +52,14 @@ struct api_request {
 struct counters;
 struct survival_memo;
 
+/* Someone who has logged in at the console of this API. */
+struct api_session {
+    uint64_t number; /* never 0 */
+    char user[name_size];
+    char address[api_address_size];
+    uint64_t begun_ms, used_ms; /* wall clock */
+};
+
 /* What is known, at one moment. */
 struct api_view {
     const struct world *world;
@@ -64,9 +72,11 @@ struct api_view {
     const struct domain_policy *policy;  /* of this host: which domains are added; NULL: all */
     uint64_t
         certificate_until_ms; /* wall clock: the end of this API's HTTPS certificate; 0: none */
-    const char *writer;       /* this API's name in the keys of its events, at most 24 characters */
-    uint64_t number;          /* grows with each request */
-    uint8_t random[16];       /* new with each request: the uuid of a VM that has none */
+    const struct api_session *sessions; /* lent; NULL: there are none, or nobody asked */
+    size_t session_len;
+    const char *writer; /* this API's name in the keys of its events, at most 24 characters */
+    uint64_t number;    /* grows with each request */
+    uint8_t random[16]; /* new with each request: the uuid of a VM that has none */
 };
 
 /* What the caller has to do before there is an answer: what is no function of what is known. */
@@ -75,10 +85,12 @@ enum api_effect {
     EFFECT_HASH,   /* hash 'password', or if "" a secret made at random; handle again with it */
     EFFECT_LOGIN,  /* if 'password' is 'user's: begin a session, handle "GET /v1/session" in it */
     EFFECT_LOGOUT, /* end the session, then send the answer */
+    EFFECT_END_SESSION, /* end 'session', also if the transaction does not commit; then that */
 };
 
 struct api_answer {
     enum api_effect effect;
+    uint64_t session;
     char user[name_size];
     char password[api_password_size];
 

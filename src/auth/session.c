@@ -59,8 +59,18 @@ static void make_room(struct auth_sessions *sessions, const char *user, msec_t n
     }
 }
 
+void auth_sessions_sweep(struct auth_sessions *sessions, msec_t now_ms)
+{
+    for (size_t i = sessions->items.len; i > 0; i--) {
+        if (is_over(sessions, &sessions->items.items[i - 1], now_ms)) {
+            drop(sessions, i - 1);
+        }
+    }
+}
+
 const struct auth_session *auth_session_begin(struct auth_sessions *sessions, const char *user,
-                                              revision_t revision, msec_t now_ms)
+                                              const char *address, revision_t revision,
+                                              msec_t now_ms)
 {
     make_room(sessions, user, now_ms);
     struct auth_session *session = VEC_ADD(&sessions->items);
@@ -71,6 +81,7 @@ const struct auth_session *auth_session_begin(struct auth_sessions *sessions, co
     session->revision = revision;
     session->begun_ms = session->used_ms = now_ms;
     (void)snprintf(session->user, sizeof(session->user), "%s", user);
+    (void)snprintf(session->address, sizeof(session->address), "%s", address);
     auth_make_secret(session->id);
     auth_make_secret(session->csrf);
     return session;

@@ -10,6 +10,7 @@
 #include "base/vec.h"
 
 enum {
+    auth_address_size = 48,
     auth_session_age_ms = 12 * 3600 * 1000,
     auth_sessions_max = 512,
     auth_sessions_per_user_max = 16,
@@ -20,7 +21,8 @@ struct auth_session {
     char id[auth_secret_size];
     char csrf[auth_secret_size];
     char user[name_size];
-    revision_t revision; /* of the user's record when it began */
+    char address[auth_address_size]; /* from which it began */
+    revision_t revision;             /* of the user's record when it began */
     msec_t begun_ms, used_ms;
 };
 
@@ -34,12 +36,16 @@ void auth_sessions_done(struct auth_sessions *sessions);
 
 /* Lent until the next call; NULL without memory. */
 const struct auth_session *auth_session_begin(struct auth_sessions *sessions, const char *user,
-                                              revision_t revision, msec_t now_ms);
+                                              const char *address, revision_t revision,
+                                              msec_t now_ms);
 
 /* The live session of that id; lent until the next call. NULL: none. 'is_use': a person asks, which
  * keeps it from being idle; what an open page asks by itself does not. */
 const struct auth_session *auth_session_find(struct auth_sessions *sessions, const char *id,
                                              bool is_use, msec_t now_ms);
+
+/* Forgets those that are over. */
+void auth_sessions_sweep(struct auth_sessions *sessions, msec_t now_ms);
 
 bool auth_session_is_live(const struct auth_sessions *sessions, uint64_t number, msec_t now_ms);
 void auth_session_end(struct auth_sessions *sessions, uint64_t number);

@@ -47,6 +47,21 @@ static const struct command commands[] = {
      .help = "Delete a user",
      .run = run_access_rm},
 
+    {.noun = "session",
+     .verb = "ls",
+     .help = "List who is logged in at the console of this host",
+     .more = "Each berth-api has its own sessions; they end when it restarts.",
+     .run = run_session_ls},
+    {.noun = "session",
+     .verb = "end",
+     .args = "SESSION",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "End a session at the console of this host",
+     .more = "berth session ls shows SESSION. To keep a user out, also change the password or "
+             "delete the user, which ends all of the user's sessions.",
+     .run = run_session_end},
+
     {.noun = "token",
      .verb = "ls",
      .help = "List the tokens of programs and remote command lines",

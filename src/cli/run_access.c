@@ -96,6 +96,41 @@ int run_access_ls(struct cli *cli)
     return EXIT_OK;
 }
 
+static void add_moment(struct table *table, const json_t *session, const char *name)
+{
+    char text[40] = "";
+    struct tm parts;
+    time_t seconds = (time_t)(number_at(session, name) / 1000);
+    if (gmtime_r(&seconds, &parts)) {
+        (void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &parts);
+    }
+    table_add(table, text);
+}
+
+int run_session_ls(struct cli *cli)
+{
+    static const char *const headings[] = {"SESSION", "USER", "FROM", "BEGUN", "LAST USED"};
+    json_t *json, *session;
+    size_t i;
+    int r = client_get(cli, &json, "/v1/sessions");
+    if (r != EXIT_OK || cli->is_json) {
+        return r == EXIT_OK ? show_json(cli, json) : r;
+    }
+    struct table table;
+    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    json_array_foreach(json_object_get(json, "items"), i, session) {
+        table_add(&table, text_at(session, "id"));
+        table_add(&table, text_at(session, "user"));
+        table_add(&table, text_at(session, "peer"));
+        add_moment(&table, session, "begun_ms");
+        add_moment(&table, session, "used_ms");
+    }
+    table_print(&table, cli->out, "No one is logged in at the console of this host.");
+    table_done(&table);
+    json_decref(json);
+    return EXIT_OK;
+}
+
 /* Whether args[0] is one of the command's kind; else an exit code. */
 static int check_kind(struct cli *cli)
 {
@@ -193,4 +228,9 @@ int run_user_passwd(struct cli *cli)
         return r;
     }
     return change(cli, "PATCH", body, "/v1/access/%s", cli->args.items[0]);
+}
+
+int run_session_end(struct cli *cli)
+{
+    return change(cli, "DELETE", NULL, "/v1/sessions/%s", cli->args.items[0]);
 }

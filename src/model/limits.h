@@ -45,6 +45,8 @@ enum {
     /* Reasons kept for one waiting VM: one per node. */
     reasons_max = nodes_max,
     events_max = 10000,
+    /* Of one code that strangers can write, so that they cannot push out all others. */
+    events_of_strangers_max = 200,
     /* The answer that an event keeps for a request that is repeated. */
     event_answer_max = 32 * 1024,
     /* At most 32 VM starts at a time a node, as Windows; each costs memory pinning. */

@@ -420,8 +420,9 @@ static void begin_session(struct api_gate *gate, struct gate_wait *wait,
 {
     char cookie[cookie_size], device[cookie_size], key[auth_limit_key_size];
     struct api_who who = wait->who;
-    const struct auth_session *session = auth_session_begin(&gate->sessions, record->key.name,
-                                                            record->revision, clock_monotonic_ms());
+    const struct auth_session *session =
+        auth_session_begin(&gate->sessions, record->key.name, who.actor.address, record->revision,
+                           clock_monotonic_ms());
     if (!session) {
         api_answer_refuse(wait->exchange, 503, "out-of-memory", "out of memory");
         return;
@@ -519,6 +520,33 @@ void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const 
     if (!auth_worker_hash(gate->worker, wait->job, password[0] ? password : wait->secret)) {
         not_taken(gate, wait);
     }
+}
+
+/* ---- sessions of others ---- */
+
+struct api_session *api_gate_sessions(struct api_gate *gate, size_t *ret_len)
+{
+    msec_t now_ms = clock_monotonic_ms();
+    uint64_t wall_ms = (uint64_t)clock_wall_ms();
+    *ret_len = 0;
+    auth_sessions_sweep(&gate->sessions, now_ms);
+    size_t len = gate->sessions.items.len;
+    struct api_session *list = len > 0 ? calloc(len, sizeof(*list)) : NULL;
+    for (size_t i = 0; list && i < len; i++) {
+        const struct auth_session *session = &gate->sessions.items.items[i];
+        list[i].number = session->number;
+        (void)copy_text(list[i].user, sizeof(list[i].user), session->user);
+        (void)copy_text(list[i].address, sizeof(list[i].address), session->address);
+        list[i].begun_ms = wall_ms - (uint64_t)(now_ms - session->begun_ms);
+        list[i].used_ms = wall_ms - (uint64_t)(now_ms - session->used_ms);
+        *ret_len = i + 1;
+    }
+    return list;
+}
+
+void api_gate_end(struct api_gate *gate, uint64_t session)
+{
+    auth_session_end(&gate->sessions, session);
 }
 
 /* ---- beginning and end ---- */

@@ -58,6 +58,10 @@ void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const 
 /* The header that takes the cookie back. */
 const char *api_gate_logout(struct api_gate *gate, const struct api_who *who);
 
+/* Those that last, the caller's; NULL and 0: none, or no memory. */
+struct api_session *api_gate_sessions(struct api_gate *gate, size_t *ret_len);
+void api_gate_end(struct api_gate *gate, uint64_t session);
+
 /* The client has left: no answer to it. */
 void api_gate_forget(struct api_gate *gate, const struct http_exchange *exchange);
 

@@ -100,7 +100,16 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
         asked.credential = *credential;
     }
     fill_view(server, &view);
+    bool is_about_sessions = strncmp(asked.target, "/v1/sessions", 12) == 0;
+    CLEANUP(freep)
+    struct api_session *sessions =
+        is_about_sessions ? api_gate_sessions(server->gate, &view.session_len) : NULL;
+    view.sessions = sessions;
     api_handle(&view, &asked, &answer);
+    if (answer.effect == EFFECT_END_SESSION) {
+        api_gate_end(server->gate, answer.session);
+        api_streams_check(&server->streams);
+    }
     if (answer.has_txn) {
         api_op_begin(&server->ops, exchange, &asked, &answer);
     } else if (answer.is_stream) {

@@ -203,6 +203,31 @@ def streams_end_with_their_session_and_with_their_token():
 
 
 @test
+def an_administrator_sees_who_is_logged_in_and_ends_a_session():
+    with begin() as c:
+        add_user(c, "alice", "viewer")
+        alice, again = log_in(c, "alice"), log_in(c, "alice")
+        listed = json.loads(c.must("session", "ls", "-o", "json"))["items"]
+        assert [(s["user"], s["peer"]) for s in listed] == [("alice", "127.0.0.1")] * 2, listed
+        assert all(0 <= s["used_ms"] - s["begun_ms"] < 60000 for s in listed), listed
+        assert alice["Cookie"][-40:] not in json.dumps(listed)
+        connection = connect(c)
+        connection.request("GET", "/v1/events?follow=1", None, {"Cookie": alice["Cookie"]})
+        stream = connection.getresponse()
+        assert stream.status == 200, stream.status
+        text = c.must("session", "end", listed[0]["id"])
+        assert "the session of alice" in text, text
+        stream.read()  # to its end
+        assert ask(c, "GET", "/v1/session", **alice).status == 401
+        assert ask(c, "GET", "/v1/session", **again).status == 200
+        assert [s["id"] for s in json.loads(c.must("session", "ls", "-o", "json"))["items"]] == [listed[1]["id"]]
+        assert "session-ended" in [event["code"] for event in events(c)]
+        code, _, err = c.berth("session", "end", listed[0]["id"])
+        assert code != 0 and "no session" in err, err
+        assert ask(c, "GET", "/v1/sessions", **again).status == 403
+
+
+@test
 def guesses_are_slowed_down_and_told_and_a_known_name_is_none_to_see():
     with begin() as c:
         add_user(c, "alice", "viewer")

@@ -137,3 +137,64 @@ TEST(the_log_says_what_was_before_and_after_but_no_secrets)
     CHECK_HAS(told(), "fence_parameters (secret) -> (secret)");
     CHECK(!strstr(told(), "hush"));
 }
+
+TEST(sessions_of_others_are_shown_and_ended)
+{
+    static const struct api_session sessions[] = {{7, "alice", "10.0.0.7", 1000, 2000},
+                                                  {9, "bob", "10.0.0.8", 1000, 1000}};
+    begin();
+    view.sessions = sessions;
+    view.session_len = ARRAY_LEN(sessions);
+    CHECK_INT(ask("GET", "/v1/sessions", NULL), 200);
+    CHECK_HAS(text(), "\"id\":\"7\",\"user\":\"alice\",\"peer\":\"10.0.0.7\"");
+    CHECK_INT(ask("DELETE", "/v1/sessions/9", NULL), 200);
+    CHECK_INT(answer.effect, EFFECT_END_SESSION);
+    CHECK_INT(answer.session, 9);
+    CHECK_STR(told(), "the session of bob, begun from 10.0.0.8, was ended");
+    CHECK_INT(ask("DELETE", "/v1/sessions/8", NULL), 404);
+    CHECK_INT(ask("DELETE", "/v1/sessions/x", NULL), 404);
+    CHECK_INT(answer.effect, EFFECT_NONE);
+    role = ROLE_OPERATOR;
+    CHECK_INT(ask("GET", "/v1/sessions", NULL), 403);
+    CHECK_INT(ask("DELETE", "/v1/sessions/9", NULL), 403);
+    CHECK_INT(answer.effect, EFFECT_NONE);
+    view.sessions = NULL;
+    view.session_len = 0;
+}
+
+/* Deletions in the last answer. */
+static size_t dropped(void)
+{
+    size_t len = 0;
+    VEC_EACH(&answer.txn.writes, write) {
+        len += write->key.kind == RECORD_EVENT && !write->value;
+    }
+    return len;
+}
+
+TEST(guesses_of_strangers_push_only_each_other_out_of_the_log)
+{
+    const struct api_request request = {.actor = {.name = "nobody", .address = "10.0.0.9"}};
+    struct note note = {.code = NOTE_LOGIN_FAILED, .subject = "alice"};
+    begin();
+    for (size_t i = 0; i < events_of_strangers_max; i++) {
+        view.number = ++number;
+        api_answer_done(&answer);
+        api_note(&view, &request, &note, &answer);
+        CHECK_INT(dropped(), 0);
+        commit();
+    }
+    CHECK_INT(ask("PATCH", "/v1/cluster", "{\"reserve\":1}"), 200);
+    CHECK_INT(dropped(), 0);
+    commit();
+    const struct record *oldest = world.records[RECORD_EVENT].items[0];
+    char name[name_size];
+    (void)snprintf(name, sizeof(name), "%s", oldest->key.name);
+    view.number = ++number;
+    api_answer_done(&answer);
+    api_note(&view, &request, &note, &answer);
+    CHECK_INT(dropped(), 1);
+    commit();
+    CHECK(!world_find(&world, RECORD_EVENT, name));
+    CHECK_INT(world.records[RECORD_EVENT].len, events_of_strangers_max + 1);
+}

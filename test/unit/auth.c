@@ -144,7 +144,7 @@ enum { idle_ms = 30 * 60 * 1000 };
 TEST(a_session_ends_when_it_was_idle_and_when_it_is_old)
 {
     struct auth_sessions sessions = {.idle_ms = idle_ms};
-    const struct auth_session *session = auth_session_begin(&sessions, "alice", 7, 0);
+    const struct auth_session *session = auth_session_begin(&sessions, "alice", "192.0.2.1", 7, 0);
     REQUIRE(session);
     const uint64_t number = session->number;
     char id[auth_secret_size];
@@ -157,7 +157,7 @@ TEST(a_session_ends_when_it_was_idle_and_when_it_is_old)
     }
     CHECK(!auth_session_find(&sessions, id, true, auth_session_age_ms));
     CHECK(!auth_session_is_live(&sessions, number, auth_session_age_ms));
-    session = auth_session_begin(&sessions, "alice", 7, now);
+    session = auth_session_begin(&sessions, "alice", "192.0.2.1", 7, now);
     memcpy(id, session->id, sizeof(id));
     CHECK(!auth_session_find(&sessions, id, true, now + idle_ms));
     auth_sessions_done(&sessions);
@@ -166,7 +166,7 @@ TEST(a_session_ends_when_it_was_idle_and_when_it_is_old)
 TEST(what_a_page_asks_by_itself_does_not_keep_its_session)
 {
     struct auth_sessions sessions = {.idle_ms = idle_ms};
-    const struct auth_session *session = auth_session_begin(&sessions, "alice", 7, 0);
+    const struct auth_session *session = auth_session_begin(&sessions, "alice", "192.0.2.1", 7, 0);
     REQUIRE(session);
     char id[auth_secret_size];
     memcpy(id, session->id, sizeof(id));
@@ -181,11 +181,11 @@ TEST(what_a_page_asks_by_itself_does_not_keep_its_session)
 TEST(too_many_sessions_of_one_user_end_the_oldest_of_them_only)
 {
     struct auth_sessions sessions = {.idle_ms = idle_ms};
-    const uint64_t bob = auth_session_begin(&sessions, "bob", 1, 0)->number;
-    const uint64_t first = auth_session_begin(&sessions, "alice", 1, 1)->number;
-    const uint64_t second = auth_session_begin(&sessions, "alice", 1, 2)->number;
+    const uint64_t bob = auth_session_begin(&sessions, "bob", "192.0.2.1", 1, 0)->number;
+    const uint64_t first = auth_session_begin(&sessions, "alice", "192.0.2.1", 1, 1)->number;
+    const uint64_t second = auth_session_begin(&sessions, "alice", "192.0.2.1", 1, 2)->number;
     for (int i = 2; i < auth_sessions_per_user_max + 1; i++) {
-        (void)auth_session_begin(&sessions, "alice", 1, 3 + i);
+        (void)auth_session_begin(&sessions, "alice", "192.0.2.1", 1, 3 + i);
     }
     CHECK(!auth_session_is_live(&sessions, first, 100));
     CHECK(auth_session_is_live(&sessions, second, 100));
