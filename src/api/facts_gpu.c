@@ -3,6 +3,7 @@
 #include "api/facts.h"
 
 #include "base/parse.h"
+#include "model/division.h"
 
 #include <string.h>
 
@@ -164,7 +165,7 @@ static enum gpu_state derive_state(const struct gpu_facts *facts,
     if (facts->device.partition) {
         return state_of_partition(facts);
     }
-    if (wanted > 0 && !gpu_is_split(inventory, facts->gpu, wanted)) {
+    if (wanted > 0 && !division_is_shown(inventory, facts->gpu, facts->dismount)) {
         return GPU_STATE_PARTITIONING;
     }
     return wanted > 0 || facts->partition_len > 0 ? GPU_STATE_PARTITIONED : state_of_whole(facts);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How many partitions a card is divided into (SR-IOV). */
+/* How many partitions a card is divided into: virtual functions (SR-IOV), or vGPUs of a profile. */
 #include "api/commit.h"
 #include "api/gpu_change.h"
 #include "api/handlers.h"
 #include "api/requests.h"
 #include "api/show.h"
+#include "model/division.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,18 +24,93 @@ static bool has_vendor_types(const struct api_call *call, const struct gpu_chang
     return has_types;
 }
 
+/* "nvidia-1121 (NVIDIA H200X-1-18C), nvidia-1132 (...)" */
+static const char *list_profiles(const struct gpu *gpu, struct buf *ret)
+{
+    for (uint32_t i = 0; i < gpu->mdev_type_len; i++) {
+        const struct gpu_mdev_type *type = &gpu->mdev_types[i];
+        buf_printf(ret, "%s%s (%s)", i ? ", " : "", type->id, type->name);
+    }
+    return buf_str(ret);
+}
+
+/* Those of the profile that there are already make room for themselves. */
+static uint32_t most_of(const struct api_call *call, const struct gpu_change *change,
+                        const struct gpu_mdev_type *type)
+{
+    const struct record *inventory =
+        world_find(call->world, RECORD_NODE_INVENTORY, change->node.name);
+    uint32_t most = type->available;
+    VEC_EACH(&inventory->inventory->partitions, each) {
+        most += pci_address_compare(each->slot.address, change->gpu.gpu->address) == 0 &&
+                strcmp(each->type, type->id) == 0;
+    }
+    return MIN(most, (uint32_t)partitions_per_card_max);
+}
+
+/* Whether the card can be divided into vGPUs of the profile, whose id replaces its name; false: it
+ * is answered. Whether so many fit is tried on the host. */
+static bool can_be_profile(struct api_call *call, const struct gpu_change *change,
+                           struct partition_request *asked)
+{
+    const struct gpu *gpu = change->gpu.gpu;
+    const char *node = change->node.name;
+    const struct gpu_mdev_type *type = division_profile(gpu, asked->profile);
+    CLEANUP(buf_done) struct buf profiles = {0};
+    if (asked->count == 0) {
+        call_tell(call, "field", "profile", NULL);
+        call_refuse(call, 400, "bad-field", "a card that is to be whole has no profile");
+    } else if (gpu->verdict == GPU_OFF_BUS || gpu->verdict == GPU_NO_IOMMU) {
+        call_refuse(call, 409, gpu_verdict_name(gpu->verdict), "%s of %s cannot be divided: %s",
+                    change->name, node, gpu->verdict_detail);
+    } else if (!type && gpu->mdev_type_len == 0) {
+        call_refuse(call, 409, "no-profile",
+                    "%s of %s offers no vGPU profiles: install its vendor's vGPU manager on the "
+                    "host, and enable its virtual functions",
+                    change->name, node);
+    } else if (!type) {
+        call_tell(call, "field", "profile", NULL);
+        call_refuse(call, 409, "no-profile", "%s of %s has no vGPU profile \"%s\"; it has %s",
+                    change->name, node, asked->profile, list_profiles(gpu, &profiles));
+    } else if (asked->count > most_of(call, change, type)) {
+        call_tell(call, "field", "count", NULL);
+        call_tell_number(call, "max", most_of(call, change, type));
+        call_refuse(call, 409, "bad-count", "%s of %s has room for %u partitions of %s, not %u",
+                    change->name, node, most_of(call, change, type), type->id, asked->count);
+    } else {
+        (void)copy_text(asked->profile, sizeof(asked->profile), type->id);
+        return true;
+    }
+    return false;
+}
+
+/* Its partitions have types, so one is to be named. */
+static void ask_for_profile(struct api_call *call, const struct gpu_change *change,
+                            const char *code, uint32_t count)
+{
+    CLEANUP(buf_done) struct buf profiles = {0};
+    char number[16];
+    (void)snprintf(number, sizeof(number), "%u", count);
+    call_advise(call,
+                hint_with(hint_make("gpu-partition", change->node.name, change->name, number, NULL),
+                          "profile", "PROFILE"));
+    call_refuse(call, 409, code, "the partitions of %s of %s are vGPUs: name a profile. It has %s",
+                change->name, change->node.name, list_profiles(change->gpu.gpu, &profiles));
+}
+
 /* Whether the card can be divided so; false: it is answered. */
 static bool can_be(struct api_call *call, const struct gpu_change *change, uint32_t count)
 {
     const struct gpu *gpu = change->gpu.gpu;
     const char *node = change->node.name;
     uint32_t most = MIN(gpu->sriov_total, (uint32_t)partitions_per_card_max);
-    if (gpu->sriov_total == 0 && gpu->mdev_type_len > 0) {
-        call_refuse(call, 409, "no-sriov",
-                    "%s of %s is divided into mediated devices by its host (mdevctl), not into "
-                    "virtual functions; those that are there can join a pool of the type "
-                    "GpuPartition",
-                    change->name, node);
+    bool is_ours = change->gpu.dismount && change->gpu.dismount->profile[0] != '\0';
+    if (count == 0 && is_ours) {
+        return true;
+    }
+    if (count > 0 && gpu->mdev_type_len > 0) {
+        ask_for_profile(call, change, gpu->sriov_total > 0 ? "vendor-partitions" : "no-sriov",
+                        count);
     } else if (has_vendor_types(call, change)) {
         call_refuse(
             call, 409, "vendor-partitions",
@@ -66,17 +142,25 @@ static uint32_t wanted(const struct dismount *entry)
     return entry ? entry->partitions : 0;
 }
 
+static const char *profile_of(const struct dismount *entry)
+{
+    return entry ? entry->profile : "";
+}
+
 /* Cards of this model elsewhere that are not divided in the same way: a pool takes equal ones. */
 static json_t *find_others(const struct api_call *call, const struct gpu_change *change,
-                           uint32_t count)
+                           const struct partition_request *asked)
 {
     json_t *warnings = json_array();
     WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
         const char *node = (*each)->key.name;
         VEC_EACH(&(*each)->inventory->gpus, gpu) {
             char subject[name_size + pci_address_size + 1], address[pci_address_size];
-            uint32_t theirs = wanted(world_dismount(call->world, node, gpu->address));
-            if (gpu == change->gpu.gpu || theirs == count ||
+            const struct dismount *entry = world_dismount(call->world, node, gpu->address);
+            uint32_t theirs = wanted(entry);
+            bool is_alike =
+                theirs == asked->count && strcmp(profile_of(entry), asked->profile) == 0;
+            if (gpu == change->gpu.gpu || is_alike ||
                 !gpu_same_model(gpu, change->gpu.gpu, NULL, 0)) {
                 continue;
             }
@@ -85,7 +169,8 @@ static json_t *find_others(const struct api_call *call, const struct gpu_change 
             if (theirs == 0) {
                 reason_add(warnings, subject, "is of the same model and not divided");
             } else {
-                reason_add(warnings, subject, "is of the same model and in %u partitions", theirs);
+                reason_add(warnings, subject, "is of the same model and in %u partitions%s%s",
+                           theirs, entry->profile[0] ? " of " : "", entry->profile);
             }
         }
     }
@@ -115,19 +200,21 @@ static void make_whole(struct api_call *call, struct gpu_change *change)
     }
 }
 
-static void divide(struct api_call *call, struct gpu_change *change, uint32_t count)
+static void divide(struct api_call *call, struct gpu_change *change,
+                   const struct partition_request *asked)
 {
     const char *node = change->node.name;
-    json_t *warnings = find_others(call, change, count);
+    json_t *warnings = find_others(call, change, asked);
     bool is_alone = json_array_size(warnings) == 0;
-    gpu_change_put(
-        change, call,
-        &(struct dismount){.partitions = count,
-                           .is_forced = change->gpu.dismount && change->gpu.dismount->is_forced});
+    struct dismount entry = {.partitions = asked->count,
+                             .is_forced = change->gpu.dismount && change->gpu.dismount->is_forced};
+    (void)copy_text(entry.profile, sizeof(entry.profile), asked->profile);
+    gpu_change_put(change, call, &entry);
     struct note note =
         call_note(is_alone ? NOTE_GPU_SPLIT_ASKED : NOTE_GPU_SPLIT_UNLIKE_ASKED, node);
     (void)copy_text(note.facts.device, sizeof(note.facts.device), change->name);
-    note.facts.count = count;
+    (void)copy_text(note.facts.label, sizeof(note.facts.label), asked->profile);
+    note.facts.count = asked->count;
     call_commit_with(call, 200, json_pack("{s:o}", "warnings", warnings), &note);
 }
 
@@ -136,10 +223,13 @@ void handle_gpu_partition(struct api_call *call)
     struct gpu_change change;
     struct partition_request asked = {0};
     if (!request_read(call, &request_partition, &asked) || !gpu_change_begin(&change, call) ||
-        !gpu_change_of_card(&change, call) || !can_be(call, &change, asked.count)) {
+        !gpu_change_of_card(&change, call) ||
+        !(asked.profile[0] != '\0' ? can_be_profile(call, &change, &asked)
+                                   : can_be(call, &change, asked.count))) {
         return;
     }
     if (asked.count > 0 && wanted(change.gpu.dismount) == asked.count &&
+        strcmp(profile_of(change.gpu.dismount), asked.profile) == 0 &&
         gpu_change_is_same_card(&change)) {
         call_unchanged(call, change.node.name, "%s of %s is in %u partitions already, or will be",
                        change.name, change.node.name, asked.count);
@@ -151,6 +241,6 @@ void handle_gpu_partition(struct api_call *call)
     if (asked.count == 0) {
         make_whole(call, &change);
     } else {
-        divide(call, &change, asked.count);
+        divide(call, &change, &asked);
     }
 }

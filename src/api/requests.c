@@ -56,6 +56,8 @@ REQUEST(confirm_off, confirm_off_fields);
 static const struct field partition_fields[] = {
     INTEGER("count", count, 0, UINT16_MAX, ABOUT("number of partitions; 0: the whole card"),
             REQUIRED),
+    TEXT("profile", profile,
+         ABOUT("make vGPUs of this type, by its ID or name; see mdev_types of the GPU")),
 };
 REQUEST(partition, partition_fields);
 #undef OWNER

@@ -34,6 +34,7 @@ struct disarm_request {
 
 struct partition_request {
     uint32_t count;
+    char profile[gpu_profile_size]; /* "": virtual functions */
 };
 
 struct gpu_place {

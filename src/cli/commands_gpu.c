@@ -55,11 +55,17 @@ static const struct command commands[] = {
      .args_min = 3,
      .args_max = 3,
      .help = "Divide a GPU into partitions for VMs",
-     .more = "The partitions are SR-IOV virtual functions. COUNT 0 makes the GPU whole again and "
-             "returns it to its host. Refused while the GPU is in a pool. A pool takes only GPUs "
-             "that are divided alike: divide all of them, then run berth pool create POOL --type "
-             "partition --all.",
-     .options = OPTIONS(OPTIONS_WAIT),
+     .more =
+         "The partitions are SR-IOV virtual functions, or vGPUs of a profile. COUNT 0 makes the "
+         "GPU whole again and returns it to its host. Refused while the GPU is in a pool. A pool "
+         "takes only GPUs that are divided alike: divide all of them, then run berth pool "
+         "create POOL --type partition --all.",
+     .options =
+         OPTIONS({.name = "profile",
+                  .value = "PROFILE",
+                  .help = "vGPUs of this type, by ID or name: each is made when a VM gets it "
+                          "and removed afterwards; berth gpu show lists the types"},
+                 OPTIONS_WAIT),
      .run = run_gpu_partition},
     {.noun = "gpu",
      .verb = "release",

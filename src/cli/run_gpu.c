@@ -79,6 +79,18 @@ static void line(const struct cli *cli, const char *name, const char *text)
     }
 }
 
+static void print_profiles(const struct cli *cli, const json_t *gpu)
+{
+    size_t i;
+    json_t *type;
+    json_array_foreach(json_object_get(gpu, "mdev_types"), i, type) {
+        char text[160];
+        (void)snprintf(text, sizeof(text), "%s (%s), room for %lld", text_at(type, "id"),
+                       text_at(type, "name"), (long long)number_at(type, "available"));
+        line(cli, i == 0 ? "profiles" : "", text);
+    }
+}
+
 static void print_gpu(const struct cli *cli, const json_t *gpu)
 {
     CLEANUP(buf_done) struct buf companions = {0};
@@ -115,6 +127,8 @@ static void print_gpu(const struct cli *cli, const json_t *gpu)
                       (double)number_at(gpu, "link_speed_mts") / 1000);
     }
     line(cli, "console", truth_at(gpu, "boot_display") ? "the firmware's display" : "");
+    line(cli, "profile", text_at(gpu, "partition_type"));
+    print_profiles(cli, gpu);
 }
 
 int run_gpu_show(struct cli *cli)
@@ -168,8 +182,10 @@ int run_gpu_partition(struct cli *cli)
     if (!parse_u64(cli->args.items[2], UINT16_MAX, &count)) {
         return cli_fail(cli, EXIT_USAGE, "\"%s\" is no number of partitions", cli->args.items[2]);
     }
-    int r = change(cli, "POST", json_pack("{s:I}", "count", (json_int_t)count),
-                   "/v1/nodes/%s/gpus/%s/partition", cli->args.items[0], cli->args.items[1]);
+    const char *profile = cli_option(cli, "profile");
+    json_t *body = json_pack("{s:I, s:s*}", "count", (json_int_t)count, "profile", profile);
+    int r = change(cli, "POST", body, "/v1/nodes/%s/gpus/%s/partition", cli->args.items[0],
+                   cli->args.items[1]);
     return r == EXIT_OK && wait_is_wanted(cli) ? wait_until(cli, look_at_partitions, &count) : r;
 }
 

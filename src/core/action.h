@@ -19,6 +19,8 @@
     X(ACTION_GPU_DISMOUNT, "gpu-dismount")       /* 'address' */                                   \
     X(ACTION_GPU_MOUNT, "gpu-mount")             /* 'address' */                                   \
     X(ACTION_GPU_SPLIT, "gpu-split")             /* 'address' into 'count' partitions; 0: none */  \
+    X(ACTION_GPU_MAKE, "gpu-make")               /* the vGPU of 'slot', of the type 'profile' */   \
+    X(ACTION_GPU_CLEAR, "gpu-clear")             /* that of 'slot': there is none afterwards */    \
     X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; by its agent 'count'; says off */      \
     X(ACTION_FENCE_STATUS, "fence-status") /* likewise; done: it is off; failed: it is not */      \
     X(ACTION_POWER, "power")               /* 'power': this host shuts down or reboots */          \
@@ -41,6 +43,8 @@ struct core_action {
     enum node_power power;
     struct pci_address address;
     uint32_t count;
+    struct gpu_slot slot;
+    char profile[gpu_profile_size]; /* gpu-split: "": into virtual functions */
     struct txn txn;
     struct record *spec; /* VM's or node's */
     struct record *placement;

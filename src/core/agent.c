@@ -9,6 +9,7 @@
 #include "core/mutant.h"
 #include "core/pending.h"
 #include "core/self.h"
+#include "core/vgpu.h"
 #include "core/visitor.h"
 
 #include <assert.h>
@@ -122,13 +123,31 @@ static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum
     return action;
 }
 
+/* Whether its devices are as it may have them. One that cannot be made so ends this start: the VM
+ * never began to run. */
+static bool is_prepared(struct core *core, struct local_vm *vm, const struct record *placement)
+{
+    struct gpu_slot culprit;
+    struct cause why;
+    enum vgpu_state state = vgpu_prepare(core, vm->name, placement->placement, &culprit, &why);
+    if (state == VGPU_FAILED) {
+        local_vm_ended(vm, placement->placement->epoch, why);
+        vm->was_up = false;
+        vm->has_culprit = true;
+        vm->culprit = culprit;
+        agent_gpu_quarantine(core, &culprit, &why);
+        core_wake(core, core->now_ms);
+    }
+    return state == VGPU_READY;
+}
+
 /* Only when the others may read that it may run (keep_running()): from then on none of them begins
  * it without a proof against this host. */
 static void start(struct core *core, struct local_vm *vm, const struct record *placement)
 {
     assert(!vm->exists); /* nor a copy of another epoch: both would write to one disk */
     struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
-    if (!spec || self_is_going_down(core)) {
+    if (!spec || self_is_going_down(core) || !is_prepared(core, vm, placement)) {
         return;
     }
     struct core_action *action =

@@ -11,6 +11,7 @@
 #include "core/pending.h"
 #include "core/self.h"
 #include "core/stubborn.h"
+#include "core/vgpu.h"
 #include "core/visitor.h"
 
 #include "model/gpu_device.h"
@@ -35,7 +36,7 @@ struct gpus {
     uint64_t told_incarnation; /* in which it was last written */
     bool is_stale;             /* the store's inventory is to be written anew */
     struct pending inventory;
-    VEC(struct pci_address) dismounted; /* that the spec listed since we run */
+    VEC(struct pci_address) dismounted; /* that the spec listed for VFIO since we run */
     bool has_hypervisor;
     char hypervisor_text[reason_size];
     struct stubborn stubborn;
@@ -45,13 +46,14 @@ struct gpus {
     enum core_action_kind gpu_action;
     struct pci_address gpu_address;
     uint32_t gpu_count;
+    struct dismount wanted; /* for which that is; "" in all: not listed any more */
     msec_t gpu_retry_ms;
 };
 
 bool agent_gpu_init(struct core *core)
 {
     core->gpus = calloc(1, sizeof(*core->gpus));
-    return core->gpus != NULL;
+    return core->gpus != NULL && vgpu_init(core);
 }
 
 void agent_gpu_done(struct core *core)
@@ -63,6 +65,7 @@ void agent_gpu_done(struct core *core)
         stubborn_done(&core->gpus->stubborn);
     }
     free(core->gpus);
+    vgpu_done(core);
 }
 
 static const struct record *own_spec(const struct core *core)
@@ -261,6 +264,7 @@ static void write_inventory(struct core *core)
         core_out_of_memory();
     }
     memcpy(record->key.name, core->config.node, sizeof(record->key.name));
+    vgpu_apply(core, record->inventory);
     VEC_EACH(&record->inventory->gpus, gpu) {
         judge_health(core, &(struct gpu_slot){.address = gpu->address}, &gpu->health,
                      &gpu->health_cause);
@@ -300,7 +304,7 @@ static void remember_listed(struct core *core)
         return;
     }
     VEC_EACH(&spec->node_spec->dismounted, entry) {
-        if (!is_listed_once(core, entry->address)) {
+        if (entry->profile[0] == '\0' && !is_listed_once(core, entry->address)) {
             struct pci_address *place = VEC_ADD(&core->gpus->dismounted);
             if (!place) {
                 core_out_of_memory();
@@ -373,6 +377,10 @@ static struct rebinding find_work(const struct core *core, const struct gpu *gpu
     if (is_card_quarantined(core, gpu->address)) {
         return (struct rebinding){ACTION_TXN, 0};
     }
+    if (entry->profile[0] != '\0') {
+        bool is_due = !vgpu_is_proven(core, entry); /* so that none of it is held */
+        return (struct rebinding){is_due ? ACTION_GPU_SPLIT : ACTION_TXN, entry->partitions};
+    }
     if (entry->partitions > 0) {
         return want_split(core, gpu, entry->partitions);
     }
@@ -395,6 +403,10 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebind
     action->address = gpu->address;
     action->count = work.count;
     action->is_forced = entry && entry->is_forced;
+    if (entry && work.action == ACTION_GPU_SPLIT) {
+        memcpy(action->profile, entry->profile, sizeof(action->profile));
+    }
+    core->gpus->wanted = entry ? *entry : (struct dismount){0};
     core->gpus->gpu_id = action->id;
     core->gpus->gpu_action = work.action;
     core->gpus->gpu_address = gpu->address;
@@ -436,7 +448,8 @@ static const struct gpu *next_gpu(const struct core *core)
 static void rebind(struct core *core)
 {
     struct gpus *gpus = core->gpus;
-    const struct gpu *gpu = gpus->gpu_id == 0 && gpus->found ? next_gpu(core) : NULL;
+    bool is_idle = gpus->gpu_id == 0 && !vgpu_is_busy(core);
+    const struct gpu *gpu = is_idle && gpus->found ? next_gpu(core) : NULL;
     if (!gpu) {
         return;
     }
@@ -454,8 +467,8 @@ static bool is_shown(const struct core *core)
 {
     const struct gpus *gpus = core->gpus;
     const struct gpu *gpu = found_gpu(core, gpus->gpu_address);
-    if (!gpu) {
-        return true;
+    if (!gpu || gpus->wanted.profile[0] != '\0') {
+        return true; /* places look the same before and after */
     }
     return gpus->gpu_action == ACTION_GPU_SPLIT
                ? gpu_is_split(gpus->found->inventory, gpu, gpus->gpu_count)
@@ -470,9 +483,10 @@ static void note_rebound(struct core *core)
                           : gpus->gpu_action == ACTION_GPU_MOUNT  ? NOTE_GPU_MOUNTED
                           : gpus->gpu_count > 0                   ? NOTE_GPU_PARTITIONED
                                                                   : NOTE_GPU_WHOLE;
-    facts_set(core_note(core, code, core->config.node), NULL,
-              pci_address_format(gpus->gpu_address, text), NULL)
-        ->count = gpus->gpu_count;
+    struct facts *facts = facts_set(core_note(core, code, core->config.node), NULL,
+                                    pci_address_format(gpus->gpu_address, text), NULL);
+    facts->count = gpus->gpu_count;
+    (void)copy_text(facts->label, sizeof(facts->label), gpus->wanted.profile);
 }
 
 /* 'why' in the kernel's words; NULL: it never answered. */
@@ -498,6 +512,10 @@ static void rebind_done(struct core *core, const struct core_event *event)
     }
     if (event->result == CORE_DONE) {
         stubborn_remove(&gpus->stubborn, gpus->gpu_address);
+        if (gpus->wanted.profile[0] != '\0') {
+            vgpu_prove(core, &gpus->wanted);
+            gpus->is_stale = true;
+        }
         note_rebound(core);
         return;
     }
@@ -512,6 +530,11 @@ void agent_gpu_event(struct core *core, const struct core_event *event)
 {
     struct gpus *gpus = core->gpus;
     enum txn_outcome outcome;
+    struct gpu_slot slot;
+    struct cause why;
+    if (vgpu_event(core, event, &slot, &why)) {
+        agent_gpu_quarantine(core, &slot, &why);
+    }
     if (event->kind == CORE_INVENTORY) {
         record_unref(gpus->found);
         gpus->found = record_ref(event->record);
@@ -560,4 +583,7 @@ void agent_gpu_step(struct core *core)
     lift_quarantines(core);
     write_inventory(core);
     rebind(core);
+    if (core->gpus->gpu_id == 0) {
+        vgpu_step(core, core->gpus->found ? core->gpus->found->inventory : NULL);
+    }
 }

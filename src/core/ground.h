@@ -35,6 +35,7 @@ struct core {
     struct founding *founding;
     struct agent *agent;
     struct gpus *gpus;
+    struct vgpus *vgpus;
     struct visitors *visitors;
     /* The coordinator: the other nodes, the term, each VM. */
     struct peers *peers;

@@ -52,3 +52,23 @@ int host_gpu_mount(const struct host_config *config, struct pci_address address,
  */
 int host_gpu_split(const struct host_config *config, struct pci_address address, uint32_t count,
                    struct error *err);
+
+/*
+ * Tries whether the card takes 'count' vGPUs of the type 'profile' at a time, in the places that
+ * division.h tells: makes them all, and clears them again. Nothing else tells: what a card can take
+ * depends upon its memory, its mode, and what others made of it.
+ *
+ * -ENODEV no such card; -ERANGE too few virtual functions; -EBUSY somebody uses one of the places,
+ * or gave it another type; others: the driver's refusal, with how many it took.
+ */
+int host_vgpu_divide(const struct host_config *config, struct pci_address card, uint32_t count,
+                     const char *profile, struct error *err);
+
+/* Makes the vGPU of 'slot', a new one also if there is one: what that held is gone. The driver's
+ * refusal if it has no room, or a VM has it. */
+int host_vgpu_make(const struct host_config *config, const struct gpu_slot *slot,
+                   const char *profile, struct error *err);
+
+/* Afterwards there is no vGPU in 'slot'. The driver's refusal if a VM has it. */
+int host_vgpu_clear(const struct host_config *config, const struct gpu_slot *slot,
+                    struct error *err);

@@ -68,7 +68,13 @@ static int operate(const struct host_order *order, struct error *err)
     case HOST_WORK_MOUNT:
         return host_gpu_mount(config, order->address, err);
     case HOST_WORK_SPLIT:
-        return host_gpu_split(config, order->address, order->count, err);
+        return order->profile[0]
+                   ? host_vgpu_divide(config, order->address, order->count, order->profile, err)
+                   : host_gpu_split(config, order->address, order->count, err);
+    case HOST_WORK_MAKE:
+        return host_vgpu_make(config, &order->slot, order->profile, err);
+    case HOST_WORK_CLEAR:
+        return host_vgpu_clear(config, &order->slot, err);
     case HOST_WORK_READ:
         break;
     }

@@ -60,5 +60,9 @@ void host_refresh(struct host *host);
 int host_dismount(struct host *host, struct pci_address address, bool force, uint64_t id,
                   struct error *err);
 int host_mount(struct host *host, struct pci_address address, uint64_t id, struct error *err);
-int host_split(struct host *host, struct pci_address address, uint32_t count, uint64_t id,
-               struct error *err);
+/* host_vgpu_divide() with a profile other than "". */
+int host_split(struct host *host, struct pci_address address, uint32_t count, const char *profile,
+               uint64_t id, struct error *err);
+/* host_vgpu_make(), and host_vgpu_clear() with the profile "". */
+int host_make(struct host *host, const struct gpu_slot *slot, const char *profile, uint64_t id,
+              struct error *err);

@@ -233,7 +233,11 @@ bool uevent_matters(const char *message, size_t size);
 
 #define HOST_WORK_LIST(X)                                                                          \
     X(HOST_WORK_READ, "read")                                                                      \
-    X(HOST_WORK_DISMOUNT, "dismount") X(HOST_WORK_MOUNT, "mount") X(HOST_WORK_SPLIT, "split")
+    X(HOST_WORK_DISMOUNT, "dismount")                                                              \
+    X(HOST_WORK_MOUNT, "mount")                                                                    \
+    X(HOST_WORK_SPLIT, "split")                                                                    \
+    X(HOST_WORK_MAKE, "make")                                                                      \
+    X(HOST_WORK_CLEAR, "clear")
 ENUM_DECLARE(host_work, HOST_WORK_LIST)
 
 enum { host_busy_max = 64 };
@@ -245,6 +249,8 @@ struct host_order {
     struct pci_address address;
     bool force;
     uint32_t count;
+    struct gpu_slot slot;                 /* make, clear */
+    char profile[gpu_profile_size];       /* make; split: "" into virtual functions */
     struct busy_card busy[host_busy_max]; /* read: cards that berthd itself works on */
     uint32_t busy_len;
 };

@@ -26,6 +26,9 @@ static bool add_function(const struct card *card, struct node_inventory *invento
     place->slot.address = card->facts.parent;
     (void)pci_address_format(gpu->address, place->slot.partition);
     (void)snprintf(place->type, sizeof(place->type), "%s", GPU_TYPE_VF);
+    if (card->facts.is_vendor) {
+        place->type[0] = '\0';
+    }
     if (card->facts.vgpu_type > 0) {
         (void)snprintf(place->type, sizeof(place->type), "nvidia-%u", card->facts.vgpu_type);
     }
@@ -88,7 +91,7 @@ static bool add_mediated_of(const struct host_config *config, const struct card 
     return is_whole;
 }
 
-/* What the card can still make of a function without a type, among its own types. */
+/* What the card can still make of one of its functions, among its own types. */
 static void offer_types(const struct card *function, struct node_inventory *inventory)
 {
     VEC_EACH(&inventory->gpus, gpu) {
@@ -102,7 +105,7 @@ static void offer_types(const struct card *function, struct node_inventory *inve
                 at++;
             }
             if (at < gpu->mdev_type_len) {
-                gpu->mdev_types[at].available++;
+                gpu->mdev_types[at].available += type->available;
             } else if (at < gpu_mdev_types_max) {
                 gpu->mdev_types[gpu->mdev_type_len++] = *type;
             }
@@ -123,9 +126,10 @@ bool partitions_add(const struct host_config *config, const struct card *cards, 
     for (size_t i = 0; i < card_len; i++) {
         const struct card_facts *facts = &cards[i].facts;
         bool is_typeless = facts->is_vendor && facts->vgpu_type == 0;
-        if (is_typeless) {
+        if (facts->is_virtual_function) {
             offer_types(&cards[i], inventory);
-        } else if (facts->is_virtual_function && cards[i].gpu.mdev_type_len == 0) {
+        }
+        if (is_typeless || (facts->is_virtual_function && cards[i].gpu.mdev_type_len == 0)) {
             /* One that makes mediated devices is given away as those. */
             is_whole &= add_function(&cards[i], inventory);
         }

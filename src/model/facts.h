@@ -144,10 +144,12 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_WAS_GONE, "was-gone") /* when berthd looked */                                         \
     /* Why a GPU is in quarantine, or missing. */                                                  \
     X(CAUSE_GPU_LEFT_BUS, "gpu-left-bus")                                                          \
-    X(CAUSE_GPU_NOT_SHOWN, "gpu-not-shown")   /* missing */                                        \
-    X(CAUSE_GPU_HELD, "gpu-held")             /* who: a VM whose QEMU cannot be ended */           \
-    X(CAUSE_GPU_HANGS, "gpu-hangs")           /* an operation on it, in the kernel */              \
-    X(CAUSE_GPU_OTHER_CARD, "gpu-other-card") /* detail: its identity */                           \
+    X(CAUSE_GPU_NOT_SHOWN, "gpu-not-shown")       /* missing */                                    \
+    X(CAUSE_GPU_HELD, "gpu-held")                 /* who: a VM whose QEMU cannot be ended */       \
+    X(CAUSE_GPU_HANGS, "gpu-hangs")               /* an operation on it, in the kernel */          \
+    X(CAUSE_GPU_OTHER_CARD, "gpu-other-card")     /* detail: its identity */                       \
+    X(CAUSE_VGPU_NOT_MADE, "vgpu-not-made")       /* detail: why */                                \
+    X(CAUSE_VGPU_NOT_CLEARED, "vgpu-not-cleared") /* detail: why */                                \
     /* Why a host could not be turned off. */                                                      \
     X(CAUSE_AGENT_FAILED, "agent-failed") /* who: the agent; count: its level; detail */           \
     /* What proves that a host is off. */                                                          \

@@ -109,14 +109,15 @@ enum {
     gpu_identity_size = 128,
     gpu_text_size = 96,
     gpu_driver_size = 32,
-    gpu_mdev_types_max = 16,
+    gpu_mdev_types_max = 48, /* the richest cards offer some thirty */
+    gpu_profile_size = 48,
 };
 
 /* What a card's driver can make of it, or of its virtual functions. */
 struct gpu_mdev_type {
-    char id[48];        /* "nvidia-35" */
-    char name[48];      /* "GRID M60-0Q" */
-    uint32_t available; /* of a vendor's type: no more than that */
+    char id[gpu_profile_size]; /* "nvidia-35" */
+    char name[48];             /* "GRID M60-0Q" */
+    uint32_t available;        /* of a vendor's type: no more than that */
 };
 
 struct gpu {
@@ -156,7 +157,9 @@ struct gpu {
 #define GPU_TYPE_VF "vf"
 struct gpu_partition {
     struct gpu_slot slot;
-    char type[48]; /* GPU_TYPE_VF, or the type that its driver gave it: "nvidia-35" */
+    /* GPU_TYPE_VF; the type that its driver gave it, or will: "nvidia-35"; "": only a place for
+     * one, as a host shows it */
+    char type[gpu_profile_size];
     char driver[gpu_driver_size];
     enum gpu_backend backend;
     int32_t iommu_group; /* -1: none */

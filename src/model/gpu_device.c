@@ -36,6 +36,9 @@ static enum gpu_backend backend_of(const struct gpu_partition *partition)
     if (partition->backend != GPU_BACKEND_NONE) {
         return partition->backend;
     }
+    if (partition->type[0] == '\0') {
+        return GPU_BACKEND_NONE; /* a place for a vGPU */
+    }
     return !is_function(partition)                      ? GPU_BACKEND_MDEV
            : strcmp(partition->driver, "vfio-pci") == 0 ? GPU_BACKEND_VFIO
                                                         : GPU_BACKEND_NONE;

@@ -146,13 +146,14 @@ struct fence_device {
 /* Fence agents of a node, tried one after the other: its BMC, then the PDU that feeds it. */
 enum { fence_levels_max = 3 };
 
-/* A GPU that shall be bound to vfio-pci, whole or in partitions, and which card it was when the
+/* A GPU that shall be bound to vfio-pci, or divided into partitions, and which card it was when the
  * administrator said so. */
 struct dismount {
     struct pci_address address;
     char identity[gpu_identity_size];
     bool is_forced;      /* also if the host uses it, or it has no reset */
     uint32_t partitions; /* so many virtual functions shall be bound instead of the card; 0: it */
+    char profile[gpu_profile_size]; /* ... or be vGPUs of this type while VMs have them; "": no */
 };
 
 struct gpu_release {

@@ -127,6 +127,8 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_GPU_HELD] = "the QEMU of {who} has it and cannot be ended",
     [CAUSE_GPU_LEFT_BUS] = "it left the bus",
     [CAUSE_GPU_OTHER_CARD] = "another card sits there: {detail}",
+    [CAUSE_VGPU_NOT_MADE] = "its vGPU could not be made[: {detail}]",
+    [CAUSE_VGPU_NOT_CLEARED] = "its vGPU could not be cleared after the last VM[: {detail}]",
     [CAUSE_PROOF_AGENT] = "{who}[ (fencing level {count})] turned it off and says it is off",
     [CAUSE_PROOF_ASKED] = "{who}[ (fencing level {count})] says that it is off",
     [CAUSE_PROOF_SILENCE] =
@@ -228,7 +230,8 @@ static const char *const note_words[note_code_count] = {
     [NOTE_GPU_RELEASED] = "GPU {who} on {subject} is released from quarantine",
     [NOTE_GPU_DISMOUNTED] = "GPU {who} on {subject} is dismounted",
     [NOTE_GPU_MOUNTED] = "GPU {who} on {subject} is mounted",
-    [NOTE_GPU_PARTITIONED] = "GPU {who} on {subject} is split into {count} partitions",
+    [NOTE_GPU_PARTITIONED] =
+        "GPU {who} on {subject} is split into {count} partitions[ of the type {label}]",
     [NOTE_GPU_WHOLE] = "GPU {who} on {subject} is whole again",
     [NOTE_GPU_DISMOUNT_FAILED] = "cannot dismount GPU {who} on {subject}[: {detail}][: {cause}]",
     [NOTE_GPU_MOUNT_FAILED] = "cannot mount GPU {who} on {subject}[: {detail}][: {cause}]",
@@ -286,9 +289,10 @@ static const char *const note_words[note_code_count] = {
         "{device} of {subject} ({label}) is to be dismounted from the host[, with {detail}]",
     [NOTE_GPU_MOUNT_ASKED] = "{device} of {subject} is to be returned to the host",
     [NOTE_GPU_RELEASE_ASKED] = "{device} of {subject} is released from quarantine[ ({cause})]",
-    [NOTE_GPU_SPLIT_ASKED] = "{device} of {subject} is to be divided into {count} partitions",
+    [NOTE_GPU_SPLIT_ASKED] =
+        "{device} of {subject} is to be divided into {count} partitions[ of the type {label}]",
     [NOTE_GPU_SPLIT_UNLIKE_ASKED] =
-        "{device} of {subject} is to be divided into {count} partitions; others of its model are divided differently, and a pool takes only equal partitions",
+        "{device} of {subject} is to be divided into {count} partitions[ of the type {label}]; others of its model are divided differently, and a pool takes only equal partitions",
     [NOTE_GPU_WHOLE_ASKED] = "{device} of {subject} is to be whole again and returned to its host",
     [NOTE_NODE_PAUSED] = "{subject} is paused: its VMs keep running, and no new ones start there",
     [NOTE_NODE_RESUMED] = "{subject} is active again",

@@ -322,7 +322,14 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         }
         break;
     case ACTION_GPU_SPLIT:
-        if (host_split(d->host, action->address, action->count, action->id, &err) < 0) {
+        if (host_split(d->host, action->address, action->count, action->profile, action->id, &err) <
+            0) {
+            daemon_answer(d, action->id, CORE_FAILED, err.text);
+        }
+        break;
+    case ACTION_GPU_MAKE:
+    case ACTION_GPU_CLEAR:
+        if (host_make(d->host, &action->slot, action->profile, action->id, &err) < 0) {
             daemon_answer(d, action->id, CORE_FAILED, err.text);
         }
         break;

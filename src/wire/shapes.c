@@ -151,7 +151,10 @@ static const struct field dismount_fields[] = {
     TEXT("identity", identity, ABOUT("model that was at this address when it was dismounted")),
     BOOL("forced", is_forced, ABOUT("dismounted although the host used it or it cannot be reset")),
     U32("partitions", partitions,
-        ABOUT("number of virtual functions to use instead of the whole card; 0: the card")),
+        ABOUT("number of partitions to use instead of the whole card; 0: the card")),
+    TEXT("profile", profile,
+         ABOUT("type of the vGPUs that these are while VMs have them; empty: virtual functions"),
+         SPARSE),
 };
 SHAPE(dismount_shape, dismount_fields);
 ITEM(dismount_item, dismount_shape);

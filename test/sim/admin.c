@@ -52,6 +52,7 @@ static void add_dismounts(struct node_spec *spec, const struct host *host)
         entry->address = card->gpu.address;
         (void)gpu_identity(&card->gpu, entry->identity);
         entry->partitions = host->config->partitions;
+        SET_TEXT(entry->profile, "%s", host->config->has_vgpus ? SIM_PROFILE : "");
     }
 }
 
@@ -94,7 +95,8 @@ static void put_pool(struct sim *sim, const char *name)
         }
         if ((*host)->config->partitions > 0) {
             record->pool->type = POOL_GPU_PARTITION;
-            SET_TEXT(record->pool->partition_type, "%s", GPU_TYPE_VF);
+            SET_TEXT(record->pool->partition_type, "%s",
+                     (*host)->config->has_vgpus ? SIM_PROFILE : GPU_TYPE_VF);
         }
     }
     put(sim, record);
@@ -287,6 +289,8 @@ static void set_dismounted(struct sim *sim, struct record *record, const struct 
         struct dismount *entry = ADD_TO(&spec->dismounted);
         entry->address = gpu->address;
         entry->partitions = step->op == OP_PARTITION ? step->into : 0;
+        bool is_vgpu = entry->partitions > 0 && host->config->has_vgpus;
+        SET_TEXT(entry->profile, "%s", is_vgpu ? SIM_PROFILE : "");
         (void)gpu_identity(gpu, entry->identity);
     }
 }

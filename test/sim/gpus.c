@@ -20,7 +20,7 @@ void gpus_init(struct host *host)
         SET_TEXT(gpu->device_name, "Card");
         SET_TEXT(gpu->serial, "%s-%u", host->config->name, i);
         gpu->sriov_total = 8;
-        gpu->sriov_enabled = host->config->partitions;
+        gpu->sriov_enabled = host->config->has_vgpus ? 8 : host->config->partitions;
         gpu->is_overridden = host->config->partitions == 0;
         SET_TEXT(gpu->driver, "%s", gpu->is_overridden ? "vfio-pci" : "nouveau");
     }
@@ -60,10 +60,37 @@ bool gpus_can_give(struct host *host, const struct gpu_slot *slot)
     for (uint32_t i = 0; i < card->gpu.sriov_enabled; i++) {
         const struct gpu_slot part = gpus_part(card, i);
         if (gpu_slot_equal(&part, slot)) {
-            return true;
+            return !host->config->has_vgpus || card->vgpus[i].is_made;
         }
     }
     return false;
+}
+
+/* Of a host whose partitions are vGPUs. */
+static struct fake_vgpu *find_vgpu(struct host *host, const struct gpu_slot *slot)
+{
+    struct fake_gpu *card = gpus_find(host, slot->address);
+    for (uint32_t i = 0; card && host->config->has_vgpus && i < ARRAY_LEN(card->vgpus); i++) {
+        const struct gpu_slot part = gpus_part(card, i);
+        if (gpu_slot_equal(&part, slot)) {
+            return &card->vgpus[i];
+        }
+    }
+    return NULL;
+}
+
+void gpus_begin(struct sim *sim, struct host *host, const struct instance *instance)
+{
+    VEC_EACH(&instance->gpus, hold) {
+        struct fake_vgpu *vgpu = find_vgpu(host, &hold->slot);
+        if (vgpu && vgpu->user[0] != '\0') {
+            violation(sim, "%s gets a vGPU of %s as %s left it", instance->vm, host->config->name,
+                      vgpu->user);
+        }
+        if (vgpu) {
+            SET_TEXT(vgpu->user, "%s", instance->vm);
+        }
+    }
 }
 
 /* A boot gives every card to the host's driver. The first one finds them dismounted. */
@@ -77,7 +104,8 @@ void gpus_boot(struct host *host)
         if (host->boot > 1) {
             SET_TEXT(card->gpu.driver, "nouveau");
             card->gpu.is_overridden = false;
-            card->gpu.sriov_enabled = 0;
+            card->gpu.sriov_enabled = host->config->has_vgpus ? 8 : 0;
+            memset(card->vgpus, 0, sizeof(card->vgpus));
         }
     }
 }
@@ -88,6 +116,20 @@ static void judge(struct gpu *gpu, bool is_off_bus)
                    : gpu->sriov_enabled > 0 ? GPU_PARTITIONED
                    : gpu_is_dismounted(gpu) ? GPU_ASSIGNABLE
                                             : GPU_HOST_DRIVER;
+}
+
+static void add_places(struct node_inventory *inventory, const struct fake_gpu *card)
+{
+    for (uint32_t i = 0; i < card->gpu.sriov_enabled; i++) {
+        bool is_made = card->vgpus[i].is_made;
+        struct gpu_partition *part = ADD_TO(&inventory->partitions);
+        *part = (struct gpu_partition){.slot = gpus_part(card, i),
+                                       .mmio_size = 16 << 20,
+                                       .backend = is_made ? GPU_BACKEND_VENDOR : GPU_BACKEND_NONE,
+                                       .verdict = is_made ? GPU_ASSIGNABLE : GPU_HOST_DRIVER};
+        SET_TEXT(part->type, "%s", is_made ? SIM_PROFILE : "");
+        SET_TEXT(part->driver, "nvidia");
+    }
 }
 
 static void add_parts(struct node_inventory *inventory, const struct fake_gpu *card)
@@ -114,7 +156,11 @@ void gpus_tell(struct sim *sim, struct host *host)
         struct gpu *gpu = ADD_TO(&record->inventory->gpus);
         *gpu = card->gpu;
         judge(gpu, card->is_off_bus);
-        add_parts(record->inventory, card);
+        if (host->config->has_vgpus) {
+            add_places(record->inventory, card);
+        } else {
+            add_parts(record->inventory, card);
+        }
     }
     struct node_check *space = ADD_TO(&record->inventory->checks);
     SET_TEXT(space->name, "%s", CHECK_SPACE);
@@ -140,6 +186,8 @@ struct rebind {
     uint64_t life;
     enum core_action_kind kind;
     uint32_t count;
+    struct gpu_slot slot;
+    bool is_tried; /* a division into vGPUs, which leaves the card as it was */
 };
 
 static bool is_held(const struct host *host, struct pci_address address)
@@ -154,9 +202,29 @@ static bool is_held(const struct host *host, struct pci_address address)
     return false;
 }
 
-/* What the kernel makes of it. */
-static void carry_out(struct fake_gpu *card, const struct rebind *rebind)
+static bool is_slot_held(const struct host *host, const struct gpu_slot *slot)
 {
+    VEC_EACH(&host->instances, instance) {
+        VEC_EACH(&(*instance)->gpus, hold) {
+            if ((*instance)->phase != INSTANCE_ASKED && gpu_slot_equal(&hold->slot, slot)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What the kernel makes of it. */
+static void carry_out(struct host *host, struct fake_gpu *card, const struct rebind *rebind)
+{
+    if (rebind->kind == ACTION_GPU_MAKE || rebind->kind == ACTION_GPU_CLEAR) {
+        struct fake_vgpu *vgpu = must(find_vgpu(host, &rebind->slot));
+        *vgpu = (struct fake_vgpu){.is_made = rebind->kind == ACTION_GPU_MAKE};
+        return;
+    }
+    if (rebind->is_tried) {
+        return;
+    }
     if (rebind->kind == ACTION_GPU_SPLIT) {
         card->gpu.sriov_enabled = rebind->count;
     }
@@ -169,8 +237,13 @@ static void check_split(struct sim *sim, const struct host *host, const struct f
                         const struct core_action *action)
 {
     if (action->kind == ACTION_GPU_SPLIT && card->gpu.sriov_enabled > 0 &&
-        card->gpu.sriov_enabled != action->count && is_held(host, action->address)) {
+        (card->gpu.sriov_enabled != action->count || action->profile[0] != '\0') &&
+        is_held(host, action->address)) {
         violation(sim, "%s is to divide a card anew of which VMs hold parts", host->config->name);
+    }
+    if ((action->kind == ACTION_GPU_MAKE || action->kind == ACTION_GPU_CLEAR) &&
+        is_slot_held(host, &action->slot)) {
+        violation(sim, "%s is to take a vGPU from under its VM", host->config->name);
     }
 }
 
@@ -182,9 +255,11 @@ static void rebound(struct sim *sim, const struct happening *happening)
     if (!host->has_power || host->boot != happening->id) {
         return;
     }
-    bool is_bad = host->bad_binds > 0 || card->is_off_bus || is_held(host, rebind->address);
+    bool is_one = rebind->kind == ACTION_GPU_MAKE || rebind->kind == ACTION_GPU_CLEAR;
+    bool is_bad = host->bad_binds > 0 || card->is_off_bus ||
+                  (is_one ? is_slot_held(host, &rebind->slot) : is_held(host, rebind->address));
     if (!is_bad) {
-        carry_out(card, rebind);
+        carry_out(host, card, rebind);
     } else if (host->bad_binds > 0) {
         host->bad_binds--;
     }
@@ -204,7 +279,13 @@ static void rebound(struct sim *sim, const struct happening *happening)
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action)
 {
     struct rebind *rebind = NEW(struct rebind);
-    *rebind = (struct rebind){action->address, action->id, host->life, action->kind, action->count};
+    *rebind = (struct rebind){action->address,
+                              action->id,
+                              host->life,
+                              action->kind,
+                              action->count,
+                              action->slot,
+                              action->profile[0] != '\0' && action->kind == ACTION_GPU_SPLIT};
     check_split(sim, host, must(gpus_find(host, action->address)), action);
     struct happening *happening = later(sim, 50 + sim_delay(sim), rebound, host);
     happening->id = host->boot;

@@ -491,6 +491,7 @@ static void spawn(struct sim *sim, const struct happening *happening)
     instance->phase = INSTANCE_BOOTING;
     check_spawn(sim, host, instance);
     check_room(sim, host, instance);
+    gpus_begin(sim, host, instance);
     tell_exists(sim, host, instance);
     const struct scenario_vm *config = find_config(sim, instance->vm);
     later(sim, (config ? config->start_ms : 1000) + sim_delay(sim), up, host)->id =

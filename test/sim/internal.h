@@ -158,10 +158,17 @@ struct process {
 
 enum libvirt_state { LIBVIRT_UP, LIBVIRT_DOWN, LIBVIRT_HANGS };
 
+/* The type of its vGPUs. */
+#define SIM_PROFILE "nvidia-9"
+
 struct fake_gpu {
     struct gpu gpu; /* sriov_enabled: so many partitions it has now, all bound to vfio-pci */
     bool is_off_bus;
     bool is_to_be_swapped; /* while the power is off */
+    struct fake_vgpu {
+        bool is_made;
+        char user[name_size]; /* the VM that used it since; "": nobody did */
+    } vgpus[8];               /* of a host whose partitions are vGPUs */
 };
 
 struct host {
@@ -246,6 +253,8 @@ struct fake_gpu *gpus_find(struct host *host, struct pci_address address);
 struct gpu_slot gpus_part(const struct fake_gpu *card, uint32_t number);
 /* Whether a VM could hold 'slot' now, by the truth: it is there in just that form, for VFIO. */
 bool gpus_can_give(struct host *host, const struct gpu_slot *slot);
+/* 'instance' begins to use its GPUs, by the truth. */
+void gpus_begin(struct sim *sim, struct host *host, const struct instance *instance);
 /* What an administrator calls device 'number' of the host: each GPU, or each partition of each as
  * the scenario has them. False: there is none. */
 bool gpus_number(const struct host *host, int64_t number, struct gpu_slot *ret);

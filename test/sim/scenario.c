@@ -172,6 +172,10 @@ static int take_host(struct line *line, struct scenario *scenario)
             host->is_nowayout = true;
             continue;
         }
+        if (strcmp(line->tokens[i], "vgpus") == 0) {
+            host->has_vgpus = true;
+            continue;
+        }
         if (!value) {
             return bad(line, "'%s' is no option of a host", line->tokens[i]);
         }

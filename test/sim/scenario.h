@@ -22,6 +22,7 @@ struct scenario_host {
     char label[name_size]; /* "KEY=VALUE"; "": none */
     uint32_t gpus;
     uint32_t partitions; /* of each GPU; 0: they are given away whole */
+    bool has_vgpus;      /* those are vGPUs, made for each VM */
     char pool[name_size];
     uint32_t cpus;
     uint64_t memory_mib;

@@ -47,7 +47,7 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
                (unsigned long long)host->huge_mib, fencing_name(host->fencing),
                (long long)host->boot_ms);
     if (host->partitions > 0) {
-        buf_printf(ret, " partitions=%u", host->partitions);
+        buf_printf(ret, " partitions=%u%s", host->partitions, host->has_vgpus ? " vgpus" : "");
     }
     if (host->label[0] != '\0') {
         buf_printf(ret, " label=%s", host->label);

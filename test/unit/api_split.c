@@ -147,6 +147,55 @@ TEST(vgpus_of_a_vendors_driver_join_a_pool_and_their_card_is_not_divided)
             "vendor-partitions");
 }
 
+static void offer(struct gpu *gpu, const char *id, const char *name, uint32_t available)
+{
+    struct gpu_mdev_type *type = &gpu->mdev_types[gpu->mdev_type_len++];
+    *type = (struct gpu_mdev_type){.available = available};
+    strcpy(type->id, id);
+    strcpy(type->name, name);
+}
+
+TEST(a_card_is_divided_into_vgpus_of_a_profile_by_its_id_or_name)
+{
+    begin();
+    add_divisible("node1");
+    add_divisible("node2");
+    offer(&inventory("node1")->gpus.items[0], "nvidia-1121", "NVIDIA H200X-1-18C", 8);
+    offer(&inventory("node1")->gpus.items[0], "nvidia-1132", "NVIDIA H200X-141C", 1);
+    refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":2}", 409,
+            "name a profile. It has nvidia-1121 (NVIDIA H200X-1-18C), nvidia-1132");
+    CHECK_HAS(text(), "\"profile\":\"PROFILE\"");
+    refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":2,\"profile\":\"nvidia-5\"}",
+            409, "has no vGPU profile");
+    refused("POST", GPU("node1", "01:00.0") "/partition",
+            "{\"count\":9,\"profile\":\"nvidia-1121\"}", 409,
+            "has room for 8 partitions of nvidia-1121, not 9");
+    refused("POST", GPU("node1", "01:00.0") "/partition",
+            "{\"count\":0,\"profile\":\"nvidia-1121\"}", 400, "has no profile");
+    refused("POST", GPU("node1", "02:00.0") "/partition",
+            "{\"count\":2,\"profile\":\"nvidia-1121\"}", 409, "offers no vGPU profiles");
+    must("POST", GPU("node1", "01:00.0") "/partition",
+         "{\"count\":2,\"profile\":\"NVIDIA H200X-1-18C\"}");
+    CHECK_INT(wanted("node1", 1)->partitions, 2);
+    CHECK_STR(wanted("node1", 1)->profile, "nvidia-1121");
+    CHECK_HAS(text(), "2 partitions of the type nvidia-1121");
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"partitioning\"");
+    must("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":2,\"profile\":\"nvidia-1121\"}");
+    CHECK_HAS(text(), "already");
+    give_types("node1", 1, "nvidia-1121", "nvidia-1121");
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"partitioned\"");
+    must("POST", "/v1/pools",
+         "{\"name\":\"V\",\"type\":\"GpuPartition\",\"members\":[{\"node\":\"node1\",\"address\":"
+         "\"01:00.0\"}]}");
+    CHECK_STR(pool("V")->partition_type, "nvidia-1121");
+    refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":0}", 409, "is in GPU pool V");
+    must("DELETE", "/v1/pools/V", NULL);
+    must("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":0}");
+    CHECK(!wanted("node1", 1));
+}
+
 TEST(a_card_that_cannot_be_divided_is_refused_with_the_reason)
 {
     begin();
@@ -154,7 +203,7 @@ TEST(a_card_that_cannot_be_divided_is_refused_with_the_reason)
     inventory("node1")->gpus.items[0].sriov_total = 0;
     refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":2}", 409, "it has no SR-IOV");
     inventory("node1")->gpus.items[0].mdev_type_len = 1;
-    refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":2}", 409, "mdevctl");
+    refused("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":2}", 409, "name a profile");
     inventory("node1")->gpus.items[1].verdict = GPU_NO_IOMMU;
     refused("POST", GPU("node1", "02:00.0") "/partition", "{\"count\":2}", 409, "no-iommu");
     inventory("node1")->gpus.items[2].sriov_enabled = 3;

@@ -2,6 +2,7 @@
 /* Devices that VMs get by other drivers than vfio-pci. */
 #include "host/binding.h"
 #include "host_tree.h"
+#include "model/division.h"
 #include "model/gpu_device.h"
 
 static const struct pci_address superchip = {9, 1, 0, 0}, card = {0, 0x18, 0, 0};
@@ -148,16 +149,21 @@ TEST(virtual_functions_with_a_vgpu_type_are_partitions_and_the_others_are_room)
     struct error err;
     begin_vgpus(&tree);
     REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
-    REQUIRE(inventory.partitions.len == 2);
+    REQUIRE(inventory.partitions.len == 4);
     VEC_EACH(&inventory.partitions, part) {
         struct gpu_device device;
+        if (part->type[0] == '\0') {
+            CHECK_BACKEND(*part, "none", "host-driver");
+            continue;
+        }
         CHECK_BACKEND(*part, "vendor", "assignable");
         CHECK_STR(part->type, "nvidia-1121");
         CHECK_STR(part->driver, "nvidia");
         REQUIRE(gpu_device_find(&inventory, &part->slot, &device));
         CHECK(gpu_device_is_dismounted(&device));
     }
-    CHECK_STR(inventory.partitions.items[1].slot.partition, "0000:18:00.6");
+    CHECK_STR(inventory.partitions.items[2].slot.partition, "0000:18:00.6");
+    CHECK_STR(inventory.partitions.items[2].type, "nvidia-1121");
     const struct gpu *gpu = inventory.gpus.items;
     CHECK_BACKEND(*gpu, "none", "partitioned");
     REQUIRE(gpu->mdev_type_len == 2);
@@ -194,4 +200,137 @@ TEST(nothing_that_berth_does_takes_a_vgpu_from_its_driver)
     }
     CHECK_INT(host_gpu_split(&tree.config, card, 4, &err), -EPERM); /* bare ones are of no use */
     CHECK_INT(tree.writes, 0);
+}
+
+/* ---- vGPUs that are made when a VM gets them ---- */
+
+static const struct gpu_slot free_place = {{0, 0x18, 0, 0}, "0000:18:00.5"},
+                             taken_place = {{0, 0x18, 0, 0}, "0000:18:00.4"};
+
+static int64_t type_of(struct tree *tree, int function)
+{
+    return host_read_number(
+        &tree->config, -1, "/sys/bus/pci/devices/0000:18:00.%d/nvidia/current_vgpu_type", function);
+}
+
+TEST(a_vgpu_is_made_new_each_time_and_cleared)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    begin_vgpus(&tree);
+    tree.vgpus = 2;
+    CHECK_INT(host_vgpu_make(&tree.config, &free_place, "nvidia-1132", &err), 0);
+    CHECK_INT(type_of(&tree, 5), 1132);
+    CHECK_INT(tree.writes, 1);
+    /* What an earlier VM left in it goes first. */
+    CHECK_INT(host_vgpu_make(&tree.config, &taken_place, "nvidia-1121", &err), 0);
+    CHECK_INT(type_of(&tree, 4), 1121);
+    CHECK_INT(tree.writes, 3);
+    CHECK_INT(host_vgpu_clear(&tree.config, &free_place, &err), 0);
+    CHECK_INT(host_vgpu_clear(&tree.config, &free_place, &err), 0);
+    CHECK_INT(type_of(&tree, 5), 0);
+    CHECK_INT(tree.writes, 4);
+}
+
+TEST(a_vgpu_that_the_driver_refuses_is_told_with_the_reason)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    begin_vgpus(&tree);
+    tree.vgpus = tree.vgpus_max = 2;
+    CHECK_INT(host_vgpu_make(&tree.config, &free_place, "nvidia-1121", &err), -ENOSPC);
+    CHECK_STR(err.text, "the driver does not give 0000:18:00.5 the vGPU type 1121: No space left "
+                        "on device");
+    tree.vgpu_stays = true;
+    CHECK_INT(host_vgpu_clear(&tree.config, &taken_place, &err), -EIO);
+    CHECK_HAS(err.text, "does not clear the vGPU type of 0000:18:00.4");
+    CHECK_INT(host_vgpu_make(&tree.config, &taken_place, "nvidia-1121", &err), -EIO);
+    CHECK_INT(host_vgpu_make(&tree.config, &free_place, "vf", &err), -EINVAL);
+    tree_remove(&tree, "/sys/bus/pci/devices/0000:18:00.5/nvidia");
+    CHECK_INT(host_vgpu_make(&tree.config, &free_place, "nvidia-1121", &err), -ENODEV);
+    CHECK_HAS(err.text, "is its vendor's driver loaded?");
+}
+
+TEST(a_card_is_divided_into_as_many_vgpus_as_it_was_seen_to_take)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    begin_vgpus(&tree);
+    tree.vgpus = 2;
+    tree.vgpus_max = 3;
+    CHECK_INT(host_vgpu_divide(&tree.config, card, 3, "nvidia-1121", &err), 0);
+    for (int i = 4; i < 8; i++) {
+        CHECK_INT(type_of(&tree, i), 0);
+    }
+    CHECK_INT(tree.vgpus, 0);
+    CHECK_INT(host_vgpu_divide(&tree.config, card, 4, "nvidia-1121", &err), -ENOSPC);
+    CHECK_HAS(err.text, "0000:18:00.0 takes 3 of nvidia-1121, not 4: the driver does not give");
+    CHECK_INT(tree.vgpus, 0);
+    CHECK_INT(host_vgpu_divide(&tree.config, card, 5, "nvidia-1121", &err), -ERANGE);
+    CHECK_HAS(err.text, "has 4 virtual functions that take vGPU types, not 5");
+}
+
+TEST(what_another_one_made_of_a_card_is_not_cleared_for_a_division)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    begin_vgpus(&tree);
+    CHECK_INT(host_vgpu_divide(&tree.config, card, 2, "nvidia-1132", &err), -EBUSY);
+    CHECK_HAS(err.text, "0000:18:00.4 has the vGPU type nvidia-1121 already");
+    CHECK_INT(tree.writes, 0);
+}
+
+/* ---- mediated devices that are made when a VM gets them ---- */
+
+/* Two virtual functions, each of which makes one, on a card that takes 'vgpus_max' of them. */
+static void begin_mediated(struct tree *tree)
+{
+    tree_begin(tree);
+    tree_add(tree, "0000:18:00.0",
+             &(struct tree_card){"0000:00:01.0", "10de 20b5 10de 1533 030200", "nvidia", "flr", 5});
+    tree_file(tree, "2\n", "/sys/bus/pci/devices/0000:18:00.0/sriov_totalvfs");
+    for (int i = 0; i < 2; i++) {
+        char name[16], link[32];
+        (void)snprintf(name, sizeof(name), "0000:18:00.%d", 4 + i);
+        (void)snprintf(link, sizeof(link), "../%s", name);
+        tree_add(tree, name,
+                 &(struct tree_card){"0000:00:01.0", "10de 20b5 10de 1533 030200", "nvidia", "flr",
+                                     10 + i});
+        tree_link(tree, "../0000:18:00.0", "/sys/bus/pci/devices/%s/physfn", name);
+        tree_link(tree, link, "/sys/bus/pci/devices/0000:18:00.0/virtfn%d", i);
+        tree_file(tree, "NVIDIA A100-20C\n",
+                  "/sys/bus/pci/devices/%s/mdev_supported_types/nvidia-474/name", name);
+        tree_file(tree, "1\n",
+                  "/sys/bus/pci/devices/%s/mdev_supported_types/nvidia-474/available_instances",
+                  name);
+    }
+}
+
+TEST(mediated_devices_are_made_on_whatever_function_has_room_and_removed)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    struct node_inventory inventory = {0};
+    begin_mediated(&tree);
+    CHECK_INT(host_vgpu_divide(&tree.config, card, 2, "nvidia-474", &err), 0);
+    CHECK_INT(tree.vgpus, 0);
+    tree.vgpus_max = 1;
+    CHECK_INT(host_vgpu_divide(&tree.config, card, 2, "nvidia-474", &err), -ENOSPC);
+    CHECK_HAS(err.text, "0000:18:00.0 takes 1 of nvidia-474, not 2");
+    CHECK_INT(tree.vgpus, 0);
+    const struct gpu_slot slot = division_mediated("node1", card, 1);
+    CHECK_INT(host_vgpu_make(&tree.config, &slot, "nvidia-474", &err), 0);
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    REQUIRE(inventory.partitions.len == 1);
+    CHECK(gpu_slot_equal(&inventory.partitions.items[0].slot, &slot));
+    CHECK_STR(inventory.partitions.items[0].type, "nvidia-474");
+    REQUIRE(inventory.gpus.items[0].mdev_type_len == 1);
+    CHECK_STR(inventory.gpus.items[0].mdev_types[0].name, "NVIDIA A100-20C");
+    CHECK_INT(inventory.gpus.items[0].mdev_types[0].available, 1);
+    host_inventory_done(&inventory);
+    CHECK_INT(host_vgpu_make(&tree.config, &slot, "nvidia-474", &err), 0); /* again: a new one */
+    CHECK_INT(tree.vgpus, 1);
+    CHECK_INT(host_vgpu_clear(&tree.config, &slot, &err), 0);
+    CHECK_INT(host_vgpu_clear(&tree.config, &slot, &err), 0);
+    CHECK_INT(tree.vgpus, 0);
 }

@@ -25,6 +25,9 @@ struct tree {
     char unbind_fails[16]; /* -EIO */
     char unbind_hangs[16]; /* until tree_unhang() */
     int vfs_made;          /* so many virtual functions less than ordered */
+    int vgpus_max;         /* so many vGPUs at a time, of all cards; 0: as many as are wanted */
+    int vgpus;             /* ... are there, or were when the test began to count */
+    bool vgpu_stays;       /* the driver says that it cleared one, and did not */
     bool is_real;          /* nobody plays the kernel: writes go to the files themselves */
     int writes;
 };
@@ -257,6 +260,60 @@ static inline int tree_make_functions(struct tree *tree, const char *card, int c
     return 0;
 }
 
+/* A vGPU that a driver makes of a virtual function: the type is all that there is to see. */
+static inline int tree_give_type(struct tree *tree, const char *name, const char *text)
+{
+    bool is_made = strcmp(text, "0") != 0;
+    if (is_made && tree->vgpus_max > 0 && tree->vgpus == tree->vgpus_max) {
+        return -ENOSPC;
+    }
+    tree->vgpus += is_made ? 1 : -1;
+    if (is_made || !tree->vgpu_stays) {
+        tree_file(tree, text, "/sys/bus/pci/devices/%s/nvidia/current_vgpu_type", name);
+    }
+    return 0;
+}
+
+/* Each parent has room for one of the type. */
+static inline int tree_make_mediated(struct tree *tree, const char *path, const char *uuid)
+{
+    char name[16], type[64], target[128];
+    const char *at = strstr(path, "/sys/bus/pci/devices/");
+    if (sscanf(at, "/sys/bus/pci/devices/%12s/mdev_supported_types/%63[^/]/", name, type) != 2 ||
+        (tree->vgpus_max > 0 && tree->vgpus == tree->vgpus_max)) {
+        return -ENOSPC;
+    }
+    tree->vgpus++;
+    (void)snprintf(target, sizeof(target), "../../../pci/devices/%s", name);
+    tree_file(tree, type, "/sys/bus/mdev/devices/%s/type", uuid);
+    tree_link(tree, target, "/sys/bus/mdev/devices/%s/parent", uuid);
+    tree_file(tree, "", "/sys/bus/pci/devices/%s/mdev_supported_types/%s/devices/%s/x", name, type,
+              uuid);
+    tree_file(tree, "0\n", "/sys/bus/pci/devices/%s/mdev_supported_types/%s/available_instances",
+              name, type);
+    return 0;
+}
+
+static inline int tree_remove_mediated(struct tree *tree, const char *path)
+{
+    char uuid[64], full[512], type[64], parent[128] = "";
+    (void)sscanf(strstr(path, "/sys/bus/mdev/"), "/sys/bus/mdev/devices/%63[^/]/", uuid);
+    (void)snprintf(full, sizeof(full), "%s/sys/bus/mdev/devices/%s/type", tree->config.root, uuid);
+    (void)tree_read(full, type, sizeof(type));
+    (void)snprintf(full, sizeof(full), "%s/sys/bus/mdev/devices/%s/parent", tree->config.root,
+                   uuid);
+    (void)!readlink(full, parent, sizeof(parent) - 1);
+    const char *name = strrchr(parent, '/');
+    REQUIRE(name);
+    tree_remove(tree, "/sys/bus/mdev/devices/%s", uuid);
+    tree_remove(tree, "/sys/bus/pci/devices%s/mdev_supported_types/%s/devices/%s", name, type,
+                uuid);
+    tree_file(tree, "1\n", "/sys/bus/pci/devices%s/mdev_supported_types/%s/available_instances",
+              name, type);
+    tree->vgpus--;
+    return 0;
+}
+
 static inline int tree_take_write(struct tree *tree, const char *path, const char *text)
 {
     char name[16] = "";
@@ -283,6 +340,15 @@ static inline int tree_take_write(struct tree *tree, const char *path, const cha
     }
     if (tree_is_file(path, "/sriov_numvfs", name)) {
         return tree_make_functions(tree, name, atoi(text));
+    }
+    if (tree_is_file(path, "/nvidia/current_vgpu_type", name)) {
+        return tree_give_type(tree, name, text);
+    }
+    if (tree_is_file(path, "/create", name)) {
+        return tree_make_mediated(tree, path, text);
+    }
+    if (strstr(path, "/sys/bus/mdev/devices/")) {
+        return tree_remove_mediated(tree, path);
     }
     if (strstr(path, "/sys/bus/pci/drivers_probe")) {
         tree_bind(tree, text);

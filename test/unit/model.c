@@ -4,6 +4,7 @@
 #include "model/aperture.h"
 #include "model/name.h"
 #include "model/txn.h"
+#include "model/division.h"
 #include "model/gpu_device.h"
 #include "model/world.h"
 
@@ -262,5 +263,81 @@ TEST(a_partition_shares_the_fate_of_its_card_but_not_that_of_its_neighbour)
     CHECK(!gpu_device_may_be_assigned(&device, false));
     CHECK(!gpu_device_find(&inventory, &(struct gpu_slot){at, "0000:65:00.3"}, &device));
     VEC_DONE(&inventory.gpus);
+    VEC_DONE(&inventory.partitions);
+}
+
+/* ---- cards that are divided into vGPUs ---- */
+
+static struct gpu_partition *add_place(struct node_inventory *inventory, const char *function,
+                                       const char *type)
+{
+    struct gpu_partition *place = VEC_ADD(&inventory->partitions);
+    REQUIRE(place);
+    *place = (struct gpu_partition){.slot.address = {0, 0x65, 0, 0},
+                                    .verdict = type[0] ? GPU_ASSIGNABLE : GPU_HOST_DRIVER,
+                                    .backend = type[0] ? GPU_BACKEND_VENDOR : GPU_BACKEND_NONE};
+    strcpy(place->slot.partition, function);
+    strcpy(place->type, type);
+    return place;
+}
+
+TEST(the_first_places_of_a_card_are_its_vgpus_and_the_others_are_nothing)
+{
+    struct node_inventory inventory = {0};
+    const struct dismount entry = {
+        .address = {0, 0x65, 0, 0}, .partitions = 2, .profile = "nvidia-9"};
+    struct gpu gpu = {.address = entry.address};
+    struct gpu_device device;
+    *VEC_ADD(&inventory.gpus) = gpu;
+    add_place(&inventory, "0000:65:00.4", "");
+    add_place(&inventory, "0000:65:00.5", "nvidia-9");
+    add_place(&inventory, "0000:65:00.6", "");
+    add_place(&inventory, "0000:65:00.7", "nvidia-9");
+    CHECK(!division_is_made(&inventory, &inventory.partitions.items[0].slot));
+    CHECK(division_is_made(&inventory, &inventory.partitions.items[1].slot));
+    REQUIRE(gpu_device_find(&inventory, &inventory.partitions.items[0].slot, &device));
+    CHECK(!gpu_device_is_dismounted(&device));
+    REQUIRE(division_apply(&inventory, "node1", &entry));
+    REQUIRE(inventory.partitions.len == 2);
+    CHECK_STR(inventory.partitions.items[1].slot.partition, "0000:65:00.5");
+    VEC_EACH(&inventory.partitions, part) {
+        REQUIRE(gpu_device_find(&inventory, &part->slot, &device));
+        CHECK(gpu_device_is_dismounted(&device));
+        CHECK(gpu_device_may_be_assigned(&device, false));
+        CHECK_STR(part->type, "nvidia-9");
+    }
+    CHECK(division_is_shown(&inventory, &gpu, &entry));
+    add_place(&inventory, "0000:65:00.6", "");
+    division_drop_places(&inventory);
+    CHECK_INT(inventory.partitions.len, 2);
+    /* What is wrong with a place stays wrong. */
+    inventory.partitions.items[0].type[0] = '\0';
+    inventory.partitions.items[0].verdict = GPU_NO_IOMMU;
+    REQUIRE(division_apply(&inventory, "node1", &entry));
+    CHECK_INT(inventory.partitions.items[0].verdict, GPU_NO_IOMMU);
+    VEC_DONE(&inventory.partitions);
+    VEC_DONE(&inventory.gpus);
+}
+
+TEST(mediated_devices_of_a_card_have_the_same_names_each_time)
+{
+    struct node_inventory inventory = {0};
+    const struct dismount entry = {
+        .address = {0, 0x65, 0, 0}, .partitions = 3, .profile = "nvidia-474"};
+    struct gpu_slot slot = division_mediated("node1", entry.address, 1), other;
+    CHECK_INT(strlen(slot.partition), 36);
+    CHECK_INT(slot.partition[14], '8');
+    other = division_mediated("node1", entry.address, 1);
+    CHECK(gpu_slot_equal(&slot, &other));
+    other = division_mediated("node2", entry.address, 1);
+    CHECK(!gpu_slot_equal(&slot, &other));
+    REQUIRE(division_apply(&inventory, "node1", &entry));
+    REQUIRE(inventory.partitions.len == 3);
+    bool is_there = false;
+    VEC_EACH(&inventory.partitions, part) {
+        is_there |= gpu_slot_equal(&part->slot, &slot);
+        CHECK_INT(part->backend, GPU_BACKEND_MDEV);
+    }
+    CHECK(is_there);
     VEC_DONE(&inventory.partitions);
 }
