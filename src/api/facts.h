@@ -62,6 +62,7 @@ void node_vm_counts(const struct world *world, const char *const *names, size_t 
     X(GPU_STATE_FAILED, "failed")                 /* a VM holds it, and it failed */               \
     X(GPU_STATE_AVAILABLE, "available")           /* in a pool, and free */                        \
     X(GPU_STATE_AWAY, "away")                     /* the same, but its host is not heard */        \
+    X(GPU_STATE_CLEANING, "cleaning")             /* not handed out until it is erased */          \
     X(GPU_STATE_QUARANTINED, "quarantined")       /* not handed out until released */              \
     X(GPU_STATE_MISSING, "missing")               /* in a pool, but the host does not show it */   \
     X(GPU_STATE_DISMOUNTED, "dismounted")         /* taken from the host, in no pool */            \
@@ -83,6 +84,7 @@ struct gpu_facts {
     uint32_t partition_len;          /* of the card */
     const char *pool;                /* that it, or a part of it, is in; NULL: none */
     const char *vm;                  /* that holds just that; NULL: none */
+    const char *used_by;             /* the VM after which it is not erased yet; NULL: none */
     enum gpu_state state;
 };
 

@@ -162,6 +162,9 @@ static enum gpu_state derive_state(const struct gpu_facts *facts,
     if (facts->device.health == GPU_QUARANTINED) {
         return GPU_STATE_QUARANTINED;
     }
+    if (facts->pool && facts->used_by) {
+        return GPU_STATE_CLEANING;
+    }
     if (facts->device.partition) {
         return state_of_partition(facts);
     }
@@ -191,6 +194,7 @@ bool gpu_facts(const struct api_view *view, const char *node, const struct gpu_s
         .dismount = world_dismount(world, node, slot->address),
         .pool = pool ? pool->key.name : NULL,
         .vm = holder_of(world, node, slot),
+        .used_by = world_used_by(world, node, slot),
         .state = GPU_STATE_MISSING,
     };
     if (!inventory || !gpu_device_find(inventory->inventory, slot, &ret->device)) {
@@ -221,6 +225,10 @@ static void count_member(const struct api_view *view, const struct pool_member *
     ret->total++;
     if (holder_of(view->world, member->node, &member->slot)) {
         ret->used++;
+    } else if (world_used_by(view->world, member->node, &member->slot) &&
+               world_device(view->world, member->node, &member->slot, &device) &&
+               device.health == GPU_HEALTHY) {
+        ret->used++; /* soon free */
     } else if (!world_device(view->world, member->node, &member->slot, &device) ||
                device.health == GPU_QUARANTINED || !gpu_device_is_dismounted(&device)) {
         ret->quarantined++;

@@ -54,6 +54,7 @@ void handle_gpu_release(struct api_call *call);
 void handle_pools_get(struct api_call *call);
 void handle_pool_get(struct api_call *call);
 void handle_pool_create(struct api_call *call);
+void handle_pool_patch(struct api_call *call);
 void handle_pool_delete(struct api_call *call);
 void handle_pool_member_add(struct api_call *call);
 void handle_pool_member_remove(struct api_call *call);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/commit.h"
 #include "api/handlers.h"
+#include "api/patch.h"
 #include "api/pool_join.h"
 #include "api/show.h"
+#include "model/name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -163,6 +165,47 @@ void handle_pool_member_remove(struct api_call *call)
     (void)facts_set(&note.facts, node, NULL, NULL);
     call_commit(call, &note);
 }
+
+/* ---- what becomes of its GPUs ---- */
+
+/* The command is a name that berth.conf of each host gives a meaning: what is stored here never
+ * becomes a program or its arguments. */
+static bool is_after_use_whole(struct api_call *call, const struct pool *pool)
+{
+    struct error err;
+    if (pool->after_use == AFTER_USE_ERASE && pool->erase[0] == '\0') {
+        request_refuse(call, "erase", "must name a command of erase_commands in berth.conf");
+        return false;
+    }
+    if (pool->erase[0] != '\0' && name_check("command", pool->erase, &err) < 0) {
+        request_refuse(call, "erase", "%s", err.text);
+        return false;
+    }
+    return true;
+}
+
+void handle_pool_patch(struct api_call *call)
+{
+    CLEANUP(buf_done) struct buf what = {0};
+    const struct record *pool = call_pool(call, call->args[0]);
+    if (!pool || !call_matches(call, pool)) {
+        return;
+    }
+    CLEANUP(record_unrefp)
+    struct record *next = patch_read(call, pool, record_copy(pool), &what);
+    if (!next || !is_after_use_whole(call, next->pool)) {
+        return;
+    }
+    if (next->pool->after_use != AFTER_USE_ERASE) {
+        next->pool->erase[0] = '\0';
+    }
+    call_put(call, TAKE(next));
+    struct note note = call_note(NOTE_POOL_CHANGED, pool->key.name);
+    (void)facts_set(&note.facts, NULL, NULL, buf_str(&what));
+    call_commit(call, &note);
+}
+
+/* ---- without it ---- */
 
 /* Which VM holds a GPU of it (one that no longer needs the pool, but has not stopped). */
 static const char *any_holder(const struct world *world, const struct pool *pool)

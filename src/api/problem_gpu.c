@@ -14,6 +14,12 @@ static struct trouble *add(struct troubles *troubles, enum trouble_code code, co
                        action ? hint_make(action, node, address, NULL) : NULL);
 }
 
+/* One that its pool keeps on hold after use is where it is meant to be. */
+static bool is_trouble(const struct gpu_device *device)
+{
+    return device->health == GPU_QUARANTINED && device->health_cause->code != CAUSE_GPU_ON_HOLD;
+}
+
 /* A card before its partitions, which are quarantined with it and not told again. */
 static void find_quarantined(struct troubles *troubles, const struct record *inventory)
 {
@@ -21,8 +27,7 @@ static void find_quarantined(struct troubles *troubles, const struct record *inv
     VEC_EACH(&inventory->inventory->gpus, gpu) {
         const struct gpu_slot slot = {.address = gpu->address};
         struct gpu_device device;
-        if (!gpu_device_find(inventory->inventory, &slot, &device) ||
-            device.health != GPU_QUARANTINED) {
+        if (!gpu_device_find(inventory->inventory, &slot, &device) || !is_trouble(&device)) {
             continue;
         }
         struct trouble *trouble =
@@ -34,8 +39,7 @@ static void find_quarantined(struct troubles *troubles, const struct record *inv
     VEC_EACH(&inventory->inventory->partitions, part) {
         const struct gpu_slot card = {.address = part->slot.address};
         struct gpu_device device, whole;
-        if (!gpu_device_find(inventory->inventory, &part->slot, &device) ||
-            device.health != GPU_QUARANTINED ||
+        if (!gpu_device_find(inventory->inventory, &part->slot, &device) || !is_trouble(&device) ||
             (gpu_device_find(inventory->inventory, &card, &whole) &&
              whole.health == GPU_QUARANTINED)) {
             continue;

@@ -63,6 +63,8 @@ const struct route routes[] = {
     {"GET", "/v1/pools/:pool", ROLE_VIEWER, DOES(pool_get), "one GPU pool", "PoolWhole"},
     {"DELETE", "/v1/pools/:pool", ROLE_ADMINISTRATOR, DOES(pool_delete), "removes a GPU pool",
      "Change"},
+    {"PATCH", "/v1/pools/:pool", ROLE_ADMINISTRATOR, DOES(pool_patch),
+     "changes what becomes of its GPUs after use", "Change", "PoolPatch"},
     {"POST", "/v1/pools/:pool/members", ROLE_ADMINISTRATOR, DOES(pool_member_add),
      "adds GPUs to a pool", "PoolChange", "PoolJoin"},
     {"DELETE", "/v1/pools/:pool/members/:node/:address", ROLE_ADMINISTRATOR,

@@ -40,6 +40,7 @@ static const struct patch {
 } patches[] = {
     {"SettingsPatch", RECORD_CLUSTER},
     {"NodePatch", RECORD_NODE_SPEC},
+    {"PoolPatch", RECORD_POOL},
     {"VmPatch", RECORD_VM_SPEC},
 };
 

@@ -78,7 +78,9 @@ const struct schema schemas[] = {
 
     /* pools */
     {"Counts", "total:i used:i free:i quarantined:i away:i"},
-    {"Pool", "name:s type:=pool_type partition_type?:s mixed:b model:s revision:i &Counts"},
+    {"Pool",
+     "name:s type:=pool_type partition_type?:s mixed:b after_use:=after_use erase?:s model:s "
+     "revision:i &Counts"},
     {"PoolWhole", "&Pool nodes:[NodeCounts] members:[PoolMember] vms:[PoolUser] stale_since_ms?:i"},
     {"NodeCounts", "&Counts node:s"},
     {"PoolMember", "node:s address:s state:=gpu_state name:s vm?:s &Detailed"},
@@ -131,6 +133,7 @@ json_t *schema_words(const char *list)
     static const char *const gpu_verdict[] = {GPU_VERDICT_LIST(WORD_) NULL};
     static const char *const gpu_health[] = {GPU_HEALTH_LIST(WORD_) NULL};
     static const char *const pool_type[] = {POOL_TYPE_LIST(WORD_) NULL};
+    static const char *const after_use[] = {AFTER_USE_LIST(WORD_) NULL};
     static const char *const finding[] = {FINDING_LIST(WORD_) NULL};
     static const char *const survival_verdict[] = {SURVIVAL_VERDICT_LIST(WORD_) NULL};
     static const char *const cause_code[] = {CAUSE_LIST(WORD_) NULL};
@@ -156,6 +159,7 @@ json_t *schema_words(const char *list)
         {"gpu_verdict", gpu_verdict},
         {"gpu_health", gpu_health},
         {"pool_type", pool_type},
+        {"after_use", after_use},
         {"cause_code", cause_code},
         {"survival_verdict", survival_verdict},
         {"vm_view", vm_view},

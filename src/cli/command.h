@@ -162,6 +162,7 @@ int run_pool_show(struct cli *cli);
 int run_pool_create(struct cli *cli);
 int run_pool_add(struct cli *cli);
 int run_pool_remove(struct cli *cli);
+int run_pool_set(struct cli *cli);
 int run_pool_rm(struct cli *cli);
 
 int run_vm_ls(struct cli *cli);

@@ -119,6 +119,18 @@ static const struct command commands[] = {
      .more = "Refused for GPUs that a VM holds.",
      .run = run_pool_remove},
     {.noun = "pool",
+     .verb = "set",
+     .args = "POOL",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Set what becomes of a pool's GPUs when their VM has gone",
+     .more = "release: the next VM gets them after a reset, which does not erase their memory. "
+             "erase=COMMAND: only when that command of the host's berth.conf (erase_commands) has "
+             "succeeded. hold: only when berth gpu release has been run.",
+     .options =
+         OPTIONS({.name = "after-use", .value = "WHAT", .help = "release, hold, or erase=COMMAND"}),
+     .run = run_pool_set},
+    {.noun = "pool",
      .verb = "rm",
      .args = "POOL",
      .args_min = 1,

@@ -149,6 +149,22 @@ int run_pool_add(struct cli *cli)
     return change(cli, "POST", body, "/v1/pools/%s/members", cli->args.items[0]);
 }
 
+int run_pool_set(struct cli *cli)
+{
+    const char *what = cli_option(cli, "after-use");
+    const char *equals = what ? strchr(what, '=') : NULL;
+    if (!what) {
+        return cli_fail(cli, EXIT_USAGE, "say --after-use release, hold or erase=COMMAND");
+    }
+    json_t *body = json_object();
+    (void)json_object_set_new(body, "after_use",
+                              json_stringn(what, equals ? (size_t)(equals - what) : strlen(what)));
+    if (equals) {
+        (void)json_object_set_new(body, "erase", json_string(equals + 1));
+    }
+    return change(cli, "PATCH", body, "/v1/pools/%s", cli->args.items[0]);
+}
+
 int run_pool_remove(struct cli *cli)
 {
     int worst = EXIT_OK;

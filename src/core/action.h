@@ -20,6 +20,7 @@
     X(ACTION_GPU_MOUNT, "gpu-mount")             /* 'address' */                                   \
     X(ACTION_GPU_SPLIT, "gpu-split")             /* 'address' into 'count' partitions; 0: none */  \
     X(ACTION_GPU_MAKE, "gpu-make")               /* the vGPU of 'slot', of the type 'profile' */   \
+    X(ACTION_GPU_ERASE, "gpu-erase")             /* 'slot', by the host's command 'name' */        \
     X(ACTION_GPU_CLEAR, "gpu-clear")             /* that of 'slot': there is none afterwards */    \
     X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; by its agent 'count'; says off */      \
     X(ACTION_FENCE_STATUS, "fence-status") /* likewise; done: it is off; failed: it is not */      \
@@ -33,7 +34,7 @@ ENUM_DECLARE(core_action_kind, CORE_ACTION_LIST)
 struct core_action {
     enum core_action_kind kind;
     uint64_t id;          /* 0: no answer wanted */
-    char name[name_size]; /* VM, node to fence, or id of the cluster */
+    char name[name_size]; /* VM, node to fence, id of the cluster, command */
     uint64_t epoch;
     uint64_t incarnation;
     msec_t limit_ms;

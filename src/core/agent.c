@@ -2,6 +2,7 @@
 #include "core/agent.h"
 
 #include "core/agent_gpu.h"
+#include "core/clean.h"
 #include "core/heartbeat.h"
 #include "core/kill_watch.h"
 #include "core/local_vm.h"
@@ -123,22 +124,40 @@ static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum
     return action;
 }
 
-/* Whether its devices are as it may have them. One that cannot be made so ends this start: the VM
- * never began to run. */
+/* This start ends here: the VM never began to run. */
+static void give_up(struct core *core, struct local_vm *vm, uint64_t epoch,
+                    const struct gpu_slot *culprit, const struct cause *why)
+{
+    local_vm_ended(vm, epoch, *why);
+    vm->was_up = false;
+    vm->has_culprit = true;
+    vm->culprit = *culprit;
+    agent_gpu_quarantine(core, culprit, why);
+    core_wake(core, core->now_ms);
+}
+
+/* Whether its devices are as it may have them: without anything of another VM, and made for it. */
 static bool is_prepared(struct core *core, struct local_vm *vm, const struct record *placement)
 {
+    const struct vm_placement *p = placement->placement;
     struct gpu_slot culprit;
     struct cause why;
-    enum vgpu_state state = vgpu_prepare(core, vm->name, placement->placement, &culprit, &why);
-    if (state == VGPU_FAILED) {
-        local_vm_ended(vm, placement->placement->epoch, why);
-        vm->was_up = false;
-        vm->has_culprit = true;
-        vm->culprit = culprit;
-        agent_gpu_quarantine(core, &culprit, &why);
-        core_wake(core, core->now_ms);
+    struct clean_step step;
+    enum clean_state clean = clean_admit(core, vm->name, p, &step);
+    if (step.is_news) {
+        agent_gpu_touch(core);
     }
-    return state == VGPU_READY;
+    if (clean == CLEAN_FAILED) {
+        give_up(core, vm, p->epoch, &step.slot, &step.why);
+    }
+    if (clean != CLEAN_READY) {
+        return false;
+    }
+    enum vgpu_state made = vgpu_prepare(core, vm->name, p, &culprit, &why);
+    if (made == VGPU_FAILED) {
+        give_up(core, vm, p->epoch, &culprit, &why);
+    }
+    return made == VGPU_READY;
 }
 
 /* Only when the others may read that it may run (keep_running()): from then on none of them begins

@@ -5,6 +5,7 @@
  */
 #include "core/agent_gpu.h"
 
+#include "core/clean.h"
 #include "core/heartbeat.h"
 #include "core/memory.h"
 #include "core/mutant.h"
@@ -53,7 +54,7 @@ struct gpus {
 bool agent_gpu_init(struct core *core)
 {
     core->gpus = calloc(1, sizeof(*core->gpus));
-    return core->gpus != NULL && vgpu_init(core);
+    return core->gpus != NULL && vgpu_init(core) && clean_init(core);
 }
 
 void agent_gpu_done(struct core *core)
@@ -66,6 +67,7 @@ void agent_gpu_done(struct core *core)
     }
     free(core->gpus);
     vgpu_done(core);
+    clean_done(core);
 }
 
 static const struct record *own_spec(const struct core *core)
@@ -145,6 +147,7 @@ static void adopt_quarantines(struct core *core)
     if (!stored) {
         return;
     }
+    clean_take_over(core, stored->inventory);
     VEC_EACH(&stored->inventory->gpus, gpu) {
         if (gpu->health == GPU_QUARANTINED) {
             quarantine(core, &(struct gpu_slot){.address = gpu->address}, &gpu->health_cause);
@@ -179,6 +182,7 @@ static void lift_quarantines(struct core *core)
             char text[name_size];
             (void)facts_set(core_note(core, NOTE_GPU_RELEASED, core->config.node), NULL,
                             gpu_slot_format(&q->slot, text), NULL);
+            clean_release(core, &q->slot);
             VEC_REMOVE(&gpus->quarantines, i);
             gpus->is_stale = true;
         }
@@ -265,6 +269,7 @@ static void write_inventory(struct core *core)
     }
     memcpy(record->key.name, core->config.node, sizeof(record->key.name));
     vgpu_apply(core, record->inventory);
+    clean_apply(core, record->inventory);
     VEC_EACH(&record->inventory->gpus, gpu) {
         judge_health(core, &(struct gpu_slot){.address = gpu->address}, &gpu->health,
                      &gpu->health_cause);
@@ -374,7 +379,7 @@ static struct rebinding find_work(const struct core *core, const struct gpu *gpu
     if (!entry) {
         return want_back(core, gpu);
     }
-    if (is_card_quarantined(core, gpu->address)) {
+    if (is_card_quarantined(core, gpu->address) || clean_is_busy(core, gpu->address)) {
         return (struct rebinding){ACTION_TXN, 0};
     }
     if (entry->profile[0] != '\0') {
@@ -524,6 +529,37 @@ static void rebind_done(struct core *core, const struct core_event *event)
     note_not_rebound(core, event->text);
 }
 
+/* ---- between two VMs ---- */
+
+static void clean_took(struct core *core, struct clean_step step)
+{
+    char text[name_size];
+    core->gpus->is_stale |= step.is_news;
+    if (step.is_held && step.why.code == CAUSE_GPU_ON_HOLD) {
+        quarantine(core, &step.slot, &step.why);
+        (void)facts_set(
+            core_note_because(core, NOTE_GPU_ON_HOLD, core->config.node, &step.why, NULL), NULL,
+            gpu_slot_format(&step.slot, text), NULL);
+    } else if (step.is_held) {
+        agent_gpu_quarantine(core, &step.slot, &step.why);
+    }
+}
+
+static void clean(struct core *core)
+{
+    struct clean_step step;
+    do {
+        bool is_free = core->gpus->gpu_id == 0 && !vgpu_is_busy(core);
+        step = clean_step(core, is_free);
+        clean_took(core, step);
+    } while (step.is_held);
+}
+
+void agent_gpu_touch(struct core *core)
+{
+    core->gpus->is_stale = true;
+}
+
 /* ---- steps ---- */
 
 void agent_gpu_event(struct core *core, const struct core_event *event)
@@ -535,6 +571,7 @@ void agent_gpu_event(struct core *core, const struct core_event *event)
     if (vgpu_event(core, event, &slot, &why)) {
         agent_gpu_quarantine(core, &slot, &why);
     }
+    clean_took(core, clean_event(core, event));
     if (event->kind == CORE_INVENTORY) {
         record_unref(gpus->found);
         gpus->found = record_ref(event->record);
@@ -583,6 +620,7 @@ void agent_gpu_step(struct core *core)
     lift_quarantines(core);
     write_inventory(core);
     rebind(core);
+    clean(core);
     if (core->gpus->gpu_id == 0) {
         vgpu_step(core, core->gpus->found ? core->gpus->found->inventory : NULL);
     }

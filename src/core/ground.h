@@ -36,6 +36,7 @@ struct core {
     struct agent *agent;
     struct gpus *gpus;
     struct vgpus *vgpus;
+    struct clean *clean;
     struct visitors *visitors;
     /* The coordinator: the other nodes, the term, each VM. */
     struct peers *peers;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/vgpu.h"
 
+#include "core/clean.h"
 #include "core/memory.h"
 #include "core/mutant.h"
 
@@ -237,7 +238,7 @@ static bool make_next(struct core *core)
 {
     VEC_EACH(&core->vgpus->items, vgpu) {
         if (vgpu->state == VGPU_NOT_YET && is_claimed_for(core, vgpu) &&
-            profile_of(core, &vgpu->slot)) {
+            !clean_is_busy(core, vgpu->slot.address) && profile_of(core, &vgpu->slot)) {
             memcpy(core->vgpus->vm, vgpu->vm, sizeof(core->vgpus->vm));
             core->vgpus->epoch = vgpu->epoch;
             order(core, ACTION_GPU_MAKE, &vgpu->slot);
@@ -252,7 +253,8 @@ static bool may_clear(const struct core *core, const struct gpu_slot *slot)
 {
     struct gpu_device device;
     bool is_known = world_device(&core->world, core->config.node, slot, &device);
-    return !is_claimed(core, slot) && !(is_known && device.health == GPU_QUARANTINED);
+    return !is_claimed(core, slot) && !clean_is_busy(core, slot->address) &&
+           !(is_known && device.health == GPU_QUARANTINED);
 }
 
 static void clear_next(struct core *core, const struct node_inventory *found)

@@ -58,8 +58,8 @@ int host_gpu_split(const struct host_config *config, struct pci_address address,
  * division.h tells: makes them all, and clears them again. Nothing else tells: what a card can take
  * depends upon its memory, its mode, and what others made of it.
  *
- * -ENODEV no such card; -ERANGE too few virtual functions; -EBUSY somebody uses one of the places,
- * or gave it another type; others: the driver's refusal, with how many it took.
+ * -ENODEV no such card; -ERANGE too few virtual functions; -EBUSY one of the places is in use,
+ * or has another type; others: the driver's refusal, with how many it took.
  */
 int host_vgpu_divide(const struct host_config *config, struct pci_address card, uint32_t count,
                      const char *profile, struct error *err);
@@ -72,3 +72,14 @@ int host_vgpu_make(const struct host_config *config, const struct gpu_slot *slot
 /* Afterwards there is no vGPU in 'slot'. The driver's refusal if a VM has it. */
 int host_vgpu_clear(const struct host_config *config, const struct gpu_slot *slot,
                     struct error *err);
+
+/*
+ * Runs that one of the config's erasers on the device: as root, with the card's address and, for a
+ * partition, its own. It must leave nothing in it that a VM wrote. Which driver has the device
+ * afterwards is all the same.
+ *
+ * -ENOENT this host has no such command; -EPERM others than root could change the program; -EIO it
+ * failed: 'err' says how, in its own words; -ETIMEDOUT it did not end in time.
+ */
+int host_erase(const struct host_config *config, const struct gpu_slot *slot, const char *command,
+               struct error *err);

@@ -58,7 +58,12 @@ static int operate(const struct host_order *order, struct error *err)
 {
     const struct host_config *config = &order->config;
     char name[pci_address_size];
-    int r = lock_take(config, pci_address_format(order->address, name), 0, err);
+    char what[pci_address_size + 8];
+    bool is_erasure = order->work == HOST_WORK_ERASE;
+    /* An erasure takes long, and hangs nothing. That of an earlier berthd is waited for. */
+    (void)snprintf(what, sizeof(what), "%s%s", is_erasure ? "erase-" : "",
+                   pci_address_format(order->address, name));
+    int r = lock_take(config, what, is_erasure ? config->erase_ms : 0, err);
     if (r < 0) {
         return r;
     }
@@ -75,6 +80,8 @@ static int operate(const struct host_order *order, struct error *err)
         return host_vgpu_make(config, &order->slot, order->profile, err);
     case HOST_WORK_CLEAR:
         return host_vgpu_clear(config, &order->slot, err);
+    case HOST_WORK_ERASE:
+        return host_erase(config, &order->slot, order->command, err);
     case HOST_WORK_READ:
         break;
     }

@@ -32,7 +32,8 @@ int helper_start(sd_event *event, int program_fd, const struct host_order *order
         .input = order,
         .input_size = sizeof(*order),
         .output_max = wire_document_size_max,
-        .limit_ms = order->config.limit_ms,
+        .limit_ms = order->config.limit_ms +
+                    (order->work == HOST_WORK_ERASE ? 2 * order->config.erase_ms : 0),
     };
     return child_start(event, &child, done, userdata, ret);
 }

@@ -383,3 +383,11 @@ int host_make(struct host *host, const struct gpu_slot *slot, const char *profil
     (void)snprintf(order.profile, sizeof(order.profile), "%s", profile);
     return begin_operation(host, &order, id, err);
 }
+
+int host_clean(struct host *host, const struct gpu_slot *slot, const char *command, uint64_t id,
+               struct error *err)
+{
+    struct host_order order = {.work = HOST_WORK_ERASE, .address = slot->address, .slot = *slot};
+    (void)snprintf(order.command, sizeof(order.command), "%s", command);
+    return begin_operation(host, &order, id, err);
+}

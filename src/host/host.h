@@ -63,6 +63,9 @@ int host_mount(struct host *host, struct pci_address address, uint64_t id, struc
 /* host_vgpu_divide() with a profile other than "". */
 int host_split(struct host *host, struct pci_address address, uint32_t count, const char *profile,
                uint64_t id, struct error *err);
+/* host_erase(). */
+int host_clean(struct host *host, const struct gpu_slot *slot, const char *command, uint64_t id,
+               struct error *err);
 /* host_vgpu_make(), and host_vgpu_clear() with the profile "". */
 int host_make(struct host *host, const struct gpu_slot *slot, const char *profile, uint64_t id,
               struct error *err);

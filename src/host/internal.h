@@ -214,6 +214,12 @@ int kernel_write(const struct host_config *config, const char *text, const char 
 /* What it does there if no one plays the kernel; 'path' is the whole path. May block for ever. */
 int kernel_write_file(const char *path, const char *text);
 
+/* Runs a program, at most 'limit_ms' long, with no other environment than PATH. Its exit code, -1
+ * if it was killed, or -errno: it cannot be run. 'ret_errors' of 'size' bytes (0: not wanted) gets
+ * the last line of what it said on standard error. */
+int kernel_run(const char *program, char *const *arguments, msec_t limit_ms, char *ret_errors,
+               size_t size, struct error *err);
+
 /* Loads a module, at most 'limit_ms' long; -ENOENT if that does not work. */
 int kernel_load_module(const struct host_config *config, const char *module, struct error *err);
 
@@ -237,7 +243,8 @@ bool uevent_matters(const char *message, size_t size);
     X(HOST_WORK_MOUNT, "mount")                                                                    \
     X(HOST_WORK_SPLIT, "split")                                                                    \
     X(HOST_WORK_MAKE, "make")                                                                      \
-    X(HOST_WORK_CLEAR, "clear")
+    X(HOST_WORK_CLEAR, "clear")                                                                    \
+    X(HOST_WORK_ERASE, "erase")
 ENUM_DECLARE(host_work, HOST_WORK_LIST)
 
 enum { host_busy_max = 64 };
@@ -249,7 +256,8 @@ struct host_order {
     struct pci_address address;
     bool force;
     uint32_t count;
-    struct gpu_slot slot;                 /* make, clear */
+    struct gpu_slot slot;                 /* make, clear, erase */
+    char command[name_size];              /* erase: which of the config's */
     char profile[gpu_profile_size];       /* make; split: "" into virtual functions */
     struct busy_card busy[host_busy_max]; /* read: cards that berthd itself works on */
     uint32_t busy_len;

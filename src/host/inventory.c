@@ -14,6 +14,7 @@ const struct host_config host_config_default = {
     .modprobe = "/sbin/modprobe",
     .limit_ms = 30 * 1000,
     .poll_ms = 15 * 1000,
+    .erase_ms = 15 * 60 * 1000,
 };
 
 /* "0-3,8-11": how many. */

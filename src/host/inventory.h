@@ -11,6 +11,7 @@
 #include "model/record.h"
 
 enum {
+    host_erasers_max = 8,
     host_path_size = 256,
     host_devices_max = 32, /* listed by hand; as many as a host has slots */
 };
@@ -24,6 +25,12 @@ struct host_kernel {
     void *userdata;
 };
 
+/* A program that erases a device. */
+struct host_eraser {
+    char name[name_size];
+    char program[host_path_size]; /* absolute */
+};
+
 struct host_config {
     char node[name_size];          /* this node's name, for the sentences */
     char root[host_path_size];     /* "" is the real one; else holds sys/, proc/, dev/ */
@@ -35,6 +42,9 @@ struct host_config {
     /* Cards that take all others of their IOMMU group along, to one VM. */
     struct pci_address whole_groups[host_devices_max];
     uint32_t whole_group_len;
+    struct host_eraser erasers[host_erasers_max];
+    uint32_t eraser_len;
+    msec_t erase_ms;             /* how long one of them may take */
     uint64_t memory_reserve_mib; /* kept for the host itself; 0: a sixteenth, 256 to 4096 MiB */
     msec_t limit_ms;             /* of one operation, before its outcome counts as unknown */
     msec_t poll_ms;              /* between two looks at what makes no event */

@@ -148,6 +148,8 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_GPU_HELD, "gpu-held")                 /* who: a VM whose QEMU cannot be ended */       \
     X(CAUSE_GPU_HANGS, "gpu-hangs")               /* an operation on it, in the kernel */          \
     X(CAUSE_GPU_OTHER_CARD, "gpu-other-card")     /* detail: its identity */                       \
+    X(CAUSE_GPU_ON_HOLD, "gpu-on-hold")           /* who: the VM that used it */                   \
+    X(CAUSE_GPU_NOT_ERASED, "gpu-not-erased")     /* who: likewise; detail: why */                 \
     X(CAUSE_VGPU_NOT_MADE, "vgpu-not-made")       /* detail: why */                                \
     X(CAUSE_VGPU_NOT_CLEARED, "vgpu-not-cleared") /* detail: why */                                \
     /* Why a host could not be turned off. */                                                      \
@@ -254,6 +256,8 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_NODE_TRUSTED, "node-trusted", INFO)                                                     \
     X(NOTE_CLAIM_RELEASED, "claim-released", WARNING)                                              \
     X(NOTE_GPU_QUARANTINED, "gpu-quarantined", ERROR)                                              \
+    X(NOTE_GPU_ON_HOLD, "gpu-on-hold", INFO)                                                       \
+    X(NOTE_GPU_ERASED, "gpu-erased", INFO)                                                         \
     X(NOTE_GPU_RELEASED, "gpu-released", INFO)                                                     \
     X(NOTE_GPU_DISMOUNTED, "gpu-dismounted", INFO)                                                 \
     X(NOTE_GPU_MOUNTED, "gpu-mounted", INFO)                                                       \
@@ -318,6 +322,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_POOL_CREATED, "pool-created", INFO)                                                     \
     X(NOTE_POOL_EXTENDED, "pool-extended", INFO)                                                   \
     X(NOTE_POOL_REDUCED, "pool-reduced", INFO)                                                     \
+    X(NOTE_POOL_CHANGED, "pool-changed", INFO)                                                     \
     X(NOTE_POOL_REMOVED, "pool-removed", INFO)                                                     \
     X(NOTE_VM_ADDED, "vm-added", INFO)                                                             \
     X(NOTE_VM_ADDED_PRIVILEGED, "vm-added-privileged", INFO)                                       \

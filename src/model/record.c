@@ -16,6 +16,7 @@ ENUM_DEFINE(node_power, NODE_POWER_LIST)
 ENUM_DEFINE(node_mode, NODE_MODE_LIST)
 ENUM_DEFINE(fencing, FENCING_LIST)
 ENUM_DEFINE(proof, PROOF_LIST)
+ENUM_DEFINE(after_use, AFTER_USE_LIST)
 ENUM_DEFINE(pool_type, POOL_TYPE_LIST)
 ENUM_DEFINE(vm_desired, VM_DESIRED_LIST)
 ENUM_DEFINE(offline_action, OFFLINE_ACTION_LIST)
@@ -67,6 +68,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, partitions),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, checks),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, sightings),
+    VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, uses),
     VEC_FIELD(RECORD_POOL, pool, members),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, preferred_owners),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, possible_owners),

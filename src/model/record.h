@@ -222,6 +222,12 @@ typedef VEC(struct node_check) node_checks_t;
 struct node_check *node_checks_add(node_checks_t *checks, const char *name, bool is_ok,
                                    const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* A device that a VM used and that was not erased since, where its pool demands that. */
+struct gpu_use {
+    struct gpu_slot slot;
+    char vm[name_size];
+};
+
 /* Huge pages that are set aside on one NUMA node. */
 struct huge_pages {
     int32_t numa_node; /* -1: the machine has no nodes */
@@ -243,6 +249,7 @@ struct node_inventory {
     VEC(struct gpu_partition) partitions; /* by slot */
     node_checks_t checks;
     VEC(struct vm_sighting) sightings;
+    VEC(struct gpu_use) uses;
 };
 
 struct node_alive {
@@ -288,6 +295,12 @@ struct node_standing {
 #define POOL_TYPE_LIST(X) X(POOL_PCI_EXPRESS, "PciExpress") X(POOL_GPU_PARTITION, "GpuPartition")
 ENUM_DECLARE(pool_type, POOL_TYPE_LIST)
 
+#define AFTER_USE_LIST(X)                                                                          \
+    X(AFTER_USE_RELEASE, "release") /* the next VM gets it as it is, but for its reset */          \
+    X(AFTER_USE_ERASE, "erase")     /* not before a command of its host has erased it */           \
+    X(AFTER_USE_HOLD, "hold")       /* not before somebody releases it */
+ENUM_DECLARE(after_use, AFTER_USE_LIST)
+
 struct pool_member {
     char node[name_size];
     struct gpu_slot slot;
@@ -296,8 +309,10 @@ struct pool_member {
 
 struct pool {
     enum pool_type type;
-    bool is_mixed;           /* takes GPUs of more than one model */
-    char partition_type[48]; /* GpuPartition: that of its partitions; "": none is in it yet */
+    bool is_mixed;            /* takes GPUs of more than one model */
+    enum after_use after_use; /* what becomes of a device when its VM has gone */
+    char erase[name_size];    /* erase: which command of the host's berth.conf */
+    char partition_type[48];  /* GpuPartition: that of its partitions; "": none is in it yet */
     VEC(struct pool_member) members; /* by node, slot; of a card all partitions or none */
 };
 

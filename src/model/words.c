@@ -127,6 +127,8 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_GPU_HELD] = "the QEMU of {who} has it and cannot be ended",
     [CAUSE_GPU_LEFT_BUS] = "it left the bus",
     [CAUSE_GPU_OTHER_CARD] = "another card sits there: {detail}",
+    [CAUSE_GPU_ON_HOLD] = "VM {who} used it, and its pool keeps it until you release it",
+    [CAUSE_GPU_NOT_ERASED] = "it could not be erased after VM {who}[: {detail}]",
     [CAUSE_VGPU_NOT_MADE] = "its vGPU could not be made[: {detail}]",
     [CAUSE_VGPU_NOT_CLEARED] = "its vGPU could not be cleared after the last VM[: {detail}]",
     [CAUSE_PROOF_AGENT] = "{who}[ (fencing level {count})] turned it off and says it is off",
@@ -227,6 +229,9 @@ static const char *const note_words[note_code_count] = {
         "released a claim of {subject} on {who} of {node} that belonged to no placement",
     [NOTE_GPU_QUARANTINED] =
         "GPU {who} on {subject} is quarantined: {cause}. When it is repaired: 'berth gpu release {subject} {who}'",
+    [NOTE_GPU_ON_HOLD] =
+        "GPU {who} on {subject} is on hold: {cause}. To give it to the next VM: 'berth gpu release {subject} {who}'",
+    [NOTE_GPU_ERASED] = "GPU {who} on {subject} is erased",
     [NOTE_GPU_RELEASED] = "GPU {who} on {subject} is released from quarantine",
     [NOTE_GPU_DISMOUNTED] = "GPU {who} on {subject} is dismounted",
     [NOTE_GPU_MOUNTED] = "GPU {who} on {subject} is mounted",
@@ -309,6 +314,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_POOL_CREATED] = "GPU pool {subject} was created with {count} {who}",
     [NOTE_POOL_EXTENDED] = "{count} {who} joined GPU pool {subject}",
     [NOTE_POOL_REDUCED] = "{device} of {node} left GPU pool {subject}",
+    [NOTE_POOL_CHANGED] = "GPU pool {subject}: changed {detail}",
     [NOTE_POOL_REMOVED] = "GPU pool {subject} was removed",
     [NOTE_VM_ADDED] = "VM {subject} was added ({count} CPUs, {total} MiB); it is stopped",
     [NOTE_VM_ADDED_PRIVILEGED] =

@@ -207,6 +207,22 @@ const struct dismount *world_dismount(const struct world *world, const char *nod
     return NULL;
 }
 
+const char *world_used_by(const struct world *world, const char *node, const struct gpu_slot *slot)
+{
+    const struct record *record = world_find(world, RECORD_NODE_INVENTORY, node);
+    if (!record) {
+        return NULL;
+    }
+    VEC_EACH(&record->inventory->uses, use) {
+        bool is_other_form = pci_address_compare(use->slot.address, slot->address) == 0 &&
+                             (use->slot.partition[0] == '\0') != (slot->partition[0] == '\0');
+        if (is_other_form || gpu_slot_equal(&use->slot, slot)) {
+            return use->vm;
+        }
+    }
+    return NULL;
+}
+
 bool world_has_hypervisor(const struct world *world, const char *node)
 {
     const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);

@@ -81,6 +81,10 @@ bool world_is_removed(const struct world *world, const char *node);
 const struct vm_sighting *world_sighting(const struct world *world, const char *vm,
                                          const char **ret_node);
 
+/* The VM that used the device of 'node' or, in another form, its card, which was not erased since
+ * although its pool demands that, lent; NULL: it is clean. */
+const char *world_used_by(const struct world *world, const char *node, const struct gpu_slot *slot);
+
 /* Whether 'node' is quarantined: it gets no VMs for a while. */
 bool world_is_quarantined(const struct world *world, const char *node);
 

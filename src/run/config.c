@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Longer than most: the table of the keys holds the text of their manual page. */
 #include "run/config.h"
 
 #include "base/buf.h"
@@ -29,9 +30,10 @@ enum value_kind {
     VALUE_WATCHDOG, /* a path or "none" */
     VALUE_URLS,
     VALUE_ADDRESSES,
-    VALUE_SECONDS, /* kept as milliseconds */
-    VALUE_CHOICE,  /* one of two words; kept as a bool: the second */
-    VALUE_PATHS,   /* absolute, without ".." */
+    VALUE_SECONDS,  /* kept as milliseconds */
+    VALUE_CHOICE,   /* one of two words; kept as a bool: the second */
+    VALUE_PATHS,    /* absolute, without ".." */
+    VALUE_COMMANDS, /* NAME=PROGRAM */
     VALUE_NETWORKS,
 };
 
@@ -86,6 +88,15 @@ static const struct setting settings[] = {
          "Addresses of cards that share their IOMMU group with others, one for each group that is "
          "to be given to one VM as a whole: the other cards of the group go along with it. At most "
          "32."),
+    LIST(VALUE_COMMANDS, "erase_commands", erase_commands, config_erasers_max, erase_command_len,
+         HOST,
+         "Programs that erase a GPU or another device between two VMs, as NAME=PROGRAM, separated "
+         "by spaces or commas, at most 8. Pools name them (berth pool set POOL --after-use "
+         "erase=NAME). Each is run as root with the PCI address and, for a partition, its address "
+         "or UUID. Exit code 0: nothing of the last VM is left in the device. Only root may be "
+         "able to write to the program. See docs/operate.md."),
+    TEXT(VALUE_SECONDS, "erase_seconds", erase_ms, HOST,
+         "How long such a program may take; then it is killed, and the device is quarantined."),
     TEXT(VALUE_PATH, "host_root", host_root, HOST, "Where /sys and /proc are found. For tests."),
     LIST(VALUE_URLS, "etcd_endpoints", etcd_endpoints, config_endpoints_max, etcd_endpoint_len,
          STORE,
@@ -175,6 +186,7 @@ void config_default(struct config *ret)
         .host_root = "/",
         .api_socket = "/run/berth/api.sock",
         .session_idle_ms = 30 * 60 * 1000,
+        .erase_ms = 15 * 60 * 1000,
         .run_dir = "/run/berthd",
         .state_dir = "/var/lib/berth",
     };
@@ -218,6 +230,16 @@ struct config_place {
 #define REFUSE(place, err, format, ...)                                                            \
     error_set((err), -EINVAL, "%s:%u: " format, (place)->path, (place)->line, ##__VA_ARGS__)
 
+/* NAME=/PATH/OF/PROGRAM */
+static bool is_command(const char *text)
+{
+    const char *equals = strchr(text, '=');
+    char name[name_size] = "";
+    struct error inner;
+    (void)snprintf(name, sizeof(name), "%.*s", equals ? (int)(equals - text) : 0, text);
+    return equals && equals[1] == '/' && name_check("command", name, &inner) == 0;
+}
+
 /* One element of a list: a URL, an address or a directory. */
 static int check_element(const struct config_place *place, const struct setting *setting,
                          const char *text, struct error *err)
@@ -227,6 +249,12 @@ static int check_element(const struct config_place *place, const struct setting 
         return pci_address_parse(text, &address)
                    ? 0
                    : REFUSE(place, err, "%s: \"%s\" is no PCI address such as 0000:65:00.0",
+                            setting->key, text);
+    }
+    if (setting->kind == VALUE_COMMANDS) {
+        return is_command(text)
+                   ? 0
+                   : REFUSE(place, err, "%s: \"%s\" is not of the form NAME=/PATH/OF/PROGRAM",
                             setting->key, text);
     }
     if (setting->kind == VALUE_NETWORKS) {
@@ -306,6 +334,7 @@ static int check_text(const struct config_place *place, const struct setting *se
     case VALUE_CHOICE:
     case VALUE_PATHS:
     case VALUE_NETWORKS:
+    case VALUE_COMMANDS:
         break;
     }
     return value[0] ? 0 : REFUSE(place, err, "%s is empty; leave the line out", setting->key);
@@ -341,7 +370,8 @@ static int set_value(const struct config_place *place, const struct setting *set
                      struct config *config, struct error *err)
 {
     if (setting->kind == VALUE_URLS || setting->kind == VALUE_ADDRESSES ||
-        setting->kind == VALUE_PATHS || setting->kind == VALUE_NETWORKS) {
+        setting->kind == VALUE_PATHS || setting->kind == VALUE_NETWORKS ||
+        setting->kind == VALUE_COMMANDS) {
         return set_list(place, setting, value, config, err);
     }
     if (setting->kind == VALUE_CHOICE) {

@@ -21,6 +21,7 @@ enum {
     config_devices_max = 32,
     config_directories_max = 16,
     config_proxies_max = 16,
+    config_erasers_max = 8,
 };
 
 struct config_text {
@@ -60,6 +61,10 @@ struct config {
     struct config_text whole_groups[config_devices_max]; /* whole_groups: cards that take the others
                                                             of their IOMMU group along */
     size_t whole_group_len;
+    struct config_text erase_commands[config_erasers_max]; /* erase_commands: NAME=PROGRAM, with
+                                                              which devices are erased after use */
+    size_t erase_command_len;
+    msec_t erase_ms; /* erase_seconds: how long one may take */
 
     /* Ourselves. */
     char api_socket[config_path_size];        /* api_socket: where berth-api listens */

@@ -329,6 +329,13 @@ static int open_host(struct daemon *d, struct error *err)
                         &config.whole_group_len)) {
         return error_set(err, -EINVAL, "devices and whole_groups: PCI addresses are needed");
     }
+    for (size_t i = 0; i < d->config->erase_command_len; i++) {
+        const char *text = d->config->erase_commands[i].text, *equals = strchr(text, '=');
+        struct host_eraser *eraser = &config.erasers[config.eraser_len++];
+        (void)snprintf(eraser->name, sizeof(eraser->name), "%.*s", (int)(equals - text), text);
+        (void)snprintf(eraser->program, sizeof(eraser->program), "%s", equals + 1);
+    }
+    config.erase_ms = d->config->erase_ms;
     return host_new(d->event, &config, &callbacks, d, &d->host, err);
 }
 

@@ -327,6 +327,11 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
             daemon_answer(d, action->id, CORE_FAILED, err.text);
         }
         break;
+    case ACTION_GPU_ERASE:
+        if (host_clean(d->host, &action->slot, action->name, action->id, &err) < 0) {
+            daemon_answer(d, action->id, CORE_FAILED, err.text);
+        }
+        break;
     case ACTION_GPU_MAKE:
     case ACTION_GPU_CLEAR:
         if (host_make(d->host, &action->slot, action->profile, action->id, &err) < 0) {

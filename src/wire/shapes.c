@@ -32,6 +32,7 @@ static const char *const role_words[] = {API_ROLE_LIST(WORD_)};
 static const char *const access_kind_words[] = {ACCESS_KIND_LIST(WORD_)};
 static const char *const verdict_words[] = {GPU_VERDICT_LIST(WORD_)};
 static const char *const backend_words[] = {GPU_BACKEND_LIST(WORD_)};
+static const char *const after_use_words[] = {AFTER_USE_LIST(WORD_)};
 static const char *const health_words[] = {GPU_HEALTH_LIST(WORD_)};
 /* By bit, as sysfs 'reset_method' writes them. */
 static const char *const reset_words[] = {"flr", "pm", "bus", "device_specific", "af_flr", "acpi"};
@@ -309,6 +310,15 @@ SHAPE(huge_pages_shape, huge_pages_fields);
 ITEM(huge_pages_item, huge_pages_shape);
 #undef OWNER
 
+#define OWNER struct gpu_use
+static const struct field use_fields[] = {
+    SLOT("gpu", slot, ABOUT("PCI address, and the partition if it is one")),
+    TEXT("vm", vm, ABOUT("VM that used it")),
+};
+SHAPE(use_shape, use_fields);
+ITEM(use_item, use_shape);
+#undef OWNER
+
 #define OWNER struct node_inventory
 static const struct field inventory_fields[] = {
     U64("incarnation", incarnation, ABOUT("incarnation in which it was written")),
@@ -326,6 +336,8 @@ static const struct field inventory_fields[] = {
     LIST("checks", checks, check_item, checks_max, ABOUT("checks of the host")),
     LIST("sightings", sightings, sighting_item, sightings_max,
          ABOUT("VMs that run on the host without being ordered there")),
+    LIST("uses", uses, use_item, gpus_listed_max, ABOUT("GPUs that are not erased after their VM"),
+         SPARSE),
 };
 SHAPE(inventory_shape, inventory_fields);
 #undef OWNER
@@ -389,6 +401,10 @@ static const struct field pool_fields[] = {
          ABOUT("whole GPUs (PciExpress) or partitions (GpuPartition)")),
     BOOL("mixed", is_mixed, ABOUT("whether GPUs of different models are allowed")),
     TEXT("partition_type", partition_type, ABOUT("type of the partitions")),
+    ENUM("after_use", after_use, after_use_words,
+         ABOUT("what becomes of a GPU when its VM has gone: release, erase, or hold"), POLICY),
+    TEXT("erase", erase, ABOUT("erase: the command, by its name in berth.conf of the hosts"),
+         POLICY),
     LIST("members", members, member_item, members_max, ABOUT("GPUs of the pool")),
 };
 SHAPE(pool_shape, pool_fields);

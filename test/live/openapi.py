@@ -127,6 +127,8 @@ def change_all(walk):
     walk.do("POST", "/v1/cluster/arm")
     walk.do("PATCH", "/v1/nodes/{node}", {"labels": {"rack": "r1"}}, node="node1")
     walk.do("PATCH", "/v1/vms/{vm}", patch, vm="a")
+    walk.do("PATCH", "/v1/pools/{pool}", {"after_use": "hold"}, pool="P")
+    walk.do("PATCH", "/v1/pools/{pool}", {"after_use": "release"}, pool="P")
     walk.do("PATCH", "/v1/vms/{vm}/definition", {"cpus": 2}, vm="a")
     walk.do("POST", "/v1/plan", {"fail": ["node1"]})
     walk.do("POST", "/v1/plan", {"start": ["big"]})
@@ -231,7 +233,10 @@ def check_body(walk, method, place, operation):
 
 
 def make_target(walk, place):
-    """PATCH of a VM or of its definition needs one."""
+    """PATCH of a VM, of its definition or of a pool needs one."""
+    if place == "/v1/pools/none":
+        walk.ask("POST", "/v1/pools", {"name": "target"})
+        return "/v1/pools/target"
     if place.startswith("/v1/vms/none"):
         walk.ask("POST", "/v1/vms", {"xml": walk.cluster.xml("target")})
         return place.replace("none", "target")

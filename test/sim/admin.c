@@ -86,6 +86,9 @@ static void put_pool(struct sim *sim, const char *name)
         if (strcmp((*host)->config->pool, name) != 0) {
             continue;
         }
+        record->pool->after_use = (*host)->config->after_use;
+        SET_TEXT(record->pool->erase, "%s",
+                 record->pool->after_use == AFTER_USE_ERASE ? "fake" : "");
         struct gpu_slot slot;
         for (int64_t i = 0; gpus_number(*host, i, &slot); i++) {
             struct pool_member *member = ADD_TO(&record->pool->members);
@@ -264,6 +267,9 @@ static void release(struct sim *sim, struct record *record, const struct scenari
         return;
     }
     ADD_TO(&record->node_spec->released)->slot = slot;
+    if (host->config->after_use == AFTER_USE_HOLD) {
+        gpus_clean(host, &slot);
+    }
     VEC_EACH(&record->node_spec->dismounted, known) {
         if (pci_address_compare(known->address, slot.address) == 0 && slot.partition[0] == '\0') {
             (void)gpu_identity(&gpus_find(host, slot.address)->gpu, known->identity);

@@ -266,6 +266,9 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
     case OP_FAIL_BIND:
         host->bad_binds = step->times;
         break;
+    case OP_FAIL_ERASE:
+        host->bad_erasures = step->times;
+        break;
     case OP_FAIL_WATCHDOG:
         host->is_watchdog_broken = true;
         break;
@@ -306,7 +309,8 @@ void faults_heal(struct sim *sim)
     byhand_heal(sim);
     VEC_EACH(&sim->hosts, each) {
         struct host *host = *each;
-        host->bad_fences = host->hung_fences = host->bad_binds = host->bad_powers = 0;
+        host->bad_fences = host->hung_fences = host->bad_binds = host->bad_powers =
+            host->bad_erasures = 0;
         admin_withdraw_power(sim, host->config->name);
         bool is_called_so =
             host->joined_incarnation != 0 && strcmp(host->joined_name, host->config->name) != 0;

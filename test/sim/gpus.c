@@ -2,6 +2,8 @@
 /* The GPUs of a host: drivers, identities, cards that leave the bus or are swapped. */
 #include "test/sim/internal.h"
 
+enum { erase_ms = 3000 };
+
 void gpus_init(struct host *host)
 {
     for (uint32_t i = 0; i < host->config->gpus; i++) {
@@ -79,6 +81,38 @@ static struct fake_vgpu *find_vgpu(struct host *host, const struct gpu_slot *slo
     return NULL;
 }
 
+/* Whose data is in it. */
+static char *find_user(struct host *host, const struct gpu_slot *slot)
+{
+    struct fake_gpu *card = must(gpus_find(host, slot->address));
+    for (uint32_t i = 0; slot->partition[0] != '\0' && i < 8; i++) {
+        const struct gpu_slot part = gpus_part(card, i);
+        if (gpu_slot_equal(&part, slot)) {
+            return card->users[i];
+        }
+    }
+    return card->users[8];
+}
+
+void gpus_clean(struct host *host, const struct gpu_slot *slot)
+{
+    find_user(host, slot)[0] = '\0';
+}
+
+/* Where the pool demands it, nothing of another VM is left in it. */
+static void check_clean(struct sim *sim, struct host *host, const struct instance *instance,
+                        const struct gpu_hold *hold)
+{
+    const struct record *pool = world_find(&sim->store.world, RECORD_POOL, hold->pool);
+    char *user = find_user(host, &hold->slot);
+    if (pool && pool->pool->after_use != AFTER_USE_RELEASE && user[0] != '\0' &&
+        strcmp(user, instance->vm) != 0) {
+        violation(sim, "%s gets a GPU of %s in which the data of %s are", instance->vm,
+                  host->config->name, user);
+    }
+    (void)snprintf(user, name_size, "%s", instance->vm);
+}
+
 void gpus_begin(struct sim *sim, struct host *host, const struct instance *instance)
 {
     VEC_EACH(&instance->gpus, hold) {
@@ -87,6 +121,7 @@ void gpus_begin(struct sim *sim, struct host *host, const struct instance *insta
             violation(sim, "%s gets a vGPU of %s as %s left it", instance->vm, host->config->name,
                       vgpu->user);
         }
+        check_clean(sim, host, instance, hold);
         if (vgpu) {
             SET_TEXT(vgpu->user, "%s", instance->vm);
         }
@@ -247,6 +282,27 @@ static void check_split(struct sim *sim, const struct host *host, const struct f
     }
 }
 
+static void erased(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    const struct rebind *rebind = happening->data;
+    if (!host->has_power || host->boot != happening->id) {
+        return;
+    }
+    bool is_bad = host->bad_erasures > 0 || gpus_find(host, rebind->address)->is_off_bus;
+    if (is_slot_held(host, &rebind->slot)) {
+        violation(sim, "%s erases a GPU under its VM", host->config->name);
+    }
+    host->bad_erasures -= host->bad_erasures > 0;
+    if (!is_bad) {
+        gpus_clean(host, &rebind->slot);
+    }
+    if (host->life == rebind->life && host->process) {
+        process_answer(sim, host, 0, rebind->answer_id, is_bad ? CORE_FAILED : CORE_DONE,
+                       is_bad ? "the command failed" : NULL);
+    }
+}
+
 static void rebound(struct sim *sim, const struct happening *happening)
 {
     struct host *host = happening->host;
@@ -287,7 +343,9 @@ void gpus_do(struct sim *sim, struct host *host, const struct core_action *actio
                               action->slot,
                               action->profile[0] != '\0' && action->kind == ACTION_GPU_SPLIT};
     check_split(sim, host, must(gpus_find(host, action->address)), action);
-    struct happening *happening = later(sim, 50 + sim_delay(sim), rebound, host);
+    bool is_erasure = action->kind == ACTION_GPU_ERASE;
+    struct happening *happening = later(sim, (is_erasure ? erase_ms : 50) + sim_delay(sim),
+                                        is_erasure ? erased : rebound, host);
     happening->id = host->boot;
     happening->data = rebind;
     happening->drop = free;

@@ -169,6 +169,7 @@ struct fake_gpu {
         bool is_made;
         char user[name_size]; /* the VM that used it since; "": nobody did */
     } vgpus[8];               /* of a host whose partitions are vGPUs */
+    char users[9][name_size]; /* the VM whose data is in each partition, and in the card */
 };
 
 struct host {
@@ -220,7 +221,7 @@ struct host {
     uint64_t ordered_boot;               /* in which an administrator ordered that */
 
     VEC(struct fake_gpu) gpus;
-    uint32_t bad_fences, hung_fences, bad_binds, bad_powers;
+    uint32_t bad_fences, hung_fences, bad_binds, bad_powers, bad_erasures;
     uint64_t mounts;
     msec_t refused_ms; /* the second in which its transactions were last refused, ... */
     uint32_t refused;  /* ... and how many */
@@ -255,6 +256,8 @@ struct gpu_slot gpus_part(const struct fake_gpu *card, uint32_t number);
 bool gpus_can_give(struct host *host, const struct gpu_slot *slot);
 /* 'instance' begins to use its GPUs, by the truth. */
 void gpus_begin(struct sim *sim, struct host *host, const struct instance *instance);
+/* An administrator says that nothing is left in it. */
+void gpus_clean(struct host *host, const struct gpu_slot *slot);
 /* What an administrator calls device 'number' of the host: each GPU, or each partition of each as
  * the scenario has them. False: there is none. */
 bool gpus_number(const struct host *host, int64_t number, struct gpu_slot *ret);

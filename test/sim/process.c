@@ -100,6 +100,7 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
     case ACTION_GPU_MOUNT:
     case ACTION_GPU_SPLIT:
     case ACTION_GPU_MAKE:
+    case ACTION_GPU_ERASE:
     case ACTION_GPU_CLEAR:
         gpus_do(sim, host, action);
         break;

@@ -117,6 +117,9 @@ static bool take_host_option(const char *key, const char *value, struct scenario
     if (strcmp(key, "label") == 0) {
         return strchr(value, '=') && copy_text(host->label, sizeof(host->label), value);
     }
+    if (strcmp(key, "after") == 0) {
+        return after_use_parse(value, &host->after_use);
+    }
     if (strcmp(key, "pool") == 0) {
         return copy_text(host->pool, sizeof(host->pool), value);
     }

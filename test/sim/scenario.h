@@ -21,8 +21,9 @@ struct scenario_host {
     char name[name_size];
     char label[name_size]; /* "KEY=VALUE"; "": none */
     uint32_t gpus;
-    uint32_t partitions; /* of each GPU; 0: they are given away whole */
-    bool has_vgpus;      /* those are vGPUs, made for each VM */
+    uint32_t partitions;      /* of each GPU; 0: they are given away whole */
+    bool has_vgpus;           /* those are vGPUs, made for each VM */
+    enum after_use after_use; /* of its pool */
     char pool[name_size];
     uint32_t cpus;
     uint64_t memory_mib;
@@ -105,6 +106,7 @@ struct scenario_vm {
     X(OP_FAIL_FENCE, "fail fence", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_HANG_FENCE, "hang fence", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_FAIL_BIND, "fail bind", SUBJECT_HOST, OPTION_TIMES)                                       \
+    X(OP_FAIL_ERASE, "fail erase", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_FAIL_WATCHDOG, "fail watchdog", SUBJECT_HOST, 0)                                          \
     X(OP_MEND_WATCHDOG, "mend watchdog", SUBJECT_HOST, 0)                                          \
     X(OP_STRAY, "stray", SUBJECT_VM, OPTION_ON)                                                    \

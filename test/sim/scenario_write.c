@@ -49,6 +49,9 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
     if (host->partitions > 0) {
         buf_printf(ret, " partitions=%u%s", host->partitions, host->has_vgpus ? " vgpus" : "");
     }
+    if (host->after_use != AFTER_USE_RELEASE) {
+        buf_printf(ret, " after=%s", after_use_name(host->after_use));
+    }
     if (host->label[0] != '\0') {
         buf_printf(ret, " label=%s", host->label);
     }

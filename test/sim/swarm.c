@@ -74,6 +74,16 @@ static void draw_partitions(uint64_t seed, struct scenario *scenario)
     }
 }
 
+/* Likewise apart: in a quarter of the seeds GPUs are erased between two VMs. */
+static void draw_erasures(uint64_t seed, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0x94d049bb133111eb) + 11};
+    bool are_erased = rng_chance(&rng, 1, 4);
+    VEC_EACH(&scenario->hosts, host) {
+        host->after_use = are_erased ? AFTER_USE_ERASE : AFTER_USE_RELEASE;
+    }
+}
+
 /* Likewise apart: in a third of the seeds berthds run out of memory now and then. */
 static void draw_memory(uint64_t seed, struct scenario_noise *ret)
 {
@@ -306,6 +316,24 @@ static void draw_disks(uint64_t seed, msec_t length_ms, struct scenario *scenari
     }
 }
 
+/* Where GPUs are erased, that fails now and then. */
+static void draw_bad_erasures(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xd6e8feb86659fd93) + 13};
+    bool are_erased = scenario->hosts.items[0].after_use == AFTER_USE_ERASE;
+    int64_t count = are_erased ? rng_between(&rng, 0, 3) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        struct scenario_step step = {
+            .at_ms = rng_between(&rng, 0, length_ms), .op = OP_FAIL_ERASE, .times = 1};
+        SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
+        add_step(scenario, &step);
+        step.op = OP_RELEASE;
+        step.at_ms = MIN(step.at_ms + rng_between(&rng, 20000, 60000), length_ms);
+        step.number = (int64_t)rng_below(&rng, 4);
+        add_step(scenario, &step);
+    }
+}
+
 /* In half of the seeds hosts are shut down and rebooted in order, by hand or by an administrator's
  * order. Drawn apart, too. */
 static void draw_shutdowns(uint64_t seed, msec_t length_ms, struct scenario *scenario)
@@ -474,6 +502,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     SET_TEXT(ret->name, "seed %llu", (unsigned long long)seed);
     draw_hosts(&rng, hosts ? hosts : (uint32_t)rng_between(&rng, 2, 6), ret);
     draw_partitions(seed, ret);
+    draw_erasures(seed, ret);
     draw_vms(&rng, ret);
     draw_noise(&rng, &ret->noise);
     draw_memory(seed, &ret->noise);
@@ -494,6 +523,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
         draw_times(&rng, length_ms - 6000, ret);
     }
     draw_disks(seed, length_ms, ret);
+    draw_bad_erasures(seed, length_ms, ret);
     draw_shutdowns(seed, length_ms, ret);
     draw_rarities(seed, length_ms, ret);
     draw_upkeep(seed, length_ms, ret);

@@ -194,3 +194,42 @@ TEST(pools_count_what_is_free_used_away_and_out_of_order)
     CHECK_INT(ask("GET", "/v1/gpus?pool=P&state=assigned", NULL), 200);
     CHECK_HAS(text(), "\"vm\":\"v\"");
 }
+
+TEST(a_pool_says_what_becomes_of_its_gpus_after_use)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    CHECK_INT(ask("GET", "/v1/pools/P", NULL), 200);
+    CHECK_HAS(text(), "\"after_use\":\"release\"");
+    refused("PATCH", "/v1/pools/P", "{\"after_use\":\"erase\"}", 400,
+            "must name a command of erase_commands");
+    refused("PATCH", "/v1/pools/P", "{\"after_use\":\"erase\",\"erase\":\"/bin/sh -c x\"}", 400,
+            "erase");
+    refused("PATCH", "/v1/pools/P", "{\"after_use\":\"burn\"}", 400, "after_use");
+    refused("PATCH", "/v1/pools/none", "{\"after_use\":\"hold\"}", 404, "none");
+    must("PATCH", "/v1/pools/P", "{\"after_use\":\"erase\",\"erase\":\"wipe\"}");
+    CHECK_INT(world_find(&world, RECORD_POOL, "P")->pool->after_use, AFTER_USE_ERASE);
+    CHECK_INT(ask("GET", "/v1/pools/P", NULL), 200);
+    CHECK_HAS(text(), "\"after_use\":\"erase\",\"erase\":\"wipe\"");
+    must("PATCH", "/v1/pools/P", "{\"after_use\":\"hold\"}");
+    CHECK_STR(world_find(&world, RECORD_POOL, "P")->pool->erase, "");
+    CHECK_INT(world_find(&world, RECORD_POOL, "P")->pool->members.len, 6);
+}
+
+TEST(a_gpu_that_is_erased_after_its_vm_is_neither_free_nor_out_of_order)
+{
+    begin_cluster();
+    add_vm("v", 6);
+    must("PATCH", "/v1/pools/P", "{\"after_use\":\"erase\",\"erase\":\"wipe\"}");
+    struct record *have = world_find(&world, RECORD_NODE_INVENTORY, "node1");
+    struct gpu_use *use = VEC_ADD(&have->inventory->uses);
+    REQUIRE(use);
+    *use = (struct gpu_use){.slot.address = {0, 1, 0, 0}, .vm = "old"};
+    CHECK_INT(ask("GET", "/v1/pools/P", NULL), 200);
+    CHECK_HAS(text(), "\"total\":6,\"used\":1,\"free\":5");
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"cleaning\"");
+    claim("node1", "0000:01:00.0", "old"); /* still his */
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"assigned\"");
+}

@@ -177,3 +177,16 @@ TEST(a_file_that_was_asked_for_must_exist)
     (void)close(fd);
     (void)unlink(path);
 }
+
+TEST(programs_that_erase_devices_have_names)
+{
+    REQUIRE(parse("erase_commands = wipe=/usr/local/sbin/wipe-gpu, nvme=/sbin/x\n"
+                  "erase_seconds = 60") == 0);
+    CHECK_INT(config.erase_command_len, 2);
+    CHECK_STR(config.erase_commands[1].text, "nvme=/sbin/x");
+    CHECK_INT(config.erase_ms, 60000);
+    CHECK_INT(parse("erase_commands = wipe=wipe-gpu"), -EINVAL);
+    CHECK_HAS(err.text, "is not of the form NAME=/PATH/OF/PROGRAM");
+    CHECK_INT(parse("erase_commands = /sbin/wipe"), -EINVAL);
+    CHECK_INT(parse("erase_commands = a/b=/sbin/wipe"), -EINVAL);
+}

@@ -193,3 +193,64 @@ TEST(a_vanished_card_is_no_card)
     CHECK_INT(host_gpu_mount(&tree.config, display, &err), -ENODEV);
     CHECK_HAS(err.text, "no card at 0000:01:00.0");
 }
+
+/* ---- erasure between two VMs ---- */
+
+/* As the host's own program, which says what it was given in "said". */
+static void begin_erasure(struct tree *tree, const char *script)
+{
+    char text[512];
+    tree_begin(tree);
+    tree_add_display(tree);
+    (void)snprintf(text, sizeof(text), "#!/bin/sh\necho $# $* > %s/said\n%s\n", tree->config.root,
+                   script);
+    tree_file(tree, text, "/wipe");
+    struct host_eraser *eraser = &tree->config.erasers[tree->config.eraser_len++];
+    (void)snprintf(eraser->name, sizeof(eraser->name), "wipe");
+    (void)snprintf(eraser->program, sizeof(eraser->program), "%s/wipe", tree->config.root);
+    REQUIRE(chmod(eraser->program, 0700) == 0);
+}
+
+TEST(a_device_is_erased_by_the_hosts_own_program_with_its_address)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    char said[64] = "";
+    struct gpu_slot slot = {.address = display};
+    begin_erasure(&tree, "");
+    CHECK_INT(host_erase(&tree.config, &slot, "wipe", &err), 0);
+    CHECK_INT(host_read(&tree.config, said, sizeof(said), "/said"), 0);
+    CHECK_STR(said, "1 0000:01:00.0");
+    strcpy(slot.partition, "0000:01:04.1");
+    CHECK_INT(host_erase(&tree.config, &slot, "wipe", &err), 0);
+    CHECK_INT(host_read(&tree.config, said, sizeof(said), "/said"), 0);
+    CHECK_STR(said, "2 0000:01:00.0 0000:01:04.1");
+}
+
+TEST(a_program_that_does_not_erase_says_why)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    const struct gpu_slot slot = {.address = display};
+    begin_erasure(&tree, "echo first >&2; echo the drive is locked >&2; exit 3");
+    CHECK_INT(host_erase(&tree.config, &slot, "wipe", &err), -EIO);
+    CHECK_HAS(err.text, "/wipe ended with 3: the drive is locked");
+    CHECK_INT(host_erase(&tree.config, &slot, "rinse", &err), -ENOENT);
+    CHECK_HAS(err.text, "erase_commands in this host's berth.conf has no \"rinse\"");
+    REQUIRE(chmod(tree.config.erasers[0].program, 0722) == 0);
+    CHECK_INT(host_erase(&tree.config, &slot, "wipe", &err), -EPERM);
+    CHECK_HAS(err.text, "must be a file that only root can write to");
+    tree_remove(&tree, "/wipe");
+    CHECK_INT(host_erase(&tree.config, &slot, "wipe", &err), -ENOENT);
+}
+
+TEST(a_program_that_takes_too_long_is_killed_with_what_it_started)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    const struct gpu_slot slot = {.address = display};
+    begin_erasure(&tree, "sleep 60");
+    tree.config.erase_ms = 200;
+    CHECK_INT(host_erase(&tree.config, &slot, "wipe", &err), -ETIMEDOUT);
+    CHECK_HAS(err.text, "was killed");
+}

@@ -38,6 +38,7 @@ export const gpuLooks: Record<GpuState, Look> = {
     host: { text: 'Used by the host', tone: 'idle', sign: 'home' },
     partitioned: { text: 'Partitioned', tone: 'calm', sign: 'grid' },
     partitioning: { text: 'Being divided', tone: 'warn', sign: 'grid' },
+    cleaning: { text: 'Being erased', tone: 'warn', sign: 'dots' },
     quarantined: { text: 'Quarantined', tone: 'bad', sign: 'cross' },
     missing: { text: 'Missing', tone: 'bad', sign: 'question' },
     'not-assignable': { text: 'Not assignable', tone: 'idle', sign: 'dash' },
