@@ -49,6 +49,9 @@ void handle_gpu_dismount(struct api_call *call);
 void handle_gpu_mount(struct api_call *call);
 void handle_gpu_partition(struct api_call *call);
 void handle_gpu_release(struct api_call *call);
+void handle_devices_get(struct api_call *call);
+void handle_device_watch(struct api_call *call);
+void handle_device_unwatch(struct api_call *call);
 
 /* pool_show.c, pool_change.c */
 void handle_pools_get(struct api_call *call);

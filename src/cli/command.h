@@ -147,6 +147,9 @@ int run_gpu_show(struct cli *cli);
 int run_gpu_dismount(struct cli *cli);
 int run_gpu_mount(struct cli *cli);
 int run_gpu_partition(struct cli *cli);
+int run_device_ls(struct cli *cli);
+int run_device_watch(struct cli *cli);
+int run_device_unwatch(struct cli *cli);
 int run_gpu_release(struct cli *cli);
 
 int run_access_ls(struct cli *cli);

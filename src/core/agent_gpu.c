@@ -38,6 +38,7 @@ struct gpus {
     bool is_stale;             /* the store's inventory is to be written anew */
     struct pending inventory;
     VEC(struct pci_address) dismounted; /* that the spec listed for VFIO since we run */
+    VEC(struct pci_address) watched;    /* that the host was told to look at */
     bool has_hypervisor;
     char hypervisor_text[reason_size];
     struct stubborn stubborn;
@@ -63,6 +64,7 @@ void agent_gpu_done(struct core *core)
         record_unref(core->gpus->found);
         VEC_DONE(&core->gpus->quarantines);
         VEC_DONE(&core->gpus->dismounted);
+        VEC_DONE(&core->gpus->watched);
         stubborn_done(&core->gpus->stubborn);
     }
     free(core->gpus);
@@ -212,6 +214,46 @@ static void check_cards(struct core *core)
     }
 }
 
+/* ---- other devices ---- */
+
+static bool is_watch_told(const struct core *core, const struct node_spec *spec)
+{
+    const struct gpus *gpus = core->gpus;
+    if (gpus->watched.len != spec->watched.len) {
+        return false;
+    }
+    for (size_t i = 0; i < spec->watched.len; i++) {
+        if (!same_address(gpus->watched.items[i], spec->watched.items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An inventory that was read without them does not tell that they are gone, so it counts for
+ * nothing: the next one is read with them. */
+static void tell_watched(struct core *core)
+{
+    struct gpus *gpus = core->gpus;
+    struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
+    if (!spec || is_watch_told(core, spec->node_spec)) {
+        return;
+    }
+    gpus->watched.len = 0;
+    VEC_EACH(&spec->node_spec->watched, address) {
+        struct pci_address *place = VEC_ADD(&gpus->watched);
+        if (!place) {
+            core_out_of_memory();
+        }
+        *place = *address;
+    }
+    struct core_action *action = core_act(core, ACTION_WATCH);
+    action->id = 0;
+    action->spec = record_ref(spec);
+    record_unref(gpus->found);
+    gpus->found = NULL;
+}
+
 /* ---- inventory ---- */
 
 static void add_hypervisor_check(struct core *core, struct node_inventory *inventory)
@@ -257,6 +299,7 @@ static void judge_health(const struct core *core, const struct gpu_slot *slot, e
 static void write_inventory(struct core *core)
 {
     struct gpus *gpus = core->gpus;
+    tell_watched(core);
     gpus->is_stale |= gpus->told_incarnation != self_incarnation(core) ||
                       (gpus->found && gpus->said_ready != (unready_count(core) == 0));
     gpus->is_stale |= visitors_have_changed(core);

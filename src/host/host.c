@@ -28,12 +28,14 @@ struct host_run {
     struct pci_address address;
     uint64_t id;
     bool is_overdue; /* and its owner was told */
+    bool is_void;    /* read: what comes of it is not to be told */
     struct child *child;
 };
 
 struct host {
     sd_event *event;
     struct host_config config;
+    uint32_t own_device_len; /* those of the config itself */
     struct host_callbacks callbacks;
     void *userdata;
     int helper_fd;
@@ -152,7 +154,7 @@ static void reading_ended(struct host *host, const struct child_result *result)
     struct error err;
     const char *document;
     int r = helper_reply(result, &document, &err);
-    if (r == 0) {
+    if (r == 0 && !host->reading->is_void) {
         r = report_inventory(host, document, &err);
     }
     if (r < 0) {
@@ -283,6 +285,7 @@ int host_new(sd_event *event, const struct host_config *config,
     }
     host->event = sd_event_ref(event);
     host->config = *config;
+    host->own_device_len = config->device_len;
     host->callbacks = *callbacks;
     host->userdata = userdata;
     host->uevent_fd = -1;
@@ -320,6 +323,19 @@ struct host *host_free(struct host *host)
     (void)sd_event_unref(host->event);
     free(host);
     return NULL;
+}
+
+void host_watch(struct host *host, const struct pci_address *addresses, size_t len)
+{
+    struct host_config *config = &host->config;
+    config->device_len = host->own_device_len;
+    for (size_t i = 0; i < MIN(len, (size_t)watched_max); i++) {
+        config->devices[config->device_len++] = addresses[i];
+    }
+    if (host->reading) {
+        host->reading->is_void = true; /* it does not have them */
+    }
+    host_refresh(host);
 }
 
 void host_refresh(struct host *host)

@@ -51,6 +51,10 @@ int host_new(sd_event *event, const struct host_config *config,
 struct host *host_free(struct host *host);
 CLEANUP_POINTER(struct host, host_free)
 
+/* Which functions that are no GPUs are listed, too, beside those of the config: from the next
+ * inventory on. */
+void host_watch(struct host *host, const struct pci_address *addresses, size_t len);
+
 /* Asks for an inventory to be read from now on. */
 void host_refresh(struct host *host);
 

@@ -37,7 +37,7 @@ struct host_config {
     char modprobe[host_path_size]; /* absolute path of the program */
     char helper[host_path_size];   /* the same, of berth-host; "": this program (host/helper.h) */
     /* PCI functions that are no GPUs and should be treated as such (NVMe, network, ...). */
-    struct pci_address devices[host_devices_max];
+    struct pci_address devices[host_devices_max + watched_max];
     uint32_t device_len;
     /* Cards that take all others of their IOMMU group along, to one VM. */
     struct pci_address whole_groups[host_devices_max];

@@ -307,6 +307,8 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_GPU_DISMOUNT_ASKED, "gpu-dismount", INFO)                                               \
     X(NOTE_GPU_MOUNT_ASKED, "gpu-mount", INFO)                                                     \
     X(NOTE_GPU_RELEASE_ASKED, "gpu-release", INFO)                                                 \
+    X(NOTE_DEVICE_WATCHED, "device-watched", INFO)                                                 \
+    X(NOTE_DEVICE_UNWATCHED, "device-unwatched", INFO)                                             \
     X(NOTE_GPU_SPLIT_ASKED, "gpu-partition", INFO)                                                 \
     X(NOTE_GPU_SPLIT_UNLIKE_ASKED, "gpu-partition", INFO)                                          \
     X(NOTE_GPU_WHOLE_ASKED, "gpu-partition", INFO)                                                 \

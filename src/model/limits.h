@@ -27,6 +27,8 @@ enum {
     gpus_per_vm_max = 16,
     /* Functions of one IOMMU group that we list. */
     companions_max = 16,
+    /* Functions of one host that are no GPUs and are listed all the same: it has so many slots. */
+    watched_max = 32,
     bars_max = 6,
     /* Sizes of huge pages, on each NUMA node. */
     huge_pages_max = 32,

@@ -64,6 +64,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, labels),
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, dismounted),
     VEC_FIELD(RECORD_NODE_SPEC, node_spec, released),
+    VEC_FIELD(RECORD_NODE_SPEC, node_spec, watched),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, gpus),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, partitions),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, checks),

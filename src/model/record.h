@@ -169,6 +169,7 @@ struct node_spec {
     struct fence_device fence_more[fence_levels_max - 1]; /* the next levels, without a gap */
     VEC(struct node_label) labels;
     VEC(struct dismount) dismounted;
+    VEC(struct pci_address) watched; /* functions that are no GPUs, to be listed like them */
     VEC(struct gpu_release)
     released;                   /* quarantine lifted, by this very write: any other write of
                                 the spec empties the list */

@@ -294,6 +294,9 @@ static const char *const note_words[note_code_count] = {
         "{device} of {subject} ({label}) is to be dismounted from the host[, with {detail}]",
     [NOTE_GPU_MOUNT_ASKED] = "{device} of {subject} is to be returned to the host",
     [NOTE_GPU_RELEASE_ASKED] = "{device} of {subject} is released from quarantine[ ({cause})]",
+    [NOTE_DEVICE_WATCHED] =
+        "the device {device} of {subject} is to be listed with the GPUs, for VMs",
+    [NOTE_DEVICE_UNWATCHED] = "the device {device} of {subject} is not to be listed any more",
     [NOTE_GPU_SPLIT_ASKED] =
         "{device} of {subject} is to be divided into {count} partitions[ of the type {label}]",
     [NOTE_GPU_SPLIT_UNLIKE_ASKED] =

@@ -345,6 +345,10 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
     case ACTION_POWER:
         perform_power(d, action);
         break;
+    case ACTION_WATCH:
+        host_watch(d->host, action->spec->node_spec->watched.items,
+                   action->spec->node_spec->watched.len);
+        break;
     case ACTION_CLUSTER:
         daemon_take_cluster(d, action->name);
         break;

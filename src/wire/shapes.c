@@ -146,6 +146,9 @@ static const struct field label_fields[] = {TEXT("key", key, ABOUT("key of the l
 SHAPE(label_shape, label_fields);
 #undef OWNER
 
+static const struct field address_item = {.type = FIELD_ADDRESS,
+                                          .size = sizeof(struct pci_address)};
+
 #define OWNER struct dismount
 static const struct field dismount_fields[] = {
     ADDRESS("address", address, ABOUT("PCI address of the card")),
@@ -184,6 +187,8 @@ static const struct field node_spec_fields[] = {
     MAP("labels", labels, label_shape, labels_max, ABOUT("labels that VMs can require"), POLICY),
     LIST("dismounted", dismounted, dismount_item, gpus_listed_max,
          ABOUT("GPUs taken from the host for VMs")),
+    LIST("watched", watched, address_item, watched_max,
+         ABOUT("other PCI functions that are listed like GPUs"), SPARSE),
     LIST("released", released, release_item, gpus_listed_max,
          ABOUT("GPUs released from quarantine by this change")),
     U64("confirmed_off", confirmed_off,
@@ -209,8 +214,6 @@ SHAPE(mdev_type_shape, mdev_type_fields);
 ITEM(mdev_type_item, mdev_type_shape);
 #undef OWNER
 
-static const struct field address_item = {.type = FIELD_ADDRESS,
-                                          .size = sizeof(struct pci_address)};
 static const struct field bar_item = {
     .type = FIELD_INTEGER, .size = sizeof(uint64_t), .max = INT64_MAX};
 

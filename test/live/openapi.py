@@ -129,6 +129,9 @@ def change_all(walk):
     walk.do("PATCH", "/v1/vms/{vm}", patch, vm="a")
     walk.do("PATCH", "/v1/pools/{pool}", {"after_use": "hold"}, pool="P")
     walk.do("PATCH", "/v1/pools/{pool}", {"after_use": "release"}, pool="P")
+    for verb in ("watch", "unwatch"):
+        walk.do("POST", "/v1/nodes/{node}/devices/{address}/" + verb, node="node1",
+                address="0000:7f:00.0")
     walk.do("PATCH", "/v1/vms/{vm}/definition", {"cpus": 2}, vm="a")
     walk.do("POST", "/v1/plan", {"fail": ["node1"]})
     walk.do("POST", "/v1/plan", {"start": ["big"]})

@@ -96,6 +96,9 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
     case ACTION_WATCHDOG_DISARM:
         watchdog_do(sim, host, action);
         break;
+    case ACTION_WATCH: /* the host shows all that it has */
+        gpus_tell(sim, host);
+        break;
     case ACTION_GPU_DISMOUNT:
     case ACTION_GPU_MOUNT:
     case ACTION_GPU_SPLIT:

@@ -233,3 +233,54 @@ TEST(a_gpu_that_is_erased_after_its_vm_is_neither_free_nor_out_of_order)
     CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
     CHECK_HAS(text(), "\"state\":\"assigned\"");
 }
+
+/* ---- devices that are no GPUs ---- */
+
+TEST(any_pci_device_is_listed_by_an_order_and_not_any_more_by_another)
+{
+    begin_cluster();
+    CHECK_INT(ask("GET", "/v1/nodes/node1/devices", NULL), 200);
+    CHECK_HAS(text(), "\"items\":[]");
+    must("POST", "/v1/nodes/node1/devices/41:00.0/watch", NULL);
+    CHECK_HAS(text(), "0000:41:00.0 of node1 is to be listed");
+    REQUIRE(spec("node1")->watched.len == 1);
+    must("POST", "/v1/nodes/node1/devices/41:00.0/watch", NULL);
+    CHECK_HAS(text(), "already");
+    CHECK_INT(spec("node1")->watched.len, 1);
+    CHECK_INT(ask("GET", "/v1/nodes/node1/devices", NULL), 200);
+    CHECK_HAS(text(), "\"address\":\"0000:41:00.0\",\"shown\":false");
+    must("POST", "/v1/nodes/node1/devices/01:00.0/watch", NULL); /* a GPU */
+    CHECK_HAS(text(), "is listed already");
+    refused("POST", "/v1/nodes/node1/devices/41:00.0+x/watch", NULL, 409,
+            "is a part of the device");
+    refused("POST", "/v1/nodes/none/devices/41:00.0/watch", NULL, 404, "none");
+    must("POST", "/v1/nodes/node1/devices/41:00.0/unwatch", NULL);
+    CHECK_INT(spec("node1")->watched.len, 0);
+    must("POST", "/v1/nodes/node1/devices/41:00.0/unwatch", NULL);
+    CHECK_HAS(text(), "is not listed by an order");
+}
+
+TEST(a_device_that_a_vm_could_get_stays_listed)
+{
+    begin_cluster();
+    struct node_spec *have = world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec;
+    struct pci_address *place = VEC_ADD(&have->watched);
+    REQUIRE(place);
+    *place = (struct pci_address){0, 1, 0, 0};
+    CHECK_INT(ask("GET", "/v1/nodes/node1/devices", NULL), 200);
+    CHECK_HAS(text(), "\"shown\":true");
+    refused("POST", "/v1/nodes/node1/devices/01:00.0/unwatch", NULL, 409, "is dismounted");
+    add_vm("v", 1);
+    refused("POST", "/v1/nodes/node1/devices/01:00.0/unwatch", NULL, 409, "is in pool P");
+}
+
+TEST(a_host_lists_so_many_other_devices_and_no_more)
+{
+    begin_cluster();
+    for (int i = 0; i < watched_max; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof(path), "/v1/nodes/node1/devices/%02x:00.0/watch", 0x40 + i);
+        must("POST", path, NULL);
+    }
+    refused("POST", "/v1/nodes/node1/devices/90:00.0/watch", NULL, 409, "32 devices at most");
+}

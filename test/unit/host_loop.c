@@ -129,6 +129,42 @@ TEST(a_dismount_is_done_and_the_inventory_shows_it)
     }
 }
 
+TEST(the_next_inventory_has_what_was_ordered_to_be_listed_beside_the_gpus)
+{
+    CLEANUP(stage_done) struct stage stage = {0};
+    const struct pci_address drive = {0, 9, 0, 0};
+    stage_begin(&stage);
+    tree_add(&stage.tree, "0000:09:00.0",
+             &(struct tree_card){NULL, "144d a808 144d a801 010802", "nvme", "flr\n", 19});
+    run_until(&stage, &stage.inventories, 1);
+    CHECK_INT(stage.gpus, 1);
+    host_refresh(stage.host);
+    REQUIRE(sd_event_run(stage.event, 1000) >= 0); /* it is being read without the drive ... */
+    host_watch(stage.host, &drive, 1);             /* ... and that counts for nothing */
+    run_until(&stage, &stage.inventories, 2);
+    CHECK_INT(stage.gpus, 2);
+    host_watch(stage.host, NULL, 0);
+    run_until(&stage, &stage.inventories, 3);
+    CHECK_INT(stage.gpus, 1);
+}
+
+TEST(a_vgpu_is_made_and_an_erasure_is_run_in_a_process_of_their_own)
+{
+    CLEANUP(stage_done) struct stage stage = {0};
+    struct error err = {0};
+    const struct gpu_slot slot = {.address = display};
+    stage_begin(&stage);
+    run_until(&stage, &stage.inventories, 1);
+    REQUIRE(host_make(stage.host, &(struct gpu_slot){display, "0000:01:00.4"}, "nvidia-9", 5,
+                      &err) == 0);
+    run_until(&stage, &stage.dones, 1);
+    CHECK_STR(host_outcome_name(stage.outcome), "failed");
+    CHECK_HAS(stage.text, "takes no vGPU types");
+    REQUIRE(host_clean(stage.host, &slot, "wipe", 6, &err) == 0);
+    run_until(&stage, &stage.dones, 2);
+    CHECK_HAS(stage.text, "erase_commands in this host's berth.conf has no");
+}
+
 TEST(a_refused_operation_fails_with_its_reason)
 {
     CLEANUP(stage_done) struct stage stage = {0};
