@@ -53,6 +53,10 @@ static void write_card(struct buf *out, const struct gpu *gpu)
     write_bars(out, gpu);
     write_mdev_types(out, gpu);
     out_number(out, "link_width", gpu->link_width);
+    out_number(out, "link_width_max", gpu->link_width_max);
+    out_number(out, "errors_fatal", (int64_t)gpu->errors_fatal);
+    out_number(out, "errors_nonfatal", (int64_t)gpu->errors_nonfatal);
+    out_number(out, "errors_corrected", (int64_t)gpu->errors_corrected);
     out_number(out, "link_speed_mts", gpu->link_speed_mts);
     out_bool(out, "boot_display", gpu->is_boot_display);
 }

@@ -52,6 +52,43 @@ static void find_quarantined(struct troubles *troubles, const struct record *inv
     }
 }
 
+/* Whose VM suffers from it. */
+static void tell_holder(struct trouble *trouble, const struct world *world, const char *node,
+                        struct pci_address address)
+{
+    const char *vm = card_holder_of(world, node, address);
+    if (vm) {
+        (void)copy_text(trouble->facts.who, sizeof(trouble->facts.who), vm);
+    }
+}
+
+/* What is wrong with cards of pools, and still lets VMs run. */
+static void find_unwell(struct troubles *troubles, const struct record *inventory)
+{
+    const struct world *world = troubles->call->world;
+    const char *node = inventory->key.name;
+    VEC_EACH(&inventory->inventory->gpus, gpu) {
+        const struct gpu_slot slot = {.address = gpu->address};
+        if (!pool_of(world, node, &slot)) {
+            continue;
+        }
+        uint64_t errors = gpu->errors_fatal + gpu->errors_nonfatal;
+        struct trouble *trouble =
+            errors > 0 ? add(troubles, TROUBLE_GPU_ERRORS, node, &slot, NULL) : NULL;
+        if (trouble) {
+            trouble->facts.count = errors;
+            tell_holder(trouble, world, node, gpu->address);
+        }
+        trouble =
+            gpu_link_is_narrow(gpu) ? add(troubles, TROUBLE_GPU_LINK, node, &slot, NULL) : NULL;
+        if (trouble) {
+            trouble->facts.have = gpu->link_width;
+            trouble->facts.need = gpu->link_width_max;
+            tell_holder(trouble, world, node, gpu->address);
+        }
+    }
+}
+
 /* In a pool, and not what a VM could get. */
 static void find_member(struct troubles *troubles, const struct record *pool,
                         const struct pool_member *member)
@@ -93,6 +130,7 @@ void troubles_find_gpus(struct troubles *troubles)
     WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
         if (is_heard(view, (*each)->key.name)) {
             find_quarantined(troubles, *each);
+            find_unwell(troubles, *each);
         }
     }
     WORLD_EACH(view->world, RECORD_POOL, each) {

@@ -122,9 +122,22 @@ static void print_gpu(const struct cli *cli, const json_t *gpu)
     line(cli, "guest MMIO",
          memory_text((number_at(gpu, "mmio_size") + (1 << 20) - 1) >> 20, memory, sizeof(memory)));
     if (number_at(gpu, "link_width") > 0) {
-        (void)fprintf(cli->out, "%-14s x%lld, %.1f GT/s\n", "PCIe link",
-                      (long long)number_at(gpu, "link_width"),
+        char most[24] = "";
+        if (number_at(gpu, "link_width_max") > number_at(gpu, "link_width")) {
+            (void)snprintf(most, sizeof(most), " of x%lld",
+                           (long long)number_at(gpu, "link_width_max"));
+        }
+        (void)fprintf(cli->out, "%-14s x%lld%s, %.1f GT/s\n", "PCIe link",
+                      (long long)number_at(gpu, "link_width"), most,
                       (double)number_at(gpu, "link_speed_mts") / 1000);
+    }
+    if (number_at(gpu, "errors_fatal") + number_at(gpu, "errors_nonfatal") +
+            number_at(gpu, "errors_corrected") >
+        0) {
+        (void)fprintf(cli->out, "%-14s %lld fatal, %lld uncorrected, about %lld corrected\n",
+                      "PCIe errors", (long long)number_at(gpu, "errors_fatal"),
+                      (long long)number_at(gpu, "errors_nonfatal"),
+                      (long long)number_at(gpu, "errors_corrected"));
     }
     line(cli, "console", truth_at(gpu, "boot_display") ? "the firmware's display" : "");
     line(cli, "profile", text_at(gpu, "partition_type"));

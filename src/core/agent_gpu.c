@@ -191,6 +191,27 @@ static void lift_quarantines(struct core *core)
     }
 }
 
+/* How many fatal errors it had when we last wrote that, in this life of the host; -1: it was not
+ * written yet. What was counted before is no news, and a release vouches for the card. */
+static int64_t told_errors(const struct core *core, struct pci_address address)
+{
+    const struct record *told = world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    if (told && told->inventory->incarnation == self_incarnation(core)) {
+        VEC_EACH(&told->inventory->gpus, gpu) {
+            if (same_address(gpu->address, address)) {
+                return (int64_t)gpu->errors_fatal;
+            }
+        }
+    }
+    return -1;
+}
+
+static bool has_new_errors(const struct core *core, const struct gpu *gpu)
+{
+    int64_t told = told_errors(core, gpu->address);
+    return told >= 0 && (int64_t)gpu->errors_fatal > told && !MUTANT(FATAL_UNHEEDED);
+}
+
 /* A card that is not the one that was dismounted must not reach a VM; nor must one that fell off
  * the bus, even if it comes back by itself. */
 static void check_cards(struct core *core)
@@ -205,6 +226,11 @@ static void check_cards(struct core *core)
         char identity[gpu_identity_size];
         if (gpu && gpu->verdict == GPU_OFF_BUS && !find_quarantine(core, &slot)) {
             agent_gpu_quarantine(core, &slot, &(struct cause){.code = CAUSE_GPU_LEFT_BUS});
+        }
+        if (gpu && has_new_errors(core, gpu) && !find_quarantine(core, &slot)) {
+            struct cause fatal = {.code = CAUSE_GPU_FATAL_ERROR};
+            fatal.facts.count = gpu->errors_fatal;
+            agent_gpu_quarantine(core, &slot, &fatal);
         }
         if (gpu && strcmp(gpu_identity(gpu, identity), entry->identity) != 0 &&
             !find_quarantine(core, &slot)) {

@@ -187,6 +187,40 @@ static void read_link(const struct host_config *config, const char *name, struct
     }
 }
 
+/* What the slot above can do, too: a card of 16 lanes in a slot of 8 is as it was built. */
+static void read_width_max(const struct host_config *config, const char *name, struct gpu *gpu)
+{
+    int64_t own = host_read_number(config, 0, DEVICE "max_link_width", name);
+    int64_t slot = host_read_number(config, own, DEVICE "../max_link_width", name);
+    if (own > 0 && own <= 32 && slot > 0 && slot <= 32) {
+        gpu->link_width_max = (uint32_t)MIN(own, slot);
+    }
+}
+
+/* The last line of the file, "TOTAL_ERR_FATAL 0" (sysfs-bus-pci-devices-aer_stats). */
+static uint64_t read_errors(const struct host_config *config, const char *name, const char *file)
+{
+    char path[96];
+    unsigned long long count = 0;
+    CLEANUP(buf_done) struct buf text = {0};
+    (void)snprintf(path, sizeof(path), DEVICE "%s", name, file);
+    (void)host_read_all(config, &text, path);
+    const char *total = strstr(buf_str(&text), "TOTAL_ERR_");
+    return total && sscanf(total, "%*s %llu", &count) == 1 ? MIN(count, (uint64_t)INT64_MAX) : 0;
+}
+
+static void read_health(const struct host_config *config, const char *name, struct gpu *gpu)
+{
+    read_width_max(config, name, gpu);
+    gpu->errors_fatal = read_errors(config, name, "aer_dev_fatal");
+    gpu->errors_nonfatal = read_errors(config, name, "aer_dev_nonfatal");
+    uint64_t corrected = read_errors(config, name, "aer_dev_correctable");
+    while (corrected & (corrected - 1)) {
+        corrected &= corrected - 1;
+    }
+    gpu->errors_corrected = corrected;
+}
+
 static void read_partitions(const struct host_config *config, const char *name, struct gpu *gpu)
 {
     gpu->sriov_total = (uint32_t)host_read_number(config, 0, DEVICE "sriov_totalvfs", name);
@@ -266,6 +300,7 @@ bool card_read(const struct host_config *config, struct pci_address address, boo
     read_regions(config, ret);
     read_resets(config, name, ret);
     read_link(config, name, &ret->gpu);
+    read_health(config, name, &ret->gpu);
     read_partitions(config, name, &ret->gpu);
     if (!skip_lock) {
         read_mdevs(config, name, ret); /* asks the driver */

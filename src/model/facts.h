@@ -144,6 +144,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_WAS_GONE, "was-gone") /* when berthd looked */                                         \
     /* Why a GPU is in quarantine, or missing. */                                                  \
     X(CAUSE_GPU_LEFT_BUS, "gpu-left-bus")                                                          \
+    X(CAUSE_GPU_FATAL_ERROR, "gpu-fatal-error")   /* count: of them since the boot */              \
     X(CAUSE_GPU_NOT_SHOWN, "gpu-not-shown")       /* missing */                                    \
     X(CAUSE_GPU_HELD, "gpu-held")                 /* who: a VM whose QEMU cannot be ended */       \
     X(CAUSE_GPU_HANGS, "gpu-hangs")               /* an operation on it, in the kernel */          \

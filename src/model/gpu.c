@@ -89,6 +89,11 @@ int gpu_slot_compare(const struct gpu_slot *a, const struct gpu_slot *b)
     return order != 0 ? order : strcmp(a->partition, b->partition);
 }
 
+bool gpu_link_is_narrow(const struct gpu *gpu)
+{
+    return gpu->link_width > 0 && gpu->link_width < gpu->link_width_max;
+}
+
 bool gpu_is_display(const struct gpu *gpu)
 {
     uint32_t base_class = gpu->class_code >> 16;

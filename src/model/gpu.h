@@ -144,6 +144,10 @@ struct gpu {
     uint32_t mdev_type_len;
     bool is_boot_display;
     uint32_t link_speed_mts, link_width; /* 0: no link report */
+    uint32_t link_width_max;             /* what card and slot could both do; 0: not known */
+    /* PCI Express errors since the boot, as the kernel counts them (AER). Of the corrected ones,
+     * which may be thousands a second, only the power of two. */
+    uint64_t errors_fatal, errors_nonfatal, errors_corrected;
     enum gpu_verdict verdict;
     char verdict_detail[reason_size]; /* a sentence that says what to do; "" if assignable */
     enum gpu_health health;
@@ -169,6 +173,9 @@ struct gpu_partition {
     enum gpu_health health;    /* its own: that of its card is told there */
     struct cause health_cause; /* of the quarantine */
 };
+
+/* Whether its link has fewer lanes than card and slot could have. */
+bool gpu_link_is_narrow(const struct gpu *gpu);
 
 /* Whether it is a display or an accelerator, for which a host is looked through by itself. */
 bool gpu_is_display(const struct gpu *gpu);

@@ -40,6 +40,8 @@ ENUM_DECLARE(trouble_of, TROUBLE_OF_LIST)
     X(TROUBLE_GPU_QUARANTINED, "gpu-quarantined", GPU, ERROR)                                      \
     X(TROUBLE_GPU_MISSING, "gpu-missing", GPU, ERROR)                                              \
     X(TROUBLE_GPU_UNUSABLE, "gpu-unusable", GPU, ERROR) /* in a pool, and cannot be assigned */    \
+    X(TROUBLE_GPU_ERRORS, "gpu-errors", GPU, WARNING)   /* of PCI Express, uncorrected */          \
+    X(TROUBLE_GPU_LINK, "gpu-link", GPU, WARNING)       /* with fewer lanes than it could have */  \
     X(TROUBLE_VM_FAILED, "vm-failed", VM, ERROR)                                                   \
     X(TROUBLE_VM_AWAY, "vm-away", VM, ERROR)                 /* it left its host past Berth */     \
     X(TROUBLE_VM_UNENDABLE, "vm-cannot-be-ended", VM, ERROR) /* its QEMU survives SIGKILL */       \

@@ -125,6 +125,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_GPU_NOT_SHOWN] = "the host does not show it",
     [CAUSE_GPU_HANGS] = "it hangs in the kernel",
     [CAUSE_GPU_HELD] = "the QEMU of {who} has it and cannot be ended",
+    [CAUSE_GPU_FATAL_ERROR] = "the kernel counted {count} fatal PCIe errors of it since the boot",
     [CAUSE_GPU_LEFT_BUS] = "it left the bus",
     [CAUSE_GPU_OTHER_CARD] = "another card sits there: {detail}",
     [CAUSE_GPU_ON_HOLD] = "VM {who} used it, and its pool keeps it until you release it",

@@ -57,6 +57,13 @@ static const struct {
                              "Check the card; or remove it from the pool."},
     [TROUBLE_GPU_UNUSABLE] = {"GPU {subject} of pool {pool} cannot be assigned",
                               "Remove the obstacle; or remove the GPU from the pool."},
+    [TROUBLE_GPU_ERRORS] =
+        {"GPU {subject} had {count} uncorrected PCIe errors since its host booted"
+         "[; VM {who} has it]",
+         "Look at the kernel's log; reseat the card, or replace it."},
+    [TROUBLE_GPU_LINK] = {"The PCIe link of GPU {subject} has {have} of {need} lanes"
+                          "[; VM {who} has it]",
+                          "Reseat the card, and check its slot and riser."},
     [TROUBLE_VM_FAILED] = {"VM {subject} has failed, and is not restarted any more",
                            "Remove the cause, then start it again."},
     [TROUBLE_VM_AWAY] = {"VM {subject} left its host without an order from Berth",

@@ -275,9 +275,36 @@ void daemon_leave_power(struct daemon *d)
     }
 }
 
-void daemon_perform(struct daemon *d, const struct core_action *action)
+/* ---- its GPUs ---- */
+
+static int begin_gpu(struct daemon *d, const struct core_action *action, struct error *err)
+{
+    struct host *host = d->host;
+    if (action->kind == ACTION_GPU_DISMOUNT) {
+        return host_dismount(host, action->address, action->is_forced, action->id, err);
+    }
+    if (action->kind == ACTION_GPU_MOUNT) {
+        return host_mount(host, action->address, action->id, err);
+    }
+    if (action->kind == ACTION_GPU_SPLIT) {
+        return host_split(host, action->address, action->count, action->profile, action->id, err);
+    }
+    if (action->kind == ACTION_GPU_ERASE) {
+        return host_clean(host, &action->slot, action->name, action->id, err);
+    }
+    return host_make(host, &action->slot, action->profile, action->id, err);
+}
+
+static void perform_gpu(struct daemon *d, const struct core_action *action)
 {
     struct error err = {0};
+    if (begin_gpu(d, action, &err) < 0) {
+        daemon_answer(d, action->id, CORE_FAILED, err.text);
+    }
+}
+
+void daemon_perform(struct daemon *d, const struct core_action *action)
+{
     switch (action->kind) {
     case ACTION_TXN:
         examine_write_begun(d->examine, action->id, clock_boottime_ms());
@@ -312,31 +339,12 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         perform_disarm(d);
         break;
     case ACTION_GPU_DISMOUNT:
-        if (host_dismount(d->host, action->address, action->is_forced, action->id, &err) < 0) {
-            daemon_answer(d, action->id, CORE_FAILED, err.text);
-        }
-        break;
     case ACTION_GPU_MOUNT:
-        if (host_mount(d->host, action->address, action->id, &err) < 0) {
-            daemon_answer(d, action->id, CORE_FAILED, err.text);
-        }
-        break;
     case ACTION_GPU_SPLIT:
-        if (host_split(d->host, action->address, action->count, action->profile, action->id, &err) <
-            0) {
-            daemon_answer(d, action->id, CORE_FAILED, err.text);
-        }
-        break;
-    case ACTION_GPU_ERASE:
-        if (host_clean(d->host, &action->slot, action->name, action->id, &err) < 0) {
-            daemon_answer(d, action->id, CORE_FAILED, err.text);
-        }
-        break;
     case ACTION_GPU_MAKE:
     case ACTION_GPU_CLEAR:
-        if (host_make(d->host, &action->slot, action->profile, action->id, &err) < 0) {
-            daemon_answer(d, action->id, CORE_FAILED, err.text);
-        }
+    case ACTION_GPU_ERASE:
+        perform_gpu(d, action);
         break;
     case ACTION_FENCE_OFF:
     case ACTION_FENCE_STATUS:

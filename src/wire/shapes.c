@@ -4,6 +4,7 @@
  * Longer than most: rows, read one by one.
  */
 #include "wire/shape_table.h"
+#include "wire/shape_words.h"
 
 #include <assert.h>
 
@@ -12,30 +13,6 @@ enum {
     gpus_listed_max = gpus_per_node_max,
     members_max = nodes_max * gpus_per_node_max,
 };
-
-static const char *const failback_words[] = {FAILBACK_LIST(WORD_)};
-static const char *const reserve_policy_words[] = {RESERVE_POLICY_LIST(WORD_)};
-static const char *const on_shutdown_words[] = {ON_SHUTDOWN_LIST(WORD_)};
-static const char *const node_mode_words[] = {NODE_MODE_LIST(WORD_)};
-static const char *const node_power_words[] = {NODE_POWER_LIST(WORD_)};
-static const char *const fencing_words[] = {FENCING_LIST(WORD_)};
-static const char *const proof_words[] = {PROOF_LIST(WORD_)};
-static const char *const pool_type_words[] = {POOL_TYPE_LIST(WORD_)};
-static const char *const vm_desired_words[] = {VM_DESIRED_LIST(WORD_)};
-static const char *const offline_action_words[] = {OFFLINE_ACTION_LIST(WORD_)};
-static const char *const cause_code_words[] = {CAUSE_LIST(WORD_)};
-static const char *const placement_phase_words[] = {PLACEMENT_PHASE_LIST(WORD_)};
-static const char *const vm_elsewhere_words[] = {VM_ELSEWHERE_LIST(WORD_)};
-static const char *const vm_state_words[] = {VM_STATE_LIST(WORD_)};
-static const char *const severity_words[] = {SEVERITY_LIST(WORD_)};
-static const char *const role_words[] = {API_ROLE_LIST(WORD_)};
-static const char *const access_kind_words[] = {ACCESS_KIND_LIST(WORD_)};
-static const char *const verdict_words[] = {GPU_VERDICT_LIST(WORD_)};
-static const char *const backend_words[] = {GPU_BACKEND_LIST(WORD_)};
-static const char *const after_use_words[] = {AFTER_USE_LIST(WORD_)};
-static const char *const health_words[] = {GPU_HEALTH_LIST(WORD_)};
-/* By bit, as sysfs 'reset_method' writes them. */
-static const char *const reset_words[] = {"flr", "pm", "bus", "device_specific", "af_flr", "acpi"};
 
 /* ---- causes ---- */
 
@@ -245,6 +222,12 @@ static const struct field gpu_fields[] = {
     BOOL("boot_display", is_boot_display, ABOUT("whether it shows the console of the host")),
     U32("link_speed_mts", link_speed_mts, ABOUT("PCIe link speed in MT/s")),
     U32("link_width", link_width, ABOUT("PCIe lanes")),
+    U32("link_width_max", link_width_max, ABOUT("PCIe lanes that card and slot support"), SPARSE),
+    U64("errors_fatal", errors_fatal, ABOUT("fatal PCIe errors since the boot"), SPARSE),
+    U64("errors_nonfatal", errors_nonfatal, ABOUT("uncorrected PCIe errors since the boot"),
+        SPARSE),
+    U64("errors_corrected", errors_corrected,
+        ABOUT("corrected PCIe errors since the boot, rounded down to a power of two"), SPARSE),
     ENUM("verdict", verdict, verdict_words, ABOUT("whether it can be assigned to a VM")),
     TEXT("verdict_detail", verdict_detail, ABOUT("reason for the verdict")),
     ENUM("health", health, health_words, ABOUT("whether Berth hands it out")),

@@ -51,7 +51,11 @@ static void change_gpu(struct sim *sim, struct host *host, const struct scenario
         card->is_to_be_swapped = true;
         return;
     }
-    card->is_off_bus = step->op == OP_FAIL_GPU;
+    if (step->op == OP_FATAL_GPU) {
+        card->gpu.errors_fatal += host->has_power; /* it works on: who knows how */
+    } else {
+        card->is_off_bus = step->op == OP_FAIL_GPU;
+    }
     gpus_tell(sim, host);
 }
 
@@ -246,6 +250,7 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
         hypervisor_set(sim, host, LIBVIRT_UP);
         break;
     case OP_FAIL_GPU:
+    case OP_FATAL_GPU:
     case OP_SWAP_GPU:
     case OP_MEND_GPU:
         change_gpu(sim, host, step);

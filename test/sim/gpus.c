@@ -132,6 +132,7 @@ void gpus_begin(struct sim *sim, struct host *host, const struct instance *insta
 void gpus_boot(struct host *host)
 {
     VEC_EACH(&host->gpus, card) {
+        card->gpu.errors_fatal = 0;
         if (card->is_to_be_swapped) {
             card->is_to_be_swapped = false;
             SET_TEXT(card->gpu.serial, "other-%s-%u", host->config->name, card->gpu.address.bus);

@@ -99,6 +99,7 @@ struct scenario_vm {
     X(OP_HANG_KILL, "hang kill", SUBJECT_VM, OPTION_TIMES)                                         \
     X(OP_FAIL_GUEST, "fail guest", SUBJECT_VM, 0)                                                  \
     X(OP_FAIL_GPU, "fail gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
+    X(OP_FATAL_GPU, "fatal gpu", SUBJECT_HOST, OPTION_NUMBER)                                      \
     X(OP_SWAP_GPU, "swap gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
     X(OP_MEND_GPU, "mend gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
     X(OP_DISK_FULL, "disk full", SUBJECT_HOST, 0)                                                  \

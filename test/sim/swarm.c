@@ -3,6 +3,9 @@
  * Scenarios drawn from a seed: a topology, a load, faults and orders over some minutes, then all is
  * healed and everything that fits must run. Each kind of fault is in about half of the seeds only:
  * some bugs show only where others are absent.
+ *
+ * Longer than most: each kind of chance is drawn apart, so that the other seeds stay what they were,
+ * and all of them make one scenario.
  */
 #include "test/sim/rng.h"
 #include "test/sim/sim.h"
@@ -334,6 +337,24 @@ static void draw_bad_erasures(uint64_t seed, msec_t length_ms, struct scenario *
     }
 }
 
+/* In a fifth of the seeds the kernel counts fatal errors of cards. */
+static void draw_fatal_errors(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xa0761d6478bd642f) + 19};
+    int64_t count = rng_chance(&rng, 1, 5) ? rng_between(&rng, 1, 3) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        struct scenario_step step = {.at_ms = rng_between(&rng, 0, length_ms),
+                                     .op = OP_FATAL_GPU,
+                                     .times = 1,
+                                     .number = (int64_t)rng_below(&rng, 2)};
+        SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
+        add_step(scenario, &step);
+        step.op = OP_RELEASE;
+        step.at_ms = MIN(step.at_ms + rng_between(&rng, 10000, 60000), length_ms);
+        add_step(scenario, &step);
+    }
+}
+
 /* In half of the seeds hosts are shut down and rebooted in order, by hand or by an administrator's
  * order. Drawn apart, too. */
 static void draw_shutdowns(uint64_t seed, msec_t length_ms, struct scenario *scenario)
@@ -524,6 +545,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     }
     draw_disks(seed, length_ms, ret);
     draw_bad_erasures(seed, length_ms, ret);
+    draw_fatal_errors(seed, length_ms, ret);
     draw_shutdowns(seed, length_ms, ret);
     draw_rarities(seed, length_ms, ret);
     draw_upkeep(seed, length_ms, ret);

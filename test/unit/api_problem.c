@@ -98,6 +98,23 @@ TEST(a_healthy_cluster_has_no_problem)
     CHECK_HAS(text(), "\"problems\":[]");
 }
 
+TEST(a_gpu_of_a_pool_with_bus_errors_or_a_narrow_link_is_a_problem_and_names_its_vm)
+{
+    run_v();
+    card("node1")->link_width = 4;
+    card("node1")->link_width_max = 16;
+    card("node1")->errors_corrected = 1024; /* as every card has some */
+    CHECK_STR(text_of(find("gpu-link", "node1/0000:01:00.0"), "text"),
+              "The PCIe link of GPU node1/0000:01:00.0 has 4 of 16 lanes; VM v has it");
+    CHECK_INT(count(), 1);
+    card("node1")->errors_nonfatal = 2;
+    CHECK_HAS(text_of(find("gpu-errors", "node1/0000:01:00.0"), "text"),
+              "had 2 uncorrected PCIe errors");
+    CHECK_STR(text_of(find("gpu-errors", "node1/0000:01:00.0"), "severity"), "warning");
+    CHECK_INT(count(), 2);
+    must("POST", "/v1/vms/v/stop", NULL);
+}
+
 TEST(a_gpu_that_fails_under_a_running_vm_is_a_problem_of_both)
 {
     run_v();

@@ -515,3 +515,36 @@ TEST(a_dismounted_card_is_known_again_and_another_in_its_place_is_told)
     CHECK_HAS(text, "is gone");
     host_inventory_done(&inventory);
 }
+
+TEST(errors_of_the_bus_and_a_link_with_fewer_lanes_than_it_could_have_are_told)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct gpu gpu;
+    struct error err;
+    const struct pci_address display = {0, 1, 0, 0};
+    tree_begin(&tree);
+    tree_add_display(&tree);
+    tree_file(&tree, "8\n", "/sys/bus/pci/devices/0000:01:00.0/current_link_width");
+    tree_file(&tree, "16\n", "/sys/bus/pci/devices/0000:01:00.0/max_link_width");
+    tree_file(&tree, "16\n", "/sys/devices/pci0000:00/0000:00:02.0/max_link_width");
+    tree_file(&tree, "Undefined 0\nDLP 1\nTOTAL_ERR_FATAL 3\n",
+              "/sys/bus/pci/devices/0000:01:00.0/aer_dev_fatal");
+    tree_file(&tree, "Undefined 0\nTOTAL_ERR_NONFATAL 2\n",
+              "/sys/bus/pci/devices/0000:01:00.0/aer_dev_nonfatal");
+    tree_file(&tree, "RxErr 5000\nTOTAL_ERR_COR 5000\n",
+              "/sys/bus/pci/devices/0000:01:00.0/aer_dev_correctable");
+    REQUIRE(host_gpu_read(&tree.config, display, &gpu, &err) == 0);
+    CHECK_INT(gpu.errors_fatal, 3);
+    CHECK_INT(gpu.errors_nonfatal, 2);
+    CHECK_INT(gpu.errors_corrected, 4096);
+    CHECK_INT(gpu.link_width_max, 16);
+    CHECK(gpu_link_is_narrow(&gpu));
+    /* In a slot of eight lanes it is as it should be. */
+    tree_file(&tree, "8\n", "/sys/devices/pci0000:00/0000:00:02.0/max_link_width");
+    REQUIRE(host_gpu_read(&tree.config, display, &gpu, &err) == 0);
+    CHECK_INT(gpu.link_width_max, 8);
+    CHECK(!gpu_link_is_narrow(&gpu));
+    tree_remove(&tree, "/sys/bus/pci/devices/0000:01:00.0/aer_dev_fatal");
+    REQUIRE(host_gpu_read(&tree.config, display, &gpu, &err) == 0);
+    CHECK_INT(gpu.errors_fatal, 0);
+}
