@@ -2,19 +2,17 @@
 #include "core/agent.h"
 
 #include "core/agent_gpu.h"
-#include "core/clean.h"
 #include "core/heartbeat.h"
 #include "core/kill_watch.h"
 #include "core/local_vm.h"
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/pending.h"
+#include "core/prepare.h"
 #include "core/self.h"
-#include "core/vgpu.h"
 #include "core/visitor.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,40 +122,19 @@ static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum
     return action;
 }
 
-/* This start ends here: the VM never began to run. */
-static void give_up(struct core *core, struct local_vm *vm, uint64_t epoch,
-                    const struct gpu_slot *culprit, const struct cause *why)
+/* A device that cannot be prepared ends this start: the VM never began to run. */
+static bool is_prepared(struct core *core, struct local_vm *vm,
+                        const struct vm_placement *placement)
 {
-    local_vm_ended(vm, epoch, *why);
-    vm->was_up = false;
-    vm->has_culprit = true;
-    vm->culprit = *culprit;
-    agent_gpu_quarantine(core, culprit, why);
-    core_wake(core, core->now_ms);
-}
-
-/* Whether its devices are as it may have them: without anything of another VM, and made for it. */
-static bool is_prepared(struct core *core, struct local_vm *vm, const struct record *placement)
-{
-    const struct vm_placement *p = placement->placement;
-    struct gpu_slot culprit;
     struct cause why;
-    struct clean_step step;
-    enum clean_state clean = clean_admit(core, vm->name, p, &step);
-    if (step.is_news) {
-        agent_gpu_touch(core);
+    enum prepare state = prepare_devices(core, vm->name, placement, &vm->culprit, &why);
+    if (state == PREPARE_FAILED) {
+        local_vm_ended(vm, placement->epoch, why);
+        vm->has_culprit = true;
+        agent_gpu_quarantine(core, &vm->culprit, &why);
+        core_wake(core, core->now_ms);
     }
-    if (clean == CLEAN_FAILED) {
-        give_up(core, vm, p->epoch, &step.slot, &step.why);
-    }
-    if (clean != CLEAN_READY) {
-        return false;
-    }
-    enum vgpu_state made = vgpu_prepare(core, vm->name, p, &culprit, &why);
-    if (made == VGPU_FAILED) {
-        give_up(core, vm, p->epoch, &culprit, &why);
-    }
-    return made == VGPU_READY;
+    return state == PREPARE_READY;
 }
 
 /* Only when the others may read that it may run (keep_running()): from then on none of them begins
@@ -166,7 +143,7 @@ static void start(struct core *core, struct local_vm *vm, const struct record *p
 {
     assert(!vm->exists); /* nor a copy of another epoch: both would write to one disk */
     struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
-    if (!spec || self_is_going_down(core) || !is_prepared(core, vm, placement)) {
+    if (!spec || self_is_going_down(core) || !is_prepared(core, vm, placement->placement)) {
         return;
     }
     struct core_action *action =

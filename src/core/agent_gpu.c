@@ -5,6 +5,7 @@
  */
 #include "core/agent_gpu.h"
 
+#include "core/card_check.h"
 #include "core/clean.h"
 #include "core/heartbeat.h"
 #include "core/memory.h"
@@ -14,6 +15,7 @@
 #include "core/stubborn.h"
 #include "core/vgpu.h"
 #include "core/visitor.h"
+#include "core/watch.h"
 
 #include "model/gpu_device.h"
 
@@ -55,7 +57,7 @@ struct gpus {
 bool agent_gpu_init(struct core *core)
 {
     core->gpus = calloc(1, sizeof(*core->gpus));
-    return core->gpus != NULL && vgpu_init(core) && clean_init(core);
+    return core->gpus != NULL && vgpu_init(core) && clean_init(core) && watch_init(core);
 }
 
 void agent_gpu_done(struct core *core)
@@ -64,12 +66,12 @@ void agent_gpu_done(struct core *core)
         record_unref(core->gpus->found);
         VEC_DONE(&core->gpus->quarantines);
         VEC_DONE(&core->gpus->dismounted);
-        VEC_DONE(&core->gpus->watched);
         stubborn_done(&core->gpus->stubborn);
     }
     free(core->gpus);
     vgpu_done(core);
     clean_done(core);
+    watch_done(core);
 }
 
 static const struct record *own_spec(const struct core *core)
@@ -89,14 +91,10 @@ static const struct dismount *find_dismount(const struct core *core, struct pci_
 
 static const struct gpu *found_gpu(const struct core *core, struct pci_address address)
 {
-    if (core->gpus->found) {
-        VEC_EACH(&core->gpus->found->inventory->gpus, gpu) {
-            if (same_address(gpu->address, address)) {
-                return gpu;
-            }
-        }
-    }
-    return NULL;
+    const struct record *found = core->gpus->found;
+    const struct gpu_slot slot = {.address = address};
+    struct gpu_device device;
+    return found && gpu_device_find(found->inventory, &slot, &device) ? device.card : NULL;
 }
 
 /* ---- quarantine ---- */
@@ -191,93 +189,21 @@ static void lift_quarantines(struct core *core)
     }
 }
 
-/* How many fatal errors it had when we last wrote that, in this life of the host; -1: it was not
- * written yet. What was counted before is no news, and a release vouches for the card. */
-static int64_t told_errors(const struct core *core, struct pci_address address)
-{
-    const struct record *told = world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
-    if (told && told->inventory->incarnation == self_incarnation(core)) {
-        VEC_EACH(&told->inventory->gpus, gpu) {
-            if (same_address(gpu->address, address)) {
-                return (int64_t)gpu->errors_fatal;
-            }
-        }
-    }
-    return -1;
-}
-
-static bool has_new_errors(const struct core *core, const struct gpu *gpu)
-{
-    int64_t told = told_errors(core, gpu->address);
-    return told >= 0 && (int64_t)gpu->errors_fatal > told && !MUTANT(FATAL_UNHEEDED);
-}
-
-/* A card that is not the one that was dismounted must not reach a VM; nor must one that fell off
- * the bus, even if it comes back by itself. */
+/* One that is not as it must be does not reach a VM, even if it gets well by itself. */
 static void check_cards(struct core *core)
 {
     const struct record *spec = own_spec(core);
-    if (!spec || MUTANT(CARD_UNCHECKED)) {
+    if (!spec) {
         return;
     }
     VEC_EACH(&spec->node_spec->dismounted, entry) {
         const struct gpu *gpu = found_gpu(core, entry->address);
         const struct gpu_slot slot = {.address = entry->address};
-        char identity[gpu_identity_size];
-        if (gpu && gpu->verdict == GPU_OFF_BUS && !find_quarantine(core, &slot)) {
-            agent_gpu_quarantine(core, &slot, &(struct cause){.code = CAUSE_GPU_LEFT_BUS});
-        }
-        if (gpu && has_new_errors(core, gpu) && !find_quarantine(core, &slot)) {
-            struct cause fatal = {.code = CAUSE_GPU_FATAL_ERROR};
-            fatal.facts.count = gpu->errors_fatal;
-            agent_gpu_quarantine(core, &slot, &fatal);
-        }
-        if (gpu && strcmp(gpu_identity(gpu, identity), entry->identity) != 0 &&
-            !find_quarantine(core, &slot)) {
-            const struct cause other = cause_make(CAUSE_GPU_OTHER_CARD, NULL, NULL, identity);
-            agent_gpu_quarantine(core, &slot, &other);
+        struct cause why;
+        if (gpu && !find_quarantine(core, &slot) && card_check(core, entry, gpu, &why)) {
+            agent_gpu_quarantine(core, &slot, &why);
         }
     }
-}
-
-/* ---- other devices ---- */
-
-static bool is_watch_told(const struct core *core, const struct node_spec *spec)
-{
-    const struct gpus *gpus = core->gpus;
-    if (gpus->watched.len != spec->watched.len) {
-        return false;
-    }
-    for (size_t i = 0; i < spec->watched.len; i++) {
-        if (!same_address(gpus->watched.items[i], spec->watched.items[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* An inventory that was read without them does not tell that they are gone, so it counts for
- * nothing: the next one is read with them. */
-static void tell_watched(struct core *core)
-{
-    struct gpus *gpus = core->gpus;
-    struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
-    if (!spec || is_watch_told(core, spec->node_spec)) {
-        return;
-    }
-    gpus->watched.len = 0;
-    VEC_EACH(&spec->node_spec->watched, address) {
-        struct pci_address *place = VEC_ADD(&gpus->watched);
-        if (!place) {
-            core_out_of_memory();
-        }
-        *place = *address;
-    }
-    struct core_action *action = core_act(core, ACTION_WATCH);
-    action->id = 0;
-    action->spec = record_ref(spec);
-    record_unref(gpus->found);
-    gpus->found = NULL;
 }
 
 /* ---- inventory ---- */
@@ -325,7 +251,10 @@ static void judge_health(const struct core *core, const struct gpu_slot *slot, e
 static void write_inventory(struct core *core)
 {
     struct gpus *gpus = core->gpus;
-    tell_watched(core);
+    if (watch_tell(core)) { /* that some are not shown does not mean that they are gone */
+        record_unref(gpus->found);
+        gpus->found = NULL;
+    }
     gpus->is_stale |= gpus->told_incarnation != self_incarnation(core) ||
                       (gpus->found && gpus->said_ready != (unready_count(core) == 0));
     gpus->is_stale |= visitors_have_changed(core);
@@ -624,11 +553,6 @@ static void clean(struct core *core)
     } while (step.is_held);
 }
 
-void agent_gpu_touch(struct core *core)
-{
-    core->gpus->is_stale = true;
-}
-
 /* ---- steps ---- */
 
 void agent_gpu_event(struct core *core, const struct core_event *event)
@@ -687,9 +611,9 @@ void agent_gpu_step(struct core *core)
     remember_listed(core);
     check_cards(core);
     lift_quarantines(core);
+    clean(core);
     write_inventory(core);
     rebind(core);
-    clean(core);
     if (core->gpus->gpu_id == 0) {
         vgpu_step(core, core->gpus->found ? core->gpus->found->inventory : NULL);
     }

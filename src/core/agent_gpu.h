@@ -16,6 +16,4 @@ void agent_gpu_event(struct core *core, const struct core_event *event);
 void agent_gpu_step(struct core *core);
 /* Before an incarnation begins: whether its inventory is in the store. */
 bool agent_gpu_tell(struct core *core);
-/* The inventory is to be written again. */
-void agent_gpu_touch(struct core *core);
 void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const struct cause *why);

@@ -24,6 +24,7 @@ struct use {
 
 struct clean {
     VEC(struct use) uses;
+    bool is_news; /* since clean_step() last said so */
 };
 
 bool clean_init(struct core *core)
@@ -73,6 +74,7 @@ static struct use *add_use(struct core *core, const struct gpu_slot *slot, const
     }
     *use = (struct use){.slot = *slot};
     (void)snprintf(use->vm, sizeof(use->vm), "%s", vm);
+    core->clean->is_news = true;
     return use;
 }
 
@@ -144,7 +146,6 @@ static enum clean_state admit(struct core *core, const char *vm, const struct gp
     }
     if (!own) {
         (void)add_use(core, &hold->slot, vm);
-        ret->is_news = true;
     }
     const char *known = world_used_by(&core->world, core->config.node, &hold->slot);
     return known && strcmp(known, vm) == 0 ? CLEAN_READY : CLEAN_NOT_YET;
@@ -258,7 +259,8 @@ static bool go_on(struct core *core, struct use *use, bool is_free, struct clean
 
 struct clean_step clean_step(struct core *core, bool is_free)
 {
-    struct clean_step step = {0};
+    struct clean_step step = {.is_news = core->clean->is_news};
+    core->clean->is_news = false;
     for (size_t i = core->clean->uses.len; i-- > 0 && !step.is_held;) {
         struct use *use = &core->clean->uses.items[i];
         if (use->id == 0 && !is_in_use(core, use)) {

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/prepare.h"
+
+#include "core/clean.h"
+#include "core/vgpu.h"
+
+ENUM_DEFINE(prepare, PREPARE_LIST)
+
+enum prepare prepare_devices(struct core *core, const char *vm,
+                             const struct vm_placement *placement, struct gpu_slot *ret_culprit,
+                             struct cause *ret_why)
+{
+    struct clean_step step;
+    enum clean_state clean = clean_admit(core, vm, placement, &step);
+    if (clean == CLEAN_FAILED) {
+        *ret_culprit = step.slot;
+        *ret_why = step.why;
+        return PREPARE_FAILED;
+    }
+    if (clean == CLEAN_NOT_YET) {
+        return PREPARE_NOT_YET;
+    }
+    switch (vgpu_prepare(core, vm, placement, ret_culprit, ret_why)) {
+    case VGPU_READY:
+        return PREPARE_READY;
+    case VGPU_NOT_YET:
+        return PREPARE_NOT_YET;
+    case VGPU_FAILED:
+        break;
+    }
+    return PREPARE_FAILED;
+}
