@@ -244,7 +244,8 @@ int certificate_check(const char *certificate, const char *key, struct certifica
         return error_set(err, -EINVAL, "%s: %s", what, gnutls_strerror(r));
     }
     for (size_t i = 0; i < hash_size; i++) {
-        (void)snprintf(ret->fingerprint + 3 * i, 4, i + 1 < hash_size ? "%02X:" : "%02X", hash[i]);
+        (void)snprintf(ret->fingerprint + 3 * i, sizeof(ret->fingerprint) - 3 * i,
+                       i + 1 < hash_size ? "%02X:" : "%02X", hash[i]);
     }
     look_at_times(making.certificate, ret);
     return 0;
