@@ -294,6 +294,28 @@ static int run_probe(struct call *call)
     return domain ? MIN(add_fact(call, domain), 0) : r;
 }
 
+/* Whether the last error is of libvirt's list of domains, which refused another of this name. The
+ * same codes from other parts of libvirt say other things. */
+static bool is_refused_by_list(void)
+{
+    const virError *error = virGetLastError();
+    return error && error->domain == VIR_FROM_DOMAIN &&
+           (error->code == VIR_ERR_OPERATION_FAILED || error->code == VIR_ERR_OPERATION_INVALID);
+}
+
+/* Whether libvirt is about to forget the domain of this name: it has ended, or is off the list by
+ * now. One that is defined, or runs, keeps its name. */
+static bool is_being_forgotten(const struct call *call)
+{
+    int state, reason;
+    CLEANUP(domain_freep) virDomainPtr domain = virDomainLookupByName(call->conn, call->vm);
+    if (!domain || virDomainGetState(domain, &state, &reason, 0) < 0) {
+        return last_error_is(VIR_ERR_NO_DOMAIN);
+    }
+    return virDomainIsPersistent(domain) == 0 &&
+           (state == VIR_DOMAIN_SHUTOFF || state == VIR_DOMAIN_CRASHED);
+}
+
 static int run_create(struct call *call)
 {
     int r = virt_files_check(call->files, &call->err);
@@ -301,7 +323,13 @@ static int run_create(struct call *call)
         return r;
     }
     CLEANUP(domain_freep) virDomainPtr domain = virDomainCreateXML(call->conn, call->xml, 0);
-    return domain ? 0 : fail(call, "libvirt refused the start");
+    if (domain) {
+        return 0;
+    }
+    bool is_refused = is_refused_by_list();
+    r = fail(call, "libvirt refused the start");
+    call->is_name_taken = is_refused && !call->is_lost && is_being_forgotten(call);
+    return r;
 }
 
 /* Not every driver knows the button; QEMU's would ask an agent in the guest without it. */

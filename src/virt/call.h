@@ -50,6 +50,7 @@ struct call {
     int r;
     struct error err;
     bool is_lost;       /* failed since the connection broke: what libvirt did is not known */
+    bool is_name_taken; /* create: refused because libvirt has yet to forget one of that name */
     bool has_processes; /* open: a QEMU driver, whose VMs are processes of this host */
     uint32_t users[qemu_users_max]; /* open: that libvirt runs QEMU as */
     size_t user_len;

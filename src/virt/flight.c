@@ -6,8 +6,14 @@
  *   ON ---------------> UP -----------------------> done
  *    |   refused
  *    +---------------> FAILED --- no process -----> failed
+ *    |   the name is not free yet                   (after forget_ms, or killed: failed)
+ *    +<--------------> BLOCKED
  *    |   connection broke
  *    +---------------> LOST ----- listed anew ----> done or failed
+ *
+ * BLOCKED: libvirt reports a domain as off before it takes it off its list, and refuses another of
+ * that name until then. Nothing of the new one exists. libvirt's next word about that name, which
+ * it says when the old one is off the list, leads back to ON.
  *
  * ON may last as long as libvirt hangs; nobody may say meanwhile that the VM does not run.
  */
@@ -44,6 +50,17 @@ static void came_up(struct virt *virt, struct flight *flight)
     (void)virt_link_probe(virt, flight->marker.vm);
 }
 
+static void is_blocked(struct virt *virt, struct flight *flight, struct call *call)
+{
+    msec_t now_ms = virt_now(virt);
+    flight->state = FLIGHT_BLOCKED;
+    flight->err = call->err;
+    flight->xml = TAKE(call->xml);
+    flight->files = TAKE(call->files);
+    flight->blocked_ms = MIN(flight->blocked_ms, now_ms);
+    flight->retry_ms = now_ms + retry_ms;
+}
+
 static void did_not(struct virt *virt, struct flight *flight, const struct call *call)
 {
     flight->err = call->err;
@@ -57,21 +74,37 @@ static void did_not(struct virt *virt, struct flight *flight, const struct call 
 static void on_created(void *userdata, struct task *task)
 {
     struct virt *virt = userdata;
-    const struct call *call = (const struct call *)task;
+    struct call *call = (struct call *)task;
     struct flight *flight = virt_flight_find(virt, call->vm, call->epoch);
     assert(flight && flight->state == FLIGHT_ON);
     if (call->r == 0) {
         came_up(virt, flight);
+    } else if (call->is_name_taken) {
+        is_blocked(virt, flight, call);
     } else {
         did_not(virt, flight, call);
     }
     virt_settle_later(virt);
 }
 
+/* Gives libvirt what the flight holds. */
+static void take_off(struct virt *virt, struct flight *flight)
+{
+    assert(flight->xml && virt->conn);
+    struct call *call = virt_call_new(CALL_CREATE, virt->conn, virt->cluster, flight->marker.vm,
+                                      flight->marker.epoch);
+    call->xml = TAKE(flight->xml);
+    call->files = TAKE(flight->files);
+    call->task.arrive = on_created;
+    flight->state = FLIGHT_ON;
+    workers_submit(virt->calls, &call->task);
+}
+
 void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, char *xml)
 {
     struct flight *flight = must(calloc(1, sizeof(*flight)));
     flight->marker = domain->marker;
+    flight->blocked_ms = MSEC_NEVER;
     flight->devices = must(calloc(domain->device_len + 1, sizeof(*flight->devices)));
     for (size_t i = 0; i < domain->device_len; i++) {
         flight->devices[i] = domain->devices[i];
@@ -79,12 +112,18 @@ void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, c
     flight->device_len = domain->device_len;
     flight->next = virt->flights;
     virt->flights = flight;
-    struct call *call = virt_call_new(CALL_CREATE, virt->conn, virt->cluster, flight->marker.vm,
-                                      flight->marker.epoch);
-    call->xml = xml;
-    call->files = virt_files_new(domain->xml, &virt->policy);
-    call->task.arrive = on_created;
-    workers_submit(virt->calls, &call->task);
+    flight->xml = xml;
+    flight->files = virt_files_new(domain->xml, &virt->policy);
+    take_off(virt, flight);
+}
+
+void virt_flight_heard(struct virt *virt, const char *vm)
+{
+    struct flight *flight = virt_flight_find(virt, vm, 0);
+    if (flight && flight->state == FLIGHT_BLOCKED) {
+        flight->retry_ms = virt_now(virt);
+        virt_settle_later(virt);
+    }
 }
 
 /* ---- whose fault? ---- */
@@ -208,6 +247,22 @@ static bool settle_lost(struct virt *virt, struct flight *flight, msec_t now_ms,
     return *ret_is_up || is_undone(virt, flight);
 }
 
+/* True when it is given up. Nothing of it exists. */
+static bool settle_blocked(struct virt *virt, struct flight *flight, msec_t now_ms)
+{
+    if (is_doomed(virt, flight) || now_ms >= flight->blocked_ms + forget_ms) {
+        return true;
+    }
+    if (now_ms < flight->retry_ms) {
+        virt_wake_at(virt, flight->retry_ms);
+    } else if (virt_link_is_up(virt)) {
+        take_off(virt, flight);
+    } else {
+        virt_wake_at(virt, flight->blocked_ms + forget_ms);
+    }
+    return false;
+}
+
 static bool settle_one(struct virt *virt, struct flight *flight, msec_t now_ms, bool *ret_is_up)
 {
     *ret_is_up = false;
@@ -220,6 +275,8 @@ static bool settle_one(struct virt *virt, struct flight *flight, msec_t now_ms, 
     case FLIGHT_UP:
         *ret_is_up = !is_doomed(virt, flight);
         return *ret_is_up || is_undone(virt, flight);
+    case FLIGHT_BLOCKED:
+        return settle_blocked(virt, flight, now_ms);
     case FLIGHT_LOST:
         return settle_lost(virt, flight, now_ms, ret_is_up);
     case FLIGHT_FAILED:
@@ -231,6 +288,8 @@ static bool settle_one(struct virt *virt, struct flight *flight, msec_t now_ms, 
 static void flight_free(struct flight *flight)
 {
     free(flight->devices);
+    free(flight->xml);
+    virt_files_free(flight->files);
     free(flight);
 }
 

@@ -24,6 +24,7 @@ enum {
     reason_wait_ms = 1000,    /* for the event that says why, once the end is known */
     scan_pause_ms = 20,       /* between two scans while somebody waits for a process to show up */
     lost_start_ms = 300,      /* a QEMU of a libvirt that died in the start would show up by then */
+    forget_ms = 30000,        /* for libvirt to forget an ended domain whose name is needed */
     press_ms = 5000,          /* between two presses of the power button */
     retry_ms = 1000,          /* between two tries of anything else */
     stop_overtime_ms = 15000, /* after the limit of a stop, before it is unknown */
@@ -73,10 +74,14 @@ struct flight {
     struct domain_marker marker;
     struct domain_device *devices; /* to find the culprit among */
     size_t device_len;
-    enum { FLIGHT_ON, FLIGHT_UP, FLIGHT_LOST, FLIGHT_FAILED } state;
+    enum { FLIGHT_ON, FLIGHT_UP, FLIGHT_BLOCKED, FLIGHT_LOST, FLIGHT_FAILED } state;
     bool is_doomed;
     bool is_given_up; /* its request was answered: unknown */
     struct error err;
+    char *xml;            /* blocked: to be given to libvirt again */
+    struct files *files;  /* likewise */
+    msec_t blocked_ms;    /* since when libvirt has the name of another; MSEC_NEVER: not yet */
+    msec_t retry_ms;      /* blocked: when to try again, should no event tell */
     msec_t scan_at_ms;    /* doomed: when to look for its process again */
     msec_t lost_ms;       /* lost: when */
     uint64_t known;       /* lost: the listing must be younger */
@@ -208,6 +213,8 @@ void virt_flight_begin(struct virt *virt, const struct domain_compose *domain, c
 /* The device that 'text', an error of libvirt or QEMU, names; lent; NULL: none. */
 const struct gpu_slot *virt_culprit(const char *text, const struct domain_device *devices,
                                     size_t len);
+/* libvirt said that something happened to the domain of this name. */
+void virt_flight_heard(struct virt *virt, const char *vm);
 void virt_flights_settle(struct virt *virt, msec_t now_ms);
 void virt_flights_free(struct virt *virt);
 

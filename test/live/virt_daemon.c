@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libvirt/libvirt.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,6 +89,23 @@ static void clean_up(void)
     remove_tree(root);
 }
 
+/* While the file 'slow' is there, libvirt takes its time over a domain that has ended. */
+static bool make_hook(void)
+{
+    char text[256], path[64];
+    (void)snprintf(path, sizeof(path), "%s/4/hooks", root);
+    if (mkdir(path, 0755) < 0) {
+        return false;
+    }
+    int size = snprintf(text, sizeof(text),
+                        "#!/bin/sh\n[ \"$2\" = release ] && [ -e %s/slow ] || exit 0\n"
+                        "touch %s/releasing\nsleep 2\n",
+                        root, root);
+    write_file(root, "4/hooks/qemu", text, (size_t)size);
+    (void)snprintf(path, sizeof(path), "%s/4/hooks/qemu", root);
+    return chmod(path, 0755) == 0;
+}
+
 static bool make_root(void)
 {
     char text[256], path[64];
@@ -107,6 +125,9 @@ static bool make_root(void)
                         root);
     write_file(root, "libvirtd.conf", text, (size_t)size);
     write_file(root, "4/qemu.conf", qemu_conf, strlen(qemu_conf));
+    if (!make_hook()) {
+        return false;
+    }
     (void)snprintf(uri, sizeof(uri), "qemu:///system?socket=%s/libvirt-sock", root);
     return true;
 }
@@ -295,4 +316,87 @@ TEST(a_start_whose_libvirtd_dies_ends_as_what_is_found_afterwards)
         end_all(&loop, 10 + epoch);
         virt_reopen(loop.virt);
     }
+}
+
+/* ---- a name that is not free ---- */
+
+/* A domain that is not ours. */
+static bool run_stranger(const char *name)
+{
+    char xml[1024];
+    const char *end = strstr(qemu_xml, "<memory");
+    (void)snprintf(xml, sizeof(xml), "<domain type='qemu'><name>%s</name>%s", name, end);
+    virConnectPtr conn = virConnectOpen(uri);
+    virDomainPtr domain = conn ? virDomainCreateXML(conn, xml, 0) : NULL;
+    bool is_up = domain != NULL;
+    if (domain) {
+        (void)virDomainFree(domain);
+    }
+    if (conn) {
+        (void)virConnectClose(conn);
+    }
+    return is_up;
+}
+
+static pid_t pid_of_stranger(const char *name)
+{
+    char path[128];
+    long pid = 0;
+    (void)snprintf(path, sizeof(path), "%s/0/qemu/%s.pid", root, name);
+    FILE *file = fopen(path, "r");
+    if (file) {
+        if (fscanf(file, "%ld", &pid) != 1) {
+            pid = 0;
+        }
+        (void)fclose(file);
+    }
+    return (pid_t)pid;
+}
+
+static bool is_there(const char *name)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
+    return access(path, F_OK) == 0;
+}
+
+/* libvirt refuses a domain of a name that it has not forgotten, even if that one has ended. */
+TEST(a_start_waits_until_libvirt_has_forgotten_an_ended_domain_of_that_name)
+{
+    CLEANUP_LOOP loop;
+    need_daemon(&loop);
+    REQUIRE(run_stranger("again"));
+    pid_t pid = pid_of_stranger("again");
+    REQUIRE(pid > 0);
+    write_file(root, "slow", "", 0);
+    REQUIRE(kill(pid, SIGKILL) == 0);
+    msec_t until = now() + limit_ms;
+    while (!is_there("releasing") && now() < until) {
+        turn(&loop, 20);
+    }
+    REQUIRE(is_there("releasing"));
+    msec_t before = now();
+    loop.longest_ms = 0;
+    CHECK(run_up(&loop, 1, "again", 1));
+    printf("# up after %lld ms, loop busy for %lld ms at most\n", (long long)(now() - before),
+           (long long)loop.longest_ms);
+    CHECK(loop.longest_ms < 500);
+    char path[64];
+    (void)snprintf(path, sizeof(path), "%s/slow", root);
+    CHECK(unlink(path) == 0);
+    end_all(&loop, 2);
+}
+
+TEST(a_start_fails_at_once_if_another_domain_of_that_name_runs)
+{
+    CLEANUP_LOOP loop;
+    need_daemon(&loop);
+    REQUIRE(run_stranger("taken"));
+    msec_t before = now();
+    start(&loop, 1, qemu_xml, "taken", 1, limit_ms);
+    const struct line *done = await(&loop, TOLD_DONE, "", 1, limit_ms);
+    CHECK_OUTCOME(done, VIRT_FAILED);
+    CHECK_HAS(done ? done->text : NULL, "libvirt refused the start: ");
+    CHECK(now() - before < 10000);
+    REQUIRE(kill(pid_of_stranger("taken"), SIGKILL) == 0);
 }
