@@ -2,27 +2,37 @@
 #include "core/evict.h"
 
 #include "core/memory.h"
+#include "core/mutant.h"
 #include "core/peer.h"
 
 #include "plan/priority.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How long the room is kept if the VM does not come. */
-enum { patience_ms = 10 * 60 * 1000 };
+enum {
+    patience_ms = 10 * 60 * 1000, /* for a VM for which room was made, if it does not come */
+    keep_ms = 2 * 60 * 1000,      /* room is kept so long at first, ... */
+    keep_max_ms = 64 * 60 * 1000, /* ... and each time that it lapsed twice as long */
+};
 
-/* The room that is being made. */
 struct evicting {
-    char vm[name_size];   /* for it; "": none is being made */
+    char vm[name_size];   /* for it; "": no room is made or kept */
     char node[name_size]; /* there */
+    bool is_made;         /* others were stopped for it */
+    bool has_lapsed;      /* just now: for once, all may have what there is */
     msec_t until_ms;      /* not longer than this */
+    msec_t span_ms;       /* how long the next room is kept */
 };
 
 bool evict_init(struct core *core)
 {
     core->evicting = calloc(1, sizeof(*core->evicting));
+    if (core->evicting) {
+        core->evicting->span_ms = keep_ms;
+    }
     return core->evicting != NULL;
 }
 
@@ -47,22 +57,53 @@ static bool still_waits(const struct core *core, const char *vm)
 {
     const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm);
     const struct record *placement = change_placement(core, vm);
-    return spec && spec->vm_spec->desired == VM_STARTED &&
+    return spec && spec->vm_spec->desired == VM_STARTED && !spec->vm_spec->is_unmanaged &&
            (!placement ||
             (placement->placement->phase == PLACEMENT_NONE && !placement->placement->is_failed));
+}
+
+/* Nobody needs the room any more, or not there. */
+static void drop(struct core *core)
+{
+    struct evicting *room = core->evicting;
+    room->vm[0] = '\0';
+    room->span_ms = keep_ms;
+}
+
+/* It was kept long enough. */
+static void lapse(struct core *core)
+{
+    struct evicting *room = core->evicting;
+    room->vm[0] = '\0';
+    room->has_lapsed = true;
+    room->span_ms = MIN(2 * room->span_ms, (msec_t)keep_max_ms);
 }
 
 void evict_step(struct core *core)
 {
     struct evicting *room = core->evicting;
-    if (room->vm[0] != '\0' &&
-        (core->now_ms >= room->until_ms || !peer_takes_vms(core, room->node) ||
-         !still_waits(core, room->vm))) {
-        room->vm[0] = '\0';
+    if (room->vm[0] == '\0') {
+        return;
     }
-    if (room->vm[0] != '\0') {
+    if (!still_waits(core, room->vm) || !peer_takes_vms(core, room->node)) {
+        drop(core);
+    } else if (core->now_ms >= room->until_ms && room->is_made) {
+        drop(core);
+    } else if (core->now_ms >= room->until_ms) {
+        lapse(core);
+    } else {
         change_again(core, room->until_ms);
     }
+}
+
+static void begin(struct core *core, const char *vm, const char *node, bool is_made, msec_t span_ms)
+{
+    struct evicting *room = core->evicting;
+    (void)snprintf(room->vm, sizeof(room->vm), "%s", vm);
+    (void)snprintf(room->node, sizeof(room->node), "%s", node);
+    room->is_made = is_made;
+    room->until_ms = core->now_ms + span_ms;
+    change_again(core, room->until_ms);
 }
 
 /* Stops one VM. The planner chose it, and takes only from VMs of lower priority. What it has stays
@@ -83,11 +124,9 @@ bool evict_order(struct core *core, const evictions_t *evictions)
     struct evicting *room = core->evicting;
     bool has_any = false;
     VEC_EACH(evictions, eviction) {
-        bool is_new = room->vm[0] == '\0' && still_waits(core, eviction->by);
-        if (is_new) {
-            memcpy(room->vm, eviction->by, sizeof(room->vm));
-            room->until_ms = core->now_ms + patience_ms;
-            change_again(core, room->until_ms);
+        bool is_free = room->vm[0] == '\0' || !room->is_made; /* to stop VMs is to be sure of it */
+        if (is_free && still_waits(core, eviction->by)) {
+            begin(core, eviction->by, eviction->node, true, patience_ms);
         }
         if (strcmp(room->vm, eviction->by) == 0) {
             memcpy(room->node, eviction->node, sizeof(room->node));
@@ -101,37 +140,165 @@ bool evict_order(struct core *core, const evictions_t *evictions)
 void evict_look(struct core *core, const struct job *job, const struct placing *answer)
 {
     struct evicting *room = core->evicting;
-    if (strcmp(room->vm, job->view.name) == 0 && !answer->is_placed) {
-        room->vm[0] = '\0';
+    if (room->is_made && strcmp(room->vm, job->view.name) == 0 && !answer->is_placed) {
+        drop(core);
         change_again(core, core->now_ms + 1); /* others may have it now */
     }
 }
 
-/* The VM that has room made for it; NULL: none. */
-static const struct record *room_vm(const struct core *core)
+/* ---- room that is kept ---- */
+
+/* It has no place, nor had one until now: it is new, or has waited. What was on a lost host, or
+ * ended, starts again whatever others wait for. */
+static bool is_taker(const struct job *job)
 {
-    const char *vm = core->evicting->vm;
-    return vm[0] ? world_find(&core->world, RECORD_VM_SPEC, vm) : NULL;
+    const struct record *placement = job->view.placement;
+    return (job->purpose == PURPOSE_START || job->purpose == PURPOSE_RECOVER) &&
+           (!placement || placement->placement->phase == PLACEMENT_NONE);
+}
+
+/* The priorities that count; VEC_DONE() them. */
+static inherited_priorities_t priorities(const struct core *core)
+{
+    inherited_priorities_t inherited = {0};
+    if (!priority_inherit(&core->world, &inherited)) {
+        core_out_of_memory();
+    }
+    return inherited;
 }
 
 bool evict_comes_first(const struct core *core, const struct job *job)
 {
-    const struct record *room = room_vm(core);
-    inherited_priorities_t inherited = {0};
-    if (!room) {
-        return false;
+    const struct evicting *room = core->evicting;
+    const struct record *vm =
+        room->vm[0] ? world_find(&core->world, RECORD_VM_SPEC, room->vm) : NULL;
+    if (!vm || (!room->is_made && !is_taker(job))) {
+        return true;
     }
-    if (!priority_inherit(&core->world, &inherited)) {
-        core_out_of_memory();
-    }
-    bool comes_first = priority_of(&inherited, job->view.spec) >= priority_of(&inherited, room);
+    inherited_priorities_t inherited = priorities(core);
+    bool comes_first = priority_of(&inherited, job->view.spec) >= priority_of(&inherited, vm);
     VEC_DONE(&inherited);
     return comes_first;
 }
 
-bool evict_must_leave_room(const struct core *core, const struct job *job,
-                           const struct placing *answer)
+/* Whether it waits for a host, and its reasons are being written again. */
+static bool is_rewritten(const struct core *core, const struct intent *intent)
 {
-    return room_vm(core) && answer->is_placed && strcmp(answer->node, core->evicting->node) == 0 &&
-           !evict_comes_first(core, job);
+    const struct record *stored = world_find(&core->world, RECORD_VM_PLACEMENT, intent->vm);
+    return stored && stored->placement->phase == PLACEMENT_NONE &&
+           stored->placement->cause.code == CAUSE_NO_HOST && intent->placement &&
+           still_waits(core, intent->vm);
+}
+
+/* While a change of it is on its way a VM is not planned, but it may be waited for. */
+bool evict_must_wait(const struct core *core, const struct job *job)
+{
+    bool must_wait = false;
+    VEC_EACH(&core->changes->intents, intent) {
+        if (is_taker(job) && is_rewritten(core, intent) && !MUTANT(ROOM_NOT_KEPT)) {
+            inherited_priorities_t inherited = priorities(core);
+            const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, intent->vm);
+            must_wait |= priority_of(&inherited, spec) > priority_of(&inherited, job->view.spec);
+            VEC_DONE(&inherited);
+        }
+    }
+    return must_wait;
+}
+
+bool evict_room(const struct core *core, struct kept_room *ret)
+{
+    *ret = (struct kept_room){core->evicting->vm, core->evicting->node};
+    return core->evicting->vm[0] != '\0' && still_waits(core, core->evicting->vm);
+}
+
+/* The store says that it waits for a host. What is placed together with it for the first time goes
+ * by priority alone. */
+bool evict_wants_hope(const struct core *core, const struct job *job)
+{
+    const struct evicting *room = core->evicting;
+    const struct vm_placement *p = job->view.placement ? job->view.placement->placement : NULL;
+    bool is_free = room->vm[0] == '\0' || strcmp(room->vm, job->view.name) == 0;
+    return is_free && !room->has_lapsed && is_taker(job) && p && p->cause.code == CAUSE_NO_HOST &&
+           p->start_order == job->view.spec->vm_spec->start_order && !MUTANT(ROOM_NOT_KEPT);
+}
+
+/* What the rounds below look at. */
+struct outlook {
+    struct job *const *jobs;
+    const struct placing *answers;
+    size_t len;
+    inherited_priorities_t inherited;
+};
+
+static uint32_t priority_at(const struct outlook *outlook, size_t i)
+{
+    return priority_of(&outlook->inherited, outlook->jobs[i]->view.spec);
+}
+
+/* Whether a VM that matters less than the one at 'waiting' would begin where that one has hope. */
+static bool has_taker(const struct outlook *outlook, size_t waiting)
+{
+    for (size_t i = 0; i < outlook->len; i++) {
+        const struct placing *answer = &outlook->answers[i];
+        if (answer->is_placed && strcmp(answer->node, outlook->answers[waiting].node) == 0 &&
+            is_taker(outlook->jobs[i]) && priority_at(outlook, i) < priority_at(outlook, waiting)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The most important VM that is to have room kept; 'len': none. */
+static size_t find_kept(const struct outlook *outlook)
+{
+    size_t best = outlook->len;
+    for (size_t i = 0; i < outlook->len; i++) {
+        const struct placing *answer = &outlook->answers[i];
+        if (!answer->is_placed && answer->node[0] != '\0' &&
+            (best == outlook->len || priority_at(outlook, i) > priority_at(outlook, best)) &&
+            has_taker(outlook, i)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* Where the VM for which room is kept has hope now: what runs there may have changed. */
+static void follow(struct core *core, const struct job *job, const struct placing *answer)
+{
+    struct evicting *room = core->evicting;
+    if (!room->is_made && answer->wants_hope && !answer->is_placed && answer->node[0] == '\0') {
+        drop(core); /* what it lacks is something else by now */
+    } else if (!room->is_made && answer->wants_hope && !answer->is_placed) {
+        assert(strcmp(job->view.name, room->vm) == 0);
+        memcpy(room->node, answer->node, sizeof(room->node));
+    }
+}
+
+bool evict_keep(struct core *core, struct job *const *jobs, const struct placing *answers,
+                size_t len)
+{
+    struct evicting *room = core->evicting;
+    if (room->vm[0] != '\0') {
+        for (size_t i = 0; i < len; i++) {
+            if (strcmp(jobs[i]->view.name, room->vm) == 0) {
+                follow(core, jobs[i], &answers[i]);
+                break;
+            }
+        }
+        return false;
+    }
+    struct outlook outlook = {jobs, answers, len, priorities(core)};
+    size_t kept = find_kept(&outlook);
+    VEC_DONE(&outlook.inherited);
+    if (kept == len) {
+        return false;
+    }
+    begin(core, jobs[kept]->view.name, answers[kept].node, false, room->span_ms);
+    return true;
+}
+
+void evict_done(struct core *core)
+{
+    core->evicting->has_lapsed = false;
 }

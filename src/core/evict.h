@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Preemption: running VMs are stopped so that one of higher priority has room. For one VM on one
- * node at a time; until it runs there, nothing of lower priority gets what is free on that node. A
- * new coordinator begins anew; what has stopped by then is free for whoever comes first by
+ * Room for a VM that waits, against those of lower priority. For one VM on one node at a time.
+ *
+ * Made: with preemption, running VMs are stopped so that it fits. Until it runs there, nothing of
+ * lower priority gets what it could use of that node.
+ *
+ * Kept: it waits already, and would fit if enough of what runs on that node ended. VMs of lower
+ * priority that are new, or wait as well, leave it what it could use there, or it would wait for
+ * ever: small VMs take up each GPU as it becomes free. VMs that lost their host, or ended, start
+ * again all the same. That lapses after a while, longer each time; those who wait then get what
+ * there is.
+ *
+ * A new coordinator begins again; what has stopped by then is free for whoever comes first by
  * priority.
  */
 #pragma once
@@ -22,9 +31,20 @@ bool evict_order(struct core *core, const evictions_t *evictions);
 /* Nothing more can be stopped: if 'job' is the one for which room is made, and it has no place, it
  * gets none. */
 void evict_look(struct core *core, const struct job *job, const struct placing *answer);
-/* Whether 'job' is planned before the others: room is made for it, or for what is no more
- * important. */
+/* Whether 'job' is planned without regard to that room: it is no less important than the VM that
+ * the room is for, or, where room is only kept, it has or had a place. */
 bool evict_comes_first(const struct core *core, const struct job *job);
-/* Whether the place is wanted by the VM for which room is made, whose priority is higher. */
-bool evict_must_leave_room(const struct core *core, const struct job *job,
-                           const struct placing *answer);
+/* Whether 'job' is not planned now, but as soon as a change of a more important VM that waits,
+ * which is on its way, has arrived. */
+bool evict_must_wait(const struct core *core, const struct job *job);
+/* The room that the others leave alone, into 'ret'; false: there is none. Lent until the next call
+ * of this file. */
+bool evict_room(const struct core *core, struct kept_room *ret);
+/* Whether 'job', if it finds no place, is to be told where there would be hope. */
+bool evict_wants_hope(const struct core *core, const struct job *job);
+/* From here on, room is kept for the first of 'jobs' that has hope on a node where the plan would
+ * place a VM of lower priority. True: the plan is to be made again with that. */
+bool evict_keep(struct core *core, struct job *const *jobs, const struct placing *answers,
+                size_t len);
+/* All have been planned. */
+void evict_done(struct core *core);

@@ -11,6 +11,7 @@
     X(NO_STATUS_GUARD, "a placement is changed although its node may have begun it")               \
     X(NO_CLAIM_GUARD, "a GPU is claimed without looking whether it is free")                       \
     X(ROOM_TWICE, "memory and CPUs are promised to one VM while another one still has them")       \
+    X(ROOM_NOT_KEPT, "small VMs take what an important one waits for as soon as it is free")       \
     X(TRIED_FORGOTTEN, "failover comes back to a host before it has tried the others")             \
     X(COLD_IS_WARM, "after all hosts were down the first one back takes whatever fits")            \
     X(GPUS_UNREADY, "a host takes VMs before its GPUs are dismounted after a boot")                \

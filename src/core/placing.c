@@ -158,8 +158,66 @@ static void take_plan(const struct plan_cluster *cluster, const struct plan_requ
     }
 }
 
+/* ---- room that is kept ---- */
+
+/* For the most important ones: it takes a look at every node for each. */
+static void take_hopes(const struct plan_cluster *cluster, const struct plan_request *plan_request,
+                       const struct plan *plan, struct placing *requests, size_t len)
+{
+    enum { hopes_max = 16 };
+    size_t hopes = 0;
+    for (size_t k = 0; k < plan->waiting.len && hopes < hopes_max; k++) {
+        uint32_t vm = plan->waiting.items[k].vm;
+        for (size_t i = 0; i < len; i++) {
+            if (plan_request->vms[i] == vm && requests[i].wants_hope) {
+                hopes++;
+                uint32_t node = plan_hope(cluster->model, plan_request, vm);
+                (void)snprintf(requests[i].node, sizeof(requests[i].node), "%s",
+                               node == PLAN_NONE ? "" : cluster->nodes.items[node]);
+            }
+        }
+    }
+}
+
+/* The same by numbers. */
+struct kept {
+    uint32_t vm, node;
+};
+
+static struct kept keep(const struct plan_cluster *cluster, const struct kept_room *room)
+{
+    struct kept kept = {PLAN_NONE, PLAN_NONE};
+    if (room) {
+        kept.vm = plan_cluster_find_vm(cluster, room->vm);
+        kept.node = plan_cluster_find_node(cluster, room->node);
+    }
+    if (kept.vm != PLAN_NONE && kept.node != PLAN_NONE) {
+        plan_vm_keep(cluster->model, kept.vm, kept.node);
+    }
+    return kept;
+}
+
+/* Gives it free, and says of those who would fit there now what they wait for. */
+static void unkeep(const struct plan_cluster *cluster, const struct plan_request *plan_request,
+                   const struct kept *kept, struct placing *requests, size_t len)
+{
+    if (kept->vm == PLAN_NONE || kept->node == PLAN_NONE) {
+        return;
+    }
+    plan_vm_unkeep(cluster->model, kept->vm, kept->node);
+    for (size_t i = 0; i < len; i++) {
+        if (kept->node < requests[i].reasons.len &&
+            plan_explain(cluster->model, plan_request, plan_request->vms[i], kept->node).code ==
+                PLAN_FITS) {
+            requests[i].reasons.items[kept->node].cause =
+                cause_make(CAUSE_ROOM_KEPT, NULL, cluster->vms.items[kept->vm], NULL);
+        }
+    }
+}
+
 void placing_plan(struct core *core, struct placing *requests, size_t len,
-                  bool may_refuse_for_reserve, evictions_t *ret_evictions)
+                  bool may_refuse_for_reserve, const struct kept_room *room,
+                  evictions_t *ret_evictions)
 {
     const struct cluster_settings *settings = world_settings(&core->world);
     struct plan_cluster cluster = {0};
@@ -191,10 +249,13 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
                        ? settings->reserve
                        : 0,
     };
+    struct kept kept = keep(&cluster, room);
     if (plan_place(cluster.model, &request, &plan) < 0) {
         core_out_of_memory();
     }
     take_plan(&cluster, &request, &plan, requests, len);
+    take_hopes(&cluster, &request, &plan, requests, len);
+    unkeep(&cluster, &request, &kept, requests, len);
     if (ret_evictions) {
         take_evictions(&cluster, &plan, ret_evictions);
     }

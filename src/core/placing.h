@@ -15,10 +15,12 @@ struct placing {
     const char *prefer_node; /* there if it can be; NULL: none */
     const char *only_node;   /* nowhere else; NULL: any */
     bool is_moving;          /* it keeps its present place until it has the next */
+    bool wants_hope;
     /* out: */
     bool is_placed;
-    char node[name_size];
-    gpu_holds_t gpus; /* the caller's, as are the reasons */
+    char node[name_size]; /* if it is placed; else, if it was wanted, where it would be if some of
+                           * what runs there ended, "": nowhere */
+    gpu_holds_t gpus;     /* the caller's, as are the reasons */
     VEC(struct reason) reasons;
 };
 /* A running VM that has to go so that another, of higher priority, has room. */
@@ -29,8 +31,14 @@ struct eviction {
 };
 typedef VEC(struct eviction) evictions_t;
 
-/* Plans all of them together; 'may_refuse_for_reserve' for starts that somebody asked for;
- * 'ret_evictions' NULL: nothing that runs may be stopped. The caller's. */
+/* Room on 'node' that is not for those who are asked about: 'vm' waits for it. */
+struct kept_room {
+    const char *vm, *node;
+};
+
+/* Plans all of them together; 'may_refuse_for_reserve' for starts that somebody asked for; 'kept'
+ * NULL: none; 'ret_evictions' NULL: nothing that runs may be stopped. The caller's. */
 void placing_plan(struct core *core, struct placing *requests, size_t len,
-                  bool may_refuse_for_reserve, evictions_t *ret_evictions);
+                  bool may_refuse_for_reserve, const struct kept_room *kept,
+                  evictions_t *ret_evictions);
 void placing_done(struct placing *request);

@@ -8,7 +8,7 @@
 #include "core/memory.h"
 #include "core/placing.h"
 
-static void ask(const struct job *job, struct placing *request)
+static void ask(const struct core *core, const struct job *job, struct placing *request)
 {
     const struct vm_placement *old = job->view.placement ? job->view.placement->placement : NULL;
     request->spec = job->view.spec;
@@ -24,6 +24,7 @@ static void ask(const struct job *job, struct placing *request)
     if (job->purpose == PURPOSE_RECOVER && old && old->node[0] != '\0') {
         request->prefer_node = job->tally.failed_node[0] == '\0' ? old->node : NULL;
     }
+    request->wants_hope = evict_wants_hope(core, job);
 }
 
 /* Whether it comes after those that must run again: what is comfort, and, where a reserve has to be
@@ -47,9 +48,33 @@ static void add_asked(asked_t *asked, struct job *job)
     *slot = job;
 }
 
-/* Plans those jobs in one request and carries out the answers. */
-static void plan_together(struct core *core, struct jobs *jobs, const asked_t *asked, bool is_asked)
+/* What one request is about. */
+struct round {
+    asked_t asked;
+    bool is_asked;    /* somebody asked for them */
+    bool is_kept_out; /* from the room that there is for another */
+};
+
+static void carry_out(struct core *core, struct jobs *jobs, const asked_t *asked,
+                      struct placing *answers)
 {
+    for (size_t i = 0; i < asked->len; i++) {
+        if (change_find(core, asked->items[i]->view.name)) {
+            continue; /* it has just been told to make room, by an earlier round */
+        }
+        bool waits = answers[i].is_placed &&
+                     group_must_wait(core, jobs->groups, asked->items[i], answers, asked->len);
+        if (!waits) {
+            answer_apply(core, asked->items[i], &answers[i]);
+        }
+    }
+}
+
+/* Plans those jobs in one request and carries out the answers. False: nothing was done, since room
+ * is to be kept from some of them. */
+static bool plan_round(struct core *core, struct jobs *jobs, const struct round *round)
+{
+    const asked_t *asked = &round->asked;
     evictions_t evictions = {0};
     VEC(struct placing) requests = {0};
     VEC_EACH(asked, job) {
@@ -57,56 +82,81 @@ static void plan_together(struct core *core, struct jobs *jobs, const asked_t *a
         if (!request) {
             core_out_of_memory();
         }
-        ask(*job, request);
+        ask(core, *job, request);
     }
-    bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting && !is_asked &&
-                     !core_is_disarmed(core);
+    bool may_evict = world_settings(&core->world)->preemption && !jobs->is_evicting &&
+                     !round->is_asked && !core_is_disarmed(core);
+    struct kept_room kept;
+    bool is_kept_out = round->is_kept_out && evict_room(core, &kept);
     if (requests.len > 0) {
-        placing_plan(core, requests.items, requests.len, is_asked, may_evict ? &evictions : NULL);
+        placing_plan(core, requests.items, requests.len, round->is_asked,
+                     is_kept_out ? &kept : NULL, may_evict ? &evictions : NULL);
     }
-    if (may_evict) {
+    bool is_again = evict_keep(core, asked->items, requests.items, requests.len);
+    if (may_evict && !is_again) {
         jobs->is_evicting |= evict_order(core, &evictions);
         for (size_t i = 0; i < requests.len && !jobs->is_evicting; i++) {
             evict_look(core, asked->items[i], &requests.items[i]);
         }
     }
-    for (size_t i = 0; i < requests.len; i++) {
-        bool waits =
-            requests.items[i].is_placed &&
-            group_must_wait(core, jobs->groups, asked->items[i], requests.items, requests.len);
-        if (!waits && !evict_must_leave_room(core, asked->items[i], &requests.items[i])) {
-            answer_apply(core, asked->items[i], &requests.items[i]);
-        }
-        placing_done(&requests.items[i]);
+    if (!is_again) {
+        carry_out(core, jobs, asked, requests.items);
+    }
+    VEC_EACH(&requests, request) {
+        placing_done(request);
     }
     VEC_DONE(&evictions);
     VEC_DONE(&requests);
+    return !is_again;
+}
+
+/* In this order: first those for whom no room is kept out of reach. */
+enum { RECOVERING, RECOVERING_LATER, STARTING, STARTING_LATER, round_count };
+
+static void sort_jobs(struct core *core, struct jobs *jobs, struct round *rounds, asked_t *mending)
+{
+    VEC_EACH(&jobs->list, job) {
+        if (change_find(core, job->view.name) || hold_for_another(core, job) ||
+            evict_must_wait(core, job)) {
+            continue; /* on its way, by an earlier round perhaps */
+        }
+        size_t later = evict_comes_first(core, job) ? 0 : 1;
+        add_asked(job->purpose == PURPOSE_MEND ? mending
+                  : can_wait(core, job)        ? &rounds[STARTING + later].asked
+                                               : &rounds[RECOVERING + later].asked,
+                  job);
+    }
+}
+
+/* False: room is to be kept, so the rest is to be sorted again. */
+static bool plan_all(struct core *core, struct jobs *jobs)
+{
+    struct round rounds[round_count] = {
+        [RECOVERING_LATER] = {.is_kept_out = true},
+        [STARTING] = {.is_asked = true},
+        [STARTING_LATER] = {.is_asked = true, .is_kept_out = true},
+    };
+    asked_t mending = {0};
+    bool is_done = true;
+    sort_jobs(core, jobs, rounds, &mending);
+    for (size_t i = 0; i < round_count; i++) {
+        is_done = is_done && plan_round(core, jobs, &rounds[i]);
+        VEC_DONE(&rounds[i].asked);
+    }
+    VEC_EACH(&mending, job) {
+        struct round alone = {.is_kept_out = !evict_comes_first(core, *job)};
+        add_asked(&alone.asked, *job);
+        is_done = is_done && plan_round(core, jobs, &alone);
+        VEC_DONE(&alone.asked);
+    }
+    VEC_DONE(&mending);
+    return is_done;
 }
 
 void planning_do(struct core *core, struct jobs *jobs)
 {
-    asked_t first = {0}, recovering = {0}, starting = {0}, mending = {0};
-    VEC_EACH(&jobs->list, job) {
-        if (hold_for_another(core, job)) {
-            continue;
-        }
-        add_asked(job->purpose == PURPOSE_MEND   ? &mending
-                  : can_wait(core, job)          ? &starting
-                  : evict_comes_first(core, job) ? &first
-                                                 : &recovering,
-                  job);
+    while (!plan_all(core, jobs)) {
+        /* Room is kept for one VM only, so this is not asked for twice. */
     }
-    plan_together(core, jobs, &first, false);
-    plan_together(core, jobs, &recovering, false);
-    plan_together(core, jobs, &starting, true);
-    VEC_EACH(&mending, job) {
-        asked_t alone = {0};
-        add_asked(&alone, *job);
-        plan_together(core, jobs, &alone, false);
-        VEC_DONE(&alone);
-    }
-    VEC_DONE(&first);
-    VEC_DONE(&recovering);
-    VEC_DONE(&starting);
-    VEC_DONE(&mending);
+    evict_done(core);
 }

@@ -104,6 +104,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_APART, "apart")               /* who: a VM there */                                    \
     X(CAUSE_TOGETHER, "together")         /* who: a VM, which is on 'node' */                      \
     X(CAUSE_RESERVE, "reserve")           /* need: host failures to tolerate */                    \
+    X(CAUSE_ROOM_KEPT, "room-kept")       /* who: the VM that waits for it */                      \
     /* ... since of the cards that are left this one cannot be used: pool, device. */              \
     X(CAUSE_CARD_LEAVING, "card-leaving")        /* who: a removed VM that has it */               \
     X(CAUSE_CARD_CLAIM_UNREADABLE, "card-claim") /* node */                                        \

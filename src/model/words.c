@@ -78,6 +78,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_APART] = "apart from {who}, which is here",
     [CAUSE_TOGETHER] = "together with {who}, which is on {node}",
     [CAUSE_RESERVE] = "would break the reserve of {need}",
+    [CAUSE_ROOM_KEPT] = "its room is kept for {who}, which waits and has a higher priority",
     [CAUSE_CARD_LEAVING] =
         "too few GPUs in {pool} can be used: {device} is held by {who}, which was removed and has not stopped yet",
     [CAUSE_CARD_CLAIM_UNREADABLE] =

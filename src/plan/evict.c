@@ -4,6 +4,7 @@
 #include "plan/fit.h"
 #include "plan/take.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -255,4 +256,16 @@ void evict_for_waiting(struct plan_model *model, const struct plan_request *requ
             make_room(&evict);
         }
     }
+}
+
+/* ---- who could have a place ---- */
+
+uint32_t plan_hope(struct plan_model *model, const struct plan_request *request, uint32_t vm)
+{
+    struct evict evict = {model, request, NULL, &model->vms.items[vm], vm, true};
+    struct victims victims;
+    assert(evict.vm->node == PLAN_NONE);
+    bool has_node = find_node(&evict, NULL, 0, &victims);
+    /* If none has to go, something else than room is lacking. */
+    return has_node && victims.len > 0 ? victims.node : PLAN_NONE;
 }

@@ -139,6 +139,10 @@ void plan_vm_clear(struct plan_model *model, uint32_t vm);
  * way there or from there. Lasts as long as the model. */
 void plan_vm_hold(struct plan_model *model, uint32_t vm, uint32_t node, const uint32_t *gpus,
                   uint32_t gpu_len);
+/* 'vm', which has no place, keeps what it could use of 'node', as far as that is free: its GPUs,
+ * and all of its CPUs and memory. Until plan_vm_unkeep(). */
+void plan_vm_keep(struct plan_model *model, uint32_t vm, uint32_t node);
+void plan_vm_unkeep(struct plan_model *model, uint32_t vm, uint32_t node);
 void plan_node_set_mode(struct plan_model *model, uint32_t node, enum plan_mode mode);
 void plan_gpu_set_quarantined(struct plan_model *model, uint32_t gpu, bool is_quarantined);
 
@@ -245,6 +249,11 @@ void plan_done(struct plan *plan);
  * whose content is dropped. 0; or -ENOMEM, the model as before.
  */
 int plan_place(struct plan_model *model, const struct plan_request *request, struct plan *plan);
+
+/* After plan_place(): where 'vm' of 'request', which found no place, would have one if some of what
+ * runs there ended; of several, where the least important and the fewest would have to. PLAN_NONE:
+ * nowhere. */
+uint32_t plan_hope(struct plan_model *model, const struct plan_request *request, uint32_t vm);
 
 /* Puts the model back as it was before the plan_place() that made 'plan', which must be the last
  * change of the model. 'plan' keeps its content. */

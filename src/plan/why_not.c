@@ -65,6 +65,21 @@ static void say_card(const struct plan_cluster *c, const char *node, struct caus
     }
 }
 
+/* It fits, but its room there is kept for another: only its placement says that. */
+static void say_kept(const struct plan_cluster *c, const char *vm, const char *node,
+                     struct cause *why)
+{
+    const struct record *record = c->options.placement(c->options.context, vm);
+    if (!record || record->placement->phase != PLACEMENT_NONE) {
+        return;
+    }
+    VEC_EACH(&record->placement->reasons, reason) {
+        if (reason->cause.code == CAUSE_ROOM_KEPT && strcmp(reason->node, node) == 0) {
+            *why = reason->cause;
+        }
+    }
+}
+
 struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_request *request,
                               enum plan_wait wait, uint32_t vm, uint32_t node)
 {
@@ -79,7 +94,9 @@ struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_re
         reason.other = PLAN_NONE;
     }
     struct cause why = plan_reason_cause(c->model, &reason);
-    if (reason.code == PLAN_NOT_OWNER) {
+    if (reason.code == PLAN_FITS) {
+        say_kept(c, c->vms.items[vm], name, &why);
+    } else if (reason.code == PLAN_NOT_OWNER) {
         say_not_owner(c, c->vms.items[vm], name, &why);
     } else if (reason.code == PLAN_NODE_PAUSED) {
         say_paused(c, name, &why);

@@ -148,3 +148,29 @@ TEST(recovery_is_never_refused_for_the_reserve)
     CLUSTER(c, "node a P=1; node b P=1; node c P=1; vm v P=1 on=a; vm w P=1 on=b");
     CHECK_STR(cluster_what_if(&c, "a", PLAN_DOWN, NULL), "v=c");
 }
+
+TEST(hope_is_where_the_least_important_and_the_fewest_would_have_to_end)
+{
+    CLUSTER(c, "node a P=4; node b P=4; node d P=2; vm v1 P=1 on=a priority=2;"
+               "vm v2 P=1 on=a priority=2; vm w P=2 on=b priority=2; vm x P=2 on=d priority=1;"
+               "vm high P=3 priority=3; vm huge P=5 priority=3");
+    const struct plan_request none = {0};
+    CHECK_STR(cluster_place(&c, "high huge", NULL), "high=- huge=-");
+    CHECK_INT(plan_hope(c.model, &none, cluster_vm(&c, "high")), cluster_node(&c, "a"));
+    CHECK_INT(plan_hope(c.model, &none, cluster_vm(&c, "huge")), PLAN_NONE);
+}
+
+TEST(what_is_kept_of_a_node_others_do_not_get_until_it_is_given_free)
+{
+    CLUSTER(c,
+            "node a P=4; vm v P=2 on=a priority=1; vm high P=3 priority=3; vm low P=1 priority=1;"
+            "vm plain priority=1");
+    uint32_t high = cluster_vm(&c, "high"), a = cluster_node(&c, "a");
+    CHECK_STR(cluster_place(&c, "high", NULL), "high=-");
+    plan_vm_keep(c.model, high, a);
+    CHECK_INT(plan_free_gpus(c.model, a, 0), 0);
+    CHECK_STR(cluster_place(&c, "low plain", NULL), "low=- plain=a");
+    plan_vm_unkeep(c.model, high, a);
+    CHECK_INT(plan_free_gpus(c.model, a, 0), 2);
+    CHECK_STR(cluster_place(&c, "low", NULL), "low=a");
+}

@@ -261,10 +261,41 @@ static bool waits_for_another(const struct sim *sim, const struct vm_spec *spec)
     return false;
 }
 
+/* Whether 'vm' waits, and matters more than 'priority' or comes before one that does. */
+static bool is_waited_for(const struct sim *sim, const char *vm, uint32_t priority)
+{
+    const struct record *spec = get(sim, RECORD_VM_SPEC, vm);
+    const struct record *placement = get(sim, RECORD_VM_PLACEMENT, vm);
+    bool is_more = spec && spec->vm_spec->priority > priority;
+    WORLD_EACH(&sim->store.world, RECORD_VM_SPEC, each) {
+        const struct vm_spec *after = (*each)->vm_spec;
+        is_more |= after->start_after.len > 0 && after->priority > priority;
+    }
+    return is_more && spec->vm_spec->desired == VM_STARTED && placement &&
+           placement->placement->phase == PLACEMENT_NONE;
+}
+
+/* Whether its room there is kept for a more important VM, as its placement says. */
+static bool is_kept(const struct sim *sim, const struct host *host, const struct record *spec)
+{
+    const struct record *placement = get(sim, RECORD_VM_PLACEMENT, spec->key.name);
+    if (!placement) {
+        return false;
+    }
+    VEC_EACH(&placement->placement->reasons, reason) {
+        if (reason->cause.code == CAUSE_ROOM_KEPT &&
+            strcmp(reason->node, host->config->name) == 0 &&
+            is_waited_for(sim, reason->cause.facts.who, spec->vm_spec->priority)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_waiting(struct sim *sim, const struct record *spec)
 {
     VEC_EACH(&sim->hosts, host) {
-        if (fits(sim, *host, spec->key.name, spec->vm_spec)) {
+        if (!is_kept(sim, *host, spec) && fits(sim, *host, spec->key.name, spec->vm_spec)) {
             violation(sim, "%s waits although %s has room for it", spec->key.name,
                       (*host)->config->name);
         }

@@ -118,6 +118,7 @@ void check_upkeep(struct sim *sim, const struct host *host, const struct txn *tx
         const struct record *old = get(sim, RECORD_VM_PLACEMENT, write->key.name);
         if (write->key.kind == RECORD_VM_PLACEMENT && spec) {
             const struct vm_placement *was = old ? old->placement : NULL;
+            check_kept(sim, host, next);
             check_unmanaged(sim, spec->vm_spec, was, next);
             check_start_order(sim, host, spec->vm_spec, was, next);
         }

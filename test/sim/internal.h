@@ -369,6 +369,9 @@ void check_contradicted(struct sim *sim, const struct host *host, enum core_acti
 /* check_upkeep.c: what administrators forbade */
 /* Before it is committed, of 'host'. */
 void check_upkeep(struct sim *sim, const struct host *host, const struct txn *txn);
+/* check_kept.c: a placement that 'coordinator' writes, before and after it is committed */
+void check_kept(struct sim *sim, const struct host *coordinator, const struct record *placement);
+void check_kept_after(struct sim *sim, const struct record *placement);
 void check_disarmed_power(struct sim *sim, const struct host *host, const struct host *target);
 void check_disarmed_kill(struct sim *sim, const struct host *host);
 /* 'instance' was killed some time ago, and did not end. */
@@ -396,7 +399,16 @@ void outage_down(struct sim *sim, const char *vm);
 
 /* ---- the whole ---- */
 
+/* Whether a VM waits for a host, and since when it does, or does not. */
+struct waiting {
+    char vm[name_size];
+    bool is_there;
+    msec_t since_ms;
+};
+
 struct sim {
+    VEC(struct waiting) waiting;
+    msec_t kept_out_ms;           /* when a VM last began that room was kept from; 0: none did */
     VEC(struct instance *) saved; /* in files */
     const struct scenario *scenario;
     struct scenario_noise noise; /* as it is now: none after healing */

@@ -199,6 +199,7 @@ static void free_all(struct sim *sim)
     VEC_EACH(&sim->saved, each) {
         instance_free(*each);
     }
+    VEC_DONE(&sim->waiting);
     VEC_DONE(&sim->saved);
     VEC_DONE(&sim->faults);
     VEC_DONE(&sim->outages);

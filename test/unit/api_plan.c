@@ -32,7 +32,8 @@ static void decide(const char *vm, bool is_asked, struct placing *ret)
         peer->seen_ms = heard->advanced_ms == MSEC_NEVER ? heard->first_ms : heard->advanced_ms;
     }
     *ret = (struct placing){.spec = world_find(&world, RECORD_VM_SPEC, vm)};
-    placing_plan(&core, ret, 1, is_asked, world_settings(&world)->preemption ? &evictions : NULL);
+    placing_plan(&core, ret, 1, is_asked, NULL,
+                 world_settings(&world)->preemption ? &evictions : NULL);
     VEC_DONE(&evictions);
     peer_done(&core);
     change_done(&core);
