@@ -18,6 +18,7 @@ struct heartbeat {
     msec_t sent_ms;            /* when the heartbeat in flight was sent */
     msec_t next_ms;            /* when the next one is due */
     bool has_ack;              /* in this incarnation, by this process */
+    bool is_timed;             /* likewise, or before an administrator had it adopted */
     msec_t acked_sent_ms;      /* when the last acknowledged one was sent: 's' of docs/SAFETY.md */
     msec_t steady_ms;          /* since when one after the other has been acknowledged */
     uint64_t kept_incarnation; /* as ACTION_IDENTITY last had it kept */
@@ -174,7 +175,7 @@ void heartbeat_take_over(struct core *core)
     const struct record *alive = self_alive_record(core);
     h->counter = MAX(h->counter, alive ? alive->alive->counter : 0);
     h->alive_revision = alive ? alive->revision : 0;
-    h->has_ack = false;
+    h->has_ack = false; /* what was said in the last one is not in this store; the clock runs on */
 }
 
 revision_t heartbeat_revision(const struct core *core)
@@ -199,13 +200,14 @@ void heartbeat_count_absence(struct core *core, msec_t asked_ms)
 
 void heartbeat_forget(struct core *core)
 {
-    core->heartbeat->has_ack = core->heartbeat->has_said_goodbye = false;
+    struct heartbeat *h = core->heartbeat;
+    h->has_ack = h->is_timed = h->has_said_goodbye = false;
 }
 
 static void begun(struct core *core)
 {
     self_move(core, MEMBERSHIP_MEMBER);
-    core->heartbeat->has_ack = false;
+    core->heartbeat->has_ack = core->heartbeat->is_timed = false;
     core_act_quietly(core, ACTION_VM_REOPEN);
     if (!self_is_going_down(core)) {
         core_note(core, NOTE_NODE_JOINED, self_name(core))->count = self_incarnation(core);
@@ -250,7 +252,7 @@ static void acknowledged(struct core *core, revision_t revision)
     if (!h->has_ack || h->sent_ms - h->acked_sent_ms > steady_gap_ms(core)) {
         h->steady_ms = h->sent_ms;
     }
-    h->has_ack = true;
+    h->has_ack = h->is_timed = true;
     h->acked_sent_ms = MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : h->sent_ms;
     h->has_said_goodbye = h->is_goodbye_sent;
     h->has_said_descent = h->is_descent_sent;
@@ -309,7 +311,7 @@ bool heartbeat_must_stop(struct core *core)
 {
     struct heartbeat *h = core->heartbeat;
     const struct cluster_settings *settings = world_settings(&core->world);
-    if (!h->has_ack || !arming_is_held(core) || MUTANT(NO_SELF_STOP)) {
+    if (!h->is_timed || !arming_is_held(core) || MUTANT(NO_SELF_STOP)) {
         return false;
     }
     msec_t silent_ms = core->now_ms - h->acked_sent_ms;

@@ -222,6 +222,7 @@ static void contradicted(struct core *core)
         self_move(core, MEMBERSHIP_MEMBER);
         heartbeat_hurry(core);
         peer_time_anew(core);
+        core_wake(core, core->now_ms); /* nothing else may ever come, should the store be away */
         break;
     }
 }
