@@ -33,7 +33,8 @@ struct contradiction {
     msec_t tell_ms;           /* when to tell it again */
     struct pending look;      /* a majority is asked whether our heartbeat is there, ... */
     bool is_looking;
-    msec_t look_ms; /* ... since then; or next then */
+    msec_t look_ms;           /* ... since then; or next then */
+    revision_t look_revision; /* our picture was as new then */
 };
 
 bool contradiction_init(struct core *core)
@@ -143,18 +144,26 @@ static void tell(struct core *core)
 static void look(struct core *core)
 {
     struct contradiction *c = core->contradiction;
+    msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
     if (!heartbeat_has_ack(core) || self_alive_record(core) || MUTANT(ABSENCE_IGNORED)) {
         c->is_looking = false;
         return;
     }
-    pending_tick(core, &c->look);
     if (!pending_is_idle(core, &c->look)) {
-        return; /* its answer, or the world, wakes us */
+        if (c->look.id != 0) {
+            return; /* its answer wakes us */
+        }
+        if (core->now_ms < c->look_ms + heartbeat_ms) {
+            core_wake(core, c->look_ms + heartbeat_ms);
+            return; /* or the world, when it is as new */
+        }
+        c->is_looking = false; /* the answer is lost, or would come too late to count: again */
+        c->look = (struct pending){0};
     }
     if (c->is_looking) {
         heartbeat_count_absence(core, c->look_ms);
         c->is_looking = false;
-        c->look_ms += world_settings(&core->world)->heartbeat_ms;
+        c->look_ms += heartbeat_ms;
     }
     if (core->now_ms < c->look_ms) {
         core_wake(core, c->look_ms);
@@ -162,7 +171,8 @@ static void look(struct core *core)
     }
     c->is_looking = true;
     c->look_ms = core->now_ms;
-    pending_look(core, &c->look);
+    c->look_revision = core->world.revision;
+    pending_look(core, &c->look, heartbeat_ms);
 }
 
 /* ---- the ways out ---- */
@@ -232,7 +242,12 @@ void contradiction_event(struct core *core, const struct core_event *event)
     struct contradiction *c = core->contradiction;
     enum txn_outcome outcome;
     if (event->kind == CORE_TXN_DONE) {
+        bool is_answer = event->id != 0 && event->id == c->look.id;
         (void)pending_done(core, &c->look, event, &outcome);
+        if (is_answer && event->outcome == TXN_COMMITTED && event->revision < c->look_revision) {
+            c->is_looking = false; /* of a store that has gone back: our picture is of before */
+            c->look_ms += world_settings(&core->world)->heartbeat_ms;
+        }
     } else if (event->kind == CORE_STORE_SYNCED || event->kind == CORE_STORE_PROGRESS) {
         c->has_gone_back |= event->kind == CORE_STORE_SYNCED && self_is_member(core) &&
                             event->revision < c->seen_revision;

@@ -131,7 +131,7 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
     if (!peer->has_looked || peer->look_revision != peer->alive_revision) {
         peer->has_looked = true;
         peer->look_revision = peer->alive_revision;
-        pending_look(core, &peer->fence);
+        pending_look(core, &peer->fence, fence_limit_ms);
         return; /* until that is idle seek_proof() does not come here */
     }
     peer->has_looked = false;

@@ -32,20 +32,20 @@ bool pending_is_idle(const struct core *core, const struct pending *pending)
            (core->world.revision >= pending->until || core->history != pending->history);
 }
 
-static void send_barrier(struct core *core, struct pending *pending)
+static void send_barrier(struct core *core, struct pending *pending, msec_t limit_ms)
 {
     struct core_action *action = core_act(core, ACTION_BARRIER);
-    action->limit_ms = barrier_limit_ms;
+    action->limit_ms = limit_ms;
     pending->id = action->id;
     pending->is_barrier = true;
     pending->wants_barrier = false;
 }
 
-void pending_look(struct core *core, struct pending *pending)
+void pending_look(struct core *core, struct pending *pending, msec_t limit_ms)
 {
     assert(pending->id == 0);
     *pending = (struct pending){0};
-    send_barrier(core, pending);
+    send_barrier(core, pending, limit_ms);
 }
 
 bool pending_done(struct core *core, struct pending *pending, const struct core_event *event,
@@ -78,7 +78,7 @@ bool pending_done(struct core *core, struct pending *pending, const struct core_
             pending->wants_barrier = true;
             pending->retry_ms = core->now_ms + barrier_retry_ms;
         } else {
-            send_barrier(core, pending);
+            send_barrier(core, pending, barrier_limit_ms);
         }
         break;
     }
@@ -98,7 +98,7 @@ void pending_tick(struct core *core, struct pending *pending)
         return;
     }
     if (core->now_ms >= pending->retry_ms) {
-        send_barrier(core, pending);
+        send_barrier(core, pending, barrier_limit_ms);
     } else {
         core_wake(core, pending->retry_ms);
     }

@@ -27,9 +27,10 @@ void pending_send(struct core *core, struct pending *pending, struct txn *txn, m
 /* Not idle before the world has 'revision', at which the store answered. */
 void pending_settle(const struct core *core, struct pending *pending, revision_t revision);
 bool pending_is_idle(const struct core *core, const struct pending *pending);
-/* Makes 'pending', which must be idle, busy until the world shows what a majority of the store has
- * now; tried again by pending_tick() until a majority answers. */
-void pending_look(struct core *core, struct pending *pending);
+/* Makes 'pending', of which nothing is in flight, busy until the world shows what a majority of the
+ * store has now; each try has 'limit_ms', and pending_tick() tries again until a majority answers.
+ */
+void pending_look(struct core *core, struct pending *pending, msec_t limit_ms);
 /* Whether 'event' (CORE_TXN_DONE) answers 'pending'; if so its state moves on. '*ret' then says
  * how the transaction went (not set by a barrier's answer: false then too). */
 bool pending_done(struct core *core, struct pending *pending, const struct core_event *event,

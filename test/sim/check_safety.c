@@ -351,9 +351,9 @@ void check_pet(struct sim *sim, const struct host *host)
     msec_t limit_ms = world_settings(&sim->store.world)->heartbeat_ms;
     if (alive && alive->alive->is_watchdog_armed && has_instances(host) &&
         strcmp(alive->alive->boot_id, host->boot_id) == 0 &&
-        host_now(sim, host) > host->beat_ms + limit_ms) {
+        host_now(sim, host) > MAX(host->beat_ms, host->absent_ms) + limit_ms) {
         violation(sim, "%s pets its watchdog %lld ms after its last heartbeat", host->config->name,
-                  (long long)(host_now(sim, host) - host->beat_ms));
+                  (long long)(host_now(sim, host) - MAX(host->beat_ms, host->absent_ms)));
     }
 }
 
@@ -403,11 +403,15 @@ void check_contradicted(struct sim *sim, const struct host *host, enum core_acti
 {
     const struct cluster_settings *settings = world_settings(&sim->store.world);
     msec_t silent_ms = host_now(sim, host) - host->heard_ms;
-    bool is_self_stop = kind == ACTION_VM_KILL_ALL && silent_ms >= settings->self_stop_ms;
+    /* It counts an answer only when its picture is as new. */
+    bool is_self_stop = kind == ACTION_VM_KILL_ALL && silent_ms >= settings->self_stop_ms / 2;
     bool is_known = sim->now_ms - sim->store.emptied_ms >= 1000 || host->process->is_in_wrong_store;
     bool is_over =
         world_is_proven_off(&sim->store.world, host->joined_name, host->joined_incarnation);
-    if (host->is_contradicted && is_known && !is_self_stop && !is_over && has_instances(host)) {
+    bool is_still = sim->store.is_emptied || host->process->is_in_wrong_store ||
+                    core_contradiction(host->process->core) != CAUSE_NONE;
+    if (host->is_contradicted && is_still && is_known && !is_self_stop && !is_over &&
+        has_instances(host)) {
         violation(sim, "%s touches its VMs although the store contradicts it", host->config->name);
     }
 }

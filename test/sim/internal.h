@@ -209,6 +209,7 @@ struct host {
     msec_t watchdog_ms, petted_ms; /* time-out and last pet, by the host's clock */
     uint64_t watchdog_number;
     msec_t beat_ms;     /* when the last heartbeat was sent that the store took */
+    msec_t absent_ms;   /* when it last asked a store that had no heartbeat of it */
     msec_t heard_ms;    /* likewise, and berthd was told in time */
     msec_t answered_ms; /* ... when, by the true time */
     msec_t thawed_ms;

@@ -256,10 +256,12 @@ static void answer(struct sim *sim, const struct request *request)
         check_refused(sim, request->host);
     }
     /* That its heartbeat is not there at all keeps a host alive as its being taken does. */
-    reply->is_heartbeat =
-        request->is_heartbeat ||
-        (request->is_barrier && !is_wrong &&
-         !world_find(&sim->store.world, RECORD_NODE_ALIVE, request->host->config->name));
+    bool is_absent = request->is_barrier && !is_wrong &&
+                     !world_find(&sim->store.world, RECORD_NODE_ALIVE, request->host->config->name);
+    reply->is_heartbeat = request->is_heartbeat || is_absent;
+    if (is_absent) {
+        request->host->absent_ms = request->sent_ms;
+    }
     reply->sent_ms = request->sent_ms;
     if (request->is_heartbeat && reply->outcome == TXN_COMMITTED) {
         request->host->beat_ms = MAX(request->host->beat_ms, request->sent_ms);
