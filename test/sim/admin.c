@@ -432,8 +432,11 @@ static bool is_any_out_of_reach(const struct sim *sim)
  * and no time is made shorter while a host is silent. */
 static void set(struct sim *sim, const char *setting, int64_t number)
 {
-    struct record *record = must(edit(sim, RECORD_CLUSTER, ""));
+    struct record *record = edit(sim, RECORD_CLUSTER, "");
     struct error err;
+    if (!record) {
+        return; /* the store was emptied */
+    }
     (void)scenario_set(record->cluster, setting, number);
     if (cluster_settings_check(record->cluster, &err) < 0 ||
         (has_shorter(world_settings(&sim->store.world), record->cluster) &&

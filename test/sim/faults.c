@@ -2,7 +2,7 @@
 /* What befalls the cluster: the steps of a scenario that are no administrator's. */
 #include "test/sim/internal.h"
 
-enum { restart_ms = 1000 };
+enum { restart_ms = 1000, decide_ms = 5000, decide_until_ms = 20000 };
 
 static void remember(struct sim *sim, const struct scenario_step *step)
 {
@@ -300,11 +300,24 @@ static void leave(struct sim *sim, struct host *host, msec_t for_ms)
     }
 }
 
+/* Healed, an administrator clears each host whose store still contradicts it. */
+static void decide(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    if (host->process && core_contradiction(host->process->core)) {
+        resolve(sim, host, false);
+    }
+    if (sim->now_ms < sim->healed_ms + decide_until_ms) {
+        later(sim, decide_ms, decide, host);
+    }
+}
+
 void faults_heal(struct sim *sim)
 {
     sim->noise = (struct scenario_noise){.delay_ms = MIN(sim->scenario->noise.delay_ms, 5)};
     sim->store.has_quorum = true;
     sim->store.is_full = false;
+    store_back(sim);
     sim->faults.len = 0;
     while (sim->store.garbled.len > 0) {
         mend(sim, sim->store.garbled.items[0]);
@@ -335,6 +348,7 @@ void faults_heal(struct sim *sim)
             host_power_off(sim, host); /* whatever it waits for: it is back at once */
         }
         host_power_on(sim, host);
+        later(sim, decide_ms, decide, host);
         hypervisor_heal(sim, host);
         if (host->libvirt != LIBVIRT_UP) {
             hypervisor_set(sim, host, LIBVIRT_UP);

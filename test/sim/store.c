@@ -563,6 +563,10 @@ void store_back(struct sim *sim)
         (void)world_put(&store->world, *record);
     }
     store->is_emptied = false;
+    VEC_EACH(&sim->acknowledged, record) { /* what was written meanwhile is lost, */
+        record_unref(*record);
+    }
+    sim->acknowledged.len = 0;
     store_compact(sim);
     VEC_EACH(&sim->hosts, host) {
         if ((*host)->process) {

@@ -4,11 +4,11 @@
  * healed and everything that fits must run. Each kind of fault is in about half of the seeds only:
  * some bugs show only where others are absent.
  *
- * Longer than most: each kind of chance is drawn apart, so that the other seeds stay what they were,
- * and all of them make one scenario.
+ * Longer than most: each kind of chance is drawn apart, so that the other seeds stay what they
+ * were, and all of them make one scenario.
  */
 #include "test/sim/rng.h"
-#include "test/sim/sim.h"
+#include "test/sim/swarm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,7 +247,7 @@ static void fill_in(struct rng *rng, const struct scenario *scenario, struct sce
     step->for_ms = step->op == OP_CRASH || step->op == OP_LEAVE ? rng_between(rng, 100, 10000) : 0;
 }
 
-static void add_step(struct scenario *scenario, const struct scenario_step *step)
+void swarm_add_step(struct scenario *scenario, const struct scenario_step *step)
 {
     size_t place = scenario->steps.len;
     while (place > 0 && scenario->steps.items[place - 1].at_ms > step->at_ms) {
@@ -271,14 +271,14 @@ static void draw_step(struct rng *rng, const unsigned *weights, msec_t length_ms
     }
     struct scenario_step step = {.at_ms = rng_between(rng, 0, length_ms), .op = kinds[kind].begin};
     fill_in(rng, scenario, &step);
-    add_step(scenario, &step);
+    swarm_add_step(scenario, &step);
     if (kinds[kind].end != kinds[kind].begin) {
         struct scenario_step end = step;
         end.op = kinds[kind].end;
         end.at_ms += rng_between(rng, 100, kinds[kind].longest_ms);
         end.is_forced = end.is_in = end.is_out = false;
         end.at_ms = MIN(end.at_ms, length_ms);
-        add_step(scenario, &end);
+        swarm_add_step(scenario, &end);
     }
 }
 
@@ -286,7 +286,7 @@ static void set_later(struct scenario *scenario, msec_t at_ms, const char *name,
 {
     struct scenario_step step = {.at_ms = at_ms, .op = OP_SET, .number = number, .times = 1};
     SET_TEXT(step.subject, "%s", name);
-    add_step(scenario, &step);
+    swarm_add_step(scenario, &step);
 }
 
 /* An administrator lengthens the watchdog's time, and perhaps shortens it again: each write alone
@@ -312,10 +312,10 @@ static void draw_disks(uint64_t seed, msec_t length_ms, struct scenario *scenari
         struct scenario_step step = {
             .at_ms = rng_between(&rng, 0, length_ms), .op = OP_DISK_FULL, .times = 1};
         SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
-        add_step(scenario, &step);
+        swarm_add_step(scenario, &step);
         step.op = OP_DISK_ROOM;
         step.at_ms = MIN(step.at_ms + rng_between(&rng, 1000, 90000), length_ms);
-        add_step(scenario, &step);
+        swarm_add_step(scenario, &step);
     }
 }
 
@@ -329,11 +329,11 @@ static void draw_bad_erasures(uint64_t seed, msec_t length_ms, struct scenario *
         struct scenario_step step = {
             .at_ms = rng_between(&rng, 0, length_ms), .op = OP_FAIL_ERASE, .times = 1};
         SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
-        add_step(scenario, &step);
+        swarm_add_step(scenario, &step);
         step.op = OP_RELEASE;
         step.at_ms = MIN(step.at_ms + rng_between(&rng, 20000, 60000), length_ms);
         step.number = (int64_t)rng_below(&rng, 4);
-        add_step(scenario, &step);
+        swarm_add_step(scenario, &step);
     }
 }
 
@@ -348,10 +348,10 @@ static void draw_fatal_errors(uint64_t seed, msec_t length_ms, struct scenario *
                                      .times = 1,
                                      .number = (int64_t)rng_below(&rng, 2)};
         SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
-        add_step(scenario, &step);
+        swarm_add_step(scenario, &step);
         step.op = OP_RELEASE;
         step.at_ms = MIN(step.at_ms + rng_between(&rng, 10000, 60000), length_ms);
-        add_step(scenario, &step);
+        swarm_add_step(scenario, &step);
     }
 }
 
@@ -371,15 +371,15 @@ static void draw_shutdowns(uint64_t seed, msec_t length_ms, struct scenario *sce
         struct scenario_step step = {.at_ms = rng_between(&rng, 0, length_ms), .times = 1};
         step.op = ops[rng_below(&rng, ARRAY_LEN(ops))];
         SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
-        add_step(scenario, &step);
+        swarm_add_step(scenario, &step);
         if (step.op == OP_SHUTDOWN || step.op == OP_ORDER_SHUTDOWN) {
             step.op = OP_POWER_ON;
             step.at_ms = MIN(step.at_ms + rng_between(&rng, 20000, 90000), length_ms);
-            add_step(scenario, &step);
+            swarm_add_step(scenario, &step);
         } else if (step.op == OP_ORDER_REBOOT && rng_chance(&rng, 1, 2)) {
             step.op = rng_chance(&rng, 1, 2) ? OP_RESUME : OP_FAIL_POWER;
             step.at_ms += rng_between(&rng, 0, 3000);
-            add_step(scenario, &step);
+            swarm_add_step(scenario, &step);
         }
     }
 }
@@ -401,7 +401,7 @@ static void add_crash(struct scenario *scenario, const struct scenario_step *whe
     struct scenario_step crash = *when;
     crash.op = OP_CRASH;
     crash.for_ms = 500;
-    add_step(scenario, &crash);
+    swarm_add_step(scenario, &crash);
 }
 
 static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scenario)
@@ -426,7 +426,7 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
     bool is_of_next = step.op == OP_WRONG_STORE || step.op == OP_FOREIGN_STORE;
     step.into = (uint32_t)rng_between(rng, 0, 4);
     step.for_ms = step.op == OP_IMPOSTOR ? rng_between(rng, 1000, 20000) : 0;
-    add_step(scenario, &step);
+    swarm_add_step(scenario, &step);
     if (kind->end != kind->begin) {
         step.op = kind->end;
         if (step.op == OP_ADOPT_VM) {
@@ -436,7 +436,7 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
             add_crash(scenario, &step); /* the berthd that comes next has it */
         }
         step.at_ms = MIN(step.at_ms + rng_between(rng, 100, kind->longest_ms), length_ms);
-        add_step(scenario, &step);
+        swarm_add_step(scenario, &step);
         if (is_of_next) {
             add_crash(scenario, &step);
         }
@@ -478,15 +478,15 @@ static void add_pair(struct rng *rng, msec_t length_ms, struct scenario_step ste
 {
     step.times = 1;
     step.at_ms = rng_between(rng, 0, length_ms - 1);
-    add_step(scenario, &step);
+    swarm_add_step(scenario, &step);
     step.op = end;
     step.for_ms = 0;
     step.at_ms = rng_between(rng, step.at_ms, length_ms);
-    add_step(scenario, &step);
+    swarm_add_step(scenario, &step);
 }
 
-/* Drawn apart: in a quarter of the seeds the cluster is disarmed for a while, in others VMs are
- * taken out of management, or start one after the other; and some watchdogs cannot be stopped. */
+/* Drawn apart: a quarter of the clusters is disarmed for a while; in others VMs are unmanaged, or
+ * start one after the other; and some watchdogs cannot be stopped. */
 static void draw_upkeep(uint64_t seed, msec_t length_ms, struct scenario *scenario)
 {
     struct rng rng = {seed * UINT64_C(0xe7037ed1a0b428db) + 17};
@@ -547,7 +547,9 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     draw_bad_erasures(seed, length_ms, ret);
     draw_fatal_errors(seed, length_ms, ret);
     draw_shutdowns(seed, length_ms, ret);
+    swarm_draw_emptied(seed, length_ms, ret);
     draw_rarities(seed, length_ms, ret);
     draw_upkeep(seed, length_ms, ret);
-    add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
+    swarm_draw_crowd(seed, length_ms, ret);
+    swarm_add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
 }

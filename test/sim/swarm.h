@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the drawing of scenarios from seeds is made of; swarm_draw() is in sim.h. */
+#pragma once
+
+#include "test/sim/sim.h"
+
+/* Keeps the steps in the order of their time. */
+void swarm_add_step(struct scenario *scenario, const struct scenario_step *step);
+
+/* swarm_apart.c: each draws from a generator of its own, so that the other seeds stay what they
+ * were, and changes nothing in most of the seeds. */
+void swarm_draw_emptied(uint64_t seed, msec_t length_ms, struct scenario *scenario);
+void swarm_draw_crowd(uint64_t seed, msec_t length_ms, struct scenario *scenario);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Drawn worlds of a special kind: a store that is emptied, and a crowd of small VMs. */
+#include "test/sim/rng.h"
+#include "test/sim/swarm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SET_TEXT(to, ...) ((void)snprintf((to), sizeof(to), __VA_ARGS__))
+
+/* In a twelfth of the seeds the store is emptied, some time later it is there again, and an
+ * administrator decides host by host. */
+void swarm_draw_emptied(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xd6e8feb86659fd93) + 29};
+    if (!rng_chance(&rng, 1, 12)) {
+        return;
+    }
+    struct scenario_step step = {
+        .at_ms = rng_between(&rng, 0, length_ms), .op = OP_STORE_EMPTY, .times = 1};
+    swarm_add_step(scenario, &step);
+    step.op = OP_STORE_BACK;
+    step.at_ms = MIN(step.at_ms + rng_between(&rng, 100, 40000), length_ms);
+    swarm_add_step(scenario, &step);
+    VEC_EACH(&scenario->hosts, host) {
+        step.op = rng_chance(&rng, 1, 5) ? OP_CLEAR : OP_ADOPT;
+        step.at_ms = MIN(step.at_ms + rng_between(&rng, 0, 5000), length_ms);
+        SET_TEXT(step.subject, "%s", host->name);
+        swarm_add_step(scenario, &step);
+    }
+}
+
+/* The host with the most whole GPUs; NULL: none has two. */
+static const struct scenario_host *find_biggest(const struct scenario *scenario)
+{
+    const struct scenario_host *biggest = NULL;
+    VEC_EACH(&scenario->hosts, host) {
+        if (host->partitions <= 1 && host->gpus >= 2 && (!biggest || host->gpus > biggest->gpus)) {
+            biggest = host;
+        }
+    }
+    return biggest;
+}
+
+/* The first VM is the most important one, and wants all GPUs of a host; no rule ties the others,
+ * and nothing makes room for it but what ends by itself. */
+static void make_crowd(struct scenario *scenario, const struct scenario_host *host)
+{
+    scenario->settings.preemption = false;
+    scenario->settings.reserve = 0;
+    VEC_EACH(&scenario->vms, vm) {
+        vm->together.len = vm->apart.len = vm->after.len = 0;
+        vm->priority = MIN(vm->priority, 3000U);
+    }
+    struct scenario_vm *big = &scenario->vms.items[0];
+    big->priority = 4000;
+    big->gpus = host->gpus;
+    big->desired = VM_STOPPED;
+    big->owners.len = 0;
+    big->possible.len = 1;
+    big->label[0] = '\0';
+    SET_TEXT(big->possible.names[0], "%s", host->name);
+    SET_TEXT(big->pool, "%s", host->pool);
+}
+
+/* In an eighth of the seeds one big VM waits while small ones end and others start. */
+void swarm_draw_crowd(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xc2b2ae3d27d4eb4f) + 31};
+    const struct scenario_host *host = find_biggest(scenario);
+    if (!rng_chance(&rng, 1, 8) || !host || scenario->vms.len < 3) {
+        return;
+    }
+    make_crowd(scenario, host);
+    struct scenario_step step = {
+        .at_ms = rng_between(&rng, 0, length_ms / 3), .op = OP_START, .times = 1};
+    SET_TEXT(step.subject, "%s", scenario->vms.items[0].name);
+    swarm_add_step(scenario, &step);
+    int64_t count = rng_between(&rng, 4, 12);
+    for (int64_t i = 0; i < count; i++) {
+        size_t vm = (size_t)rng_between(&rng, 1, (int64_t)scenario->vms.len - 1);
+        step.op = rng_chance(&rng, 1, 2) ? OP_STOP : OP_START;
+        step.at_ms = rng_between(&rng, 0, length_ms);
+        SET_TEXT(step.subject, "%s", scenario->vms.items[vm].name);
+        swarm_add_step(scenario, &step);
+    }
+}
