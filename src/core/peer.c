@@ -153,6 +153,23 @@ static void note_left(struct core *core, const struct peer *peer)
     core_note(core, code, peer->name)->count = vms;
 }
 
+static bool is_proven_off(const struct core *core, const struct peer *peer)
+{
+    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
+    return alive && world_is_proven_off(&core->world, peer->name, alive->alive->incarnation);
+}
+
+/* Whether the store says why it is silent, and a coordinator that is heard has noted that, or one
+ * before our time: then it is no news. */
+static bool is_told_by_others(const struct core *core, const struct peer *peer)
+{
+    const struct record *leader = world_find(&core->world, RECORD_LEADER, "");
+    const char *node = leader ? leader->leader->node : core->config.node;
+    bool has_voice = strcmp(node, core->config.node) != 0 && strcmp(node, peer->name) != 0 &&
+                     peer_is_up(core, node);
+    return (peer->has_left || is_proven_off(core, peer)) && (has_voice || !peer->has_beat);
+}
+
 /* Notes silence and its end; asks to be woken when it begins. */
 static void watch_silence(struct core *core, struct peer *peer, bool is_leading)
 {
@@ -169,8 +186,10 @@ static void watch_silence(struct core *core, struct peer *peer, bool is_leading)
     }
     peer->is_silent = is_silent;
     core->is_dirty = true;
-    if (!is_leading) {
-        return; /* one voice is enough; a new coordinator notes what it finds */
+    bool is_known = is_silent && is_told_by_others(core, peer);
+    peer->is_told = is_silent && (is_leading || is_known);
+    if (!is_leading || is_known) {
+        return; /* one voice is enough; a new coordinator notes what it finds untold */
     }
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
     if (is_silent && alive && alive->alive->has_left) {
@@ -212,7 +231,7 @@ void peer_step(struct core *core, bool is_leading)
 void peer_forget_silence(struct core *core)
 {
     VEC_EACH(&core->peers->list, peer) {
-        peer->is_silent = false;
+        peer->is_silent = peer->is_silent && (peer->is_told || is_proven_off(core, peer));
     }
 }
 

@@ -29,6 +29,7 @@ struct peer {
     struct cause fence_news;
     msec_t seen_ms; /* 'o' of docs/SAFETY.md: when we saw that heartbeat */
     bool is_silent; /* as last noted */
+    bool is_told;   /* the cluster's events say so already, whoever coordinates next */
     struct pending fence;
     uint64_t power_id;
     msec_t power_retry_ms;
@@ -53,7 +54,8 @@ void peer_event(struct core *core, const struct core_event *event);
 /* Looks who has fallen silent, and who is heard again; notes it if 'is_leading': one voice is
  * enough. */
 void peer_step(struct core *core, bool is_leading);
-/* Takes nobody for silent, until the next step finds and notes it again. */
+/* Takes those for heard whose silence no coordinator has noted yet, until the next step finds and
+ * notes it. */
 void peer_forget_silence(struct core *core);
 
 /* Times everybody from now on: what was seen before says nothing any more. */
