@@ -29,6 +29,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool init_machines(struct core *core)
 {
@@ -100,6 +101,12 @@ bool core_is_coordinator(const struct core *core)
 enum cause_code core_contradiction(const struct core *core)
 {
     return self_state(core) == MEMBERSHIP_CONTRADICTED ? contradiction_why(core) : CAUSE_NONE;
+}
+
+bool core_store_is_ours(const struct core *core)
+{
+    const char *cluster = founding_cluster(core);
+    return cluster && strcmp(cluster, self_cluster(core)) == 0;
 }
 
 uint32_t core_shutdown_waits(const struct core *core)

@@ -44,6 +44,9 @@ const struct world *core_world(const struct core *core);
 bool core_is_coordinator(const struct core *core);
 /* Why the store contradicts this host, which therefore touches no VM; CAUSE_NONE: it does not. */
 enum cause_code core_contradiction(const struct core *core);
+/* Whether the store is that of the cluster which this host joined in this boot, so that events may
+ * be written to it even while it contradicts the host. */
+bool core_store_is_ours(const struct core *core);
 /* How many VMs the shutdown of this host waits for; 0: none, it may go down, or is not going to. */
 uint32_t core_shutdown_waits(const struct core *core);
 /* The incarnation under which it is a member, 0 if it is not one now. */

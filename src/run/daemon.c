@@ -49,14 +49,15 @@ static void set_wake(struct daemon *d, msec_t at_ms)
     (void)sd_event_source_set_enabled(d->wake, SD_EVENT_ONESHOT);
 }
 
-/* Events wait until it is clear whose store this is. */
+/* Events wait until it is clear whose store this is. To the store of its own cluster a host that is
+ * contradicted says so: nothing depends on events, and the others see only its silence. */
 static void tell_contradiction(struct daemon *d)
 {
     const struct cause why = {.code = core_contradiction(d->core)};
     char words[words_max];
+    event_log_hold(d->log, why.code != CAUSE_NONE && !core_store_is_ours(d->core));
     if (why.code != d->contradiction) {
         d->contradiction = why.code;
-        event_log_hold(d->log, why.code != CAUSE_NONE);
         identity_tell(d->config->run_dir, why.code != CAUSE_NONE ? words_cause(&why, words) : NULL);
     }
 }

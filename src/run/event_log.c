@@ -27,7 +27,8 @@ struct event_log {
     size_t in_flight;           /* the first so many are being written */
     uint64_t dropped;
     uint32_t number;
-    bool is_held; /* it is not clear whose store this is */
+    bool is_held;          /* it is not clear whose store this is */
+    struct cause reminded; /* of the last contradiction that was told */
 };
 
 static void write_some(struct event_log *log);
@@ -127,6 +128,20 @@ static struct record *event_of(struct event_log *log, const struct note *note)
     return record;
 }
 
+/* The journal repeats a contradiction as long as it lasts. */
+static bool is_reminder(struct event_log *log, const struct note *note)
+{
+    bool is_same = cause_equal(&note->cause, &log->reminded);
+    if (note->code == NOTE_NODE_ADOPTED || note->code == NOTE_NODE_CLEARED) {
+        log->reminded = (struct cause){0}; /* it is over, and may come again */
+    }
+    if (note->code != NOTE_STORE_CONTRADICTS && note->code != NOTE_STORE_REFUSED) {
+        return false;
+    }
+    log->reminded = note->cause;
+    return is_same;
+}
+
 void event_log_note(struct event_log *log, const struct note *note)
 {
     static const int priorities[severity_count] = {
@@ -141,6 +156,9 @@ void event_log_note(struct event_log *log, const struct note *note)
                  note_code_name(note->code), note->subject, has_cause ? " [" : "",
                  has_cause ? cause_code_name(note->cause.code) : "", has_cause ? "]" : "",
                  words_note(note, words));
+    if (is_reminder(log, note)) {
+        return;
+    }
     struct record *record = event_of(log, note);
     struct record **place = record ? VEC_ADD(&log->queue) : NULL;
     if (!place) {
@@ -158,6 +176,8 @@ void event_log_note(struct event_log *log, const struct note *note)
 
 void event_log_hold(struct event_log *log, bool is_held)
 {
-    log->is_held = is_held;
-    write_some(log);
+    if (is_held != log->is_held) {
+        log->is_held = is_held;
+        write_some(log);
+    }
 }

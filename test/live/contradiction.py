@@ -37,6 +37,21 @@ def a_mistyped_prefix_ends_no_vm_and_the_right_one_goes_on(host):
     stay(before, 3)
 
 
+def a_heartbeat_that_is_deleted_ends_no_vm_and_the_cluster_is_told(host):
+    def told():
+        return [key for key, event in host.etcd.all().items()
+                if key.startswith("log/") and event.get("code") == "store-contradicts"]
+    before = qemus(NODE)
+    assert not told(), "the event of the mistyped prefix is not of this store"
+    host.etcd.call("kv/deleterange", {"key": b64(f"/berth/beat/{NODE}")})
+    wait_for("the cluster is told", told, 30)
+    stay(before, 2)
+    assert len(told()) == 1, told()
+    assert host.decide("--adopt").returncode == 0
+    wait_for("it goes on", lambda: host.etcd.all().get(f"beat/{NODE}"), 30)
+    stay(before, 2)
+
+
 def an_emptied_store_ends_no_vm_until_somebody_says_so(host):
     before, said = qemus(NODE), host.journal().count("store-contradicts")
     host.etcd.call("kv/deleterange", {"key": b64("/berth/"), "range_end": b64("/berth0")})
@@ -50,7 +65,9 @@ def an_emptied_store_ends_no_vm_until_somebody_says_so(host):
     wait_for("it joins", lambda: host.etcd.all().get(f"beat/{NODE}"), 30)
 
 
-TESTS = [a_mistyped_prefix_ends_no_vm_and_the_right_one_goes_on, an_emptied_store_ends_no_vm_until_somebody_says_so]
+TESTS = [a_mistyped_prefix_ends_no_vm_and_the_right_one_goes_on,
+         a_heartbeat_that_is_deleted_ends_no_vm_and_the_cluster_is_told,
+         an_emptied_store_ends_no_vm_until_somebody_says_so]
 
 
 def main():
