@@ -220,7 +220,8 @@ static void decide_unasked(struct core *core, const struct view *view, struct jo
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
         }
-    } else if ((who = group_breaks(core, jobs->groups, view->name, &is_together)) != NULL) {
+    } else if ((who = group_breaks(core, jobs->groups, view->name, &is_together)) != NULL &&
+               !MUTANT(RULE_UNREPAIRED)) {
         repair(core, view, jobs, who, is_together);
     } else if (p->refusals > 0 && !refusal_of_room(core, view)) {
         forget_refusals(core, view);
