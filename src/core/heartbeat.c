@@ -8,6 +8,7 @@
 #include "core/arming.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@ struct heartbeat {
     bool is_timed;             /* likewise, or before an administrator had it adopted */
     msec_t acked_sent_ms;      /* when the last acknowledged one was sent: 's' of docs/SAFETY.md */
     msec_t steady_ms;          /* since when one after the other has been acknowledged */
-    uint64_t kept_incarnation; /* as ACTION_IDENTITY last had it kept */
+    uint64_t kept_incarnation; /* as ACTION_IDENTITY last had it kept, ... */
+    char kept_cluster[cluster_id_size]; /* ... likewise */
     bool is_lost_noted;
     bool is_refused;       /* the last one was: perhaps an earlier one came through after all */
     bool is_goodbye_sent;  /* by the one in flight */
@@ -219,8 +221,10 @@ static void begun(struct core *core)
 static void keep_identity(struct core *core)
 {
     struct heartbeat *h = core->heartbeat;
-    if (h->kept_incarnation != self_incarnation(core)) {
+    if (h->kept_incarnation != self_incarnation(core) ||
+        strcmp(h->kept_cluster, self_cluster(core)) != 0) {
         h->kept_incarnation = self_incarnation(core);
+        (void)snprintf(h->kept_cluster, sizeof(h->kept_cluster), "%s", self_cluster(core));
         struct core_action *action = core_act(core, ACTION_IDENTITY);
         action->id = 0;
         action->incarnation = h->kept_incarnation;
