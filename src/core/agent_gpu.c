@@ -114,10 +114,11 @@ static bool is_card_quarantined(const struct core *core, struct pci_address addr
     return find_quarantine(core, &(struct gpu_slot){.address = address}) != NULL;
 }
 
-static void quarantine(struct core *core, const struct gpu_slot *slot, const struct cause *why)
+/* False: it is in quarantine already, and that was told. */
+static bool quarantine(struct core *core, const struct gpu_slot *slot, const struct cause *why)
 {
     if (find_quarantine(core, slot)) {
-        return;
+        return false;
     }
     struct quarantine *new = VEC_ADD(&core->gpus->quarantines);
     if (!new) {
@@ -127,14 +128,16 @@ static void quarantine(struct core *core, const struct gpu_slot *slot, const str
     new->why = *why;
     new->spec_revision = own_spec(core) ? own_spec(core)->revision : 0;
     core->gpus->is_stale = true;
+    return true;
 }
 
 void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const struct cause *why)
 {
     char text[name_size];
-    quarantine(core, slot, why);
-    (void)facts_set(core_note_because(core, NOTE_GPU_QUARANTINED, core->config.node, why, NULL),
-                    NULL, gpu_slot_format(slot, text), NULL);
+    if (quarantine(core, slot, why)) {
+        (void)facts_set(core_note_because(core, NOTE_GPU_QUARANTINED, core->config.node, why, NULL),
+                        NULL, gpu_slot_format(slot, text), NULL);
+    }
 }
 
 /* A berthd that starts takes over what its predecessor had quarantined: a card that made a VM fail
@@ -150,12 +153,12 @@ static void adopt_quarantines(struct core *core)
     clean_take_over(core, stored->inventory);
     VEC_EACH(&stored->inventory->gpus, gpu) {
         if (gpu->health == GPU_QUARANTINED) {
-            quarantine(core, &(struct gpu_slot){.address = gpu->address}, &gpu->health_cause);
+            (void)quarantine(core, &(struct gpu_slot){.address = gpu->address}, &gpu->health_cause);
         }
     }
     VEC_EACH(&stored->inventory->partitions, partition) {
         if (partition->health == GPU_QUARANTINED) {
-            quarantine(core, &partition->slot, &partition->health_cause);
+            (void)quarantine(core, &partition->slot, &partition->health_cause);
         }
     }
 }
@@ -406,10 +409,8 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebind
     action->address = gpu->address;
     action->count = work.count;
     action->is_forced = entry && entry->is_forced;
-    if (entry && work.action == ACTION_GPU_SPLIT) {
-        memcpy(action->profile, entry->profile, sizeof(action->profile));
-    }
     core->gpus->wanted = entry ? *entry : (struct dismount){0};
+    memcpy(action->profile, core->gpus->wanted.profile, sizeof(action->profile));
     core->gpus->gpu_id = action->id;
     core->gpus->gpu_action = work.action;
     core->gpus->gpu_address = gpu->address;
@@ -534,7 +535,7 @@ static void clean_took(struct core *core, struct clean_step step)
     char text[name_size];
     core->gpus->is_stale |= step.is_news;
     if (step.is_held && step.why.code == CAUSE_GPU_ON_HOLD) {
-        quarantine(core, &step.slot, &step.why);
+        (void)quarantine(core, &step.slot, &step.why);
         (void)facts_set(
             core_note_because(core, NOTE_GPU_ON_HOLD, core->config.node, &step.why, NULL), NULL,
             gpu_slot_format(&step.slot, text), NULL);
@@ -547,8 +548,7 @@ static void clean(struct core *core)
 {
     struct clean_step step;
     do {
-        bool is_free = core->gpus->gpu_id == 0 && !vgpu_is_busy(core);
-        step = clean_step(core, is_free);
+        step = clean_step(core, core->gpus->gpu_id == 0 && !vgpu_is_busy(core));
         clean_took(core, step);
     } while (step.is_held);
 }
