@@ -178,6 +178,7 @@ static const struct {
     {"result", "worst result"},
     {"revision", "revision of the store, or of the record"},
     {"role", "role it takes"},
+    {"rom_hidden", "whether guests do not see the ROM of its cards"},
     {"routes", "every route"},
     {"schema", "version of the format"},
     {"seen_move_order", "move request that was last acted on"},

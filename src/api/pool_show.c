@@ -94,12 +94,12 @@ json_t *pool_json(const struct api_call *call, const struct record *record, bool
     char model[2 * gpu_text_size + 16];
     pool_counts(call->view, record, &counts);
     pool_model(call, pool, model, sizeof(model));
-    json_t *json = json_pack("{s:s, s:s, s:s*, s:b, s:s, s:s*, s:o, s:I}", "name", record->key.name,
-                             "type", pool_type_name(pool->type), "partition_type",
+    json_t *json = json_pack("{s:s, s:s, s:s*, s:b, s:s, s:s*, s:b, s:o, s:I}", "name",
+                             record->key.name, "type", pool_type_name(pool->type), "partition_type",
                              pool->partition_type[0] ? pool->partition_type : NULL, "mixed",
                              pool->is_mixed, "after_use", after_use_name(pool->after_use), "erase",
-                             pool->erase[0] ? pool->erase : NULL, "model", text_json(model),
-                             "revision", (json_int_t)record->revision);
+                             pool->erase[0] ? pool->erase : NULL, "rom_hidden", pool->is_rom_hidden,
+                             "model", text_json(model), "revision", (json_int_t)record->revision);
     json_t *numbers = counts_json(&counts);
     (void)json_object_update(json, numbers);
     json_decref(numbers);

@@ -81,7 +81,7 @@ const struct schema schemas[] = {
     /* pools */
     {"Counts", "total:i used:i free:i quarantined:i away:i"},
     {"Pool",
-     "name:s type:=pool_type partition_type?:s mixed:b after_use:=after_use erase?:s model:s "
+     "name:s type:=pool_type partition_type?:s mixed:b after_use:=after_use erase?:s rom_hidden:b model:s "
      "revision:i &Counts"},
     {"PoolWhole", "&Pool nodes:[NodeCounts] members:[PoolMember] vms:[PoolUser] stale_since_ms?:i"},
     {"NodeCounts", "&Counts node:s"},

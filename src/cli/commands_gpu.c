@@ -149,12 +149,15 @@ static const struct command commands[] = {
      .args = "POOL",
      .args_min = 1,
      .args_max = 1,
-     .help = "Set what becomes of a pool's GPUs when their VM has gone",
+     .help = "Set what becomes of a pool's GPUs after use, and whether guests see their ROM",
      .more = "release: the next VM gets them after a reset, which does not erase their memory. "
              "erase=COMMAND: only when that command of the host's berth.conf (erase_commands) has "
              "succeeded. hold: only when berth gpu release has been run.",
      .options =
-         OPTIONS({.name = "after-use", .value = "WHAT", .help = "release, hold, or erase=COMMAND"}),
+         OPTIONS({.name = "after-use", .value = "WHAT", .help = "release, hold, or erase=COMMAND"},
+                 {.name = "rom",
+                  .value = "on|off",
+                  .help = "whether guests see the ROM of the cards; some start only without"}),
      .run = run_pool_set},
     {.noun = "pool",
      .verb = "rm",

@@ -151,16 +151,25 @@ int run_pool_add(struct cli *cli)
 
 int run_pool_set(struct cli *cli)
 {
-    const char *what = cli_option(cli, "after-use");
+    const char *what = cli_option(cli, "after-use"), *rom = cli_option(cli, "rom");
     const char *equals = what ? strchr(what, '=') : NULL;
-    if (!what) {
-        return cli_fail(cli, EXIT_USAGE, "say --after-use release, hold or erase=COMMAND");
+    if (!what && !rom) {
+        return cli_fail(cli, EXIT_USAGE,
+                        "say --after-use release, hold or erase=COMMAND, or --rom");
+    }
+    if (rom && strcmp(rom, "on") != 0 && strcmp(rom, "off") != 0) {
+        return cli_fail(cli, EXIT_USAGE, "--rom takes on or off, not \"%s\"", rom);
     }
     json_t *body = json_object();
-    (void)json_object_set_new(body, "after_use",
-                              json_stringn(what, equals ? (size_t)(equals - what) : strlen(what)));
+    if (what) {
+        size_t len = equals ? (size_t)(equals - what) : strlen(what);
+        (void)json_object_set_new(body, "after_use", json_stringn(what, len));
+    }
     if (equals) {
         (void)json_object_set_new(body, "erase", json_string(equals + 1));
+    }
+    if (rom) {
+        (void)json_object_set_new(body, "rom_hidden", json_boolean(strcmp(rom, "off") == 0));
     }
     return change(cli, "PATCH", body, "/v1/pools/%s", cli->args.items[0]);
 }

@@ -313,6 +313,7 @@ struct pool {
     bool is_mixed;            /* takes GPUs of more than one model */
     enum after_use after_use; /* what becomes of a device when its VM has gone */
     char erase[name_size];    /* erase: which command of the host's berth.conf */
+    bool is_rom_hidden;       /* guests do not see the ROM of the cards */
     char partition_type[48];  /* GpuPartition: that of its partitions; "": none is in it yet */
     VEC(struct pool_member) members; /* by node, slot; of a card all partitions or none */
 };

@@ -69,6 +69,8 @@ static bool describe_device(const struct daemon *d, const struct vm_placement *p
     ret->mmio_size = device.mmio_size;
     ret->backend = device.backend;
     ret->numa_node = device.card->numa_node;
+    const struct record *pool = world_find(core_world(d->core), RECORD_POOL, hold->pool);
+    ret->is_rom_hidden = pool && pool->pool->is_rom_hidden;
     return true;
 }
 

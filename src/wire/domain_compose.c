@@ -29,6 +29,7 @@ struct composer {
     struct pci_address placed[gpus_per_vm_max * (companions_max + 1)];
     size_t placed_len;
     bool is_unmanaged; /* the device that is being added stays with its driver */
+    bool hides_rom;    /* ... and the guest does not see its ROM */
     int expander;      /* the template's bus for its NUMA node; -1: the root bus */
     struct error *err;
 };
@@ -103,7 +104,8 @@ static xmlNode *add_pci_hostdev(struct composer *c, struct pci_address host)
     bool is_ok = tree_set(hostdev, "mode", "subsystem") && tree_set(hostdev, "type", "pci") &&
                  tree_set(hostdev, "managed", c->is_unmanaged ? "no" : "yes") &&
                  tree_set(tree_add(hostdev, "driver", NULL), "name", "vfio") &&
-                 set_address(tree_add(tree_add(hostdev, "source", NULL), "address", NULL), host);
+                 set_address(tree_add(tree_add(hostdev, "source", NULL), "address", NULL), host) &&
+                 (!c->hides_rom || tree_set(tree_add(hostdev, "rom", NULL), "bar", "off"));
     return is_ok ? hostdev : NULL;
 }
 
@@ -251,6 +253,7 @@ static int add_device(struct composer *c, const struct domain_device *device)
 {
     const char *partition = device->slot.partition;
     struct pci_address function;
+    c->hides_rom = device->is_rom_hidden;
     c->is_unmanaged =
         device->backend == GPU_BACKEND_VARIANT || device->backend == GPU_BACKEND_VENDOR;
     c->expander = c->bus == BUS_PCIE ? expander_find(c->domain, c->devices, device->numa_node) : -1;

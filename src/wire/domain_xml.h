@@ -135,7 +135,8 @@ struct domain_device {
     uint32_t companion_len;
     uint64_t mmio_size; /* bytes, gpu_mmio_size() */
     enum gpu_backend backend;
-    int32_t numa_node; /* of the host; -1: unknown */
+    int32_t numa_node;  /* of the host; -1: unknown */
+    bool is_rom_hidden; /* the guest does not see its ROM */
 };
 
 struct domain_compose {

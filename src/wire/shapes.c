@@ -389,6 +389,8 @@ static const struct field pool_fields[] = {
     TEXT("partition_type", partition_type, ABOUT("type of the partitions")),
     ENUM("after_use", after_use, after_use_words,
          ABOUT("what becomes of a GPU when its VM has gone: release, erase, or hold"), POLICY),
+    BOOL("rom_hidden", is_rom_hidden, ABOUT("whether guests do not see the ROM of its cards"),
+         POLICY),
     TEXT("erase", erase, ABOUT("erase: the command, by its name in berth.conf of the hosts"),
          POLICY),
     LIST("members", members, member_item, members_max, ABOUT("GPUs of the pool")),

@@ -213,6 +213,9 @@ TEST(a_pool_says_what_becomes_of_its_gpus_after_use)
     CHECK_HAS(text(), "\"after_use\":\"erase\",\"erase\":\"wipe\"");
     must("PATCH", "/v1/pools/P", "{\"after_use\":\"hold\"}");
     CHECK_STR(world_find(&world, RECORD_POOL, "P")->pool->erase, "");
+    must("PATCH", "/v1/pools/P", "{\"rom_hidden\":true}");
+    CHECK(world_find(&world, RECORD_POOL, "P")->pool->is_rom_hidden);
+    CHECK_INT(world_find(&world, RECORD_POOL, "P")->pool->after_use, AFTER_USE_HOLD);
     CHECK_INT(world_find(&world, RECORD_POOL, "P")->pool->members.len, 6);
 }
 

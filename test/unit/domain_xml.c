@@ -252,6 +252,24 @@ static char *composed(const struct domain_compose *compose)
     return buf_take(&text);
 }
 
+TEST(a_guest_does_not_see_the_rom_of_a_card_whose_pool_hides_it)
+{
+    struct domain_device card = {
+        .slot = {{0, 0x65, 0, 0}, ""}, .mmio_size = 16 << 20, .is_rom_hidden = true};
+    struct domain_compose compose = {
+        .xml = "<domain type='kvm'><name>old</name><memory unit='MiB'>64</memory>" OS
+               "<devices/></domain>",
+        .marker = marker,
+        .devices = &card,
+        .device_len = 1,
+    };
+    CLEANUP(freep) char *hidden = composed(&compose);
+    CHECK_HAS(hidden, "      </source>\n      <rom bar=\"off\"/>\n    </hostdev>\n");
+    card.is_rom_hidden = false;
+    CLEANUP(freep) char *seen = composed(&compose);
+    CHECK(!strstr(seen, "<rom"));
+}
+
 TEST(one_card_on_q35_becomes_a_managed_hostdev_that_libvirt_places)
 {
     struct domain_device card = {.slot = {{0, 0x65, 0, 0}, ""}, .mmio_size = 16 << 20};
