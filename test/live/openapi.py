@@ -201,7 +201,7 @@ def the_document_and_the_server_have_the_same_routes_roles_fields_and_parameters
         assert there == told, set(there.items()) ^ set(told.items())
         for method, path, operation in walk.operations():
             place = path.format(node="node1", address=GPU, pool="none", vm="none", operation="none",
-                                name="none")
+                                name="none", session="none")
             check_parameters(walk, method, place, operation)
             if method in ("POST", "PATCH") and "/access" not in path and "/session" not in path:
                 check_body(walk, method, place, operation)
