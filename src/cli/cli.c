@@ -7,6 +7,27 @@
 #include <curl/curl.h>
 #include <locale.h>
 #include <signal.h>
+#include <unistd.h>
+
+enum { watch_s = 2 };
+
+/* Once; with --watch until it is interrupted. What fails is told and tried again, because a cluster
+ * is watched when something is wrong with it; only a command line that is wrong ends it. */
+static int run(struct cli *cli)
+{
+    bool is_terminal = isatty(fileno(cli->out)) == 1;
+    int r;
+    do {
+        if (is_terminal && cli_option(cli, "watch")) {
+            (void)fputs("\033[H\033[2J", cli->out);
+        }
+        r = cli->command->run(cli);
+        if (fflush(cli->out) != 0 || r == EXIT_USAGE || !cli_option(cli, "watch")) {
+            return r;
+        }
+        (void)sleep(watch_s);
+    } while (true);
+}
 
 int cli_main(int argc, char **argv, FILE *out, FILE *err)
 {
@@ -21,7 +42,7 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err)
     if (!is_done) {
         (void)curl_global_init(CURL_GLOBAL_DEFAULT);
         cli.client = client_new(&cli, &r);
-        r = cli.client ? cli.command->run(&cli) : r;
+        r = cli.client ? run(&cli) : r;
         client_free(cli.client);
         curl_global_cleanup();
     }

@@ -4,6 +4,7 @@
 
 #include "base/vec.h"
 #include "cli/exit_code.h"
+#include "cli/table.h"
 
 #include <stdio.h>
 
@@ -31,8 +32,8 @@ struct cli {
     VEC(struct given) given;
     FILE *out, *err;
     struct client *client;
-    bool is_json;
-    bool has_colour;     /* on 'out' */
+    bool is_json, is_yaml; /* for programs: yaml is json in other clothes, and both are set */
+    struct table_look look;
     int64_t if_revision; /* only change what still has this revision; 0: whatever it has */
     bool has_progress;   /* 'err' is a terminal */
 };

@@ -13,6 +13,16 @@
 #define OPTIONS_WAIT      OPTIONS_WAIT_FOR("300")
 #define OPTIONS_WAIT_LONG OPTIONS_WAIT_FOR("1800")
 
+/* Of commands that show something that changes. */
+#define OPTION_WATCH                                                                               \
+    {.name = "watch", .letter = 'w', .help = "show it again every 2 seconds, until Ctrl-C"}
+
+/* Of commands that list. */
+#define OPTIONS_LIST                                                                               \
+    {.name = "sort", .value = "COLUMN",                                                            \
+     .help = "sort by this column; -COLUMN: in descending order"},                                 \
+    {.name = "no-headers", .help = "leave out the headings, for scripts"}, OPTION_WATCH
+
 #define OPTION_WAIT_FOR_GPU                                                                        \
     {.name = "wait-for-gpu", .help = "keep waiting if no host has enough free GPUs now"}
 

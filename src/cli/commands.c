@@ -5,8 +5,9 @@
 const struct option options_everywhere[] = {
     {.name = "output",
      .letter = 'o',
-     .value = "table|json",
-     .help = "output for people (table, the default) or for programs (json)"},
+     .value = "table|wide|name|json|yaml",
+     .help = "for people: table (the default) or wide (nothing is cut); for scripts: name (of "
+             "lists), json or yaml"},
     {.name = "color",
      .value = "WHEN",
      .help = "auto (on terminals only; the default), always or never"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The commands about who has access: users of the console, tokens of programs. */
-#include "cli/command.h"
+#include "cli/command_options.h"
 
 /* clang-format off */
 #define OPTIONS_ACCESS                                                                             \
@@ -13,7 +13,11 @@
     "input."
 
 static const struct command commands[] = {
-    {.noun = "user", .verb = "ls", .help = "List the users of the console", .run = run_access_ls},
+    {.noun = "user",
+     .verb = "ls",
+     .help = "List the users of the console",
+     .options = OPTIONS(OPTIONS_LIST),
+     .run = run_access_ls},
     {.noun = "user",
      .verb = "add",
      .args = "USER",
@@ -51,6 +55,7 @@ static const struct command commands[] = {
      .verb = "ls",
      .help = "List who is logged in at the console of this host",
      .more = "Each berth-api has its own sessions; they end when it restarts.",
+     .options = OPTIONS(OPTIONS_LIST),
      .run = run_session_ls},
     {.noun = "session",
      .verb = "end",
@@ -65,6 +70,7 @@ static const struct command commands[] = {
     {.noun = "token",
      .verb = "ls",
      .help = "List the tokens of programs and remote command lines",
+     .options = OPTIONS(OPTIONS_LIST),
      .run = run_access_ls},
     {.noun = "token",
      .verb = "add",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The commands about the cluster as a whole, and about this program. */
-#include "cli/command.h"
+#include "cli/command_options.h"
 
 #define STATE_FILE                                                                                 \
     "With --state FILE, plans for the cluster in FILE (\"-\": standard input) without "            \
@@ -23,13 +23,17 @@
     }
 
 static const struct command commands[] = {
-    {.noun = "status", .help = "Show the cluster at a glance", .run = run_status},
+    {.noun = "status",
+     .help = "Show the cluster at a glance",
+     .options = OPTIONS(OPTION_WATCH),
+     .run = run_status},
     {.noun = "problems",
      .help = "Show what needs attention, why, and what to do",
      .more =
          "Lists servers, GPUs and VMs that are not as they should be now. The exit code is 1 if "
          "there is an error; warnings do not count. berth validate checks how the cluster is "
          "built.",
+     .options = OPTIONS(OPTION_WATCH),
      .run = run_problems},
     {.noun = "validate",
      .help = "Check the cluster and say what to fix",

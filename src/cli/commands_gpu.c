@@ -5,7 +5,7 @@
 #define OPTIONS_GPU_LS                                                                             \
     OPTIONS({.name = "node", .value = "NODE", .help = "only GPUs of this node"},                   \
             {.name = "pool", .value = "POOL", .help = "only GPUs of this pool"},                   \
-            {.name = "state", .value = "STATE", .help = "only GPUs in this state"})
+            {.name = "state", .value = "STATE", .help = "only GPUs in this state"}, OPTIONS_LIST)
 
 static const struct command commands[] = {
     {.noun = "gpu",
@@ -82,6 +82,7 @@ static const struct command commands[] = {
      .args_min = 1,
      .args_max = 1,
      .help = "List the devices of a node that are no GPUs and are listed like them",
+     .options = OPTIONS(OPTIONS_LIST),
      .run = run_device_ls},
     {.noun = "device",
      .verb = "watch",
@@ -102,7 +103,11 @@ static const struct command commands[] = {
      .more = "Refused while it is dismounted, in a pool, or held by a VM.",
      .run = run_device_unwatch},
 
-    {.noun = "pool", .verb = "ls", .help = "List the GPU pools", .run = run_pool_ls},
+    {.noun = "pool",
+     .verb = "ls",
+     .help = "List the GPU pools",
+     .options = OPTIONS(OPTIONS_LIST),
+     .run = run_pool_ls},
     {.noun = "pool",
      .verb = "show",
      .args = "POOL",

@@ -3,7 +3,11 @@
 #include "cli/command_options.h"
 
 static const struct command commands[] = {
-    {.noun = "node", .verb = "ls", .help = "List the nodes", .run = run_node_ls},
+    {.noun = "node",
+     .verb = "ls",
+     .help = "List the nodes",
+     .options = OPTIONS(OPTIONS_LIST),
+     .run = run_node_ls},
     {.noun = "node",
      .verb = "show",
      .args = "NODE",

@@ -219,10 +219,24 @@ static int check_args(const struct cli *cli)
 static int check_output(struct cli *cli)
 {
     const char *output = cli_option(cli, "output");
-    if (output && strcmp(output, "json") != 0 && strcmp(output, "table") != 0) {
-        return cli_fail(cli, EXIT_USAGE, "-o takes table or json, not \"%s\"", output);
+    static const char *const outputs[] = {"table", "wide", "name", "json", "yaml"};
+    size_t i = 0;
+    while (output && i < ARRAY_LEN(outputs) && strcmp(output, outputs[i]) != 0) {
+        i++;
     }
-    cli->is_json = output && strcmp(output, "json") == 0;
+    if (i == ARRAY_LEN(outputs)) {
+        return cli_fail(cli, EXIT_USAGE, "-o takes table, wide, name, json or yaml, not \"%s\"",
+                        output);
+    }
+    cli->look.is_wide = i == 1;
+    cli->look.is_names = i == 2;
+    cli->is_yaml = i == 4;
+    cli->is_json = i >= 3;
+    if (cli->look.is_names && !find_option(cli->command, "sort", strlen("sort"))) {
+        return cli_fail(cli, EXIT_USAGE, "-o name is for commands that list: berth vm ls -o name");
+    }
+    cli->look.is_headless = cli_option(cli, "no-headers");
+    cli->look.sort = cli_option(cli, "sort");
     return 0;
 }
 
@@ -235,8 +249,8 @@ static int check_colour(struct cli *cli)
     }
     const char *no_colour = getenv("NO_COLOR");
     bool is_auto = !when || strcmp(when, "auto") == 0;
-    cli->has_colour = is_auto ? isatty(fileno(cli->out)) && (!no_colour || !no_colour[0])
-                              : strcmp(when, "always") == 0;
+    cli->look.has_colour = is_auto ? isatty(fileno(cli->out)) && (!no_colour || !no_colour[0])
+                                   : strcmp(when, "always") == 0;
     return 0;
 }
 

@@ -39,7 +39,7 @@ static void print_placements(const json_t *answer, FILE *out)
     struct table table;
     size_t i, k;
     json_t *placement, *gpu;
-    table_init(&table, false, headings, ARRAY_LEN(headings));
+    table_init(&table, &(struct table_look){0}, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(answer, "placements"), i, placement) {
         CLEANUP(buf_done) struct buf gpus = {0};
         const char *from = text_of(placement, "from");

@@ -77,7 +77,7 @@ int run_access_ls(struct cli *cli)
     }
     struct table table;
     show_age(cli, json);
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(json, "items"), i, access) {
         if (strcmp(text_at(access, "kind"), kind) != 0) {
             continue;
@@ -88,12 +88,11 @@ int run_access_ls(struct cli *cli)
         table_add(&table, text_at(access, "by"));
         table_add(&table, text_at(access, "note"));
     }
-    table_print(&table, cli->out,
-                strcmp(kind, "token") == 0 ? "No token yet: \"berth token add NAME\" makes one."
-                                           : "No user yet: \"berth user add NAME\" adds one.");
-    table_done(&table);
     json_decref(json);
-    return EXIT_OK;
+    return show_table(cli, &table,
+                      strcmp(kind, "token") == 0
+                          ? "No token yet: \"berth token add NAME\" makes one."
+                          : "No user yet: \"berth user add NAME\" adds one.");
 }
 
 static void add_moment(struct table *table, const json_t *session, const char *name)
@@ -117,7 +116,7 @@ int run_session_ls(struct cli *cli)
         return r == EXIT_OK ? show_json(cli, json) : r;
     }
     struct table table;
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(json, "items"), i, session) {
         table_add(&table, text_at(session, "id"));
         table_add(&table, text_at(session, "user"));
@@ -125,10 +124,8 @@ int run_session_ls(struct cli *cli)
         add_moment(&table, session, "begun_ms");
         add_moment(&table, session, "used_ms");
     }
-    table_print(&table, cli->out, "No one is logged in at the console of this host.");
-    table_done(&table);
     json_decref(json);
-    return EXIT_OK;
+    return show_table(cli, &table, "No one is logged in at the console of this host.");
 }
 
 /* Whether args[0] is one of the command's kind; else an exit code. */

@@ -166,7 +166,7 @@ static void print_steps(struct cli *cli, const struct import *import)
 {
     static const char *const headings[] = {"STEP", "NAME", "WHAT"};
     struct table table;
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     VEC_EACH(&import->steps, step) {
         table_add(&table, step_name(step->kind));
         table_add(&table, step->name[0] ? step->name : "-");

@@ -13,7 +13,7 @@ int run_device_ls(struct cli *cli)
     }
     struct table table;
     show_age(cli, json);
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(json, "items"), i, device) {
         bool is_shown = truth_at(device, "shown");
         table_add(&table, text_at(device, "address"));
@@ -22,10 +22,8 @@ int run_device_ls(struct cli *cli)
         table_add(&table, is_shown ? text_at(device, "verdict_detail")
                                    : "the host has not shown it yet, or has no such device");
     }
-    table_print(&table, cli->out, "No device of this node is listed beside its GPUs.");
-    table_done(&table);
     json_decref(json);
-    return EXIT_OK;
+    return show_table(cli, &table, "No device of this node is listed beside its GPUs.");
 }
 
 int run_device_watch(struct cli *cli)

@@ -41,6 +41,18 @@ static int list_gpus(struct cli *cli, json_t **ret)
     return r;
 }
 
+/* "A40" of "NVIDIA Corporation GA102GL [A40] [10de:2235]", unless there is room for all. */
+static void add_model(struct table *table, const char *name)
+{
+    const char *open = strchr(name, '['), *close = open ? strchr(open, ']') : NULL;
+    bool has_both = close && strchr(close, '[') && close > open + 1;
+    if (has_both && !table->look->is_wide) {
+        table_printf(table, "%.*s", (int)(close - open - 1), open + 1);
+    } else {
+        table_add(table, name);
+    }
+}
+
 int run_gpu_ls(struct cli *cli)
 {
     static const char *const headings[] = {"NODE", "ADDRESS", "GPU",    "STATE", "POOL",
@@ -53,12 +65,13 @@ int run_gpu_ls(struct cli *cli)
     }
     struct table table;
     show_age(cli, json);
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
+    table.name_columns = 2;
     json_array_foreach(json_object_get(json, "items"), i, gpu) {
         const char *pool = text_at(gpu, "pool"), *vm = text_at(gpu, "vm");
         table_add(&table, text_at(gpu, "node"));
         table_add(&table, text_at(gpu, "address"));
-        table_add(&table, text_at(gpu, "name"));
+        add_model(&table, text_at(gpu, "name"));
         table_add(&table, text_at(gpu, "state"));
         table_add(&table, pool[0] ? pool : "-");
         table_add(&table, vm[0] ? vm : "-");
@@ -66,10 +79,8 @@ int run_gpu_ls(struct cli *cli)
         table_add(&table, text_at(gpu, "verdict"));
         table_add(&table, remark(gpu));
     }
-    table_print(&table, cli->out, "No GPU is like that.");
-    table_done(&table);
     json_decref(json);
-    return EXIT_OK;
+    return show_table(cli, &table, "No GPU is like that.");
 }
 
 static void line(const struct cli *cli, const char *name, const char *text)

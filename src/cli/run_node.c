@@ -19,7 +19,7 @@ int run_node_ls(struct cli *cli)
     }
     struct table table;
     show_age(cli, json);
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(json, "items"), i, node) {
         const char *detail = text_at(node, "detail");
         bool is_coordinator = truth_at(node, "coordinator");
@@ -33,10 +33,8 @@ int run_node_ls(struct cli *cli)
         table_printf(&table, "%s%s%s", is_coordinator ? "coordinator" : "",
                      is_coordinator && detail[0] ? "; " : "", detail);
     }
-    table_print(&table, cli->out, "No node has joined yet: start berthd on the hosts.");
-    table_done(&table);
     json_decref(json);
-    return EXIT_OK;
+    return show_table(cli, &table, "No node has joined yet: start berthd on the hosts.");
 }
 
 static void print_checks(const struct cli *cli, const json_t *checks)

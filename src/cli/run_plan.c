@@ -12,7 +12,7 @@ static void print_placements(const struct cli *cli, const json_t *placements)
     struct table table;
     size_t i, k;
     json_t *placement, *gpu;
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(placements, i, placement) {
         CLEANUP(buf_done) struct buf gpus = {0};
         const char *from = text_at(placement, "from");

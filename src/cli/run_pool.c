@@ -16,7 +16,7 @@ int run_pool_ls(struct cli *cli)
     }
     struct table table;
     show_age(cli, json);
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(json, "items"), i, pool) {
         table_add(&table, text_at(pool, "name"));
         table_add(&table, text_at(pool, "type"));
@@ -26,10 +26,8 @@ int run_pool_ls(struct cli *cli)
         table_printf(&table, "%s%s", text_at(pool, "model"),
                      truth_at(pool, "mixed") ? " (mixed)" : "");
     }
-    table_print(&table, cli->out, "No GPU pool yet: \"berth pool create\" makes one.");
-    table_done(&table);
     json_decref(json);
-    return EXIT_OK;
+    return show_table(cli, &table, "No GPU pool yet: \"berth pool create\" makes one.");
 }
 
 static void print_members(const struct cli *cli, const json_t *members)
@@ -38,7 +36,7 @@ static void print_members(const struct cli *cli, const json_t *members)
     struct table table;
     size_t i;
     json_t *member;
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(members, i, member) {
         table_add(&table, text_at(member, "node"));
         table_add(&table, text_at(member, "address"));

@@ -37,7 +37,7 @@ static void print_problem(const struct cli *cli, const json_t *problem, size_t w
 {
     CLEANUP(buf_done) struct buf hint = {0};
     const char *severity = text_at(problem, "severity");
-    const char *colour = cli->has_colour ? state_colour(severity) : "";
+    const char *colour = cli->look.has_colour ? state_colour(severity) : "";
     (void)fprintf(cli->out, "%s%s%s: %s", colour, severity, colour[0] ? COLOUR_END : "",
                   text_at(problem, "text"));
     print_age(cli->out, number_at(problem, "since_ms"));

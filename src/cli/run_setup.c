@@ -297,7 +297,7 @@ static void show_members(struct cli *cli, const json_t *members)
     struct table table;
     size_t i, voters = 0;
     json_t *each;
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach((json_t *)(uintptr_t)members, i, each) {
         show_member(&table, each);
         voters += !truth_at(each, "is_learner");

@@ -13,7 +13,7 @@
 
 static void coloured(const struct cli *cli, const char *state)
 {
-    const char *colour = cli->has_colour ? state_colour(state) : "";
+    const char *colour = cli->look.has_colour ? state_colour(state) : "";
     (void)fprintf(cli->out, "%s%s%s", colour, state, colour[0] ? COLOUR_END : "");
 }
 
@@ -23,7 +23,7 @@ static void print_nodes(const struct cli *cli, const json_t *nodes)
     struct table table;
     size_t i;
     json_t *node;
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(nodes, i, node) {
         table_add(&table, text_at(node, "name"));
         table_add(&table, text_at(node, "state"));
@@ -43,7 +43,7 @@ static void print_pools(const struct cli *cli, const json_t *pools)
     struct table table;
     size_t i;
     json_t *pool;
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(pools, i, pool) {
         long long away = (long long)number_at(pool, "away");
         long long bad = (long long)number_at(pool, "quarantined");

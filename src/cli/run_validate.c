@@ -58,7 +58,7 @@ static void print_check(const struct cli *cli, const json_t *check, const struct
                         size_t width)
 {
     const char *result = text_at(check, "result"), *subject = text_at(check, "subject");
-    const char *colour = cli->has_colour ? state_colour(result) : "";
+    const char *colour = cli->look.has_colour ? state_colour(result) : "";
     size_t indent = 2 + 7 + 2 + columns->subject + (columns->subject ? 2 : 0) + columns->check + 2;
     (void)fprintf(cli->out, "  %s%-7s%s  ", colour, result, colour[0] ? COLOUR_END : "");
     if (columns->subject) {
@@ -83,8 +83,9 @@ static void print_group(const struct cli *cli, const json_t *group, bool has_all
     json_array_foreach(checks, i, check) {
         good += is_ok(check);
     }
-    (void)fprintf(cli->out, "%s%s%s: %s", cli->has_colour ? "\033[1m" : "", text_at(group, "name"),
-                  cli->has_colour ? COLOUR_END : "", text_at(group, "about"));
+    (void)fprintf(cli->out, "%s%s%s: %s", cli->look.has_colour ? "\033[1m" : "",
+                  text_at(group, "name"), cli->look.has_colour ? COLOUR_END : "",
+                  text_at(group, "about"));
     if (good == json_array_size(checks)) {
         (void)fprintf(cli->out, good > 0 ? " - ok (%zu)\n" : " - nothing to check\n", good);
     } else {

@@ -69,7 +69,7 @@ int run_vm_ls(struct cli *cli)
     }
     struct table table;
     show_age(cli, json);
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(json, "items"), i, vm) {
         CLEANUP(buf_done) struct buf needs = {0}, gpus = {0};
         const char *at = text_at(vm, "node");
@@ -83,12 +83,10 @@ int run_vm_ls(struct cli *cli)
         table_printf(&table, "%lld", (long long)number_at(vm, "priority"));
         table_add(&table, text_at(vm, "detail"));
     }
-    table_print(&table, cli->out,
-                has_filter ? "No VM is like that."
-                           : "No VM yet: \"berth vm add FILE.xml\" adds one.");
-    table_done(&table);
     json_decref(json);
-    return EXIT_OK;
+    return show_table(cli, &table,
+                      has_filter ? "No VM is like that."
+                                 : "No VM yet: \"berth vm add FILE.xml\" adds one.");
 }
 
 static void print_names(const struct cli *cli, const char *title, const json_t *names)

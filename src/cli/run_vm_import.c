@@ -312,7 +312,7 @@ static void print_list(struct cli *cli, const json_t *list)
     struct table table;
     size_t i;
     json_t *each;
-    table_init(&table, cli->has_colour, headings, ARRAY_LEN(headings));
+    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(list, i, each) {
         CLEANUP(buf_done) struct buf needs = {0};
         needs_text(json_object_get(each, "needs"), &needs);

@@ -3,16 +3,37 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "cli/yaml.h"
 
 #include <stdarg.h>
 #include <string.h>
 
 int show_json(struct cli *cli, json_t *json)
 {
-    (void)json_dumpf(json, cli->out, JSON_INDENT(2));
-    (void)fputc('\n', cli->out);
+    bool is_done = true;
+    if (cli->is_yaml) {
+        is_done = yaml_print(json, cli->out);
+    } else {
+        (void)json_dumpf(json, cli->out, JSON_INDENT(2));
+        (void)fputc('\n', cli->out);
+    }
     json_decref(json);
-    return EXIT_OK;
+    return is_done ? EXIT_OK : cli_fail(cli, EXIT_REFUSED, "the YAML cannot be written");
+}
+
+int show_table(struct cli *cli, struct table *table, const char *empty)
+{
+    char columns[200];
+    int r = EXIT_OK;
+    if (table_sort(table) == 0) {
+        table_print(table, cli->out, empty);
+    } else {
+        table_headings(table, columns, sizeof(columns));
+        r = cli_fail(cli, EXIT_USAGE, "there is no column \"%s\" to sort by; there are: %s",
+                     table->look->sort, columns);
+    }
+    table_done(table);
+    return r;
 }
 
 int show_change(struct cli *cli, json_t *json)

@@ -5,8 +5,12 @@
 #include "cli/client.h"
 #include "cli/table.h"
 
-/* Pretty JSON on 'out'; takes over 'json'. EXIT_OK. */
+/* Pretty JSON, or YAML, on 'out'; takes over 'json'. EXIT_OK. */
 int show_json(struct cli *cli, json_t *json);
+
+/* The rows of a list, in the order of --sort; takes over 'table'. EXIT_OK; EXIT_USAGE, said, if it
+ * has no such column. 'empty': as for table_print(). */
+int show_table(struct cli *cli, struct table *table, const char *empty);
 
 /* What a change answered: its message, or JSON; takes over 'json'. EXIT_OK. */
 int show_change(struct cli *cli, json_t *json);

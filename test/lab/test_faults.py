@@ -7,14 +7,16 @@ lists."""
 import json
 import sys
 import time
+from pathlib import Path
 
 from browser import Watcher
 from domain import domain_xml, hostdev_xml
 from faults import AFTERMATH_S, VMS, Bed, Witness, pid_of, qemus
-from lab import PATIENCE
+from lab import PATIENCE, as_text
 from runner import tell
 from story import POOL, RESTART, Console, LogWatch, demand
 
+HOOK = Path(__file__).resolve().parents[2] / "data/libvirt-hook"
 SELF_STOP_S = 8  # by then a host that ends its VMs itself has done so, or its watchdog has
 GIVE_UP_S = 120 * PATIENCE
 
@@ -24,6 +26,12 @@ test, matrix = BED.test, BED.matrix
 
 
 # What dies alone.
+
+
+def end_service(host, service):
+    before = pid_of(host, service)
+    host.sh(f"kill {before}")
+    host.wait_until(f"[ $(cat /run/lab/pid/{service}) != {before} ]")
 
 
 def end_daemon(c, service, signal):
@@ -515,6 +523,76 @@ def test_a_VM_without_another_place_runs_on_through_a_drain_and_stops_by_force(c
     c.berth(f"node resume {host.name}")
     c.until_vm("pinned", "running")
     demand(c.prove_alive("pinned")[0] == host.name, "it is elsewhere")
+
+
+# What people do with virsh.
+
+
+@matrix
+def test_a_VM_that_is_destroyed_with_virsh_starts_again_once(c):
+    host, names = c.busiest()
+    name, before = names[0], c.epochs()[names[0]]
+    with Witness(c.lab) as witness:
+        host.sh(f"virsh destroy {name}")
+        c.until(f"{name} is started again", lambda: c.epochs()[name] > before, GIVE_UP_S)
+        c.until_vm(name, "running")
+        c.prove_alive(name)
+        time.sleep(AFTERMATH_S * c.pace)
+    witness.demand_never_two()
+    demand(c.epochs()[name] == before + 1, f"it was started {c.epochs()[name] - before} times")
+    c.prove_single()
+
+
+@matrix
+def test_a_VM_that_is_saved_with_virsh_is_away_until_that_is_confirmed(c):
+    host, names = c.busiest()
+    no = host.run(f"virsh save {names[0]} /run/gpu.save")
+    demand(no.status != 0, f"{names[0]} was saved with its GPU:\n{as_text(no.output)}")
+    c.add_vm("light", gpus=0, options=f"--owner {host.name}")
+    c.berth("vm start light")
+    c.until_vm("light", "running")
+    with c.undisturbed(but=("light",)):
+        host.sh("virsh save light /run/light.save")
+        c.until_vm("light", "away")
+        tell(c.refused("problems", "light", "saved", code=1))
+    demand(c.vm("light")["state"] == "away" and "light" not in qemus(host), f"it is {c.vm('light')['state']}")
+    c.berth("vm confirm-gone light")
+    c.until_vm("light", "running")
+    demand(list(qemus(host)).count("light") == 1, f"{host.name} runs {qemus(host)}")
+
+
+def migrate(host, to, name):
+    """As an administrator does who does not know of Berth."""
+    address = f"10.77.0.{to.number}"
+    to.sh("pidof socat | grep -q . && [ -e /run/bridge ] || { touch /run/bridge; "
+          "socat TCP-LISTEN:16509,fork,reuseaddr UNIX-CONNECT:/run/libvirt/libvirt-sock >/dev/null 2>&1 & }; sleep 1")
+    return host.run(f"virsh migrate --live --unsafe {name} qemu+tcp://{address}/system --migrateuri tcp://{address}:49200")
+
+
+@matrix
+def test_a_VM_that_is_migrated_with_virsh_stays_or_is_away_and_never_runs_twice(c):
+    c.add_vm("light", gpus=0)
+    c.berth("vm start light")
+    c.until_vm("light", "running")
+    host = c.lab.host(c.vm("light")["node"])
+    to = next(each for each in c.lab.hosts if each is not host)
+    to.put("/etc/libvirt/hooks/qemu.d/50-berth", HOOK.read_bytes(), 0o755)
+    end_service(to, "libvirtd")
+    c.until_hypervisor(to)
+    with c.undisturbed():
+        no = migrate(host, to, "light")
+        demand(no.status != 0 and "berth vm move light" in as_text(no.output), as_text(no.output))
+    to.sh("rm /etc/libvirt/hooks/qemu.d/50-berth")
+    end_service(to, "libvirtd")
+    c.until_hypervisor(to)
+    with c.undisturbed(but=("light",)):
+        done = migrate(host, to, "light")
+        demand(done.status == 0, as_text(done.output))
+        c.until_vm("light", "away")
+    demand("light" in qemus(to) and "light" not in qemus(host), "it is not where it was migrated to")
+    c.berth("vm adopt light")
+    c.until("it is adopted", lambda: c.vm("light")["state"] == "running" and c.vm("light")["node"] == to.name, GIVE_UP_S)
+    demand("light" in qemus(to) and "light" not in qemus(host), "it does not run once")
 
 
 if __name__ == "__main__":

@@ -89,6 +89,23 @@ def test_a_host_that_reboots_moves_its_VMs_before_and_comes_back(c):
 
 
 @matrix
+def test_a_host_that_is_renamed_keeps_its_VMs_and_its_name_until_it_boots(c):
+    host, _ = c.busiest()
+    daemon = "systemctl show -P MainPID berthd"
+    before = host.sh(daemon)
+    with c.undisturbed():
+        host.sh("hostnamectl set-hostname renamed && systemctl restart berthd berth-api")
+        c.until(f"{host.name} rejoins", lambda: "node-rejoined" in c.berth(f"events --subject {host.name} -o json"), GIVE_UP_S)
+    demand(host.sh(daemon) != before, "berthd is the one it was")
+    c.until_up()
+    demand(c.check_holds("host-name", host.name) is False, "nobody says what to do before the next boot")
+    demand([node["name"] for node in c.items("node")] == [h.name for h in c.lab.hosts], "there is another node")
+    host.sh(f"hostnamectl set-hostname {host.name} && systemctl restart berthd berth-api")
+    c.until_up()
+    c.prove_single()
+
+
+@matrix
 def test_power_lost_in_the_middle_of_a_shutdown_is_a_host_failure(c):
     c.add_vm("deaf", options="--offline-action shutdown --offline-timeout 60", no_shutdown=True)
     c.berth("vm start deaf --wait-for-gpu")

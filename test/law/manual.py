@@ -69,11 +69,11 @@ def section(text, heading):
 def complete(*words):
     """What bash offers for the last of these words, with a cluster of two VMs and one pool played by a function."""
     script = f"""
-        berth() {{ case "$1 $2" in
-            'vm ls') printf 'NAME STATE\\ntrain1 running\\ntrain2 stopped\\n' ;;
-            'pool ls') printf 'NAME FREE\\nGpuChildPool 1\\n' ;;
-            'node ls') printf 'NAME STATE\\nnode1 up\\n' ;;
-            'gpu ls') printf 'NODE GPU\\nnode1 0000:65:00.0\\n' ;; esac; }}
+        berth() {{ case "$*" in
+            'vm ls -o name') printf 'train1\\ntrain2\\n' ;;
+            'pool ls -o name') echo GpuChildPool ;;
+            'node ls -o name') echo node1 ;;
+            'gpu ls -o name') echo node1/0000:65:00.0 ;; esac; }}
         source {PAGES / 'berth'}
         COMP_WORDS=({' '.join(f"'{w}'" for w in ('berth', *words))}); COMP_CWORD={len(words)}
         _berth; printf '%s\\n' "${{COMPREPLY[@]}}" """
@@ -135,7 +135,7 @@ def the_completion_asks_the_cluster_for_names():
     assert complete("pool", "add", "GpuChildPool", "") == ["node1/0000:65:00.0"]
     assert complete("gpu", "ls", "--node", "") == ["node1"]
     assert complete("gpu", "ls", "--node", "=", "n") == ["node1"]
-    assert complete("-o", "") == ["table", "json"]
+    assert complete("-o", "") == ["table", "wide", "name", "json", "yaml"]
     assert complete("pool", "rm", "GpuChildPool", "") == []
 
 

@@ -138,6 +138,25 @@ def a_table_on_a_terminal_is_cut_to_its_width_and_whole_elsewhere():
 
 
 @test
+def a_list_is_sorted_named_written_as_yaml_and_watched():
+    with Cluster() as c:
+        with_vms(c)
+        assert c.must("gpu", "ls", "-o", "name").split()[0] == "node1/0000:01:00.0"
+        assert c.must("gpu", "ls", "-o", "name", "--sort", "-address").split()[0] == "node1/0000:03:00.0"
+        assert c.must("node", "ls", "--no-headers").split()[0] == "node1"
+        assert c.must("pool", "ls", "-o", "yaml").startswith("items:\n  - name: \"GpuChildPool\"\n")
+        c.refused(2, 'no column "size" to sort by; there are: NODE, STATE', "node", "ls", "--sort", "size")
+        with subprocess.Popen([os.environ["BERTH"], "--socket", c.socket, "node", "ls", "--watch"],
+                              stdout=subprocess.PIPE, text=True) as watch:
+            seen = 0
+            while seen < 2:  # a look more than one
+                line = watch.stdout.readline()
+                assert line, "it ended"
+                seen += line.startswith("NODE ")
+            watch.terminate()
+
+
+@test
 def colour_is_for_terminals_unless_it_is_forced_or_forbidden():
     with Cluster() as c:
         assert "\033[32mup" in on_terminal(c, "node", "ls")[1]

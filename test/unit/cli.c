@@ -2,12 +2,15 @@
 /* The table of commands, the parsing that comes from it, help and tables. */
 #include "test/test.h"
 
+#include "base/cleanup.h"
 #include "cli/client.h"
 #include "cli/suggest.h"
 #include "cli/table.h"
 #include "cli/tame.h"
 #include "cli/text.h"
+#include "cli/yaml.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static char *out_text, *err_text;
@@ -74,13 +77,13 @@ TEST(colour_is_forced_or_forbidden_by_name)
     struct cli cli;
     bool is_done;
     CHECK_INT(PARSE("vm", "ls"), 0);
-    CHECK(!cli.has_colour); /* no terminal */
+    CHECK(!cli.look.has_colour); /* no terminal */
     cli_done(&cli);
     CHECK_INT(PARSE("vm", "ls", "--color=always"), 0);
-    CHECK(cli.has_colour);
+    CHECK(cli.look.has_colour);
     cli_done(&cli);
     CHECK_INT(PARSE("vm", "ls", "--color", "never"), 0);
-    CHECK(!cli.has_colour);
+    CHECK(!cli.look.has_colour);
     cli_done(&cli);
     CHECK_INT(PARSE("vm", "ls", "--color=pink"), EXIT_USAGE);
     CHECK_HAS(err_text, "auto, always or never");
@@ -117,7 +120,7 @@ TEST(wrong_usage_is_named_and_ends_with_2)
         {{"vm", "ls", "--frob"}, "no option --frob"},
         {{"vm", "ls", "-z"}, "no option -z"},
         {{"vm", "ls", "-oo"}, "no option -oo"},
-        {{"vm", "ls", "-o", "xml"}, "table or json"},
+        {{"vm", "ls", "-o", "xml"}, "table, wide, name, json or yaml"},
         {{"vm", "ls", "--state"}, "--state needs a value"},
         {{"vm", "stop", "v", "--force=1"}, "--force takes no value"},
     };
@@ -318,7 +321,7 @@ TEST(columns_are_as_wide_as_their_widest_cell_in_characters)
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    table_init(&table, false, headings, 3);
+    table_init(&table, &(struct table_look){0}, headings, 3);
     table_add(&table, "\xc3\xa4\xc3\xb6\xc3\xbc"); /* three characters of two bytes */
     table_printf(&table, "%d", 1);
     table_add(&table, "");
@@ -332,6 +335,119 @@ TEST(columns_are_as_wide_as_their_widest_cell_in_characters)
     table_done(&table);
 }
 
+/* What three hosts look like so. */
+static char *shown(const struct table_look *look, size_t name_columns, int expected)
+{
+    static const char *const headings[] = {"NODE", "ADDRESS", "STATE", ""};
+    static const char *const cells[] = {"node10", "a", "up",    "",  "node2", "b",
+                                        "up",     "",  "node1", "c", "down",  "x"};
+    struct table table;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    REQUIRE(out);
+    table_init(&table, look, headings, ARRAY_LEN(headings));
+    table.name_columns = name_columns;
+    for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
+        table_add(&table, cells[i]);
+    }
+    CHECK_INT(table_sort(&table), expected);
+    table_print(&table, out, "none");
+    table_done(&table);
+    (void)fclose(out);
+    return text;
+}
+
+TEST(a_list_is_sorted_by_a_column_in_natural_order)
+{
+    CLEANUP(freep) char *up = shown(&(struct table_look){.is_names = true, .sort = "node"}, 1, 0);
+    CHECK_STR(up, "node1\nnode2\nnode10\n");
+    CLEANUP(freep)
+    char *down = shown(&(struct table_look){.is_names = true, .sort = "-NODE"}, 1, 0);
+    CHECK_STR(down, "node10\nnode2\nnode1\n");
+    CLEANUP(freep)
+    char *same = shown(&(struct table_look){.is_names = true, .sort = "-state"}, 1, 0);
+    CHECK_STR(same, "node10\nnode2\nnode1\n"); /* those that are alike as they were */
+    CLEANUP(freep) char *none = shown(&(struct table_look){.sort = "size"}, 1, -EINVAL);
+    CLEANUP(freep) char *empty = shown(&(struct table_look){.sort = ""}, 1, -EINVAL);
+}
+
+TEST(names_are_what_commands_take_and_a_headless_list_is_rows_alone)
+{
+    CLEANUP(freep) char *names = shown(&(struct table_look){.is_names = true}, 2, 0);
+    CHECK_STR(names, "node10/a\nnode2/b\nnode1/c\n");
+    CLEANUP(freep) char *rows = shown(&(struct table_look){.is_headless = true}, 1, 0);
+    CHECK_STR(rows, "node10  a  up\nnode2   b  up\nnode1   c  down  x\n");
+}
+
+TEST(an_empty_list_for_scripts_is_empty)
+{
+    static const char *const headings[] = {"VM"};
+    static const struct table_look looks[] = {{.is_headless = true}, {.is_names = true}};
+    for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
+        struct table table;
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        REQUIRE(out);
+        table_init(&table, &looks[i], headings, 1);
+        table_print(&table, out, "No VM yet.");
+        table_done(&table);
+        (void)fclose(out);
+        CHECK_STR(text, "");
+        free(text);
+    }
+}
+
+TEST(only_lists_have_names_and_outputs_are_known)
+{
+    struct cli cli;
+    bool is_done;
+    CHECK_INT(PARSE("vm", "ls", "-o", "name", "--sort", "-state", "--no-headers"), 0);
+    CHECK(cli.look.is_names && cli.look.is_headless && !cli.is_json);
+    CHECK_STR(cli.look.sort, "-state");
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "show", "v", "-o", "yaml"), 0);
+    CHECK(cli.is_json && cli.is_yaml);
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "show", "v", "-o", "name"), EXIT_USAGE);
+    CHECK_HAS(err_text, "commands that list");
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "ls", "-o", "xml"), EXIT_USAGE);
+    CHECK_HAS(err_text, "yaml");
+    cli_done(&cli);
+    CHECK_INT(PARSE("vm", "start", "v", "--watch"), EXIT_USAGE);
+    cli_done(&cli);
+}
+
+TEST(yaml_says_what_the_json_says)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    json_t *json = json_loads("{\"items\": [{\"name\": \"no\", \"on\": 1.5, \"x-y\": [], \"gpus\": "
+                              "[\"01:00\", [true, null]]}, \"a\\nb: c\", {}], \"none\": \"\"}",
+                              0, NULL);
+    REQUIRE(out && json);
+    CHECK(yaml_print(json, out));
+    CHECK(yaml_print(json_object_get(json, "none"), out));
+    json_decref(json);
+    (void)fclose(out);
+    CHECK_STR(text, "items:\n"
+                    "  - name: \"no\"\n"
+                    "    \"on\": 1.5\n"
+                    "    \"x-y\": []\n"
+                    "    gpus:\n"
+                    "      - \"01:00\"\n"
+                    "      - - true\n"
+                    "        - null\n"
+                    "  - \"a\\nb: c\"\n"
+                    "  - {}\n"
+                    "none: \"\"\n"
+                    "\"\"\n");
+    free(text);
+}
+
 TEST(an_empty_table_says_what_to_do_and_colour_is_only_for_states)
 {
     static const char *const headings[] = {"STATE"};
@@ -339,7 +455,7 @@ TEST(an_empty_table_says_what_to_do_and_colour_is_only_for_states)
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    table_init(&table, true, headings, 1);
+    table_init(&table, &(struct table_look){.has_colour = true}, headings, 1);
     table_print(&table, out, "No VM yet.");
     table_add(&table, "running");
     table_add(&table, "plain");
