@@ -85,11 +85,11 @@ void evict_step(struct core *core)
     if (room->vm[0] == '\0') {
         return;
     }
-    if (!still_waits(core, room->vm) || !peer_takes_vms(core, room->node)) {
+    bool is_over = core->now_ms >= room->until_ms;
+    if (!still_waits(core, room->vm) || !peer_takes_vms(core, room->node) ||
+        (is_over && room->is_made)) {
         drop(core);
-    } else if (core->now_ms >= room->until_ms && room->is_made) {
-        drop(core);
-    } else if (core->now_ms >= room->until_ms) {
+    } else if (is_over) {
         lapse(core);
     } else {
         change_again(core, room->until_ms);
