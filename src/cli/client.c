@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "cli/remote.h"
 #include "cli/tame.h"
+#include "loop/retry.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -392,6 +393,6 @@ int client_follow(struct cli *cli, void (*event)(struct cli *cli, const json_t *
         }
         buf_clear(&following.line);
         (void)cli_fail(cli, 0, "the stream was cut (%s); reconnecting", curl_easy_strerror(code));
-        (void)sleep(1);
+        retry_pause(1000);
     }
 }

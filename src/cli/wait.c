@@ -5,9 +5,9 @@
 
 #include "base/parse.h"
 #include "loop/clock.h"
+#include "loop/retry.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { interval_ms = 250, timeout_default_s = 300, timeout_long_s = 1800 };
 
@@ -54,7 +54,7 @@ static int wait_for(struct cli *cli, wait_look look, void *userdata, uint64_t ti
                             (unsigned long long)timeout_s, text ? text : "");
         }
         show(cli, text ? text : "", since_ms);
-        (void)nanosleep(&(struct timespec){.tv_nsec = interval_ms * 1000000L}, NULL);
+        retry_pause(interval_ms);
     }
 }
 

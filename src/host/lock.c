@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "host/internal.h"
 #include "loop/clock.h"
+#include "loop/retry.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -71,11 +72,11 @@ int lock_take(const struct host_config *config, const char *what, msec_t wait_ms
     if (fd < 0) {
         return error_set(err, -errno, "cannot open %s: %s", path, strerror(errno));
     }
-    for (msec_t begin_ms = clock_monotonic_ms(); !lock_try(fd);) {
-        if (clock_monotonic_ms() - begin_ms >= wait_ms) {
+    struct retry retry = retry_begin(wait_ms, look_again_ms);
+    while (!lock_try(fd)) {
+        if (!retry_wait(&retry)) {
             return lock_refuse(config, what, fd, err);
         }
-        (void)usleep(look_again_ms * 1000);
     }
     return 0;
 }

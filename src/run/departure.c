@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "loop/clock.h"
+#include "loop/retry.h"
 
 #include <systemd/sd-bus.h>
 
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { path_size = 300, text_max = 32, look_ms = 200, bus_limit_usec = 1000000 };
@@ -75,7 +75,6 @@ static bool has_berthd(const char *run_dir)
 
 int departure_wait(const char *run_dir, msec_t limit_ms, FILE *out, struct error *err)
 {
-    const struct timespec look = {.tv_nsec = (long)look_ms * 1000000};
     msec_t until_ms = clock_monotonic_ms() + limit_ms;
     uint32_t told = UINT32_MAX, waits = 0;
     char path[path_size];
@@ -101,7 +100,7 @@ int departure_wait(const char *run_dir, msec_t limit_ms, FILE *out, struct error
         if (clock_monotonic_ms() >= until_ms) {
             return error_set(err, -ETIMEDOUT, "berthd still waits for its VMs");
         }
-        (void)nanosleep(&look, NULL);
+        retry_pause(look_ms);
     }
     return r;
 }

@@ -8,6 +8,7 @@
 
 #include "base/parse.h"
 #include "loop/clock.h"
+#include "loop/retry.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define USER     "berth"
 #define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+ECDHE-PSK"
@@ -26,6 +26,7 @@ enum {
     message_max = 256 * 1024,
     handshake_limit_ms = 5000,
     connect_limit_ms = 5000,
+    port_pause_ms = 100,
 };
 
 struct setup_channel {
@@ -211,14 +212,13 @@ static int connect_to(const char *address, unsigned port, int *ret_fd, struct er
 
 int setup_wait_port(const char *address, unsigned port, msec_t limit_ms, struct error *err)
 {
-    for (msec_t end_ms = clock_monotonic_ms() + limit_ms;;) {
+    struct retry retry = retry_begin(limit_ms, port_pause_ms);
+    int r;
+    do {
         CLEANUP(closep) int fd = -1;
-        int r = connect_to(address, port, &fd, err);
-        if (r == 0 || clock_monotonic_ms() >= end_ms) {
-            return r;
-        }
-        (void)nanosleep(&(struct timespec){.tv_nsec = 100L * 1000 * 1000}, NULL);
-    }
+        r = connect_to(address, port, &fd, err);
+    } while (r < 0 && retry_wait(&retry));
+    return r;
 }
 
 int setup_channel_connect(const char *address, unsigned port, const char *secret,

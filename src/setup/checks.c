@@ -19,7 +19,7 @@ enum {
     space_min_mib = 2048,
 };
 
-/* Says one line; returns whether it must be mended first. */
+/* Says one line; returns whether it must be fixed first. */
 static bool bad(const struct setup *setup, const char *what, const char *text)
 {
     setup_say(setup, "failed   %-9s %s", what, text);

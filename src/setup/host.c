@@ -2,13 +2,13 @@
 #include "setup/internal.h"
 
 #include "base/parse.h"
+#include "loop/retry.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum {
     etcd_limit_ms = 30 * 1000,
@@ -101,18 +101,20 @@ int setup_start_daemons(const struct setup *setup, const json_t *state, struct e
     r = r < 0 ? r : setup_systemctl(setup, "enable", "berth-refresh.timer", err);
     r = r < 0 ? r : setup_state_store(setup, state, &store, err);
     (void)snprintf(key, sizeof(key), "seen/nodes/%s", setup->node);
-    for (msec_t spent_ms = 0; r == 0 && spent_ms < node_limit_ms; spent_ms += pause_ms) {
+    if (r < 0) {
+        return r;
+    }
+    struct retry retry = retry_begin(node_limit_ms, pause_ms);
+    do {
         /* The store may be electing; what counts is what it says at last. */
         if (setup_store_has(store, key, &is_there, err) == 0 && is_there) {
             return 0;
         }
-        (void)nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000L * 1000}, NULL);
-    }
-    return r < 0 ? r
-                 : error_set(err, -ETIME,
-                             "berthd did not report to the store within %d s; see \"journalctl -u "
-                             "berthd\"",
-                             node_limit_ms / 1000);
+    } while (retry_wait(&retry));
+    return error_set(err, -ETIME,
+                     "berthd did not report to the store within %d s; see \"journalctl -u "
+                     "berthd\"",
+                     node_limit_ms / 1000);
 }
 
 /* All files and data of the cluster; berth.conf is as it was before, or, after a commit, loses the

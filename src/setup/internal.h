@@ -151,7 +151,7 @@ int setup_renew(const struct setup *setup, struct error *err);
 
 /* ---- checks.c ---- */
 
-/* Says what is good and what is not; -EINVAL: something must be mended first. */
+/* Says what is good and what is not; -EINVAL: something must be fixed first. */
 int setup_check(const struct setup *setup, struct error *err);
 /* Waits until something accepts connections there. */
 int setup_wait_port(const char *address, unsigned port, msec_t limit_ms, struct error *err);

@@ -154,7 +154,7 @@ int setup_leave(struct setup *setup, struct error *err)
     if (r == 0 && json_is_true(json_object_get(state, "is_member"))) {
         setup_say(setup, "taking this host's member out of the store");
         r = give_up_member(store, own, NULL, err);
-        r = r == -ENOENT ? 0 : r; /* somebody did it already */
+        r = r == -ENOENT ? 0 : r; /* another host did it already */
     }
     if (r < 0) { /* as it was before */
         (void)setup_systemctl(setup, "start", "berthd.service", NULL);

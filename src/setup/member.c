@@ -4,13 +4,13 @@
 #include "setup/internal.h"
 
 #include "base/parse.h"
+#include "loop/retry.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 enum {
-    promote_tries = 100,
+    promote_limit_ms = 60 * 1000,
     promote_pause_ms = 300,
 };
 
@@ -60,14 +60,14 @@ int setup_member_remove(struct setup_store *store, const char *id, struct error 
  * leader refuses (etcd 3.4, "user name is empty"). */
 int setup_member_promote(struct setup_store *store, const char *id, struct error *err)
 {
-    int r = -EAGAIN;
-    for (int i = 0; i < promote_tries && r < 0; i++) {
-        (void)nanosleep(&(struct timespec){.tv_nsec = promote_pause_ms * 1000L * 1000}, NULL);
+    struct retry retry = retry_begin(promote_limit_ms, promote_pause_ms);
+    int r;
+    do {
         r = setup_store_turn_to_leader(store, err);
         r = r < 0 ? r
                   : setup_store_call(store, "cluster/member/promote", json_pack("{s:s}", "ID", id),
                                      NULL, err);
-    }
+    } while (r < 0 && retry_wait(&retry));
     return r;
 }
 

@@ -3,11 +3,11 @@
 #include "setup/internal.h"
 
 #include "wire/etcd_json.h"
+#include "loop/retry.h"
 
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 enum {
     reply_max = 4 * 1024 * 1024,
@@ -15,7 +15,7 @@ enum {
     connect_limit_ms = 2000,
     pause_ms = 100,
     code_unavailable = 14, /* gRPC's: try again later */
-    change_tries = 40,
+    change_limit_ms = 40 * 1000,
     change_pause_ms = 500,
 };
 
@@ -188,13 +188,11 @@ int setup_store_change(struct setup_store *store, const char *path, json_t *body
                        struct error *err)
 {
     CLEANUP(setup_json_done) json_t *taken = body;
-    int r = -EAGAIN;
-    for (int i = 0; i < change_tries && r == -EAGAIN; i++) {
-        if (i > 0) {
-            (void)nanosleep(&(struct timespec){.tv_nsec = change_pause_ms * 1000L * 1000}, NULL);
-        }
+    struct retry retry = retry_begin(change_limit_ms, change_pause_ms);
+    int r;
+    do {
         r = setup_store_call(store, path, json_incref(taken), ret, err);
-    }
+    } while (r == -EAGAIN && retry_wait(&retry));
     return r;
 }
 
@@ -243,15 +241,13 @@ int setup_store_has(struct setup_store *store, const char *key, bool *ret, struc
 
 int setup_store_wait(struct setup_store *store, msec_t limit_ms, struct error *err)
 {
+    struct retry retry = retry_begin(limit_ms, pause_ms);
     bool is_there;
     int r;
-    for (msec_t spent_ms = 0;; spent_ms += pause_ms) {
+    do {
         r = setup_store_has(store, "format", &is_there, err);
-        if (r == 0 || spent_ms >= limit_ms) {
-            return r;
-        }
-        (void)nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000L * 1000}, NULL);
-    }
+    } while (r < 0 && retry_wait(&retry));
+    return r;
 }
 
 /* ---- users and roles ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "loop/memory.h"
+#include "loop/retry.h"
 #include "virt/call.h"
 
 #include "base/parse.h"
@@ -403,7 +404,7 @@ static void call_release(struct task *task)
 {
     struct call *call = (struct call *)task;
     if (call->conn) {
-        unsubscribe(call); /* an open that nobody waits for any more */
+        unsubscribe(call); /* an open that no one waits for any more */
     }
     drop_connection(call);
     if (call->box) {
@@ -412,7 +413,7 @@ static void call_release(struct task *task)
     VEC_DONE(&call->facts);
     free(call->uri);
     free(call->xml);
-    virt_files_free(call->files);
+    (void)virt_files_free(call->files);
     free(call);
 }
 
@@ -447,8 +448,7 @@ static _Noreturn void *run_events(void *userdata)
     (void)userdata;
     for (;;) {
         if (virEventRunDefaultImpl() < 0) {
-            struct timespec pause = {.tv_nsec = 100000000}; /* no spinning, whatever it is */
-            (void)nanosleep(&pause, NULL);
+            retry_pause(100); /* no spinning, whatever it is */
         }
     }
 }

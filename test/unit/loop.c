@@ -2,6 +2,7 @@
 /* Clock, timer, workers and child processes, for real. */
 #include "loop/child.h"
 #include "loop/clock.h"
+#include "loop/retry.h"
 #include "loop/timer.h"
 #include "loop/worker.h"
 #include "test/test.h"
@@ -53,6 +54,20 @@ static void bell_done(struct alarm_bell *bell)
 {
     loop_timer_done(&bell->timer);
     sd_event_unref(bell->event);
+}
+
+TEST(a_retry_tries_once_at_least_and_ends_with_its_time)
+{
+    struct retry none = retry_begin(0, 1000);
+    CHECK(!retry_wait(&none)); /* at once: the try before it was the only one */
+    msec_t begin_ms = clock_monotonic_ms();
+    struct retry patience = retry_begin(30, 10);
+    int looks = 1;
+    while (retry_wait(&patience)) {
+        looks++;
+    }
+    CHECK(looks > 1 && looks <= 4);
+    CHECK(clock_monotonic_ms() - begin_ms >= 30);
 }
 
 TEST(a_timer_fires_once_each_time_it_is_set)
