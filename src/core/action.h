@@ -23,7 +23,7 @@
     X(ACTION_GPU_ERASE, "gpu-erase")             /* 'slot', by the host's command 'name' */        \
     X(ACTION_GPU_CLEAR, "gpu-clear")             /* that of 'slot': there is none afterwards */    \
     X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; by its agent 'count'; says off */      \
-    X(ACTION_FENCE_STATUS, "fence-status") /* likewise; done: it is off; failed: it is not */      \
+    X(ACTION_FENCE_STATUS, "fence-status") /* the same; done: it is off; failed: it is not */      \
     X(ACTION_POWER, "power")               /* 'power': this host shuts down or reboots */          \
     X(ACTION_WATCH, "watch")       /* 'spec': look at its devices, too, from now on; no answer */  \
     X(ACTION_CLUSTER, "cluster")   /* 'name': VMs are of that one from now on; no answer */        \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Longer than most: orders to one VM and reports about it, each of which guards the other. */
 #include "core/agent.h"
 
 #include "core/agent_gpu.h"
@@ -110,6 +111,10 @@ void agent_event(struct core *core, const struct core_event *event)
 static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum vm_op op,
                                     enum core_action_kind kind, uint64_t epoch)
 {
+    /* One order at a time. Only a stop overtakes what is under way: the kill behind it names the
+     * epoch, and it ends a start of that epoch, too. */
+    assert(vm->op == VM_OP_NONE || kind != ACTION_VM_START);
+    assert(heartbeat_is_heard(core));
     struct core_action *action = core_act(core, kind);
     memcpy(action->name, vm->name, sizeof(action->name));
     action->epoch = epoch;
@@ -142,6 +147,8 @@ static bool is_prepared(struct core *core, struct local_vm *vm,
 static void start(struct core *core, struct local_vm *vm, const struct record *placement)
 {
     assert(!vm->exists); /* nor a copy of another epoch: both would write to one disk */
+    assert(placement->placement->phase == PLACEMENT_START);
+    assert(strcmp(placement->placement->node, core->config.node) == 0);
     struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
     if (!spec || self_is_going_down(core) || !is_prepared(core, vm, placement->placement)) {
         return;
@@ -156,6 +163,7 @@ static void start(struct core *core, struct local_vm *vm, const struct record *p
 
 static void stop(struct core *core, struct local_vm *vm, const struct vm_placement *placement)
 {
+    assert(vm->exists && vm->epoch == placement->epoch && placement->phase == PLACEMENT_STOP);
     const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
     struct core_action *action = begin_op(core, vm, VM_OP_STOP, ACTION_VM_STOP, placement->epoch);
     bool is_off = !spec || placement->is_forced;
@@ -169,6 +177,12 @@ static void stop(struct core *core, struct local_vm *vm, const struct vm_placeme
 static void tell(struct core *core, struct local_vm *vm, const struct record *placement,
                  enum vm_state state, const struct cause *why)
 {
+    /* Two reports at once could overtake one another. And a report that it is over is the proof on
+     * which others take its place and its GPUs: never of an instance that is here. */
+    bool is_end = state == VM_STATE_STOPPED || state == VM_STATE_FAILED;
+    assert(pending_is_idle(core, &vm->status));
+    assert(!is_end || !vm->exists || vm->epoch != placement->placement->epoch ||
+           MUTANT(STOPPED_TOO_SOON) || MUTANT(UNKNOWN_IS_FAILED));
     struct record *status = record_new(RECORD_VM_STATUS, vm->name, NULL);
     if (!status) {
         core_out_of_memory();
@@ -203,7 +217,7 @@ static void tell(struct core *core, struct local_vm *vm, const struct record *pl
         (void)facts_set(core_note(core, NOTE_VM_RUNNING, vm->name), core->config.node, NULL, NULL);
     } else if (state == VM_STATE_AWAY) {
         core_note_because(core, NOTE_VM_AWAY, vm->name, why, core->config.node);
-    } else if (state == VM_STATE_STOPPED || state == VM_STATE_FAILED) {
+    } else if (is_end) {
         enum note_code code = state == VM_STATE_FAILED ? NOTE_VM_ENDED_BY_ITSELF : NOTE_VM_ENDED;
         core_note_because(core, code, vm->name, why, core->config.node);
     }
@@ -245,6 +259,7 @@ static bool has_over(const struct vm_status *status)
  * it reported stopped, or failed. */
 static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
 {
+    assert(!vm->is_up || vm->epoch != epoch); /* what is up is stopped in order, or left alone */
     if (core->now_ms >= vm->op_retry_ms) {
         struct core_action *action = begin_op(core, vm, VM_OP_KILL, ACTION_VM_STOP, epoch);
         action->offline = OFFLINE_TURN_OFF;
@@ -253,7 +268,7 @@ static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
 }
 
 /* Whether the status is from before this berthd. Then one before it may have sent another that is
- * still under way, such as that the VM has failed; once it is written anew, that is refused. */
+ * still under way, such as that the VM has failed; once it is written again, that is refused. */
 static bool is_inherited(const struct core *core, const struct local_vm *vm)
 {
     struct record_key key = {.kind = RECORD_VM_STATUS};
@@ -352,9 +367,6 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
         return;
     }
     if ((vm->has_ended && vm->ended_epoch == p->epoch) || MUTANT(STOPPED_TOO_SOON)) {
-        /* Upon this word its place is given away. */
-        assert(!vm->exists || vm->epoch != p->epoch || MUTANT(STOPPED_TOO_SOON) ||
-               MUTANT(UNKNOWN_IS_FAILED));
         tell(core, vm, placement, VM_STATE_STOPPED,
              vm->has_ended ? &vm->why : &(struct cause){.code = CAUSE_STOPPED});
         return;
@@ -379,6 +391,7 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
 static void end_unordered(struct core *core, struct local_vm *vm)
 {
     assert(vm->exists && self_is_member(core));
+    assert(core->world.is_complete && core_is_readable(core, RECORD_VM_PLACEMENT, vm->name));
     if (MUTANT(STALE_RUNS_ON)) {
         return;
     }
@@ -391,7 +404,7 @@ static void end_unordered(struct core *core, struct local_vm *vm)
     (void)begin_op(core, vm, VM_OP_KILL, ACTION_VM_KILL, vm->epoch);
 }
 
-/* Whether what is under way is not to be waited for: a start that shall not be any more, a stop
+/* Whether what is under way is not to be waited for: a start that is no longer wanted, a stop
  * that takes its time where it is turned off now. */
 static bool is_overtaken(const struct local_vm *vm, const struct record *placement)
 {

@@ -4,12 +4,12 @@
  * exists here.
  *
  *  - Before anything of an epoch is started, its status 'starting' is written, guarded by the
- *    placement's revision. So whoever changed the placement first is sure that it never ran.
+ *    placement's revision. So anyone who changed the placement first is sure that it never ran.
  *  - Where a status says that an epoch was begun in an earlier incarnation of this node, or has
  *    ended, it is never started again.
- *  - A start that nobody has answered within its limit is undone and reported failed, so that a
+ *  - A start that no one has answered within its limit is undone and reported failed, so that a
  *    start that hangs keeps its VM from nowhere else.
- *  - A start that a berthd before us began is done again only after its status is written anew. So
+ *  - A start that a berthd before us began is done again only after its status is written again. So
  *    what that berthd still has under way cannot report ended what runs.
  *  - What exists here and is not ordered here is ended.
  */

@@ -37,7 +37,7 @@ struct gpus {
     VEC(struct quarantine) quarantines;
     bool has_quarantines;      /* taken over from the store */
     uint64_t told_incarnation; /* in which it was last written */
-    bool is_stale;             /* the store's inventory is to be written anew */
+    bool is_stale;             /* the store's inventory is to be written again */
     struct pending inventory;
     VEC(struct pci_address) dismounted; /* that the spec listed for VFIO since we run */
     VEC(struct pci_address) watched;    /* that the host was told to look at */
@@ -328,7 +328,7 @@ static bool is_claim_on(const struct core *core, const struct record_key *key,
            gpu_slot_parse(key->second, &slot) && same_address(slot.address, address);
 }
 
-/* Whether any placement on this node holds it, or a part of it; or nobody can tell. */
+/* Whether any placement on this node holds it, or a part of it; or no one can tell. */
 static bool is_held(const struct core *core, struct pci_address address)
 {
     WORLD_EACH(&core->world, RECORD_CLAIM, each) {
@@ -402,8 +402,7 @@ static struct rebinding find_work(const struct core *core, const struct gpu *gpu
 static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebinding work)
 {
     assert(work.action != ACTION_GPU_MOUNT || !is_held(core, gpu->address));
-    assert(core->gpus->gpu_id ==
-           0); /* one at a time: each is decided upon what the last one left */
+    assert(core->gpus->gpu_id == 0); /* one at a time: each is decided on what the last one left */
     struct core_action *action = core_act(core, work.action);
     const struct dismount *entry = find_dismount(core, gpu->address);
     action->address = gpu->address;
@@ -417,7 +416,8 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebind
     core->gpus->gpu_count = work.count;
 }
 
-/* What is due and was not tried in vain: a card that cannot be bound is no reason to wait. */
+/* What is due and did not fail when it was tried: a card that cannot be bound is no reason to wait.
+ */
 static size_t unready_count(const struct core *core)
 {
     size_t count = 0;
@@ -432,8 +432,8 @@ static size_t unready_count(const struct core *core)
     return count;
 }
 
-/* The card to be seen to next: one that was not tried in vain, or the one for which that is the
- * longest ago; NULL: none. */
+/* The card to be seen to next: one that did not fail when it was tried, or the one for which that
+ * is the longest ago; NULL: none. */
 static const struct gpu *next_gpu(const struct core *core)
 {
     const struct gpu *best = NULL;

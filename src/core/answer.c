@@ -36,7 +36,7 @@ static void take_reasons(struct vm_placement *placement, struct placing *answer)
 }
 
 /* Whether the answer can be carried out now. Else what it gives is still another's, even if that
- * one was planned anew just now or has to stop for this: two that swap their devices must both let
+ * one was planned again just now or has to stop for this: two that swap their devices must both let
  * go before either takes. */
 static bool is_there(const struct core *core, const struct job *job, const struct placing *answer)
 {
@@ -50,7 +50,7 @@ static bool runs_nowhere(const struct view *view)
            view->gone != GONE_NOT || MUTANT(MOVE_TOO_SOON);
 }
 
-/* It runs nowhere and shall have what another still has: frees what it held itself. The change of
+/* It runs nowhere and is to get what another still has: frees what it held itself. The change of
  * that one's placement leads to the next plan. */
 static void let_go(struct core *core, const struct job *job)
 {
@@ -73,6 +73,7 @@ static void start_there(struct core *core, const struct job *job, struct placing
     }
     const struct vm_spec *spec = job->view.spec->vm_spec;
     assert(runs_nowhere(&job->view));
+    assert(answer->is_placed && answer->node[0]);
     struct record *next = change_draft(&job->view);
     struct vm_placement *to = next->placement;
     change_clear_place(to);
@@ -124,6 +125,7 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
 static void go_there(struct core *core, const struct job *job, struct placing *answer)
 {
     assert(job->view.placement->placement->phase == PLACEMENT_START);
+    assert(strcmp(answer->node, job->view.placement->placement->node) != 0);
     struct record *next = change_draft(&job->view);
     struct vm_placement *to = next->placement;
     to->phase = PLACEMENT_STOP;
@@ -141,6 +143,7 @@ static void go_there(struct core *core, const struct job *job, struct placing *a
 static void stay(struct core *core, const struct job *job, struct placing *answer)
 {
     const struct vm_placement *old = job->view.placement->placement;
+    assert(old->phase == PLACEMENT_START && !answer->is_placed);
     if (job->is_mate) {
         return; /* told of the one that it goes along with */
     }

@@ -5,6 +5,7 @@
 
 #include "base/sm.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 ENUM_DEFINE(arming_state, ARMING_LIST)
@@ -143,6 +144,7 @@ void arming_step(struct core *core, bool has_ack, bool is_steady)
         core_wake(core, a->arm_retry_ms);
         return;
     }
+    assert(has_ack && a->arm_id == 0); /* it ticks at once, so our heartbeats must be heard */
     struct core_action *action = core_act(core, ACTION_WATCHDOG_ARM);
     action->limit_ms = wanted_ms;
     a->arm_id = action->id;
@@ -153,6 +155,7 @@ void arming_step(struct core *core, bool has_ack, bool is_steady)
 static void arm_done(struct core *core, const struct core_event *event)
 {
     struct arming *a = core->arming;
+    assert(a->state == ARMING_BEGUN && a->armed_ms > 0);
     const char *node = core->config.node;
     a->arm_id = 0;
     if (event->result == CORE_DONE) {

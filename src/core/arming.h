@@ -11,7 +11,7 @@
  *       |                    `---- let go, once the others know ---- RELEASING
  *       `--- found ticking: a berthd before us armed it ---> ARMED
  *
- * RELEASING: it still ticks, and heartbeats say already that it does not. So nobody takes our
+ * RELEASING: it still ticks, and heartbeats say already that it does not. So no one takes our
  * silence for proof of a reset that would not come.
  */
 #pragma once
@@ -40,7 +40,7 @@ void arming_step(struct core *core, bool has_ack, bool is_steady);
 /* It ticks, and heartbeats may say so; with what time-out (0: it does not). */
 bool arming_is_armed(const struct core *core);
 msec_t arming_armed_ms(const struct core *core);
-/* We hold it open: it resets the host if nobody pets it. */
+/* We hold it open: it resets the host if no one pets it. */
 bool arming_is_held(const struct core *core);
 
 /* Not if that comes after 'deadline_ms': a pet after we were frozen would outlive the others'

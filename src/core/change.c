@@ -137,7 +137,7 @@ struct record_key change_claim_key(const char *node, const struct gpu_slot *slot
 }
 
 /* Puts a claim for each of 'list': new, or ours with another epoch. One that cannot be read is left
- * as it is: the planner gives its device to nobody, and who has it keeps it. */
+ * as it is: the planner gives its device to no one, and who has it keeps it. */
 static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t epoch,
                   const char *node, const gpu_holds_t *list)
 {
@@ -207,7 +207,7 @@ static bool keeps_epochs(const struct vm_placement *old, const struct vm_placeme
 /*
  * The only way in which a placement changes. It needs no lock: whatever the decision rests on is
  * demanded by the transaction (the term, spec, placement and status, and the claims), so of two
- * that believe that they coordinate at most one succeeds, and a decision upon what has changed
+ * that believe that they coordinate at most one succeeds, and a decision on what has changed
  * since fails.
  */
 struct intent *change_commit(struct core *core, const struct view *view, struct record *next)

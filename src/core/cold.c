@@ -23,7 +23,7 @@ bool cold_init(struct core *core)
 }
 
 /*
- * Whether nobody coordinated since all hosts went down: whose term it was, was never heard by us. A
+ * Whether no one coordinated since all hosts went down: whose term it was, was never heard by us. A
  * host that goes on has heard it, unless it came up just then. A berthd that begins again in the
  * same incarnation, or had the lead before, found everything as it was.
  */

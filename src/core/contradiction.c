@@ -2,10 +2,10 @@
 /*
  * The watchdog goes on ticking while the store contradicts us. It is petted in one case: this
  * process was acknowledged, and a majority says that our heartbeat is not in the store at all. Then
- * no one can prove us off: a fence record is guarded by the heartbeat that was timed, and whoever
- * finds our heartbeat there later times it from then on. So a read that shows its absence bounds
- * the takeover just as an acknowledgement does, and the same times follow it (docs/SAFETY.md). Each
- * other contradiction counts as a store that cannot be reached.
+ * no one can prove us off: a fence record is guarded by the heartbeat that was timed, and anyone
+ * who finds our heartbeat there later times it from then on. So a read that shows its absence
+ * bounds the takeover just as an acknowledgement does, and the same times follow it
+ * (docs/SAFETY.md). Each other contradiction counts as a store that cannot be reached.
  */
 #include "core/contradiction.h"
 
@@ -118,7 +118,7 @@ bool contradiction_is_there(struct core *core)
     return why != CAUSE_NONE;
 }
 
-static void tell(struct core *core)
+static void contradiction_remind(struct core *core)
 {
     struct contradiction *c = core->contradiction;
     size_t count = 0;
@@ -267,7 +267,7 @@ enum contradiction_end contradiction_step(struct core *core)
         return CONTRADICTION_STAYS;
     }
     if (founding_refusal(core) != CAUSE_NONE) {
-        tell(core);
+        contradiction_remind(core);
         return CONTRADICTION_STAYS; /* neither word of an administrator changes that */
     }
     enum resolve resolve = core->now_ms <= c->resolve_until_ms ? c->resolve : RESOLVE_NOT;
@@ -284,7 +284,7 @@ enum contradiction_end contradiction_step(struct core *core)
     if (resolve == RESOLVE_ADOPT && adopt(core)) {
         return CONTRADICTION_ADOPT;
     }
-    tell(core);
+    contradiction_remind(core);
     look(core);
     return CONTRADICTION_STAYS;
 }

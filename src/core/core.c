@@ -119,7 +119,7 @@ uint64_t core_incarnation(const struct core *core)
     return self_is_member(core) ? self_incarnation(core) : 0;
 }
 
-/* Heartbeats and events come all the time and change no decision by themselves: whoever times
+/* Heartbeats and events come all the time and change no decision by themselves: anyone who times
  * heartbeats says when one does. */
 static bool is_decisive(enum record_kind kind)
 {

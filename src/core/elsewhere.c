@@ -22,6 +22,9 @@ bool elsewhere_is(const struct core *core, const struct view *view)
 /* Its place is where it runs, in the same epoch: it is the same instance. */
 static void adopt(struct core *core, const struct view *view, const char *node)
 {
+    /* The administrator's word stands for the order that no one gave; that it runs there, and in
+     * which epoch, its host says. */
+    assert(view->spec && view->placement && peer_is_up(core, node));
     struct record *next = change_draft(view);
     struct vm_placement *to = next->placement;
     assert(to->gpus.len == 0); /* what has a device of its host cannot have left it */
@@ -38,8 +41,12 @@ static void adopt(struct core *core, const struct view *view, const char *node)
     (void)facts_set(change_note(intent, NOTE_VM_ADOPTED, NULL), node, NULL, NULL);
 }
 
+/* No host shows it, and an administrator says that it is gone: the one end of an instance that is
+ * believed without a proof of ours, as no other can be had (docs/SAFETY.md). */
 static void give_up(struct core *core, const struct view *view)
 {
+    const char *node;
+    assert(view->spec && !world_sighting(&core->world, view->name, &node));
     struct record *next = change_draft(view);
     change_clear_place(next->placement);
     next->placement->elsewhere_order = view->spec->vm_spec->elsewhere_order;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The coordinator's part about VMs that left past Berth: migrated or saved by somebody. Nothing is
- * decided about them by itself, as nobody knows what was meant. An administrator says so: it stays
+ * The coordinator's part about VMs that left past Berth: migrated or saved by someone. Nothing is
+ * decided about them by itself, as no one knows what was meant. An administrator says so: it stays
  * where it is seen (adopt), or it runs nowhere any more (confirm-gone).
  */
 #pragma once

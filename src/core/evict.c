@@ -111,6 +111,7 @@ static void begin(struct core *core, const char *vm, const char *node, bool is_m
 static void evict(struct core *core, const struct eviction *eviction)
 {
     struct view view;
+    assert(strcmp(eviction->vm, eviction->by) != 0); /* it would stop to make room for itself */
     change_look(core, eviction->vm, &view);
     bool runs = view.placement && view.placement->placement->phase == PLACEMENT_START;
     if (!runs || change_find(core, eviction->vm)) {

@@ -24,6 +24,15 @@ enum {
     status_retry_ms = 10000,
 };
 
+/* Off is a proof for as long as nothing is heard after it. A heartbeat of that incarnation that
+ * comes later says that the agent was wrong, or turned off another machine: so it is asked again.
+ */
+static bool is_power_proven(const struct peer *peer, const struct record *alive)
+{
+    return peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation &&
+           peer->power_revision == alive->revision;
+}
+
 /*
  * Declares that incarnation of the host off, and all before it: the one decision after which its
  * VMs start elsewhere. It demands the very heartbeat that the proof is about, so that a host that
@@ -35,6 +44,9 @@ static void write_fence(struct core *core, struct peer *peer, const struct recor
                         enum proof proof, struct cause cause)
 {
     assert(lead_is_ours(core) && peer->is_silent && proof != PROOF_NONE);
+    /* The proof is about the heartbeat that we timed, and no other: the guard below demands it. */
+    assert(alive->revision == peer->alive_revision);
+    assert(proof != PROOF_POWER || is_power_proven(peer, alive));
     assert(proof != PROOF_WATCHDOG || alive->alive->is_watchdog_armed || MUTANT(TAKEOVER_UNARMED) ||
            MUTANT(TAKEOVER_EARLY));
     const struct record *old = world_find(&core->world, RECORD_NODE_FENCE, peer->name);
@@ -135,6 +147,10 @@ static void power_off(struct core *core, struct peer *peer, const struct record 
         return; /* until that is idle seek_proof() does not come here */
     }
     peer->has_looked = false;
+    /* A host that is turned off was silent for all that time while our own heartbeats were taken,
+     * and the majority that was asked has no newer heartbeat of it. */
+    assert(lead_is_ours(core) && peer->is_silent && !alive->alive->has_left);
+    assert(core->now_ms - peer->seen_ms >= settings->power_fence_ms);
     uint32_t level_len = node_spec_fence_levels(spec->node_spec);
     if (peer->power_level >= level_len || peer->power_incarnation != alive->alive->incarnation) {
         begin_round(peer); /* also if levels were taken away meanwhile */
@@ -174,6 +190,7 @@ static void ask_power(struct core *core, struct peer *peer, const struct record 
         peer->power_incarnation != alive->alive->incarnation) {
         begin_round(peer);
     }
+    assert(lead_is_ours(core) && peer->is_silent && alive->alive->has_left);
     struct core_action *action = core_act(core, ACTION_FENCE_STATUS);
     memcpy(action->name, peer->name, sizeof(action->name));
     action->incarnation = alive->alive->incarnation;
@@ -186,20 +203,12 @@ static void ask_power(struct core *core, struct peer *peer, const struct record 
     peer->is_power_proven = false;
 }
 
-/* Off is a proof for as long as nothing is heard after it. A heartbeat of that incarnation that
- * comes later says that the agent was wrong, or turned off another machine: so it is asked again.
- */
-static bool is_power_proven(const struct peer *peer, const struct record *alive)
-{
-    return peer->is_power_proven && peer->power_incarnation == alive->alive->incarnation &&
-           peer->power_revision == alive->revision;
-}
-
 /* A node that does not answer: looks for proof by every way that is open. */
 static void seek_proof(struct core *core, struct peer *peer)
 {
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, peer->name);
+    assert(strcmp(peer->name, core->config.node) != 0); /* no host declares itself off */
     pending_tick(core, &peer->fence);
     if (!alive || !pending_is_idle(core, &peer->fence) ||
         world_is_proven_off(&core->world, peer->name, alive->alive->incarnation)) {
@@ -257,12 +266,15 @@ static void power_done(struct core *core, struct peer *peer, const struct core_e
 {
     const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, peer->name);
     uint32_t level_len = spec ? node_spec_fence_levels(spec->node_spec) : 0;
+    assert(peer->power_id == event->id && !peer->is_power_proven); /* one agent at a time */
     peer->power_id = 0;
     if (peer->is_power_asked && event->result != CORE_DONE) {
         asked_in_vain(core, peer, level_len);
         return;
     }
     if (event->result == CORE_DONE || MUTANT(POWER_ON_HOPE)) {
+        /* The agent's word is about the host as last heard before it: a heartbeat that comes now
+         * ends its force (hear()). */
         peer->is_power_proven = true;
         peer->power_revision = peer->alive_revision;
         return;
@@ -311,6 +323,7 @@ void fencing_event(struct core *core, const struct core_event *event)
 
 void fencing_step(struct core *core)
 {
+    assert(lead_is_ours(core) && core->world.is_complete);
     if (core_is_disarmed(core)) {
         return;
     }

@@ -2,7 +2,7 @@
 /*
  * Proof that a silent node is off, by every way that is open: its watchdog's time, its fence agent,
  * an administrator's word. A fence record is written by a transaction that fails if the node's
- * heartbeat is newer than the one that was timed: a coordinator that sees late declares nobody off
+ * heartbeat is newer than the one that was timed: a coordinator that sees late declares no one off
  * who is alive.
  */
 #pragma once

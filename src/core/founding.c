@@ -40,7 +40,7 @@ void founding_event(struct core *core, const struct core_event *event)
     }
 }
 
-static const struct store_format *find(const struct core *core)
+static const struct store_format *founding_format(const struct core *core)
 {
     const struct record *record = world_find(&core->world, RECORD_FORMAT, "");
     return record ? record->format : NULL;
@@ -48,13 +48,13 @@ static const struct store_format *find(const struct core *core)
 
 const char *founding_cluster(const struct core *core)
 {
-    const struct store_format *format = find(core);
+    const struct store_format *format = founding_format(core);
     return format ? format->cluster : NULL;
 }
 
 bool founding_is_other(const struct core *core)
 {
-    const struct store_format *format = find(core);
+    const struct store_format *format = founding_format(core);
     const char *ours = self_cluster(core);
     return format && ours[0] && strcmp(format->cluster, ours) != 0 && !MUTANT(CLUSTER_UNCOMPARED);
 }
@@ -88,7 +88,7 @@ static bool is_id(const char *cluster)
 
 enum cause_code founding_refusal(const struct core *core)
 {
-    const struct store_format *format = find(core);
+    const struct store_format *format = founding_format(core);
     if (!core->world.is_complete || !core_is_readable(core, RECORD_FORMAT, "")) {
         return CAUSE_NONE; /* it is not known yet */
     }
@@ -104,7 +104,7 @@ enum cause_code founding_refusal(const struct core *core)
     return is_id(format->cluster) ? CAUSE_NONE : CAUSE_STORE_NO_ID;
 }
 
-static void make(struct core *core, const char *cluster)
+static void founding_make(struct core *core, const char *cluster)
 {
     struct record *format = record_new(RECORD_FORMAT, NULL, NULL);
     struct record_key leader = {.kind = RECORD_LEADER};
@@ -117,7 +117,7 @@ static void make(struct core *core, const char *cluster)
     (void)copy_text(format->format->cluster, sizeof(format->format->cluster), cluster);
     format->format->number = format_number;
     format->format->oldest = format_oldest;
-    /* Nobody writes a heartbeat or a term before there is a format, so with these three an empty
+    /* No one writes a heartbeat or a term before there is a format, so with these three an empty
      * store is still empty; and what has been restored meanwhile has a format. */
     txn_guard(&txn, &format->key, 0);
     txn_guard(&txn, &alive, world_revision(&core->world, &alive));
@@ -132,7 +132,7 @@ static void make(struct core *core, const char *cluster)
 bool founding_is_done(struct core *core)
 {
     struct founding *f = core->founding;
-    if (find(core)) {
+    if (founding_format(core)) {
         return true;
     }
     pending_tick(core, &f->pending);
@@ -143,9 +143,9 @@ bool founding_is_done(struct core *core)
     if (core->now_ms < f->next_ms) {
         core_wake(core, f->next_ms);
     } else if (knows_us(core)) {
-        make(core, self_cluster(core));
+        founding_make(core, self_cluster(core));
     } else if (!has_traces(core)) {
-        make(core, core->config.fresh_cluster);
+        founding_make(core, core->config.fresh_cluster);
     }
     return false;
 }

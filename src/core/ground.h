@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The ground on which every machine of the core stands: who we are, the picture of the store, the
- * time, and the outbox of actions and notes. It knows the machines by name only; whoever wants to
- * look into one includes that machine's header.
+ * time, and the outbox of actions and notes. It knows the machines by name only; anyone who wants
+ * to look into one includes that machine's header.
  */
 #pragma once
 
@@ -58,7 +58,7 @@ struct facts *core_note_because(struct core *core, enum note_code code, const ch
                                 const struct cause *cause, const char *node);
 /* An action with a new id, to be filled in; lent until the next one. */
 struct core_action *core_act(struct core *core, enum core_action_kind kind);
-/* An action that nobody answers. */
+/* An action that no one answers. */
 void core_act_quietly(struct core *core, enum core_action_kind kind);
 /* Be called again at 'at_ms'. */
 void core_wake(struct core *core, msec_t at_ms);

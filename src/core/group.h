@@ -2,7 +2,7 @@
 /*
  * VMs that enforced rules tie to each other. Those that must be together are a group: they move as
  * one, and are placed as one, at least for a while. Rules that what runs breaks, because they were
- * changed or somebody migrated a VM, are repaired by moves.
+ * changed or someone migrated a VM, are repaired by moves.
  */
 #pragma once
 

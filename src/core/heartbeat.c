@@ -28,7 +28,7 @@ struct heartbeat {
     bool is_refused;       /* the last one was: perhaps an earlier one came through after all */
     bool is_goodbye_sent;  /* by the one in flight */
     bool has_said_goodbye; /* by the last acknowledged one */
-    bool is_descent_sent, has_said_descent; /* likewise, that the host goes down */
+    bool is_descent_sent, has_said_descent; /* the same of the word that the host goes down */
 };
 
 bool heartbeat_init(struct core *core)
@@ -70,7 +70,14 @@ static struct record *make_alive(struct core *core)
 void heartbeat_send(struct core *core)
 {
     struct heartbeat *h = core->heartbeat;
+    /* One at a time, so that an answer tells which sending it acknowledges; and only of a life
+     * that was begun. */
+    assert(heartbeat_is_idle(core) && self_incarnation(core) > 0);
     struct record *alive = make_alive(core);
+    /* An armed watchdog without its time would be taken for no proof, but a time without an armed
+     * watchdog for one. */
+    assert(alive->alive->is_watchdog_armed == (alive->alive->watchdog_ms > 0) ||
+           MUTANT(ARMED_FOR_SHOW));
     arming_is_told(core, alive->alive->is_watchdog_armed);
     h->is_goodbye_sent = alive->alive->has_left;
     h->is_descent_sent = alive->alive->is_going_down;
@@ -175,6 +182,7 @@ void heartbeat_take_over(struct core *core)
 {
     struct heartbeat *h = core->heartbeat;
     const struct record *alive = self_alive_record(core);
+    assert(self_state(core) == MEMBERSHIP_CONTRADICTED); /* nothing of ours is on its way */
     h->counter = MAX(h->counter, alive ? alive->alive->counter : 0);
     h->alive_revision = alive ? alive->revision : 0;
     h->has_ack = false; /* what was said in the last one is not in this store; the clock runs on */
@@ -194,6 +202,7 @@ void heartbeat_count_absence(struct core *core, msec_t asked_ms)
 {
     msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
     assert(!self_is_member(core) && !self_alive_record(core));
+    assert(core->heartbeat->has_ack && asked_ms <= core->now_ms);
     if (core->now_ms - asked_ms <= heartbeat_ms) { /* as in acknowledged() */
         core->heartbeat->acked_sent_ms = asked_ms;
         arming_pet(core, asked_ms + heartbeat_ms);
@@ -206,8 +215,11 @@ void heartbeat_forget(struct core *core)
     h->has_ack = h->is_timed = h->has_said_goodbye = false;
 }
 
+/* The store has the first heartbeat of this incarnation, so all VMs of the one before are proven
+ * gone. */
 static void begun(struct core *core)
 {
+    assert(self_state(core) == MEMBERSHIP_BEGINNING);
     self_move(core, MEMBERSHIP_MEMBER);
     core->heartbeat->has_ack = core->heartbeat->is_timed = false;
     core_act_quietly(core, ACTION_VM_REOPEN);
@@ -318,7 +330,10 @@ bool heartbeat_must_stop(struct core *core)
     if (!h->is_timed || !arming_is_held(core) || MUTANT(NO_SELF_STOP)) {
         return false;
     }
+    /* From the sending, which is before anyone can have begun to time it: anyone who takes over
+     * does so later than we end our VMs, on any clocks that differ by less than the margin. */
     msec_t silent_ms = core->now_ms - h->acked_sent_ms;
+    assert(silent_ms >= 0);
     if (silent_ms >= settings->self_stop_ms) {
         struct facts *facts = core_note(core, NOTE_SELF_STOP, self_name(core));
         facts->ms = silent_ms;

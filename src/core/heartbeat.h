@@ -3,9 +3,9 @@
  * This node's heartbeat: when it is sent, what it says, and since when the store has taken it. The
  * times and why they suffice are in docs/SAFETY.md. The rules kept here:
  *
- *  - a heartbeat is a transaction that demands that no fence record came and that nobody else wrote
+ *  - a heartbeat is a transaction that demands that no fence record came and that no one else wrote
  *    our heartbeat;
- *  - while instances may exist the watchdog is petted upon an acknowledged heartbeat and never
+ *  - while instances may exist the watchdog is petted on an acknowledged heartbeat and never
  *    otherwise;
  *  - others are told "armed" only while the watchdog is ticking.
  */

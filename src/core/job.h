@@ -6,10 +6,10 @@
 
 /* What a place is wanted for. From the third on: the VM runs. */
 enum purpose {
-    PURPOSE_START,    /* somebody asked for it */
+    PURPOSE_START,    /* someone asked for it */
     PURPOSE_RECOVER,  /* it ran, and does not any more */
-    PURPOSE_MOVE,     /* somebody asked for it */
-    PURPOSE_DRAIN,    /* its node shall be empty */
+    PURPOSE_MOVE,     /* someone asked for it */
+    PURPOSE_DRAIN,    /* its node is to be empty */
     PURPOSE_MEND,     /* one of its GPUs failed */
     PURPOSE_FAILBACK, /* an owner that it prefers takes VMs again */
     PURPOSE_REPAIR,   /* an enforced rule forbids it to run where it does */

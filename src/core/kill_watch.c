@@ -4,12 +4,15 @@
 #include "core/agent_gpu.h"
 #include "core/mutant.h"
 
+#include <assert.h>
+
 enum {
     patience_ms = 20 * 1000,
     /* The kernel gives memory back before a process is gone: 46 ms for each GiB of small pages. */
     patience_ms_each_gib = 50,
 };
 
+/* From the first kill on: another one that finds it still there does not start the clock again. */
 void kill_watch_begin(struct core *core, struct kill_watch *watch)
 {
     if (watch->since_ms == 0) {
@@ -30,6 +33,7 @@ void kill_watch_look(struct core *core, struct kill_watch *watch, const char *vm
     if (watch->since_ms == 0 || watch->is_in_vain || MUTANT(UNKILLABLE_UNTOLD)) {
         return;
     }
+    assert(watch->since_ms <= core->now_ms);
     msec_t due_ms = watch->since_ms + limit_ms(core, vm);
     if (core->now_ms < due_ms) {
         core_wake(core, due_ms);
@@ -38,6 +42,8 @@ void kill_watch_look(struct core *core, struct kill_watch *watch, const char *vm
     watch->is_in_vain = true;
     facts_set(core_note(core, NOTE_VM_CANNOT_BE_ENDED, vm), core->config.node, NULL, NULL)->ms =
         core->now_ms - watch->since_ms;
+    /* The process still has the devices open, and its memory is pinned for them: the next VM must
+     * not get them, whatever becomes of the order. They leave quarantine with a reboot. */
     if (placement) {
         struct cause held = cause_make(CAUSE_GPU_HELD, NULL, vm, NULL);
         VEC_EACH(&placement->gpus, hold) {

@@ -17,7 +17,7 @@ struct kill_watch {
 /* It was killed; again and again counts from the first time. */
 void kill_watch_begin(struct core *core, struct kill_watch *watch);
 
-/* Whether it is in vain, of VM 'vm', whose place here is 'placement' (NULL: it has none). Tells it
- * and quarantines its GPUs, once. Wakes when there is something to see. */
+/* Whether the kill failed, of VM 'vm', whose place here is 'placement' (NULL: it has none). Tells
+ * it and quarantines its GPUs, once. Wakes when there is something to see. */
 void kill_watch_look(struct core *core, struct kill_watch *watch, const char *vm,
                      const struct vm_placement *placement);

@@ -90,6 +90,7 @@ static void take_lead(struct core *core)
         core_out_of_memory();
     }
     assert(self_incarnation(core) > 0); /* who is heard has joined */
+    assert(!core->lead->is_leading);    /* one term at a time: its guard would break our own */
     memcpy(mine->leader->node, core->config.node, sizeof(mine->leader->node));
     mine->leader->incarnation = self_incarnation(core);
     mine->leader->term = leader ? leader->leader->term + 1 : 1;
@@ -110,7 +111,7 @@ void lead_step(struct core *core)
         if (is_leading) {
             core_note(core, NOTE_COORDINATOR, core->config.node)->count =
                 leader_record(core)->leader->term;
-            peer_forget_silence(core); /* noted anew, in our name */
+            peer_forget_silence(core); /* noted again, in our name */
             cold_begin(core);
         }
     }

@@ -47,7 +47,7 @@ static bool is_encumbered(const struct core *core)
             state == MEMBERSHIP_CLEARING || state == MEMBERSHIP_BEGINNING);
 }
 
-static void begin(struct core *core)
+static void leaving_begin(struct core *core)
 {
     struct leaving *leaving = core->leaving;
     enum membership_state state = self_state(core);
@@ -74,15 +74,15 @@ void leaving_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_LEAVE && !core->leaving->is_asked) {
         core->leaving->is_asked = true;
         core->leaving->asked_ms = core->now_ms;
-        begin(core);
+        leaving_begin(core);
     }
 }
 
 /* "Not armed" must be in the store before the watchdog is let go; if that cannot be had it is kept,
- * and whoever stops berthd has the watchdog's time to start it again. */
+ * and anyone who stops berthd has the watchdog's time to start it again. */
 void leaving_step(struct core *core)
 {
-    begin(core);
+    leaving_begin(core);
     if (self_state(core) != MEMBERSHIP_LEAVING) {
         return;
     }

@@ -5,6 +5,7 @@
 #include "core/mutant.h"
 #include "core/self.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,11 @@ struct local_vm *local_vm_get(struct core *core, const char *name)
 
 /* ---- what the hypervisor tells ---- */
 
+/* An end is believed only of an instance that does not exist here: on that word its place is given
+ * to another, and its epoch never runs again. */
 void local_vm_ended(struct local_vm *vm, uint64_t epoch, struct cause why)
 {
+    assert(!vm->exists || vm->epoch != epoch || MUTANT(UNKNOWN_IS_FAILED));
     if (vm->away_epoch == epoch) {
         return; /* that it is not here says nothing */
     }
@@ -61,6 +65,8 @@ void local_vm_ended(struct local_vm *vm, uint64_t epoch, struct cause why)
 static void vm_exists(struct core *core, const struct core_event *event)
 {
     struct local_vm *vm = local_vm_get(core, event->name);
+    /* What exists has not ended, whatever was said before: libvirt's two words come in any order.
+     */
     vm->has_ended &= vm->ended_epoch != event->epoch;
     if (!vm->exists || vm->epoch != event->epoch) {
         vm->was_up = false;
@@ -80,10 +86,12 @@ static void vm_exists(struct core *core, const struct core_event *event)
 static void vm_gone(struct core *core, const struct core_event *event)
 {
     struct local_vm *vm = local_vm_get(core, event->name);
+    /* Word of another epoch is late, and says nothing of the instance that is here. */
     if (vm->exists && vm->epoch == event->epoch) {
         vm->exists = vm->is_up = false;
         vm->kill = (struct kill_watch){0};
         local_vm_ended(vm, event->epoch, cause_told(CAUSE_ENDED, event->text));
+        /* Migrated or saved is not gone: the instance may be anywhere, or come back. */
         if (event->is_away && !MUTANT(AWAY_IS_GONE)) {
             vm->has_ended = false;
             vm->away_epoch = event->epoch;

@@ -85,6 +85,8 @@ static void join(struct core *core)
     heartbeat_hurry(core);
     self_has_joined(core);
     self_take_cluster(core, founding_cluster(core));
+    /* The same boot, not declared off: its VMs are the ones that the store knows, and berthd alone
+     * was away. They are adopted, not ended. */
     if (is_same_boot && alive->alive->incarnation > fenced) {
         self_take_incarnation(core, alive->alive->incarnation);
         heartbeat_adopt(core, alive);
@@ -100,7 +102,7 @@ static void join(struct core *core)
 
 /*
  * Whether another host, alive, uses our name. The heartbeat of our own last boot stands still; one
- * that moves while we watch is somebody's.
+ * that moves while we watch is someone's.
  */
 static bool is_name_taken(struct core *core)
 {
@@ -128,12 +130,12 @@ static bool is_name_taken(struct core *core)
 }
 
 /* All that ran here is gone: CLEARING ends only with the answer that nothing is left. */
-static void begin(struct core *core)
+static void membership_begin(struct core *core)
 {
     struct membership *m = core->membership;
     assert(m->kill_id == 0 || MUTANT(ANEW_UNCLEARED));
     if (core->now_ms >= m->empty_pet_ms) {
-        arming_pet(core, MSEC_NEVER); /* nothing runs here: staying alive harms nobody */
+        arming_pet(core, MSEC_NEVER); /* nothing runs here: staying alive harms no one */
         m->empty_pet_ms = core->now_ms + world_settings(&core->world)->heartbeat_ms;
     }
     core_wake(core, m->empty_pet_ms);
@@ -203,7 +205,7 @@ static bool keep_alive(struct core *core)
         return false;
     }
     heartbeat_step(core);
-    (void)founding_is_done(core); /* if somebody deleted it alone, it is as it was */
+    (void)founding_is_done(core); /* if someone deleted it alone, it is as it was */
     return true;
 }
 
@@ -251,7 +253,7 @@ void membership_step(struct core *core)
         clear(core);
     }
     if (self_state(core) == MEMBERSHIP_BEGINNING) {
-        begin(core);
+        membership_begin(core);
     }
     if (self_state(core) == MEMBERSHIP_MEMBER && keep_alive(core)) {
         arming_step(core, heartbeat_is_heard(core), heartbeat_steady_ms(core) != MSEC_NEVER);
@@ -266,6 +268,7 @@ void membership_step(struct core *core)
 static void kill_all_done(struct core *core, const struct core_event *event)
 {
     struct membership *m = core->membership;
+    assert(event->id == m->kill_id);
     m->kill_id = 0;
     if (event->result != CORE_DONE) { /* not all gone: the watchdog will end it if we cannot */
         m->kill_retry_ms = core->now_ms + kill_retry_ms;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How this node becomes a member, stays one, and begins anew: the states of self.h, moved. A new
+ * How this node becomes a member, stays one, and begins again: the states of self.h, moved. A new
  * incarnation begins only when no instance of an earlier one exists.
  */
 #pragma once

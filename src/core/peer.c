@@ -123,6 +123,7 @@ static void hear(struct core *core, const struct record *alive)
         peer = add_peer(core, alive->key.name);
         core->is_dirty = true;
     }
+    assert(peer->seen_ms <= core->now_ms);
     if (alive->revision != peer->alive_revision) {
         core->is_dirty |= peer->is_silent || peer->incarnation != alive->alive->incarnation ||
                           peer->is_going_down != alive->alive->is_going_down ||
@@ -139,6 +140,8 @@ static void hear(struct core *core, const struct record *alive)
         peer->has_beat |= peer->incarnation != 0;
         peer->incarnation = alive->alive->incarnation;
         peer->seen_ms = core->now_ms;
+        /* From now on its silence is timed, not from when it was sent: we cannot know that, and
+         * our clock is the only one that we trust. So it seems silent for less than it is. */
         peer->is_power_proven = false; /* it is heard: whatever its agent said, it is not off */
     }
 }

@@ -20,8 +20,12 @@ void pending_send(struct core *core, struct pending *pending, struct txn *txn, m
     *pending = (struct pending){.id = action->id, .refusals = pending->refusals};
 }
 
+/* An answer says what the store has, the world what we know of it: between the two a decision would
+ * be made on a picture without our own last write. So the subject stays busy until the world is as
+ * new as the answer, or until a restored copy has begun another history. */
 void pending_settle(const struct core *core, struct pending *pending, revision_t revision)
 {
+    assert(pending->id == 0);
     pending->until = revision;
     pending->history = core->history;
 }
@@ -32,8 +36,11 @@ bool pending_is_idle(const struct core *core, const struct pending *pending)
            (core->world.revision >= pending->until || core->history != pending->history);
 }
 
+/* Whether a write without an answer was made is not asked of its key, which others may have written
+ * since: once the world holds all that was there when the barrier was answered, it shows it. */
 static void send_barrier(struct core *core, struct pending *pending, msec_t limit_ms)
 {
+    assert(pending->id == 0); /* an answer still to come would be taken for the barrier's */
     struct core_action *action = core_act(core, ACTION_BARRIER);
     action->limit_ms = limit_ms;
     pending->id = action->id;

@@ -7,7 +7,7 @@
 
 /*
  * A store transaction of ours about one subject, from its sending until this process's world is as
- * new as its outcome: only then may that subject be decided upon again.
+ * new as its outcome: only then may that subject be decided on again.
  *
  *     idle -> in flight -> settling -> idle
  *                 `-> (reply lost) barrier in flight -> settling

@@ -28,7 +28,7 @@ static void ask(const struct core *core, const struct job *job, struct placing *
 }
 
 /* Whether it comes after those that must run again: what is comfort, and, where a reserve has to be
- * kept, starts that somebody asked for. Else starts and recoveries go by priority alone. */
+ * kept, starts that someone asked for. Else starts and recoveries go by priority alone. */
 static bool can_wait(const struct core *core, const struct job *job)
 {
     const struct cluster_settings *settings = world_settings(&core->world);

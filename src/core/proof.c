@@ -31,7 +31,7 @@ enum gone proof_instance_gone(const struct world *world, const char *vm,
         (status->status->state == VM_STATE_STOPPED || status->status->state == VM_STATE_FAILED)) {
         return GONE_REPORTED;
     }
-    /* It left that host, so the host's end does not end it; likewise where others see it. */
+    /* It left that host, so the host's end does not end it. The same where others see it. */
     const char *seen_on;
     bool is_away = is_of_now && status->status->state == VM_STATE_AWAY && !MUTANT(AWAY_IS_GONE);
     if (is_away || (world_sighting(world, vm, &seen_on) && !MUTANT(SIGHTING_UNHEEDED))) {

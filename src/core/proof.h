@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * When is an instance of a VM proven gone? This is the only place that says so; what it answers is
- * true as of the revisions of the records it read, so whoever acts upon it guards them (placement
+ * true as of the revisions of the records it read, so anyone who acts on it guards them (placement
  * and status; a fence record and a new incarnation never go back).
  */
 #pragma once

@@ -42,7 +42,7 @@ static bool is_gone(const struct view *view)
 
 /* It was removed. May be done without proof where it runs elsewhere, outside Berth: that instance
  * has no claim and no place, and no order could reach it. */
-static void forget(struct core *core, const struct view *view)
+static void forget_vm(struct core *core, const struct view *view)
 {
     assert(!view->spec);
     if (view->placement || view->status) {
@@ -50,13 +50,13 @@ static void forget(struct core *core, const struct view *view)
     }
 }
 
-/* It runs nowhere and shall not: free what it held. */
+/* It runs nowhere, and must not: free what it held. */
 static void rest(struct core *core, const struct view *view)
 {
     const struct vm_placement *old = view->placement->placement;
     assert(is_gone(view) && !view->wants_to_run);
     if (!view->spec) {
-        forget(core, view);
+        forget_vm(core, view);
         return;
     }
     struct record *next = change_draft(view);
@@ -150,9 +150,10 @@ static void resume_running(struct core *core, const struct view *view)
     }
 }
 
-/* It runs, and shall: what was refused earlier is of no matter any more. */
+/* It runs, as it must: what was refused earlier no longer matters. */
 static void forget_refusals(struct core *core, const struct view *view)
 {
+    assert(view->gone == GONE_NOT && view->wants_to_run);
     struct record *next = change_draft(view);
     next->placement->refusals = 0;
     next->placement->cause = plain(CAUSE_STOP_REFUSED);
@@ -185,6 +186,7 @@ static void vacate(struct core *core, const struct view *view, struct jobs *jobs
 {
     const char *node = view->placement->placement->node;
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
+    assert(alive && view->gone == GONE_NOT); /* its heartbeat says that it goes down */
     if (refusal_must_leave_alone(core, view)) {
         return;
     }
@@ -226,7 +228,7 @@ static void decide_unasked(struct core *core, const struct view *view, struct jo
     } else if (p->refusals > 0 && !refusal_of_room(core, view)) {
         forget_refusals(core, view);
     } else if (p->cause.code == CAUSE_MOVE_NO_HOST && is_fresh(core, view)) {
-        return; /* whoever asked for it may still want to read the answer */
+        return; /* anyone who asked for it may still want to read the answer */
     } else if (cause_is_stuck(&p->cause)) {
         struct record *next = change_draft(view);
         next->placement->reasons.len = 0;
@@ -259,7 +261,7 @@ static void decide_running(struct core *core, const struct view *view, struct jo
     }
 }
 
-/* Nobody waits for its guest: it was removed, or an administrator wants it off now. */
+/* No one waits for its guest: it was removed, or an administrator wants it off now. */
 static bool is_turned_off(const struct view *view)
 {
     return !view->wants_to_run && (!view->spec || view->spec->vm_spec->is_stop_forced);
@@ -288,6 +290,7 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
         return;
     }
     assert(view->status); /* without one it would be GONE_NOT_BEGUN */
+    assert(view->gone == GONE_NOT);
     bool is_forced = is_turned_off(view);
     if (!view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
         return; /* its node clears that first */
@@ -325,6 +328,8 @@ static void decide_stop(struct core *core, const struct view *view, struct jobs 
         }
         return;
     }
+    /* It is not gone, so it has begun, and its place stays its own. */
+    assert(view->gone == GONE_NOT && view->status);
     if (is_turned_off(view) && !p->is_forced) {
         change_stop(core, view, plain(view->spec ? CAUSE_OFF_ORDERED : CAUSE_REMOVED), true);
     } else if (view->status->status->is_stop_refused && !p->is_forced) {
@@ -343,7 +348,7 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
 {
     const struct vm_placement *p = view->placement ? view->placement->placement : NULL;
     if (!view->spec) {
-        forget(core, view);
+        forget_vm(core, view);
         return;
     }
     if (hold_is_unmanaged(view) || (p && jobs->is_evicting && p->cause.code == CAUSE_EVICTED)) {
@@ -370,7 +375,7 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
     }
 }
 
-/* One VM. What cannot be read, and what is on its way, is not decided upon: either could say that
+/* One VM. What cannot be read, and what is on its way, is not decided on: either could say that
  * the VM runs. */
 static void decide(struct core *core, const char *vm, struct jobs *jobs)
 {
@@ -386,7 +391,7 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
         if (view.spec) {
             elsewhere_decide(core, &view);
         } else {
-            forget(core, &view);
+            forget_vm(core, &view);
         }
         return;
     }

@@ -8,7 +8,7 @@
  *        `- nowhere to go-+-- gone (failed, host off) --placed--> start, next epoch
  *
  * One transaction a change. It demands that we still lead, that spec, placement and status are the
- * ones that were decided upon, and that nobody else holds the GPUs; it moves the claims along. So a
+ * ones that were decided on, and that no one else holds the GPUs; it moves the claims along. So a
  * GPU is never held twice and no claim outlives its placement.
  */
 #pragma once

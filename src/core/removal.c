@@ -102,7 +102,7 @@ static void end_incarnations(struct core *core, const struct record *alive)
 
 /* Deletes what is left of 'node'. Its fence record stays, and so does the order: a later
  * incarnation takes no notice of either. */
-static void forget(struct core *core, const char *node, uint64_t removed)
+static void removal_forget(struct core *core, const char *node, uint64_t removed)
 {
     static const enum record_kind kinds[] = {RECORD_NODE_ALIVE, RECORD_NODE_INVENTORY,
                                              RECORD_NODE_STANDING};
@@ -144,7 +144,7 @@ void removal_step(struct core *core)
             continue;
         }
         if (!alive || world_is_proven_off(&core->world, node, alive->alive->incarnation)) {
-            forget(core, node, (*each)->node_spec->removed);
+            removal_forget(core, node, (*each)->node_spec->removed);
         } else if (alive->alive->has_left) {
             end_incarnations(core, alive);
         }

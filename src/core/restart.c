@@ -26,7 +26,7 @@ static void give_up(struct core *core, const struct view *view, struct cause why
     (void)change_note(change_commit(core, view, next), NOTE_VM_FAILED, &why);
 }
 
-/* Its host was lost, and its priority says that nobody but an administrator starts it. */
+/* Its host was lost, and its priority says that no one but an administrator starts it. */
 void restart_stay_off(struct core *core, const struct view *view)
 {
     assert(view->gone != GONE_NOT || MUTANT(MOVE_TOO_SOON));

@@ -11,7 +11,7 @@
 
 #include "core/job.h"
 
-/* It shall run, and its instance is gone. */
+/* It is to run, and its instance is gone. */
 void restart_ended(struct core *core, const struct view *view, struct jobs *jobs);
 /* Its host is lost or was shut down, and its priority says that only an administrator starts it. */
 void restart_stay_off(struct core *core, const struct view *view);

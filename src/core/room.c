@@ -47,7 +47,7 @@ static struct room held_by(const struct place *place, const char *vm,
     return (struct room){0};
 }
 
-/* What other VMs have there that somebody brought there past Berth. */
+/* What other VMs have there that someone brought there past Berth. */
 static struct room held_by_visitors(const struct place *place)
 {
     const struct core *core = place->core;
@@ -116,7 +116,7 @@ static bool has_room(const struct core *core, const struct record *spec, const c
            (is_uncounted || held.memory_mib + spec->vm_spec->memory_mib <= memory_mib);
 }
 
-/* Whether nobody else claims a device of 'gpus'. */
+/* Whether no one else claims a device of 'gpus'. */
 static bool has_gpus(const struct core *core, const char *vm, const char *node,
                      const gpu_holds_t *gpus)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What is there for a VM now, as the store has it. The planner looks ahead: to it, a VM that is
- * planned anew has left its place, and one that must make room has stopped. Until that is so, what
+ * planned again has left its place, and one that must make room has stopped. Until that is so, what
  * such a VM has is not given to another one. GPUs have claims for that; memory and CPUs are counted
  * here, from every placement that the store holds and every one on its way there. A placement gives
  * up its place only when its instance is proven gone, so what was promised here is there.

@@ -7,6 +7,7 @@
 #include "core/mutant.h"
 #include "core/self.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A host that cannot tell the store anything has nothing to wait for. */
@@ -67,6 +68,11 @@ void shutdown_event(struct core *core, const struct core_event *event)
     }
 }
 
+static bool leaves_vms(const struct core *core)
+{
+    return self_on_shutdown(core) == ON_SHUTDOWN_LEAVE;
+}
+
 /* ---- an order ---- */
 
 static bool is_ordered(const struct node_spec *spec, uint64_t incarnation)
@@ -117,6 +123,10 @@ static void give_power(struct core *core)
         core_wake(core, s->power_retry_ms);
         return;
     }
+    /* The order is one of this boot, and no VM of ours is left that it would take down. If ending
+     * them took a new incarnation, that is later than the order's. */
+    assert(s->order_incarnation <= self_incarnation(core));
+    assert(leaves_vms(core) || local_vms_are_over(core) || MUTANT(DOWN_WITH_VMS));
     bool is_reboot = record->node_spec->power == NODE_POWER_REBOOT;
     struct core_action *action = core_act(core, ACTION_POWER);
     action->power = record->node_spec->power;
@@ -125,12 +135,7 @@ static void give_power(struct core *core)
                     self_name(core));
 }
 
-/* ---- */
-
-static bool leaves_vms(const struct core *core)
-{
-    return self_on_shutdown(core) == ON_SHUTDOWN_LEAVE;
-}
+/* ---- the end ---- */
 
 bool shutdown_must_end(const struct core *core)
 {

@@ -89,7 +89,7 @@ static void see(struct core *core, const struct record *record)
     }
 }
 
-static void forget(struct core *core, const char *vm)
+static void sight_forget(struct core *core, const char *vm)
 {
     bool is_there;
     size_t place = place_of(core->sights, vm, &is_there);
@@ -103,7 +103,7 @@ void sight_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_STORE_RECORD) {
         see(core, event->record);
     } else if (event->kind == CORE_STORE_REMOVED && event->key->kind == RECORD_VM_PLACEMENT) {
-        forget(core, event->key->name);
+        sight_forget(core, event->key->name);
     }
 }
 

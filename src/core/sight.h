@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Since when a VM is as it is: every berthd notes when it saw a VM's state or order change, whether
- * it coordinates or not, so that the next coordinator need not count anew.
+ * it coordinates or not, so that the next coordinator need not count again.
  */
 #pragma once
 

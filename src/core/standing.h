@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the coordinator remembers of each node, in a record, so that it is not lost with it: how
- * often the node began anew lately, whether that is why it gets no VMs, and why it could not be
+ * often the node began again lately, whether that is why it gets no VMs, and why it could not be
  * turned off.
  *
- * Hosts that come and go: one that began anew three times within an hour gets no VMs for two hours,
- * unless an administrator writes its spec ('berth node resume'): what was before that is forgotten.
- * What it has, it keeps. It is not the host if others were lost at the same time: a store without a
- * quorum makes all of them begin anew. And where nobody saw that, at most one host in five at a
- * time, so that a trouble of all of them does not stop everything.
+ * Hosts that come and go: one that began again three times within an hour gets no VMs for two
+ * hours, unless an administrator writes its spec ('berth node resume'): what was before that is
+ * forgotten. What it has, it keeps. It is not the host if others were lost at the same time: a
+ * store without a quorum makes all of them begin again. And where no one saw that, at most one host
+ * in five at a time, so that a trouble of all of them does not stop everything.
  *
  * There is no clock that all share: the record says spans, and everybody counts on from when it saw
- * that record. So they are written anew now and then, and one who sees them later counts longer.
+ * that record. So they are written again now and then, and one who sees them later counts longer.
  */
 #pragma once
 

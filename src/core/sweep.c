@@ -12,6 +12,9 @@
 /* etcd takes at most 128 guards and 128 writes in one transaction. */
 enum { sweep_limit_ms = 5000, sweep_len_max = 32, events_slack = 200 };
 
+/* Each claim costs two guards and one write; each event one write; the term one guard. */
+static_assert(2 * sweep_len_max + 1 <= 128, "a sweep fits into one transaction");
+
 struct sweep {
     struct pending pending;
 };
@@ -30,7 +33,8 @@ void sweep_event(struct core *core, const struct core_event *event)
     }
 }
 
-/* Whether a placement of 'claim's VM holds that device in that epoch. */
+/* Whether a placement of 'claim's VM holds that device in that epoch. While it moves it holds two
+ * places: that of the next epoch is claimed before the VM is told to stop. */
 static bool is_claim_held(const struct core *core, const struct record *claim)
 {
     const struct record *record = world_find(&core->world, RECORD_VM_PLACEMENT, claim->claim->vm);

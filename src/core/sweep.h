@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What belongs to nobody any more: claims that no placement holds, and the oldest events. */
+/* What belongs to no one any more: claims that no placement holds, and the oldest events. */
 #pragma once
 
 #include "core/event.h"

@@ -33,7 +33,7 @@ void visitors_done(struct core *core)
  * Ordered is what the store orders here, in this epoch and to the letter. Two doubts are decided in
  * opposite ways: a placement that cannot be read leaves the VM alone, because no one was told that
  * it ended; a VM that we reported as ended is not ordered any more, because others may have started
- * it upon that word.
+ * it on that word.
  */
 bool visitor_is_ordered(const struct core *core, const struct vm_sighting *what)
 {
@@ -42,7 +42,7 @@ bool visitor_is_ordered(const struct core *core, const struct vm_sighting *what)
     const struct record *record = world_find(&core->world, RECORD_VM_STATUS, what->vm);
     const struct vm_status *status = record ? record->status : NULL;
     if (!core_is_readable(core, RECORD_VM_PLACEMENT, what->vm)) {
-        return true; /* nobody knows; a healthy VM is not ended for that */
+        return true; /* no one knows; a healthy VM is not ended for that */
     }
     if (status && status->epoch == what->epoch && strcmp(status->node, core->config.node) == 0 &&
         (status->state == VM_STATE_STOPPED || status->state == VM_STATE_FAILED)) {
@@ -54,14 +54,15 @@ bool visitor_is_ordered(const struct core *core, const struct vm_sighting *what)
 }
 
 /*
- * Ours to end is a copy of what was begun anew since, as only that one is ordered; and what we
- * started ourselves and shall not run any more. The one copy there is of what is ordered elsewhere
+ * Ours to end is a copy of what was begun again since, as only that one is ordered; and what we
+ * started ourselves and are no longer to run. The one copy there is of what is ordered elsewhere
  * is a visitor, and so is what another node started: to end it would end what users work with.
  */
 bool visitor_is_one(const struct core *core, const struct vm_sighting *what)
 {
     const struct record *record = world_find(&core->world, RECORD_VM_PLACEMENT, what->vm);
     const struct record *status = world_find(&core->world, RECORD_VM_STATUS, what->vm);
+    assert(core->world.is_complete); /* to end it for want of an order takes all orders */
     const struct vm_placement *p =
         record && record->placement->phase != PLACEMENT_NONE ? record->placement : NULL;
     if (MUTANT(VISITOR_ENDED) ||
@@ -74,7 +75,7 @@ bool visitor_is_one(const struct core *core, const struct vm_sighting *what)
     return is_only || strcmp(what->node, core->config.node) != 0;
 }
 
-static size_t find(const struct visitors *visitors, const char *vm)
+static size_t visitor_at(const struct visitors *visitors, const char *vm)
 {
     size_t i = 0;
     while (i < visitors->list.len && strcmp(visitors->list.items[i].vm, vm) != 0) {
@@ -86,7 +87,7 @@ static size_t find(const struct visitors *visitors, const char *vm)
 void visitor_tell(struct core *core, const struct vm_sighting *what, bool is_one)
 {
     struct visitors *visitors = core->visitors;
-    size_t at = find(visitors, what->vm);
+    size_t at = visitor_at(visitors, what->vm);
     bool was_one = at < visitors->list.len;
     if (is_one == was_one && (!is_one || visitors->list.items[at].epoch == what->epoch)) {
         return;
@@ -118,7 +119,7 @@ bool visitors_have_changed(struct core *core)
     return have_changed;
 }
 
-static void add(struct node_inventory *inventory, const struct vm_sighting *sighting)
+static void sighting_add(struct node_inventory *inventory, const struct vm_sighting *sighting)
 {
     if (inventory->sightings.len >= sightings_max) {
         return;
@@ -138,10 +139,10 @@ void visitors_write(struct core *core, struct node_inventory *inventory)
     if (!core->visitors->are_known && stored &&
         stored->inventory->incarnation == self_incarnation(core)) {
         VEC_EACH(&stored->inventory->sightings, sighting) {
-            add(inventory, sighting);
+            sighting_add(inventory, sighting);
         }
     }
     VEC_EACH(&core->visitors->list, sighting) {
-        add(inventory, sighting);
+        sighting_add(inventory, sighting);
     }
 }

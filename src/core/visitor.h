@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * VMs of this cluster that exist on this node without being ordered here, and that are not ours to
- * end: somebody migrated or restored them here, past Berth. The node's inventory tells the others
- * of them, so that nobody starts them a second time. Nothing else is done about them.
+ * end: someone migrated or restored them here, past Berth. The node's inventory tells the others
+ * of them, so that no one starts them a second time. Nothing else is done about them.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The store's records as the planner's model: the one picture of the cluster upon which the
+ * The store's records as the planner's model: the one picture of the cluster on which the
  * coordinator decides, and out of which people are told what it would decide. It is built again for
  * each question: it is small, and nothing can be forgotten in it. What the records do not say comes
  * from the caller (struct plan_cluster_options).

@@ -180,6 +180,7 @@ static bool find_node(const struct evict *evict, const uint32_t *tried, uint32_t
 
 /* ---- doing it ---- */
 
+/* In the opposite order, so that each finds what it left as it left it. */
 static void put_back_all(struct evict *evict, size_t left_len, size_t eviction_len)
 {
     struct plan *plan = evict->plan;
@@ -212,6 +213,10 @@ static bool evict_victims(struct evict *evict, const struct victims *victims)
     struct plan *plan = evict->plan;
     size_t left_len = plan->left.len, eviction_len = plan->evictions.len;
     for (uint32_t i = 0; i < victims->len; i++) {
+        /* Nothing that runs is ended for its equal, and what was asked for is not ended for others
+         * that were: two requests would end one another in turns. */
+        assert(may_leave(evict, &evict->model->vms.items[victims->vms[i]]));
+        assert(plan->evictions.len < plan->evictions.capacity);
         take_leave(evict->model, victims->vms[i], plan);
         plan->evictions.items[plan->evictions.len++] =
             (struct plan_eviction){victims->vms[i], victims->node, evict->index};

@@ -192,6 +192,7 @@ bool gpus_take(struct plan_model *model, uint32_t vm, uint32_t node)
     choice.node = node;
     choice.vm = vm;
     choice.numa_wanted = INT32_MIN;
+    /* All of them or none: half a set would keep others from what no one uses. */
     for (uint32_t i = 0; i < item->need_len; i++) {
         find_free(&choice, item->needs[i].pool);
         if (!take_all(&choice, item->needs[i].count)) {

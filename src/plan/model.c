@@ -305,6 +305,7 @@ void vm_release(struct plan_model *model, uint32_t vm, uint32_t node)
 void vm_list_add(struct plan_model *model, uint32_t vm, uint32_t node)
 {
     struct vm *item = &model->vms.items[vm];
+    assert(item->node == PLAN_NONE); /* in one list at most */
     item->node = node;
     item->before = PLAN_NONE;
     item->after = model->nodes.items[node].vm_first;
@@ -317,6 +318,7 @@ void vm_list_add(struct plan_model *model, uint32_t vm, uint32_t node)
 void vm_list_remove(struct plan_model *model, uint32_t vm)
 {
     struct vm *item = &model->vms.items[vm];
+    assert(item->node != PLAN_NONE);
     if (item->before != PLAN_NONE) {
         model->vms.items[item->before].after = item->after;
     } else {

@@ -25,12 +25,14 @@ static uint32_t node_before(const struct plan_model *model, const struct plan *p
 static void arrive(struct plan_model *model, uint32_t vm, struct plan *plan)
 {
     struct vm *item = &model->vms.items[vm];
+    assert(plan->placements.len < plan->placements.capacity);
     struct plan_placement *placement = &plan->placements.items[plan->placements.len++];
     *placement = (struct plan_placement){.vm = vm,
                                          .node = item->next_node,
                                          .from = node_before(model, plan, vm),
                                          .gpu_first = (uint32_t)plan->gpus.len};
     placement->gpu_len = take_list_gpus(model, plan, vm, item->next_node);
+    assert(placement->gpu_len == item->gpu_count || item->node == item->next_node);
     if (item->node != PLAN_NONE) {
         take_leave(model, vm, plan);
     }
@@ -38,6 +40,7 @@ static void arrive(struct plan_model *model, uint32_t vm, struct plan *plan)
     item->next_node = PLAN_NONE;
 }
 
+/* Every VM that stood in line gets an answer: a place, or that it waits. */
 static void plan_commit(struct plan_model *model, uint32_t turn_len, struct plan *plan)
 {
     for (uint32_t i = 0; i < turn_len; i++) {
@@ -45,6 +48,7 @@ static void plan_commit(struct plan_model *model, uint32_t turn_len, struct plan
         if (model->vms.items[vm].next_node != PLAN_NONE) {
             arrive(model, vm, plan);
         } else {
+            assert(plan->waiting.len < plan->waiting.capacity);
             plan->waiting.items[plan->waiting.len++] = (struct plan_waiting){vm, PLAN_WAIT_ROOM};
         }
     }
@@ -162,5 +166,6 @@ int place_request(struct plan_model *model, const struct plan_request *request, 
     }
     mark_asked(model, request, false);
     plan_commit(model, turn_len, plan);
+    assert(plan->placements.len + plan->waiting.len == turn_len);
     return 0;
 }

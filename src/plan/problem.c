@@ -251,7 +251,7 @@ static bool find_kinds(struct problem *problem)
     return true;
 }
 
-static bool make(struct maker *maker)
+static bool problem_make(struct maker *maker)
 {
     struct problem *problem = maker->problem;
     count_dims(maker);
@@ -296,7 +296,7 @@ bool problem_init(struct problem *problem, struct plan_model *model,
         for (uint32_t i = 0; i < vm_len; i++) {
             maker.item_of[vms[i]] = i;
         }
-        is_made = make(&maker);
+        is_made = problem_make(&maker);
     }
     free(maker.pool_dim);
     free(maker.item_of);

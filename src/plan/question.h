@@ -23,7 +23,7 @@ struct plan_question {
 struct plan_outcome {
     struct plan_question question;
     struct plan_cluster cluster; /* with the plan carried out in its model */
-    struct plan_request request; /* what was asked of the planner, upon 'vms' */
+    struct plan_request request; /* what was asked of the planner, on 'vms' */
     VEC(uint32_t) vms;
     struct plan plan;
 };

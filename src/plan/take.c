@@ -7,8 +7,11 @@
 #include <assert.h>
 #include <string.h>
 
+/* A VM has one next place at most, and while it moves it holds both: what it leaves is free for
+ * others only once it is gone. */
 bool take_place(struct plan_model *model, uint32_t vm, uint32_t node)
 {
+    assert(model->vms.items[vm].next_node == PLAN_NONE);
     if (!gpus_take(model, vm, node)) {
         return false;
     }
@@ -20,6 +23,7 @@ bool take_place(struct plan_model *model, uint32_t vm, uint32_t node)
 void take_back(struct plan_model *model, uint32_t vm)
 {
     struct vm *item = &model->vms.items[vm];
+    assert(item->next_node != PLAN_NONE);
     vm_release(model, vm, item->next_node);
     item->next_node = PLAN_NONE;
 }
@@ -61,6 +65,7 @@ uint32_t take_list_gpus(const struct plan_model *model, struct plan *plan, uint3
 void take_leave(struct plan_model *model, uint32_t vm, struct plan *plan)
 {
     uint32_t node = model->vms.items[vm].node;
+    assert(node != PLAN_NONE);
     assert(plan->left.len < plan->left.capacity);
     struct plan_left *left = &plan->left.items[plan->left.len++];
     *left = (struct plan_left){.vm = vm, .node = node, .gpu_first = (uint32_t)plan->gpus.len};

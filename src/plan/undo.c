@@ -12,6 +12,7 @@ void plan_done(struct plan *plan)
     *plan = (struct plan){0};
 }
 
+/* Placements first: what they hold is free again before those that left are put back into it. */
 void plan_undo(struct plan_model *model, const struct plan *plan)
 {
     for (size_t i = 0; i < plan->placements.len; i++) {

@@ -7,6 +7,7 @@
 #include "loop/clock.h"
 #include "model/gpu_device.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,10 @@ static void perform_start(struct daemon *d, const struct core_action *action)
     (void)snprintf(compose.marker.vm, name_size, "%s", action->name);
     (void)copy_text(compose.marker.cluster, cluster_id_size, d->identity.cluster);
     (void)snprintf(compose.marker.node, name_size, "%s", d->config->node);
+    /* The marker is by what this QEMU is found, adopted and killed: of this order, host and life,
+     * to the letter. It gets what the placement holds, as that alone is claimed. */
+    assert(placement->epoch == action->epoch && action->incarnation > 0);
+    assert(strcmp(placement->node, d->config->node) == 0);
     VEC_EACH(&placement->gpus, hold) {
         if (compose.device_len == gpus_per_vm_max ||
             !describe_device(d, placement, hold, &devices[compose.device_len])) {
@@ -103,9 +108,12 @@ static void perform_start(struct daemon *d, const struct core_action *action)
     virt_start(d->virt, action->id, &compose, action->limit_ms, virt_answered, d);
 }
 
+/* Armed is said only of a watchdog that ticks with just that time: the others derive from it when
+ * this host is surely off. A driver that rounds it is let go again. */
 static void perform_arm(struct daemon *d, const struct core_action *action)
 {
     struct error err = {0};
+    assert(action->limit_ms > 0);
     if (d->watchdog && watchdog_timeout_ms(d->watchdog) != action->limit_ms) {
         if (watchdog_disarm(&d->watchdog, &err) < 0) {
             daemon_answer(d, action->id, CORE_FAILED, err.text);
@@ -137,6 +145,8 @@ static void perform_arm(struct daemon *d, const struct core_action *action)
     daemon_answer(d, action->id, CORE_DONE, NULL);
 }
 
+/* The deadline is checked here, at the last moment, because this process may have been frozen since
+ * the core asked for it: a late pet would keep a host alive that others take for reset. */
 static void perform_pet(struct daemon *d, const struct core_action *action)
 {
     struct error err = {0};
@@ -170,6 +180,7 @@ static void fence_answered(void *userdata, const struct fence_result *result)
     event.result = result->outcome == FENCE_DONE     ? CORE_DONE
                    : result->outcome == FENCE_FAILED ? CORE_FAILED
                                                      : CORE_UNKNOWN;
+    /* FENCE_DONE of an order to turn off means that the agent then found it off (fence/agent.h). */
     if (run->only_asks && result->outcome == FENCE_DONE && result->power != FENCE_POWER_OFF) {
         event.result = CORE_FAILED; /* an answer, but no proof */
     }
@@ -185,6 +196,8 @@ static void fence_answered(void *userdata, const struct fence_result *result)
 
 static void perform_fence(struct daemon *d, const struct core_action *action)
 {
+    assert(action->spec &&
+           action->limit_ms > 0); /* an agent without limit would never be unknown */
     const struct fence_level level = node_spec_fence_level(action->spec->node_spec, action->count);
     struct fence_request request = {
         .action = action->kind == ACTION_FENCE_STATUS ? FENCE_STATUS : FENCE_OFF,
@@ -206,7 +219,8 @@ static void perform_fence(struct daemon *d, const struct core_action *action)
     if (fence_start(d->event, &request, fence_answered, run, &run->run, &err) < 0) {
         d->fencing.len--;
         free(run);
-        daemon_answer(d, action->id, CORE_FAILED, err.text);
+        daemon_answer(d, action->id, CORE_FAILED,
+                      err.text); /* it never ran, so it is not unknown */
     }
 }
 
@@ -250,6 +264,8 @@ static void perform_power(struct daemon *d, const struct core_action *action)
                                       .arguments = arguments,
                                       .output_max = error_text_size,
                                       .limit_ms = limit_ms};
+    assert(!d->power &&
+           action->power != NODE_POWER_NONE); /* one at a time: its answer is awaited */
     struct power_run *run = calloc(1, sizeof(*run));
     if (!run) {
         abort();
