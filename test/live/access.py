@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from tap import test, main  # noqa: E402
 from cluster import Cluster, wait_for  # noqa: E402
-from rest import Answer  # noqa: E402
+from document import Document  # noqa: E402
+from rest import Answer, ask as ask_socket  # noqa: E402
 
 ROLES = ["none", "viewer", "operator", "administrator"]
 PASSWORD = "correct horse"
@@ -35,14 +36,24 @@ def connect(c):
                                        context=ssl.create_default_context(cafile=certificate(c)))
 
 
+def document(c):
+    """What judges the answers of this cluster."""
+    if not hasattr(c, "document"):
+        c.document = Document(ask_socket(c.socket, "GET", "/openapi.json").json)
+    return c.document
+
+
 def ask(c, method, target, body=None, **headers):
+    """Asks over HTTPS; the answer, whatever it says, is one that /openapi.json describes."""
     connection = connect(c)
     try:
         connection.request(method, target, None if body is None else json.dumps(body).encode(),
                            {name.replace("_", "-"): value for name, value in headers.items()})
-        return Answer(connection.getresponse())
+        answer = Answer(connection.getresponse())
     finally:
         connection.close()
+    document(c).judge(method, target, answer)
+    return answer
 
 
 def bearer(token):
@@ -403,7 +414,7 @@ def the_command_works_from_elsewhere_and_trusts_only_the_right_certificate():
 
 
 @test
-def the_certificate_made_at_the_first_start_stays_and_its_key_is_nobody_elses():
+def the_certificate_made_at_the_first_start_stays_and_its_key_is_no_one_elses():
     with begin() as c:
         with open(certificate(c), encoding="ascii") as file:
             before = file.read()
@@ -422,7 +433,7 @@ def the_certificate_made_at_the_first_start_stays_and_its_key_is_nobody_elses():
 
 
 @test
-def while_the_store_is_silent_the_known_read_and_log_in_and_nobody_changes_anything():
+def while_the_store_is_silent_the_known_read_and_log_in_and_no_one_changes_anything():
     with begin() as c:
         secret = token(c, "t", "administrator")
         add_user(c, "alice", "administrator")

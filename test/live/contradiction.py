@@ -52,7 +52,7 @@ def a_heartbeat_that_is_deleted_ends_no_vm_and_the_cluster_is_told(host):
     stay(before, 2)
 
 
-def an_emptied_store_ends_no_vm_until_somebody_says_so(host):
+def an_emptied_store_ends_no_vm_until_someone_says_so(host):
     before, said = qemus(NODE), host.journal().count("store-contradicts")
     host.etcd.call("kv/deleterange", {"key": b64("/berth/"), "range_end": b64("/berth0")})
     wait_for("it says so", lambda: host.journal().count("store-contradicts") > said, 30)
@@ -67,7 +67,7 @@ def an_emptied_store_ends_no_vm_until_somebody_says_so(host):
 
 TESTS = [a_mistyped_prefix_ends_no_vm_and_the_right_one_goes_on,
          a_heartbeat_that_is_deleted_ends_no_vm_and_the_cluster_is_told,
-         an_emptied_store_ends_no_vm_until_somebody_says_so]
+         an_emptied_store_ends_no_vm_until_someone_says_so]
 
 
 def main():

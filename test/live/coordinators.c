@@ -262,7 +262,7 @@ static void make_second_lead(void)
     write_now(&txn);
 }
 
-/* A pool of both cards, and a VM that needs one and shall run. */
+/* A pool of both cards, and a VM that needs one and is to run. */
 static void order_vm(void)
 {
     struct record *pool = record_new(RECORD_POOL, "p", NULL);

@@ -490,7 +490,7 @@ TEST(a_watch_of_forgotten_history_says_so)
     bench_close(&bench);
 }
 
-TEST(a_silent_stream_is_begun_anew)
+TEST(a_silent_stream_is_begun_again)
 {
     struct bench bench;
     struct proxy proxy;

@@ -54,5 +54,5 @@ size_t etcd_cluster_leader(struct etcd_cluster *cluster);
 long etcd_raw(const struct etcd_cluster *cluster, size_t index, const char *path, const char *json,
               const char *token, char *ret, size_t size);
 
-/* A port of 127.0.0.1 that nobody listens on. */
+/* A port of 127.0.0.1 that no one listens on. */
 int free_port(void);

@@ -331,7 +331,7 @@ static bool is_readable(const struct daemon *daemon, const char *node)
     return world_is_readable(&daemon->world, &key);
 }
 
-TEST(a_document_that_cannot_be_read_is_told_once_and_the_rest_goes_on)
+TEST(a_document_that_cannot_be_read_is_reported_once_and_the_rest_goes_on)
 {
     struct daemon daemon;
     etcd_cluster_need(&cluster);
@@ -362,7 +362,7 @@ TEST(a_document_that_cannot_be_read_is_told_once_and_the_rest_goes_on)
 
 static struct etcd_cluster foreign;
 
-/* Whether nobody but the test has written into the foreign store. */
+/* Whether no one but the test has written into the foreign store. */
 static void check_untouched(void)
 {
     char reply[1000];
@@ -371,7 +371,7 @@ static void check_untouched(void)
     CHECK_HAS(reply, "\"revision\":\"3\""); /* the start of the member, and the test */
 }
 
-TEST(an_endpoint_of_another_etcd_cluster_is_told_and_feeds_and_acknowledges_nothing)
+TEST(an_endpoint_of_another_etcd_cluster_is_reported_and_feeds_and_acknowledges_nothing)
 {
     struct daemon daemon = {0}, next = {0};
     etcd_cluster_need(&cluster);
@@ -493,7 +493,7 @@ TEST(a_store_that_is_not_there_yet_is_waited_for)
     etcd_cluster_stop(&late);
 }
 
-TEST(a_lost_majority_is_told_as_stale_and_its_return_goes_on_without_a_gap)
+TEST(a_lost_majority_is_reported_as_stale_and_its_return_goes_on_without_a_gap)
 {
     struct daemon daemon;
     daemon_start(&daemon, "/g/");

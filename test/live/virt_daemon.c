@@ -178,7 +178,7 @@ static void end_all(struct loop *loop, uint64_t id)
 
 /* ---- tests ---- */
 
-TEST(vms_outlive_a_libvirtd_that_is_killed_and_are_listed_anew)
+TEST(vms_outlive_a_libvirtd_that_is_killed_and_are_listed_again)
 {
     CLEANUP_LOOP loop;
     need_daemon(&loop);

@@ -14,7 +14,7 @@ static bool begin(struct loop *loop)
     return loop_begin(loop, "test:///default") && await(loop, TOLD_LISTED, "", 0, limit_ms);
 }
 
-/* What somebody else does: another connection to the same driver. */
+/* What someone else does: another connection to the same driver. */
 static bool by_another(const char *vm, int (*act)(virDomainPtr domain))
 {
     virConnectPtr conn = virConnectOpen("test:///default");
@@ -27,7 +27,7 @@ static bool by_another(const char *vm, int (*act)(virDomainPtr domain))
     return is_done;
 }
 
-TEST(a_vm_is_started_told_and_turned_off)
+TEST(a_vm_is_started_reported_and_turned_off)
 {
     CLEANUP_LOOP loop;
     REQUIRE(begin(&loop));
@@ -63,7 +63,7 @@ TEST(a_vm_that_is_shut_down_is_gone_and_stopping_it_again_is_done_at_once)
     CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 4, limit_ms), VIRT_FAILED);
 }
 
-TEST(a_vm_that_somebody_else_ends_is_gone_unasked)
+TEST(a_vm_that_someone_else_ends_is_reported_gone)
 {
     CLEANUP_LOOP loop;
     REQUIRE(begin(&loop));
@@ -161,7 +161,7 @@ TEST(after_kill_all_the_door_is_closed_until_it_is_opened)
     CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 6, limit_ms), VIRT_DONE);
 }
 
-TEST(a_libvirt_that_is_not_there_is_told_and_starts_fail_as_not_begun)
+TEST(a_libvirt_that_is_not_there_is_reported_and_starts_fail_as_not_begun)
 {
     CLEANUP_LOOP loop;
     REQUIRE(loop_begin(&loop, "qemu:///system?socket=/nonexistent/socket"));
