@@ -224,7 +224,7 @@ static const struct {
     {"xml", "libvirt domain XML without GPUs"},
 };
 
-static const char *find(const char *name)
+static const char *about_find(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (strcmp(fields[i].name, name) == 0) {
@@ -238,6 +238,6 @@ const char *about_field(const char *schema, const char *field)
 {
     char name[128];
     (void)snprintf(name, sizeof(name), "%s.%s", schema, field);
-    const char *text = find(name);
-    return text ? text : find(field);
+    const char *text = about_find(name);
+    return text ? text : about_find(field);
 }

@@ -74,7 +74,7 @@ static bool has_hash(struct api_call *call, const char *password)
 
 /* ---- changes ---- */
 
-static void add(struct api_call *call, const struct access_request *asked)
+static void access_put_new(struct api_call *call, const struct access_request *asked)
 {
     const struct api_credential *credential = &call->request->credential;
     struct record *record = record_new(RECORD_ACCESS, asked->name, NULL);
@@ -137,7 +137,7 @@ static void try_add(struct api_call *call, struct access_request *asked)
         call_refuse(call, 409, "too-many", "there are %d users and tokens already; remove some",
                     access_max);
     } else if (has_hash(call, asked->password)) {
-        add(call, asked);
+        access_put_new(call, asked);
     }
 }
 
@@ -149,7 +149,7 @@ void handle_access_add(struct api_call *call)
 }
 
 /* The record of the path, or it is answered. */
-static const struct record *find(struct api_call *call)
+static const struct record *access_find(struct api_call *call)
 {
     const struct record *record = world_find(call->world, RECORD_ACCESS, call->args[0]);
     if (!record) {
@@ -211,7 +211,7 @@ static void try_change(struct api_call *call, struct access_request *asked)
         !are_wishes_sound(call, &request_access_patch, given, asked)) {
         return;
     }
-    const struct record *record = find(call);
+    const struct record *record = access_find(call);
     if (!record) {
         return;
     }
@@ -233,7 +233,7 @@ void handle_access_patch(struct api_call *call)
 
 void handle_access_delete(struct api_call *call)
 {
-    const struct record *record = find(call);
+    const struct record *record = access_find(call);
     if (record) {
         call_delete(call, &record->key);
         struct note note = call_note(NOTE_ACCESS_REMOVED, record->key.name);

@@ -6,7 +6,7 @@
  *
  * The API writes what administrators want (settings, node specs, pools, VM specs) and an audit
  * event with it in the same transaction; berthd makes it so. Each write is guarded by the revisions
- * that the decision was made upon.
+ * that the decision was made on.
  */
 #pragma once
 

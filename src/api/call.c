@@ -85,8 +85,9 @@ static void drop_change(struct api_answer *answer)
     answer->has_txn = false;
 }
 
-static void PRINTF_LIKE(5, 0) refuse(struct api_call *call, unsigned status, const char *code,
-                                     json_t *reasons, const char *format, va_list args)
+static void PRINTF_LIKE(5, 0)
+    answer_refusal(struct api_call *call, unsigned status, const char *code, json_t *reasons,
+                   const char *format, va_list args)
 {
     CLEANUP(buf_done) struct buf text = {0};
     buf_vprintf(&text, format, args);
@@ -133,7 +134,7 @@ void call_refuse(struct api_call *call, unsigned status, const char *code, const
 {
     va_list args;
     va_start(args, format);
-    refuse(call, status, code, NULL, format, args);
+    answer_refusal(call, status, code, NULL, format, args);
     va_end(args);
 }
 
@@ -142,7 +143,7 @@ void call_refuse_because(struct api_call *call, unsigned status, const char *cod
 {
     va_list args;
     va_start(args, format);
-    refuse(call, status, code, reasons, format, args);
+    answer_refusal(call, status, code, reasons, format, args);
     va_end(args);
 }
 
@@ -168,7 +169,7 @@ bool call_matches(struct api_call *call, const struct record *record)
     char have[32];
     (void)snprintf(have, sizeof(have), "\"%lld", record ? (long long)record->revision : 0LL);
     size_t size = strlen(have);
-    /* A change decided upon one revision must not be decided again upon another. */
+    /* A change decided on one revision must not be decided again on another. */
     call->answer->may_retry = false;
     if (strncmp(want, have, size) == 0 && (want[size] == '"' || want[size] == '-')) {
         return true;

@@ -26,7 +26,7 @@ struct api_call {
     struct api_param params[api_params_max];
     size_t param_len;
     json_t *hint;                    /* of the refusal that follows; NULL: none */
-    json_t *parameters;              /* likewise */
+    json_t *parameters;              /* the same */
     const char *args[call_args_max]; /* what stands for the ':' parts of the route's pattern */
 };
 
@@ -75,7 +75,7 @@ void call_guard(struct api_call *call, const struct record_key *key);
 void call_guard_name(struct api_call *call, enum record_kind kind, const char *name);
 /* Deletes it, guarded in the same way. */
 void call_delete(struct api_call *call, const struct record_key *key);
-/* Writes the record again as it is: what was decided upon it is decided again. */
+/* Writes the record again as it is: what was decided on it is decided again. */
 void call_touch(struct api_call *call, const struct record *record);
 
 /* Nothing had to be done: a message, no transaction. */

@@ -72,7 +72,7 @@ struct api_view {
     const struct domain_policy *policy;  /* of this host: which domains are added; NULL: all */
     uint64_t
         certificate_until_ms; /* wall clock: the end of this API's HTTPS certificate; 0: none */
-    const struct api_session *sessions; /* lent; NULL: there are none, or nobody asked */
+    const struct api_session *sessions; /* lent; NULL: there are none, or no one asked */
     size_t session_len;
     const char *writer; /* this API's name in the keys of its events, at most 24 characters */
     uint64_t number;    /* grows with each request */

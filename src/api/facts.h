@@ -39,7 +39,7 @@ struct node_facts {
     struct cause why; /* NONE: the state says it all */
 };
 
-/* False: nobody has ever heard of a node of that name. */
+/* False: no one has ever heard of a node of that name. */
 bool node_facts(const struct api_view *view, const char *name, struct node_facts *ret);
 
 typedef VEC(const char *) names_t;

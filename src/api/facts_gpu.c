@@ -123,7 +123,7 @@ bool gpu_slots(const struct node_inventory *inventory, slots_t *ret)
 
 /* ---- states ---- */
 
-/* In a pool or not, and nobody holds it. */
+/* In a pool or not, and no one holds it. */
 static enum gpu_state state_of_partition(const struct gpu_facts *facts)
 {
     if (!gpu_device_is_dismounted(&facts->device) || facts->device.verdict != GPU_ASSIGNABLE) {

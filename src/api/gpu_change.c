@@ -58,7 +58,7 @@ bool gpu_change_is_free(struct gpu_change *change, struct api_call *call)
     return !pool && !vm;
 }
 
-static void forget(struct node_spec *spec, struct pci_address address)
+static void dismount_forget(struct node_spec *spec, struct pci_address address)
 {
     for (size_t i = spec->dismounted.len; i-- > 0;) {
         if (pci_address_compare(spec->dismounted.items[i].address, address) == 0) {
@@ -71,7 +71,7 @@ void gpu_change_put(struct gpu_change *change, struct api_call *call, const stru
 {
     CLEANUP(record_unrefp) struct record *next = node_spec_draft(call, change->node.name);
     if (next) {
-        forget(next->node_spec, change->gpu.slot.address);
+        dismount_forget(next->node_spec, change->gpu.slot.address);
     }
     struct dismount *place = next && entry ? VEC_ADD(&next->node_spec->dismounted) : NULL;
     if (place) {

@@ -103,7 +103,7 @@ static bool have_vms_places(struct api_call *call, const struct node_facts *node
     return false;
 }
 
-static void order(struct api_call *call, enum node_power power)
+static void power_order(struct api_call *call, enum node_power power)
 {
     struct node_facts node;
     struct force_request asked = {0};
@@ -138,10 +138,10 @@ static void order(struct api_call *call, enum node_power power)
 
 void handle_node_shutdown(struct api_call *call)
 {
-    order(call, NODE_POWER_SHUTDOWN);
+    power_order(call, NODE_POWER_SHUTDOWN);
 }
 
 void handle_node_reboot(struct api_call *call)
 {
-    order(call, NODE_POWER_REBOOT);
+    power_order(call, NODE_POWER_REBOOT);
 }

@@ -54,7 +54,7 @@ static size_t leave_pools(struct api_call *call, const char *node)
 }
 
 /* What the coordinator is to forget. The rest of the spec is forgotten here, passwords included. */
-static void order(struct api_call *call, const struct node_facts *node)
+static void removal_order(struct api_call *call, const struct node_facts *node)
 {
     uint64_t seen = node->inventory ? node->inventory->incarnation : 0;
     uint64_t incarnation = node->alive ? node->alive->incarnation : seen;
@@ -101,7 +101,7 @@ void handle_node_delete(struct api_call *call)
     size_t count = leave_pools(call, node.name);
     call_guard_name(call, RECORD_NODE_ALIVE, node.name);
     call_guard_name(call, RECORD_NODE_FENCE, node.name);
-    order(call, &node);
+    removal_order(call, &node);
     struct note note = call_note(NOTE_NODE_REMOVED, node.name);
     note.facts.count = count;
     call_commit(call, &note);

@@ -20,8 +20,8 @@ static void add_value(const json_t *value, const char *name, struct buf *ret)
                shown && strlen(shown) > shown_max ? "..." : "");
 }
 
-static void tell(const struct record *before, const struct record *after, const json_t *json,
-                 struct buf *ret)
+static void patch_tell(const struct record *before, const struct record *after, const json_t *json,
+                       struct buf *ret)
 {
     struct error err;
     CLEANUP(record_unrefp)
@@ -60,7 +60,7 @@ struct record *patch_apply(struct api_call *call, const struct record *stored, s
         return NULL;
     }
     if (ret_what) {
-        tell(stored, next, json, ret_what);
+        patch_tell(stored, next, json, ret_what);
         buf_text(ret_what, ret_what->size ? "" : "nothing");
     }
     return next;

@@ -230,7 +230,7 @@ static bool join_all(struct pool_join *join, struct api_call *call, struct recor
 }
 
 /* A GPU must not be put into two pools, nor given back to its host, at the same moment: both are
- * decided upon the spec of its node, which each writes. */
+ * decided on the spec of its node, which each writes. */
 static bool touch_nodes(struct api_call *call, const struct pool *before, const struct pool *after)
 {
     size_t count = 0;

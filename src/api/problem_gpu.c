@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct trouble *add(struct troubles *troubles, enum trouble_code code, const char *node,
-                           const struct gpu_slot *slot, const char *action)
+static struct trouble *gpu_trouble_add(struct troubles *troubles, enum trouble_code code,
+                                       const char *node, const struct gpu_slot *slot,
+                                       const char *action)
 {
     char address[name_size], subject[trouble_subject_size];
     (void)snprintf(subject, sizeof(subject), "%s/%s", node, gpu_slot_format(slot, address));
@@ -31,7 +32,7 @@ static void find_quarantined(struct troubles *troubles, const struct record *inv
             continue;
         }
         struct trouble *trouble =
-            add(troubles, TROUBLE_GPU_QUARANTINED, node, &slot, "gpu-release");
+            gpu_trouble_add(troubles, TROUBLE_GPU_QUARANTINED, node, &slot, "gpu-release");
         if (trouble) {
             trouble->cause = *device.health_cause;
         }
@@ -45,7 +46,7 @@ static void find_quarantined(struct troubles *troubles, const struct record *inv
             continue;
         }
         struct trouble *trouble =
-            add(troubles, TROUBLE_GPU_QUARANTINED, node, &part->slot, "gpu-release");
+            gpu_trouble_add(troubles, TROUBLE_GPU_QUARANTINED, node, &part->slot, "gpu-release");
         if (trouble) {
             trouble->cause = *device.health_cause;
         }
@@ -74,13 +75,14 @@ static void find_unwell(struct troubles *troubles, const struct record *inventor
         }
         uint64_t errors = gpu->errors_fatal + gpu->errors_nonfatal;
         struct trouble *trouble =
-            errors > 0 ? add(troubles, TROUBLE_GPU_ERRORS, node, &slot, NULL) : NULL;
+            errors > 0 ? gpu_trouble_add(troubles, TROUBLE_GPU_ERRORS, node, &slot, NULL) : NULL;
         if (trouble) {
             trouble->facts.count = errors;
             tell_holder(trouble, world, node, gpu->address);
         }
-        trouble =
-            gpu_link_is_narrow(gpu) ? add(troubles, TROUBLE_GPU_LINK, node, &slot, NULL) : NULL;
+        trouble = gpu_link_is_narrow(gpu)
+                      ? gpu_trouble_add(troubles, TROUBLE_GPU_LINK, node, &slot, NULL)
+                      : NULL;
         if (trouble) {
             trouble->facts.have = gpu->link_width;
             trouble->facts.need = gpu->link_width_max;
@@ -98,7 +100,7 @@ static void find_member(struct troubles *troubles, const struct record *pool,
     struct gpu_device device;
     struct trouble *trouble = NULL;
     if (!world_device(world, member->node, &member->slot, &device)) {
-        trouble = add(troubles, TROUBLE_GPU_MISSING, member->node, &member->slot, NULL);
+        trouble = gpu_trouble_add(troubles, TROUBLE_GPU_MISSING, member->node, &member->slot, NULL);
         char address[name_size];
         if (trouble) {
             trouble->hint = hint_make("pool-remove", pool->key.name, member->node,
@@ -106,7 +108,8 @@ static void find_member(struct troubles *troubles, const struct record *pool,
         }
     } else if (device.health != GPU_QUARANTINED && gpu_device_is_dismounted(&device) &&
                !gpu_device_may_be_assigned(&device, dismount && dismount->is_forced)) {
-        trouble = add(troubles, TROUBLE_GPU_UNUSABLE, member->node, &member->slot, NULL);
+        trouble =
+            gpu_trouble_add(troubles, TROUBLE_GPU_UNUSABLE, member->node, &member->slot, NULL);
         if (trouble) {
             trouble->cause = cause_told(CAUSE_NONE, device.verdict_detail);
         }

@@ -49,7 +49,8 @@ static int compare(const void *a, const void *b)
 }
 
 /* "node1/0000:65:00.0": the events are about the node, and say which device. */
-static bool add(searches_t *searches, struct trouble *trouble, const char *event, bool is_repeated)
+static bool search_add(searches_t *searches, struct trouble *trouble, const char *event,
+                       bool is_repeated)
 {
     struct search *search = VEC_ADD(searches);
     if (!search) {
@@ -111,7 +112,7 @@ void troubles_date(struct troubles *troubles)
     VEC_EACH(&troubles->list, each) {
         for (size_t i = 0; each->since_ms == 0 && i < ARRAY_LEN(begins); i++) {
             if (begins[i].code == each->code &&
-                !add(&searches, each, begins[i].event, begins[i].is_repeated)) {
+                !search_add(&searches, each, begins[i].event, begins[i].is_repeated)) {
                 break; /* without memory: not known */
             }
         }

@@ -2,8 +2,8 @@
 /* The problems of VMs. That the host of one is silent is the host's problem. */
 #include "api/problem.h"
 
-static struct trouble *add(struct troubles *troubles, enum trouble_code code,
-                           const struct vm_facts *vm, json_t *hint)
+static struct trouble *vm_trouble_add(struct troubles *troubles, enum trouble_code code,
+                                      const struct vm_facts *vm, json_t *hint)
 {
     struct trouble *trouble = trouble_add(troubles, code, vm->name, hint);
     if (trouble) {
@@ -18,9 +18,9 @@ static void find_degraded(struct troubles *troubles, const struct vm_facts *vm)
 {
     const struct gpu_hold *failed = vm->failed_gpu;
     struct gpu_device device;
-    struct trouble *trouble =
-        failed ? add(troubles, TROUBLE_VM_DEGRADED, vm, hint_make("vm-move", vm->name, NULL))
-               : NULL;
+    struct trouble *trouble = failed ? vm_trouble_add(troubles, TROUBLE_VM_DEGRADED, vm,
+                                                      hint_make("vm-move", vm->name, NULL))
+                                     : NULL;
     if (!trouble) {
         return;
     }
@@ -37,20 +37,21 @@ static void find_running(struct troubles *troubles, const struct vm_facts *vm)
         find_degraded(troubles, vm);
     } else if (vm->why.code == CAUSE_SHUTDOWN_REFUSED || vm->why.code == CAUSE_STOP_REFUSED) {
         json_t *hint = hint_with(hint_make("vm-stop", vm->name, NULL), "force", NULL);
-        (void)add(troubles, TROUBLE_VM_UNSTOPPABLE, vm, hint);
+        (void)vm_trouble_add(troubles, TROUBLE_VM_UNSTOPPABLE, vm, hint);
     } else if (cause_is_stuck(&vm->why)) {
-        (void)add(troubles, TROUBLE_VM_STRANDED, vm, hint_make("vm-explain", vm->name, NULL));
+        (void)vm_trouble_add(troubles, TROUBLE_VM_STRANDED, vm,
+                             hint_make("vm-explain", vm->name, NULL));
     }
 }
 
 static void find_stopping(struct troubles *troubles, const struct vm_facts *vm)
 {
     if (vm_is_unkillable(vm)) {
-        (void)add(troubles, TROUBLE_VM_UNENDABLE, vm, NULL);
+        (void)vm_trouble_add(troubles, TROUBLE_VM_UNENDABLE, vm, NULL);
     } else if (vm->status && vm->status->epoch == vm->placement->epoch &&
                vm->status->is_stop_refused) {
         json_t *hint = hint_with(hint_make("vm-stop", vm->name, NULL), "force", NULL);
-        (void)add(troubles, TROUBLE_VM_UNSTOPPABLE, vm, hint);
+        (void)vm_trouble_add(troubles, TROUBLE_VM_UNSTOPPABLE, vm, hint);
     }
 }
 
@@ -59,18 +60,20 @@ static void find_away(struct troubles *troubles, const struct vm_facts *vm)
 {
     const char *there;
     bool is_seen = world_sighting(troubles->call->world, vm->name, &there) != NULL;
-    (void)add(troubles, TROUBLE_VM_AWAY, vm,
-              hint_make(is_seen ? "vm-adopt" : "vm-confirm-gone", vm->name, NULL));
+    (void)vm_trouble_add(troubles, TROUBLE_VM_AWAY, vm,
+                         hint_make(is_seen ? "vm-adopt" : "vm-confirm-gone", vm->name, NULL));
 }
 
 static void find_one(struct troubles *troubles, const struct vm_facts *vm)
 {
     switch (vm->state) {
     case VM_VIEW_FAILED:
-        (void)add(troubles, TROUBLE_VM_FAILED, vm, hint_make("vm-start", vm->name, NULL));
+        (void)vm_trouble_add(troubles, TROUBLE_VM_FAILED, vm,
+                             hint_make("vm-start", vm->name, NULL));
         return;
     case VM_VIEW_WAITING:
-        (void)add(troubles, TROUBLE_VM_WAITING, vm, hint_make("vm-explain", vm->name, NULL));
+        (void)vm_trouble_add(troubles, TROUBLE_VM_WAITING, vm,
+                             hint_make("vm-explain", vm->name, NULL));
         return;
     case VM_VIEW_RUNNING:
         find_running(troubles, vm);

@@ -22,7 +22,7 @@ static bool is_key(const char *key)
     return len > 0 && len < name_size && key[len] == '\0';
 }
 
-static const struct event_record *find(const struct api_call *call, const char *key)
+static const struct event_record *repeat_find(const struct api_call *call, const char *key)
 {
     for (size_t i = call->world->records[RECORD_EVENT].len; i-- > 0;) {
         const struct event_record *event = call->world->records[RECORD_EVENT].items[i]->event;
@@ -47,7 +47,7 @@ bool repeat_answers(struct api_call *call)
                     name_size - 1);
         return true;
     }
-    const struct event_record *event = find(call, key);
+    const struct event_record *event = repeat_find(call, key);
     if (!event) {
         return false;
     }

@@ -61,8 +61,8 @@ struct vm_add_request {
 
 struct vm_define_request {
     char *xml;           /* NULL: as it was */
-    uint32_t cpus;       /* 0: likewise */
-    uint64_t memory_mib; /* 0: likewise */
+    uint32_t cpus;       /* 0: the same */
+    uint64_t memory_mib; /* 0: the same */
     bool is_privileged;
 };
 

@@ -23,7 +23,7 @@ static void take_word(const char **at, char ret[word_size])
     *at += size;
 }
 
-static const struct schema *find(const char *name)
+static const struct schema *schema_named(const char *name)
 {
     for (size_t i = 0; i < schemas_len; i++) {
         if (strcmp(schemas[i].name, name) == 0) {
@@ -68,7 +68,7 @@ static json_t *named_type(const char *word)
     if (strcmp(word, "any") == 0) {
         return json_object();
     }
-    assert(find(word) || request_find(word) || patch_find(word));
+    assert(schema_named(word) || request_find(word) || patch_find(word));
     (void)snprintf(reference, sizeof(reference), "#/components/schemas/%s", word);
     return json_pack("{s:s}", "$ref", reference);
 }
@@ -121,8 +121,8 @@ static void take_members(const char *schema, const char *at, json_t *properties,
         if (*at == '&') {
             at++;
             take_word(&at, name);
-            assert(find(name));
-            take_members(name, find(name)->notation, properties, required);
+            assert(schema_named(name));
+            take_members(name, schema_named(name)->notation, properties, required);
         } else {
             take_word(&at, name);
             bool is_optional = *at == '?';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The validation of the cluster: what hosts found out about themselves and what the records say
- * together, as findings with what to do. Reads what is known and asks nobody: hosts look again at
+ * together, as findings with what to do. Reads what is known and asks no one: hosts look again at
  * what may change every few minutes, and half a minute after something was changed.
  */
 #include "api/validate.h"
@@ -299,7 +299,7 @@ static void check_fencing(struct validation *v, const struct node_facts *node)
     }
 }
 
-/* What each host would do is of no matter then: watchdogs are let go. */
+/* What each host would do does not matter then: watchdogs are let go. */
 static void check_disarmed(struct validation *v)
 {
     msec_t left_ms;

@@ -162,7 +162,8 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
     return TAKE(record);
 }
 
-static void add(struct api_call *call, struct record *draft, const struct vm_add_request *asked)
+static void vm_put_new(struct api_call *call, struct record *draft,
+                       const struct vm_add_request *asked)
 {
     struct vm_spec *spec = draft->vm_spec;
     for (uint32_t i = 0; i < asked->need_len; i++) {
@@ -253,7 +254,7 @@ static void add_of(struct api_call *call, const json_t *own, const json_t *polic
     }
     draft = draft ? patch_apply(call, NULL, draft, policy, NULL) : NULL;
     if (draft) {
-        add(call, draft, asked);
+        vm_put_new(call, draft, asked);
     }
 }
 

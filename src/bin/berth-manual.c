@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool make(const char *name, struct buf *text)
+static bool page_make(const char *name, struct buf *text)
 {
     if (strcmp(name, "berth.1") == 0) {
         cli_manual(text);
@@ -28,7 +28,7 @@ static bool make(const char *name, struct buf *text)
 int main(int argc, char **argv)
 {
     struct buf text = {0};
-    if (argc != 2 || !make(argv[1], &text) || text.failed) {
+    if (argc != 2 || !page_make(argv[1], &text) || text.failed) {
         (void)fputs("usage: berth-manual "
                     "berth.1|berthd.8|berth-api.8|berth.conf.5|berth.bash > FILE\n",
                     stderr);

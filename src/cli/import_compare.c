@@ -9,12 +9,13 @@
 
 ENUM_DEFINE(step, STEP_LIST)
 
-static bool add(struct import *import, enum step kind, const char *name, const char *second,
-                json_t *body, const char *format, ...) PRINTF_LIKE(6, 7);
+static bool import_step_add(struct import *import, enum step kind, const char *name,
+                            const char *second, json_t *body, const char *format, ...)
+    PRINTF_LIKE(6, 7);
 
 /* Takes over 'body'. */
-static bool add(struct import *import, enum step kind, const char *name, const char *second,
-                json_t *body, const char *format, ...)
+static bool import_step_add(struct import *import, enum step kind, const char *name,
+                            const char *second, json_t *body, const char *format, ...)
 {
     struct buf text = {0};
     struct import_step *step = VEC_ADD(&import->steps);
@@ -72,7 +73,8 @@ static int compare_settings(struct cli *cli, struct import *import)
         }
     }
     if (names.size) {
-        (void)add(import, STEP_SETTINGS, "", NULL, json_incref(body), "%s", buf_str(&names));
+        (void)import_step_add(import, STEP_SETTINGS, "", NULL, json_incref(body), "%s",
+                              buf_str(&names));
     }
     json_decref(body);
     json_decref(have);
@@ -146,20 +148,21 @@ static void compare_dismounts(struct import *import, const char *name, const jso
             continue;
         }
         if (strcmp(identity, text_at(each, "identity")) != 0) {
-            (void)add(import, STEP_NONE, name, NULL, NULL,
-                      "%s: the file means the card %s, but there is %s", address,
-                      text_at(each, "identity"), identity[0] ? identity : "none");
+            (void)import_step_add(import, STEP_NONE, name, NULL, NULL,
+                                  "%s: the file means the card %s, but there is %s", address,
+                                  text_at(each, "identity"), identity[0] ? identity : "none");
             continue;
         }
         json_int_t count = number_at(each, "partitions");
         if (count > 0) {
-            (void)add(import, STEP_PARTITION, name, address, json_pack("{s:I}", "count", count),
-                      "%s is divided into %lld partitions", address, (long long)count);
+            (void)import_step_add(import, STEP_PARTITION, name, address,
+                                  json_pack("{s:I}", "count", count),
+                                  "%s is divided into %lld partitions", address, (long long)count);
             continue;
         }
-        (void)add(import, STEP_DISMOUNT, name, address,
-                  json_pack("{s:b}", "force", truth_at(each, "forced")),
-                  "%s is taken from its host", address);
+        (void)import_step_add(import, STEP_DISMOUNT, name, address,
+                              json_pack("{s:b}", "force", truth_at(each, "forced")),
+                              "%s is taken from its host", address);
     }
 }
 
@@ -169,8 +172,8 @@ static int compare_node(struct cli *cli, struct import *import, const json_t *kn
     CLEANUP(buf_done) struct buf names = {0};
     json_t *node;
     if (!is_listed(known, "name", name)) {
-        (void)add(import, STEP_NONE, name, NULL, NULL,
-                  "no such node yet: start berthd there, then import again");
+        (void)import_step_add(import, STEP_NONE, name, NULL, NULL,
+                              "no such node yet: start berthd there, then import again");
         return EXIT_OK;
     }
     int r = client_get(cli, &node, "/v1/nodes/%s", name);
@@ -180,7 +183,8 @@ static int compare_node(struct cli *cli, struct import *import, const json_t *kn
     json_t *whole = with_known_secrets(have, want);
     json_t *body = differing(have, whole, RECORD_NODE_SPEC, &names);
     if (names.size) {
-        (void)add(import, STEP_NODE, name, NULL, json_incref(body), "%s", buf_str(&names));
+        (void)import_step_add(import, STEP_NODE, name, NULL, json_incref(body), "%s",
+                              buf_str(&names));
     }
     json_decref(body);
     json_decref(whole);
@@ -239,8 +243,9 @@ static void compare_members(struct import *import, const char *name, const json_
     }
     size_t len = json_array_size(members);
     if (len > 0) {
-        (void)add(import, STEP_MEMBERS, name, NULL, json_pack("{s:O}", "members", members),
-                  "%zu GPU%s join%s", len, len == 1 ? "" : "s", len == 1 ? "s" : "");
+        (void)import_step_add(import, STEP_MEMBERS, name, NULL,
+                              json_pack("{s:O}", "members", members), "%zu GPU%s join%s", len,
+                              len == 1 ? "" : "s", len == 1 ? "s" : "");
     }
     json_decref(members);
 }
@@ -250,14 +255,14 @@ static void compare_pool(struct import *import, const json_t *pools, const char 
 {
     const json_t *have = member(pools, name);
     if (!have) {
-        (void)add(import, STEP_POOL, name, NULL,
-                  json_pack("{s:s, s:s, s:b}", "name", name, "type", text_at(want, "type"), "mixed",
-                            truth_at(want, "mixed")),
-                  "it is created");
+        (void)import_step_add(import, STEP_POOL, name, NULL,
+                              json_pack("{s:s, s:s, s:b}", "name", name, "type",
+                                        text_at(want, "type"), "mixed", truth_at(want, "mixed")),
+                              "it is created");
     } else if (strcmp(text_at(have, "type"), text_at(want, "type")) != 0 ||
                truth_at(have, "mixed") != truth_at(want, "mixed")) {
-        (void)add(import, STEP_NONE, name, NULL, NULL,
-                  "its type or --mixed differs: that is set when a pool is created");
+        (void)import_step_add(import, STEP_NONE, name, NULL, NULL,
+                              "its type or --mixed differs: that is set when a pool is created");
     }
     compare_members(import, name, have, want);
 }
@@ -292,7 +297,7 @@ static void add_vm(struct import *import, const char *name, const json_t *want)
             (void)json_object_set(body, field, value);
         }
     }
-    (void)add(import, STEP_VM, name, NULL, body, "it is added, stopped");
+    (void)import_step_add(import, STEP_VM, name, NULL, body, "it is added, stopped");
 }
 
 static json_int_t count_of(const json_t *vm, const char *pool)
@@ -313,10 +318,10 @@ static void compare_need(struct import *import, const char *name, const json_t *
     json_int_t more = count_of(want, pool) - count_of(have, pool);
     if (more != 0) {
         long long count = (long long)(more > 0 ? more : -more);
-        (void)add(import, more > 0 ? STEP_ASSIGN : STEP_UNASSIGN, name, NULL,
-                  json_pack("{s:s, s:I}", "pool", pool, "count", (json_int_t)count),
-                  "%lld GPU%s of %s %s", count, count == 1 ? "" : "s", pool,
-                  more > 0 ? "more" : "fewer");
+        (void)import_step_add(import, more > 0 ? STEP_ASSIGN : STEP_UNASSIGN, name, NULL,
+                              json_pack("{s:s, s:I}", "pool", pool, "count", (json_int_t)count),
+                              "%lld GPU%s of %s %s", count, count == 1 ? "" : "s", pool,
+                              more > 0 ? "more" : "fewer");
     }
 }
 
@@ -347,7 +352,8 @@ static void compare_policy(struct import *import, const char *name, const json_t
     json_t *body = have ? differing(have, want, RECORD_VM_SPEC, &names)
                         : differing(none, relations, RECORD_VM_SPEC, &names);
     if (names.size) {
-        (void)add(import, STEP_POLICY, name, NULL, json_incref(body), "%s", buf_str(&names));
+        (void)import_step_add(import, STEP_POLICY, name, NULL, json_incref(body), "%s",
+                              buf_str(&names));
     }
     json_decref(body);
     json_decref(relations);
@@ -367,8 +373,9 @@ static void compare_vm(struct import *import, const json_t *vms, const char *nam
                    json_equal(member(have, "xml"), imported);
     json_decref(imported);
     if (!is_same) {
-        (void)add(import, STEP_NONE, name, NULL, NULL,
-                  "its XML differs: berth vm stop and berth vm rm it, then import again");
+        (void)import_step_add(
+            import, STEP_NONE, name, NULL, NULL,
+            "its XML differs: berth vm stop and berth vm rm it, then import again");
     }
     compare_needs(import, name, have, want);
 }
@@ -388,7 +395,7 @@ static void compare_vms(struct cli *cli, struct import *import, const json_t *vm
         bool is_started = strcmp(text_at(member(vms, name), "desired"), "started") == 0;
         if (cli_option(cli, "start") && strcmp(text_at(want, "desired"), "started") == 0 &&
             !is_started) {
-            (void)add(import, STEP_START, name, NULL, NULL, "it is started");
+            (void)import_step_add(import, STEP_START, name, NULL, NULL, "it is started");
         }
     }
 }

@@ -21,7 +21,7 @@ static int by_name(const void *a, const void *b)
     return natural_compare(((const struct domain *)a)->name, ((const struct domain *)b)->name);
 }
 
-static bool add(domains_t *domains, virDomainPtr domain)
+static bool domains_add(domains_t *domains, virDomainPtr domain)
 {
     int autostart = 0;
     struct domain *place = VEC_ADD(domains);
@@ -42,7 +42,7 @@ static int list(struct cli *cli, virConnectPtr connection, domains_t *ret)
     int len = virConnectListAllDomains(connection, &domains, VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
     bool is_whole = len >= 0;
     for (int i = 0; i < len; i++) {
-        is_whole = is_whole && add(ret, domains[i]);
+        is_whole = is_whole && domains_add(ret, domains[i]);
         (void)virDomainFree(domains[i]);
     }
     free(domains);

@@ -61,7 +61,7 @@ int run_cluster_export(struct cli *cli)
 
 /* ---- import ---- */
 
-static int order(struct cli *cli, const struct import_step *step)
+static int import_order(struct cli *cli, const struct import_step *step)
 {
     json_t *reply = NULL, *body = json_incref(step->body);
     int r = EXIT_OK;
@@ -147,7 +147,7 @@ static int apply(struct cli *cli, struct import *import)
             r = wait_until(cli, look_at_dismounts, import);
             has_waited = true;
         }
-        int ordered = order(cli, step);
+        int ordered = import_order(cli, step);
         r = MAX(r, ordered);
         failed += r != EXIT_OK;
         worst = MAX(worst, r);

@@ -324,7 +324,7 @@ static int look_at_targets(struct cli *cli, void *userdata, char **ret_text)
     return EXIT_OK;
 }
 
-static int order(struct cli *cli, bool is_mount)
+static int gpu_order(struct cli *cli, bool is_mount)
 {
     CLEANUP(targets_done) struct targets targets = {.is_mount = is_mount};
     int worst = find_targets(cli, &targets);
@@ -353,10 +353,10 @@ static int order(struct cli *cli, bool is_mount)
 
 int run_gpu_dismount(struct cli *cli)
 {
-    return order(cli, false);
+    return gpu_order(cli, false);
 }
 
 int run_gpu_mount(struct cli *cli)
 {
-    return order(cli, true);
+    return gpu_order(cli, true);
 }

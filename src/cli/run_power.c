@@ -87,7 +87,7 @@ static int look_at_power(struct cli *cli, void *userdata, char **ret_text)
 }
 
 /* Which incarnation is ordered, then the order. */
-static int order(struct cli *cli, struct power *power)
+static int node_order_power(struct cli *cli, struct power *power)
 {
     json_t *node;
     int r = client_get(cli, &node, "/v1/nodes/%s", power->node);
@@ -103,7 +103,7 @@ static int order(struct cli *cli, struct power *power)
 static int order_and_wait(struct cli *cli, const char *node, bool is_reboot)
 {
     struct power power = {.node = node, .is_reboot = is_reboot};
-    int r = order(cli, &power);
+    int r = node_order_power(cli, &power);
     return r == EXIT_OK && wait_is_wanted(cli) ? wait_long(cli, look_at_power, &power) : r;
 }
 

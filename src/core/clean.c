@@ -186,7 +186,7 @@ void clean_release(struct core *core, const struct gpu_slot *slot)
     }
 }
 
-/* Whether its VM may still have it, or nobody can tell. A claim of another VM means that this one
+/* Whether its VM may still have it, or no one can tell. A claim of another VM means that this one
  * has gone: it loses its own only then. */
 static bool is_in_use(const struct core *core, const struct use *use)
 {

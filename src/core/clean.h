@@ -44,7 +44,7 @@ struct clean_step {
 enum clean_state clean_admit(struct core *core, const char *vm,
                              const struct vm_placement *placement, struct clean_step *ret);
 
-/* Somebody released the device from quarantine: one on hold is clean, one that could not be erased
+/* Someone released the device from quarantine: one on hold is clean, one that could not be erased
  * is erased again. */
 void clean_release(struct core *core, const struct gpu_slot *slot);
 

@@ -62,7 +62,7 @@ static bool still_waits(const struct core *core, const char *vm)
             (placement->placement->phase == PLACEMENT_NONE && !placement->placement->is_failed));
 }
 
-/* Nobody needs the room any more, or not there. */
+/* No one needs the room any more, or not there. */
 static void drop(struct core *core)
 {
     struct evicting *room = core->evicting;

@@ -11,7 +11,7 @@
  * again all the same. That lapses after a while, longer each time; those who wait then get what
  * there is.
  *
- * A new coordinator begins again; what has stopped by then is free for whoever comes first by
+ * A new coordinator begins again; what has stopped by then is free for anyone who comes first by
  * priority.
  */
 #pragma once
@@ -23,7 +23,7 @@
 bool evict_init(struct core *core);
 /* Whether VMs stop to make room for others; nothing of that ends but by itself */
 bool evict_is_going_on(const struct core *core);
-/* Drops the room that is kept for nobody any more. */
+/* Drops the room that is kept for no one any more. */
 void evict_step(struct core *core);
 /* Stops those of 'evictions' that are for the VM for which room is made, or for the first one if
  * there was none. Whether there were any. */

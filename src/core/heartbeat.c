@@ -19,11 +19,11 @@ struct heartbeat {
     msec_t sent_ms;            /* when the heartbeat in flight was sent */
     msec_t next_ms;            /* when the next one is due */
     bool has_ack;              /* in this incarnation, by this process */
-    bool is_timed;             /* likewise, or before an administrator had it adopted */
+    bool is_timed;             /* the same, or before an administrator had it adopted */
     msec_t acked_sent_ms;      /* when the last acknowledged one was sent: 's' of docs/SAFETY.md */
     msec_t steady_ms;          /* since when one after the other has been acknowledged */
     uint64_t kept_incarnation; /* as ACTION_IDENTITY last had it kept, ... */
-    char kept_cluster[cluster_id_size]; /* ... likewise */
+    char kept_cluster[cluster_id_size]; /* ... the same */
     bool is_lost_noted;
     bool is_refused;       /* the last one was: perhaps an earlier one came through after all */
     bool is_goodbye_sent;  /* by the one in flight */

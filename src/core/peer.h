@@ -2,7 +2,7 @@
 /*
  * The nodes of the cluster as this one hears them. Every node times every other's heartbeat from
  * the moment it saw it, whether it coordinates or not, so that a new coordinator does not begin to
- * count anew.
+ * count again.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ struct peer {
     msec_t lost_ms;            /* ... and when its last heartbeat was seen; MSEC_NEVER: unknown */
     bool has_gone_down;        /* ... and whether that said that the host went down in order */
     bool is_going_down;        /* as its last heartbeat says, ... */
-    bool has_left;             /* ... likewise */
+    bool has_left;             /* ... the same */
     bool has_beat;             /* more than one heartbeat was seen: 'seen_ms' is the time of one */
     struct pending standing;
     revision_t standing_revision; /* of the record last seen, ... */
@@ -29,7 +29,7 @@ struct peer {
     struct cause fence_news;
     msec_t seen_ms; /* 'o' of docs/SAFETY.md: when we saw that heartbeat */
     bool is_silent; /* as last noted */
-    bool is_told;   /* the cluster's events say so already, whoever coordinates next */
+    bool is_told;   /* the cluster's events say so already, anyone who coordinates next */
     struct pending fence;
     uint64_t power_id;
     msec_t power_retry_ms;
@@ -69,9 +69,9 @@ msec_t peer_silence(const struct core *core, const char *node);
 bool peer_is_up(const struct core *core, const char *node);
 /* Up, active, with a hypervisor and room on its disk: VMs may be started there. */
 bool peer_takes_vms(const struct core *core, const char *node);
-/* Whether 'peer' is heard, or proven off: nobody needs to turn it off. */
+/* Whether 'peer' is heard, or proven off: no one needs to turn it off. */
 bool peer_is_settled(const struct core *core, const struct peer *peer);
-/* When the last heartbeat of that incarnation of it was seen; MSEC_NEVER: nobody here knows. */
+/* When the last heartbeat of that incarnation of it was seen; MSEC_NEVER: no one here knows. */
 msec_t peer_lost_ms(const struct peer *peer, uint64_t incarnation);
 /* Whether that incarnation of it was shut down in order, as far as anybody here knows. */
 bool peer_went_down(const struct peer *peer, uint64_t incarnation);

@@ -11,7 +11,7 @@ struct placing {
     const struct record *spec;
     const struct vm_name *tried; /* not there if it can be helped, and least of all the last */
     size_t tried_len;
-    const char *failed_node; /* likewise, still less; NULL: none */
+    const char *failed_node; /* the same, still less; NULL: none */
     const char *prefer_node; /* there if it can be; NULL: none */
     const char *only_node;   /* nowhere else; NULL: any */
     bool is_moving;          /* it keeps its present place until it has the next */
@@ -36,7 +36,7 @@ struct kept_room {
     const char *vm, *node;
 };
 
-/* Plans all of them together; 'may_refuse_for_reserve' for starts that somebody asked for; 'kept'
+/* Plans all of them together; 'may_refuse_for_reserve' for starts that someone asked for; 'kept'
  * NULL: none; 'ret_evictions' NULL: nothing that runs may be stopped. The caller's. */
 void placing_plan(struct core *core, struct placing *requests, size_t len,
                   bool may_refuse_for_reserve, const struct kept_room *kept,

@@ -51,7 +51,7 @@ static void add_asked(asked_t *asked, struct job *job)
 /* What one request is about. */
 struct round {
     asked_t asked;
-    bool is_asked;    /* somebody asked for them */
+    bool is_asked;    /* someone asked for them */
     bool is_kept_out; /* from the room that there is for another */
 };
 

@@ -68,7 +68,7 @@ static struct record_key claim_key(const struct core *core, const struct gpu_slo
     return key;
 }
 
-/* Whether some VM may have it, or nobody can tell. */
+/* Whether some VM may have it, or no one can tell. */
 static bool is_claimed(const struct core *core, const struct gpu_slot *slot)
 {
     struct record_key key = claim_key(core, slot);
@@ -248,7 +248,7 @@ static bool make_next(struct core *core)
     return false;
 }
 
-/* A quarantined one stays as it is until somebody has looked at it. */
+/* A quarantined one stays as it is until someone has looked at it. */
 static bool may_clear(const struct core *core, const struct gpu_slot *slot)
 {
     struct gpu_device device;
@@ -285,7 +285,7 @@ static void clear_next(struct core *core, const struct node_inventory *found)
     }
 }
 
-/* Those that nobody waits for any more, and that were not made. */
+/* Those that no one waits for any more, and that were not made. */
 static void forget_unwanted(struct core *core)
 {
     for (size_t i = core->vgpus->items.len; i-- > 0;) {

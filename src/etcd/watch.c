@@ -34,7 +34,7 @@ struct etcd_watch {
     bool is_dead, is_called, is_waiting_for_token;
 };
 
-static void begin(struct etcd_watch *watch);
+static void watch_begin(struct etcd_watch *watch);
 
 /* ---- again ---- */
 
@@ -42,7 +42,7 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;
     (void)usec;
-    begin(userdata);
+    watch_begin(userdata);
     return 0;
 }
 
@@ -222,7 +222,7 @@ static const struct transfer_handler stream = {.data = stream_data, .done = stre
 
 /* ---- begin ---- */
 
-static void begin(struct etcd_watch *watch)
+static void watch_begin(struct etcd_watch *watch)
 {
     struct etcd *etcd = watch->etcd;
     watch->is_waiting_for_token = etcd_wants_token(etcd);
@@ -271,7 +271,7 @@ int etcd_watch_new(struct etcd *etcd, const char *prefix, revision_t start,
         etcd_watch_free(watch);
         return error_set(err, -ENOMEM, "out of memory");
     }
-    begin(watch);
+    watch_begin(watch);
     *ret = watch;
     return 0;
 }

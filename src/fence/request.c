@@ -93,7 +93,7 @@ int fence_plan_make(const struct fence_request *request, struct fence_plan *ret,
     return result;
 }
 
-static void forget(struct fence_parameter *parameters, size_t len)
+static void fence_parameters_forget(struct fence_parameter *parameters, size_t len)
 {
     if (len > 0) {
         explicit_bzero(parameters, len * sizeof(*parameters));
@@ -106,9 +106,9 @@ void fence_plan_done(struct fence_plan *plan)
         explicit_bzero(plan->input.data, plan->input.size);
     }
     buf_done(&plan->input);
-    forget(plan->parameters.items, plan->parameters.len);
+    fence_parameters_forget(plan->parameters.items, plan->parameters.len);
     VEC_DONE(&plan->parameters);
-    forget(plan->secrets.items, plan->secrets.len);
+    fence_parameters_forget(plan->secrets.items, plan->secrets.len);
     VEC_DONE(&plan->secrets);
 }
 

@@ -37,7 +37,7 @@ static uid_t user_of_agents(void)
     return own != 0 ? own : nobody;
 }
 
-static void add(struct fence_sandbox *sandbox, const char *argument)
+static void sandbox_add(struct fence_sandbox *sandbox, const char *argument)
 {
     size_t len = 0;
     while (sandbox->arguments[len]) {
@@ -79,42 +79,42 @@ static const char *const unit_properties[] = {
 
 static void make_unit(struct fence_sandbox *sandbox, msec_t limit_ms)
 {
-    add(sandbox, "/usr/bin/systemd-run");
-    add(sandbox, "--quiet");
-    add(sandbox, "--pipe"); /* standard input and output are ours; waits for the end */
-    add(sandbox, "--wait");
-    add(sandbox, "--collect");
-    add(sandbox, "--service-type=exec");
-    add(sandbox, "--description=Berth: fence agent");
-    add(sandbox, "--setenv=LC_ALL=C");
+    sandbox_add(sandbox, "/usr/bin/systemd-run");
+    sandbox_add(sandbox, "--quiet");
+    sandbox_add(sandbox, "--pipe"); /* standard input and output are ours; waits for the end */
+    sandbox_add(sandbox, "--wait");
+    sandbox_add(sandbox, "--collect");
+    sandbox_add(sandbox, "--service-type=exec");
+    sandbox_add(sandbox, "--description=Berth: fence agent");
+    sandbox_add(sandbox, "--setenv=LC_ALL=C");
     for (size_t i = 0; i < ARRAY_LEN(unit_properties); i++) {
-        add(sandbox, unit_properties[i]);
+        sandbox_add(sandbox, unit_properties[i]);
     }
     /* Who kills systemd-run at the limit does not kill the unit: it ends by itself. */
     (void)snprintf(sandbox->limit, sizeof(sandbox->limit), "--property=RuntimeMaxSec=%lldms",
                    (long long)MAX(limit_ms, INT64_C(1000)));
-    add(sandbox, sandbox->limit);
-    add(sandbox, "--");
+    sandbox_add(sandbox, sandbox->limit);
+    sandbox_add(sandbox, "--");
 }
 
 static void make_process(struct fence_sandbox *sandbox)
 {
-    add(sandbox, "/usr/bin/prlimit");
-    add(sandbox, "--core=0");
-    add(sandbox, "--nofile=256");
-    add(sandbox, "--fsize=16777216");
-    add(sandbox, "--as=2147483648");
-    add(sandbox, "/usr/bin/setpriv");
-    add(sandbox, "--no-new-privs");
+    sandbox_add(sandbox, "/usr/bin/prlimit");
+    sandbox_add(sandbox, "--core=0");
+    sandbox_add(sandbox, "--nofile=256");
+    sandbox_add(sandbox, "--fsize=16777216");
+    sandbox_add(sandbox, "--as=2147483648");
+    sandbox_add(sandbox, "/usr/bin/setpriv");
+    sandbox_add(sandbox, "--no-new-privs");
     if (geteuid() == 0) {
         (void)snprintf(sandbox->user, sizeof(sandbox->user), "%u", (unsigned)user_of_agents());
-        add(sandbox, "--clear-groups");
-        add(sandbox, "--regid");
-        add(sandbox, sandbox->user);
-        add(sandbox, "--reuid");
-        add(sandbox, sandbox->user);
+        sandbox_add(sandbox, "--clear-groups");
+        sandbox_add(sandbox, "--regid");
+        sandbox_add(sandbox, sandbox->user);
+        sandbox_add(sandbox, "--reuid");
+        sandbox_add(sandbox, sandbox->user);
     }
-    add(sandbox, "--");
+    sandbox_add(sandbox, "--");
 }
 
 bool fence_sandbox_has_units(void)
@@ -132,5 +132,5 @@ void fence_sandbox_make(char *program, msec_t limit_ms, bool is_unit, struct fen
     } else {
         make_process(ret);
     }
-    add(ret, program);
+    sandbox_add(ret, program);
 }

@@ -56,7 +56,7 @@ int host_gpu_split(const struct host_config *config, struct pci_address address,
 /*
  * Tries whether the card takes 'count' vGPUs of the type 'profile' at a time, in the places that
  * division.h tells: makes them all, and clears them again. Nothing else tells: what a card can take
- * depends upon its memory, its mode, and what others made of it.
+ * depends on its memory, its mode, and what others made of it.
  *
  * -ENODEV no such card; -ERANGE too few virtual functions; -EBUSY one of the places is in use,
  * or has another type; others: the driver's refusal, with how many it took.

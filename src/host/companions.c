@@ -61,7 +61,7 @@ static bool has(const struct gpu *gpu, struct pci_address address)
 }
 
 /* In order, each once. False: there are too many. */
-static bool add(struct gpu *gpu, struct pci_address address)
+static bool companion_add(struct gpu *gpu, struct pci_address address)
 {
     uint32_t at = gpu->companion_len;
     if (has(gpu, address)) {
@@ -101,7 +101,7 @@ static void add_slot(const struct host_config *config, struct card *card)
         if (other.function != card->gpu.address.function &&
             host_exists(config, DEVICE "vendor", pci_address_format(other, name)) &&
             !is_own(config, other) && !companions_is_bridge(config, other) &&
-            !add(&card->gpu, other)) {
+            !companion_add(&card->gpu, other)) {
             add_stranger(card, other);
         }
     }
@@ -162,7 +162,7 @@ static void add_behind_switch(const struct host_config *config, struct card *car
             !strstr(link, part) || companions_is_bridge(config, address)) {
             continue;
         }
-        is_one &= !is_own(config, address) && add(&with.gpu, address);
+        is_one &= !is_own(config, address) && companion_add(&with.gpu, address);
     }
     VEC_DONE(&all);
     if (is_one) {
@@ -197,7 +197,7 @@ static void add_group(const struct host_config *config, struct card *card)
             continue;
         }
         bool is_along = is_same_slot(card->gpu.address, member) || is_given_whole;
-        if (card->facts.is_virtual_function || !is_along || !add(&card->gpu, member)) {
+        if (card->facts.is_virtual_function || !is_along || !companion_add(&card->gpu, member)) {
             add_stranger(card, member);
             card->facts.is_with_head |= is_head(config, member);
             card->facts.card_strangers += card_is_wanted(config, member);

@@ -47,10 +47,11 @@ const char *survey_iommu(const struct host_config *config, char *ret)
     return ret;
 }
 
-static enum gpu_verdict say(struct card *card, enum gpu_verdict verdict, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+static enum gpu_verdict verdict_say(struct card *card, enum gpu_verdict verdict, const char *format,
+                                    ...) PRINTF_LIKE(3, 4);
 
-static enum gpu_verdict say(struct card *card, enum gpu_verdict verdict, const char *format, ...)
+static enum gpu_verdict verdict_say(struct card *card, enum gpu_verdict verdict, const char *format,
+                                    ...)
 {
     va_list args;
     va_start(args, format);
@@ -62,20 +63,22 @@ static enum gpu_verdict say(struct card *card, enum gpu_verdict verdict, const c
 static enum gpu_verdict say_no_reset(struct card *card)
 {
     if (card->facts.is_reset_off) {
-        return say(card, GPU_NO_RESET,
-                   "its reset was switched off: someone emptied its "
-                   "reset_method in sysfs; reboot, or write \"default\" there");
+        return verdict_say(card, GPU_NO_RESET,
+                           "its reset was switched off: someone emptied its "
+                           "reset_method in sysfs; reboot, or write \"default\" there");
     }
     if (card->gpu.vendor == vendor_amd) {
-        return say(card, GPU_NO_RESET,
-                   "it cannot be reset between two VMs: no function-level, power or bus reset "
-                   "works; the kernel module vendor-reset can reset many of AMD's GPUs: load it");
+        return verdict_say(
+            card, GPU_NO_RESET,
+            "it cannot be reset between two VMs: no function-level, power or bus reset "
+            "works; the kernel module vendor-reset can reset many of AMD's GPUs: load it");
     }
-    return say(card, GPU_NO_RESET,
-               "it cannot be reset between two VMs: no function-level, power or bus reset works%s",
-               card->facts.is_alone_on_bus
-                   ? ""
-                   : "; a slot of its own behind a root port may allow a bus reset");
+    return verdict_say(
+        card, GPU_NO_RESET,
+        "it cannot be reset between two VMs: no function-level, power or bus reset works%s",
+        card->facts.is_alone_on_bus
+            ? ""
+            : "; a slot of its own behind a root port may allow a bus reset");
 }
 
 static enum gpu_verdict say_shared(struct card *card)
@@ -84,7 +87,7 @@ static enum gpu_verdict say_shared(struct card *card)
     char name[pci_address_size], more[32] = "";
     pci_address_format(facts->stranger, name);
     if (facts->is_with_head) {
-        return say(
+        return verdict_say(
             card, GPU_SHARED_GROUP,
             "goes along with another card of IOMMU group %d, which is given to VMs as a whole "
             "(whole_groups in berth.conf)",
@@ -95,11 +98,12 @@ static enum gpu_verdict say_shared(struct card *card)
     }
     /* Only cards: then the group is of use as it is. */
     bool is_all_cards = facts->card_strangers == facts->stranger_len;
-    return say(card, GPU_SHARED_GROUP,
-               "shares IOMMU group %d with %s%s: put one of them into another slot, or switch on "
-               "ACS in the firmware setup%s",
-               card->gpu.iommu_group, name, more,
-               is_all_cards ? ", or give all to one VM (whole_groups in berth.conf)" : "");
+    return verdict_say(
+        card, GPU_SHARED_GROUP,
+        "shares IOMMU group %d with %s%s: put one of them into another slot, or switch on "
+        "ACS in the firmware setup%s",
+        card->gpu.iommu_group, name, more,
+        is_all_cards ? ", or give all to one VM (whole_groups in berth.conf)" : "");
 }
 
 /* What the machine decides: nothing that software could let go. */
@@ -107,43 +111,47 @@ static enum gpu_verdict judge_machine(const char *iommu, struct card *card)
 {
     const struct card_facts *facts = &card->facts;
     if (facts->stuck_pid) {
-        return say(card, GPU_STUCK, HOST_STUCK_TEXT, "it", facts->stuck_pid);
+        return verdict_say(card, GPU_STUCK, HOST_STUCK_TEXT, "it", facts->stuck_pid);
     }
     if (facts->is_silent) {
-        return say(card, GPU_OFF_BUS,
-                   "it does not answer on the PCI bus any more: switch the host off and on; if it "
-                   "falls off again when idle, set disable_idle_d3=1 for vfio-pci; else reseat or "
-                   "replace it");
+        return verdict_say(
+            card, GPU_OFF_BUS,
+            "it does not answer on the PCI bus any more: switch the host off and on; if it "
+            "falls off again when idle, set disable_idle_d3=1 for vfio-pci; else reseat or "
+            "replace it");
     }
     if (iommu[0]) {
-        return say(card, GPU_NO_IOMMU, "%s", iommu);
+        return verdict_say(card, GPU_NO_IOMMU, "%s", iommu);
     }
     if (card->gpu.iommu_group < 0 || facts->is_group_unsafe) {
-        return say(card, GPU_NO_IOMMU,
-                   "the host's IOMMU does not cover this card: put it into "
-                   "another slot");
+        return verdict_say(card, GPU_NO_IOMMU,
+                           "the host's IOMMU does not cover this card: put it into "
+                           "another slot");
     }
     if (facts->firmware_region[0]) {
-        return say(card, GPU_FIRMWARE_RESERVED,
-                   "the firmware keeps memory %s for itself through this card: look for an option "
-                   "that releases it in the firmware setup, or update the firmware",
-                   facts->firmware_region);
+        return verdict_say(
+            card, GPU_FIRMWARE_RESERVED,
+            "the firmware keeps memory %s for itself through this card: look for an option "
+            "that releases it in the firmware setup, or update the firmware",
+            facts->firmware_region);
     }
     if (facts->stranger_len > 0) {
         return say_shared(card);
     }
     if (facts->is_bridge) {
-        return say(card, GPU_WRONG_KIND, "it is a bridge (class %06x): list the function behind it",
-                   card->gpu.class_code);
+        return verdict_say(card, GPU_WRONG_KIND,
+                           "it is a bridge (class %06x): list the function behind it",
+                           card->gpu.class_code);
     }
     if (card->gpu.reset_methods == 0) {
         return say_no_reset(card);
     }
     if (facts->lost_bar >= 0) {
-        return say(card, GPU_NO_BARS,
-                   "the firmware gave its memory region %d (%llu MiB) no address: switch on Above "
-                   "4G Decoding in the firmware setup",
-                   facts->lost_bar, (unsigned long long)card->gpu.bar_size[facts->lost_bar] >> 20);
+        return verdict_say(
+            card, GPU_NO_BARS,
+            "the firmware gave its memory region %d (%llu MiB) no address: switch on Above "
+            "4G Decoding in the firmware setup",
+            facts->lost_bar, (unsigned long long)card->gpu.bar_size[facts->lost_bar] >> 20);
     }
     return GPU_ASSIGNABLE;
 }
@@ -179,42 +187,47 @@ static enum gpu_verdict judge_holders(const struct host_config *config, struct c
     const char *node = config->node[0] ? config->node : "NODE";
     pci_address_format(card->gpu.address, name);
     if (card->gpu.sriov_enabled > 0 || facts->mdev_len > 0) {
-        return say(card, GPU_PARTITIONED,
-                   "it is partitioned (%u virtual functions, %u mediated devices), so it cannot be "
-                   "had whole",
-                   card->gpu.sriov_enabled, facts->mdev_len);
+        return verdict_say(
+            card, GPU_PARTITIONED,
+            "it is partitioned (%u virtual functions, %u mediated devices), so it cannot be "
+            "had whole",
+            card->gpu.sriov_enabled, facts->mdev_len);
     }
     if (facts->is_framebuffer) {
-        return say(card, GPU_IN_USE,
-                   "%s: add initcall_blacklist=sysfb_init (or video=efifb:off) to the kernel's "
-                   "command line and reboot",
-                   facts->user);
+        return verdict_say(
+            card, GPU_IN_USE,
+            "%s: add initcall_blacklist=sysfb_init (or video=efifb:off) to the kernel's "
+            "command line and reboot",
+            facts->user);
     }
     if (facts->user[0]) {
-        return say(card, GPU_IN_USE, "%s: end that, or `berth gpu dismount %s %s --force`",
-                   facts->user, node, name);
+        return verdict_say(card, GPU_IN_USE, "%s: end that, or `berth gpu dismount %s %s --force`",
+                           facts->user, node, name);
     }
     bool is_for_types = facts->is_virtual_function && backend_needs_types(&card->gpu);
     if ((facts->is_vendor || is_for_types) && !gpu_is_dismounted(&card->gpu)) {
-        return say(card, GPU_HOST_DRIVER,
-                   "it has no vGPU type: give it one on the host, and it is a partition");
+        return verdict_say(card, GPU_HOST_DRIVER,
+                           "it has no vGPU type: give it one on the host, and it is a partition");
     }
     if (facts->is_virtual_function && !gpu_is_dismounted(&card->gpu)) {
-        return say(card, GPU_HOST_DRIVER, "%s%s, not to vfio-pci: `berth gpu partition %s %s` ...",
-                   card->gpu.driver[0] ? "it belongs to the host's driver " : "it has no driver",
-                   card->gpu.driver, node, pci_address_format(facts->parent, name));
+        return verdict_say(
+            card, GPU_HOST_DRIVER, "%s%s, not to vfio-pci: `berth gpu partition %s %s` ...",
+            card->gpu.driver[0] ? "it belongs to the host's driver " : "it has no driver",
+            card->gpu.driver, node, pci_address_format(facts->parent, name));
     }
     if (!gpu_is_dismounted(&card->gpu)) {
         char along[120];
-        return say(card, GPU_HOST_DRIVER, "%s%s: `berth gpu dismount %s %s`%s",
-                   card->gpu.driver[0] ? "it belongs to the host's driver " : "it has no driver",
-                   card->gpu.driver, node, name,
-                   what_goes_along(config, &card->gpu, along, sizeof(along)));
+        return verdict_say(card, GPU_HOST_DRIVER, "%s%s: `berth gpu dismount %s %s`%s",
+                           card->gpu.driver[0] ? "it belongs to the host's driver "
+                                               : "it has no driver",
+                           card->gpu.driver, node, name,
+                           what_goes_along(config, &card->gpu, along, sizeof(along)));
     }
     if (facts->loose_companion[0]) {
-        return say(card, GPU_HOST_DRIVER,
-                   "%s, which goes along, was not dismounted with it: `berth gpu dismount %s %s`",
-                   facts->loose_companion, node, name);
+        return verdict_say(
+            card, GPU_HOST_DRIVER,
+            "%s, which goes along, was not dismounted with it: `berth gpu dismount %s %s`",
+            facts->loose_companion, node, name);
     }
     card->gpu.verdict_detail[0] = '\0';
     return GPU_ASSIGNABLE;

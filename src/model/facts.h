@@ -87,7 +87,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_FAILING, "failing")                     /* ms: the pause before its next start */      \
     /* Why a host does not run a VM, or that it could. */                                          \
     X(CAUSE_FITS, "fits")                                                                          \
-    X(CAUSE_IS_HERE, "is-here") /* it runs there and shall go elsewhere */                         \
+    X(CAUSE_IS_HERE, "is-here") /* it runs there and is to go elsewhere */                         \
     X(CAUSE_EXCLUDED, "excluded")                                                                  \
     X(CAUSE_NOT_OWNER, "not-owner")                                                                \
     X(CAUSE_NO_LABEL, "no-label")           /* label */                                            \
@@ -151,14 +151,14 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_GPU_HANGS, "gpu-hangs")               /* an operation on it, in the kernel */          \
     X(CAUSE_GPU_OTHER_CARD, "gpu-other-card")     /* detail: its identity */                       \
     X(CAUSE_GPU_ON_HOLD, "gpu-on-hold")           /* who: the VM that used it */                   \
-    X(CAUSE_GPU_NOT_ERASED, "gpu-not-erased")     /* who: likewise; detail: why */                 \
+    X(CAUSE_GPU_NOT_ERASED, "gpu-not-erased")     /* who: the same; detail: why */                 \
     X(CAUSE_VGPU_NOT_MADE, "vgpu-not-made")       /* detail: why */                                \
     X(CAUSE_VGPU_NOT_CLEARED, "vgpu-not-cleared") /* detail: why */                                \
     /* Why a host could not be turned off. */                                                      \
     X(CAUSE_AGENT_FAILED, "agent-failed") /* who: the agent; count: its level; detail */           \
     /* What proves that a host is off. */                                                          \
     X(CAUSE_PROOF_AGENT, "proof-agent")         /* who: the agent; count: its level */             \
-    X(CAUSE_PROOF_ASKED, "proof-asked")         /* likewise; it was not turned off by Berth */     \
+    X(CAUSE_PROOF_ASKED, "proof-asked")         /* the same; it was not turned off by Berth */     \
     X(CAUSE_PROOF_SILENCE, "proof-silence")     /* ms, limit_ms; count: its watchdog's ms */       \
     X(CAUSE_PROOF_CONFIRMED, "proof-confirmed") /* by an administrator */                          \
     X(CAUSE_PROOF_REMOVED, "proof-removed")     /* by an administrator, once it had left */        \

@@ -23,7 +23,7 @@ struct gpu_device {
 /* False, '*ret' untouched: there is none such. */
 bool gpu_device_find(const struct node_inventory *inventory, const struct gpu_slot *slot,
                      struct gpu_device *ret);
-/* Likewise, in the inventory of 'node'. */
+/* The same, in the inventory of 'node'. */
 bool world_device(const struct world *world, const char *node, const struct gpu_slot *slot,
                   struct gpu_device *ret);
 

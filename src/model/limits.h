@@ -15,7 +15,7 @@ enum {
     /* VMs of one cluster: twice Windows' 8,000. */
     vms_max = 16384,
     pools_max = 256,
-    /* Cards of one host, and likewise their partitions: 8 cards with 32 each, as NVIDIA's have. */
+    /* Cards of one host, and also their partitions: 8 cards with 32 each, as NVIDIA's have. */
     gpus_per_node_max = 256,
     /* What VMs can hold on one host: either of them. */
     devices_per_node_max = 2 * gpus_per_node_max,
@@ -33,7 +33,7 @@ enum {
     /* Sizes of huge pages, on each NUMA node. */
     huge_pages_max = 32,
     labels_max = 32,
-    /* Beginnings anew within an hour that make a host unfit for VMs for a while. */
+    /* Restarts within an hour that make a host unfit for VMs for a while. */
     node_beginnings_max = 3,
     /* VMs of a node that are not ordered there; what is beyond is left out. */
     sightings_max = 256,

@@ -146,13 +146,13 @@ struct fence_device {
 /* Fence agents of a node, tried one after the other: its BMC, then the PDU that feeds it. */
 enum { fence_levels_max = 3 };
 
-/* A GPU that shall be bound to vfio-pci, or divided into partitions, and which card it was when the
+/* A GPU to be bound to vfio-pci, or divided into partitions, and which card it was when the
  * administrator said so. */
 struct dismount {
     struct pci_address address;
     char identity[gpu_identity_size];
     bool is_forced;      /* also if the host uses it, or it has no reset */
-    uint32_t partitions; /* so many virtual functions shall be bound instead of the card; 0: it */
+    uint32_t partitions; /* number of virtual functions to bind instead of the card; 0: it */
     char profile[gpu_profile_size]; /* ... or be vGPUs of this type while VMs have them; "": no */
 };
 
@@ -178,7 +178,7 @@ struct node_spec {
     enum node_power power;      /* its VMs leave it, then its host does this ... */
     uint64_t power_incarnation; /* ... in this incarnation only: not again after it */
     uint64_t removed;         /* this incarnation and all before are to be forgotten; 0: none ... */
-    uint64_t removed_counter; /* ... and the last heartbeat then, likewise */
+    uint64_t removed_counter; /* ... and the last heartbeat then, the same */
 };
 
 /* One level of them, lent from the node's spec. */
@@ -197,7 +197,7 @@ struct fence_level node_spec_fence_level(const struct node_spec *spec, uint32_t 
 #define CHECK_HYPERVISOR "hypervisor"
 /* ... and that its own disk has room for what the start of a VM writes; not there: it has. */
 #define CHECK_SPACE "space"
-/* Not there, or ok: what the node shall give to VMs is bound for them, or could not be. */
+/* Not there, or ok: what the node is to give to VMs is bound for them, or could not be. */
 #define CHECK_GPUS "gpus"
 
 struct node_check {
@@ -209,7 +209,7 @@ struct node_check {
     char detail[reason_size]; /* what was found; if it is not ok, what to do */
 };
 
-/* A VM of this cluster that exists on a node where it is not ordered: somebody migrated or restored
+/* A VM of this cluster that exists on a node where it is not ordered: someone migrated or restored
  * it there, past Berth. */
 struct vm_sighting {
     char vm[name_size];
@@ -254,7 +254,7 @@ struct node_inventory {
 };
 
 struct node_alive {
-    uint64_t incarnation; /* grows when the node starts anew with no VM of before */
+    uint64_t incarnation; /* grows when the node starts again with no VM of before */
     char boot_id[40];
     uint64_t counter;
     bool is_watchdog_armed;
@@ -279,11 +279,12 @@ struct node_fence {
 
 /*
  * What the coordinator remembers of a node, so that the next one knows it, too. Spans are as of the
- * writing; whoever reads them goes on counting from the moment at which it saw that revision.
+ * writing; anyone who reads them goes on counting from the moment at which it saw that revision.
  */
 struct node_standing {
-    uint64_t incarnation; /* up to this one it is known how often the node began anew */
-    msec_t began_ago_ms[node_beginnings_max]; /* anew, within the last hour; the last one first */
+    uint64_t incarnation; /* up to this one it is known how often the node began again */
+    msec_t began_ago_ms[node_beginnings_max]; /* its restarts within the last hour; the last one
+                                                 first */
     uint32_t began_len;
     msec_t quarantine_ms;   /* it gets no VMs for so long yet; 0: it does */
     uint64_t spec_revision; /* of its spec: who writes a newer one trusts the node, from then on */
@@ -299,7 +300,7 @@ ENUM_DECLARE(pool_type, POOL_TYPE_LIST)
 #define AFTER_USE_LIST(X)                                                                          \
     X(AFTER_USE_RELEASE, "release") /* the next VM gets it as it is, but for its reset */          \
     X(AFTER_USE_ERASE, "erase")     /* not before a command of its host has erased it */           \
-    X(AFTER_USE_HOLD, "hold")       /* not before somebody releases it */
+    X(AFTER_USE_HOLD, "hold")       /* not before someone releases it */
 ENUM_DECLARE(after_use, AFTER_USE_LIST)
 
 struct pool_member {
@@ -400,8 +401,8 @@ bool vm_spec_may_run_on(const struct vm_spec *spec, const char *node);
 
 #define PLACEMENT_PHASE_LIST(X)                                                                    \
     X(PLACEMENT_NONE, "none")   /* nowhere; 'reasons' say why if it should run */                  \
-    X(PLACEMENT_START, "start") /* shall run on 'node' with 'gpus' */                              \
-    X(PLACEMENT_STOP, "stop")   /* shall be stopped there; then 'next', if set */
+    X(PLACEMENT_START, "start") /* is to run on 'node' with 'gpus' */                              \
+    X(PLACEMENT_STOP, "stop")   /* is to be stopped there; then 'next', if set */
 ENUM_DECLARE(placement_phase, PLACEMENT_PHASE_LIST)
 
 struct gpu_hold {
@@ -418,11 +419,11 @@ struct vm_placement {
     gpu_holds_t gpus;
     char next_node[name_size]; /* while moving: reserved there; "" none */
     gpu_holds_t next_gpus;
-    bool is_forced;            /* stop: turn off at once, whatever the offline action */
-    bool is_failed;            /* restart policy used up; waits for an administrator's start */
-    uint32_t restarts;         /* on this node, since it last ran for the policy's window */
-    uint32_t failovers;        /* likewise, over all nodes */
-    uint32_t host_losses;      /* of hosts on which it ran, one after the other, likewise */
+    bool is_forced;       /* stop: turn off at once, whatever the offline action */
+    bool is_failed;       /* restart policy used up; waits for an administrator's start */
+    uint32_t restarts;    /* on this node, since it last ran for the policy's window */
+    uint32_t failovers;   /* the same, over all nodes */
+    uint32_t host_losses; /* of hosts on which it ran, one after the other, also over all nodes */
     char lost_node[name_size]; /* the last of them */
     VEC(struct vm_name) tried; /* nodes that it left because it failed there, the latest last */
     uint32_t refusals;         /* how often in a row the guest would not stop */
@@ -430,7 +431,7 @@ struct vm_placement {
     uint64_t memory_mib;
     uint32_t huge_page_kib; /* as the spec's */
     uint64_t definition;    /* which one it was placed with */
-    uint64_t start_order;   /* the spec's, when last acted upon */
+    uint64_t start_order;   /* the spec's, when last acted on */
     uint64_t move_order;
     uint64_t elsewhere_order;
     struct cause cause;         /* why it is as it is */
@@ -442,7 +443,7 @@ struct vm_placement {
     X(VM_STATE_RUNNING, "running")                                                                 \
     X(VM_STATE_STOPPING, "stopping")                                                               \
     X(VM_STATE_STOPPED, "stopped") /* does not run, and this epoch never will again */             \
-    X(VM_STATE_FAILED, "failed")   /* likewise, and it was not asked to end: 'cause' */            \
+    X(VM_STATE_FAILED, "failed")   /* the same, and it was not asked to end: 'cause' */            \
     X(VM_STATE_AWAY, "away")       /* migrated or saved past Berth: it runs elsewhere, or will */
 ENUM_DECLARE(vm_state, VM_STATE_LIST)
 

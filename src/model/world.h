@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One process's picture of the store: every record as of one revision, sorted by key. Fed by a
- * snapshot and the watch behind it; what it holds is the past, so whoever decides upon it guards
+ * snapshot and the watch behind it; what it holds is the past, so anyone who decides on it guards
  * the write with the revisions it saw.
  */
 #pragma once
@@ -77,7 +77,7 @@ bool world_is_proven_off(const struct world *world, const char *node, uint64_t i
 bool world_is_removed(const struct world *world, const char *node);
 
 /* Where 'vm' exists although it is not ordered there, as the node '*ret_node' tells in its present
- * incarnation: what earlier ones saw was ended since. Both lent; NULL: nobody sees it. */
+ * incarnation: what earlier ones saw was ended since. Both lent; NULL: no one sees it. */
 const struct vm_sighting *world_sighting(const struct world *world, const char *vm,
                                          const char **ret_node);
 
@@ -105,5 +105,5 @@ bool world_has_hypervisor(const struct world *world, const char *node);
  * (may be NULL). */
 bool world_has_space(const struct world *world, const char *node, const char **ret_detail);
 
-/* Whether the GPUs that 'node' shall give to VMs are bound for them, or could not be; likewise. */
+/* Whether the GPUs that 'node' is to give to VMs are bound for them, or could not be; the same. */
 bool world_has_gpus_ready(const struct world *world, const char *node, const char **ret_detail);

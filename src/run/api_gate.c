@@ -27,7 +27,7 @@
 #define COOKIE_ENDS   "; Path=/; Secure; HttpOnly; SameSite=Strict"
 
 enum {
-    /* Guesses without a delay: a person's; a program's, whose secrets nobody guesses, so that only
+    /* Guesses without a delay: a person's; a program's, whose secrets no one guesses, so that only
      * the work of checking them is bounded. */
     login_free_len = 5,
     token_free_len = 20,
@@ -153,8 +153,8 @@ void api_gate_forget(struct api_gate *gate, const struct http_exchange *exchange
 /* ---- records ---- */
 
 /* The user or token of that name as it is now; NULL: there is none. */
-static const struct record *find(const struct api_gate *gate, const char *name,
-                                 enum access_kind kind)
+static const struct record *gate_find_access(const struct api_gate *gate, const char *name,
+                                             enum access_kind kind)
 {
     const struct record *record = world_find(gate->world, RECORD_ACCESS, name);
     return record && record->access->kind == kind ? record : NULL;
@@ -264,7 +264,7 @@ static void enter_by_token(struct api_gate *gate, struct http_exchange *exchange
             "the token cannot be checked: the store has not answered since this API started");
         return;
     }
-    const struct record *record = find(gate, token.name, ACCESS_TOKEN);
+    const struct record *record = gate_find_access(gate, token.name, ACCESS_TOKEN);
     if (record && access_has_expired(record->access, (uint64_t)clock_wall_ms())) {
         record = NULL;
     }
@@ -304,7 +304,8 @@ static void enter_by_session(struct api_gate *gate, struct http_exchange *exchan
     const char *csrf = http_header(exchange, "X-CSRF-Token");
     const struct auth_session *session =
         auth_session_find(&gate->sessions, id, is_use(exchange), clock_monotonic_ms());
-    const struct record *record = session ? find(gate, session->user, ACCESS_USER) : NULL;
+    const struct record *record =
+        session ? gate_find_access(gate, session->user, ACCESS_USER) : NULL;
     if (record && record->revision == session->revision &&
         !access_has_expired(record->access, (uint64_t)clock_wall_ms())) {
         become(who, record);
@@ -343,7 +344,7 @@ void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange)
         api_answer_refuse(exchange, 403, "csrf", "this came from a page of another site");
         return;
     }
-    /* Logging in anew works with whatever cookie is left. */
+    /* Logging in again works with whatever cookie is left. */
     bool is_login =
         strcmp(request->method, "POST") == 0 && strcmp(request->target, "/v1/session") == 0;
     if (!is_login && cookie && auth_cookie(cookie, COOKIE_NAME, id)) {
@@ -395,7 +396,7 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
         refuse_for_now(exchange, wait_ms);
         return;
     }
-    const struct record *record = find(gate, user, ACCESS_USER);
+    const struct record *record = gate_find_access(gate, user, ACCESS_USER);
     struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_LOGIN, who);
     if (!wait) {
         return;
@@ -448,8 +449,8 @@ static void begin_session(struct api_gate *gate, struct gate_wait *wait,
 
 static void end_login(struct api_gate *gate, struct gate_wait *wait, bool is_right)
 {
-    /* Decided upon the record that was checked. */
-    const struct record *record = is_right ? find(gate, wait->name, ACCESS_USER) : NULL;
+    /* Decided on the record that was checked. */
+    const struct record *record = is_right ? gate_find_access(gate, wait->name, ACCESS_USER) : NULL;
     if (record && record->revision == wait->who.revision &&
         !access_has_expired(record->access, (uint64_t)clock_wall_ms())) {
         begin_session(gate, wait, record);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who asks? Over the Unix socket the kernel says it: whoever can open it administers the cluster.
- * Over HTTPS it is a token, or the session of a user who logged in at the console:
+ * Who asks? Over the Unix socket the kernel says it: anyone who can open it administers the
+ * cluster. Over HTTPS it is a token, or the session of a user who logged in at the console:
  *
  *     request --> api_gate_enter() --local, session, token known--> handler.entered
  *                        '--token--> WORKER --right--> handler.entered
@@ -10,7 +10,7 @@
  *                                                 '-----wrong--> 401
  *
  * What it refuses it answers itself. The records of users and tokens are the world's; who they are
- * was decided upon them as they are now, also while the store is silent.
+ * was decided on them as they are now, also while the store is silent.
  */
 #pragma once
 
@@ -20,7 +20,7 @@
 
 struct api_gate;
 
-/* Somebody who may come in, and what that hangs upon. */
+/* Someone who may come in, and what that hangs on. */
 struct api_who {
     struct api_actor actor;
     char access[name_size]; /* the record; "": none */
@@ -32,13 +32,13 @@ struct api_who {
 struct api_gate_handler {
     /* The request may go on. 'who' is lent; its role may be none. */
     void (*entered)(void *userdata, struct http_exchange *exchange, const struct api_who *who);
-    /* Likewise, as the answer to a login: the cookies to set, of the session and of the browser. */
+    /* The same, as the answer to a login: the cookies to set, of the session and of the browser. */
     void (*logged_in)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
                       const char *cookie, const char *device);
     /* What api_gate_hash() made. */
     void (*hashed)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
                    const struct api_credential *credential);
-    /* Somebody guessed wrongly; 'name' need not be one. */
+    /* Someone guessed wrongly; 'name' need not be one. */
     void (*failed)(void *userdata, const char *name, const char *address);
 };
 
@@ -65,5 +65,5 @@ void api_gate_end(struct api_gate *gate, uint64_t session);
 /* The client has left: no answer to it. */
 void api_gate_forget(struct api_gate *gate, const struct http_exchange *exchange);
 
-/* Whether 'who' might still enter: nothing it hangs upon has ended or changed. */
+/* Whether 'who' might still enter: nothing it hangs on has ended or changed. */
 bool api_gate_is_valid(const struct api_gate *gate, const struct api_who *who);

@@ -75,7 +75,7 @@ static int write_file(const char *path, const char *text, mode_t mode, struct er
 }
 
 /* The names by which clients may reach us. */
-static int make(const struct config *config, struct pem *pem, struct error *err)
+static int pem_make(const struct config *config, struct pem *pem, struct error *err)
 {
     char host[http_address_size];
     unsigned port;
@@ -107,7 +107,7 @@ static int load(const struct config *config, struct pem *pem, struct error *err)
                        config->state_dir);
         (void)snprintf(pem->key_path, path_size, "%s/https-key.pem", config->state_dir);
         if (access(pem->certificate_path, F_OK) < 0 && errno == ENOENT) {
-            return make(config, pem, err);
+            return pem_make(config, pem, err);
         }
     }
     int r = read_file(pem->certificate_path, &pem->certificate, err);

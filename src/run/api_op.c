@@ -20,7 +20,7 @@ enum {
     store_limit_ms = 5000,
     tries_max = 5,
     seen_limit_ms = 2000,  /* committed: our own picture follows within milliseconds */
-    reread_limit_ms = 300, /* refused: likewise, then try on what we have */
+    reread_limit_ms = 300, /* refused: the same, then try on what we have */
     timer_accuracy_us = 10 * 1000,
 };
 
@@ -141,7 +141,7 @@ static void finish_uncommitted(struct api_op *op, enum txn_outcome outcome,
 
 static void send_txn(struct api_op *op);
 
-/* Decides anew upon the world as it is now. */
+/* Decides again on the world as it is now. */
 static void handle_again(struct api_op *op)
 {
     struct api_view view;

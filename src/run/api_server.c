@@ -252,7 +252,7 @@ static void on_record(void *userdata, struct record *record)
         is_kept &= liveness_observe(&server->liveness, record, clock_monotonic_ms());
     }
     if (!is_kept) {
-        abort(); /* out of memory: started anew, it reads the store again */
+        abort(); /* out of memory: started again, it reads the store again */
     }
     if (!server->is_in_snapshot) {
         api_streams_note(&server->streams, &record->key);

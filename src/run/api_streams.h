@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The streams of server-sent events that are open: each gets the cluster's events as they come, and
- * who asked for it also which things look different. Whoever does not keep up is cut off, and
- * whoever might not begin a stream any more.
+ * who asked for it also which things look different. Anyone who does not keep up is cut off, and
+ * anyone who might not begin a stream any more.
  *
  * All functions: the loop's thread.
  */
@@ -37,7 +37,7 @@ void api_streams_forget(struct api_streams *streams, const struct http_exchange 
 
 /* A new event. */
 void api_streams_tell(struct api_streams *streams, const struct record *event);
-/* That key was written or deleted; anything may have changed; the world was read anew. */
+/* That key was written or deleted; anything may have changed; the world was read again. */
 void api_streams_note(struct api_streams *streams, const struct record_key *key);
 void api_streams_note_all(struct api_streams *streams);
 void api_streams_catch_up(struct api_streams *streams);

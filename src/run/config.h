@@ -75,7 +75,7 @@ struct config {
     struct config_text
         trusted_proxies[config_proxies_max]; /* trusted_proxies: addresses, networks */
     size_t trusted_proxy_len;
-    msec_t session_idle_ms;           /* session_idle_seconds: a console session nobody uses ends */
+    msec_t session_idle_ms;           /* session_idle_seconds: a console session no one uses ends */
     char run_dir[config_text_size];   /* run_dir: berthd's; gone at reboot */
     char state_dir[config_text_size]; /* state_dir: berth-api's; kept over a reboot */
 };

@@ -35,8 +35,8 @@ void daemon_saw_endpoints(void *userdata)
     host_refresh(d->host); /* daemon_tell_endpoints() */
 }
 
-static void tell(struct node_inventory *inventory, const struct etcd_endpoint_state *state,
-                 bool is_foreign, uint64_t ours)
+static void endpoint_tell(struct node_inventory *inventory, const struct etcd_endpoint_state *state,
+                          bool is_foreign, uint64_t ours)
 {
     node_checks_t *checks = &inventory->checks;
     if (is_foreign) {
@@ -65,7 +65,7 @@ void daemon_tell_endpoints(const struct daemon *d, struct node_inventory *invent
     bool is_foreign;
     for (size_t i = 0; store_endpoint_state(d->store, i, &state, &is_foreign); i++) {
         if (state.is_known) {
-            tell(inventory, &state, is_foreign, store_cluster(d->store));
+            endpoint_tell(inventory, &state, is_foreign, store_cluster(d->store));
         }
     }
 }

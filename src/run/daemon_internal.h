@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What daemon.c (events in) and perform.c (actions out) share. Nobody else includes this. */
+/* What daemon.c (events in) and perform.c (actions out) share. No one else includes this. */
 #pragma once
 
 #include "core/core.h"
@@ -50,7 +50,7 @@ struct daemon {
     struct identity identity;
     sd_event_source *resolving;    /* words left in run_dir: about a contradiction, a shutdown */
     enum cause_code contradiction; /* as last told */
-    bool is_departing;             /* somebody waits for this host to go down */
+    bool is_departing;             /* someone waits for this host to go down */
     uint32_t departing_waits;      /* for so many VMs, as last told */
 };
 

@@ -151,7 +151,7 @@ void event_log_note(struct event_log *log, const struct note *note)
     };
     char words[words_max];
     bool has_cause = note->cause.code != CAUSE_NONE;
-    /* Codes first: whoever watches the journal needs no word of the sentence. */
+    /* Codes first: anyone who watches the journal needs no word of the sentence. */
     journal_line(priorities[note_severity(note->code)], "%s %s%s%s%s: %s",
                  note_code_name(note->code), note->subject, has_cause ? " [" : "",
                  has_cause ? cause_code_name(note->cause.code) : "", has_cause ? "]" : "",

@@ -53,14 +53,14 @@ struct examine {
     bool is_looking_at_disks, is_looking_at_space;
     uint32_t disk_vm_len;          /* of how many VMs the disks are looked at */
     node_checks_t disk_checks;     /* what was found; empty: nothing yet */
-    struct node_check space_check; /* likewise; name "": nothing yet */
+    struct node_check space_check; /* the same; name "": nothing yet */
     struct certificate_watch certificate;
     msec_t rest_ms; /* until the next look */
     struct fence_run *fencing;
     struct record *fenced;         /* its spec, of which ... */
     uint32_t fence_level;          /* ... this level is being asked */
     bool has_fence_failure;        /* one before it did not answer as it should */
-    struct node_check fence_check; /* name "": there is nobody to ask about */
+    struct node_check fence_check; /* name "": there is no one to ask about */
     node_checks_t found, told;
 };
 
@@ -82,7 +82,7 @@ static unsigned long long rounded(msec_t value)
     return step;
 }
 
-/* ---- the clock: as whoever keeps it has told the kernel ---- */
+/* ---- the clock: as the program that keeps it has told the kernel ---- */
 
 static void examine_clock(node_checks_t *checks)
 {

@@ -2,7 +2,7 @@
 /*
  * What this host finds out about itself and its neighbour now and then, beyond the hardware: the
  * checks "clock", "store", "certificate", "disks" and "fencing" of its inventory, for 'berth
- * validate', upon which nothing is decided; and "space": while this host's disk is full no VM is
+ * validate', on which nothing is decided; and "space": while this host's disk is full no VM is
  * started here. Never blocks the loop: disks are looked at by a thread, fence agents are processes.
  *
  * Times and counts in the texts are rounded, so that they change, and the inventory with them,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * How long the store accepts this host: the time of the certificate in berth.conf. On a worker's
- * thread: a disk that hangs holds up nobody. The check's words change with the days that are left.
+ * thread: a disk that hangs holds up no one. The check's words change with the days that are left.
  */
 #pragma once
 

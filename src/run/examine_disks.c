@@ -30,9 +30,10 @@ struct disk_look {
 
 /* ---- the thread ---- */
 
-static void say(struct disk_look *look, bool is_advice, const char *format, ...) PRINTF_LIKE(3, 4);
+static void disk_say(struct disk_look *look, bool is_advice, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
-static void say(struct disk_look *look, bool is_advice, const char *format, ...)
+static void disk_say(struct disk_look *look, bool is_advice, const char *format, ...)
 {
     struct node_check *check = look->bad.len < told_max ? VEC_ADD(&look->bad) : NULL;
     if (!check) {
@@ -77,17 +78,19 @@ static void look_at(void *userdata, const struct domain_file *file)
     look->disk_len++;
     if (stat(file->path, &state) < 0) {
         look->missing_len++;
-        say(look, false, "%s: %s: %s; let this host see the same storage, or set the VM's owners",
-            look->vm, file->path, strerror(errno));
+        disk_say(look, false,
+                 "%s: %s: %s; let this host see the same storage, or set the VM's owners", look->vm,
+                 file->path, strerror(errno));
         return;
     }
     const char *system =
         file->is_folder || S_ISREG(state.st_mode) ? local_file_system(file->path) : NULL;
     if (system && !file->is_read_only) {
         look->local_len++;
-        say(look, true,
-            "%s: %s%s%s is on a file system of this host alone (%s): put it on shared storage",
-            look->vm, file->what ? file->what : "", file->what ? " in " : "", file->path, system);
+        disk_say(look, true,
+                 "%s: %s%s%s is on a file system of this host alone (%s): put it on shared storage",
+                 look->vm, file->what ? file->what : "", file->what ? " in " : "", file->path,
+                 system);
     }
 }
 

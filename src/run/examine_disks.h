@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Are the disks of VMs here? On a worker's thread: storage that hangs holds up nobody. */
+/* Are the disks of VMs here? On a worker's thread: storage that hangs holds up no one. */
 #pragma once
 
 #include "loop/worker.h"

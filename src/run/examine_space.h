@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Has this host's own disk room for what libvirt writes when it starts a VM? On a worker's thread:
- * a disk that hangs holds up nobody. The check's words change only when there is news.
+ * a disk that hangs holds up no one. The check's words change only when there is news.
  */
 #pragma once
 

@@ -84,7 +84,7 @@ static void tell_bad(struct store *store, const struct wire_kv *kv, const struct
 }
 
 /* 0 with a record, or -EBADMSG with the key of one that cannot be read. -ENOENT: none of ours, or
- * nobody can tell whose; -ENOMEM. */
+ * no one can tell whose; -ENOMEM. */
 static int read_record(struct store *store, const struct wire_kv *kv, struct record **ret,
                        struct record_key *ret_key)
 {

@@ -59,7 +59,7 @@ CLEANUP_POINTER(struct store, store_free)
 /* 'error' is NULL if committed or refused. impossible: nothing was written, for sure; its error
  * code is -EAGAIN where the store was not there (try later) and another where trying again is
  * useless. 'revision': committed: the revision of the writes; refused: the store's, when it refused
- * (read up to it before you plan anew); else 0. */
+ * (read up to it before you plan again); else 0. */
 typedef void (*store_txn_fn)(void *userdata, uint64_t id, enum txn_outcome outcome,
                              revision_t revision, const struct error *error);
 

@@ -8,7 +8,7 @@ enum { path_size = 256 };
 /* Pages that the console draws itself: each is index.html. */
 static const char *const pages[] = {"/servers", "/gpus", "/pools", "/vms", "/events", "/login"};
 
-/* Scripts, styles and all else only from here; nobody may frame it, nothing may be sent away. */
+/* Scripts, styles and all else only from here; no one may frame it, nothing may be sent away. */
 static const struct http_field page_fields[] = {
     {"Content-Security-Policy",
      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

@@ -169,7 +169,7 @@ static int disarm(json_t *keys, struct error *err)
         json_object_set_new(record, "disarm_order", json_integer(order + 1)) < 0) {
         return error_set(err, -EBADMSG, "the settings of the cluster in the backup are damaged");
     }
-    (void)json_object_del(record, "disarm_ms"); /* until somebody arms it */
+    (void)json_object_del(record, "disarm_ms"); /* until someone arms it */
     CLEANUP(freep) char *fresh = json_dumps(record, JSON_COMPACT);
     return fresh && json_object_set_new(keys, "want/cluster", json_string(fresh)) == 0
                ? 0

@@ -41,10 +41,11 @@ struct setup {
     void *userdata;
 };
 
-/* Whether whoever asks may do any of this: -EPERM. */
+/* Whether anyone who asks may do any of this: -EPERM. */
 int setup_may(const struct setup *setup, struct error *err);
 
-/* For a host that is in no cluster yet. What is not given: the node's name is the host's, the address that of the default route. */
+/* For a host that is in no cluster yet. What is not given: the node's name is the host's, the
+ * address that of the default route. */
 int setup_complete(struct setup *setup, struct error *err);
 
 /* Makes a cluster of one. On failure nothing of it stays, and '*err' says why. -EALREADY: this host

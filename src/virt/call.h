@@ -22,7 +22,7 @@ enum call_kind {
     CALL_PROBE,    /* what is 'vm' now? one fact, or none: it is not there */
     CALL_CREATE,   /* starts 'xml' */
     CALL_DESTROY,  /* turns 'vm' off if it is 'epoch' */
-    CALL_SHUTDOWN, /* presses the power button likewise */
+    CALL_SHUTDOWN, /* presses the power button, too */
 };
 
 /* What libvirt says of one domain of ours. */

@@ -27,12 +27,13 @@ struct files *virt_files_new(const char *xml, const struct domain_policy *policy
     return files;
 }
 
-void virt_files_free(struct files *files)
+struct files *virt_files_free(struct files *files)
 {
     if (files) {
         free(files->xml);
         free(files);
     }
+    return NULL;
 }
 
 static bool is_device(const char *directory)

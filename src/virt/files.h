@@ -17,4 +17,4 @@ struct files *virt_files_new(const char *xml, const struct domain_policy *policy
  * directories of disks. Files that do not exist are libvirt's to miss. Any one thread. */
 int virt_files_check(const struct files *files, struct error *err);
 
-void virt_files_free(struct files *files); /* accepts NULL */
+struct files *virt_files_free(struct files *files); /* accepts NULL, and returns it */

@@ -9,13 +9,13 @@
  *    |   the name is not free yet                   (after forget_ms, or killed: failed)
  *    +<--------------> BLOCKED
  *    |   connection broke
- *    +---------------> LOST ----- listed anew ----> done or failed
+ *    +---------------> LOST ----- listed again ----> done or failed
  *
  * BLOCKED: libvirt reports a domain as off before it takes it off its list, and refuses another of
  * that name until then. Nothing of the new one exists. libvirt's next word about that name, which
  * it says when the old one is off the list, leads back to ON.
  *
- * ON may last as long as libvirt hangs; nobody may say meanwhile that the VM does not run.
+ * ON may last as long as libvirt hangs; no one may say meanwhile that the VM does not run.
  */
 #include "loop/memory.h"
 #include "virt/internal.h"
@@ -309,7 +309,7 @@ void virt_flights_settle(struct virt *virt, msec_t now_ms)
     }
 }
 
-void virt_flights_free(struct virt *virt)
+void virt_flights_done(struct virt *virt)
 {
     while (virt->flights) {
         struct flight *flight = virt->flights;

@@ -296,7 +296,7 @@ void virt_instances_settle(struct virt *virt, msec_t now_ms)
     }
 }
 
-void virt_instances_free(struct virt *virt)
+void virt_instances_done(struct virt *virt)
 {
     while (virt->instances) {
         struct instance *instance = virt->instances;

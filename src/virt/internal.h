@@ -22,7 +22,7 @@ enum {
      * of a migration it may wait for a name server that does not answer, seen for 20 s. */
     grace_ms = 120000,
     reason_wait_ms = 1000,    /* for the event that says why, once the end is known */
-    scan_pause_ms = 20,       /* between two scans while somebody waits for a process to show up */
+    scan_pause_ms = 20,       /* between two scans while someone waits for a process to show up */
     lost_start_ms = 300,      /* a QEMU of a libvirt that died in the start would show up by then */
     forget_ms = 30000,        /* for libvirt to forget an ended domain whose name is needed */
     press_ms = 5000,          /* between two presses of the power button */
@@ -79,7 +79,7 @@ struct flight {
     bool is_given_up; /* its request was answered: unknown */
     struct error err;
     char *xml;            /* blocked: to be given to libvirt again */
-    struct files *files;  /* likewise */
+    struct files *files;  /* the same */
     msec_t blocked_ms;    /* since when libvirt has the name of another; MSEC_NEVER: not yet */
     msec_t retry_ms;      /* blocked: when to try again, should no event tell */
     msec_t scan_at_ms;    /* doomed: when to look for its process again */
@@ -110,7 +110,7 @@ struct request {
     msec_t next_call_ms;
     uint64_t probe_needed; /* stop: a probe of at least this number must not find it; 0: none yet */
     uint64_t probed;       /* stop: the last that came back */
-    uint64_t scan_needed;  /* stop, kill: likewise; 0: none yet */
+    uint64_t scan_needed;  /* stop, kill: the same; 0: none yet */
     struct error err;      /* stop: what libvirt said last */
 };
 
@@ -196,7 +196,7 @@ void virt_instance_doom(struct instance *instance);
 /* Whether it runs or may run; a QEMU that has ended does not. */
 bool virt_instance_exists(const struct instance *instance);
 void virt_instances_settle(struct virt *virt, msec_t now_ms);
-void virt_instances_free(struct virt *virt);
+void virt_instances_done(struct virt *virt);
 
 /* scan.c: the number of the first scan that begins after now; it will take place. */
 uint64_t virt_scan_need(struct virt *virt);
@@ -216,7 +216,7 @@ const struct gpu_slot *virt_culprit(const char *text, const struct domain_device
 /* libvirt said that something happened to the domain of this name. */
 void virt_flight_heard(struct virt *virt, const char *vm);
 void virt_flights_settle(struct virt *virt, msec_t now_ms);
-void virt_flights_free(struct virt *virt);
+void virt_flights_done(struct virt *virt);
 
 /* request.c */
 struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint64_t id,
@@ -231,4 +231,4 @@ void virt_request_probed(struct virt *virt, const char *vm, uint64_t number);
 void virt_request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
                          const struct error *err, const struct gpu_slot *culprit);
 void virt_requests_settle(struct virt *virt, msec_t now_ms);
-void virt_requests_free(struct virt *virt);
+void virt_requests_done(struct virt *virt);

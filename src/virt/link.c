@@ -15,7 +15,7 @@ bool virt_link_is_up(const struct virt *virt)
     return virt->conn && !virt->is_hanging;
 }
 
-static void tell(struct virt *virt, bool is_up, const char *detail)
+static void link_tell(struct virt *virt, bool is_up, const char *detail)
 {
     if (is_up ? virt->is_told_up : virt->is_told_down) {
         return;
@@ -81,7 +81,7 @@ static void on_opened(void *userdata, struct task *task)
     virt_settle_later(virt);
     if (call->r < 0) {
         pause_longer(virt);
-        tell(virt, false, call->err.text);
+        link_tell(virt, false, call->err.text);
         return;
     }
     virt->conn = TAKE(call->conn);
@@ -99,7 +99,7 @@ static void on_opened(void *userdata, struct task *task)
     learn_list(virt, call);
     virt->is_list_untold = true;
     virt->list_scan = virt_scan_need(virt);
-    tell(virt, true, "libvirt answers");
+    link_tell(virt, true, "libvirt answers");
 }
 
 static void open_connection(struct virt *virt)
@@ -143,7 +143,7 @@ static void lose(struct virt *virt, const char *why)
     virt->closed = virt->generation;
     pause_longer(virt);
     virt_settle_later(virt);
-    tell(virt, false, why);
+    link_tell(virt, false, why);
 }
 
 /* ---- is it alive? ---- */
@@ -165,7 +165,7 @@ static void on_pinged(void *userdata, struct task *task)
         lose(virt, call->err.text);
     } else if (virt->is_hanging) {
         virt->is_hanging = false;
-        tell(virt, true, "libvirt answers again");
+        link_tell(virt, true, "libvirt answers again");
     }
 }
 
@@ -188,7 +188,7 @@ static void watch_ping(struct virt *virt, msec_t now_ms)
     } else if (!virt->is_hanging && now_ms >= virt->ping_since_ms + hang_ms) {
         virt->is_hanging = true;
         virt_settle_later(virt);
-        tell(virt, false, "libvirt does not answer");
+        link_tell(virt, false, "libvirt does not answer");
     } else if (!virt->is_hanging) {
         virt_wake_at(virt, virt->ping_since_ms + hang_ms);
     }
@@ -251,7 +251,7 @@ void virt_link_settle(struct virt *virt, msec_t now_ms)
         virt_wake_at(virt, virt->retry_at_ms);
     } else if (now_ms >= virt->opening_ms + hang_ms) {
         /* The call cannot be ended. Should it be answered yet, libvirt is up. */
-        tell(virt, false, "libvirt does not answer");
+        link_tell(virt, false, "libvirt does not answer");
     } else {
         virt_wake_at(virt, virt->opening_ms + hang_ms);
     }

@@ -352,7 +352,7 @@ static int identify(const struct process_search *search, int proc_fd, int notes_
     return is_believable(search, proc_fd, pid, text);
 }
 
-static int add(processes_t *processes, struct process process)
+static int processes_add(processes_t *processes, struct process process)
 {
     struct process *place = VEC_ADD(processes);
     if (place) {
@@ -376,11 +376,11 @@ static int look_at(const struct process_search *search, int proc_fd, int notes_f
         return r;
     }
     if (!domain_marker_is_of(&marker, search->cluster)) {
-        return add(ret, (struct process){.pid = (pid_t)pid,
-                                         .pidfd = -1,
-                                         .scope_fd = -1,
-                                         .marker = marker,
-                                         .is_foreign = true});
+        return processes_add(ret, (struct process){.pid = (pid_t)pid,
+                                                   .pidfd = -1,
+                                                   .scope_fd = -1,
+                                                   .marker = marker,
+                                                   .is_foreign = true});
     }
     CLEANUP(closep) int pidfd = pidfd_open((pid_t)pid, 0);
     if (pidfd < 0) {
@@ -392,8 +392,9 @@ static int look_at(const struct process_search *search, int proc_fd, int notes_f
         return MIN(r, 0);
     }
     CLEANUP(closep) int scope_fd = open_scope_kill(search, proc_fd, name, text);
-    r = add(ret, (struct process){
-                     .pid = (pid_t)pid, .pidfd = pidfd, .scope_fd = scope_fd, .marker = marker});
+    r = processes_add(
+        ret, (struct process){
+                 .pid = (pid_t)pid, .pidfd = pidfd, .scope_fd = scope_fd, .marker = marker});
     if (r == 0) {
         note(notes_fd, name, start, &marker);
         pidfd = scope_fd = -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What was asked of us and is not answered yet: looked at anew with every change. */
+/* What was asked of us and is not answered yet: looked at again with every change. */
 #include "loop/memory.h"
 #include "virt/internal.h"
 
@@ -410,7 +410,7 @@ void virt_requests_settle(struct virt *virt, msec_t now_ms)
     }
 }
 
-void virt_requests_free(struct virt *virt)
+void virt_requests_done(struct virt *virt)
 {
     while (virt->requests) {
         struct request *request = virt->requests;

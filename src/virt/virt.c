@@ -143,9 +143,9 @@ struct virt *virt_free(struct virt *virt)
     virt_link_drop(virt);
     virt->link_pool = workers_free(virt->link_pool, true);
     virt->box = mailbox_unref(virt->box);
-    virt_requests_free(virt);
-    virt_flights_free(virt);
-    virt_instances_free(virt);
+    virt_requests_done(virt);
+    virt_flights_done(virt);
+    virt_instances_done(virt);
     virt_processes_done(&virt->foreign);
     sd_event_unref(virt->event);
     free(virt->uri);

@@ -12,7 +12,7 @@
  * Domains are transient: when one ends, nothing is left that anybody else could start. They carry
  * a marker (wire/domain_xml.h) with cluster, VM, epoch, incarnation and node; what has no marker,
  * or another cluster's, is not ours and is never touched. What another node of this cluster started
- * is told like the rest: somebody has migrated it here, or this host had another name before.
+ * is told like the rest: someone has migrated it here, or this host had another name before.
  *
  * Killing needs no libvirt: QEMU's command line holds the marker, so a thread that reads /proc
  * finds every process of ours, also those that a hanging libvirt has not told about; they are held
@@ -50,7 +50,7 @@ struct virt_instance {
 };
 
 #define VIRT_END_LIST(X)                                                                           \
-    X(VIRT_END_ITSELF, "by itself") /* the guest, or somebody else, ended it */                    \
+    X(VIRT_END_ITSELF, "by itself") /* the guest, or someone else, ended it */                     \
     X(VIRT_END_ASKED, "asked")      /* a stop or kill was under way here */                        \
     X(VIRT_END_AWAY, "away")        /* not the end: it was migrated away or saved */
 ENUM_DECLARE(virt_end, VIRT_END_LIST)

@@ -13,7 +13,7 @@ struct finding {
     void *userdata;
 };
 
-static void tell(const struct finding *finding, enum domain_bound kind, const char *what)
+static void bound_tell(const struct finding *finding, enum domain_bound kind, const char *what)
 {
     finding->each(finding->userdata, kind, what ? what : "");
 }
@@ -28,10 +28,10 @@ static void find_tpms(const xmlNode *devices, const struct finding *finding)
         const xmlNode *backend = tree_child(tpm, "backend");
         CLEANUP(freep) char *device = tree_attribute(tree_child(backend, "device"), "path");
         if (tree_attribute_is(backend, "type", "passthrough")) {
-            tell(finding, DOMAIN_BOUND_DEVICE, device ? device : "/dev/tpm0");
+            bound_tell(finding, DOMAIN_BOUND_DEVICE, device ? device : "/dev/tpm0");
         } else if (tree_attribute_is(backend, "type", "emulator") &&
                    !tree_child(backend, "source")) {
-            tell(finding, DOMAIN_BOUND_TPM, DOMAIN_TPM_FOLDER);
+            bound_tell(finding, DOMAIN_BOUND_TPM, DOMAIN_TPM_FOLDER);
         }
     }
 }
@@ -46,7 +46,7 @@ static void find_nvram(const xmlNode *domain, const struct finding *finding)
     if (tree_is_uefi(domain) && strncmp(where, DOMAIN_NVRAM_FOLDER, len) == 0 &&
         !tree_attribute_is(nvram, "type", "block") &&
         !tree_attribute_is(nvram, "type", "network")) {
-        tell(finding, DOMAIN_BOUND_NVRAM, where);
+        bound_tell(finding, DOMAIN_BOUND_NVRAM, where);
     }
 }
 
@@ -58,7 +58,7 @@ static void find_folders(const xmlNode *devices, const struct finding *finding)
         CLEANUP(freep) char *folder = tree_attribute(source, "dir");
         CLEANUP(freep) char *socket = tree_attribute(source, "socket");
         if (folder || socket) {
-            tell(finding, DOMAIN_BOUND_FOLDER, folder ? folder : socket);
+            bound_tell(finding, DOMAIN_BOUND_FOLDER, folder ? folder : socket);
         }
     }
 }
@@ -81,7 +81,7 @@ static void find_usb(const xmlNode *hostdev, const struct finding *finding)
         (void)snprintf(what, sizeof(what), "bus %.10s, device %.10s", bus ? bus : "?",
                        device ? device : "?");
     }
-    tell(finding, DOMAIN_BOUND_USB, what);
+    bound_tell(finding, DOMAIN_BOUND_USB, what);
 }
 
 static void find_hostdevs(const xmlNode *devices, const struct finding *finding)
@@ -95,7 +95,7 @@ static void find_hostdevs(const xmlNode *devices, const struct finding *finding)
         if (type && strcmp(type, "usb") == 0) {
             find_usb(hostdev, finding);
         } else if (type && strcmp(type, "pci") != 0 && strcmp(type, "mdev") != 0) {
-            tell(finding, DOMAIN_BOUND_DEVICE, adapter ? adapter : type);
+            bound_tell(finding, DOMAIN_BOUND_DEVICE, adapter ? adapter : type);
         }
     }
 }
@@ -119,7 +119,7 @@ static void find_interfaces(const xmlNode *devices, const struct finding *findin
             (void)snprintf(what, sizeof(what), "bus %.6s, slot %.6s, function %.4s", bus, slot,
                            function);
         }
-        tell(finding, DOMAIN_BOUND_INTERFACE, device ? device : what);
+        bound_tell(finding, DOMAIN_BOUND_INTERFACE, device ? device : what);
     }
 }
 
@@ -130,7 +130,7 @@ static void find_nvmes(const xmlNode *devices, const struct finding *finding)
         CLEANUP(freep)
         char *target = tree_attribute(tree_child(disk, "target"), "dev");
         if (tree_attribute_is(disk, "type", "nvme")) {
-            tell(finding, DOMAIN_BOUND_NVME, target);
+            bound_tell(finding, DOMAIN_BOUND_NVME, target);
         }
     }
 }
@@ -147,7 +147,7 @@ static void find_nodes(const xmlNode *devices, const struct finding *finding)
             CLEANUP(freep)
             char *path = tree_attribute(tree_child(device, "source"), kinds[i][2]);
             if (tree_attribute_is(device, "type", kinds[i][1])) {
-                tell(finding, DOMAIN_BOUND_DEVICE, path);
+                bound_tell(finding, DOMAIN_BOUND_DEVICE, path);
             }
         }
     }

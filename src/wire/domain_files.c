@@ -10,7 +10,7 @@ struct finding {
     void *userdata;
 };
 
-static void tell(const struct finding *finding, const char *path, bool is_read_only)
+static void file_tell(const struct finding *finding, const char *path, bool is_read_only)
 {
     if (path && path[0] == '/') {
         const struct domain_file file = {.path = path, .is_read_only = is_read_only};
@@ -27,8 +27,8 @@ static void find_disks(const xmlNode *devices, const struct finding *finding)
         CLEANUP(freep) char *device = tree_attribute(source, "dev");
         bool is_read_only =
             tree_attribute_is(disk, "device", "cdrom") || tree_child(disk, "readonly") != NULL;
-        tell(finding, file, is_read_only);
-        tell(finding, device, is_read_only);
+        file_tell(finding, file, is_read_only);
+        file_tell(finding, device, is_read_only);
     }
 }
 
@@ -37,7 +37,7 @@ static void find_boot_files(const xmlNode *os, const struct finding *finding)
     static const char *const names[] = {"loader", "kernel", "initrd"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         CLEANUP(freep) char *path = tree_text(tree_child(os, names[i]));
-        tell(finding, path, true);
+        file_tell(finding, path, true);
     }
 }
 

@@ -23,7 +23,8 @@ struct walk {
 
 #define WHERE_TO_READ "see domain_policy in berth.conf(5)"
 
-static int refuse(const struct walk *walk, const xmlNode *node, const char *what, const char *value)
+static int policy_refuse(const struct walk *walk, const xmlNode *node, const char *what,
+                         const char *value)
 {
     return error_set(
         walk->err, -EPERM,
@@ -147,7 +148,7 @@ static int check_value(const struct walk *walk, const xmlNode *node, const char 
     if (!is_value_allowed(walk->policy, rule, value)) {
         char what[64];
         (void)snprintf(what, sizeof(what), "%.50s", attribute[0] ? attribute : "the value");
-        return refuse(walk, node, what, value);
+        return policy_refuse(walk, node, what, value);
     }
     bool is_file = rule->kind == DOMAIN_VALUE_FILE || rule->kind == DOMAIN_VALUE_FIRMWARE ||
                    rule->kind == DOMAIN_VALUE_NVRAM;
@@ -162,7 +163,7 @@ static int check_attributes(const struct walk *walk, const xmlNode *node, const 
     for (const xmlAttr *each = node->properties; each; each = each->next) {
         const char *name = (const char *)each->name;
         if (!rule->is_whole && (each->ns || !is_word(rule->attributes, name))) {
-            return refuse(walk, node, "the attribute", name);
+            return policy_refuse(walk, node, "the attribute", name);
         }
         CLEANUP(freep) char *value = tree_attribute(node, name);
         int r = value ? check_value(walk, node, place, name, value) : -ENOMEM;
@@ -230,7 +231,7 @@ static int check_children(const struct walk *walk, const xmlNode *parent, const 
 {
     for (const xmlNode *node = parent->children; node; node = node->next) {
         if (node->type == XML_ENTITY_REF_NODE || node->type == XML_PI_NODE) {
-            return refuse(walk, parent, "an entity or instruction", NULL);
+            return policy_refuse(walk, parent, "an entity or instruction", NULL);
         }
         int r = node->type == XML_ELEMENT_NODE ? check_element(walk, node, place, depth) : 0;
         if (r < 0) {

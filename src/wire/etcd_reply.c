@@ -158,7 +158,7 @@ static bool find_base64(const struct reply *reply, const json_t *value, const ch
     if (!text || text[0] != '@') {
         return text != NULL;
     }
-    /* Whoever sent an '@' of his own may name any part of the reply, but none outside. */
+    /* Anyone who sent an '@' of his own may name any part of the reply, but none outside. */
     if (sscanf(text, "@%19llu:%19llu%n", &from, &size, &used) != 2 || text[used] != '\0' ||
         from > reply->size || size > reply->size - from) {
         return false;

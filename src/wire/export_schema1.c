@@ -30,7 +30,7 @@ struct upgrade {
     struct error *err;
 };
 
-static int refuse(struct upgrade *u, const char *what, const char *name, const char *why)
+static int schema1_refuse(struct upgrade *u, const char *what, const char *name, const char *why)
 {
     return error_set(u->err, -EBADMSG, "%s %.64s: %s", what, name, why);
 }
@@ -143,11 +143,11 @@ static int add_gpus(struct upgrade *u, const char *node, const json_t *old)
     json_t *each;
     size_t i;
     if (!has_types(old, "pools", "gpus")) {
-        return refuse(u, "node", node, "its pools are an object, its gpus a list");
+        return schema1_refuse(u, "node", node, "its pools are an object, its gpus a list");
     }
     json_object_foreach(json_object_get(old, "pools"), pool, each) {
         if (!json_is_integer(each) || json_integer_value(each) > gpus_per_node_max) {
-            return refuse(u, "node", node, "the count of a pool is no number of GPUs");
+            return schema1_refuse(u, "node", node, "the count of a pool is no number of GPUs");
         }
         for (json_int_t k = 0; k < json_integer_value(each); k++) {
             add_gpu(u, node, pool, "", NULL);
@@ -155,17 +155,18 @@ static int add_gpus(struct upgrade *u, const char *node, const json_t *old)
     }
     json_array_foreach(json_object_get(old, "gpus"), i, each) {
         if (!text_of(each, "pool")[0]) {
-            return refuse(u, "node", node, "one of its GPUs names no pool");
+            return schema1_refuse(u, "node", node, "one of its GPUs names no pool");
         }
         if (json_is_true(json_object_get(each, "partition"))) {
-            return refuse(u, "node", node,
-                          "partitions are not read from a file of schema 1; export the cluster "
-                          "again");
+            return schema1_refuse(
+                u, "node", node,
+                "partitions are not read from a file of schema 1; export the cluster "
+                "again");
         }
         add_gpu(u, node, text_of(each, "pool"), text_of(each, "id"), each);
     }
     return json_array_size(json_object_get(u->gpus, node)) > gpus_per_node_max
-               ? refuse(u, "node", node, "has too many GPUs")
+               ? schema1_refuse(u, "node", node, "has too many GPUs")
                : 0;
 }
 
@@ -215,7 +216,7 @@ static int add_vm(struct upgrade *u, const char *name, const json_t *old)
         {NULL, NULL},
     };
     if (!has_types(old, "needs", "gpus")) {
-        return refuse(u, "VM", name, "its needs are an object, its gpus a list");
+        return schema1_refuse(u, "VM", name, "its needs are an object, its gpus a list");
     }
     json_t *now = renamed(u, old, spec);
     put(u, now, "needs", needs_of(u, old));
@@ -241,7 +242,7 @@ static int hold(struct upgrade *u, const char *vm, const char *node, const char 
             return 0;
         }
     }
-    return refuse(u, "VM", vm, "its node has no such GPU, or another VM holds it");
+    return schema1_refuse(u, "VM", vm, "its node has no such GPU, or another VM holds it");
 }
 
 static int hold_needs(struct upgrade *u, const char *vm, const char *node, const json_t *old,
@@ -284,7 +285,7 @@ static int place_vm(struct upgrade *u, const json_t *old, bool is_named)
         return 0;
     }
     if (!json_object_get(u->nodes, node)) {
-        return refuse(u, "VM", vm, "there is no node of the name that it runs on");
+        return schema1_refuse(u, "VM", vm, "there is no node of the name that it runs on");
     }
     json_t *held = json_array();
     int r = is_named ? hold_named(u, vm, node, ids, held) : hold_needs(u, vm, node, old, held);
@@ -308,7 +309,8 @@ static int each_of(struct upgrade *u, const json_t *list, const char *what, cons
     json_array_foreach(list, i, each) {
         const char *name = text_of(each, "name");
         if (!name[0] || json_object_get(there, name)) {
-            return refuse(u, what, name, name[0] ? "it is there twice" : "a name is missing");
+            return schema1_refuse(u, what, name,
+                                  name[0] ? "it is there twice" : "a name is missing");
         }
         int r = add(u, name, each);
         if (r < 0) {

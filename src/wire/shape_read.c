@@ -55,10 +55,10 @@ static void format_place(const struct place *place, struct buf *text)
     }
 }
 
-static int refuse(struct reader *reader, const struct place *place, const char *format, ...)
+static int reader_refuse(struct reader *reader, const struct place *place, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-static int refuse(struct reader *reader, const struct place *place, const char *format, ...)
+static int reader_refuse(struct reader *reader, const struct place *place, const char *format, ...)
 {
     CLEANUP(buf_done) struct buf text = {0}, where = {0};
     va_list args;
@@ -82,7 +82,7 @@ static int refuse_type(struct reader *reader, const struct place *place, const c
         [JSON_INTEGER] = "a number", [JSON_REAL] = "a fraction", [JSON_TRUE] = "true",
         [JSON_FALSE] = "false",      [JSON_NULL] = "null",
     };
-    return refuse(reader, place, "must be %s, not %s", want, names[json_typeof(json)]);
+    return reader_refuse(reader, place, "must be %s, not %s", want, names[json_typeof(json)]);
 }
 
 static int no_memory(struct reader *reader)
@@ -101,8 +101,8 @@ static const char *text_of(struct reader *reader, const struct place *place, con
         return NULL;
     }
     if (json_string_length(json) > max) {
-        (void)refuse(reader, place, "%zu bytes long; at most %zu are allowed",
-                     json_string_length(json), max);
+        (void)reader_refuse(reader, place, "%zu bytes long; at most %zu are allowed",
+                            json_string_length(json), max);
         return NULL;
     }
     return json_string_value(json);
@@ -119,7 +119,7 @@ static int read_text(struct reader *reader, const struct place *place, const str
         return -EBADMSG;
     }
     if (field->name_of && name_check(field->name_of, text, &why) < 0) {
-        return refuse(reader, place, "%s", why.text);
+        return reader_refuse(reader, place, "%s", why.text);
     }
     assert(json_string_length(json) < field->size);
     memset(at, 0, field->size);
@@ -173,9 +173,9 @@ static int read_integer(struct reader *reader, const struct place *place, const 
     }
     int64_t value = json_integer_value(json);
     if (value < field->min || value > field->max) {
-        return refuse(reader, place,
-                      "must be a whole number from %" PRId64 " to %" PRId64 ", not %" PRId64,
-                      field->min, field->max, value);
+        return reader_refuse(reader, place,
+                             "must be a whole number from %" PRId64 " to %" PRId64 ", not %" PRId64,
+                             field->min, field->max, value);
     }
     store_integer(field, (uint64_t)value, at);
     return 0;
@@ -190,8 +190,8 @@ static int read_hex(struct reader *reader, const struct place *place, const stru
         return -EBADMSG;
     }
     if (!parse_hex(text, (uint64_t)field->max, &value)) {
-        return refuse(reader, place, "\"%s\" is not %" PRIu32 " hexadecimal digits", text,
-                      field->digits);
+        return reader_refuse(reader, place, "\"%s\" is not %" PRIu32 " hexadecimal digits", text,
+                             field->digits);
     }
     store_integer(field, value, at);
     return 0;
@@ -216,7 +216,7 @@ static int64_t word_of(struct reader *reader, const struct place *place, const s
                                               : ", ",
                    field->words[i]);
     }
-    (void)refuse(reader, place, "must be %s, not \"%s\"", buf_str(&words), text);
+    (void)reader_refuse(reader, place, "must be %s, not \"%s\"", buf_str(&words), text);
     return -1;
 }
 
@@ -264,7 +264,7 @@ static int read_address(struct reader *reader, const struct place *place, const 
         return -EBADMSG;
     }
     if (!pci_address_parse(text, &address)) {
-        return refuse(reader, place, "\"%s\" is no PCI address, as 0000:65:00.0 is", text);
+        return reader_refuse(reader, place, "\"%s\" is no PCI address, as 0000:65:00.0 is", text);
     }
     memcpy(at, &address, sizeof(address));
     return 0;
@@ -278,8 +278,9 @@ static int read_slot(struct reader *reader, const struct place *place, const jso
         return -EBADMSG;
     }
     if (!gpu_slot_parse(text, &slot)) {
-        return refuse(reader, place,
-                      "\"%s\" is no device, as 0000:65:00.0 or 0000:65:00.0+PARTITION is", text);
+        return reader_refuse(reader, place,
+                             "\"%s\" is no device, as 0000:65:00.0 or 0000:65:00.0+PARTITION is",
+                             text);
     }
     memcpy(at, &slot, sizeof(slot));
     return 0;
@@ -307,7 +308,8 @@ static int read_slot_maybe(struct reader *reader, const struct place *place,
 static int check_len(struct reader *reader, const struct place *place, size_t len, int64_t max)
 {
     if (len > (size_t)max) {
-        return refuse(reader, place, "%zu elements; at most %" PRId64 " are allowed", len, max);
+        return reader_refuse(reader, place, "%zu elements; at most %" PRId64 " are allowed", len,
+                             max);
     }
     return 0;
 }
@@ -395,7 +397,8 @@ static int read_map(struct reader *reader, const struct place *place, const stru
         char *pair = vec->items + vec->len++ * field->size;
         memset(pair, 0, field->size);
         if (name[0] == '\0' || !copy_text(pair + key->offset, key->size, name)) {
-            return refuse(reader, &inner, "a name here has 1 to %" PRIu32 " bytes", key->size - 1);
+            return reader_refuse(reader, &inner, "a name here has 1 to %" PRIu32 " bytes",
+                                 key->size - 1);
         }
         r = read_text(reader, &inner, value, text, pair + value->offset);
         if (r < 0) {
@@ -427,8 +430,8 @@ static int refuse_unknown(struct reader *reader, const struct place *place,
             buf_printf(&known, "%s%s", known.size ? ", " : ": ", shape->fields[i].name);
         }
     }
-    return refuse(reader, &inner, "there is no such field; there are%s",
-                  known.size ? buf_str(&known) : " none");
+    return reader_refuse(reader, &inner, "there is no such field; there are%s",
+                         known.size ? buf_str(&known) : " none");
 }
 
 static int check_unknown(struct reader *reader, const struct place *place,
@@ -456,7 +459,7 @@ static int check_missing(struct reader *reader, const struct place *place,
         const struct place inner = {place, shape->fields[i].name, 0};
         if (shape->fields[i].is_required &&
             is_absent(reader, json_object_get(json, shape->fields[i].name))) {
-            return refuse(reader, &inner, "is missing");
+            return reader_refuse(reader, &inner, "is missing");
         }
     }
     return 0;

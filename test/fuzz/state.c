@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A state file, and a plan upon it: no file breaks the reader or the planner, and what is planned
+/* A state file, and a plan on it: no file breaks the reader or the planner, and what is planned
  * on any of them gives no GPU away twice. */
 #include "test/fuzz/fuzz.h"
 
@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whoever is placed takes part in a plan on a node that takes VMs, with as many GPUs as it needs.
+/* Anyone who is placed takes part in a plan on a node that takes VMs, with as many GPUs as it
+ * needs.
  */
 static void check_placements(const struct plan_outcome *outcome)
 {

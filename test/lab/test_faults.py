@@ -124,7 +124,7 @@ def test_a_host_that_hears_nothing_ends_its_VMs_before_they_start_elsewhere(c):
 
 
 @matrix
-def test_a_host_that_nobody_hears_ends_its_VMs_before_they_start_elsewhere(c):
+def test_a_host_that_no_one_hears_ends_its_VMs_before_they_start_elsewhere(c):
     isolate(c, "out")
 
 

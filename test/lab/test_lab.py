@@ -226,7 +226,7 @@ def test_a_port_of_a_host_can_be_reached_from_this_machine():
 
 
 @test
-def test_the_store_elects_anew_after_its_leader_lost_power():
+def test_the_store_elects_again_after_its_leader_lost_power():
     leader = etcd_leader(LAB)
     other = next(host for host in LAB.hosts if host is not leader)
     put_key(other, "/before")
@@ -256,7 +256,7 @@ def test_power_loss_keeps_the_data_disk_and_changes_the_boot_id():
 
 
 @test
-def test_an_armed_watchdog_that_nobody_pets_resets_the_host():
+def test_an_armed_watchdog_that_no_one_pets_resets_the_host():
     host = LAB.hosts[2]
     before = host.boot_id
     since = time.monotonic()

@@ -20,13 +20,9 @@ ARCHAIC = {
     "anew": "again", "whoever": "anyone who", "likewise": "also", "thereof": "of it", "therein": "in it",
     "hereby": "leave it out", "lest": "so that ... not", "ever so": "leave it out", "shall": "must or will",
     "nobody": "no one, or name who", "somebody": "someone, or name who", "mend": "fix", "mended": "fixed",
-    "it is said": "name who says it", "in vain": "without success",
+    "it is said": "name who says it", "in vain": "without success", "upon": "on",
 }
 WORD = re.compile(r"\b(%s)\b" % "|".join(ARCHAIC), re.IGNORECASE)
-
-# Rooms whose comments have had their editor.
-EDITED = ("src/auth/", "src/base/", "src/bin/", "src/cli/", "src/etcd/", "src/fence/", "src/host/", "src/http/",
-          "src/loop/", "src/plan/", "web/src/")
 
 # Texts in programs that people never read, or that are others' names.
 NAMES = {'"nobody"'}
@@ -105,14 +101,34 @@ def the_console_speaks_plain_english():
 
 @test
 def comments_are_in_plain_english():
-    sources = [s for s in tracked("src/*.c", "src/*.h", "web/src/*.ts", "web/src/*.tsx") if s[0].startswith(EDITED)]
-    assert len(sources) > 150, len(sources)
+    sources = tracked("src/*.c", "src/*.h", "test/*.c", "test/*.h", "web/src/*.ts", "web/src/*.tsx")
+    assert len(sources) > 500, len(sources)
     complain([f"{name}:{text.count(chr(10), 0, comment.start()) + number}: \"{word}\"; write: {ARCHAIC[word]}"
               for name, text in sources for comment in COMMENT.finditer(text) for number, word in archaic(comment[0])])
 
 
+TEST_NAME = re.compile(r"^(?:TEST\(|@test\ndef |def (?=test_))([a-z]\w+)", re.MULTILINE)
+
+
+def archaic_names(source):
+    """Names of tests that hold an archaic word: they are sentences that people read."""
+    return [(name, found) for name in TEST_NAME.findall(source) for _, found in archaic(name.replace("_", " "))]
+
+
+@test
+def names_of_tests_and_scenarios_are_in_plain_english():
+    sources = tracked("test/*.c", "test/*.py")
+    assert len(sources) > 100, len(sources)
+    complain([f"{path}: {name}: \"{word}\"; write: {ARCHAIC[word]}" for path, text in sources
+              for name, word in archaic_names(text)]
+             + [f"{path}: \"{word}\"" for path, _ in tracked("test/scenario/*.scn")
+                for _, word in archaic(path.replace("-", " "))])
+
+
 @test
 def the_rules_of_prose_can_be_broken():
+    assert archaic_names("TEST(it_is_read_anew)\n@test\ndef nobody_is_here():\ndef mend():") == [("it_is_read_anew", "anew"),
+                                                                         ("nobody_is_here", "nobody")]
     assert archaic("Read it anew.\nNobody does") == [(1, "anew"), (2, "nobody")]
     assert not archaic("renewed, mending, commander")
     assert archaic(without_code("`shall` it\n\n    they shall\n\n```\nshall\n```\nwe shall")) == [(8, "shall")]

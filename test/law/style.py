@@ -30,6 +30,14 @@ FORBIDDEN = {
     "atof": "no floating point", "system": "posix_spawn", "popen": "posix_spawn", "alloca": "the heap",
     "strtok": "strtok_r", "mktemp": "mkstemp", "tmpnam": "mkstemp", "rand": "the seed in the event",
     "srand": "the seed in the event",
+    "sleep": "loop/retry.h", "usleep": "loop/retry.h", "nanosleep": "loop/retry.h",
+    "clock_gettime": "loop/clock.h", "gettimeofday": "loop/clock.h",
+}
+# Where the one way to do it is.
+FORBIDDEN_EXCEPTIONS = {
+    ("src/loop/retry.c", "nanosleep"), ("src/loop/clock.c", "clock_gettime"),
+    ("src/loop/worker.c", "clock_gettime"),  # a condition's limit is a moment as the system has it
+    ("bench/api_bench.c", "clock_gettime"), ("bench/plan_bench.c", "clock_gettime"),  # time of the CPU
 }
 
 # Traces of the place where a file was written; in pieces, so that this file has none.
@@ -119,6 +127,28 @@ def command_lines(text):
     return [each for each in literals if re.search(r"\bberth [a-z]+ |(^|[ (])--[a-z]", each)]
 
 
+NAMESAKES_MAX = 3  # more functions of one bare word say nothing in a debugger, a profile or a search
+
+
+def bare_names(text):
+    """Static functions whose name is one word."""
+    return set(re.findall(r"^static (?:[\w ]+[ *]+)([a-z]+)\(", text, re.MULTILINE))
+
+
+def namesakes(sources):
+    """word -> the files that have a function of that name, where there are too many."""
+    found = {}
+    for path, text in sources:
+        for name in bare_names(text):
+            found.setdefault(name, []).append(path)
+    return {name: paths for name, paths in sorted(found.items()) if len(paths) > NAMESAKES_MAX}
+
+
+def void_frees(text):
+    """Functions of a header that free an object and do not return NULL."""
+    return re.findall(r"^void (\w+_free)\(", text, re.MULTILINE)
+
+
 def hasty_names(text):
     """Names of tests that are no sentences."""
     return [name for name in re.findall(r"^TEST\((\w+)\)", text, re.MULTILINE) if len(name.split("_")) < 3]
@@ -139,7 +169,21 @@ def c_files_have_no_line_comments():
 @test
 def no_program_calls_a_forbidden_function():
     complain([f"{path}:{number}: {name}; take {FORBIDDEN[name]}" for path, text in c_files()
-              if not path.startswith("test/") for number, name in forbidden_calls(text)])
+              if not path.startswith("test/") for number, name in forbidden_calls(text)
+              if (path, name) not in FORBIDDEN_EXCEPTIONS])
+
+
+@test
+def few_functions_share_a_bare_name():
+    sources = [(path, text) for path, text in c_files() if path.startswith("src/")]
+    complain([f"{name}(): in {', '.join(paths)}" for name, paths in namesakes(sources).items()])
+    assert namesakes([(f"{i}.c", "static int find(void)\n") for i in range(4)]) == {"find": ["0.c", "1.c", "2.c", "3.c"]}
+
+
+@test
+def what_frees_an_object_returns_null():
+    complain([f"{path}: {name}()" for path, text in c_files() if path.startswith("src/") for name in void_frees(text)])
+    assert void_frees("void thing_free(struct thing *thing)\n") == ["thing_free"]
 
 
 @test

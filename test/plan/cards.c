@@ -165,7 +165,7 @@ TEST(a_card_leaves_and_enters_the_count_with_its_quarantine)
     CHECK_STR(why_not(&bed, 1), "0 of 2 GPUs free in P (needs 1; held by v0)");
     plan_gpu_set_quarantined(bed.model, 1, false);
     CHECK_STR(start(&bed, 1, 0), "1");
-    /* Who holds a card keeps it through a quarantine; nobody else gets it afterwards. */
+    /* Who holds a card keeps it through a quarantine; no one else gets it afterwards. */
     plan_gpu_set_quarantined(bed.model, 0, true);
     plan_vm_clear(bed.model, 0);
     CHECK_INT(plan_free_gpus(bed.model, 0, 0), 0);

@@ -289,7 +289,7 @@ TEST(rules_and_owners_of_schema_1_keep_their_meaning)
 }
 
 /* It may have been written while a VM moved: then some GPU is taken that looks free. */
-TEST(what_is_planned_on_an_export_of_schema_1_is_not_relied_upon)
+TEST(what_is_planned_on_an_export_of_schema_1_cannot_be_relied_on)
 {
     static const char exported[] = "{\"schema\":1,\"nodes\":[" OLD_PAIR(
         "a") "],"

@@ -13,7 +13,7 @@ TEST(a_running_vm_is_never_touched_unless_that_is_allowed)
     CHECK_STR(cluster_place(&c, "high", &preempt), "high=a low=-, low leaves a for high");
 }
 
-TEST(nobody_is_preempted_for_an_equal)
+TEST(no_vm_is_preempted_for_an_equal)
 {
     CLUSTER(c, "node a P=2; vm v P=2 on=a priority=5; vm w P=2 priority=5");
     CHECK_STR(cluster_place(&c, "w", &preempt), "w=-");
@@ -34,7 +34,7 @@ TEST(who_is_preempted_restarts_elsewhere_if_there_is_room)
     CHECK_INT(c.plan.placements.items[1].from, cluster_node(&c, "a"));
 }
 
-TEST(nobody_is_preempted_who_turns_out_not_to_be_in_the_way)
+TEST(no_vm_is_preempted_that_turns_out_not_to_be_in_the_way)
 {
     /* 'least' alone is not enough, and with 'more' gone it need not leave. */
     CLUSTER(c, "node a P=3; vm least P=1 on=a priority=1; vm more P=2 on=a priority=2;"

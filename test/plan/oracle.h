@@ -28,7 +28,7 @@ struct case_vm {
     uint32_t priority;
     uint32_t may;      /* bit per node: possible owners */
     uint32_t apart;    /* bit per VM: enforced */
-    uint32_t together; /* likewise */
+    uint32_t together; /* the same */
     uint32_t on;       /* runs there and is not asked about; PLAN_NONE */
 };
 

@@ -95,7 +95,7 @@ static uint32_t left_out(uint32_t hosts, uint32_t priorities, uint64_t seed, uin
     return (uint32_t)plan->waiting.len;
 }
 
-TEST(nobody_is_left_out_where_gpus_cpus_and_memory_are_cut_exactly)
+TEST(no_vm_is_left_out_where_gpus_cpus_and_memory_are_cut_exactly)
 {
     struct plan plan = {0};
     for (uint64_t seed = 1; seed <= 100; seed++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Somebody who works with virsh instead of Berth. A VM that is migrated or saved takes its marker
+ * Someone who works with virsh instead of Berth. A VM that is migrated or saved takes its marker
  * along: that of the epoch and the host in which it was started.
  */
 #include "test/sim/internal.h"

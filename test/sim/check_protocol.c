@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What each kind of write must demand (docs/SAFETY.md). Several of these guards back each other up,
- * so that leaving one out harms nobody until another fails too: the truth alone would not show it.
+ * so that leaving one out harms no one until another fails too: the truth alone would not show it.
  */
 #include "test/sim/internal.h"
 
@@ -104,8 +104,8 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
     }
 }
 
-/* Refused once, one looks again; whoever is refused all the time asks too often. A coordinator that
- * sees late may try each of many VMs a few times. */
+/* Refused once, one looks again; anyone who is refused all the time asks too often. A coordinator
+ * that sees late may try each of many VMs a few times. */
 void check_refused(struct sim *sim, struct host *host)
 {
     const size_t each = 5, least = 100;

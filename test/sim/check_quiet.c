@@ -246,7 +246,7 @@ static bool is_up(const struct sim *sim, const char *vm)
     return false;
 }
 
-/* Another one shall run first and does not, which is a violation of its own if it could. */
+/* Another one is to run first and does not, which is a violation of its own if it could. */
 static bool waits_for_another(const struct sim *sim, const struct vm_spec *spec)
 {
     VEC_EACH(&spec->start_after, first) {

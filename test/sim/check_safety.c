@@ -188,7 +188,7 @@ static bool may_write(const struct sim *sim, const struct host *host, const stru
     return true;
 }
 
-/* As its host told it: then it may start anew where it is, with another GPU. */
+/* As its host told it: then it may start again where it is, with another GPU. */
 static bool has_failed_gpu(const struct sim *sim, const struct record *placement)
 {
     VEC_EACH(&placement->placement->gpus, hold) {
@@ -201,7 +201,7 @@ static bool has_failed_gpu(const struct sim *sim, const struct record *placement
     return false;
 }
 
-/* A VM that shall run is stopped only if its next place is reserved, or by force. */
+/* A VM that is to run is stopped only if its next place is reserved, or by force. */
 static void check_stop(struct sim *sim, const struct record *next)
 {
     const struct world *world = &sim->store.world;

@@ -59,7 +59,7 @@ static void change_gpu(struct sim *sim, struct host *host, const struct scenario
     gpus_tell(sim, host);
 }
 
-/* A VM of ours that nobody ordered: a copy of the host's disk was booted, say. */
+/* A VM of ours that no one ordered: a copy of the host's disk was booted, say. */
 static void stray(struct sim *sim, struct host *host, const char *vm)
 {
     struct instance *instance = NEW(struct instance);
@@ -72,7 +72,7 @@ static void stray(struct sim *sim, struct host *host, const char *vm)
     hypervisor_list(sim, host);
 }
 
-/* A claim of nobody. */
+/* A claim of no one. */
 static void leak(struct sim *sim, struct host *host, int64_t number)
 {
     struct txn txn = {0};
@@ -93,7 +93,7 @@ static void leak(struct sim *sim, struct host *host, int64_t number)
     store_admin(sim, &txn);
 }
 
-/* Somebody writes what nobody can read: here, a claim on a GPU, or who coordinates. */
+/* Someone writes what no one can read: here, a claim on a GPU, or who coordinates. */
 static void garble(struct sim *sim, struct record *record)
 {
     struct txn txn = {0};
@@ -123,8 +123,8 @@ static void mend(struct sim *sim, struct record_key key)
     store_admin(sim, &txn);
 }
 
-/* Who has the GPU has it still, but that cannot be read. Mended: the claim is as it was, and no
- * more if it was nobody's. */
+/* Who has the GPU has it still, but that cannot be read. Put right: the claim is as it was, and no
+ * more if it was no one's. */
 static void change_claim(struct sim *sim, struct host *host, int64_t number, bool is_garbled)
 {
     struct record_key key = {.kind = RECORD_CLAIM};
@@ -172,7 +172,7 @@ static void pretend(struct sim *sim, const struct happening *happening)
     }
 }
 
-/* Somebody on the host decides. What is adopted need not be what the store knows: then it is
+/* Someone on the host decides. What is adopted need not be what the store knows: then it is
  * refused, and the contradiction goes on. */
 static void resolve(struct sim *sim, struct host *host, bool is_adopted)
 {

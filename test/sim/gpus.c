@@ -269,7 +269,7 @@ static void carry_out(struct host *host, struct fake_gpu *card, const struct reb
     SET_TEXT(card->gpu.driver, "%s", card->gpu.is_overridden ? "vfio-pci" : "nouveau");
 }
 
-/* What a VM holds is not to be taken away: the host refuses, but nobody should ask. */
+/* What a VM holds is not to be taken away: the host refuses, but no one should ask. */
 static void check_split(struct sim *sim, const struct host *host, const struct fake_gpu *card,
                         const struct core_action *action)
 {

@@ -2,7 +2,7 @@
 /*
  * A host's libvirt and its VMs, as src/virt promises to show them. What exists here is the truth
  * that the checkers look at. A VM runs, for them, from the moment its process exists until it does
- * not: not when somebody was told.
+ * not: not when someone was told.
  *
  * Libvirt goes on with a start when the berthd that asked for it dies; a berthd that kills all is
  * answered only when no such start is left.

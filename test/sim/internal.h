@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the simulator share. Nobody else includes this. */
+/* What the files of the simulator share. No one else includes this. */
 #pragma once
 
 #include "core/core.h"
@@ -87,11 +87,11 @@ bool store_is_garbled(const struct sim *sim, const struct record_key *key);
 /* It can be read again, whatever is there. */
 void store_mend(struct sim *sim, const struct record_key *key);
 void store_compact(struct sim *sim);
-/* Somebody deletes every key. */
+/* Someone deletes every key. */
 void store_empty(struct sim *sim);
 /* ... and restores the copy of before. */
 void store_back(struct sim *sim);
-/* As by the upgrade of the whole cluster: only who knows that format may join. 0: somebody deletes
+/* As by the upgrade of the whole cluster: only who knows that format may join. 0: someone deletes
  * the key. */
 void store_set_format(struct sim *sim, uint32_t number);
 
@@ -153,7 +153,7 @@ struct process {
     revision_t seen;                /* the watch has told everything up to here */
     VEC(uint64_t) open;             /* transactions and barriers without answer */
     VEC(struct letter) inbox;       /* while frozen */
-    VEC(struct core_action) outbox; /* likewise */
+    VEC(struct core_action) outbox; /* the same */
 };
 
 enum libvirt_state { LIBVIRT_UP, LIBVIRT_DOWN, LIBVIRT_HANGS };
@@ -167,7 +167,7 @@ struct fake_gpu {
     bool is_to_be_swapped; /* while the power is off */
     struct fake_vgpu {
         bool is_made;
-        char user[name_size]; /* the VM that used it since; "": nobody did */
+        char user[name_size]; /* the VM that used it since; "": no one did */
     } vgpus[8];               /* of a host whose partitions are vGPUs */
     char users[9][name_size]; /* the VM whose data is in each partition, and in the card */
 };
@@ -187,12 +187,12 @@ struct host {
         char cluster[cluster_id_size];
     } kept;
     uint64_t joined_incarnation;          /* as berthd had it kept for this boot; 0: nothing */
-    char joined_name[name_size];          /* likewise */
-    char joined_cluster[cluster_id_size]; /* likewise */
+    char joined_name[name_size];          /* the same */
+    char joined_cluster[cluster_id_size]; /* the same */
     char cluster[cluster_id_size];        /* whose VMs are ours, as berthd has it now */
     bool is_store_wrong;                  /* for the next berthd */
     bool is_store_foreign;                /* ... and that one is of another cluster */
-    bool is_contradicted;    /* the store is not the one that it joined, and nobody decided */
+    bool is_contradicted;    /* the store is not the one that it joined, and no one decided */
     uint64_t life;           /* grows with each start and end of berthd */
     struct process *process; /* NULL: berthd does not run */
     bool is_out_cut, is_in_cut, is_watch_cut;
@@ -210,7 +210,7 @@ struct host {
     uint64_t watchdog_number;
     msec_t beat_ms;     /* when the last heartbeat was sent that the store took */
     msec_t absent_ms;   /* when it last asked a store that had no heartbeat of it */
-    msec_t heard_ms;    /* likewise, and berthd was told in time */
+    msec_t heard_ms;    /* the same, and berthd was told in time */
     msec_t answered_ms; /* ... when, by the true time */
     msec_t thawed_ms;
     bool is_leaving; /* berthd was told to: the watchdog, if need be, ends its VMs */
@@ -308,7 +308,7 @@ void hypervisor_list(struct sim *sim, struct host *host);
 void hypervisor_set(struct sim *sim, struct host *host, enum libvirt_state state);
 void hypervisor_end(
     struct sim *sim, struct host *host, struct instance *instance,
-    const char *why); /* It is migrated or saved, at somebody's hand: the caller's from now on. */
+    const char *why); /* It is migrated or saved, at someone's hand: the caller's from now on. */
 void hypervisor_leave(struct sim *sim, struct host *host, struct instance *instance,
                       const char *why);
 /* Its process is here now (taken over), but its guest may not be yet ... */
@@ -344,7 +344,7 @@ void faults_do(struct sim *sim, const struct scenario_step *step);
 /* Uses up one of the faults that were ordered for 'vm' ("" host: any). */
 bool faults_take(struct sim *sim, enum scenario_op op, const char *vm, const char *host,
                  bool *ret_has_gpu);
-/* byhand.c: what somebody does with a VM's QEMU, past Berth */
+/* byhand.c: what someone does with a VM's QEMU, past Berth */
 void byhand_migrate(struct sim *sim, const char *vm, struct host *to);
 void byhand_save(struct sim *sim, const char *vm);
 void byhand_restore(struct sim *sim, const char *vm, struct host *on);
@@ -365,7 +365,7 @@ void check_room(struct sim *sim, const struct host *host, const struct instance 
 void check_request(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_commit(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_refused(struct sim *sim, struct host *host);
-/* Nobody decided yet which is right, the host or the store: VMs are left alone. */
+/* No one decided yet which is right, the host or the store: VMs are left alone. */
 void check_contradicted(struct sim *sim, const struct host *host, enum core_action_kind kind);
 /* check_upkeep.c: what administrators forbade */
 /* Before it is committed, of 'host'. */

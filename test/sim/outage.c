@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How long VMs that shall run did not, and how often another host took one over. */
+/* How long VMs that is to run did not, and how often another host took one over. */
 #include "test/sim/internal.h"
 
 static struct outage *find(struct sim *sim, const char *vm)

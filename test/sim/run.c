@@ -34,7 +34,7 @@ static void print_time(struct buf *to, msec_t ms)
     buf_printf(to, "%lld.%lld", (long long)(tenths / 10), (long long)(tenths % 10));
 }
 
-/* What is said as values. Never 'detail': those are somebody's words. */
+/* What is said as values. Never 'detail': those are someone's words. */
 static void print_facts(struct buf *to, const struct facts *facts)
 {
     if (facts->node[0]) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A scenario: a small cluster, what happens to it and when, and what shall come of it. Written by
+ * A scenario: a small cluster, what happens to it and when, and what is to come of it. Written by
  * hand in test/scenario, or drawn from a seed; both have the same text form, which
- * docs/simulator.md describes. Plain values; owned by whoever made them.
+ * docs/simulator.md describes. Plain values; owned by anyone who made them.
  */
 #pragma once
 
@@ -183,7 +183,7 @@ struct scenario_step {
 struct scenario_noise {
     msec_t delay_ms;       /* messages take up to so much */
     uint32_t lost_request; /* never reaches the store */
-    uint32_t lost_reply;   /* was executed, but nobody hears of it */
+    uint32_t lost_reply;   /* was executed, but no one hears of it */
     uint32_t late_request; /* reaches the store after its sender gave up */
     uint32_t crash;        /* berthd dies before an action */
     uint32_t memory;       /* ... soon runs out in berthd, at each step of it */

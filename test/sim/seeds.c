@@ -57,7 +57,7 @@ TEST(the_same_seed_is_the_same_run_to_the_bit)
     }
 }
 
-/* A failover, an order, a drain and claims of nobody; 'b' coordinates from 8 s on. Whether memory
+/* A failover, an order, a drain and claims of no one; 'b' coordinates from 8 s on. Whether memory
  * ran out in 'b'. */
 static bool run_without_memory(uint64_t left, msec_t at_ms)
 {

@@ -130,7 +130,7 @@ static void tell_watchers(struct sim *sim)
     }
 }
 
-/* etcd with its NOSPACE alarm on: whoever asks to put is told that there is no space. */
+/* etcd with its NOSPACE alarm on: anyone who asks to put is told that there is no space. */
 static bool is_out_of_space(const struct sim *sim, const struct txn *txn)
 {
     VEC_EACH(&txn->writes, write) {

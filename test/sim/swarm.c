@@ -77,7 +77,7 @@ static void draw_partitions(uint64_t seed, struct scenario *scenario)
     }
 }
 
-/* Likewise apart: in a quarter of the seeds GPUs are erased between two VMs. */
+/* The same apart: in a quarter of the seeds GPUs are erased between two VMs. */
 static void draw_erasures(uint64_t seed, struct scenario *scenario)
 {
     struct rng rng = {seed * UINT64_C(0x94d049bb133111eb) + 11};
@@ -87,7 +87,7 @@ static void draw_erasures(uint64_t seed, struct scenario *scenario)
     }
 }
 
-/* Likewise apart: in a third of the seeds berthds run out of memory now and then. */
+/* The same apart: in a third of the seeds berthds run out of memory now and then. */
 static void draw_memory(uint64_t seed, struct scenario_noise *ret)
 {
     struct rng rng = {seed * UINT64_C(0xd1342543de82ef95) + 5};
@@ -130,7 +130,7 @@ static void draw_vms(struct rng *rng, struct scenario *scenario)
     }
 }
 
-/* Likewise apart: in half of the seeds memory and CPUs are what runs short. The big VMs take
+/* The same apart: in half of the seeds memory and CPUs are what runs short. The big VMs take
  * seconds to be killed. */
 static void draw_room(uint64_t seed, struct scenario *scenario)
 {

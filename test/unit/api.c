@@ -170,7 +170,7 @@ TEST(each_change_has_an_audit_event_in_the_same_transaction)
     CHECK_HAS(text(), "\"code\":\"pool-created\"");
 }
 
-TEST(a_change_upon_an_old_revision_is_refused_and_not_tried_again)
+TEST(a_change_on_an_old_revision_is_refused_and_not_tried_again)
 {
     char etag[32];
     begin_cluster();
@@ -184,7 +184,7 @@ TEST(a_change_upon_an_old_revision_is_refused_and_not_tried_again)
     refused("DELETE", "/v1/pools/p", NULL, 412, "was changed since you read it");
 }
 
-TEST(a_decision_upon_what_changed_meanwhile_does_not_commit)
+TEST(a_decision_on_what_changed_meanwhile_does_not_commit)
 {
     begin_cluster();
     add_vm("v", 1);
@@ -415,7 +415,7 @@ TEST(times_are_not_made_shorter_while_a_node_is_silent)
     must("PATCH", "/v1/cluster", "{\"takeover_ms\":8000}");
 }
 
-TEST(of_a_silent_node_it_is_told_why_it_cannot_be_turned_off)
+TEST(a_silent_node_says_why_it_cannot_be_turned_off)
 {
     begin_cluster();
     view.now_ms += 20000;

@@ -42,7 +42,7 @@ static unsigned ask_with(const char *body, const char *hash, const char *key)
     return answer.status;
 }
 
-TEST(a_token_asks_for_its_hash_first_and_is_then_written_and_told_once)
+TEST(a_token_asks_for_its_hash_first_and_is_then_written_and_shown_once)
 {
     begin();
     static const char body[] = "{\"name\":\"ci\",\"kind\":\"token\",\"role\":\"operator\"}";
@@ -109,7 +109,7 @@ TEST(hashes_are_not_shown)
     CHECK_INT(ask("GET", "/v1/access", NULL), 403);
 }
 
-TEST(a_login_is_the_callers_to_check_and_nobody_is_told_so)
+TEST(a_login_is_left_to_the_caller_to_check)
 {
     begin();
     role = ROLE_NONE;

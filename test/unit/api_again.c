@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests that come again: upon a revision, for what has not changed, with a key. */
+/* Requests that come again: on a revision, for what has not changed, with a key. */
 #include "test/unit/api_fixture.h"
 
 static void etag(char ret[api_etag_size])

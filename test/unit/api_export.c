@@ -106,7 +106,7 @@ static const char *told(struct changes *changes, struct buf *text)
     return buf_str(text);
 }
 
-TEST(what_looks_different_is_told_by_name_and_heartbeats_are_not)
+TEST(what_looks_different_is_named_and_heartbeats_are_not)
 {
     static struct changes changes;
     CLEANUP(buf_done) struct buf text = {0};

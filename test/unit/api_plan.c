@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What-if against the coordinator: the same world, and what the core decides upon it. */
+/* What-if against the coordinator: the same world, and what the core decides on it. */
 #include "test/unit/api_fixture.h"
 
 #include "core/change.h"
@@ -299,7 +299,7 @@ static void begin_moving(void)
     must("POST", "/v1/nodes/node3/pause", NULL);
 }
 
-TEST(what_a_moving_vm_has_reserved_is_nobody_elses)
+TEST(what_a_moving_vm_has_reserved_is_no_one_elses)
 {
     begin_moving();
     must("POST", "/v1/nodes/node1/pause", NULL);
@@ -315,7 +315,7 @@ TEST(a_vm_whose_node_fails_while_it_moves_starts_where_it_was_going)
     CHECK_HAS(text(), "\"left_out\":[]");
 }
 
-TEST(what_shall_not_run_is_not_placed_when_its_node_fails)
+TEST(a_stopped_vm_is_not_placed_when_its_node_fails)
 {
     begin_cluster();
     add_vm("w", 2);

@@ -127,7 +127,7 @@ TEST(a_gpu_is_in_one_pool_at_most_even_if_two_are_asked_at_once)
     REQUIRE(ask("POST", "/v1/pools/p/members", body) == 200);
     struct api_answer first = answer;
     answer = (struct api_answer){0};
-    REQUIRE(ask("POST", "/v1/pools/q/members", body) == 200); /* decided upon the same world */
+    REQUIRE(ask("POST", "/v1/pools/q/members", body) == 200); /* decided on the same world */
     REQUIRE(commit());
     api_answer_done(&answer);
     answer = first;
@@ -164,7 +164,7 @@ TEST(a_pool_is_not_removed_while_a_vm_is_assigned_to_it_at_the_same_moment)
     CHECK(!commit());
 }
 
-TEST(a_released_gpu_is_told_to_its_node)
+TEST(a_released_gpu_is_announced_to_its_node)
 {
     begin_cluster();
     must("POST", GPU("node1", "01:00.0") "/release", NULL);

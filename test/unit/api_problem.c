@@ -230,7 +230,7 @@ TEST(what_would_not_prove_a_host_off_is_a_problem)
     has("no-fence-agent", "node3", "error", "node-set");
 }
 
-TEST(checks_that_fail_are_problems_and_the_store_is_told_once)
+TEST(checks_that_fail_are_problems_and_the_store_is_reported_once)
 {
     begin_healthy();
     for (size_t i = 1; i <= 3; i++) {
@@ -334,7 +334,7 @@ TEST(a_silent_store_and_a_missing_coordinator_are_problems)
               1760000000000 - 5000);
 }
 
-TEST(a_certificate_is_told_of_a_month_before_its_end)
+TEST(a_certificate_is_reported_a_month_before_its_end)
 {
     begin_healthy();
     const uint64_t day_ms = 24 * 3600 * UINT64_C(1000);

@@ -295,7 +295,7 @@ TEST(mediated_devices_that_are_there_join_without_any_order)
     CHECK_HAS(text(), "\"total\":2,\"used\":0,\"free\":2");
 }
 
-TEST(a_card_in_a_pool_or_held_is_not_divided_anew)
+TEST(a_card_in_a_pool_or_held_is_not_divided_again)
 {
     begin_divided();
     must("POST", "/v1/pools", "{\"name\":\"p\",\"type\":\"GpuPartition\",\"all\":true}");

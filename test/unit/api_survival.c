@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How many hosts can be lost: shown always, looked for anew only when it may be another. */
+/* How many hosts can be lost: shown always, looked for again only when it may be another. */
 #include "test/unit/api_fixture.h"
 
 #include "api/survival.h"
@@ -60,7 +60,7 @@ static void compare(const char *what, bool is_other)
     strcpy(before, text());
 }
 
-TEST(what_is_remembered_of_the_losses_is_what_would_be_found_anew)
+TEST(what_is_remembered_of_the_losses_is_what_would_be_found_again)
 {
     begin_full();
     compare("in the beginning", true);
@@ -139,7 +139,7 @@ TEST(a_node_that_falls_silent_is_noticed_without_any_record)
     CHECK_HAS(text(), "no heartbeat for 6 s");
 }
 
-TEST(heartbeats_events_and_claims_do_not_have_the_losses_looked_for_anew)
+TEST(heartbeats_events_and_claims_do_not_make_the_losses_be_counted_again)
 {
     begin_full();
     compare("in the beginning", true);

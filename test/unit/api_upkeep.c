@@ -131,7 +131,7 @@ TEST(two_orders_at_once_cannot_make_a_circle)
     CHECK(!commit());
 }
 
-TEST(a_vm_that_is_gone_from_a_start_order_is_told)
+TEST(a_vm_that_is_gone_from_a_start_order_is_reported)
 {
     begin_cluster();
     must("POST", "/v1/vms", "{\"xml\":\"" XML("a") "\"}");

@@ -156,7 +156,7 @@ TEST(help_is_there_for_all_for_a_noun_and_for_a_command)
     cli_done(&cli);
 }
 
-TEST(the_version_is_told_without_a_command)
+TEST(the_version_is_printed_without_a_command)
 {
     struct cli cli;
     bool is_done;

@@ -118,7 +118,7 @@ TEST(plain_http_to_another_host_needs_a_word)
     CHECK_HAS(err.text, "neither no nor yes");
 }
 
-TEST(the_domain_policy_is_plain_unless_it_is_said)
+TEST(the_domain_policy_is_plain_by_default)
 {
     struct domain_policy policy;
     REQUIRE(parse("") == 0);

@@ -248,7 +248,7 @@ static int count(void *userdata, const char *path, struct error *unused)
     return 0;
 }
 
-TEST(every_file_is_told)
+TEST(every_file_is_listed)
 {
     struct domain_policy policy = plain();
     int files = 0;

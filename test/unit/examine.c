@@ -174,7 +174,7 @@ TEST(the_next_node_s_fence_agent_is_tried)
     REQUIRE(fclose(file) == 0 && chmod(path, 0755) == 0 && chmod(stage.folder, 0755) == 0);
     add_node(&stage, "node2", "fence_self");
     stage_open(&stage, 3);
-    (void)await(&stage, "clock", ""); /* one look at least; nobody asks about itself */
+    (void)await(&stage, "clock", ""); /* one look at least; no one asks about itself */
     CHECK(!has(&stage, "fencing"));
     add_node(&stage, "node1", "fence_good");
     add_node(&stage, "node3", "fence_absent");
@@ -203,7 +203,7 @@ static void add_agent(struct stage *stage, const char *name, const char *body)
     REQUIRE(fclose(file) == 0 && chmod(path, 0755) == 0 && chmod(stage->folder, 0755) == 0);
 }
 
-TEST(each_level_of_the_next_node_s_fencing_is_asked_and_the_first_that_fails_is_told)
+TEST(each_level_of_the_next_node_s_fencing_is_asked_and_the_first_that_fails_is_reported)
 {
     struct stage stage;
     stage_init(&stage);
@@ -226,7 +226,7 @@ TEST(each_level_of_the_next_node_s_fencing_is_asked_and_the_first_that_fails_is_
     stage_done(&stage);
 }
 
-TEST(a_watchdog_that_cannot_be_stopped_is_told)
+TEST(a_watchdog_that_cannot_be_stopped_is_reported)
 {
     struct stage stage;
     char command[400];
@@ -258,7 +258,7 @@ TEST(an_open_store_is_no_advice_but_a_failure)
     stage_done(&stage);
 }
 
-TEST(slow_writes_and_a_single_member_are_told)
+TEST(slow_writes_and_a_single_member_are_reported)
 {
     struct stage stage;
     stage_init(&stage);
@@ -276,7 +276,7 @@ TEST(slow_writes_and_a_single_member_are_told)
     stage_done(&stage);
 }
 
-TEST(a_full_disk_is_told_so_that_no_vm_is_started_here)
+TEST(a_full_disk_is_reported_so_that_no_vm_is_started_here)
 {
     struct stage stage;
     const char *detail = "";
@@ -291,7 +291,7 @@ TEST(a_full_disk_is_told_so_that_no_vm_is_started_here)
     struct node_check check = await(&stage, CHECK_SPACE, "full at ");
     CHECK(!check.is_ok && !check.is_advice);
 
-    /* What is decided upon it. */
+    /* What is decided on it. */
     struct record *inventory = record_new(RECORD_NODE_INVENTORY, "node1", NULL);
     *VEC_ADD(&inventory->inventory->checks) = check;
     CHECK(world_has_space(&stage.world, "node1", NULL)); /* not known: as it was before */
@@ -329,7 +329,7 @@ static struct node_check told_of(int days, const char *words)
     return check;
 }
 
-TEST(a_certificate_that_nobody_renews_is_told_in_time)
+TEST(a_certificate_that_no_one_renews_is_reported_in_time)
 {
     CHECK(told_of(90, "is valid until").is_ok);
     struct node_check check = told_of(40, "should have been renewed");
@@ -352,7 +352,7 @@ TEST(a_certificate_that_nobody_renews_is_told_in_time)
     stage_done(&stage);
 }
 
-TEST(what_a_look_found_is_told_long_before_the_next)
+TEST(what_a_look_found_is_reported_long_before_the_next)
 {
     struct stage stage;
     stage_init(&stage);

@@ -189,7 +189,7 @@ TEST(a_status_that_fails_after_off_leaves_it_unknown)
     CHECK_HAS(stage.text, "lost connection");
 }
 
-TEST(a_failure_is_told_with_the_last_line_and_without_the_secret)
+TEST(a_failure_is_reported_with_the_last_line_and_without_the_secret)
 {
     CLEANUP(stage_done) struct stage stage = stage_begin();
     write_agent(&stage, "fence_test",
@@ -245,7 +245,7 @@ TEST(a_hanging_agent_is_killed_with_its_children_and_the_outcome_is_unknown)
     CHECK(is_gone);
 }
 
-TEST(an_agent_killed_by_somebody_else_leaves_it_unknown)
+TEST(an_agent_killed_by_someone_else_leaves_it_unknown)
 {
     CLEANUP(stage_done) struct stage stage = stage_begin();
     write_agent(&stage, "fence_test", "kill -9 $$");
@@ -274,7 +274,7 @@ TEST(metadata_comes_back_as_output)
     CHECK_STR(stage.output, "<resource-agent name=\"fence_test\"/>\n");
 }
 
-TEST(a_cancelled_run_calls_nobody)
+TEST(a_cancelled_run_calls_no_one)
 {
     CLEANUP(stage_done) struct stage stage = stage_begin();
     struct fence_run *fence = NULL;

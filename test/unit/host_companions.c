@@ -351,7 +351,7 @@ static void add_functions(struct tree *tree, unsigned count)
     }
 }
 
-TEST(what_is_beyond_the_limit_of_partitions_is_counted_and_told)
+TEST(what_is_beyond_the_limit_of_partitions_is_counted_and_reported)
 {
     CLEANUP(tree_done) struct tree tree;
     struct node_inventory inventory = {0};

@@ -295,7 +295,7 @@ TEST(a_write_that_really_blocks_holds_up_a_child_and_nothing_of_ours)
     CHECK_INT(stage.dones, 1);
 }
 
-TEST(hardware_that_cannot_be_read_is_told_and_read_again_later)
+TEST(hardware_that_cannot_be_read_is_reported_and_read_again_later)
 {
     CLEANUP(stage_done) struct stage stage = {0};
     stage_begin(&stage);

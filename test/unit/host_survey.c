@@ -79,7 +79,7 @@ TEST(a_group_that_vfio_made_without_an_iommu_does_not_count)
     CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-iommu", "does not cover this card");
 }
 
-TEST(two_cards_behind_a_pci_bridge_share_a_group_and_each_is_told_of_the_other)
+TEST(two_cards_behind_a_pci_bridge_share_a_group_and_each_names_the_other)
 {
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
@@ -108,7 +108,7 @@ TEST(a_sound_function_of_the_slot_goes_along_and_the_bus_reset_is_theirs_togethe
     CHECK_VERDICT(gpu, "host-driver", "it has no driver: `berth gpu dismount");
 }
 
-TEST(a_bus_reset_is_nobodys_while_a_function_of_another_slot_sits_on_that_bus)
+TEST(a_bus_reset_is_no_reset_while_a_function_of_another_slot_sits_on_that_bus)
 {
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
@@ -131,7 +131,7 @@ TEST(a_companion_that_the_host_still_has_keeps_the_card_from_vms)
     CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "assignable", "");
 }
 
-TEST(a_card_without_reset_is_told_from_one_whose_reset_was_switched_off)
+TEST(a_card_without_reset_differs_from_one_whose_reset_was_switched_off)
 {
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
@@ -239,7 +239,7 @@ TEST(the_nvidia_drivers_minor_and_the_sound_of_a_companion_count_as_use)
     CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "in-use", "/dev/snd/pcmC1D0p");
 }
 
-TEST(a_console_or_boot_display_is_in_use_but_not_a_vga_card_that_nobody_drives)
+TEST(a_console_or_boot_display_is_in_use_but_not_a_vga_card_without_a_driver)
 {
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
@@ -477,7 +477,7 @@ TEST(a_root_without_sysfs_is_an_error_and_a_missing_card_too)
     CHECK_INT(host_inventory_read(&tree.config, &inventory, &err), -ENOENT);
 }
 
-TEST(a_dismounted_card_is_known_again_and_another_in_its_place_is_told)
+TEST(a_dismounted_card_is_recognized_and_another_in_its_place_is_reported)
 {
     struct node_inventory inventory = {0};
     struct dismount entry = {.address = {0, 1, 0, 0}};
@@ -503,7 +503,7 @@ TEST(a_dismounted_card_is_known_again_and_another_in_its_place_is_told)
     CHECK_HAS(text, "is at 0000:02:00.0 now");
     gpu = VEC_ADD(&inventory.gpus);
     REQUIRE(gpu);
-    *gpu = inventory.gpus.items[1]; /* its twin: nobody can tell */
+    *gpu = inventory.gpus.items[1]; /* its twin: no one can tell */
     gpu->address.bus = 3;
     CHECK_INT(host_card_check(&inventory, &entry, &now, text, sizeof(text)), HOST_CARD_CHANGED);
     inventory.gpus.len = 2;

@@ -28,7 +28,7 @@ struct tree {
     int vgpus_max;         /* so many vGPUs at a time, of all cards; 0: as many as are wanted */
     int vgpus;             /* ... are there, or were when the test began to count */
     bool vgpu_stays;       /* the driver says that it cleared one, and did not */
-    bool is_real;          /* nobody plays the kernel: writes go to the files themselves */
+    bool is_real;          /* no one plays the kernel: writes go to the files themselves */
     int writes;
 };
 
@@ -418,7 +418,7 @@ static inline void tree_done(struct tree *tree)
     tree_remove(tree, "%s", "");
 }
 
-/* The bochs-display of the lab, and what else the tests build upon. */
+/* The bochs-display of the lab, and what else the tests build on. */
 static const char ids_bochs[] = "1234 1111 1af4 1100 038000";
 static const char ids_root_port[] = "1b36 000c 0000 0000 060400";
 static const char ids_pci_bridge[] = "1b36 000e 0000 0000 060400";

@@ -157,7 +157,7 @@ TEST(a_copied_record_shares_nothing_with_its_original)
     CHECK_INT(copy->pool->members.len, 1);
 }
 
-TEST(what_a_world_cannot_read_is_marked_until_it_is_put_removed_or_read_anew)
+TEST(what_a_world_cannot_read_is_marked_until_it_is_put_removed_or_read_again)
 {
     struct world world = {0};
     struct record *pool = record_new(RECORD_POOL, "p", NULL);

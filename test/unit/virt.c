@@ -246,7 +246,7 @@ TEST(a_qemu_is_found_held_and_killed)
     CHECK_INT(virt_process_kill(process->pidfd), 0);
     CHECK_INT(waitpid(ours.pid, NULL, 0), ours.pid);
     CHECK(virt_process_has_ended(process->pidfd));
-    CHECK_INT(virt_process_kill(process->pidfd), 0); /* whoever has that number now is safe */
+    CHECK_INT(virt_process_kill(process->pidfd), 0); /* anyone who has that number now is safe */
     struct process none;
     CHECK_INT(found_of("unit-held", "", &none), 0);
     (void)close(ours.input);
@@ -291,7 +291,7 @@ TEST(the_whole_scope_of_a_vm_can_be_ended)
     CHECK_INT(rmdir(SCOPE), 0);
 }
 
-TEST(a_vm_of_another_cluster_is_told_but_not_held)
+TEST(a_vm_of_another_cluster_is_reported_but_not_held)
 {
     pretended_cluster = "0e/";
     struct pretender other = pretender("qemu-pretender", "unit-foreign", "idle", geteuid());

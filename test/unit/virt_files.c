@@ -62,7 +62,7 @@ static int check(const char *name)
     struct files *files = virt_files_new(xml, &policy);
     err.text[0] = '\0';
     int r = virt_files_check(files, &err);
-    virt_files_free(files);
+    (void)virt_files_free(files);
     return r;
 }
 

@@ -187,7 +187,7 @@ TEST(a_watchdog_that_holds_less_is_taken_down_to_the_minimum)
     CHECK_INT(arm(&device, 6000, &watchdog, &err), -ERANGE);
 }
 
-TEST(a_watchdog_that_cannot_be_stopped_again_is_told_loudly)
+TEST(a_watchdog_that_cannot_be_stopped_again_is_reported_loudly)
 {
     CLEANUP(device_done) struct device device = device_begin();
     struct watchdog *watchdog = NULL;

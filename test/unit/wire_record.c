@@ -493,7 +493,7 @@ static void check_no_key(const char *text, size_t size, int want)
     }
 }
 
-TEST(keys_that_are_no_records_are_told_from_records_with_bad_names)
+TEST(keys_that_are_no_records_differ_from_records_with_bad_names)
 {
     static const char *const strange[] = {"/other/order/leader",
                                           "/berth/",

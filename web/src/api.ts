@@ -111,7 +111,7 @@ export async function get<T>(path: string): Promise<T> {
     return (await request('GET', path)) as T;
 }
 
-/* 'revision': done upon that one of the thing, or refused because it has changed since. */
+/* 'revision': done on that one of the thing, or refused because it has changed since. */
 export async function change(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown, revision?: number): Promise<Done> {
     return (await request(method, path, body, revision ? { 'If-Match': `"${revision}"` } : {})) as Done;
 }

@@ -66,7 +66,7 @@ static void do_power(struct stage *stage, const char *name, bool is_on)
     }
 }
 
-/* fail: off the bus; mend: all is well again; spoil: VMs that get it do not start. */
+/* fail: off the bus; spoil: VMs that get it do not start; the third verb ends both. */
 static void do_gpu(struct stage *stage, const char *verb, const char *name, const char *address)
 {
     struct pci_address parsed;

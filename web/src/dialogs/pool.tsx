@@ -222,7 +222,7 @@ function AssignDialog({ forVm }: { forVm?: Vm }) {
         }
         return field !== null;
     };
-    /* Upon the needs that are shown: two people who assign the same do not assign it twice. */
+    /* On the needs that are shown: two people who assign the same do not assign it twice. */
     const run = async () => {
         const path = `/v1/vms/${encodeURIComponent(vmName)}`;
         const done = await change('POST', `${path}/assign`, { pool, count: Number(count) }, vm?.revision);
