@@ -3,13 +3,14 @@
 
 #include "cli/client.h"
 #include "cli/plan_command.h"
+#include "loop/retry.h"
 
 #include <curl/curl.h>
 #include <locale.h>
 #include <signal.h>
 #include <unistd.h>
 
-enum { watch_s = 2 };
+enum { watch_ms = 2000 };
 
 /* Once; with --watch until it is interrupted. What fails is told and tried again, because a cluster
  * is watched when something is wrong with it; only a command line that is wrong ends it. */
@@ -25,7 +26,7 @@ static int run(struct cli *cli)
         if (fflush(cli->out) != 0 || r == EXIT_USAGE || !cli_option(cli, "watch")) {
             return r;
         }
-        (void)sleep(watch_s);
+        retry_pause(watch_ms);
     } while (true);
 }
 

@@ -29,7 +29,7 @@ struct peer {
     struct cause fence_news;
     msec_t seen_ms; /* 'o' of docs/SAFETY.md: when we saw that heartbeat */
     bool is_silent; /* as last noted */
-    bool is_told;   /* the cluster's events say so already, anyone who coordinates next */
+    bool is_told;   /* the cluster's events say so already, for any coordinator */
     struct pending fence;
     uint64_t power_id;
     msec_t power_retry_ms;
