@@ -34,8 +34,9 @@ void evict_look(struct core *core, const struct job *job, const struct placing *
 /* Whether 'job' is planned without regard to that room: it is no less important than the VM that
  * the room is for, or, where room is only kept, it has or had a place. */
 bool evict_comes_first(const struct core *core, const struct job *job);
-/* Whether 'job' is not planned now, but as soon as a change of a more important VM that waits,
- * which is on its way, has arrived. */
+/* Whether 'job' gets no place now, but perhaps when a change of a more important VM that waits,
+ * which is on its way, has arrived. It is planned all the same, so that the reasons of others do
+ * not depend on what is on its way. */
 bool evict_must_wait(const struct core *core, const struct job *job);
 /* The room that the others leave alone, into 'ret'; false: there is none. Lent until the next call
  * of this file. */

@@ -28,6 +28,7 @@ struct job {
     struct tally tally;    /* of the placement to be */
     const char *only_node; /* there or not at all; lent by the world; NULL: anywhere */
     bool is_mate;          /* it goes along with another one of its group */
+    bool is_held;          /* planned, but not placed now: evict_must_wait() */
     struct cause why;
 };
 

@@ -62,6 +62,9 @@ static void carry_out(struct core *core, struct jobs *jobs, const asked_t *asked
         if (change_find(core, asked->items[i]->view.name)) {
             continue; /* it has just been told to make room, by an earlier round */
         }
+        if (answers[i].is_placed && asked->items[i]->is_held) {
+            continue;
+        }
         bool waits = answers[i].is_placed &&
                      group_must_wait(core, jobs->groups, asked->items[i], answers, asked->len);
         if (!waits) {
@@ -116,10 +119,10 @@ enum { RECOVERING, RECOVERING_LATER, STARTING, STARTING_LATER, round_count };
 static void sort_jobs(struct core *core, struct jobs *jobs, struct round *rounds, asked_t *mending)
 {
     VEC_EACH(&jobs->list, job) {
-        if (change_find(core, job->view.name) || hold_for_another(core, job) ||
-            evict_must_wait(core, job)) {
+        if (change_find(core, job->view.name) || hold_for_another(core, job)) {
             continue; /* on its way, by an earlier round perhaps */
         }
+        job->is_held = evict_must_wait(core, job);
         size_t later = evict_comes_first(core, job) ? 0 : 1;
         add_asked(job->purpose == PURPOSE_MEND ? mending
                   : can_wait(core, job)        ? &rounds[STARTING + later].asked

@@ -265,12 +265,25 @@ void evict_for_waiting(struct plan_model *model, const struct plan_request *requ
 
 /* ---- who could have a place ---- */
 
+static bool is_requested(const struct plan_request *request, uint32_t vm)
+{
+    for (uint32_t i = 0; i < request->vm_len; i++) {
+        if (request->vms[i] == vm) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t plan_hope(struct plan_model *model, const struct plan_request *request, uint32_t vm)
 {
     struct evict evict = {model, request, NULL, &model->vms.items[vm], vm, true};
     struct victims victims;
     assert(evict.vm->node == PLAN_NONE);
-    bool has_node = find_node(&evict, NULL, 0, &victims);
-    /* If none has to go, something else than room is lacking. */
-    return has_node && victims.len > 0 ? victims.node : PLAN_NONE;
+    bool has_node = find_node(&evict, NULL, 0, &victims), must_end = false;
+    for (uint32_t i = 0; has_node && i < victims.len; i++) {
+        must_end |= !is_requested(request, victims.vms[i]);
+    }
+    /* If none of what ran before the plan has to go, something else than room is lacking. */
+    return must_end ? victims.node : PLAN_NONE;
 }
