@@ -182,7 +182,8 @@ static bool may_write(const struct sim *sim, const struct host *host, const stru
         return false;
     }
     if (key->kind == RECORD_NODE_INVENTORY || key->kind == RECORD_NODE_ALIVE) {
-        return strcmp(key->name, host->name) == 0 ||
+        /* What was on its way when the host went down arrives under the name that it had. */
+        return strcmp(key->name, host->name) == 0 || strcmp(key->name, host->joined_name) == 0 ||
                (!write->value && world_is_removed(&sim->store.world, key->name));
     }
     return true;
@@ -403,8 +404,9 @@ void check_contradicted(struct sim *sim, const struct host *host, enum core_acti
 {
     const struct cluster_settings *settings = world_settings(&sim->store.world);
     msec_t silent_ms = host_now(sim, host) - host->heard_ms;
-    /* It counts an answer only when its picture is as new. */
-    bool is_self_stop = kind == ACTION_VM_KILL_ALL && silent_ms >= settings->self_stop_ms / 2;
+    /* It counts an answer only when its picture is as new, which it never is without the watch. */
+    bool is_self_stop = kind == ACTION_VM_KILL_ALL &&
+                        (silent_ms >= settings->self_stop_ms / 2 || host->is_watch_cut);
     bool is_known = sim->now_ms - sim->store.emptied_ms >= 1000 || host->process->is_in_wrong_store;
     bool is_over =
         world_is_proven_off(&sim->store.world, host->joined_name, host->joined_incarnation);
