@@ -17,9 +17,10 @@ ENUM_DEFINE(clean_state, CLEAN_STATE_LIST)
 struct use {
     struct gpu_slot slot;
     char vm[name_size];
-    bool is_kept;   /* for a person: on hold, or not erased */
-    bool is_failed; /* ... the latter */
-    uint64_t id;    /* of the erasure under way; 0: none */
+    bool is_erasing; /* it is being erased, or will be: no VM may have it, its own neither */
+    bool is_kept;    /* for a person: on hold, or not erased */
+    bool is_failed;  /* ... the latter */
+    uint64_t id;     /* of the erasure under way; 0: none of this berthd */
 };
 
 struct clean {
@@ -59,7 +60,7 @@ static struct use *find_use_of_other(const struct core *core, const struct gpu_s
         bool is_same = gpu_slot_equal(&use->slot, slot);
         bool is_other_form = pci_address_compare(use->slot.address, slot->address) == 0 &&
                              (use->slot.partition[0] == '\0') != (slot->partition[0] == '\0');
-        if (is_other_form || (is_same && strcmp(use->vm, vm) != 0)) {
+        if (is_other_form || (is_same && (use->is_erasing || strcmp(use->vm, vm) != 0))) {
             return use;
         }
     }
@@ -88,6 +89,7 @@ void clean_take_over(struct core *core, const struct node_inventory *stored)
             continue;
         }
         struct use *use = add_use(core, &each->slot, each->vm);
+        use->is_erasing = each->is_erasing;
         if (gpu_device_find(stored, &each->slot, &device) && device.health == GPU_QUARANTINED) {
             use->is_failed = device.health_cause->code == CAUSE_GPU_NOT_ERASED;
             use->is_kept = use->is_failed || device.health_cause->code == CAUSE_GPU_ON_HOLD;
@@ -104,6 +106,7 @@ void clean_apply(const struct core *core, struct node_inventory *inventory)
         }
         place->slot = use->slot;
         memcpy(place->vm, use->vm, sizeof(place->vm));
+        place->is_erasing = use->is_erasing;
     }
 }
 
@@ -195,7 +198,22 @@ static bool is_in_use(const struct core *core, const struct use *use)
     (void)gpu_slot_format(&use->slot, key.second);
     const struct record *claim = world_find_key(&core->world, &key);
     return !world_is_readable(&core->world, &key) ||
-           (claim && strcmp(claim->claim->vm, use->vm) == 0);
+           (claim && !use->is_erasing && strcmp(claim->claim->vm, use->vm) == 0);
+}
+
+/* Whether the store knows that it is to be erased. */
+static bool is_told(const struct core *core, const struct use *use)
+{
+    const struct record *own = world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    if (!own) {
+        return false;
+    }
+    VEC_EACH(&own->inventory->uses, each) {
+        if (gpu_slot_equal(&each->slot, &use->slot)) {
+            return each->is_erasing;
+        }
+    }
+    return false;
 }
 
 /* The pool that gives it to VMs: itself or, of a card that was divided since, its parts. */
@@ -220,7 +238,7 @@ static const struct pool *pool_of(const struct core *core, const struct gpu_slot
 
 static void erase(struct core *core, struct use *use, const char *command)
 {
-    assert(use->id == 0 && !is_in_use(core, use));
+    assert(use->id == 0 && use->is_erasing && !is_in_use(core, use));
     struct core_action *action = core_act(core, ACTION_GPU_ERASE);
     action->slot = use->slot;
     action->address = use->slot.address;
@@ -249,7 +267,12 @@ static bool go_on(struct core *core, struct use *use, bool is_free, struct clean
         ret->why = cause_make(CAUSE_GPU_ON_HOLD, NULL, use->vm, NULL);
         return true;
     case AFTER_USE_ERASE:
-        if (!use->is_kept && is_free && !clean_is_busy(core, use->slot.address)) {
+        /* Told before: the command outlives a berthd that dies meanwhile, and the next one must not
+         * start the same VM again on what is still being erased. */
+        ret->is_news |= !use->is_erasing;
+        use->is_erasing = true;
+        if (!use->is_kept && is_free && is_told(core, use) &&
+            !clean_is_busy(core, use->slot.address)) {
             erase(core, use, pool->erase);
         }
         return false;

@@ -227,6 +227,7 @@ struct node_check *node_checks_add(node_checks_t *checks, const char *name, bool
 struct gpu_use {
     struct gpu_slot slot;
     char vm[name_size];
+    bool is_erasing; /* it is being erased, or will be: not even its VM may have it */
 };
 
 /* Huge pages that are set aside on one NUMA node. */

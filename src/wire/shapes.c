@@ -300,6 +300,7 @@ ITEM(huge_pages_item, huge_pages_shape);
 static const struct field use_fields[] = {
     SLOT("gpu", slot, ABOUT("PCI address, and the partition if it is one")),
     TEXT("vm", vm, ABOUT("VM that used it")),
+    BOOL("erasing", is_erasing, ABOUT("whether it is being erased"), SPARSE),
 };
 SHAPE(use_shape, use_fields);
 ITEM(use_item, use_shape);
