@@ -423,6 +423,12 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
     } else if (step.op != OP_GARBLE_LEADER) {
         SET_TEXT(step.subject, "%s", some_host(rng, scenario));
     }
+    /* The API refuses that for a card in a pool, and what a VM holds of a vGPU's profile is known
+     * only only while no one gets around that. */
+    bool is_division = step.op == OP_DISMOUNT || step.op == OP_MOUNT || step.op == OP_PARTITION;
+    if (is_division && scenario->hosts.items[0].has_vgpus) {
+        return;
+    }
     bool is_of_next = step.op == OP_WRONG_STORE || step.op == OP_FOREIGN_STORE;
     step.into = (uint32_t)rng_between(rng, 0, 4);
     step.for_ms = step.op == OP_IMPOSTOR ? rng_between(rng, 1000, 20000) : 0;
