@@ -162,8 +162,12 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
                            : job->purpose == PURPOSE_MEND   ? CAUSE_GPU_NO_HOST
                            : job->purpose == PURPOSE_REPAIR ? job->why.code
                                                             : CAUSE_MOVE_NO_HOST;
+    /* Of a rule that cannot be repaired, the rule alone: the reasons of one VM change with what was
+     * tried for the other, so that two of them would write for ever. */
     bool is_told =
-        job->purpose != PURPOSE_MOVE && same_reasons(old, answer) && old->cause.code == code;
+        job->purpose == PURPOSE_REPAIR
+            ? cause_equal(&old->cause, &job->why)
+            : job->purpose != PURPOSE_MOVE && same_reasons(old, answer) && old->cause.code == code;
     if (is_told || job->purpose == PURPOSE_FAILBACK) {
         return;
     }
