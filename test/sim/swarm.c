@@ -424,7 +424,7 @@ static void draw_rarity(struct rng *rng, msec_t length_ms, struct scenario *scen
         SET_TEXT(step.subject, "%s", some_host(rng, scenario));
     }
     /* The API refuses that for a card in a pool, and what a VM holds of a vGPU's profile is known
-     * only only while no one gets around that. */
+     * only while no one gets around that. */
     bool is_division = step.op == OP_DISMOUNT || step.op == OP_MOUNT || step.op == OP_PARTITION;
     if (is_division && scenario->hosts.items[0].has_vgpus) {
         return;
