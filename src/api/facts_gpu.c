@@ -222,15 +222,14 @@ static void count_member(const struct api_view *view, const struct pool_member *
                          bool is_home, struct pool_counts *ret)
 {
     struct gpu_device device;
+    bool is_known = world_device(view->world, member->node, &member->slot, &device);
+    bool is_soon_free = is_known && device.health == GPU_HEALTHY &&
+                        world_used_by(view->world, member->node, &member->slot);
     ret->total++;
-    if (holder_of(view->world, member->node, &member->slot)) {
+    if (is_soon_free || holder_of(view->world, member->node, &member->slot)) {
         ret->used++;
-    } else if (world_used_by(view->world, member->node, &member->slot) &&
-               world_device(view->world, member->node, &member->slot, &device) &&
-               device.health == GPU_HEALTHY) {
-        ret->used++; /* soon free */
-    } else if (!world_device(view->world, member->node, &member->slot, &device) ||
-               device.health == GPU_QUARANTINED || !gpu_device_is_dismounted(&device)) {
+    } else if (!is_known || device.health == GPU_QUARANTINED ||
+               !gpu_device_is_dismounted(&device)) {
         ret->quarantined++;
     } else if (!is_home) {
         ret->away++;

@@ -368,8 +368,8 @@ TEST(a_list_is_sorted_by_a_column_in_natural_order)
     CLEANUP(freep)
     char *same = shown(&(struct table_look){.is_names = true, .sort = "-state"}, 1, 0);
     CHECK_STR(same, "node10\nnode2\nnode1\n"); /* those that are alike as they were */
-    CLEANUP(freep) char *none = shown(&(struct table_look){.sort = "size"}, 1, -EINVAL);
-    CLEANUP(freep) char *empty = shown(&(struct table_look){.sort = ""}, 1, -EINVAL);
+    free(shown(&(struct table_look){.sort = "size"}, 1, -EINVAL));
+    free(shown(&(struct table_look){.sort = ""}, 1, -EINVAL));
 }
 
 TEST(names_are_what_commands_take_and_a_headless_list_is_rows_alone)
