@@ -95,6 +95,9 @@ static void check_claim(struct sim *sim, const struct host *host, const struct i
                         const struct gpu_slot *slot)
 {
     struct record_key key = {.kind = RECORD_CLAIM};
+    if (host->is_contradicted && sim->store.is_emptied) {
+        return; /* it started, or was starting, before the claims were lost */
+    }
     SET_TEXT(key.name, "%s", host->config->name);
     (void)gpu_slot_format(slot, key.second);
     const struct record *claim = world_find_key(&sim->store.world, &key);
@@ -203,7 +206,7 @@ static bool has_failed_gpu(const struct sim *sim, const struct record *placement
 }
 
 /* A VM that is to run is stopped only if its next place is reserved, or by force. */
-static void check_stop(struct sim *sim, const struct record *next)
+static void check_stop(struct sim *sim, const struct host *writer, const struct record *next)
 {
     const struct world *world = &sim->store.world;
     const struct record *old = world_find(world, RECORD_VM_PLACEMENT, next->key.name);
@@ -213,8 +216,11 @@ static void check_stop(struct sim *sim, const struct record *next)
         return;
     }
     const struct record *node = world_find(world, RECORD_NODE_SPEC, old->placement->node);
+    /* The order was taken back while this was on its way. */
+    bool was_vacated = writer && writer->process &&
+                       world_is_vacated(core_world(writer->process->core), old->placement->node);
     bool is_forced = (node && node->node_spec->mode == NODE_DRAIN && node->node_spec->force) ||
-                     world_is_vacated(world, old->placement->node);
+                     world_is_vacated(world, old->placement->node) || was_vacated;
     if (!is_forced && !world_settings(world)->preemption && !has_failed_gpu(sim, old) &&
         (next->placement->next_node[0] == '\0' ||
          next->placement->next_gpus.len != vm_spec_gpu_count(spec->vm_spec))) {
@@ -262,7 +268,7 @@ void check_request(struct sim *sim, const struct host *host, const struct txn *t
                       record_kind_name(write->key.kind), write->key.name);
         }
         if (host && write->value && write->key.kind == RECORD_VM_PLACEMENT) {
-            check_stop(sim, write->value);
+            check_stop(sim, host, write->value);
         }
     }
 }
