@@ -301,7 +301,8 @@ class Faults(Cluster):
                 demand(any(at > done + AFTERMATH_S * self.pace / 2 for at, _ in witness.of(name)), f"{name} lives no more")
         after = self.processes(), self.epochs(), self.boots()
         for what, then, now in zip(("processes", "epochs", "boots"), before, after):
-            now = {key: value for key, value in now.items() if key not in but and key[1] not in but}
+            then, now = ({key: value for key, value in each.items() if key not in but and key[1] not in but}
+                         for each in (then, now))
             demand(then == now, f"{what} were {then}, are {now}")
 
 
