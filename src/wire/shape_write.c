@@ -4,6 +4,7 @@
 
 #include "wire/out.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -219,13 +220,23 @@ static int write_field(struct buf *buf, const struct field *field, const char *o
     return 0;
 }
 
-/* Whether it says nothing, and so need not be said. */
+/* Whether it says nothing, and so need not be said. The size of a list is that of its items. */
 static bool is_left_out(const struct field *field, const char *owner)
 {
     static const char nothing[sizeof(uint64_t)];
     const char *at = owner + field->offset;
-    return field->is_sparse &&
-           (field->type == FIELD_TEXT ? at[0] == '\0' : memcmp(at, nothing, field->size) == 0);
+    const struct any_vec *vec = (const void *)at;
+    if (!field->is_sparse) {
+        return false;
+    }
+    if (field->type == FIELD_TEXT) {
+        return at[0] == '\0';
+    }
+    if (field->type == FIELD_VEC) {
+        return vec->len == 0;
+    }
+    assert(field->size <= sizeof(nothing)); /* a number, a truth, or a word */
+    return memcmp(at, nothing, field->size) == 0;
 }
 
 int shape_write(struct buf *buf, const struct shape *shape, const void *value, const char *without,
