@@ -75,9 +75,7 @@ bool pool_has_card(const struct pool *pool, const char *node, struct pci_address
 
 const char *holder_of(const struct world *world, const char *node, const struct gpu_slot *slot)
 {
-    struct record_key key = {.kind = RECORD_CLAIM};
-    (void)copy_text(key.name, sizeof(key.name), node);
-    (void)gpu_slot_format(slot, key.second);
+    struct record_key key = world_claim_key(node, slot);
     const struct record *claim = world_find_key(world, &key);
     return claim ? claim->claim->vm : NULL;
 }

@@ -105,9 +105,7 @@ static bool is_member(const struct pool_member *member, const char *node,
 
 static void guard_claim(struct api_call *call, const struct pool_member *member)
 {
-    struct record_key key = {.kind = RECORD_CLAIM};
-    memcpy(key.name, member->node, sizeof(key.name));
-    (void)gpu_slot_format(&member->slot, key.second);
+    struct record_key key = world_claim_key(member->node, &member->slot);
     call_guard(call, &key);
 }
 

@@ -320,28 +320,10 @@ static void remember_listed(struct core *core)
     }
 }
 
-static bool is_claim_on(const struct core *core, const struct record_key *key,
-                        struct pci_address address)
-{
-    struct gpu_slot slot;
-    return key->kind == RECORD_CLAIM && strcmp(key->name, core->config.node) == 0 &&
-           gpu_slot_parse(key->second, &slot) && same_address(slot.address, address);
-}
-
 /* Whether any placement on this node holds it, or a part of it; or no one can tell. */
 static bool is_held(const struct core *core, struct pci_address address)
 {
-    WORLD_EACH(&core->world, RECORD_CLAIM, each) {
-        if (is_claim_on(core, &(*each)->key, address)) {
-            return true;
-        }
-    }
-    VEC_EACH(&core->world.unreadable, key) {
-        if (is_claim_on(core, key, address)) {
-            return true;
-        }
-    }
-    return false;
+    return world_card_is_claimed(&core->world, core->config.node, address);
 }
 
 /* What is to be done about a card; ACTION_TXN: nothing. */

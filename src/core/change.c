@@ -128,21 +128,13 @@ static bool holds(const gpu_holds_t *list, const struct gpu_slot *slot)
     return false;
 }
 
-struct record_key change_claim_key(const char *node, const struct gpu_slot *slot)
-{
-    struct record_key key = {.kind = RECORD_CLAIM};
-    (void)snprintf(key.name, sizeof(key.name), "%s", node);
-    (void)gpu_slot_format(slot, key.second);
-    return key;
-}
-
 /* Puts a claim for each of 'list': new, or ours with another epoch. One that cannot be read is left
  * as it is: the planner gives its device to no one, and who has it keeps it. */
 static void claim(struct core *core, struct txn *txn, const char *vm, uint64_t epoch,
                   const char *node, const gpu_holds_t *list)
 {
     VEC_EACH(list, hold) {
-        struct record_key key = change_claim_key(node, &hold->slot);
+        struct record_key key = world_claim_key(node, &hold->slot);
         const struct record *old = world_find_key(&core->world, &key);
         bool is_ours = old && strcmp(old->claim->vm, vm) == 0;
         if (!world_is_readable(&core->world, &key)) {
@@ -173,7 +165,7 @@ static void unclaim(struct core *core, struct txn *txn, const char *vm, const ch
                     const gpu_holds_t *list, const struct vm_placement *to)
 {
     VEC_EACH(list, hold) {
-        struct record_key key = change_claim_key(node, &hold->slot);
+        struct record_key key = world_claim_key(node, &hold->slot);
         const struct record *old = world_find_key(&core->world, &key);
         bool is_kept =
             to && ((strcmp(to->node, node) == 0 && holds(&to->gpus, &hold->slot)) ||

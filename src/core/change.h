@@ -79,5 +79,3 @@ void change_clear_place(struct vm_placement *placement);
 /* 'node' is not, or not any more, one of those that it left because it failed there. */
 void change_drop_tried(struct vm_placement *placement, const char *node);
 void change_swap_holds(gpu_holds_t *a, gpu_holds_t *b);
-
-struct record_key change_claim_key(const char *node, const struct gpu_slot *slot);

@@ -58,8 +58,7 @@ static struct use *find_use_of_other(const struct core *core, const struct gpu_s
 {
     VEC_EACH(&core->clean->uses, use) {
         bool is_same = gpu_slot_equal(&use->slot, slot);
-        bool is_other_form = pci_address_compare(use->slot.address, slot->address) == 0 &&
-                             (use->slot.partition[0] == '\0') != (slot->partition[0] == '\0');
+        bool is_other_form = gpu_slot_is_other_form(&use->slot, slot);
         if (is_other_form || (is_same && (use->is_erasing || strcmp(use->vm, vm) != 0))) {
             return use;
         }
@@ -193,9 +192,7 @@ void clean_release(struct core *core, const struct gpu_slot *slot)
  * has gone: it loses its own only then. */
 static bool is_in_use(const struct core *core, const struct use *use)
 {
-    struct record_key key = {.kind = RECORD_CLAIM};
-    memcpy(key.name, core->config.node, sizeof(key.name));
-    (void)gpu_slot_format(&use->slot, key.second);
+    struct record_key key = world_claim_key(core->config.node, &use->slot);
     const struct record *claim = world_find_key(&core->world, &key);
     return !world_is_readable(&core->world, &key) ||
            (claim && !use->is_erasing && strcmp(claim->claim->vm, use->vm) == 0);

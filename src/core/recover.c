@@ -89,7 +89,7 @@ static bool is_next_usable(const struct core *core, const struct vm_placement *p
     }
     VEC_EACH(&placement->next_gpus, hold) {
         struct gpu_device device;
-        struct record_key claim = change_claim_key(placement->next_node, &hold->slot);
+        struct record_key claim = world_claim_key(placement->next_node, &hold->slot);
         if (!world_is_readable(&core->world, &claim) ||
             !world_device(&core->world, placement->next_node, &hold->slot, &device) ||
             device.health != GPU_HEALTHY) {

@@ -121,7 +121,7 @@ static bool has_gpus(const struct core *core, const char *vm, const char *node,
                      const gpu_holds_t *gpus)
 {
     VEC_EACH(gpus, hold) {
-        struct record_key key = change_claim_key(node, &hold->slot);
+        struct record_key key = world_claim_key(node, &hold->slot);
         const struct record *claim = world_find_key(&core->world, &key);
         if (claim && strcmp(claim->claim->vm, vm) != 0) {
             return false;

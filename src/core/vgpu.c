@@ -60,39 +60,18 @@ bool vgpu_is_busy(const struct core *core)
 
 /* ---- whose it is ---- */
 
-static struct record_key claim_key(const struct core *core, const struct gpu_slot *slot)
-{
-    struct record_key key = {.kind = RECORD_CLAIM};
-    memcpy(key.name, core->config.node, sizeof(key.name));
-    (void)gpu_slot_format(slot, key.second);
-    return key;
-}
-
 /* Whether some VM may have it, or no one can tell. */
 static bool is_claimed(const struct core *core, const struct gpu_slot *slot)
 {
-    struct record_key key = claim_key(core, slot);
+    struct record_key key = world_claim_key(core->config.node, slot);
     return world_find_key(&core->world, &key) || !world_is_readable(&core->world, &key);
 }
 
 static bool is_claimed_for(const struct core *core, const struct vgpu *vgpu)
 {
-    struct record_key key = claim_key(core, &vgpu->slot);
+    struct record_key key = world_claim_key(core->config.node, &vgpu->slot);
     const struct record *claim = world_find_key(&core->world, &key);
     return claim && claim->claim->epoch == vgpu->epoch && strcmp(claim->claim->vm, vgpu->vm) == 0;
-}
-
-static bool is_card_claimed(const struct core *core, struct pci_address address)
-{
-    WORLD_EACH(&core->world, RECORD_CLAIM, each) {
-        struct gpu_slot slot;
-        if (strcmp((*each)->key.name, core->config.node) == 0 &&
-            gpu_slot_parse((*each)->key.second, &slot) &&
-            pci_address_compare(slot.address, address) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* ---- how cards are divided ---- */
@@ -111,7 +90,7 @@ static const struct dismount *find_proven(const struct core *core, struct pci_ad
 static const struct dismount *in_force(const struct core *core, const struct dismount *entry)
 {
     const struct dismount *proven = find_proven(core, entry->address);
-    if (is_card_claimed(core, entry->address)) {
+    if (world_card_is_claimed(&core->world, core->config.node, entry->address)) {
         return proven ? proven : entry;
     }
     return proven && proven->partitions == entry->partitions &&

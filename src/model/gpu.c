@@ -83,6 +83,12 @@ bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b)
     return gpu_slot_compare(a, b) == 0;
 }
 
+bool gpu_slot_is_other_form(const struct gpu_slot *a, const struct gpu_slot *b)
+{
+    return pci_address_compare(a->address, b->address) == 0 &&
+           (a->partition[0] == '\0') != (b->partition[0] == '\0');
+}
+
 int gpu_slot_compare(const struct gpu_slot *a, const struct gpu_slot *b)
 {
     int order = pci_address_compare(a->address, b->address);

@@ -43,6 +43,8 @@ struct gpu_slot {
 const char *gpu_slot_format(const struct gpu_slot *slot, char *ret);
 bool gpu_slot_parse(const char *text, struct gpu_slot *ret);
 bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b);
+/* Of one card, and one of them is all of it, the other a part. */
+bool gpu_slot_is_other_form(const struct gpu_slot *a, const struct gpu_slot *b);
 int gpu_slot_compare(const struct gpu_slot *a, const struct gpu_slot *b);
 
 /*

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 void world_done(struct world *world)
@@ -207,6 +208,36 @@ const struct dismount *world_dismount(const struct world *world, const char *nod
     return NULL;
 }
 
+struct record_key world_claim_key(const char *node, const struct gpu_slot *slot)
+{
+    struct record_key key = {.kind = RECORD_CLAIM};
+    (void)snprintf(key.name, sizeof(key.name), "%s", node);
+    (void)gpu_slot_format(slot, key.second);
+    return key;
+}
+
+static bool is_claim_on(const struct record_key *key, const char *node, struct pci_address address)
+{
+    struct gpu_slot slot;
+    return key->kind == RECORD_CLAIM && strcmp(key->name, node) == 0 &&
+           gpu_slot_parse(key->second, &slot) && pci_address_compare(slot.address, address) == 0;
+}
+
+bool world_card_is_claimed(const struct world *world, const char *node, struct pci_address address)
+{
+    WORLD_EACH(world, RECORD_CLAIM, each) {
+        if (is_claim_on(&(*each)->key, node, address)) {
+            return true;
+        }
+    }
+    VEC_EACH(&world->unreadable, key) {
+        if (is_claim_on(key, node, address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *world_used_by(const struct world *world, const char *node, const struct gpu_slot *slot)
 {
     const struct record *record = world_find(world, RECORD_NODE_INVENTORY, node);
@@ -214,9 +245,7 @@ const char *world_used_by(const struct world *world, const char *node, const str
         return NULL;
     }
     VEC_EACH(&record->inventory->uses, use) {
-        bool is_other_form = pci_address_compare(use->slot.address, slot->address) == 0 &&
-                             (use->slot.partition[0] == '\0') != (slot->partition[0] == '\0');
-        if (is_other_form || gpu_slot_equal(&use->slot, slot)) {
+        if (gpu_slot_is_other_form(&use->slot, slot) || gpu_slot_equal(&use->slot, slot)) {
             return use->vm;
         }
     }

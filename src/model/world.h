@@ -81,6 +81,12 @@ bool world_is_removed(const struct world *world, const char *node);
 const struct vm_sighting *world_sighting(const struct world *world, const char *vm,
                                          const char **ret_node);
 
+/* The key of the claim on a device. */
+struct record_key world_claim_key(const char *node, const struct gpu_slot *slot);
+
+/* Whether a VM may have the card or a part of it: there is a claim, or one that cannot be read. */
+bool world_card_is_claimed(const struct world *world, const char *node, struct pci_address address);
+
 /* The VM that used the device of 'node' or, in another form, its card, which was not erased since
  * although its pool demands that, lent; NULL: it is clean. */
 const char *world_used_by(const struct world *world, const char *node, const struct gpu_slot *slot);

@@ -10,9 +10,7 @@
 /* Whether it cannot be told who has the device: someone may. */
 static bool is_claim_unreadable(const struct plan_cluster *c, const struct pool_member *member)
 {
-    struct record_key key = {.kind = RECORD_CLAIM};
-    (void)snprintf(key.name, sizeof(key.name), "%s", member->node);
-    (void)gpu_slot_format(&member->slot, key.second);
+    struct record_key key = world_claim_key(member->node, &member->slot);
     return !world_is_readable(c->world, &key);
 }
 
