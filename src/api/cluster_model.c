@@ -71,6 +71,7 @@ static bool is_modelled(enum record_kind kind)
     case RECORD_VM_PLACEMENT:
     case RECORD_VM_STATUS:
         return true;
+    case RECORD_VM_INCOMING:
     case RECORD_LEADER:
     case RECORD_NODE_ALIVE:
     case RECORD_NODE_FENCE:

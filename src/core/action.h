@@ -6,15 +6,18 @@
 #include "model/txn.h"
 
 #define CORE_ACTION_LIST(X)                                                                        \
-    X(ACTION_TXN, "txn")                         /* 'txn', 'limit_ms'; answer: CORE_TXN_DONE */    \
-    X(ACTION_BARRIER, "barrier")                 /* a linearizable read; answer: CORE_TXN_DONE */  \
-    X(ACTION_VM_START, "vm-start")               /* 'spec', 'placement', 'incarnation' */          \
-    X(ACTION_VM_STOP, "vm-stop")                 /* 'name', 'epoch', 'offline', 'limit_ms' */      \
-    X(ACTION_VM_KILL, "vm-kill")                 /* 'name', 'epoch': now, not through libvirt */   \
-    X(ACTION_VM_KILL_ALL, "vm-kill-all")         /* and let none start until vm-reopen */          \
-    X(ACTION_VM_REOPEN, "vm-reopen")             /* no answer */                                   \
-    X(ACTION_WATCHDOG_ARM, "watchdog-arm")       /* 'limit_ms': its time-out */                    \
-    X(ACTION_WATCHDOG_PET, "watchdog-pet")       /* 'deadline_ms'; no answer */                    \
+    X(ACTION_TXN, "txn")                   /* 'txn', 'limit_ms'; answer: CORE_TXN_DONE */          \
+    X(ACTION_BARRIER, "barrier")           /* a linearizable read; answer: CORE_TXN_DONE */        \
+    X(ACTION_VM_START, "vm-start")         /* 'spec', 'placement', 'incarnation' */                \
+    X(ACTION_VM_STOP, "vm-stop")           /* 'name', 'epoch', 'offline', 'limit_ms' */            \
+    X(ACTION_VM_KILL, "vm-kill")           /* 'name', 'epoch': now, not through libvirt */         \
+    X(ACTION_VM_KILL_ALL, "vm-kill-all")   /* and let none start until vm-reopen */                \
+    X(ACTION_VM_REOPEN, "vm-reopen")       /* no answer */                                         \
+    X(ACTION_VM_EXPECT, "vm-expect")       /* 'spec', 'epoch', 'incarnation': let that copy in */  \
+    X(ACTION_VM_MIGRATE, "vm-migrate")     /* 'spec', 'epoch' to 'target' as 'to_epoch' */         \
+    X(ACTION_VM_CONTINUE, "vm-continue")   /* 'name', 'epoch': a copy that has arrived runs */     \
+    X(ACTION_WATCHDOG_ARM, "watchdog-arm") /* 'limit_ms': its time-out */                          \
+    X(ACTION_WATCHDOG_PET, "watchdog-pet") /* 'deadline_ms'; no answer */                          \
     X(ACTION_WATCHDOG_DISARM, "watchdog-disarm") /* no answer */                                   \
     X(ACTION_GPU_DISMOUNT, "gpu-dismount")       /* 'address' */                                   \
     X(ACTION_GPU_MOUNT, "gpu-mount")             /* 'address' */                                   \
@@ -37,6 +40,10 @@ struct core_action {
     uint64_t id;          /* 0: no answer wanted */
     char name[name_size]; /* VM, node to fence, id of the cluster, command */
     uint64_t epoch;
+    uint64_t to_epoch;        /* vm-migrate: of the copy, ... */
+    uint64_t to_incarnation;  /* ... in this incarnation of its host, ... */
+    char target[name_size];   /* ... which is this one, ... */
+    char target_address[256]; /* ... and takes it in there */
     uint64_t incarnation;
     msec_t limit_ms;
     bool is_forced;     /* gpu-dismount: although the host uses it */

@@ -4,21 +4,23 @@
 
 #include "core/agent_gpu.h"
 #include "core/heartbeat.h"
+#include "core/incoming.h"
 #include "core/kill_watch.h"
 #include "core/local_vm.h"
 #include "core/memory.h"
 #include "core/mutant.h"
+#include "core/outgoing.h"
 #include "core/pending.h"
 #include "core/prepare.h"
 #include "core/self.h"
 #include "core/visitor.h"
+#include "core/vm_act.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    status_limit_ms = 3000,
     /* To come up: QEMU clears and pins all of a guest's memory first, a second a GiB at worst. */
     start_limit_ms = 3 * 60 * 1000,
     start_limit_ms_each_mib = 1,
@@ -85,6 +87,18 @@ static void op_done(struct core *core, struct local_vm *vm, const struct core_ev
     case VM_OP_KILL:
         kill_done(core, vm, event);
         break;
+    case VM_OP_EXPECT:
+        incoming_expected(vm, event);
+        break;
+    case VM_OP_LET_GO:
+        incoming_let_go(core, vm, event);
+        break;
+    case VM_OP_MIGRATE:
+        outgoing_done(core, vm, event);
+        break;
+    case VM_OP_CONTINUE:
+        incoming_went_on(vm, event);
+        break;
     case VM_OP_NONE:
         break;
     }
@@ -107,25 +121,6 @@ void agent_event(struct core *core, const struct core_event *event)
 }
 
 /* ---- what it orders ---- */
-
-static struct core_action *begin_op(struct core *core, struct local_vm *vm, enum vm_op op,
-                                    enum core_action_kind kind, uint64_t epoch)
-{
-    /* One order at a time. Only a stop overtakes what is under way: the kill behind it names the
-     * epoch, and it ends a start of that epoch, too. */
-    assert(vm->op == VM_OP_NONE || kind != ACTION_VM_START);
-    assert(heartbeat_is_heard(core));
-    struct core_action *action = core_act(core, kind);
-    memcpy(action->name, vm->name, sizeof(action->name));
-    action->epoch = epoch;
-    vm->op = op;
-    vm->op_id = action->id;
-    vm->op_epoch = epoch;
-    if (kind == ACTION_VM_KILL) {
-        kill_watch_begin(core, &vm->kill);
-    }
-    return action;
-}
 
 /* A device that cannot be prepared ends this start: the VM never began to run. */
 static bool is_prepared(struct core *core, struct local_vm *vm,
@@ -154,7 +149,7 @@ static void start(struct core *core, struct local_vm *vm, const struct record *p
         return;
     }
     struct core_action *action =
-        begin_op(core, vm, VM_OP_START, ACTION_VM_START, placement->placement->epoch);
+        vm_act_begin(core, vm, VM_OP_START, ACTION_VM_START, placement->placement->epoch);
     action->incarnation = self_incarnation(core);
     action->limit_ms = start_limit_ms + (msec_t)spec->vm_spec->memory_mib * start_limit_ms_each_mib;
     action->spec = record_ref(spec);
@@ -165,62 +160,14 @@ static void stop(struct core *core, struct local_vm *vm, const struct vm_placeme
 {
     assert(vm->exists && vm->epoch == placement->epoch && placement->phase == PLACEMENT_STOP);
     const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
-    struct core_action *action = begin_op(core, vm, VM_OP_STOP, ACTION_VM_STOP, placement->epoch);
-    bool is_off = !spec || placement->is_forced;
+    struct core_action *action =
+        vm_act_begin(core, vm, VM_OP_STOP, ACTION_VM_STOP, placement->epoch);
+    bool is_off = !spec || placement->is_forced ||
+                  (placement->handover != HANDOVER_NONE && spec->vm_spec->is_stop_forced);
     vm->is_op_forced = is_off;
     action->offline = is_off ? OFFLINE_TURN_OFF : spec->vm_spec->offline_action;
     action->limit_ms =
         action->offline == OFFLINE_TURN_OFF ? turn_off_limit_ms : spec->vm_spec->offline_timeout_ms;
-}
-
-/* Writes what is so of 'placement's epoch, guarded by it and by the status before. */
-static void tell(struct core *core, struct local_vm *vm, const struct record *placement,
-                 enum vm_state state, const struct cause *why)
-{
-    /* Two reports at once could overtake one another. And a report that it is over is the proof on
-     * which others take its place and its GPUs: never of an instance that is here. */
-    bool is_end = state == VM_STATE_STOPPED || state == VM_STATE_FAILED;
-    assert(pending_is_idle(core, &vm->status));
-    assert(!is_end || !vm->exists || vm->epoch != placement->placement->epoch ||
-           MUTANT(STOPPED_TOO_SOON) || MUTANT(UNKNOWN_IS_FAILED));
-    struct record *status = record_new(RECORD_VM_STATUS, vm->name, NULL);
-    if (!status) {
-        core_out_of_memory();
-    }
-    struct vm_status *s = status->status;
-    s->epoch = placement->placement->epoch;
-    s->incarnation = self_incarnation(core);
-    memcpy(s->node, core->config.node, sizeof(s->node));
-    s->state = state;
-    s->has_started = vm->was_up;
-    s->is_stop_refused = vm->is_stop_refused && vm->refused_epoch == s->epoch;
-    s->is_unkillable = vm->exists && vm->epoch == s->epoch && vm->kill.is_in_vain;
-    s->cause = why ? *why : (struct cause){0};
-    if (state == VM_STATE_FAILED && vm->has_culprit) {
-        s->has_culprit = true;
-        s->culprit = vm->culprit;
-    }
-    const struct record *old = world_find(&core->world, RECORD_VM_STATUS, vm->name);
-    bool was_running =
-        old && old->status->epoch == s->epoch && old->status->state == VM_STATE_RUNNING;
-    struct txn txn = {0};
-    struct record_key fence = self_key(core, RECORD_NODE_FENCE);
-    if (!MUTANT(START_UNGUARDED)) {
-        txn_guard(&txn, &placement->key, placement->revision);
-    }
-    txn_guard(&txn, &status->key, world_revision(&core->world, &status->key));
-    txn_guard(&txn, &fence, self_fence_revision(core));
-    txn_put(&txn, status);
-    pending_send(core, &vm->status, &txn, status_limit_ms);
-    vm->is_beginning = state == VM_STATE_STARTING;
-    if (state == VM_STATE_RUNNING && !was_running) {
-        (void)facts_set(core_note(core, NOTE_VM_RUNNING, vm->name), core->config.node, NULL, NULL);
-    } else if (state == VM_STATE_AWAY) {
-        core_note_because(core, NOTE_VM_AWAY, vm->name, why, core->config.node);
-    } else if (is_end) {
-        enum note_code code = state == VM_STATE_FAILED ? NOTE_VM_ENDED_BY_ITSELF : NOTE_VM_ENDED;
-        core_note_because(core, code, vm->name, why, core->config.node);
-    }
 }
 
 static bool is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch)
@@ -236,7 +183,8 @@ static bool is_starting(const struct core *core, const struct local_vm *vm)
     bool is_told = status && status->status->state == VM_STATE_STARTING &&
                    strcmp(status->status->node, core->config.node) == 0 &&
                    is_ours(core, status->status, status->status->epoch);
-    return vm->op == VM_OP_START || (vm->exists && !vm->is_up) ||
+    bool is_copy = vm->expected_epoch != 0 && vm->expected_epoch == vm->epoch;
+    return vm->op == VM_OP_START || (vm->exists && !vm->is_up && !is_copy) ||
            (vm->is_beginning && !vm->exists && (is_told || !pending_is_idle(core, &vm->status)));
 }
 
@@ -261,7 +209,7 @@ static void undo_start(struct core *core, struct local_vm *vm, uint64_t epoch)
 {
     assert(!vm->is_up || vm->epoch != epoch); /* what is up is stopped in order, or left alone */
     if (core->now_ms >= vm->op_retry_ms) {
-        struct core_action *action = begin_op(core, vm, VM_OP_KILL, ACTION_VM_STOP, epoch);
+        struct core_action *action = vm_act_begin(core, vm, VM_OP_KILL, ACTION_VM_STOP, epoch);
         action->offline = OFFLINE_TURN_OFF;
         action->limit_ms = turn_off_limit_ms;
     }
@@ -288,7 +236,7 @@ static bool is_away(struct core *core, struct local_vm *vm, const struct record 
         return false;
     }
     if (status->state != VM_STATE_AWAY) {
-        tell(core, vm, placement, VM_STATE_AWAY, &vm->why);
+        vm_act_tell(core, vm, placement, VM_STATE_AWAY, &vm->why);
     }
     return true;
 }
@@ -306,20 +254,30 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
         vm->is_stop_refused = false;
         vm->late_epoch = 0; /* late, but up before it was undone */
         if (status->state != VM_STATE_RUNNING || status->is_stop_refused) {
-            tell(core, vm, placement, VM_STATE_RUNNING, NULL);
+            vm_act_tell(core, vm, placement, VM_STATE_RUNNING, NULL);
         }
     } else if (!is_here && vm->has_ended && vm->ended_epoch == epoch) {
-        tell(core, vm, placement, VM_STATE_FAILED,
-             vm->late_epoch == epoch ? &(struct cause){.code = CAUSE_START_LATE} : &vm->why);
+        vm_act_tell(core, vm, placement, VM_STATE_FAILED,
+                    vm->late_epoch == epoch ? &(struct cause){.code = CAUSE_START_LATE} : &vm->why);
     } else if (!is_here && status->state == VM_STATE_RUNNING) {
-        tell(core, vm, placement, VM_STATE_FAILED, &(struct cause){.code = CAUSE_WAS_GONE});
+        vm_act_tell(core, vm, placement, VM_STATE_FAILED, &(struct cause){.code = CAUSE_WAS_GONE});
     } else if (vm->late_epoch == epoch) {
         undo_start(core, vm, epoch);
+    } else if (is_here && vm->has_arrived) {
+        incoming_go_on(core, vm, epoch);
     } else if (!is_here && !vm->exists && is_inherited(core, vm)) {
-        tell(core, vm, placement, VM_STATE_STARTING, NULL);
+        vm_act_tell(core, vm, placement, VM_STATE_STARTING, NULL);
     } else if (!is_here && !vm->exists && core->now_ms >= vm->op_retry_ms) {
         start(core, vm, placement);
     }
+}
+
+static bool can_start(const struct core *core, const struct local_vm *vm)
+{
+    return !vm->exists && !self_is_going_down(core) &&
+           world_has_hypervisor(&core->world, core->config.node) &&
+           world_has_space(&core->world, core->config.node, NULL) &&
+           starting_count(core) < world_settings(&core->world)->concurrent_starts;
 }
 
 static void run_here(struct core *core, struct local_vm *vm, const struct record *placement,
@@ -334,7 +292,8 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
     }
     if (status && status->epoch == epoch && strcmp(status->node, core->config.node) != 0) {
         if (vm->exists && vm->epoch == epoch && vm->is_up) {
-            tell(core, vm, placement, VM_STATE_RUNNING, NULL); /* adopted: it is ours from now on */
+            vm_act_tell(core, vm, placement, VM_STATE_RUNNING,
+                        NULL); /* adopted: it is ours from now on */
         }
         return;
     }
@@ -343,17 +302,15 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
         return;
     }
     bool is_first = !status || status->epoch < epoch;
-    if (!is_first || vm->exists || self_is_going_down(core) ||
-        !world_has_hypervisor(&core->world, core->config.node) ||
-        !world_has_space(&core->world, core->config.node, NULL) ||
-        starting_count(core) >= world_settings(&core->world)->concurrent_starts) {
+    bool has_come = vm->exists && vm->epoch == epoch && vm->has_arrived;
+    if (!is_first || (!has_come && !can_start(core, vm))) {
         return; /* begun before: the coordinator's turn; or not yet */
     }
     vm->has_ended = vm->is_stop_refused = vm->was_up = vm->has_culprit = false;
     if (MUTANT(START_UNTOLD)) {
         start(core, vm, placement);
     }
-    tell(core, vm, placement, VM_STATE_STARTING, NULL);
+    vm_act_tell(core, vm, placement, VM_STATE_STARTING, NULL);
 }
 
 static void stop_here(struct core *core, struct local_vm *vm, const struct record *placement,
@@ -367,8 +324,12 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
         return;
     }
     if ((vm->has_ended && vm->ended_epoch == p->epoch) || MUTANT(STOPPED_TOO_SOON)) {
-        tell(core, vm, placement, VM_STATE_STOPPED,
-             vm->has_ended ? &vm->why : &(struct cause){.code = CAUSE_STOPPED});
+        vm_act_tell(core, vm, placement, VM_STATE_STOPPED,
+                    vm->has_ended ? &vm->why : &(struct cause){.code = CAUSE_STOPPED});
+        return;
+    }
+    if (p->handover != HANDOVER_NONE && vm->exists && vm->epoch == p->epoch &&
+        outgoing_tend(core, vm, placement, status)) {
         return;
     }
     if (!vm->exists || vm->epoch != p->epoch || !vm->is_up) {
@@ -378,7 +339,7 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
     bool is_refused = vm->is_stop_refused && vm->refused_epoch == p->epoch && !p->is_forced;
     if (is_refused) {
         if (!status->is_stop_refused) {
-            tell(core, vm, placement, VM_STATE_RUNNING, &vm->why);
+            vm_act_tell(core, vm, placement, VM_STATE_RUNNING, &vm->why);
         }
     } else if (core->now_ms >= vm->op_retry_ms) {
         stop(core, vm, p);
@@ -401,7 +362,7 @@ static void end_unordered(struct core *core, struct local_vm *vm)
     }
     facts_set(core_note(core, NOTE_VM_STALE, vm->name), core->config.node, NULL, NULL)->count =
         vm->epoch;
-    (void)begin_op(core, vm, VM_OP_KILL, ACTION_VM_KILL, vm->epoch);
+    (void)vm_act_begin(core, vm, VM_OP_KILL, ACTION_VM_KILL, vm->epoch);
 }
 
 /* Whether what is under way is not to be waited for: a start that is no longer wanted, a stop
@@ -412,7 +373,9 @@ static bool is_overtaken(const struct local_vm *vm, const struct record *placeme
     if (!p || p->phase != PLACEMENT_STOP || p->epoch != vm->op_epoch) {
         return false;
     }
-    return vm->op == VM_OP_START || (vm->op == VM_OP_STOP && p->is_forced && !vm->is_op_forced);
+    bool is_withdrawn = vm->op == VM_OP_MIGRATE && p->handover == HANDOVER_WITHDRAWN;
+    return is_withdrawn || vm->op == VM_OP_START ||
+           (vm->op == VM_OP_STOP && p->is_forced && !vm->is_op_forced);
 }
 
 /* Everybody is told of a QEMU that SIGKILL does not end. Its VM is still there, so nothing else
@@ -433,8 +396,8 @@ static bool tell_unkillable(struct core *core, struct local_vm *vm, const struct
     if (!vm->kill.is_in_vain || !is_ordered || !is_told || status->status->is_unkillable) {
         return false;
     }
-    tell(core, vm, placement, status->status->state,
-         &(struct cause){.code = CAUSE_VM_CANNOT_BE_ENDED});
+    vm_act_tell(core, vm, placement, status->status->state,
+                &(struct cause){.code = CAUSE_VM_CANNOT_BE_ENDED});
     return true;
 }
 
@@ -450,6 +413,9 @@ static void tend(struct core *core, struct local_vm *vm)
         return;
     }
     if (vm->op != VM_OP_NONE && !is_overtaken(vm, placement)) {
+        return;
+    }
+    if (incoming_tend(core, vm, placement)) {
         return;
     }
     struct vm_sighting what = {.epoch = vm->epoch};
@@ -499,9 +465,19 @@ void agent_step(struct core *core)
         return;
     }
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
-        if ((*each)->placement->phase != PLACEMENT_NONE &&
-            strcmp((*each)->placement->node, core->config.node) == 0) {
+        const struct vm_placement *p = (*each)->placement;
+        bool is_here = strcmp(p->node, core->config.node) == 0;
+        bool comes_here =
+            p->handover != HANDOVER_NONE && strcmp(p->next_node, core->config.node) == 0;
+        if (p->phase != PLACEMENT_NONE && (is_here || comes_here)) {
             (void)local_vm_get(core, (*each)->key.name);
+        }
+    }
+    WORLD_EACH(&core->world, RECORD_VM_INCOMING, copy) {
+        if (strcmp((*copy)->incoming->node, core->config.node) == 0 &&
+            (*copy)->incoming->incarnation == self_incarnation(core) &&
+            (*copy)->incoming->state != INCOMING_GONE) {
+            (void)local_vm_get(core, (*copy)->key.name);
         }
     }
     local_vms_sort(core);

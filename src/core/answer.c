@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/answer.h"
 
+#include "core/handing.h"
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/room.h"
@@ -77,7 +78,9 @@ static void start_there(struct core *core, const struct job *job, struct placing
     struct record *next = change_draft(&job->view);
     struct vm_placement *to = next->placement;
     change_clear_place(to);
-    to->epoch += MUTANT(SAME_EPOCH) && to->epoch > 0 ? 0 : 1;
+    if (!MUTANT(SAME_EPOCH) || to->epoch == 0) {
+        to->epoch = vm_placement_next_epoch(to);
+    }
     to->phase = PLACEMENT_START;
     to->cpus = spec->cpus;
     to->memory_mib = spec->memory_mib;
@@ -135,8 +138,10 @@ static void go_there(struct core *core, const struct job *job, struct placing *a
     to->move_order = job->view.spec->vm_spec->move_order;
     to->reasons.len = 0;
     to->cause = job->why;
+    bool is_live = handing_begin(core, &job->view, next);
     struct intent *intent = change_commit(core, &job->view, next);
-    (void)facts_set(change_note(intent, NOTE_VM_MOVING, &job->why), to->next_node, to->node, NULL);
+    (void)facts_set(change_note(intent, is_live ? NOTE_VM_HANDING_OVER : NOTE_VM_MOVING, &job->why),
+                    to->next_node, to->node, NULL);
 }
 
 /* No place for a VM that runs: it runs on, unless the drain is forced. */

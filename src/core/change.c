@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/change.h"
 
+#include "core/handover.h"
 #include "core/lead.h"
 #include "core/memory.h"
 #include "core/mutant.h"
@@ -210,6 +211,7 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
     assert(lead_is_ours(core));
     assert(!change_find(core, view->name)); /* what is on its way decides what comes next */
     assert(!old || !to || keeps_epochs(old, to) || MUTANT(SAME_EPOCH));
+    assert(handover_may_become(old, to));
     lead_guard(core, &txn);
     guard_subject(core, &txn, RECORD_VM_SPEC, view->name);
     if (!MUTANT(NO_PLACEMENT_GUARD)) {
@@ -225,15 +227,22 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
         unclaim(core, &txn, view->name, old->node, &old->gpus, to);
         unclaim(core, &txn, view->name, old->next_node, &old->next_gpus, to);
     }
+    bool has_copy = old && old->epoch_last > 0 &&
+                    (old->handover != HANDOVER_NONE || old->epoch_last == old->epoch);
+    if (has_copy && !MUTANT(NO_COPY_GUARD)) {
+        guard_subject(core, &txn, RECORD_VM_INCOMING, view->name);
+    }
     if (to) {
         claim(core, &txn, view->name, to->epoch, to->node, &to->gpus);
-        claim(core, &txn, view->name, to->epoch + 1, to->next_node, &to->next_gpus);
+        claim(core, &txn, view->name, vm_placement_next_epoch(to), to->next_node, &to->next_gpus);
         txn_put(&txn, record_ref(next));
     } else {
         struct record_key key = {.kind = RECORD_VM_PLACEMENT};
         (void)snprintf(key.name, sizeof(key.name), "%s", view->name);
         txn_delete(&txn, &key);
         key.kind = RECORD_VM_STATUS;
+        txn_delete(&txn, &key);
+        key.kind = RECORD_VM_INCOMING;
         txn_delete(&txn, &key);
     }
     struct intent *intent = VEC_ADD(&core->changes->intents);
@@ -271,6 +280,7 @@ struct record *change_draft(const struct view *view)
 
 void change_drop_next(struct vm_placement *placement)
 {
+    assert(placement->handover == HANDOVER_NONE); /* else a copy may still have that room */
     placement->next_node[0] = '\0';
     placement->next_gpus.len = 0;
 }

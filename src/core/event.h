@@ -25,7 +25,8 @@ struct core_config {
     X(CORE_STORE_PROGRESS, "store-progress")     /* all up to 'revision' has been told */          \
     X(CORE_TXN_DONE, "txn-done")                 /* 'id', 'outcome', 'revision', 'text' */         \
     X(CORE_ACTION_DONE, "action-done")           /* 'id', 'result', 'text', 'culprit' */           \
-    X(CORE_VM_EXISTS, "vm-exists")   /* 'name', 'epoch', 'node', 'is_up' (false: being made) */    \
+    X(CORE_VM_EXISTS, "vm-exists")   /* 'name', 'epoch', 'node', 'is_up' (false: being made), */   \
+                                     /* 'has_arrived' */                                           \
     X(CORE_VM_GONE, "vm-gone")       /* 'name', 'epoch', 'text', 'is_away' */                      \
     X(CORE_VM_FOREIGN, "vm-foreign") /* 'name', of cluster 'text', runs here: none of ours */      \
     X(CORE_VMS_LISTED, "vms-listed") /* every VM that exists here has been told */                 \
@@ -56,6 +57,7 @@ struct core_event {
     const char *name;
     uint64_t epoch;
     bool is_up;
+    bool has_arrived; /* it came by a migration and has all of its guest, which does not run yet */
     bool is_away;     /* it was migrated or saved: it is not here, and not gone */
     const char *node; /* that started the VM; NULL: this one */
     msec_t span_ms;

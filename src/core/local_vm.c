@@ -62,6 +62,16 @@ void local_vm_ended(struct local_vm *vm, uint64_t epoch, struct cause why)
     vm->why = why;
 }
 
+void local_vm_was_handed(struct local_vm *vm)
+{
+    uint64_t epoch = vm->away_epoch;
+    if (vm->op == VM_OP_NONE && epoch != 0 && epoch == vm->leaving_epoch) {
+        vm->handed_epoch = vm->leaving_for;
+        vm->away_epoch = vm->leaving_epoch = 0;
+        local_vm_ended(vm, epoch, (struct cause){.code = CAUSE_STOPPED});
+    }
+}
+
 static void vm_exists(struct core *core, const struct core_event *event)
 {
     struct local_vm *vm = local_vm_get(core, event->name);
@@ -80,6 +90,7 @@ static void vm_exists(struct core *core, const struct core_event *event)
     (void)snprintf(vm->origin, sizeof(vm->origin), "%s",
                    event->node ? event->node : core->config.node);
     vm->is_up = event->is_up;
+    vm->has_arrived = event->has_arrived && !event->is_up;
     vm->was_up |= event->is_up;
 }
 
@@ -88,13 +99,14 @@ static void vm_gone(struct core *core, const struct core_event *event)
     struct local_vm *vm = local_vm_get(core, event->name);
     /* Word of another epoch is late, and says nothing of the instance that is here. */
     if (vm->exists && vm->epoch == event->epoch) {
-        vm->exists = vm->is_up = false;
+        vm->exists = vm->is_up = vm->has_arrived = false;
         vm->kill = (struct kill_watch){0};
         local_vm_ended(vm, event->epoch, cause_told(CAUSE_ENDED, event->text));
         /* Migrated or saved is not gone: the instance may be anywhere, or come back. */
         if (event->is_away && !MUTANT(AWAY_IS_GONE)) {
             vm->has_ended = false;
             vm->away_epoch = event->epoch;
+            local_vm_was_handed(vm);
         }
     }
 }

@@ -6,13 +6,23 @@
 #include "core/kill_watch.h"
 #include "core/pending.h"
 
-enum vm_op { VM_OP_NONE, VM_OP_START, VM_OP_STOP, VM_OP_KILL };
+enum vm_op {
+    VM_OP_NONE,
+    VM_OP_START,
+    VM_OP_STOP,
+    VM_OP_KILL,
+    VM_OP_EXPECT,   /* lets a copy in */
+    VM_OP_LET_GO,   /* ends it, and lets none in any more */
+    VM_OP_MIGRATE,  /* hands over what runs here */
+    VM_OP_CONTINUE, /* what has arrived begins to run */
+};
 
 /* One VM on this node: what exists here, and what we are doing about it. */
 struct local_vm {
     char name[name_size];
     bool exists;
     bool is_up;             /* its guest runs */
+    bool has_arrived;       /* ... not yet: all of it came from another node */
     uint64_t epoch;         /* of the one that exists */
     char origin[name_size]; /* the node that started it */
     uint64_t away_epoch;    /* that left this host by migration or save; 0: none */
@@ -25,6 +35,13 @@ struct local_vm {
     struct gpu_slot culprit;
     bool is_stop_refused;
     uint64_t refused_epoch;
+    /* Hand-over: epochs of copies, but for 'leaving_epoch'. */
+    uint64_t leaving_epoch;  /* of ours that is being handed over, as far as is known, ... */
+    uint64_t leaving_for;    /* ... to this copy */
+    uint64_t handed_epoch;   /* that took over from ours */
+    uint64_t unhanded_epoch; /* that could not, for 'why' */
+    uint64_t expected_epoch; /* that this host lets in */
+    uint64_t let_go_epoch;   /* of which nothing exists here, nor will */
     enum vm_op op;
     uint64_t op_id;
     uint64_t op_epoch;
@@ -45,6 +62,9 @@ struct local_vm *local_vm_find(const struct core *core, const char *name);
 struct local_vm *local_vm_get(struct core *core, const char *name);
 /* That 'epoch' of it existed here, or was tried, and is no more. */
 void local_vm_ended(struct local_vm *vm, uint64_t epoch, struct cause why);
+/* If it left by our own hand-over, which is not under way any more, then it is no stray: it has
+ * ended here, and the copy has it. */
+void local_vm_was_handed(struct local_vm *vm);
 
 /* What the hypervisor tells. */
 void local_vms_event(struct core *core, const struct core_event *event);

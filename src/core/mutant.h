@@ -65,6 +65,11 @@
     X(DOWN_UNHEEDED, "nobody moves the VMs of a host that is going down")                          \
     X(POWER_AGAIN, "an order to reboot is obeyed again after the reboot")                          \
     X(LEFT_NEVER_ASKED, "a host that left with VMs is never asked whether it is off")              \
+    X(HANDED_UNPROVEN, "a copy runs before its source is proven gone")                             \
+    X(HANDED_UNSAID, "a copy runs although its source may have run on after it")                   \
+    X(COPY_FORGOTTEN, "the room of a copy is given away while the copy exists")                    \
+    X(NO_COPY_GUARD, "a hand-over is changed although the copy may have begun")                    \
+    X(COPY_UNGUARDED, "a copy is let in whatever the order has become")                            \
     X(CLAIM_LEAKS, "claims of a VM that runs nowhere are kept")
 
 #ifdef BERTH_MUTANT

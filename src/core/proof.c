@@ -8,6 +8,37 @@
 
 ENUM_DEFINE(gone, GONE_LIST)
 
+/* What exists on 'node' since 'incarnation' is gone with that incarnation. */
+static enum gone host_is_over(const struct world *world, const char *node, uint64_t incarnation)
+{
+    /* The proof covers that incarnation and all before it, so also one that the host, if it was
+     * never off, cannot continue: its heartbeats demand that no such record has come. */
+    if (world_is_proven_off(world, node, incarnation)) {
+        return GONE_FENCED;
+    }
+    /* A host begins an incarnation only when it has seen the VMs of the one before gone. */
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    if (alive && incarnation < alive->alive->incarnation) {
+        return GONE_HOST_ANEW;
+    }
+    return GONE_NOT;
+}
+
+/* Of the copy that had, or has, that epoch. */
+static enum gone copy_gone(const struct world *world, const char *vm, uint64_t epoch)
+{
+    const struct record *record = world_find(world, RECORD_VM_INCOMING, vm);
+    /* As with 'starting': it is written before the host lets anything in, guarded by the placement
+     * that orders it. */
+    if (!record || record->incoming->epoch < epoch) {
+        return GONE_NOT_BEGUN;
+    }
+    if (record->incoming->state == INCOMING_GONE) {
+        return GONE_REPORTED;
+    }
+    return host_is_over(world, record->incoming->node, record->incoming->incarnation);
+}
+
 enum gone proof_instance_gone(const struct world *world, const char *vm,
                               const struct vm_placement *placement)
 {
@@ -19,7 +50,10 @@ enum gone proof_instance_gone(const struct world *world, const char *vm,
      * changed.
      */
     if (!status || status->status->epoch < placement->epoch) {
-        return GONE_NOT_BEGUN;
+        /* What came by a hand-over exists before that, and has the room; it does not run. */
+        bool is_there = placement->epoch == placement->epoch_last &&
+                        copy_gone(world, vm, placement->epoch) == GONE_NOT;
+        return is_there ? GONE_NOT : GONE_NOT_BEGUN;
     }
     bool is_of_now = status->status->epoch == placement->epoch;
     if (is_of_now && strcmp(status->status->node, placement->node) != 0) {
@@ -37,15 +71,12 @@ enum gone proof_instance_gone(const struct world *world, const char *vm,
     if (is_away || (world_sighting(world, vm, &seen_on) && !MUTANT(SIGHTING_UNHEEDED))) {
         return GONE_NOT;
     }
-    /* The proof covers that incarnation and all before it, so also one that the host, if it was
-     * never off, cannot continue: its heartbeats demand that no such record has come. */
-    if (world_is_proven_off(world, placement->node, status->status->incarnation)) {
-        return GONE_FENCED;
-    }
-    /* A host begins an incarnation only when it has seen the VMs of the one before gone. */
-    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, placement->node);
-    if (alive && status->status->incarnation < alive->alive->incarnation) {
-        return GONE_HOST_ANEW;
-    }
-    return GONE_NOT;
+    return host_is_over(world, placement->node, status->status->incarnation);
+}
+
+enum gone proof_copy_gone(const struct world *world, const char *vm,
+                          const struct vm_placement *placement)
+{
+    assert(placement->handover != HANDOVER_NONE && placement->next_node[0] != '\0');
+    return copy_gone(world, vm, placement->epoch_last);
 }

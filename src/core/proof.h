@@ -17,3 +17,7 @@
 ENUM_DECLARE(gone, GONE_LIST)
 enum gone proof_instance_gone(const struct world *world, const char *vm,
                               const struct vm_placement *placement);
+/* The same of the copy, 'epoch_last', that is to take over from it on 'next_node'; guard the record
+ * of the copy. */
+enum gone proof_copy_gone(const struct world *world, const char *vm,
+                          const struct vm_placement *placement);

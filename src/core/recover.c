@@ -7,6 +7,7 @@
 #include "core/elsewhere.h"
 #include "core/evict.h"
 #include "core/group.h"
+#include "core/handing.h"
 #include "core/hold.h"
 #include "core/job.h"
 #include "core/lead.h"
@@ -107,7 +108,7 @@ static void arrive(struct core *core, const struct view *view)
     assert(is_gone(view) && old->phase == PLACEMENT_STOP && old->next_node[0]);
     struct record *next = change_draft(view);
     struct vm_placement *to = next->placement;
-    to->epoch = old->epoch + 1;
+    to->epoch = vm_placement_next_epoch(old);
     to->phase = PLACEMENT_START;
     memcpy(to->node, old->next_node, sizeof(to->node));
     change_drop_tried(to, to->node);
@@ -290,6 +291,9 @@ static void decide_start(struct core *core, const struct view *view, struct jobs
         return;
     }
     assert(view->status); /* without one it would be GONE_NOT_BEGUN */
+    if (view->wants_to_run && view->status->status->epoch < p->epoch) {
+        return; /* it has come by a hand-over, and its new host is about to have it run */
+    }
     assert(view->gone == GONE_NOT);
     bool is_forced = is_turned_off(view);
     if (!view->wants_to_run && !is_forced && view->status->status->is_stop_refused) {
@@ -382,11 +386,17 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
     assert(lead_is_ours(core) && core->world.is_complete);
     if (change_find(core, vm) || !core_is_readable(core, RECORD_VM_SPEC, vm) ||
         !core_is_readable(core, RECORD_VM_PLACEMENT, vm) ||
-        !core_is_readable(core, RECORD_VM_STATUS, vm)) {
+        !core_is_readable(core, RECORD_VM_STATUS, vm) ||
+        !core_is_readable(core, RECORD_VM_INCOMING, vm)) {
         return;
     }
     struct view view;
     change_look(core, vm, &view);
+    if (handing_is(&view)) {
+        view.gone = proof_instance_gone(&core->world, vm, view.placement->placement);
+        handing_decide(core, &view);
+        return;
+    }
     if (elsewhere_is(core, &view)) {
         if (view.spec) {
             elsewhere_decide(core, &view);

@@ -41,6 +41,9 @@ static struct room held_by(const struct place *place, const char *vm,
     if (p && p->phase != PLACEMENT_NONE && strcmp(p->node, node) == 0) {
         return (struct room){p->cpus, memory_here(place, p->memory_mib, p->huge_page_kib)};
     }
+    if (p && p->handover != HANDOVER_NONE && strcmp(p->next_node, node) == 0) {
+        return (struct room){p->cpus, memory_here(place, p->memory_mib, p->huge_page_kib)};
+    }
     if (p && p->phase != PLACEMENT_NONE && strcmp(p->next_node, node) == 0 && spec) {
         return room_of(place, spec->vm_spec);
     }

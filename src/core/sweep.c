@@ -42,7 +42,7 @@ static bool is_claim_held(const struct core *core, const struct record *claim)
         return false;
     }
     const struct vm_placement *p = record->placement;
-    bool is_next = claim->claim->epoch == p->epoch + 1;
+    bool is_next = claim->claim->epoch == vm_placement_next_epoch(p);
     const gpu_holds_t *holds = is_next ? &p->next_gpus : &p->gpus;
     if (!is_next && claim->claim->epoch != p->epoch) {
         return false;

@@ -53,14 +53,18 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_MOVE_ORDERED, "move-ordered")                                                          \
     X(CAUSE_REMOVED, "removed")                                                                    \
     X(CAUSE_STOPPED, "stopped")                                                                    \
-    X(CAUSE_NO_HOST, "no-host")                /* it waits for one */                              \
-    X(CAUSE_GROUP, "group")                    /* who: moves, and takes it along */                \
-    X(CAUSE_GROUP_WAITS, "group-waits")        /* who: one of its group that has no place */       \
-    X(CAUSE_RULE_TOGETHER, "rule-together")    /* who: with which it must be on one host */        \
-    X(CAUSE_RULE_APART, "rule-apart")          /* who: with which it must not be on one host */    \
-    X(CAUSE_START_AFTER, "start-after")        /* who: the VM that must run first */               \
-    X(CAUSE_MOVED, "moved")                    /* node: from there */                              \
-    X(CAUSE_MOVE_BROKEN_OFF, "move-cut-short") /* it stopped, and its next place is gone */        \
+    X(CAUSE_NO_HOST, "no-host")                   /* it waits for one */                           \
+    X(CAUSE_GROUP, "group")                       /* who: moves, and takes it along */             \
+    X(CAUSE_GROUP_WAITS, "group-waits")           /* who: one of its group that has no place */    \
+    X(CAUSE_RULE_TOGETHER, "rule-together")       /* who: with which it must be on one host */     \
+    X(CAUSE_RULE_APART, "rule-apart")             /* who: with which it must not be on one host */ \
+    X(CAUSE_START_AFTER, "start-after")           /* who: the VM that must run first */            \
+    X(CAUSE_MOVED, "moved")                       /* node: from there */                           \
+    X(CAUSE_MOVE_BROKEN_OFF, "move-cut-short")    /* it stopped, and its next place is gone */     \
+    X(CAUSE_HANDOVER_REFUSED, "live-move-failed") /* detail */                                     \
+    X(CAUSE_HANDOVER_LATE, "live-move-late")                                                       \
+    X(CAUSE_COPY_ENDED, "copy-ended")       /* node: where it was to go */                         \
+    X(CAUSE_COPY_UNWANTED, "copy-unwanted") /* node: it takes no VMs any more */                   \
     X(CAUSE_MOVE_NO_HOST, "move-no-host")                                                          \
     X(CAUSE_DRAIN, "drain")                                                                        \
     X(CAUSE_DRAIN_NO_HOST, "drain-no-host")                                                        \
@@ -282,6 +286,9 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_WAITING, "vm-waiting", WARNING)                                                      \
     X(NOTE_VM_WAITS_FOR_VM, "vm-waiting", INFO)                                                    \
     X(NOTE_VM_MOVING, "vm-moving", INFO)                                                           \
+    X(NOTE_VM_HANDING_OVER, "vm-moving", INFO)                                                     \
+    X(NOTE_VM_HANDED_OVER, "vm-moved", INFO)                                                       \
+    X(NOTE_VM_HANDOVER_FAILED, "vm-live-move-failed", WARNING)                                     \
     X(NOTE_VM_CANNOT_MOVE, "vm-cannot-move", WARNING)                                              \
     X(NOTE_VM_STOPPING, "vm-stopping", INFO)                                                       \
     X(NOTE_VM_STOP_REFUSED, "vm-stop-refused", WARNING)                                            \

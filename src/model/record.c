@@ -21,7 +21,9 @@ ENUM_DEFINE(pool_type, POOL_TYPE_LIST)
 ENUM_DEFINE(vm_desired, VM_DESIRED_LIST)
 ENUM_DEFINE(offline_action, OFFLINE_ACTION_LIST)
 ENUM_DEFINE(placement_phase, PLACEMENT_PHASE_LIST)
+ENUM_DEFINE(handover, HANDOVER_LIST)
 ENUM_DEFINE(vm_state, VM_STATE_LIST)
+ENUM_DEFINE(incoming, INCOMING_LIST)
 ENUM_DEFINE(vm_elsewhere, VM_ELSEWHERE_LIST)
 ENUM_DEFINE(api_role, API_ROLE_LIST)
 ENUM_DEFINE(access_kind, ACCESS_KIND_LIST)
@@ -96,6 +98,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_VM_SPEC] = sizeof(struct vm_spec),
     [RECORD_VM_PLACEMENT] = sizeof(struct vm_placement),
     [RECORD_VM_STATUS] = sizeof(struct vm_status),
+    [RECORD_VM_INCOMING] = sizeof(struct vm_incoming),
     [RECORD_CLAIM] = sizeof(struct claim),
     [RECORD_EVENT] = sizeof(struct event_record),
     [RECORD_ACCESS] = sizeof(struct access),

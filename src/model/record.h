@@ -39,6 +39,7 @@
     X(RECORD_VM_SPEC, "want/vms/%")                                                                \
     X(RECORD_VM_PLACEMENT, "order/vms/%")                                                          \
     X(RECORD_VM_STATUS, "seen/vms/%")                                                              \
+    X(RECORD_VM_INCOMING, "seen/incoming/%")                                                       \
     X(RECORD_CLAIM, "order/claims/%/+")                                                            \
     X(RECORD_EVENT, "log/%")                                                                       \
     X(RECORD_ACCESS, "want/access/%")                                                              \
@@ -247,7 +248,9 @@ struct node_inventory {
     uint32_t address_bits; /* of a guest's physical addresses, at most: the CPU's and the IOMMU's;
                               0: not known */
     char kernel[64];
-    VEC(struct gpu) gpus;                 /* by address */
+    char cpu_model[64];          /* of the host's CPU, as its hypervisor names it; "": not known */
+    char migration_address[256]; /* where it takes in running VMs; "": it cannot */
+    VEC(struct gpu) gpus;        /* by address */
     VEC(struct gpu_partition) partitions; /* by slot */
     node_checks_t checks;
     VEC(struct vm_sighting) sightings;
@@ -406,6 +409,16 @@ bool vm_spec_may_run_on(const struct vm_spec *spec, const char *node);
     X(PLACEMENT_STOP, "stop")   /* is to be stopped there; then 'next', if set */
 ENUM_DECLARE(placement_phase, PLACEMENT_PHASE_LIST)
 
+/*
+ * The hand-over of a running VM to the host to which it moves, without a stop. core/handover.h has
+ * the drawing.
+ */
+#define HANDOVER_LIST(X)                                                                           \
+    X(HANDOVER_NONE, "none")           /* stop: it stops, then starts there */                     \
+    X(HANDOVER_ORDERED, "ordered")     /* stop: it goes over to 'next_node' as 'epoch_last' */     \
+    X(HANDOVER_WITHDRAWN, "withdrawn") /* stop: not any more; that host ends what it has of it */
+ENUM_DECLARE(handover, HANDOVER_LIST)
+
 struct gpu_hold {
     char pool[name_size];
     struct gpu_slot slot;
@@ -420,6 +433,8 @@ struct vm_placement {
     gpu_holds_t gpus;
     char next_node[name_size]; /* while moving: reserved there; "" none */
     gpu_holds_t next_gpus;
+    enum handover handover;
+    uint64_t epoch_last;  /* the last that a copy got which was to take over; 0: none */
     bool is_forced;       /* stop: turn off at once, whatever the offline action */
     bool is_failed;       /* restart policy used up; waits for an administrator's start */
     uint32_t restarts;    /* on this node, since it last ran for the policy's window */
@@ -439,6 +454,12 @@ struct vm_placement {
     VEC(struct reason) reasons; /* phase none and desired started: why not, node by node */
 };
 
+/* The epoch of what is begun next: no copy had it, either, whether it ever ran or not. */
+static inline uint64_t vm_placement_next_epoch(const struct vm_placement *placement)
+{
+    return MAX(placement->epoch, placement->epoch_last) + 1;
+}
+
 #define VM_STATE_LIST(X)                                                                           \
     X(VM_STATE_STARTING, "starting") /* begun: may run from now on */                              \
     X(VM_STATE_RUNNING, "running")                                                                 \
@@ -455,10 +476,26 @@ struct vm_status {
     enum vm_state state;
     bool has_started;        /* the guest did run in this epoch */
     bool is_stop_refused;    /* asked to stop, the guest did not go within its limit and runs on */
+    uint64_t handed_epoch;   /* stopped: that copy has taken over from it; 0: none has */
     bool is_unkillable;      /* SIGKILL does not end its QEMU: only the end of its host will */
     struct cause cause;      /* why it is so; NONE: as was ordered */
     struct gpu_slot culprit; /* failed: the device that made it so ... */
     bool has_culprit;        /* ... if there is one */
+};
+
+#define INCOMING_LIST(X)                                                                           \
+    X(INCOMING_BEGUN, "begun")     /* a copy may exist from now on; it does not run */             \
+    X(INCOMING_READY, "ready")     /* and its host lets it in */                                   \
+    X(INCOMING_ARRIVED, "arrived") /* it has all of the guest */                                   \
+    X(INCOMING_GONE, "gone")       /* there is none, and there never will be of this epoch */
+ENUM_DECLARE(incoming, INCOMING_LIST)
+
+/* What the host to which a running VM is handed over says of the copy that it gets. */
+struct vm_incoming {
+    uint64_t epoch;       /* of the copy */
+    uint64_t incarnation; /* of 'node', in which it was begun */
+    char node[name_size];
+    enum incoming state;
 };
 
 struct claim {
@@ -546,6 +583,7 @@ struct record {
         struct vm_spec *vm_spec;
         struct vm_placement *placement;
         struct vm_status *status;
+        struct vm_incoming *incoming;
         struct claim *claim;
         struct event_record *event;
         struct access *access;

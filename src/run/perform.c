@@ -347,6 +347,11 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
     case ACTION_VM_REOPEN:
         virt_reopen(d->virt);
         break;
+    case ACTION_VM_EXPECT:
+    case ACTION_VM_MIGRATE:
+    case ACTION_VM_CONTINUE:
+        daemon_answer(d, action->id, CORE_FAILED, "this host does not migrate VMs");
+        break;
     case ACTION_WATCHDOG_ARM:
         perform_arm(d, action);
         break;

@@ -3,6 +3,7 @@
  * The tables: every field of every record. test/unit/wire_record.c checks that none is missing.
  * Longer than most: rows, read one by one.
  */
+#include "wire/shape_access.h"
 #include "wire/shape_table.h"
 #include "wire/shape_words.h"
 
@@ -318,6 +319,9 @@ static const struct field inventory_fields[] = {
     U32("address_bits", address_bits,
         ABOUT("width of guest physical addresses that CPU and IOMMU allow; 0: unknown")),
     TEXT("kernel", kernel, ABOUT("kernel release")),
+    TEXT("cpu_model", cpu_model, ABOUT("model of the host's CPU; empty: unknown"), SPARSE),
+    TEXT("migration_address", migration_address,
+         ABOUT("where the host accepts live migrations; empty: it does not"), SPARSE),
     LIST("gpus", gpus, gpu_item, gpus_listed_max, ABOUT("GPUs by address")),
     LIST("partitions", partitions, partition_item, gpus_listed_max, ABOUT("partitions of GPUs")),
     LIST("checks", checks, check_item, checks_max, ABOUT("checks of the host")),
@@ -505,6 +509,9 @@ static const struct field placement_fields[] = {
     LIST("gpus", gpus, hold_item, gpus_per_vm_max, ABOUT("GPUs it holds there")),
     TEXT("next_node", next_node, ABOUT("host it moves to")),
     LIST("next_gpus", next_gpus, hold_item, gpus_per_vm_max, ABOUT("GPUs reserved there")),
+    ENUM("handover", handover, handover_words, ABOUT("whether it moves without a stop"), SPARSE),
+    U64("epoch_last", epoch_last, ABOUT("last epoch given to a copy on another host; 0: none"),
+        SPARSE),
     BOOL("forced", is_forced, ABOUT("turn it off at once")),
     BOOL("failed", is_failed, ABOUT("restart policy used up")),
     U32("restarts", restarts, ABOUT("restarts on this host")),
@@ -534,11 +541,22 @@ static const struct field status_fields[] = {
     ENUM("state", state, vm_state_words, ABOUT("what its host reports")),
     BOOL("has_started", has_started, ABOUT("whether the guest ran")),
     BOOL("stop_refused", is_stop_refused, ABOUT("whether the guest refused to shut down")),
+    U64("handed_epoch", handed_epoch, ABOUT("epoch of the copy that took over"), SPARSE),
     BOOL("cannot_be_ended", is_unkillable, ABOUT("whether its QEMU survives SIGKILL")),
     STRUCT("cause", cause, cause_shape, ABOUT("why it is so")),
     SLOT_MAYBE("culprit", culprit, has_culprit, ABOUT("GPU that made it fail")),
 };
 SHAPE(status_shape, status_fields);
+#undef OWNER
+
+#define OWNER struct vm_incoming
+static const struct field incoming_fields[] = {
+    U64("epoch", epoch, ABOUT("epoch of the copy")),
+    U64("incarnation", incarnation, ABOUT("incarnation of the host in which it began")),
+    TEXT("node", node, ABOUT("host")),
+    ENUM("state", state, incoming_words, ABOUT("what its host reports")),
+};
+SHAPE(incoming_shape, incoming_fields);
 #undef OWNER
 
 #define OWNER struct claim
@@ -565,28 +583,6 @@ static const struct field event_fields[] = {
 SHAPE(event_shape, event_fields);
 #undef OWNER
 
-#define OWNER struct access
-static const struct field access_fields[] = {
-    ENUM("kind", kind, access_kind_words, ABOUT("user or token")),
-    ENUM("role", role, role_words, ABOUT("what it may do")),
-    TEXT("hash", hash, ABOUT("hash of the secret")),
-    U64("created_ms", created_ms, ABOUT("time of creation")),
-    U64("expires_ms", expires_ms, ABOUT("time of expiry; 0: never")),
-    TEXT("by", by, ABOUT("who created it")),
-    TEXT("note", note, ABOUT("note")),
-};
-SHAPE(access_shape, access_fields);
-#undef OWNER
-
-#define OWNER struct store_format
-static const struct field format_fields[] = {
-    TEXT("cluster", cluster, ABOUT("UUID of the cluster")),
-    U32("number", number, ABOUT("format of the records in the store")),
-    U32("oldest", oldest, ABOUT("oldest format that a program must know to join")),
-};
-SHAPE(format_shape, format_fields);
-#undef OWNER
-
 const struct shape *shape_of(enum record_kind kind)
 {
     static const struct shape *const shapes[record_kind_count] = {
@@ -602,6 +598,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_VM_SPEC] = &vm_spec_shape,
         [RECORD_VM_PLACEMENT] = &placement_shape,
         [RECORD_VM_STATUS] = &status_shape,
+        [RECORD_VM_INCOMING] = &incoming_shape,
         [RECORD_CLAIM] = &claim_shape,
         [RECORD_EVENT] = &event_shape,
         [RECORD_ACCESS] = &access_shape,

@@ -18,7 +18,8 @@ static struct instance *find_movable(struct sim *sim, const char *vm, struct hos
     VEC_EACH(&sim->hosts, host) {
         struct instance *instance = hypervisor_find(*host, vm);
         if (instance && instance->phase == INSTANCE_UP && instance->gpus.len == 0 &&
-            !instance->is_stuck && (*host)->has_power && (*host)->libvirt == LIBVIRT_UP) {
+            !instance->is_stuck && !instance->is_leaving && (*host)->has_power &&
+            (*host)->libvirt == LIBVIRT_UP) {
             *ret_host = *host;
             return instance;
         }
@@ -53,7 +54,12 @@ static void switch_over(struct sim *sim, const struct happening *happening)
         hypervisor_leave(sim, migration->from, source, "it was migrated away");
         instance_free(source);
         hypervisor_go_on(sim, to, target);
-    } else if (target) {
+        return;
+    }
+    if (source) {
+        source->is_leaving = false;
+    }
+    if (target) {
         hypervisor_end(sim, to, target, "its migration failed");
     }
 }
@@ -65,7 +71,7 @@ static struct instance *copy_of(struct sim *sim, const struct instance *source)
     copy->number = ++sim->last_number;
     copy->phase = INSTANCE_BOOTING;
     copy->is_incoming = true;
-    copy->is_told = copy->is_ending = copy->is_undone = false;
+    copy->is_told = copy->is_ending = copy->is_undone = copy->is_leaving = false;
     copy->answer_id = 0;
     return copy;
 }
@@ -79,6 +85,7 @@ void byhand_migrate(struct sim *sim, const char *vm, struct host *to)
         return;
     }
     struct instance *target = copy_of(sim, source);
+    source->is_leaving = true;
     struct happening *happening = later(sim, migration_ms, switch_over, to);
     happening->data = NEW(struct migration);
     *(struct migration *)happening->data = (struct migration){source->number, target->number, from};

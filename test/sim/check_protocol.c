@@ -41,6 +41,21 @@ static void must_be_empty(struct sim *sim, const struct host *host, const struct
     }
 }
 
+static bool is_handed_over(const struct sim *sim, const char *vm)
+{
+    const struct record *old = world_find(&sim->store.world, RECORD_VM_PLACEMENT, vm);
+    return old && old->placement->handover != HANDOVER_NONE;
+}
+
+static void must_demand_fence(struct sim *sim, const struct host *host, const struct txn *txn,
+                              const char *node)
+{
+    if (!demands(txn, RECORD_NODE_FENCE, node, "")) {
+        violation(sim, "%s writes without demanding that it was not declared off",
+                  host->config->name);
+    }
+}
+
 void check_protocol(struct sim *sim, const struct host *host, const struct txn *txn)
 {
     VEC_EACH(&txn->writes, write) {
@@ -75,6 +90,16 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
             must_demand(sim, host, txn, key, RECORD_VM_SPEC);
             must_demand(sim, host, txn, key, RECORD_VM_PLACEMENT);
             must_demand(sim, host, txn, key, RECORD_VM_STATUS);
+            if (is_handed_over(sim, key->name)) {
+                must_demand(sim, host, txn, key, RECORD_VM_INCOMING);
+            }
+            break;
+        case RECORD_VM_INCOMING:
+            if (write->value) {
+                must_demand(sim, host, txn, key, RECORD_VM_PLACEMENT);
+                must_demand(sim, host, txn, key, RECORD_VM_INCOMING);
+                must_demand_fence(sim, host, txn, write->value->incoming->node);
+            }
             break;
         case RECORD_VM_STATUS:
             must_demand(sim, host, txn, key, RECORD_VM_PLACEMENT);

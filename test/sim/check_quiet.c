@@ -72,6 +72,9 @@ static void check_order(struct sim *sim)
             bool is_ordered = record && record->placement->epoch == (*instance)->epoch &&
                               record->placement->phase != PLACEMENT_NONE &&
                               strcmp(record->placement->node, (*host)->config->name) == 0;
+            is_ordered |= record && record->placement->handover != HANDOVER_NONE &&
+                          record->placement->epoch_last == (*instance)->epoch &&
+                          strcmp(record->placement->next_node, (*host)->config->name) == 0;
             if (!is_ordered) {
                 violation(sim, "%s still exists on %s, where nothing orders it", (*instance)->vm,
                           (*host)->config->name);

@@ -175,6 +175,41 @@ void check_arrival(struct sim *sim, const struct host *host, const struct instan
     check_alone(sim, host, instance);
 }
 
+/* Whether 'placement' keeps room for that copy on 'host', or has it run there. */
+static bool keeps_copy(const struct vm_placement *placement, const struct host *host,
+                       const struct instance *copy)
+{
+    const char *node = host->config->name;
+    bool is_next = placement->handover != HANDOVER_NONE && placement->epoch_last == copy->epoch &&
+                   strcmp(placement->next_node, node) == 0;
+    bool is_placed = placement->phase != PLACEMENT_NONE && placement->epoch == copy->epoch &&
+                     strcmp(placement->node, node) == 0;
+    return is_next || is_placed;
+}
+
+void check_copy(struct sim *sim, const struct host *host, const struct instance *instance)
+{
+    const struct record *placement =
+        world_find(&sim->store.world, RECORD_VM_PLACEMENT, instance->vm);
+    if (!placement || !keeps_copy(placement->placement, host, instance)) {
+        violation(sim, "a copy of %s comes to %s, which has no room reserved for it", instance->vm,
+                  host->config->name);
+    }
+}
+
+void check_copy_runs(struct sim *sim, const struct host *host, const struct instance *instance)
+{
+    const struct record *status = world_find(&sim->store.world, RECORD_VM_STATUS, instance->vm);
+    if (instance->is_stale) {
+        violation(sim, "%s runs on %s with a memory that is older than its disk", instance->vm,
+                  host->config->name);
+    }
+    if (!status || status->status->epoch != instance->epoch) {
+        violation(sim, "%s runs on %s, and nobody was told that it may", instance->vm,
+                  host->config->name);
+    }
+}
+
 /* ---- a transaction ---- */
 
 static bool may_write(const struct sim *sim, const struct host *host, const struct write *write)
@@ -282,6 +317,12 @@ static void check_placement(struct sim *sim, const struct record *record)
             bool is_this = strcmp((*instance)->vm, record->key.name) == 0 && runs(*instance);
             bool is_over =
                 (*instance)->epoch < placement->epoch || (placement->phase == PLACEMENT_NONE);
+            if (strcmp((*instance)->vm, record->key.name) == 0 && (*instance)->is_incoming &&
+                strcmp((*instance)->origin, (*host)->name) == 0 &&
+                !keeps_copy(placement, *host, *instance)) {
+                violation(sim, "the room of %s on %s is given away while a copy is there",
+                          record->key.name, (*host)->config->name);
+            }
             if (is_this && is_over) {
                 violation(sim, "%s is %s in epoch %llu while epoch %llu still runs on %s",
                           record->key.name,

@@ -184,6 +184,10 @@ void gpus_tell(struct sim *sim, struct host *host)
     CLEANUP(record_unrefp)
     struct record *record = must(record_new(RECORD_NODE_INVENTORY, host->config->name, NULL));
     record->inventory->cpus = host->config->cpus;
+    if (host->config->live[0] != '\0') {
+        SET_TEXT(record->inventory->cpu_model, "%s", host->config->live);
+        SET_TEXT(record->inventory->migration_address, "%s", host->config->name);
+    }
     record->inventory->memory_mib = host->config->memory_mib;
     record->inventory->huge_pages[0] =
         (struct huge_pages){0, sim_page_kib, (uint32_t)(host->config->huge_mib >> 10), 0};

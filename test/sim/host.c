@@ -60,6 +60,7 @@ void host_free(struct host *host)
         instance_free(*instance);
     }
     VEC_DONE(&host->instances);
+    VEC_DONE(&host->expected);
     VEC_DONE(&host->gpus);
     free(host);
 }

@@ -76,11 +76,12 @@ static bool has_ours(const struct host *host)
 
 /* ---- what berthd is told ---- */
 
-static void tell_exists(struct sim *sim, struct host *host, struct instance *instance)
+void hypervisor_tell(struct sim *sim, struct host *host, struct instance *instance)
 {
     struct letter letter = {.event = {.kind = CORE_VM_EXISTS,
                                       .epoch = instance->epoch,
-                                      .is_up = instance->phase == INSTANCE_UP}};
+                                      .is_up = instance->phase == INSTANCE_UP,
+                                      .has_arrived = instance->has_arrived}};
     SET_TEXT(letter.name, "%s", instance->vm);
     SET_TEXT(letter.node, "%s", instance->origin);
     if (host->libvirt == LIBVIRT_UP && host->process && is_ours(host, instance)) {
@@ -129,7 +130,7 @@ void hypervisor_list(struct sim *sim, struct host *host)
 {
     VEC_EACH(&host->instances, instance) {
         if ((*instance)->phase != INSTANCE_ASKED) {
-            tell_exists(sim, host, *instance);
+            hypervisor_tell(sim, host, *instance);
         }
     }
     struct letter letter = {.event = {.kind = CORE_VMS_LISTED}};
@@ -180,7 +181,7 @@ void hypervisor_arrive(struct sim *sim, struct host *host, struct instance *inst
         world_find(&sim->store.world, RECORD_NODE_ALIVE, host->config->name);
     instance->incarnation = alive ? alive->alive->incarnation : 0; /* it ends with this one */
     *ADD_TO(&host->instances) = instance;
-    tell_exists(sim, host, instance);
+    hypervisor_tell(sim, host, instance);
     if (host->is_door_closed && host->process && is_ours(host, instance)) {
         begin_kill(sim, host, instance); /* at sight */
     }
@@ -188,15 +189,16 @@ void hypervisor_arrive(struct sim *sim, struct host *host, struct instance *inst
 
 void hypervisor_go_on(struct sim *sim, struct host *host, struct instance *instance)
 {
-    instance->is_incoming = false;
+    instance->is_incoming = instance->has_arrived = false;
     instance->phase = INSTANCE_UP;
     outage_up(sim, host, instance->vm);
     check_arrival(sim, host, instance);
-    tell_exists(sim, host, instance);
+    hypervisor_tell(sim, host, instance);
 }
 
 void hypervisor_power_off(struct sim *sim, struct host *host)
 {
+    host->expected.len = 0;
     while (host->instances.len > 0) {
         hypervisor_end(sim, host, host->instances.items[0], "power was lost");
     }
@@ -315,6 +317,7 @@ static void stop_refused(struct sim *sim, const struct happening *happening)
 static void do_stop(struct sim *sim, struct host *host, const struct core_action *action)
 {
     struct instance *instance = hypervisor_find(host, action->name);
+    migrate_forget(host, action->name, action->epoch);
     if (!instance || instance->epoch != action->epoch) {
         process_answer(sim, host, 1, action->id, CORE_DONE, NULL);
         return;
@@ -366,6 +369,7 @@ static void killed_one(struct sim *sim, const struct happening *happening)
 static void do_kill(struct sim *sim, struct host *host, const struct core_action *action)
 {
     struct instance *instance = hypervisor_find(host, action->name);
+    migrate_forget(host, action->name, action->epoch);
     if (!instance || instance->epoch != action->epoch) {
         process_answer(sim, host, 1, action->id, CORE_DONE, NULL);
         return;
@@ -378,6 +382,7 @@ static void do_kill_all(struct sim *sim, struct host *host, const struct core_ac
 {
     host->is_door_closed = true;
     host->kill_all_id = action->id;
+    host->expected.len = 0;
     VEC_EACH(&host->instances, instance) {
         if (is_ours(host, *instance)) {
             begin_kill(sim, host, *instance);
@@ -429,11 +434,11 @@ static void up(struct sim *sim, const struct happening *happening)
     outage_up(sim, host, instance->vm);
     bool is_told_first = rng_chance(&host->rng, 1, 2);
     if (is_told_first) {
-        tell_exists(sim, host, instance);
+        hypervisor_tell(sim, host, instance);
     }
     answer_start(sim, host, instance, CORE_DONE, NULL, 0);
     if (!is_told_first) {
-        tell_exists(sim, host, instance);
+        hypervisor_tell(sim, host, instance);
     }
     if (instance->dies_early) {
         later(sim, 1, killed, host)->id = instance->number;
@@ -492,7 +497,7 @@ static void spawn(struct sim *sim, const struct happening *happening)
     check_spawn(sim, host, instance);
     check_room(sim, host, instance);
     gpus_begin(sim, host, instance);
-    tell_exists(sim, host, instance);
+    hypervisor_tell(sim, host, instance);
     const struct scenario_vm *config = find_config(sim, instance->vm);
     later(sim, (config ? config->start_ms : 1000) + sim_delay(sim), up, host)->id =
         instance->number;
@@ -580,7 +585,9 @@ void hypervisor_do(struct sim *sim, struct host *host, const struct core_action 
         do_kill(sim, host, action);
     } else if (action->kind == ACTION_VM_KILL_ALL) {
         do_kill_all(sim, host, action);
-    } else {
+    } else if (action->kind == ACTION_VM_REOPEN) {
         host->is_door_closed = false;
+    } else {
+        migrate_do(sim, host, action);
     }
 }

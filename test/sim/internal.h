@@ -126,8 +126,17 @@ struct instance {
     bool is_ending;
     bool dies_early;
     bool is_incoming;   /* of a migration: its guest runs where it comes from */
+    bool has_arrived;   /* ... or paused there: all of it is here, and waits for berthd's order */
+    bool is_stale;      /* ... but its guest ran on there after that */
+    bool is_leaving;    /* a migration from here is under way */
     bool is_stuck;      /* in the kernel: SIGKILL does not end it, ... */
     bool is_stuck_told; /* ... and people were told */
+};
+
+/* A copy that berthd lets in. */
+struct expected {
+    char vm[name_size];
+    uint64_t epoch, incarnation;
 };
 
 struct letter {
@@ -203,6 +212,7 @@ struct host {
     bool is_door_closed;
     uint64_t kill_all_id; /* to be answered when nothing is left */
     VEC(struct instance *) instances;
+    VEC(struct expected) expected;
 
     bool is_watchdog_broken, is_watchdog_armed;
     bool is_let_go;                /* the watchdog: it may tick on all the same */
@@ -317,10 +327,17 @@ void hypervisor_arrive(struct sim *sim, struct host *host, struct instance *inst
 void hypervisor_go_on(struct sim *sim, struct host *host, struct instance *instance);
 /* the process ends; tells berthd */
 void hypervisor_power_off(struct sim *sim, struct host *host);
+/* Tells berthd how it is. */
+void hypervisor_tell(struct sim *sim, struct host *host, struct instance *instance);
 struct instance *hypervisor_find(const struct host *host, const char *vm);
 /* What was stuck in the kernel is so no more; what was killed meanwhile ends. */
 void hypervisor_heal(struct sim *sim, struct host *host);
 void instance_free(struct instance *instance);
+
+/* migrate.c: hand-over, as Berth orders it */
+void migrate_do(struct sim *sim, struct host *host, const struct core_action *action);
+/* That copy is let in no more. */
+void migrate_forget(struct host *host, const char *vm, uint64_t epoch);
 
 /* ---- the administrator: admin.c ---- */
 
@@ -359,6 +376,10 @@ void violation(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Not begun here: migrated or restored. */
 void check_arrival(struct sim *sim, const struct host *host, const struct instance *instance);
 void check_spawn(struct sim *sim, const struct host *host, const struct instance *instance);
+/* A copy of a running VM begins to exist here, not to run. */
+void check_copy(struct sim *sim, const struct host *host, const struct instance *instance);
+/* ... and now it is to run. */
+void check_copy_runs(struct sim *sim, const struct host *host, const struct instance *instance);
 /* check_room.c: memory and CPUs */
 void check_room(struct sim *sim, const struct host *host, const struct instance *instance);
 /* Before 'txn' of 'host' (NULL: the administrator) is committed, and after. */

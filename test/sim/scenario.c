@@ -120,6 +120,9 @@ static bool take_host_option(const char *key, const char *value, struct scenario
     if (strcmp(key, "after") == 0) {
         return after_use_parse(value, &host->after_use);
     }
+    if (strcmp(key, "live") == 0) {
+        return copy_text(host->live, sizeof(host->live), value);
+    }
     if (strcmp(key, "pool") == 0) {
         return copy_text(host->pool, sizeof(host->pool), value);
     }

@@ -20,6 +20,7 @@ struct name_list {
 struct scenario_host {
     char name[name_size];
     char label[name_size]; /* "KEY=VALUE"; "": none */
+    char live[name_size];  /* hands over and takes in running VMs; its CPU; "": it does not */
     uint32_t gpus;
     uint32_t partitions;      /* of each GPU; 0: they are given away whole */
     bool has_vgpus;           /* those are vGPUs, made for each VM */
@@ -112,6 +113,9 @@ struct scenario_vm {
     X(OP_MEND_WATCHDOG, "mend watchdog", SUBJECT_HOST, 0)                                          \
     X(OP_STRAY, "stray", SUBJECT_VM, OPTION_ON)                                                    \
     X(OP_MIGRATE, "migrate", SUBJECT_VM, OPTION_TO)                                                \
+    X(OP_FAIL_MIGRATION, "fail migration", SUBJECT_VM, OPTION_TIMES)                               \
+    X(OP_CUT_MIGRATION, "cut migration", SUBJECT_VM, OPTION_TIMES)                                 \
+    X(OP_HANG_MIGRATION, "hang migration", SUBJECT_VM, OPTION_TIMES)                               \
     X(OP_SAVE, "save", SUBJECT_VM, 0)                                                              \
     X(OP_RESTORE, "restore", SUBJECT_VM, OPTION_ON)                                                \
     X(OP_LEAK, "leak", SUBJECT_HOST, OPTION_NUMBER)                                                \

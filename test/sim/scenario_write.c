@@ -55,6 +55,9 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
     if (host->label[0] != '\0') {
         buf_printf(ret, " label=%s", host->label);
     }
+    if (host->live[0] != '\0') {
+        buf_printf(ret, " live=%s", host->live);
+    }
     if (host->fence_levels != 1) {
         buf_printf(ret, " levels=%u dead=%u", host->fence_levels, host->dead_levels);
     }

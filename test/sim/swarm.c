@@ -479,6 +479,68 @@ static void draw_rarities(uint64_t seed, msec_t length_ms, struct scenario *scen
     }
 }
 
+/* A move or drain, and close to it what may go wrong with the hand-over. */
+static void draw_handover(struct rng *rng, msec_t length_ms, struct scenario *scenario)
+{
+    static const enum scenario_op troubles[] = {
+        OP_FAIL_MIGRATION, OP_CUT_MIGRATION, OP_HANG_MIGRATION, OP_POWER_OFF, OP_CRASH,
+        OP_NETWORK_OFF,    OP_LIBVIRT_OFF,   OP_LIBVIRT_HANG,   OP_STORE_OFF, OP_STOP};
+    static const enum scenario_op ends[] = {
+        OP_FAIL_MIGRATION, OP_CUT_MIGRATION, OP_HANG_MIGRATION, OP_POWER_ON, OP_CRASH,
+        OP_NETWORK_ON,     OP_LIBVIRT_ON,    OP_LIBVIRT_ON,     OP_STORE_ON, OP_START};
+    const char *vm = scenario->vms.items[rng_below(rng, scenario->vms.len)].name;
+    struct scenario_step step = {.at_ms = rng_between(rng, 0, length_ms), .times = 1};
+    bool is_drain = rng_chance(rng, 1, 2);
+    step.op = is_drain ? OP_DRAIN : OP_MOVE;
+    SET_TEXT(step.subject, "%s", is_drain ? some_host(rng, scenario) : vm);
+    swarm_add_step(scenario, &step);
+    struct scenario_step end = step;
+    end.op = OP_RESUME;
+    end.at_ms = MIN(step.at_ms + rng_between(rng, 1000, 40000), length_ms);
+    if (is_drain) {
+        swarm_add_step(scenario, &end);
+    }
+    size_t which = rng_below(rng, ARRAY_LEN(troubles));
+    bool is_vms = which < 3 || troubles[which] == OP_STOP;
+    step.op = troubles[which];
+    step.at_ms = MIN(step.at_ms + (which < 3 ? 0 : rng_between(rng, 0, 5000)), length_ms);
+    SET_TEXT(step.subject, "%s",
+             is_vms                            ? vm
+             : troubles[which] == OP_STORE_OFF ? ""
+                                               : some_host(rng, scenario));
+    step.for_ms = step.op == OP_CRASH ? rng_between(rng, 100, 3000) : 0;
+    swarm_add_step(scenario, &step);
+    if (ends[which] != troubles[which]) {
+        step.op = ends[which];
+        step.at_ms = MIN(step.at_ms + rng_between(rng, 500, 30000), length_ms);
+        swarm_add_step(scenario, &step);
+    }
+}
+
+/* Drawn apart: in a half of the seeds hosts can hand over running VMs, and many VMs have no GPU. */
+static void draw_live(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xd6e8feb86659fd93) + 19};
+    if (!rng_chance(&rng, 1, 2)) {
+        return;
+    }
+    VEC_EACH(&scenario->hosts, host) {
+        SET_TEXT(host->live, "%s", rng_chance(&rng, 1, 10) ? "old" : "new");
+        if (rng_chance(&rng, 1, 10)) {
+            host->live[0] = '\0';
+        }
+    }
+    VEC_EACH(&scenario->vms, vm) {
+        /* Not of those with enforced rules: two that must be together and prefer different owners
+         * never come to rest with failback, whether they move live or not. */
+        vm->gpus = rng_chance(&rng, 2, 3) && !vm->is_enforced ? 0 : vm->gpus;
+    }
+    int64_t count = rng_between(&rng, 1, 15);
+    for (int64_t i = 0; i < count; i++) {
+        draw_handover(&rng, length_ms, scenario);
+    }
+}
+
 static void add_pair(struct rng *rng, msec_t length_ms, struct scenario_step step,
                      enum scenario_op end, struct scenario *scenario)
 {
@@ -556,6 +618,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     swarm_draw_emptied(seed, length_ms, ret);
     draw_rarities(seed, length_ms, ret);
     draw_upkeep(seed, length_ms, ret);
+    draw_live(seed, length_ms, ret);
     swarm_draw_crowd(seed, length_ms, ret);
     swarm_add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
 }

@@ -6,6 +6,7 @@
 #include "model/txn.h"
 #include "model/division.h"
 #include "model/gpu_device.h"
+#include "model/live.h"
 #include "model/world.h"
 
 #include <errno.h>
@@ -340,4 +341,62 @@ TEST(mediated_devices_of_a_card_have_the_same_names_each_time)
     }
     CHECK(is_there);
     VEC_DONE(&inventory.partitions);
+}
+
+/* ---- live moves ---- */
+
+static struct record *put_new(struct world *world, enum record_kind kind, const char *name)
+{
+    struct record *record = record_new(kind, name, NULL);
+    REQUIRE(record && world_put(world, record));
+    record_unref(record);
+    return world_find(world, kind, name);
+}
+
+static struct node_inventory *put_host(struct world *world, const char *name)
+{
+    struct node_inventory *host = put_new(world, RECORD_NODE_INVENTORY, name)->inventory;
+    put_new(world, RECORD_NODE_ALIVE, name)->alive->incarnation = 2;
+    host->incarnation = 2;
+    strcpy(host->cpu_model, "EPYC");
+    strcpy(host->migration_address, name);
+    return host;
+}
+
+TEST(a_vm_moves_live_only_as_it_is_and_between_hosts_that_say_so_now)
+{
+    struct world world = {0};
+    struct node_inventory *a = put_host(&world, "a"), *b = put_host(&world, "b");
+    struct vm_spec *spec = put_new(&world, RECORD_VM_SPEC, "v")->vm_spec;
+    struct vm_placement *place = put_new(&world, RECORD_VM_PLACEMENT, "v")->placement;
+    struct vm_status *status = put_new(&world, RECORD_VM_STATUS, "v")->status;
+    strcpy(place->node, "a");
+    strcpy(status->node, "a");
+    place->epoch = status->epoch = 1;
+    status->state = VM_STATE_RUNNING;
+    CHECK(live_can_move(&world, "v", "b"));
+    CHECK(!live_can_move(&world, "v", "a") && !live_can_move(&world, "v", "c"));
+
+    spec->need_len = 1; /* a GPU of its host */
+    CHECK(!live_can_move(&world, "v", "b"));
+    spec->need_len = 0;
+    spec->definition++; /* it would keep its old memory size, say */
+    CHECK(!live_can_move(&world, "v", "b"));
+    spec->definition--;
+    status->state = VM_STATE_STARTING;
+    CHECK(!live_can_move(&world, "v", "b"));
+    status->state = VM_STATE_RUNNING;
+
+    a->incarnation = 1; /* of before its last boot */
+    CHECK(!live_can_move(&world, "v", "b"));
+    a->incarnation = 2;
+    strcpy(b->cpu_model, "Xeon");
+    CHECK(!live_can_move(&world, "v", "b"));
+    a->cpu_model[0] = b->cpu_model[0] = '\0'; /* an older version does not say */
+    CHECK(!live_can_move(&world, "v", "b"));
+    strcpy(a->cpu_model, "EPYC");
+    strcpy(b->cpu_model, "EPYC");
+    b->migration_address[0] = '\0';
+    CHECK(!live_can_move(&world, "v", "b"));
+    world_done(&world);
 }

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/handing.h"
+
+#include "core/handover.h"
+#include "core/mutant.h"
+#include "core/peer.h"
+#include "core/sight.h"
+#include "model/live.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* So long a hand-over takes at most: what a guest changes its memory faster than the network takes
+ * it never ends by itself. */
+enum { limit_ms = 2 * 60 * 1000, limit_ms_each_mib = 20 };
+
+static struct cause plain(enum cause_code code)
+{
+    return cause_make(code, NULL, NULL, NULL);
+}
+
+static const struct vm_incoming *copy_of(const struct core *core, const char *vm)
+{
+    const struct record *record = world_find(&core->world, RECORD_VM_INCOMING, vm);
+    return record ? record->incoming : NULL;
+}
+
+/* The copy's epoch was never used, not even before a placement that was deleted by hand. */
+bool handing_begin(const struct core *core, const struct view *view, struct record *draft)
+{
+    struct vm_placement *to = draft->placement;
+    const struct vm_incoming *last = copy_of(core, view->name);
+    if (!core_is_readable(core, RECORD_VM_INCOMING, view->name) ||
+        !live_can_move(&core->world, view->name, to->next_node)) {
+        return false;
+    }
+    handover_order(to, MAX(vm_placement_next_epoch(to), last ? last->epoch + 1 : 0));
+    return true;
+}
+
+bool handing_is(const struct view *view)
+{
+    return view->placement && view->placement->placement->handover != HANDOVER_NONE;
+}
+
+/* What its own host says of the instance; NULL: nothing. */
+static const struct vm_status *word_of(const struct view *view)
+{
+    const struct vm_placement *p = view->placement->placement;
+    const struct vm_status *status = view->status ? view->status->status : NULL;
+    return status && status->epoch == p->epoch && strcmp(status->node, p->node) == 0 ? status
+                                                                                     : NULL;
+}
+
+/* It left its host for another one, perhaps by our order: its host does not know. */
+static bool is_away(const struct view *view)
+{
+    const struct vm_status *word = word_of(view);
+    return word && word->state == VM_STATE_AWAY;
+}
+
+/*
+ * Whether the instance is gone from its host, and the copy has all of it as it was in the end. A
+ * berthd that was restarted meanwhile does not know where its VM went; but it went where a copy has
+ * arrived.
+ */
+static bool was_handed(const struct core *core, const struct view *view)
+{
+    const struct vm_placement *p = view->placement->placement;
+    const struct vm_status *word = word_of(view);
+    const struct vm_incoming *copy = copy_of(core, view->name);
+    bool has_arrived = copy && copy->epoch == p->epoch_last && copy->state == INCOMING_ARRIVED;
+    if (MUTANT(HANDED_UNPROVEN) && has_arrived) {
+        return true;
+    }
+    if (MUTANT(HANDED_UNSAID) && has_arrived && view->gone != GONE_NOT) {
+        return true;
+    }
+    return word && ((word->state == VM_STATE_STOPPED && word->handed_epoch == p->epoch_last) ||
+                    (is_away(view) && has_arrived));
+}
+
+/* It arrives without a stop: the place is the copy's, which takes no more than the instance did. */
+static void take_over(struct core *core, const struct view *view)
+{
+    const struct vm_placement *old = view->placement->placement;
+    assert(view->gone != GONE_NOT || is_away(view) || MUTANT(HANDED_UNPROVEN));
+    struct record *next = change_draft(view);
+    struct vm_placement *to = next->placement;
+    handover_switch(to);
+    change_drop_tried(to, to->node);
+    to->restarts = 0;
+    to->refusals = 0;
+    to->cause = cause_make(CAUSE_MOVED, old->node, NULL, NULL);
+    struct intent *intent = change_commit(core, view, next);
+    (void)facts_set(change_note(intent, NOTE_VM_HANDED_OVER, NULL), old->next_node, old->node,
+                    NULL);
+}
+
+/* The cause stays that of the move: it still says what it is for. */
+static void withdraw(struct core *core, const struct view *view, struct cause why)
+{
+    struct record *next = change_draft(view);
+    handover_withdraw(next->placement);
+    const struct vm_placement *p = next->placement;
+    struct intent *intent = change_commit(core, view, next);
+    (void)facts_set(change_note(intent, NOTE_VM_HANDOVER_FAILED, &why), p->next_node, p->node,
+                    NULL);
+}
+
+/* Why it does not go on; NONE: it does. */
+static struct cause why_not(struct core *core, const struct view *view, enum gone copy)
+{
+    const struct vm_placement *p = view->placement->placement;
+    const struct vm_status *word = word_of(view);
+    msec_t due_ms =
+        sight_placement_ms(core, view->name) + limit_ms + (msec_t)p->memory_mib * limit_ms_each_mib;
+    if (!view->wants_to_run) {
+        return plain(view->spec ? CAUSE_STOP_ORDERED : CAUSE_REMOVED);
+    }
+    if (view->gone != GONE_NOT) {
+        return word && word->cause.code != CAUSE_NONE ? word->cause : plain(CAUSE_ENDED);
+    }
+    if (word && word->is_stop_refused) {
+        return word->cause;
+    }
+    if (copy != GONE_NOT && copy != GONE_NOT_BEGUN) {
+        return cause_make(CAUSE_COPY_ENDED, p->next_node, NULL, NULL);
+    }
+    if (!is_away(view) && !peer_takes_vms(core, p->next_node)) {
+        return cause_make(CAUSE_COPY_UNWANTED, p->next_node, NULL, NULL);
+    }
+    if (core->now_ms >= due_ms) {
+        return plain(CAUSE_HANDOVER_LATE);
+    }
+    change_again(core, due_ms);
+    return (struct cause){0};
+}
+
+static void decide_ordered(struct core *core, const struct view *view, enum gone copy)
+{
+    if (copy == GONE_NOT && view->wants_to_run && was_handed(core, view)) {
+        take_over(core, view);
+        return;
+    }
+    struct cause why = why_not(core, view, copy);
+    if (why.code != CAUSE_NONE) {
+        withdraw(core, view, why);
+    }
+}
+
+/* It runs on where it is. An order to move it is not carried out yet. */
+static void stay(struct vm_placement *to, const struct vm_spec *spec)
+{
+    to->phase = PLACEMENT_START;
+    change_drop_next(to);
+    if (to->cause.code == CAUSE_MOVE_ORDERED && to->move_order == spec->move_order) {
+        to->move_order--;
+    }
+}
+
+/* Only now may the room be given away that the copy had. */
+static void go_on(struct core *core, const struct view *view, enum gone copy)
+{
+    const struct vm_status *word = word_of(view);
+    bool is_over = view->gone != GONE_NOT;
+    if (copy == GONE_NOT && !MUTANT(COPY_FORGOTTEN)) {
+        return;
+    }
+    if (!is_over && view->wants_to_run && word && word->is_stop_refused) {
+        return; /* its host clears that first */
+    }
+    struct record *next = change_draft(view);
+    struct vm_placement *to = next->placement;
+    handover_end(to);
+    if (is_away(view)) {
+        change_drop_next(to);
+    } else if (!view->wants_to_run) {
+        change_drop_next(to);
+        to->cause = is_over ? to->cause : plain(view->spec ? CAUSE_STOP_ORDERED : CAUSE_REMOVED);
+    } else if (!is_over && !peer_takes_vms(core, to->next_node)) {
+        stay(to, view->spec->vm_spec);
+    } /* else it stops here, and starts there */
+    (void)change_commit(core, view, next);
+}
+
+void handing_decide(struct core *core, const struct view *view)
+{
+    const struct vm_placement *p = view->placement->placement;
+    enum gone copy = proof_copy_gone(&core->world, view->name, p);
+    switch (p->handover) {
+    case HANDOVER_NONE:
+        break;
+    case HANDOVER_ORDERED:
+        decide_ordered(core, view, copy);
+        break;
+    case HANDOVER_WITHDRAWN:
+        go_on(core, view, copy);
+        break;
+    }
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/outgoing.h"
+
+#include "core/self.h"
+#include "core/vm_act.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { retry_ms = 1000, limit_ms = 2 * 60 * 1000, limit_ms_each_mib = 20 };
+
+/* The copy that waits for it; NULL: it is not ready, or of an incarnation that is over. */
+static const struct vm_incoming *ready_copy(const struct core *core, const struct record *placement)
+{
+    const struct vm_placement *p = placement->placement;
+    const struct record *copy = world_find(&core->world, RECORD_VM_INCOMING, placement->key.name);
+    bool is_ready = copy && copy->incoming->epoch == p->epoch_last &&
+                    copy->incoming->state == INCOMING_READY &&
+                    strcmp(copy->incoming->node, p->next_node) == 0;
+    return is_ready ? copy->incoming : NULL;
+}
+
+static void migrate(struct core *core, struct local_vm *vm, const struct record *placement)
+{
+    const struct vm_placement *p = placement->placement;
+    const struct vm_incoming *copy = ready_copy(core, placement);
+    struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
+    const struct record *there = world_find(&core->world, RECORD_NODE_INVENTORY, p->next_node);
+    if (!copy || !spec || !there) {
+        return;
+    }
+    if (core->now_ms < vm->op_retry_ms) {
+        core_wake(core, vm->op_retry_ms);
+        return;
+    }
+    struct core_action *action = vm_act_begin(core, vm, VM_OP_MIGRATE, ACTION_VM_MIGRATE, p->epoch);
+    action->spec = record_ref(spec);
+    action->to_epoch = copy->epoch;
+    action->to_incarnation = copy->incarnation;
+    memcpy(action->target, copy->node, sizeof(action->target));
+    memcpy(action->target_address, there->inventory->migration_address,
+           sizeof(action->target_address));
+    action->limit_ms = limit_ms + (msec_t)p->memory_mib * limit_ms_each_mib;
+    vm->leaving_epoch = p->epoch;
+    vm->leaving_for = copy->epoch;
+}
+
+bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *placement,
+                   const struct vm_status *status)
+{
+    const struct vm_placement *p = placement->placement;
+    assert(vm->exists && vm->epoch == p->epoch && p->handover != HANDOVER_NONE);
+    const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm->name);
+    bool is_unwanted = !spec || spec->vm_spec->desired == VM_STOPPED;
+    if (is_unwanted && p->handover == HANDOVER_WITHDRAWN) {
+        return false;
+    }
+    bool is_refused = p->handover == HANDOVER_ORDERED && vm->unhanded_epoch == p->epoch_last;
+    if (is_refused != status->is_stop_refused) {
+        vm->is_stop_refused = is_refused;
+        vm->refused_epoch = p->epoch;
+        vm_act_tell(core, vm, placement, status->state, is_refused ? &vm->why : NULL);
+        vm->is_stop_refused = false;
+    } else if (!is_refused && p->handover == HANDOVER_ORDERED && vm->is_up &&
+               vm->leaving_for != p->epoch_last) {
+        migrate(core, vm, placement);
+    }
+    return true;
+}
+
+/* Without an answer it may still go over, or have gone: which of the two shows. */
+void outgoing_done(struct core *core, struct local_vm *vm, const struct core_event *event)
+{
+    vm->op_retry_ms = core->now_ms + retry_ms;
+    if (event->result != CORE_DONE) {
+        vm->unhanded_epoch = vm->leaving_for;
+        vm->why = cause_make(CAUSE_HANDOVER_REFUSED, NULL, NULL, event->text);
+    }
+    if (event->result == CORE_FAILED) {
+        vm->leaving_epoch = 0;
+    }
+    local_vm_was_handed(vm);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The node agent's part about VMs of this node that are handed over to another one (handover.h):
+ * migrates them once that node is ready, and reports what became of it.
+ */
+#pragma once
+
+#include "core/local_vm.h"
+
+/* 'vm' exists here as 'placement', which is a hand-over, has it; 'status' is ours. False: it is to
+ * stop like any other VM, whatever becomes of the copy. */
+bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *placement,
+                   const struct vm_status *status);
+
+/* The migration was answered. */
+void outgoing_done(struct core *core, struct local_vm *vm, const struct core_event *event);

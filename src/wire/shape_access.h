@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A part of shapes.c, which alone includes it: the tables of users and tokens and of the store's
+ * format. */
+#pragma once
+
+#include "wire/shape_table.h"
+#include "wire/shape_words.h"
+
+#define OWNER struct access
+static const struct field access_fields[] = {
+    ENUM("kind", kind, access_kind_words, ABOUT("user or token")),
+    ENUM("role", role, role_words, ABOUT("what it may do")),
+    TEXT("hash", hash, ABOUT("hash of the secret")),
+    U64("created_ms", created_ms, ABOUT("time of creation")),
+    U64("expires_ms", expires_ms, ABOUT("time of expiry; 0: never")),
+    TEXT("by", by, ABOUT("who created it")),
+    TEXT("note", note, ABOUT("note")),
+};
+SHAPE(access_shape, access_fields);
+#undef OWNER
+
+#define OWNER struct store_format
+static const struct field format_fields[] = {
+    TEXT("cluster", cluster, ABOUT("UUID of the cluster")),
+    U32("number", number, ABOUT("format of the records in the store")),
+    U32("oldest", oldest, ABOUT("oldest format that a program must know to join")),
+};
+SHAPE(format_shape, format_fields);
+#undef OWNER
