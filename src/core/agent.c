@@ -307,7 +307,7 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
         return; /* begun before: the coordinator's turn; or not yet */
     }
     vm->has_ended = vm->is_stop_refused = vm->was_up = vm->has_culprit = false;
-    if (MUTANT(START_UNTOLD)) {
+    if (MUTANT(START_UNTOLD) && !has_come) {
         start(core, vm, placement);
     }
     vm_act_tell(core, vm, placement, VM_STATE_STARTING, NULL);
