@@ -80,6 +80,7 @@ static bool is_modelled(enum record_kind kind)
     case RECORD_EVENT:
     case RECORD_ACCESS:
     case RECORD_FORMAT:
+    case RECORD_PULSE:
         return false;
     }
     return false;

@@ -28,10 +28,11 @@
     X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; by its agent 'count'; says off */      \
     X(ACTION_FENCE_STATUS, "fence-status") /* the same; done: it is off; failed: it is not */      \
     X(ACTION_POWER, "power")               /* 'power': this host shuts down or reboots */          \
-    X(ACTION_WATCH, "watch")       /* 'spec': look at its devices, too, from now on; no answer */  \
-    X(ACTION_CLUSTER, "cluster")   /* 'name': VMs are of that one from now on; no answer */        \
-    X(ACTION_IDENTITY, "identity") /* 'incarnation': keep for this boot; no answer */              \
-    X(ACTION_LEAVE, "leave")       /* berthd may end now; no answer */
+    X(ACTION_WATCH, "watch") /* 'spec': look at its devices, too, from now on; no answer */        \
+    X(ACTION_WATCH_BEATS, "watch-beats") /* 'count': 1: of all hosts, 0: its own; no answer */     \
+    X(ACTION_CLUSTER, "cluster")         /* 'name': VMs are of that one from now on; no answer */  \
+    X(ACTION_IDENTITY, "identity")       /* 'incarnation': keep for this boot; no answer */        \
+    X(ACTION_LEAVE, "leave")             /* berthd may end now; no answer */
 ENUM_DECLARE(core_action_kind, CORE_ACTION_LIST)
 
 /* Lent until the next step. Every action with an answer is answered exactly once, ever. */

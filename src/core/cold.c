@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/cold.h"
 
+#include "core/beats.h"
 #include "core/mutant.h"
 #include "core/peer.h"
 #include "core/self.h"
@@ -23,9 +24,10 @@ bool cold_init(struct core *core)
 }
 
 /*
- * Whether no one coordinated since all hosts went down: whose term it was, was never heard by us. A
- * host that goes on has heard it, unless it came up just then. A berthd that begins again in the
- * same incarnation, or had the lead before, found everything as it was.
+ * Whether no one coordinated since all hosts went down: whose term it was, was never heard by us,
+ * neither its heartbeat nor its pulse. A host that goes on has heard it, unless it came up just
+ * then. A berthd that begins again in the same incarnation, or had the lead before, found
+ * everything as it was.
  */
 static bool is_start(const struct core *core, const struct record *leader)
 {
@@ -36,7 +38,7 @@ static bool is_start(const struct core *core, const struct record *leader)
         return leader->leader->incarnation < self_incarnation(core);
     }
     const struct peer *peer = peer_find(core, leader->leader->node);
-    return !peer || !peer->has_beat;
+    return (!peer || !peer->has_beat) && !beats_heard_term(core, leader->leader->term);
 }
 
 void cold_look(struct core *core, const struct record *leader)

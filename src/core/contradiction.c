@@ -9,6 +9,7 @@
  */
 #include "core/contradiction.h"
 
+#include "core/beats.h"
 #include "core/founding.h"
 #include "core/heartbeat.h"
 #include "core/local_vm.h"
@@ -96,7 +97,7 @@ static enum cause_code find_contradiction(const struct core *core)
     }
     /* The picture may be older than our last heartbeat: right after joining it often is. A store
      * that will never come that far has gone back. */
-    if (known == 0 || core->world.revision < known) {
+    if (known == 0 || beats_told_revision(core) < known) {
         return CAUSE_NONE;
     }
     if (!alive) {
@@ -145,8 +146,9 @@ static void look(struct core *core)
 {
     struct contradiction *c = core->contradiction;
     msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
-    if (!heartbeat_has_ack(core) || self_alive_record(core) || MUTANT(ABSENCE_IGNORED)) {
-        c->is_looking = false;
+    if (!heartbeat_has_ack(core) || self_alive_record(core) || !beats_are_watched(core) ||
+        MUTANT(ABSENCE_IGNORED)) {
+        c->is_looking = false; /* by a picture of all keys: it has ours as new as the answer */
         return;
     }
     if (!pending_is_idle(core, &c->look)) {

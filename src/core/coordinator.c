@@ -4,6 +4,7 @@
 #include "core/fencing.h"
 #include "core/lead.h"
 #include "core/peer.h"
+#include "core/pulse.h"
 #include "core/removal.h"
 #include "core/standing.h"
 #include "core/sweep.h"
@@ -14,6 +15,7 @@ void coordinator_event(struct core *core, const struct core_event *event)
     fencing_event(core, event);
     standing_event(core, event);
     lead_event(core, event);
+    pulse_event(core, event);
     removal_event(core, event);
     sweep_event(core, event);
 }
@@ -25,6 +27,7 @@ void coordinator_step(struct core *core)
     if (!lead_is_ours(core)) {
         return;
     }
+    pulse_step(core);
     fencing_step(core);
     standing_step(core);
     removal_step(core);

@@ -3,6 +3,8 @@
 
 #include "core/agent.h"
 #include "core/agent_gpu.h"
+#include "core/beats.h"
+#include "core/candidate.h"
 #include "core/change.h"
 #include "core/cold.h"
 #include "core/contradiction.h"
@@ -18,6 +20,7 @@
 #include "core/membership.h"
 #include "core/memory.h"
 #include "core/peer.h"
+#include "core/pulse.h"
 #include "core/recover.h"
 #include "core/removal.h"
 #include "core/self.h"
@@ -35,7 +38,8 @@ static bool init_machines(struct core *core)
 {
     return self_init(core) && arming_init(core) && heartbeat_init(core) && leaving_init(core) &&
            shutdown_init(core) && membership_init(core) && founding_init(core) &&
-           local_vms_init(core) && agent_gpu_init(core) && visitors_init(core) && peer_init(core) &&
+           local_vms_init(core) && agent_gpu_init(core) && visitors_init(core) &&
+           beats_init(core) && candidate_init(core) && pulse_init(core) && peer_init(core) &&
            contradiction_init(core) && cold_init(core) && disarm_init(core) && lead_init(core) &&
            removal_init(core) && sweep_init(core) && sight_init(core) && change_init(core) &&
            evict_init(core);
@@ -72,6 +76,9 @@ struct core *core_free(struct core *core)
     local_vms_done(core);
     agent_gpu_done(core);
     peer_done(core);
+    free(core->beats);
+    free(core->candidate);
+    free(core->pulse);
     free(core->cold);
     free(core->disarm);
     free(core->lead);
@@ -119,11 +126,11 @@ uint64_t core_incarnation(const struct core *core)
     return self_is_member(core) ? self_incarnation(core) : 0;
 }
 
-/* Heartbeats and events come all the time and change no decision by themselves: anyone who times
- * heartbeats says when one does. */
+/* Heartbeats, the pulse and events come all the time and change no decision by themselves: anyone
+ * who times heartbeats says when one does. */
 static bool is_decisive(enum record_kind kind)
 {
-    return kind != RECORD_NODE_ALIVE && kind != RECORD_EVENT;
+    return kind != RECORD_NODE_ALIVE && kind != RECORD_PULSE && kind != RECORD_EVENT;
 }
 
 /* Brings the world up to date with a store event. */
@@ -185,6 +192,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_up
     core->wake_ms = MSEC_NEVER;
 
     feed_world(core, event);
+    beats_event(core, event);
     membership_event(core, event);
     agent_event(core, event);
     agent_gpu_event(core, event);
@@ -204,6 +212,7 @@ void core_step(struct core *core, const struct core_event *event, struct core_up
         disarm_step(core);
         agent_step(core);
         agent_gpu_step(core);
+        candidate_step(core);
         coordinator_step(core);
         recover_step(core);
     }

@@ -16,10 +16,10 @@ struct core_config {
 };
 
 #define CORE_EVENT_LIST(X)                                                                         \
-    X(CORE_TICK, "tick")                         /* time passed: 'wake_ms' was reached */          \
-    X(CORE_STORE_RESET, "store-reset")           /* a snapshot begins */                           \
-    X(CORE_STORE_RECORD, "store-record")         /* 'record' */                                    \
-    X(CORE_STORE_REMOVED, "store-removed")       /* 'key', 'revision' */                           \
+    X(CORE_TICK, "tick")                   /* time passed: 'wake_ms' was reached */                \
+    X(CORE_STORE_RESET, "store-reset")     /* a snapshot begins; 'is_up': with all heartbeats */   \
+    X(CORE_STORE_RECORD, "store-record")   /* 'record' */                                          \
+    X(CORE_STORE_REMOVED, "store-removed") /* 'key', 'revision' */                                 \
     X(CORE_STORE_UNREADABLE, "store-unreadable") /* 'key' is there, but its value is no record */  \
     X(CORE_STORE_SYNCED, "store-synced")         /* the snapshot is whole, up to 'revision' */     \
     X(CORE_STORE_PROGRESS, "store-progress")     /* all up to 'revision' has been told */          \

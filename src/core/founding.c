@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/founding.h"
 
+#include "core/beats.h"
 #include "base/parse.h"
 #include "core/memory.h"
 #include "core/mutant.h"
@@ -144,7 +145,7 @@ bool founding_is_done(struct core *core)
         core_wake(core, f->next_ms);
     } else if (knows_us(core)) {
         founding_make(core, self_cluster(core));
-    } else if (!has_traces(core)) {
+    } else if (beats_are_watched(core) && !has_traces(core)) {
         founding_make(core, core->config.fresh_cluster);
     }
     return false;

@@ -40,6 +40,9 @@ struct core {
     struct watch *watch;
     struct visitors *visitors;
     /* The coordinator: the other nodes, the term, each VM. */
+    struct beats *beats;
+    struct candidate *candidate;
+    struct pulse_writer *pulse;
     struct peers *peers;
     struct lead *lead;
     struct cold *cold;

@@ -26,6 +26,7 @@ struct heartbeat {
     char kept_cluster[cluster_id_size]; /* ... the same */
     bool is_lost_noted;
     bool is_refused;       /* the last one was: perhaps an earlier one came through after all */
+    uint32_t refusals;     /* in a row */
     bool is_goodbye_sent;  /* by the one in flight */
     bool has_said_goodbye; /* by the last acknowledged one */
     bool is_descent_sent, has_said_descent; /* the same of the word that the host goes down */
@@ -160,6 +161,11 @@ msec_t heartbeat_steady_ms(const struct core *core)
     return is_steady ? h->steady_ms : MSEC_NEVER;
 }
 
+bool heartbeat_is_doubted(const struct core *core)
+{
+    return core->heartbeat->refusals > 1; /* once: one whose reply was lost came through */
+}
+
 bool heartbeat_has_said_goodbye(const struct core *core)
 {
     return core->heartbeat->has_ack && core->heartbeat->has_said_goodbye;
@@ -254,6 +260,7 @@ static void acknowledged(struct core *core, revision_t revision)
     msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
     assert(h->sent_ms <= core->now_ms && h->sent_ms >= h->acked_sent_ms);
     h->alive_revision = revision;
+    h->refusals = 0;
     h->pending = (struct pending){0};
     if (core->now_ms - h->sent_ms > heartbeat_ms) {
         return; /* too late to count: the pet must come within one limit of the sending */
@@ -293,6 +300,7 @@ void heartbeat_event(struct core *core, const struct core_event *event)
     case TXN_REFUSED: /* fenced, or an unknown one of ours was written after all: the world tells */
         pending_settle(core, &h->pending, event->revision);
         h->is_refused = true;
+        h->refusals++;
         break;
     case TXN_UNKNOWN:
     case TXN_IMPOSSIBLE:

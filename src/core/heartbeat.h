@@ -25,6 +25,9 @@ bool heartbeat_is_heard(const struct core *core);
  * now. */
 msec_t heartbeat_steady_ms(const struct core *core);
 
+/* They were refused several times in a row: what the store has is not what we believe. */
+bool heartbeat_is_doubted(const struct core *core);
+
 /* ---- for membership.c and leaving.c ---- */
 
 /* Goes on from the stored record 'alive' of this boot. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/lead.h"
 
+#include "core/beats.h"
 #include "core/cold.h"
 #include "core/heartbeat.h"
 #include "core/memory.h"
@@ -68,10 +69,16 @@ static bool may_take_lead(const struct core *core, const struct record *leader, 
     return true;
 }
 
+/* Who does not watch all heartbeats would find no host silent, and the coordinator always. */
+static bool can_lead(const struct core *core)
+{
+    return heartbeat_is_heard(core) && (beats_are_watched(core) || MUTANT(LEADS_UNWATCHED));
+}
+
 static bool is_leader(const struct core *core)
 {
     const struct record *leader = leader_record(core);
-    return heartbeat_is_heard(core) && leader && core_is_readable(core, RECORD_LEADER, "") &&
+    return can_lead(core) && leader && core_is_readable(core, RECORD_LEADER, "") &&
            strcmp(leader->leader->node, core->config.node) == 0 &&
            leader->leader->incarnation == self_incarnation(core);
 }
@@ -80,7 +87,7 @@ static void take_lead(struct core *core)
 {
     const struct record *leader = leader_record(core);
     struct txn txn = {0};
-    if (!heartbeat_is_heard(core) || !core_is_readable(core, RECORD_LEADER, "") ||
+    if (!can_lead(core) || !core_is_readable(core, RECORD_LEADER, "") ||
         !pending_is_idle(core, &core->lead->pending) || !may_take_lead(core, leader, &txn)) {
         txn_done(&txn);
         return;

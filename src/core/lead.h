@@ -5,6 +5,8 @@
  *
  *     FOLLOWING -- our record is in the store, and we are heard --> LEADING
  *         ^------- it is not any more, or we are not heard ------------'
+ *
+ * Only a candidate takes it: a node that watches all heartbeats (candidate.h).
  */
 #pragma once
 

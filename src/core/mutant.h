@@ -70,6 +70,9 @@
     X(COPY_FORGOTTEN, "the room of a copy is given away while the copy exists")                    \
     X(NO_COPY_GUARD, "a hand-over is changed although the copy may have begun")                    \
     X(COPY_UNGUARDED, "a copy is let in whatever the order has become")                            \
+    X(LEADS_UNWATCHED, "a host that watches no heartbeats coordinates")                            \
+    X(UNWATCHED_COUNTS, "a host counts silence from before it watched")                            \
+    X(CANDIDATES_ONLY, "no host steps in when all candidates are lost")                            \
     X(CLAIM_LEAKS, "claims of a VM that runs nowhere are kept")
 
 #ifdef BERTH_MUTANT

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/peer.h"
 
+#include "core/beats.h"
 #include "core/memory.h"
+#include "core/mutant.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -22,14 +24,27 @@ void peer_done(struct core *core)
     free(core->peers);
 }
 
-struct peer *peer_find(const struct core *core, const char *node)
+/* Where 'node' stands in the list, or would. */
+static size_t place_of(const struct peers *peers, const char *node, bool *ret_is_there)
 {
-    VEC_EACH(&core->peers->list, peer) {
-        if (strcmp(peer->name, node) == 0) {
-            return peer;
+    size_t low = 0, high = peers->list.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(peers->list.items[middle].name, node) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    return NULL;
+    *ret_is_there = low < peers->list.len && strcmp(peers->list.items[low].name, node) == 0;
+    return low;
+}
+
+struct peer *peer_find(const struct core *core, const char *node)
+{
+    bool is_there;
+    size_t place = place_of(core->peers, node, &is_there);
+    return is_there ? &core->peers->list.items[place] : NULL;
 }
 
 /* On our own clock, since we saw its last heartbeat, which is after it was sent: a host is silent
@@ -108,10 +123,14 @@ bool peer_lost_others(const struct core *core, const struct peer *peer, msec_t l
 
 static struct peer *add_peer(struct core *core, const char *node)
 {
-    struct peer *peer = VEC_ADD(&core->peers->list);
+    bool is_there;
+    size_t place = place_of(core->peers, node, &is_there);
+    struct peer *peer = VEC_INSERT(&core->peers->list, place);
+    assert(!is_there);
     if (!peer) {
         core_out_of_memory();
     }
+    *peer = (struct peer){0};
     (void)snprintf(peer->name, sizeof(peer->name), "%s", node);
     return peer;
 }
@@ -119,6 +138,7 @@ static struct peer *add_peer(struct core *core, const char *node)
 static void hear(struct core *core, const struct record *alive)
 {
     struct peer *peer = peer_find(core, alive->key.name);
+    bool is_new = !peer;
     if (!peer) {
         peer = add_peer(core, alive->key.name);
         core->is_dirty = true;
@@ -139,7 +159,7 @@ static void hear(struct core *core, const struct record *alive)
         peer->has_left = alive->alive->has_left;
         peer->has_beat |= peer->incarnation != 0;
         peer->incarnation = alive->alive->incarnation;
-        peer->seen_ms = core->now_ms;
+        peer->seen_ms = is_new && MUTANT(UNWATCHED_COUNTS) ? beats_pulse_ms(core) : core->now_ms;
         /* From now on its silence is timed, not from when it was sent: we cannot know that, and
          * our clock is the only one that we trust. So it seems silent for less than it is. */
         peer->is_power_proven = false; /* it is heard: whatever its agent said, it is not off */
@@ -216,6 +236,9 @@ static void forget_absent(struct core *core)
 
 void peer_event(struct core *core, const struct core_event *event)
 {
+    if (event->kind == CORE_STORE_RESET && !event->is_up) {
+        core->peers->list.len = 0; /* not watched from now on: to be timed afresh, if ever again */
+    }
     if (event->kind == CORE_STORE_SYNCED || event->kind == CORE_STORE_REMOVED) {
         forget_absent(core);
     }

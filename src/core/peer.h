@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The nodes of the cluster as this one hears them. Every node times every other's heartbeat from
- * the moment it saw it, whether it coordinates or not, so that a new coordinator does not begin to
- * count again.
+ * The nodes of the cluster as this one hears them. A candidate times every other node's heartbeat
+ * from the moment it saw it, whether it coordinates or not, so that a new coordinator does not
+ * begin to count again. A node that is no candidate hears no other.
  */
 #pragma once
 

@@ -154,6 +154,12 @@ int etcd_watch_new(struct etcd *etcd, const char *prefix, revision_t start,
 struct etcd_watch *etcd_watch_free(struct etcd_watch *watch);
 CLEANUP_POINTER(struct etcd_watch, etcd_watch_free)
 
+/* The same of the keys from 'first' to before 'end'. */
+int etcd_watch_range_new(struct etcd *etcd, const struct wire_bytes *first,
+                         const struct wire_bytes *end, revision_t start,
+                         const struct etcd_watch_handler *handler, void *userdata,
+                         struct etcd_watch **ret, struct error *err);
+
 /* When the last byte of it arrived (CLOCK_MONOTONIC); 0: never. Silence is no news: an idle store
  * is silent too; ask etcd_barrier() and compare with what 'progress' told. */
 msec_t etcd_watch_heard_ms(const struct etcd_watch *watch);

@@ -22,7 +22,7 @@ enum { pause_first_ms = 20, pause_max_ms = 1000 };
 struct etcd_watch {
     struct etcd *etcd;
     struct etcd_watch *next_watch, **back;
-    struct buf prefix, end, body;
+    struct buf first, end, body;
     struct etcd_watch_handler handler;
     void *userdata;
     revision_t next; /* the first revision not delivered yet */
@@ -62,7 +62,7 @@ static void begin_later(struct etcd_watch *watch)
 static void tell_broken(struct etcd_watch *watch, const char *cause)
 {
     struct error error;
-    (void)error_set(&error, -EIO, "the watch of %s at %s ended: %s", buf_str(&watch->prefix),
+    (void)error_set(&error, -EIO, "the watch from %s at %s ended: %s", buf_str(&watch->first),
                     watch->etcd->endpoints[watch->endpoint], cause);
     if (watch->handler.broken) {
         watch->handler.broken(watch->userdata, &error);
@@ -231,7 +231,7 @@ static void watch_begin(struct etcd_watch *watch)
         return;
     }
     buf_clear(&watch->body);
-    wire_watch_request((struct wire_bytes){watch->prefix.data, watch->prefix.size},
+    wire_watch_request((struct wire_bytes){watch->first.data, watch->first.size},
                        (struct wire_bytes){watch->end.data, watch->end.size}, watch->next,
                        &watch->body);
     const struct transfer_spec spec = {.endpoint = watch->endpoint,
@@ -250,6 +250,21 @@ int etcd_watch_new(struct etcd *etcd, const char *prefix, revision_t start,
                    const struct etcd_watch_handler *handler, void *userdata,
                    struct etcd_watch **ret, struct error *err)
 {
+    CLEANUP(buf_done) struct buf end = {0};
+    const struct wire_bytes first = WIRE_BYTES(prefix);
+    wire_prefix_end(first, &end);
+    if (end.failed) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    return etcd_watch_range_new(etcd, &first, &(struct wire_bytes){end.data, end.size}, start,
+                                handler, userdata, ret, err);
+}
+
+int etcd_watch_range_new(struct etcd *etcd, const struct wire_bytes *first,
+                         const struct wire_bytes *end, revision_t start,
+                         const struct etcd_watch_handler *handler, void *userdata,
+                         struct etcd_watch **ret, struct error *err)
+{
     struct etcd_watch *watch = calloc(1, sizeof(*watch));
     if (!watch) {
         return error_set(err, -ENOMEM, "out of memory");
@@ -259,15 +274,15 @@ int etcd_watch_new(struct etcd *etcd, const char *prefix, revision_t start,
     watch->userdata = userdata;
     watch->next = start;
     watch->endpoint = etcd->current;
-    buf_text(&watch->prefix, prefix);
-    wire_prefix_end(WIRE_BYTES(prefix), &watch->end);
+    buf_add(&watch->first, first->data, first->size);
+    buf_add(&watch->end, end->data, end->size);
     watch->next_watch = etcd->watches;
     watch->back = &etcd->watches;
     if (watch->next_watch) {
         watch->next_watch->back = &watch->next_watch;
     }
     etcd->watches = watch;
-    if (watch->prefix.failed || watch->end.failed) {
+    if (watch->first.failed || watch->end.failed) {
         etcd_watch_free(watch);
         return error_set(err, -ENOMEM, "out of memory");
     }
@@ -288,7 +303,7 @@ struct etcd_watch *etcd_watch_free(struct etcd_watch *watch)
     }
     transfer_free(watch->transfer);
     sd_event_source_disable_unref(watch->timer);
-    buf_done(&watch->prefix);
+    buf_done(&watch->first);
     buf_done(&watch->end);
     buf_done(&watch->body);
     free(watch);

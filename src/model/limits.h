@@ -38,6 +38,7 @@ enum {
     /* VMs of a node that are not ordered there; what is beyond is left out. */
     sightings_max = 256,
     owners_max = 128,
+    candidates_max = nodes_max,
     affinity_max = 32,
     checks_max = 32,
     /* etcd refuses requests over 1.5 MiB by default; a domain XML is a few KiB. */

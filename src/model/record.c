@@ -83,6 +83,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, next_gpus),
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, reasons),
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, tried),
+    VEC_FIELD(RECORD_PULSE, leader_pulse, candidates),
 };
 
 static const size_t value_size[record_kind_count] = {
@@ -103,6 +104,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_EVENT] = sizeof(struct event_record),
     [RECORD_ACCESS] = sizeof(struct access),
     [RECORD_FORMAT] = sizeof(struct store_format),
+    [RECORD_PULSE] = sizeof(struct leader_pulse),
 };
 
 int record_key_compare(const struct record_key *a, const struct record_key *b)

@@ -25,6 +25,8 @@
  *     order/  the berthd that coordinates
  *     log/    all of them: events
  *     format  the first berthd, once: whose store it is
+ *
+ * beat/ sorts before all others: a host that watches no heartbeats watches the keys behind it.
  */
 #define RECORD_KIND_LIST(X)                                                                        \
     X(RECORD_CLUSTER, "want/cluster")                                                              \
@@ -43,7 +45,8 @@
     X(RECORD_CLAIM, "order/claims/%/+")                                                            \
     X(RECORD_EVENT, "log/%")                                                                       \
     X(RECORD_ACCESS, "want/access/%")                                                              \
-    X(RECORD_FORMAT, "format")
+    X(RECORD_FORMAT, "format")                                                                     \
+    X(RECORD_PULSE, "order/pulse")
 ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
 
 struct record_key {
@@ -72,7 +75,7 @@ ENUM_DECLARE(on_shutdown, ON_SHUTDOWN_LIST)
 struct cluster_settings {
     char name[name_size];
     msec_t heartbeat_ms;      /* between two heartbeats, and the limit of one */
-    msec_t leader_silence_ms; /* silent coordinator: anyone may take over */
+    msec_t leader_silence_ms; /* silent coordinator: any candidate may take over */
     msec_t power_fence_ms;    /* silent host: begin to fence by power */
     msec_t self_stop_ms;      /* after the last acknowledged one was sent: kill own VMs */
     msec_t self_stop_span_ms; /* how long that may take at most */
@@ -82,6 +85,7 @@ struct cluster_settings {
     enum reserve_policy reserve_policy;
     enum failback failback;
     uint32_t concurrent_starts;   /* a node, at most */
+    uint32_t candidates;          /* hosts that watch all heartbeats, to coordinate if need be */
     msec_t cold_start_ms;         /* how long VMs wait for hosts after all of them were down */
     uint32_t cpu_percent;         /* virtual CPUs for each 100 real ones that VMs may have */
     bool preemption;              /* may a VM of lower priority be stopped for a higher one? */
@@ -252,6 +256,7 @@ struct node_inventory {
     char migration_address[256]; /* where it takes in running VMs; "": it cannot */
     VEC(struct gpu) gpus;        /* by address */
     VEC(struct gpu_partition) partitions; /* by slot */
+    bool has_store;                       /* a member of the store runs on this host */
     node_checks_t checks;
     VEC(struct vm_sighting) sightings;
     VEC(struct gpu_use) uses;
@@ -564,6 +569,16 @@ struct store_format {
     uint32_t oldest;
 };
 
+/* ---- the coordinator's pulse ---- */
+
+/* Written once a heartbeat: who watches no heartbeats hears by it that the cluster has a
+ * coordinator. */
+struct leader_pulse {
+    uint64_t term; /* of the coordinator that wrote it */
+    uint64_t counter;
+    VEC(struct vm_name) candidates; /* hosts that are to watch all heartbeats, besides its own */
+};
+
 /* ---- any ---- */
 
 struct record {
@@ -588,6 +603,7 @@ struct record {
         struct event_record *event;
         struct access *access;
         struct store_format *format;
+        struct leader_pulse *pulse;
         void *any;
     };
 };

@@ -42,6 +42,7 @@ const struct cluster_settings cluster_settings_default = {
     .takeover_ms = takeover_ms,
     .reserve = 0,
     .concurrent_starts = 4,
+    .candidates = 5,
     .cold_start_ms = cold_start_ms,
     .shutdown_limit_ms = shutdown_limit_ms,
     .cpu_percent = 400, /* GPU work leaves CPUs idle; memory is never promised twice */
@@ -82,6 +83,9 @@ int cluster_settings_check(const struct cluster_settings *s, struct error *err)
     if (s->concurrent_starts < 1 || s->concurrent_starts > concurrent_starts_max) {
         return error_set(err, -EINVAL, "concurrent_starts must lie between 1 and %d",
                          concurrent_starts_max);
+    }
+    if (s->candidates < 1 || s->candidates > nodes_max) {
+        return error_set(err, -EINVAL, "candidates must lie between 1 and %d", nodes_max);
     }
     if (s->cpu_percent < 100 || s->cpu_percent > 10000) {
         return error_set(err, -EINVAL, "cpu_percent must lie between 100 and 10000");

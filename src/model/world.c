@@ -322,7 +322,8 @@ const struct vm_sighting *world_sighting(const struct world *world, const char *
         const char *node = (*each)->key.name;
         VEC_EACH(&inventory->sightings, sighting) {
             const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
-            bool is_present = alive && alive->alive->incarnation == inventory->incarnation &&
+            /* Where its heartbeat is not watched: it is, until it says otherwise or is off. */
+            bool is_present = (!alive || alive->alive->incarnation == inventory->incarnation) &&
                               !world_is_proven_off(world, node, inventory->incarnation);
             if (is_present && strcmp(sighting->vm, vm) == 0) {
                 *ret_node = node;

@@ -114,7 +114,9 @@ static int wake_due(sd_event_source *source, uint64_t usec, void *userdata)
 
 static void on_reset(void *userdata)
 {
-    daemon_step(userdata, (struct core_event){.kind = CORE_STORE_RESET});
+    struct daemon *d = userdata;
+    daemon_step(d,
+                (struct core_event){.kind = CORE_STORE_RESET, .is_up = store_has_beats(d->store)});
 }
 
 static void on_record(void *userdata, struct record *record)
@@ -378,6 +380,9 @@ static int open_parts(struct daemon *d, struct error *err)
     int r = open_core(d, err);
     if (r == 0) {
         r = open_store(d->event, d->config, &store_observer, d->identity.etcd, d, &d->store, err);
+    }
+    if (r == 0) {
+        r = store_watch_own(d->store, d->config->node, err); /* the core asks for more */
     }
     if (r == 0) {
         d->log = event_log_new(d->event, d->store, d->config->node);

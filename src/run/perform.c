@@ -380,6 +380,9 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         host_watch(d->host, action->spec->node_spec->watched.items,
                    action->spec->node_spec->watched.len);
         break;
+    case ACTION_WATCH_BEATS:
+        store_watch_beats(d->store, action->count > 0);
+        break;
     case ACTION_CLUSTER:
         daemon_take_cluster(d, action->name);
         break;

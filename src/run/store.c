@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The stream: snapshot, watch, freshness. Transactions are in store_txn.c. */
+/*
+ * The stream: snapshot, watch, freshness. Transactions are in store_txn.c.
+ *
+ * Longer than most: which keys are watched, how they are read and how fresh they are is one state.
+ */
 #include "run/store_internal.h"
 
+#include "base/buf.h"
+#include "base/parse.h"
 #include "loop/clock.h"
 #include "loop/timer.h"
 #include "wire/key.h"
@@ -106,6 +112,34 @@ static int read_record(struct store *store, const struct wire_kv *kv, struct rec
     return r;
 }
 
+/* ---- which keys ---- */
+
+static bool is_beat(const struct store *store, const struct wire_kv *kv)
+{
+    size_t size = strlen(store->beats);
+    return kv->key_size >= size && memcmp(kv->key, store->beats, size) == 0;
+}
+
+static bool is_own(const struct store *store, const struct wire_kv *kv)
+{
+    return kv->key_size == strlen(store->own) && memcmp(kv->key, store->own, kv->key_size) == 0;
+}
+
+/* The first key that 'watch' is about: heartbeats sort before all others (model/record.h). */
+static void first_key(const struct store *store, struct buf *ret)
+{
+    if (store->has_beats) {
+        buf_text(ret, store->prefix);
+    } else {
+        wire_prefix_end(WIRE_BYTES(store->beats), ret);
+    }
+}
+
+bool store_has_beats(const struct store *store)
+{
+    return store->had_beats;
+}
+
 /* ---- snapshot ---- */
 
 static void resync(struct store *store, msec_t delay_ms);
@@ -130,10 +164,14 @@ static void page_arrived(void *userdata, const struct wire_kv *kvs, size_t len)
         store->is_short_of_memory = true;
         return;
     }
-    store->page_keys += len;
     for (size_t i = 0; i < len; i++) {
         struct record *record = NULL;
         struct record_key key;
+        bool is_apart = !store->has_beats && is_beat(store, &kvs[i]);
+        store->page_keys += !is_apart;
+        if (is_apart && !is_own(store, &kvs[i])) {
+            continue;
+        }
         int r = read_record(store, &kvs[i], &record, &key);
         if (r == 0) {
             *VEC_ADD(&store->pages) = record;
@@ -154,6 +192,7 @@ static void snapshot_failed(struct store *store, const struct error *error)
 
 static void deliver_snapshot(struct store *store, revision_t revision)
 {
+    store->had_beats = store->has_beats;
     TELL(store, reset);
     VEC_EACH(&store->pages, each) {
         TELL(store, record, *each);
@@ -173,6 +212,12 @@ static void snapshot_done(void *userdata, revision_t revision, const struct erro
 {
     struct store *store = userdata;
     struct error cause;
+    store->is_reading = false;
+    if (store->is_outdated) {
+        drop_pages(store);
+        resync(store, 0);
+        return;
+    }
     if (!error && store->is_short_of_memory) {
         (void)error_set(&cause, -ENOMEM, "out of memory for a snapshot of the store");
         error = &cause;
@@ -194,6 +239,9 @@ static int begin_snapshot(sd_event_source *source, uint64_t usec, void *userdata
     (void)source;
     (void)usec;
     etcd_watch_free(TAKE(store->watch));
+    etcd_watch_free(TAKE(store->own_watch));
+    store->is_reading = true;
+    store->is_outdated = false;
     store->snapshot_ms = clock_monotonic_ms();
     etcd_snapshot(store->etcd, store->prefix, page_limit_ms, &handler, store);
     return 0;
@@ -207,27 +255,39 @@ static void resync(struct store *store, msec_t delay_ms)
 
 /* ---- watch ---- */
 
+static void tell_change(struct store *store, const struct wire_kv *kv)
+{
+    CLEANUP(record_unrefp) struct record *record = NULL;
+    struct record_key key;
+    if (kv->value) {
+        int r = read_record(store, kv, &record, &key);
+        if (r == 0) {
+            TELL(store, record, record);
+        } else if (r == -EBADMSG) {
+            TELL(store, unreadable, &key);
+        } else if (r == -ENOMEM) {
+            resync(store, pause_first_ms);
+        }
+    } else if (wire_key_parse(store->prefix, kv->key, kv->key_size, &key, NULL) == 0) {
+        TELL(store, removed, &key, kv->revision);
+    }
+}
+
 static void events_arrived(void *userdata, const struct wire_kv *events, size_t len)
 {
     struct store *store = userdata;
     for (size_t i = 0; i < len; i++) {
-        const struct wire_kv *kv = &events[i];
-        CLEANUP(record_unrefp) struct record *record = NULL;
-        struct record_key key;
-        store->key_len += kv->version == 1;
-        store->key_len -= !kv->value;
-        if (kv->value) {
-            int r = read_record(store, kv, &record, &key);
-            if (r == 0) {
-                TELL(store, record, record);
-            } else if (r == -EBADMSG) {
-                TELL(store, unreadable, &key);
-            } else if (r == -ENOMEM) {
-                resync(store, pause_first_ms);
-            }
-        } else if (wire_key_parse(store->prefix, kv->key, kv->key_size, &key, NULL) == 0) {
-            TELL(store, removed, &key, kv->revision);
-        }
+        store->key_len += events[i].version == 1;
+        store->key_len -= !events[i].value;
+        tell_change(store, &events[i]);
+    }
+}
+
+static void own_arrived(void *userdata, const struct wire_kv *events, size_t len)
+{
+    struct store *store = userdata;
+    for (size_t i = 0; i < len; i++) {
+        tell_change(store, &events[i]);
     }
 }
 
@@ -237,6 +297,14 @@ static void progress_arrived(void *userdata, revision_t revision)
     store->revision = revision;
     TELL(store, progress, revision);
     mark_fresh(store, clock_monotonic_ms());
+}
+
+/* What is told of one key says nothing of the others: they are as new as they were. */
+static void own_progressed(void *userdata, revision_t revision)
+{
+    struct store *store = userdata;
+    (void)revision;
+    TELL(store, progress, store->revision);
 }
 
 static void history_lost(void *userdata, revision_t revision)
@@ -261,10 +329,50 @@ static void begin_watch(struct store *store)
 {
     static const struct etcd_watch_handler handler = {events_arrived, progress_arrived,
                                                       history_lost, watch_broke};
+    static const struct etcd_watch_handler own_handler = {own_arrived, own_progressed, history_lost,
+                                                          watch_broke};
+    CLEANUP(buf_done) struct buf first = {0}, end = {0};
     struct error error;
-    if (etcd_watch_new(store->etcd, store->prefix, store->revision + 1, &handler, store,
-                       &store->watch, &error) < 0) {
+    first_key(store, &first);
+    wire_prefix_end(WIRE_BYTES(store->prefix), &end);
+    const struct wire_bytes from = {first.data, first.size}, to = {end.data, end.size};
+    /* From this key to before the next one that could be. */
+    const struct wire_bytes own = WIRE_BYTES(store->own);
+    const struct wire_bytes own_end = {store->own, own.size + 1};
+    int r = first.failed || end.failed ? error_set(&error, -ENOMEM, "out of memory") : 0;
+    if (r == 0) {
+        r = etcd_watch_range_new(store->etcd, &from, &to, store->revision + 1, &handler, store,
+                                 &store->watch, &error);
+    }
+    if (r == 0 && !store->has_beats) {
+        r = etcd_watch_range_new(store->etcd, &own, &own_end, store->revision + 1, &own_handler,
+                                 store, &store->own_watch, &error);
+    }
+    if (r < 0) {
         snapshot_failed(store, &error);
+    }
+}
+
+int store_watch_own(struct store *store, const char *node, struct error *err)
+{
+    struct record_key key = {.kind = RECORD_NODE_ALIVE};
+    if (!copy_text(key.name, sizeof(key.name), node)) {
+        return error_set(err, -EINVAL, "%s is no name of a host", node);
+    }
+    int r = wire_key_format(store->prefix, &key, store->own, err);
+    store->has_beats = r < 0;
+    return r;
+}
+
+void store_watch_beats(struct store *store, bool all)
+{
+    if (store->has_beats == all || store->own[0] == '\0') {
+        return;
+    }
+    store->has_beats = all;
+    store->is_outdated = store->is_reading;
+    if (!store->is_reading) {
+        resync(store, 0);
     }
 }
 
@@ -296,15 +404,17 @@ static void compare_keys(void *userdata, const struct etcd_reply *reply)
 
 static void ask_keys(struct store *store)
 {
-    struct buf end = {0};
+    struct buf first = {0}, end = {0};
+    first_key(store, &first);
     wire_prefix_end(WIRE_BYTES(store->prefix), &end);
-    const struct wire_range range = {.key = WIRE_BYTES(store->prefix),
+    const struct wire_range range = {.key = {buf_str(&first), first.size},
                                      .end = {buf_str(&end), end.size},
                                      .revision_min = store->revision + 1,
                                      .limit = 1,
                                      .is_keys_only = true};
     store->is_asking = true;
     etcd_range(store->etcd, &range, store->stale_limit_ms, compare_keys, store);
+    buf_done(&first);
     buf_done(&end);
 }
 
@@ -326,7 +436,7 @@ static void compare_revision(void *userdata, const struct etcd_reply *reply)
         TELL(store, trouble, &error);
         resync(store, 0);
     } else if (store->asked_revision == store->revision &&
-               store->late_revision == store->revision) {
+               (store->late_revision == store->revision || !store->has_beats)) {
         ask_keys(store);
     } else {
         store->late_revision = store->revision;
@@ -414,6 +524,7 @@ int store_new(sd_event *event, const struct etcd_config *config,
     store->observer = *observer;
     store->userdata = userdata;
     store->is_stale = true;
+    store->has_beats = true;
     store->stale_limit_ms =
         config->stale_limit_ms > 0 ? config->stale_limit_ms : stale_limit_default_ms;
     struct etcd_config with_observer = *config;
@@ -426,6 +537,7 @@ int store_new(sd_event *event, const struct etcd_config *config,
     }
     (void)snprintf(store->prefix, sizeof(store->prefix), "%s",
                    config->prefix ? config->prefix : WIRE_PREFIX_DEFAULT);
+    (void)snprintf(store->beats, sizeof(store->beats), "%sbeat/", store->prefix);
     if ((r = loop_fire_after(store->event, &store->resync_timer, 0, begin_snapshot, store)) < 0 ||
         (r = loop_fire_after(store->event, &store->tick_timer, tick_ms, tick, store)) < 0) {
         return error_set(err, r, "cannot make a timer");
@@ -440,6 +552,7 @@ struct store *store_free(struct store *store)
         return NULL;
     }
     etcd_watch_free(store->watch);
+    etcd_watch_free(store->own_watch);
     etcd_free(store->etcd);
     store_drop_pending(store);
     drop_pages(store);

@@ -5,7 +5,11 @@
  *
  *     reset, record ..., synced(r)              a snapshot, whole, in one turn of the loop
  *     record | removed ..., progress(r)         changes; each revision whole before its progress
- *     reset ...                                 history was lost: again from the start
+ *     reset ...                                 history was lost, or other keys are watched: again
+ *                                               from the start
+ *
+ * A heartbeat that is watched apart from the rest (store_watch_own()) may be told later than a
+ * 'progress' that is behind it.
  *
  * Between 'reset' and 'synced' nothing else is called, so a world is never seen half full.
  *
@@ -51,6 +55,14 @@ struct store_observer {
 int store_new(sd_event *event, const struct etcd_config *config,
               const struct store_observer *observer, void *userdata, struct store **ret,
               struct error *err);
+
+/* Of the heartbeats, only that of 'node' is told from now on: until store_watch_beats() asks for
+ * all. To be called before the loop runs. */
+int store_watch_own(struct store *store, const char *node, struct error *err);
+/* All heartbeats are told, or only that one again. If that is a change, a snapshot comes. */
+void store_watch_beats(struct store *store, bool all);
+/* Whether the snapshot that is being told, or was last told, has all heartbeats. */
+bool store_has_beats(const struct store *store);
 
 /* Drops what is under way without calling back. Returns NULL; accepts NULL. */
 struct store *store_free(struct store *store);

@@ -22,7 +22,15 @@ struct store {
     char prefix[wire_prefix_size];
     struct store_pending *pending;
 
+    /* what is watched: all keys, or only one of the heartbeats, by a watch of its own */
+    char beats[wire_key_size]; /* what their keys begin with */
+    char own[wire_key_size];   /* the key of that one; "": none was named */
+    bool has_beats;            /* all are watched */
+    bool had_beats;            /* the last snapshot that was told had them */
+    struct etcd_watch *own_watch;
+
     /* snapshot */
+    bool is_reading, is_outdated; /* one is under way; of other keys than are wanted by now */
     sd_event_source *resync_timer;
     VEC(struct record *) pages;
     VEC(struct record_key) unreadable; /* in them */
@@ -35,7 +43,7 @@ struct store {
     /* watch; NULL until a snapshot is delivered */
     struct etcd_watch *watch;
     revision_t revision; /* everything up to here has been delivered */
-    size_t key_len;      /* keys below the prefix at that revision */
+    size_t key_len;      /* keys that 'watch' is about, at that revision */
 
     /* freshness */
     sd_event_source *tick_timer;

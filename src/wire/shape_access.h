@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A part of shapes.c, which alone includes it: the tables of users and tokens and of the store's
- * format. */
+/* A part of shapes.c, which alone includes it: the tables of users and tokens, of the store's
+ * format and of the coordinator's pulse. */
 #pragma once
 
 #include "wire/shape_table.h"
@@ -26,4 +26,16 @@ static const struct field format_fields[] = {
     U32("oldest", oldest, ABOUT("oldest format that a program must know to join")),
 };
 SHAPE(format_shape, format_fields);
+#undef OWNER
+
+static const struct field candidate_item = {.type = FIELD_TEXT, .size = sizeof(struct vm_name)};
+
+#define OWNER struct leader_pulse
+static const struct field pulse_fields[] = {
+    U64("term", term, ABOUT("term of the coordinator that writes it")),
+    U64("counter", counter, ABOUT("grows with each write")),
+    LIST("candidates", candidates, candidate_item, candidates_max,
+         ABOUT("hosts that watch all heartbeats")),
+};
+SHAPE(pulse_shape, pulse_fields);
 #undef OWNER

@@ -67,6 +67,8 @@ static const struct field cluster_fields[] = {
     ENUM("failback", failback, failback_words,
          ABOUT("whether VMs return to a preferred owner by themselves"), POLICY),
     U32("concurrent_starts", concurrent_starts, ABOUT("VMs that a host starts at a time"), POLICY),
+    U32("candidates", candidates,
+        ABOUT("hosts that watch all heartbeats, so that each of them can coordinate"), POLICY),
     SPAN("cold_start_ms", cold_start_ms,
          ABOUT("how long VMs wait for hosts that are not back after all were down"), POLICY),
     U32("cpu_percent", cpu_percent,
@@ -324,6 +326,7 @@ static const struct field inventory_fields[] = {
          ABOUT("where the host accepts live migrations; empty: it does not"), SPARSE),
     LIST("gpus", gpus, gpu_item, gpus_listed_max, ABOUT("GPUs by address")),
     LIST("partitions", partitions, partition_item, gpus_listed_max, ABOUT("partitions of GPUs")),
+    BOOL("store_member", has_store, ABOUT("whether a member of etcd runs on the host"), SPARSE),
     LIST("checks", checks, check_item, checks_max, ABOUT("checks of the host")),
     LIST("sightings", sightings, sighting_item, sightings_max,
          ABOUT("VMs that run on the host without being ordered there")),
@@ -603,6 +606,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_EVENT] = &event_shape,
         [RECORD_ACCESS] = &access_shape,
         [RECORD_FORMAT] = &format_shape,
+        [RECORD_PULSE] = &pulse_shape,
     };
     return shapes[kind];
 }

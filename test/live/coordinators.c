@@ -107,7 +107,7 @@ static void step(struct node *node, struct core_event event)
 
 static void on_reset(void *userdata)
 {
-    step(userdata, (struct core_event){.kind = CORE_STORE_RESET});
+    step(userdata, (struct core_event){.kind = CORE_STORE_RESET, .is_up = true});
 }
 
 static void on_record(void *userdata, struct record *record)

@@ -28,6 +28,7 @@ struct daemon {
     bool is_snapshot; /* between reset and synced */
     bool is_broken;   /* told something in an order that cannot be */
     bool is_stale;
+    bool is_apart; /* a heartbeat is watched apart from the rest, and may come later */
     char bad_key[200], bad_text[400];
     unsigned answers;
     uint64_t id;
@@ -49,7 +50,8 @@ static void on_reset(void *userdata)
 static void on_record(void *userdata, struct record *record)
 {
     struct daemon *daemon = userdata;
-    daemon->is_broken |= !daemon->is_snapshot && record->revision <= daemon->world.revision;
+    daemon->is_broken |=
+        !daemon->is_snapshot && !daemon->is_apart && record->revision <= daemon->world.revision;
     daemon->is_broken |= daemon->syncs == 0 && !daemon->is_snapshot;
     REQUIRE(world_put(&daemon->world, record));
 }
@@ -57,7 +59,8 @@ static void on_record(void *userdata, struct record *record)
 static void on_removed(void *userdata, const struct record_key *key, revision_t revision)
 {
     struct daemon *daemon = userdata;
-    daemon->is_broken |= daemon->is_snapshot || revision <= daemon->world.revision;
+    daemon->is_broken |=
+        daemon->is_snapshot || (!daemon->is_apart && revision <= daemon->world.revision);
     world_remove(&daemon->world, key, revision);
 }
 
@@ -238,6 +241,65 @@ static void put_raw_in(const struct etcd_cluster *where, const char *key, const 
 static void put_raw(const char *key, const char *value)
 {
     put_raw_in(&cluster, key, value);
+}
+
+/* ---- which heartbeats are told ---- */
+
+static bool knows_leader(const struct daemon *daemon, uint64_t term)
+{
+    const struct record *leader = world_find(&daemon->world, RECORD_LEADER, "");
+    return leader && leader->leader->term == term;
+}
+
+static void put_leader(struct daemon *daemon, uint64_t term)
+{
+    struct txn txn = {0};
+    struct record *leader = record_new(RECORD_LEADER, NULL, NULL);
+    REQUIRE(leader);
+    leader->leader->term = term;
+    txn_put(&txn, leader);
+    CHECK_INT(finish_txn(daemon, &txn), TXN_COMMITTED);
+}
+
+TEST(a_host_that_watches_its_own_heartbeat_hears_no_other_until_it_asks_for_all)
+{
+    struct daemon all, own = {.is_apart = true};
+    struct error err;
+    daemon_start(&all, "/beats/");
+    CHECK_INT(put_alive(&all, "n1", 1), TXN_COMMITTED);
+    CHECK_INT(put_alive(&all, "n10", 1), TXN_COMMITTED); /* its key begins with that of n1 */
+    daemon_open(&own, "/beats/", cluster.endpoints, 3);
+    REQUIRE(store_watch_own(own.store, "n1", &err) == 0);
+    LOOP_UNTIL(own.event, own.syncs == 1, patience_ms);
+    CHECK(!store_has_beats(own.store));
+    CHECK_INT(counter_of(&own, "n1"), 1);
+    CHECK(!world_find(&own.world, RECORD_NODE_ALIVE, "n10"));
+    /* Others' heartbeats go on, and nothing else happens: the picture is fresh all the same. */
+    for (uint64_t i = 2; i < 20; i++) {
+        CHECK_INT(put_alive(&all, "n10", i), TXN_COMMITTED);
+        LOOP_WHILE(own.event, !own.is_broken, 150);
+    }
+    CHECK(!own.is_stale && own.troubles == 0);
+    CHECK(own.world.revision + 10 > all.revision);
+    CHECK_INT(put_alive(&all, "n1", 2), TXN_COMMITTED);
+    put_leader(&all, 7);
+    LOOP_UNTIL(own.event, counter_of(&own, "n1") == 2 && knows_leader(&own, 7), patience_ms);
+    CHECK(!world_find(&own.world, RECORD_NODE_ALIVE, "n10"));
+    store_watch_beats(own.store, true);
+    LOOP_UNTIL(own.event, own.syncs == 2, patience_ms);
+    CHECK(store_has_beats(own.store));
+    CHECK_INT(counter_of(&own, "n10"), 19);
+    CHECK_INT(put_alive(&all, "n10", 99), TXN_COMMITTED);
+    LOOP_UNTIL(own.event, counter_of(&own, "n10") == 99, patience_ms);
+    store_watch_beats(own.store, false);
+    store_watch_beats(own.store, true); /* while that is on its way: the last word counts */
+    LOOP_UNTIL(own.event, own.syncs == 3 && store_has_beats(own.store), patience_ms);
+    store_watch_beats(own.store, false);
+    LOOP_UNTIL(own.event, own.syncs == 4, patience_ms);
+    CHECK(!store_has_beats(own.store) && !world_find(&own.world, RECORD_NODE_ALIVE, "n10"));
+    CHECK_INT(counter_of(&own, "n1"), 2);
+    daemon_stop(&all);
+    daemon_stop(&own);
 }
 
 /* ---- records ---- */

@@ -56,6 +56,37 @@ static void must_demand_fence(struct sim *sim, const struct host *host, const st
     }
 }
 
+/* Silence proves nothing to a host that has not listened for all that time. */
+static void must_have_watched(struct sim *sim, const struct host *host, const struct record *fence)
+{
+    const struct cluster_settings *settings = world_settings(&sim->store.world);
+    const struct process *process = host->process;
+    msec_t watched_ms = host_now(sim, host) - process->beats_ms;
+    msec_t least_ms = fence->fence->proof == PROOF_WATCHDOG ? settings->takeover_ms
+                      : fence->fence->proof == PROOF_POWER  ? settings->leader_silence_ms
+                                                            : 0;
+    if (!process->has_beats) {
+        violation(sim, "%s declares %s off without watching heartbeats", host->config->name,
+                  fence->key.name);
+    } else if (watched_ms < least_ms) {
+        violation(sim, "%s declares %s off by %s, and has watched for %lld ms only",
+                  host->config->name, fence->key.name, proof_name(fence->fence->proof),
+                  (long long)watched_ms);
+    }
+}
+
+void check_sending(struct sim *sim, const struct host *host, const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        /* The word that a node is removed is not about its silence. */
+        bool is_about_silence = write->key.kind == RECORD_NODE_FENCE && write->value &&
+                                write->value->fence->proof != PROOF_MANUAL;
+        if (is_about_silence) {
+            must_have_watched(sim, host, write->value);
+        }
+    }
+}
+
 void check_protocol(struct sim *sim, const struct host *host, const struct txn *txn)
 {
     VEC_EACH(&txn->writes, write) {
@@ -76,6 +107,9 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
             must_demand(sim, host, txn, key, RECORD_NODE_ALIVE);
             must_demand(sim, host, txn, key, RECORD_NODE_FENCE);
             must_demand(sim, host, txn, key, RECORD_CLUSTER);
+            break;
+        case RECORD_PULSE:
+            must_demand(sim, host, txn, key, RECORD_LEADER);
             break;
         case RECORD_DISARM:
             must_demand(sim, host, txn, key, RECORD_LEADER);

@@ -188,6 +188,7 @@ void gpus_tell(struct sim *sim, struct host *host)
         SET_TEXT(record->inventory->cpu_model, "%s", host->config->live);
         SET_TEXT(record->inventory->migration_address, "%s", host->config->name);
     }
+    record->inventory->has_store = host->config->has_store;
     record->inventory->memory_mib = host->config->memory_mib;
     record->inventory->huge_pages[0] =
         (struct huge_pages){0, sim_page_kib, (uint32_t)(host->config->huge_mib >> 10), 0};

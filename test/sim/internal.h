@@ -93,6 +93,8 @@ void store_empty(struct sim *sim);
 void store_back(struct sim *sim);
 /* As by the upgrade of the whole cluster: only who knows that format may join. 0: someone deletes
  * the key. */
+/* Which heartbeats its watch tells 'host' from now on. */
+void store_watch_beats(struct sim *sim, struct host *host, bool all);
 void store_set_format(struct sim *sim, uint32_t number);
 
 /* ---- hosts ---- */
@@ -159,6 +161,10 @@ struct process {
     bool has_watch;
     bool is_in_wrong_store; /* it finds nothing there, and cannot write */
     bool is_store_foreign;
+    bool wants_beats;               /* of all hosts; else of its own only */
+    bool has_beats;                 /* ... the same of the watch that it has, ... */
+    msec_t beats_ms;                /* ... since then, by the host's clock */
+    msec_t progress_ms;             /* when it was last told how far the watch is */
     revision_t seen;                /* the watch has told everything up to here */
     VEC(uint64_t) open;             /* transactions and barriers without answer */
     VEC(struct letter) inbox;       /* while frozen */
@@ -403,6 +409,8 @@ void check_silence(struct sim *sim, struct host *host); /* a heartbeat was ackno
 void check_idle_wake(struct sim *sim, const struct host *host);
 /* check_protocol.c: what each kind of write must demand */
 void check_protocol(struct sim *sim, const struct host *host, const struct txn *txn);
+/* The berthd of 'host' sends it now. */
+void check_sending(struct sim *sim, const struct host *host, const struct txn *txn);
 void check_quiet(struct sim *sim);    /* nothing is in flight any more */
 void check_liveness(struct sim *sim); /* all that can run does */
 void check_final(struct sim *sim);    /* the finally block */

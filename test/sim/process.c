@@ -118,6 +118,9 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
     case ACTION_POWER:
         shutdown_do(sim, host, action);
         break;
+    case ACTION_WATCH_BEATS:
+        store_watch_beats(sim, host, action->count > 0);
+        break;
     case ACTION_CLUSTER:
         hypervisor_set_cluster(sim, host, action->name);
         break;

@@ -178,6 +178,10 @@ static int take_host(struct line *line, struct scenario *scenario)
             host->is_nowayout = true;
             continue;
         }
+        if (strcmp(line->tokens[i], "store") == 0) {
+            host->has_store = true;
+            continue;
+        }
         if (strcmp(line->tokens[i], "vgpus") == 0) {
             host->has_vgpus = true;
             continue;

@@ -23,6 +23,7 @@ struct scenario_host {
     char live[name_size];  /* hands over and takes in running VMs; its CPU; "": it does not */
     uint32_t gpus;
     uint32_t partitions;      /* of each GPU; 0: they are given away whole */
+    bool has_store;           /* a member of the store runs on it */
     bool has_vgpus;           /* those are vGPUs, made for each VM */
     enum after_use after_use; /* of its pool */
     char pool[name_size];

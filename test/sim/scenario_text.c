@@ -21,6 +21,7 @@ const struct number_name setting_names[] = {
     NUMBER_(cluster_settings, failback),          NUMBER_(cluster_settings, preemption),
     NUMBER_(cluster_settings, cpu_percent),       NUMBER_(cluster_settings, cold_start_ms),
     NUMBER_(cluster_settings, on_shutdown),       NUMBER_(cluster_settings, shutdown_limit_ms),
+    NUMBER_(cluster_settings, candidates),
 };
 
 const struct number_name noise_names[] = {

@@ -61,8 +61,9 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
     if (host->fence_levels != 1) {
         buf_printf(ret, " levels=%u dead=%u", host->fence_levels, host->dead_levels);
     }
-    buf_printf(ret, " drift=%d late=%lld%s%s\n", host->drift_ppm, (long long)host->watchdog_late_ms,
-               host->has_no_watchdog ? " no-watchdog" : "", host->is_nowayout ? " nowayout" : "");
+    buf_printf(ret, " drift=%d late=%lld%s%s%s\n", host->drift_ppm,
+               (long long)host->watchdog_late_ms, host->has_no_watchdog ? " no-watchdog" : "",
+               host->is_nowayout ? " nowayout" : "", host->has_store ? " store" : "");
 }
 
 static void write_vm(const struct scenario_vm *vm, struct buf *ret)

@@ -10,7 +10,7 @@
 #include <assert.h>
 
 /* etcd's --max-txn-ops, which counts guards as well as writes. */
-enum { operations_max = 128, retry_snapshot_ms = 500, watch_back_ms = 50 };
+enum { operations_max = 128, retry_snapshot_ms = 500, watch_back_ms = 50, ask_ms = 1250 };
 enum { settled_ms = 240000 };
 
 static void request_free(void *data)
@@ -238,6 +238,11 @@ static bool is_settled(const struct sim *sim)
     return sim->is_healed && sim->now_ms - sim->healed_ms >= settled_ms;
 }
 
+static bool is_pulse(const struct txn *txn)
+{
+    return txn->writes.len == 1 && txn->writes.items[0].key.kind == RECORD_PULSE;
+}
+
 static bool is_wrong_store(const struct request *request)
 {
     const struct process *process = request->host->process;
@@ -266,7 +271,8 @@ static void answer(struct sim *sim, const struct request *request)
     if (request->is_heartbeat && reply->outcome == TXN_COMMITTED) {
         request->host->beat_ms = MAX(request->host->beat_ms, request->sent_ms);
     }
-    sim->late_requests += !request->is_heartbeat && !request->is_barrier && is_settled(sim);
+    sim->late_requests += !request->is_heartbeat && !request->is_barrier &&
+                          !is_pulse(&request->txn) && is_settled(sim);
     if (rng_chance(&sim->rng, sim->noise.lost_reply, 1000)) {
         free(reply);
         return;
@@ -334,6 +340,9 @@ static bool is_heartbeat(const struct core_action *action)
 void store_send(struct sim *sim, struct host *host, const struct core_action *action)
 {
     *ADD_TO(&host->process->open) = action->id;
+    if (!sim->options->truth_only) {
+        check_sending(sim, host, &action->txn);
+    }
     struct happening *limit =
         later(sim, host_until(sim, host, host_now(sim, host) + action->limit_ms), expire, host);
     limit->life = host->life;
@@ -385,6 +394,14 @@ static void make_foreign(const struct host *host, struct world *ret)
     put_foreign(ret, fence);
 }
 
+/* Which keys a watch is about: a host that does not watch all heartbeats has its own, by the name
+ * that its berthd gives itself. */
+static bool is_told(const struct host *host, const struct record_key *key)
+{
+    return key->kind != RECORD_NODE_ALIVE || host->process->has_beats ||
+           strcmp(key->name, host->name) == 0;
+}
+
 static void tell_snapshot(struct sim *sim, struct host *host)
 {
     CLEANUP(world_done) struct world wrong = {.revision = 1};
@@ -393,8 +410,12 @@ static void tell_snapshot(struct sim *sim, struct host *host)
     if (is_wrong && host->process->is_store_foreign) {
         make_foreign(host, &wrong);
     }
-    struct core_event event = {.kind = CORE_STORE_RESET};
     uint64_t life = host->life;
+    if (!host->process->has_beats) {
+        host->process->beats_ms = host_now(sim, host);
+    }
+    host->process->has_beats = host->process->wants_beats;
+    struct core_event event = {.kind = CORE_STORE_RESET, .is_up = host->process->has_beats};
     process_step(sim, host, &event);
     for (int kind = 0; kind < record_kind_count; kind++) {
         WORLD_EACH(world, kind, record) {
@@ -403,7 +424,7 @@ static void tell_snapshot(struct sim *sim, struct host *host)
                                                     : CORE_STORE_RECORD,
                                         .record = *record,
                                         .key = &(*record)->key};
-            if (host->life == life) {
+            if (host->life == life && is_told(host, &(*record)->key)) {
                 process_step(sim, host, &event);
             }
         }
@@ -412,6 +433,7 @@ static void tell_snapshot(struct sim *sim, struct host *host)
     if (host->life == life) {
         host->process->has_watch = true;
         host->process->seen = world->revision;
+        host->process->progress_ms = host_now(sim, host);
         process_step(sim, host, &event);
     }
 }
@@ -439,10 +461,18 @@ void store_begin_watch(struct sim *sim, struct host *host)
     later(sim, sim_delay(sim), begin_watch, host)->life = host->life;
 }
 
+/* Whether 'host' is told that its watch has come to the revision of 'change', which is the last of
+ * it. Where no watch tells anything, berthd asks how far the store is, now and then. */
+static bool is_progress_told(struct sim *sim, const struct host *host, bool has_told)
+{
+    return has_told || host_now(sim, host) - host->process->progress_ms >= ask_ms;
+}
+
 /* All changes up to 'revision', each revision whole before its progress is told. */
 static void tell_changes(struct sim *sim, struct host *host, revision_t revision)
 {
     uint64_t life = host->life;
+    bool has_told = false; /* something of the revision at hand */
     size_t at = 0;
     while (at < sim->store.changes.len &&
            sim->store.changes.items[at].revision <= host->process->seen) {
@@ -458,18 +488,35 @@ static void tell_changes(struct sim *sim, struct host *host, revision_t revision
                                    .record = change->record,
                                    .key = &change->key,
                                    .revision = now};
-        process_step(sim, host, &event);
-        if (host->life != life || !hears(host)) {
+        if (is_told(host, &change->key)) {
+            has_told = true;
+            process_step(sim, host, &event);
+        }
+        if (host->life != life || !hears(host) || !host->process->has_watch) {
             return;
         }
         if (at == sim->store.changes.len || sim->store.changes.items[at].revision != now) {
             event = (struct core_event){.kind = CORE_STORE_PROGRESS, .revision = now};
             host->process->seen = now;
-            process_step(sim, host, &event);
+            if (is_progress_told(sim, host, has_told)) {
+                host->process->progress_ms = host_now(sim, host);
+                has_told = false;
+                process_step(sim, host, &event);
+            }
         }
-        if (host->life != life || !hears(host)) {
+        if (host->life != life || !hears(host) || !host->process->has_watch) {
             return;
         }
+    }
+}
+
+void store_watch_beats(struct sim *sim, struct host *host, bool all)
+{
+    struct process *process = host->process;
+    process->wants_beats = all;
+    if (process->has_watch) { /* else the picture that is to come is that one */
+        process->has_watch = false;
+        store_begin_watch(sim, host);
     }
 }
 

@@ -11,3 +11,6 @@ void swarm_add_step(struct scenario *scenario, const struct scenario_step *step)
  * were, and changes nothing in most of the seeds. */
 void swarm_draw_emptied(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 void swarm_draw_crowd(uint64_t seed, msec_t length_ms, struct scenario *scenario);
+/* In half of the seeds few hosts watch all heartbeats, some hosts have a member of the store, and
+ * now and then those that come first are lost at once. */
+void swarm_draw_candidates(uint64_t seed, msec_t length_ms, struct scenario *scenario);

@@ -85,3 +85,32 @@ void swarm_draw_crowd(uint64_t seed, msec_t length_ms, struct scenario *scenario
         swarm_add_step(scenario, &step);
     }
 }
+
+void swarm_draw_candidates(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0x8ebc6af09c88c6e3) + 29};
+    if (rng_chance(&rng, 1, 2)) {
+        return;
+    }
+    bool have_stores = rng_chance(&rng, 1, 2);
+    scenario->settings.candidates = (uint32_t)rng_between(&rng, 1, 3);
+    VEC_EACH(&scenario->hosts, host) {
+        host->has_store = have_stores && rng_chance(&rng, 1, 3);
+    }
+    int64_t times = rng_between(&rng, 0, 3);
+    for (int64_t i = 0; i < times; i++) {
+        bool is_cut = rng_chance(&rng, 1, 2);
+        struct scenario_step off = {.at_ms = rng_between(&rng, 0, length_ms),
+                                    .op = is_cut ? OP_NETWORK_OFF : OP_POWER_OFF,
+                                    .times = 1};
+        struct scenario_step on = off;
+        on.op = is_cut ? OP_NETWORK_ON : OP_POWER_ON;
+        on.at_ms = MIN(off.at_ms + rng_between(&rng, 2000, 60000), length_ms);
+        for (size_t h = 0; h < MIN(scenario->settings.candidates, scenario->hosts.len); h++) {
+            memcpy(off.subject, scenario->hosts.items[h].name, sizeof(off.subject));
+            memcpy(on.subject, off.subject, sizeof(on.subject));
+            swarm_add_step(scenario, &off);
+            swarm_add_step(scenario, &on);
+        }
+    }
+}

@@ -101,7 +101,7 @@ static int wake_due(sd_event_source *source, uint64_t usec, void *userdata)
 
 static void on_reset(void *userdata)
 {
-    host_step(userdata, (struct core_event){.kind = CORE_STORE_RESET});
+    host_step(userdata, (struct core_event){.kind = CORE_STORE_RESET, .is_up = true});
 }
 
 static void on_record(void *userdata, struct record *record)
