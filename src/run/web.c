@@ -5,8 +5,11 @@
 
 enum { path_size = 256 };
 
-/* Pages that the console draws itself: each is index.html. */
+/* Pages that the console draws itself, each with what is below it: index.html. */
 static const char *const pages[] = {"/servers", "/gpus", "/pools", "/vms", "/events", "/login"};
+
+/* What the API answers itself, also to a browser. */
+static const char *const api_paths[] = {"/v1", "/metrics", "/healthz", "/openapi.json", "/assets"};
 
 /* Scripts, styles and all else only from here; no one may frame it, nothing may be sent away. */
 static const struct http_field page_fields[] = {
@@ -31,12 +34,13 @@ static const struct web_file *web_find(const struct web_table *table, const char
     return NULL;
 }
 
-/* "/vms" and what is below it. */
-static bool is_page(const char *path)
+/* Whether 'path' is one of these or below it: "/vms", "/vms/train1". */
+static bool is_under(const char *path, const char *const *roots, size_t len)
 {
-    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
-        size_t len = strlen(pages[i]);
-        if (strncmp(path, pages[i], len) == 0 && (path[len] == '\0' || path[len] == '/')) {
+    for (size_t i = 0; i < len; i++) {
+        size_t root_len = strlen(roots[i]);
+        if (strncmp(path, roots[i], root_len) == 0 &&
+            (path[root_len] == '\0' || path[root_len] == '/')) {
             return true;
         }
     }
@@ -52,15 +56,15 @@ static bool header_accepts(struct http_exchange *exchange, const char *header, c
            strcmp(found + strlen(word), ";q=0") != 0;
 }
 
-static void send_file(struct http_exchange *exchange, const struct web_file *file)
+static void send_file(struct http_exchange *exchange, const struct web_file *file, unsigned status)
 {
     const char *known = http_header(exchange, "If-None-Match");
-    bool is_known = known && strstr(known, file->etag);
+    bool is_known = status == 200 && known && strstr(known, file->etag);
     bool is_gzip = file->gzip && header_accepts(exchange, "Accept-Encoding", "gzip");
     bool is_asset = strncmp(file->path, "/assets/", 8) == 0;
     http_reply(exchange,
                &(struct http_answer){
-                   .status = is_known ? 304 : 200,
+                   .status = is_known ? 304 : status,
                    .content_type = file->type,
                    .etag = file->etag,
                    .body = is_gzip ? file->gzip : file->bytes,
@@ -74,10 +78,27 @@ static void send_file(struct http_exchange *exchange, const struct web_file *fil
                });
 }
 
+/* What answers 'path', and with which status. NULL: the API does. */
+static const struct web_file *file_of(const struct web_table *table, const char *path,
+                                      bool is_person, unsigned *ret_status)
+{
+    const struct web_file *file = web_find(table, path);
+    bool is_page = is_under(path, pages, ARRAY_LEN(pages));
+    *ret_status = 200;
+    if (file || (!is_page && (!is_person || is_under(path, api_paths, ARRAY_LEN(api_paths))))) {
+        return file;
+    }
+    if (!is_page && strcmp(path, "/") != 0) {
+        *ret_status = 404; /* the console says so in its own words */
+    }
+    return web_find(table, "/index.html");
+}
+
 bool web_serve(const struct web_table *table, struct http_exchange *exchange,
                const struct http_request *request)
 {
     char path[path_size];
+    unsigned status;
     size_t len = strcspn(request->target, "?");
     bool is_read = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
     if (table->len == 0 || !is_read || len == 0 || len >= sizeof(path)) {
@@ -85,11 +106,11 @@ bool web_serve(const struct web_table *table, struct http_exchange *exchange,
     }
     memcpy(path, request->target, len);
     path[len] = '\0';
-    /* Programs that ask for '/' want the list of routes. */
-    bool is_root = strcmp(path, "/") == 0 && header_accepts(exchange, "Accept", "text/html");
-    const struct web_file *file = web_find(table, is_root || is_page(path) ? "/index.html" : path);
+    /* Programs that ask for '/', or for what is not there, want JSON; people want a page. */
+    bool is_person = header_accepts(exchange, "Accept", "text/html");
+    const struct web_file *file = file_of(table, path, is_person, &status);
     if (file) {
-        send_file(exchange, file);
+        send_file(exchange, file, status);
     }
     return file != NULL;
 }

@@ -25,7 +25,8 @@ struct web_table {
 /* Made by web/build.sh when building. */
 extern const struct web_table web_table;
 
-/* Answers a request for one of the console's files or pages. False: it is for none of them. Below
- * /assets/ everything is named by its content and kept by browsers for good. */
+/* Answers a request for one of the console's files or pages, and a browser's for a page that does
+ * not exist: with 404 and the console, which says so. False: it is for the API. Below /assets/
+ * everything is named by its content and kept by browsers for good. */
 bool web_serve(const struct web_table *table, struct http_exchange *exchange,
                const struct http_request *request);

@@ -19,11 +19,9 @@ const pages = [
   ['servers', '/servers', 'Servers', [
     ['pause', 'Pause node2?', (page) => order(page, 'node2', 'Pause…')],
     ['drain', 'Drain node2?', (page) => order(page, 'node2', 'Drain…')],
-    ['server', 'Server node1', (page) => press(page, 'Details of node1')],
   ]],
   ['gpus', '/gpus', 'GPUs', [
     ['dismount', 'Dismount 1 GPU?', (page) => order(page, 'node1 0000:c1:00.0', 'Dismount…')],
-    ['gpu', 'GPU node1 0000:41:00.0', (page) => press(page, 'Details of node1 41:00.0')],
   ]],
   ['pools', '/pools', 'GPUs of GpuChildPool', [
     ['create-pool', 'Create GPU pool', (page) => press(page, 'Create GPU pool')],
@@ -34,14 +32,26 @@ const pages = [
   ]],
   ['vms', '/vms', 'Virtual machines', [
     ['add-vm', 'Add virtual machine', (page) => press(page, 'Add virtual machine')],
-    ['vm', 'Virtual machine cad1', (page) => press(page, 'Details of cad1')],
     ['stop', 'Stop cad1?', (page) => order(page, 'cad1', 'Stop…')],
     ['move', 'Move cad1', (page) => order(page, 'cad1', 'Move…')],
-    ['explain', 'Where can render2 run?', (page) => order(page, 'render2', 'Explain')],
     ['settings', 'Settings of cad1', (page) => order(page, 'cad1', 'Settings…')],
     ['remove-vm', 'Remove spare1?', (page) => order(page, 'spare1', 'Remove…')],
   ]],
+  ['vm', '/vms/cad1', 'Parts of cad1', []],
+  ['server', '/servers/node1', 'GPUs of node1', []],
+  ['gpu', '/gpus/node1/0000:41:00.0', 'Parts of node1 41:00.0', []],
+  ['pool', '/pools/GpuChildPool', 'GPUs of GpuChildPool', [
+    ['pool-settings', 'Settings of GpuChildPool', (page) => press(page, 'Settings…')],
+  ]],
   ['events', '/events', 'Events', []],
+];
+
+/** The other parts of pages of one thing. */
+const tabs = [
+  ['vm-placement', '/vms/render2?tab=placement', 'Every server for render2, and why or why not'],
+  ['vm-xml', '/vms/cad1?tab=xml', 'XML of cad1'],
+  ['server-placement', '/servers/node1?tab=placement', 'Parts of node1'],
+  ['pool-placement', '/pools/GpuChildPool?tab=placement', 'Servers of GpuChildPool'],
 ];
 
 /** What reaches beside the screen or its own box, where a mouse would have to scroll sideways. */
@@ -60,7 +70,7 @@ function tooWide(page) {
 }
 
 async function inspect(page, scene, name, problems, selector) {
-  await counts(page.getByText('Reading…'), 0);
+  await counts(page.getByText(/^(Reading|Looking for places)…$/), 0);
   await scene.photograph(page, name);
   for (const fault of [...(await tooWide(page)), ...(await violations(page, selector))]) {
     problems.push(`${name}: ${fault}`);
@@ -85,6 +95,16 @@ for (const [look, options] of looks) {
       must(problems.length === 0, problems.join('\n'));
     });
   }
+  test(`the tabs of a VM, a server and a pool have no fault and fit the screen, ${look}`, async (scene) => {
+    const problems = [];
+    const page = await scene.open('/', options);
+    for (const [name, path, sight] of tabs) {
+      await page.goto(scene.stage.url + path);
+      await page.locator(`[aria-label="${sight}"]`).first().waitFor();
+      await inspect(page, scene, `${name}-${look}`, problems);
+    }
+    must(problems.length === 0, problems.join('\n'));
+  });
   test(`the login page has no fault and fits the screen, ${look}`, async (scene) => {
     const problems = [];
     const page = await scene.open('/', { ...options, role: null });

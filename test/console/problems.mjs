@@ -41,8 +41,7 @@ test('a waiting VM that is unassigned is stopped, and not started without a GPU'
 
   await goTo(page, 'Overview');
   await press(problem(page, 'VM big1 waits'), 'Why not?: big1');
-  await shows(await dialog(page, 'Where can big1 run?'), 'only 2 GPUs in GpuChildPool (needs 3)');
-  await page.getByRole('dialog').getByRole('button', { name: 'Close', exact: true }).last().click();
+  await shows(page.getByRole('table', { name: /^Every server for big1/ }), 'only 2 GPUs in GpuChildPool (needs 3)');
 
   await goTo(page, 'Virtual machines');
   await order(page, 'big1', 'Unassign…');

@@ -17,6 +17,7 @@ import '@patternfly/patternfly/components/Title/title.css';
 import './style/frame.css';
 import './style/parts.css';
 import './style/map.css';
+import './style/object.css';
 import './style/stacked.css';
 import { render } from 'preact';
 import { App } from './app';

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What to do about a problem, as a button: opens the dialog that does it, where the problem is shown. */
+/* What to do about a problem, as a button: opens the dialog that does it, where the problem is shown, or the page that explains it. */
 import { get, messageOf } from './api';
 import { arm } from './dialogs/cluster';
 import { release } from './dialogs/gpu';
 import { removeMember } from './dialogs/pool';
 import { confirmOff, resume } from './dialogs/server';
-import { adoptVm, confirmGone, explainVm, moveVm, startVm, stopVm } from './dialogs/vm';
+import { adoptVm, confirmGone, moveVm, startVm, stopVm } from './dialogs/vm';
+import { navigate } from './router';
 import type { Gpu, Hint, Node, Role, Vm, WholePool } from './types';
+import { pageOf } from './ui/links';
 import { say } from './ui/toast';
 
 export interface Remedy {
@@ -43,7 +45,7 @@ const remedies: Record<string, [string, Role, (...subject: string[]) => () => vo
     'pool-remove': ['Remove from pool', 'administrator', removeFrom],
     'vm-adopt': ['Adopt', 'administrator', onVm(adoptVm)],
     'vm-confirm-gone': ['Confirm that it is gone', 'administrator', onVm(confirmGone)],
-    'vm-explain': ['Why not?', 'viewer', onVm(explainVm)],
+    'vm-explain': ['Why not?', 'viewer', (vm) => () => navigate(pageOf.vm(vm ?? '', 'placement'))],
     'vm-move': ['Move', 'operator', onVm(moveVm)],
     'vm-start': ['Start', 'operator', onVm(startVm)],
     'vm-stop': ['Stop', 'operator', onVm(stopVm)],

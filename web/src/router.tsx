@@ -20,6 +20,17 @@ export function usePlace(): URL {
     return new URL(useSource(place), location.origin);
 }
 
+/* "/gpus/node1/0000%3A41" is '', 'gpus', 'node1', '0000:41'. One that is badly written stands for itself. */
+export function partsOf(path: string): string[] {
+    return path.replace(/\/$/, '').split('/').map((part) => {
+        try {
+            return decodeURIComponent(part);
+        } catch {
+            return part;
+        }
+    });
+}
+
 /* One parameter of the query: its value, and how to set it without a step in the history. */
 export function useQuery(name: string): [string, (value: string) => void] {
     const url = usePlace();

@@ -112,6 +112,16 @@ export function needsText(needs: Need[]): string {
     return needs.map((need) => (need.count === 1 ? need.pool : `${need.count} × ${need.pool}`)).join(', ');
 }
 
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
+
+/* node2 comes before node10. */
+export const compareNames = (a: string, b: string): number => collator.compare(a, b);
+
+/* For sort(): in that order by the name of each. */
+export function natural<T>(nameOf: (thing: T) => string): (a: T, b: T) => number {
+    return (a, b) => compareNames(nameOf(a), nameOf(b));
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
     return `${count} ${count === 1 ? one : many}`;
 }

@@ -4,10 +4,11 @@ import { useState } from 'preact/hooks';
 import { type ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
 import type { Gpu, List, Member, Node, Pool, Vm, WholePool } from '../types';
-import { countFault, gpuLooks, lookOf, nameFault, needsText, plural, shortAddress, shortModel, slotText, unitOf } from '../words';
+import { compareNames, countFault, gpuLooks, lookOf, nameFault, natural, needsText, plural, shortAddress, shortModel, slotText, unitOf } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, ChoicesField, NameField, SelectField, TextField } from '../ui/field';
+import { forEach } from './bulk';
 
 const pathOf = (name: string) => `/v1/pools/${encodeURIComponent(name)}`;
 
@@ -34,8 +35,8 @@ function GpuChoice({ type, chosen, onChange, fault }: {
     type: string; chosen: string[]; onChange: (chosen: string[]) => void; fault: string;
 }) {
     const shown = useResource<List<Gpu>>('/v1/gpus');
-    const all = shown.data?.items ?? [];
-    const servers = Array.from(new Set(all.map((gpu) => gpu.node)));
+    const all = [...(shown.data?.items ?? [])].sort(natural(slotText));
+    const servers = Array.from(new Set(all.map((gpu) => gpu.node))).sort(compareNames);
     const [hidden, setHidden] = useState<string[]>([]);
     const isDivided = type === 'GpuPartition';
     const isReady = (gpu: Gpu) => !gpu.pool && gpu.state === (isDivided ? 'partitioned' : 'dismounted');
@@ -162,6 +163,43 @@ export function removeMember(pool: Pool, member: Member): void {
     );
 }
 
+const afterUses: [Pool['after_use'], string][] = [
+    ['release', 'Free it at once'], ['erase', 'Erase it by a command of the server first'], ['hold', 'Hold it until someone releases it'],
+];
+
+function PoolSettingsDialog({ pool }: { pool: Pool }) {
+    const [afterUse, setAfterUse] = useState<string>(pool.after_use);
+    const [erase, setErase] = useState(pool.erase ?? '');
+    const [isHidden, setHidden] = useState(pool.rom_hidden);
+    const [fault, setFault] = useState('');
+    const check = () => {
+        setFault(afterUse !== 'erase' || erase ? '' : 'Give the name of the command.');
+        return afterUse !== 'erase' || erase !== '';
+    };
+    return (
+        <FormDialog title={`Settings of ${pool.name}`} submit="Save" check={check}
+            run={() => change('PATCH', pathOf(pool.name),
+                { after_use: afterUse, ...(afterUse === 'erase' ? { erase } : {}), rom_hidden: isHidden }, pool.revision)}>
+            <div class="pf-v6-c-form">
+                <SelectField label="When its VM is gone" value={afterUse} onChange={setAfterUse} choices={afterUses}
+                    help="What becomes of a GPU before another VM may have it." />
+                {afterUse === 'erase' && (
+                    <TextField label="Command" value={erase} onChange={setErase} fault={fault} isRequired autocomplete="off"
+                        help="Its name in berth.conf of the servers." />
+                )}
+                <CheckField label="Hide the ROM of its GPUs from guests" isChecked={isHidden} onChange={setHidden}
+                    help="For cards whose ROM keeps a guest from starting." />
+            </div>
+        </FormDialog>
+    );
+}
+
+export const afterUseText = (pool: Pool): string => afterUses.find(([key]) => key === pool.after_use)?.[1] ?? pool.after_use;
+
+export function poolSettings(pool: Pool): void {
+    openDialog(<PoolSettingsDialog pool={pool} />);
+}
+
 export function removePool(pool: Pool): void {
     openDialog(
         <FormDialog title={`Remove GPU pool ${pool.name}?`} submit="Remove pool" size="sm" isDanger
@@ -189,13 +227,13 @@ function Fits({ name, need, servers }: { name: string; need: number; servers: nu
     ) : <p role="status" class="quiet">{fits} of {plural(servers, 'server')} can give {plural(need, unit)} of {name}</p>;
 }
 
-function AssignDialog({ forVm }: { forVm?: Vm }) {
+function AssignDialog({ forVm, toPool = '' }: { forVm?: Vm; toPool?: string }) {
     const pools = useResource<List<Pool>>('/v1/pools').data?.items;
     const vms = useResource<List<Vm>>(forVm ? null : '/v1/vms').data?.items;
     const asItIs = useResource<Vm>(forVm ? `/v1/vms/${encodeURIComponent(forVm.name)}` : null).data;
-    const nodes = useResource<List<Node>>('/v1/nodes').data?.items ?? [];
+    const nodes = [...(useResource<List<Node>>('/v1/nodes').data?.items ?? [])].sort(natural((node) => node.name));
     const [server, setServer] = useState('');
-    const [pool, setPool] = useState('');
+    const [pool, setPool] = useState(toPool);
     const [vmName, setVmName] = useState(forVm?.name ?? '');
     const [count, setCount] = useState('1');
     const [mmio, setMmio] = useState('');
@@ -272,8 +310,43 @@ export function assignVm(): void {
     openDialog(<AssignDialog />);
 }
 
+export function assignToPool(pool: Pool): void {
+    openDialog(<AssignDialog toPool={pool.name} />);
+}
+
 export function assignThis(vm: Vm): void {
     openDialog(<AssignDialog forVm={vm} />);
+}
+
+/* The same of several VMs, each as it stands in the list. */
+function AssignAllDialog({ vms }: { vms: Vm[] }) {
+    const pools = useResource<List<Pool>>('/v1/pools').data?.items;
+    const [pool, setPool] = useState('');
+    const [count, setCount] = useState('1');
+    const [faults, setFaults] = useState({ pool: '', count: '' });
+    const check = () => {
+        const next = { pool: pool ? '' : 'Choose a GPU pool.', count: countFault(count) };
+        setFaults(next);
+        return !next.pool && !next.count;
+    };
+    const run = () => forEach(vms, (vm) => vm.name,
+        (vm) => change('POST', `/v1/vms/${encodeURIComponent(vm.name)}/assign`, { pool, count: Number(count) }, vm.revision),
+        (done, all) => `${plural(done, 'VM')}${done < all ? ` of ${all}` : ''} assigned to ${pool}`);
+    return (
+        <FormDialog title={`Assign ${plural(vms.length, 'VM')} to a GPU pool`} submit="Assign" check={check} run={run}>
+            <div class="pf-v6-c-form">
+                <p>{vms.map((vm) => vm.name).join(', ')}</p>
+                <SelectField label="GPU pool" value={pool} onChange={setPool} fault={faults.pool} isRequired
+                    choices={[['', pools ? 'Choose…' : 'Reading…'], ...(pools ?? []).map((each): [string, string] => [each.name, each.name])]} />
+                <TextField label="Number for each VM" value={count} onChange={setCount} fault={faults.count} inputMode="numeric" isRequired
+                    help="In addition to what each has. The VMs must be stopped." />
+            </div>
+        </FormDialog>
+    );
+}
+
+export function assignVms(vms: Vm[]): void {
+    openDialog(<AssignAllDialog vms={vms} />);
 }
 
 function UnassignDialog({ pool, vm, count }: { pool: string; vm: string; count: number }) {

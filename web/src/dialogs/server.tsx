@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What is done with a server: pause, drain, resume, confirm that it is off, remove; and all that is known of one. */
+/* What is done with a server: pause, drain, resume, confirm that it is off, remove. */
 import { useEffect, useState } from 'preact/hooks';
 import { ask, change } from '../api';
-import { useResource } from '../live';
-import type { Node, Plan, WholeNode } from '../types';
-import { lookOf, memoryText, nodeLooks, plural } from '../words';
-import { Alert, Reasons, Refusal } from '../ui/alert';
-import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
+import type { Node, Plan } from '../types';
+import { plural } from '../words';
+import { Alert, Refusal } from '../ui/alert';
+import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, TextField } from '../ui/field';
-import { Facts, Loaded } from '../ui/page';
-import { State } from '../ui/state';
-import { Table } from '../ui/table';
+import { Preview } from '../ui/preview';
 
 const pathOf = (node: Node) => `/v1/nodes/${encodeURIComponent(node.name)}`;
 
@@ -28,31 +25,6 @@ export function resume(node: Node): void {
         <FormDialog title={`Resume ${node.name}?`} submit="Resume" size="sm" run={() => change('POST', `${pathOf(node)}/resume`)}>
             <p>VMs may start there again, and those that wait for its GPUs do so at once.</p>
         </FormDialog>,
-    );
-}
-
-export function Preview({ plan }: { plan: Plan }) {
-    return (
-        <>
-            {plan.placements.length > 0 && (
-                <>
-                    <h3 class="pf-v6-c-title pf-m-md">What moves where</h3>
-                    <Table label="What moves where" rows={plan.placements} keyOf={(each) => each.vm} pageSize={20} empty="" columns={[
-                        { title: 'Virtual machine', isHead: true, sort: (each) => each.vm, cell: (each) => each.vm },
-                        { title: 'To', sort: (each) => each.to, cell: (each) => each.to },
-                        { title: 'GPUs there', cell: (each) => each.gpus.join(', ') },
-                    ]} />
-                </>
-            )}
-            {plan.left_out.length > 0 && (
-                <Alert kind="warning" title={`${plural(plan.left_out.length, 'VM has', 'VMs have')} no place elsewhere`}>
-                    {plan.left_out.map((each) => (
-                        <div key={each.vm}><strong>{each.vm}</strong><Reasons reasons={each.reasons} /></div>
-                    ))}
-                </Alert>
-            )}
-            {plan.placements.length + plan.left_out.length === 0 && <p>No VM runs there: nothing has to move.</p>}
-        </>
     );
 }
 
@@ -153,41 +125,4 @@ export function removeServer(node: Node): void {
             <p>No VM may have its place there. If it does come back, it joins as a new one.</p>
         </FormDialog>,
     );
-}
-
-function ServerDetails({ name }: { name: string }) {
-    const shown = useResource<WholeNode>(`/v1/nodes/${encodeURIComponent(name)}`);
-    return (
-        <Loaded shown={shown}>
-            {(node) => (
-                <>
-                    <Facts facts={[
-                        ['State', <><State look={lookOf(nodeLooks, node.state)} /> {node.detail}</>],
-                        ['Coordinates', node.coordinator ? 'Yes' : 'No'],
-                        ['Fencing', `${node.fencing}${node.fence_agent && ` by ${node.fence_agent}`}; watchdog ${node.watchdog_armed ? 'armed' : 'not armed'}`],
-                        ['CPUs', node.cpus],
-                        ['Memory', memoryText(node.memory_mib)],
-                        ['Kernel', node.kernel || '–'],
-                        ['Labels', Object.entries(node.spec.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(', ') || '–'],
-                        ['VMs', node.vms.join(', ') || 'None'],
-                    ]} />
-                    <h3 class="pf-v6-c-title pf-m-md">Checks</h3>
-                    {node.checks.length === 0 ? <p class="quiet">It has not reported any.</p> : (
-                        <ul class="reasons">
-                            {node.checks.map((check) => (
-                                <li key={check.name}>
-                                    <State look={check.ok ? { text: 'OK', tone: 'good', sign: 'check' } : { text: 'Fails', tone: 'bad', sign: 'cross' }} />{' '}
-                                    <strong>{check.name}</strong>{check.detail && `: ${check.detail}`}
-                                </li>
-                            ))}
-                        </ul>
-                    )}
-                </>
-            )}
-        </Loaded>
-    );
-}
-
-export function serverDetails(node: Node): void {
-    openDialog(<InfoDialog title={`Server ${node.name}`}><ServerDetails name={node.name} /></InfoDialog>);
 }

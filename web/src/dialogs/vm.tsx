@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What is done with a VM, and why it is where it is. Adding: vmadd.tsx; settings: vmsettings.tsx. */
+/* What is done with VMs. Adding: vmadd.tsx; settings: vmsettings.tsx; to GPU pools: pool.tsx. */
 import { useState } from 'preact/hooks';
 import { type ApiError, change, messageOf } from '../api';
 import { refresh, useResource } from '../live';
-import type { Explanation, List, Node, Vm, WholeVm } from '../types';
-import { memoryText, needsText, offlineActions, plural, priorityText, shortAddress, vmLook } from '../words';
-import { Alert, Reasons } from '../ui/alert';
-import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
+import type { Explanation, List, Node, Vm } from '../types';
+import { natural, offlineActions, plural } from '../words';
+import { Alert } from '../ui/alert';
+import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, SelectField } from '../ui/field';
-import { Facts, Loaded } from '../ui/page';
-import { State } from '../ui/state';
-import { Table } from '../ui/table';
+import { VmLink } from '../ui/links';
 import { say } from '../ui/toast';
+import { forEach } from './bulk';
 
 export const pathOfVm = (name: string) => `/v1/vms/${encodeURIComponent(name)}`;
 
@@ -59,7 +58,7 @@ function MoveDialog({ vm }: { vm: Vm }) {
                 place there is reserved.
             </p>
             <SelectField label="To server" value={to} onChange={setTo} fault={fault}
-                choices={[['', 'Any other server'], ...nodes.filter((node) => node.name !== vm.node).map((node): [string, string] => [node.name, note(node)])]} />
+                choices={[['', 'Any other server'], ...nodes.filter((node) => node.name !== vm.node).sort(natural((node) => node.name)).map((node): [string, string] => [node.name, note(node)])]} />
         </FormDialog>
     );
 }
@@ -73,6 +72,51 @@ export function removeVm(vm: Vm): void {
         <FormDialog title={`Remove ${vm.name}?`} submit="Remove" size="sm" isDanger
             run={() => change('DELETE', pathOfVm(vm.name), undefined, vm.revision)}>
             <p>The cluster forgets the virtual machine. Its disks stay as they are. It must be stopped.</p>
+        </FormDialog>,
+    );
+}
+
+/* ---- several at once ---- */
+
+const ofAll = (done: string) => (count: number, all: number) => `${plural(count, 'VM')}${count < all ? ` of ${all}` : ''} ${done}`;
+const nameOf = (vm: Vm) => vm.name;
+
+function VmList({ vms }: { vms: Vm[] }) {
+    return <ul class="reasons">{vms.map((vm) => <li key={vm.name}><VmLink name={vm.name} /></li>)}</ul>;
+}
+
+export function startVms(vms: Vm[]): void {
+    openDialog(
+        <FormDialog title={`Start ${plural(vms.length, 'VM')}?`} submit="Start" size="sm"
+            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/start`), ofAll('will be started'))}>
+            <p>Those for which no server has room wait, and start as soon as one has.</p>
+            <VmList vms={vms} />
+        </FormDialog>,
+    );
+}
+
+function StopAllDialog({ vms }: { vms: Vm[] }) {
+    const [isForced, setForced] = useState(false);
+    return (
+        <FormDialog title={`Stop ${plural(vms.length, 'VM')}?`} submit={isForced ? 'Turn off' : 'Stop'} isDanger={isForced} size="sm"
+            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/stop`, { force: isForced }), ofAll('will be stopped'))}>
+            <p>Each is stopped by its offline action. Their GPUs are then free for other VMs.</p>
+            <VmList vms={vms} />
+            <CheckField label="Force: turn them off at once" isChecked={isForced} onChange={setForced} help="Unsaved data are lost." />
+        </FormDialog>
+    );
+}
+
+export function stopVms(vms: Vm[]): void {
+    openDialog(<StopAllDialog vms={vms} />);
+}
+
+export function moveVms(vms: Vm[]): void {
+    openDialog(
+        <FormDialog title={`Move ${plural(vms.length, 'VM')}?`} submit="Move" size="sm"
+            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/move`, {}), ofAll('will be moved'))}>
+            <p>Each is stopped by its offline action and starts on another server that has room for it.</p>
+            <VmList vms={vms} />
         </FormDialog>,
     );
 }
@@ -97,72 +141,4 @@ export function confirmGone(vm: Vm): void {
             <p>Berth starts it again as soon as a server has room.</p>
         </FormDialog>,
     );
-}
-
-/* ---- explain ---- */
-
-function Explained({ name }: { name: string }) {
-    const shown = useResource<Explanation>(`${pathOfVm(name)}/explain`);
-    const verdict = (fits: boolean | undefined) => (fits
-        ? <State look={{ text: 'Possible', tone: 'good', sign: 'check' }} />
-        : <State look={{ text: 'Not possible', tone: 'idle', sign: 'dash' }} />);
-    return (
-        <Loaded shown={shown}>
-            {(vm) => (
-                <>
-                    <p>
-                        <State look={vmLook(vm)} /> {vm.node && `on ${vm.node}`} {vm.detail}
-                    </p>
-                    {vm.cause && vm.cause_code !== vm.detail_code && <p>{vm.cause}</p>}
-                    <Table label={`Every server for ${name}, and why or why not`} rows={vm.hosts} keyOf={(host) => host.subject} empty="No server has joined."
-                        columns={[
-                            { title: 'Server', isHead: true, sort: (host) => host.subject, cell: (host) => host.subject },
-                            { title: 'Verdict', sort: (host) => (host.fits ? 0 : 1), cell: (host) => verdict(host.fits) },
-                            { title: 'Why', cell: (host) => host.text || '–' },
-                        ]} />
-                </>
-            )}
-        </Loaded>
-    );
-}
-
-export function explainVm(vm: Vm): void {
-    openDialog(<InfoDialog title={`Where can ${vm.name} run?`}><Explained name={vm.name} /></InfoDialog>);
-}
-
-/* ---- details ---- */
-
-const listText = (names: string[] | undefined, none: string) => (names?.length ? names.join(', ') : none);
-
-function VmDetails({ name }: { name: string }) {
-    const shown = useResource<WholeVm>(pathOfVm(name));
-    return (
-        <Loaded shown={shown}>
-            {(vm) => (
-                <>
-                    <Facts facts={[
-                        ['State', <><State look={vmLook(vm)} /> {vm.detail}</>],
-                        ['Server', vm.node || '–'],
-                        ['Assigned to', needsText(vm.needs) || 'No GPU pool'],
-                        ['GPUs now', vm.gpus.map((gpu) => `${shortAddress(gpu.address)} of ${gpu.pool}`).join(', ') || '–'],
-                        ['Size', `${plural(vm.cpus, 'CPU')}, ${memoryText(vm.memory_mib)}`],
-                        ['Priority', priorityText(vm.priority)],
-                        ['Offline action', `${offlineActions[vm.offline_action]}, within ${Math.round(vm.spec.offline_timeout_ms / 1000)} s`],
-                        ['Preferred owners', listText(vm.spec.preferred_owners, 'None')],
-                        ['Possible owners', listText(vm.spec.possible_owners, 'Every server')],
-                        ['Together with', listText(vm.spec.together, '–')],
-                        ['Apart from', listText(vm.spec.apart, '–')],
-                        ['Memory-mapped IO', vm.spec.mmio_mib ? memoryText(vm.spec.mmio_mib) : 'Computed from its GPUs'],
-                        ['UUID', <code>{vm.spec.uuid}</code>],
-                    ]} />
-                    {vm.reasons.length > 0 && <><h3 class="pf-v6-c-title pf-m-md">Why it waits</h3><Reasons reasons={vm.reasons} /></>}
-                    <details class="advanced"><summary>Domain XML</summary><pre class="code" tabIndex={0}>{vm.xml}</pre></details>
-                </>
-            )}
-        </Loaded>
-    );
-}
-
-export function vmDetails(vm: Vm): void {
-    openDialog(<InfoDialog title={`Virtual machine ${vm.name}`} size="md"><VmDetails name={vm.name} /></InfoDialog>);
 }

@@ -1,39 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import { useState } from 'preact/hooks';
-import { dismount, gpuDetails, keyOfGpu, mount, partition, release } from '../dialogs/gpu';
+import { canDismount, canMount, deedsOfGpu, isCard } from '../deeds/gpu';
+import { dismount, keyOfGpu, mount } from '../dialogs/gpu';
 import { useResource } from '../live';
-import { Link, useQuery } from '../router';
+import { useQuery } from '../router';
 import { useMay } from '../session';
 import type { Gpu, List } from '../types';
 import { gpuLooks, gpuText, lookOf, plural, shortAddress, shortModel, sizeText, verdicts } from '../words';
 import { Button } from '../ui/button';
-import { Menu, type Deed } from '../ui/menu';
-import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
+import { GpuLink, PoolLink } from '../ui/links';
+import { Menu } from '../ui/menu';
+import { Filter, Loaded, matches, Search, Section, Toolbar, valuesOf } from '../ui/page';
 import { State } from '../ui/state';
 import { Table, type Column } from '../ui/table';
-
-/* A partition goes with its card. */
-const isCard = (gpu: Gpu) => gpu.partition_type === undefined;
-/* Whether the host could be asked to let it go. */
-const canDismount = (gpu: Gpu) => isCard(gpu) && (gpu.state === 'host' || (gpu.state === 'not-assignable' && !gpu.pool));
-const canMount = (gpu: Gpu) => isCard(gpu) && !gpu.pool && !gpu.vm && (gpu.state === 'dismounted' || gpu.state === 'dismounting');
-
-function deedsOf(gpu: Gpu): Deed[] {
-    const deeds: Deed[] = [];
-    if (canDismount(gpu)) {
-        deeds.push({ text: 'Dismount…', run: () => dismount([gpu]) });
-    }
-    if (canMount(gpu)) {
-        deeds.push({ text: 'Mount…', run: () => mount([gpu]) });
-    }
-    if (gpu.sriov_total) {
-        deeds.push({ text: 'Configure partition count…', run: () => partition(gpu) });
-    }
-    if (gpu.health === 'quarantined') {
-        deeds.push({ text: 'Release from quarantine…', run: () => release(gpu) });
-    }
-    return deeds;
-}
 
 function StatusCell({ gpu }: { gpu: Gpu }) {
     const look = lookOf(gpuLooks, gpu.state);
@@ -62,21 +41,19 @@ function columns(mayAdminister: boolean): Column<Gpu>[] {
             isHead: true,
             sort: keyOfGpu,
             cell: (gpu) => (
-                <Button kind="link" isSmall aria-label={`Details of ${gpu.node} ${shortAddress(gpu.address)}`} onClick={() => gpuDetails(gpu)}>
-                    {gpu.node} {shortAddress(gpu.address)}
-                </Button>
+                <GpuLink node={gpu.node} address={gpu.address}>{gpu.node} {shortAddress(gpu.address)}</GpuLink>
             ),
         },
         { title: 'Assigned status', sort: (gpu) => lookOf(gpuLooks, gpu.state).text, cell: (gpu) => <StatusCell gpu={gpu} /> },
         { title: 'Model', sort: (gpu) => gpu.name, cell: (gpu) => <>{shortModel(gpu.name)}<div class="quiet">{gpu.partition_type ? `partition, ${gpu.partition_type}` : gpu.model}</div></> },
-        { title: 'GPU pool', sort: (gpu) => gpu.pool ?? '', cell: (gpu) => (gpu.pool ? <Link to={`/pools?q=${encodeURIComponent(gpu.pool)}`}>{gpu.pool}</Link> : '–') },
+        { title: 'GPU pool', sort: (gpu) => gpu.pool ?? '', cell: (gpu) => (gpu.pool ? <PoolLink name={gpu.pool} /> : '–') },
         { title: 'Survey', sort: (gpu) => gpu.verdict, cell: (gpu) => verdicts[gpu.verdict] ?? gpu.verdict },
         { title: 'Driver', sort: (gpu) => gpu.driver, cell: (gpu) => gpu.driver || '–' },
         { title: 'Group', sort: (gpu) => gpu.iommu_group, cell: (gpu) => <GroupCell gpu={gpu} /> },
         { title: 'Aperture', sort: (gpu) => gpu.mmio_size, cell: (gpu) => (gpu.mmio_size ? sizeText(gpu.mmio_size) : '–') },
     ];
     if (mayAdminister) {
-        all.push({ title: 'Actions', isActions: true, cell: (gpu) => <Menu label={`Actions for ${keyOfGpu(gpu)}`} deeds={deedsOf(gpu)} /> });
+        all.push({ title: 'Actions', isActions: true, cell: (gpu) => <Menu label={`Actions for ${keyOfGpu(gpu)}`} deeds={deedsOfGpu(gpu)} /> });
     }
     return all;
 }
@@ -90,9 +67,13 @@ export function Gpus() {
     const shown = useResource<List<Gpu>>('/v1/gpus');
     const [query] = useQuery('q');
     const [state] = useQuery('state');
+    const [server] = useQuery('server');
+    const [pool] = useQuery('pool');
     const mayAdminister = useMay('administrator');
     const [selected, setSelected] = useState(new Set<string>());
     const isWanted = (gpu: Gpu) => (!state || gpu.state === state)
+        && (!server || gpu.node === server)
+        && (!pool || (pool === '-' ? !gpu.pool : gpu.pool === pool))
         && matches(query, keyOfGpu(gpu), gpu.name, gpu.model, gpu.pool, gpu.vm, gpu.driver, lookOf(gpuLooks, gpu.state).text);
     return (
         <Loaded shown={shown}>
@@ -111,6 +92,8 @@ export function Gpus() {
                         <Toolbar>
                             <Search label="Search GPUs" />
                             <Filter label="Status" parameter="state" choices={Object.entries(gpuLooks).map(([key, look]) => [key, look.text])} />
+                            <Filter label="Server" parameter="server" choices={valuesOf(items.map((gpu) => gpu.node))} />
+                            <Filter label="GPU pool" parameter="pool" choices={valuesOf(items.map((gpu) => gpu.pool), 'None')} />
                         </Toolbar>
                         <Table label="GPUs" rows={items.filter(isWanted)} keyOf={keyOfGpu} columns={columns(mayAdminister)}
                             {...(mayAdminister ? { selected, onSelect: setSelected } : {})}

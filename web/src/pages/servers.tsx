@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+import { deedsOfServer } from '../deeds/server';
 import { arm, disarm } from '../dialogs/cluster';
-import { confirmOff, drain, pause, reboot, removeServer, resume, serverDetails, shutDown } from '../dialogs/server';
 import { useResource } from '../live';
-import { useQuery } from '../router';
+import { Link, useQuery } from '../router';
 import { useMay } from '../session';
 import type { List, Node, Status } from '../types';
-import { isAway, lookOf, memoryText, needsProof, nodeLooks, plural } from '../words';
+import { lookOf, memoryText, nodeLooks, plural } from '../words';
 import { Button } from '../ui/button';
-import { Menu, type Deed } from '../ui/menu';
+import { ServerLink } from '../ui/links';
+import { Menu } from '../ui/menu';
 import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
 import { State } from '../ui/state';
 import { Table, type Column } from '../ui/table';
@@ -18,32 +19,6 @@ function FencingCell({ node }: { node: Node }) {
     return <>{text}</>;
 }
 
-function deedsOf(node: Node, mayOperate: boolean, mayAdminister: boolean): Deed[] {
-    const deeds: Deed[] = [];
-    if (mayOperate) {
-        if (node.mode === 'active') {
-            deeds.push({ text: 'Pause…', run: () => pause(node) });
-        }
-        if (node.mode !== 'drain') {
-            deeds.push({ text: 'Drain…', run: () => drain(node) });
-        }
-        if (node.mode !== 'active') {
-            deeds.push({ text: 'Resume…', run: () => resume(node) });
-        }
-    }
-    if (mayAdminister && !isAway(node) && node.state !== 'shut-down') {
-        deeds.push({ text: 'Reboot…', run: () => reboot(node), isDanger: true });
-        deeds.push({ text: 'Shut down…', run: () => shutDown(node), isDanger: true });
-    }
-    if (mayAdminister && needsProof(node)) {
-        deeds.push({ text: 'Confirm that it is off…', run: () => confirmOff(node), isDanger: true });
-    }
-    if (mayAdminister && isAway(node)) {
-        deeds.push({ text: 'Remove server…', run: () => removeServer(node), isDanger: true });
-    }
-    return deeds;
-}
-
 function columns(mayOperate: boolean, mayAdminister: boolean): Column<Node>[] {
     const all: Column<Node>[] = [
         {
@@ -52,7 +27,7 @@ function columns(mayOperate: boolean, mayAdminister: boolean): Column<Node>[] {
             sort: (node) => node.name,
             cell: (node) => (
                 <>
-                    <Button kind="link" isSmall aria-label={`Details of ${node.name}`} onClick={() => serverDetails(node)}>{node.name}</Button>
+                    <ServerLink name={node.name} />
                     {node.coordinator && <span class="quiet"> coordinator</span>}
                 </>
             ),
@@ -67,8 +42,8 @@ function columns(mayOperate: boolean, mayAdminister: boolean): Column<Node>[] {
                 </>
             ),
         },
-        { title: 'GPUs', sort: (node) => node.gpu_count, cell: (node) => node.gpu_count },
-        { title: 'VMs', sort: (node) => node.vm_count, cell: (node) => node.vm_count },
+        { title: 'GPUs', sort: (node) => node.gpu_count, cell: (node) => (node.gpu_count > 0 ? <Link to={`/gpus?server=${encodeURIComponent(node.name)}`} aria-label={`${plural(node.gpu_count, 'GPU')} of ${node.name}`}>{node.gpu_count}</Link> : 0) },
+        { title: 'VMs', sort: (node) => node.vm_count, cell: (node) => (node.vm_count > 0 ? <Link to={`/vms?server=${encodeURIComponent(node.name)}`} aria-label={`${plural(node.vm_count, 'VM')} of ${node.name}`}>{node.vm_count}</Link> : 0) },
         { title: 'CPUs', sort: (node) => node.cpus, cell: (node) => node.cpus || '–' },
         { title: 'Memory', sort: (node) => node.memory_mib, cell: (node) => (node.memory_mib ? memoryText(node.memory_mib) : '–') },
         { title: 'Fencing', sort: (node) => node.fencing, cell: (node) => <FencingCell node={node} /> },
@@ -77,7 +52,7 @@ function columns(mayOperate: boolean, mayAdminister: boolean): Column<Node>[] {
         all.push({
             title: 'Actions',
             isActions: true,
-            cell: (node) => <Menu label={`Actions for ${node.name}`} deeds={deedsOf(node, mayOperate, mayAdminister)} />,
+            cell: (node) => <Menu label={`Actions for ${node.name}`} deeds={deedsOfServer(node, mayOperate, mayAdminister)} />,
         });
     }
     return all;

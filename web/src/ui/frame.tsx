@@ -52,14 +52,14 @@ function Head({ isNavOpen, onNav }: { isNavOpen: boolean; onNav: () => void }) {
     );
 }
 
-function Navigation({ places, path, isOpen, onGo }: { places: Place[]; path: string; isOpen: boolean; onGo: () => void }) {
+function Navigation({ places, current, isOpen, onGo }: { places: Place[]; current: string; isOpen: boolean; onGo: () => void }) {
     return (
         <nav id="navigation" class={`pf-v6-c-nav sidebar${isOpen ? ' is-open' : ''}`} aria-label="Pages">
             <ul class="pf-v6-c-nav__list" role="list">
                 {places.map((place) => (
                     <li class="pf-v6-c-nav__item" key={place.path}>
-                        <Link to={place.path} class={`pf-v6-c-nav__link${place.path === path ? ' pf-m-current' : ''}`} onClick={onGo}
-                            {...(place.path === path ? { 'aria-current': 'page' as const } : {})}>
+                        <Link to={place.path} class={`pf-v6-c-nav__link${place.path === current ? ' pf-m-current' : ''}`} onClick={onGo}
+                            {...(place.path === current ? { 'aria-current': 'page' as const } : {})}>
                             <span class="pf-v6-c-nav__link-icon"><Icon sign={place.sign} /></span>
                             <span class="pf-v6-c-nav__link-text">{place.title}</span>
                         </Link>
@@ -89,7 +89,16 @@ function Banners() {
     );
 }
 
-export function Frame({ places, path, title, children }: { places: Place[]; path: string; title: string; children: ComponentChildren }) {
+type FrameProps = {
+    places: Place[];
+    current: string; // the one of them that is shown, or that is above what is shown
+    path: string;
+    title: string;
+    above?: Place; // the list that has this thing in it
+    children: ComponentChildren;
+};
+
+export function Frame({ places, current, path, title, above, children }: FrameProps) {
     const [isNavOpen, setNavOpen] = useState(false);
     const main = useRef<HTMLElement>(null);
     const isFirst = useRef(true);
@@ -107,9 +116,10 @@ export function Frame({ places, path, title, children }: { places: Place[]; path
                 main.current?.focus();
             }}>Skip to the content</a>
             <Head isNavOpen={isNavOpen} onNav={() => setNavOpen(!isNavOpen)} />
-            <Navigation places={places} path={path} isOpen={isNavOpen} onGo={() => setNavOpen(false)} />
+            <Navigation places={places} current={current} isOpen={isNavOpen} onGo={() => setNavOpen(false)} />
             <main id="content" class="content" tabIndex={-1} ref={main}>
                 <Banners />
+                {above && <nav class="way-back" aria-label="Way back"><Link to={above.path}>{above.title}</Link></nav>}
                 <h1 class="pf-v6-c-title pf-m-2xl page-title">{title}</h1>
                 {children}
             </main>

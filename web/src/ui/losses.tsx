@@ -7,6 +7,7 @@ import { plural } from '../words';
 import { Alert, Reasons } from './alert';
 import { Button } from './button';
 import { Icon } from './icon';
+import { ServerLink, VmLink } from './links';
 import { Loaded, Section } from './page';
 
 function Verdict({ answer }: { answer: Answer }) {
@@ -45,7 +46,7 @@ function Host({ host }: { host: HostLoss }) {
     const more = host.left_out_count - host.left_out.length;
     return (
         <li class="loss">
-            <strong>{host.node}</strong>
+            <strong><ServerLink name={host.node} /></strong>
             {host.left_out_count === 0 ? (
                 <span class="loss__text">
                     <Icon sign="check" /> {host.vms === 0 ? 'No VM runs there.' : `${host.vms === 1 ? 'Its VM restarts' : `Its ${host.vms} VMs restart`} elsewhere.`}
@@ -54,7 +55,7 @@ function Host({ host }: { host: HostLoss }) {
                 <details class="loss__text">
                     <summary>{host.left_out_count} of {plural(host.vms, 'VM')} left out: {host.left_out.map((each) => each.vm).join(', ')}{more > 0 && ` and ${more} more`}</summary>
                     {host.left_out.map((each) => (
-                        <div key={each.vm}><strong>{each.vm}</strong><Reasons reasons={each.reasons} /></div>
+                        <div key={each.vm}><strong><VmLink name={each.vm} /></strong><Reasons reasons={each.reasons} /></div>
                     ))}
                 </details>
             )}

@@ -2,8 +2,9 @@
 /* Servers × GPUs as a picture: each server a box, each GPU a tile in it. State is colour, sign and word. */
 import { Link } from '../router';
 import type { Gpu, Node } from '../types';
-import { gpuLooks, gpuText, isAway, lookOf, nodeLooks, shortAddress, type Look } from '../words';
+import { gpuLooks, gpuText, isAway, lookOf, natural, nodeLooks, shortAddress, type Look } from '../words';
 import { Icon } from './icon';
+import { pageOf, ServerLink } from './links';
 import { State } from './state';
 
 /* A tile has room for words up to so many of them. */
@@ -16,7 +17,7 @@ function Tile({ gpu, isGone, isSmall }: { gpu: Gpu; isGone: boolean; isSmall: bo
     const spoken = `GPU ${shortAddress(gpu.address)}: ${state}${where}${isGone ? '; its server is down' : ''}`;
     return (
         <li class="map__cell">
-            <Link to={`/gpus?q=${encodeURIComponent(`${gpu.node} ${gpu.address}`)}`} class={`tile tile--${look.tone}${isGone ? ' is-gone' : ''}`}
+            <Link to={pageOf.gpu(gpu.node, gpu.address)} class={`tile tile--${look.tone}${isGone ? ' is-gone' : ''}`}
                 aria-label={spoken} title={`${gpu.name}\n${spoken}`}>
                 <Icon sign={isGone ? 'cross' : look.sign} />
                 {!isSmall && <span class="tile__text">{gpu.vm ?? gpu.pool ?? shortAddress(gpu.address)}</span>}
@@ -30,7 +31,7 @@ function Server({ node, gpus, isSmall }: { node: Node; gpus: Gpu[]; isSmall: boo
     return (
         <li class={`map__server${isGone ? ' is-gone' : ''}`} aria-label={`Server ${node.name}`}>
             <div class="map__name">
-                <Link to={`/servers?q=${encodeURIComponent(node.name)}`}>{node.name}</Link>
+                <ServerLink name={node.name} />
                 <State look={lookOf(nodeLooks, node.state)} />
             </div>
             {gpus.length > 0
@@ -63,7 +64,7 @@ export function ServerMap({ nodes, gpus }: { nodes: Node[]; gpus: Gpu[] }) {
     return (
         <>
             <ul class="map" aria-label="Map of servers and GPUs">
-                {nodes.map((node) => (
+                {[...nodes].sort(natural((node) => node.name)).map((node) => (
                     <Server key={node.name} node={node} gpus={ofNode.get(node.name) ?? []} isSmall={gpus.length > tilesWithText} />
                 ))}
             </ul>

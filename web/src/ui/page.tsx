@@ -3,7 +3,8 @@
 import type { ComponentChildren } from 'preact';
 import type { ApiError } from '../api';
 import type { Shown } from '../live';
-import { useQuery } from '../router';
+import { compareNames } from '../words';
+import { Link, useQuery } from '../router';
 import type { Choice } from './field';
 import { Refusal } from './alert';
 import { Icon } from './icon';
@@ -21,12 +22,12 @@ function Fault({ error }: { error: ApiError }) {
     return <Refusal error={error} />;
 }
 
-export function Section({ title, actions, children }: { title: string; actions?: ComponentChildren; children: ComponentChildren }) {
+export function Section({ title, to, actions, children }: { title: string; to?: string; actions?: ComponentChildren; children: ComponentChildren }) {
     const id = useOwnId();
     return (
         <section class="pf-v6-c-card section" aria-labelledby={id}>
             <div class="section__head">
-                <h2 class="pf-v6-c-title pf-m-lg" id={id}>{title}</h2>
+                <h2 class="pf-v6-c-title pf-m-lg" id={id}>{to ? <Link to={to}>{title}</Link> : title}</h2>
                 {actions && <div class="section__actions">{actions}</div>}
             </div>
             <div class="section__body">{children}</div>
@@ -63,6 +64,12 @@ export function Filter({ label, parameter, choices }: { label: string; parameter
             <span class="select-mark"><Icon sign="chevron" /></span>
         </span>
     );
+}
+
+/* The choices of a filter: each value that there is, in natural order, and 'none' for what has none, as '-'. */
+export function valuesOf(values: (string | undefined)[], none?: string): Choice[] {
+    const all = Array.from(new Set(values)).filter((value): value is string => !!value).sort(compareNames);
+    return [...all.map((value): Choice => [value, value]), ...(none ? [['-', none] as Choice] : [])];
 }
 
 /* Whether all words of 'query' are somewhere in 'texts'. */

@@ -7,6 +7,7 @@ import type { Problem, Status } from '../types';
 import { durationText, lookOf, plural, severityLooks } from '../words';
 import { Reasons } from './alert';
 import { Button } from './button';
+import { pageOf } from './links';
 import { Section } from './page';
 import { State } from './state';
 
@@ -19,15 +20,15 @@ function Action({ problem }: { problem: Problem }) {
 }
 
 /* Where the thing is shown with all that is known of it. */
-function pageOf({ of, subject }: Problem): string | null {
-    const name = encodeURIComponent(of === 'gpu' ? subject.replace('/', ' ') : subject);
-    return { vm: `/vms?q=${name}`, node: `/servers?q=${name}`, gpu: `/gpus?q=${name}`, cluster: null }[of];
+function placeOf({ of, subject }: Problem): string | null {
+    const [node = '', address = ''] = subject.split('/');
+    return { vm: pageOf.vm(subject), node: pageOf.server(subject), gpu: pageOf.gpu(node, address), cluster: null }[of];
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Row({ problem }: { problem: Problem }) {
-    const page = pageOf(problem);
+    const page = placeOf(problem);
     return (
         <li class="problem">
             <div class="problem__head">

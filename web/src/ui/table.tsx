@@ -2,6 +2,7 @@
 /* Sortable tables that draw a page of their rows at a time. On a phone each row is a card. */
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
+import { compareNames } from '../words';
 import { Button } from './button';
 import { Icon } from './icon';
 
@@ -25,10 +26,8 @@ type Props<T> = {
     sortFirst?: { column: number; isDown: boolean };
 };
 
-const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
-
 function compare(a: string | number, b: string | number): number {
-    return typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b));
+    return typeof a === 'number' && typeof b === 'number' ? a - b : compareNames(String(a), String(b));
 }
 
 function sorted<T>(rows: T[], column: Column<T> | undefined, isDown: boolean): T[] {
