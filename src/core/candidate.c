@@ -87,9 +87,12 @@ static bool is_needed(struct core *core)
     if (!heartbeat_is_heard(core)) {
         return beats_are_asked(core); /* it cannot coordinate, and need not change anything */
     }
-    return (leader && strcmp(leader->leader->node, core->config.node) == 0) ||
-           (pulse && is_named(pulse->pulse, core->config.node)) ||
-           rank(core) < unnamed(core, pulse);
+    if ((leader && strcmp(leader->leader->node, core->config.node) == 0) ||
+        (pulse && is_named(pulse->pulse, core->config.node))) {
+        return true;
+    }
+    uint64_t most = unnamed(core, pulse);
+    return most > 0 && rank(core) < most;
 }
 
 void candidate_step(struct core *core)

@@ -117,12 +117,32 @@ static void write_all(struct sim *sim, const struct txn *txn)
     }
 }
 
+/* Which keys a watch is about: a host that does not watch all heartbeats has its own, by the name
+ * that its berthd gives itself. */
+static bool is_told(const struct host *host, const struct record_key *key)
+{
+    return key->kind != RECORD_NODE_ALIVE || host->process->has_beats ||
+           strcmp(key->name, host->name) == 0;
+}
+
+/* Whether its watch has something to tell 'host' now: nothing, if others' heartbeats alone go on.
+ */
+static bool is_news(const struct sim *sim, const struct host *host, const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        if (is_told(host, &write->key)) {
+            return true;
+        }
+    }
+    return host_now(sim, host) - host->process->progress_ms >= ask_ms;
+}
+
 static void pump(struct sim *sim, const struct happening *happening);
 
-static void tell_watchers(struct sim *sim)
+static void tell_watchers(struct sim *sim, const struct txn *txn)
 {
     VEC_EACH(&sim->hosts, host) {
-        if ((*host)->process) {
+        if ((*host)->process && is_news(sim, *host, txn)) {
             struct happening *happening = later(sim, sim_delay(sim), pump, *host);
             happening->life = (*host)->life;
             happening->id = (uint64_t)sim->store.world.revision;
@@ -162,7 +182,7 @@ static enum txn_outcome execute(struct sim *sim, const struct host *host, const 
     write_all(sim, txn);
     sim->result->statistics.transactions++;
     check_commit(sim, host, txn);
-    tell_watchers(sim);
+    tell_watchers(sim, txn);
     return TXN_COMMITTED;
 }
 
@@ -394,14 +414,6 @@ static void make_foreign(const struct host *host, struct world *ret)
     put_foreign(ret, fence);
 }
 
-/* Which keys a watch is about: a host that does not watch all heartbeats has its own, by the name
- * that its berthd gives itself. */
-static bool is_told(const struct host *host, const struct record_key *key)
-{
-    return key->kind != RECORD_NODE_ALIVE || host->process->has_beats ||
-           strcmp(key->name, host->name) == 0;
-}
-
 static void tell_snapshot(struct sim *sim, struct host *host)
 {
     CLEANUP(world_done) struct world wrong = {.revision = 1};
@@ -461,6 +473,21 @@ void store_begin_watch(struct sim *sim, struct host *host)
     later(sim, sim_delay(sim), begin_watch, host)->life = host->life;
 }
 
+/* The first change after 'revision'; they are in order. */
+static size_t first_after(const struct fake_store *store, revision_t revision)
+{
+    size_t low = 0, high = store->changes.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (store->changes.items[middle].revision <= revision) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /* Whether 'host' is told that its watch has come to the revision of 'change', which is the last of
  * it. Where no watch tells anything, berthd asks how far the store is, now and then. */
 static bool is_progress_told(struct sim *sim, const struct host *host, bool has_told)
@@ -473,11 +500,7 @@ static void tell_changes(struct sim *sim, struct host *host, revision_t revision
 {
     uint64_t life = host->life;
     bool has_told = false; /* something of the revision at hand */
-    size_t at = 0;
-    while (at < sim->store.changes.len &&
-           sim->store.changes.items[at].revision <= host->process->seen) {
-        at++;
-    }
+    size_t at = first_after(&sim->store, host->process->seen);
     while (at < sim->store.changes.len && sim->store.changes.items[at].revision <= revision) {
         const struct change *change = &sim->store.changes.items[at++];
         revision_t now = change->revision;
@@ -573,7 +596,6 @@ void store_empty(struct sim *sim)
     store->is_emptied = true;
     store->emptied_ms = sim->now_ms;
     write_all(sim, &txn);
-    txn_done(&txn);
     VEC_EACH(&sim->hosts, host) {
         (*host)->is_contradicted = (*host)->has_power && (*host)->joined_incarnation != 0;
     }
@@ -581,7 +603,8 @@ void store_empty(struct sim *sim)
         record_unref(*record);
     }
     sim->acknowledged.len = 0;
-    tell_watchers(sim);
+    tell_watchers(sim, &txn);
+    txn_done(&txn);
 }
 
 void store_set_format(struct sim *sim, uint32_t number)
