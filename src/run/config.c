@@ -35,6 +35,7 @@ enum value_kind {
     VALUE_PATHS,    /* absolute, without ".." */
     VALUE_COMMANDS, /* NAME=PROGRAM */
     VALUE_NETWORKS,
+    VALUE_MIGRATION, /* an address, or one or two URIs */
 };
 
 struct setting {
@@ -127,6 +128,12 @@ static const struct setting settings[] = {
     TEXT(VALUE_PATH, "api_etcd_password_file", api_etcd_password_file, STORE,
          "The file whose first line is that user's password."),
     TEXT(VALUE_TEXT, "libvirt_uri", libvirt_uri, HYPERVISOR, "The libvirt that runs the VMs."),
+    TEXT(VALUE_MIGRATION, "migration_address", migration_address, HYPERVISOR,
+         "Where this host accepts VMs that move here while they run, and the consent to hand over "
+         "its own: an address, at which its libvirt answers by TLS (qemu+tls://ADDRESS/system), or "
+         "that URI itself. The memory of VMs goes through that connection; a second URI, such as "
+         "tcp://10.1.0.3, separated by a space, makes it go there, unencrypted. Without it: VMs "
+         "stop here and start elsewhere. docs/migration.md says what is needed."),
     TEXT(VALUE_CHOICE, "domain_policy", is_domain_trusted, HYPERVISOR,
          "Which domain XML this host starts. plain accepts disks, network cards, displays and the "
          "like, and files only below disk_directories; it refuses what reaches the host itself, "
@@ -305,6 +312,21 @@ static int set_list(const struct config_place *place, const struct setting *sett
                : REFUSE(place, err, "%s needs at least one", setting->key);
 }
 
+/* An address; or a libvirt's URI, and perhaps one for the memory. libvirt refuses to migrate to
+ * what it can see to be the same host. */
+static bool is_migration_address(const char *text)
+{
+    size_t first = strcspn(text, " \t");
+    const char *second = text + first + strspn(text + first, " \t");
+    const char *rest = strstr(text, "://");
+    if (!rest || rest > text + first) {
+        return first > 0 && !*second && !strpbrk(text, "/?#@");
+    }
+    return strncmp(text, "qemu", 4) == 0 && rest[3] != '/' &&
+           strncmp(rest + 3, "localhost", 9) != 0 &&
+           (!*second || (strstr(second, "://") && !strpbrk(second, " \t")));
+}
+
 static int check_text(const struct config_place *place, const struct setting *setting,
                       const char *value, struct error *err)
 {
@@ -327,6 +349,13 @@ static int check_text(const struct config_place *place, const struct setting *se
         return value[0] == '/'
                    ? 0
                    : REFUSE(place, err, "%s must be a path that begins with '/'", setting->key);
+    case VALUE_MIGRATION:
+        return is_migration_address(value)
+                   ? 0
+                   : REFUSE(place, err,
+                            "%s must be an address, or a URI such as qemu+tls://10.0.0.1/system "
+                            "and perhaps a second one such as tcp://10.1.0.1",
+                            setting->key);
     case VALUE_TEXT:
     case VALUE_URLS:
     case VALUE_ADDRESSES:

@@ -47,7 +47,8 @@ struct config {
     char api_etcd_password_file[config_text_size];
 
     /* The host. */
-    char libvirt_uri[config_text_size]; /* libvirt_uri */
+    char libvirt_uri[config_text_size];       /* libvirt_uri */
+    char migration_address[config_text_size]; /* migration_address; "": none comes or goes live */
     bool is_domain_trusted; /* domain_policy: a domain may use libvirt's whole language */
     bool has_open_graphics; /* graphics_listen: displays may be reached from elsewhere */
     struct config_text disk_directories[config_directories_max]; /* disk_directories */

@@ -158,7 +158,8 @@ static void on_instance(void *userdata, const struct virt_instance *instance)
                                               .name = instance->vm,
                                               .epoch = instance->epoch,
                                               .node = instance->node,
-                                              .is_up = instance->state != VM_STATE_STARTING});
+                                              .is_up = instance->state != VM_STATE_STARTING,
+                                              .has_arrived = instance->has_arrived});
 }
 
 static void on_gone(void *userdata, const char *vm, uint64_t epoch, const char *reason,
@@ -178,10 +179,25 @@ static void on_listed(void *userdata)
 
 static void on_connection(void *userdata, bool is_up, const char *detail)
 {
+    const struct daemon *d = userdata;
     journal_line(is_up ? LOG_INFO : LOG_WARNING, "hypervisor: %s%s%s",
                  is_up ? "it answers" : "it does not answer", detail[0] ? ": " : "", detail);
     daemon_step(userdata,
                 (struct core_event){.kind = CORE_HYPERVISOR, .is_up = is_up, .text = detail});
+    if (is_up && d->host && d->config->migration_address[0]) {
+        host_refresh(d->host); /* the CPU's model is known now */
+    }
+}
+
+/* Without an address this host neither hands over nor takes in. */
+static void daemon_tell_migration(const struct daemon *d, struct node_inventory *inventory)
+{
+    if (d->config->migration_address[0] && d->virt) {
+        (void)copy_text(inventory->migration_address, sizeof(inventory->migration_address),
+                        d->config->migration_address);
+        (void)copy_text(inventory->cpu_model, sizeof(inventory->cpu_model),
+                        virt_cpu_model(d->virt));
+    }
 }
 
 static void on_inventory(void *userdata, const struct node_inventory *inventory)
@@ -201,6 +217,7 @@ static void on_inventory(void *userdata, const struct node_inventory *inventory)
     }
     daemon_tell_foreign(d, copy->inventory);
     daemon_tell_renamed(d, copy->inventory);
+    daemon_tell_migration(d, copy->inventory);
     daemon_tell_endpoints(d, copy->inventory);
     daemon_step(d, (struct core_event){.kind = CORE_INVENTORY, .record = copy});
     record_unref(copy);
@@ -369,13 +386,16 @@ static int open_parts(struct daemon *d, struct error *err)
     };
     static const struct virt_observer virt_observer = {on_instance, on_gone, on_listed,
                                                        on_connection, daemon_saw_foreign};
-    char notes[config_text_size + 16];
+    char notes[config_text_size + 16], orders[config_text_size + 16];
     (void)snprintf(notes, sizeof(notes), "%s/instances", d->config->run_dir);
+    (void)snprintf(orders, sizeof(orders), "%s/incoming", d->config->run_dir);
     struct domain_policy policy;
     config_domain_policy(d->config, &policy);
     const struct virt_config virt_config = {.uri = d->config->libvirt_uri,
                                             .cluster = d->identity.cluster,
                                             .notes = notes,
+                                            .orders =
+                                                d->config->migration_address[0] ? orders : NULL,
                                             .policy = &policy};
     int r = open_core(d, err);
     if (r == 0) {

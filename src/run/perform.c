@@ -75,6 +75,16 @@ static bool describe_device(const struct daemon *d, const struct vm_placement *p
     return true;
 }
 
+static struct domain_marker marker_of(const struct daemon *d, const char *vm, uint64_t epoch,
+                                      uint64_t incarnation, const char *node)
+{
+    struct domain_marker marker = {.epoch = epoch, .incarnation = incarnation};
+    (void)snprintf(marker.vm, name_size, "%s", vm);
+    (void)copy_text(marker.cluster, cluster_id_size, d->identity.cluster);
+    (void)snprintf(marker.node, name_size, "%s", node);
+    return marker;
+}
+
 static void perform_start(struct daemon *d, const struct core_action *action)
 {
     const struct vm_placement *placement = action->placement->placement;
@@ -85,14 +95,11 @@ static void perform_start(struct daemon *d, const struct core_action *action)
     struct domain_compose compose = {
         .xml = spec->xml,
         .uuid = spec->uuid,
-        .marker = {.epoch = action->epoch, .incarnation = action->incarnation},
+        .marker = marker_of(d, action->name, action->epoch, action->incarnation, d->config->node),
         .devices = devices,
         .mmio_mib = spec->mmio_mib,
         .address_bits = inventory ? inventory->inventory->address_bits : 0,
     };
-    (void)snprintf(compose.marker.vm, name_size, "%s", action->name);
-    (void)copy_text(compose.marker.cluster, cluster_id_size, d->identity.cluster);
-    (void)snprintf(compose.marker.node, name_size, "%s", d->config->node);
     /* The marker is by what this QEMU is found, adopted and killed: of this order, host and life,
      * to the letter. It gets what the placement holds, as that alone is claimed. */
     assert(placement->epoch == action->epoch && action->incarnation > 0);
@@ -106,6 +113,36 @@ static void perform_start(struct daemon *d, const struct core_action *action)
         compose.device_len++;
     }
     virt_start(d->virt, action->id, &compose, action->limit_ms, virt_answered, d);
+}
+
+/* What the source gives its copy is what this host expects, to the letter. */
+static void perform_expect(struct daemon *d, const struct core_action *action)
+{
+    struct domain_marker marker =
+        marker_of(d, action->name, action->epoch, action->incarnation, d->config->node);
+    assert(action->epoch > 0 && action->incarnation > 0);
+    virt_expect(d->virt, action->id, &marker, action->spec->vm_spec->xml, virt_answered, d);
+}
+
+static void perform_migrate(struct daemon *d, const struct core_action *action)
+{
+    struct domain_marker marker =
+        marker_of(d, action->name, action->to_epoch, action->to_incarnation, action->target);
+    assert(action->to_epoch > action->epoch && strcmp(action->target, d->config->node) != 0);
+    virt_migrate(d->virt, action->id, action->epoch, &marker, action->target_address,
+                 action->limit_ms, virt_answered, d);
+}
+
+static void perform_move(struct daemon *d, const struct core_action *action)
+{
+    if (action->kind == ACTION_VM_EXPECT) {
+        perform_expect(d, action);
+    } else if (action->kind == ACTION_VM_MIGRATE) {
+        perform_migrate(d, action);
+    } else {
+        virt_continue(d->virt, action->id, action->name, action->epoch, action->limit_ms,
+                      virt_answered, d);
+    }
 }
 
 /* Armed is said only of a watchdog that ticks with just that time: the others derive from it when
@@ -350,7 +387,7 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
     case ACTION_VM_EXPECT:
     case ACTION_VM_MIGRATE:
     case ACTION_VM_CONTINUE:
-        daemon_answer(d, action->id, CORE_FAILED, "this host does not migrate VMs");
+        perform_move(d, action);
         break;
     case ACTION_WATCHDOG_ARM:
         perform_arm(d, action);

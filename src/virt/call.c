@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Longer than most: every call to libvirt, one after the other. */
 #include "loop/memory.h"
 #include "loop/retry.h"
 #include "virt/call.h"
@@ -48,6 +49,15 @@ static enum vm_state state_of(int state, int reason)
     }
 }
 
+/* What came by a migration and is whole is paused for no reason of QEMU's, as by a user. */
+static int pause_of(int state, int reason)
+{
+    if (state != VIR_DOMAIN_PAUSED) {
+        return PAUSED_NOT;
+    }
+    return reason == VIR_DOMAIN_PAUSED_USER ? PAUSED_WHOLE : PAUSED_MOVING;
+}
+
 /* 1: 'domain' runs and is ours, 0: it does not or is not, negative: libvirt could not say. */
 static int read_fact(struct call *call, virDomainPtr domain, struct fact *ret)
 {
@@ -67,6 +77,7 @@ static int read_fact(struct call *call, virDomainPtr domain, struct fact *ret)
                    strcmp(ret->marker.vm, virDomainGetName(domain)) == 0;
     free(xml);
     ret->state = state_of(state, reason);
+    ret->pause = pause_of(state, reason);
     return is_ours && ret->state != VM_STATE_STOPPED;
 }
 
@@ -252,6 +263,7 @@ static void learn_users(struct call *call)
     char *capabilities = virConnectGetCapabilities(call->conn);
     if (capabilities) {
         call->user_len = domain_users(capabilities, call->users, qemu_users_max);
+        domain_cpu_model(capabilities, call->cpu_model, sizeof(call->cpu_model));
         free(capabilities);
     }
 }
@@ -359,6 +371,91 @@ static int run_end(struct call *call)
     return virDomainDestroy(domain) == 0 ? 0 : fail(call, "turning it off");
 }
 
+/* ---- moving while it runs ---- */
+
+/* An address alone is that of a libvirt with TLS. */
+static char *uri_of(const char *address)
+{
+    size_t len = strcspn(address, " \t");
+    CLEANUP(buf_done) struct buf uri = {0};
+    if (strstr(address, "://")) {
+        buf_add(&uri, address, len);
+    } else {
+        buf_printf(&uri, "qemu+tls://%.*s/system", (int)len, address);
+    }
+    return must(buf_take(&uri));
+}
+
+/* The same domain with the marker of the copy. */
+static char *xml_there(struct call *call, virDomainPtr domain)
+{
+    CLEANUP(buf_done) struct buf there = {0};
+    CLEANUP(freep)
+    char *here = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE);
+    if (!here) {
+        (void)fail(call, "asking for its XML");
+        return NULL;
+    }
+    return domain_xml_remark(here, &call->to, &there, &call->err) < 0 ? NULL
+                                                                      : must(buf_take(&there));
+}
+
+/*
+ * Source and target talk to each other (peer to peer), so a berthd that ends does not disturb them.
+ * The copy does not run when it is whole: src/core says when it may. Without a place for the memory
+ * of its own, that goes through the connection of the two libvirts, under its encryption.
+ */
+static int migrate(struct call *call, virDomainPtr domain)
+{
+    unsigned flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_PAUSED;
+    const char *memory = call->address + strcspn(call->address, " \t");
+    memory += strspn(memory, " \t");
+    virTypedParameterPtr params = NULL;
+    int len = 0, max = 0;
+    CLEANUP(freep) char *uri = uri_of(call->address);
+    CLEANUP(freep) char *xml = xml_there(call, domain);
+    if (!xml) {
+        return -EIO;
+    }
+    int r = virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_DEST_XML, xml);
+    if (r == 0 && *memory) {
+        r = virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_URI, memory);
+    } else {
+        flags |= VIR_MIGRATE_TUNNELLED;
+    }
+    if (r == 0) {
+        r = virDomainMigrateToURI3(domain, uri, params, (unsigned)len, flags);
+    }
+    r = r < 0 ? fail(call, "libvirt did not migrate it") : 0;
+    virTypedParamsFree(params, len);
+    return r;
+}
+
+static int run_move(struct call *call)
+{
+    int r;
+    struct fact fact;
+    CLEANUP(domain_freep) virDomainPtr domain = look_up(call, &r);
+    r = domain ? read_fact(call, domain, &fact) : r;
+    if (r < 0) {
+        return r;
+    }
+    if (r == 0 || fact.marker.epoch != call->epoch) {
+        return error_set(&call->err, -ENOENT, "it is not here");
+    }
+    if (call->kind == CALL_MIGRATE) {
+        return migrate(call, domain);
+    }
+    if (call->kind == CALL_ABORT) {
+        return virDomainAbortJob(domain) == 0 ? 0 : fail(call, "ending its migration");
+    }
+    if (fact.pause == PAUSED_MOVING) {
+        return error_set(&call->err, -EBUSY, "libvirt is not done with its migration");
+    }
+    return fact.pause == PAUSED_NOT || virDomainResume(domain) == 0 ? 0
+                                                                    : fail(call, "letting it run");
+}
+
 static int run_by_kind(struct call *call)
 {
     switch (call->kind) {
@@ -378,6 +475,10 @@ static int run_by_kind(struct call *call)
     case CALL_DESTROY:
     case CALL_SHUTDOWN:
         return run_end(call);
+    case CALL_MIGRATE:
+    case CALL_ABORT:
+    case CALL_CONTINUE:
+        return run_move(call);
     }
     return -EINVAL;
 }
@@ -413,6 +514,7 @@ static void call_release(struct task *task)
     VEC_DONE(&call->facts);
     free(call->uri);
     free(call->xml);
+    free(call->address);
     (void)virt_files_free(call->files);
     free(call);
 }

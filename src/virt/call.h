@@ -23,12 +23,20 @@ enum call_kind {
     CALL_CREATE,   /* starts 'xml' */
     CALL_DESTROY,  /* turns 'vm' off if it is 'epoch' */
     CALL_SHUTDOWN, /* presses the power button, too */
+    CALL_MIGRATE, /* hands 'epoch' of 'vm' over to 'address' as 'to'; lasts as long as that takes */
+    CALL_ABORT,   /* ends that, so that it runs on here */
+    CALL_CONTINUE, /* lets 'epoch' of 'vm', which waits, run */
 };
 
 /* What libvirt says of one domain of ours. */
 struct fact {
     struct domain_marker marker;
     enum vm_state state;
+    enum {
+        PAUSED_NOT,
+        PAUSED_MOVING,
+        PAUSED_WHOLE
+    } pause; /* moving: libvirt is not done with it */
 };
 
 struct call {
@@ -44,8 +52,10 @@ struct call {
     char cluster[cluster_id_size];
     char vm[name_size];
     uint64_t epoch;
-    char *xml;           /* create */
-    struct files *files; /* create: to be looked at before */
+    char *xml;     /* create */
+    char *address; /* migrate: libvirt's URI there; a space and one for the memory, or not */
+    struct domain_marker to; /* migrate */
+    struct files *files;     /* create: to be looked at before */
     /* what came of it */
     int r;
     struct error err;
@@ -54,6 +64,7 @@ struct call {
     bool has_processes; /* open: a QEMU driver, whose VMs are processes of this host */
     uint32_t users[qemu_users_max]; /* open: that libvirt runs QEMU as */
     size_t user_len;
+    char cpu_model[64]; /* open: of this host; "": libvirt does not say */
     VEC(struct fact) facts;
 };
 

@@ -65,7 +65,9 @@ static void learn_presence(struct virt *virt, uint64_t number, const struct fact
         instance->has_domain = true;
         instance->scan_needed = virt_scan_need(virt); /* its process is to be held */
     }
-    instance->state = fact->state;
+    bool waits = fact->pause != PAUSED_NOT && virt_order_has(virt, &fact->marker);
+    instance->state = waits ? VM_STATE_STARTING : fact->state;
+    instance->has_arrived = waits && fact->pause == PAUSED_WHOLE;
 }
 
 static bool is_among(const struct instance *instance, const struct fact *facts, size_t len)
@@ -128,7 +130,8 @@ void virt_instance_has_process(struct instance *instance)
     revive(instance);
     /* Found before libvirt was ever heard: an earlier daemon started it, and it runs. */
     if (!instance->has_domain && virt->scanned == 0) {
-        instance->state = VM_STATE_RUNNING;
+        instance->state =
+            virt_order_has(virt, &instance->marker) ? VM_STATE_STARTING : VM_STATE_RUNNING;
     }
     const struct flight *flight =
         virt_flight_find(virt, instance->marker.vm, instance->marker.epoch);
@@ -213,17 +216,20 @@ static void tell_state(struct instance *instance)
     struct virt *virt = instance->virt;
     bool is_known = instance->has_domain ||
                     !virt_flight_find(virt, instance->marker.vm, instance->marker.epoch);
-    if (!is_known || (instance->is_told && instance->told_state == instance->state)) {
+    if (!is_known || (instance->is_told && instance->told_state == instance->state &&
+                      instance->told_arrived == instance->has_arrived)) {
         return;
     }
     instance->is_told = true;
     instance->told_state = instance->state;
+    instance->told_arrived = instance->has_arrived;
     virt->observer->instance(virt->userdata, &(struct virt_instance){
                                                  .vm = instance->marker.vm,
                                                  .epoch = instance->marker.epoch,
                                                  .incarnation = instance->marker.incarnation,
                                                  .node = instance->marker.node,
                                                  .state = instance->state,
+                                                 .has_arrived = instance->has_arrived,
                                              });
 }
 

@@ -51,7 +51,9 @@ struct instance {
     struct domain_marker marker;
     enum vm_state state;
     bool is_told;                 /* to the observer, ... */
-    enum vm_state told_state;     /* ... as this */
+    enum vm_state told_state;     /* ... as this, ... */
+    bool told_arrived;            /* ... and this */
+    bool has_arrived;             /* it came by a migration, is whole, and waits */
     bool has_domain;              /* libvirt has it, as far as is known */
     uint64_t known;               /* number of the call that said so */
     VEC(struct held *) processes; /* those that have not ended */
@@ -88,7 +90,15 @@ struct flight {
     uint64_t scan_needed; /* lost, failed: the scan that must find no process */
 };
 
-enum request_kind { REQUEST_START, REQUEST_STOP, REQUEST_KILL, REQUEST_KILL_ALL };
+enum request_kind {
+    REQUEST_START,
+    REQUEST_STOP,
+    REQUEST_KILL,
+    REQUEST_KILL_ALL,
+    REQUEST_EXPECT,
+    REQUEST_MIGRATE,
+    REQUEST_CONTINUE,
+};
 
 struct request {
     struct request *next;
@@ -111,7 +121,11 @@ struct request {
     uint64_t probe_needed; /* stop: a probe of at least this number must not find it; 0: none yet */
     uint64_t probed;       /* stop: the last that came back */
     uint64_t scan_needed;  /* stop, kill: the same; 0: none yet */
-    struct error err;      /* stop: what libvirt said last */
+    struct error err;      /* stop: what libvirt said last; the moves: what came of it */
+    struct domain_marker marker; /* expect: what is let in; migrate: what it becomes there */
+    char *address;               /* migrate */
+    bool is_called, is_answered; /* migrate, continue */
+    bool is_lost;                /* ... and what libvirt did is not known */
 };
 
 struct virt {
@@ -123,6 +137,8 @@ struct virt {
     char *uri;
     char *proc;
     char *notes;
+    char *orders; /* "": no VM is let in */
+    char cpu_model[64];
     struct domain_policy policy;
     char cluster[cluster_id_size];
     uint32_t users[qemu_users_max]; /* that libvirt runs QEMU as */
@@ -131,6 +147,7 @@ struct virt {
     struct workers *calls;     /* calls about one VM */
     struct workers *link_pool; /* one thread: open, ping, close */
     struct workers *proc_pool; /* one thread: /proc */
+    struct workers *moves;     /* migrations: each lasts long */
 
     uint64_t counter;
     uint64_t serial;
@@ -205,6 +222,14 @@ void virt_held_forget(struct instance *instance);
 void virt_held_kill(struct held *held);
 void virt_scan_settle(struct virt *virt, msec_t now_ms);
 
+/* move.c */
+/* Whether what has this marker is let in here to wait for its turn. */
+bool virt_order_has(const struct virt *virt, const struct domain_marker *marker);
+/* No more, if it is of that epoch; 0: of any. */
+void virt_order_drop(const struct virt *virt, const char *vm, uint64_t epoch);
+void virt_order_drop_all(const struct virt *virt);
+void virt_move_settle(struct virt *virt, struct request *request, msec_t now_ms);
+
 /* flight.c */
 struct flight *virt_flight_find(struct virt *virt, const char *vm,
                                 uint64_t epoch); /* epoch 0: any */
@@ -227,6 +252,8 @@ struct request *virt_request_of_start(struct virt *virt, const char *vm, uint64_
 void virt_request_saw_gone(struct virt *virt, const char *vm, uint64_t epoch);
 /* Call 'number' has said what 'vm' is; NULL: what every VM is. */
 void virt_request_probed(struct virt *virt, const char *vm, uint64_t number);
+/* From the call: the time at which the loop woke up may be a long callback ago. */
+void virt_request_limit(struct request *request, msec_t limit_ms);
 /* Answers it. 'err' may be NULL if done. */
 void virt_request_finish(struct virt *virt, struct request *request, enum virt_outcome outcome,
                          const struct error *err, const struct gpu_slot *culprit);

@@ -89,6 +89,7 @@ static void on_opened(void *userdata, struct task *task)
     virt->has_processes = call->has_processes;
     virt->user_len = call->user_len;
     memcpy(virt->users, call->users, sizeof(virt->users));
+    memcpy(virt->cpu_model, call->cpu_model, sizeof(virt->cpu_model));
     virt->retry_pause_ms = reconnect_first_ms;
     virt->ping_at_ms = virt_now(virt) + ping_ms;
     virt->ping_since_ms = MSEC_NEVER;

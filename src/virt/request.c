@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What was asked of us and is not answered yet: looked at again with every change. */
+#include "loop/clock.h"
 #include "loop/memory.h"
 #include "virt/internal.h"
 
@@ -34,11 +35,18 @@ struct request *virt_request_new(struct virt *virt, enum request_kind kind, uint
     return request;
 }
 
+void virt_request_limit(struct request *request, msec_t limit_ms)
+{
+    request->span_ms = limit_ms;
+    request->limit_ms = limit_ms == MSEC_NEVER ? MSEC_NEVER : clock_monotonic_ms() + limit_ms;
+}
+
 static void request_free(struct request *request)
 {
     free((char *)(uintptr_t)request->domain.xml);
     free((char *)(uintptr_t)request->domain.uuid);
     free((void *)(uintptr_t)request->domain.devices);
+    free(request->address);
     free(request);
 }
 
@@ -378,6 +386,11 @@ static void settle_one(struct virt *virt, struct request *request, msec_t now_ms
     case REQUEST_KILL:
     case REQUEST_KILL_ALL:
         settle_kill(virt, request, now_ms);
+        break;
+    case REQUEST_EXPECT:
+    case REQUEST_MIGRATE:
+    case REQUEST_CONTINUE:
+        virt_move_settle(virt, request, now_ms);
         break;
     }
     if (request->is_over) {

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { workers_default = 8, workers_max = 64 };
+enum { workers_default = 8, workers_max = 64, moves_max = 4 };
 
 ENUM_DEFINE(virt_outcome, VIRT_OUTCOME_LIST)
 ENUM_DEFINE(virt_end, VIRT_END_LIST)
@@ -79,6 +79,10 @@ static int make_workers(struct virt *virt, unsigned workers)
     if (r < 0) {
         return r;
     }
+    r = workers_new(virt->box, moves_max, &virt->moves);
+    if (r < 0) {
+        return r;
+    }
     return workers_new(virt->box, 1, &virt->proc_pool);
 }
 
@@ -87,7 +91,8 @@ static int set_up(struct virt *virt, const struct virt_config *config)
     virt->uri = strdup(config->uri ? config->uri : "qemu:///system");
     virt->proc = strdup(config->proc ? config->proc : "/proc");
     virt->notes = strdup(config->notes ? config->notes : "");
-    if (!virt->uri || !virt->proc || !virt->notes) {
+    virt->orders = strdup(config->orders ? config->orders : "");
+    if (!virt->uri || !virt->proc || !virt->notes || !virt->orders) {
         return -ENOMEM;
     }
     int r = make_sources(virt);
@@ -139,6 +144,7 @@ struct virt *virt_free(struct virt *virt)
     loop_timer_done(&virt->timer);
     mailbox_close(virt->box);
     virt->calls = workers_free(virt->calls, false);
+    virt->moves = workers_free(virt->moves, false);
     virt->proc_pool = workers_free(virt->proc_pool, false);
     virt_link_drop(virt);
     virt->link_pool = workers_free(virt->link_pool, true);
@@ -151,6 +157,7 @@ struct virt *virt_free(struct virt *virt)
     free(virt->uri);
     free(virt->proc);
     free(virt->notes);
+    free(virt->orders);
     free(virt);
     return NULL;
 }
@@ -164,6 +171,11 @@ void virt_set_cluster(struct virt *virt, const char *cluster)
         (void)virt_scan_need(virt); /* what was ours may be so no more, or be so now */
         virt->list_at_ms = virt->list_at_ms == MSEC_NEVER ? MSEC_NEVER : 0;
     }
+}
+
+const char *virt_cpu_model(const struct virt *virt)
+{
+    return virt->cpu_model;
 }
 
 size_t virt_foreign_len(const struct virt *virt)
@@ -191,20 +203,13 @@ static struct domain_compose copy_domain(const struct domain_compose *domain)
     return copy;
 }
 
-static void set_limit(struct request *request, msec_t limit_ms)
-{
-    request->span_ms = limit_ms;
-    /* From the call: the time at which the loop woke up may be a long callback ago. */
-    request->limit_ms = limit_ms == MSEC_NEVER ? MSEC_NEVER : clock_monotonic_ms() + limit_ms;
-}
-
 void virt_start(struct virt *virt, uint64_t id, const struct domain_compose *domain,
                 msec_t limit_ms, virt_done_fn *done, void *userdata)
 {
     struct request *request = virt_request_new(virt, REQUEST_START, id, domain->marker.vm,
                                                domain->marker.epoch, done, userdata);
     request->domain = copy_domain(domain);
-    set_limit(request, limit_ms);
+    virt_request_limit(request, limit_ms);
 }
 
 void virt_stop(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch,
@@ -213,12 +218,14 @@ void virt_stop(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch,
     struct request *request = virt_request_new(virt, REQUEST_STOP, id, vm, epoch, done, userdata);
     request->action = action;
     request->is_forced = action == OFFLINE_TURN_OFF;
-    set_limit(request, limit_ms);
+    virt_order_drop(virt, vm, epoch);
+    virt_request_limit(request, limit_ms);
 }
 
 void virt_kill(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, virt_done_fn *done,
                void *userdata)
 {
+    virt_order_drop(virt, vm, epoch);
     (void)virt_request_new(virt, REQUEST_KILL, id, vm, epoch, done, userdata);
     (void)virt_scan_need(virt);
 }
@@ -227,6 +234,7 @@ void virt_kill(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, v
 void virt_kill_all(struct virt *virt, uint64_t id, virt_done_fn *done, void *userdata)
 {
     virt->is_closed = true;
+    virt_order_drop_all(virt);
     for (struct instance *each = virt->instances; each; each = each->next) {
         if (domain_marker_is_of(&each->marker, virt->cluster)) {
             virt_instance_doom(each);

@@ -36,6 +36,8 @@ struct virt_config {
     const char *proc;    /* NULL: "/proc" */
     const char *notes;   /* directory, made if need be, of which process is which VM, for the berthd
                             that comes next; NULL: none */
+    const char *orders;  /* directory, made if need be, of what is let in from other hosts; NULL:
+                            nothing is */
     const struct domain_policy *policy; /* copied; NULL: everything may be started */
     unsigned workers;                   /* calls to libvirt at the same time; 0: 8 */
 };
@@ -47,6 +49,7 @@ struct virt_instance {
     uint64_t incarnation;
     const char *node;    /* that started it */
     enum vm_state state; /* VM_STATE_STARTING, _RUNNING or _STOPPING */
+    bool has_arrived;    /* it came from another host, is whole, and waits for virt_continue() */
 };
 
 #define VIRT_END_LIST(X)                                                                           \
@@ -102,6 +105,9 @@ int virt_new(sd_event *event, const struct virt_config *config,
 void virt_set_cluster(struct virt *virt, const char *cluster);
 /* How many VMs of other clusters the last scan found. */
 size_t virt_foreign_len(const struct virt *virt);
+/* The model of this host's CPU, as libvirt names it; lent until the next connection; "": not known.
+ */
+const char *virt_cpu_model(const struct virt *virt);
 
 /* Leaves the VMs alone. Requests under way are forgotten without callback. A thread that hangs in
  * libvirt is left behind (it touches nothing of the caller's). NULL is accepted; returns NULL. */
@@ -138,3 +144,22 @@ void virt_kill_all(struct virt *virt, uint64_t id, virt_done_fn *done, void *use
 
 /* Opens the door again: starts are allowed. */
 void virt_reopen(struct virt *virt);
+
+/* ---- moves of VMs that run; core/handover.h says when each is right ---- */
+
+/* Lets a VM of this marker in, once, until virt_stop() or virt_kill() of that epoch, or until it
+ * runs. 'xml' is its template, which this host's policy must allow. Done: libvirt's hook admits it.
+ * instance() tells when it comes, as starting, and when it has arrived. */
+void virt_expect(struct virt *virt, uint64_t id, const struct domain_marker *marker,
+                 const char *xml, virt_done_fn *done, void *userdata);
+
+/* Hands 'epoch' of the VM over to the libvirt at 'address' (as migration_address of berth.conf has
+ * it), where it is 'to'. Done: it has ended here, and has arrived there. Failed: it runs on here.
+ * Unknown: instance() and gone() tell; at the limit libvirt is asked to end the migration. At most
+ * four at a time; the others wait. */
+void virt_migrate(struct virt *virt, uint64_t id, uint64_t epoch, const struct domain_marker *to,
+                  const char *address, msec_t limit_ms, virt_done_fn *done, void *userdata);
+
+/* Lets that epoch, which has arrived, run. */
+void virt_continue(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, msec_t limit_ms,
+                   virt_done_fn *done, void *userdata);

@@ -428,3 +428,16 @@ int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, st
     r = r < 0 ? r : set_addresses(&c, compose, &info);
     return r < 0 ? r : tree_write(doc, ret, err);
 }
+
+int domain_xml_remark(const char *xml, const struct domain_marker *marker, struct buf *ret,
+                      struct error *err)
+{
+    CLEANUP(tree_freep) xmlDoc *doc = NULL;
+    int r = tree_parse(xml, &doc, err);
+    if (r < 0) {
+        return r;
+    }
+    xmlNode *domain = xmlDocGetRootElement(doc);
+    bool is_ok = set_metadata(domain, marker) && set_fw_cfg(domain, marker);
+    return is_ok ? tree_write(doc, ret, err) : no_memory(err);
+}

@@ -358,3 +358,17 @@ size_t domain_users(const char *capabilities, uint32_t *ret, size_t max)
     }
     return len;
 }
+
+void domain_cpu_model(const char *capabilities, char *ret, size_t size)
+{
+    CLEANUP(tree_freep) xmlDoc *doc = NULL;
+    ret[0] = '\0';
+    if (tree_parse(capabilities, &doc, NULL) < 0) {
+        return;
+    }
+    xmlNode *host = tree_child(xmlDocGetRootElement(doc), "host");
+    CLEANUP(freep) char *model = tree_text(tree_child(tree_child(host, "cpu"), "model"));
+    if (!model || !copy_text(ret, size, model)) {
+        ret[0] = '\0';
+    }
+}

@@ -162,6 +162,11 @@ int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, st
 int domain_xml_remark(const char *xml, const struct domain_marker *marker, struct buf *ret,
                       struct error *err);
 
+/* Adds to 'ret' the domain 'xml', dumped from one that runs, with another marker: how it runs on
+ * elsewhere. Errors as domain_xml_inspect(), but devices are no matter. */
+int domain_xml_remark(const char *xml, const struct domain_marker *marker, struct buf *ret,
+                      struct error *err);
+
 /* Reads the marker back out of the <instance> element (alone, as libvirt hands out metadata) or
  * out of a whole domain. False, '*ret' untouched, if there is none or it is damaged. */
 bool domain_marker_from_xml(const char *xml, struct domain_marker *ret);
@@ -181,6 +186,10 @@ bool domain_marker_is_of(const struct domain_marker *marker, const char *cluster
 /* The users that libvirt runs QEMU as, from the XML of its capabilities (DAC base labels), at most
  * 'max' of them into 'ret'. Returns how many. */
 size_t domain_users(const char *capabilities, uint32_t *ret, size_t max);
+
+/* The model of the host's CPU, from the same XML, into 'ret' of 'size' bytes; "": it does not say.
+ */
+void domain_cpu_model(const char *capabilities, char *ret, size_t size);
 
 /* The model of the host's CPU, from the same XML, into 'ret' of 'size' bytes; "": it does not say.
  */

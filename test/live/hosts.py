@@ -22,8 +22,9 @@ XML = ("<domain type='qemu'><name>{}</name><memory unit='MiB'>16</memory><vcpu>1
 class Host:
     """libvirtd in namespaces of its own, and a berthd in them, called 'node'."""
 
-    def __init__(self, directory, etcd, node, hook=None):
+    def __init__(self, directory, etcd, node, hook=None, port=0):
         self.directory, self.etcd, self.node, self.daemon = directory, etcd, node, None
+        self.port = port  # where libvirtd and berthd accept VMs that run; 0: nowhere
         self.host_name = None  # if set, berthd runs under this host name, and berth.conf names no node
         os.makedirs(directory)
         mounts = ""
@@ -35,14 +36,21 @@ class Host:
         self.hook = f"{directory}/4/hooks/qemu.d/50-berth"
         if hook:
             os.makedirs(os.path.dirname(self.hook))
-            shutil.copy(hook, self.hook)
+            with open(hook, encoding="ascii") as file:
+                text = file.read().replace("/run/berth/", f"{directory}/run/")
+            self.write("4/hooks/qemu.d/50-berth", text)
+            os.chmod(self.hook, 0o755)
         self.write("libvirtd.conf", f'host_uuid = "{uuid.uuid4()}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nunix_sock_dir = "{directory}"\n'
-                   'unix_sock_rw_perms = "0700"\n')
+                   'unix_sock_rw_perms = "0700"\n' + (
+                       f'listen_tls = 0\nlisten_tcp = 1\nlisten_addr = "127.0.0.1"\ntcp_port = "{port}"\nauth_tcp = "none"\n'
+                       if port else ""))
         self.uri = f"qemu:///system?socket={directory}/libvirt-sock"
         with open(f"{directory}/log", "w", encoding="utf-8") as log:
             self.libvirtd = subprocess.Popen(
                 ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "--propagation", "private", "sh", "-c",
-                 f"{mounts} exec libvirtd -f {directory}/libvirtd.conf -p {directory}/pid"], stdout=log, stderr=log)
+                 # the shell is the namespace's process 1: it reaps QEMUs that ended, else libvirt waits for them
+                 f"{mounts} libvirtd {'--listen' if port else ''} -f {directory}/libvirtd.conf -p {directory}/pid; exit $?"],
+                stdout=log, stderr=log)
         wait_for("libvirtd answers", lambda: subprocess.run(["virsh", "-c", self.uri, "list"], check=False,
                                                              capture_output=True).returncode == 0, 60)
         self.begin()
@@ -55,6 +63,8 @@ class Host:
         named, under = f"node = {self.node}\n", []
         if self.host_name:
             named, under = "", ["unshare", "-u", "sh", "-c", f'hostname {self.host_name} && exec "$@"', "sh"]
+        if self.port:
+            named += f"migration_address = qemu+tcp://127.0.0.1:{self.port}/system\n"
         self.write("berth.conf", f"{named}watchdog = none\netcd_endpoints = {self.etcd.url}\n"
                    f"etcd_prefix = {prefix}\nlibvirt_uri = {self.uri}\nrun_dir = {self.directory}/run\n"
                    f"state_dir = {self.directory}/state\napi_socket = {self.directory}/api.sock\n")

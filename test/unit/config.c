@@ -140,6 +140,33 @@ TEST(the_domain_policy_is_plain_by_default)
     CHECK_INT(parse("disk_directories = /a/../b"), -EINVAL);
 }
 
+TEST(a_migration_address_is_an_address_or_a_uri_and_perhaps_one_for_the_memory)
+{
+    REQUIRE(parse("") == 0);
+    CHECK_STR(config.migration_address, "");
+    REQUIRE(parse("migration_address = node1.example.org") == 0);
+    CHECK_STR(config.migration_address, "node1.example.org");
+    CHECK_INT(parse("migration_address = 10.0.0.1"), 0);
+    CHECK_INT(parse("migration_address = [fd00::1]"), 0);
+    CHECK_INT(parse("migration_address = qemu+tls://10.0.0.1/system"), 0);
+    CHECK_INT(parse("migration_address = qemu+tls://10.0.0.1/system tcp://10.1.0.1"), 0);
+    static const char *const wrong[] = {
+        "qemu:///system",
+        "qemu+tls://localhost/system",
+        "xen://10.0.0.1/",
+        "10.0.0.1 10.0.0.2",
+        "10.0.0.1/system",
+        "qemu+tls://10.0.0.1/system 10.1.0.1",
+        "qemu+tls://10.0.0.1/system tcp://10.1.0.1 x",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof(text), "migration_address = %s", wrong[i]);
+        CHECK_INT(parse(text), -EINVAL);
+        CHECK_HAS(err.text, "migration_address must be an address");
+    }
+}
+
 TEST(halves_of_a_pair_are_refused)
 {
     CHECK_INT(parse("etcd_certificate = /a"), -EINVAL);

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A VM moves while it runs, between two hosts with real libvirtd, QEMU and berthd. Its guest counts in its memory,
+which is read from outside (/proc/PID/mem), as is which of its QEMUs runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cluster import Etcd, free_port, wait_for  # noqa: E402
+from hosts import Host, lacks, qemus, start  # noqa: E402
+
+HOOK = os.environ["BERTH_HOOK"]
+PATIENCE_S = 180
+NODES = (f"move{os.getpid()}a", f"move{os.getpid()}b")
+MEMORY, COUNTER = 16 << 20, 0x7000
+# sti; hlt; inc dword [0x7000]; again: 18 times a second, by the timer of the BIOS
+COUNT = bytes([0x31, 0xC0, 0x8E, 0xD8, 0xFB, 0xF4, 0x66, 0xFF, 0x06, 0x00, 0x70, 0xEB, 0xF8])
+XML = ("<domain type='qemu'><name>{}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu><os>"
+       "<type arch='x86_64' machine='pc'>hvm</type><boot dev='fd'/></os><features><acpi/></features><devices>"
+       "<disk type='file' device='floppy'><driver name='qemu' type='raw'/><source file='/var/lib/libvirt/images/count'/>"
+       "<target dev='fda' bus='fdc'/><readonly/></disk>"
+       "<controller type='usb' model='none'/><memballoon model='none'/></devices></domain>")
+
+
+def counter(pid):
+    """What the guest of QEMU 'pid' has counted; None: it is no more, or has no memory yet."""
+    try:
+        with open(f"/proc/{pid}/maps", encoding="ascii") as file:
+            spans = [re.match("([0-9a-f]+)-([0-9a-f]+) rw", line) for line in file]
+        for span in filter(None, spans):
+            begin, end = (int(each, 16) for each in span.groups())
+            if end - begin == MEMORY:
+                with open(f"/proc/{pid}/mem", "rb") as file:
+                    file.seek(begin + COUNTER)
+                    return int.from_bytes(file.read(4), "little")
+    except OSError:
+        pass
+    return None
+
+
+class Asker:
+    """One virsh that stays: what a domain's state is, in a millisecond."""
+
+    def __init__(self, uri):
+        self.virsh = subprocess.Popen(["virsh", "-q", "-c", uri], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, text=True, bufsize=1)
+
+    def is_running(self, vm):
+        self.virsh.stdin.write(f"domstate {vm}\necho end-of-answer\n")
+        said = []
+        while not said or "end-of-answer" not in said[-1]:
+            said.append(self.virsh.stdout.readline())
+            assert said[-1], "virsh ended"
+        return any(line.strip() == "running" for line in said)
+
+    def end(self):
+        self.virsh.kill()
+        self.virsh.wait()
+
+
+class Watch(threading.Thread):
+    """Looks all the time: never do both hosts run it, and it never counts backwards."""
+
+    def __init__(self, vm, hosts):
+        super().__init__(daemon=True)
+        self.vm, self.askers = vm, [Asker(host.uri) for host in hosts]
+        self.ended, self.trouble, self.looks, self.both = False, None, 0, 0
+        self.last, self.changed, self.pause = 0, time.monotonic(), 0.0
+
+    def look(self):
+        first, second, again = (asker.is_running(self.vm) for asker in (*self.askers, self.askers[0]))
+        if first and second and again:
+            self.trouble = "both hosts run it"
+        counts = [count for count in (counter(pid) for pid in qemus(*NODES)) if count]
+        self.both += len(counts) > 1
+        now, most = time.monotonic(), max(counts, default=0)
+        if counts and (first or second) and most < self.last:
+            self.trouble = f"it had counted to {self.last}, and is at {most}"
+        if most > self.last:
+            self.pause = max(self.pause, now - self.changed)
+            self.last, self.changed = most, now
+        self.looks += 1
+
+    def run(self):
+        try:
+            while not self.ended:
+                self.look()
+                time.sleep(0.01)
+        except Exception as problem:
+            self.trouble = repr(problem)
+
+    def __enter__(self):
+        self.start()
+        wait_for("it is watched", lambda: self.looks > 2 or self.trouble, PATIENCE_S)
+        self.pause = 0.0
+        return self
+
+    def __exit__(self, *problem):
+        self.ended = True
+        self.join()
+        for asker in self.askers:
+            asker.end()
+        assert self.trouble is None, self.trouble
+
+
+def place(host):
+    return host.etcd.all().get("order/vms/t", {})
+
+
+def status(host):
+    return host.etcd.all().get("seen/vms/t", {})
+
+
+def order_move(a):
+    spec = a.etcd.all()["want/vms/t"]
+    a.etcd.put("want/vms/t", {**spec, "move_to": "*", "move_order": spec.get("move_order", 0) + 1})
+
+
+def moves_to(a, node):
+    wait_for(f"it runs on {node}", lambda: status(a).get("state") == "running" and status(a)["node"] == node, PATIENCE_S)
+
+
+def both_hosts_say_that_they_can(a, b):
+    for host in (a, b):
+        wait_for(f"{host.node} tells", lambda host=host: a.etcd.all()[f"seen/nodes/{host.node}"].get("cpu_model"), PATIENCE_S)
+
+
+def a_vm_moves_without_a_stop_and_counts_on(a, b):
+    for target in (b.node, a.node, b.node):
+        epoch = place(a)["epoch"]
+        with Watch("t", (a, b)) as watch:
+            before = watch.last
+            assert before > 0, "the guest does not count"
+            order_move(a)
+            moves_to(a, target)
+            wait_for("it counts on", lambda watch=watch: watch.last > before + 5 or watch.trouble, PATIENCE_S)
+            time.sleep(1)
+        print(f"# to {target}: counted {before} to {watch.last}, pause {watch.pause * 1000:.0f} ms, {watch.looks} looks, "
+              f"{watch.both} with two QEMUs", flush=True)
+        assert place(a)["epoch"] > epoch and len(qemus(*NODES)) == 1, (place(a), qemus(*NODES))
+    journals = a.journal() + b.journal()
+    assert "moved live from" in journals, journals[-800:]
+
+
+def what_is_not_ordered_is_refused_by_the_hook(a, b):
+    before = qemus(*NODES)
+    said = subprocess.run(["virsh", "-c", b.uri, "migrate", "--live", "--p2p", "--tunnelled", "t",
+                           f"qemu+tcp://127.0.0.1:{a.port}/system"], check=False, capture_output=True, text=True,
+                          timeout=PATIENCE_S)
+    assert said.returncode != 0 and "berth vm move t" in said.stderr, said
+    time.sleep(2)
+    assert qemus(*NODES) == before and status(a)["state"] == "running"
+    assert not os.listdir(f"{a.directory}/run/incoming") and not os.listdir(f"{b.directory}/run/incoming")
+
+
+def a_move_that_libvirt_refuses_becomes_a_restart(a, b):
+    """The target's hook refuses all."""
+    with open(a.hook, "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\n[ \"$2\" != migrate ]\n")
+    with Watch("t", (a, b)) as watch:
+        watch.last = 1 << 31  # it begins again
+        watch.trouble = None
+        order_move(a)
+        wait_for("it stays whole", lambda: status(a).get("node") == a.node and status(a)["state"] == "running", PATIENCE_S)
+        watch.trouble = None if watch.trouble and "had counted" in watch.trouble else watch.trouble
+    assert "live move of t" in a.journal() + b.journal(), b.journal()[-800:]
+    assert len(qemus(*NODES)) == 1, qemus(*NODES)
+
+
+TESTS = [both_hosts_say_that_they_can, a_vm_moves_without_a_stop_and_counts_on,
+         what_is_not_ordered_is_refused_by_the_hook, a_move_that_libvirt_refuses_becomes_a_restart]
+
+
+def attempt(number, test, hosts):
+    try:
+        test(*hosts)
+        print(f"ok {number} - {test.__name__}", flush=True)
+    except Exception as problem:  # told, and the next one tried
+        print(f"not ok {number} - {test.__name__}\n# {problem!r}", flush=True)
+        for host in hosts:
+            print("".join(f"# {line}\n" for line in host.journal().split("\n")[-40:]), flush=True)
+
+
+def with_hosts():
+    directory = tempfile.mkdtemp(prefix="berth-live-")
+    etcd = Etcd(directory)
+    hosts = []
+    try:
+        for i, node in enumerate(NODES):
+            hosts.append(Host(f"{directory}/host{i}", etcd, node, HOOK, free_port()))
+            os.makedirs(f"{directory}/host{i}/1/images", exist_ok=True)
+            with open(f"{directory}/host{i}/1/images/count", "wb") as file:
+                file.write(COUNT.ljust(510, b"\0") + b"\x55\xAA" + bytes(1440 * 1024 - 512))
+        for host in hosts:
+            wait_for("its libvirt answers berthd", lambda host=host: "hypervisor: it answers" in host.journal(), 180)
+        start(hosts[0], "t", preferred_owners=[NODES[0]], xml=XML.format("t"), offline_action="turn-off")
+        for number, test in enumerate(TESTS, 1):
+            attempt(number, test, hosts)
+    finally:
+        for host in hosts:
+            host.close()
+        etcd.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    why = lacks()
+    print(f"1..{len(TESTS)}", flush=True)
+    if why:
+        for number, test in enumerate(TESTS, 1):
+            print(f"ok {number} - {test.__name__} # SKIP {why}")
+    else:
+        with_hosts()
+
+
+if __name__ == "__main__":
+    main()
