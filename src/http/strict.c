@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct header_count {
-    unsigned hosts, lengths, encodings, clients;
+    unsigned hosts, lengths, encodings, clients, logins;
     bool is_malformed;
 };
 
@@ -17,6 +17,7 @@ static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const ch
     count->lengths += strcasecmp(name, "Content-Length") == 0;
     count->encodings += strcasecmp(name, "Transfer-Encoding") == 0;
     count->clients += strcasecmp(name, "X-Forwarded-For") == 0;
+    count->logins += strcasecmp(name, "Authorization") == 0;
     count->is_malformed |= name[strcspn(name, " \t\r\n")] != '\0' || !value;
     return MHD_YES;
 }
@@ -27,5 +28,5 @@ bool http_is_ambiguous(struct MHD_Connection *connection, const char *version)
     (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_header, &count);
     bool needs_host = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
     return count.is_malformed || count.hosts > 1 || (needs_host && count.hosts == 0) ||
-           count.lengths + count.encodings > 1 || count.clients > 1;
+           count.lengths + count.encodings > 1 || count.clients > 1 || count.logins > 1;
 }

@@ -136,15 +136,18 @@ def a_berth_api_in_the_wrong_hands_orders_and_proves_nothing():
 
 
 @test
-def without_a_password_the_store_says_nothing():
+def without_a_password_the_store_says_nothing_and_takes_nothing():
     with tempfile.TemporaryDirectory() as directory:
         c = Secured(directory)
         try:
-            try:
-                reply = c.etcd.call("kv/range", {"key": b64("/berth/"), "range_end": b64("/berth0")})
-                raise AssertionError(reply)
-            except OSError as refusal:
-                assert "400" in str(refusal) or "401" in str(refusal) or "403" in str(refusal), refusal
+            for path, body in (("kv/range", {"key": b64("/berth/"), "range_end": b64("/berth0")}),
+                               ("kv/put", {"key": b64("/berth/want/access/own"), "value": b64("{}")}),
+                               ("kv/deleterange", {"key": b64("/berth/"), "range_end": b64("/berth0")})):
+                try:
+                    reply = c.etcd.call(path, body)
+                    raise AssertionError(reply)
+                except OSError as refusal:
+                    assert "400" in str(refusal) or "401" in str(refusal) or "403" in str(refusal), refusal
         finally:
             c.close()
 
