@@ -3,6 +3,7 @@
 """Hosts on this machine: each a real libvirtd with QEMU (TCG) and a real berthd, as root in a PID and mount
 namespace."""
 
+import contextlib
 import glob
 import os
 import shutil
@@ -97,7 +98,8 @@ class Host:
                 process.kill()
                 process.wait()
         for pid in qemus(self.node):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # its namespace ends it, too
+                os.kill(pid, signal.SIGKILL)
 
 
 def qemus(*nodes):
