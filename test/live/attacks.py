@@ -615,11 +615,11 @@ def mangled(rnd, text):
 
 
 @on_host
-def thousands_of_mangled_requests_end_nothing(victim):
+def hundreds_of_mangled_requests_end_nothing(victim):
     rnd, token = random.Random(20), victim.tokens["administrator"].encode()
     routes = json.loads(victim.ask("GET", "/v1", role="viewer")[1])["routes"]
     words = [NODE, "alice", "0000:01:00.0", "%00", "..", "{}", "a" * 70, "-1", ""]
-    for _ in range(2500):
+    for _ in range(600):
         route = rnd.choice([r for r in routes if "session" not in r["path"] and "token" not in r["path"]])
         path = "/".join(rnd.choice(words) if part.startswith(":") else part for part in route["path"].split("/"))
         body = json.dumps({rnd.choice(("xml", "name", "needs", "fence_agent", "start")): rnd.choice(
