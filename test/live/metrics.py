@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """/metrics of a running berth-api, read by a parser that is as strict as Prometheus' own linter."""
 
+import json
 import os
 import pathlib
 import re
@@ -13,7 +14,7 @@ from tap import test, main  # noqa: E402
 from cluster import Cluster, wait_for  # noqa: E402
 from rest import ask  # noqa: E402
 
-RULES = pathlib.Path(__file__).resolve().parents[2] / "data/monitoring/berth.rules.yml"
+MONITORING = pathlib.Path(__file__).resolve().parents[2] / "data/monitoring"
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABELS = r'\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\}'
@@ -104,8 +105,16 @@ def the_parser_refuses_what_prometheus_would():
 
 def alerts():
     """(name, expression) of each alert rule that is shipped."""
-    found = re.findall(r"- alert: (\w+)\n\s+expr: (.*)", RULES.read_text())
+    found = re.findall(r"- alert: (\w+)\n\s+expr: (.*)", (MONITORING / "berth.rules.yml").read_text())
     assert len(found) >= 5, f"alert rules: {found}"
+    return found
+
+
+def panels():
+    """(title, expression) of each panel of the board that is shipped."""
+    board = json.loads((MONITORING / "berth.board.json").read_text())
+    found = [(panel["title"], target["expr"]) for panel in board["panels"] for target in panel["targets"]]
+    assert len(found) >= 10, f"panels: {found}"
     return found
 
 
@@ -140,12 +149,12 @@ def what_is_so_in_the_cluster_is_in_the_metrics():
         assert value(after, "berth_vm_state", vm="a", node=ask(c.socket, "GET", "/v1/vms/a").json["node"], state="running") == 1
         assert value(after, "berth_problems", code="vm-waiting", severity="warning") == 1
         told = {name for name, _ in after}
-        for alert, expression in alerts():
+        for asker, expression in alerts() + panels():
             for name, labels in re.findall(r"(berth_\w+)(?:\{(.*?)\})?", expression):
-                assert name in told, f"{alert} asks for {name}"
+                assert name in told, f"{asker} asks for {name}"
                 for key, operator, text in re.findall(r'(\w+)(!?=)"(.*?)"', labels):
                     assert any((key, text) in series for found, series in after if found == name), \
-                        f"{alert} asks for {name} with {key}{operator}{text}"
+                        f"{asker} asks for {name} with {key}{operator}{text}"
         c.players.silent.add("node2")
         wait_for("node2 is silent", lambda: value(scrape(c), "berth_node_up", node="node2") == 0)
         assert value(scrape(c), "berth_problems", code="node-silent", severity="error") == 1
