@@ -43,6 +43,8 @@ const pages = [
   ['pool', '/pools/GpuChildPool', 'GPUs of GpuChildPool', [
     ['pool-settings', 'Settings of GpuChildPool', (page) => press(page, 'Settings…')],
   ]],
+  ['what-if', '/what-if?servers=node1', 'Who goes where, and who is left', []],
+  ['validation', '/validation', 'Search findings', []],
   ['events', '/events', 'Events', []],
 ];
 
@@ -82,7 +84,7 @@ for (const [look, options] of looks) {
     test(`the page ${name} and its dialogs have no fault and fit the screen, ${look}`, async (scene) => {
       const problems = [];
       const page = await scene.open(path, options);
-      await page.locator(`[aria-label="${sight}"]`).first().waitFor();
+      await page.locator(`[aria-label="${sight}"], h2:text-is("${sight}")`).first().waitFor();
       await inspect(page, scene, `${name}-${look}`, problems);
       for (const [of, title, open] of dialogs) {
         await open(page);
@@ -100,7 +102,7 @@ for (const [look, options] of looks) {
     const page = await scene.open('/', options);
     for (const [name, path, sight] of tabs) {
       await page.goto(scene.stage.url + path);
-      await page.locator(`[aria-label="${sight}"]`).first().waitFor();
+      await page.locator(`[aria-label="${sight}"], h2:text-is("${sight}")`).first().waitFor();
       await inspect(page, scene, `${name}-${look}`, problems);
     }
     must(problems.length === 0, problems.join('\n'));

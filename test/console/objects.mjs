@@ -2,6 +2,8 @@
 /** Each server, GPU, pool and VM has a page with an address of its own; lists are filtered by the address, and several
  *  VMs are ordered about at once. */
 
+import { readFile } from 'node:fs/promises';
+
 import { counts, dialog, must, press, row, shows, stands, told } from './lib/gestures.mjs';
 import { Scene } from './lib/scene.mjs';
 import { main, test } from './lib/tap.mjs';
@@ -97,6 +99,48 @@ test('a list is filtered by server, pool, state and priority, and its address ke
   await counts(names, 3);
   const order = await names.allTextContents();
   must(order.join() === 'cad1,spare2,spare10', `the order is ${order}`);
+});
+
+test('what if: ticked servers fail, and the page shows who goes where and who is left', async (scene) => {
+  const { node } = await scene.stage.untilVm('cad1', 'running');
+  const others = ['node1', 'node2', 'node3'].filter((name) => name !== node);
+  const page = await scene.open('/what-if', { role: 'viewer' });
+  await page.getByText('Tick at least one server.').waitFor();
+  await page.getByRole('checkbox', { name: new RegExp(`^${node} `) }).check();
+  const to = await row(page, 'What moves where', 'cad1').getByRole('cell').first().textContent();
+  must(others.includes(to), `cad1 would go from ${node} to ${to}`);
+  await page.reload();
+  await page.getByRole('checkbox', { name: new RegExp(`^${to} `) }).check();
+  const last = others.find((name) => name !== to);
+  await shows(row(page, 'What moves where', 'cad1'), last);
+  must(page.url().endsWith(`/what-if?servers=${encodeURIComponent(`${node},${to}`)}`), `the address is ${page.url()}`);
+  await page.getByRole('checkbox', { name: new RegExp(`^${last} `) }).check();
+  await page.getByText('No server would be left to run anything').waitFor();
+  const { node: still } = await scene.stage.get('/v1/vms/cad1');
+  must(still === node, `cad1 has moved to ${still}`);
+});
+
+test('validation: the report is a page, and the findings of one result can be linked to', async (scene) => {
+  const { counts: found, result } = await scene.stage.get('/v1/validate');
+  const page = await scene.open('/validation', { role: 'viewer' });
+  await page.getByText(`${found.failed ?? 0} failed, ${found.warning ?? 0} warning`).waitFor();
+  await page.getByLabel('Result').selectOption('OK');
+  await page.waitForURL(/\/validation\?result=ok$/);
+  await counts(page.getByRole('main').getByRole('cell').getByText(/^(Failed|Warning)$/), 0);
+  must(result !== 'ok' || !found.failed, 'the report contradicts itself');
+});
+
+test('events: a time range stands in the address, and what is found is exported', async (scene) => {
+  const page = await scene.open('/events?since=2020-01-01T00:00&severity=info');
+  const list = page.getByRole('list', { name: 'Events' });
+  await shows(list.getByRole('listitem'), 'vm-running');
+  const [file] = await Promise.all([page.waitForEvent('download'), press(page, 'Export as CSV')]);
+  const text = await readFile(await file.path(), 'utf8');
+  must(text.startsWith('"time","severity","subject","code","actor","text"\r\n') && /"info","cad1","vm-running"/.test(text), `the file has: ${text.slice(0, 300)}`);
+  must(!/"(warning|error)"/.test(text), 'the file has events of other severities');
+  await page.getByLabel('Until').fill('2020-01-02T00:00');
+  await page.getByText('No event matches.').waitFor();
+  must(page.url().includes('until=2020-01-02T00%3A00'), `the address is ${page.url()}`);
 });
 
 test('several VMs are ordered about at once, and what was refused stands beside what was done', async (scene) => {

@@ -31,6 +31,29 @@ test('a count that is no number, or too many, is refused at its field', async (s
   must(partitions === 0, `it has ${partitions} partitions`);
 });
 
+test('a card of vGPU profiles is divided into those of the chosen one', async (scene) => {
+  const page = await scene.open('/');
+  const path = '/v1/nodes/node1/gpus/0000:41:00.0';
+  const card = await scene.stage.get(path);
+  const profiles = [{ id: 'nvidia-557', name: 'A40-8Q', available: 6 }, { id: 'nvidia-558', name: 'A40-12Q', available: 4 }];
+  let asked;
+  await page.route((url) => decodeURIComponent(url.pathname) === path, (route) => route.fulfill({ json: { ...card, mdev_types: profiles } }));
+  await page.route('**/partition', (route) => { // played cards have no vGPU driver
+    asked = route.request().postDataJSON();
+    return route.fulfill({ json: { message: 'to be divided', subject: 'node1' } });
+  });
+  await page.goto(`${scene.stage.url}/gpus/node1/0000:41:00.0`);
+  await press(page, 'Configure partition count…');
+  const box = await dialog(page, `Configure partition count of ${cards[0]}`);
+  await box.getByLabel('Partition count').fill('4');
+  await press(box, 'Save');
+  await faulty(box.getByLabel('vGPU profile'), 'Choose a profile.');
+  await box.getByLabel('vGPU profile').selectOption('A40-12Q (4 more possible)');
+  await press(box, 'Save');
+  await told(page, 'to be divided');
+  must(asked.count === 4 && asked.profile === 'nvidia-558', `asked: ${JSON.stringify(asked)}`);
+});
+
 test('a card is divided, which warns of others of its model, and its partitions are listed', async (scene) => {
   const page = await scene.open('/gpus');
   await divide(page, cards[0], '4');

@@ -12,8 +12,10 @@ import { PoolPage } from './pages/pool';
 import { Pools } from './pages/pools';
 import { ServerPage } from './pages/server';
 import { Servers } from './pages/servers';
+import { Validation } from './pages/validation';
 import { VmPage } from './pages/vm';
 import { Vms } from './pages/vms';
+import { WhatIf } from './pages/whatif';
 import { Link, partsOf, usePlace } from './router';
 import { resumeSession, session } from './session';
 import { useSource } from './source';
@@ -32,6 +34,8 @@ const lists: List[] = [
     { path: '/gpus', title: 'GPUs', sign: 'gpu', page: Gpus },
     { path: '/pools', title: 'GPU pools', sign: 'pool', page: Pools },
     { path: '/vms', title: 'Virtual machines', sign: 'vm', page: Vms },
+    { path: '/what-if', title: 'What if', sign: 'question', page: WhatIf },
+    { path: '/validation', title: 'Validation', sign: 'check', page: Validation },
     { path: '/events', title: 'Events', sign: 'event', page: Events },
 ];
 

@@ -5,7 +5,7 @@
  */
 import type * as Api from './schema';
 
-export type { Event as ClusterEvent, Gpu, Hint, HostLoss, Need, Node, Plan, Pool, Problem, PoolMember as Member, Session, Status, Survival, Vm } from './schema';
+export type { Event as ClusterEvent, Gpu, Hint, HostLoss, Need, Node, Plan, Pool, Problem, PoolMember as Member, Session, Status, Survival, Validation, Vm } from './schema';
 
 export type Role = Api.Session['role'];
 export type NodeState = Api.Node['state'];

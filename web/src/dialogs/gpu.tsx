@@ -2,11 +2,12 @@
 /* What is done with GPUs: dismount, mount, divide, release from quarantine. */
 import { useState } from 'preact/hooks';
 import { type ApiError, change } from '../api';
-import type { Gpu } from '../types';
+import { useResource } from '../live';
+import type { Gpu, WholeGpu } from '../types';
 import { plural, slotText } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
-import { CheckField, TextField } from '../ui/field';
+import { CheckField, type Choice, SelectField, TextField } from '../ui/field';
 import { say } from '../ui/toast';
 import { forEach } from './bulk';
 
@@ -59,20 +60,28 @@ export function release(gpu: Gpu): void {
 }
 
 function PartitionDialog({ gpu }: { gpu: Gpu }) {
+    const profiles = useResource<WholeGpu>(pathOfGpu(gpu)).data?.mdev_types ?? [];
+    const isOfProfiles = profiles.length > 0; // its vendor's driver makes vGPUs
     const most = gpu.sriov_total ?? 0;
     const [count, setCount] = useState(String(gpu.partitions ?? 0));
-    const [fault, setFault] = useState('');
+    const [profile, setProfile] = useState('');
+    const [faults, setFaults] = useState({ count: '', profile: '' });
     const check = () => {
-        const isGood = /^\d+$/.test(count) && Number(count) <= most;
-        setFault(isGood ? '' : `Give a number from 0 to ${most}.`);
-        return isGood;
+        const isGood = /^\d{1,4}$/.test(count) && (isOfProfiles || Number(count) <= most);
+        const next = {
+            count: isGood ? '' : isOfProfiles ? 'Give a number.' : `Give a number from 0 to ${most}.`,
+            profile: isGood && isOfProfiles && Number(count) > 0 && !profile ? 'Choose a profile.' : '',
+        };
+        setFaults(next);
+        return !next.count && !next.profile;
     };
-    const blame = ({ code, message }: ApiError) => {
-        setFault(code === 'bad-count' ? message : '');
-        return code === 'bad-count';
+    const blame = (error: ApiError) => {
+        const field = error.code === 'bad-count' ? 'count' : isOfProfiles && error.code === 'no-profile' ? 'profile' : null;
+        setFaults({ count: '', profile: '', ...(field ? { [field]: error.message } : {}) });
+        return field !== null;
     };
     const run = async () => {
-        const done = await change('POST', `${pathOfGpu(gpu)}/partition`, { count: Number(count) });
+        const done = await change('POST', `${pathOfGpu(gpu)}/partition`, { count: Number(count), ...(profile && Number(count) > 0 ? { profile } : {}) });
         if (done.warnings?.length) {
             say(`Of the same model, but not divided alike: ${done.warnings.map((each) => each.subject).join(', ')}`, 'warning');
         }
@@ -82,11 +91,15 @@ function PartitionDialog({ gpu }: { gpu: Gpu }) {
         <FormDialog title={`Configure partition count of ${slotText(gpu)}`} submit="Save" check={check} run={run} blame={blame}>
             <div class="pf-v6-c-form">
                 <p>
-                    A card is assigned whole or in partitions (SR-IOV), never both. The partitions of all servers&apos; cards of one model
+                    A card is assigned whole or in partitions, never both. The partitions of all servers&apos; cards of one model
                     should be as many, so that a VM finds equal ones everywhere.
                 </p>
-                <TextField label="Partition count" value={count} onChange={setCount} fault={fault} inputMode="numeric" isRequired
-                    help={`From 0 to ${most}. 0: the card is whole again, and its host's. It cannot change while a VM holds a part.`} />
+                {isOfProfiles && (
+                    <SelectField label="vGPU profile" value={profile} onChange={setProfile} fault={faults.profile} help="How much of the card each partition gets."
+                        choices={[['', 'Choose…'], ...profiles.map(({ id, name, available }): Choice => [id, `${name || id} (${available} more possible)`])]} />
+                )}
+                <TextField label="Partition count" value={count} onChange={setCount} fault={faults.count} inputMode="numeric" isRequired
+                    help={`${isOfProfiles ? '' : `From 0 to ${most}. `}0: the card is whole again, and its host's. It cannot change while a VM holds a part.`} />
             </div>
         </FormDialog>
     );

@@ -66,6 +66,20 @@ export function Filter({ label, parameter, choices }: { label: string; parameter
     );
 }
 
+/* A time of day of the person's own clock; kept in the address, too. */
+export function Moment({ label, parameter }: { label: string; parameter: string }) {
+    const [value, setValue] = useQuery(parameter);
+    const id = useOwnId();
+    return (
+        <span class="toolbar__moment">
+            <label for={id}>{label}</label>
+            <span class="pf-v6-c-form-control">
+                <input id={id} type="datetime-local" value={value} onChange={(event) => setValue(event.currentTarget.value)} />
+            </span>
+        </span>
+    );
+}
+
 /* The choices of a filter: each value that there is, in natural order, and 'none' for what has none, as '-'. */
 export function valuesOf(values: (string | undefined)[], none?: string): Choice[] {
     const all = Array.from(new Set(values)).filter((value): value is string => !!value).sort(compareNames);
