@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * bash completion: a script made of the table of commands. Names of nodes, pools and VMs are asked
- * of the cluster while one types; where it does not answer nothing is offered.
+ * bash completion: a script made of the table of commands. zsh and fish ask it, too (data/). Names
+ * of nodes, pools and VMs are asked of the cluster while one types; where it does not answer
+ * nothing is offered.
  */
 #include "cli/manual.h"
 
@@ -81,6 +82,25 @@ static const char body[] =
     "    fi\n"
     "    kind=${words[i]//[\\[\\].]/}\n"
     "    mapfile -t COMPREPLY < <(compgen -W \"$(_berth_of \"$kind\" \"$word\")\" -- \"$word\")\n"
+    "}\n"
+    "\n"
+    "# For other shells: the words that may stand for the last of these, one on each line.\n"
+    "_berth_reply()\n"
+    "{\n"
+    "    local word prefix=\n"
+    "    COMP_WORDS=()\n"
+    "    for word in \"$@\"; do\n"
+    "        prefix=\n"
+    "        if [[ $word == --*=* ]]; then\n"
+    "            prefix=${word%%=*}=\n"
+    "            COMP_WORDS+=(\"${word%%=*}\" = \"${word#*=}\")\n"
+    "        else\n"
+    "            COMP_WORDS+=(\"$word\")\n"
+    "        fi\n"
+    "    done\n"
+    "    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+    "    _berth\n"
+    "    for word in \"${COMPREPLY[@]}\"; do echo \"$prefix$word\"; done\n"
     "}\n"
     "\n"
     "complete -F _berth berth\n";

@@ -66,8 +66,8 @@ def section(text, heading):
     return re.search(rf"^\.SH {heading}\n(.*?)(?=^\.SH |\Z)", text, re.MULTILINE | re.DOTALL).group(1)
 
 
-def complete(*words):
-    """What bash offers for the last of these words, with a cluster of two VMs and one pool played by a function."""
+def offered(asking):
+    """What bash prints for 'asking', with a cluster of two VMs and one pool played by a function."""
     script = f"""
         berth() {{ case "$*" in
             'vm ls -o name') printf 'train1\\ntrain2\\n' ;;
@@ -75,11 +75,21 @@ def complete(*words):
             'node ls -o name') echo node1 ;;
             'gpu ls -o name') echo node1/0000:65:00.0 ;; esac; }}
         source {PAGES / 'berth'}
-        COMP_WORDS=({' '.join(f"'{w}'" for w in ('berth', *words))}); COMP_CWORD={len(words)}
-        _berth; printf '%s\\n' "${{COMPREPLY[@]}}" """
+        {asking} """
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=False)
     assert done.stderr == "", done.stderr
     return done.stdout.split()
+
+
+def complete(*words):
+    """What bash offers for the last of these words."""
+    line = " ".join(f"'{w}'" for w in ("berth", *words))
+    return offered(f"""COMP_WORDS=({line}); COMP_CWORD={len(words)}; _berth; printf '%s\\n' "${{COMPREPLY[@]}}" """)
+
+
+def reply(*words):
+    """What zsh and fish are told of the last of these words."""
+    return offered("_berth_reply " + " ".join(f"'{w}'" for w in ("berth", *words)))
 
 
 @test
@@ -137,6 +147,18 @@ def the_completion_asks_the_cluster_for_names():
     assert complete("gpu", "ls", "--node", "=", "n") == ["node1"]
     assert complete("-o", "") == ["table", "wide", "name", "json", "yaml"]
     assert complete("pool", "rm", "GpuChildPool", "") == []
+
+
+@test
+def other_shells_get_the_same_words_as_bash():
+    for words in (("",), ("vm", ""), ("vm", "start", "tr"), ("vm", "--count", "2", "assign", "train1", ""), ("-o", "")):
+        assert reply(*words) == complete(*words), words
+    assert reply("gpu", "ls", "--node=n") == ["--node=node1"]
+    assert reply("gpu", "ls", "--node=") == ["--node=node1"]
+    assert reply("gpu", "ls", "--node=x") == []
+    for name in ("completion.zsh.in", "completion.fish.in"):
+        script = (pathlib.Path(__file__).parents[2] / "data" / name).read_text()
+        assert """bash -c 'source "$0" && _berth_reply "$@"' @completions@/berth""" in script, name
 
 
 @test
