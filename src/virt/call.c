@@ -50,7 +50,7 @@ static enum vm_state state_of(int state, int reason)
 }
 
 /* What came by a migration and is whole is paused for no reason of QEMU's, as by a user. */
-static int pause_of(int state, int reason)
+static enum pause pause_of(int state, int reason)
 {
     if (state != VIR_DOMAIN_PAUSED) {
         return PAUSED_NOT;

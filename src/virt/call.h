@@ -28,15 +28,17 @@ enum call_kind {
     CALL_CONTINUE, /* lets 'epoch' of 'vm', which waits, run */
 };
 
+enum pause {
+    PAUSED_NOT,
+    PAUSED_MOVING, /* libvirt is not done with it */
+    PAUSED_WHOLE
+};
+
 /* What libvirt says of one domain of ours. */
 struct fact {
     struct domain_marker marker;
     enum vm_state state;
-    enum {
-        PAUSED_NOT,
-        PAUSED_MOVING,
-        PAUSED_WHOLE
-    } pause; /* moving: libvirt is not done with it */
+    enum pause pause;
 };
 
 struct call {
