@@ -38,7 +38,7 @@ ESSENTIAL = (
 )
 
 # Packages only of this side: building and booting, never inside a host.
-OUTSIDE = ("python3", "linux-image-amd64", "cpio", "e2fsprogs", "gcc", "binutils", "openipmi")
+OUTSIDE = ("python3", "linux-image-amd64", "cpio", "e2fsprogs", "gcc", "binutils", "openipmi", "zstd")
 
 # Not followed when another package names them: they are large, and what wants them is not used
 # here.
@@ -46,7 +46,8 @@ UNWANTED = ("adduser", "init-system-helpers", "dpkg", "perl-base", "debconf", "l
             "gettext-base", "libvirt-daemon-config-network", "libvirt-daemon-config-nwfilter",
             "ipxe-qemu", "iso-codes", "sensible-utils",
             # What only agents for clouds and for hypervisors use.
-            "python3-boto3", "python3-googleapi", "python3-oauth2client", "python3-requests", "python3-suds")
+            "python3-boto3", "python3-googleapi", "python3-oauth2client", "python3-requests", "python3-suds", "fence-virt")
+UNWANTED_AGENT = re.compile(r"fence-agents-(?!all$|common$|ipmilan$)")  # Debian 13 has a package for each
 
 # Parts of packages that nothing in a lab host reads; most of the size.
 TRIMMED = re.compile(
@@ -175,7 +176,7 @@ class Packages:
         while waiting:
             name = waiting.pop()
             name = name if name in self.version else self.provided_by.get(name)
-            if name is None or name in found or name in UNWANTED:
+            if name is None or name in found or name in UNWANTED or UNWANTED_AGENT.match(name):
                 continue
             found.add(name)
             for alternatives in self.depends[name]:
@@ -271,8 +272,10 @@ def extract_kernel(compressed, target):
         kernel = lzma.LZMADecompressor().decompress(payload)
     elif payload.startswith(b"\x1f\x8b"):
         kernel = gzip.decompress(payload[:-4])
+    elif payload.startswith(b"\x28\xb5\x2f\xfd"):
+        kernel = subprocess.run(["zstd", "-dcq"], input=payload[:-4], stdout=subprocess.PIPE, check=True).stdout
     else:
-        raise BuildError(f"{compressed} is compressed neither by xz nor by gzip")
+        raise BuildError(f"{compressed} is compressed by none of xz, gzip and zstd")
     if not kernel.startswith(b"\x7fELF"):
         raise BuildError(f"{compressed} holds no ELF kernel")
     target.write_bytes(kernel)
@@ -309,7 +312,10 @@ def build_initramfs(folder, release):
     shutil.copy("/usr/bin/busybox", tree / "bin" / "busybox")
     shutil.copy(HERE / "host" / "early", tree / "init")
     for number, path in enumerate(module_files(EARLY_MODULES, release)):
-        shutil.copy(path, tree / "modules" / f"{number:02}-{Path(path).name}")
+        module = Path(path).read_bytes()
+        if path.endswith(".xz"):  # Debian 13 compresses them
+            module = lzma.decompress(module)
+        (tree / "modules" / f"{number:02}-{Path(path).name.removesuffix('.xz')}").write_bytes(module)
     names = "\n".join(str(p.relative_to(tree)) for p in [tree, *sorted(tree.rglob("*"))])
     with open(folder / "initrd", "wb") as target:
         subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], cwd=tree,
