@@ -56,7 +56,7 @@ function columns(mayOperate: boolean, mayAdminister: boolean): Column<Vm>[] {
         {
             title: 'Actions',
             isActions: true,
-            cell: (vm) => <Menu label={`Actions for ${vm.name}`} deeds={[why(vm), ...deedsOfVm(vm, mayOperate, mayAdminister)]} />,
+            cell: (vm) => <Menu label={`Actions for ${vm.name}`} deeds={[...deedsOfVm(vm, mayOperate, mayAdminister), why(vm)]} />,
         },
     ];
 }
