@@ -59,16 +59,8 @@ json_t *operation_link(const char *code, const struct record_key *event)
 /* Where 'event' stands among the events. */
 static size_t index_of(const struct world *world, const struct record *event)
 {
-    size_t low = 0, high = world->records[RECORD_EVENT].len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (record_key_compare(&world->records[RECORD_EVENT].items[middle]->key, &event->key) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return VEC_BISECT(&world->records[RECORD_EVENT], each,
+                      record_key_compare(&(*each)->key, &event->key) < 0);
 }
 
 /* The first event about the same subject since then with one of these codes (NULL ends them). */

@@ -93,16 +93,7 @@ static void look_for(struct search *search, const struct record *record)
 /* The first of those with that subject. */
 static size_t first_of(const searches_t *searches, const char *subject)
 {
-    size_t low = 0, high = searches->len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(searches->items[middle].subject, subject) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return VEC_BISECT(searches, each, strcmp(each->subject, subject) < 0);
 }
 
 void troubles_date(struct troubles *troubles)

@@ -41,6 +41,22 @@ void vec_remove(void *items, size_t *len, size_t index, size_t item_size);
 #define VEC_EACH(vec, each)                                                                        \
     for (__typeof__(&*(vec)->items) each = (vec)->items; each && each < (vec)->items + (vec)->len; \
          each++)
+/* In a sorted array, the index of the first element for which the condition 'is_before', which says
+ * something of 'each', does not hold; 'len' if there is none. */
+#define VEC_BISECT(vec, each, is_before)                                                           \
+    ({                                                                                             \
+        size_t low_ = 0, high_ = (vec)->len;                                                       \
+        while (low_ < high_) {                                                                     \
+            size_t middle_ = low_ + (high_ - low_) / 2;                                            \
+            __typeof__(&*(vec)->items) each = (vec)->items + middle_;                              \
+            if (is_before) {                                                                       \
+                low_ = middle_ + 1;                                                                \
+            } else {                                                                               \
+                high_ = middle_;                                                                   \
+            }                                                                                      \
+        }                                                                                          \
+        low_;                                                                                      \
+    })
 #define VEC_DONE(vec)                                                                              \
     do {                                                                                           \
         free((vec)->items);                                                                        \

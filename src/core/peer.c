@@ -27,17 +27,9 @@ void peer_done(struct core *core)
 /* Where 'node' stands in the list, or would. */
 static size_t place_of(const struct peers *peers, const char *node, bool *ret_is_there)
 {
-    size_t low = 0, high = peers->list.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(peers->list.items[middle].name, node) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    *ret_is_there = low < peers->list.len && strcmp(peers->list.items[low].name, node) == 0;
-    return low;
+    size_t place = VEC_BISECT(&peers->list, each, strcmp(each->name, node) < 0);
+    *ret_is_there = place < peers->list.len && strcmp(peers->list.items[place].name, node) == 0;
+    return place;
 }
 
 struct peer *peer_find(const struct core *core, const char *node)

@@ -40,17 +40,9 @@ void sight_done(struct core *core)
 /* Where 'vm' stands, or would. */
 static size_t place_of(const struct sights *sights, const char *vm, bool *ret_is_there)
 {
-    size_t low = 0, high = sights->list.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(sights->list.items[middle].vm, vm) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    *ret_is_there = low < sights->list.len && strcmp(sights->list.items[low].vm, vm) == 0;
-    return low;
+    size_t place = VEC_BISECT(&sights->list, each, strcmp(each->vm, vm) < 0);
+    *ret_is_there = place < sights->list.len && strcmp(sights->list.items[place].vm, vm) == 0;
+    return place;
 }
 
 static struct sight *get(struct core *core, const char *vm)

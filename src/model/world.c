@@ -65,23 +65,15 @@ static void mark_readable(struct world *world, const struct record_key *key)
 /* Where 'key' stands, or would: the first place that is not before it. */
 static size_t place_of(const struct world *world, const struct record_key *key, bool *ret_is_there)
 {
-    size_t low = 0, high = world->records[key->kind].len;
+    size_t len = world->records[key->kind].len;
     struct record *const *items = world->records[key->kind].items;
     /* The end first: snapshots come in order. */
-    if (high > 0 && record_key_compare(&items[high - 1]->key, key) < 0) {
-        low = high;
-    }
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (record_key_compare(&items[middle]->key, key) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    *ret_is_there =
-        low < world->records[key->kind].len && record_key_compare(&items[low]->key, key) == 0;
-    return low;
+    bool is_last = len > 0 && record_key_compare(&items[len - 1]->key, key) < 0;
+    size_t place = is_last ? len
+                           : VEC_BISECT(&world->records[key->kind], each,
+                                        record_key_compare(&(*each)->key, key) < 0);
+    *ret_is_there = place < len && record_key_compare(&items[place]->key, key) == 0;
+    return place;
 }
 
 bool world_put(struct world *world, struct record *record)

@@ -476,16 +476,7 @@ void store_begin_watch(struct sim *sim, struct host *host)
 /* The first change after 'revision'; they are in order. */
 static size_t first_after(const struct fake_store *store, revision_t revision)
 {
-    size_t low = 0, high = store->changes.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (store->changes.items[middle].revision <= revision) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return VEC_BISECT(&store->changes, each, each->revision <= revision);
 }
 
 /* Whether 'host' is told that its watch has come to the revision of 'change', which is the last of
