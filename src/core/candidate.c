@@ -25,16 +25,6 @@ bool candidate_init(struct core *core)
     return core->candidate != NULL;
 }
 
-static bool is_named(const struct leader_pulse *pulse, const char *node)
-{
-    VEC_EACH(&pulse->candidates, each) {
-        if (strcmp(each->name, node) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* How many hosts that may be there come before us; UINT64_MAX: the store does not know us yet. */
 static uint64_t rank(const struct core *core)
 {
@@ -88,7 +78,7 @@ static bool is_needed(struct core *core)
         return beats_are_asked(core); /* it cannot coordinate, and need not change anything */
     }
     if ((leader && strcmp(leader->leader->node, core->config.node) == 0) ||
-        (pulse && is_named(pulse->pulse, core->config.node))) {
+        (pulse && pulse_names(pulse->pulse, core->config.node))) {
         return true;
     }
     uint64_t most = unnamed(core, pulse);

@@ -30,7 +30,7 @@ bool pulse_prefers(const struct record *a, const struct record *b)
     return strcmp(a->key.name, b->key.name) < 0;
 }
 
-static bool is_listed(const struct leader_pulse *pulse, const char *node)
+bool pulse_names(const struct leader_pulse *pulse, const char *node)
 {
     VEC_EACH(&pulse->candidates, each) {
         if (strcmp(each->name, node) == 0) {
@@ -53,7 +53,7 @@ static bool can_watch(const struct core *core, const char *node)
 static bool is_better(const struct leader_pulse *old, const struct record *a,
                       const struct record *b)
 {
-    bool was_a = old && is_listed(old, a->key.name), was_b = old && is_listed(old, b->key.name);
+    bool was_a = old && pulse_names(old, a->key.name), was_b = old && pulse_names(old, b->key.name);
     if (a->inventory->has_store == b->inventory->has_store && was_a != was_b) {
         return was_a;
     }
@@ -65,7 +65,7 @@ static const struct record *find_best(const struct core *core, const struct lead
 {
     const struct record *best = NULL;
     WORLD_EACH(&core->world, RECORD_NODE_INVENTORY, each) {
-        if (!is_listed(chosen, (*each)->key.name) && (!best || is_better(old, *each, best)) &&
+        if (!pulse_names(chosen, (*each)->key.name) && (!best || is_better(old, *each, best)) &&
             can_watch(core, (*each)->key.name)) {
             best = *each;
         }

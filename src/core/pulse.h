@@ -15,6 +15,9 @@ void pulse_event(struct core *core, const struct core_event *event);
 /* The coordinator's. */
 void pulse_step(struct core *core);
 
+/* Whether 'node' is one of the hosts that it chose. */
+bool pulse_names(const struct leader_pulse *pulse, const char *node);
+
 /* Whether host 'a' is to watch before 'b': hosts with a member of the store first, because they are
  * lost together with it, then by name. */
 bool pulse_prefers(const struct record *a, const struct record *b);
