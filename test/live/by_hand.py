@@ -4,16 +4,14 @@
 host. At every instant one copy of it runs. And libvirt's hook, alone and called by libvirt."""
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cluster import Etcd, free_port, wait_for  # noqa: E402
-from hosts import Host, lacks, qemus, start  # noqa: E402
+from cluster import free_port, wait_for  # noqa: E402
+from hosts import attempt, lacks, qemus, with_hosts  # noqa: E402
 import signal  # noqa: E402
 
 HOOK = os.environ["BERTH_HOOK"]
@@ -149,35 +147,6 @@ TESTS = [a_migration_by_hand_is_refused_with_a_clear_message, without_the_hook_a
          a_host_with_another_name_does_not_join, a_host_that_was_renamed_keeps_its_name_until_it_boots]
 
 
-def attempt(number, test, hosts):
-    try:
-        test(*hosts)
-        print(f"ok {number} - {test.__name__}", flush=True)
-    except Exception as problem:  # told, and the next one tried
-        print(f"not ok {number} - {test.__name__}\n# {problem!r}", flush=True)
-        for host in hosts:
-            print("".join(f"# {line}\n" for line in host.journal().split("\n")[-30:]), flush=True)
-
-
-def with_hosts():
-    directory = tempfile.mkdtemp(prefix="berth-live-")
-    etcd = Etcd(directory)
-    hosts = []
-    try:
-        for i, node in enumerate(NODES):
-            hosts.append(Host(f"{directory}/host{i}", etcd, node, HOOK))
-        for host in hosts:  # else t starts where libvirt answers first
-            wait_for("its libvirt answers berthd", lambda host=host: "hypervisor: it answers" in host.journal(), 180)
-        start(hosts[0], "t", preferred_owners=[NODES[0]])
-        for number, test in enumerate(TESTS, len(ALONE) + 1):
-            attempt(number, test, hosts)
-    finally:
-        for host in hosts:
-            host.close()
-        etcd.kill()
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 def main():
     why = lacks()
     print(f"1..{len(ALONE) + len(TESTS)}", flush=True)
@@ -187,7 +156,7 @@ def main():
         for number, test in enumerate(TESTS, len(ALONE) + 1):
             print(f"ok {number} - {test.__name__} # SKIP {why}")
     else:
-        with_hosts()
+        with_hosts(NODES, HOOK, TESTS, len(ALONE) + 1)
 
 
 if __name__ == "__main__":

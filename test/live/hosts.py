@@ -9,9 +9,10 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import uuid
 
-from cluster import wait_for
+from cluster import Etcd, wait_for
 
 BERTHD = os.environ["BERTHD"]
 PLACES = ["/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt"]
@@ -132,3 +133,38 @@ def lacks():
     if subprocess.run(["unshare", "-m", "-p", "-f", "true"], check=False).returncode != 0:
         return "no namespaces here"
     return None
+
+
+def attempt(number, test, hosts):
+    try:
+        test(*hosts)
+        print(f"ok {number} - {test.__name__}", flush=True)
+    except Exception as problem:  # told, and the next one tried
+        print(f"not ok {number} - {test.__name__}\n# {problem!r}", flush=True)
+        for host in hosts:
+            print("".join(f"# {line}\n" for line in host.journal().split("\n")[-40:]), flush=True)
+
+
+def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, image=b"", **vm):
+    """Calls 'tests', numbered from 'first', with a host for each of 'nodes'. The first has the VM t, told as in 'start';
+    all accept VMs at a 'port' of their own and have 'image' as libvirt's image "count"."""
+    directory = tempfile.mkdtemp(prefix="berth-live-")
+    etcd = Etcd(directory)
+    hosts = []
+    try:
+        for i, node in enumerate(nodes):
+            hosts.append(Host(f"{directory}/host{i}", etcd, node, hook, port()))
+            if image:
+                os.makedirs(f"{directory}/host{i}/1/images", exist_ok=True)
+                with open(f"{directory}/host{i}/1/images/count", "wb") as file:
+                    file.write(image)
+        for host in hosts:  # else t starts where libvirt answers first
+            wait_for("its libvirt answers berthd", lambda host=host: "hypervisor: it answers" in host.journal(), 180)
+        start(hosts[0], "t", preferred_owners=[nodes[0]], **vm)
+        for number, test in enumerate(tests, first):
+            attempt(number, test, hosts)
+    finally:
+        for host in hosts:
+            host.close()
+        etcd.kill()
+        shutil.rmtree(directory, ignore_errors=True)
