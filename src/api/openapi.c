@@ -3,8 +3,6 @@
 #include "api/openapi.h"
 
 #include "api/about.h"
-#include "api/handlers.h"
-#include "api/routes.h"
 #include "api/schema.h"
 
 #include <assert.h>
@@ -200,14 +198,14 @@ static json_t *operation_of(const struct route *route, json_t *parameters)
     return json;
 }
 
-static json_t *paths_json(void)
+static json_t *paths_json(const struct route *table, size_t len)
 {
     json_t *paths = json_object();
-    for (size_t i = 0; i < routes_len; i++) {
+    for (size_t i = 0; i < len; i++) {
         char path[route_pattern_size + 16], method[8];
         json_t *parameters = json_array();
-        path_of(&routes[i], parameters, path, sizeof(path));
-        (void)snprintf(method, sizeof(method), "%s", routes[i].method);
+        path_of(&table[i], parameters, path, sizeof(path));
+        (void)snprintf(method, sizeof(method), "%s", table[i].method);
         for (char *c = method; *c; c++) {
             *c = (char)(*c | 0x20);
         }
@@ -215,7 +213,7 @@ static json_t *paths_json(void)
             (void)json_object_set_new(paths, path, json_object());
         }
         (void)json_object_set_new(json_object_get(paths, path), method,
-                                  operation_of(&routes[i], parameters));
+                                  operation_of(&table[i], parameters));
     }
     return paths;
 }
@@ -228,16 +226,11 @@ static json_t *security_json(void)
                      "__Host-berth_session");
 }
 
-json_t *openapi_document(void)
+json_t *openapi_document(const struct route *table, size_t len)
 {
     return json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:[]}, {s:[]}], s:o, s:{s:o, s:o}}",
                      "openapi", "3.1.0", "info", "title", "Berth", "version", "1", "description",
                      "Failover clustering for virtual machines with GPUs.", "servers", "url", "/",
-                     "security", "bearer", "session", "paths", paths_json(), "components",
+                     "security", "bearer", "session", "paths", paths_json(table, len), "components",
                      "schemas", schema_all(), "securitySchemes", security_json());
-}
-
-void handle_openapi(struct api_call *call)
-{
-    call_send(call, openapi_document(), 0);
 }

@@ -2,6 +2,7 @@
 #include "api/routes.h"
 
 #include "api/handlers.h"
+#include "api/openapi.h"
 
 /* What a route does, and what /openapi.json calls it. */
 #define DOES(name) handle_##name, #name
@@ -138,4 +139,9 @@ void handle_index(struct api_call *call)
                                                     api_role_name(routes[i].role)));
     }
     call_send(call, json_pack("{s:s, s:o}", "name", "berth", "routes", list), 0);
+}
+
+void handle_openapi(struct api_call *call)
+{
+    call_send(call, openapi_document(routes, routes_len), 0);
 }
