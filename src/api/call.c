@@ -272,4 +272,5 @@ void api_answer_done(struct api_answer *answer)
     }
     buf_done(&answer->body);
     explicit_bzero(answer->password, sizeof(answer->password));
+    explicit_bzero(answer->next_password, sizeof(answer->next_password));
 }

@@ -29,7 +29,7 @@ struct api_actor {
     char address[api_address_size]; /* where from, numeric; "": this host's socket */
 };
 
-/* A secret and its hash, made by the caller for an answer with EFFECT_HASH. */
+/* A secret and its hash, made by the caller for an answer with EFFECT_HASH or EFFECT_PASSWORD. */
 struct api_credential {
     char secret[api_secret_size]; /* of a token; "" a password's */
     char hash[access_hash_size];
@@ -82,9 +82,10 @@ struct api_view {
 /* What the caller has to do before there is an answer: what is no function of what is known. */
 enum api_effect {
     EFFECT_NONE,
-    EFFECT_HASH,   /* hash 'password', or if "" a secret made at random; handle again with it */
-    EFFECT_LOGIN,  /* if 'password' is 'user's: begin a session, handle "GET /v1/session" in it */
-    EFFECT_LOGOUT, /* end the session, then send the answer */
+    EFFECT_HASH,     /* hash 'password', or if "" a secret made at random; handle again with it */
+    EFFECT_LOGIN,    /* if 'password' is 'user's: begin a session, handle "GET /v1/session" in it */
+    EFFECT_PASSWORD, /* if 'password' is 'user's: hash 'next_password', handle again with that */
+    EFFECT_LOGOUT,   /* end the session, then send the answer */
     EFFECT_END_SESSION, /* end 'session', also if the transaction does not commit; then that */
 };
 
@@ -93,6 +94,7 @@ struct api_answer {
     uint64_t session;
     char user[name_size];
     char password[api_password_size];
+    char next_password[api_password_size];
 
     unsigned status;          /* of HTTP */
     const char *content_type; /* static */

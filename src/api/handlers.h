@@ -82,6 +82,7 @@ void handle_vm_confirm_gone(struct api_call *call);
 void handle_session_get(struct api_call *call);
 void handle_session_post(struct api_call *call);
 void handle_session_delete(struct api_call *call);
+void handle_session_password(struct api_call *call);
 void handle_sessions_get(struct api_call *call);
 void handle_session_end(struct api_call *call);
 

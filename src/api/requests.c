@@ -166,6 +166,14 @@ static const struct field login_fields[] = {
 REQUEST(login, login_fields);
 #undef OWNER
 
+#define OWNER struct own_password_request
+static const struct field own_password_fields[] = {
+    TEXT("password", password, ABOUT("password as it is"), REQUIRED),
+    TEXT("new_password", next, ABOUT("password as it will be"), REQUIRED),
+};
+REQUEST(own_password, own_password_fields);
+#undef OWNER
+
 #define OWNER struct access_request
 #define ACCESS_FIELDS                                                                              \
     ENUM("role", role, role_words, ABOUT("what it may do")),                                       \

@@ -86,6 +86,11 @@ struct login_request {
     char password[api_password_size];
 };
 
+struct own_password_request {
+    char password[api_password_size];
+    char next[api_password_size];
+};
+
 struct access_request {
     char name[name_size]; /* of a new one */
     enum access_kind kind;
@@ -110,6 +115,7 @@ struct access_request {
     X(move, "Move")                                                                                \
     X(plan, "Question")                                                                            \
     X(login, "Login")                                                                              \
+    X(own_password, "OwnPassword")                                                                 \
     X(access_add, "AccessAdd")                                                                     \
     X(access_patch, "AccessPatch")
 

@@ -8,6 +8,7 @@
 #include "base/parse.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void handle_session_get(struct api_call *call)
 {
@@ -44,6 +45,67 @@ void handle_session_delete(struct api_call *call)
 {
     call->answer->effect = EFFECT_LOGOUT;
     call_send(call, json_pack("{s:s}", "message", "logged out"), 0);
+}
+
+/* ---- one's own password ---- */
+
+/* Of a user in a session: a token has none, and on the socket the kernel says who one is. */
+static const struct record *own_record(struct api_call *call)
+{
+    const struct api_actor *actor = &call->request->actor;
+    const struct record *record = world_find(call->world, RECORD_ACCESS, actor->name);
+    if (actor->csrf[0] && record && record->access->kind == ACCESS_USER) {
+        return record;
+    }
+    call_refuse(call, 409, "no-session",
+                "only a user who has logged in has a password to change here; an administrator "
+                "changes that of another user");
+    return NULL;
+}
+
+static void put_password(struct api_call *call, const struct record *record)
+{
+    struct record *next = record_copy(record);
+    if (next) {
+        (void)copy_text(next->access->hash, sizeof(next->access->hash),
+                        call->request->credential.hash);
+    }
+    call_put(call, next);
+    struct note note = call_note(NOTE_ACCESS_CHANGED, record->key.name);
+    (void)facts_set(&note.facts, NULL, access_kind_name(ACCESS_USER), "a new password");
+    call_commit(call, &note);
+    call->answer->may_retry = false; /* the proof was of the password that is being replaced */
+}
+
+static void try_password(struct api_call *call, const struct own_password_request *asked)
+{
+    if (strlen(asked->next) < api_password_len_min) {
+        request_refuse(call, "new_password", "must have at least %d characters",
+                       api_password_len_min);
+        return;
+    }
+    const struct record *record = own_record(call);
+    if (!record) {
+        return;
+    }
+    struct api_answer *answer = call->answer;
+    if (call->request->credential.hash[0]) {
+        put_password(call, record);
+    } else if (copy_text(answer->user, sizeof(answer->user), record->key.name) &&
+               copy_text(answer->password, sizeof(answer->password), asked->password) &&
+               copy_text(answer->next_password, sizeof(answer->next_password), asked->next)) {
+        answer->effect = EFFECT_PASSWORD;
+    }
+}
+
+void handle_session_password(struct api_call *call)
+{
+    struct own_password_request asked = {0};
+    if (request_read(call, &request_own_password, &asked)) {
+        try_password(call, &asked);
+    }
+    shape_done(&request_own_password, &asked);
+    explicit_bzero(&asked, sizeof(asked));
 }
 
 /* ---- those of others ---- */

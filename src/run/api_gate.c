@@ -13,6 +13,7 @@
 #include "loop/clock.h"
 #include "run/api_op.h"
 #include "run/audit.h"
+#include "run/gate_refusal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -44,7 +45,7 @@ static_assert((int)api_csrf_size >= (int)auth_secret_size &&
                   (int)api_secret_size >= (int)auth_secret_size,
               "every secret fits");
 
-enum purpose { PURPOSE_ENTER, PURPOSE_LOGIN, PURPOSE_HASH };
+enum purpose { PURPOSE_ENTER, PURPOSE_LOGIN, PURPOSE_PROVE, PURPOSE_HASH };
 
 /* One exchange that waits for the worker. */
 struct gate_wait {
@@ -56,6 +57,7 @@ struct gate_wait {
     char name[name_size];
     char secret[auth_secret_size]; /* the token's, or the new one's */
     char device[auth_secret_size]; /* of a login: the browser's cookie; "": it has none yet */
+    char next_password[api_password_size]; /* to be hashed once the present one has proven right */
 };
 
 struct api_gate {
@@ -70,31 +72,6 @@ struct api_gate {
     struct gate_wait *waits;
     uint64_t last_job;
 };
-
-/* ---- refusals ---- */
-
-static void refuse_for_now(struct http_exchange *exchange, msec_t wait_ms)
-{
-    char message[160], seconds[24];
-    struct api_answer answer = {0};
-    (void)snprintf(seconds, sizeof(seconds), "%lld", (long long)(wait_ms + 999) / 1000);
-    (void)snprintf(message, sizeof(message),
-                   "too many attempts that failed, with this name or from your address; try again "
-                   "in %s s",
-                   seconds);
-    api_answer_error(&answer, 429, "too-many-attempts", message);
-    api_answer_send_with(exchange, &answer, "Retry-After", seconds);
-    api_answer_done(&answer);
-}
-
-static void refuse_busy(struct http_exchange *exchange)
-{
-    struct api_answer answer = {0};
-    api_answer_error(&answer, 503, "busy",
-                     "too many passwords and tokens are being checked; try again in a moment");
-    api_answer_send_with(exchange, &answer, "Retry-After", "1");
-    api_answer_done(&answer);
-}
 
 /* ---- what waits for the worker ---- */
 
@@ -139,7 +116,7 @@ static void not_taken(struct api_gate *gate, struct gate_wait *wait)
 {
     struct http_exchange *exchange = wait->exchange;
     wait_free(take(gate, wait->job, NULL));
-    refuse_busy(exchange);
+    gate_refuse_busy(exchange);
 }
 
 void api_gate_forget(struct api_gate *gate, const struct http_exchange *exchange)
@@ -194,12 +171,6 @@ static void enter_locally(struct api_gate *gate, struct http_exchange *exchange,
     gate->handler.entered(gate->userdata, exchange, &who);
 }
 
-static void refuse_token(struct http_exchange *exchange)
-{
-    api_answer_refuse(exchange, 401, "bad-token",
-                      "there is no such token, or it has expired; \"berth token add\" makes one");
-}
-
 /* Another request came with the same token and is being checked: this one waits for that. */
 static struct gate_wait *find_same(struct api_gate *gate, const struct api_who *who,
                                    const char *secret)
@@ -232,7 +203,7 @@ static void check_token(struct api_gate *gate, struct http_exchange *exchange,
     msec_t wait_ms =
         job ? 0 : auth_limit_try(&gate->limit, key, token_free_len, clock_monotonic_ms());
     if (wait_ms > 0) {
-        refuse_for_now(exchange, wait_ms);
+        gate_refuse_for_now(exchange, wait_ms);
         return;
     }
     struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_ENTER, who);
@@ -276,7 +247,7 @@ static void enter_by_token(struct api_gate *gate, struct http_exchange *exchange
     } else if (!record) {
         /* No work and no limit: 256 random bits are not guessed. */
         gate->handler.failed(gate->userdata, token.name, who->actor.address);
-        refuse_token(exchange);
+        gate_refuse_token(exchange);
     } else {
         check_token(gate, exchange, who, &token, record);
     }
@@ -393,7 +364,7 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
     }
     msec_t wait_ms = login_wait_ms(gate, who, user, device);
     if (wait_ms > 0) {
-        refuse_for_now(exchange, wait_ms);
+        gate_refuse_for_now(exchange, wait_ms);
         return;
     }
     const struct record *record = gate_find_access(gate, user, ACCESS_USER);
@@ -461,6 +432,50 @@ static void end_login(struct api_gate *gate, struct gate_wait *wait, bool is_rig
                       "the name or the password is wrong, or the user has expired");
 }
 
+/* ---- one's own password ---- */
+
+/* Guesses are counted for each session's user: it may be open on a screen that its owner left. */
+static void own_key(const struct api_who *who, char ret[static auth_limit_key_size])
+{
+    (void)snprintf(ret, auth_limit_key_size, "own %.63s", who->access);
+}
+
+void api_gate_change_password(struct api_gate *gate, struct http_exchange *exchange,
+                              const struct api_who *who, const char *password, const char *next)
+{
+    char key[auth_limit_key_size];
+    own_key(who, key);
+    msec_t wait_ms = auth_limit_try(&gate->limit, key, login_free_len, clock_monotonic_ms());
+    if (wait_ms > 0) {
+        gate_refuse_for_now(exchange, wait_ms);
+        return;
+    }
+    const struct record *record = gate_find_access(gate, who->access, ACCESS_USER);
+    struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_PROVE, who);
+    if (!wait) {
+        return;
+    }
+    (void)copy_text(wait->next_password, sizeof(wait->next_password), next);
+    if (!auth_worker_check(gate->worker, wait->job, password,
+                           record ? record->access->hash : NULL)) {
+        not_taken(gate, wait);
+    }
+}
+
+static void end_proof(struct api_gate *gate, struct gate_wait *wait, bool is_right)
+{
+    char key[auth_limit_key_size];
+    if (!is_right || !api_gate_is_valid(gate, &wait->who)) {
+        gate->handler.failed(gate->userdata, wait->who.access, wait->who.actor.address);
+        api_answer_refuse(wait->exchange, 403, "wrong-password",
+                          "the present password is wrong; nothing was changed");
+        return;
+    }
+    own_key(&wait->who, key);
+    auth_limit_forgive(&gate->limit, key);
+    api_gate_hash(gate, wait->exchange, &wait->who, wait->next_password);
+}
+
 /* ---- what the worker found ---- */
 
 static void end_token(struct api_gate *gate, struct gate_wait *wait, bool is_right)
@@ -468,7 +483,7 @@ static void end_token(struct api_gate *gate, struct gate_wait *wait, bool is_rig
     char key[auth_limit_key_size];
     if (!is_right || !api_gate_is_valid(gate, &wait->who)) {
         gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address);
-        refuse_token(wait->exchange);
+        gate_refuse_token(wait->exchange);
         return;
     }
     token_key(wait->who.actor.address, wait->name, key);
@@ -500,6 +515,9 @@ static void on_done(void *userdata, uint64_t id, bool is_right, const char *hash
             break;
         case PURPOSE_LOGIN:
             end_login(gate, wait, is_right);
+            break;
+        case PURPOSE_PROVE:
+            end_proof(gate, wait, is_right);
             break;
         case PURPOSE_HASH:
             end_hash(gate, wait, hash);

@@ -8,6 +8,8 @@
  *                                      '----wrong--> 401
  *     POST /v1/session --> api_gate_login() --> WORKER --right--> handler.logged_in
  *                                                 '-----wrong--> 401
+ *     POST /v1/session/password --> WORKER --right--> WORKER --its hash--> handler.hashed
+ *                                     '------wrong--> 403
  *
  * What it refuses it answers itself. The records of users and tokens are the world's; who they are
  * was decided on them as they are now, also while the store is silent.
@@ -55,6 +57,9 @@ void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
 /* 'password' "": of a secret that is made here. */
 void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const struct api_who *who,
                    const char *password);
+/* The same, if 'password' is that of 'who', a user with a session; else it is refused. */
+void api_gate_change_password(struct api_gate *gate, struct http_exchange *exchange,
+                              const struct api_who *who, const char *password, const char *next);
 /* The header that takes the cookie back. */
 const char *api_gate_logout(struct api_gate *gate, const struct api_who *who);
 

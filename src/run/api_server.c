@@ -118,6 +118,9 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
         api_gate_hash(server->gate, exchange, who, answer.password);
     } else if (answer.effect == EFFECT_LOGIN) {
         api_gate_login(server->gate, exchange, who, answer.user, answer.password);
+    } else if (answer.effect == EFFECT_PASSWORD) {
+        api_gate_change_password(server->gate, exchange, who, answer.password,
+                                 answer.next_password);
     } else if (answer.effect == EFFECT_LOGOUT) {
         api_answer_send_with(exchange, &answer, "Set-Cookie", api_gate_logout(server->gate, who));
         api_streams_check(&server->streams);

@@ -376,6 +376,26 @@ def passwords_are_never_stored_nor_told():
 
 
 @test
+def a_user_changes_their_own_password_with_the_present_one():
+    with begin() as c:
+        add_user(c, "alice", "viewer")
+        alice, elsewhere = log_in(c, "alice"), log_in(c, "alice")
+        change = lambda old, new, who=alice: ask(c, "POST", "/v1/session/password", {"password": old, "new_password": new}, **who)
+        assert change("not this one", "battery staple").status == 403
+        assert change(PASSWORD, "short").status == 400
+        assert ask(c, "GET", "/v1/session", Cookie=elsewhere["Cookie"]).status == 200
+        token_ = bearer(token(c, "ci", "administrator"))
+        assert change(PASSWORD, "battery staple", token_).status == 409
+        answer = change(PASSWORD, "battery staple")
+        assert answer.status == 200, answer
+        for session in alice, elsewhere:
+            assert ask(c, "GET", "/v1/session", Cookie=session["Cookie"]).status == 401
+        again = log_in(c, "alice", "battery staple")
+        tried = [change("a guess", "something else", again).status for _ in range(8)]
+        assert 429 in tried and set(tried) == {403, 429}, tried
+
+
+@test
 def the_command_works_from_elsewhere_and_trusts_only_the_right_certificate():
     with begin() as c:
         secret = token(c, "far", "operator")

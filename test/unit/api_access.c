@@ -124,6 +124,66 @@ TEST(a_login_is_left_to_the_caller_to_check)
     CHECK_INT(ask("POST", "/v1/session", "{\"user\":\"a\",\"password\":\"x\"}"), 503);
 }
 
+/* 'csrf' "": not in a session. */
+static unsigned ask_as(const char *name, const char *csrf, const char *hash, const char *body)
+{
+    struct api_request request = {
+        .method = "POST",
+        .target = "/v1/session/password",
+        .body = body,
+        .body_size = strlen(body),
+        .actor = {.role = ROLE_VIEWER, .address = "10.0.0.7"},
+    };
+    (void)snprintf(request.actor.name, sizeof(request.actor.name), "%s", name);
+    (void)snprintf(request.actor.csrf, sizeof(request.actor.csrf), "%s", csrf);
+    (void)snprintf(request.credential.hash, sizeof(request.credential.hash), "%s", hash);
+    view.number = ++number;
+    api_answer_done(&answer);
+    api_handle(&view, &request, &answer);
+    return answer.status;
+}
+
+static void begin_session_of_alice(void)
+{
+    begin();
+    add("alice", ACCESS_USER);
+    add("ci", ACCESS_TOKEN);
+}
+
+TEST(a_user_changes_their_own_password_once_the_present_one_has_proven_right)
+{
+    begin_session_of_alice();
+    const char *body = "{\"password\":\"as it is\",\"new_password\":\"as it shall be\"}";
+    (void)ask_as("alice", "csrf", "", body);
+    CHECK_INT(answer.effect, EFFECT_PASSWORD);
+    CHECK(!answer.has_txn);
+    CHECK_STR(answer.user, "alice");
+    CHECK_STR(answer.password, "as it is");
+    CHECK_STR(answer.next_password, "as it shall be");
+    CHECK_INT(ask_as("alice", "csrf", "$y$new", body), 200);
+    CHECK_STR(told(), "user alice: a new password");
+    CHECK(!answer.may_retry);
+    VEC_EACH(&answer.txn.writes, write) {
+        if (write->key.kind == RECORD_ACCESS) {
+            CHECK_STR(write->key.name, "alice");
+            CHECK_STR(write->value->access->hash, "$y$new");
+        }
+    }
+}
+
+TEST(only_a_user_in_a_session_has_a_password_to_change)
+{
+    begin_session_of_alice();
+    const char *body = "{\"password\":\"as it is\",\"new_password\":\"as it shall be\"}";
+    CHECK_INT(ask_as("alice", "", "$y$new", body),
+              409); /* an account of that name, at the socket */
+    CHECK_INT(ask_as("ci", "csrf", "$y$new", body), 409);
+    CHECK_INT(ask_as("nobody", "csrf", "$y$new", body), 409);
+    CHECK_INT(ask_as("alice", "csrf", "", "{\"password\":\"as it is\",\"new_password\":\"short\"}"),
+              400);
+    CHECK_HAS(text(), "at least 8 characters");
+}
+
 TEST(the_log_says_what_was_before_and_after_but_no_secrets)
 {
     begin_cluster();
