@@ -6,8 +6,8 @@
 enum { path_size = 256 };
 
 /* Pages that the console draws itself, each with what is below it: index.html. */
-static const char *const pages[] = {"/servers", "/gpus",       "/pools",  "/vms",
-                                    "/what-if", "/validation", "/events", "/login"};
+static const char *const pages[] = {"/servers",    "/gpus",   "/pools",    "/vms",  "/what-if",
+                                    "/validation", "/events", "/settings", "/login"};
 
 /* What the API answers itself, also to a browser. */
 static const char *const api_paths[] = {"/v1", "/metrics", "/healthz", "/openapi.json", "/assets"};

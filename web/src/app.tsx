@@ -12,6 +12,7 @@ import { PoolPage } from './pages/pool';
 import { Pools } from './pages/pools';
 import { ServerPage } from './pages/server';
 import { Servers } from './pages/servers';
+import { Settings } from './pages/settings';
 import { Validation } from './pages/validation';
 import { VmPage } from './pages/vm';
 import { Vms } from './pages/vms';
@@ -37,6 +38,7 @@ const lists: List[] = [
     { path: '/what-if', title: 'What if', sign: 'question', page: WhatIf },
     { path: '/validation', title: 'Validation', sign: 'check', page: Validation },
     { path: '/events', title: 'Events', sign: 'event', page: Events },
+    { path: '/settings', title: 'Settings', sign: 'settings', page: Settings },
 ];
 
 /* What is below a list: one thing, named by the parts of the path. */

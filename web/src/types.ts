@@ -5,7 +5,7 @@
  */
 import type * as Api from './schema';
 
-export type { Event as ClusterEvent, Gpu, Hint, HostLoss, Need, Node, Plan, Pool, Problem, PoolMember as Member, Session, Status, Survival, Validation, Vm } from './schema';
+export type { Access, ConsoleSession, Event as ClusterEvent, Finding, Gpu, Hint, HostLoss, Need, Node, Plan, Pool, Problem, PoolMember as Member, Session, Settings, Status, Survival, Validation, Vm } from './schema';
 
 export type Role = Api.Session['role'];
 export type NodeState = Api.Node['state'];
@@ -17,7 +17,7 @@ export type Fault = Api.Error;
 export type Reason = Omit<Api.Reason, 'code'> & Partial<Pick<Api.HostReason, 'fits'>> & { code?: string };
 
 /* What a change answers: each kind of change has something more. */
-export type Done = Api.Change & Partial<Api.NamedChange & Api.PoolChange & Api.PartitionChange>;
+export type Done = Api.Change & Partial<Api.AccessAdded & Api.NamedChange & Api.PoolChange & Api.PartitionChange>;
 
 export type Dated = Pick<Api.NodeWhole, 'stale_since_ms'>;
 export type List<T> = Dated & { items: T[]; revision: number };

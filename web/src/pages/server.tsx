@@ -3,6 +3,7 @@
 import { deedsOfServer } from '../deeds/server';
 import { useResource } from '../live';
 import { useMay } from '../session';
+import { fencingMethods } from '../settings/fencingdialog';
 import type { List, Vm, WholeNode } from '../types';
 import { gpuLooks, gpuText, lookOf, memoryText, nodeLooks, shortModel, vmLook } from '../words';
 import { GpuLink, Needs, PoolLink, VmLink } from '../ui/links';
@@ -70,14 +71,12 @@ function Placement({ name }: { name: string }) {
     );
 }
 
-const methods = { watchdog: 'Watchdog', power: 'Power controller', manual: 'By hand: someone confirms that it is off' };
-
 function Settings({ node }: { node: WholeNode }) {
     const labels = Object.entries(node.spec.labels ?? {}).map(([key, value]) => `${key}=${value}`);
     return (
         <Section title="Settings">
             <Facts facts={[
-                ['Fencing', methods[node.fencing]],
+                ['Fencing', fencingMethods[node.fencing]],
                 ['Fence agent', node.fence_agent || '–'],
                 ['Watchdog', node.watchdog_armed ? 'Armed' : 'Not armed'],
                 ['Labels', labels.join(', ') || '–'],

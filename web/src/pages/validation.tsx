@@ -3,20 +3,14 @@
 import { wayOf } from '../hints';
 import { useResource } from '../live';
 import { Link, useQuery } from '../router';
-import type { Validation as Report } from '../types';
-import { dateText, plural, type Look } from '../words';
+import { findingLooks as looks } from '../settings/findings';
+import type { Finding, Validation as Report } from '../types';
+import { dateText, plural } from '../words';
 import { Alert } from '../ui/alert';
 import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
 import { State } from '../ui/state';
 import { Table } from '../ui/table';
 
-type Finding = Report['groups'][number]['checks'][number];
-
-const looks: Record<Finding['result'], Look> = {
-    ok: { text: 'OK', tone: 'good', sign: 'check' },
-    warning: { text: 'Warning', tone: 'warn', sign: 'alert' },
-    failed: { text: 'Failed', tone: 'bad', sign: 'cross' },
-};
 const ranks: Record<Finding['result'], number> = { failed: 0, warning: 1, ok: 2 };
 
 function Verdict({ report }: { report: Report }) {

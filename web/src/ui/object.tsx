@@ -27,7 +27,7 @@ function Actions({ name, deeds }: { name: string; deeds: Deed[] }) {
     );
 }
 
-function Tabs({ name, tabs }: { name: string; tabs: Tab[] }) {
+export function Tabs({ name, tabs }: { name: string; tabs: Tab[] }) {
     const { pathname, searchParams } = usePlace();
     const current = tabs.find((tab) => tab.name === searchParams.get('tab')) ?? tabs[0];
     return (
