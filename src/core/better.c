@@ -36,8 +36,7 @@ bool better_has_failed_gpu(const struct core *core, const struct vm_placement *p
     return false;
 }
 
-/* How far down the list 'node' stands; its length if it is not in it. */
-static size_t rank_of(const struct vm_spec *spec, const char *node)
+size_t better_rank(const struct vm_spec *spec, const char *node)
 {
     size_t rank = 0;
     while (rank < spec->preferred_owners.len &&
@@ -45,6 +44,11 @@ static size_t rank_of(const struct vm_spec *spec, const char *node)
         rank++;
     }
     return rank;
+}
+
+bool better_is_told(const struct vm_spec *spec, const char *node)
+{
+    return spec->move_order > 0 && strcmp(spec->move_to, node) == 0;
 }
 
 const char *better_owner(const struct core *core, const struct view *view)
@@ -56,11 +60,11 @@ const char *better_owner(const struct core *core, const struct view *view)
     if (placement->failovers > 0 || placement->cause.code == CAUSE_STOP_REFUSED) {
         return NULL;
     }
-    bool is_where_told = spec->move_order > 0 && strcmp(spec->move_to, node) == 0;
-    if (world_settings(&core->world)->failback != FAILBACK_IMMEDIATE || is_where_told) {
+    if (world_settings(&core->world)->failback != FAILBACK_IMMEDIATE ||
+        better_is_told(spec, node)) {
         return NULL;
     }
-    size_t rank = rank_of(spec, node);
+    size_t rank = better_rank(spec, node);
     for (size_t i = 0; i < rank && i < spec->preferred_owners.len; i++) {
         if (peer_takes_vms(core, spec->preferred_owners.items[i].name)) {
             return spec->preferred_owners.items[i].name;

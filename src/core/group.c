@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/group.h"
 
+#include "core/better.h"
 #include "core/hold.h"
 #include "core/memory.h"
 #include "core/mutant.h"
@@ -137,13 +138,53 @@ void group_add_mates(struct core *core, const struct groups *groups, struct jobs
     }
 }
 
+/* Whether the VM of spec 'a' has to give way to that of 'b'. */
+static bool gives_way(const struct record *a, const struct record *b)
+{
+    uint32_t mine = a->vm_spec->priority, its = b->vm_spec->priority;
+    return mine != its ? mine < its : strcmp(a->key.name, b->key.name) > 0;
+}
+
+/* Whether the VM of 'spec', somewhere in a group, would rather stay than go to 'to' with 'view'. */
+static bool holds_back(const struct record *spec, const struct view *view, const char *to)
+{
+    const struct vm_spec *other = spec->vm_spec;
+    const char *from = node_of(view);
+    bool is_worse = better_rank(other, to) > better_rank(other, from);
+    return other->desired == VM_STARTED &&
+           (better_is_told(other, from) || (is_worse && gives_way(view->spec, spec)));
+}
+
+bool group_follows(const struct core *core, const struct groups *groups, const struct view *view,
+                   const char *to)
+{
+    members_t members;
+    bool follows = true;
+    find_members(groups, view->name, &members);
+    VEC_EACH(&members, member) {
+        const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, *member);
+        follows &= !spec || !holds_back(spec, view, to);
+    }
+    VEC_DONE(&members);
+    return follows || MUTANT(FAILBACK_SPLIT);
+}
+
 /* ---- rules that what runs breaks ---- */
 
-/* Whether 'a' has to give way to 'b'. */
-static bool gives_way(const struct view *a, const struct view *b)
+bool group_is_changing(const struct core *core, const struct groups *groups, const char *vm)
 {
-    uint32_t mine = a->spec->vm_spec->priority, its = b->spec->vm_spec->priority;
-    return mine != its ? mine < its : strcmp(a->name, b->name) > 0;
+    members_t members;
+    bool is_changing = false;
+    find_members(groups, vm, &members);
+    VEC_EACH(&members, member) {
+        is_changing |= change_find(core, *member) != NULL;
+    }
+    VEC_DONE(&members);
+    VEC_EACH(&groups->ties, tie) {
+        const char *other = tie->is_together ? NULL : partner(tie, vm);
+        is_changing |= other && change_find(core, other);
+    }
+    return is_changing;
 }
 
 /* The member of its group that runs and gives way to no other. False: none runs. */
@@ -155,7 +196,7 @@ static bool find_greatest(const struct core *core, const struct groups *groups, 
     find_members(groups, vm, &members);
     VEC_EACH(&members, member) {
         struct view view;
-        if (is_movable(core, *member, &view) && (!is_found || gives_way(ret, &view))) {
+        if (is_movable(core, *member, &view) && (!is_found || gives_way(ret->spec, view.spec))) {
             *ret = view;
             is_found = true;
         }
@@ -184,7 +225,7 @@ const char *group_breaks(const struct core *core, const struct groups *groups, c
         }
         bool is_beside = strcmp(node_of(&mine), node_of(&other)) == 0;
         *ret_is_together = tie->is_together;
-        if (!tie->is_together && is_beside && gives_way(&mine, &other)) {
+        if (!tie->is_together && is_beside && gives_way(mine.spec, other.spec)) {
             return name;
         }
         if (tie->is_together && find_greatest(core, groups, vm, &greatest) &&

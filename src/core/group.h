@@ -27,6 +27,17 @@ void group_find(const struct core *core, struct groups *ret);
 /* Adds to each job that moves a running VM the other VMs of its group on that host. */
 void group_add_mates(struct core *core, const struct groups *groups, struct jobs *jobs);
 
+/* Whether a change is on its way of a VM that an enforced rule ties to 'vm', directly or through
+ * the group: what the rules say of 'vm' is known only when that has ended. */
+bool group_is_changing(const struct core *core, const struct groups *groups, const char *vm);
+
+/* Whether the group of 'view's VM may follow it to 'to', an owner that it prefers: no more
+ * important one of the group prefers where they are, and no administrator moved one of them there.
+ * If each could take the others along, two that prefer different owners would never come to rest.
+ */
+bool group_follows(const struct core *core, const struct groups *groups, const struct view *view,
+                   const char *to);
+
 /* The VM that 'vm' runs beside, or apart from, although an enforced rule forbids it, and 'vm' is
  * the one that has to go; NULL: none. */
 const char *group_breaks(const struct core *core, const struct groups *groups, const char *vm,

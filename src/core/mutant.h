@@ -53,6 +53,7 @@
     X(ORDER_IGNORED, "a VM starts although one that it starts after does not run yet")             \
     X(ONE_LEVEL, "a fence agent that fails is tried again instead of the next one")                \
     X(GROUP_SPLIT, "VMs that must be together are moved and placed one by one")                    \
+    X(FAILBACK_SPLIT, "each VM of a group takes the others to the owner that it prefers")          \
     X(RULE_UNREPAIRED, "what runs against an enforced rule stays where it is")                     \
     X(POWER_ON_HOPE, "a fence agent that failed proves a node off")                                \
     X(NO_RESERVATION, "a drain stops VMs that have no other place")                                \

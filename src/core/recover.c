@@ -223,6 +223,10 @@ static void decide_unasked(struct core *core, const struct view *view, struct jo
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
         }
+    } else if (group_is_changing(core, jobs->groups, view->name)) {
+        return; /* else two of a group would take turns: each breaks no rule while the other's
+                   change is on its way, so what was told of it would be taken back and told again
+                 */
     } else if ((who = group_breaks(core, jobs->groups, view->name, &is_together)) != NULL &&
                !MUTANT(RULE_UNREPAIRED)) {
         repair(core, view, jobs, who, is_together);
@@ -235,7 +239,8 @@ static void decide_unasked(struct core *core, const struct view *view, struct jo
         next->placement->reasons.len = 0;
         next->placement->cause = plain(CAUSE_NONE);
         (void)change_commit(core, view, next);
-    } else if ((owner = better_owner(core, view)) != NULL) {
+    } else if ((owner = better_owner(core, view)) != NULL &&
+               group_follows(core, jobs->groups, view, owner)) {
         why = cause_make(CAUSE_FAILBACK, owner, NULL, NULL);
         jobs_add(jobs, view, PURPOSE_FAILBACK, why)->only_node = owner;
     } else {

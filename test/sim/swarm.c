@@ -531,9 +531,7 @@ static void draw_live(uint64_t seed, msec_t length_ms, struct scenario *scenario
         }
     }
     VEC_EACH(&scenario->vms, vm) {
-        /* Not of those with enforced rules: two that must be together and prefer different owners
-         * never come to rest with failback, whether they move live or not. */
-        vm->gpus = rng_chance(&rng, 2, 3) && !vm->is_enforced ? 0 : vm->gpus;
+        vm->gpus = rng_chance(&rng, 2, 3) ? 0 : vm->gpus;
     }
     int64_t count = rng_between(&rng, 1, 15);
     for (int64_t i = 0; i < count; i++) {
