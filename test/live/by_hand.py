@@ -4,8 +4,10 @@
 host. At every instant one copy of it runs. And libvirt's hook, alone and called by libvirt."""
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -68,6 +70,32 @@ def the_hook_lets_all_else_pass():
 def the_hook_reads_all_of_a_long_domain():
     said = run_hook("migrate", "begin", MARKED + "\n" + "<!-- -->\n" * 100000)
     assert said.returncode == 1, said
+
+
+def the_hook_lets_in_what_was_ordered_where_berth_conf_says():
+    """Also without a run_dir there: then berthd writes its orders to its default, which the hook must know."""
+    text = "<entry name='opt/berth/instance'>c/t/2/1/b</entry>"
+    with open(HOOK, encoding="ascii") as file:
+        hook = file.read()
+    assert f":-{default_run_dir()}}}/incoming" in hook, "the hook does not know berthd's default of run_dir"
+    with tempfile.TemporaryDirectory() as directory:
+        os.makedirs(f"{directory}/my run/incoming")
+        with open(f"{directory}/berth.conf", "w", encoding="ascii") as file:
+            file.write(f"# run_dir = /nowhere\nnode = b\n run_dir =  {directory}/my run \n")
+        with open(f"{directory}/hook", "w", encoding="ascii") as file:
+            file.write(hook.replace("/etc/berth/berth.conf", f"{directory}/berth.conf"))
+        for order, code in (("c/t/2/1/b", 0), ("c/t/3/1/b", 1)):
+            with open(f"{directory}/my run/incoming/t", "w", encoding="ascii") as file:
+                file.write(order + "\n")
+            said = subprocess.run(["sh", f"{directory}/hook", "t", "migrate", "begin", "-"], input=text, check=False,
+                                  capture_output=True, text=True)
+            assert said.returncode == code, (order, said)
+
+
+def default_run_dir():
+    """As berth.conf(5) has it, which is made of the settings' own table."""
+    page = subprocess.run([os.environ["BERTH_MANUAL"], "berth.conf.5"], check=True, capture_output=True, text=True).stdout
+    return re.search(r"run_dir.*?\nDefault: (\S+)\.\n", page, re.S).group(1)
 
 
 def migrate(a, b):
@@ -141,7 +169,8 @@ def a_host_that_was_renamed_keeps_its_name_until_it_boots(_, b):
     wait_for("it goes on", lambda: b.journal().count("node-rejoined") > joined + 1, PATIENCE_S)
 
 
-ALONE = [the_hook_refuses_a_marked_vm_that_is_migrated_in, the_hook_lets_all_else_pass,
+ALONE = [the_hook_lets_in_what_was_ordered_where_berth_conf_says, the_hook_refuses_a_marked_vm_that_is_migrated_in,
+         the_hook_lets_all_else_pass,
          the_hook_reads_all_of_a_long_domain]
 TESTS = [a_migration_by_hand_is_refused_with_a_clear_message, without_the_hook_a_vm_that_was_migrated_by_hand_runs_once,
          a_host_with_another_name_does_not_join, a_host_that_was_renamed_keeps_its_name_until_it_boots]

@@ -39,7 +39,7 @@ class Host:
         if hook:
             os.makedirs(os.path.dirname(self.hook))
             with open(hook, encoding="ascii") as file:
-                text = file.read().replace("/run/berth/", f"{directory}/run/")
+                text = file.read().replace("/etc/berth/berth.conf", f"{directory}/berth.conf")
             self.write("4/hooks/qemu.d/50-berth", text)
             os.chmod(self.hook, 0o755)
         self.write("libvirtd.conf", f'host_uuid = "{uuid.uuid4()}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nunix_sock_dir = "{directory}"\n'
