@@ -10,6 +10,7 @@
  */
 #include "api/api.h"
 #include "api/survival.h"
+#include "test/told.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,9 +64,6 @@ static void add_node(const char *name, uint32_t gpus, struct pool *pool)
         (void)gpu_identity(gpu, member->identity);
         (void)snprintf(member->node, sizeof(member->node), "%s", name);
     }
-    for (alive->alive->counter = 1; alive->alive->counter <= 2; alive->alive->counter++) {
-        (void)liveness_observe(&liveness, alive, 0);
-    }
     put(inventory);
     put(spec);
     put(alive);
@@ -115,6 +113,10 @@ static void make_world(uint32_t nodes, uint32_t vms)
     }
     put(pool);
     world.is_complete = true;
+    liveness = liveness_none;
+    liveness_synced(&liveness, 0);
+    tell_heartbeats(&liveness, &world, 1, 0, NULL);
+    tell_heartbeats(&liveness, &world, 2, 0, NULL);
 }
 
 static double cpu_ms(void)

@@ -63,10 +63,7 @@ void changes_note_all(struct changes *changes)
 /* The last pulse of 'node', new ones PULSE_NONE; NULL without memory. */
 static struct seen_pulse *last_pulse(struct changes *changes, const char *node)
 {
-    size_t place = 0;
-    while (place < changes->pulses.len && strcmp(changes->pulses.items[place].node, node) < 0) {
-        place++;
-    }
+    size_t place = VEC_BISECT(&changes->pulses, each, strcmp(each->node, node) < 0);
     if (place < changes->pulses.len && strcmp(changes->pulses.items[place].node, node) == 0) {
         return &changes->pulses.items[place];
     }
@@ -81,11 +78,11 @@ static struct seen_pulse *last_pulse(struct changes *changes, const char *node)
 bool changes_note_pulses(struct changes *changes, const struct api_view *view)
 {
     bool is_change = false;
-    msec_t heartbeat_ms = world_settings(view->world)->heartbeat_ms, silent_ms;
+    msec_t silent_ms;
     VEC_EACH(&view->liveness->nodes, heard) {
         struct seen_pulse *seen = last_pulse(changes, heard->node);
-        enum pulse pulse =
-            liveness_pulse(view->liveness, heard->node, heartbeat_ms, view->now_ms, &silent_ms);
+        enum pulse pulse = liveness_pulse(view->liveness, heard->node, world_settings(view->world),
+                                          view->now_ms, &silent_ms);
         if (!seen || seen->pulse == pulse) {
             continue;
         }

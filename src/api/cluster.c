@@ -47,9 +47,12 @@ static const char *shortened(const struct cluster_settings *from, const struct c
 static bool is_out_of_reach(const struct api_call *call, const char *name)
 {
     struct node_facts node;
-    return node_facts(call->view, name, &node) && node.alive && node.pulse != PULSE_ALIVE &&
-           !node.alive->has_left &&
-           !world_is_proven_off(call->world, name, node.alive->incarnation);
+    if (!node_facts(call->view, name, &node) || node.pulse == PULSE_ALIVE) {
+        return false;
+    }
+    return node.alive ? !node.alive->has_left &&
+                            !world_is_proven_off(call->world, name, node.alive->incarnation)
+                      : node.state == NODE_STATE_UNKNOWN;
 }
 
 /* A host that is not heard may run on, and its VMs with it, for as long as the times that it knows

@@ -5,23 +5,12 @@
 
 #include <string.h>
 
-/* For how long no heartbeat of it was seen; like the coordinator's, the count begins when it is
- * first seen. MSEC_NEVER: it never was. */
-static msec_t silence(const struct api_view *view, const char *node)
-{
-    const struct heard *heard = liveness_find(view->liveness, node);
-    if (!heard) {
-        return MSEC_NEVER;
-    }
-    return view->now_ms - (heard->advanced_ms == MSEC_NEVER ? heard->first_ms : heard->advanced_ms);
-}
-
-/* As the coordinator has it: not proven off, and not silent for so long that it is suspect. */
+/* As the coordinator has it: not proven off, and heard. What no coordinator speaks of is not. */
 static bool is_up(const void *context, const char *name, struct cause *ret_why)
 {
     const struct api_view *view = context;
     struct node_facts node;
-    if (!node_facts(view, name, &node) || !node.alive) {
+    if (!node_facts(view, name, &node) || (!node.alive && node.state != NODE_STATE_UNKNOWN)) {
         *ret_why = cause_make(CAUSE_NODE_NOT_JOINED, NULL, NULL, NULL);
         return false;
     }
@@ -29,8 +18,8 @@ static bool is_up(const void *context, const char *name, struct cause *ret_why)
         *ret_why = node.why;
         return false;
     }
-    if (silence(view, name) >= world_settings(view->world)->leader_silence_ms) {
-        *ret_why = cause_make(CAUSE_NODE_NO_ANSWER, NULL, NULL, NULL);
+    if (!liveness_is_current(view->liveness, world_settings(view->world), view->now_ms)) {
+        *ret_why = cause_make(CAUSE_NODE_LISTENING, NULL, NULL, NULL);
         return false;
     }
     return true;
@@ -81,6 +70,7 @@ static bool is_modelled(enum record_kind kind)
     case RECORD_ACCESS:
     case RECORD_FORMAT:
     case RECORD_PULSE:
+    case RECORD_BEAT_SUMMARY:
         return false;
     }
     return false;

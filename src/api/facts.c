@@ -118,7 +118,9 @@ static void living_state(const struct world *world, struct node_facts *node)
 
 static void derive_state(const struct world *world, struct node_facts *node)
 {
-    if (node->pulse == PULSE_NONE || !node->alive) {
+    if (node->pulse == PULSE_UNKNOWN && !node->alive && node->inventory) {
+        set(node, NODE_STATE_UNKNOWN, CAUSE_NODE_LISTENING);
+    } else if (node->pulse == PULSE_NONE || !node->alive) {
         set(node, NODE_STATE_NEVER_SEEN, CAUSE_NODE_NOT_JOINED);
     } else if (world_is_proven_off(world, node->name, node->alive->incarnation)) {
         node->state = NODE_STATE_FENCED;
@@ -152,8 +154,8 @@ bool node_facts(const struct api_view *view, const char *name, struct node_facts
         .standing = standing ? standing->standing : NULL,
         .revision = spec ? spec->revision : 0,
     };
-    ret->pulse = liveness_pulse(view->liveness, name, world_settings(view->world)->heartbeat_ms,
-                                view->now_ms, &ret->silent_ms);
+    ret->pulse = liveness_pulse(view->liveness, name, world_settings(view->world), view->now_ms,
+                                &ret->silent_ms);
     derive_state(view->world, ret);
     return true;
 }

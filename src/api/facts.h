@@ -21,7 +21,7 @@
     X(NODE_STATE_SILENT, "silent")         /* no heartbeat for three of them */                    \
     X(NODE_STATE_FENCING, "fencing")       /* silent, and could not be turned off yet */           \
     X(NODE_STATE_FENCED, "fenced")         /* proven gone */                                       \
-    X(NODE_STATE_UNKNOWN, "unknown")       /* this API has not watched long enough */              \
+    X(NODE_STATE_UNKNOWN, "unknown")       /* nothing is told of it now */                         \
     X(NODE_STATE_NEVER_SEEN, "never-seen")
 ENUM_DECLARE(node_state, NODE_STATE_LIST)
 

@@ -162,8 +162,8 @@ static void derive_state(const struct api_view *view, struct vm_facts *vm)
     vm->node = vm->placement->node;
     placed_state(vm);
     sighted_state(view, vm);
-    if (liveness_pulse(view->liveness, vm->node, world_settings(view->world)->heartbeat_ms,
-                       view->now_ms, &silent_ms) == PULSE_SILENT &&
+    if (liveness_pulse(view->liveness, vm->node, world_settings(view->world), view->now_ms,
+                       &silent_ms) == PULSE_SILENT &&
         vm->state != VM_VIEW_AWAY) {
         const struct record *standing = world_find(view->world, RECORD_NODE_STANDING, vm->node);
         bool is_tried = standing && standing->standing->fence_cause.code != CAUSE_NONE;

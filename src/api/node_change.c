@@ -82,6 +82,11 @@ void handle_node_drain(struct api_call *call)
 
 static bool may_be_off(struct api_call *call, const struct node_facts *node, uint64_t incarnation)
 {
+    if (node->pulse == PULSE_UNKNOWN) {
+        call_refuse(call, 409, "listening",
+                    "still listening whether %s is alive: try again in a few seconds", node->name);
+        return false;
+    }
     if (!node->alive) {
         call_refuse(call, 409, "never-seen", "%s has never joined: there is nothing to confirm",
                     node->name);
@@ -92,11 +97,6 @@ static bool may_be_off(struct api_call *call, const struct node_facts *node, uin
                     "%s is alive: its heartbeat has just been seen. Turn the host off first; a VM "
                     "that runs twice destroys its disk",
                     node->name);
-        return false;
-    }
-    if (node->pulse == PULSE_UNKNOWN) {
-        call_refuse(call, 409, "listening",
-                    "still listening whether %s is alive: try again in a few seconds", node->name);
         return false;
     }
     if (incarnation != 0 && incarnation != node->alive->incarnation) {

@@ -214,7 +214,12 @@ static void power_standing(const struct api_view *view, enum operation_kind kind
 {
     struct node_facts node;
     enum node_power power = kind == OPERATION_REBOOT ? NODE_POWER_REBOOT : NODE_POWER_SHUTDOWN;
-    if (!node_facts(view, name, &node) || !node.alive || node.spec->power != power) {
+    bool is_there = node_facts(view, name, &node);
+    if (is_there && !node.alive && node.state == NODE_STATE_UNKNOWN) {
+        set(ret, OPERATION_RUNNING, &node.why); /* no coordinator says how it is */
+        return;
+    }
+    if (!is_there || !node.alive || node.spec->power != power) {
         set(ret, OPERATION_SUPERSEDED, &(struct cause){0});
         return;
     }

@@ -38,9 +38,12 @@ static void find_coordinator(struct troubles *troubles)
     const struct record *leader = world_find(call->world, RECORD_LEADER, "");
     struct node_facts node;
     /* 'Unknown': this API is too young to say that it is not there. */
-    bool is_there = leader && node_facts(call->view, leader->leader->node, &node) &&
+    enum pulse pulse =
+        liveness_coordinator(call->view->liveness, world_settings(call->world), call->view->now_ms);
+    bool is_there = leader && pulse != PULSE_SILENT &&
+                    node_facts(call->view, leader->leader->node, &node) &&
                     (node.pulse == PULSE_ALIVE || node.pulse == PULSE_UNKNOWN);
-    if (!is_there && call->world->records[RECORD_NODE_ALIVE].len > 0) {
+    if (!is_there && call->world->records[RECORD_NODE_INVENTORY].len > 0) {
         (void)trouble_add(troubles, TROUBLE_NO_COORDINATOR, "", NULL);
     }
 }

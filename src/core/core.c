@@ -78,7 +78,7 @@ struct core *core_free(struct core *core)
     peer_done(core);
     free(core->beats);
     free(core->candidate);
-    free(core->pulse);
+    pulse_done(core);
     free(core->cold);
     free(core->disarm);
     free(core->lead);
@@ -130,7 +130,8 @@ uint64_t core_incarnation(const struct core *core)
  * who times heartbeats says when one does. */
 static bool is_decisive(enum record_kind kind)
 {
-    return kind != RECORD_NODE_ALIVE && kind != RECORD_PULSE && kind != RECORD_EVENT;
+    return kind != RECORD_NODE_ALIVE && kind != RECORD_PULSE && kind != RECORD_BEAT_SUMMARY &&
+           kind != RECORD_EVENT;
 }
 
 /* Brings the world up to date with a store event. */

@@ -74,6 +74,7 @@
     X(LEADS_UNWATCHED, "a host that watches no heartbeats coordinates")                            \
     X(UNWATCHED_COUNTS, "a host counts silence from before it watched")                            \
     X(CANDIDATES_ONLY, "no host steps in when all candidates are lost")                            \
+    X(SUMMARY_ONCE, "what the coordinator tells of heartbeats is not written again")               \
     X(CLAIM_LEAKS, "claims of a VM that runs nowhere are kept")
 
 #ifdef BERTH_MUTANT

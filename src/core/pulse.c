@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/peer.h"
 #include "core/pending.h"
+#include "core/summary.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 struct pulse_writer {
     struct pending pending;
+    struct summary_writer summary;
     uint64_t counter;
     msec_t next_ms;
 };
@@ -20,6 +22,14 @@ bool pulse_init(struct core *core)
 {
     core->pulse = calloc(1, sizeof(*core->pulse));
     return core->pulse != NULL;
+}
+
+void pulse_done(struct core *core)
+{
+    if (core->pulse) {
+        summary_clear(&core->pulse->summary);
+    }
+    free(core->pulse);
 }
 
 bool pulse_prefers(const struct record *a, const struct record *b)
@@ -112,6 +122,7 @@ void pulse_step(struct core *core)
     choose(core, old ? old->pulse : NULL, pulse->pulse);
     struct txn txn = {0};
     lead_guard(core, &txn);
+    pulse->pulse->summary = summary_add(core, &writer->summary, leader->leader->term, &txn);
     txn_put(&txn, pulse);
     pending_send(core, &writer->pending, &txn, heartbeat_ms);
     writer->next_ms = core->now_ms + heartbeat_ms;
@@ -124,6 +135,7 @@ void pulse_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_TXN_DONE) {
         bool was_dirty = core->is_dirty;
         if (pending_done(core, &core->pulse->pending, event, &outcome)) {
+            summary_answered(&core->pulse->summary, outcome == TXN_COMMITTED);
             core->is_dirty = was_dirty; /* no decision depends on it */
         }
     }

@@ -2,7 +2,7 @@
 /*
  * The coordinator's pulse: once a heartbeat it writes that it is there, and which hosts are to
  * watch all heartbeats with it. By the pulse all others hear that the cluster has a coordinator; no
- * proof follows from it.
+ * proof follows from it. With it goes the summary of what it hears (summary.h).
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 
 /* False without memory. */
 bool pulse_init(struct core *core);
+void pulse_done(struct core *core);
 void pulse_event(struct core *core, const struct core_event *event);
 /* The coordinator's. */
 void pulse_step(struct core *core);

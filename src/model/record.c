@@ -16,6 +16,7 @@ ENUM_DEFINE(node_power, NODE_POWER_LIST)
 ENUM_DEFINE(node_mode, NODE_MODE_LIST)
 ENUM_DEFINE(fencing, FENCING_LIST)
 ENUM_DEFINE(proof, PROOF_LIST)
+ENUM_DEFINE(pulse, PULSE_LIST)
 ENUM_DEFINE(after_use, AFTER_USE_LIST)
 ENUM_DEFINE(pool_type, POOL_TYPE_LIST)
 ENUM_DEFINE(vm_desired, VM_DESIRED_LIST)
@@ -84,6 +85,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, reasons),
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, tried),
     VEC_FIELD(RECORD_PULSE, leader_pulse, candidates),
+    VEC_FIELD(RECORD_BEAT_SUMMARY, beat_summary, hosts),
 };
 
 static const size_t value_size[record_kind_count] = {
@@ -105,6 +107,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_ACCESS] = sizeof(struct access),
     [RECORD_FORMAT] = sizeof(struct store_format),
     [RECORD_PULSE] = sizeof(struct leader_pulse),
+    [RECORD_BEAT_SUMMARY] = sizeof(struct beat_summary),
 };
 
 int record_key_compare(const struct record_key *a, const struct record_key *b)

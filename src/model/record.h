@@ -14,6 +14,7 @@
 #include "base/vec.h"
 #include "model/facts.h"
 #include "model/gpu.h"
+#include "model/settings.h"
 
 /*
  * kind, and its place below /berth/ ('%' stands for the name, '+' for the second name). The first
@@ -22,11 +23,13 @@
  *     want/   administrators, through berth-api
  *     seen/   each berthd, of its own host and of the VMs that it has there
  *     beat/   each berthd, its heartbeat
+ *     beats   the berthd that coordinates: what it hears of all heartbeats
  *     order/  the berthd that coordinates
  *     log/    all of them: events
  *     format  the first berthd, once: whose store it is
  *
- * beat/ sorts before all others: a host that watches no heartbeats watches the keys behind it.
+ * beat/ and then beats sort before all others: a host that watches no heartbeats watches the keys
+ * behind both, and berth-api those behind beat/.
  */
 #define RECORD_KIND_LIST(X)                                                                        \
     X(RECORD_CLUSTER, "want/cluster")                                                              \
@@ -46,7 +49,8 @@
     X(RECORD_EVENT, "log/%")                                                                       \
     X(RECORD_ACCESS, "want/access/%")                                                              \
     X(RECORD_FORMAT, "format")                                                                     \
-    X(RECORD_PULSE, "order/pulse")
+    X(RECORD_PULSE, "order/pulse")                                                                 \
+    X(RECORD_BEAT_SUMMARY, "beats")
 ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
 
 struct record_key {
@@ -56,50 +60,6 @@ struct record_key {
 };
 
 int record_key_compare(const struct record_key *a, const struct record_key *b);
-
-/* ---- cluster ---- */
-
-#define FAILBACK_LIST(X) X(FAILBACK_NONE, "none") X(FAILBACK_IMMEDIATE, "immediate")
-ENUM_DECLARE(failback, FAILBACK_LIST)
-
-#define RESERVE_POLICY_LIST(X) X(RESERVE_WARN, "warn") X(RESERVE_REFUSE, "refuse")
-ENUM_DECLARE(reserve_policy, RESERVE_POLICY_LIST)
-
-#define ON_SHUTDOWN_LIST(X)                                                                        \
-    X(ON_SHUTDOWN_MOVE, "move") /* to reserved places; what has none is stopped */                 \
-    X(ON_SHUTDOWN_STOP, "stop") /* all at once; they restart where there is room */                \
-    X(ON_SHUTDOWN_LEAVE, "leave")
-ENUM_DECLARE(on_shutdown, ON_SHUTDOWN_LIST)
-
-/* Times are derived in docs/SAFETY.md; settings_check() holds their relations. */
-struct cluster_settings {
-    char name[name_size];
-    msec_t heartbeat_ms;      /* between two heartbeats, and the limit of one */
-    msec_t leader_silence_ms; /* silent coordinator: any candidate may take over */
-    msec_t power_fence_ms;    /* silent host: begin to fence by power */
-    msec_t self_stop_ms;      /* after the last acknowledged one was sent: kill own VMs */
-    msec_t self_stop_span_ms; /* how long that may take at most */
-    msec_t watchdog_ms;       /* hardware time-out */
-    msec_t takeover_ms;       /* silent host with armed watchdog: proven gone */
-    uint32_t reserve;         /* host losses the cluster should survive */
-    enum reserve_policy reserve_policy;
-    enum failback failback;
-    uint32_t concurrent_starts;   /* a node, at most */
-    uint32_t candidates;          /* hosts that watch all heartbeats, to coordinate if need be */
-    msec_t cold_start_ms;         /* how long VMs wait for hosts after all of them were down */
-    uint32_t cpu_percent;         /* virtual CPUs for each 100 real ones that VMs may have */
-    bool preemption;              /* may a VM of lower priority be stopped for a higher one? */
-    enum on_shutdown on_shutdown; /* what becomes of the VMs of a host that goes down in order */
-    msec_t shutdown_limit_ms;     /* so long it waits for them; then it ends them */
-    bool is_disarmed;      /* by an administrator; world_is_disarmed() says whether it still is */
-    uint64_t disarm_order; /* counts the times that it was */
-    msec_t disarm_ms;      /* for so long; 0: until it is armed again */
-};
-
-extern const struct cluster_settings cluster_settings_default;
-
-/* 0, or -EINVAL with the relation that does not hold, in words. */
-int cluster_settings_check(const struct cluster_settings *settings, struct error *err);
 
 /* ---- leader ---- */
 
@@ -576,7 +536,40 @@ struct store_format {
 struct leader_pulse {
     uint64_t term; /* of the coordinator that wrote it */
     uint64_t counter;
+    uint64_t summary;               /* number of the summary that holds as of now */
     VEC(struct vm_name) candidates; /* hosts that are to watch all heartbeats, besides its own */
+};
+
+/* ---- what the coordinator hears of all heartbeats ---- */
+
+#define PULSE_LIST(X)                                                                              \
+    X(PULSE_NONE, "none")       /* never heard of */                                               \
+    X(PULSE_UNKNOWN, "unknown") /* watched for too short a time, or no one says */                 \
+    X(PULSE_ALIVE, "alive")                                                                        \
+    X(PULSE_SILENT, "silent")
+ENUM_DECLARE(pulse, PULSE_LIST)
+
+struct heard_host {
+    char name[name_size];
+    enum pulse pulse;
+    msec_t silent_ms; /* for so long, as of the writing */
+    /* Its last heartbeat. What changes with each is as of the writing; if it is silent, or left,
+     * that is the last one still. */
+    revision_t revision;
+    uint64_t incarnation, counter;
+    bool is_watchdog_armed;
+    msec_t watchdog_ms;
+    bool has_left, is_going_down;
+    enum on_shutdown on_shutdown;
+};
+
+/* Written when it changes, together with the pulse that then has its number: so who watches no
+ * heartbeats knows that it holds while the pulse moves. For display and refusals; no proof follows
+ * from it. */
+struct beat_summary {
+    uint64_t term;                /* of the coordinator that wrote it */
+    uint64_t number;              /* grows with each write of a term */
+    VEC(struct heard_host) hosts; /* by name */
 };
 
 /* ---- any ---- */
@@ -604,6 +597,7 @@ struct record {
         struct access *access;
         struct store_format *format;
         struct leader_pulse *pulse;
+        struct beat_summary *summary;
         void *any;
     };
 };

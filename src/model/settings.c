@@ -2,7 +2,7 @@
 /* The times of the fencing argument and the relations that they must keep: docs/SAFETY.md derives
  * each. 's' below is when a host sent its last acknowledged heartbeat, 'o' >= s when another saw
  * it. */
-#include "model/record.h"
+#include "model/settings.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -241,6 +241,7 @@ static void on_reset(void *userdata)
 {
     struct api_server *server = userdata;
     server->is_in_snapshot = true;
+    liveness_reset(&server->liveness);
     world_snapshot_begin(&server->world);
 }
 
@@ -251,9 +252,7 @@ static void on_record(void *userdata, struct record *record)
         counters_record(&server->counters, &server->world, record);
     }
     bool is_kept = world_put(&server->world, record);
-    if (record->key.kind == RECORD_NODE_ALIVE) {
-        is_kept &= liveness_observe(&server->liveness, record, clock_monotonic_ms());
-    }
+    is_kept &= liveness_observe(&server->liveness, &server->world, record, clock_monotonic_ms());
     if (!is_kept) {
         abort(); /* out of memory: started again, it reads the store again */
     }
@@ -285,6 +284,7 @@ static void on_synced(void *userdata, revision_t revision)
     struct api_server *server = userdata;
     server->is_in_snapshot = false;
     world_snapshot_end(&server->world, revision);
+    liveness_synced(&server->liveness, clock_monotonic_ms());
     api_streams_catch_up(&server->streams);
     journal_line(LOG_INFO, "the store's content is here (revision %lld)", (long long)revision);
     api_ops_progress(&server->ops);
@@ -317,7 +317,11 @@ static int start_store(struct api_server *server, struct error *err)
         .progress = on_progress,
         .stale = on_stale,
     };
-    return open_store(server->event, server->config, &observer, 0, server, &server->store, err);
+    int r = open_store(server->event, server->config, &observer, 0, server, &server->store, err);
+    if (r == 0) {
+        store_watch_summary(server->store);
+    }
+    return r;
 }
 
 /* ---- beginning and end ---- */
@@ -412,7 +416,8 @@ int api_server_run(const struct config *config, struct error *err)
         .failed = on_login_failed,
     };
     CLEANUP(server_done)
-    struct api_server server = {.config = config, .stale_since_ms = clock_monotonic_ms()};
+    struct api_server server = {
+        .config = config, .liveness = liveness_none, .stale_since_ms = clock_monotonic_ms()};
     config_domain_policy(config, &server.policy);
     (void)snprintf(server.writer, sizeof(server.writer), "api-%.20s", config->node);
     int r = start_loop(&server, err);

@@ -114,7 +114,8 @@ static int read_record(struct store *store, const struct wire_kv *kv, struct rec
 
 /* ---- which keys ---- */
 
-static bool is_beat(const struct store *store, const struct wire_kv *kv)
+/* A heartbeat or the summary of them, which sort before all others. */
+static bool is_apart(const struct store *store, const struct wire_kv *kv)
 {
     size_t size = strlen(store->beats);
     return kv->key_size >= size && memcmp(kv->key, store->beats, size) == 0;
@@ -125,7 +126,8 @@ static bool is_own(const struct store *store, const struct wire_kv *kv)
     return kv->key_size == strlen(store->own) && memcmp(kv->key, store->own, kv->key_size) == 0;
 }
 
-/* The first key that 'watch' is about: heartbeats sort before all others (model/record.h). */
+/* The first key that 'watch' is about: what is left out sorts before all others (model/record.h).
+ */
 static void first_key(const struct store *store, struct buf *ret)
 {
     if (store->has_beats) {
@@ -167,9 +169,9 @@ static void page_arrived(void *userdata, const struct wire_kv *kvs, size_t len)
     for (size_t i = 0; i < len; i++) {
         struct record *record = NULL;
         struct record_key key;
-        bool is_apart = !store->has_beats && is_beat(store, &kvs[i]);
-        store->page_keys += !is_apart;
-        if (is_apart && !is_own(store, &kvs[i])) {
+        bool is_left_out = !store->has_beats && is_apart(store, &kvs[i]);
+        store->page_keys += !is_left_out;
+        if (is_left_out && !is_own(store, &kvs[i])) {
             continue;
         }
         int r = read_record(store, &kvs[i], &record, &key);
@@ -344,7 +346,7 @@ static void begin_watch(struct store *store)
         r = etcd_watch_range_new(store->etcd, &from, &to, store->revision + 1, &handler, store,
                                  &store->watch, &error);
     }
-    if (r == 0 && !store->has_beats) {
+    if (r == 0 && !store->has_beats && own.size > 0) {
         r = etcd_watch_range_new(store->etcd, &own, &own_end, store->revision + 1, &own_handler,
                                  store, &store->own_watch, &error);
     }
@@ -362,6 +364,13 @@ int store_watch_own(struct store *store, const char *node, struct error *err)
     int r = wire_key_format(store->prefix, &key, store->own, err);
     store->has_beats = r < 0;
     return r;
+}
+
+void store_watch_summary(struct store *store)
+{
+    assert(store->own[0] == '\0' && !store->watch);
+    store->has_beats = false;
+    (void)snprintf(store->beats, sizeof(store->beats), "%sbeat/", store->prefix);
 }
 
 void store_watch_beats(struct store *store, bool all)
@@ -537,7 +546,7 @@ int store_new(sd_event *event, const struct etcd_config *config,
     }
     (void)snprintf(store->prefix, sizeof(store->prefix), "%s",
                    config->prefix ? config->prefix : WIRE_PREFIX_DEFAULT);
-    (void)snprintf(store->beats, sizeof(store->beats), "%sbeat/", store->prefix);
+    (void)snprintf(store->beats, sizeof(store->beats), "%sbeat", store->prefix);
     if ((r = loop_fire_after(store->event, &store->resync_timer, 0, begin_snapshot, store)) < 0 ||
         (r = loop_fire_after(store->event, &store->tick_timer, tick_ms, tick, store)) < 0) {
         return error_set(err, r, "cannot make a timer");

@@ -61,6 +61,9 @@ int store_new(sd_event *event, const struct etcd_config *config,
 int store_watch_own(struct store *store, const char *node, struct error *err);
 /* All heartbeats are told, or only that one again. If that is a change, a snapshot comes. */
 void store_watch_beats(struct store *store, bool all);
+/* No heartbeat is told at all, from now on: what the coordinator hears of them is (RECORD_PULSE,
+ * RECORD_BEAT_SUMMARY). To be called before the loop runs. */
+void store_watch_summary(struct store *store);
 /* Whether the snapshot that is being told, or was last told, has all heartbeats. */
 bool store_has_beats(const struct store *store);
 

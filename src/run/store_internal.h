@@ -22,8 +22,9 @@ struct store {
     char prefix[wire_prefix_size];
     struct store_pending *pending;
 
-    /* what is watched: all keys, or only one of the heartbeats, by a watch of its own */
-    char beats[wire_key_size]; /* what their keys begin with */
+    /* what is watched: all keys; or of the heartbeats and their summary only one heartbeat, by a
+     * watch of its own; or the summary */
+    char beats[wire_key_size]; /* what the keys that are not watched begin with */
     char own[wire_key_size];   /* the key of that one; "": none was named */
     bool has_beats;            /* all are watched */
     bool had_beats;            /* the last snapshot that was told had them */

@@ -21,6 +21,7 @@ static const char *const vm_state_words[] = {VM_STATE_LIST(WORD_)};
 static const char *const handover_words[] = {HANDOVER_LIST(WORD_)};
 static const char *const incoming_words[] = {INCOMING_LIST(WORD_)};
 static const char *const severity_words[] = {SEVERITY_LIST(WORD_)};
+static const char *const pulse_words[] = {PULSE_LIST(WORD_)};
 static const char *const role_words[] = {API_ROLE_LIST(WORD_)};
 static const char *const access_kind_words[] = {ACCESS_KIND_LIST(WORD_)};
 static const char *const verdict_words[] = {GPU_VERDICT_LIST(WORD_)};

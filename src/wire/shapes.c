@@ -607,6 +607,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_ACCESS] = &access_shape,
         [RECORD_FORMAT] = &format_shape,
         [RECORD_PULSE] = &pulse_shape,
+        [RECORD_BEAT_SUMMARY] = &summary_shape,
     };
     return shapes[kind];
 }

@@ -5,6 +5,7 @@
  * (or a stream, or metrics), and a change is guarded and has its audit event.
  */
 #include "test/fuzz/fuzz.h"
+#include "test/told.h"
 
 #include "api/api.h"
 
@@ -23,7 +24,7 @@ static void put(struct world *world, struct record *record)
     record_unref(record);
 }
 
-static void add_node(struct world *world, struct liveness *liveness, const char *name)
+static void add_node(struct world *world, const char *name)
 {
     struct record *inventory = record_new(RECORD_NODE_INVENTORY, name, NULL);
     struct record *spec = record_new(RECORD_NODE_SPEC, name, NULL);
@@ -36,10 +37,6 @@ static void add_node(struct world *world, struct liveness *liveness, const char 
         memcpy(gpu->driver, "vfio-pci", sizeof("vfio-pci"));
         dismount->address = gpu->address;
     }
-    alive->alive->counter = 1;
-    assert(liveness_observe(liveness, alive, 0));
-    alive->alive->counter = 2;
-    assert(liveness_observe(liveness, alive, 1000));
     put(world, inventory);
     put(world, spec);
     put(world, alive);
@@ -75,9 +72,13 @@ static const struct api_view *the_view(void)
     static struct liveness liveness;
     static struct api_view view;
     if (!view.world) {
-        add_node(&world, &liveness, "node1");
-        add_node(&world, &liveness, "node2");
+        add_node(&world, "node1");
+        add_node(&world, "node2");
         add_pool_and_vm(&world);
+        liveness = liveness_none;
+        liveness_synced(&liveness, 0);
+        tell_heartbeats(&liveness, &world, 1, 0, NULL);
+        tell_heartbeats(&liveness, &world, 2, 1000, NULL);
         world.is_complete = true;
         view = (struct api_view){.world = &world,
                                  .liveness = &liveness,

@@ -73,7 +73,9 @@ class Etcd:
             raise OSError(f"etcd: {problem!r}") from problem
 
     def put(self, key, value):
-        self.call("kv/put", {"key": b64(f"/berth/{key}"), "value": b64(json.dumps(value))})
+        """The revision of that."""
+        reply = self.call("kv/put", {"key": b64(f"/berth/{key}"), "value": b64(json.dumps(value))})
+        return int(reply["header"]["revision"])
 
     def delete(self, key):
         self.call("kv/deleterange", {"key": b64(f"/berth/{key}")})
@@ -111,7 +113,8 @@ class Players(threading.Thread):
         super().__init__(daemon=True)
         self.etcd, self.nodes = etcd, nodes
         self.silent, self.is_idle, self.ended = set(), False, False
-        self.counter, self.next_beat = 0, 0
+        self.counter, self.next_beat, self.told = 0, 0, None
+        self.beats, self.beaten = {}, {}  # of each node: the last one, and when that was
         self.gpus = {n: [gpu(1), gpu(2), gpu(3, "5046")] for n in nodes}
         self.obeys_power, self.incarnations, self.descents = False, {n: 1 for n in nodes}, {}
         self.trouble = None
@@ -139,9 +142,12 @@ class Players(threading.Thread):
             self.counter += 1
             for node in self.nodes:
                 if node not in self.silent:
-                    self.etcd.put(f"beat/{node}",
-                                  {"schema": 1, "incarnation": self.incarnations[node], "counter": self.counter,
-                                   "watchdog_armed": True, "watchdog_ms": 6000, "going_down": node in self.descents})
+                    self.beats[node] = {"incarnation": self.incarnations[node], "counter": self.counter,
+                                        "watchdog_armed": True, "watchdog_ms": 6000,
+                                        "going_down": node in self.descents}
+                    revision = self.etcd.put(f"beat/{node}", {"schema": 1, **self.beats[node]})
+                    self.beats[node]["revision"], self.beaten[node] = revision, now
+            self.tell_beats(now)
         store = self.etcd.all()
         for node in self.nodes:
             if node in self.silent:
@@ -155,6 +161,16 @@ class Players(threading.Thread):
             for key in [k for k in store if k.startswith("order/vms/")]:
                 if key.replace("order/", "want/") not in store:
                     self.etcd.delete(key)
+
+    def tell_beats(self, now):
+        """The coordinator's pulse, and its summary of the heartbeats when that changes."""
+        hosts = [{"name": node, "pulse": "silent" if now - self.beaten[node] >= 3 else "alive", **beat}
+                 for node, beat in sorted(self.beats.items())]
+        told = [{**host, "counter": 0, "revision": 0} for host in hosts]
+        if told != self.told:
+            self.told, self.summary = told, self.counter
+            self.etcd.put("beats", {"schema": 1, "term": 1, "number": self.summary, "hosts": hosts})
+        self.etcd.put("order/pulse", {"schema": 1, "term": 1, "counter": self.counter, "summary": self.summary})
 
     def declare_off(self, store, node):
         """What the coordinator does of a silent node that an administrator has confirmed to be off."""

@@ -302,6 +302,41 @@ TEST(a_host_that_watches_its_own_heartbeat_hears_no_other_until_it_asks_for_all)
     daemon_stop(&own);
 }
 
+TEST(berth_api_hears_of_the_summary_and_of_no_heartbeat)
+{
+    struct daemon all, api = {0}, own = {.is_apart = true};
+    struct txn txn = {0};
+    struct error err;
+    daemon_start(&all, "/summary/");
+    CHECK_INT(put_alive(&all, "n1", 1), TXN_COMMITTED);
+    txn_put(&txn, record_new(RECORD_BEAT_SUMMARY, NULL, NULL));
+    CHECK_INT(finish_txn(&all, &txn), TXN_COMMITTED);
+    daemon_open(&own, "/summary/", cluster.endpoints, 3);
+    REQUIRE(store_watch_own(own.store, "n1", &err) == 0);
+    daemon_open(&api, "/summary/", cluster.endpoints, 3);
+    store_watch_summary(api.store);
+    LOOP_UNTIL(own.event, own.syncs == 1, patience_ms);
+    LOOP_UNTIL(api.event, api.syncs == 1, patience_ms);
+    struct record *summary = record_new(RECORD_BEAT_SUMMARY, NULL, NULL);
+    REQUIRE(summary);
+    summary->summary->number = 7;
+    txn_put(&txn, summary);
+    CHECK_INT(finish_txn(&all, &txn), TXN_COMMITTED);
+    CHECK_INT(put_alive(&all, "n1", 2), TXN_COMMITTED);
+    put_leader(&all, 7);
+    LOOP_UNTIL(own.event, knows_leader(&own, 7) && counter_of(&own, "n1") == 2, patience_ms);
+    LOOP_UNTIL(api.event, knows_leader(&api, 7), patience_ms);
+    CHECK(!world_find(&own.world, RECORD_BEAT_SUMMARY, "")); /* for a host it is nothing */
+    CHECK(!world_find(&api.world, RECORD_NODE_ALIVE, "n1"));
+    REQUIRE(world_find(&api.world, RECORD_BEAT_SUMMARY, ""));
+    CHECK_INT(world_find(&api.world, RECORD_BEAT_SUMMARY, "")->summary->number, 7);
+    CHECK_INT(counter_of(&all, "n1"), 2);
+    CHECK(api.syncs == 1 && api.troubles == 0);
+    daemon_stop(&all);
+    daemon_stop(&own);
+    daemon_stop(&api);
+}
+
 /* ---- records ---- */
 
 TEST(what_is_written_arrives_in_the_world_with_its_revision)

@@ -109,6 +109,7 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
             must_demand(sim, host, txn, key, RECORD_CLUSTER);
             break;
         case RECORD_PULSE:
+        case RECORD_BEAT_SUMMARY:
             must_demand(sim, host, txn, key, RECORD_LEADER);
             break;
         case RECORD_DISARM:

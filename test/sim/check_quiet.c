@@ -327,6 +327,42 @@ static void check_quarantines(struct sim *sim)
     }
 }
 
+static const struct heard_host *heard_of(const struct sim *sim, const char *node)
+{
+    const struct record *summary = get(sim, RECORD_BEAT_SUMMARY, "");
+    VEC_EACH(&summary->summary->hosts, each) {
+        if (strcmp(each->name, node) == 0) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+/* What the coordinator tells berth-api is true of every host that is silent for long, to the
+ * revision of its last heartbeat. */
+static void check_summary(struct sim *sim)
+{
+    enum { long_ms = 30000 };
+    const struct record *leader = get(sim, RECORD_LEADER, "");
+    const struct record *summary = get(sim, RECORD_BEAT_SUMMARY, "");
+    if (!summary || summary->summary->term != leader->leader->term) {
+        return; /* it has just begun */
+    }
+    VEC_EACH(&sim->hosts, host) {
+        const char *name = (*host)->config->name;
+        const struct record *alive = get(sim, RECORD_NODE_ALIVE, name);
+        if (!alive || host_now(sim, *host) - (*host)->beat_ms < long_ms) {
+            continue;
+        }
+        const struct heard_host *heard = heard_of(sim, name);
+        if (!heard || heard->pulse != PULSE_SILENT || heard->revision != alive->revision) {
+            violation(sim, "%s is silent, but the coordinator tells that it is %s at revision %lld",
+                      name, heard ? pulse_name(heard->pulse) : "unheard of",
+                      heard ? (long long)heard->revision : 0LL);
+        }
+    }
+}
+
 void check_liveness(struct sim *sim)
 {
     check_quarantines(sim);
@@ -338,6 +374,7 @@ void check_liveness(struct sim *sim)
         }
         return;
     }
+    check_summary(sim);
     if (world_is_disarmed(&sim->store.world, NULL)) {
         return;
     }

@@ -268,8 +268,8 @@ static void check_term(struct sim *sim, const struct host *host, const struct re
 {
     const struct record *leader = world_find(&sim->store.world, RECORD_LEADER, "");
     bool is_coordinators = key->kind == RECORD_NODE_FENCE || key->kind == RECORD_PULSE ||
-                           key->kind == RECORD_NODE_STANDING || key->kind == RECORD_VM_PLACEMENT ||
-                           key->kind == RECORD_CLAIM;
+                           key->kind == RECORD_BEAT_SUMMARY || key->kind == RECORD_NODE_STANDING ||
+                           key->kind == RECORD_VM_PLACEMENT || key->kind == RECORD_CLAIM;
     if (is_coordinators && (!leader || strcmp(leader->leader->node, host->name) != 0)) {
         violation(sim, "%s writes %s %s while %s coordinates", host->config->name,
                   record_kind_name(key->kind), key->name, leader ? leader->leader->node : "nobody");

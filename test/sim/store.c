@@ -260,7 +260,7 @@ static bool is_settled(const struct sim *sim)
 
 static bool is_pulse(const struct txn *txn)
 {
-    return txn->writes.len == 1 && txn->writes.items[0].key.kind == RECORD_PULSE;
+    return txn->writes.len > 0 && txn->writes.items[txn->writes.len - 1].key.kind == RECORD_PULSE;
 }
 
 static bool is_wrong_store(const struct request *request)

@@ -397,6 +397,101 @@ TEST(a_heartbeat_that_stops_makes_a_node_silent_and_one_proven_off_fenced)
     CHECK_HAS(text(), "\"state\":\"up\"");
 }
 
+/* Of all three: 'state', and whether a start would find a place. */
+static void all_are(const char *state, bool has_place)
+{
+    char wanted[80];
+    (void)snprintf(wanted, sizeof(wanted), "\"state\":\"%s\"", state);
+    CHECK_INT(ask("GET", "/v1/nodes/node1", NULL), 200);
+    CHECK_HAS(text(), wanted);
+    CHECK_INT(ask("POST", "/v1/plan", "{\"start\":[\"v\"]}"), 200);
+    CHECK(!strstr(text(), "\"to\":\"node") == !has_place);
+}
+
+TEST(without_a_coordinator_no_node_is_shown_as_up)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    all_are("up", true);
+    is_leaderless = true;
+    view.now_ms += 5000; /* so long it takes another host to step in */
+    all_are("up", true);
+    view.now_ms += 1;
+    all_are("unknown", false);
+    CHECK_INT(ask("GET", "/v1/problems", NULL), 200);
+    CHECK_HAS(text(), "no-coordinator");
+    refused("POST", "/v1/nodes/node1/confirm-off", NULL, 409, "still listening");
+    refused("PATCH", "/v1/cluster", "{\"takeover_ms\":7500}", 409, "while node1 is not heard");
+    is_leaderless = false;
+    all_are("silent", false); /* the new one hears none of them */
+}
+
+TEST(a_summary_holds_only_while_the_pulse_has_its_number)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    all_are("up", true);
+    is_leaderless = true;
+    struct record *pulse = record_new(RECORD_PULSE, NULL, NULL);
+    pulse->pulse->summary = pulses - 1;
+    tell_record(&liveness, &world, pulse, 1000, view.now_ms);
+    all_are("unknown", false);
+    pulse = record_new(RECORD_PULSE, NULL, NULL);
+    pulse->pulse->summary = pulses;
+    tell_record(&liveness, &world, pulse, 1001, view.now_ms);
+    all_are("up", true);
+    pulse = record_new(RECORD_PULSE, NULL, NULL);
+    pulse->pulse->summary = pulses;
+    pulse->pulse->term = 2;
+    tell_record(&liveness, &world, pulse, 1002, view.now_ms);
+    all_are("unknown", false);
+}
+
+TEST(without_a_summary_no_node_is_shown_as_up)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    all_are("up", true);
+    is_leaderless = true;
+    liveness_reset(&liveness); /* the store is read again, and it is not there */
+    struct record *pulse = record_new(RECORD_PULSE, NULL, NULL);
+    pulse->pulse->summary = pulses;
+    tell_record(&liveness, &world, pulse, 1000, view.now_ms);
+    liveness_synced(&liveness, view.now_ms);
+    all_are("unknown", false);
+    is_leaderless = false;
+    all_are("up", true);
+}
+
+TEST(a_pulse_that_was_there_before_us_says_nothing)
+{
+    begin_cluster();
+    is_leaderless = true;
+    add_vm("v", 1);
+    liveness_done(&liveness);
+    liveness = liveness_none;
+    liveness_synced(&liveness, view.now_ms);
+    coordinate();
+    all_are("unknown", false);
+    view.now_ms += 5001;
+    all_are("unknown", false);
+    coordinate();
+    all_are("silent", false);
+}
+
+TEST(a_node_is_silent_for_as_long_as_any_coordinator_said)
+{
+    begin_cluster();
+    view.now_ms += 60000;
+    CHECK_INT(ask("GET", "/v1/nodes/node1", NULL), 200);
+    CHECK_HAS(text(), "\"silent_ms\":60000");
+    view.now_ms += 1000;
+    heard_len = 0;
+    hear("node1", view.now_ms - 4000); /* a new one, which has watched for four seconds */
+    CHECK_INT(ask("GET", "/v1/nodes/node1", NULL), 200);
+    CHECK_HAS(text(), "\"silent_ms\":61000");
+}
+
 TEST(times_are_not_made_shorter_while_a_node_is_silent)
 {
     begin_cluster();

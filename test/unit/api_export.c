@@ -133,12 +133,14 @@ TEST(a_node_that_falls_silent_is_a_change_of_it_once)
     static struct changes changes;
     CLEANUP(buf_done) struct buf text = {0};
     begin_cluster();
+    coordinate();
     CHECK(changes_note_pulses(&changes, &view));
     (void)told(&changes, &text);
     CHECK(!changes_note_pulses(&changes, &view));
     view.now_ms += 4000;
     beat("node2", 1, 3, view.now_ms);
     beat("node3", 1, 3, view.now_ms);
+    coordinate();
     CHECK(changes_note_pulses(&changes, &view));
     CHECK_HAS(told(&changes, &text), "\"nodes\":[\"node1\"],\"pools\":true,\"vms\":true");
     CHECK(!changes_note_pulses(&changes, &view));

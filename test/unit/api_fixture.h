@@ -6,6 +6,7 @@
 #pragma once
 
 #include "test/test.h"
+#include "test/told.h"
 
 #include "api/api.h"
 
@@ -14,6 +15,14 @@
 
 static struct world world;
 static struct liveness liveness;
+/* What the coordinator has heard, and whether there is one. */
+static struct {
+    char node[name_size];
+    msec_t first_ms, advanced_ms;
+} heard_nodes[16];
+static size_t heard_len;
+static bool is_leaderless;
+static uint64_t pulses;
 static struct api_answer answer;
 static struct api_view view;
 static const char *if_match, *if_none_match, *idempotency_key;
@@ -27,7 +36,9 @@ static inline void fixture_done(void)
     answer = (struct api_answer){0};
     world_done(&world);
     liveness_done(&liveness);
-    liveness = (struct liveness){0};
+    liveness = liveness_none;
+    heard_len = pulses = 0;
+    is_leaderless = false;
     if_match = if_none_match = idempotency_key = NULL;
     role = ROLE_ADMINISTRATOR;
 }
@@ -41,6 +52,49 @@ static inline struct record *store(struct record *record)
     return world_find_key(&world, &record->key);
 }
 
+/* The coordinator hears a heartbeat of 'node' at 'now_ms'. */
+static inline void hear(const char *node, msec_t now_ms)
+{
+    for (size_t i = 0; i < heard_len; i++) {
+        if (strcmp(heard_nodes[i].node, node) == 0) {
+            heard_nodes[i].advanced_ms = now_ms;
+            return;
+        }
+    }
+    REQUIRE(heard_len < ARRAY_LEN(heard_nodes));
+    heard_nodes[heard_len].first_ms = now_ms;
+    heard_nodes[heard_len].advanced_ms = MSEC_NEVER;
+    (void)snprintf(heard_nodes[heard_len++].node, name_size, "%s", node);
+}
+
+/* When it last heard 'node'. */
+static inline msec_t heard_ms(const char *node, bool *ret_is_beating)
+{
+    for (size_t i = 0; i < heard_len; i++) {
+        if (strcmp(heard_nodes[i].node, node) == 0) {
+            *ret_is_beating = heard_nodes[i].advanced_ms != MSEC_NEVER;
+            return *ret_is_beating ? heard_nodes[i].advanced_ms : heard_nodes[i].first_ms;
+        }
+    }
+    *ret_is_beating = false;
+    return view.now_ms;
+}
+
+static inline enum pulse pulse_now(const char *node, msec_t *ret_silent_ms)
+{
+    bool is_beating;
+    *ret_silent_ms = view.now_ms - heard_ms(node, &is_beating);
+    return *ret_silent_ms >= world_settings(&world)->leader_silence_ms ? PULSE_SILENT
+           : is_beating                                                ? PULSE_ALIVE
+                                                                       : PULSE_UNKNOWN;
+}
+
+/* What it writes at view.now_ms. */
+static inline void coordinate(void)
+{
+    tell_heartbeats(&liveness, &world, ++pulses, view.now_ms, pulse_now);
+}
+
 /* A heartbeat of 'node' at 'now_ms'. */
 static inline void beat(const char *node, uint64_t incarnation, uint64_t counter, msec_t now_ms)
 {
@@ -48,7 +102,8 @@ static inline void beat(const char *node, uint64_t incarnation, uint64_t counter
     alive->alive->incarnation = incarnation;
     alive->alive->counter = counter;
     alive->alive->is_watchdog_armed = true;
-    CHECK(liveness_observe(&liveness, store(alive), now_ms));
+    (void)store(alive);
+    hear(node, now_ms);
 }
 
 /* Three of them: "10de:20b5" at 0000:01:00.0 and 02:00.0, another model at 03:00.0, shared group at
@@ -107,6 +162,9 @@ static inline void begin(void)
     };
     world.is_complete = true;
     world.revision = 10;
+    liveness = liveness_none;
+    liveness_synced(&liveness, view.now_ms);
+    coordinate(); /* of before our time: the first one says nothing */
     struct record *format = record_new(RECORD_FORMAT, NULL, NULL);
     (void)snprintf(format->format->cluster, cluster_id_size, "%s",
                    "9f0c2a52-6f0e-4b3e-9d53-0f2f7f0a1f11");
@@ -140,6 +198,9 @@ static inline unsigned ask(const char *method, const char *target, const char *b
         .actor = {.name = "root", .role = role, .is_root = is_root},
     };
     view.number = ++number;
+    if (!is_leaderless) {
+        coordinate();
+    }
     api_answer_done(&answer);
     api_handle(&view, &request, &answer);
     return answer.status;

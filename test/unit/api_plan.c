@@ -25,11 +25,12 @@ static void decide(const char *vm, bool is_asked, struct placing *ret)
     CHECK(peer_init(&core) && change_init(&core));
     evictions_t evictions = {0};
     strcpy(core.config.node, "node1");
-    VEC_EACH(&liveness.nodes, heard) {
+    for (size_t i = 0; i < heard_len; i++) {
         struct peer *peer = VEC_ADD(&core.peers->list);
-        (void)snprintf(peer->name, sizeof(peer->name), "%s", heard->node);
-        peer->incarnation = heard->incarnation;
-        peer->seen_ms = heard->advanced_ms == MSEC_NEVER ? heard->first_ms : heard->advanced_ms;
+        bool is_beating;
+        (void)snprintf(peer->name, sizeof(peer->name), "%s", heard_nodes[i].node);
+        peer->incarnation = world_find(&world, RECORD_NODE_ALIVE, peer->name)->alive->incarnation;
+        peer->seen_ms = heard_ms(peer->name, &is_beating);
     }
     *ret = (struct placing){.spec = world_find(&world, RECORD_VM_SPEC, vm)};
     placing_plan(&core, ret, 1, is_asked, NULL,
@@ -146,9 +147,8 @@ TEST(a_silent_node_takes_no_vm)
 TEST(a_node_that_was_just_seen_for_the_first_time_is_up)
 {
     begin_with_one();
-    liveness_done(&liveness);
-    liveness = (struct liveness){0};
-    CHECK(liveness_observe(&liveness, world_find(&world, RECORD_NODE_ALIVE, "node1"), view.now_ms));
+    heard_len = 0;
+    hear("node1", view.now_ms);
     agree("v", "node1", NULL);
 }
 

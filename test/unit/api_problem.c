@@ -197,7 +197,8 @@ TEST(a_berthd_that_was_stopped_above_vms_is_a_problem)
     alive->alive->incarnation = 1;
     alive->alive->counter = 3;
     alive->alive->has_left = true;
-    (void)liveness_observe(&liveness, store(alive), view.now_ms);
+    (void)store(alive);
+    hear("node1", view.now_ms);
     view.now_ms += 4000;
     has("node-left-vms", "node1", "error", "node-confirm-off");
 }
