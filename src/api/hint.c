@@ -37,3 +37,9 @@ void hint_put(json_t *list, json_t *hint)
         json_decref(hint);
     }
 }
+
+json_t *hint_of_away(const struct world *world, const char *vm)
+{
+    const char *there;
+    return hint_make(world_sighting(world, vm, &there) ? "vm-adopt" : "vm-confirm-gone", vm, NULL);
+}

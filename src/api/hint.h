@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "model/world.h"
+
 #include <jansson.h>
 
 /* The action, and what it is done to, up to NULL. A new tree; NULL without memory. */
@@ -17,3 +19,7 @@ json_t *hint_with(json_t *hint, const char *option, const char *value);
 
 /* Puts 'hint' (taken over, may be NULL) into the last object of 'list'. */
 void hint_put(json_t *list, json_t *hint);
+
+/* What an administrator says of a VM that left its host past Berth: where a host sees it, it is
+ * adopted; else it is confirmed that it runs nowhere. */
+json_t *hint_of_away(const struct world *world, const char *vm);

@@ -99,12 +99,12 @@ static void start_standing(const struct vm_facts *vm, struct standing *ret)
         set(ret, OPERATION_FAILED, &vm->why);
         return;
     case VM_VIEW_WAITING:
+    case VM_VIEW_AWAY: /* until someone says what became of it */
         set(ret, OPERATION_WAITING, &vm->why);
         return;
     case VM_VIEW_STARTING:
     case VM_VIEW_STOPPING:
     case VM_VIEW_STOPPED:
-    case VM_VIEW_AWAY:
     case VM_VIEW_UNKNOWN:
         set(ret, OPERATION_RUNNING, &vm->why);
         return;
@@ -118,6 +118,7 @@ static void stop_standing(const struct vm_facts *vm, struct standing *ret)
     set(ret,
         !vm_is_placed(vm)                    ? OPERATION_DONE
         : is_refused || vm_is_unkillable(vm) ? OPERATION_FAILED
+        : vm->state == VM_VIEW_AWAY          ? OPERATION_WAITING
                                              : OPERATION_RUNNING,
         &vm->why);
 }

@@ -55,15 +55,6 @@ static void find_stopping(struct troubles *troubles, const struct vm_facts *vm)
     }
 }
 
-/* Someone migrated or saved it past Berth: where it runs it can be adopted. */
-static void find_away(struct troubles *troubles, const struct vm_facts *vm)
-{
-    const char *there;
-    bool is_seen = world_sighting(troubles->call->world, vm->name, &there) != NULL;
-    (void)vm_trouble_add(troubles, TROUBLE_VM_AWAY, vm,
-                         hint_make(is_seen ? "vm-adopt" : "vm-confirm-gone", vm->name, NULL));
-}
-
 static void find_one(struct troubles *troubles, const struct vm_facts *vm)
 {
     switch (vm->state) {
@@ -82,7 +73,8 @@ static void find_one(struct troubles *troubles, const struct vm_facts *vm)
         find_stopping(troubles, vm);
         return;
     case VM_VIEW_AWAY:
-        find_away(troubles, vm);
+        (void)vm_trouble_add(troubles, TROUBLE_VM_AWAY, vm,
+                             hint_of_away(troubles->call->world, vm->name));
         return;
     case VM_VIEW_UNKNOWN:
     case VM_VIEW_STARTING:

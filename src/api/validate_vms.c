@@ -301,7 +301,7 @@ static void check_instance(struct validation *v, const char *name)
                        is_seen ? words_cause(&vm.why, words)
                                : "it was migrated away or saved by hand, and no host "
                                  "sees it: it is started nowhere");
-        hint_put(v->checks, hint_make(is_seen ? "vm-adopt" : "vm-confirm-gone", name, NULL));
+        hint_put(v->checks, hint_of_away(v->call->world, name));
     }
 }
 

@@ -301,6 +301,15 @@ void handle_vm_delete(struct api_call *call)
     if (!call_vm(call, call->args[0], &vm) || !call_matches(call, vm.record)) {
         return;
     }
+    if (vm.state == VM_VIEW_AWAY) {
+        call_advise(call, hint_of_away(call->world, vm.name));
+        call_tell(call, "state", vm_view_name(vm.state), NULL);
+        call_refuse(call, 409, "is-away",
+                    "VM %s left its host without an order from Berth: adopt it where it runs, or "
+                    "confirm that it runs nowhere. Then stop and remove it",
+                    vm.name);
+        return;
+    }
     if (vm_is_placed(&vm) || vm.spec->desired == VM_STARTED) {
         call_advise(call, hint_make("vm-stop", vm.name, NULL));
         call_tell(call, "state", vm_view_name(vm.state), NULL);

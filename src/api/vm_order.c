@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Start, stop, move: what an administrator orders; the coordinator carries it out. */
+#include "api/because.h"
 #include "api/commit.h"
 #include "api/handlers.h"
 #include "api/requests.h"
@@ -83,6 +84,20 @@ void handle_vm_start(struct api_call *call)
 
 /* ---- stop ---- */
 
+/* No order reaches a VM that left its host past Berth. The stop is ordered all the same: it is
+ * carried out once someone has said what became of the VM, so that it does not start again then. */
+static json_t *away_json(const struct api_call *call, const struct vm_facts *vm)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    json_t *reasons = json_pack("[o]", because_reason(vm->name, &vm->why));
+    hint_put(reasons, hint_of_away(call->world, vm->name));
+    buf_printf(&text,
+               "VM %s is to be stopped, but it left its host without an order from Berth: adopt it "
+               "where it runs, or confirm that it runs nowhere",
+               vm->name);
+    return json_pack("{s:o, s:o}", "message", text_json(buf_str(&text)), "warnings", reasons);
+}
+
 void handle_vm_stop(struct api_call *call)
 {
     struct vm_facts vm;
@@ -91,7 +106,8 @@ void handle_vm_stop(struct api_call *call)
         !call_matches(call, vm.record) || !is_managed(call, &vm)) {
         return;
     }
-    if (vm.spec->desired == VM_STOPPED &&
+    bool is_away = vm.state == VM_VIEW_AWAY;
+    if (vm.spec->desired == VM_STOPPED && !is_away &&
         (!asked.is_forced || vm.spec->is_stop_forced || !vm_is_placed(&vm))) {
         call_unchanged(call, vm.name, "VM %s is to be stopped already: it is %s", vm.name,
                        vm_view_name(vm.state));
@@ -100,12 +116,13 @@ void handle_vm_stop(struct api_call *call)
     struct record *next = record_copy(vm.record);
     if (next) {
         next->vm_spec->desired = VM_STOPPED;
-        next->vm_spec->is_stop_forced = asked.is_forced;
+        next->vm_spec->is_stop_forced =
+            asked.is_forced || (vm.spec->desired == VM_STOPPED && vm.spec->is_stop_forced);
     }
     call_put(call, next);
     const struct note note =
         call_note(asked.is_forced ? NOTE_VM_OFF_ASKED : NOTE_VM_STOP_ASKED, vm.name);
-    call_commit(call, &note);
+    call_commit_with(call, 200, is_away ? away_json(call, &vm) : NULL, &note);
 }
 
 /* ---- move ---- */

@@ -72,6 +72,13 @@ static int say_waiting(struct cli *cli, const json_t *vm)
     return EXIT_REFUSED;
 }
 
+/* No order reaches it, and what to do was told with the order. */
+static int say_away(struct cli *cli, const json_t *vm)
+{
+    return cli_fail(cli, EXIT_REFUSED, "%s is away: %s", text_at(vm, "name"),
+                    text_at(vm, "detail"));
+}
+
 static int judge_start(struct cli *cli, const json_t *vm)
 {
     bool is_seen = number_at(vm, "seen_start_order") >= number_at(vm, "start_order");
@@ -85,6 +92,9 @@ static int judge_start(struct cli *cli, const json_t *vm)
     }
     if (strcmp(text_at(vm, "desired"), "started") != 0) {
         return cli_fail(cli, EXIT_REFUSED, "someone else stopped %s", text_at(vm, "name"));
+    }
+    if (is_state(vm, "away")) {
+        return say_away(cli, vm);
     }
     bool has_reasons = json_array_size(array_at(vm, "reasons")) > 0;
     if (is_state(vm, "waiting") && is_seen && has_reasons && !cli_option(cli, "wait-for-gpu")) {
@@ -119,6 +129,8 @@ static int look_at_stop(struct cli *cli, void *userdata, char **ret_text)
         r = EXIT_OK;
     } else if (strcmp(text_at(vm, "desired"), "stopped") != 0) {
         r = cli_fail(cli, EXIT_REFUSED, "someone else started %s again", text_at(vm, "name"));
+    } else if (is_state(vm, "away")) {
+        r = say_away(cli, vm);
     }
     *ret_text = standing(vm);
     json_decref(vm);

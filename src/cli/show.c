@@ -67,7 +67,12 @@ void show_reasons(FILE *out, const json_t *reasons)
     json_t *reason;
     json_array_foreach(reasons, i, reason) {
         const char *subject = text_at(reason, "subject");
+        CLEANUP(buf_done) struct buf hint = {0};
         (void)fprintf(out, "  %s%s%s\n", subject, subject[0] ? ": " : "", text_at(reason, "text"));
+        hint_text(json_object_get(reason, "hint"), &hint);
+        if (hint.size > 0) {
+            (void)fprintf(out, "    Try: %s\n", buf_str(&hint));
+        }
     }
 }
 

@@ -394,6 +394,26 @@ TEST(a_vm_that_is_away_and_seen_nowhere_is_confirmed_gone)
     refused("POST", "/v1/vms/v/confirm-gone", NULL, 409, "neither migrated away nor saved");
 }
 
+TEST(
+    a_vm_that_is_away_is_not_stopped_before_someone_says_what_became_of_it_and_that_is_told_at_once)
+{
+    send_away(0);
+    refused("DELETE", "/v1/vms/v", NULL, 409, "left its host without an order");
+    CHECK_HAS(text(), "vm-confirm-gone");
+    must("POST", "/v1/vms/v/stop", "{\"force\":true}");
+    CHECK_HAS(text(), "\"action\":\"vm-confirm-gone\"");
+    CHECK(spec("v")->desired == VM_STOPPED && spec("v")->is_stop_forced);
+    see("node2", "v", 1);
+    must("POST", "/v1/vms/v/stop", NULL); /* again, for who missed the answer */
+    CHECK_HAS(text(), "it runs on node2 without an order to");
+    CHECK_HAS(text(), "\"action\":\"vm-adopt\"");
+    CHECK(spec("v")->is_stop_forced);
+    REQUIRE(ask("GET", "/v1/operations", NULL) == 200);
+    CHECK_HAS(text(), "\"waiting\"");
+    refused("DELETE", "/v1/vms/v", NULL, 409, "adopt it where it runs");
+    CHECK_HAS(text(), "vm-adopt");
+}
+
 TEST(only_a_running_vm_moves_and_only_where_it_can)
 {
     begin_cluster();
