@@ -55,8 +55,9 @@ def inside(root, command, binds=(), network=None):
     """The words that run the shell's 'command' in the system 'root', without a trace when it ends: with the directories
     'binds' (ours, its) in it, and this machine's network or, if 'network' says how to set one up, its own."""
     mounts = (f"mount -t proc proc {root}/proc; mount -t devtmpfs dev {root}/dev 2>/dev/null || "
-              f"mount --rbind /dev {root}/dev; mount -t tmpfs tmpfs {root}/run; ")
-    mounts += "".join(f"mount --bind {ours} {root}{theirs}; " for ours, theirs in binds)
+              f"mount --rbind /dev {root}/dev; mount -t devpts -o newinstance,ptmxmode=666 devpts {root}/dev/pts; "
+              f"mount -t tmpfs tmpfs {root}/run; ")
+    mounts += "".join(f"mount --rbind {ours} {root}{theirs}; " for ours, theirs in binds)
     return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc",
             *([] if network is None else ["--net"]), "sh", "-ec", f"{mounts}{network or ''}exec chroot {root} {command}"]
 

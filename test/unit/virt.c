@@ -253,8 +253,12 @@ TEST(a_qemu_is_found_held_and_killed)
     virt_processes_done(&found);
 }
 
-#define CGROUPS "/sys/fs/cgroup/unified"
-#define SCOPE   CGROUPS "/machine-qemu\\x2d9\\x2dunit.scope"
+/* Where cgroup v2 is: alone, as systemd mounts it now, or beside v1. */
+static const char *cgroups_here(void)
+{
+    bool is_alone = access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0;
+    return is_alone ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified";
+}
 
 static bool write_number(const char *path, int number)
 {
@@ -265,17 +269,22 @@ static bool write_number(const char *path, int number)
 
 TEST(the_whole_scope_of_a_vm_can_be_ended)
 {
-    (void)rmdir(SCOPE);
-    if (mkdir(SCOPE, 0755) < 0 || access(SCOPE "/cgroup.kill", W_OK) < 0) {
-        (void)rmdir(SCOPE);
-        test_skip("no cgroup v2 at " CGROUPS " to make a scope in");
+    char scope[256], path[300];
+    (void)snprintf(scope, sizeof(scope), "%s/machine-qemu\\x2d9\\x2dunit.scope", cgroups_here());
+    (void)rmdir(scope);
+    (void)snprintf(path, sizeof(path), "%s/cgroup.kill", scope);
+    if (mkdir(scope, 0755) < 0 || access(path, W_OK) < 0) {
+        (void)rmdir(scope);
+        test_skip("no cgroup v2 to make a scope in");
     }
+    (void)snprintf(path, sizeof(path), "%s/cgroup.procs", scope);
     struct pretender ours = pretender("qemu-pretender", "unit-scope", "idle", geteuid());
     struct pretender helper = pretender("sudo-pretender", "unit-helper", "idle", geteuid());
-    CHECK(write_number(SCOPE "/cgroup.procs", ours.pid));
-    CHECK(write_number(SCOPE "/cgroup.procs", helper.pid));
+    CHECK(write_number(path, ours.pid));
+    CHECK(write_number(path, helper.pid));
     processes_t found = {0};
-    struct process_search search = {.proc = "/proc", .cgroup = CGROUPS, .cluster = "", .notes = ""};
+    struct process_search search = {
+        .proc = "/proc", .cgroup = cgroups_here(), .cluster = "", .notes = ""};
     REQUIRE(virt_process_scan(&search, &found, NULL) == 0);
     int scope_fd = -1;
     VEC_EACH(&found, each) {
@@ -288,7 +297,7 @@ TEST(the_whole_scope_of_a_vm_can_be_ended)
     virt_processes_done(&found);
     (void)close(ours.input);
     (void)close(helper.input);
-    CHECK_INT(rmdir(SCOPE), 0);
+    CHECK_INT(rmdir(scope), 0);
 }
 
 TEST(a_vm_of_another_cluster_is_reported_but_not_held)
