@@ -34,6 +34,14 @@ def lab():
     return Lab(nodes=3, payload=payload(), quiet=True, cards=lambda number: cards.get(number, hardware.STANDARD))
 
 
+def lab_with_witness():
+    """Two hosts with GPUs; the third machine only holds a member of the store."""
+    built = payload()
+    for name in ("berthd", "berth-api", "api-port"):
+        built.services[name] = f"[ @number@ -le 2 ] || exec tail -f /dev/null; {built.services[name]}"
+    return Lab(nodes=3, payload=built, quiet=True)
+
+
 class Witness(threading.Thread):
     """Reads tag and pulse of every card from outside, all the time: who was seen alive where, and when.
 
@@ -104,8 +112,8 @@ class Bed:
     at the end. A test that leaves what cannot be mended fails by that, and the next one gets new hosts, which 'make'
     makes."""
 
-    def __init__(self, make=lab):
-        self.make, self.sound = make, None
+    def __init__(self, make=lab, hosts=None):
+        self.make, self.hosts, self.sound = make, hosts, None
 
     @contextlib.contextmanager
     def cluster(self):
@@ -122,7 +130,7 @@ class Bed:
         self.keep(c, is_failed=False)
 
     def boot(self):
-        c = Faults(self.make().__enter__())
+        c = Faults(self.make().__enter__(), self.hosts)
         try:
             c.begin()
         except BaseException:
@@ -168,12 +176,12 @@ class Bed:
 class Faults(Cluster):
     """The cluster under test. 'lost' names hosts that are not to be asked."""
 
-    def __init__(self, lab):
-        super().__init__(lab)
+    def __init__(self, lab, hosts=None):
+        super().__init__(lab, hosts)
         self.lost = set()
 
     def any_host(self):
-        return next(host for host in self.lab.hosts if host.is_on and host.name not in self.lost)
+        return next(host for host in self.hosts if host.is_on and host.name not in self.lost)
 
     # The way back to health.
 
@@ -181,7 +189,7 @@ class Faults(Cluster):
         self.form()
         self.berth("gpu dismount --all")
         self.berth(f"pool create {POOL} --all --model {GPU_MODEL}")
-        demand(self.ask(f"pool show {POOL}")["total"] == 6, "the pool has not six GPUs")
+        demand(self.ask(f"pool show {POOL}")["total"] == 2 * len(self.hosts), "the pool has not two GPUs of each host")
         for name in VMS:
             self.add_vm(name)
             # Test after test, hosts are lost under them; that shall not make them suspect.
@@ -207,12 +215,12 @@ class Faults(Cluster):
     def settle(self):
         """All hosts up, under their watchdogs and with a hypervisor that answers, exactly VMS there, and alive."""
         # Also where nothing is paused: that ends the quarantine of a host that tests made begin anew again and again.
-        in_parallel([lambda host=host: self.until_resumed(host) for host in self.lab.hosts])
+        in_parallel([lambda host=host: self.until_resumed(host) for host in self.hosts])
         for node in self.items("node"):
             if node["fencing"] != "watchdog":
                 self.berth(f"node set {node['name']} --fencing watchdog")
         self.until_up(("up",))
-        in_parallel([lambda host=host: self.until_hypervisor(host) for host in self.lab.hosts])
+        in_parallel([lambda host=host: self.until_hypervisor(host) for host in self.hosts])
         self.remove([vm["name"] for vm in self.items("vm") if vm["name"] not in VMS])
         self.berth(f"vm start {' '.join(VMS)} --wait-for-gpu")
         in_parallel([lambda name=name: self.prove_alive(name) for name in VMS])
@@ -273,11 +281,11 @@ class Faults(Cluster):
 
     def processes(self):
         """The QEMU process of each VM on all hosts that have power: {(host, VM): process id}."""
-        return {(host.name, name): pid for host in self.lab.hosts if host.is_on for name, pid in qemus(host).items()}
+        return {(host.name, name): pid for host in self.hosts if host.is_on for name, pid in qemus(host).items()}
 
     def boots(self):
         """How often each host has booted since it got power."""
-        return {host.name: len(host.shell.boots) for host in self.lab.hosts if host.is_on}
+        return {host.name: len(host.shell.boots) for host in self.hosts if host.is_on}
 
     def demand_nothing_stale(self, host):
         """What runs on a host is ordered there."""

@@ -73,13 +73,14 @@ def pace_of(boot_s):
 
 
 class Cluster:
-    """The hosts of a lab as one Berth cluster, asked through the command line inside any of them."""
+    """The hosts of a lab as one Berth cluster, asked through the command line inside any of them. What is no 'host' of
+    these is a witness, which only holds the store."""
 
-    def __init__(self, lab):
-        self.lab, self.pace = lab, 1.0
+    def __init__(self, lab, hosts=None):
+        self.lab, self.hosts, self.pace = lab, lab.hosts[:hosts], 1.0
 
     def any_host(self):
-        return next(host for host in self.lab.hosts if host.is_on)
+        return next(host for host in self.hosts if host.is_on)
 
     def berth(self, words, host=None, limit_s=120 * PATIENCE, given=b""):
         """Runs `berth WORDS`; its output. Raises Refused if its exit code is not 0."""
@@ -144,7 +145,7 @@ class Cluster:
                 texts.append(self.berth(words))
             except (Refused, LabError) as problem:
                 texts.append(str(problem))
-        for host in self.lab.hosts:
+        for host in self.hosts:
             texts.append(f"--- berthd of {host.name}\n{host.log('berthd')[-2500:]}")
         return "\n".join(texts)
 
@@ -155,16 +156,16 @@ class Cluster:
         began = time.monotonic()
         self.lab.wait_ready()
         self.pace = pace_of(time.monotonic() - began)
-        for host in self.lab.hosts:
+        for host in self.hosts:
             host.sh(f"touch {FORMED}")
-        self.until("all nodes up", lambda: [n["state"] for n in self.items("node")] == ["up"] * len(self.lab.hosts),
+        self.until("all nodes up", lambda: [n["state"] for n in self.items("node")] == ["up"] * len(self.hosts),
                    180 * PATIENCE)
         self.until("every watchdog armed", lambda: all(n["watchdog_armed"] for n in self.items("node")))
         if self.pace > 1:
             now = self.ask("cluster show")
             self.berth("cluster set " + " ".join(f"{name}={int(now[name] * self.pace)}" for name in TIMES))
-        return self.until("nine GPUs surveyed", lambda: (g := self.items("gpu")) and len(
-            [gpu for gpu in g if gpu["address"][5:7] in ("01", "02", "03")]) == 9 and g)
+        return self.until("three GPUs of each host surveyed", lambda: (g := self.items("gpu")) and len(
+            [gpu for gpu in g if gpu["address"][5:7] in ("01", "02", "03")]) == 3 * len(self.hosts) and g)
 
     def add_vm(self, name, gpus=1, options="", **hardware):
         """Added without a pool, then assigned once for each GPU."""
@@ -190,7 +191,7 @@ class Cluster:
     def cards(self):
         """What the outer machine reads in every card whose memory is mapped: {(host, slot): (tag, pulse)}."""
         found = {}
-        for host in self.lab.hosts:
+        for host in self.hosts:
             for slot in (1, 2):
                 with contextlib.suppress(LabError, QmpError):  # a host that has just been reset shows no cards yet
                     if host.is_on and (life := host.gpu_life(slot)) is not None:
@@ -218,7 +219,7 @@ class Cluster:
     def prove_single(self):
         """No VM runs on two hosts."""
         places = {}
-        for host in self.lab.hosts:
+        for host in self.hosts:
             if host.is_on:
                 for name in host.sh("virsh -q list --name").split():
                     places.setdefault(name, []).append(host.name)
