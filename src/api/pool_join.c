@@ -279,5 +279,11 @@ bool pool_join_apply(struct pool_join *join, struct api_call *call, struct recor
                             json_array_size(reasons) > 1 ? " (and others: see the reasons)" : "");
         return false;
     }
+    if (draft->pool->members.len > pool_members_max) {
+        call_tell_number(call, "max", pool_members_max);
+        call_refuse(call, 409, "too-many", "a GPU pool takes %d GPUs at most: create another one",
+                    pool_members_max);
+        return false;
+    }
     return touch_nodes(call, before ? before->pool : NULL, draft->pool);
 }

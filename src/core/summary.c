@@ -72,6 +72,9 @@ static struct record *make(const struct core *core, uint64_t term)
     }
     summary->summary->term = term;
     WORLD_EACH(&core->world, RECORD_NODE_ALIVE, each) {
+        if (summary->summary->hosts.len == nodes_max) {
+            break; /* no record takes more: better those than no pulse */
+        }
         *VEC_ADD(&summary->summary->hosts) = describe(core, *each);
     }
     return summary;

@@ -9,14 +9,17 @@ enum {
     title_size = 128,
     /* A cluster's id is a UUID in its usual form: 36 characters. */
     cluster_id_size = 40,
-    /* Nodes of one cluster: twice what Windows failover clusters take; every candidate watches
-     * one heartbeat a second of each. */
-    nodes_max = 128,
-    /* VMs of one cluster: twice Windows' 8,000. */
-    vms_max = 16384,
+    /* Nodes of one cluster: sixteen times what Windows failover clusters take. Every candidate
+     * hears one heartbeat a second of each, and etcd takes as many writes (bench/control). */
+    nodes_max = 1024,
+    /* VMs of one cluster: two for each of the 16 GPUs of each host. */
+    vms_max = 32768,
     pools_max = 256,
-    /* Cards of one host, and also their partitions: 8 cards with 32 each, as NVIDIA's have. */
-    gpus_per_node_max = 256,
+    /* GPUs of one pool: a member is about 120 bytes of its pool's document, 180 with a long name
+     * of its host, and etcd refuses requests over 1.5 MiB. */
+    pool_members_max = 8192,
+    /* Cards of one host, and also their partitions: 16 cards with 64 each. */
+    gpus_per_node_max = 1024,
     /* What VMs can hold on one host: either of them. */
     devices_per_node_max = 2 * gpus_per_node_max,
     /* Partitions of one card: as each may be claimed, each is a guard of the transaction that takes
@@ -37,7 +40,7 @@ enum {
     node_beginnings_max = 3,
     /* VMs of a node that are not ordered there; what is beyond is left out. */
     sightings_max = 256,
-    owners_max = 128,
+    owners_max = nodes_max,
     candidates_max = nodes_max,
     affinity_max = 32,
     checks_max = 32,
@@ -45,8 +48,9 @@ enum {
     domain_xml_size_max = 256 * 1024,
     /* Longest reason shown to a person. */
     reason_size = 200,
-    /* Reasons kept for one waiting VM: one per node. */
-    reasons_max = nodes_max,
+    /* Reasons kept for one waiting VM: of that many nodes, because thousands of VMs may wait and
+     * each has its record. 'explain' finds those of all nodes. */
+    reasons_max = 128,
     events_max = 10000,
     /* Of one code that strangers can write, so that they cannot push out all others. */
     events_of_strangers_max = 200,

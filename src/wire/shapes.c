@@ -12,7 +12,6 @@
 enum {
     fence_parameters_max = 64,
     gpus_listed_max = gpus_per_node_max,
-    members_max = nodes_max * gpus_per_node_max,
 };
 
 /* ---- causes ---- */
@@ -401,7 +400,7 @@ static const struct field pool_fields[] = {
          POLICY),
     TEXT("erase", erase, ABOUT("erase: the command, by its name in berth.conf of the hosts"),
          POLICY),
-    LIST("members", members, member_item, members_max, ABOUT("GPUs of the pool")),
+    LIST("members", members, member_item, pool_members_max, ABOUT("GPUs of the pool")),
 };
 SHAPE(pool_shape, pool_fields);
 #undef OWNER

@@ -305,7 +305,7 @@ TEST(a_file_of_schema_1_that_makes_no_sense_is_refused)
     REFUSED(OLD("{\"pools\":{\"P\":1}}", ""), "node : a name is missing");
     REFUSED(OLD("{\"name\":\"a\"},{\"name\":\"a\"}", ""), "node a: it is there twice");
     REFUSED(OLD("{\"name\":\"a\",\"pools\":[]}", ""), "node a: its pools are an object");
-    REFUSED(OLD("{\"name\":\"a\",\"pools\":{\"P\":1000}}", ""), "node a: the count of a pool");
+    REFUSED(OLD("{\"name\":\"a\",\"pools\":{\"P\":100000}}", ""), "node a: the count of a pool");
     REFUSED(OLD("{\"name\":\"a\",\"gpus\":[{\"id\":\"x\"}]}", ""), "node a: one of its GPUs");
     REFUSED(OLD("{\"name\":\"a\",\"gpus\":[{\"pool\":\"P\",\"partition\":true}]}", ""),
             "node a: partitions are not read");

@@ -287,3 +287,22 @@ TEST(a_host_lists_so_many_other_devices_and_no_more)
     }
     refused("POST", "/v1/nodes/node1/devices/90:00.0/watch", NULL, 409, "32 devices at most");
 }
+
+TEST(a_pool_takes_as_many_gpus_as_its_document_can_hold)
+{
+    begin_cluster();
+    must("POST", "/v1/pools", "{\"name\":\"p\"}");
+    struct record *pool = record_copy(world_find(&world, RECORD_POOL, "p"));
+    for (int i = 0; i < pool_members_max - 1; i++) {
+        struct pool_member *member = VEC_ADD(&pool->pool->members);
+        (void)snprintf(member->node, sizeof(member->node), "m%04d", i);
+        strcpy(member->identity, "10de:20b5");
+    }
+    (void)store(pool);
+    must("POST", "/v1/pools/p/members",
+         "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"}]}");
+    CHECK_INT(world_find(&world, RECORD_POOL, "p")->pool->members.len, pool_members_max);
+    refused("POST", "/v1/pools/p/members",
+            "{\"members\":[{\"node\":\"node2\",\"address\":\"01:00.0\"}]}", 409,
+            "takes 8192 GPUs at most");
+}
