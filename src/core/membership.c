@@ -223,7 +223,7 @@ static void contradicted(struct core *core)
     case CONTRADICTION_ADOPT:
         self_move(core, MEMBERSHIP_MEMBER);
         heartbeat_hurry(core);
-        peer_time_anew(core);
+        peer_listen_again(core);
         core_wake(core, core->now_ms); /* nothing else may ever come, should the store be away */
         break;
     }

@@ -59,7 +59,7 @@
     X(NO_RESERVATION, "a drain stops VMs that have no other place")                                \
     X(CARD_UNCHECKED, "a card is handed out whichever one it is")                                  \
     X(FATAL_UNHEEDED, "a card with a fatal error is handed out as ever")                           \
-    X(SPLIT_HELD, "a card is divided anew while VMs hold parts of it")                             \
+    X(SPLIT_HELD, "a card is divided again while VMs hold parts of it")                            \
     X(NOT_ERASED, "a GPU counts as clean as soon as its VM has gone")                              \
     X(VGPU_KEPT, "a vGPU goes to the next VM as the last one left it")                             \
     X(DOWN_WITH_VMS, "a host that goes down in order leaves although VMs are left on it")          \

@@ -253,7 +253,7 @@ void peer_forget_silence(struct core *core)
     }
 }
 
-void peer_time_anew(struct core *core)
+void peer_listen_again(struct core *core)
 {
     VEC_EACH(&core->peers->list, peer) {
         peer->seen_ms = core->now_ms;

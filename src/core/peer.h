@@ -58,8 +58,8 @@ void peer_step(struct core *core, bool is_leading);
  * notes it. */
 void peer_forget_silence(struct core *core);
 
-/* Times everybody from now on: what was seen before says nothing any more. */
-void peer_time_anew(struct core *core);
+/* Times every host from now on: what was seen before no longer counts. */
+void peer_listen_again(struct core *core);
 
 /* NULL: no heartbeat of it was seen. */
 struct peer *peer_find(const struct core *core, const char *node);

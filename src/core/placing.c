@@ -228,7 +228,7 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
     for (size_t i = 0; i < len; i++) {
         ADD(&questions, ((struct plan_cluster_vm){.name = requests[i].spec->key.name,
                                                   .prefer_node = requests[i].prefer_node,
-                                                  .is_anew = !requests[i].is_moving}));
+                                                  .is_new_place = !requests[i].is_moving}));
     }
     if (ret_evictions) {
         pin(core, &questions);

@@ -19,7 +19,7 @@ static enum gone host_is_over(const struct world *world, const char *node, uint6
     /* A host begins an incarnation only when it has seen the VMs of the one before gone. */
     const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
     if (alive && incarnation < alive->alive->incarnation) {
-        return GONE_HOST_ANEW;
+        return GONE_HOST_REJOINED;
     }
     return GONE_NOT;
 }

@@ -13,7 +13,7 @@
     X(GONE_NOT_BEGUN, "never begun") /* guard the status' revision */                              \
     X(GONE_REPORTED, "reported stopped")                                                           \
     X(GONE_FENCED, "host fenced")                                                                  \
-    X(GONE_HOST_ANEW, "host rejoined")
+    X(GONE_HOST_REJOINED, "host rejoined")
 ENUM_DECLARE(gone, GONE_LIST)
 enum gone proof_instance_gone(const struct world *world, const char *vm,
                               const struct vm_placement *placement);

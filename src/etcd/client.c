@@ -53,7 +53,7 @@ size_t etcd_foreign_len(const struct etcd *etcd)
     return len;
 }
 
-void etcd_trust_anew(struct etcd *etcd)
+void etcd_trust_next(struct etcd *etcd)
 {
     etcd->cluster = 0;
     memset(etcd->clusters, 0, sizeof(etcd->clusters));

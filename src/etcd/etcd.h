@@ -66,7 +66,7 @@ uint64_t etcd_cluster(const struct etcd *etcd);
 /* How many endpoints last answered for another one. */
 size_t etcd_foreign_len(const struct etcd *etcd);
 /* Takes the next answer for that of our cluster, whichever it is. An administrator said so. */
-void etcd_trust_anew(struct etcd *etcd);
+void etcd_trust_next(struct etcd *etcd);
 
 /* The endpoint that last worked, for people; lent until the next turn of the loop. */
 const char *etcd_endpoint(const struct etcd *etcd);

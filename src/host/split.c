@@ -125,8 +125,8 @@ static int check_vendor(const struct host_config *config, const char *name, cons
 
 /* Makes them again: all that are there go. 'functions' are those that are there, before and after.
  */
-static int make_anew(const struct host_config *config, const char *name, uint32_t count,
-                     host_entries_t *functions, struct error *err)
+static int make_parts(const struct host_config *config, const char *name, uint32_t count,
+                      host_entries_t *functions, struct error *err)
 {
     int result = change_count(config, name, (uint32_t)functions->len, count, err);
     functions->len = 0;
@@ -156,7 +156,7 @@ static int split_into(const struct host_config *config, const char *name, uint32
         result = take_all(config, &functions, err);
     } else if (result == 0) {
         result = check_unused(config, &functions, err);
-        result = result == 0 ? make_anew(config, name, count, &functions, err) : result;
+        result = result == 0 ? make_parts(config, name, count, &functions, err) : result;
     }
     VEC_DONE(&functions);
     return result;

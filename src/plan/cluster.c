@@ -229,7 +229,8 @@ static void put_vm(struct plan_cluster *c, uint32_t vm)
     const char *name = c->vms.items[vm];
     const struct record *record = c->options.placement(c->options.context, name);
     uint32_t gpus[gpus_per_vm_max];
-    if (!record || record->placement->phase == PLACEMENT_NONE || question_of(c, name)->is_anew) {
+    if (!record || record->placement->phase == PLACEMENT_NONE ||
+        question_of(c, name)->is_new_place) {
         return;
     }
     const struct vm_placement *p = record->placement;

@@ -10,7 +10,7 @@
 struct plan_cluster_vm {
     const char *name;
     const char *prefer_node; /* before its preferred owners; NULL: none */
-    bool is_anew;            /* what it has does not count: it is to be placed again */
+    bool is_new_place;       /* what it has does not count: it is to be placed again */
     bool is_pinned;          /* it is not to make room for others */
 };
 

@@ -116,7 +116,7 @@ static bool find_concerned(const struct world *world, const struct plan_cluster_
             *lost = (struct plan_cluster_vm){
                 .name = name,
                 .prefer_node = p->next_node[0] ? p->next_node : NULL,
-                .is_anew = true,
+                .is_new_place = true,
             };
         }
         if (asked) {

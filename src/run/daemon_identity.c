@@ -207,7 +207,7 @@ static int on_word(sd_event_source *source, const struct inotify_event *event, v
     (void)source;
     (void)event;
     if (identity_take_resolve(d->config->run_dir, &is_adopted)) {
-        if (store_trust_anew(d->store)) {
+        if (store_trust_next(d->store)) {
             journal_line(LOG_NOTICE, "store: another etcd cluster is taken for the store");
         }
         journal_line(

@@ -15,7 +15,7 @@
 #include <time.h>
 
 enum {
-    looks_until_anew = 20,      /* then it is looked at again without any */
+    looks_until_fresh = 20,     /* then it is looked at again without any */
     fence_limit_ms = 10 * 1000, /* power controllers take few at a time */
     writes_open_max = 64,
     slow_write_ms = 200,     /* a fifth of a heartbeat */
@@ -381,7 +381,7 @@ static void look_around(struct examine *examine)
     begin_space(examine);
     const struct world *world = examine->callbacks.world(examine->userdata);
     revision_t nodes = mark_of(world, RECORD_NODE_SPEC), vms = mark_of(world, RECORD_VM_SPEC);
-    bool is_due = examine->looks++ % looks_until_anew == 0;
+    bool is_due = examine->looks++ % looks_until_fresh == 0;
     if (is_due) {
         VEC_DONE(&examine->found);
         examine_clock(&examine->found);

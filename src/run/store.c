@@ -509,12 +509,12 @@ uint64_t store_cluster(const struct store *store)
     return etcd_cluster(store->etcd);
 }
 
-bool store_trust_anew(struct store *store)
+bool store_trust_next(struct store *store)
 {
     if (!store->is_stale || etcd_foreign_len(store->etcd) == 0) {
         return false;
     }
-    etcd_trust_anew(store->etcd);
+    etcd_trust_next(store->etcd);
     resync(store, 0);
     return true;
 }

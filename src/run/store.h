@@ -92,7 +92,7 @@ void store_barrier(struct store *store, msec_t limit_ms, uint64_t id, store_txn_
 uint64_t store_cluster(const struct store *store);
 /* If no endpoint of our etcd cluster answers, but one of another: takes that for the store. An
  * administrator said so. Whether it did. */
-bool store_trust_anew(struct store *store);
+bool store_trust_next(struct store *store);
 
 /* What 'stale' was last called with. */
 bool store_is_stale(const struct store *store);

@@ -499,7 +499,7 @@ TEST(an_endpoint_of_another_etcd_cluster_is_reported_and_feeds_and_acknowledges_
     CHECK_INT(counter_of(&next, "n1"), 3);
     CHECK_INT(put_alive(&next, "n1", 4), TXN_COMMITTED);
     check_untouched();
-    CHECK(!store_trust_anew(next.store)); /* ours answers */
+    CHECK(!store_trust_next(next.store)); /* ours answers */
     daemon_stop(&next);
     daemon_stop(&daemon);
     etcd_cluster_stop(&foreign);
