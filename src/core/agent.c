@@ -45,7 +45,7 @@ static void start_done(struct core *core, struct local_vm *vm, const struct core
     } else if (MUTANT(UNKNOWN_IS_FAILED) && event->result == CORE_UNKNOWN) {
         local_vm_ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, NULL));
     } else if (event->result == CORE_UNKNOWN) {
-        vm->late_epoch = vm->op_epoch;
+        local_vm_undo(vm, vm->op_epoch, (struct cause){.code = CAUSE_START_LATE});
     }
 }
 
@@ -122,14 +122,19 @@ void agent_event(struct core *core, const struct core_event *event)
 
 /* ---- what it orders ---- */
 
-/* A device that cannot be prepared ends this start: the VM never began to run. */
+/* A device that cannot be prepared ends this start. We have not begun it, but a berthd before us
+ * may have: what it asked of the hypervisor can still come up. */
 static bool is_prepared(struct core *core, struct local_vm *vm,
                         const struct vm_placement *placement)
 {
     struct cause why;
     enum prepare state = prepare_devices(core, vm->name, placement, &vm->culprit, &why);
     if (state == PREPARE_FAILED) {
-        local_vm_ended(vm, placement->epoch, why);
+        if (MUTANT(UNPREPARED_IS_GONE)) {
+            local_vm_ended(vm, placement->epoch, why);
+        } else {
+            local_vm_undo(vm, placement->epoch, why);
+        }
         vm->has_culprit = true;
         agent_gpu_quarantine(core, &vm->culprit, &why);
         core_wake(core, core->now_ms);
@@ -253,12 +258,13 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
     if (is_here && vm->is_up) {
         vm->is_stop_refused = false;
         vm->late_epoch = 0; /* late, but up before it was undone */
+        vm->has_culprit = false;
         if (status->state != VM_STATE_RUNNING || status->is_stop_refused) {
             vm_act_tell(core, vm, placement, VM_STATE_RUNNING, NULL);
         }
     } else if (!is_here && vm->has_ended && vm->ended_epoch == epoch) {
         vm_act_tell(core, vm, placement, VM_STATE_FAILED,
-                    vm->late_epoch == epoch ? &(struct cause){.code = CAUSE_START_LATE} : &vm->why);
+                    vm->late_epoch == epoch ? &vm->late_why : &vm->why);
     } else if (!is_here && status->state == VM_STATE_RUNNING) {
         vm_act_tell(core, vm, placement, VM_STATE_FAILED, &(struct cause){.code = CAUSE_WAS_GONE});
     } else if (vm->late_epoch == epoch) {

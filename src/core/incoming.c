@@ -127,7 +127,7 @@ void incoming_go_on(struct core *core, struct local_vm *vm, uint64_t epoch)
 void incoming_went_on(struct local_vm *vm, const struct core_event *event)
 {
     if (event->result != CORE_DONE) {
-        vm->late_epoch = vm->op_epoch;
+        local_vm_undo(vm, vm->op_epoch, (struct cause){.code = CAUSE_START_LATE});
     }
 }
 

@@ -62,6 +62,12 @@ void local_vm_ended(struct local_vm *vm, uint64_t epoch, struct cause why)
     vm->why = why;
 }
 
+void local_vm_undo(struct local_vm *vm, uint64_t epoch, struct cause why)
+{
+    vm->late_epoch = epoch;
+    vm->late_why = why;
+}
+
 void local_vm_was_handed(struct local_vm *vm)
 {
     uint64_t epoch = vm->away_epoch;

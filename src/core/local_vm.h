@@ -45,8 +45,9 @@ struct local_vm {
     enum vm_op op;
     uint64_t op_id;
     uint64_t op_epoch;
-    uint64_t late_epoch; /* whose start was not answered in time, and is to be undone */
-    bool is_op_forced;   /* the stop under way turns it off */
+    uint64_t late_epoch; /* whose start is to be undone: it may be under way all the same */
+    struct cause late_why;
+    bool is_op_forced; /* the stop under way turns it off */
     msec_t op_retry_ms;
     struct kill_watch kill; /* of the one that exists */
     struct pending status;
@@ -62,6 +63,9 @@ struct local_vm *local_vm_find(const struct core *core, const char *name);
 struct local_vm *local_vm_get(struct core *core, const char *name);
 /* That 'epoch' of it existed here, or was tried, and is no more. */
 void local_vm_ended(struct local_vm *vm, uint64_t epoch, struct cause why);
+/* That its start of 'epoch' failed, as far as this berthd knows: a predecessor's, or one without
+ * answer, may still be under way. It is undone, and only then reported failed, for 'why'. */
+void local_vm_undo(struct local_vm *vm, uint64_t epoch, struct cause why);
 /* If it left by our own hand-over, which is not under way any more, then it is no stray: it has
  * ended here, and the copy has it. */
 void local_vm_was_handed(struct local_vm *vm);

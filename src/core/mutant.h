@@ -38,6 +38,7 @@
     X(SIGHTING_UNHEEDED, "a VM starts although another node sees it run")                          \
     X(VISITOR_ENDED, "a VM that somebody migrated here is ended")                                  \
     X(UNKNOWN_IS_FAILED, "a start without answer counts as failed")                                \
+    X(UNPREPARED_IS_GONE, "a start counts as failed while an earlier berthd's is under way")       \
     X(STOPPED_TOO_SOON, "a VM is reported stopped while it stops")                                 \
     X(MOVE_TOO_SOON, "a moved VM starts before it has stopped")                                    \
     X(STORE_BELIEVED, "a store that does not know this host is obeyed")                            \
