@@ -71,7 +71,10 @@ struct api_view {
     struct survival_memo *survival_memo; /* of earlier calls, and for later ones; NULL: none */
     const struct domain_policy *policy;  /* of this host: which domains are added; NULL: all */
     uint64_t
-        certificate_until_ms; /* wall clock: the end of this API's HTTPS certificate; 0: none */
+        certificate_until_ms;  /* wall clock: the end of this API's HTTPS certificate; 0: none */
+    const char *node;          /* of this host; NULL: not known */
+    const char *contradiction; /* why its berthd says that the store contradicts it; NULL: it does
+                                  not */
     const struct api_session *sessions; /* lent; NULL: there are none, or no one asked */
     size_t session_len;
     const char *writer; /* this API's name in the keys of its events, at most 24 characters */

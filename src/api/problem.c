@@ -110,6 +110,55 @@ static struct trouble *add_node(struct troubles *troubles, enum trouble_code cod
     return trouble;
 }
 
+/* Whether the last that was told of the host's part in the cluster is that the store contradicts
+ * it; why, into 'ret'. It writes that event once, and no heartbeat any more. */
+static bool is_told_contradicted(const struct world *world, const char *node, struct cause *ret)
+{
+    for (size_t i = world->records[RECORD_EVENT].len; i-- > 0;) {
+        const struct event_record *event = world->records[RECORD_EVENT].items[i]->event;
+        if (strcmp(event->subject, node) != 0) {
+            continue;
+        }
+        if (strcmp(event->code, "store-contradicts") == 0) {
+            *ret = event->cause;
+            return true;
+        }
+        if (strcmp(event->code, "node-joined") == 0 || strcmp(event->code, "node-rejoined") == 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* Whether its berthd waits for an administrator there. Of this API's own host the berthd says so
+ * itself, also if the store is another one and knows no such host. */
+static void find_contradiction(struct troubles *troubles, const struct node_facts *node)
+{
+    const struct api_view *view = troubles->call->view;
+    struct cause why;
+    bool is_here = view->contradiction && view->node && strcmp(view->node, node->name) == 0;
+    if (is_here || node->pulse == PULSE_ALIVE || node->state == NODE_STATE_FENCED ||
+        !is_told_contradicted(troubles->call->world, node->name, &why)) {
+        return;
+    }
+    struct trouble *trouble = trouble_add(troubles, TROUBLE_NODE_CONTRADICTED, node->name, NULL);
+    if (trouble) {
+        trouble->cause = why;
+    }
+}
+
+static void find_own_contradiction(struct troubles *troubles)
+{
+    const struct api_view *view = troubles->call->view;
+    struct trouble *trouble =
+        view->contradiction && view->node
+            ? trouble_add(troubles, TROUBLE_NODE_CONTRADICTED, view->node, NULL)
+            : NULL;
+    if (trouble) {
+        trouble->cause = cause_told(CAUSE_NONE, view->contradiction);
+    }
+}
+
 /* Not heard: 'Down' once it is proven off, else what keeps its VMs from starting elsewhere. */
 static void find_absent(struct troubles *troubles, const struct node_facts *node)
 {
@@ -208,6 +257,7 @@ static bool find_nodes(struct troubles *troubles)
     VEC_EACH(&names, name) {
         struct node_facts node;
         if (node_facts(troubles->call->view, *name, &node)) {
+            find_contradiction(troubles, &node);
             find_state(troubles, &node);
             find_fencing(troubles, &node);
             find_checks(troubles, &node);
@@ -250,6 +300,7 @@ bool troubles_find(const struct api_call *call, struct troubles *ret)
     find_disarmed(ret);
     find_reserve(ret);
     find_certificate(ret);
+    find_own_contradiction(ret);
     bool is_done = find_nodes(ret);
     troubles_find_gpus(ret);
     troubles_find_vms(ret);

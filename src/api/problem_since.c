@@ -14,6 +14,7 @@ static const struct {
     bool is_repeated;
 } begins[] = {
     {TROUBLE_DISARMED, "cluster-disarm-asked", false},
+    {TROUBLE_NODE_CONTRADICTED, "store-contradicts", false},
     {TROUBLE_NODE_UNWATCHED, "watchdog-not-armed", false},
     {TROUBLE_NODE_QUARANTINED, "node-quarantined", false},
     {TROUBLE_NODE_PAUSED, "node-paused", false},

@@ -25,6 +25,7 @@ ENUM_DECLARE(trouble_of, TROUBLE_OF_LIST)
     X(TROUBLE_CERTIFICATE_OVER, "certificate-expired", CLUSTER, ERROR)                             \
     X(TROUBLE_CERTIFICATE, "certificate-expires", CLUSTER, WARNING)                                \
     X(TROUBLE_DISARMED, "disarmed", CLUSTER, WARNING)                                              \
+    X(TROUBLE_NODE_CONTRADICTED, "store-contradicts", NODE, ERROR)                                 \
     X(TROUBLE_NODE_UNFENCED, "node-unfenced", NODE, ERROR)                                         \
     X(TROUBLE_NODE_LEFT, "node-left-vms", NODE, ERROR) /* its berthd was stopped above VMs */      \
     X(TROUBLE_NODE_SILENT, "node-silent", NODE, ERROR)                                             \

@@ -23,6 +23,11 @@ static const struct {
         {"The cluster is disarmed[ for about {min} min]: no host is fenced, and no "
          "VM restarts by itself",
          "Arm the cluster as soon as your work is done."},
+    [TROUBLE_NODE_CONTRADICTED] =
+        {"The store contradicts {subject}: berthd leaves its VMs alone there and takes part in "
+         "nothing",
+         "Check etcd_endpoints and etcd_prefix on that host. If this is the store of its VMs, run "
+         "berthd --adopt there; to end them and join this store, berthd --clear."},
     [TROUBLE_NODE_UNFENCED] = {"{subject} is silent, and nothing proves that it is off[; VMs that "
                                "wait for it: {count}]",
                                "Turn the host off yourself. Only then confirm that it is off."},

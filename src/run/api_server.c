@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/identity.h"
 #include "run/api_server.h"
 
 #include "api/counters.h"
@@ -45,6 +46,7 @@ struct api_server {
     uint64_t requests;
     uint64_t certificate_until_ms; /* wall clock; 0: there is no HTTPS */
     char writer[25];
+    char contradiction[1024]; /* what run_dir says of it */
     struct api_ops ops;
     struct api_streams streams;
     struct api_gate *gate;
@@ -68,7 +70,11 @@ static void fill_view(void *userdata, struct api_view *ret)
         .policy = &server->policy,
         .writer = server->writer,
         .number = ++server->requests,
+        .node = server->config->node,
     };
+    bool is_told = identity_told(server->config->run_dir, server->contradiction,
+                                 sizeof(server->contradiction));
+    ret->contradiction = is_told ? server->contradiction : NULL;
     if (getrandom(ret->random, sizeof(ret->random), 0) != (ssize_t)sizeof(ret->random)) {
         abort(); /* so few bytes never fail (getrandom(2)) */
     }

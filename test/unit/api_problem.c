@@ -175,6 +175,45 @@ TEST(gpus_of_a_host_that_is_not_heard_are_away_and_the_host_is_the_problem)
     has("node-unfenced", "node2", "error", "node-confirm-off");
 }
 
+TEST(a_host_that_its_store_contradicts_is_a_problem_until_it_has_joined)
+{
+    run_v();
+    tell("01759999900000-n-1", "node-joined", "node2", "");
+    tell("01759999910000-n-1", "store-contradicts", "node2", "");
+    CHECK(!find("store-contradicts", "node2")); /* it is heard: someone has decided */
+    view.now_ms += 4000;
+    beat("node1", 1, 3, view.now_ms);
+    beat("node3", 1, 3, view.now_ms);
+    has("store-contradicts", "node2", "error", "");
+    CHECK_HAS(text_of(find("store-contradicts", "node2"), "advice"), "berthd --adopt");
+    CHECK_INT(json_integer_value(json_object_get(find("store-contradicts", "node2"), "since_ms")),
+              1759999910000);
+    tell("01759999920000-n-1", "node-rejoined", "node2", "");
+    CHECK(!find("store-contradicts", "node2"));
+}
+
+TEST(a_host_whose_heartbeat_is_in_no_store_and_that_said_so_is_a_problem)
+{
+    begin_healthy();
+    tell("01759999910000-n-1", "store-contradicts", "node4", "");
+    (void)store(record_new(RECORD_NODE_SPEC, "node4", NULL));
+    has("store-contradicts", "node4", "error", "");
+    CHECK_INT(count(), 1);
+}
+
+TEST(the_host_of_this_api_says_itself_that_the_store_is_another_one)
+{
+    begin_healthy();
+    view.node = "node9"; /* no other host of this store knows it */
+    view.contradiction = "it is the store of another cluster";
+    has("store-contradicts", "node9", "error", "");
+    CHECK_STR(text_of(find("store-contradicts", "node9"), "cause"),
+              "it is the store of another cluster");
+    CHECK_INT(count(), 1);
+    view.contradiction = NULL;
+    CHECK_INT(count(), 0);
+}
+
 TEST(a_host_that_is_proven_off_is_down)
 {
     run_v();
