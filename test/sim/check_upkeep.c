@@ -88,18 +88,28 @@ static bool is_on_its_way(const struct world *world, const char *vm)
            (!is_of_now || status->status->state == VM_STATE_STARTING);
 }
 
-/* A VM that was stopped for its move arrives, whatever the others do. That another one ended a
- * moment ago cannot be known yet: both the store and what 'host' has seen of it must say so. */
-static void check_start_order(struct sim *sim, const struct host *host, const struct vm_spec *spec,
-                              const struct vm_placement *old, const struct record *next)
+/* A VM that was stopped for its move arrives, whatever the others do. */
+static void check_start_order(struct sim *sim, const struct world *world, const struct record *next)
 {
-    bool is_start = next->placement->phase == PLACEMENT_START &&
-                    (!old || old->epoch != next->placement->epoch) &&
-                    (!old || old->next_node[0] == '\0');
-    VEC_EACH(&spec->start_after, first) {
-        if (is_start && is_on_its_way(&sim->store.world, first->name) &&
-            is_on_its_way(core_world(host->process->core), first->name)) {
-            violation(sim, "%s is ordered to start before %s runs", next->key.name, first->name);
+    const struct record *spec = world_find(world, RECORD_VM_SPEC, next->key.name);
+    const struct record *old = world_find(world, RECORD_VM_PLACEMENT, next->key.name);
+    const struct vm_placement *was = old ? old->placement : NULL;
+    bool is_start = spec && next->placement->phase == PLACEMENT_START &&
+                    (!was || was->epoch != next->placement->epoch) &&
+                    (!was || was->next_node[0] == '\0');
+    for (size_t i = 0; is_start && i < spec->vm_spec->start_after.len; i++) {
+        const char *first = spec->vm_spec->start_after.items[i].name;
+        if (is_on_its_way(world, first)) {
+            violation(sim, "%s is ordered to start before %s runs", next->key.name, first);
+        }
+    }
+}
+
+void check_order_sent(struct sim *sim, const struct host *host, const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        if (write->value && write->key.kind == RECORD_VM_PLACEMENT) {
+            check_start_order(sim, core_world(host->process->core), write->value);
         }
     }
 }
@@ -120,7 +130,6 @@ void check_upkeep(struct sim *sim, const struct host *host, const struct txn *tx
             const struct vm_placement *was = old ? old->placement : NULL;
             check_kept(sim, host, next);
             check_unmanaged(sim, spec->vm_spec, was, next);
-            check_start_order(sim, host, spec->vm_spec, was, next);
         }
     }
 }

@@ -165,7 +165,7 @@ static void plan_steps(struct sim *sim)
 static msec_t settle_of(const struct scenario *scenario)
 {
     VEC_EACH(&scenario->steps, step) {
-        if (step->op == OP_HANG_START) {
+        if (step->op == OP_HANG_START || step->op == OP_HANG_MIGRATION) {
             return settle_late_ms;
         }
     }

@@ -378,7 +378,7 @@ static void draw_shutdowns(uint64_t seed, msec_t length_ms, struct scenario *sce
             swarm_add_step(scenario, &step);
         } else if (step.op == OP_ORDER_REBOOT && rng_chance(&rng, 1, 2)) {
             step.op = rng_chance(&rng, 1, 2) ? OP_RESUME : OP_FAIL_POWER;
-            step.at_ms += rng_between(&rng, 0, 3000);
+            step.at_ms = MIN(step.at_ms + rng_between(&rng, 0, 3000), length_ms);
             swarm_add_step(scenario, &step);
         }
     }
