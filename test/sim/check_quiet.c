@@ -388,8 +388,9 @@ void check_liveness(struct sim *sim)
         }
         if ((!p || p->phase == PLACEMENT_NONE) && !refuses) {
             check_waiting(sim, spec);
-        } else if (sim->is_healed && p && p->phase != PLACEMENT_NONE &&
+        } else if (sim->is_healed && p && p->phase != PLACEMENT_NONE && host_find(sim, p->node) &&
                    !is_up(sim, spec->key.name)) {
+            /* A name that a host had for a while is gone for good: someone must confirm that. */
             violation(sim, "%s has a place on %s, but does not run", spec->key.name, p->node);
         }
     }
