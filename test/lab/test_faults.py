@@ -483,11 +483,10 @@ def test_with_a_management_controller_that_lies_VMs_wait_until_an_administrator_
     c.prove_single()
 
 
-@matrix
-def test_when_the_first_fence_agent_fails_the_second_turns_the_host_off(c):
-    """The first asks with a wrong password, as after somebody changed it at the controller."""
+def second_turns_off(c, **wrong):
+    """By power, with two levels; the first one is given what is wrong."""
     victim, doomed = c.busiest()
-    by_power(c, victim, agent(c, victim, password="changed"), agent(c, victim))
+    by_power(c, victim, agent(c, victim, **wrong), agent(c, victim))
     watch = LogWatch(c.lab)
     with Witness(c.lab) as witness:
         c.lab.hub.cut(victim.name)
@@ -497,9 +496,21 @@ def test_when_the_first_fence_agent_fails_the_second_turns_the_host_off(c):
         demand(not victim.is_on, "a restart was ordered, but the host is on")
         for name in doomed:
             demand(c.prove_alive(name)[0] != victim.name, f"{name} came back")
-        tell(f"cut -> level 1 refused, level 2 off, restart ordered {ordered - cut:.1f} s")
+        tell(f"cut -> level 1 failed, level 2 off, restart ordered {ordered - cut:.1f} s")
     witness.demand_never_two()
     c.prove_single()
+
+
+@matrix
+def test_when_the_first_fence_agent_fails_the_second_turns_the_host_off(c):
+    """The first asks with a wrong password, as after somebody changed it at the controller."""
+    second_turns_off(c, password="changed")
+
+
+@matrix
+def test_when_no_one_answers_the_first_fence_agent_the_second_turns_the_host_off(c):
+    """There is nothing at the first one's address, as after the management network lost a switch."""
+    second_turns_off(c, ip="10.77.0.250")
 
 
 # Drain.

@@ -16,7 +16,7 @@ from story import FORMED, LogWatch, demand
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 GIVE_UP_S = 120 * PATIENCE
-STOP_S = 5  # beyond what the guest takes to stop: until the VM lives elsewhere
+STOP_S = 5  # beyond what the guest takes to stop: until its VM is ordered elsewhere, where it boots
 
 
 def payload():
@@ -43,15 +43,24 @@ def wait_off(host):
         time.sleep(0.05)
 
 
-def goes_down(c, victim, doomed, verb):
-    """Orders 'systemctl VERB' on 'victim': its VMs live elsewhere before it is off."""
+def goes_down(c, witness, victim, doomed, verb):
+    """Orders 'systemctl VERB' on 'victim': its VMs live elsewhere before it is off, each ordered there within the time
+    that its guest takes to stop and STOP_S."""
     c.lost.add(victim.name)
-    begun = time.monotonic()
+    begun, left = time.monotonic(), {}
+
+    def all_left():
+        places, now = c.places(), time.monotonic()
+        left.update({name: now for name in doomed if places[name] != victim.name and name not in left})
+        return len(left) == len(doomed)
     victim.run(f"systemctl --no-block {verb}")
+    c.until(f"{doomed} leave", all_left, GIVE_UP_S, 0.1)
     for name in doomed:
-        c.until(f"{name} leaves", lambda name=name: c.places()[name] != victim.name, GIVE_UP_S, 0.1)
+        waited = left[name] - witness.last(name, victim.name)
+        demand(waited <= STOP_S * c.pace, f"{name} was ordered elsewhere {waited:.1f} s after its guest had stopped")
         node, _ = c.prove_alive(name)
-        tell(f"{verb} -> {name} alive on {node} {time.monotonic() - begun:.1f} s")
+        tell(f"{verb} -> {name} ordered elsewhere {waited:.1f} s after it stopped, alive on {node} "
+             f"{time.monotonic() - begun:.1f} s after the order")
 
 
 def told_of(c, node):
@@ -64,7 +73,7 @@ def told_of(c, node):
 def test_a_host_that_is_powered_off_moves_its_VMs_before_and_is_never_fenced(c):
     victim, doomed = c.busiest()
     with Witness(c.lab) as witness:
-        goes_down(c, victim, doomed, "poweroff")
+        goes_down(c, witness, victim, doomed, "poweroff")
         wait_off(victim)
         time.sleep(AFTERMATH_S * c.pace)
     witness.demand_never_two()
@@ -79,7 +88,7 @@ def test_a_host_that_reboots_moves_its_VMs_before_and_comes_back(c):
     victim, doomed = c.busiest()
     boots = len(victim.shell.boots)
     with Witness(c.lab) as witness:
-        goes_down(c, victim, doomed, "reboot")
+        goes_down(c, witness, victim, doomed, "reboot")
         victim.wait_boot(boots + 1)
         c.lost.clear()
         c.until_back(victim)
