@@ -108,6 +108,7 @@ static const struct {
     {"expired", "whether it has expired"},
     {"expires_ms", "time of expiry; absent: never"},
     {"errors_corrected", "corrected PCIe errors since the boot, down to a power of two"},
+    {"fabric_sets", "sets of GPUs on a fabric (NVSwitch) that the GPU is in"},
     {"errors_fatal", "fatal PCIe errors since the boot"},
     {"errors_nonfatal", "uncorrected PCIe errors since the boot"},
     {"erase", "command that erases its GPUs, by its name in berth.conf of the hosts"},

@@ -78,8 +78,9 @@ ENUM_DECLARE(gpu_state, GPU_STATE_LIST)
 struct gpu_facts {
     const char *node;
     struct gpu_slot slot;
-    struct gpu_device device;        /* {0}: missing */
-    const struct gpu *gpu;           /* the card; NULL: missing */
+    struct gpu_device device;               /* {0}: missing */
+    const struct gpu *gpu;                  /* the card; NULL: missing */
+    const struct node_inventory *inventory; /* that it is in; NULL: missing */
     const struct dismount *dismount; /* what the node's spec wants of the card; NULL: nothing */
     uint32_t partition_len;          /* of the card */
     const char *pool;                /* that it, or a part of it, is in; NULL: none */

@@ -199,6 +199,7 @@ bool gpu_facts(const struct api_view *view, const char *node, const struct gpu_s
         return false;
     }
     ret->gpu = ret->device.card;
+    ret->inventory = inventory->inventory;
     ret->partition_len = gpu_partition_count(inventory->inventory, slot->address);
     ret->state = derive_state(ret, inventory->inventory);
     if (ret->state == GPU_STATE_AVAILABLE && !is_heard(view, node)) {

@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 #include "api/because.h"
 #include "api/show.h"
+#include "model/fabric.h"
 #include "wire/out.h"
 
 #include <stdio.h>
@@ -39,6 +40,31 @@ static void write_mdev_types(struct buf *out, const struct gpu *gpu)
         out_text(out, "id", type->id);
         out_text(out, "name", type->name);
         out_number(out, "available", type->available);
+        out_close(out, '}');
+    }
+    out_close(out, ']');
+}
+
+/* With which others it can talk. */
+static void write_sets(struct buf *out, const struct node_inventory *inventory,
+                       const struct gpu *gpu)
+{
+    char text[pci_address_size];
+    out_key(out, "fabric_sets");
+    out_open(out, '[');
+    VEC_EACH(&inventory->fabric_sets, set) {
+        if (!fabric_set_has(set, gpu->address)) {
+            continue;
+        }
+        out_open(out, '{');
+        out_text(out, "id", set->id);
+        out_bool(out, "active", set->is_active);
+        out_key(out, "gpus");
+        out_open(out, '[');
+        for (uint32_t i = 0; i < set->gpu_len; i++) {
+            out_text(out, NULL, pci_address_format(set->gpus[i], text));
+        }
+        out_close(out, ']');
         out_close(out, '}');
     }
     out_close(out, ']');
@@ -100,6 +126,7 @@ void gpu_write_members(struct buf *out, const struct gpu_facts *facts, bool is_w
     out_number(out, "sriov_total", facts->gpu->sriov_total);
     if (is_whole) {
         write_card(out, facts->gpu);
+        write_sets(out, facts->inventory, facts->gpu);
     }
 }
 

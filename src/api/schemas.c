@@ -72,7 +72,9 @@ const struct schema schemas[] = {
      "iommu_group:i numa_node:i mmio_size:i partitions?:i sriov_total?:i partition_type?:s"},
     {"GpuWhole", "&Gpu serial?:s identity?:s companions?:[s] bar_size?:[i] mdev_types?:[MdevType] "
                  "link_width?:i link_width_max?:i errors_fatal?:i errors_nonfatal?:i "
-                 "errors_corrected?:i link_speed_mts?:i boot_display?:b stale_since_ms?:i"},
+                 "errors_corrected?:i link_speed_mts?:i boot_display?:b fabric_sets?:[FabricSet] "
+                 "stale_since_ms?:i"},
+    {"FabricSet", "id:s active:b gpus:[s]"},
     {"Device", "address:s shown:b name?:s state?:=gpu_state verdict_detail?:s"},
     {"MdevType", "id:s name:s available:i"},
     {"VmDefined", "&Change warnings?:[Reason]"},

@@ -102,6 +102,21 @@ static void print_profiles(const struct cli *cli, const json_t *gpu)
     }
 }
 
+/* With which others it can talk on a fabric, and whether it does now. */
+static void print_sets(const struct cli *cli, const json_t *gpu)
+{
+    size_t i, k;
+    json_t *set, *each;
+    json_array_foreach(json_object_get(gpu, "fabric_sets"), i, set) {
+        CLEANUP(buf_done) struct buf text = {0};
+        buf_printf(&text, "%s%s:", text_at(set, "id"), truth_at(set, "active") ? " (active)" : "");
+        json_array_foreach(json_object_get(set, "gpus"), k, each) {
+            buf_printf(&text, " %s", json_string_value(each));
+        }
+        line(cli, i == 0 ? "fabric sets" : "", buf_str(&text));
+    }
+}
+
 static void print_gpu(const struct cli *cli, const json_t *gpu)
 {
     CLEANUP(buf_done) struct buf companions = {0};
@@ -153,6 +168,7 @@ static void print_gpu(const struct cli *cli, const json_t *gpu)
     line(cli, "console", truth_at(gpu, "boot_display") ? "the firmware's display" : "");
     line(cli, "profile", text_at(gpu, "partition_type"));
     print_profiles(cli, gpu);
+    print_sets(cli, gpu);
 }
 
 int run_gpu_show(struct cli *cli)

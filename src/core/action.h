@@ -25,6 +25,7 @@
     X(ACTION_GPU_MAKE, "gpu-make")               /* the vGPU of 'slot', of the type 'profile' */   \
     X(ACTION_GPU_ERASE, "gpu-erase")             /* 'slot', by the host's command 'name' */        \
     X(ACTION_GPU_CLEAR, "gpu-clear")             /* that of 'slot': there is none afterwards */    \
+    X(ACTION_FABRIC, "fabric")                   /* its set 'name'; 'count': 1: on, 0: off */      \
     X(ACTION_FENCE_OFF, "fence-off") /* 'spec': the node's; by its agent 'count'; says off */      \
     X(ACTION_FENCE_STATUS, "fence-status") /* the same; done: it is off; failed: it is not */      \
     X(ACTION_POWER, "power")               /* 'power': this host shuts down or reboots */          \

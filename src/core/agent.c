@@ -129,15 +129,17 @@ static bool is_prepared(struct core *core, struct local_vm *vm,
 {
     struct cause why;
     enum prepare state = prepare_devices(core, vm->name, placement, &vm->culprit, &why);
-    if (state == PREPARE_FAILED) {
+    if (state == PREPARE_FAILED || state == PREPARE_REFUSED) {
         if (MUTANT(UNPREPARED_IS_GONE)) {
             local_vm_ended(vm, placement->epoch, why);
         } else {
             local_vm_undo(vm, placement->epoch, why);
         }
-        vm->has_culprit = true;
-        agent_gpu_quarantine(core, &vm->culprit, &why);
+        vm->has_culprit = state == PREPARE_FAILED;
         core_wake(core, core->now_ms);
+    }
+    if (state == PREPARE_FAILED) {
+        agent_gpu_quarantine(core, &vm->culprit, &why);
     }
     return state == PREPARE_READY;
 }

@@ -7,6 +7,7 @@
 
 #include "core/card_check.h"
 #include "core/clean.h"
+#include "core/fabric.h"
 #include "core/heartbeat.h"
 #include "core/memory.h"
 #include "core/mutant.h"
@@ -57,7 +58,8 @@ struct gpus {
 bool agent_gpu_init(struct core *core)
 {
     core->gpus = calloc(1, sizeof(*core->gpus));
-    return core->gpus != NULL && vgpu_init(core) && clean_init(core) && watch_init(core);
+    return core->gpus != NULL && vgpu_init(core) && clean_init(core) && fabric_init(core) &&
+           watch_init(core);
 }
 
 void agent_gpu_done(struct core *core)
@@ -71,6 +73,7 @@ void agent_gpu_done(struct core *core)
     free(core->gpus);
     vgpu_done(core);
     clean_done(core);
+    fabric_done(core);
     watch_done(core);
 }
 
@@ -547,6 +550,7 @@ void agent_gpu_event(struct core *core, const struct core_event *event)
         agent_gpu_quarantine(core, &slot, &why);
     }
     clean_took(core, clean_event(core, event));
+    fabric_event(core, event);
     if (event->kind == CORE_INVENTORY) {
         record_unref(gpus->found);
         gpus->found = record_ref(event->record);
@@ -595,6 +599,7 @@ void agent_gpu_step(struct core *core)
     lift_quarantines(core);
     clean(core);
     write_inventory(core);
+    fabric_step(core);
     rebind(core);
     if (core->gpus->gpu_id == 0) {
         vgpu_step(core, core->gpus->found ? core->gpus->found->inventory : NULL);

@@ -37,6 +37,7 @@ struct core {
     struct gpus *gpus;
     struct vgpus *vgpus;
     struct clean *clean;
+    struct fabric *fabric;
     struct watch *watch;
     struct visitors *visitors;
     /* The coordinator: the other nodes, the term, each VM. */

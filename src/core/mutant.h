@@ -62,6 +62,9 @@
     X(FATAL_UNHEEDED, "a card with a fatal error is handed out as ever")                           \
     X(SPLIT_HELD, "a card is divided again while VMs hold parts of it")                            \
     X(NOT_ERASED, "a GPU counts as clean as soon as its VM has gone")                              \
+    X(FABRIC_UNASKED, "a VM starts although its GPUs cannot talk yet")                             \
+    X(FABRIC_KEPT, "GPUs can talk to those of the VM that had them before")                        \
+    X(FABRIC_CUT, "GPUs under a VM that runs are cut from each other")                             \
     X(VGPU_KEPT, "a vGPU goes to the next VM as the last one left it")                             \
     X(DOWN_WITH_VMS, "a host that goes down in order leaves although VMs are left on it")          \
     X(DOWN_UNHEEDED, "nobody moves the VMs of a host that is going down")                          \

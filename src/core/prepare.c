@@ -2,9 +2,24 @@
 #include "core/prepare.h"
 
 #include "core/clean.h"
+#include "core/fabric.h"
 #include "core/vgpu.h"
 
 ENUM_DEFINE(prepare, PREPARE_LIST)
+
+static enum prepare prepare_fabric(struct core *core, const char *vm,
+                                   const struct vm_placement *placement, struct cause *ret_why)
+{
+    switch (fabric_prepare(core, vm, placement, ret_why)) {
+    case FABRIC_READY:
+        return PREPARE_READY;
+    case FABRIC_NOT_YET:
+        return PREPARE_NOT_YET;
+    case FABRIC_FAILED:
+        break;
+    }
+    return PREPARE_REFUSED;
+}
 
 enum prepare prepare_devices(struct core *core, const char *vm,
                              const struct vm_placement *placement, struct gpu_slot *ret_culprit,
@@ -22,7 +37,7 @@ enum prepare prepare_devices(struct core *core, const char *vm,
     }
     switch (vgpu_prepare(core, vm, placement, ret_culprit, ret_why)) {
     case VGPU_READY:
-        return PREPARE_READY;
+        return prepare_fabric(core, vm, placement, ret_why);
     case VGPU_NOT_YET:
         return PREPARE_NOT_YET;
     case VGPU_FAILED:

@@ -83,3 +83,8 @@ int host_vgpu_clear(const struct host_config *config, const struct gpu_slot *slo
  */
 int host_erase(const struct host_config *config, const struct gpu_slot *slot, const char *command,
                struct error *err);
+
+/* Switches a set of the host's fabric on or off, by fabric_helper. -ENOENT, -EPERM, -EIO,
+ * -ETIMEDOUT as host_erase(). */
+int host_fabric_switch(const struct host_config *config, const char *id, bool is_on,
+                       struct error *err);

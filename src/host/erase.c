@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct host_eraser *find_eraser(const struct host_config *config, const char *command)
 {
@@ -18,20 +16,6 @@ static const struct host_eraser *find_eraser(const struct host_config *config, c
         }
     }
     return NULL;
-}
-
-/* Anyone who can write to it would be root. */
-static int check_program(const char *program, struct error *err)
-{
-    struct stat info;
-    if (stat(program, &info) < 0) {
-        return error_set(err, -ENOENT, "%s: %s", program, strerror(errno));
-    }
-    if (!S_ISREG(info.st_mode) || info.st_uid != geteuid() ||
-        (info.st_mode & (S_IWGRP | S_IWOTH))) {
-        return error_set(err, -EPERM, "%s must be a file that only root can write to", program);
-    }
-    return 0;
 }
 
 int host_erase(const struct host_config *config, const struct gpu_slot *slot, const char *command,
@@ -44,7 +28,7 @@ int host_erase(const struct host_config *config, const struct gpu_slot *slot, co
         return error_set(err, -ENOENT, "erase_commands in this host's berth.conf has no \"%s\"",
                          command);
     }
-    int result = check_program(eraser->program, err);
+    int result = kernel_check_program(eraser->program, err);
     if (result < 0) {
         return result;
     }

@@ -63,7 +63,12 @@ static int operate(const struct host_order *order, struct error *err)
     /* An erasure takes long, and hangs nothing. That of an earlier berthd is waited for. */
     (void)snprintf(what, sizeof(what), "%s%s", is_erasure ? "erase-" : "",
                    pci_address_format(order->address, name));
-    int r = lock_take(config, what, is_erasure ? config->erase_ms : 0, err);
+    bool is_fabric = order->work == HOST_WORK_FABRIC;
+    msec_t wait_ms = is_erasure ? config->erase_ms : is_fabric ? config->fabric_ms : 0;
+    if (is_fabric) { /* of all cards at once */
+        (void)snprintf(what, sizeof(what), "%s", host_fabric_lock);
+    }
+    int r = lock_take(config, what, wait_ms, err);
     if (r < 0) {
         return r;
     }
@@ -82,6 +87,8 @@ static int operate(const struct host_order *order, struct error *err)
         return host_vgpu_clear(config, &order->slot, err);
     case HOST_WORK_ERASE:
         return host_erase(config, &order->slot, order->command, err);
+    case HOST_WORK_FABRIC:
+        return host_fabric_switch(config, order->command, order->count > 0, err);
     case HOST_WORK_READ:
         break;
     }

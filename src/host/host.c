@@ -407,3 +407,10 @@ int host_clean(struct host *host, const struct gpu_slot *slot, const char *comma
     (void)snprintf(order.command, sizeof(order.command), "%s", command);
     return begin_operation(host, &order, id, err);
 }
+
+int host_fabric(struct host *host, const char *set, bool is_on, uint64_t id, struct error *err)
+{
+    struct host_order order = {.work = HOST_WORK_FABRIC, .count = is_on};
+    (void)snprintf(order.command, sizeof(order.command), "%s", set);
+    return begin_operation(host, &order, id, err);
+}

@@ -73,3 +73,5 @@ int host_clean(struct host *host, const struct gpu_slot *slot, const char *comma
 /* host_vgpu_make(), and host_vgpu_clear() with the profile "". */
 int host_make(struct host *host, const struct gpu_slot *slot, const char *profile, uint64_t id,
               struct error *err);
+/* host_fabric_switch(); one at a time. */
+int host_fabric(struct host *host, const char *set, bool is_on, uint64_t id, struct error *err);

@@ -173,6 +173,15 @@ void survey_judge(const struct host_config *config, const char *iommu, struct ca
 bool checks_add(const struct host_config *config, const char *iommu,
                 struct node_inventory *inventory);
 
+/* ---- fabric.c ---- */
+
+/* Held while sets are read or switched: what is read is not about to change by an order of a berthd
+ * that died. */
+static const char host_fabric_lock[] = "fabric";
+
+/* Adds the sets of the host's fabric, and the check of it. False without memory. */
+bool fabric_read(const struct host_config *config, struct node_inventory *inventory);
+
 /* ---- lock.c: who works on what ---- */
 
 /* A sentence with two places: what is worked on, and the process that hangs. */
@@ -220,6 +229,14 @@ int kernel_write_file(const char *path, const char *text);
 int kernel_run(const char *program, char *const *arguments, msec_t limit_ms, char *ret_errors,
                size_t size, struct error *err);
 
+/* The same, and all that it said on standard output; up to 64 KiB. NULL: not wanted. -E2BIG: more.
+ */
+int kernel_run_output(const char *program, char *const *arguments, msec_t limit_ms,
+                      struct buf *ret_output, char *ret_errors, size_t size, struct error *err);
+
+/* Whether no one but us can write to a program: anyone who can would be root. -ENOENT; -EPERM. */
+int kernel_check_program(const char *program, struct error *err);
+
 /* Loads a module, at most 'limit_ms' long; -ENOENT if that does not work. */
 int kernel_load_module(const struct host_config *config, const char *module, struct error *err);
 
@@ -244,7 +261,8 @@ bool uevent_matters(const char *message, size_t size);
     X(HOST_WORK_SPLIT, "split")                                                                    \
     X(HOST_WORK_MAKE, "make")                                                                      \
     X(HOST_WORK_CLEAR, "clear")                                                                    \
-    X(HOST_WORK_ERASE, "erase")
+    X(HOST_WORK_ERASE, "erase")                                                                    \
+    X(HOST_WORK_FABRIC, "fabric")
 ENUM_DECLARE(host_work, HOST_WORK_LIST)
 
 enum { host_busy_max = 64 };
@@ -255,9 +273,9 @@ struct host_order {
     struct host_config config; /* but for its 'kernel' */
     struct pci_address address;
     bool force;
-    uint32_t count;
+    uint32_t count;                       /* split; fabric: ... 1: on, 0: off */
     struct gpu_slot slot;                 /* make, clear, erase */
-    char command[name_size];              /* erase: which of the config's */
+    char command[name_size];              /* erase: which of the config's; fabric: which set, ... */
     char profile[gpu_profile_size];       /* make; split: "" into virtual functions */
     struct busy_card busy[host_busy_max]; /* read: cards that berthd itself works on */
     uint32_t busy_len;

@@ -13,6 +13,7 @@ enum { memory_reserve_least_mib = 256, memory_reserve_most_mib = 4096 };
 const struct host_config host_config_default = {
     .modprobe = "/sbin/modprobe",
     .limit_ms = 30 * 1000,
+    .fabric_ms = 10 * 1000, /* also within a reading, which must end before 'limit_ms' */
     .poll_ms = 15 * 1000,
     .erase_ms = 15 * 60 * 1000,
 };
@@ -258,7 +259,8 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
             *gpu = each->gpu;
         }
     }
-    is_whole &= partitions_add(config, cards.items, cards.len, &inventory, &left_out) &&
+    is_whole &= fabric_read(config, &inventory) &&
+                partitions_add(config, cards.items, cards.len, &inventory, &left_out) &&
                 add_left_out(&inventory, left_out);
     VEC_DONE(&cards);
     if (!is_whole) {
@@ -281,6 +283,7 @@ void host_inventory_done(struct node_inventory *inventory)
     VEC_DONE(&inventory->gpus);
     VEC_DONE(&inventory->partitions);
     VEC_DONE(&inventory->checks);
+    VEC_DONE(&inventory->fabric_sets);
 }
 
 int host_gpu_read(const struct host_config *config, struct pci_address address, struct gpu *ret,

@@ -44,7 +44,9 @@ struct host_config {
     uint32_t whole_group_len;
     struct host_eraser erasers[host_erasers_max];
     uint32_t eraser_len;
-    msec_t erase_ms;             /* how long one of them may take */
+    msec_t erase_ms;                    /* how long one of them may take */
+    char fabric_helper[host_path_size]; /* absolute; "": no fabric between the GPUs (fabric.c) */
+    msec_t fabric_ms;                   /* how long it may take, each time */
     uint64_t memory_reserve_mib; /* kept for the host itself; 0: a sixteenth, 256 to 4096 MiB */
     msec_t limit_ms;             /* of one operation, before its outcome counts as unknown */
     msec_t poll_ms;              /* between two looks at what makes no event */

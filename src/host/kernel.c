@@ -10,9 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { output_max = 64 * 1024 };
 
 int kernel_write_file(const char *path, const char *text)
 {
@@ -82,14 +85,19 @@ static void last_line(int fd, char *ret, size_t size)
 }
 
 /* It leads a process group, which is killed with it: what it started must not go on. */
-static int spawn(const char *program, char *const *arguments, int errors_fd, pid_t *ret)
+static int spawn(const char *program, char *const *arguments, int output_fd, int errors_fd,
+                 pid_t *ret)
 {
     char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     char *environment[] = {path, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    if (output_fd >= 0) {
+        posix_spawn_file_actions_adddup2(&actions, output_fd, 1);
+    } else {
+        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    }
     if (errors_fd >= 0) {
         posix_spawn_file_actions_adddup2(&actions, errors_fd, 2);
     } else {
@@ -109,12 +117,41 @@ static int spawn(const char *program, char *const *arguments, int errors_fd, pid
     return failed;
 }
 
-int kernel_run(const char *program, char *const *arguments, msec_t limit_ms, char *ret_errors,
-               size_t size, struct error *err)
+int kernel_check_program(const char *program, struct error *err)
+{
+    struct stat info;
+    if (stat(program, &info) < 0) {
+        return error_set(err, -ENOENT, "%s: %s", program, strerror(errno));
+    }
+    if (!S_ISREG(info.st_mode) || info.st_uid != geteuid() ||
+        (info.st_mode & (S_IWGRP | S_IWOTH))) {
+        return error_set(err, -EPERM, "%s must be a file that only root can write to", program);
+    }
+    return 0;
+}
+
+/* All that there is in 'fd', up to output_max. False: it is more, or there is no memory. */
+static bool read_output(int fd, struct buf *ret)
+{
+    char text[4096];
+    ssize_t len;
+    (void)lseek(fd, 0, SEEK_SET);
+    while ((len = read(fd, text, sizeof(text))) > 0 && ret->size <= output_max) {
+        buf_add(ret, text, (size_t)len);
+    }
+    return len == 0 && !ret->failed;
+}
+
+int kernel_run_output(const char *program, char *const *arguments, msec_t limit_ms,
+                      struct buf *ret_output, char *ret_errors, size_t size, struct error *err)
 {
     pid_t pid;
+    CLEANUP(closep) int output = ret_output ? memfd_create("output", MFD_CLOEXEC) : -1;
     CLEANUP(closep) int errors = size > 0 ? memfd_create("errors", MFD_CLOEXEC) : -1;
-    int failed = spawn(program, arguments, errors, &pid);
+    if (ret_output && output < 0) {
+        return error_set(err, -ENOMEM, "no memory for what %s says", program);
+    }
+    int failed = spawn(program, arguments, output, errors, &pid);
     if (failed != 0) {
         return error_set(err, failed == EPERM ? -EACCES : -failed, "%s cannot be run: %s", program,
                          strerror(failed));
@@ -123,7 +160,15 @@ int kernel_run(const char *program, char *const *arguments, msec_t limit_ms, cha
     if (errors >= 0) {
         last_line(errors, ret_errors, size);
     }
-    return status;
+    return status == 0 && ret_output && !read_output(output, ret_output)
+               ? error_set(err, -E2BIG, "%s says too much", program)
+               : status;
+}
+
+int kernel_run(const char *program, char *const *arguments, msec_t limit_ms, char *ret_errors,
+               size_t size, struct error *err)
+{
+    return kernel_run_output(program, arguments, limit_ms, NULL, ret_errors, size, err);
 }
 
 int kernel_load_module(const struct host_config *config, const char *module, struct error *err)

@@ -98,17 +98,19 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_NO_GPU, "no-gpu")               /* pool: it has none of it */                          \
     X(CAUSE_TOO_FEW_GPUS, "few-gpus")       /* pool, need, total */                                \
     X(CAUSE_GPUS_UNUSABLE, "gpus-unusable") /* pool, need, total; have: that can be used */        \
-    X(CAUSE_GPUS_TAKEN, "gpus-taken")     /* pool, need, have, total; who: a VM; count: others */  \
-    X(CAUSE_GPUS_SPLIT, "gpus-split")     /* pool, need, have, total */                            \
-    X(CAUSE_NO_CPUS, "cpus")              /* need, have, total */                                  \
-    X(CAUSE_NO_MEMORY, "memory")          /* need, have, total (MiB) */                            \
-    X(CAUSE_NO_HUGE_PAGES, "huge-pages")  /* label: their size; need, have, total (MiB) */         \
-    X(CAUSE_PAGE_SIZE, "page-size")       /* count: KiB that others have by default */             \
-    X(CAUSE_ADDRESS_BITS, "address-bits") /* need, have; total: aperture, count: RAM (GiB) */      \
-    X(CAUSE_APART, "apart")               /* who: a VM there */                                    \
-    X(CAUSE_TOGETHER, "together")         /* who: a VM, which is on 'node' */                      \
-    X(CAUSE_RESERVE, "reserve")           /* need: host failures to tolerate */                    \
-    X(CAUSE_ROOM_KEPT, "room-kept")       /* who: the VM that waits for it */                      \
+    X(CAUSE_GPUS_TAKEN, "gpus-taken") /* pool, need, have, total; who: a VM; count: others */      \
+    X(CAUSE_GPUS_SPLIT, "gpus-split") /* pool, need, have, total */                                \
+    X(CAUSE_NO_GPU_SET, "no-gpu-set") /* pool, need: no set on its fabric has so many */           \
+    X(CAUSE_GPU_SETS_TAKEN, "gpu-sets-taken") /* pool, need, have: GPUs free, total: sets; who */  \
+    X(CAUSE_NO_CPUS, "cpus")                  /* need, have, total */                              \
+    X(CAUSE_NO_MEMORY, "memory")              /* need, have, total (MiB) */                        \
+    X(CAUSE_NO_HUGE_PAGES, "huge-pages")      /* label: their size; need, have, total (MiB) */     \
+    X(CAUSE_PAGE_SIZE, "page-size")           /* count: KiB that others have by default */         \
+    X(CAUSE_ADDRESS_BITS, "address-bits")     /* need, have; total: aperture, count: RAM (GiB) */  \
+    X(CAUSE_APART, "apart")                   /* who: a VM there */                                \
+    X(CAUSE_TOGETHER, "together")             /* who: a VM, which is on 'node' */                  \
+    X(CAUSE_RESERVE, "reserve")               /* need: host failures to tolerate */                \
+    X(CAUSE_ROOM_KEPT, "room-kept")           /* who: the VM that waits for it */                  \
     /* ... since of the cards that are left this one cannot be used: pool, device. */              \
     X(CAUSE_CARD_LEAVING, "card-leaving")        /* who: a removed VM that has it */               \
     X(CAUSE_CARD_CLAIM_UNREADABLE, "card-claim") /* node */                                        \
@@ -158,6 +160,8 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_GPU_NOT_ERASED, "gpu-not-erased")     /* who: the same; detail: why */                 \
     X(CAUSE_VGPU_NOT_MADE, "vgpu-not-made")       /* detail: why */                                \
     X(CAUSE_VGPU_NOT_CLEARED, "vgpu-not-cleared") /* detail: why */                                \
+    /* Why a VM with GPUs on a fabric did not start: detail. */                                    \
+    X(CAUSE_FABRIC_NOT_READY, "fabric-not-ready")                                                  \
     /* Why a host could not be turned off. */                                                      \
     X(CAUSE_AGENT_FAILED, "agent-failed") /* who: the agent; count: its level; detail */           \
     /* What proves that a host is off. */                                                          \
@@ -265,6 +269,10 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_GPU_ON_HOLD, "gpu-on-hold", INFO)                                                       \
     X(NOTE_GPU_ERASED, "gpu-erased", INFO)                                                         \
     X(NOTE_GPU_RELEASED, "gpu-released", INFO)                                                     \
+    X(NOTE_FABRIC_ON, "fabric-activated", INFO)                                                    \
+    X(NOTE_FABRIC_OFF, "fabric-deactivated", INFO)                                                 \
+    X(NOTE_FABRIC_ON_FAILED, "fabric-failed", ERROR)                                               \
+    X(NOTE_FABRIC_OFF_FAILED, "fabric-failed", ERROR)                                              \
     X(NOTE_GPU_DISMOUNTED, "gpu-dismounted", INFO)                                                 \
     X(NOTE_GPU_MOUNTED, "gpu-mounted", INFO)                                                       \
     X(NOTE_GPU_PARTITIONED, "gpu-partitioned", INFO)                                               \

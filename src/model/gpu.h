@@ -176,6 +176,14 @@ struct gpu_partition {
     struct cause health_cause; /* of the quarantine */
 };
 
+/* GPUs that talk to each other, and to no others, while the set is active. model/fabric.h. */
+struct fabric_set {
+    char id[fabric_id_size];                  /* as the fabric's helper names it */
+    struct pci_address gpus[gpus_per_vm_max]; /* ascending */
+    uint32_t gpu_len;
+    bool is_active;
+};
+
 /* Whether its link has fewer lanes than card and slot could have. */
 bool gpu_link_is_narrow(const struct gpu *gpu);
 

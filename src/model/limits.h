@@ -33,6 +33,9 @@ enum {
     /* Functions of one host that are no GPUs and are listed all the same: it has so many slots. */
     watched_max = 32,
     bars_max = 6,
+    /* Sets of GPUs on a host's fabric: 16 GPUs in halves of halves make 31. */
+    fabric_sets_max = 64,
+    fabric_id_size = 24,
     /* Sizes of huge pages, on each NUMA node. */
     huge_pages_max = 32,
     labels_max = 32,

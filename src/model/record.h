@@ -220,6 +220,8 @@ struct node_inventory {
     node_checks_t checks;
     VEC(struct vm_sighting) sightings;
     VEC(struct gpu_use) uses;
+    bool has_fabric; /* between its GPUs: a VM has several only in a set, also if none is known */
+    VEC(struct fabric_set) fabric_sets; /* fabric_keep_regular() */
 };
 
 struct node_alive {

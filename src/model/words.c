@@ -3,6 +3,8 @@
  * Every sentence about a cause or a note. {name} is a parameter: subject, a member of struct facts,
  * cause; ms and limit_ms in milliseconds, s in seconds, min in minutes. What stands in [brackets]
  * is left out if a parameter in it is empty, or 0.
+ *
+ * Longer than most: a list of sentences, which belongs into one place.
  */
 #include "model/words.h"
 
@@ -72,6 +74,12 @@ static const char *const cause_words[cause_code_count] = {
         "{have} of {total} GPUs free in {pool} (needs {need}[; held by {who}][ and {count} more])",
     [CAUSE_GPUS_SPLIT] =
         "{have} of {total} GPUs free in {pool} (needs {need}); the cards are in use in their other form",
+    [CAUSE_NO_GPU_SET] =
+        "no {need} GPUs in {pool} can talk to each other there: its fabric has no such "
+        "set",
+    [CAUSE_GPU_SETS_TAKEN] =
+        "{have} GPUs free in {pool}, but no {need} of them can talk to each other ({total} such sets[; "
+        "held by {who}][ and {count} more])",
     [CAUSE_NO_CPUS] = "{have} of {total} CPUs free (needs {need})",
     [CAUSE_NO_MEMORY] = "{have} of {total} MiB of memory free (needs {need})",
     [CAUSE_NO_HUGE_PAGES] = "{have} of {total} MiB in {label} free (needs {need})",
@@ -137,6 +145,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_GPU_NOT_ERASED] = "it could not be erased after VM {who}[: {detail}]",
     [CAUSE_VGPU_NOT_MADE] = "its vGPU could not be made[: {detail}]",
     [CAUSE_VGPU_NOT_CLEARED] = "its vGPU could not be cleared after the last VM[: {detail}]",
+    [CAUSE_FABRIC_NOT_READY] = "its GPUs cannot be made to talk to each other[: {detail}]",
     [CAUSE_PROOF_AGENT] = "{who}[ (fencing level {count})] turned it off and says it is off",
     [CAUSE_PROOF_ASKED] = "{who}[ (fencing level {count})] says that it is off",
     [CAUSE_PROOF_SILENCE] =
@@ -238,6 +247,12 @@ static const char *const note_words[note_code_count] = {
     [NOTE_GPU_ON_HOLD] =
         "GPU {who} on {subject} is on hold: {cause}. To give it to the next VM: 'berth gpu release {subject} {who}'",
     [NOTE_GPU_ERASED] = "GPU {who} on {subject} is erased",
+    [NOTE_FABRIC_ON] = "set {who} of the fabric of {subject} is active",
+    [NOTE_FABRIC_OFF] = "set {who} of the fabric of {subject} is not active any more",
+    [NOTE_FABRIC_ON_FAILED] =
+        "set {who} of the fabric of {subject} could not be activated: {detail}",
+    [NOTE_FABRIC_OFF_FAILED] =
+        "set {who} of the fabric of {subject} could not be deactivated: {detail}",
     [NOTE_GPU_RELEASED] = "GPU {who} on {subject} is released from quarantine",
     [NOTE_GPU_DISMOUNTED] = "GPU {who} on {subject} is dismounted",
     [NOTE_GPU_MOUNTED] = "GPU {who} on {subject} is mounted",

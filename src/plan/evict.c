@@ -2,6 +2,7 @@
 #include "plan/evict.h"
 
 #include "plan/fit.h"
+#include "plan/sets.h"
 #include "plan/take.h"
 
 #include <assert.h>
@@ -38,12 +39,13 @@ struct evict {
 struct room {
     int64_t cpus, memory; /* of the kind that it needs */
     uint32_t gpus[needs_per_vm_max];
+    struct set_freed freed; /* on a node with a fabric */
 };
 
 static struct room room_now(const struct evict *evict, uint32_t node)
 {
     const struct node *item = &evict->model->nodes.items[node];
-    struct room room = {item->cpus_free, item->memory_free[evict->vm->memory], {0}};
+    struct room room = {item->cpus_free, item->memory_free[evict->vm->memory], {0}, {{0}}};
     for (uint32_t i = 0; i < evict->vm->need_len; i++) {
         room.gpus[i] = free_in_pool(evict->model, node, evict->vm->needs[i].pool);
     }
@@ -65,17 +67,21 @@ static void room_change(const struct evict *evict, struct room *room, uint32_t n
             if (gpu->holder == victim && !gpu->is_reserved &&
                 gpu->pool == evict->vm->needs[k].pool && !gpu->is_quarantined) {
                 room->gpus[k] += (uint32_t)sign;
+                room->freed.bits[i / 64] ^= UINT64_C(1) << (i % 64);
             }
         }
     }
 }
 
-static bool room_is_enough(const struct evict *evict, const struct room *room)
+static bool room_is_enough(const struct evict *evict, const struct room *room, uint32_t node)
 {
+    const struct node *host = &evict->model->nodes.items[node];
     bool is_enough =
         room->cpus >= evict->vm->cpus && room->memory >= (int64_t)evict->vm->memory_mib;
     for (uint32_t i = 0; i < evict->vm->need_len; i++) {
-        is_enough &= room->gpus[i] >= evict->vm->needs[i].count;
+        is_enough &= room->gpus[i] >= evict->vm->needs[i].count &&
+                     (!host->has_fabric ||
+                      sets_have(evict->model, host, &evict->vm->needs[i], &room->freed));
     }
     return is_enough;
 }
@@ -123,17 +129,17 @@ static bool find_victims(const struct evict *evict, uint32_t node, struct victim
     ret->node = node;
     find_candidates(evict, ret);
     uint32_t len = 0;
-    while (len < ret->len && !room_is_enough(evict, &room)) {
+    while (len < ret->len && !room_is_enough(evict, &room, node)) {
         room_change(evict, &room, node, ret->vms[len++], 1);
     }
-    if (!room_is_enough(evict, &room)) {
+    if (!room_is_enough(evict, &room, node)) {
         return false;
     }
     /* Some were taken before a bigger one made them needless; the important ones may stay first. */
     ret->len = len;
     for (uint32_t i = len; i-- > 0;) {
         room_change(evict, &room, node, ret->vms[i], -1);
-        if (room_is_enough(evict, &room)) {
+        if (room_is_enough(evict, &room, node)) {
             memmove(ret->vms + i, ret->vms + i + 1, (--ret->len - i) * sizeof(*ret->vms));
         } else {
             room_change(evict, &room, node, ret->vms[i], 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "plan/model.h"
+#include "plan/sets.h"
 
 #include <string.h>
 
@@ -76,6 +76,25 @@ static void find_holders(const struct plan_model *model, const struct node *node
     reason->more = seen_len > 0 ? seen_len - 1 : 0;
 }
 
+/* Enough of them are free, but not in one set. */
+static bool refuse_by_sets(const struct plan_model *model, const struct node *node,
+                           const struct need *need, uint32_t free_len, struct plan_reason *reason)
+{
+    uint32_t unheld;
+    if (sets_have(model, node, need, NULL)) {
+        return false;
+    }
+    reason->pool = need->pool;
+    reason->need = need->count;
+    reason->have = free_len;
+    reason->total = sets_count(model, node, need->pool, need->count, NULL, &unheld);
+    reason->code = reason->total > 0 ? PLAN_SETS_TAKEN : PLAN_NO_SET;
+    if (reason->total > 0) {
+        find_holders(model, node, reason);
+    }
+    return true;
+}
+
 /* Whether the free GPUs of one need are too few, and what has become of the others. */
 static bool refuse_by_gpus(const struct plan_model *model, const struct node *node,
                            const struct need *need, struct plan_reason *reason)
@@ -91,7 +110,7 @@ static bool refuse_by_gpus(const struct plan_model *model, const struct node *no
         }
     }
     if (free_len >= need->count) {
-        return false;
+        return refuse_by_sets(model, node, need, free_len, reason);
     }
     reason->pool = need->pool;
     reason->need = need->count;
@@ -201,6 +220,8 @@ static enum cause_code cause_of(enum plan_refusal refusal)
         [PLAN_GPUS_QUARANTINED] = CAUSE_GPUS_UNUSABLE,
         [PLAN_GPUS_TAKEN] = CAUSE_GPUS_TAKEN,
         [PLAN_GPUS_SPLIT] = CAUSE_GPUS_SPLIT,
+        [PLAN_NO_SET] = CAUSE_NO_GPU_SET,
+        [PLAN_SETS_TAKEN] = CAUSE_GPU_SETS_TAKEN,
         [PLAN_NO_CPUS] = CAUSE_NO_CPUS,
         [PLAN_NO_MEMORY] = CAUSE_NO_MEMORY,
         [PLAN_NO_HUGE_PAGES] = CAUSE_NO_HUGE_PAGES,

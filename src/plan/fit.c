@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/fit.h"
 
+#include "plan/sets.h"
+
 #include <assert.h>
 
 enum {
@@ -174,7 +176,8 @@ bool wish_fits(const struct wish *wish, uint32_t node)
         return false;
     }
     for (uint32_t i = 0; i < vm->need_len; i++) {
-        if (free_in_pool(wish->model, node, vm->needs[i].pool) < vm->needs[i].count) {
+        if (free_in_pool(wish->model, node, vm->needs[i].pool) < vm->needs[i].count ||
+            (item->has_fabric && !sets_have(wish->model, item, &vm->needs[i], NULL))) {
             return false;
         }
     }

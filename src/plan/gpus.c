@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/gpus.h"
 
+#include "plan/sets.h"
+
 #include <assert.h>
 
 /* The free GPUs of one pool on one node, by position. */
@@ -184,6 +186,20 @@ static bool take_all(struct choice *choice, uint32_t count)
     return true;
 }
 
+/* On a fabric only some will do. */
+static void keep_sets(struct choice *choice, const struct need *need)
+{
+    const struct node *node = &choice->model->nodes.items[choice->node];
+    uint32_t chosen[devices_per_node_max];
+    if (sets_rule(choice->model, node, need->pool)) {
+        choice->free_len = sets_choose(choice->model, node, need, choice->free, choice->free_len,
+                                       choice->numa_wanted, chosen);
+        for (uint32_t i = 0; i < choice->free_len; i++) {
+            choice->free[i] = chosen[i];
+        }
+    }
+}
+
 bool gpus_take(struct plan_model *model, uint32_t vm, uint32_t node)
 {
     const struct vm *item = &model->vms.items[vm];
@@ -195,6 +211,7 @@ bool gpus_take(struct plan_model *model, uint32_t vm, uint32_t node)
     /* All of them or none: half a set would keep others from what no one uses. */
     for (uint32_t i = 0; i < item->need_len; i++) {
         find_free(&choice, item->needs[i].pool);
+        keep_sets(&choice, &item->needs[i]);
         if (!take_all(&choice, item->needs[i].count)) {
             vm_give_gpus(model, vm, node);
             return false;

@@ -3,7 +3,7 @@
  * Which cards of a node a VM gets. The tightest set: all on one NUMA node if that can be, on the
  * one with the fewest free that are enough; there the shortest span on PCIe, and among those the
  * set whose neighbours are furthest away, so that pairs stay pairs. Partitions come from as few
- * cards as possible, from the fullest card that has enough.
+ * cards as possible, from the fullest card that has enough. On a fabric: sets.h.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/hosts.h"
 
+#include "model/fabric.h"
 #include "plan/card.h"
 #include "plan/leaving.h"
 
@@ -99,7 +100,8 @@ static bool find_seats(const struct plan_cluster *c, seats_t *ret)
     return true;
 }
 
-static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *seat, uint32_t card)
+static bool add_gpu(struct plan_cluster *c, const struct node_inventory *inventory, uint32_t node,
+                    const struct seat *seat, uint32_t card)
 {
     struct cause why;
     const struct pool *of = c->world->records[RECORD_POOL].items[seat->pool]->pool;
@@ -112,6 +114,7 @@ static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *se
                     (uint32_t)address.slot << 3 | address.function,
         .numa = gpu ? gpu->numa_node : -1,
         .is_partition = seat->member->slot.partition[0] != '\0',
+        .is_on_fabric = seat->member->slot.partition[0] == '\0' && fabric_rules(inventory, address),
         .is_quarantined = card_is_refused(c, of, seat->member, &why) || is_blamed(c, seat->member),
     };
     struct plan_device *device = VEC_ADD(&c->devices);
@@ -122,8 +125,43 @@ static bool add_gpu(struct plan_cluster *c, uint32_t node, const struct seat *se
     return plan_gpu_add(c->model, &planned) != PLAN_NONE;
 }
 
+/* PLAN_NONE: it is in no pool, or in another. The devices of 'node' are the last ones. */
+static uint32_t find_whole(const struct plan_cluster *c, uint32_t node, uint32_t pool,
+                           struct pci_address address)
+{
+    for (size_t i = c->devices.len; i-- > 0 && c->devices.items[i].node == node;) {
+        const struct plan_device *device = &c->devices.items[i];
+        if (device->slot.partition[0] == '\0' && device->pool == pool &&
+            pci_address_compare(device->slot.address, address) == 0) {
+            return (uint32_t)i;
+        }
+    }
+    return PLAN_NONE;
+}
+
+/* A set that is not all in one pool is none. */
+static bool add_sets(struct plan_cluster *c, const struct node_inventory *inventory, uint32_t node)
+{
+    VEC_EACH(&inventory->fabric_sets, set) {
+        uint32_t gpus[gpus_per_vm_max], len = 0;
+        for (uint32_t pool = 0; pool < c->pools.len && set->gpu_len > 1; pool++) {
+            for (len = 0; len < set->gpu_len; len++) {
+                gpus[len] = find_whole(c, node, pool, set->gpus[len]);
+                if (gpus[len] == PLAN_NONE) {
+                    break;
+                }
+            }
+            if (len == set->gpu_len && plan_set_add(c->model, gpus, len) == PLAN_NONE) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* Those of 'node', the next one; '*at' is where its seats begin, or would. */
-static bool add_gpus(struct plan_cluster *c, uint32_t node, const seats_t *seats, size_t *at)
+static bool add_gpus(struct plan_cluster *c, const struct node_inventory *inventory, uint32_t node,
+                     const seats_t *seats, size_t *at)
 {
     const char *name = c->nodes.items[node];
     uint32_t card = 0;
@@ -135,11 +173,11 @@ static bool add_gpus(struct plan_cluster *c, uint32_t node, const seats_t *seats
         const struct seat *seat = &seats->items[*at];
         card += *at > first &&
                 pci_address_compare(seat->member->slot.address, seat[-1].member->slot.address) != 0;
-        if (!add_gpu(c, node, seat, card)) {
+        if (!add_gpu(c, inventory, node, seat, card)) {
             return false;
         }
     }
-    return true;
+    return add_sets(c, inventory, node);
 }
 
 static bool add_node(struct plan_cluster *c, const struct record *record, uint64_t cpu_percent,
@@ -174,7 +212,8 @@ bool hosts_add(struct plan_cluster *c)
     bool is_done = find_seats(c, &seats);
     WORLD_EACH(c->world, RECORD_NODE_INVENTORY, each) {
         uint32_t index;
-        is_done = is_done && add_node(c, *each, percent, &index) && add_gpus(c, index, &seats, &at);
+        is_done = is_done && add_node(c, *each, percent, &index) &&
+                  add_gpus(c, (*each)->inventory, index, &seats, &at);
     }
     VEC_DONE(&seats);
     return is_done;

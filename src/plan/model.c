@@ -32,6 +32,7 @@ struct plan_model *plan_model_free(struct plan_model *model)
         VEC_DONE(&model->labels);
         VEC_DONE(&model->nodes);
         VEC_DONE(&model->gpus);
+        VEC_DONE(&model->sets);
         VEC_DONE(&model->vms);
         VEC_DONE(&model->owners);
         VEC_DONE(&model->relations);
@@ -83,6 +84,7 @@ uint32_t plan_node_add(struct plan_model *model, const struct plan_node *node)
         .cpu_share = node->cpus ? MAX((1U << 20) / node->cpus, 1U) : 0,
         .gpu_first = (uint32_t)model->gpus.len,
         .vm_first = PLAN_NONE,
+        .set_first = (uint32_t)model->sets.len,
     };
     for (uint32_t kind = MEMORY_ORDINARY; kind < memory_kinds; kind++) {
         uint64_t mib = kind == MEMORY_ORDINARY ? node->memory_mib : node->huge_mib[kind];
@@ -130,9 +132,11 @@ uint32_t plan_gpu_add(struct plan_model *model, const struct plan_gpu *gpu)
         .holder = PLAN_NONE,
         .numa = (int16_t)gpu->numa,
         .is_partition = gpu->is_partition,
+        .is_on_fabric = gpu->is_on_fabric,
         .is_quarantined = gpu->is_quarantined,
     };
     node->gpu_len++;
+    node->has_fabric |= gpu->is_on_fabric;
     card_mark_shared(model, node, gpu->card);
     model_index_drop(model);
     return (uint32_t)(model->gpus.len - 1);
@@ -464,7 +468,8 @@ size_t plan_model_size(const struct plan_model *model)
     return sizeof(*model) + (model->pools.capacity + model->labels.capacity) * sizeof(char *) +
            model->nodes.capacity * sizeof(struct node) +
            model->gpus.capacity * sizeof(struct gpu_entry) +
-           model->vms.capacity * sizeof(struct vm) + model->owners.capacity * sizeof(uint32_t) +
+           model->sets.capacity * sizeof(struct gpu_set) + model->vms.capacity * sizeof(struct vm) +
+           model->owners.capacity * sizeof(uint32_t) +
            model->relations.capacity * sizeof(struct relation) +
            model->nodes.len * model->pools.len * sizeof(uint16_t) + model->shelf_size +
            (size_t)scratch->node_capacity * (sizeof(*scratch->flags) + sizeof(*scratch->score)) +

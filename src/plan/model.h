@@ -18,8 +18,10 @@ struct node {
     /* 2^20 / capacity: turns what would be left into a share without dividing. 0: not counted. */
     uint32_t cpu_share, memory_share[memory_kinds];
     uint32_t gpu_first, gpu_len;
-    uint32_t free_total;   /* free GPUs over all pools */
-    uint32_t vm_first;     /* list through vm.after */
+    uint32_t free_total; /* free GPUs over all pools */
+    uint32_t vm_first;   /* list through vm.after */
+    uint32_t set_first, set_len;
+    bool has_fabric;       /* some GPUs talk by a fabric */
     bool has_shared_cards; /* some card is there whole and in partitions */
 };
 
@@ -30,9 +32,17 @@ struct gpu_entry {
     uint32_t holder; /* VM; PLAN_NONE */
     int16_t numa;
     bool is_partition;
+    bool is_on_fabric;
     bool is_quarantined;
     bool is_reserved;    /* by plan_vm_hold(): no plan gives it back */
     bool is_shared_card; /* its card is there whole and in partitions */
+};
+
+/* GPUs of one node and pool that can talk by a fabric. */
+struct gpu_set {
+    uint32_t pool;
+    uint32_t gpus[gpus_per_vm_max]; /* ascending */
+    uint16_t len;
 };
 
 struct need {
@@ -95,6 +105,7 @@ struct plan_model {
     VEC(const char *) labels;
     VEC(struct node) nodes;
     VEC(struct gpu_entry) gpus;
+    VEC(struct gpu_set) sets; /* by node */
     VEC(struct vm) vms;
     VEC(uint32_t) owners;
     VEC(struct relation) relations;

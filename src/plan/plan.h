@@ -83,6 +83,7 @@ struct plan_gpu {
     uint32_t position; /* where on PCIe: the nearer the numbers, the nearer the cards; ascending */
     int32_t numa;      /* -1: unknown */
     bool is_partition;
+    bool is_on_fabric;   /* a VM has others of the pool with it only in a set, see plan_set_add() */
     bool is_quarantined; /* not handed out; who holds it keeps it */
 };
 
@@ -114,6 +115,9 @@ uint32_t plan_pool_add(struct plan_model *model, const char *name);
 uint32_t plan_label_add(struct plan_model *model, const char *name);
 uint32_t plan_node_add(struct plan_model *model, const struct plan_node *node);
 uint32_t plan_gpu_add(struct plan_model *model, const struct plan_gpu *gpu); /* of the last node */
+/* GPUs on a fabric that can talk: two or more of one pool of the last node, ascending. The sets are
+ * as model/fabric.h has them; else plans stay sound, but are not the best. */
+uint32_t plan_set_add(struct plan_model *model, const uint32_t *gpus, uint32_t len);
 uint32_t plan_vm_add(struct plan_model *model, const struct plan_vm *vm);
 
 /* 'vm' wants to be on one node with 'other' (together), or not (apart). Holds for both of them,
@@ -276,12 +280,14 @@ void plan_undo(struct plan_model *model, const struct plan *plan);
     X(PLAN_GPUS_QUARANTINED, "quarantined") /* pool, need, total, have healthy ones */             \
     X(PLAN_GPUS_TAKEN, "gpus-taken")        /* pool, need, have free of total; other: a holder */  \
     X(PLAN_GPUS_SPLIT, "gpus-split")        /* pool; cards free, but in partitions (or whole) */   \
-    X(PLAN_NO_CPUS, "cpus")                 /* need, have, total */                                \
-    X(PLAN_NO_MEMORY, "memory")             /* need, have, total (MiB) */                          \
-    X(PLAN_NO_HUGE_PAGES, "huge-pages")     /* the same, of 'memory' */                            \
-    X(PLAN_APART_FROM, "apart")             /* other: a VM there */                                \
-    X(PLAN_TOGETHER_WITH, "together")       /* other: a VM that is elsewhere, at 'where' */        \
-    X(PLAN_BREAKS_RESERVE, "reserve")       /* need: the reserve */
+    X(PLAN_NO_SET, "no-set")                /* pool, need: no so many can talk there */            \
+    X(PLAN_SETS_TAKEN, "sets-taken")    /* pool, need, have free, total sets; other: a holder */   \
+    X(PLAN_NO_CPUS, "cpus")             /* need, have, total */                                    \
+    X(PLAN_NO_MEMORY, "memory")         /* need, have, total (MiB) */                              \
+    X(PLAN_NO_HUGE_PAGES, "huge-pages") /* the same, of 'memory' */                                \
+    X(PLAN_APART_FROM, "apart")         /* other: a VM there */                                    \
+    X(PLAN_TOGETHER_WITH, "together")   /* other: a VM that is elsewhere, at 'where' */            \
+    X(PLAN_BREAKS_RESERVE, "reserve")   /* need: the reserve */
 ENUM_DECLARE(plan_refusal, PLAN_REFUSAL_LIST)
 
 struct plan_reason {

@@ -2,6 +2,7 @@
 #include "plan/problem.h"
 
 #include "plan/fit.h"
+#include "plan/sets.h"
 
 #include <string.h>
 
@@ -28,17 +29,42 @@ void problem_count_left(const struct problem *problem, const uint32_t *at, uint3
 
 /* ---- making one ---- */
 
+/* Sets of GPUs that can talk, of one size. */
+struct set_dim {
+    uint32_t pool;
+    uint32_t size;
+    uint32_t dim;
+};
+
 /* What is known only while the problem is made. */
 struct maker {
     struct problem *problem;
     struct plan_model *model;
     const struct plan_request *request;
     uint32_t *pool_dim; /* per pool: its dimension; 0: not needed by any item */
-    uint32_t *item_of;  /* per VM: its item; PLAN_NONE */
+    VEC(struct set_dim) set_dims;
+    uint32_t *item_of; /* per VM: its item; PLAN_NONE */
 };
 
+/* ... and one for each size of sets of a pool that is needed. */
+static bool count_set_dims(struct maker *maker)
+{
+    uint32_t sizes[gpus_per_vm_max];
+    for (uint32_t pool = 0; maker->model->sets.len > 0 && pool < maker->model->pools.len; pool++) {
+        uint32_t len = maker->pool_dim[pool] ? sets_sizes(maker->model, pool, sizes) : 0;
+        for (uint32_t i = 0; i < len; i++) {
+            struct set_dim *place = VEC_ADD(&maker->set_dims);
+            if (!place) {
+                return false;
+            }
+            *place = (struct set_dim){pool, sizes[i], maker->problem->dim_len++};
+        }
+    }
+    return true;
+}
+
 /* One dimension for each pool that is needed. */
-static void count_dims(struct maker *maker)
+static bool count_dims(struct maker *maker)
 {
     struct problem *problem = maker->problem;
     problem->dim_len = problem_pools;
@@ -50,6 +76,7 @@ static void count_dims(struct maker *maker)
             }
         }
     }
+    return count_set_dims(maker);
 }
 
 static size_t count_ties(const struct maker *maker)
@@ -83,6 +110,23 @@ static bool allocate(struct maker *maker)
            problem->tie_first && problem->ties && problem->kind;
 }
 
+/* A set uses up all smaller ones that it consists of. Where there are none of its size it does not
+ * go at all: wish_fits() knows. */
+static uint32_t sets_of_need(const struct need *need, const struct set_dim *set)
+{
+    return need->pool == set->pool && need->count % set->size == 0 ? need->count / set->size : 0;
+}
+
+/* Where a size does not exist, nothing is short of it. */
+static uint32_t sets_of_node(const struct plan_model *model, const struct node *node,
+                             const struct set_dim *set)
+{
+    uint32_t free_len;
+    return sets_count(model, node, set->pool, set->size, NULL, &free_len) > 0
+               ? free_len
+               : devices_per_node_max;
+}
+
 static void fill_item(struct maker *maker, uint32_t item)
 {
     struct problem *problem = maker->problem;
@@ -92,6 +136,9 @@ static void fill_item(struct maker *maker, uint32_t item)
     need[problem_memory + (uint32_t)vm->memory] = (int64_t)vm->memory_mib;
     for (uint32_t k = 0; k < vm->need_len; k++) {
         need[maker->pool_dim[vm->needs[k].pool]] = vm->needs[k].count;
+        VEC_EACH(&maker->set_dims, set) {
+            need[set->dim] += sets_of_need(&vm->needs[k], set);
+        }
     }
     struct wish wish;
     wish_begin(&wish, maker->model, maker->request, problem->vm[item]);
@@ -195,6 +242,9 @@ static void fill_bin(struct maker *maker, uint32_t bin)
             room[maker->pool_dim[pool]] = free_in_pool(maker->model, problem->node[bin], pool);
         }
     }
+    VEC_EACH(&maker->set_dims, set) {
+        room[set->dim] = sets_of_node(maker->model, node, set);
+    }
     for (uint32_t dim = 0; dim < problem->dim_len; dim++) {
         trim_room(problem, bin, dim);
     }
@@ -254,8 +304,7 @@ static bool find_kinds(struct problem *problem)
 static bool problem_make(struct maker *maker)
 {
     struct problem *problem = maker->problem;
-    count_dims(maker);
-    if (!allocate(maker)) {
+    if (!count_dims(maker) || !allocate(maker)) {
         return false;
     }
     for (uint32_t i = 0; i < problem->item_len; i++) {
@@ -298,6 +347,7 @@ bool problem_init(struct problem *problem, struct plan_model *model,
         }
         is_made = problem_make(&maker);
     }
+    VEC_DONE(&maker.set_dims);
     free(maker.pool_dim);
     free(maker.item_of);
     if (!is_made) {

@@ -98,6 +98,10 @@ static const struct setting settings[] = {
          "able to write to the program. See docs/operate.md."),
     TEXT(VALUE_SECONDS, "erase_seconds", erase_ms, HOST,
          "How long such a program may take; then it is killed, and the device is quarantined."),
+    TEXT(VALUE_PATH, "fabric_helper", fabric_helper, HOST,
+         "The program that lists and switches the sets of GPUs that can talk to each other on an "
+         "NVSwitch fabric. It is run as root with list, activate SET or deactivate SET. Only root "
+         "may be able to write to it. See docs/vendors.md."),
     TEXT(VALUE_PATH, "host_root", host_root, HOST, "Where /sys and /proc are found. For tests."),
     LIST(VALUE_URLS, "etcd_endpoints", etcd_endpoints, config_endpoints_max, etcd_endpoint_len,
          STORE,

@@ -65,7 +65,8 @@ struct config {
     struct config_text erase_commands[config_erasers_max]; /* erase_commands: NAME=PROGRAM, with
                                                               which devices are erased after use */
     size_t erase_command_len;
-    msec_t erase_ms; /* erase_seconds: how long one may take */
+    char fabric_helper[config_text_size]; /* fabric_helper; "": none */
+    msec_t erase_ms;                      /* erase_seconds: how long one may take */
 
     /* Ourselves. */
     char api_socket[config_path_size];        /* api_socket: where berth-api listens */

@@ -356,6 +356,8 @@ static int open_host(struct daemon *d, struct error *err)
         (void)snprintf(eraser->program, sizeof(eraser->program), "%s", equals + 1);
     }
     config.erase_ms = d->config->erase_ms;
+    (void)snprintf(config.fabric_helper, sizeof(config.fabric_helper), "%s",
+                   d->config->fabric_helper);
     return host_new(d->event, &config, &callbacks, d, &d->host, err);
 }
 

@@ -344,6 +344,9 @@ static int begin_gpu(struct daemon *d, const struct core_action *action, struct 
     if (action->kind == ACTION_GPU_SPLIT) {
         return host_split(host, action->address, action->count, action->profile, action->id, err);
     }
+    if (action->kind == ACTION_FABRIC) {
+        return host_fabric(host, action->name, action->count > 0, action->id, err);
+    }
     if (action->kind == ACTION_GPU_ERASE) {
         return host_clean(host, &action->slot, action->name, action->id, err);
     }
@@ -356,6 +359,12 @@ static void perform_gpu(struct daemon *d, const struct core_action *action)
     if (begin_gpu(d, action, &err) < 0) {
         daemon_answer(d, action->id, CORE_FAILED, err.text);
     }
+}
+
+static void perform_stop(struct daemon *d, const struct core_action *action)
+{
+    virt_stop(d->virt, action->id, action->name, action->epoch, action->offline, action->limit_ms,
+              virt_answered, d);
 }
 
 void daemon_perform(struct daemon *d, const struct core_action *action)
@@ -372,8 +381,7 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         perform_start(d, action);
         break;
     case ACTION_VM_STOP:
-        virt_stop(d->virt, action->id, action->name, action->epoch, action->offline,
-                  action->limit_ms, virt_answered, d);
+        perform_stop(d, action);
         break;
     case ACTION_VM_KILL:
         virt_kill(d->virt, action->id, action->name, action->epoch, virt_answered, d);
@@ -404,6 +412,7 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
     case ACTION_GPU_MAKE:
     case ACTION_GPU_CLEAR:
     case ACTION_GPU_ERASE:
+    case ACTION_FABRIC:
         perform_gpu(d, action);
         break;
     case ACTION_FENCE_OFF:

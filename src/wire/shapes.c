@@ -226,8 +226,7 @@ static const struct field gpu_fields[] = {
     U32("link_width", link_width, ABOUT("PCIe lanes")),
     U32("link_width_max", link_width_max, ABOUT("PCIe lanes that card and slot support"), SPARSE),
     U64("errors_fatal", errors_fatal, ABOUT("fatal PCIe errors since the boot"), SPARSE),
-    U64("errors_nonfatal", errors_nonfatal, ABOUT("uncorrected PCIe errors since the boot"),
-        SPARSE),
+    U64("errors_nonfatal", errors_nonfatal, ABOUT("uncorrected PCIe errors since boot"), SPARSE),
     U64("errors_corrected", errors_corrected,
         ABOUT("corrected PCIe errors since the boot, rounded down to a power of two"), SPARSE),
     ENUM("verdict", verdict, verdict_words, ABOUT("whether it can be assigned to a VM")),
@@ -308,6 +307,16 @@ SHAPE(use_shape, use_fields);
 ITEM(use_item, use_shape);
 #undef OWNER
 
+#define OWNER struct fabric_set
+static const struct field fabric_set_fields[] = {
+    TEXT("id", id, ABOUT("name of the set")),
+    ARRAY("gpus", gpus, gpu_len, address_item, ABOUT("PCI addresses of its GPUs")),
+    BOOL("active", is_active, ABOUT("whether its GPUs can talk to each other now")),
+};
+SHAPE(fabric_set_shape, fabric_set_fields);
+ITEM(fabric_set_item, fabric_set_shape);
+#undef OWNER
+
 #define OWNER struct node_inventory
 static const struct field inventory_fields[] = {
     U64("incarnation", incarnation, ABOUT("incarnation in which it was written")),
@@ -329,8 +338,10 @@ static const struct field inventory_fields[] = {
     LIST("checks", checks, check_item, checks_max, ABOUT("checks of the host")),
     LIST("sightings", sightings, sighting_item, sightings_max,
          ABOUT("VMs that run on the host without being ordered there")),
-    LIST("uses", uses, use_item, gpus_listed_max, ABOUT("GPUs that are not erased after their VM"),
-         SPARSE),
+    LIST("uses", uses, use_item, gpus_listed_max, ABOUT("GPUs not erased after their VM"), SPARSE),
+    BOOL("fabric", has_fabric, ABOUT("whether a fabric connects its GPUs"), SPARSE),
+    LIST("fabric_sets", fabric_sets, fabric_set_item, fabric_sets_max,
+         ABOUT("sets of GPUs that can talk to each other on the fabric"), SPARSE),
 };
 SHAPE(inventory_shape, inventory_fields);
 #undef OWNER
@@ -390,16 +401,13 @@ ITEM(member_item, member_shape);
 
 #define OWNER struct pool
 static const struct field pool_fields[] = {
-    ENUM("type", type, pool_type_words,
-         ABOUT("whole GPUs (PciExpress) or partitions (GpuPartition)")),
+    ENUM("type", type, pool_type_words, ABOUT("GPUs (PciExpress) or partitions (GpuPartition)")),
     BOOL("mixed", is_mixed, ABOUT("whether GPUs of different models are allowed")),
     TEXT("partition_type", partition_type, ABOUT("type of the partitions")),
     ENUM("after_use", after_use, after_use_words,
          ABOUT("what becomes of a GPU when its VM has gone: release, erase, or hold"), POLICY),
-    BOOL("rom_hidden", is_rom_hidden, ABOUT("whether guests do not see the ROM of its cards"),
-         POLICY),
-    TEXT("erase", erase, ABOUT("erase: the command, by its name in berth.conf of the hosts"),
-         POLICY),
+    BOOL("rom_hidden", is_rom_hidden, ABOUT("whether guests do not see the cards' ROM"), POLICY),
+    TEXT("erase", erase, ABOUT("erase: the command, by its name in the hosts' berth.conf"), POLICY),
     LIST("members", members, member_item, pool_members_max, ABOUT("GPUs of the pool")),
 };
 SHAPE(pool_shape, pool_fields);
@@ -476,8 +484,7 @@ static const struct field vm_spec_fields[] = {
     BOOL("unmanaged", is_unmanaged, ABOUT("only watch it: do not start, stop, move or restart it"),
          POLICY),
     STRUCT("restart", restart, restart_shape, ABOUT("what happens when it fails"), POLICY),
-    U64("mmio_mib", mmio_mib, ABOUT("64-bit MMIO aperture of the guest in MiB; 0: computed"),
-        POLICY),
+    U64("mmio_mib", mmio_mib, ABOUT("64-bit MMIO aperture in MiB; 0: computed"), POLICY),
     U64("own_mmio_mib", own_mmio_mib,
         ABOUT("64-bit aperture in MiB that the domain XML itself asks for; 0: none")),
     U64("memory_max_mib", memory_max_mib,
@@ -512,8 +519,7 @@ static const struct field placement_fields[] = {
     TEXT("next_node", next_node, ABOUT("host it moves to")),
     LIST("next_gpus", next_gpus, hold_item, gpus_per_vm_max, ABOUT("GPUs reserved there")),
     ENUM("handover", handover, handover_words, ABOUT("whether it moves without a stop"), SPARSE),
-    U64("epoch_last", epoch_last, ABOUT("last epoch given to a copy on another host; 0: none"),
-        SPARSE),
+    U64("epoch_last", epoch_last, ABOUT("last epoch given to a copy elsewhere; 0: none"), SPARSE),
     BOOL("forced", is_forced, ABOUT("turn it off at once")),
     BOOL("failed", is_failed, ABOUT("restart policy used up")),
     U32("restarts", restarts, ABOUT("restarts on this host")),

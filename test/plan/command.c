@@ -235,6 +235,43 @@ TEST(vms_may_ask_for_any_number_of_labels)
     CHECK_HAS(said, "a, b: has no label l98=1");
 }
 
+/* ---- GPUs on a fabric ---- */
+
+#define ADDRESS(bus)    "\"0000:0" bus ":00.0\""
+#define LOW_HALF        ADDRESS("1") "," ADDRESS("2") "," ADDRESS("3") "," ADDRESS("4")
+#define HIGH_HALF       ADDRESS("5") "," ADDRESS("6") "," ADDRESS("7") "," ADDRESS("8")
+#define SET(name, gpus) "{\"id\":\"" name "\",\"gpus\":[" gpus "]}"
+
+/* A board of eight, of which the first GPU is taken, and that one of the second half which 'taken'
+ * is. */
+#define BOARD(taken)                                                                                                                                                                    \
+    FILE_OF(                                                                                                                                                                            \
+        "\"pools\":{\"P\":{\"members\":[" MEMBER("a", "1") "," MEMBER("a", "2") "," MEMBER("a", "3") "," MEMBER("a", "4") "," MEMBER(                                                   \
+            "a",                                                                                                                                                                        \
+            "5") "," MEMBER("a",                                                                                                                                                        \
+                            "6") "," MEMBER("a",                                                                                                                                        \
+                                            "7") "," MEMBER("a",                                                                                                                        \
+                                                            "8") "]}},\"vms\":{\"u\":{" NEEDS("1") "},\"v\":{" NEEDS("1") "},\"train4\":{" NEEDS("4") "},\"train3\":{" NEEDS("3") "}}", \
+        "\"inventories\":{\"a\":{\"gpus\":[" GPU("1") "," GPU("2") "," GPU("3") "," GPU("4") "," GPU("5") "," GPU("6") "," GPU(                                                         \
+            "7") "," GPU("8") "],\"fabric\":true,"                                                                                                                                      \
+                              "\"fabric_sets\":[" SET("0", LOW_HALF "," HIGH_HALF) "," SET("1", LOW_HALF) "," SET(                                                                      \
+                                  "2",                                                                                                                                                  \
+                                  HIGH_HALF) "]}},"                                                                                                                                     \
+                                             "\"placements\":{\"u\":{\"phase\":\"start\",\"node\":\"a\",\"gpus\":[" HOLDS(                                                              \
+                                                 "1") "]},\"v\":{\"phase\":\"start\",\"node\":\"a\",\"gpus\":[" HOLDS(taken) "]}}")
+
+TEST(four_free_gpus_that_cannot_talk_are_no_place_for_a_vm_that_needs_four)
+{
+    static const char apart[] = BOARD("5"), near[] = BOARD("2");
+    CHECK_INT(ask(apart, "start", "train4", NULL), EXIT_REFUSED);
+    CHECK_HAS(said, "a: 6 GPUs free in P, but no 4 of them can talk to each other (2 such sets; "
+                    "held by u and 1 more)");
+    CHECK_INT(ask(near, "start", "train4", NULL), EXIT_OK);
+    CHECK_HAS(said, "0000:05:00.0");
+    CHECK_INT(ask(near, "start", "train3", NULL), EXIT_REFUSED);
+    CHECK_HAS(said, "no 3 GPUs in P can talk to each other there");
+}
+
 /* ---- files of schema 1 ---- */
 
 #define OLD(nodes, vms) "{\"schema\":1,\"nodes\":[" nodes "],\"vms\":[" vms "]}"

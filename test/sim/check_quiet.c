@@ -145,13 +145,16 @@ static bool has_gpus(const struct sim *sim, const struct host *host, const struc
     for (uint32_t i = 0; i < spec->need_len; i++) {
         const struct record *pool = get(sim, RECORD_POOL, spec->needs[i].pool);
         uint32_t count = 0;
+        uint64_t good = 0;
         if (pool) {
             VEC_EACH(&pool->pool->members, member) {
-                count += strcmp(member->node, host->config->name) == 0 &&
-                         is_good_card(sim, host, member);
+                bool is_good = strcmp(member->node, host->config->name) == 0 &&
+                               is_good_card(sim, host, member);
+                count += is_good;
+                good |= is_good ? fabric_bit(host, member->slot.address) : 0;
             }
         }
-        if (count < spec->needs[i].count) {
+        if (count < spec->needs[i].count || !fabric_has_set(host, good, spec->needs[i].count)) {
             return false;
         }
     }

@@ -271,6 +271,13 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
     case OP_FAIL_BIND:
         host->bad_binds = step->times;
         break;
+    case OP_FAIL_FABRIC:
+        host->bad_fabrics = step->times;
+        break;
+    case OP_RESTART_FABRIC:
+        fabric_reset(sim, host);
+        gpus_tell(sim, host);
+        break;
     case OP_FAIL_ERASE:
         host->bad_erasures = step->times;
         break;
@@ -328,7 +335,7 @@ void faults_heal(struct sim *sim)
     VEC_EACH(&sim->hosts, each) {
         struct host *host = *each;
         host->bad_fences = host->hung_fences = host->bad_binds = host->bad_powers =
-            host->bad_erasures = 0;
+            host->bad_erasures = host->bad_fabrics = 0;
         admin_withdraw_power(sim, host->config->name);
         bool is_called_so =
             host->joined_incarnation != 0 && strcmp(host->joined_name, host->config->name) != 0;

@@ -116,6 +116,7 @@ static void check_clean(struct sim *sim, struct host *host, const struct instanc
 
 void gpus_begin(struct sim *sim, struct host *host, const struct instance *instance)
 {
+    fabric_begin(sim, host, instance);
     VEC_EACH(&instance->gpus, hold) {
         struct fake_vgpu *vgpu = find_vgpu(host, &hold->slot);
         if (vgpu && vgpu->user[0] != '\0') {
@@ -204,6 +205,7 @@ void gpus_tell(struct sim *sim, struct host *host)
             add_parts(record->inventory, card);
         }
     }
+    fabric_tell(host, record->inventory);
     struct node_check *space = ADD_TO(&record->inventory->checks);
     SET_TEXT(space->name, "%s", CHECK_SPACE);
     space->is_ok = !host->is_disk_full;

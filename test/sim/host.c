@@ -62,6 +62,7 @@ void host_free(struct host *host)
     VEC_DONE(&host->instances);
     VEC_DONE(&host->expected);
     VEC_DONE(&host->gpus);
+    VEC_DONE(&host->active_sets);
     free(host);
 }
 
@@ -85,6 +86,7 @@ void host_power_on(struct sim *sim, struct host *host)
     SET_TEXT(host->boot_id, "boot-%s-%llu", host->config->name, (unsigned long long)host->boot);
     host->libvirt = LIBVIRT_UP;
     gpus_boot(host);
+    fabric_reset(sim, host);
     later(sim, host->config->boot_ms, boot_done, host)->id = host->boot;
 }
 

@@ -238,7 +238,9 @@ struct host {
     uint64_t ordered_boot;               /* in which an administrator ordered that */
 
     VEC(struct fake_gpu) gpus;
-    uint32_t bad_fences, hung_fences, bad_binds, bad_powers, bad_erasures;
+    VEC(uint64_t) active_sets; /* of its fabric, each as bits of 'gpus' */
+    msec_t fabric_reset_ms;    /* when its manager last forgot them */
+    uint32_t bad_fences, hung_fences, bad_binds, bad_powers, bad_erasures, bad_fabrics;
     uint64_t mounts;
     msec_t refused_ms; /* the second in which its transactions were last refused, ... */
     uint32_t refused;  /* ... and how many */
@@ -273,6 +275,17 @@ struct gpu_slot gpus_part(const struct fake_gpu *card, uint32_t number);
 bool gpus_can_give(struct host *host, const struct gpu_slot *slot);
 /* 'instance' begins to use its GPUs, by the truth. */
 void gpus_begin(struct sim *sim, struct host *host, const struct instance *instance);
+
+/* ---- fabric.c ---- */
+
+void fabric_tell(const struct host *host, struct node_inventory *inventory);
+void fabric_do(struct sim *sim, struct host *host, const struct core_action *action);
+void fabric_reset(struct sim *sim, struct host *host); /* its manager restarts, or the host */
+void fabric_begin(struct sim *sim, const struct host *host, const struct instance *instance);
+void fabric_quiet(struct sim *sim);
+uint64_t fabric_bit(const struct host *host, struct pci_address gpu);
+/* Whether 'count' of 'gpus' can talk; or they need not. */
+bool fabric_has_set(const struct host *host, uint64_t gpus, uint32_t count);
 /* An administrator says that nothing is left in it. */
 void gpus_clean(struct host *host, const struct gpu_slot *slot);
 /* What an administrator calls device 'number' of the host: each GPU, or each partition of each as

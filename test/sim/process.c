@@ -111,6 +111,9 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
     case ACTION_GPU_CLEAR:
         gpus_do(sim, host, action);
         break;
+    case ACTION_FABRIC:
+        fabric_do(sim, host, action);
+        break;
     case ACTION_FENCE_OFF:
     case ACTION_FENCE_STATUS:
         power_do(sim, host, action);

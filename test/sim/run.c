@@ -231,6 +231,7 @@ void sim_run(const struct scenario *scenario, const struct sim_options *options,
     }
     if (!ret->has_failed) {
         check_quiet(&sim);
+        fabric_quiet(&sim);
         check_liveness(&sim);
         check_final(&sim);
     }

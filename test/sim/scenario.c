@@ -182,6 +182,10 @@ static int take_host(struct line *line, struct scenario *scenario)
             host->has_store = true;
             continue;
         }
+        if (strcmp(line->tokens[i], "fabric") == 0) {
+            host->has_fabric = true;
+            continue;
+        }
         if (strcmp(line->tokens[i], "vgpus") == 0) {
             host->has_vgpus = true;
             continue;

@@ -24,6 +24,7 @@ struct scenario_host {
     uint32_t gpus;
     uint32_t partitions;      /* of each GPU; 0: they are given away whole */
     bool has_store;           /* a member of the store runs on it */
+    bool has_fabric;          /* between its GPUs, with sets of 1, 2, 4 ... neighbours */
     bool has_vgpus;           /* those are vGPUs, made for each VM */
     enum after_use after_use; /* of its pool */
     char pool[name_size];
@@ -110,6 +111,8 @@ struct scenario_vm {
     X(OP_HANG_FENCE, "hang fence", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_FAIL_BIND, "fail bind", SUBJECT_HOST, OPTION_TIMES)                                       \
     X(OP_FAIL_ERASE, "fail erase", SUBJECT_HOST, OPTION_TIMES)                                     \
+    X(OP_FAIL_FABRIC, "fail fabric", SUBJECT_HOST, OPTION_TIMES)                                   \
+    X(OP_RESTART_FABRIC, "restart fabric", SUBJECT_HOST, 0)                                        \
     X(OP_FAIL_WATCHDOG, "fail watchdog", SUBJECT_HOST, 0)                                          \
     X(OP_MEND_WATCHDOG, "mend watchdog", SUBJECT_HOST, 0)                                          \
     X(OP_STRAY, "stray", SUBJECT_VM, OPTION_ON)                                                    \

@@ -49,6 +49,7 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
     if (host->partitions > 0) {
         buf_printf(ret, " partitions=%u%s", host->partitions, host->has_vgpus ? " vgpus" : "");
     }
+    buf_text(ret, host->has_fabric ? " fabric" : "");
     if (host->after_use != AFTER_USE_RELEASE) {
         buf_printf(ret, " after=%s", after_use_name(host->after_use));
     }

@@ -87,6 +87,17 @@ static void draw_erasures(uint64_t seed, struct scenario *scenario)
     }
 }
 
+/* The same apart: in a fifth of the seeds a fabric is between the GPUs that are given away whole.
+ */
+static void draw_fabric(uint64_t seed, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xbf58476d1ce4e5b9) + 17};
+    bool has_fabric = rng_chance(&rng, 1, 5);
+    VEC_EACH(&scenario->hosts, host) {
+        host->has_fabric = has_fabric && host->partitions == 0;
+    }
+}
+
 /* The same apart: in a third of the seeds berthds run out of memory now and then. */
 static void draw_memory(uint64_t seed, struct scenario_noise *ret)
 {
@@ -315,6 +326,22 @@ static void draw_disks(uint64_t seed, msec_t length_ms, struct scenario *scenari
         swarm_add_step(scenario, &step);
         step.op = OP_DISK_ROOM;
         step.at_ms = MIN(step.at_ms + rng_between(&rng, 1000, 90000), length_ms);
+        swarm_add_step(scenario, &step);
+    }
+}
+
+/* Where GPUs are on a fabric, its manager restarts or refuses now and then. */
+static void draw_fabric_troubles(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0x9fb21c651e98df25) + 19};
+    bool has_fabric = scenario->hosts.items[0].has_fabric;
+    int64_t count = has_fabric ? rng_between(&rng, 0, 4) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        struct scenario_step step = {.at_ms = rng_between(&rng, 0, length_ms),
+                                     .op = rng_chance(&rng, 1, 2) ? OP_RESTART_FABRIC
+                                                                  : OP_FAIL_FABRIC,
+                                     .times = 1};
+        SET_TEXT(step.subject, "%s", some_host(&rng, scenario));
         swarm_add_step(scenario, &step);
     }
 }
@@ -590,6 +617,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     draw_hosts(&rng, hosts ? hosts : (uint32_t)rng_between(&rng, 2, 6), ret);
     draw_partitions(seed, ret);
     draw_erasures(seed, ret);
+    draw_fabric(seed, ret);
     draw_vms(&rng, ret);
     draw_noise(&rng, &ret->noise);
     draw_memory(seed, &ret->noise);
@@ -611,6 +639,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     }
     draw_disks(seed, length_ms, ret);
     draw_bad_erasures(seed, length_ms, ret);
+    draw_fabric_troubles(seed, length_ms, ret);
     draw_fatal_errors(seed, length_ms, ret);
     draw_shutdowns(seed, length_ms, ret);
     swarm_draw_emptied(seed, length_ms, ret);

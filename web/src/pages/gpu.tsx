@@ -27,6 +27,9 @@ function Summary({ gpu }: { gpu: WholeGpu }) {
                 ['Link', gpu.link_width ? `x${gpu.link_width}, ${(gpu.link_speed_mts ?? 0) / 1000} GT/s` : '–'],
                 ['Memory aperture', sizeText(gpu.mmio_size)],
                 ['Regions', gpu.bar_size?.filter((size) => size > 0).map(sizeText).join(', ') || '–'],
+                ...(gpu.fabric_sets?.length
+                    ? [['Talks with', gpu.fabric_sets.map((set) => `${set.gpus.map(shortAddress).join(' ')}${set.active ? ' (active)' : ''}`).join('; ')] as [string, string]]
+                    : []),
                 ['NUMA node', gpu.numa_node < 0 ? '–' : gpu.numa_node],
                 ['Shows the console', gpu.boot_display ? 'Yes' : 'No'],
             ]} />
