@@ -27,8 +27,11 @@ static void find_tpms(const xmlNode *devices, const struct finding *finding)
     {
         const xmlNode *backend = tree_child(tpm, "backend");
         CLEANUP(freep) char *device = tree_attribute(tree_child(backend, "device"), "path");
+        CLEANUP(freep) char *socket = tree_attribute(tree_child(backend, "source"), "path");
         if (tree_attribute_is(backend, "type", "passthrough")) {
             bound_tell(finding, DOMAIN_BOUND_DEVICE, device ? device : "/dev/tpm0");
+        } else if (tree_attribute_is(backend, "type", "external")) {
+            bound_tell(finding, DOMAIN_BOUND_DEVICE, socket ? socket : "a TPM of its own");
         } else if (tree_attribute_is(backend, "type", "emulator") &&
                    !tree_child(backend, "source")) {
             bound_tell(finding, DOMAIN_BOUND_TPM, DOMAIN_TPM_FOLDER);
@@ -43,7 +46,7 @@ static void find_nvram(const xmlNode *domain, const struct finding *finding)
     CLEANUP(freep) char *file = tree_attribute(tree_child(nvram, "source"), "file");
     const char *where = file ? file : path && path[0] ? path : DOMAIN_NVRAM_FOLDER;
     size_t len = strlen(DOMAIN_NVRAM_FOLDER);
-    if (tree_is_uefi(domain) && strncmp(where, DOMAIN_NVRAM_FOLDER, len) == 0 &&
+    if (tree_has_nvram(domain) && strncmp(where, DOMAIN_NVRAM_FOLDER, len) == 0 &&
         !tree_attribute_is(nvram, "type", "block") &&
         !tree_attribute_is(nvram, "type", "network")) {
         bound_tell(finding, DOMAIN_BOUND_NVRAM, where);
@@ -60,6 +63,18 @@ static void find_folders(const xmlNode *devices, const struct finding *finding)
         if (folder || socket) {
             bound_tell(finding, DOMAIN_BOUND_FOLDER, folder ? folder : socket);
         }
+    }
+}
+
+/* A program of the host has the other end: Looking Glass, an ivshmem server. */
+static void find_shared_memory(const xmlNode *devices, const struct finding *finding)
+{
+    TREE_EACH(devices, "shmem", shmem)
+    {
+        char what[80];
+        CLEANUP(freep) char *name = tree_attribute(shmem, "name");
+        (void)snprintf(what, sizeof(what), "shared memory %.60s", name ? name : "");
+        bound_tell(finding, DOMAIN_BOUND_DEVICE, what);
     }
 }
 
@@ -167,6 +182,7 @@ int domain_xml_bound(const char *xml, domain_bound_fn *each, void *userdata, str
     {
         find_tpms(devices, &finding);
         find_folders(devices, &finding);
+        find_shared_memory(devices, &finding);
         find_hostdevs(devices, &finding);
         find_interfaces(devices, &finding);
         find_nvmes(devices, &finding);

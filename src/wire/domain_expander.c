@@ -3,6 +3,9 @@
 
 #include "base/parse.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum { slots = 32 };
 
 /* The only number in the text of 'node' or of its attribute; -1: there is none, or there are more.
@@ -14,6 +17,27 @@ static int number_of(char *text)
     return owned && tree_number(owned, INT16_MAX, &number) ? (int)number : -1;
 }
 
+/* Whether a set of nodes as libvirt writes it ("0-3,8,^2") has 'node'. Of what says otherwise, the
+ * last counts. */
+static bool nodeset_has(const char *text, int node)
+{
+    bool has_it = false;
+    for (const char *at = text; *at;) {
+        size_t len = strcspn(at, ",");
+        int first, last;
+        char part[24];
+        (void)snprintf(part, sizeof(part), "%.*s", (int)len, at);
+        bool is_out = part[0] == '^';
+        int count = sscanf(part + is_out, "%d-%d", &first, &last);
+        last = count == 1 ? first : last;
+        if (count >= 1 && first <= node && node <= last) {
+            has_it = !is_out;
+        }
+        at += len + (at[len] == ',');
+    }
+    return has_it;
+}
+
 static int guest_node(const xmlNode *domain, int host_node)
 {
     const xmlNode *tuning = tree_child(domain, "numatune");
@@ -22,7 +46,8 @@ static int guest_node(const xmlNode *domain, int host_node)
     }
     TREE_EACH(tuning, "memnode", memnode)
     {
-        if (number_of(tree_attribute(memnode, "nodeset")) == host_node) {
+        CLEANUP(freep) char *nodes = tree_attribute(memnode, "nodeset");
+        if (nodes && nodeset_has(nodes, host_node)) {
             return (int)tree_attribute_number(memnode, "cellid");
         }
     }

@@ -18,17 +18,36 @@ static void file_tell(const struct finding *finding, const char *path, bool is_r
     }
 }
 
+static void tell_source(const struct finding *finding, const xmlNode *source, bool is_read_only)
+{
+    CLEANUP(freep) char *file = tree_attribute(source, "file");
+    CLEANUP(freep) char *device = tree_attribute(source, "dev");
+    file_tell(finding, file, is_read_only);
+    file_tell(finding, device, is_read_only);
+}
+
+/* With the images that it is an overlay of, where the template names them. */
 static void find_disks(const xmlNode *devices, const struct finding *finding)
 {
     TREE_EACH(devices, "disk", disk)
     {
-        const xmlNode *source = tree_child(disk, "source");
-        CLEANUP(freep) char *file = tree_attribute(source, "file");
-        CLEANUP(freep) char *device = tree_attribute(source, "dev");
         bool is_read_only =
             tree_attribute_is(disk, "device", "cdrom") || tree_child(disk, "readonly") != NULL;
-        file_tell(finding, file, is_read_only);
-        file_tell(finding, device, is_read_only);
+        tell_source(finding, tree_child(disk, "source"), is_read_only);
+        for (const xmlNode *backing = tree_child(disk, "backingStore"); backing;
+             backing = tree_child(backing, "backingStore")) {
+            tell_source(finding, tree_child(backing, "source"), true);
+        }
+    }
+}
+
+/* A file that the guest sees as memory, and that outlives it. */
+static void find_memories(const xmlNode *devices, const struct finding *finding)
+{
+    TREE_EACH(devices, "memory", memory)
+    {
+        CLEANUP(freep) char *path = tree_text(tree_child(tree_child(memory, "source"), "path"));
+        file_tell(finding, path, false);
     }
 }
 
@@ -39,6 +58,8 @@ static void find_boot_files(const xmlNode *os, const struct finding *finding)
         CLEANUP(freep) char *path = tree_text(tree_child(os, names[i]));
         file_tell(finding, path, true);
     }
+    CLEANUP(freep) char *variables = tree_attribute(tree_child(os, "nvram"), "template");
+    file_tell(finding, variables, true);
 }
 
 static void tell_folder(const struct finding *finding, const char *path, const char *what)
@@ -85,7 +106,7 @@ static void find_nvram(const xmlNode *domain, const struct finding *finding)
     CLEANUP(freep) char *text = tree_text(nvram);
     CLEANUP(freep) char *file = tree_attribute(tree_child(nvram, "source"), "file");
     char *path = file ? file : text;
-    if (!tree_is_uefi(domain) || tree_attribute_is(nvram, "type", "block") ||
+    if (!tree_has_nvram(domain) || tree_attribute_is(nvram, "type", "block") ||
         tree_attribute_is(nvram, "type", "network")) {
         return;
     }
@@ -120,6 +141,7 @@ int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct 
     TREE_EACH(domain, "devices", devices)
     {
         find_disks(devices, &finding);
+        find_memories(devices, &finding);
         find_tpms(devices, &finding);
         find_folders(devices, &finding);
     }

@@ -56,6 +56,8 @@ static void find_losses(const xmlNode *hostdev, struct domain_hostdev *device)
     CLEANUP(freep) char *slot = tree_attribute(address, "slot");
     CLEANUP(freep) char *function = tree_attribute(address, "function");
     CLEANUP(freep) char *order = tree_attribute(tree_child(hostdev, "boot"), "order");
+    CLEANUP(freep) char *alias = tree_attribute(tree_child(hostdev, "alias"), "name");
+    CLEANUP(freep) char *index = tree_attribute(tree_child(hostdev, "acpi"), "index");
     if (file) {
         note_loss(device, "ROM file %.100s", file);
     }
@@ -77,6 +79,12 @@ static void find_losses(const xmlNode *hostdev, struct domain_hostdev *device)
     }
     if (tree_child(hostdev, "teaming")) {
         note_loss(device, "teaming");
+    }
+    if (alias && strncmp(alias, "ua-", 3) == 0) { /* others are libvirt's own */
+        note_loss(device, "alias %.60s", alias);
+    }
+    if (index) {
+        note_loss(device, "ACPI index %.10s", index);
     }
 }
 

@@ -238,6 +238,12 @@ uint64_t tree_mib(const xmlNode *node)
     return (amount * factor + mib - 1) / mib;
 }
 
+bool tree_has_nvram(const xmlNode *domain)
+{
+    const xmlNode *loader = tree_child(tree_child(domain, "os"), "loader");
+    return tree_is_uefi(domain) && !tree_attribute_is(loader, "stateless", "yes");
+}
+
 bool tree_is_uefi(const xmlNode *domain)
 {
     const xmlNode *os = tree_child(domain, "os"), *loader = tree_child(os, "loader");

@@ -56,3 +56,5 @@ uint64_t tree_mib(const xmlNode *node);
 
 /* Whether 'domain' starts with UEFI. */
 bool tree_is_uefi(const xmlNode *domain);
+/* ... and keeps variables. */
+bool tree_has_nvram(const xmlNode *domain);

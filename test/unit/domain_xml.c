@@ -481,7 +481,12 @@ TEST(a_card_stands_behind_the_guests_bus_for_its_numa_node)
     compose.xml = TWO_NODES(CROSSED);
     CLEANUP(freep) char *crossed = composed(&compose);
     CHECK_HAS(crossed, "bus=\"0x02\" slot=\"0x00\"");
-    devices[0].numa_node = -1;
+    compose.xml = TWO_NODES("<numatune><memnode cellid='0' mode='strict' nodeset='4-7,^7'/>"
+                            "<memnode cellid='1' mode='strict' nodeset='0-3,7'/></numatune>");
+    CLEANUP(freep) char *ranges = composed(&compose);
+    CHECK_HAS(ranges, "bus=\"0x02\" slot=\"0x00\"");
+    CHECK_HAS(ranges, "bus=\"0x02\" slot=\"0x01\"");
+    devices[0].numa_node = devices[1].numa_node = -1;
     CLEANUP(freep) char *unknown = composed(&compose);
     CHECK(!strstr(unknown, "index=\"4\""));
 }
@@ -654,13 +659,17 @@ TEST(all_that_stays_behind_on_a_host_is_found)
                 "<disk type='nvme'><source/><target dev='vdb'/></disk>"
                 "<input type='evdev'><source dev='/dev/input/event3'/></input>"
                 "<serial type='dev'><source path='/dev/ttyS0'/></serial>"
+                "<tpm><backend type='external'><source type='unix' path='/run/tpm.sock'/></backend>"
+                "</tpm><shmem name='looking-glass'><model type='ivshmem-plain'/></shmem>"
                 "</devices></domain>",
                 collect_bound, &found, NULL) == 0);
-    CHECK_STR(buf_str(&found),
-              "nvram(/var/lib/libvirt/qemu/nvram) tpm-state(/var/lib/libvirt/swtpm) "
-              "host-folder(/srv/x) usb-device(bus 1, device 7) host-device(scsi_host2) "
-              "host-interface(bus 0x03, slot 0x10, function 0x2) nvme-disk(vdb) "
-              "host-device(/dev/ttyS0) host-device(/dev/input/event3) ");
+    CHECK_STR(
+        buf_str(&found),
+        "nvram(/var/lib/libvirt/qemu/nvram) tpm-state(/var/lib/libvirt/swtpm) "
+        "host-device(/run/tpm.sock) host-folder(/srv/x) "
+        "host-device(shared memory looking-glass) usb-device(bus 1, device 7) host-device(scsi_host2) "
+        "host-interface(bus 0x03, slot 0x10, function 0x2) nvme-disk(vdb) "
+        "host-device(/dev/ttyS0) host-device(/dev/input/event3) ");
 }
 
 static void collect(void *userdata, const struct domain_file *file)
@@ -680,6 +689,23 @@ TEST(state_that_the_template_itself_puts_elsewhere_is_a_matter_of_files)
     CHECK_STR(buf_str(&found), "");
     REQUIRE(domain_xml_files(xml, collect, &files, NULL) == 0);
     CHECK_STR(buf_str(&files), "/shared/a[TPM state] /shared/a[UEFI variables] ");
+    REQUIRE(domain_xml_bound("<domain><os firmware='efi'><loader stateless='yes'/></os></domain>",
+                             collect_bound, &found, NULL) == 0);
+    CHECK_STR(buf_str(&found), ""); /* that firmware keeps no variables */
+}
+
+TEST(files_below_an_overlay_and_behind_memory_are_found_too)
+{
+    CLEANUP(buf_done) struct buf found = {0};
+    static const char xml[] =
+        "<domain type='kvm'><os><loader type='pflash'>/l</loader><nvram template='/t'/></os>"
+        "<devices><disk type='file'><source file='/top'/><backingStore type='file'>"
+        "<source file='/middle'/><backingStore type='block'><source dev='/dev/base'/>"
+        "<backingStore/></backingStore></backingStore></disk><memory model='nvdimm'><source>"
+        "<path>/pmem</path></source></memory></devices></domain>";
+    REQUIRE(domain_xml_files(xml, collect, &found, NULL) == 0);
+    CHECK_STR(buf_str(&found), "/top /middle(ro) /dev/base(ro) /pmem /l(ro) /t(ro) "
+                               "/var/lib/libvirt/qemu/nvram[UEFI variables] ");
 }
 
 TEST(files_of_the_host_are_found_and_those_of_a_network_are_not)
@@ -743,6 +769,7 @@ TEST(what_is_lost_with_a_stripped_gpu_is_named)
     REQUIRE(domain_xml_strip(
                 "<domain><devices><hostdev type='pci'><source><address bus='1' slot='0' "
                 "function='0'/></source><rom bar='off' file='/x.rom'/><boot order='2'/>"
+                "<alias name='ua-gpu'/><acpi index='3'/>"
                 "<address type='pci' bus='0x06' slot='0x00' function='0x0'/></hostdev>"
                 "<hostdev type='mdev' display='on' ramfb='on'><source><address uuid='u'/></source>"
                 "</hostdev><hostdev type='pci'><source><address bus='2' slot='0' function='0'/>"
@@ -750,7 +777,7 @@ TEST(what_is_lost_with_a_stripped_gpu_is_named)
                 note_losses, &losses, &xml, NULL) == 0);
     CHECK_STR(buf_str(&losses),
               "ROM file /x.rom, ROM switched off, guest address (bus 0x06, slot 0x00, function "
-              "0x0), boot order 2; display, ramfb; ; ");
+              "0x0), boot order 2, alias ua-gpu, ACPI index 3; display, ramfb; ; ");
 }
 
 TEST(cpus_and_memory_of_a_template_are_changed_unless_its_details_would_contradict)
