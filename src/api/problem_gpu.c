@@ -11,8 +11,12 @@ static struct trouble *gpu_trouble_add(struct troubles *troubles, enum trouble_c
 {
     char address[name_size], subject[trouble_subject_size];
     (void)snprintf(subject, sizeof(subject), "%s/%s", node, gpu_slot_format(slot, address));
-    return trouble_add(troubles, code, subject,
-                       action ? hint_make(action, node, address, NULL) : NULL);
+    struct trouble *trouble = trouble_add(troubles, code, subject,
+                                          action ? hint_make(action, node, address, NULL) : NULL);
+    if (trouble) {
+        trouble->facts.is_other = world_is_other(troubles->call->world, node, slot->address);
+    }
+    return trouble;
 }
 
 /* One that its pool keeps on hold after use is where it is meant to be. */

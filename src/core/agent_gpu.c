@@ -77,6 +77,13 @@ void agent_gpu_done(struct core *core)
     watch_done(core);
 }
 
+/* The facts of a note about a device of ours. */
+static void tell_device(const struct core *core, struct facts *facts, const struct gpu_slot *slot)
+{
+    (void)gpu_slot_format(slot, facts->who);
+    facts->is_other = world_is_other(&core->world, core->config.node, slot->address);
+}
+
 static const struct record *own_spec(const struct core *core)
 {
     return world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
@@ -136,10 +143,10 @@ static bool quarantine(struct core *core, const struct gpu_slot *slot, const str
 
 void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const struct cause *why)
 {
-    char text[name_size];
     if (quarantine(core, slot, why)) {
-        (void)facts_set(core_note_because(core, NOTE_GPU_QUARANTINED, core->config.node, why, NULL),
-                        NULL, gpu_slot_format(slot, text), NULL);
+        tell_device(core,
+                    core_note_because(core, NOTE_GPU_QUARANTINED, core->config.node, why, NULL),
+                    slot);
     }
 }
 
@@ -185,9 +192,7 @@ static void lift_quarantines(struct core *core)
     for (size_t i = gpus->quarantines.len; spec && i-- > 0;) {
         const struct quarantine *q = &gpus->quarantines.items[i];
         if (spec->revision > q->spec_revision && is_released(spec->node_spec, &q->slot)) {
-            char text[name_size];
-            (void)facts_set(core_note(core, NOTE_GPU_RELEASED, core->config.node), NULL,
-                            gpu_slot_format(&q->slot, text), NULL);
+            tell_device(core, core_note(core, NOTE_GPU_RELEASED, core->config.node), &q->slot);
             clean_release(core, &q->slot);
             VEC_REMOVE(&gpus->quarantines, i);
             gpus->is_stale = true;
@@ -467,13 +472,12 @@ static bool is_shown(const struct core *core)
 static void note_rebound(struct core *core)
 {
     const struct gpus *gpus = core->gpus;
-    char text[pci_address_size];
     enum note_code code = gpus->gpu_action == ACTION_GPU_DISMOUNT ? NOTE_GPU_DISMOUNTED
                           : gpus->gpu_action == ACTION_GPU_MOUNT  ? NOTE_GPU_MOUNTED
                           : gpus->gpu_count > 0                   ? NOTE_GPU_PARTITIONED
                                                                   : NOTE_GPU_WHOLE;
-    struct facts *facts = facts_set(core_note(core, code, core->config.node), NULL,
-                                    pci_address_format(gpus->gpu_address, text), NULL);
+    struct facts *facts = core_note(core, code, core->config.node);
+    tell_device(core, facts, &(struct gpu_slot){.address = gpus->gpu_address});
     facts->count = gpus->gpu_count;
     (void)copy_text(facts->label, sizeof(facts->label), gpus->wanted.profile);
 }
@@ -483,12 +487,12 @@ static void note_not_rebound(struct core *core, const char *why)
 {
     const struct cause hangs = {.code = why ? CAUSE_NONE : CAUSE_GPU_HANGS};
     const struct gpus *gpus = core->gpus;
-    char text[pci_address_size];
     enum note_code code = gpus->gpu_action == ACTION_GPU_DISMOUNT ? NOTE_GPU_DISMOUNT_FAILED
                           : gpus->gpu_action == ACTION_GPU_MOUNT  ? NOTE_GPU_MOUNT_FAILED
                                                                   : NOTE_GPU_PARTITION_FAILED;
-    (void)facts_set(core_note_because(core, code, core->config.node, &hangs, NULL), NULL,
-                    pci_address_format(gpus->gpu_address, text), why);
+    struct facts *facts = core_note_because(core, code, core->config.node, &hangs, NULL);
+    tell_device(core, facts, &(struct gpu_slot){.address = gpus->gpu_address});
+    (void)facts_set(facts, NULL, NULL, why);
 }
 
 static void rebind_done(struct core *core, const struct core_event *event)
@@ -517,13 +521,12 @@ static void rebind_done(struct core *core, const struct core_event *event)
 
 static void clean_took(struct core *core, struct clean_step step)
 {
-    char text[name_size];
     core->gpus->is_stale |= step.is_news;
     if (step.is_held && step.why.code == CAUSE_GPU_ON_HOLD) {
         (void)quarantine(core, &step.slot, &step.why);
-        (void)facts_set(
-            core_note_because(core, NOTE_GPU_ON_HOLD, core->config.node, &step.why, NULL), NULL,
-            gpu_slot_format(&step.slot, text), NULL);
+        tell_device(core,
+                    core_note_because(core, NOTE_GPU_ON_HOLD, core->config.node, &step.why, NULL),
+                    &step.slot);
     } else if (step.is_held) {
         agent_gpu_quarantine(core, &step.slot, &step.why);
     }

@@ -293,7 +293,6 @@ struct clean_step clean_step(struct core *core, bool is_free)
 struct clean_step clean_event(struct core *core, const struct core_event *event)
 {
     struct clean_step step = {0};
-    char text[name_size];
     if (event->kind != CORE_ACTION_DONE || event->id == 0) {
         return step;
     }
@@ -304,8 +303,9 @@ struct clean_step clean_event(struct core *core, const struct core_event *event)
         use->id = 0;
         step.is_news = true;
         if (event->result == CORE_DONE) {
-            (void)facts_set(core_note(core, NOTE_GPU_ERASED, core->config.node), NULL,
-                            gpu_slot_format(&use->slot, text), NULL);
+            struct facts *facts = core_note(core, NOTE_GPU_ERASED, core->config.node);
+            (void)gpu_slot_format(&use->slot, facts->who);
+            facts->is_other = world_is_other(&core->world, core->config.node, use->slot.address);
             remove_use(core, use);
             return step;
         }

@@ -15,6 +15,7 @@ struct facts {
     char who[name_size]; /* another node, a VM, a device, an agent */
     char pool[name_size];
     char device[name_size];    /* a GPU, as gpu_slot_format() writes it */
+    bool is_other;             /* ... or it is none: then words call it a device */
     char label[2 * name_size]; /* "key=value" */
     uint64_t count;
     uint64_t need, have, total; /* of what there is too little of */

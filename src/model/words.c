@@ -453,6 +453,20 @@ static bool append_parameter(struct writer *w, const char *name, size_t len)
     return w->len > before;
 }
 
+/* A GPU that is none: how many bytes of 'at' were said in other words. A pool is called a GPU pool
+ * whatever is in it. */
+static size_t append_other(struct writer *w, const char *words, const char *at)
+{
+    static const char gpu[] = "GPU", pool[] = "GPU pool";
+    bool is_word = at == words || (at[-1] != 'v' && at[-1] != '{');
+    if (!w->facts || !w->facts->is_other || !is_word || strncmp(at, gpu, strlen(gpu)) != 0 ||
+        strncmp(at, pool, strlen(pool)) == 0) {
+        return 0;
+    }
+    append(w, at == words ? "Device" : "device", strlen("device"));
+    return strlen(gpu);
+}
+
 static void fill(struct writer *w, const char *words)
 {
     size_t bracket = 0;
@@ -471,6 +485,11 @@ static void fill(struct writer *w, const char *words)
             w->len = is_whole ? w->len : bracket;
             w->to[w->len] = '\0';
         } else {
+            size_t len = append_other(w, words, at);
+            if (len > 0) {
+                at += len;
+                continue;
+            }
             append(w, at, 1);
         }
         at++;

@@ -62,6 +62,8 @@ const struct dismount *world_dismount(const struct world *world, const char *nod
                                       struct pci_address address);
 
 /* The GPU at 'address' in the inventory of 'node', lent; NULL if unknown. */
+/* Whether 'node' shows that card, and it is no GPU. */
+bool world_is_other(const struct world *world, const char *node, struct pci_address address);
 const struct gpu *world_gpu(const struct world *world, const char *node,
                             struct pci_address address);
 

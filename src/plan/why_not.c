@@ -80,6 +80,19 @@ static void say_kept(const struct plan_cluster *c, const char *vm, const char *n
     }
 }
 
+/* Whether what the pool has is no GPU: a pool takes one model, unless it is mixed. */
+static bool is_pool_of_others(const struct plan_cluster *c, const char *pool)
+{
+    const struct record *record = pool[0] ? world_find(c->world, RECORD_POOL, pool) : NULL;
+    bool is_other = record && record->pool->members.len > 0;
+    if (is_other) {
+        VEC_EACH(&record->pool->members, member) {
+            is_other &= world_is_other(c->world, member->node, member->slot.address);
+        }
+    }
+    return is_other;
+}
+
 struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_request *request,
                               enum plan_wait wait, uint32_t vm, uint32_t node)
 {
@@ -106,5 +119,6 @@ struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_re
     } else if (reason.code == PLAN_GPUS_QUARANTINED) {
         say_card(c, name, &why);
     }
+    why.facts.is_other = is_pool_of_others(c, why.facts.pool);
     return why;
 }

@@ -23,6 +23,7 @@ enum {
         TEXT("who", facts.who, ABOUT("another host, VM, device, or agent"), SPARSE),               \
         TEXT("pool", facts.pool, ABOUT("GPU pool"), SPARSE),                                       \
         TEXT("device", facts.device, ABOUT("GPU"), SPARSE),                                        \
+        BOOL("no_gpu", facts.is_other, ABOUT("whether the device is no GPU"), SPARSE),             \
         TEXT("label", facts.label, ABOUT("label, as key=value"), SPARSE),                          \
         U64("count", facts.count, ABOUT("how many, or how often"), SPARSE),                        \
         U64("need", facts.need, ABOUT("how much of it is needed"), SPARSE),                        \

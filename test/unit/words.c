@@ -108,6 +108,18 @@ TEST(what_came_from_outside_makes_no_difference)
     CHECK(!cause_equal(&a, &b));
 }
 
+TEST(what_is_no_gpu_is_called_a_device)
+{
+    char words[words_max];
+    struct cause taken = {CAUSE_GPUS_TAKEN, {.pool = "P", .need = 1, .total = 2, .is_other = true}};
+    CHECK_STR(words_cause(&taken, words), "0 of 2 devices free in P (needs 1)");
+    struct note erased = {.code = NOTE_GPU_ERASED, .facts = {.who = "1", .is_other = true}};
+    (void)snprintf(erased.subject, sizeof(erased.subject), "n");
+    CHECK_STR(words_note(&erased, words), "Device 1 on n is erased");
+    struct cause made = {CAUSE_VGPU_NOT_MADE, {.is_other = true}};
+    CHECK_STR(words_cause(&made, words), "its vGPU could not be made");
+}
+
 TEST(a_number_in_brackets_is_left_out_if_it_is_0)
 {
     char words[words_max];
