@@ -49,7 +49,9 @@ struct http_exchange {
     struct MHD_Response *response;
     unsigned status;
     bool is_stream, has_ended;
-    struct buf out; /* of the stream, from 'out_sent' on not yet taken */
+    bool has_left;            /* the client of a stream */
+    sd_event_source *leaving; /* of a stream: tells that */
+    struct buf out;           /* of the stream, from 'out_sent' on not yet taken */
     size_t out_sent;
     void *tag;
 };
@@ -88,6 +90,7 @@ static struct http_exchange *exchange_new(struct http_server *server,
 static void exchange_free(struct http_exchange *exchange)
 {
     struct http_server *server = exchange->server;
+    sd_event_source_disable_unref(exchange->leaving);
     if (exchange->phase != PHASE_READING) {
         server->handler.closed(server->userdata, exchange);
     }
@@ -211,6 +214,9 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t size_m
     struct http_exchange *exchange = cls;
     size_t size = MIN(exchange->out.size - exchange->out_sent, size_max);
     (void)position;
+    if (exchange->has_left) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
     if (size == 0) {
         if (exchange->has_ended || exchange->out.failed) {
             return MHD_CONTENT_READER_END_OF_STREAM;
@@ -227,9 +233,31 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t size_m
     return (ssize_t)size;
 }
 
+static int on_left(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct http_exchange *exchange = userdata;
+    (void)fd, (void)events;
+    exchange->has_left = true;
+    exchange_resume(exchange);
+    return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+/* libmicrohttpd does not look at a suspended connection: that the client of a quiet stream has gone
+ * would show only with the next bytes for it, and until then it counts as one that follows. */
+static void watch_leaving(struct http_exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info) {
+        (void)sd_event_add_io(sd_event_source_get_event(exchange->server->kick), &exchange->leaving,
+                              info->connect_fd, EPOLLRDHUP, on_left, exchange);
+    }
+}
+
 void http_stream_begin(struct http_exchange *exchange, const char *content_type)
 {
     exchange->is_stream = true;
+    watch_leaving(exchange);
     set_response(exchange, MHD_HTTP_OK,
                  MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, stream_block_size, read_stream,
                                                    exchange, NULL),

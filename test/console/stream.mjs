@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /** What the console shows while it cannot know, and that nothing is missing afterwards. */
 
-import { counts, dialog, order, press, row, shows, stands } from './lib/gestures.mjs';
+import { counts, dialog, must, order, press, row, shows, stands } from './lib/gestures.mjs';
 import { Scene } from './lib/scene.mjs';
 import { main, test } from './lib/tap.mjs';
 
@@ -37,6 +37,34 @@ test('a cut connection is said, and what happened meanwhile is caught up on, eac
     const want = all.map((event) => event.text).reverse();
     return have.length === want.length && have.every((text, i) => text === want[i]);
   });
+});
+
+test('pages that are opened one after the other, more than there may be streams, all stay connected', async (scene) => {
+  const page = await scene.open('/');
+  const refused = [];
+  page.on('response', (reply) => reply.status() >= 400 && refused.push(`${reply.status()} ${reply.url()}`));
+  for (let i = 0; i < 12; i++) {
+    const followed = page.waitForResponse((reply) => reply.url().includes('follow=1'));
+    await page.goto(`${scene.stage.url}/what-if?servers=node${1 + (i % 3)}`);
+    await followed;
+  }
+  must(refused.length === 0, refused.join('\n'));
+  await counts(page.getByText(lost), 0);
+});
+
+test('a page that no one sees follows no events, and catches up as soon as it is seen', async (scene) => {
+  const isStream = (request) => request.url().includes('follow=1');
+  const page = await scene.open('/vms');
+  await stands(row(page, 'Virtual machines', 'spare1'), 'Stopped');
+  const look = (isHidden) => page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isHidden);
+  await Promise.all([page.waitForEvent('requestfailed', isStream), look(true)]);
+  await scene.stage.addVm('unseen1');
+  await Promise.all([page.waitForRequest(isStream), look(false)]);
+  await stands(row(page, 'Virtual machines', 'unseen1'), 'Stopped');
+  await counts(page.getByText(lost), 0);
 });
 
 test('a console that reaches no API says so, and opens by itself as soon as it does', async (scene) => {

@@ -15,6 +15,8 @@ struct stage {
     sd_event *event;
     struct http_server *server;
     unsigned requests;
+    unsigned closed;    /* of them */
+    bool streams;       /* each answer is a stream, in which nothing comes */
     bool vouches;       /* for the one who sends it */
     const char *client; /* who is expected; NULL: the one who connects */
     struct sockaddr_in address;
@@ -29,6 +31,10 @@ static void on_request(void *userdata, struct http_exchange *exchange,
     if (stage->vouches) {
         http_vouch(exchange);
     }
+    if (stage->streams) {
+        http_stream_begin(exchange, "text/event-stream");
+        return;
+    }
     http_reply(exchange,
                &(struct http_answer){
                    .status = 200, .content_type = "text/plain", .body = "ok", .body_size = 2});
@@ -36,7 +42,9 @@ static void on_request(void *userdata, struct http_exchange *exchange,
 
 static void on_closed(void *userdata, struct http_exchange *exchange)
 {
-    (void)userdata, (void)exchange;
+    struct stage *stage = userdata;
+    (void)exchange;
+    stage->closed++;
 }
 
 static void begin_with(struct stage *stage, struct http_config config)
@@ -117,6 +125,28 @@ TEST(a_client_that_drips_its_request_is_cut_off_and_others_are_served_meanwhile)
     (void)close(slow);
     (void)close(fast);
     end(&stage);
+}
+
+/* A page that is left closes its stream; one that is opened right after must not be refused for it.
+ */
+TEST(a_client_that_leaves_a_quiet_stream_is_forgotten_at_once)
+{
+    struct stage stage;
+    begin(&stage, 60);
+    stage.streams = true;
+    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    int stays = client(&stage), leaves = client(&stage);
+    CHECK(send(stays, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
+    CHECK(send(leaves, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
+    serve(&stage);
+    CHECK_INT(stage.requests, 2);
+    CHECK_INT(stage.closed, 0);
+    (void)close(leaves);
+    serve(&stage);
+    CHECK_INT(stage.closed, 1);
+    (void)close(stays);
+    end(&stage);
+    CHECK_INT(stage.closed, 2);
 }
 
 TEST(a_client_that_drips_its_body_is_cut_off)

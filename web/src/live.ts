@@ -182,6 +182,7 @@ function add(event: ClusterEvent): void {
 function open(): void {
     const last = events.value[events.value.length - 1];
     const after = last ? `&after=${encodeURIComponent(last.id)}` : '';
+    stream?.close(); // of someone who was faster
     const source = new EventSource(`/v1/events?follow=1&changes=1${after}`);
     stream = source;
     source.onopen = () => {
@@ -217,7 +218,9 @@ async function begin(): Promise<void> {
             events.value = merge(events.value, list.items);
             hasOlder.value = list.items.length === 200;
         }
-        open();
+        if (!document.hidden) {
+            open();
+        }
     } catch (error) {
         if (error instanceof ApiError && error.status === 401) {
             return; // the login page is shown, and the next login starts over
@@ -235,8 +238,27 @@ export async function loadOlder(): Promise<void> {
     hasOlder.value = list.items.length === 500;
 }
 
+/*
+ * A page that no one sees needs no stream: browsers open six connections to one address for all their tabs, and
+ * the API has an end of streams for one user, too. What it missed it catches up on when it is seen again.
+ */
+function seenOrHidden(): void {
+    if (document.hidden) {
+        endStream();
+    } else if (!stream) {
+        void begin();
+    }
+}
+
+function endStream(): void {
+    stream?.close();
+    stream = null;
+    clearTimeout(retryTimer);
+}
+
 export function startLive(): void {
     stopLive();
+    document.addEventListener('visibilitychange', seenOrHidden);
     void begin();
     pollTimer = setInterval(() => {
         if (!document.hidden) {
@@ -246,9 +268,8 @@ export function startLive(): void {
 }
 
 export function stopLive(): void {
-    stream?.close();
-    stream = null;
-    clearTimeout(retryTimer);
+    document.removeEventListener('visibilitychange', seenOrHidden);
+    endStream();
     clearInterval(pollTimer);
     events.value = [];
     hasOlder.value = true;
