@@ -8,6 +8,7 @@
 #include "core/refusal.h"
 #include "core/sight.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* For how long the first VMs of a group wait for a host that takes all of it: hosts that boot
@@ -266,6 +267,27 @@ static const char *find_left_out(const struct core *core, const members_t *membe
         left_out = !left_out && is_out ? *member : left_out;
     }
     return left_out;
+}
+
+bool group_is_torn(const struct core *core, const struct groups *groups, const struct job *job,
+                   const struct placing *answers, size_t len)
+{
+    members_t members;
+    bool is_torn = false;
+    const struct placing *mine = answer_of(answers, len, job->view.name);
+    assert(mine && mine->is_placed);
+    find_members(groups, job->view.name, &members);
+    VEC_EACH(&members, member) {
+        const struct placing *answer = answer_of(answers, len, *member);
+        const struct record *placement = change_placement(core, *member);
+        const char *there = answer ? (answer->is_placed ? answer->node : "")
+                            : placement && placement->placement->phase != PLACEMENT_NONE
+                                ? placement->placement->node
+                                : mine->node;
+        is_torn |= strcmp(there, mine->node) != 0;
+    }
+    VEC_DONE(&members);
+    return is_torn;
 }
 
 static void wait(struct core *core, const struct job *job, const char *other)

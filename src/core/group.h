@@ -49,3 +49,8 @@ const char *group_home(const struct core *core, const struct groups *groups, con
  * perhaps a host that takes them all is on its way. Not for long. */
 bool group_must_wait(struct core *core, const struct groups *groups, const struct job *job,
                      const struct placing *answers, size_t len);
+
+/* Whether 'job', which has its place in 'answers', would leave one of its group behind: that one
+ * has no place there, now or then. */
+bool group_is_torn(const struct core *core, const struct groups *groups, const struct job *job,
+                   const struct placing *answers, size_t len);

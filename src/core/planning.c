@@ -6,6 +6,7 @@
 #include "core/group.h"
 #include "core/hold.h"
 #include "core/memory.h"
+#include "core/mutant.h"
 #include "core/placing.h"
 
 static void ask(const struct core *core, const struct job *job, struct placing *request)
@@ -63,6 +64,12 @@ static void carry_out(struct core *core, struct jobs *jobs, const asked_t *asked
             continue; /* it has just been told to make room, by an earlier round */
         }
         if (answers[i].is_placed && asked->items[i]->is_held) {
+            continue;
+        }
+        /* Comfort is for the whole group or none: else a rule would have to bring it back. */
+        if (answers[i].is_placed && asked->items[i]->purpose == PURPOSE_FAILBACK &&
+            !MUTANT(GROUP_SPLIT) &&
+            group_is_torn(core, jobs->groups, asked->items[i], answers, asked->len)) {
             continue;
         }
         bool waits = answers[i].is_placed &&
