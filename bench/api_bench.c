@@ -6,7 +6,7 @@
  *
  * One line a request: CPU milliseconds (the first, and the best of some more: what is kept between
  * requests helps those), bytes. The world is made in memory;
- * every node has as many GPUs as it has VMs, and each VM one of them.
+ * every node has one GPU more than it has VMs, and each VM one of them.
  */
 #include "api/api.h"
 #include "api/survival.h"
@@ -69,7 +69,7 @@ static void add_node(const char *name, uint32_t gpus, struct pool *pool)
     put(alive);
 }
 
-static void add_vm(uint32_t i, const char *node, uint32_t gpu)
+static void add_vm(uint32_t i, const char *node, uint32_t gpu, const char *pool)
 {
     char name[name_size], address[name_size];
     (void)snprintf(name, sizeof(name), "vm-%05u", i);
@@ -78,14 +78,14 @@ static void add_vm(uint32_t i, const char *node, uint32_t gpu)
     struct record *status = record_new(RECORD_VM_STATUS, name, NULL);
     struct gpu_hold *hold = VEC_ADD(&placement->placement->gpus);
     hold->slot = slot_of(gpu);
-    memcpy(hold->pool, "pool", 5);
+    memcpy(hold->pool, pool, strlen(pool) + 1);
     struct record *claim = record_new(RECORD_CLAIM, node, gpu_slot_format(&hold->slot, address));
     spec->vm_spec->xml = strdup("<domain/>");
     spec->vm_spec->cpus = 4;
     spec->vm_spec->memory_mib = 16384;
     spec->vm_spec->need_len = 1;
     spec->vm_spec->needs[0].count = 1;
-    memcpy(spec->vm_spec->needs[0].pool, "pool", 5);
+    memcpy(spec->vm_spec->needs[0].pool, pool, strlen(pool) + 1);
     spec->vm_spec->desired = VM_STARTED;
     placement->placement->epoch = status->status->epoch = 1;
     placement->placement->phase = PLACEMENT_START;
@@ -102,13 +102,19 @@ static void add_vm(uint32_t i, const char *node, uint32_t gpu)
 static void make_world(uint32_t nodes, uint32_t vms)
 {
     struct record *pool = record_new(RECORD_POOL, "pool", NULL);
-    uint32_t each = (vms + nodes - 1) / nodes;
+    uint32_t each = (vms + nodes - 1) / nodes, pools = 1;
     for (uint32_t i = 0; i < nodes; i++) {
         char name[name_size];
         (void)snprintf(name, sizeof(name), "node%03u", i);
+        if (pool->pool->members.len + each + 1 > pool_members_max) {
+            char next[name_size];
+            (void)snprintf(next, sizeof(next), "pool-%u", ++pools);
+            put(pool);
+            pool = record_new(RECORD_POOL, next, NULL);
+        }
         add_node(name, each + 1, pool->pool);
         for (uint32_t k = 0; k < each && i * each + k < vms; k++) {
-            add_vm(i * each + k, name, k);
+            add_vm(i * each + k, name, k, pool->key.name);
         }
     }
     put(pool);
@@ -171,7 +177,7 @@ int main(int argc, char **argv)
 {
     uint32_t nodes = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 64;
     uint32_t vms = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 8000;
-    if (nodes == 0 || nodes > 128 || vms < nodes || vms > nodes * 255) {
+    if (nodes == 0 || nodes > nodes_max || vms < nodes || vms > nodes * (gpus_per_node_max - 1)) {
         (void)fprintf(stderr, "usage: api-bench [NODES [VMS]]\n");
         return 2;
     }
