@@ -215,6 +215,7 @@ static const struct {
     {"user", "name of the user"},
     {"verdict", "whether it can be assigned to a VM"},
     {"verdict_detail", "reason for the verdict"},
+    {"version", "version of the program"},
     {"vm", "VM"},
     {"vm_count", "number of VMs"},
     {"vms", "VMs by state"},

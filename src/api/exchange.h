@@ -77,9 +77,10 @@ struct api_view {
                                   not */
     const struct api_session *sessions; /* lent; NULL: there are none, or no one asked */
     size_t session_len;
-    const char *writer; /* this API's name in the keys of its events, at most 24 characters */
-    uint64_t number;    /* grows with each request */
-    uint8_t random[16]; /* new with each request: the uuid of a VM that has none */
+    const char *version; /* of this program; NULL: not said */
+    const char *writer;  /* this API's name in the keys of its events, at most 24 characters */
+    uint64_t number;     /* grows with each request */
+    uint8_t random[16];  /* new with each request: the uuid of a VM that has none */
 };
 
 /* What the caller has to do before there is an answer: what is no function of what is known. */

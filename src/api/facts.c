@@ -16,17 +16,39 @@ static int compare_name(const void *key, const void *item)
     return strcmp(key, *(const char *const *)item);
 }
 
+/* Where the VM of 'placement' has its place, among 'names'; NULL: nowhere there. */
+static const char *const *find_place(const struct record *placement, const char *const *names,
+                                     size_t len)
+{
+    return placement->placement->phase == PLACEMENT_NONE
+               ? NULL
+               : bsearch(placement->placement->node, names, len, sizeof(*names), compare_name);
+}
+
 void node_vm_counts(const struct world *world, const char *const *names, size_t len, uint32_t *ret)
 {
     memset(ret, 0, len * sizeof(*ret));
     WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
-        const struct vm_placement *placement = (*each)->placement;
-        const char *const *name =
-            placement->phase == PLACEMENT_NONE
-                ? NULL
-                : bsearch(placement->node, names, len, sizeof(*names), compare_name);
+        const char *const *name = find_place(*each, names, len);
         if (name) {
             ret[name - names]++;
+        }
+    }
+}
+
+void node_loads(const struct world *world, const char *const *names, size_t len,
+                struct node_load *ret)
+{
+    memset(ret, 0, len * sizeof(*ret));
+    WORLD_EACH(world, RECORD_VM_PLACEMENT, each) {
+        const char *const *name = find_place(*each, names, len);
+        const struct record *spec =
+            name ? world_find(world, RECORD_VM_SPEC, (*each)->key.name) : NULL;
+        if (name) {
+            struct node_load *load = &ret[name - names];
+            load->vms++;
+            load->cpus += spec ? spec->vm_spec->cpus : 0;
+            load->memory_mib += spec ? spec->vm_spec->memory_mib : 0;
         }
     }
 }

@@ -55,6 +55,14 @@ bool records_in_order(const struct world *world, enum record_kind kind, records_
 /* How many VMs have their place on each of 'names' (sorted), into 'ret', as many. */
 void node_vm_counts(const struct world *world, const char *const *names, size_t len, uint32_t *ret);
 
+/* What these VMs have of each, as their definitions say; the same. */
+struct node_load {
+    uint32_t vms;
+    uint64_t cpus, memory_mib;
+};
+void node_loads(const struct world *world, const char *const *names, size_t len,
+                struct node_load *ret);
+
 /* ---- GPUs ---- */
 
 #define GPU_STATE_LIST(X)                                                                          \

@@ -22,6 +22,85 @@ static void one(struct buf *text, const char *name, const char *type, const char
     buf_printf(text, "%s %lld\n", name, (long long)value);
 }
 
+/* ---- nodes ---- */
+
+static void of_each(struct buf *text, const names_t *names, const char *metric, const char *help,
+                    const uint64_t *values)
+{
+    head(text, metric, "gauge", help);
+    for (size_t i = 0; i < names->len; i++) {
+        buf_printf(text, "%s{node=\"%s\"} %llu\n", metric, names->items[i],
+                   (unsigned long long)values[i]);
+    }
+}
+
+static void capacity_metrics(const struct api_call *call, const names_t *names, struct buf *text)
+{
+    enum { values_len = 5 };
+    static const struct {
+        const char *metric, *help;
+    } metrics[values_len] = {
+        {"berth_node_cpus", "CPUs of the node."},
+        {"berth_node_memory_bytes", "Memory of the node."},
+        {"berth_node_vms", "VMs that have their place on the node."},
+        {"berth_node_vm_cpus", "Virtual CPUs of these VMs."},
+        {"berth_node_vm_memory_bytes", "Memory of these VMs."},
+    };
+    CLEANUP(freep) struct node_load *loads = calloc(names->len + 1, sizeof(*loads));
+    CLEANUP(freep) uint64_t *values = calloc((names->len + 1) * values_len, sizeof(*values));
+    if (!loads || !values) {
+        text->failed = true;
+        return;
+    }
+    node_loads(call->world, names->items, names->len, loads);
+    for (size_t i = 0; i < names->len; i++) {
+        const struct record *record =
+            world_find(call->world, RECORD_NODE_INVENTORY, names->items[i]);
+        const uint64_t row[values_len] = {record ? record->inventory->cpus : 0,
+                                          record ? record->inventory->memory_mib << 20 : 0,
+                                          loads[i].vms, loads[i].cpus, loads[i].memory_mib << 20};
+        for (size_t k = 0; k < values_len; k++) {
+            values[k * names->len + i] = row[k];
+        }
+    }
+    for (size_t k = 0; k < values_len; k++) {
+        of_each(text, names, metrics[k].metric, metrics[k].help, values + k * names->len);
+    }
+}
+
+/* Whether what must prove that a node is off could do so. */
+static void fencing_metrics(const struct api_call *call, const names_t *names, struct buf *text)
+{
+    head(text, "berth_node_fencing", "gauge",
+         "How the node is fenced, with the value 1; agent: its first fence agent.");
+    VEC_EACH(names, name) {
+        struct node_facts node;
+        if (node_facts(call->view, *name, &node)) {
+            buf_printf(text, "berth_node_fencing{node=\"%s\",method=\"%s\",agent=\"%s\"} 1\n",
+                       *name, fencing_name(node.spec->fencing), node.spec->fence_agent);
+        }
+    }
+    head(text, "berth_node_watchdog_armed", "gauge",
+         "Whether the node's heartbeat says that its watchdog is armed.");
+    VEC_EACH(names, name) {
+        struct node_facts node;
+        if (node_facts(call->view, *name, &node)) {
+            buf_printf(text, "berth_node_watchdog_armed{node=\"%s\"} %d\n", *name,
+                       node.alive && node.alive->is_watchdog_armed);
+        }
+    }
+    head(text, "berth_node_fence_agent_ok", "gauge",
+         "Whether the node's fence agents answered another node, when they were last asked.");
+    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
+        VEC_EACH(&(*each)->inventory->checks, check) {
+            if (strcmp(check->name, "fencing") == 0 && check->subject[0]) {
+                buf_printf(text, "berth_node_fence_agent_ok{node=\"%s\",asked_by=\"%s\"} %d\n",
+                           check->subject, (*each)->key.name, check->is_ok);
+            }
+        }
+    }
+}
+
 static void node_metrics(const struct api_call *call, struct buf *text)
 {
     names_t names = {0};
@@ -40,6 +119,8 @@ static void node_metrics(const struct api_call *call, struct buf *text)
         buf_printf(text, "berth_nodes{state=\"%s\"} %u\n", node_state_name((enum node_state)i),
                    counts[i]);
     }
+    capacity_metrics(call, &names, text);
+    fencing_metrics(call, &names, text);
     VEC_DONE(&names);
 }
 
@@ -230,6 +311,12 @@ static void counter_metrics(const struct counters *counters, struct buf *text)
 
 /* ---- the cluster ---- */
 
+static void build_metric(const struct api_view *view, struct buf *text)
+{
+    head(text, "berth_build_info", "gauge", "Version of this berth-api, with the value 1.");
+    buf_printf(text, "berth_build_info{version=\"%s\"} 1\n", view->version ? view->version : "");
+}
+
 static void cluster_metrics(const struct api_call *call, struct buf *text)
 {
     const struct api_view *view = call->view;
@@ -260,6 +347,7 @@ void handle_metrics(struct api_call *call)
     struct buf *text = &call->answer->body;
     call->answer->status = 200;
     call->answer->content_type = "text/plain; version=0.0.4";
+    build_metric(call->view, text);
     node_metrics(call, text);
     pool_metrics(call, text);
     vm_metrics(call, text);

@@ -111,7 +111,7 @@ const struct schema schemas[] = {
 
     /* who may come in */
     {"Message", "message:s"},
-    {"Session", "actor:s role:=role csrf:s cluster:s"},
+    {"Session", "actor:s role:=role csrf:s cluster:s version:s"},
     {"ConsoleSession", "id:s user:s peer:s begun_ms:i used_ms:i"},
     {"Access", "name:s kind:=access_kind role:=role created_ms:i expires_ms?:i "
                "expired:b by:s note:s"},

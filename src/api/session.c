@@ -18,9 +18,10 @@ void handle_session_get(struct api_call *call)
         return;
     }
     call_send(call,
-              json_pack("{s:o, s:s, s:s, s:o}", "actor", text_json(actor->name), "role",
+              json_pack("{s:o, s:s, s:s, s:o, s:s}", "actor", text_json(actor->name), "role",
                         api_role_name(actor->role), "csrf", actor->csrf, "cluster",
-                        text_json(world_settings(call->world)->name)),
+                        text_json(world_settings(call->world)->name), "version",
+                        call->view->version ? call->view->version : ""),
               0);
 }
 

@@ -68,6 +68,7 @@ static void fill_view(void *userdata, struct api_view *ret)
         .survival_memo = &server->survival_memo,
         .certificate_until_ms = server->certificate_until_ms,
         .policy = &server->policy,
+        .version = BERTH_VERSION,
         .writer = server->writer,
         .number = ++server->requests,
         .node = server->config->node,

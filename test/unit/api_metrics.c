@@ -94,6 +94,38 @@ TEST(each_vm_and_gpu_has_its_state_and_problems_are_counted_by_code)
     CHECK_HAS(text(), "berth_problems{code=\"gpu-quarantined\",severity=\"error\"} 1\n");
 }
 
+TEST(nodes_show_what_they_have_what_vms_have_of_it_and_how_they_are_fenced)
+{
+    begin_cluster();
+    add_vm("v", 1);
+    add_vm("w", 1);
+    view.version = "1.2.3";
+    for (unsigned i = 0; i < 2; i++) {
+        struct vm_spec *spec = world_find(&world, RECORD_VM_SPEC, i ? "w" : "v")->vm_spec;
+        spec->cpus = 3;
+        spec->memory_mib = 1024;
+        (void)place(i ? "w" : "v", PLACEMENT_START, "node1", 1);
+    }
+    struct node_inventory *inventory =
+        world_find(&world, RECORD_NODE_INVENTORY, "node1")->inventory;
+    inventory->cpus = 64;
+    inventory->memory_mib = 2048;
+    struct node_check *check = VEC_ADD(&inventory->checks);
+    strcpy(check->name, "fencing");
+    strcpy(check->subject, "node2");
+    REQUIRE(ask("GET", "/metrics", NULL) == 200);
+    CHECK_HAS(text(), "berth_build_info{version=\"1.2.3\"} 1\n");
+    CHECK_HAS(text(), "berth_node_cpus{node=\"node1\"} 64\n");
+    CHECK_HAS(text(), "berth_node_memory_bytes{node=\"node1\"} 2147483648\n");
+    CHECK_HAS(text(), "berth_node_vms{node=\"node1\"} 2\n");
+    CHECK_HAS(text(), "berth_node_vm_cpus{node=\"node1\"} 6\n");
+    CHECK_HAS(text(), "berth_node_vm_memory_bytes{node=\"node1\"} 2147483648\n");
+    CHECK_HAS(text(), "berth_node_vms{node=\"node2\"} 0\n");
+    CHECK_HAS(text(), "berth_node_fencing{node=\"node1\",method=\"watchdog\",agent=\"\"} 1\n");
+    CHECK_HAS(text(), "berth_node_watchdog_armed{node=\"node1\"} 1\n");
+    CHECK_HAS(text(), "berth_node_fence_agent_ok{node=\"node2\",asked_by=\"node1\"} 0\n");
+}
+
 TEST(a_vm_waits_since_it_was_first_said_after_its_last_place)
 {
     begin_cluster();
