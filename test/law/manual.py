@@ -5,7 +5,9 @@ Environment: BERTH, BERTHD, BERTH_API (the programs) and PAGES (the folder with 
 
 import os
 import pathlib
+import pty
 import re
+import select
 import subprocess
 import sys
 import tempfile
@@ -159,6 +161,83 @@ def other_shells_get_the_same_words_as_bash():
     for name in ("completion.zsh.in", "completion.fish.in"):
         script = (pathlib.Path(__file__).parents[2] / "data" / name).read_text()
         assert """bash -c 'source "$0" && _berth_reply "$@"' @completions@/berth""" in script, name
+
+
+def script_for(shell, directory):
+    """Our completion for that shell as it is installed, and a berth in 'directory' that knows some names and else says
+    what it was told."""
+    berth = pathlib.Path(directory) / "berth"
+    berth.write_text("#!/bin/sh\ncase \"$*\" in\n'vm ls -o name') echo train1; echo train2 ;;\n"
+                     "'pool ls -o name') echo GpuChildPool ;;\n*) echo \"told: $*\" ;;\nesac\n")
+    berth.chmod(0o755)
+    script = (pathlib.Path(__file__).parents[2] / f"data/completion.{shell}.in").read_text()
+    path = pathlib.Path(directory) / {"zsh": "_berth", "fish": "berth.fish"}[shell]
+    path.write_text(script.replace("@completions@", str(PAGES)))
+    return path
+
+
+@test
+def fish_completes():
+    with tempfile.TemporaryDirectory() as directory:
+        script = script_for("fish", directory)
+        environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}", "HOME": directory}
+
+        def completed(line):
+            done = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"], text=True, check=True,
+                                  env=environment, timeout=60, stdout=subprocess.PIPE)
+            return [each.split("\t")[0] for each in done.stdout.split("\n") if each]
+
+        assert completed("berth vm start tr") == ["train1", "train2"]
+        assert completed("berth vm assign train1 ") == ["GpuChildPool"]
+        assert "restart" in completed("berth vm ")
+        assert "--force" in completed("berth vm stop --f")
+
+
+class Zsh:
+    """One that believes a person types, with our completion."""
+
+    def __init__(self, directory):
+        script_for("zsh", directory)
+        environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}", "HOME": directory, "TERM": "dumb"}
+        self.terminal, other = pty.openpty()
+        try:
+            self.process = subprocess.Popen(["zsh", "-f", "-i"], stdin=other, stdout=other, stderr=other, env=environment,
+                                            start_new_session=True)
+        except FileNotFoundError:
+            os.close(self.terminal)
+            raise
+        finally:
+            os.close(other)
+        # menu_complete: a tab takes the first of several.
+        self.answer(f"PS1=; unsetopt zle_bracketed_paste; fpath=({directory} $fpath); autoload -Uz compinit; compinit -u -D;"
+                    "setopt menu_complete; print -r told'': ready\n")
+
+    def answer(self, typed):
+        """What the program then says that it was told."""
+        os.write(self.terminal, typed.encode())
+        text = b""
+        while not (found := re.search(rb"(?:^|[\r\n])told: ([^\r\n]*)[\r\n]", text)):
+            assert select.select([self.terminal], [], [], 60)[0], f"zsh says no more than {text}"
+            text += os.read(self.terminal, 4096)
+        return found[1].decode().strip()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.terminal)
+
+
+@test
+def zsh_completes():
+    with tempfile.TemporaryDirectory() as directory:
+        shell = Zsh(directory)
+        try:
+            assert shell.answer("berth vm assign train1 Gpu\t\n") == "vm assign train1 GpuChildPool"
+            assert shell.answer("berth vm start tr\t\n") == "vm start train1"
+            assert shell.answer("berth vm resta\ttrain2\n") == "vm restart train2"
+            assert shell.answer("berth vm stop --for\ttrain2\n") == "vm stop --force train2"
+        finally:
+            shell.end()
 
 
 @test

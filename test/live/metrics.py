@@ -5,7 +5,10 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "law"))
 sys.path.insert(0, os.path.dirname(__file__))
@@ -160,6 +163,19 @@ def what_is_so_in_the_cluster_is_in_the_metrics():
         assert value(scrape(c), "berth_problems", code="node-silent", severity="error") == 1
         c.etcd.kill()
         wait_for("the store is silent", lambda: value(scrape(c), "berth_store_stale") == 1)
+
+
+@test
+def the_alert_rules_fire_with_default_settings_and_only_then():
+    with tempfile.TemporaryDirectory() as directory:
+        for path in MONITORING / "berth.rules.yml", pathlib.Path(__file__).parent / "alerts.test.yml":
+            shutil.copy(path, directory)
+        done = subprocess.run(["promtool", "test", "rules", "alerts.test.yml"], cwd=directory, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+        assert done.returncode == 0 and "SUCCESS" in done.stdout, done.stdout
+        tested = set(re.findall(r"alertname: (\w+)", (pathlib.Path(directory) / "alerts.test.yml").read_text()))
+        ruled = set(re.findall(r"alert: (\w+)", (MONITORING / "berth.rules.yml").read_text()))
+        assert tested == ruled, tested ^ ruled
 
 
 if __name__ == "__main__":
