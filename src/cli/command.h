@@ -179,6 +179,8 @@ int run_vm_assign(struct cli *cli);
 int run_vm_unassign(struct cli *cli);
 int run_vm_start(struct cli *cli);
 int run_vm_stop(struct cli *cli);
+int run_vm_restart(struct cli *cli);
+int run_vm_reset(struct cli *cli);
 int run_vm_move(struct cli *cli);
 int run_vm_adopt(struct cli *cli);
 int run_vm_confirm_gone(struct cli *cli);

@@ -172,6 +172,54 @@ int run_vm_stop(struct cli *cli)
     return order_each(cli, true, look_at_stop);
 }
 
+/* ---- restart ---- */
+
+/* Nothing in the store says that it is to start again: that is said once it has stopped. */
+static int start_again(struct cli *cli, const char *name)
+{
+    int r = wait_until(cli, look_at_stop, (void *)(uintptr_t)name);
+    if (r != EXIT_OK) {
+        (void)cli_fail(cli, r, "%s is not started again: \"berth vm start %s\" does that", name,
+                       name);
+        return r;
+    }
+    r = change(cli, "POST", NULL, "/v1/vms/%s/start", name);
+    return r == EXIT_OK && wait_is_wanted(cli)
+               ? wait_until(cli, look_at_start, (void *)(uintptr_t)name)
+               : r;
+}
+
+static int restart_each(struct cli *cli, bool is_forced)
+{
+    int worst = EXIT_OK;
+    VEC(const char *) taken = {0};
+    VEC_EACH(&cli->args, name) {
+        int r =
+            change(cli, "POST", json_pack("{s:b}", "force", is_forced), "/v1/vms/%s/stop", *name);
+        const char **place = r == EXIT_OK ? VEC_ADD(&taken) : NULL;
+        if (place) {
+            *place = *name;
+        }
+        worst = MAX(worst, r);
+    }
+    VEC_EACH(&taken, name) {
+        int r = start_again(cli, *name);
+        worst = MAX(worst, r);
+    }
+    VEC_DONE(&taken);
+    return worst;
+}
+
+int run_vm_restart(struct cli *cli)
+{
+    return restart_each(cli, false);
+}
+
+int run_vm_reset(struct cli *cli)
+{
+    return restart_each(cli, true);
+}
+
 /* ---- move ---- */
 
 struct move {

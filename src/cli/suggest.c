@@ -57,9 +57,7 @@ const char *verb_of(const char *noun, const char *word)
 /* ---- words of other systems, which are answered ---- */
 
 const struct advice advices[] = {
-    {"vm", "restart", "berth vm stop VM, then berth vm start VM"},
-    {"vm", "reboot", "berth vm stop VM, then berth vm start VM"},
-    {"vm", "reset", "berth vm stop --force VM, then berth vm start VM"},
+    {"vm", "reboot", "berth vm restart VM"},
     {"vm", "console", "virsh console VM, on the host that berth vm show VM names"},
     {"vm", "shutdown", "berth vm stop VM"},
     {"vm", "poweroff", "berth vm stop --force VM"},

@@ -104,7 +104,7 @@ TEST(wrong_usage_is_named_and_ends_with_2)
         {{"vm", "strat", "v"}, "no command \"berth vm strat\"; did you mean berth vm start?"},
         {{"vm", "frobnicate"}, "see berth vm --help"},
         {{"vm", "frob"}, "no command \"berth vm frob\""},
-        {{"vm", "restart", "v"}, "use: berth vm stop VM, then berth vm start VM"},
+        {{"vm", "reboot", "v"}, "use: berth vm restart VM"},
         {{"vms", "console", "v"}, "no command \"berth vm console\"; use: virsh console"},
         {{"node", "maintenance", "n"}, "use: berth node drain NODE"},
         {{"host", "ls"}, "no command \"berth host\"; use: berth node"},
