@@ -40,6 +40,7 @@ static const struct {
     {"NodeWhole.vms", "VMs on the host"},
     {"Operation.state", "how far the work is"},
     {"PlannedVm.gpus", "GPUs it would get"},
+    {"Way.migration", "how the VM goes there: live, or restart; absent: it does not run"},
     {"Pool.model", "model of its GPUs; empty: mixed or none"},
     {"PoolMember.name", "model of the GPU"},
     {"PoolMember.vm", "VM that holds it"},
@@ -223,6 +224,9 @@ static const struct {
     {"warnings", "what to look at afterwards"},
     {"watchdog_armed", "whether the hardware watchdog is armed"},
     {"weakest", "hosts whose failure is not tolerated"},
+    {"why", "why it does not move live"},
+    {"why_code", "stable word for that"},
+    {"why_parameters", "parameters of that word"},
     {"xml", "libvirt domain XML without GPUs"},
 };
 

@@ -75,6 +75,7 @@ void handle_vm_unassign(struct api_call *call);
 void handle_vm_start(struct api_call *call);
 void handle_vm_stop(struct api_call *call);
 void handle_vm_move(struct api_call *call);
+void handle_vm_cancel_move(struct api_call *call);
 void handle_vm_adopt(struct api_call *call);
 void handle_vm_confirm_gone(struct api_call *call);
 

@@ -24,19 +24,21 @@ struct record *node_spec_draft(const struct api_call *call, const char *node)
 
 /* An active node is resumed, too: the write itself ends a quarantine (core/standing.c). */
 static void set_mode(struct api_call *call, const struct node_facts *node, enum node_mode mode,
-                     bool is_forced, enum note_code code)
+                     const struct drain_request *how, enum note_code code)
 {
     if (!call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node->name))) {
         return;
     }
-    if (mode != NODE_ACTIVE && node->spec->mode == mode && node->spec->force == is_forced) {
+    if (mode != NODE_ACTIVE && node->spec->mode == mode && node->spec->force == how->is_forced &&
+        node->spec->migration == how->migration) {
         call_unchanged(call, node->name, "%s is %s already", node->name, node_mode_name(mode));
         return;
     }
     struct record *next = node_spec_draft(call, node->name);
     if (next) {
         next->node_spec->mode = mode;
-        next->node_spec->force = is_forced;
+        next->node_spec->force = how->is_forced;
+        next->node_spec->migration = how->migration;
         if (mode == NODE_ACTIVE) {
             next->node_spec->power = NODE_POWER_NONE; /* a shutdown that was ordered is canceled */
         }
@@ -50,7 +52,7 @@ void handle_node_pause(struct api_call *call)
 {
     struct node_facts node;
     if (request_is_empty(call) && call_node(call, call->args[0], &node)) {
-        set_mode(call, &node, NODE_PAUSED, false, NOTE_NODE_PAUSED);
+        set_mode(call, &node, NODE_PAUSED, &(struct drain_request){0}, NOTE_NODE_PAUSED);
     }
 }
 
@@ -58,7 +60,7 @@ void handle_node_resume(struct api_call *call)
 {
     struct node_facts node;
     if (request_is_empty(call) && call_node(call, call->args[0], &node)) {
-        set_mode(call, &node, NODE_ACTIVE, false, NOTE_NODE_RESUMED);
+        set_mode(call, &node, NODE_ACTIVE, &(struct drain_request){0}, NOTE_NODE_RESUMED);
     }
 }
 
@@ -71,10 +73,12 @@ void handle_node_drain(struct api_call *call)
     }
     if (asked.is_dry_run) {
         const char *name = node.name;
-        whatif_send(call, &name, 1, true);
+        const struct plan_question question = {
+            .ask = PLAN_ASK_DRAIN, .names = &name, .len = 1, .migration = asked.migration};
+        whatif_send(call, &question);
         return;
     }
-    set_mode(call, &node, NODE_DRAIN, asked.is_forced,
+    set_mode(call, &node, NODE_DRAIN, &asked,
              asked.is_forced ? NOTE_NODE_FORCED_DRAIN_ASKED : NOTE_NODE_DRAIN_ASKED);
 }
 

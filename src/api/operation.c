@@ -165,7 +165,8 @@ static void add_stuck(const struct api_view *view, const char *node, struct stan
     WORLD_EACH(view->world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *placement = (*each)->placement;
         const struct record *spec = world_find(view->world, RECORD_VM_SPEC, (*each)->key.name);
-        bool is_stuck = placement->cause.code == CAUSE_DRAIN_NO_HOST;
+        bool is_stuck = placement->cause.code == CAUSE_DRAIN_NO_HOST ||
+                        placement->cause.code == CAUSE_LIVE_FAILED;
         if (placement->phase == PLACEMENT_NONE || strcmp(placement->node, node) != 0) {
             continue;
         }
@@ -239,10 +240,11 @@ static bool is_over(const struct api_view *view, enum operation_kind kind,
         [OPERATION_START] = {"vm-running"},
         [OPERATION_STOP] = {"vm-stopped", "vm-removed"},
     };
-    static const char *const other_orders[operation_kind_count][5] = {
+    static const char *const other_orders[operation_kind_count][6] = {
         [OPERATION_START] = {"vm-start-asked", "vm-stop-asked", "vm-removed"},
         [OPERATION_STOP] = {"vm-start-asked"},
-        [OPERATION_MOVE] = {"vm-start-asked", "vm-stop-asked", "vm-move-asked", "vm-removed"},
+        [OPERATION_MOVE] = {"vm-start-asked", "vm-stop-asked", "vm-move-asked",
+                            "vm-move-cancel-asked", "vm-removed"},
         [OPERATION_DRAIN] = {"node-drain", "node-paused", "node-resumed"},
         [OPERATION_SHUTDOWN] = {"node-shutdown-asked", "node-reboot-asked", "node-resumed"},
         [OPERATION_REBOOT] = {"node-shutdown-asked", "node-reboot-asked", "node-resumed"},

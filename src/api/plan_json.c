@@ -18,6 +18,16 @@ json_t *plan_reasons_json(const struct plan_cluster *cluster, const struct plan_
     return in_order(list, "subject");
 }
 
+void plan_put_way(json_t *json, enum migration way, const struct cause *why)
+{
+    if (way != MIGRATION_DEFAULT) {
+        (void)json_object_set_new(json, "migration", json_string(migration_name(way)));
+    }
+    if (way == MIGRATION_RESTART) {
+        because_put(json, "why", why);
+    }
+}
+
 static json_t *gpus_json(const struct plan_outcome *outcome, const struct plan_placement *placement)
 {
     json_t *list = json_array();
@@ -42,11 +52,14 @@ static json_t *placements_json(const struct plan_outcome *outcome)
     const struct plan_cluster *cluster = &outcome->cluster;
     json_t *list = json_array();
     VEC_EACH(&outcome->plan.placements, placement) {
-        const char *name = cluster->vms.items[placement->vm];
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "vm", name, "from",
-                                                    node_of(cluster, name), "to",
-                                                    cluster->nodes.items[placement->node], "gpus",
-                                                    gpus_json(outcome, placement)));
+        const char *name = cluster->vms.items[placement->vm], *from = node_of(cluster, name);
+        const char *to = cluster->nodes.items[placement->node];
+        json_t *each = json_pack("{s:s, s:s, s:s, s:o}", "vm", name, "from", from, "to", to, "gpus",
+                                 gpus_json(outcome, placement));
+        struct cause why;
+        enum migration way = plan_outcome_way(outcome, name, to, &why);
+        plan_put_way(each, way, &why);
+        (void)json_array_append_new(list, each);
     }
     return list;
 }

@@ -9,6 +9,7 @@
 
 static const char *const pool_type_words[] = {POOL_TYPE_LIST(WORD_)};
 static const char *const access_kind_words[] = {ACCESS_KIND_LIST(WORD_)};
+static const char *const migration_words[] = {MIGRATION_LIST(WORD_)};
 static const char *const role_words[] = {API_ROLE_LIST(WORD_)};
 
 #define REQUEST(id, table)                                                                         \
@@ -40,6 +41,8 @@ REQUEST(force, force_fields);
 static const struct field drain_fields[] = {
     BOOL("force", is_forced, ABOUT("also stop VMs that find no other place")),
     BOOL("dry_run", is_dry_run, ABOUT("only tell what would move where")),
+    ENUM("migration", migration, migration_words,
+         ABOUT("how running VMs move; default: each as it is set")),
 };
 REQUEST(drain, drain_fields);
 #undef OWNER
@@ -137,6 +140,10 @@ REQUEST(assign, assign_fields);
 #define OWNER struct move_request
 static const struct field move_fields[] = {
     TEXT("node", node, ABOUT("host to move to; default: any other"), NAME_OF("node")),
+    ENUM("migration", migration, migration_words,
+         ABOUT("live: or not at all; restart; live-or-restart; default: as the VM is set")),
+    INTEGER("limit_ms", limit_ms, move_limit_min_ms, move_limit_max_ms,
+            ABOUT("how long it may take if it is live; default: as the cluster is set")),
 };
 REQUEST(move, move_fields);
 #undef OWNER
@@ -151,6 +158,8 @@ static const struct field plan_fields[] = {
     LIST("fail", fail, node_item, nodes_max, ABOUT("hosts that fail")),
     LIST("drain", drain, node_item, nodes_max, ABOUT("hosts that are drained")),
     LIST("start", start, vm_item, nodes_max, ABOUT("VMs to start")),
+    ENUM("migration", migration, migration_words,
+         ABOUT("how running VMs leave drained hosts; default: each as it is set")),
 };
 REQUEST(plan, plan_fields);
 #undef OWNER

@@ -11,6 +11,8 @@
 
 enum {
     members_per_request_max = 1024,
+    move_limit_min_ms = 1000,
+    move_limit_max_ms = 24 * 3600 * 1000,
     expires_days_max = 3650,
     disarm_ms_max = 30 * 24 * 3600 * 1000U,
 };
@@ -22,6 +24,7 @@ struct force_request {
 struct drain_request {
     bool is_forced;
     bool is_dry_run;
+    enum migration migration;
 };
 
 struct confirm_off_request {
@@ -73,12 +76,15 @@ struct assign_request {
 
 struct move_request {
     char node[name_size]; /* "": anywhere else */
+    enum migration migration;
+    msec_t limit_ms; /* 0: as the cluster is set */
 };
 
 struct plan_ask_request {
     VEC(struct vm_name) fail;
     VEC(struct vm_name) drain;
     VEC(struct vm_name) start;
+    enum migration migration; /* of those that are drained */
 };
 
 struct login_request {

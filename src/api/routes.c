@@ -100,6 +100,8 @@ const struct route routes[] = {
      "confirms that it, migrated away or saved, runs nowhere any more", "OrderChange"},
     {"POST", "/v1/vms/:vm/move", ROLE_OPERATOR, DOES(vm_move), "orders its move", "OrderChange",
      "Move"},
+    {"POST", "/v1/vms/:vm/cancel-move", ROLE_OPERATOR, DOES(vm_cancel_move),
+     "withdraws that, unless it is done", "Change"},
     {"GET", "/v1/events", ROLE_VIEWER, DOES(events_get),
      "who did what, and why; with Accept: text/event-stream as they happen", "[Event]", NULL,
      "limit subject code severity text after before follow changes"},

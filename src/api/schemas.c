@@ -15,7 +15,8 @@ const struct schema schemas[] = {
     {"Hint", "action:s subject:[s] options?:{any}"},
     {"Parameters", "%parameters"},
     {"Reason", "subject:s code?:s parameters?:Parameters text:s hint?:Hint"},
-    {"HostReason", "&Because subject:s text:s fits:b"},
+    {"HostReason", "&Because subject:s text:s fits:b &Way"},
+    {"Way", "migration?:=migration why?:s why_code?:=cause_code why_parameters?:Parameters"},
     {"Because", "code:=cause_code parameters:Parameters"},
     {"Detailed", "detail:s detail_code:=cause_code detail_parameters:Parameters"},
     {"Health", "ok:b store:s stale_since_ms?:i"},
@@ -118,7 +119,7 @@ const struct schema schemas[] = {
     {"AccessAdded", "&Change name:s kind:=access_kind role:=role token?:s"},
     {"Plan", "action:s placements:[PlannedVm] left_out:[LeftOutVm] evicted:[EvictedVm] proven:b "
              "stale_since_ms?:i"},
-    {"PlannedVm", "vm:s from:s to:s gpus:[s]"},
+    {"PlannedVm", "vm:s from:s to:s gpus:[s] &Way"},
     {"EvictedVm", "vm:s node:s for:s"},
 };
 
@@ -144,6 +145,7 @@ json_t *schema_words(const char *list)
     static const char *const vm_view[] = {VM_VIEW_LIST(WORD_) NULL};
     static const char *const vm_desired[] = {VM_DESIRED_LIST(WORD_) NULL};
     static const char *const offline_action[] = {OFFLINE_ACTION_LIST(WORD_) NULL};
+    static const char *const migration[] = {MIGRATION_LIST(WORD_) NULL};
     static const char *const role[] = {API_ROLE_LIST(WORD_) NULL};
     static const char *const access_kind[] = {ACCESS_KIND_LIST(WORD_) NULL};
     static const char *const severity[] = {SEVERITY_LIST(WORD_) NULL};
@@ -174,6 +176,7 @@ json_t *schema_words(const char *list)
         {"operation_kind", operation_kind},
         {"operation_state", operation_state},
         {"role", role},
+        {"migration", migration},
         {"trouble", trouble},
         {"trouble_of", trouble_of},
         {"access_kind", access_kind},

@@ -7,7 +7,9 @@
 #include "api/show.h"
 #include "api/whatif.h"
 #include "base/parse.h"
+#include "model/live.h"
 #include "model/words.h"
+#include "wire/domain_xml.h"
 
 #include <string.h>
 
@@ -150,6 +152,67 @@ static bool may_receive(struct api_call *call, const struct vm_facts *vm, const 
     return true;
 }
 
+/* Why each host does not take it as it runs, as reasons; NULL: one does. */
+static json_t *why_nowhere(const struct api_call *call, const struct vm_facts *vm)
+{
+    json_t *reasons = json_array();
+    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
+        const char *node = (*each)->key.name;
+        struct cause why = live_why_not(call->world, vm->name, node);
+        if (strcmp(node, vm->node) == 0) {
+            continue;
+        }
+        if (why.code == CAUSE_NONE) {
+            json_decref(reasons);
+            return NULL;
+        }
+        (void)json_array_append_new(reasons, because_reason(node, &why));
+    }
+    return reasons;
+}
+
+/* What of its own XML stays on its host: libvirt would not migrate it. */
+static void note_bound(void *userdata, enum domain_bound kind, const char *what)
+{
+    struct buf *first = userdata;
+    char text[reason_size];
+    if (first->size == 0) {
+        buf_text(first, domain_bound_text(kind, what, text, sizeof(text)));
+    }
+}
+
+static void refuse_live(struct api_call *call, const struct vm_facts *vm, const char *to,
+                        const char *why, json_t *reasons)
+{
+    call_advise(call, hint_with(hint_make("vm-move", vm->name, to, NULL), "restart", NULL));
+    call_tell(call, "field", "migration", NULL);
+    call_refuse_because(call, 409, "cannot-move-live", reasons,
+                        "VM %s cannot move live%s%s: %s. It moves if it may be restarted", vm->name,
+                        to ? " to " : "", to ? to : "", why);
+}
+
+/* One that may not stop, and would have to, is told so before anything begins. */
+static bool may_move_live(struct api_call *call, const struct vm_facts *vm, const char *to)
+{
+    char words[words_max];
+    struct error err;
+    CLEANUP(buf_done) struct buf bound = {0};
+    struct cause why = live_why_not(call->world, vm->name, to);
+    if (why.code != CAUSE_NONE) {
+        refuse_live(call, vm, to, words_cause(&why, words), json_array());
+        return false;
+    }
+    if (domain_xml_bound(vm->spec->xml, note_bound, &bound, &err) == 0 && bound.size > 0) {
+        refuse_live(call, vm, to, buf_str(&bound), json_array());
+        return false;
+    }
+    json_t *reasons = to ? NULL : why_nowhere(call, vm);
+    if (reasons) {
+        refuse_live(call, vm, to, "no host takes it in while it runs", reasons);
+    }
+    return !reasons;
+}
+
 void handle_vm_move(struct api_call *call)
 {
     struct vm_facts vm;
@@ -170,13 +233,73 @@ void handle_vm_move(struct api_call *call)
     if (to && !may_receive(call, &vm, to)) {
         return;
     }
+    if (live_way(vm.spec, asked.migration) == MIGRATION_LIVE && !may_move_live(call, &vm, to)) {
+        return;
+    }
     struct record *next = record_copy(vm.record);
     if (next) {
         next->vm_spec->move_order++;
+        next->vm_spec->move_by = asked.migration;
+        next->vm_spec->move_limit_ms = asked.limit_ms;
         (void)copy_text(next->vm_spec->move_to, sizeof(next->vm_spec->move_to), to ? to : "*");
     }
     call_put(call, next);
     struct note note = call_note(to ? NOTE_VM_MOVE_ASKED : NOTE_VM_MOVE_AWAY_ASKED, vm.name);
     (void)facts_set(&note.facts, vm.node, to, NULL);
+    call_commit(call, &note);
+}
+
+/* ---- not to move ---- */
+
+/* False: it is answered. */
+static bool may_cancel(struct api_call *call, const struct vm_facts *vm)
+{
+    const struct vm_placement *p = vm->placement;
+    bool is_waiting = p && vm->spec->move_order > p->move_order;
+    bool is_moving = p && p->phase == PLACEMENT_STOP && p->next_node[0] != '\0';
+    if (is_waiting) {
+        return true;
+    }
+    if (!is_moving) {
+        call_unchanged(call, vm->name, "VM %s does not move: it is %s", vm->name,
+                       vm_view_name(vm->state));
+        return false;
+    }
+    if (p->cause.code != CAUSE_MOVE_ORDERED) {
+        char words[words_max];
+        bool is_drain = p->cause.code == CAUSE_DRAIN || p->cause.code == CAUSE_HOST_SHUTDOWN;
+        call_advise(call, is_drain ? hint_make("node-resume", p->node, NULL) : NULL);
+        call_refuse(call, 409, "not-asked-for",
+                    "VM %s does not move because someone asked for it: %s", vm->name,
+                    words_cause(&p->cause, words));
+        return false;
+    }
+    if (p->handover == HANDOVER_NONE) {
+        call_refuse(call, 409, "too-late",
+                    "VM %s has been told to stop, so that it can start on %s: that cannot be taken "
+                    "back. Move it again when it runs there",
+                    vm->name, p->next_node);
+        return false;
+    }
+    return true;
+}
+
+void handle_vm_cancel_move(struct api_call *call)
+{
+    struct vm_facts vm;
+    if (!request_is_empty(call) || !call_vm(call, call->args[0], &vm) ||
+        !call_matches(call, vm.record) || !is_managed(call, &vm) || !may_cancel(call, &vm)) {
+        return;
+    }
+    struct record *next = record_copy(vm.record);
+    if (next) {
+        next->vm_spec->move_order++;
+        next->vm_spec->move_to[0] = '\0';
+        next->vm_spec->move_by = MIGRATION_DEFAULT;
+        next->vm_spec->move_limit_ms = 0;
+    }
+    call_put(call, next);
+    struct note note = call_note(NOTE_VM_MOVE_CANCEL_ASKED, vm.name);
+    (void)facts_set(&note.facts, vm.node, NULL, NULL);
     call_commit(call, &note);
 }

@@ -7,6 +7,7 @@
 #include "api/plan_json.h"
 #include "api/requests.h"
 #include "api/show.h"
+#include "model/live.h"
 #include "model/name.h"
 #include "wire/out.h"
 
@@ -21,14 +22,12 @@ static void send_outcome(struct api_call *call, const struct plan_question *ques
     call_send_dated(call, is_done ? plan_outcome_json(&outcome) : NULL, 0);
 }
 
-void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bool is_drain)
+void whatif_send(struct api_call *call, const struct plan_question *question)
 {
-    const struct plan_question question = {
-        .ask = is_drain ? PLAN_ASK_DRAIN : PLAN_ASK_FAIL, .names = nodes, .len = len};
-    const char *unknown = plan_question_unknown(call->world, &question);
+    const char *unknown = plan_question_unknown(call->world, question);
     struct node_facts facts;
     if (!unknown) {
-        send_outcome(call, &question);
+        send_outcome(call, question);
     } else if (call_node(call, unknown, &facts)) {
         call_tell(call, "node", unknown, NULL);
         call_refuse(call, 409, "never-seen", "%s has never joined: nothing runs there", unknown);
@@ -93,7 +92,13 @@ static void answer_plan(struct api_call *call, const struct plan_ask_request *as
     if (asked->start.len > 0) {
         start_send(call, names, len);
     } else {
-        whatif_send(call, names, len, asked->drain.len > 0);
+        const struct plan_question question = {
+            .ask = asked->drain.len > 0 ? PLAN_ASK_DRAIN : PLAN_ASK_FAIL,
+            .names = names,
+            .len = len,
+            .migration = asked->migration,
+        };
+        whatif_send(call, &question);
     }
 }
 
@@ -108,13 +113,34 @@ void handle_plan(struct api_call *call)
 
 /* ---- why not there ---- */
 
+/* To each host: how a VM that runs would go there. */
+static void put_ways(const struct api_call *call, const struct vm_facts *vm, json_t *reasons)
+{
+    size_t i;
+    json_t *reason;
+    json_array_foreach(reasons, i, reason) {
+        const char *node = json_string_value(json_object_get(reason, "subject"));
+        if (node && vm->state == VM_VIEW_RUNNING && strcmp(node, vm->node) != 0) {
+            struct cause why = live_why_not(call->world, vm->name, node);
+            if (why.code == CAUSE_NONE &&
+                live_way(vm->spec, MIGRATION_DEFAULT) == MIGRATION_RESTART) {
+                why = cause_make(CAUSE_LIVE_UNWANTED, NULL, NULL, NULL);
+            }
+            plan_put_way(reason, why.code == CAUSE_NONE ? MIGRATION_LIVE : MIGRATION_RESTART, &why);
+        }
+    }
+}
+
 json_t *whatif_explain(const struct api_call *call, const struct vm_facts *vm)
 {
     CLEANUP(plan_cluster_done) struct plan_cluster m = {0};
     if (!cluster_model_make(call->view, &m)) {
         return NULL;
     }
-    return plan_reasons_json(&m, NULL, PLAN_WAIT_ROOM, plan_cluster_find_vm(&m, vm->name));
+    json_t *reasons =
+        plan_reasons_json(&m, NULL, PLAN_WAIT_ROOM, plan_cluster_find_vm(&m, vm->name));
+    put_ways(call, vm, reasons);
+    return reasons;
 }
 
 void handle_vm_explain(struct api_call *call)

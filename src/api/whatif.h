@@ -4,9 +4,10 @@
 
 #include "api/call.h"
 #include "api/facts.h"
+#include "plan/question.h"
 
-/* Answers what becomes of the VMs of these nodes if they are drained, or fail. */
-void whatif_send(struct api_call *call, const char *const *nodes, size_t len, bool is_drain);
+/* Answers what becomes of the VMs of nodes if they are drained, or fail. */
+void whatif_send(struct api_call *call, const struct plan_question *question);
 
 /* If no node would take 'vm' if it were started now: the reasons of some of them, as an array of
  * {"subject", "code", "parameters", "text"}. NULL: one would. */

@@ -35,6 +35,14 @@
     {.name = "force", .letter = 'f',                                                               \
      .help = "even if VMs have no other place or another host is away"}
 
+/* Of commands that move running VMs. */
+#define OPTIONS_MIGRATION                                                                          \
+    {.name = "live", .help = "only live: what cannot move live stays where it is"},                \
+    {.name = "restart", .help = "by a restart, even if a live move is possible"},                  \
+    {.name = "live-or-restart",                                                                    \
+     .help = "live where possible, else by a restart (the default, unless the VM is set "         \
+             "otherwise)"}
+
 /* How the cluster treats a VM. */
 #define OPTIONS_POLICY                                                                             \
     {.name = "priority", .value = "N",                                                             \
@@ -43,6 +51,8 @@
      .help = "how to stop the VM: turn-off, shutdown or force-shutdown"},                          \
     {.name = "offline-timeout", .value = "SECONDS",                                                \
      .help = "time the guest has to shut down"},                                                   \
+    {.name = "migration", .value = "WAY",                                                          \
+     .help = "how it moves while it runs: live-or-restart (default), live or restart"},            \
     {.name = "owner", .value = "NODE",                                                             \
      .help = "run only on this node; repeat for several; \"\": any node"},                         \
     {.name = "label", .value = "KEY=VALUE",                                                        \

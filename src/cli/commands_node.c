@@ -28,11 +28,13 @@ static const struct command commands[] = {
      .args_min = 1,
      .args_max = 1,
      .help = "Move the VMs of a node to other nodes and start no new ones there",
-     .more = "VMs that fit nowhere else keep running, and the command names them.",
-     .options =
-         OPTIONS({.name = "force", .letter = 'f', .help = "stop VMs that fit nowhere else"},
-                 {.name = "dry-run", .letter = 'n', .help = "only show which VM would move where"},
-                 OPTIONS_WAIT),
+     .more =
+         "VMs that fit nowhere else keep running, and the command names them. berth node resume "
+         "ends the drain: VMs that have not left yet stay.",
+     .options = OPTIONS(
+         {.name = "force", .letter = 'f', .help = "stop VMs that fit nowhere else"},
+         {.name = "dry-run", .letter = 'n', .help = "only show which VM would move where, and how"},
+         OPTIONS_MIGRATION, OPTIONS_WAIT),
      .run = run_node_drain},
     {.noun = "node",
      .verb = "shutdown",

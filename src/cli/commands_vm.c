@@ -143,9 +143,17 @@ static const struct command commands[] = {
      .args = "VM [NODE]",
      .args_min = 1,
      .args_max = 2,
-     .help = "Stop a VM and start it on another node",
-     .more = "Without NODE, Berth picks the node. Refused if no other node can take the VM.",
-     .options = OPTIONS(OPTIONS_WAIT),
+     .help = "Move a running VM to another node: live where possible, else by a restart",
+     .more = "Without NODE, Berth picks the node. Refused if no other node can take the VM. "
+             "berth vm explain VM and berth node drain NODE --dry-run say what cannot move live, "
+             "and why.",
+     .options = OPTIONS(
+         OPTIONS_MIGRATION,
+         {.name = "time-limit",
+          .value = "SECONDS",
+          .help = "break off a live move after this time (default: 120, and 20 for each GiB of "
+                  "memory)"},
+         {.name = "cancel", .help = "withdraw a move: the VM stays where it is"}, OPTIONS_WAIT),
      .run = run_vm_move},
     {.noun = "vm",
      .verb = "rm",

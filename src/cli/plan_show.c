@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "cli/table.h"
 
+#include <string.h>
+
 enum { named_max = 3 }; /* of nodes with one reason so many are named, the others counted */
 
 json_t *plan_answer(const struct plan_outcome *outcome, const struct plan_survival *survival,
@@ -33,15 +35,22 @@ static const char *text_of(const json_t *object, const char *field)
     return text ? text : "";
 }
 
+void way_text(const json_t *object, struct buf *ret)
+{
+    const char *way = text_of(object, "migration"), *why = text_of(object, "why");
+    buf_printf(ret, "%s%s%s", strcmp(way, "restart") == 0 ? "by a restart" : way,
+               why[0] ? ": " : "", why);
+}
+
 static void print_placements(const json_t *answer, FILE *out)
 {
-    static const char *const headings[] = {"VM", "FROM", "TO", "GPUS"};
+    static const char *const headings[] = {"VM", "FROM", "TO", "GPUS", "HOW"};
     struct table table;
     size_t i, k;
     json_t *placement, *gpu;
     table_init(&table, &(struct table_look){0}, headings, ARRAY_LEN(headings));
     json_array_foreach(json_object_get(answer, "placements"), i, placement) {
-        CLEANUP(buf_done) struct buf gpus = {0};
+        CLEANUP(buf_done) struct buf gpus = {0}, way = {0};
         const char *from = text_of(placement, "from");
         json_array_foreach(json_object_get(placement, "gpus"), k, gpu) {
             buf_printf(&gpus, "%s%s", k ? " " : "", json_string_value(gpu));
@@ -50,6 +59,8 @@ static void print_placements(const json_t *answer, FILE *out)
         table_add(&table, from[0] ? from : "-");
         table_add(&table, text_of(placement, "to"));
         table_add(&table, buf_str(&gpus));
+        way_text(placement, &way);
+        table_add(&table, way.size > 0 ? buf_str(&way) : "-");
     }
     table_print(&table, out, "No VM is placed or moved.");
     table_done(&table);

@@ -2,6 +2,7 @@
 /* A plan as JSON, and as people read it. */
 #pragma once
 
+#include "base/buf.h"
 #include "plan/question.h"
 
 #include <jansson.h>
@@ -13,3 +14,6 @@ json_t *plan_answer(const struct plan_outcome *outcome, const struct plan_surviv
                     double spent_us);
 /* The same answer for people: nodes with one reason share a line. */
 void plan_print(const json_t *answer, FILE *out);
+
+/* "live", or "by a restart: ...", of how a VM goes somewhere; "": 'object' does not say. */
+void way_text(const json_t *object, struct buf *ret);

@@ -117,6 +117,10 @@ int policy_read(struct cli *cli, json_t *body)
     if (action) {
         (void)json_object_set_new(body, "offline_action", json_string(action));
     }
+    const char *migration = cli_option(cli, "migration");
+    if (migration) {
+        (void)json_object_set_new(body, "migration", json_string(migration));
+    }
     const char *title = cli_option(cli, "title");
     if (title) {
         (void)json_object_set_new(body, "title", json_string(title));

@@ -269,7 +269,12 @@ int run_node_drain(struct cli *cli)
         return run_plan_drain(cli);
     }
     json_t *body = json_pack("{s:b}", "force", cli_option(cli, "force") != NULL);
-    int r = change(cli, "POST", body, "/v1/nodes/%s/drain", name);
+    int r = put_migration(cli, body);
+    if (r != EXIT_OK) {
+        json_decref(body);
+        return r;
+    }
+    r = change(cli, "POST", body, "/v1/nodes/%s/drain", name);
     if (r != EXIT_OK || !wait_is_wanted(cli)) {
         return r;
     }

@@ -3,18 +3,35 @@
 #include "cli/show.h"
 
 #include "base/cleanup.h"
+#include "cli/plan_show.h"
 
 #include <string.h>
 
+int put_migration(struct cli *cli, json_t *body)
+{
+    static const char *const ways[] = {"live", "restart", "live-or-restart"};
+    const char *way = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        if (cli_option(cli, ways[i]) && way) {
+            return cli_fail(cli, EXIT_USAGE, "--%s and --%s exclude each other", way, ways[i]);
+        }
+        way = cli_option(cli, ways[i]) ? ways[i] : way;
+    }
+    if (way) {
+        (void)json_object_set_new(body, "migration", json_string(way));
+    }
+    return EXIT_OK;
+}
+
 static void print_placements(const struct cli *cli, const json_t *placements)
 {
-    static const char *const headings[] = {"VM", "FROM", "TO", "GPUS"};
+    static const char *const headings[] = {"VM", "FROM", "TO", "GPUS", "HOW"};
     struct table table;
     size_t i, k;
     json_t *placement, *gpu;
     table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     json_array_foreach(placements, i, placement) {
-        CLEANUP(buf_done) struct buf gpus = {0};
+        CLEANUP(buf_done) struct buf gpus = {0}, way = {0};
         const char *from = text_at(placement, "from");
         json_array_foreach(json_object_get(placement, "gpus"), k, gpu) {
             buf_printf(&gpus, "%s%s", k ? " " : "", json_string_value(gpu));
@@ -23,6 +40,8 @@ static void print_placements(const struct cli *cli, const json_t *placements)
         table_add(&table, from[0] ? from : "-");
         table_add(&table, text_at(placement, "to"));
         table_add(&table, buf_str(&gpus));
+        way_text(placement, &way);
+        table_add(&table, way.size > 0 ? buf_str(&way) : "-");
     }
     table_print(&table, cli->out, "No VM would find a place or move.");
     table_done(&table);
@@ -62,7 +81,13 @@ static int ask(struct cli *cli, const char *field)
     VEC_EACH(&cli->args, name) {
         (void)json_array_append_new(names, json_string(*name));
     }
-    int r = client_call(cli, "POST", json_pack("{s:o}", field, names), &json, "/v1/plan");
+    json_t *body = json_pack("{s:o}", field, names);
+    int r = put_migration(cli, body);
+    if (r != EXIT_OK) {
+        json_decref(body);
+        return r;
+    }
+    r = client_call(cli, "POST", body, &json, "/v1/plan");
     return r == EXIT_OK ? print_plan(cli, json) : r;
 }
 

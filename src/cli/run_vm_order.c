@@ -227,12 +227,22 @@ struct move {
     char from[64];
 };
 
+static bool is_withdrawn(const json_t *vm)
+{
+    const json_t *cause = json_object_get(json_object_get(vm, "placement"), "cause");
+    return strcmp(text_at(cause, "code"), "move-withdrawn") == 0;
+}
+
 static int judge_move(struct cli *cli, const struct move *move, const json_t *vm)
 {
     bool is_seen = number_at(vm, "seen_move_order") >= number_at(vm, "move_order");
     if (is_seen && is_state(vm, "running") && strcmp(text_at(vm, "node"), move->from) != 0) {
         (void)fprintf(cli->out, "%s is running on %s\n", move->vm, text_at(vm, "node"));
         return EXIT_OK;
+    }
+    if (is_seen && is_state(vm, "running") && is_withdrawn(vm)) {
+        return cli_fail(cli, EXIT_REFUSED, "%s stays on %s: someone withdrew the move", move->vm,
+                        move->from);
     }
     if (is_state(vm, "failed") || is_state(vm, "stopped")) {
         return cli_fail(cli, EXIT_REFUSED, "%s is %s: %s", move->vm, text_at(vm, "state"),
@@ -270,19 +280,42 @@ int run_vm_confirm_gone(struct cli *cli)
     return change(cli, "POST", NULL, "/v1/vms/%s/confirm-gone", cli->args.items[0]);
 }
 
+static int read_move(struct cli *cli, json_t *body)
+{
+    const char *limit = cli_option(cli, "time-limit");
+    uint64_t seconds;
+    if (limit && !parse_u64(limit, 24 * 3600, &seconds)) {
+        return cli_fail(cli, EXIT_USAGE, "--time-limit takes a number of seconds, not \"%s\"",
+                        limit);
+    }
+    if (limit) {
+        (void)json_object_set_new(body, "limit_ms", json_integer((json_int_t)(seconds * 1000)));
+    }
+    if (cli->args.len > 1) {
+        (void)json_object_set_new(body, "node", json_string(cli->args.items[1]));
+    }
+    return put_migration(cli, body);
+}
+
 int run_vm_move(struct cli *cli)
 {
     struct move move = {.vm = cli->args.items[0]};
-    json_t *vm, *body = NULL;
-    int r = client_get(cli, &vm, "/v1/vms/%s", move.vm);
+    json_t *vm;
+    if (cli_option(cli, "cancel")) {
+        return cli->args.len > 1 ? cli_fail(cli, EXIT_USAGE, "--cancel takes no NODE")
+                                 : change(cli, "POST", NULL, "/v1/vms/%s/cancel-move", move.vm);
+    }
+    CLEANUP(json_decrefp) json_t *body = json_object();
+    int r = read_move(cli, body);
+    if (r != EXIT_OK) {
+        return r;
+    }
+    r = client_get(cli, &vm, "/v1/vms/%s", move.vm);
     if (r != EXIT_OK) {
         return r;
     }
     (void)copy_text(move.from, sizeof(move.from), text_at(vm, "node"));
     json_decref(vm);
-    if (cli->args.len > 1) {
-        body = json_pack("{s:s}", "node", cli->args.items[1]);
-    }
-    r = change(cli, "POST", body, "/v1/vms/%s/move", move.vm);
+    r = change(cli, "POST", TAKE(body), "/v1/vms/%s/move", move.vm);
     return r == EXIT_OK && wait_is_wanted(cli) ? wait_until(cli, look_at_move, &move) : r;
 }

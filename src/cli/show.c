@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "cli/plan_show.h"
 #include "cli/yaml.h"
 
 #include <stdarg.h>
@@ -67,8 +68,10 @@ void show_reasons(FILE *out, const json_t *reasons)
     json_t *reason;
     json_array_foreach(reasons, i, reason) {
         const char *subject = text_at(reason, "subject");
-        CLEANUP(buf_done) struct buf hint = {0};
-        (void)fprintf(out, "  %s%s%s\n", subject, subject[0] ? ": " : "", text_at(reason, "text"));
+        CLEANUP(buf_done) struct buf hint = {0}, way = {0};
+        way_text(reason, &way);
+        (void)fprintf(out, "  %s%s%s%s%s\n", subject, subject[0] ? ": " : "",
+                      text_at(reason, "text"), way.size > 0 ? "; moves " : "", buf_str(&way));
         hint_text(json_object_get(reason, "hint"), &hint);
         if (hint.size > 0) {
             (void)fprintf(out, "    Try: %s\n", buf_str(&hint));

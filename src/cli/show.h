@@ -34,6 +34,9 @@ void gpus_text(const json_t *gpus, struct buf *ret);
 int change(struct cli *cli, const char *method, json_t *body, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* How running VMs are to move, as OPTIONS_MIGRATION say, into 'body'. EXIT_OK; EXIT_USAGE, said. */
+int put_migration(struct cli *cli, json_t *body);
+
 /* "key=value" into 'object'; numbers and booleans as such if 'is_typed'. False: no '='. */
 bool pair_into(json_t *object, const char *pair, bool is_typed);
 

@@ -15,6 +15,7 @@
     X(ACTION_VM_REOPEN, "vm-reopen")       /* no answer */                                         \
     X(ACTION_VM_EXPECT, "vm-expect")       /* 'spec', 'epoch', 'incarnation': let that copy in */  \
     X(ACTION_VM_MIGRATE, "vm-migrate")     /* 'spec', 'epoch' to 'target' as 'to_epoch' */         \
+    X(ACTION_VM_ABORT, "vm-abort")         /* 'name', 'epoch': end its migration; no answer */     \
     X(ACTION_VM_CONTINUE, "vm-continue")   /* 'name', 'epoch': a copy that has arrived runs */     \
     X(ACTION_WATCHDOG_ARM, "watchdog-arm") /* 'limit_ms': its time-out */                          \
     X(ACTION_WATCHDOG_PET, "watchdog-pet") /* 'deadline_ms'; no answer */                          \
@@ -46,6 +47,8 @@ struct core_action {
     uint64_t to_incarnation;  /* ... in this incarnation of its host, ... */
     char target[name_size];   /* ... which is this one, ... */
     char target_address[256]; /* ... and takes it in there */
+    uint32_t mib_s;           /* vm-migrate: of the network, at most; 0: any */
+    msec_t pause_ms;          /* vm-migrate: so long the guest may stand still */
     uint64_t incarnation;
     msec_t limit_ms;
     bool is_forced;     /* gpu-dismount: although the host uses it */

@@ -420,6 +420,7 @@ static void tend(struct core *core, struct local_vm *vm)
     if (tell_unkillable(core, vm, placement, status)) {
         return;
     }
+    outgoing_watch(core, vm, placement);
     if (vm->op != VM_OP_NONE && !is_overtaken(vm, placement)) {
         return;
     }

@@ -127,8 +127,14 @@ static void wait_for_place(struct core *core, const struct job *job, struct plac
  * no one else can take the new place while the VM stops, and no VM is stopped for nothing. */
 static void go_there(struct core *core, const struct job *job, struct placing *answer)
 {
-    assert(job->view.placement->placement->phase == PLACEMENT_START);
-    assert(strcmp(answer->node, job->view.placement->placement->node) != 0);
+    const struct vm_placement *old = job->view.placement->placement;
+    enum migration way = handing_way(core, job);
+    bool is_live = way != MIGRATION_RESTART && handing_can(core, job->view.name, answer->node);
+    assert(old->phase == PLACEMENT_START && strcmp(answer->node, old->node) != 0);
+    assert(is_live || way != MIGRATION_LIVE); /* it was planned for hosts that take it live */
+    if (is_live && handing_is_full(core, old->node, answer->node)) {
+        return; /* the end of one of those leads here again */
+    }
     struct record *next = change_draft(&job->view);
     struct vm_placement *to = next->placement;
     to->phase = PLACEMENT_STOP;
@@ -138,7 +144,9 @@ static void go_there(struct core *core, const struct job *job, struct placing *a
     to->move_order = job->view.spec->vm_spec->move_order;
     to->reasons.len = 0;
     to->cause = job->why;
-    bool is_live = handing_begin(core, &job->view, next);
+    if (is_live) {
+        handing_begin(core, job, next);
+    }
     struct intent *intent = change_commit(core, &job->view, next);
     (void)facts_set(change_note(intent, is_live ? NOTE_VM_HANDING_OVER : NOTE_VM_MOVING, &job->why),
                     to->next_node, to->node, NULL);

@@ -2,6 +2,7 @@
 #include "core/handing.h"
 
 #include "core/handover.h"
+#include "core/memory.h"
 #include "core/mutant.h"
 #include "core/peer.h"
 #include "core/sight.h"
@@ -10,8 +11,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* So long a hand-over takes at most: what a guest changes its memory faster than the network takes
- * it never ends by itself. */
+/* So long a hand-over takes at most unless someone sets it: what a guest changes its memory faster
+ * than the network takes it never ends by itself. */
 enum { limit_ms = 2 * 60 * 1000, limit_ms_each_mib = 20 };
 
 static struct cause plain(enum cause_code code)
@@ -25,17 +26,58 @@ static const struct vm_incoming *copy_of(const struct core *core, const char *vm
     return record ? record->incoming : NULL;
 }
 
+enum migration handing_way(const struct core *core, const struct job *job)
+{
+    const struct vm_spec *spec = job->view.spec->vm_spec;
+    const char *node = job->view.placement->placement->node;
+    bool is_asked = job->purpose == PURPOSE_MOVE && !job->is_mate;
+    enum migration ordered = is_asked                        ? spec->move_by
+                             : job->purpose == PURPOSE_DRAIN ? live_drain_order(&core->world, node)
+                                                             : MIGRATION_DEFAULT;
+    enum migration way = live_way(spec, ordered);
+    /* A host that goes down leaves it no choice, nor does a device that failed. */
+    bool must_go = job->purpose == PURPOSE_MEND || world_is_vacated(&core->world, node) ||
+                   MUTANT(LIVE_ONLY_STOPPED);
+    return way == MIGRATION_LIVE && must_go ? MIGRATION_LIVE_OR_RESTART : way;
+}
+
+bool handing_can(const struct core *core, const char *vm, const char *to)
+{
+    return core_is_readable(core, RECORD_VM_INCOMING, vm) && live_can_move(&core->world, vm, to);
+}
+
+bool handing_is_full(const struct core *core, const char *from, const char *to)
+{
+    uint32_t out = 0, in = 0;
+    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
+        const struct record *record = change_placement(core, (*each)->key.name);
+        const struct vm_placement *p = record ? record->placement : (*each)->placement;
+        if (p->handover != HANDOVER_NONE) {
+            out += strcmp(p->node, from) == 0;
+            in += strcmp(p->next_node, to) == 0;
+        }
+    }
+    return MAX(out, in) >= world_settings(&core->world)->migrations;
+}
+
+static msec_t limit_of(const struct core *core, const struct job *job)
+{
+    const struct vm_spec *spec = job->view.spec->vm_spec;
+    msec_t set_ms = world_settings(&core->world)->migration_limit_ms;
+    bool is_asked = job->purpose == PURPOSE_MOVE && !job->is_mate;
+    return is_asked && spec->move_limit_ms > 0 ? spec->move_limit_ms
+           : set_ms > 0                        ? set_ms
+                        : limit_ms + (msec_t)spec->memory_mib * limit_ms_each_mib;
+}
+
 /* The copy's epoch was never used, not even before a placement that was deleted by hand. */
-bool handing_begin(const struct core *core, const struct view *view, struct record *draft)
+void handing_begin(const struct core *core, const struct job *job, struct record *draft)
 {
     struct vm_placement *to = draft->placement;
-    const struct vm_incoming *last = copy_of(core, view->name);
-    if (!core_is_readable(core, RECORD_VM_INCOMING, view->name) ||
-        !live_can_move(&core->world, view->name, to->next_node)) {
-        return false;
-    }
-    handover_order(to, MAX(vm_placement_next_epoch(to), last ? last->epoch + 1 : 0));
-    return true;
+    const struct vm_incoming *last = copy_of(core, job->view.name);
+    assert(handing_can(core, job->view.name, to->next_node));
+    handover_order(to, MAX(vm_placement_next_epoch(to), last ? last->epoch + 1 : 0),
+                   limit_of(core, job), handing_way(core, job) == MIGRATION_LIVE);
 }
 
 bool handing_is(const struct view *view)
@@ -91,18 +133,28 @@ static void take_over(struct core *core, const struct view *view)
     change_drop_tried(to, to->node);
     to->restarts = 0;
     to->refusals = 0;
+    to->is_live_only = false;
     to->cause = cause_make(CAUSE_MOVED, old->node, NULL, NULL);
     struct intent *intent = change_commit(core, view, next);
     (void)facts_set(change_note(intent, NOTE_VM_HANDED_OVER, NULL), old->next_node, old->node,
                     NULL);
 }
 
-/* The cause stays that of the move: it still says what it is for. */
+/* The cause stays that of the move: it still says what it is for. Why it failed is kept for what
+ * may not be stopped for it. */
 static void withdraw(struct core *core, const struct view *view, struct cause why)
 {
     struct record *next = change_draft(view);
     handover_withdraw(next->placement);
     const struct vm_placement *p = next->placement;
+    if (p->is_live_only) {
+        struct reason *reason = VEC_ADD(&next->placement->reasons);
+        if (!reason) {
+            core_out_of_memory();
+        }
+        reason->cause = why;
+        memcpy(reason->node, p->next_node, sizeof(reason->node));
+    }
     struct intent *intent = change_commit(core, view, next);
     (void)facts_set(change_note(intent, NOTE_VM_HANDOVER_FAILED, &why), p->next_node, p->node,
                     NULL);
@@ -113,8 +165,7 @@ static struct cause why_not(struct core *core, const struct view *view, enum gon
 {
     const struct vm_placement *p = view->placement->placement;
     const struct vm_status *word = word_of(view);
-    msec_t due_ms =
-        sight_placement_ms(core, view->name) + limit_ms + (msec_t)p->memory_mib * limit_ms_each_mib;
+    msec_t due_ms = sight_placement_ms(core, view->name) + p->handover_ms;
     if (!view->wants_to_run) {
         return plain(view->spec ? CAUSE_STOP_ORDERED : CAUSE_REMOVED);
     }
@@ -153,9 +204,33 @@ static void decide_ordered(struct core *core, const struct view *view, enum gone
 static void stay(struct vm_placement *to, const struct vm_spec *spec)
 {
     to->phase = PLACEMENT_START;
+    to->is_live_only = false;
+    to->reasons.len = 0;
     change_drop_next(to);
     if (to->cause.code == CAUSE_MOVE_ORDERED && to->move_order == spec->move_order) {
         to->move_order--;
+    }
+}
+
+/* It runs on where it is, because it may not be stopped: that is the answer to who ordered it, and
+ * what orders it still is tried again later, as with a guest that would not stop. */
+static void stay_live(struct vm_placement *to)
+{
+    to->phase = PLACEMENT_START;
+    to->is_live_only = false;
+    to->refusals += to->cause.code != CAUSE_MOVE_ORDERED;
+    to->cause = plain(CAUSE_LIVE_FAILED);
+    change_drop_next(to);
+}
+
+/* As it was before; who withdrew the order has the answer. */
+static void stay_put(struct vm_placement *to, const struct vm_spec *spec)
+{
+    bool was_asked = to->cause.code == CAUSE_MOVE_ORDERED;
+    stay(to, spec);
+    to->cause = plain(CAUSE_MOVE_WITHDRAWN);
+    if (was_asked && spec->move_to[0] == '\0') {
+        to->move_order = spec->move_order;
     }
 }
 
@@ -178,9 +253,15 @@ static void go_on(struct core *core, const struct view *view, enum gone copy)
     } else if (!view->wants_to_run) {
         change_drop_next(to);
         to->cause = is_over ? to->cause : plain(view->spec ? CAUSE_STOP_ORDERED : CAUSE_REMOVED);
+    } else if (!is_over && !handover_is_wanted(&core->world, view->name, to)) {
+        stay_put(to, view->spec->vm_spec);
     } else if (!is_over && !peer_takes_vms(core, to->next_node)) {
         stay(to, view->spec->vm_spec);
-    } /* else it stops here, and starts there */
+    } else if (!is_over && to->is_live_only) {
+        stay_live(to);
+    } else { /* it stops here, and starts there */
+        to->reasons.len = 0;
+    }
     (void)change_commit(core, view, next);
 }
 

@@ -5,11 +5,17 @@
  */
 #pragma once
 
-#include "core/change.h"
+#include "core/job.h"
 
-/* Of a move that is being ordered, whose next place is set in 'draft': without a stop, if that can
- * be. Whether it is. */
-bool handing_begin(const struct core *core, const struct view *view, struct record *draft);
+/* How the job's running VM is to go, by what orders it and how it is set; never DEFAULT. */
+enum migration handing_way(const struct core *core, const struct job *job);
+/* Whether 'vm' can go to 'to' without a stop. */
+bool handing_can(const struct core *core, const char *vm, const char *to);
+/* Whether as many as may be at a time are being handed over from 'from', or to 'to'. */
+bool handing_is_full(const struct core *core, const char *from, const char *to);
+/* Of a move that is being ordered, whose next place is set in 'draft': without a stop. It must be
+ * one that can. */
+void handing_begin(const struct core *core, const struct job *job, struct record *draft);
 
 /* Whether 'view's VM is being handed over: then handing_decide() decides alone. */
 bool handing_is(const struct view *view);

@@ -2,6 +2,7 @@
 #include "core/handover.h"
 
 #include "base/sm.h"
+#include "core/mutant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -47,10 +48,31 @@ bool handover_may_become(const struct vm_placement *old, const struct vm_placeme
            (!old || to->epoch_last >= old->epoch_last);
 }
 
-void handover_order(struct vm_placement *placement, uint64_t copy_epoch)
+bool handover_is_wanted(const struct world *world, const char *vm,
+                        const struct vm_placement *placement)
+{
+    const struct record *node = world_find(world, RECORD_NODE_SPEC, placement->node);
+    const struct record *spec = world_find(world, RECORD_VM_SPEC, vm);
+    switch ((int)placement->cause.code) {
+    case CAUSE_MOVE_ORDERED:
+        return !spec || spec->vm_spec->move_order == placement->move_order ||
+               MUTANT(WITHDRAWAL_UNHEEDED);
+    case CAUSE_DRAIN:
+    case CAUSE_HOST_SHUTDOWN:
+        return (node && node->node_spec->mode == NODE_DRAIN) ||
+               world_is_vacated(world, placement->node) || MUTANT(WITHDRAWAL_UNHEEDED);
+    default:
+        return true;
+    }
+}
+
+void handover_order(struct vm_placement *placement, uint64_t copy_epoch, msec_t limit_ms,
+                    bool is_live_only)
 {
     SM_MOVE(&placement->handover, moves, HANDOVER_ORDERED);
     placement->epoch_last = copy_epoch;
+    placement->handover_ms = limit_ms;
+    placement->is_live_only = is_live_only;
     assert(is_whole(placement));
 }
 

@@ -12,7 +12,8 @@
  *          |                              | x is gone; the other host takes no VMs; stop; limit
  *          | x is proven gone             v
  *          `------------------------- WITHDRAWN
- *            e runs: it stops and starts there, or stays
+ *            e runs: it stops and starts there; or stays, if it may move live only or the order was
+ *            withdrawn
  *            e is gone: it starts as after any other end
  *
  * Who does what (the phase is 'stop' all the time, and both places stay reserved):
@@ -30,13 +31,23 @@
  */
 #pragma once
 
-#include "model/record.h"
+#include "model/world.h"
+
+/*
+ * Whether what 'placement' of 'vm' moves for still stands: an administrator may have withdrawn the
+ * move, ended the drain or called off the shutdown. Then its host breaks the hand-over off. It is
+ * the one to do so, because it knows whether the guest is still there: to end the copy could come
+ * too late, and the guest with it.
+ */
+bool handover_is_wanted(const struct world *world, const char *vm,
+                        const struct vm_placement *placement);
 
 /* Whether a placement may change so; 'old' and 'to' may be NULL. */
 bool handover_may_become(const struct vm_placement *old, const struct vm_placement *to);
 
 /* Edits of a draft whose next place is set; 'copy_epoch' is new. */
-void handover_order(struct vm_placement *placement, uint64_t copy_epoch);
+void handover_order(struct vm_placement *placement, uint64_t copy_epoch, msec_t limit_ms,
+                    bool is_live_only);
 void handover_withdraw(struct vm_placement *placement);
 /* Nothing of the copy is left: it goes on as an ordinary stop. */
 void handover_end(struct vm_placement *placement);

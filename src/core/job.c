@@ -60,7 +60,7 @@ const char *job_target(const struct job *job)
 {
     const struct vm_spec *spec = job->view.spec->vm_spec;
     bool is_told = job->purpose == PURPOSE_MOVE && !job->is_mate;
-    bool is_anywhere = strcmp(spec->move_to, "*") == 0 || spec->move_to[0] == '\0';
+    bool is_anywhere = strcmp(spec->move_to, "*") == 0;
     return !is_told ? job->only_node : is_anywhere ? NULL : spec->move_to;
 }
 

@@ -42,6 +42,7 @@ struct local_vm {
     uint64_t unhanded_epoch; /* that could not, for 'why' */
     uint64_t expected_epoch; /* that this host lets in */
     uint64_t let_go_epoch;   /* of which nothing exists here, nor will */
+    msec_t end_retry_ms;     /* when libvirt is asked again to end a migration */
     enum vm_op op;
     uint64_t op_id;
     uint64_t op_epoch;

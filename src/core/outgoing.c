@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/outgoing.h"
 
+#include "core/handover.h"
 #include "core/self.h"
 #include "core/vm_act.h"
 
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { retry_ms = 1000, limit_ms = 2 * 60 * 1000, limit_ms_each_mib = 20 };
+enum { retry_ms = 1000 };
 
 /* The copy that waits for it; NULL: it is not ready, or of an incarnation that is over. */
 static const struct vm_incoming *ready_copy(const struct core *core, const struct record *placement)
@@ -41,9 +42,32 @@ static void migrate(struct core *core, struct local_vm *vm, const struct record 
     memcpy(action->target, copy->node, sizeof(action->target));
     memcpy(action->target_address, there->inventory->migration_address,
            sizeof(action->target_address));
-    action->limit_ms = limit_ms + (msec_t)p->memory_mib * limit_ms_each_mib;
+    const struct cluster_settings *settings = world_settings(&core->world);
+    action->limit_ms = p->handover_ms;
+    action->mib_s = settings->migration_mib_s;
+    action->pause_ms = settings->migration_pause_ms;
     vm->leaving_epoch = p->epoch;
     vm->leaving_for = copy->epoch;
+}
+
+/* Its answer follows as that of the migration: it was ended, or it was done already. An end that
+ * comes before libvirt has begun is lost, so it is repeated. */
+void outgoing_watch(struct core *core, struct local_vm *vm, const struct record *placement)
+{
+    const struct vm_placement *p = placement ? placement->placement : NULL;
+    bool is_ours = p && p->handover == HANDOVER_ORDERED && p->epoch == vm->op_epoch &&
+                   strcmp(p->node, core->config.node) == 0;
+    if (vm->op != VM_OP_MIGRATE || !is_ours || handover_is_wanted(&core->world, vm->name, p)) {
+        return;
+    }
+    if (core->now_ms >= vm->end_retry_ms) {
+        struct core_action *action = core_act(core, ACTION_VM_ABORT);
+        action->id = 0;
+        memcpy(action->name, vm->name, sizeof(action->name));
+        action->epoch = vm->op_epoch;
+        vm->end_retry_ms = core->now_ms + retry_ms;
+    }
+    core_wake(core, vm->end_retry_ms);
 }
 
 bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *placement,
@@ -55,6 +79,11 @@ bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *
     bool is_unwanted = !spec || spec->vm_spec->desired == VM_STOPPED;
     if (is_unwanted && p->handover == HANDOVER_WITHDRAWN) {
         return false;
+    }
+    if (p->handover == HANDOVER_ORDERED && vm->leaving_for != p->epoch_last &&
+        !handover_is_wanted(&core->world, vm->name, p)) {
+        vm->unhanded_epoch = vm->leaving_for = p->epoch_last;
+        vm->why = cause_make(CAUSE_MOVE_WITHDRAWN, NULL, NULL, NULL);
     }
     bool is_refused = p->handover == HANDOVER_ORDERED && vm->unhanded_epoch == p->epoch_last;
     if (is_refused != status->is_stop_refused) {
@@ -72,10 +101,14 @@ bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *
 /* Without an answer it may still go over, or have gone: which of the two shows. */
 void outgoing_done(struct core *core, struct local_vm *vm, const struct core_event *event)
 {
+    const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
+    bool is_unwanted =
+        placement && !handover_is_wanted(&core->world, vm->name, placement->placement);
     vm->op_retry_ms = core->now_ms + retry_ms;
     if (event->result != CORE_DONE) {
         vm->unhanded_epoch = vm->leaving_for;
-        vm->why = cause_make(CAUSE_HANDOVER_REFUSED, NULL, NULL, event->text);
+        vm->why = is_unwanted ? cause_make(CAUSE_MOVE_WITHDRAWN, NULL, NULL, NULL)
+                              : cause_make(CAUSE_HANDOVER_REFUSED, NULL, NULL, event->text);
     }
     if (event->result == CORE_FAILED) {
         vm->leaving_epoch = 0;

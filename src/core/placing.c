@@ -7,6 +7,7 @@
 #include "core/peer.h"
 #include "core/refusal.h"
 
+#include "model/live.h"
 #include "plan/cluster.h"
 #include "plan/why_not.h"
 
@@ -90,15 +91,19 @@ static uint32_t tried_when(const struct placing *request, const char *node)
     return 0;
 }
 
-static void avoid(const struct plan_cluster *cluster, const struct placing *request, uint32_t vm,
-                  struct avoids *avoids)
+static void avoid(const struct core *core, const struct plan_cluster *cluster,
+                  const struct placing *request, uint32_t vm, struct avoids *avoids)
 {
+    const char *vm_name = request->spec->key.name;
+    bool is_kept = request->is_moving && live_shuns_stops(&core->world, vm_name, request->way);
     for (uint32_t node = 0; node < cluster->nodes.len; node++) {
         const char *name = cluster->nodes.items[node];
         bool is_other = request->only_node && strcmp(name, request->only_node) != 0;
-        uint32_t weight = tried_when(request, name);
-        if (is_other || weight > 0) {
-            ADD(&avoids->list, ((struct plan_avoid){vm, node, is_other, weight}));
+        bool would_stop = is_kept && !is_other && live_would_stop(&core->world, vm_name, name);
+        bool is_hard = is_other || (would_stop && request->way == MIGRATION_LIVE);
+        uint32_t weight = tried_when(request, name) + would_stop;
+        if (is_hard || weight > 0) {
+            ADD(&avoids->list, ((struct plan_avoid){vm, node, is_hard, would_stop, weight}));
         }
     }
 }
@@ -237,7 +242,7 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
     for (size_t i = 0; i < len; i++) {
         uint32_t vm = plan_cluster_find_vm(&cluster, questions.items[i].name);
         ADD(&vms, vm);
-        avoid(&cluster, &requests[i], vm, &avoids);
+        avoid(core, &cluster, &requests[i], vm, &avoids);
     }
     struct plan_request request = {
         .vms = vms.items,

@@ -15,6 +15,7 @@ struct placing {
     const char *prefer_node; /* there if it can be; NULL: none */
     const char *only_node;   /* nowhere else; NULL: any */
     bool is_moving;          /* it keeps its present place until it has the next */
+    enum migration way;      /* moving: only where it goes live, or there if it can be, or any */
     bool wants_hope;
     /* out: */
     bool is_placed;

@@ -4,10 +4,13 @@
 #include "core/answer.h"
 #include "core/evict.h"
 #include "core/group.h"
+#include "core/handing.h"
 #include "core/hold.h"
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/placing.h"
+
+#include <stdlib.h>
 
 static void ask(const struct core *core, const struct job *job, struct placing *request)
 {
@@ -15,6 +18,7 @@ static void ask(const struct core *core, const struct job *job, struct placing *
     request->spec = job->view.spec;
     request->is_moving = job->purpose == PURPOSE_MOVE || job->purpose == PURPOSE_DRAIN ||
                          job->purpose == PURPOSE_FAILBACK || job->purpose == PURPOSE_REPAIR;
+    request->way = request->is_moving ? handing_way(core, job) : MIGRATION_RESTART;
     request->only_node = job_target(job);
     request->prefer_node = job->purpose == PURPOSE_MEND ? old->node : NULL;
     if (old && job->tally.failovers > 0) {
@@ -56,10 +60,33 @@ struct round {
     bool is_kept_out; /* from the room that there is for another */
 };
 
+/* Whether the job at 'a' is to be carried out before that at 'b'. */
+static int compare_importance(const void *a, const void *b, void *context)
+{
+    const asked_t *asked = context;
+    const size_t *x = a, *y = b;
+    uint32_t p = asked->items[*x]->view.spec->vm_spec->priority;
+    uint32_t q = asked->items[*y]->view.spec->vm_spec->priority;
+    return p != q ? (p > q ? -1 : 1) : *x < *y ? -1 : *x > *y;
+}
+
+/* Of what cannot all be done at once, the most important is done first. */
 static void carry_out(struct core *core, struct jobs *jobs, const asked_t *asked,
                       struct placing *answers)
 {
+    VEC(size_t) order = {0};
+    if (!VEC_RESERVE(&order, asked->len)) {
+        core_out_of_memory();
+    }
     for (size_t i = 0; i < asked->len; i++) {
+        order.items[order.len++] = i;
+    }
+    if (order.len > 0) {
+        qsort_r(order.items, order.len, sizeof(size_t), compare_importance,
+                (void *)(uintptr_t)asked);
+    }
+    VEC_EACH(&order, each) {
+        size_t i = *each;
         if (change_find(core, asked->items[i]->view.name)) {
             continue; /* it has just been told to make room, by an earlier round */
         }
@@ -78,6 +105,7 @@ static void carry_out(struct core *core, struct jobs *jobs, const asked_t *asked
             answer_apply(core, asked->items[i], &answers[i]);
         }
     }
+    VEC_DONE(&order);
 }
 
 /* Plans those jobs in one request and carries out the answers. False: nothing was done, since room

@@ -157,7 +157,12 @@ static void forget_refusals(struct core *core, const struct view *view)
     assert(view->gone == GONE_NOT && view->wants_to_run);
     struct record *next = change_draft(view);
     next->placement->refusals = 0;
-    next->placement->cause = plain(CAUSE_STOP_REFUSED);
+    next->placement->reasons.len = 0;
+    if (next->placement->cause.code == CAUSE_LIVE_FAILED) {
+        next->placement->cause = plain(CAUSE_NONE);
+    } else {
+        next->placement->cause = plain(CAUSE_STOP_REFUSED);
+    }
     (void)change_commit(core, view, next);
 }
 
@@ -219,6 +224,9 @@ static void decide_unasked(struct core *core, const struct view *view, struct jo
     const char *owner, *who;
     bool is_together;
     struct cause why;
+    if (p->cause.code == CAUSE_LIVE_FAILED && refusal_must_leave_alone(core, view)) {
+        return;
+    }
     if (better_has_failed_gpu(core, p, &why)) {
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
@@ -232,7 +240,8 @@ static void decide_unasked(struct core *core, const struct view *view, struct jo
         repair(core, view, jobs, who, is_together);
     } else if (p->refusals > 0 && !refusal_of_room(core, view)) {
         forget_refusals(core, view);
-    } else if (p->cause.code == CAUSE_MOVE_NO_HOST && is_fresh(core, view)) {
+    } else if ((p->cause.code == CAUSE_MOVE_NO_HOST || p->cause.code == CAUSE_LIVE_FAILED) &&
+               is_fresh(core, view)) {
         return; /* anyone who asked for it may still want to read the answer */
     } else if (cause_is_stuck(&p->cause)) {
         struct record *next = change_draft(view);
@@ -248,6 +257,16 @@ static void decide_unasked(struct core *core, const struct view *view, struct jo
     }
 }
 
+/* The move that was asked for was withdrawn before it began, or after it was done. */
+static void stay_where_it_is(struct core *core, const struct view *view)
+{
+    struct record *next = change_draft(view);
+    next->placement->move_order = view->spec->vm_spec->move_order;
+    next->placement->reasons.len = 0;
+    next->placement->cause = plain(CAUSE_MOVE_WITHDRAWN);
+    (void)change_commit(core, view, next);
+}
+
 static void decide_running(struct core *core, const struct view *view, struct jobs *jobs)
 {
     const struct vm_placement *p = view->placement->placement;
@@ -256,6 +275,9 @@ static void decide_running(struct core *core, const struct view *view, struct jo
     }
     if (world_is_vacated(&core->world, p->node) && !MUTANT(DOWN_UNHEEDED)) {
         vacate(core, view, jobs);
+    } else if (view->spec->vm_spec->move_order > p->move_order &&
+               view->spec->vm_spec->move_to[0] == '\0') {
+        stay_where_it_is(core, view);
     } else if (view->spec->vm_spec->move_order > p->move_order) {
         (void)jobs_add(jobs, view, PURPOSE_MOVE, plain(CAUSE_MOVE_ORDERED));
     } else if (node_has_mode(core, p->node, NODE_DRAIN)) {

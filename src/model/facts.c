@@ -36,7 +36,7 @@ bool cause_is_stuck(const struct cause *cause)
 {
     return cause->code == CAUSE_DRAIN_NO_HOST || cause->code == CAUSE_GPU_NO_HOST ||
            cause->code == CAUSE_MOVE_NO_HOST || cause->code == CAUSE_RULE_TOGETHER ||
-           cause->code == CAUSE_RULE_APART;
+           cause->code == CAUSE_RULE_APART || cause->code == CAUSE_LIVE_FAILED;
 }
 
 #define NOTE_NAME_(id, text, severity)     [id] = (text),

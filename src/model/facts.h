@@ -67,6 +67,8 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_COPY_ENDED, "copy-ended")       /* node: where it was to go */                         \
     X(CAUSE_COPY_UNWANTED, "copy-unwanted") /* node: it takes no VMs any more */                   \
     X(CAUSE_MOVE_NO_HOST, "move-no-host")                                                          \
+    X(CAUSE_MOVE_WITHDRAWN, "move-withdrawn") /* the order to move it */                           \
+    X(CAUSE_LIVE_FAILED, "live-failed")       /* it stays: it may not be stopped for a move */     \
     X(CAUSE_DRAIN, "drain")                                                                        \
     X(CAUSE_DRAIN_NO_HOST, "drain-no-host")                                                        \
     X(CAUSE_DRAIN_FORCED, "drain-forced")                                                          \
@@ -112,6 +114,16 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_TOGETHER, "together")             /* who: a VM, which is on 'node' */                  \
     X(CAUSE_RESERVE, "reserve")               /* need: host failures to tolerate */                \
     X(CAUSE_ROOM_KEPT, "room-kept")           /* who: the VM that waits for it */                  \
+    /* ... or, if it must not stop for it, does not take it in while it runs. */                   \
+    X(CAUSE_LIVE_UNWANTED,                                                                         \
+      "live-unwanted")                    /* it is to be restarted, by an order or its setting */  \
+    X(CAUSE_LIVE_DEVICE, "live-device")   /* it has devices of its host; pool: of this one */      \
+    X(CAUSE_LIVE_CHANGED, "live-changed") /* its definition, since it started */                   \
+    X(CAUSE_LIVE_NOT_UP, "live-not-up")   /* it does not run */                                    \
+    X(CAUSE_LIVE_HOST_UNHEARD, "live-host-unheard") /* who: a host that has told nothing yet */    \
+    X(CAUSE_LIVE_NO_ADDRESS, "live-no-address")     /* who: a host without migration_address */    \
+    X(CAUSE_LIVE_NO_CPU, "live-no-cpu")             /* who: a host that does not know its CPU */   \
+    X(CAUSE_LIVE_CPU, "live-cpu")                   /* who: the other host; detail: both CPUs */   \
     /* ... since of the cards that are left this one cannot be used: pool, device. */              \
     X(CAUSE_CARD_LEAVING, "card-leaving")        /* who: a removed VM that has it */               \
     X(CAUSE_CARD_CLAIM_UNREADABLE, "card-claim") /* node */                                        \
@@ -358,6 +370,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_OFF_ASKED, "vm-stop-asked", INFO)                                                    \
     X(NOTE_VM_MOVE_ASKED, "vm-move-asked", INFO)                                                   \
     X(NOTE_VM_MOVE_AWAY_ASKED, "vm-move-asked", INFO)                                              \
+    X(NOTE_VM_MOVE_CANCEL_ASKED, "vm-move-cancel-asked", INFO)                                     \
     X(NOTE_VM_ADOPT_ASKED, "vm-adopt-asked", INFO)                                                 \
     X(NOTE_VM_GONE_CONFIRMED, "vm-gone-confirmed", INFO)
 

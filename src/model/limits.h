@@ -36,6 +36,8 @@ enum {
     /* Sets of GPUs on a host's fabric: 16 GPUs in halves of halves make 31. */
     fabric_sets_max = 64,
     fabric_id_size = 24,
+    /* Live moves from one host at a time: each holds a thread, and they share its network. */
+    migrations_max = 16,
     /* Sizes of huge pages, on each NUMA node. */
     huge_pages_max = 32,
     labels_max = 32,

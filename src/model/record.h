@@ -5,7 +5,6 @@
  *
  * A record is on the heap, counted by references, and never changed once someone else can see it:
  * make a new one instead. All of one process's records belong to one thread.
- *
  * Longer than most: a list of plain values, which belongs into one place.
  */
 #pragma once
@@ -127,7 +126,8 @@ struct gpu_release {
 
 struct node_spec {
     enum node_mode mode;
-    bool force; /* drain: also stop what has no place elsewhere */
+    bool force;               /* drain: also stop what has no place elsewhere */
+    enum migration migration; /* drain: how its VMs go */
     enum fencing fencing;
     char fence_agent[name_size]; /* "fence_ipmilan"; power only */
     VEC(struct fence_parameter) fence_parameters;
@@ -264,7 +264,6 @@ struct node_standing {
 };
 
 /* ---- pools ---- */
-
 #define POOL_TYPE_LIST(X) X(POOL_PCI_EXPRESS, "PciExpress") X(POOL_GPU_PARTITION, "GpuPartition")
 ENUM_DECLARE(pool_type, POOL_TYPE_LIST)
 
@@ -338,11 +337,15 @@ struct vm_spec {
     struct vm_need needs[needs_per_vm_max]; /* by pool name */
     uint32_t need_len;
     enum vm_desired desired;
-    bool is_stop_forced;     /* desired stopped: turn off at once, whatever the offline action */
-    uint64_t definition;     /* counts the definitions (XML, CPUs, memory) it had */
-    uint64_t start_order;    /* counts the administrator's starts: a new one clears 'failed' */
-    char move_to[name_size]; /* administrator's move to this node, or "*": anywhere else; "": no */
-    uint64_t move_order;     /* counts the moves asked for */
+    bool is_stop_forced;      /* desired stopped: turn off at once, whatever the offline action */
+    uint64_t definition;      /* counts the definitions (XML, CPUs, memory) it had */
+    uint64_t start_order;     /* counts the administrator's starts: a new one clears 'failed' */
+    char move_to[name_size];  /* administrator's move to this node, or "*": anywhere else; "": it
+                                 stays */
+    uint64_t move_order;      /* counts the moves asked for, and that such a one was withdrawn */
+    enum migration move_by;   /* how that move is to be done ... */
+    msec_t move_limit_ms;     /* ... and, live, within which time; 0: the cluster's */
+    enum migration migration; /* how it moves if an order does not say */
     enum vm_elsewhere elsewhere; /* what an administrator said of a VM that left past Berth ... */
     uint64_t elsewhere_order;    /* ... and how often that was said */
     enum offline_action offline_action;
@@ -402,6 +405,8 @@ struct vm_placement {
     gpu_holds_t next_gpus;
     enum handover handover;
     uint64_t epoch_last;  /* the last that a copy got which was to take over; 0: none */
+    bool is_live_only;    /* if it cannot be handed over, it stays where it is */
+    msec_t handover_ms;   /* so long the hand-over takes at most */
     bool is_forced;       /* stop: turn off at once, whatever the offline action */
     bool is_failed;       /* restart policy used up; waits for an administrator's start */
     uint32_t restarts;    /* on this node, since it last ran for the policy's window */
@@ -471,7 +476,6 @@ struct claim {
 };
 
 /* ---- events ---- */
-
 /* The key's name is "<wall milliseconds, 14 digits>-<writer>-<number>": sorts by time. */
 struct event_record {
     enum severity severity;
@@ -575,7 +579,6 @@ struct beat_summary {
 };
 
 /* ---- any ---- */
-
 struct record {
     struct record_key key;
     revision_t revision; /* mod revision in the store; 0 in one not stored yet */

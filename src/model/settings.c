@@ -20,6 +20,12 @@ enum {
     shutdown_limit_ms = 300000,
     shutdown_limit_min_ms = 10000,
     shutdown_limit_max_ms = 1500000,
+    /* What people take for a hiccup, and what QEMU itself aims at. */
+    migration_pause_ms = 300,
+    migration_pause_min_ms = 1,
+    migration_pause_max_ms = 10000,
+    migration_limit_min_ms = 10000,
+    migration_limit_max_ms = 24 * 3600 * 1000,
 };
 
 /* Clock rates of two hosts may differ by 1 %; kernels promise far less (500 ppm). */
@@ -45,6 +51,8 @@ const struct cluster_settings cluster_settings_default = {
     .candidates = 5,
     .cold_start_ms = cold_start_ms,
     .shutdown_limit_ms = shutdown_limit_ms,
+    .migrations = 4,
+    .migration_pause_ms = migration_pause_ms,
     .cpu_percent = 400, /* GPU work leaves CPUs idle; memory is never promised twice */
 };
 
@@ -97,6 +105,19 @@ int cluster_settings_check(const struct cluster_settings *s, struct error *err)
         s->shutdown_limit_ms > shutdown_limit_max_ms) {
         return error_set(err, -EINVAL, "shutdown_limit_ms must lie between %d and %d",
                          shutdown_limit_min_ms, shutdown_limit_max_ms);
+    }
+    if (s->migration_limit_ms != 0 && (s->migration_limit_ms < migration_limit_min_ms ||
+                                       s->migration_limit_ms > migration_limit_max_ms)) {
+        return error_set(err, -EINVAL, "migration_limit_ms must lie between %d and %d, or be 0",
+                         migration_limit_min_ms, migration_limit_max_ms);
+    }
+    if (s->migrations < 1 || s->migrations > migrations_max) {
+        return error_set(err, -EINVAL, "migrations must lie between 1 and %d", migrations_max);
+    }
+    if (s->migration_pause_ms < migration_pause_min_ms ||
+        s->migration_pause_ms > migration_pause_max_ms) {
+        return error_set(err, -EINVAL, "migration_pause_ms must lie between %d and %d",
+                         migration_pause_min_ms, migration_pause_max_ms);
     }
     if (s->reserve >= nodes_max) {
         return error_set(err, -EINVAL, "reserve must be less than %d", nodes_max);

@@ -19,6 +19,14 @@ ENUM_DECLARE(reserve_policy, RESERVE_POLICY_LIST)
     X(ON_SHUTDOWN_LEAVE, "leave")
 ENUM_DECLARE(on_shutdown, ON_SHUTDOWN_LIST)
 
+/* How a running VM goes to another host. */
+#define MIGRATION_LIST(X)                                                                          \
+    X(MIGRATION_DEFAULT, "default") /* an order: as the VM is set; a VM: live-or-restart */        \
+    X(MIGRATION_LIVE_OR_RESTART, "live-or-restart")                                                \
+    X(MIGRATION_LIVE, "live") /* never by a stop: else it stays where it is */                     \
+    X(MIGRATION_RESTART, "restart")
+ENUM_DECLARE(migration, MIGRATION_LIST)
+
 /* Times are derived in docs/SAFETY.md; settings_check() holds their relations. */
 struct cluster_settings {
     char name[name_size];
@@ -39,6 +47,10 @@ struct cluster_settings {
     bool preemption;              /* may a VM of lower priority be stopped for a higher one? */
     enum on_shutdown on_shutdown; /* what becomes of the VMs of a host that goes down in order */
     msec_t shutdown_limit_ms;     /* so long it waits for them; then it ends them */
+    msec_t migration_limit_ms;    /* so long a live move takes at most; 0: by the VM's memory */
+    uint32_t migrations;          /* from a host, or to one, at a time, at most */
+    uint32_t migration_mib_s;     /* MiB/s that each takes of the network at most; 0: any */
+    msec_t migration_pause_ms;    /* so long the guest may stand still at its end, as expected */
     bool is_disarmed;      /* by an administrator; world_is_disarmed() says whether it still is */
     uint64_t disarm_order; /* counts the times that it was */
     msec_t disarm_ms;      /* for so long; 0: until it is armed again */

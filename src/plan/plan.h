@@ -175,6 +175,7 @@ struct plan_avoid {
     uint32_t vm;
     uint32_t node;
     bool is_hard;    /* never; else only if nothing else is free */
+    bool would_stop; /* because it could not go there as it runs */
     uint32_t weight; /* of several that are avoided, that of the least weight is taken first */
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/question.h"
 
+#include "model/live.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -126,6 +128,68 @@ static bool find_concerned(const struct world *world, const struct plan_cluster_
     return true;
 }
 
+/* ---- how they go ---- */
+
+/* What orders the move of a VM of 'node' says of that. */
+static enum migration ordered_on(const struct plan_question *question, const struct world *world,
+                                 const char *node)
+{
+    return question->ask == PLAN_ASK_DRAIN ? question->migration : live_drain_order(world, node);
+}
+
+/* The placement of a VM that leaves its place by the plan; NULL: it has none, or lost it. */
+static const struct vm_placement *leaves(const struct plan_outcome *outcome, const char *vm)
+{
+    const struct plan_cluster *cluster = &outcome->cluster;
+    const struct record *record = cluster->options.placement(cluster->options.context, vm);
+    const struct vm_placement *p = record ? record->placement : NULL;
+    bool is_moved =
+        p && p->phase == PLACEMENT_START &&
+        lot_of(cluster->world, &cluster->options, &outcome->question, vm, p) == LOT_LEAVES;
+    return is_moved ? p : NULL;
+}
+
+static enum migration way_of(const struct plan_outcome *outcome, const char *vm,
+                             const struct vm_placement *p)
+{
+    const struct world *world = outcome->cluster.world;
+    const struct record *spec = world_find(world, RECORD_VM_SPEC, vm);
+    return live_way(spec->vm_spec, ordered_on(&outcome->question, world, p->node));
+}
+
+enum migration plan_outcome_way(const struct plan_outcome *outcome, const char *vm, const char *to,
+                                struct cause *ret_why)
+{
+    const struct vm_placement *p = leaves(outcome, vm);
+    *ret_why = (struct cause){0};
+    if (!p) {
+        return MIGRATION_DEFAULT;
+    }
+    *ret_why = way_of(outcome, vm, p) == MIGRATION_RESTART
+                   ? cause_make(CAUSE_LIVE_UNWANTED, NULL, NULL, NULL)
+                   : live_why_not(outcome->cluster.world, vm, to);
+    return ret_why->code == CAUSE_NONE ? MIGRATION_LIVE : MIGRATION_RESTART;
+}
+
+/* As the coordinator does: core/placing.c. */
+static int avoid_stops(struct plan_outcome *outcome, const char *name, uint32_t vm)
+{
+    const struct world *world = outcome->cluster.world;
+    const struct vm_placement *p = leaves(outcome, name);
+    enum migration way = p ? way_of(outcome, name, p) : MIGRATION_RESTART;
+    bool is_kept = p && live_shuns_stops(world, name, way);
+    for (uint32_t node = 0; is_kept && node < outcome->cluster.nodes.len; node++) {
+        if (live_would_stop(world, name, outcome->cluster.nodes.items[node])) {
+            struct plan_avoid *avoid = VEC_ADD(&outcome->avoid);
+            if (!avoid) {
+                return -ENOMEM;
+            }
+            *avoid = (struct plan_avoid){vm, node, way == MIGRATION_LIVE, true, 1};
+        }
+    }
+    return 0;
+}
+
 /* ---- the answer ---- */
 
 /* The named nodes are gone, or give up what they have. */
@@ -152,10 +216,15 @@ static int make_plan(struct plan_outcome *outcome, const names_t *asked)
             return -ENOMEM;
         }
         *vm = plan_cluster_find_vm(&outcome->cluster, *name);
+        if (avoid_stops(outcome, *name, *vm) < 0) {
+            return -ENOMEM;
+        }
     }
     outcome->request = (struct plan_request){
         .vms = outcome->vms.items,
         .vm_len = (uint32_t)outcome->vms.len,
+        .avoid = outcome->avoid.items,
+        .avoid_len = (uint32_t)outcome->avoid.len,
         .may_preempt = settings->preemption,
         /* Only a start that someone asks for may be refused for the reserve's sake. */
         .reserve =
@@ -194,5 +263,6 @@ void plan_outcome_done(struct plan_outcome *outcome)
 {
     plan_done(&outcome->plan);
     VEC_DONE(&outcome->vms);
+    VEC_DONE(&outcome->avoid);
     plan_cluster_done(&outcome->cluster);
 }

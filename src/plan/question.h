@@ -18,6 +18,7 @@ struct plan_question {
     enum plan_ask ask;
     const char *const *names;
     size_t len;
+    enum migration migration; /* drain: how it is ordered */
 };
 
 struct plan_outcome {
@@ -25,8 +26,14 @@ struct plan_outcome {
     struct plan_cluster cluster; /* with the plan carried out in its model */
     struct plan_request request; /* what was asked of the planner, on 'vms' */
     VEC(uint32_t) vms;
+    VEC(struct plan_avoid) avoid;
     struct plan plan;
 };
+
+/* How 'vm', which the plan gives a place on host 'to', goes there: LIVE, or RESTART with what is in
+ * the way of that in '*ret_why'. DEFAULT: it is not moved, as it has no place now, or lost it. */
+enum migration plan_outcome_way(const struct plan_outcome *outcome, const char *vm, const char *to,
+                                struct cause *ret_why);
 
 /* The first of the names that is no node (no VM) of 'world', lent; NULL: all are. */
 const char *plan_question_unknown(const struct world *world, const struct plan_question *question);

@@ -2,6 +2,7 @@
 #include "plan/why_not.h"
 
 #include "model/aperture.h"
+#include "model/live.h"
 #include "plan/card.h"
 #include "plan/width.h"
 
@@ -93,6 +94,19 @@ static bool is_pool_of_others(const struct plan_cluster *c, const char *pool)
     return is_other;
 }
 
+/* It is kept out: because it would have to stop for it? Else '*why' stays. */
+static void say_stop(const struct plan_cluster *c, const struct plan_request *request, uint32_t vm,
+                     uint32_t node, struct cause *why)
+{
+    for (uint32_t i = 0; request && i < request->avoid_len; i++) {
+        const struct plan_avoid *avoid = &request->avoid[i];
+        if (avoid->vm == vm && avoid->node == node && avoid->would_stop) {
+            struct cause live = live_why_not(c->world, c->vms.items[vm], c->nodes.items[node]);
+            *why = live.code != CAUSE_NONE ? live : *why;
+        }
+    }
+}
+
 struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_request *request,
                               enum plan_wait wait, uint32_t vm, uint32_t node)
 {
@@ -118,6 +132,8 @@ struct cause plan_cluster_why(const struct plan_cluster *c, const struct plan_re
         (void)plan_cluster_is_down(c, name, &why);
     } else if (reason.code == PLAN_GPUS_QUARANTINED) {
         say_card(c, name, &why);
+    } else if (reason.code == PLAN_AVOIDED) {
+        say_stop(c, request, vm, node, &why);
     }
     why.facts.is_other = is_pool_of_others(c, why.facts.pool);
     return why;

@@ -129,8 +129,13 @@ static void perform_migrate(struct daemon *d, const struct core_action *action)
     struct domain_marker marker =
         marker_of(d, action->name, action->to_epoch, action->to_incarnation, action->target);
     assert(action->to_epoch > action->epoch && strcmp(action->target, d->config->node) != 0);
-    virt_migrate(d->virt, action->id, action->epoch, &marker, action->target_address,
-                 action->limit_ms, virt_answered, d);
+    const struct virt_move how = {
+        .address = action->target_address,
+        .mib_s = action->mib_s,
+        .pause_ms = action->pause_ms,
+        .limit_ms = action->limit_ms,
+    };
+    virt_migrate(d->virt, action->id, action->epoch, &marker, &how, virt_answered, d);
 }
 
 static void perform_move(struct daemon *d, const struct core_action *action)
@@ -139,6 +144,8 @@ static void perform_move(struct daemon *d, const struct core_action *action)
         perform_expect(d, action);
     } else if (action->kind == ACTION_VM_MIGRATE) {
         perform_migrate(d, action);
+    } else if (action->kind == ACTION_VM_ABORT) {
+        virt_abort(d->virt, action->name, action->epoch);
     } else {
         virt_continue(d->virt, action->id, action->name, action->epoch, action->limit_ms,
                       virt_answered, d);
@@ -367,6 +374,11 @@ static void perform_stop(struct daemon *d, const struct core_action *action)
               virt_answered, d);
 }
 
+static void perform_watch(struct daemon *d, const struct node_spec *spec)
+{
+    host_watch(d->host, spec->watched.items, spec->watched.len);
+}
+
 void daemon_perform(struct daemon *d, const struct core_action *action)
 {
     switch (action->kind) {
@@ -394,6 +406,7 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         break;
     case ACTION_VM_EXPECT:
     case ACTION_VM_MIGRATE:
+    case ACTION_VM_ABORT:
     case ACTION_VM_CONTINUE:
         perform_move(d, action);
         break;
@@ -423,8 +436,7 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         perform_power(d, action);
         break;
     case ACTION_WATCH:
-        host_watch(d->host, action->spec->node_spec->watched.items,
-                   action->spec->node_spec->watched.len);
+        perform_watch(d, action->spec->node_spec);
         break;
     case ACTION_WATCH_BEATS:
         store_watch_beats(d->store, action->count > 0);

@@ -423,6 +423,12 @@ static int migrate(struct call *call, virDomainPtr domain)
     } else {
         flags |= VIR_MIGRATE_TUNNELLED;
     }
+    if (r == 0 && call->mib_s > 0) {
+        r = virTypedParamsAddULLong(&params, &len, &max, VIR_MIGRATE_PARAM_BANDWIDTH, call->mib_s);
+    }
+    if (r == 0) {
+        r = virDomainMigrateSetMaxDowntime(domain, (unsigned long long)call->pause_ms, 0);
+    }
     if (r == 0) {
         r = virDomainMigrateToURI3(domain, uri, params, (unsigned)len, flags);
     }

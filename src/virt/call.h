@@ -57,6 +57,8 @@ struct call {
     char *xml;     /* create */
     char *address; /* migrate: libvirt's URI there; a space and one for the memory, or not */
     struct domain_marker to; /* migrate */
+    uint32_t mib_s;          /* migrate: at most; 0: any */
+    msec_t pause_ms;         /* migrate: so long the guest may stand still */
     struct files *files;     /* create: to be looked at before */
     /* what came of it */
     int r;

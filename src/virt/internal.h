@@ -124,6 +124,8 @@ struct request {
     struct error err;      /* stop: what libvirt said last; the moves: what came of it */
     struct domain_marker marker; /* expect: what is let in; migrate: what it becomes there */
     char *address;               /* migrate */
+    uint32_t mib_s;              /* ... */
+    msec_t pause_ms;             /* ... */
     bool is_called, is_answered; /* migrate, continue */
     bool is_lost;                /* ... and what libvirt did is not known */
 };

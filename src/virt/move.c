@@ -108,13 +108,15 @@ void virt_expect(struct virt *virt, uint64_t id, const struct domain_marker *mar
 }
 
 void virt_migrate(struct virt *virt, uint64_t id, uint64_t epoch, const struct domain_marker *to,
-                  const char *address, msec_t limit_ms, virt_done_fn *done, void *userdata)
+                  const struct virt_move *how, virt_done_fn *done, void *userdata)
 {
     struct request *request =
         virt_request_new(virt, REQUEST_MIGRATE, id, to->vm, epoch, done, userdata);
     request->marker = *to;
-    request->address = must(strdup(address));
-    virt_request_limit(request, limit_ms);
+    request->address = must(strdup(how->address));
+    request->mib_s = how->mib_s;
+    request->pause_ms = how->pause_ms;
+    virt_request_limit(request, how->limit_ms);
 }
 
 void virt_continue(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, msec_t limit_ms,
@@ -148,6 +150,8 @@ static void call_move(struct virt *virt, struct request *request, enum call_kind
     call->number = kind == CALL_ABORT ? 0 : request->serial;
     call->to = request->marker;
     call->address = TAKE(request->address);
+    call->mib_s = request->mib_s;
+    call->pause_ms = request->pause_ms;
     call->task.arrive = on_called;
     workers_submit(kind == CALL_MIGRATE ? virt->moves : virt->calls, &call->task);
 }
@@ -155,6 +159,21 @@ static void call_move(struct virt *virt, struct request *request, enum call_kind
 static void answer_move(struct virt *virt, struct request *request, enum virt_outcome outcome)
 {
     virt_request_finish(virt, request, outcome, outcome == VIRT_DONE ? NULL : &request->err, NULL);
+}
+
+void virt_abort(struct virt *virt, const char *vm, uint64_t epoch)
+{
+    for (struct request *each = virt->requests; each; each = each->next) {
+        bool is_it = each->kind == REQUEST_MIGRATE && each->epoch == epoch && !each->is_over &&
+                     strcmp(each->vm, vm) == 0;
+        if (is_it && each->is_called && !each->is_answered && virt->conn) {
+            call_move(virt, each, CALL_ABORT);
+        } else if (is_it && !each->is_called) {
+            each->is_called = each->is_answered = true;
+            (void)error_set(&each->err, -ECANCELED, "it was called off");
+            virt_settle_later(virt);
+        }
+    }
 }
 
 static void settle_expect(struct virt *virt, struct request *request)

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { workers_default = 8, workers_max = 64, moves_max = 4 };
+enum { workers_default = 8, workers_max = 64 };
 
 ENUM_DEFINE(virt_outcome, VIRT_OUTCOME_LIST)
 ENUM_DEFINE(virt_end, VIRT_END_LIST)
@@ -79,7 +79,7 @@ static int make_workers(struct virt *virt, unsigned workers)
     if (r < 0) {
         return r;
     }
-    r = workers_new(virt->box, moves_max, &virt->moves);
+    r = workers_new(virt->box, migrations_max, &virt->moves);
     if (r < 0) {
         return r;
     }

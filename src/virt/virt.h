@@ -153,12 +153,21 @@ void virt_reopen(struct virt *virt);
 void virt_expect(struct virt *virt, uint64_t id, const struct domain_marker *marker,
                  const char *xml, virt_done_fn *done, void *userdata);
 
-/* Hands 'epoch' of the VM over to the libvirt at 'address' (as migration_address of berth.conf has
- * it), where it is 'to'. Done: it has ended here, and has arrived there. Failed: it runs on here.
- * Unknown: instance() and gone() tell; at the limit libvirt is asked to end the migration. At most
- * four at a time; the others wait. */
+struct virt_move {
+    const char *address; /* of the libvirt there, as migration_address of berth.conf has it */
+    uint32_t mib_s;      /* MiB/s of the network at most; 0: any */
+    msec_t pause_ms;     /* so long the guest may stand still in the end, as QEMU expects it */
+    msec_t limit_ms;
+};
+
+/* Hands 'epoch' of the VM over as 'how' says; there it is 'to'. Done: it has ended here, and has
+ * arrived there. Failed: it runs on here. Unknown: instance() and gone() tell; at the limit libvirt
+ * is asked to end the migration. At most migrations_max at a time; the others wait. */
 void virt_migrate(struct virt *virt, uint64_t id, uint64_t epoch, const struct domain_marker *to,
-                  const char *address, msec_t limit_ms, virt_done_fn *done, void *userdata);
+                  const struct virt_move *how, virt_done_fn *done, void *userdata);
+
+/* Ends the migration of that epoch, if one is under way that can still be ended: then it fails. */
+void virt_abort(struct virt *virt, const char *vm, uint64_t epoch);
 
 /* Lets that epoch, which has arrived, run. */
 void virt_continue(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, msec_t limit_ms,

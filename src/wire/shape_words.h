@@ -7,6 +7,7 @@
 static const char *const failback_words[] = {FAILBACK_LIST(WORD_)};
 static const char *const reserve_policy_words[] = {RESERVE_POLICY_LIST(WORD_)};
 static const char *const on_shutdown_words[] = {ON_SHUTDOWN_LIST(WORD_)};
+static const char *const migration_words[] = {MIGRATION_LIST(WORD_)};
 static const char *const node_mode_words[] = {NODE_MODE_LIST(WORD_)};
 static const char *const node_power_words[] = {NODE_POWER_LIST(WORD_)};
 static const char *const fencing_words[] = {FENCING_LIST(WORD_)};

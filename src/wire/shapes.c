@@ -4,6 +4,7 @@
  * Longer than most: rows, read one by one.
  */
 #include "wire/shape_access.h"
+#include "wire/shape_cluster.h"
 #include "wire/shape_table.h"
 #include "wire/shape_words.h"
 
@@ -43,64 +44,6 @@ static const struct field parameter_fields[] = {FACTS(facts)};
 SHAPE(parameter_shape, parameter_fields);
 const struct shape *const shape_of_cause = &cause_shape;
 const struct shape *const shape_of_parameters = &parameter_shape;
-#undef OWNER
-
-/* ---- cluster, leader ---- */
-
-#define OWNER struct cluster_settings
-static const struct field cluster_fields[] = {
-    TEXT("name", name, ABOUT("name of the cluster"), POLICY),
-    SPAN("heartbeat_ms", heartbeat_ms, ABOUT("interval between two heartbeats of a host"), POLICY),
-    SPAN("leader_silence_ms", leader_silence_ms,
-         ABOUT("silence after which another host takes over as coordinator"), POLICY),
-    SPAN("power_fence_ms", power_fence_ms,
-         ABOUT("silence after which a host is turned off by its fence agent"), POLICY),
-    SPAN("self_stop_ms", self_stop_ms,
-         ABOUT("time without an acknowledged heartbeat after which a host kills its VMs"), POLICY),
-    SPAN("self_stop_span_ms", self_stop_span_ms, ABOUT("how long killing them may take"), POLICY),
-    SPAN("watchdog_ms", watchdog_ms, ABOUT("timeout of the hardware watchdog"), POLICY),
-    SPAN("takeover_ms", takeover_ms,
-         ABOUT("silence after which a host with an armed watchdog counts as off"), POLICY),
-    U32("reserve", reserve, ABOUT("host failures the cluster must tolerate"), POLICY),
-    ENUM("reserve_policy", reserve_policy, reserve_policy_words,
-         ABOUT("whether a start that breaks the reserve is refused or only reported"), POLICY),
-    ENUM("failback", failback, failback_words,
-         ABOUT("whether VMs return to a preferred owner by themselves"), POLICY),
-    U32("concurrent_starts", concurrent_starts, ABOUT("VMs that a host starts at a time"), POLICY),
-    U32("candidates", candidates,
-        ABOUT("hosts that watch all heartbeats, so that each of them can coordinate"), POLICY),
-    SPAN("cold_start_ms", cold_start_ms,
-         ABOUT("how long VMs wait for hosts that are not back after all were down"), POLICY),
-    U32("cpu_percent", cpu_percent,
-        ABOUT("virtual CPUs that VMs may have for each 100 CPUs of a host"), POLICY),
-    BOOL("preemption", preemption,
-         ABOUT("whether a VM may be stopped to make room for one of higher priority"), POLICY),
-    ENUM("on_shutdown", on_shutdown, on_shutdown_words,
-         ABOUT("what happens to VMs of a host that is shut down: move, stop, or leave"), POLICY),
-    SPAN("shutdown_limit_ms", shutdown_limit_ms,
-         ABOUT("how long a host that is shut down waits for its VMs before it ends them"), POLICY),
-    BOOL("disarmed", is_disarmed, ABOUT("whether an administrator disarmed the cluster")),
-    U64("disarm_order", disarm_order, ABOUT("number of times the cluster was disarmed")),
-    SPAN("disarm_ms", disarm_ms, ABOUT("time until it is armed again; 0: by an administrator")),
-};
-SHAPE(cluster_shape, cluster_fields);
-#undef OWNER
-
-#define OWNER struct leader
-static const struct field leader_fields[] = {
-    TEXT("node", node, ABOUT("host of the coordinator")),
-    U64("incarnation", incarnation, ABOUT("incarnation of that host when it took the term")),
-    U64("term", term, ABOUT("grows by one with each takeover")),
-};
-SHAPE(leader_shape, leader_fields);
-#undef OWNER
-
-#define OWNER struct disarm
-static const struct field disarm_fields[] = {
-    U64("order", order, ABOUT("which disarming of the cluster it is about")),
-    SPAN("left_ms", left_ms, ABOUT("time until it is armed again; 0: it is armed")),
-};
-SHAPE(disarm_shape, disarm_fields);
 #undef OWNER
 
 /* ---- nodes ---- */
@@ -155,6 +98,8 @@ ITEM(release_item, release_shape);
 static const struct field node_spec_fields[] = {
     ENUM("mode", mode, node_mode_words, ABOUT("whether the host takes VMs: active, paused, drain")),
     BOOL("force", force, ABOUT("while draining, also stop VMs that find no other place")),
+    ENUM("migration", migration, migration_words,
+         ABOUT("while draining, how running VMs move; default: each as it is set"), SPARSE),
     ENUM("fencing", fencing, fencing_words,
          ABOUT("how the host is proven off: watchdog, power, or manual"), POLICY),
     TEXT("fence_agent", fence_agent, ABOUT("fence agent to run, such as fence_ipmilan"), POLICY),
@@ -457,6 +402,11 @@ static const struct field vm_spec_fields[] = {
     U64("start_order", start_order, ABOUT("number of start requests")),
     TEXT("move_to", move_to, ABOUT("host it was asked to move to; \"*\": any other; empty: none")),
     U64("move_order", move_order, ABOUT("number of move requests")),
+    ENUM("move_by", move_by, migration_words, ABOUT("how that move is done"), SPARSE),
+    SPAN("move_limit_ms", move_limit_ms,
+         ABOUT("how long that move may take if it is live; 0: as the cluster is set"), SPARSE),
+    ENUM("migration", migration, migration_words,
+         ABOUT("how it moves while it runs: live-or-restart (default), live, or restart"), POLICY),
     ENUM("elsewhere", elsewhere, vm_elsewhere_words,
          ABOUT("what an administrator said of a VM that left its host past Berth")),
     U64("elsewhere_order", elsewhere_order, ABOUT("number of such statements")),
@@ -521,6 +471,8 @@ static const struct field placement_fields[] = {
     LIST("next_gpus", next_gpus, hold_item, gpus_per_vm_max, ABOUT("GPUs reserved there")),
     ENUM("handover", handover, handover_words, ABOUT("whether it moves without a stop"), SPARSE),
     U64("epoch_last", epoch_last, ABOUT("last epoch given to a copy elsewhere; 0: none"), SPARSE),
+    BOOL("live_only", is_live_only, ABOUT("it stays if it cannot move live"), SPARSE),
+    SPAN("handover_ms", handover_ms, ABOUT("how long the live move may take"), SPARSE),
     BOOL("forced", is_forced, ABOUT("turn it off at once")),
     BOOL("failed", is_failed, ABOUT("restart policy used up")),
     U32("restarts", restarts, ABOUT("restarts on this host")),

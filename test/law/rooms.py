@@ -39,7 +39,7 @@ LIBC = set("""
     strtol strtoll strtoul strtoull strtod strtoimax strtoumax
     snprintf vsnprintf sscanf
     explicit_bzero
-    qsort bsearch abs labs llabs
+    qsort qsort_r bsearch abs labs llabs
     isdigit isalpha isalnum isspace isxdigit isupper islower isprint iscntrl tolower toupper
     abort strerror strerrordesc_np strerrorname_np
     floor ceil fabs isfinite

@@ -161,6 +161,7 @@ static struct record *spec_of(const struct scenario_vm *config)
     COPY_NAMES(&spec->apart, &config->apart);
     COPY_NAMES(&spec->start_after, &config->after);
     spec->is_unmanaged = config->is_unmanaged;
+    spec->migration = config->migration;
     return record;
 }
 
@@ -244,8 +245,13 @@ static void order_vm(struct sim *sim, const struct scenario_step *step)
     } else if (step->op == OP_ADOPT_VM || step->op == OP_CONFIRM_GONE) {
         spec->elsewhere = step->op == OP_ADOPT_VM ? VM_ELSEWHERE_ADOPT : VM_ELSEWHERE_GONE;
         spec->elsewhere_order++;
+    } else if (step->op == OP_CANCEL_MOVE) {
+        spec->move_to[0] = '\0';
+        spec->move_order++;
     } else {
         SET_TEXT(spec->move_to, "%s", step->host[0] ? step->host : "*");
+        spec->move_by = step->migration;
+        spec->move_limit_ms = step->for_ms;
         spec->move_order++;
     }
     put(sim, record);
@@ -355,6 +361,7 @@ static void order_host(struct sim *sim, const struct scenario_step *step)
                      : step->op == OP_PAUSE ? NODE_PAUSED
                                             : NODE_ACTIVE;
         spec->force = step->op == OP_DRAIN && step->is_forced;
+        spec->migration = step->migration;
     }
     put(sim, record);
 }
@@ -471,8 +478,8 @@ void admin_do(struct sim *sim, const struct scenario_step *step)
     } else if (step->op == OP_REMOVE) {
         delete (sim, RECORD_VM_SPEC, step->subject);
     } else if (step->op == OP_START || step->op == OP_STOP || step->op == OP_MOVE ||
-               step->op == OP_PRIORITY || step->op == OP_ADOPT_VM || step->op == OP_CONFIRM_GONE ||
-               step->op == OP_MANAGE || step->op == OP_UNMANAGE) {
+               step->op == OP_CANCEL_MOVE || step->op == OP_PRIORITY || step->op == OP_ADOPT_VM ||
+               step->op == OP_CONFIRM_GONE || step->op == OP_MANAGE || step->op == OP_UNMANAGE) {
         order_vm(sim, step);
     } else {
         order_host(sim, step);

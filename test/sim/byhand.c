@@ -7,7 +7,7 @@
 
 enum { migration_ms = 2000, tidy_ms = 3000 };
 
-struct migration {
+struct stray_move {
     uint64_t source, target; /* numbers of instances */
     struct host *from;
 };
@@ -45,7 +45,7 @@ static struct instance *find_number(const struct host *host, uint64_t number)
 /* The guest goes over, unless one of the two QEMUs has ended meanwhile. */
 static void switch_over(struct sim *sim, const struct happening *happening)
 {
-    const struct migration *migration = happening->data;
+    const struct stray_move *migration = happening->data;
     struct host *to = happening->host;
     struct instance *source = find_number(migration->from, migration->source);
     struct instance *target = find_number(to, migration->target);
@@ -87,8 +87,9 @@ void byhand_migrate(struct sim *sim, const char *vm, struct host *to)
     struct instance *target = copy_of(sim, source);
     source->is_leaving = true;
     struct happening *happening = later(sim, migration_ms, switch_over, to);
-    happening->data = NEW(struct migration);
-    *(struct migration *)happening->data = (struct migration){source->number, target->number, from};
+    happening->data = NEW(struct stray_move);
+    *(struct stray_move *)happening->data =
+        (struct stray_move){source->number, target->number, from};
     happening->drop = free;
     hypervisor_arrive(sim, to, target);
 }

@@ -130,7 +130,8 @@ struct instance {
     bool is_incoming;   /* of a migration: its guest runs where it comes from */
     bool has_arrived;   /* ... or paused there: all of it is here, and waits for berthd's order */
     bool is_stale;      /* ... but its guest ran on there after that */
-    bool is_leaving;    /* a migration from here is under way */
+    bool is_leaving;    /* a migration from here is under way ... */
+    bool is_called_off; /* ... and its libvirt was asked to end it */
     bool is_stuck;      /* in the kernel: SIGKILL does not end it, ... */
     bool is_stuck_told; /* ... and people were told */
 };

@@ -115,7 +115,7 @@ static void fail(struct sim *sim, struct host *to, const struct journey *journey
     struct instance *source = find_number(journey->from, journey->source);
     struct instance *target = find_number(to, journey->target);
     if (source) {
-        source->is_leaving = false;
+        source->is_leaving = source->is_called_off = false;
     }
     if (target && target->has_arrived) {
         target->is_stale = source != NULL;
@@ -153,13 +153,21 @@ static void finish(struct sim *sim, const struct happening *happening)
     answer(sim, journey, CORE_DONE, NULL);
 }
 
+/* Whether it was called off in time: once the target has all of the guest, no one can. */
+static bool is_called_off(const struct journey *journey)
+{
+    const struct instance *source = find_number(journey->from, journey->source);
+    return source && source->is_called_off;
+}
+
 static void full(struct sim *sim, const struct happening *happening)
 {
     const struct journey *journey = happening->data;
     struct host *from = journey->from, *to = happening->host;
     struct instance *target = find_number(to, journey->target);
-    if (!target || is_broken(to, journey) || from->libvirt == LIBVIRT_DOWN ||
-        to->libvirt == LIBVIRT_DOWN || faults_take(sim, OP_FAIL_MIGRATION, journey->vm, "", NULL)) {
+    if (!target || is_broken(to, journey) || is_called_off(journey) ||
+        from->libvirt == LIBVIRT_DOWN || to->libvirt == LIBVIRT_DOWN ||
+        faults_take(sim, OP_FAIL_MIGRATION, journey->vm, "", NULL)) {
         fail(sim, to, journey, "the connection to the other host was lost");
         return;
     }
@@ -172,7 +180,7 @@ static void full(struct sim *sim, const struct happening *happening)
 static void hang(struct sim *sim, const struct happening *happening)
 {
     const struct journey *journey = happening->data;
-    if (is_broken(happening->host, journey)) {
+    if (is_broken(happening->host, journey) || is_called_off(journey)) {
         full(sim, happening);
     } else {
         go_on_later(sim, notice_ms, hang, happening->host, journey);
@@ -202,7 +210,8 @@ static void begin(struct sim *sim, const struct happening *happening)
     struct journey journey = *(const struct journey *)happening->data;
     struct host *to = happening->host;
     struct instance *source = find_number(journey.from, journey.source);
-    if (!source || source->is_undone || !can_talk(journey.from, to) || !lets_in(to, &journey)) {
+    if (!source || source->is_undone || is_called_off(&journey) || !can_talk(journey.from, to) ||
+        !lets_in(to, &journey)) {
         fail(sim, to, &journey, "the other host does not let it in");
         return;
     }
@@ -244,9 +253,20 @@ static void do_migrate(struct sim *sim, struct host *from, const struct core_act
                               .life = from->life};
     SET_TEXT(journey.vm, "%s", action->name);
     source->is_leaving = true;
+    source->is_called_off = false;
     go_on_later(sim, connect_ms + sim_delay(sim), begin, to, &journey);
     go_on_later(sim, host_until(sim, from, host_now(sim, from) + action->limit_ms), expires, to,
                 &journey);
+}
+
+/* Its libvirt answers no one: the migration does, if it ends. */
+static void do_abort(struct host *host, const struct core_action *action)
+{
+    struct instance *source = hypervisor_find(host, action->name);
+    if (source && source->epoch == action->epoch && source->is_leaving &&
+        host->libvirt == LIBVIRT_UP) {
+        source->is_called_off = true;
+    }
 }
 
 static void run_on(struct sim *sim, const struct happening *happening)
@@ -283,6 +303,8 @@ void migrate_do(struct sim *sim, struct host *host, const struct core_action *ac
         do_expect(sim, host, action);
     } else if (action->kind == ACTION_VM_MIGRATE) {
         do_migrate(sim, host, action);
+    } else if (action->kind == ACTION_VM_ABORT) {
+        do_abort(host, action);
     } else {
         do_continue(sim, host, action);
     }

@@ -66,7 +66,7 @@ static bool touches_vms(enum core_action_kind kind)
 {
     return kind == ACTION_VM_START || kind == ACTION_VM_STOP || kind == ACTION_VM_KILL ||
            kind == ACTION_VM_KILL_ALL || kind == ACTION_VM_EXPECT || kind == ACTION_VM_MIGRATE ||
-           kind == ACTION_VM_CONTINUE;
+           kind == ACTION_VM_ABORT || kind == ACTION_VM_CONTINUE;
 }
 
 static void perform(struct sim *sim, struct host *host, const struct core_action *action)
@@ -92,6 +92,7 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
     case ACTION_VM_REOPEN:
     case ACTION_VM_EXPECT:
     case ACTION_VM_MIGRATE:
+    case ACTION_VM_ABORT:
     case ACTION_VM_CONTINUE:
         hypervisor_do(sim, host, action);
         break;

@@ -245,6 +245,9 @@ static bool take_vm_option(const char *key, const char *value, struct scenario_v
     if (strcmp(key, "offline") == 0) {
         return offline_action_parse(value, &vm->offline);
     }
+    if (strcmp(key, "migration") == 0) {
+        return migration_parse(value, &vm->migration);
+    }
     if (strcmp(key, "timeout") == 0) {
         return take_ms(value, &vm->offline_timeout_ms);
     }
@@ -346,6 +349,7 @@ static bool take_option(const struct line *line, unsigned options, size_t *at,
     step->has_gpu |= options & OPTION_GPU && strcmp(word, "gpu") == 0;
     return strcmp(word, "force") == 0 || strcmp(word, "in") == 0 || strcmp(word, "out") == 0 ||
            strcmp(word, "gpu") == 0 ||
+           (options & OPTION_MIGRATION && migration_parse(word, &step->migration)) ||
            (options & OPTION_METHOD && fencing_parse(word, &step->method)) ||
            (options & OPTION_NUMBER && parse_i64(word, INT64_MIN, INT64_MAX, &step->number));
 }

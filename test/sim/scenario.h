@@ -55,6 +55,7 @@ struct scenario_vm {
     char label[name_size]; /* "KEY=VALUE" that its host must have; "": none */
     bool is_enforced;      /* together and apart */
     bool is_unmanaged;
+    enum migration migration;
     enum offline_action offline;
     msec_t offline_timeout_ms;
     uint32_t restarts_max, failovers_max, losses_max;
@@ -130,7 +131,8 @@ struct scenario_vm {
     X(OP_IMPOSTOR, "impostor", SUBJECT_HOST, OPTION_FOR)                                           \
     X(OP_START, "start", SUBJECT_VM, 0)                                                            \
     X(OP_STOP, "stop", SUBJECT_VM, OPTION_FORCE)                                                   \
-    X(OP_MOVE, "move", SUBJECT_VM, OPTION_TO)                                                      \
+    X(OP_MOVE, "move", SUBJECT_VM, OPTION_TO | OPTION_MIGRATION | OPTION_FOR)                      \
+    X(OP_CANCEL_MOVE, "cancel move", SUBJECT_VM, 0)                                                \
     X(OP_ADOPT_VM, "adopt-vm", SUBJECT_VM, 0)                                                      \
     X(OP_CONFIRM_GONE, "confirm-gone", SUBJECT_VM, 0)                                              \
     X(OP_REMOVE, "remove", SUBJECT_VM, 0)                                                          \
@@ -139,7 +141,7 @@ struct scenario_vm {
     X(OP_UNMANAGE, "unmanage", SUBJECT_VM, 0)                                                      \
     X(OP_DISARM, "disarm", SUBJECT_NONE, OPTION_FOR)                                               \
     X(OP_ARM, "arm", SUBJECT_NONE, 0)                                                              \
-    X(OP_DRAIN, "drain", SUBJECT_HOST, OPTION_FORCE)                                               \
+    X(OP_DRAIN, "drain", SUBJECT_HOST, OPTION_FORCE | OPTION_MIGRATION)                            \
     X(OP_PAUSE, "pause", SUBJECT_HOST, 0)                                                          \
     X(OP_RESUME, "resume", SUBJECT_HOST, 0)                                                        \
     X(OP_CONFIRM_OFF, "confirm-off", SUBJECT_HOST, OPTION_FORCE)                                   \
@@ -160,16 +162,17 @@ enum scenario_op { SCENARIO_OP_LIST(SCENARIO_OP_ID_) scenario_op_count };
 enum scenario_subject { SUBJECT_NONE, SUBJECT_HOST, SUBJECT_VM, SUBJECT_SETTING };
 
 enum {
-    OPTION_ON = 1 << 0,     /* "on HOST" */
-    OPTION_TO = 1 << 1,     /* "to HOST" */
-    OPTION_TIMES = 1 << 2,  /* "times N" */
-    OPTION_FORCE = 1 << 3,  /* "force" */
-    OPTION_WAY = 1 << 4,    /* "in" (nothing reaches the host) or "out" (nothing leaves it) */
-    OPTION_GPU = 1 << 5,    /* "gpu": the VM's first GPU is to blame */
-    OPTION_NUMBER = 1 << 6, /* "N" */
-    OPTION_FOR = 1 << 7,    /* "for MS" */
-    OPTION_METHOD = 1 << 8, /* "watchdog", "power", "manual" */
-    OPTION_INTO = 1 << 9,   /* "into N" */
+    OPTION_ON = 1 << 0,         /* "on HOST" */
+    OPTION_TO = 1 << 1,         /* "to HOST" */
+    OPTION_TIMES = 1 << 2,      /* "times N" */
+    OPTION_FORCE = 1 << 3,      /* "force" */
+    OPTION_WAY = 1 << 4,        /* "in" (nothing reaches the host) or "out" (nothing leaves it) */
+    OPTION_GPU = 1 << 5,        /* "gpu": the VM's first GPU is to blame */
+    OPTION_NUMBER = 1 << 6,     /* "N" */
+    OPTION_FOR = 1 << 7,        /* "for MS" */
+    OPTION_METHOD = 1 << 8,     /* "watchdog", "power", "manual" */
+    OPTION_INTO = 1 << 9,       /* "into N" */
+    OPTION_MIGRATION = 1 << 10, /* "live", "restart", "live-or-restart" */
 };
 
 struct scenario_step {
@@ -185,6 +188,7 @@ struct scenario_step {
     int64_t number;
     msec_t for_ms;
     enum fencing method;
+    enum migration migration;
 };
 
 /* Chance that hits everything, in parts of a thousand and milliseconds; all 0: none. */

@@ -13,15 +13,16 @@ const struct op_text op_texts[scenario_op_count] = {SCENARIO_OP_LIST(OP_TEXT_)};
     }
 
 const struct number_name setting_names[] = {
-    NUMBER_(cluster_settings, heartbeat_ms),      NUMBER_(cluster_settings, leader_silence_ms),
-    NUMBER_(cluster_settings, power_fence_ms),    NUMBER_(cluster_settings, self_stop_ms),
-    NUMBER_(cluster_settings, self_stop_span_ms), NUMBER_(cluster_settings, watchdog_ms),
-    NUMBER_(cluster_settings, takeover_ms),       NUMBER_(cluster_settings, reserve),
-    NUMBER_(cluster_settings, concurrent_starts), NUMBER_(cluster_settings, reserve_policy),
-    NUMBER_(cluster_settings, failback),          NUMBER_(cluster_settings, preemption),
-    NUMBER_(cluster_settings, cpu_percent),       NUMBER_(cluster_settings, cold_start_ms),
-    NUMBER_(cluster_settings, on_shutdown),       NUMBER_(cluster_settings, shutdown_limit_ms),
-    NUMBER_(cluster_settings, candidates),
+    NUMBER_(cluster_settings, heartbeat_ms),       NUMBER_(cluster_settings, leader_silence_ms),
+    NUMBER_(cluster_settings, power_fence_ms),     NUMBER_(cluster_settings, self_stop_ms),
+    NUMBER_(cluster_settings, self_stop_span_ms),  NUMBER_(cluster_settings, watchdog_ms),
+    NUMBER_(cluster_settings, takeover_ms),        NUMBER_(cluster_settings, reserve),
+    NUMBER_(cluster_settings, concurrent_starts),  NUMBER_(cluster_settings, reserve_policy),
+    NUMBER_(cluster_settings, failback),           NUMBER_(cluster_settings, preemption),
+    NUMBER_(cluster_settings, cpu_percent),        NUMBER_(cluster_settings, cold_start_ms),
+    NUMBER_(cluster_settings, on_shutdown),        NUMBER_(cluster_settings, shutdown_limit_ms),
+    NUMBER_(cluster_settings, candidates),         NUMBER_(cluster_settings, migrations),
+    NUMBER_(cluster_settings, migration_limit_ms),
 };
 
 const struct number_name noise_names[] = {

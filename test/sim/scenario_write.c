@@ -27,6 +27,9 @@ void scenario_write_step(const struct scenario_step *step, struct buf *ret)
     if (op->options & OPTION_METHOD) {
         buf_printf(ret, " %s", fencing_name(step->method));
     }
+    if (step->migration != MIGRATION_DEFAULT) {
+        buf_printf(ret, " %s", migration_name(step->migration));
+    }
     buf_text(ret, step->is_forced ? " force" : "");
     buf_text(ret, step->is_in ? " in" : "");
     buf_text(ret, step->is_out ? " out" : "");
@@ -77,6 +80,9 @@ static void write_vm(const struct scenario_vm *vm, struct buf *ret)
     }
     if (vm->label[0] != '\0') {
         buf_printf(ret, " label=%s", vm->label);
+    }
+    if (vm->migration != MIGRATION_DEFAULT) {
+        buf_printf(ret, " migration=%s", migration_name(vm->migration));
     }
     write_names(ret, " owners", &vm->owners);
     write_names(ret, " possible", &vm->possible);

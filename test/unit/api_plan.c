@@ -330,3 +330,41 @@ TEST(a_stopped_vm_is_not_placed_when_its_node_fails)
     CHECK_INT(ask("POST", "/v1/plan", "{\"fail\":[\"node1\"]}"), 200);
     CHECK_HAS(text(), "\"placements\":[],\"left_out\":[]");
 }
+
+/* ---- moves ---- */
+
+static void host_says(const char *node, const char *cpu)
+{
+    struct node_inventory *inventory = inventory_of(node);
+    (void)snprintf(inventory->cpu_model, sizeof(inventory->cpu_model), "%s", cpu);
+    (void)snprintf(inventory->migration_address, sizeof(inventory->migration_address), "%s", node);
+}
+
+TEST(a_preview_says_which_vm_moves_live_and_why_another_does_not)
+{
+    begin_cluster();
+    add_vm("g", 1);
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"name\":\"v\"}");
+    (void)place("g", PLACEMENT_START, "node1", 1);
+    (void)place("v", PLACEMENT_START, "node1", 1);
+    changed(RECORD_VM_SPEC, "g")->vm_spec->desired = VM_STARTED;
+    changed(RECORD_VM_SPEC, "v")->vm_spec->desired = VM_STARTED;
+    report("g", "node1", 1, VM_STATE_RUNNING);
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    host_says("node1", "EPYC");
+    host_says("node2", "Xeon");
+    host_says("node3", "EPYC");
+    const char *live = "\"vm\":\"v\",\"from\":\"node1\",\"to\":\"node3\",\"gpus\":[],"
+                       "\"migration\":\"live\"}";
+    must("POST", "/v1/nodes/node1/drain", "{\"dry_run\":true}");
+    CHECK_HAS(text(), live); /* node2 would take it, but not as it runs */
+    CHECK_HAS(text(), "\"migration\":\"restart\",\"why\":\"it has devices of its host");
+    must("POST", "/v1/plan", "{\"drain\":[\"node1\"],\"migration\":\"restart\"}");
+    CHECK_HAS(text(), "\"why_code\":\"live-unwanted\"");
+    must("POST", "/v1/plan", "{\"drain\":[\"node1\"],\"migration\":\"live\"}");
+    CHECK_HAS(text(), live);
+    CHECK_HAS(text(), "\"left_out\":[{\"vm\":\"g\"");
+    CHECK_HAS(text(), "\"code\":\"live-device\"");
+    must("POST", "/v1/nodes/node1/drain", "{\"migration\":\"live\"}");
+    CHECK_INT(world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec->migration, MIGRATION_LIVE);
+}

@@ -435,6 +435,82 @@ TEST(only_a_running_vm_moves_and_only_where_it_can)
     CHECK_INT(spec("v")->move_order, 2);
 }
 
+/* VM 'v' without a GPU runs on node1; all hosts but node3 hand over and take in. */
+static void begin_with_live_hosts(void)
+{
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"name\":\"v\"}");
+    must("POST", "/v1/vms/v/start", NULL);
+    (void)place("v", PLACEMENT_START, "node1", 1);
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    for (int i = 1; i <= 3; i++) {
+        char node[name_size];
+        (void)snprintf(node, sizeof(node), "node%d", i);
+        struct record *host = record_copy(world_find(&world, RECORD_NODE_INVENTORY, node));
+        strcpy(host->inventory->cpu_model, "EPYC");
+        strcpy(host->inventory->migration_address, i < 3 ? node : "");
+        (void)store(host);
+    }
+}
+
+TEST(a_move_says_how_and_a_live_one_that_cannot_be_is_refused_with_the_reason)
+{
+    begin_with_live_hosts();
+    must("POST", "/v1/vms/v/move",
+         "{\"node\":\"node2\",\"migration\":\"live\",\"limit_ms\":60000}");
+    CHECK_INT(spec("v")->move_by, MIGRATION_LIVE);
+    CHECK_INT(spec("v")->move_limit_ms, 60000);
+    refused("POST", "/v1/vms/v/move", "{\"node\":\"node3\",\"migration\":\"live\"}", 409,
+            "node3 has no migration_address");
+    CHECK_HAS(text(), "\"options\":{\"restart\":true}");
+    must("POST", "/v1/vms/v/move", "{\"node\":\"node3\",\"migration\":\"restart\"}");
+    CHECK_INT(spec("v")->move_by, MIGRATION_RESTART);
+    must("PATCH", "/v1/vms/v", "{\"migration\":\"live\"}");
+    refused("POST", "/v1/vms/v/move", "{\"node\":\"node3\"}", 409, "cannot move live");
+    struct record *host = record_copy(world_find(&world, RECORD_NODE_INVENTORY, "node2"));
+    strcpy(host->inventory->cpu_model, "Xeon");
+    (void)store(host);
+    refused("POST", "/v1/vms/v/move", NULL, 409, "EPYC here, Xeon there");
+    refused("POST", "/v1/vms/v/move", "{\"migration\":\"fly\"}", 400, "migration");
+    must("GET", "/v1/vms/v/explain", NULL);
+    CHECK_HAS(text(), "\"why_code\":\"live-no-address\"");
+}
+
+TEST(a_vm_with_a_device_of_its_host_is_not_asked_to_move_live)
+{
+    begin_cluster();
+    add_vm("g", 1);
+    must("POST", "/v1/vms/g/start", NULL);
+    (void)place("g", PLACEMENT_START, "node1", 1);
+    report("g", "node1", 1, VM_STATE_RUNNING);
+    refused("POST", "/v1/vms/g/move", "{\"migration\":\"live\"}", 409, "GPU pool P");
+}
+
+TEST(a_move_is_withdrawn_until_the_guest_was_told_to_stop)
+{
+    begin_with_live_hosts();
+    must("POST", "/v1/vms/v/cancel-move", NULL);
+    CHECK_HAS(text(), "does not move");
+    CHECK_INT(spec("v")->move_order, 0);
+    must("POST", "/v1/vms/v/move", NULL);
+    must("POST", "/v1/vms/v/cancel-move", NULL); /* the coordinator has not looked yet */
+    CHECK_INT(spec("v")->move_order, 2);
+    CHECK_STR(spec("v")->move_to, "");
+    struct vm_placement *p = place("v", PLACEMENT_STOP, "node1", 1);
+    p->move_order = 2;
+    p->cause.code = CAUSE_MOVE_ORDERED;
+    strcpy(p->next_node, "node2");
+    refused("POST", "/v1/vms/v/cancel-move", NULL, 409, "cannot be taken back");
+    p->handover = HANDOVER_ORDERED;
+    p->epoch_last = 2;
+    must("POST", "/v1/vms/v/cancel-move", NULL);
+    CHECK_INT(spec("v")->move_order, 3);
+    p->move_order = 3;
+    p->cause.code = CAUSE_DRAIN;
+    refused("POST", "/v1/vms/v/cancel-move", NULL, 409, "being drained");
+    CHECK_HAS(text(), "node-resume");
+}
+
 TEST(a_vm_is_removed_when_it_is_stopped_and_its_name_is_free_when_the_coordinator_is_done)
 {
     begin_cluster();

@@ -148,6 +148,26 @@ TEST(default_settings_keep_their_own_rules_and_bad_ones_are_named)
     CHECK_HAS(err.text, "takeover_ms must be more than");
 }
 
+TEST(settings_of_live_moves_have_edges)
+{
+    struct cluster_settings settings = cluster_settings_default;
+    struct error err;
+    settings.migrations = migrations_max;
+    settings.migration_limit_ms = 10000;
+    CHECK_INT(cluster_settings_check(&settings, &err), 0);
+    settings.migrations = migrations_max + 1;
+    CHECK_INT(cluster_settings_check(&settings, &err), -EINVAL);
+    CHECK_HAS(err.text, "migrations must lie between 1 and");
+    settings.migrations = 0;
+    CHECK_INT(cluster_settings_check(&settings, &err), -EINVAL);
+    settings.migrations = 1;
+    settings.migration_limit_ms = 9999;
+    CHECK_INT(cluster_settings_check(&settings, &err), -EINVAL);
+    settings.migration_limit_ms = 0;
+    settings.migration_pause_ms = 0;
+    CHECK_INT(cluster_settings_check(&settings, &err), -EINVAL);
+}
+
 TEST(a_copied_record_shares_nothing_with_its_original)
 {
     CLEANUP(record_unrefp) struct record *pool = record_new(RECORD_POOL, "p", NULL);
@@ -372,6 +392,7 @@ TEST(a_vm_moves_live_only_as_it_is_and_between_hosts_that_say_so_now)
     struct vm_status *status = put_new(&world, RECORD_VM_STATUS, "v")->status;
     strcpy(place->node, "a");
     strcpy(status->node, "a");
+    place->phase = PLACEMENT_START;
     place->epoch = status->epoch = 1;
     status->state = VM_STATE_RUNNING;
     CHECK(live_can_move(&world, "v", "b"));
@@ -398,5 +419,43 @@ TEST(a_vm_moves_live_only_as_it_is_and_between_hosts_that_say_so_now)
     strcpy(b->cpu_model, "EPYC");
     b->migration_address[0] = '\0';
     CHECK(!live_can_move(&world, "v", "b"));
+    CHECK_INT(live_why_not(&world, "v", "b").code, CAUSE_LIVE_NO_ADDRESS);
+    CHECK_STR(live_why_not(&world, "v", "b").facts.who, "b");
+    CHECK_INT(live_why_not(&world, "v", NULL).code, CAUSE_NONE);
+    world_done(&world);
+}
+
+TEST(an_order_says_how_a_vm_moves_and_else_the_vm_itself)
+{
+    struct vm_spec spec = {0};
+    CHECK_INT(live_way(&spec, MIGRATION_DEFAULT), MIGRATION_LIVE_OR_RESTART);
+    spec.migration = MIGRATION_LIVE;
+    CHECK_INT(live_way(&spec, MIGRATION_DEFAULT), MIGRATION_LIVE);
+    CHECK_INT(live_way(&spec, MIGRATION_RESTART), MIGRATION_RESTART);
+    CHECK_INT(live_way(&spec, MIGRATION_LIVE_OR_RESTART), MIGRATION_LIVE_OR_RESTART);
+}
+
+TEST(hosts_to_which_a_vm_would_stop_are_avoided_only_where_another_takes_it)
+{
+    struct world world = {0};
+    (void)put_host(&world, "a");
+    struct node_inventory *b = put_host(&world, "b"), *c = put_host(&world, "c");
+    (void)put_new(&world, RECORD_VM_SPEC, "v");
+    struct vm_placement *place = put_new(&world, RECORD_VM_PLACEMENT, "v")->placement;
+    struct vm_status *status = put_new(&world, RECORD_VM_STATUS, "v")->status;
+    strcpy(place->node, "a");
+    strcpy(status->node, "a");
+    place->phase = PLACEMENT_START;
+    place->epoch = status->epoch = 1;
+    status->state = VM_STATE_RUNNING;
+    strcpy(b->cpu_model, "Xeon");
+    CHECK(live_shuns_stops(&world, "v", MIGRATION_LIVE_OR_RESTART));
+    CHECK(live_would_stop(&world, "v", "b") && !live_would_stop(&world, "v", "c"));
+    CHECK(!live_would_stop(&world, "v", "a")); /* it is there */
+    CHECK(!live_shuns_stops(&world, "v", MIGRATION_RESTART));
+    strcpy(c->cpu_model, "Xeon");
+    CHECK(!live_shuns_stops(&world, "v", MIGRATION_LIVE_OR_RESTART));
+    CHECK(live_shuns_stops(&world, "v", MIGRATION_LIVE));
+    CHECK_INT(live_why_not(&world, "v", "c").code, CAUSE_LIVE_CPU);
     world_done(&world);
 }

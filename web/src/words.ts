@@ -101,6 +101,11 @@ export const offlineActions: Record<OfflineAction, string> = {
     'force-shutdown': 'Force shut down',
 };
 
+/* How running VMs move. */
+export const ways: [string, string][] = [
+    ['default', 'As the VM is set'], ['live-or-restart', 'Live where possible, else by a restart'], ['live', 'Only live'], ['restart', 'By a restart'],
+];
+
 export const priorities: [number, string][] = [[3000, 'High'], [2000, 'Medium'], [1000, 'Low'], [0, 'No auto start']];
 
 export function priorityText(priority: number): string {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What can be done with a VM, by whom and when. */
 import { assignThis, unassignThis } from '../dialogs/pool';
-import { adoptVm, confirmGone, moveVm, removeVm, startVm, stopVm } from '../dialogs/vm';
+import { adoptVm, cancelMove, confirmGone, moveVm, removeVm, startVm, stopVm } from '../dialogs/vm';
 import { vmSettings } from '../dialogs/vmsettings';
 import type { Vm } from '../types';
 import type { Deed } from '../ui/menu';
@@ -9,6 +9,7 @@ import type { Deed } from '../ui/menu';
 export const canStart = (vm: Vm) => vm.desired === 'stopped' || vm.state === 'failed';
 export const canStop = (vm: Vm) => vm.desired === 'started' || vm.state === 'stopping';
 export const canMove = (vm: Vm) => vm.state === 'running';
+export const isMoving = (vm: Vm) => vm.detail_code === 'vm-moving';
 
 export function deedsOfVm(vm: Vm, mayOperate: boolean, mayAdminister: boolean): Deed[] {
     const deeds: Deed[] = [];
@@ -21,6 +22,9 @@ export function deedsOfVm(vm: Vm, mayOperate: boolean, mayAdminister: boolean): 
         }
         if (canMove(vm)) {
             deeds.push({ text: 'Move…', run: () => moveVm(vm) });
+        }
+        if (isMoving(vm)) {
+            deeds.push({ text: 'Cancel move…', run: () => cancelMove(vm) });
         }
     }
     if (mayAdminister && vm.state === 'away') { // someone migrated or saved it past Berth

@@ -3,10 +3,10 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ask, change } from '../api';
 import type { Node, Plan } from '../types';
-import { plural } from '../words';
+import { plural, ways } from '../words';
 import { Alert, Refusal } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
-import { CheckField, TextField } from '../ui/field';
+import { CheckField, SelectField, TextField } from '../ui/field';
 import { Preview } from '../ui/preview';
 
 const pathOf = (node: Node) => `/v1/nodes/${encodeURIComponent(node.name)}`;
@@ -32,17 +32,25 @@ function DrainDialog({ node }: { node: Node }) {
     const [plan, setPlan] = useState<Plan | null>(null);
     const [fault, setFault] = useState<unknown>(null);
     const [isForced, setForced] = useState(false);
+    const [way, setWay] = useState('default');
     useEffect(() => {
-        ask<Plan>(`${pathOf(node)}/drain`, { dry_run: true }).then(setPlan, setFault);
-    }, []);
+        let isWanted = true; // an answer that comes late is of an older choice
+        setPlan(null);
+        ask<Plan>(`${pathOf(node)}/drain`, { dry_run: true, migration: way })
+            .then((answer) => isWanted && setPlan(answer), (error: unknown) => isWanted && setFault(error));
+        return () => {
+            isWanted = false;
+        };
+    }, [way]);
     const leftOut = plan?.left_out.length ?? 0;
     return (
         <FormDialog title={`Drain ${node.name}?`} submit={isForced && leftOut > 0 ? 'Drain and stop' : 'Drain'} isDanger={isForced && leftOut > 0}
-            size="lg" run={() => change('POST', `${pathOf(node)}/drain`, { force: isForced })}>
+            size="lg" run={() => change('POST', `${pathOf(node)}/drain`, { force: isForced, migration: way })}>
             <p>
-                The server goes into maintenance: its VMs are stopped by their offline action and start on other servers. Nothing new starts
-                here until you resume it.
+                The server goes into maintenance: its VMs move live to other servers where they can; the others are stopped by their offline
+                action and start there. Nothing new starts here until you resume it.
             </p>
+            <SelectField label="How" value={way} onChange={setWay} choices={ways} />
             {fault !== null ? <Refusal error={fault} />
                 : plan ? <Preview plan={plan} />
                     : <p class="quiet" role="status">Looking for places…</p>}

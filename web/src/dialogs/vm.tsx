@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { type ApiError, change, messageOf } from '../api';
 import { refresh, useResource } from '../live';
 import type { Explanation, List, Node, Vm } from '../types';
-import { natural, offlineActions, plural } from '../words';
+import { natural, offlineActions, plural, ways } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, SelectField } from '../ui/field';
@@ -40,10 +40,12 @@ function MoveDialog({ vm }: { vm: Vm }) {
     const nodes = useResource<List<Node>>('/v1/nodes').data?.items ?? [];
     const why = useResource<Explanation>(`${pathOfVm(vm.name)}/explain`).data?.hosts ?? [];
     const [to, setTo] = useState('');
+    const [way, setWay] = useState('default');
     const [fault, setFault] = useState('');
     const note = (node: Node) => {
         const host = why.find((each) => each.subject === node.name);
-        return host && !host.fits ? `${node.name} (${host.text})` : node.name;
+        const more = host && !host.fits ? host.text : host?.migration;
+        return more ? `${node.name} (${more})` : node.name;
     };
     const blame = ({ code, message }: ApiError) => {
         const isOfServer = ['no-such-node', 'there-already', 'node-not-up'].includes(code);
@@ -52,14 +54,25 @@ function MoveDialog({ vm }: { vm: Vm }) {
     };
     return (
         <FormDialog title={`Move ${vm.name}`} submit="Move" blame={blame}
-            run={() => change('POST', `${pathOfVm(vm.name)}/move`, to ? { node: to } : {})}>
+            run={() => change('POST', `${pathOfVm(vm.name)}/move`, { migration: way, ...(to ? { node: to } : {}) })}>
             <p>
-                It is stopped on {vm.node} by its offline action ({offlineActions[vm.offline_action]}) and started on the other server, once its
-                place there is reserved.
+                It moves live if it can. Else it is stopped on {vm.node} by its offline action ({offlineActions[vm.offline_action]}) and started
+                on the other server, once its place there is reserved.
             </p>
             <SelectField label="To server" value={to} onChange={setTo} fault={fault}
                 choices={[['', 'Any other server'], ...nodes.filter((node) => node.name !== vm.node).sort(natural((node) => node.name)).map((node): [string, string] => [node.name, note(node)])]} />
+            <SelectField label="How" value={way} onChange={setWay} choices={ways} />
         </FormDialog>
+    );
+}
+
+/* Its order is withdrawn: it runs on where it is. */
+export function cancelMove(vm: Vm): void {
+    openDialog(
+        <FormDialog title={`Cancel the move of ${vm.name}?`} submit="Cancel the move" size="sm"
+            run={() => change('POST', `${pathOfVm(vm.name)}/cancel-move`)}>
+            <p>It keeps running on {vm.node}. A guest that was told to shut down cannot be kept running.</p>
+        </FormDialog>,
     );
 }
 

@@ -8,6 +8,11 @@ import { Alert, Reasons, Refusal } from './alert';
 import { GpuLink, Listed, ServerLink, VmLink } from './links';
 import { Table } from './table';
 
+/* Live, or by a restart and why; nothing of what has no place now. */
+function wayOf(planned: Plan['placements'][number]): string {
+    return planned.migration === 'live' ? 'Live' : planned.migration === 'restart' ? `Restart: ${planned.why ?? ''}` : '';
+}
+
 export function Preview({ plan, none = 'No VM runs there: nothing has to move.' }: { plan: Plan; none?: string }) {
     return (
         <>
@@ -17,6 +22,7 @@ export function Preview({ plan, none = 'No VM runs there: nothing has to move.' 
                     <Table label="What moves where" rows={plan.placements} keyOf={(each) => each.vm} pageSize={20} empty="" columns={[
                         { title: 'Virtual machine', isHead: true, sort: (each) => each.vm, cell: (each) => <VmLink name={each.vm} /> },
                         { title: 'To', sort: (each) => each.to, cell: (each) => <ServerLink name={each.to} /> },
+                        { title: 'How', cell: (each) => wayOf(each) },
                         {
                             title: 'GPUs there',
                             cell: (each) => <Listed items={each.gpus} keyOf={(gpu) => gpu} show={(gpu) => <GpuLink node={each.to} address={gpu}>{shortAddress(gpu)}</GpuLink>} />,
