@@ -99,6 +99,9 @@ static void op_done(struct core *core, struct local_vm *vm, const struct core_ev
     case VM_OP_CONTINUE:
         incoming_went_on(vm, event);
         break;
+    case VM_OP_WAKE:
+        outgoing_woken(core, vm, event);
+        break;
     case VM_OP_NONE:
         break;
     }
@@ -263,6 +266,8 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
         vm->has_culprit = false;
         if (status->state != VM_STATE_RUNNING || status->is_stop_refused) {
             vm_act_tell(core, vm, placement, VM_STATE_RUNNING, NULL);
+        } else if (vm->is_stranded) {
+            outgoing_wake(core, vm, placement);
         }
     } else if (!is_here && vm->has_ended && vm->ended_epoch == epoch) {
         vm_act_tell(core, vm, placement, VM_STATE_FAILED,
@@ -342,6 +347,10 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
     }
     if (!vm->exists || vm->epoch != p->epoch || !vm->is_up) {
         undo_start(core, vm, p->epoch);
+        return;
+    }
+    if (vm->is_stranded && !p->is_forced && p->handover == HANDOVER_NONE) {
+        outgoing_wake(core, vm, placement); /* a guest that does not run cannot stop */
         return;
     }
     bool is_refused = vm->is_stop_refused && vm->refused_epoch == p->epoch && !p->is_forced;

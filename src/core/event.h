@@ -26,7 +26,7 @@ struct core_config {
     X(CORE_TXN_DONE, "txn-done")                 /* 'id', 'outcome', 'revision', 'text' */         \
     X(CORE_ACTION_DONE, "action-done")           /* 'id', 'result', 'text', 'culprit' */           \
     X(CORE_VM_EXISTS, "vm-exists")   /* 'name', 'epoch', 'node', 'is_up' (false: being made), */   \
-                                     /* 'has_arrived' */                                           \
+                                     /* 'has_arrived', 'is_stranded' */                            \
     X(CORE_VM_GONE, "vm-gone")       /* 'name', 'epoch', 'text', 'is_away' */                      \
     X(CORE_VM_FOREIGN, "vm-foreign") /* 'name', of cluster 'text', runs here: none of ours */      \
     X(CORE_VMS_LISTED, "vms-listed") /* every VM that exists here has been told */                 \
@@ -58,6 +58,7 @@ struct core_event {
     uint64_t epoch;
     bool is_up;
     bool has_arrived; /* it came by a migration and has all of its guest, which does not run yet */
+    bool is_stranded; /* it is up, but a migration from here paused it */
     bool is_away;     /* it was migrated or saved: it is not here, and not gone */
     const char *node; /* that started the VM; NULL: this one */
     msec_t span_ms;

@@ -97,6 +97,7 @@ static void vm_exists(struct core *core, const struct core_event *event)
                    event->node ? event->node : core->config.node);
     vm->is_up = event->is_up;
     vm->has_arrived = event->has_arrived && !event->is_up;
+    vm->is_stranded = event->is_stranded && event->is_up;
     vm->was_up |= event->is_up;
 }
 
@@ -105,7 +106,7 @@ static void vm_gone(struct core *core, const struct core_event *event)
     struct local_vm *vm = local_vm_get(core, event->name);
     /* Word of another epoch is late, and says nothing of the instance that is here. */
     if (vm->exists && vm->epoch == event->epoch) {
-        vm->exists = vm->is_up = vm->has_arrived = false;
+        vm->exists = vm->is_up = vm->has_arrived = vm->is_stranded = false;
         vm->kill = (struct kill_watch){0};
         local_vm_ended(vm, event->epoch, cause_told(CAUSE_ENDED, event->text));
         /* Migrated or saved is not gone: the instance may be anywhere, or come back. */

@@ -15,6 +15,7 @@ enum vm_op {
     VM_OP_LET_GO,   /* ends it, and lets none in any more */
     VM_OP_MIGRATE,  /* hands over what runs here */
     VM_OP_CONTINUE, /* what has arrived begins to run */
+    VM_OP_WAKE,     /* what a migration left paused runs on */
 };
 
 /* One VM on this node: what exists here, and what we are doing about it. */
@@ -23,6 +24,7 @@ struct local_vm {
     bool exists;
     bool is_up;             /* its guest runs */
     bool has_arrived;       /* ... not yet: all of it came from another node */
+    bool is_stranded;       /* it is up, but a migration paused it, which may have broken off */
     uint64_t epoch;         /* of the one that exists */
     char origin[name_size]; /* the node that started it */
     uint64_t away_epoch;    /* that left this host by migration or save; 0: none */

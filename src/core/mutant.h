@@ -77,6 +77,7 @@
     X(COPY_UNGUARDED, "a copy is let in whatever the order has become")                            \
     X(WITHDRAWAL_UNHEEDED, "a VM moves although the order to move it was withdrawn")               \
     X(LIVE_ONLY_STOPPED, "a VM that may move only live is stopped for a move")                     \
+    X(STRANDED_LEFT, "what a migration left paused stays so")                                      \
     X(LEADS_UNWATCHED, "a host that watches no heartbeats coordinates")                            \
     X(UNWATCHED_COUNTS, "a host counts silence from before it watched")                            \
     X(CANDIDATES_ONLY, "no host steps in when all candidates are lost")                            \

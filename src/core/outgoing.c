@@ -2,6 +2,7 @@
 #include "core/outgoing.h"
 
 #include "core/handover.h"
+#include "core/mutant.h"
 #include "core/self.h"
 #include "core/vm_act.h"
 
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { retry_ms = 1000 };
+enum { retry_ms = 1000, wake_limit_ms = 10000 };
 
 /* The copy that waits for it; NULL: it is not ready, or of an incarnation that is over. */
 static const struct vm_incoming *ready_copy(const struct core *core, const struct record *placement)
@@ -114,4 +115,24 @@ void outgoing_done(struct core *core, struct local_vm *vm, const struct core_eve
         vm->leaving_epoch = 0;
     }
     local_vm_was_handed(vm);
+}
+
+/* Its place is here, and no copy of it is left that could run: this guest is the only one. */
+void outgoing_wake(struct core *core, struct local_vm *vm, const struct record *placement)
+{
+    const struct vm_placement *p = placement->placement;
+    assert(vm->exists && vm->epoch == p->epoch && vm->is_up);
+    assert(p->handover == HANDOVER_NONE && strcmp(p->node, core->config.node) == 0);
+    if (core->now_ms >= vm->op_retry_ms && !MUTANT(STRANDED_LEFT)) {
+        vm_act_begin(core, vm, VM_OP_WAKE, ACTION_VM_CONTINUE, p->epoch)->limit_ms = wake_limit_ms;
+    }
+}
+
+void outgoing_woken(struct core *core, struct local_vm *vm, const struct core_event *event)
+{
+    vm->op_retry_ms = core->now_ms + retry_ms;
+    if (event->result == CORE_DONE) {
+        vm->is_stranded = false; /* else the hypervisor tells */
+        (void)facts_set(core_note(core, NOTE_VM_WOKEN, vm->name), core->config.node, NULL, NULL);
+    }
 }

@@ -18,3 +18,8 @@ void outgoing_watch(struct core *core, struct local_vm *vm, const struct record 
 
 /* The migration was answered. */
 void outgoing_done(struct core *core, struct local_vm *vm, const struct core_event *event);
+
+/* A migration that broke off left 'vm' paused here, where its place is: it runs on. Seen of a
+ * libvirt that dies at the very end: it cannot tell then whether the other host runs the guest. */
+void outgoing_wake(struct core *core, struct local_vm *vm, const struct record *placement);
+void outgoing_woken(struct core *core, struct local_vm *vm, const struct core_event *event);

@@ -310,6 +310,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_HANDING_OVER, "vm-moving", INFO)                                                     \
     X(NOTE_VM_HANDED_OVER, "vm-moved", INFO)                                                       \
     X(NOTE_VM_HANDOVER_FAILED, "vm-live-move-failed", WARNING)                                     \
+    X(NOTE_VM_WOKEN, "vm-woken", WARNING)                                                          \
     X(NOTE_VM_CANNOT_MOVE, "vm-cannot-move", WARNING)                                              \
     X(NOTE_VM_STOPPING, "vm-stopping", INFO)                                                       \
     X(NOTE_VM_STOP_REFUSED, "vm-stop-refused", WARNING)                                            \

@@ -293,6 +293,8 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_HANDING_OVER] = "moving {subject} live from {who} to {node}: {cause}",
     [NOTE_VM_HANDED_OVER] = "{subject} moved live from {who} to {node}",
     [NOTE_VM_HANDOVER_FAILED] = "the live move of {subject} to {node} is canceled: {cause}",
+    [NOTE_VM_WOKEN] =
+        "{subject} was left paused on {node} by a migration that broke off; it runs on",
     [NOTE_VM_CANNOT_MOVE] = "{subject} stays on {node}: no other host can take it ({cause})",
     [NOTE_VM_STOPPING] = "stopping {subject} on {node}: {cause}",
     [NOTE_VM_STOP_REFUSED] =

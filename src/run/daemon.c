@@ -159,7 +159,8 @@ static void on_instance(void *userdata, const struct virt_instance *instance)
                                               .epoch = instance->epoch,
                                               .node = instance->node,
                                               .is_up = instance->state != VM_STATE_STARTING,
-                                              .has_arrived = instance->has_arrived});
+                                              .has_arrived = instance->has_arrived,
+                                              .is_stranded = instance->is_stranded});
 }
 
 static void on_gone(void *userdata, const char *vm, uint64_t epoch, const char *reason,

@@ -55,7 +55,9 @@ static enum pause pause_of(int state, int reason)
     if (state != VIR_DOMAIN_PAUSED) {
         return PAUSED_NOT;
     }
-    return reason == VIR_DOMAIN_PAUSED_USER ? PAUSED_WHOLE : PAUSED_MOVING;
+    return reason == VIR_DOMAIN_PAUSED_USER        ? PAUSED_WHOLE
+           : reason == VIR_DOMAIN_PAUSED_MIGRATION ? PAUSED_LEAVING
+                                                   : PAUSED_MOVING;
 }
 
 /* 1: 'domain' runs and is ours, 0: it does not or is not, negative: libvirt could not say. */
@@ -437,6 +439,13 @@ static int migrate(struct call *call, virDomainPtr domain)
     return r;
 }
 
+/* Whether libvirt does something with it that takes long, such as a migration. */
+static bool has_job(virDomainPtr domain)
+{
+    virDomainJobInfo info;
+    return virDomainGetJobInfo(domain, &info) < 0 || info.type != VIR_DOMAIN_JOB_NONE;
+}
+
 static int run_move(struct call *call)
 {
     int r;
@@ -455,7 +464,8 @@ static int run_move(struct call *call)
     if (call->kind == CALL_ABORT) {
         return virDomainAbortJob(domain) == 0 ? 0 : fail(call, "ending its migration");
     }
-    if (fact.pause == PAUSED_MOVING) {
+    bool is_left = fact.pause == PAUSED_LEAVING && call->is_stranded && !has_job(domain);
+    if ((fact.pause == PAUSED_MOVING || fact.pause == PAUSED_LEAVING) && !is_left) {
         return error_set(&call->err, -EBUSY, "libvirt is not done with its migration");
     }
     return fact.pause == PAUSED_NOT || virDomainResume(domain) == 0 ? 0

@@ -30,7 +30,8 @@ enum call_kind {
 
 enum pause {
     PAUSED_NOT,
-    PAUSED_MOVING, /* libvirt is not done with it */
+    PAUSED_MOVING,  /* libvirt is not done with it */
+    PAUSED_LEAVING, /* a migration from or to here paused it, which may have broken off */
     PAUSED_WHOLE
 };
 
@@ -59,6 +60,7 @@ struct call {
     struct domain_marker to; /* migrate */
     uint32_t mib_s;          /* migrate: at most; 0: any */
     msec_t pause_ms;         /* migrate: so long the guest may stand still */
+    bool is_stranded;        /* continue: a migration from here left it paused */
     struct files *files;     /* create: to be looked at before */
     /* what came of it */
     int r;

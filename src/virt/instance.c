@@ -68,6 +68,7 @@ static void learn_presence(struct virt *virt, uint64_t number, const struct fact
     bool waits = fact->pause != PAUSED_NOT && virt_order_has(virt, &fact->marker);
     instance->state = waits ? VM_STATE_STARTING : fact->state;
     instance->has_arrived = waits && fact->pause == PAUSED_WHOLE;
+    instance->is_stranded = !waits && fact->pause == PAUSED_LEAVING;
 }
 
 static bool is_among(const struct instance *instance, const struct fact *facts, size_t len)
@@ -217,12 +218,14 @@ static void tell_state(struct instance *instance)
     bool is_known = instance->has_domain ||
                     !virt_flight_find(virt, instance->marker.vm, instance->marker.epoch);
     if (!is_known || (instance->is_told && instance->told_state == instance->state &&
-                      instance->told_arrived == instance->has_arrived)) {
+                      instance->told_arrived == instance->has_arrived &&
+                      instance->told_stranded == instance->is_stranded)) {
         return;
     }
     instance->is_told = true;
     instance->told_state = instance->state;
     instance->told_arrived = instance->has_arrived;
+    instance->told_stranded = instance->is_stranded;
     virt->observer->instance(virt->userdata, &(struct virt_instance){
                                                  .vm = instance->marker.vm,
                                                  .epoch = instance->marker.epoch,
@@ -230,6 +233,7 @@ static void tell_state(struct instance *instance)
                                                  .node = instance->marker.node,
                                                  .state = instance->state,
                                                  .has_arrived = instance->has_arrived,
+                                                 .is_stranded = instance->is_stranded,
                                              });
 }
 

@@ -50,13 +50,14 @@ struct instance {
     struct virt *virt;
     struct domain_marker marker;
     enum vm_state state;
-    bool is_told;                 /* to the observer, ... */
-    enum vm_state told_state;     /* ... as this, ... */
-    bool told_arrived;            /* ... and this */
-    bool has_arrived;             /* it came by a migration, is whole, and waits */
-    bool has_domain;              /* libvirt has it, as far as is known */
-    uint64_t known;               /* number of the call that said so */
-    VEC(struct held *) processes; /* those that have not ended */
+    bool is_told;                    /* to the observer, ... */
+    enum vm_state told_state;        /* ... as this, ... */
+    bool told_arrived;               /* ... and this */
+    bool has_arrived;                /* it came by a migration, is whole, and waits */
+    bool is_stranded, told_stranded; /* a migration from here paused it */
+    bool has_domain;                 /* libvirt has it, as far as is known */
+    uint64_t known;                  /* number of the call that said so */
+    VEC(struct held *) processes;    /* those that have not ended */
     bool had_process;
     uint64_t scan_needed; /* the scan that must find nothing before it is gone */
     msec_t ended_ms;      /* when its last process ended; MSEC_NEVER: it has one, or never had */

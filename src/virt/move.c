@@ -150,6 +150,8 @@ static void call_move(struct virt *virt, struct request *request, enum call_kind
     call->number = kind == CALL_ABORT ? 0 : request->serial;
     call->to = request->marker;
     call->address = TAKE(request->address);
+    const struct instance *instance = virt_instance_find(virt, request->vm, request->epoch);
+    call->is_stranded = instance && instance->is_stranded;
     call->mib_s = request->mib_s;
     call->pause_ms = request->pause_ms;
     call->task.arrive = on_called;

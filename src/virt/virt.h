@@ -50,6 +50,8 @@ struct virt_instance {
     const char *node;    /* that started it */
     enum vm_state state; /* VM_STATE_STARTING, _RUNNING or _STOPPING */
     bool has_arrived;    /* it came from another host, is whole, and waits for virt_continue() */
+    bool is_stranded;    /* a migration from here paused it; if that broke off, it stays so until
+                            virt_continue() */
 };
 
 #define VIRT_END_LIST(X)                                                                           \
@@ -169,6 +171,7 @@ void virt_migrate(struct virt *virt, uint64_t id, uint64_t epoch, const struct d
 /* Ends the migration of that epoch, if one is under way that can still be ended: then it fails. */
 void virt_abort(struct virt *virt, const char *vm, uint64_t epoch);
 
-/* Lets that epoch, which has arrived, run. */
+/* Lets that epoch, which has arrived or is stranded, run. Failed: it does not; that may be tried
+ * again. */
 void virt_continue(struct virt *virt, uint64_t id, const char *vm, uint64_t epoch, msec_t limit_ms,
                    virt_done_fn *done, void *userdata);

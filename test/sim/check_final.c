@@ -8,7 +8,7 @@ static const struct host *where(const struct sim *sim, const char *vm)
 {
     VEC_EACH(&sim->hosts, host) {
         const struct instance *instance = hypervisor_find(*host, vm);
-        if (instance && instance->phase == INSTANCE_UP) {
+        if (instance && instance->phase == INSTANCE_UP && !instance->is_stranded) {
             return *host;
         }
     }

@@ -81,7 +81,8 @@ void hypervisor_tell(struct sim *sim, struct host *host, struct instance *instan
     struct letter letter = {.event = {.kind = CORE_VM_EXISTS,
                                       .epoch = instance->epoch,
                                       .is_up = instance->phase == INSTANCE_UP,
-                                      .has_arrived = instance->has_arrived}};
+                                      .has_arrived = instance->has_arrived,
+                                      .is_stranded = instance->is_stranded}};
     SET_TEXT(letter.name, "%s", instance->vm);
     SET_TEXT(letter.node, "%s", instance->origin);
     if (host->libvirt == LIBVIRT_UP && host->process && is_ours(host, instance)) {

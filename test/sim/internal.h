@@ -132,6 +132,7 @@ struct instance {
     bool is_stale;      /* ... but its guest ran on there after that */
     bool is_leaving;    /* a migration from here is under way ... */
     bool is_called_off; /* ... and its libvirt was asked to end it */
+    bool is_stranded;   /* its libvirt died at the end of one: it is paused */
     bool is_stuck;      /* in the kernel: SIGKILL does not end it, ... */
     bool is_stuck_told; /* ... and people were told */
 };

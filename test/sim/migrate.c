@@ -7,6 +7,9 @@
  *   finish  the source's libvirt hears that, and ends the source. If it does not hear it (the link
  *           broke, or it died), the source runs on, and what the target has is out of date
  *
+ * If the source's libvirt dies between the two, the source may stay paused, until berthd has it
+ * run.
+ *
  * Nothing but its berthd's order makes the target run. A source or target that ends at any point
  * ends the migration: before 'full' the target goes, after it it waits to be told.
  */
@@ -142,6 +145,13 @@ static void finish(struct sim *sim, const struct happening *happening)
         go_on_later(sim, notice_ms, finish, to, journey); /* paused so long */
         return;
     }
+    if (source && faults_take(sim, OP_STRAND_MIGRATION, journey->vm, "", NULL)) {
+        source->is_stranded = true;
+        outage_down(sim, source->vm);
+        hypervisor_tell(sim, from, source);
+        fail(sim, to, journey, "libvirt died");
+        return;
+    }
     if (!source || is_broken(to, journey) || from->libvirt != LIBVIRT_UP ||
         to->libvirt != LIBVIRT_UP || faults_take(sim, OP_CUT_MIGRATION, journey->vm, "", NULL)) {
         fail(sim, to, journey, "the connection to the other host broke");
@@ -274,6 +284,13 @@ static void run_on(struct sim *sim, const struct happening *happening)
     struct host *host = happening->host;
     const struct journey *journey = happening->data;
     struct instance *instance = find_number(host, journey->target);
+    if (instance && instance->is_stranded && !instance->is_undone) {
+        instance->is_stranded = false;
+        outage_up(sim, host, instance->vm);
+        hypervisor_tell(sim, host, instance);
+        answer(sim, journey, CORE_DONE, NULL);
+        return;
+    }
     if (!instance || !instance->has_arrived || instance->is_undone) {
         answer(sim, journey, CORE_FAILED, "it ended");
         return;
@@ -287,8 +304,9 @@ static void run_on(struct sim *sim, const struct happening *happening)
 static void do_continue(struct sim *sim, struct host *host, const struct core_action *action)
 {
     struct instance *instance = hypervisor_find(host, action->name);
-    if (!instance || instance->epoch != action->epoch || !instance->has_arrived ||
-        host->is_door_closed || host->libvirt != LIBVIRT_UP) {
+    if (!instance || instance->epoch != action->epoch ||
+        (!instance->has_arrived && !instance->is_stranded) || host->is_door_closed ||
+        host->libvirt != LIBVIRT_UP) {
         process_answer(sim, host, 1, action->id, CORE_FAILED, "nothing of it has arrived");
         return;
     }
