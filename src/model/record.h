@@ -21,14 +21,14 @@
  *
  *     want/   administrators, through berth-api
  *     seen/   each berthd, of its own host and of the VMs that it has there
- *     beat/   each berthd, its heartbeat
- *     beats   the berthd that coordinates: what it hears of all heartbeats
+ *     beat/   each berthd, its heartbeat; the one that coordinates, what it hears of all of them
  *     order/  the berthd that coordinates
  *     log/    all of them: events
  *     format  the first berthd, once: whose store it is
  *
- * beat/ and then beats sort before all others: a host that watches no heartbeats watches the keys
- * behind both, and berth-api those behind beat/.
+ * beat/ sorts before all others, and the summary last in it, as no name begins with '~': a host
+ * that watches no heartbeats watches the keys behind beat/, and berth-api those from the summary
+ * on.
  */
 #define RECORD_KIND_LIST(X)                                                                        \
     X(RECORD_CLUSTER, "want/cluster")                                                              \
@@ -49,7 +49,7 @@
     X(RECORD_ACCESS, "want/access/%")                                                              \
     X(RECORD_FORMAT, "format")                                                                     \
     X(RECORD_PULSE, "order/pulse")                                                                 \
-    X(RECORD_BEAT_SUMMARY, "beats")
+    X(RECORD_BEAT_SUMMARY, "beat/~/summary")
 ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
 
 struct record_key {

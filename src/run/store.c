@@ -114,11 +114,12 @@ static int read_record(struct store *store, const struct wire_kv *kv, struct rec
 
 /* ---- which keys ---- */
 
-/* A heartbeat or the summary of them, which sort before all others. */
+/* Heartbeats sort before all others (model/record.h). */
 static bool is_apart(const struct store *store, const struct wire_kv *kv)
 {
-    size_t size = strlen(store->beats);
-    return kv->key_size >= size && memcmp(kv->key, store->beats, size) == 0;
+    size_t size = strlen(store->behind_beats);
+    int order = memcmp(kv->key, store->behind_beats, MIN(kv->key_size, size));
+    return order < 0 || (order == 0 && kv->key_size < size);
 }
 
 static bool is_own(const struct store *store, const struct wire_kv *kv)
@@ -126,15 +127,10 @@ static bool is_own(const struct store *store, const struct wire_kv *kv)
     return kv->key_size == strlen(store->own) && memcmp(kv->key, store->own, kv->key_size) == 0;
 }
 
-/* The first key that 'watch' is about: what is left out sorts before all others (model/record.h).
- */
+/* The first key that 'watch' is about. */
 static void first_key(const struct store *store, struct buf *ret)
 {
-    if (store->has_beats) {
-        buf_text(ret, store->prefix);
-    } else {
-        wire_prefix_end(WIRE_BYTES(store->beats), ret);
-    }
+    buf_text(ret, store->has_beats ? store->prefix : store->behind_beats);
 }
 
 bool store_has_beats(const struct store *store)
@@ -370,7 +366,9 @@ void store_watch_summary(struct store *store)
 {
     assert(store->own[0] == '\0' && !store->watch);
     store->has_beats = false;
-    (void)snprintf(store->beats, sizeof(store->beats), "%sbeat/", store->prefix);
+    static const struct record_key summary = {.kind = RECORD_BEAT_SUMMARY};
+    struct error error;
+    (void)wire_key_format(store->prefix, &summary, store->behind_beats, &error);
 }
 
 void store_watch_beats(struct store *store, bool all)
@@ -546,7 +544,8 @@ int store_new(sd_event *event, const struct etcd_config *config,
     }
     (void)snprintf(store->prefix, sizeof(store->prefix), "%s",
                    config->prefix ? config->prefix : WIRE_PREFIX_DEFAULT);
-    (void)snprintf(store->beats, sizeof(store->beats), "%sbeat", store->prefix);
+    /* '0' is what comes after '/'. */
+    (void)snprintf(store->behind_beats, sizeof(store->behind_beats), "%sbeat0", store->prefix);
     if ((r = loop_fire_after(store->event, &store->resync_timer, 0, begin_snapshot, store)) < 0 ||
         (r = loop_fire_after(store->event, &store->tick_timer, tick_ms, tick, store)) < 0) {
         return error_set(err, r, "cannot make a timer");

@@ -24,10 +24,10 @@ struct store {
 
     /* what is watched: all keys; or of the heartbeats and their summary only one heartbeat, by a
      * watch of its own; or the summary */
-    char beats[wire_key_size]; /* what the keys that are not watched begin with */
-    char own[wire_key_size];   /* the key of that one; "": none was named */
-    bool has_beats;            /* all are watched */
-    bool had_beats;            /* the last snapshot that was told had them */
+    char behind_beats[wire_key_size]; /* the first key that is watched if heartbeats are not */
+    char own[wire_key_size];          /* the key of that one; "": none was named */
+    bool has_beats;                   /* all are watched */
+    bool had_beats;                   /* the last snapshot that was told had them */
     struct etcd_watch *own_watch;
 
     /* snapshot */

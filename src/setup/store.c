@@ -262,7 +262,7 @@ struct right {
 static const struct right rights[] = {
     {"berthd", "READ", "/berth/", "/berth0"},
     {"berthd", "READWRITE", "/berth/seen/", "/berth/seen0"},
-    {"berthd", "READWRITE", "/berth/beat", "/berth/beau"},
+    {"berthd", "READWRITE", "/berth/beat/", "/berth/beat0"},
     {"berthd", "READWRITE", "/berth/order/", "/berth/order0"},
     {"berthd", "READWRITE", "/berth/log/", "/berth/log0"},
     {"berthd", "READWRITE", "/berth/format", ""}, /* this key alone */

@@ -169,7 +169,7 @@ class Players(threading.Thread):
         told = [{**host, "counter": 0, "revision": 0} for host in hosts]
         if told != self.told:
             self.told, self.summary = told, self.counter
-            self.etcd.put("beats", {"schema": 1, "term": 1, "number": self.summary, "hosts": hosts})
+            self.etcd.put("beat/~/summary", {"schema": 1, "term": 1, "number": self.summary, "hosts": hosts})
         self.etcd.put("order/pulse", {"schema": 1, "term": 1, "counter": self.counter, "summary": self.summary})
 
     def declare_off(self, store, node):

@@ -122,10 +122,10 @@ def a_berth_api_in_the_wrong_hands_orders_and_proves_nothing():
         try:
             for key in ("want/vms/x", "want/nodes/x", "want/access/x", "want/cluster", "log/x"):
                 assert c.may_put("berth-api", key), key
-            for key in ("seen/nodes/x", "seen/vms/x", "beat/x", "beats", "order/fence/x", "order/leader", "order/vms/x",
-                        "order/claims/x/y", "order/standing/x", "other", "../x"):
+            for key in ("seen/nodes/x", "seen/vms/x", "beat/x", "beat/~/summary", "order/fence/x", "order/leader",
+                        "order/vms/x", "order/claims/x/y", "order/standing/x", "other", "../x"):
                 assert not c.may_put("berth-api", key), key
-            for key in ("seen/vms/x", "beat/x", "beats", "order/fence/x", "order/leader", "log/x"):
+            for key in ("seen/vms/x", "beat/x", "beat/~/summary", "order/fence/x", "order/leader", "log/x"):
                 assert c.may_put("berthd", key), key
             for key in ("want/vms/x", "want/access/x", "want/cluster"):
                 assert not c.may_put("berthd", key), key
