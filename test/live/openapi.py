@@ -122,6 +122,7 @@ def change_all(walk):
                 node="node1", address=GPU)
     walk.refuse(409, "POST", "/v1/vms/{vm}/adopt", vm="a")
     walk.refuse(409, "POST", "/v1/vms/{vm}/confirm-gone", vm="a")
+    walk.do("POST", "/v1/vms/{vm}/cancel-move", vm="a")  # it does not move yet: nothing changes
     walk.do("POST", "/v1/vms/{vm}/move", {}, vm="a")
     wait_for("a has moved", lambda: walk.ask("GET", "/v1/operations?state=done").json["items"]
              and walk.ask("GET", "/v1/vms/a").json["seen_move_order"] == 1)
