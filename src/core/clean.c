@@ -121,6 +121,21 @@ bool clean_is_busy(const struct core *core, struct pci_address address)
     return false;
 }
 
+/* What the store says of the device's use; NULL: nothing. */
+static const struct gpu_use *find_told(const struct core *core, const struct gpu_slot *slot)
+{
+    const struct record *own = world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    if (!own) {
+        return NULL;
+    }
+    VEC_EACH(&own->inventory->uses, each) {
+        if (gpu_slot_equal(&each->slot, slot)) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
 static const struct pool *pool_of_hold(const struct core *core, const struct gpu_hold *hold)
 {
     const struct record *pool = world_find(&core->world, RECORD_POOL, hold->pool);
@@ -149,8 +164,12 @@ static enum clean_state admit(struct core *core, const char *vm, const struct gp
     if (!own) {
         (void)add_use(core, &hold->slot, vm);
     }
-    const char *known = world_used_by(&core->world, core->config.node, &hold->slot);
-    return known && strcmp(known, vm) == 0 ? CLEAN_READY : CLEAN_NOT_YET;
+    /* Of this use, not of this VM's last one, whose erasure the store may not know to be over: a
+     * berthd after us would erase it under the VM. */
+    const struct gpu_use *told = find_told(core, &hold->slot);
+    bool is_told =
+        told && strcmp(told->vm, vm) == 0 && (!told->is_erasing || MUTANT(USE_OF_BEFORE));
+    return is_told ? CLEAN_READY : CLEAN_NOT_YET;
 }
 
 enum clean_state clean_admit(struct core *core, const char *vm,
@@ -198,19 +217,10 @@ static bool is_in_use(const struct core *core, const struct use *use)
            (claim && !use->is_erasing && strcmp(claim->claim->vm, use->vm) == 0);
 }
 
-/* Whether the store knows that it is to be erased. */
-static bool is_told(const struct core *core, const struct use *use)
+static bool is_told_erasing(const struct core *core, const struct use *use)
 {
-    const struct record *own = world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
-    if (!own) {
-        return false;
-    }
-    VEC_EACH(&own->inventory->uses, each) {
-        if (gpu_slot_equal(&each->slot, &use->slot)) {
-            return each->is_erasing;
-        }
-    }
-    return false;
+    const struct gpu_use *told = find_told(core, &use->slot);
+    return told && told->is_erasing;
 }
 
 /* The pool that gives it to VMs: itself or, of a card that was divided since, its parts. */
@@ -268,7 +278,7 @@ static bool go_on(struct core *core, struct use *use, bool is_free, struct clean
          * start the same VM again on what is still being erased. */
         ret->is_news |= !use->is_erasing;
         use->is_erasing = true;
-        if (!use->is_kept && is_free && is_told(core, use) &&
+        if (!use->is_kept && is_free && is_told_erasing(core, use) &&
             !clean_is_busy(core, use->slot.address)) {
             erase(core, use, pool->erase);
         }

@@ -62,6 +62,7 @@
     X(FATAL_UNHEEDED, "a card with a fatal error is handed out as ever")                           \
     X(SPLIT_HELD, "a card is divided again while VMs hold parts of it")                            \
     X(NOT_ERASED, "a GPU counts as clean as soon as its VM has gone")                              \
+    X(USE_OF_BEFORE, "a VM starts on a GPU that the store takes for being erased")                 \
     X(FABRIC_UNASKED, "a VM starts although its GPUs cannot talk yet")                             \
     X(FABRIC_KEPT, "GPUs can talk to those of the VM that had them before")                        \
     X(FABRIC_CUT, "GPUs under a VM that runs are cut from each other")                             \
