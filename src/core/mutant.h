@@ -82,6 +82,7 @@
     X(LEADS_UNWATCHED, "a host that watches no heartbeats coordinates")                            \
     X(UNWATCHED_COUNTS, "a host counts silence from before it watched")                            \
     X(CANDIDATES_ONLY, "no host steps in when all candidates are lost")                            \
+    X(PULSE_UNGUARDED, "a late pulse, with its summary, overtakes the next one")                   \
     X(SUMMARY_ONCE, "what the coordinator tells of heartbeats is not written again")               \
     X(CLAIM_LEAKS, "claims of a VM that runs nowhere are kept")
 

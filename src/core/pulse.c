@@ -3,6 +3,7 @@
 
 #include "core/lead.h"
 #include "core/memory.h"
+#include "core/mutant.h"
 #include "core/peer.h"
 #include "core/pending.h"
 #include "core/summary.h"
@@ -122,6 +123,9 @@ void pulse_step(struct core *core)
     choose(core, old ? old->pulse : NULL, pulse->pulse);
     struct txn txn = {0};
     lead_guard(core, &txn);
+    if (!MUTANT(PULSE_UNGUARDED)) { /* one whose answer was lost may still come in */
+        txn_guard(&txn, &pulse->key, old ? old->revision : 0);
+    }
     pulse->pulse->summary = summary_add(core, &writer->summary, leader->leader->term, &txn);
     txn_put(&txn, pulse);
     pending_send(core, &writer->pending, &txn, heartbeat_ms);

@@ -111,6 +111,7 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
         case RECORD_PULSE:
         case RECORD_BEAT_SUMMARY:
             must_demand(sim, host, txn, key, RECORD_LEADER);
+            must_demand(sim, host, txn, key, RECORD_PULSE);
             break;
         case RECORD_DISARM:
             must_demand(sim, host, txn, key, RECORD_LEADER);
