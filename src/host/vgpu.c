@@ -135,6 +135,11 @@ static int make_mediated(const struct host_config *config, const struct gpu_slot
 int host_vgpu_make(const struct host_config *config, const struct gpu_slot *slot,
                    const char *profile, struct error *err)
 {
+    /* Both become part of a path below sysfs, where this process is root. */
+    if (!gpu_part_is_named(slot->partition) || !gpu_part_is_named(profile)) {
+        return error_set(err, -EINVAL, "\"%s\" is no partition, or \"%s\" no type of one",
+                         slot->partition, profile);
+    }
     return is_function(slot) ? make_function(config, slot->partition, profile, err)
                              : make_mediated(config, slot, profile, err);
 }
@@ -142,6 +147,9 @@ int host_vgpu_make(const struct host_config *config, const struct gpu_slot *slot
 int host_vgpu_clear(const struct host_config *config, const struct gpu_slot *slot,
                     struct error *err)
 {
+    if (!gpu_part_is_named(slot->partition)) {
+        return error_set(err, -EINVAL, "\"%s\" is no partition", slot->partition);
+    }
     return is_function(slot) ? clear_function(config, slot->partition, err)
                              : clear_mediated(config, slot->partition, err);
 }

@@ -58,6 +58,14 @@ const char *gpu_slot_format(const struct gpu_slot *slot, char *ret)
     return ret;
 }
 
+bool gpu_part_is_named(const char *text)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:.-";
+    return text[0] != '\0' && text[0] != '.' && text[0] != '-' &&
+           strspn(text, letters) == strlen(text);
+}
+
 bool gpu_slot_parse(const char *text, struct gpu_slot *ret)
 {
     struct gpu_slot slot = {0};
@@ -70,8 +78,8 @@ bool gpu_slot_parse(const char *text, struct gpu_slot *ret)
     memcpy(address, text, len);
     address[len] = '\0';
     if (!pci_address_parse(address, &slot.address) ||
-        (plus &&
-         (plus[1] == '\0' || !copy_text(slot.partition, sizeof(slot.partition), plus + 1)))) {
+        (plus && (!gpu_part_is_named(plus + 1) ||
+                  !copy_text(slot.partition, sizeof(slot.partition), plus + 1)))) {
         return false;
     }
     *ret = slot;

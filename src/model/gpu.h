@@ -42,6 +42,9 @@ struct gpu_slot {
  * second name of a claim's key. */
 const char *gpu_slot_format(const struct gpu_slot *slot, char *ret);
 bool gpu_slot_parse(const char *text, struct gpu_slot *ret);
+/* Whether it could be a partition, or the type of one: letters, digits, _ : - and dots inside. The
+ * kernel's folders of devices and types are called so, and nothing else leads out of them. */
+bool gpu_part_is_named(const char *text);
 bool gpu_slot_equal(const struct gpu_slot *a, const struct gpu_slot *b);
 /* Of one card, and one of them is all of it, the other a part. */
 bool gpu_slot_is_other_form(const struct gpu_slot *a, const struct gpu_slot *b);

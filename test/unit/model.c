@@ -250,6 +250,14 @@ TEST(a_slot_of_a_partition_is_written_and_read_back)
     CHECK(gpu_slot_parse("0000:65:00.0", &back));
     CHECK_STR(back.partition, "");
     CHECK(!gpu_slot_parse("0000:65:00.0+", &back));
+    CHECK(gpu_slot_parse("0000:65:00.0+83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", &back));
+    /* What becomes a path below sysfs, where root writes to it, leads nowhere else. */
+    static const char *const bad[] = {"..", "../x", "a/b", ".x", "-x", "a b", "a\nb", "/"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char slot_text[name_size];
+        (void)snprintf(slot_text, sizeof(slot_text), "0000:65:00.0+%s", bad[i]);
+        CHECK(!gpu_slot_parse(slot_text, &back));
+    }
 }
 
 TEST(a_partition_shares_the_fate_of_its_card_but_not_that_of_its_neighbour)
