@@ -173,6 +173,12 @@ static const char *group_of(const char *check)
         {"nowayout", "Fencing"},
         {"disks", "Storage"},
         {CHECK_SPACE, "Storage"},
+        {"services", "Services"},
+        {"libvirt-guests", "Services"},
+        {"automatic-reboot", "Services"},
+        {"system-watchdog", "Services"},
+        {"network-wait", "Services"},
+        {"firewall", "Services"},
     };
     for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
         if (strcmp(groups[i].check, check) == 0) {
@@ -354,6 +360,8 @@ static void validate_hosts(struct validation *v)
     add_checks(v, "Hardware", "its hardware was not looked at");
     validation_group(v, "Hypervisor", "libvirt answers, and VMs run on the CPU itself");
     add_checks(v, "Hypervisor", NULL);
+    validation_group(v, "Services", "Nothing else on a host acts on VMs, reboots or the watchdog");
+    add_checks(v, "Services", NULL);
     validation_group(v, "Clocks", "All hosts have the same time");
     add_checks(v, "Clocks", unchecked);
     validation_group(v, "Store", "etcd is quick enough for heartbeats");

@@ -5,5 +5,5 @@
 
 int main(int argc, char **argv)
 {
-    return program_main(&berth_api_program, api_server_run, argc, argv);
+    return program_main(&berth_api_program, api_server_run, NULL, argc, argv);
 }

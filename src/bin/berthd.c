@@ -5,5 +5,5 @@
 
 int main(int argc, char **argv)
 {
-    return program_main(&berthd_program, daemon_run, argc, argv);
+    return program_main(&berthd_program, daemon_run, daemon_look_around, argc, argv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a host needs to pass devices to VMs, and whether it has it. */
 #include "host/internal.h"
+#include "host/services.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -161,5 +162,6 @@ bool checks_add(const struct host_config *config, const char *iommu,
 {
     return check_iommu(config, iommu, inventory) && check_remapping(config, inventory) &&
            check_vfio(config, inventory) && check_command_line(config, inventory) &&
-           check_kvm(config, inventory) && check_huge_pages(config, inventory);
+           check_kvm(config, inventory) && check_huge_pages(config, inventory) &&
+           host_services_check(config->root, &inventory->checks);
 }

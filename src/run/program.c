@@ -159,7 +159,8 @@ static void keep_name(struct config *config)
 }
 
 int program_main(const struct program *program,
-                 int (*run)(const struct config *config, struct error *err), int argc, char **argv)
+                 int (*run)(const struct config *config, struct error *err),
+                 void (*look)(const struct config *config, FILE *to), int argc, char **argv)
 {
     struct arguments given = read_arguments(program, argc, argv);
     struct config config;
@@ -198,6 +199,9 @@ int program_main(const struct program *program,
     if (given.is_check) {
         (void)printf("the configuration is right; this node is %s, its API listens at %s\n",
                      config.node, config.api_socket);
+        if (look) {
+            look(&config, stdout);
+        }
         return EXIT_SUCCESS;
     }
     if (run(&config, &err) < 0) {

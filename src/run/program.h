@@ -6,6 +6,7 @@
 #include "run/config.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct program {
     const char *name;    /* "berthd" */
@@ -35,6 +36,8 @@ struct program_exit {
 extern const struct program_exit program_exits[];
 extern const size_t program_exit_len;
 
-/* Exit codes as in 'program_exits'. 'run' is called with a configuration that is right. */
+/* Exit codes as in 'program_exits'. 'run' is called with a configuration that is right; 'look', if
+ * it is not NULL, by --check-config, to tell 'to' what else on this host is not as it should be. */
 int program_main(const struct program *program,
-                 int (*run)(const struct config *config, struct error *err), int argc, char **argv);
+                 int (*run)(const struct config *config, struct error *err),
+                 void (*look)(const struct config *config, FILE *to), int argc, char **argv);

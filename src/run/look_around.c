@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/services.h"
+#include "run/daemon.h"
+
+#include <string.h>
+
+void daemon_look_around(const struct config *config, FILE *to)
+{
+    node_checks_t checks = {0};
+    const char *root = strcmp(config->host_root, "/") == 0 ? "" : config->host_root;
+    if (!host_services_check(root, &checks)) {
+        (void)fprintf(to, "warning: out of memory\n");
+    }
+    VEC_EACH(&checks, check) {
+        if (!check->is_ok) {
+            (void)fprintf(to, "%s: %s: %s\n", check->is_advice ? "warning" : "failed", check->name,
+                          check->detail);
+        }
+    }
+    VEC_DONE(&checks);
+}
