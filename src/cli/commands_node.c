@@ -110,5 +110,20 @@ static const struct command commands[] = {
           .value = "KEY=VALUE",
           .help = "a label of the node; repeat for several; \"\": none"}),
      .run = run_node_set},
+    {.noun = "update",
+     .args = "COMMAND [ARG...]",
+     .args_min = 1,
+     .args_max = -1,
+     .help = "Update all hosts, one after the other, with their VMs moved away",
+     .more =
+         "berth update --all -- COMMAND. For each node: moves its VMs away, runs COMMAND, reboots the host, waits until it is "
+         "back, and lets it take VMs again. COMMAND runs here, as you; {} in it stands for the "
+         "node's name, which is also in $BERTH_NODE. Stops at the first failure, also of "
+         "COMMAND, and while another node is not up; the node that failed takes no VMs until "
+         "berth node resume. The node on which you run this comes last.",
+     .options = OPTIONS({.name = "all", .help = "update all nodes, one by one"},
+                        {.name = "no-reboot", .help = "let a node take VMs again without a reboot"},
+                        OPTION_FORCE_DOWN, OPTIONS_WAIT_LONG),
+     .run = run_update},
 };
 const struct chapter chapter_node = {commands, ARRAY_LEN(commands)};

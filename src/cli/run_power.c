@@ -114,7 +114,7 @@ int run_node_shutdown(struct cli *cli)
 
 /* ---- all of them, one by one ---- */
 
-static bool is_here(const char *node)
+bool node_is_here(const char *node)
 {
     char name[256] = "";
     (void)gethostname(name, sizeof(name) - 1);
@@ -138,7 +138,7 @@ static int reboot_all(struct cli *cli, const json_t *nodes)
     int r = EXIT_OK;
     json_array_foreach(nodes, i, node) {
         const char *name = text_at(node, "name");
-        if (is_here(name)) {
+        if (node_is_here(name)) {
             last = name;
         } else if (r == EXIT_OK) {
             r = reboot_next(cli, name, ++number, len);
@@ -154,6 +154,11 @@ static int reboot_all(struct cli *cli, const json_t *nodes)
     return r;
 }
 
+int run_node_reboot_one(struct cli *cli)
+{
+    return order_and_wait(cli, cli->args.items[0], true);
+}
+
 int run_node_reboot(struct cli *cli)
 {
     bool is_all = cli_option(cli, "all") != NULL;
@@ -161,7 +166,7 @@ int run_node_reboot(struct cli *cli)
         return cli_fail(cli, EXIT_USAGE, "name one node, or use --all");
     }
     if (!is_all) {
-        return order_and_wait(cli, cli->args.items[0], true);
+        return run_node_reboot_one(cli);
     }
     if (!wait_is_wanted(cli)) {
         return cli_fail(cli, EXIT_USAGE, "--all waits for each node: --no-wait is no help");

@@ -114,6 +114,36 @@ def a_requested_reboot_is_canceled_by_resuming_the_node():
 
 
 @test
+def hosts_are_updated_one_after_the_other_by_a_command_that_runs_here():
+    with Cluster() as c:
+        with_vms(c, a=1)
+        c.players.obeys_power = True
+        c.must("vm", "start", "a")
+        told = f"{c.directory}/told"
+        look = f"{os.environ['BERTH']} --socket $0 -o json node show $BERTH_NODE >{told}.json"
+        command = ["sh", "-c", f"echo {{}} >>{told} && {look} && grep -o drained {told}.json >>{told}", c.socket]
+        out = c.must("update", "--all", "--timeout", "50", "--", *command)
+        with open(told, encoding="utf-8") as file:
+            assert file.read().split() == ["node1", "drained", "node2", "drained"], out
+        assert "node1 is back" in out and "node2 is back" in out, out
+        assert [node["mode"] for node in c.of("node", "ls")["items"]] == ["active", "active"]
+        assert set(c.players.incarnations.values()) == {2}, c.players.incarnations
+
+        err = c.refused(1, "stopped after 0 of 2 nodes", "update", "--all", "--", "false")
+        assert "node1: false ended with exit code 1" in err and "berth node resume node1" in err, err
+        assert c.of("node", "show", "node1")["mode"] == "drain"
+        c.refused(1, "node1 is not active", "update", "--all", "--", "true")
+        c.must("node", "resume", "node1")
+        c.must("update", "--all", "--no-reboot", "--timeout", "50", "--", "true")
+        assert set(c.players.incarnations.values()) == {2}, c.players.incarnations
+        c.refused(2, "say --all", "update", "--", "true")
+        c.players.silent.add("node2")
+        wait_for("node2 is silent", lambda: c.of("node", "show", "node2")["state"] == "silent")
+        err = c.refused(1, "node2 is silent: node1 is not taken out as well", "update", "--all", "--", "touch", f"{told}2")
+        assert not os.path.exists(f"{told}2") and c.of("node", "show", "node1")["mode"] == "active", err
+
+
+@test
 def a_report_on_a_terminal_keeps_to_its_width():
     with Cluster() as c:
         for columns in (60, 100):
