@@ -46,6 +46,10 @@ const pages = [
   ['what-if', '/what-if?servers=node1', 'Who goes where, and who is left', []],
   ['validation', '/validation', 'Search findings', []],
   ['events', '/events', 'Events', []],
+  ['settings', '/settings', 'Parts of the settings', [
+    ['settings-change', 'Change settings of the cluster', (page) => press(page, 'Change settings of the cluster')],
+    ['help', 'Help', (page) => press(page, 'Help')],
+  ]],
 ];
 
 /** The other parts of pages of one thing. */

@@ -58,4 +58,26 @@ test('the last of 8,000 VMs are a click away, and a change of one shows while th
   await stands(row(page, 'Virtual machines', 'vm-7999'), 'Running');
 });
 
+test('of many servers those that are well are folded away, and one that is not stands above them', async (scene) => {
+  const page = await scene.open('/what-if');
+  const more = 17;
+  const grown = async (route, copies) => {
+    const reply = await route.fetch();
+    const json = await reply.json();
+    await route.fulfill({ response: reply, json: copies(json) });
+  };
+  const names = Array.from({ length: more }, (_, i) => `more${i + 1}`);
+  await page.route('**/v1/status', (route) => grown(route, (status) => ({
+    ...status, nodes: [...status.nodes, ...names.map((name) => ({ ...status.nodes[0], name, coordinator: false, state: name === 'more2' ? 'silent' : 'up' }))],
+  })));
+  await page.goto(scene.stage.url);
+  const bad = page.getByRole('list', { name: 'Servers that are not well' }).getByRole('listitem', { name: /^Server / });
+  await counts(bad, 1);
+  await stands(bad, 'Silent');
+  const well = page.getByRole('list', { name: 'Servers that are well' });
+  must(!(await well.isVisible()), 'the servers that are well are not folded away');
+  await page.getByText(`${3 + more - 1} servers up, with all GPUs well`).click();
+  await well.getByRole('listitem', { name: 'Server more10' }).waitFor();
+});
+
 await main(await Scene.begin('--bare'));

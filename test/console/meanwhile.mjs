@@ -160,6 +160,11 @@ test('a server that lives again cannot be confirmed to be off', async (scene) =>
 
 const silent = /the store (has not answered for|could not be asked|did not answer)/;
 
+async function addByXml(page) {
+  await press(page, 'Add virtual machine');
+  await page.getByLabel('Describe it').selectOption('By domain XML of libvirt');
+}
+
 /** Page, title, what opens it, what is filled in (label, value), and the button. */
 const dialogs = [
   ['/servers', 'Pause node2?', (page) => order(page, 'node2', 'Pause…'), [], 'Pause'],
@@ -175,7 +180,7 @@ const dialogs = [
   ['/pools', 'Unassign cad1 from GpuChildPool?', (page) => press(page, 'Unassign VM cad1 from GpuChildPool'), [], 'Unassign VM'],
   ['/pools', 'Assign VM to GPU pool', (page) => press(page, 'Assign VM to GPU pool'),
     [['Virtual machine', 'spare1'], ['GPU pool', 'GpuChildPool'], ['Number of GPUs', '2']], 'Assign'],
-  ['/vms', 'Add virtual machine', (page) => press(page, 'Add virtual machine'), [['Domain XML', domainXml('new1')], ['Name', 'new2']], 'Add'],
+  ['/vms', 'Add virtual machine', addByXml, [['Domain XML', domainXml('new1')], ['Name', 'new2']], 'Add'],
   ['/vms', 'Settings of spare1', (page) => order(page, 'spare1', 'Settings…'), [['Preferred owners', 'node1']], 'Save'],
   ['/vms', 'Stop cad1?', (page) => order(page, 'cad1', 'Stop…'), [], 'Stop'],
   ['/vms', 'Remove spare1?', (page) => order(page, 'spare1', 'Remove…'), [], 'Remove'],

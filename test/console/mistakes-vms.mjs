@@ -10,6 +10,7 @@ async function addDialog(scene) {
   const page = await scene.open('/vms');
   await press(page, 'Add virtual machine');
   const box = await dialog(page, 'Add virtual machine');
+  await box.getByLabel('Describe it').selectOption('By domain XML of libvirt');
   return { page, box, xml: box.getByLabel('Domain XML'), name: box.getByLabel('Name', { exact: true }) };
 }
 

@@ -34,15 +34,15 @@ async function deeds(scene, role) {
   return [...found];
 }
 
-const changesAnything = /Pause|Drain|Resume|Confirm|[Dd]ismount|[Mm]ount|Release|Create|Add|Remove|[Aa]ssign|Start|Stop|Move|Settings|Configure/;
-const isForAdministrators = /Confirm|[Dd]ismount|[Mm]ount|Release|Create|Add|Remove|[Aa]ssign|Settings|Configure/;
+const changesAnything = /Pause|Drain|Resume|Confirm|[Dd]ismount|[Mm]ount|Release|Create|Add|Remove|[Aa]ssign|Start|Restart|Stop|Move|Settings|Edit|Configure/;
+const isForAdministrators = /Confirm|[Dd]ismount|[Mm]ount|Release|Create|Add|Remove|[Aa]ssign|Settings|Edit|Configure/;
 
 test('an administrator is offered every deed', async (scene) => {
   const all = await deeds(scene, 'administrator');
   const wanted = [
     'node1: Pause…', 'node1: Drain…', 'node1 0000:c1:00.0: Dismount…', 'Create GPU pool', 'Assign VM to GPU pool',
     'Unassign VM cad1 from GpuChildPool', 'Remove pool GpuChildPool', 'Add virtual machine', 'spare1: Start', 'cad1: Stop…',
-    'cad1: Move…', 'cad1: Settings…', 'cad1: Remove…',
+    'cad1: Restart…', 'cad1: Move…', 'cad1: Settings…', 'cad1: Edit definition…', 'cad1: Remove…',
   ];
   const missing = wanted.filter((deed) => !all.includes(deed));
   must(missing.length === 0, `missing: ${missing.join(', ')}\nof: ${all.join(', ')}`);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What can be done with a GPU, and when; only administrators may. */
+import { unassignHolder } from '../dialogs/pool';
 import { dismount, mount, partition, release } from '../dialogs/gpu';
 import type { Gpu, WholeGpu } from '../types';
 import type { Deed } from '../ui/menu';
@@ -20,6 +21,10 @@ export function deedsOfGpu(gpu: Gpu & Partial<Pick<WholeGpu, 'mdev_types'>>): De
     }
     if (gpu.sriov_total || gpu.backend === 'mdev' || gpu.mdev_types?.length) {
         deeds.push({ text: 'Configure partition count…', run: () => partition(gpu) });
+    }
+    const { vm, pool } = gpu;
+    if (vm && pool) {
+        deeds.push({ text: 'Unassign VM…', run: () => unassignHolder({ vm, pool }) });
     }
     if (gpu.health === 'quarantined') {
         deeds.push({ text: 'Release from quarantine…', run: () => release(gpu) });

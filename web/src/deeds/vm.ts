@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What can be done with a VM, by whom and when. */
 import { assignThis, unassignThis } from '../dialogs/pool';
-import { adoptVm, cancelMove, confirmGone, moveVm, removeVm, startVm, stopVm } from '../dialogs/vm';
+import { adoptVm, cancelMove, confirmGone, moveVm, removeVm, restartVm, startVm, stopVm } from '../dialogs/vm';
+import { editVm } from '../dialogs/vmedit';
 import { vmSettings } from '../dialogs/vmsettings';
 import type { Vm } from '../types';
 import type { Deed } from '../ui/menu';
@@ -20,6 +21,9 @@ export function deedsOfVm(vm: Vm, mayOperate: boolean, mayAdminister: boolean): 
         if (canStop(vm)) {
             deeds.push({ text: 'Stop…', run: () => stopVm(vm) });
         }
+        if (vm.state === 'running') {
+            deeds.push({ text: 'Restart…', run: () => restartVm(vm) });
+        }
         if (canMove(vm)) {
             deeds.push({ text: 'Move…', run: () => moveVm(vm) });
         }
@@ -37,6 +41,7 @@ export function deedsOfVm(vm: Vm, mayOperate: boolean, mayAdminister: boolean): 
             deeds.push({ text: 'Unassign…', run: () => unassignThis(vm) });
         }
         deeds.push({ text: 'Settings…', run: () => vmSettings(vm) });
+        deeds.push({ text: 'Edit definition…', run: () => editVm(vm) });
         deeds.push({ text: 'Remove…', run: () => removeVm(vm), isDanger: true });
     }
     return deeds;

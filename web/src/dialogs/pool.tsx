@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What is done with GPU pools: create, extend, reduce, remove; assign VMs and unassign them. */
 import { useState } from 'preact/hooks';
-import { type ApiError, change, messageOf } from '../api';
+import { ApiError, change, get, messageOf } from '../api';
 import { useResource } from '../live';
-import type { Gpu, List, Member, Node, Pool, Vm, WholePool } from '../types';
-import { compareNames, countFault, gpuLooks, lookOf, nameFault, natural, needsText, plural, shortAddress, shortModel, slotText, unitOf } from '../words';
+import type { Done, Gpu, List, Member, Node, Pool, Vm, WholePool } from '../types';
+import { compareNames, countFault, gpuLooks, lookOf, nameFault, natural, needsText, offlineActions, plural, shortAddress, shortModel, slotText, unitOf } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, ChoicesField, NameField, SelectField, TextField } from '../ui/field';
-import { forEach } from './bulk';
+import { pageOf } from '../ui/links';
+import { say } from '../ui/toast';
+import { forEach, Outcome } from './bulk';
+import { pageOfSlot, takeFromHosts } from './gpu';
+import { type Tell, whileStopped } from './wait';
 
 const pathOf = (name: string) => `/v1/pools/${encodeURIComponent(name)}`;
 
@@ -30,16 +34,19 @@ function useGains(type: string): (members: Pick<Gpu, 'node' | 'address'>[]) => {
     };
 }
 
-/* The servers first, then their GPUs that are ready. */
+/* One that its host drives and that it could let go of. */
+const isHosts = (gpu: Gpu) => gpu.state === 'host' && !gpu.pool && ['assignable', 'host-driver'].includes(gpu.verdict);
+
+/* The servers first, then their GPUs that are ready or can be made so, each model together. */
 function GpuChoice({ type, chosen, onChange, fault }: {
     type: string; chosen: string[]; onChange: (chosen: string[]) => void; fault: string;
 }) {
     const shown = useResource<List<Gpu>>('/v1/gpus');
-    const all = [...(shown.data?.items ?? [])].sort(natural(slotText));
+    const all = [...(shown.data?.items ?? [])].sort(natural((gpu) => `${gpu.name} ${slotText(gpu)}`));
     const servers = Array.from(new Set(all.map((gpu) => gpu.node))).sort(compareNames);
     const [hidden, setHidden] = useState<string[]>([]);
     const isDivided = type === 'GpuPartition';
-    const isReady = (gpu: Gpu) => !gpu.pool && gpu.state === (isDivided ? 'partitioned' : 'dismounted');
+    const isReady = (gpu: Gpu) => !gpu.pool && (isDivided ? gpu.state === 'partitioned' : gpu.state === 'dismounted' || isHosts(gpu));
     const cards = all.filter((gpu) => gpu.partition_type === undefined && !hidden.includes(gpu.node));
     const ready = cards.filter(isReady);
     /* With what someone else has taken since it was chosen, so that it can be taken out again. */
@@ -66,18 +73,34 @@ function GpuChoice({ type, chosen, onChange, fault }: {
                 </div>
             )}
             <ChoicesField label="GPUs" chosen={chosen} onChange={onChange} fault={fault}
-                help={isDivided ? 'Cards that are divided and in no pool: all partitions of a card join.' : 'GPUs that are dismounted from their servers and in no pool.'}
+                help={isDivided ? 'Cards that are divided and in no pool: all partitions of a card join.'
+                    : 'GPUs that are assignable and in no pool. Those that their servers use are dismounted first.'}
                 choices={listed.map((gpu) => [slotText(gpu), (
                     <>
                         {gpu.node} {shortAddress(gpu.address)} <span class="quiet">{shortModel(gpu.name)}</span>
+                        {isHosts(gpu) && <span class="quiet"> will be dismounted from its server</span>}
                         {!isReady(gpu) && <strong> {notReady(gpu)}</strong>}
                     </>
                 )])}
                 none={!shown.data ? 'Reading…' : isDivided ? 'No GPU is divided: configure a partition count on the page GPUs first.'
-                    : 'No GPU is ready for assignment: dismount some on the page GPUs first.'} />
+                    : 'No GPU is assignable: the page GPUs says why not, one by one.'} />
         </>
     );
 }
+
+/* Takes from their hosts what of 'chosen' is still theirs, then lets those that are ready join by 'join'. */
+async function gather(chosen: string[], gpus: Gpu[], tell: Tell, join: (members: Slot[]) => Promise<unknown>, done: (members: Slot[]) => string) {
+    const refused = await takeFromHosts(gpus.filter((gpu) => chosen.includes(slotText(gpu)) && isHosts(gpu)), tell);
+    const ready = chosen.filter((key) => !refused.some((each) => each.subject === key));
+    if (ready.length === 0) {
+        throw new ApiError(409, 'refused', 'No GPU could be dismounted, so none joined:', refused);
+    }
+    tell('The GPUs join the pool…');
+    await join(membersOf(ready));
+    return refused.length === 0 ? done(membersOf(ready)) : <Outcome title={done(membersOf(ready))} good={ready} refused={refused} pageOfName={pageOfSlot} />;
+}
+
+type Slot = Pick<Gpu, 'node' | 'address'>;
 
 const membersOf = (chosen: string[]) => chosen.map((key) => {
     const [node = '', address = ''] = key.split(' ');
@@ -90,6 +113,8 @@ function CreatePoolDialog() {
     const [isMixed, setMixed] = useState(false);
     const [type, setType] = useState('PciExpress');
     const [faults, setFaults] = useState({ name: '', gpus: '' });
+    const [progress, setProgress] = useState('');
+    const gpus = useResource<List<Gpu>>('/v1/gpus').data?.items ?? [];
     const gains = useGains(type);
     const check = () => {
         const next = { name: nameFault('pool', name), gpus: chosen.length ? '' : 'Choose at least one GPU.' };
@@ -100,14 +125,11 @@ function CreatePoolDialog() {
         setFaults({ name: code === 'exists' ? `${message}: give this one another name.` : '', gpus: '' });
         return code === 'exists';
     };
-    const run = async () => {
-        const members = membersOf(chosen);
-        const { all, perServer } = gains(members);
-        await change('POST', '/v1/pools', { name, type, mixed: isMixed, members });
-        return `GPU pool ${name} was created with ${all} on ${perServer}`;
-    };
+    const run = () => gather(chosen, gpus, setProgress,
+        (members) => change('POST', '/v1/pools', { name, type, mixed: isMixed, members }),
+        (members) => `GPU pool ${name} was created with ${gains(members).all} on ${gains(members).perServer}`);
     return (
-        <FormDialog title="Create GPU pool" submit="Save" size="md" check={check} run={run} blame={blame}>
+        <FormDialog title="Create GPU pool" submit="Save" size="md" check={check} run={run} blame={blame} progress={progress}>
             <div class="pf-v6-c-form">
                 <TextField label="GPU pool name" value={name} onChange={setName} fault={faults.name} isRequired autocomplete="off"
                     help="One pool holds the GPUs of all servers; VMs are assigned to it by this name." />
@@ -130,20 +152,19 @@ export function createPool(): void {
 
 function AddMembersDialog({ pool }: { pool: Pool }) {
     const gains = useGains(pool.type);
+    const gpus = useResource<List<Gpu>>('/v1/gpus').data?.items ?? [];
     const [chosen, setChosen] = useState<string[]>([]);
+    const [progress, setProgress] = useState('');
     const [fault, setFault] = useState('');
     const check = () => {
         setFault(chosen.length ? '' : 'Choose at least one GPU.');
         return chosen.length > 0;
     };
-    const run = async () => {
-        const members = membersOf(chosen);
-        const { all, perServer } = gains(members);
-        await change('POST', `${pathOf(pool.name)}/members`, { members });
-        return `${all} joined GPU pool ${pool.name}: ${perServer}`;
-    };
+    const run = () => gather(chosen, gpus, setProgress,
+        (members) => change('POST', `${pathOf(pool.name)}/members`, { members }),
+        (members) => `${gains(members).all} joined GPU pool ${pool.name}: ${gains(members).perServer}`);
     return (
-        <FormDialog title={`Add GPUs to ${pool.name}`} submit="Add" check={check} run={run}>
+        <FormDialog title={`Add GPUs to ${pool.name}`} submit="Add" check={check} run={run} progress={progress}>
             <div class="pf-v6-c-form"><GpuChoice type={pool.type} chosen={chosen} onChange={setChosen} fault={fault} /></div>
         </FormDialog>
     );
@@ -237,6 +258,8 @@ function AssignDialog({ forVm, toPool = '' }: { forVm?: Vm; toPool?: string }) {
     const [vmName, setVmName] = useState(forVm?.name ?? '');
     const [count, setCount] = useState('1');
     const [mmio, setMmio] = useState('');
+    const [isStopped, setStopped] = useState(false);
+    const [progress, setProgress] = useState('');
     const [faults, setFaults] = useState({ pool: '', vm: '', count: '', mmio: '' });
     const vm = forVm ? asItIs ?? forVm : vms?.find((each) => each.name === vmName);
     const isDivided = pools?.find((each) => each.name === pool)?.type === 'GpuPartition';
@@ -263,10 +286,12 @@ function AssignDialog({ forVm, toPool = '' }: { forVm?: Vm; toPool?: string }) {
     /* On the needs that are shown: two people who assign the same do not assign it twice. */
     const run = async () => {
         const path = `/v1/vms/${encodeURIComponent(vmName)}`;
-        const done = await change('POST', `${path}/assign`, { pool, count: Number(count) }, vm?.revision);
+        const assign = (revision?: number) => change('POST', `${path}/assign`, { pool, count: Number(count) }, revision);
+        const done = runs && isStopped
+            ? { message: await whileStopped(vm, setProgress, () => assign()) } : await assign(vm?.revision);
         const policy = { ...(server ? { preferred_owners: [server] } : {}), ...(mmio ? { mmio_mib: Number(mmio) } : {}) };
         if (Object.keys(policy).length === 0) {
-            return done;
+            return runs && isStopped ? done.message : done as Done;
         }
         try {
             await change('PATCH', path, policy);
@@ -276,7 +301,7 @@ function AssignDialog({ forVm, toPool = '' }: { forVm?: Vm; toPool?: string }) {
         return `${done.message}${server ? `; it starts on ${server} if there is room` : ''}`;
     };
     return (
-        <FormDialog title={forVm ? `Assign ${forVm.name} to a GPU pool` : 'Assign VM to GPU pool'} submit="Assign" check={check} run={run} blame={blame}>
+        <FormDialog title={forVm ? `Assign ${forVm.name} to a GPU pool` : 'Assign VM to GPU pool'} submit={runs && isStopped ? 'Stop, assign and start again' : 'Assign'} check={check} run={run} blame={blame} progress={progress}>
             <div class="pf-v6-c-form">
                 {!forVm && !vms && <p class="quiet" role="status">Reading the virtual machines…</p>}
                 {vms && (
@@ -284,7 +309,13 @@ function AssignDialog({ forVm, toPool = '' }: { forVm?: Vm; toPool?: string }) {
                         choices={[['', 'Choose…'], ...vms.map((each): [string, string] =>
                             [each.name, each.state === 'stopped' ? each.name : `${each.name} (${each.state})`])]} />
                 )}
-                {runs && <Alert kind="warning" title={`${vm.name} is ${vm.state}: its GPUs can change only while it is stopped.`} />}
+                {runs && (
+                    <>
+                        <Alert kind="warning" title={`${vm.name} is ${vm.state}: its GPUs can change only while it is stopped.`} />
+                        <CheckField label="Stop it, assign, and start it again" isChecked={isStopped} onChange={setStopped}
+                            help={`It is stopped by its offline action: ${offlineActions[vm.offline_action]}.`} />
+                    </>
+                )}
                 {vm && vm.needs.length > 0 && <p class="quiet">It has now: {needsText(vm.needs)}</p>}
                 <SelectField label="GPU pool" value={pool} onChange={setPool} fault={faults.pool} isRequired
                     choices={[['', pools ? 'Choose…' : 'Reading…'], ...(pools ?? []).map((each): [string, string] =>
@@ -331,7 +362,7 @@ function AssignAllDialog({ vms }: { vms: Vm[] }) {
     };
     const run = () => forEach(vms, (vm) => vm.name,
         (vm) => change('POST', `/v1/vms/${encodeURIComponent(vm.name)}/assign`, { pool, count: Number(count) }, vm.revision),
-        (done, all) => `${plural(done, 'VM')}${done < all ? ` of ${all}` : ''} assigned to ${pool}`);
+        (done, all) => `${plural(done, 'VM')}${done < all ? ` of ${all}` : ''} assigned to ${pool}`, pageOf.vm);
     return (
         <FormDialog title={`Assign ${plural(vms.length, 'VM')} to a GPU pool`} submit="Assign" check={check} run={run}>
             <div class="pf-v6-c-form">
@@ -349,22 +380,40 @@ export function assignVms(vms: Vm[]): void {
     openDialog(<AssignAllDialog vms={vms} />);
 }
 
-function UnassignDialog({ pool, vm, count }: { pool: string; vm: string; count: number }) {
+function UnassignDialog({ pool, vm: name, count }: { pool: string; vm: string; count: number }) {
+    const vm = useResource<Vm>(`/v1/vms/${encodeURIComponent(name)}`).data;
     const [which, setWhich] = useState(String(count));
+    const [isStopped, setStopped] = useState(false);
+    const [progress, setProgress] = useState('');
+    const runs = !!vm && vm.state !== 'stopped' && vm.state !== 'waiting';
+    const isLast = Number(which) === count && vm?.needs.length === 1;
+    const unassign = () => change('POST', `/v1/vms/${encodeURIComponent(name)}/unassign`, { pool, count: Number(which) });
     return (
-        <FormDialog title={`Unassign ${vm} from ${pool}?`} submit="Unassign VM" size="sm"
-            run={() => change('POST', `/v1/vms/${encodeURIComponent(vm)}/unassign`, { pool, count: Number(which) })}>
+        <FormDialog title={`Unassign ${name} from ${pool}?`} submit={!runs || !isStopped ? 'Unassign VM' : isLast ? 'Stop and unassign VM' : 'Stop, unassign and start again'}
+            size="sm" progress={progress} run={() => (runs && isStopped ? whileStopped(vm, setProgress, unassign, !isLast) : unassign())}>
             <p>The GPUs stand as <em>Available (Not assigned)</em> then. The VM must be stopped. One that waits, and then needs no GPU any more, is stopped.</p>
             {count > 1 && (
                 <SelectField label="How many" value={which} onChange={setWhich}
                     choices={Array.from({ length: count }, (_, i) => [String(count - i), i === 0 ? `All ${count}` : String(count - i)])} />
             )}
+            {runs && (
+                <CheckField label={`${name} is ${vm.state}: stop it first`} isChecked={isStopped} onChange={setStopped}
+                    help={isLast ? 'It then needs no GPU any more, and stays stopped.' : 'It starts again with the GPUs that it still needs.'} />
+            )}
         </FormDialog>
     );
 }
 
-export function unassignVm(pool: Pool, vm: string, count: number): void {
+export function unassignVm(pool: Pick<Pool, 'name'>, vm: string, count: number): void {
     openDialog(<UnassignDialog pool={pool.name} vm={vm} count={count} />);
+}
+
+/* The VM that holds 'gpu', from its pool: how many it needs the VM knows. */
+export function unassignHolder(gpu: { vm: string; pool: string }): void {
+    get<Vm>(`/v1/vms/${encodeURIComponent(gpu.vm)}`).then(
+        (vm) => unassignVm({ name: gpu.pool }, vm.name, vm.needs.find((need) => need.pool === gpu.pool)?.count ?? 1),
+        (error: unknown) => say(messageOf(error), 'danger'),
+    );
 }
 
 export function unassignThis(vm: Vm): void {

@@ -8,11 +8,12 @@ import { natural, offlineActions, plural, ways } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, SelectField } from '../ui/field';
-import { VmLink } from '../ui/links';
+import { pageOf, VmLink } from '../ui/links';
 import { say } from '../ui/toast';
 import { forEach } from './bulk';
+import { pathOfVm, stopAndWait } from './wait';
 
-export const pathOfVm = (name: string) => `/v1/vms/${encodeURIComponent(name)}`;
+export { pathOfVm };
 
 /* Nothing to ask: a start takes nothing from anybody. */
 export function startVm(vm: Vm): void {
@@ -34,6 +35,25 @@ function StopDialog({ vm }: { vm: Vm }) {
 
 export function stopVm(vm: Vm): void {
     openDialog(<StopDialog vm={vm} />);
+}
+
+function RestartDialog({ vm }: { vm: Vm }) {
+    const [isForced, setForced] = useState(false);
+    const [progress, setProgress] = useState('');
+    const run = async () => {
+        await stopAndWait(vm, setProgress, isForced);
+        return change('POST', `${pathOfVm(vm.name)}/start`);
+    };
+    return (
+        <FormDialog title={`Restart ${vm.name}?`} submit={isForced ? 'Reset' : 'Restart'} isDanger={isForced} size="sm" run={run} progress={progress}>
+            <p>It is stopped by its offline action ({offlineActions[vm.offline_action]}), and starts again where its GPUs are free. Changes to its definition take effect.</p>
+            <CheckField label="Reset: turn it off at once" isChecked={isForced} onChange={setForced} help="As if its plug were pulled: unsaved data are lost." />
+        </FormDialog>
+    );
+}
+
+export function restartVm(vm: Vm): void {
+    openDialog(<RestartDialog vm={vm} />);
 }
 
 function MoveDialog({ vm }: { vm: Vm }) {
@@ -101,7 +121,7 @@ function VmList({ vms }: { vms: Vm[] }) {
 export function startVms(vms: Vm[]): void {
     openDialog(
         <FormDialog title={`Start ${plural(vms.length, 'VM')}?`} submit="Start" size="sm"
-            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/start`), ofAll('will be started'))}>
+            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/start`), ofAll('will be started'), pageOf.vm)}>
             <p>Those for which no server has room wait, and start as soon as one has.</p>
             <VmList vms={vms} />
         </FormDialog>,
@@ -112,7 +132,7 @@ function StopAllDialog({ vms }: { vms: Vm[] }) {
     const [isForced, setForced] = useState(false);
     return (
         <FormDialog title={`Stop ${plural(vms.length, 'VM')}?`} submit={isForced ? 'Turn off' : 'Stop'} isDanger={isForced} size="sm"
-            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/stop`, { force: isForced }), ofAll('will be stopped'))}>
+            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/stop`, { force: isForced }), ofAll('will be stopped'), pageOf.vm)}>
             <p>Each is stopped by its offline action. Their GPUs are then free for other VMs.</p>
             <VmList vms={vms} />
             <CheckField label="Force: turn them off at once" isChecked={isForced} onChange={setForced} help="Unsaved data are lost." />
@@ -127,7 +147,7 @@ export function stopVms(vms: Vm[]): void {
 export function moveVms(vms: Vm[]): void {
     openDialog(
         <FormDialog title={`Move ${plural(vms.length, 'VM')}?`} submit="Move" size="sm"
-            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/move`, {}), ofAll('will be moved'))}>
+            run={() => forEach(vms, nameOf, (vm) => change('POST', `${pathOfVm(vm.name)}/move`, {}), ofAll('will be moved'), pageOf.vm)}>
             <p>Each is stopped by its offline action and starts on another server that has room for it.</p>
             <VmList vms={vms} />
         </FormDialog>,

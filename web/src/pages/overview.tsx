@@ -3,10 +3,12 @@
 import type { ComponentChildren } from 'preact';
 import { events, useResource } from '../live';
 import { Link } from '../router';
+import { useMay } from '../session';
 import { useSource } from '../source';
 import type { Gpu, List, Status } from '../types';
 import type { Tone } from '../words';
 import { EventRows } from '../ui/eventrows';
+import { GettingStarted } from '../ui/gettingstarted';
 import { Losses } from '../ui/losses';
 import { ServerMap } from '../ui/map';
 import { Loaded, Section } from '../ui/page';
@@ -58,13 +60,17 @@ function Recent() {
     );
 }
 
+const isEmpty = ({ pools, vms }: Status) => pools.length === 0 || Object.values(vms).every((count) => count === 0);
+
 export function Overview() {
+    const mayAdminister = useMay('administrator');
     const status = useResource<Status>('/v1/status');
     const gpus = useResource<List<Gpu>>('/v1/gpus');
     return (
         <Loaded shown={status}>
             {(all) => (
                 <div class="overview">
+                    {mayAdminister && isEmpty(all) && <GettingStarted status={all} gpus={gpus.data?.items ?? []} />}
                     <Problems status={all} />
                     <Figures status={all} />
                     <Losses status={all} />

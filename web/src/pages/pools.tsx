@@ -56,7 +56,7 @@ export function Pools() {
                         <Section title="No GPU pool">
                             <p>
                                 {items.length ? 'No GPU pool matches.'
-                                    : 'A GPU pool holds GPUs of one model, of any number of servers. Dismount GPUs from their servers first, then create a pool of them.'}
+                                    : 'A GPU pool holds GPUs of one model, of any number of servers. Create one: it takes the GPUs from their servers.'}
                             </p>
                             {items.length === 0 && <p><Link to="/gpus">Go to the GPUs</Link></p>}
                         </Section>

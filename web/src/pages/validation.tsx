@@ -8,6 +8,7 @@ import type { Finding, Validation as Report } from '../types';
 import { dateText, plural } from '../words';
 import { Alert } from '../ui/alert';
 import { Filter, Loaded, matches, Search, Section, Toolbar } from '../ui/page';
+import { PoolLink, pageOf } from '../ui/links';
 import { State } from '../ui/state';
 import { Table } from '../ui/table';
 
@@ -19,6 +20,13 @@ function Verdict({ report }: { report: Report }) {
     return report.result === 'ok' ? <Alert kind="success" title={`All checks passed: ${counts}`} />
         : report.result === 'failed' ? <Alert kind="danger" title={`Some checks failed: ${counts}`} />
             : <Alert kind="warning" title={`Some checks warn: ${counts}`} />;
+}
+
+/* Where the subject of a finding is shown: its group says what it is. */
+function pageOfSubject(group: string, subject: string): string {
+    const [node = '', address = ''] = subject.split('/');
+    return group === 'GPUs' ? pageOf.gpu(node, address) : group === 'GPU pools' ? pageOf.pool(subject)
+        : group === 'VMs' ? pageOf.vm(subject) : pageOf.server(subject);
 }
 
 function Advice({ finding }: { finding: Finding }) {
@@ -48,9 +56,9 @@ export function Validation() {
                             <Section key={name} title={about}>
                                 <Table label={about} rows={found} keyOf={(each) => String(each.id)} pageSize={20} empty=""
                                     sortFirst={{ column: 1, isDown: false }} columns={[
-                                        { title: 'Subject', isHead: true, sort: (each) => each.subject, cell: (each) => each.subject || 'Cluster' },
+                                        { title: 'Subject', isHead: true, sort: (each) => each.subject, cell: (each) => (each.subject ? <Link to={pageOfSubject(name, each.subject)}>{each.subject}</Link> : 'Cluster') },
                                         { title: 'Result', sort: (each) => ranks[each.result], cell: (each) => <State look={looks[each.result]} /> },
-                                        { title: 'Check', sort: (each) => each.check, cell: (each) => each.check },
+                                        { title: 'Check', sort: (each) => each.check, cell: (each) => (name === 'GPUs' ? <PoolLink name={each.check} /> : each.check) },
                                         { title: 'Finding', cell: (each) => <Advice finding={each} /> },
                                     ]} />
                             </Section>

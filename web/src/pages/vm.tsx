@@ -8,7 +8,7 @@ import type { Explanation, WholeVm } from '../types';
 import { memoryText, offlineActions, plural, priorityText, shortAddress, vmLook } from '../words';
 import { Reasons } from '../ui/alert';
 import { Button } from '../ui/button';
-import { GpuLink, Listed, Needs, PoolLink, ServerLink, VmLink } from '../ui/links';
+import { GpuLink, Listed, Needs, pageOf, PoolLink, ServerLink, VmLink } from '../ui/links';
 import { ObjectPage } from '../ui/object';
 import { ObjectEvents } from '../ui/objectevents';
 import { Facts, Loaded, Section } from '../ui/page';
@@ -33,7 +33,7 @@ function Summary({ vm }: { vm: WholeVm }) {
                 ]} />
                 {vm.pending && <p>Its definition was changed. The change takes effect at its next start.</p>}
             </Section>
-            {vm.reasons.length > 0 && <Section title="Why it waits"><Reasons reasons={vm.reasons} /></Section>}
+            {vm.reasons.length > 0 && <Section title="Why it waits"><Reasons reasons={vm.reasons} pageOfSubject={pageOf.server} /></Section>}
         </>
     );
 }

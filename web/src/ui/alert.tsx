@@ -36,13 +36,15 @@ function Advice({ hint, onLeave }: { hint: Hint | undefined; onLeave: (() => voi
     return way && <Link to={way.to} onClick={() => onLeave?.()}>{way.text}</Link>;
 }
 
-/* "node2: 1 of 2 GPUs free ..." line by line. */
-export function Reasons({ reasons, onLeave }: { reasons: Reason[]; onLeave?: (() => void) | undefined }) {
+/* "node2: 1 of 2 GPUs free ..." line by line; 'pageOfSubject': where that is shown. */
+export function Reasons({ reasons, onLeave, pageOfSubject }: {
+    reasons: Reason[]; onLeave?: (() => void) | undefined; pageOfSubject?: (subject: string) => string;
+}) {
     return (
         <ul class="reasons">
             {reasons.map((reason) => (
                 <li key={reason.subject + reason.text}>
-                    {reason.subject && <strong>{reason.subject}: </strong>}{reason.text} <Advice hint={reason.hint} onLeave={onLeave} />
+                    {reason.subject && <strong>{pageOfSubject ? <Link to={pageOfSubject(reason.subject)}>{reason.subject}</Link> : reason.subject}: </strong>}{reason.text} <Advice hint={reason.hint} onLeave={onLeave} />
                 </li>
             ))}
         </ul>

@@ -87,6 +87,7 @@ type FormProps = {
     submit: string; // the button's word
     isDanger?: boolean;
     isBlocked?: boolean; // there is nothing that could be submitted
+    progress?: string; // while it runs: how far it is
     size?: 'sm' | 'md' | 'lg';
     check?: () => boolean; // false: a field shows what is wrong
     run: () => Promise<Done | string | VNode>; // what to say when it is done; or a dialog that shows what came of it
@@ -107,7 +108,7 @@ function tellDone(done: Done | string | VNode): void {
 }
 
 /* Something to fill in or to agree to. A refusal is shown inside, and all that was typed stays. */
-export function FormDialog({ title, submit, isDanger, isBlocked, size, check, run, blame, children }: FormProps) {
+export function FormDialog({ title, submit, isDanger, isBlocked, progress, size, check, run, blame, children }: FormProps) {
     const [isBusy, setBusy] = useState(false);
     const [error, setError] = useState<unknown>(null);
     const form = useRef<HTMLFormElement>(null);
@@ -148,6 +149,7 @@ export function FormDialog({ title, submit, isDanger, isBlocked, size, check, ru
                 <div class="pf-v6-c-modal-box__body dialog__body">
                     {children}
                 </div>
+                {isBusy && progress && <p class="dialog__refusal" role="status">{progress}</p>}
                 {error !== null && <div class="dialog__refusal"><Refusal error={error} onLeave={closeDialog} /></div>}
                 <footer class="pf-v6-c-modal-box__footer">
                     <Button kind={isDanger ? 'danger' : 'primary'} type="submit" disabled={isBusy || isBlocked}>

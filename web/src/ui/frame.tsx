@@ -10,6 +10,7 @@ import { endSession, session } from '../session';
 import { useSource } from '../source';
 import { isDark, toggleTheme } from '../theme';
 import { timeText } from '../words';
+import { openHelp } from '../dialogs/help';
 import { Alert } from './alert';
 import { Icon, type Sign } from './icon';
 import { say } from './toast';
@@ -43,6 +44,9 @@ function Head({ isNavOpen, onNav }: { isNavOpen: boolean; onNav: () => void }) {
             <button type="button" class="pf-v6-c-button pf-m-plain" aria-label={dark ? 'Light theme' : 'Dark theme'}
                 title={dark ? 'Light theme' : 'Dark theme'} onClick={toggleTheme}>
                 <Icon sign={dark ? 'sun' : 'moon'} />
+            </button>
+            <button type="button" class="pf-v6-c-button pf-m-plain" aria-label="Help" title="Help" onClick={openHelp}>
+                <Icon sign="question" />
             </button>
             <button type="button" class="pf-v6-c-button pf-m-link pf-m-small"
                 onClick={() => endSession().catch((error: unknown) => say(messageOf(error), 'danger'))}>

@@ -7,7 +7,7 @@ import { plural } from '../words';
 import { Alert, Reasons } from './alert';
 import { Button } from './button';
 import { Icon } from './icon';
-import { ServerLink, VmLink } from './links';
+import { pageOf, ServerLink, VmLink } from './links';
 import { Loaded, Section } from './page';
 
 function Verdict({ answer }: { answer: Answer }) {
@@ -55,7 +55,7 @@ function Host({ host }: { host: HostLoss }) {
                 <details class="loss__text">
                     <summary>{host.left_out_count} of {plural(host.vms, 'VM')} left out: {host.left_out.map((each) => each.vm).join(', ')}{more > 0 && ` and ${more} more`}</summary>
                     {host.left_out.map((each) => (
-                        <div key={each.vm}><strong><VmLink name={each.vm} /></strong><Reasons reasons={each.reasons} /></div>
+                        <div key={each.vm}><strong><VmLink name={each.vm} /></strong><Reasons reasons={each.reasons} pageOfSubject={pageOf.server} /></div>
                     ))}
                 </details>
             )}

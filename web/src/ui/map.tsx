@@ -2,7 +2,7 @@
 /* Servers × GPUs as a picture: each server a box, each GPU a tile in it. State is colour, sign and word. */
 import { Link } from '../router';
 import type { Gpu, Node } from '../types';
-import { gpuLooks, gpuText, isAway, lookOf, natural, nodeLooks, shortAddress, type Look } from '../words';
+import { gpuLooks, gpuText, isAway, lookOf, natural, nodeLooks, plural, shortAddress, type Look } from '../words';
 import { Icon } from './icon';
 import { pageOf, ServerLink } from './links';
 import { State } from './state';
@@ -43,6 +43,43 @@ function Server({ node, gpus, isSmall }: { node: Node; gpus: Gpu[]; isSmall: boo
     );
 }
 
+/* ---- many servers: a line each, and those that are well folded away ---- */
+
+const serversWithBox = 16;
+
+const isWell = (node: Node, gpus: Gpu[]) => node.state === 'up' && gpus.every((gpu) => lookOf(gpuLooks, gpu.state).tone !== 'bad');
+
+function Line({ node, gpus }: { node: Node; gpus: Gpu[] }) {
+    const isGone = isAway(node);
+    const used = gpus.filter((gpu) => gpu.vm).length;
+    return (
+        <li class={`map__line${isGone ? ' is-gone' : ''}`} aria-label={`Server ${node.name}`}>
+            <span class="map__line-name"><ServerLink name={node.name} /></span>
+            <State look={lookOf(nodeLooks, node.state)} />
+            <ul class="map__tiles" aria-label={`GPUs of ${node.name}`}>
+                {gpus.map((gpu) => <Tile key={gpu.address} gpu={gpu} isGone={isGone} isSmall />)}
+            </ul>
+            <span class="quiet">{plural(gpus.length, 'GPU')}, {used} in use</span>
+        </li>
+    );
+}
+
+function Lines({ nodes, ofNode }: { nodes: Node[]; ofNode: Map<string, Gpu[]> }) {
+    const gpusOf = (node: Node) => ofNode.get(node.name) ?? [];
+    const well = nodes.filter((node) => isWell(node, gpusOf(node)));
+    const others = nodes.filter((node) => !well.includes(node));
+    const lines = (some: Node[]) => some.map((node) => <Line key={node.name} node={node} gpus={gpusOf(node)} />);
+    return (
+        <>
+            {others.length > 0 && <ul class="map map--lines" aria-label="Servers that are not well">{lines(others)}</ul>}
+            <details class="map__well">
+                <summary>{plural(well.length, 'server')} up, with all GPUs well</summary>
+                <ul class="map map--lines" aria-label="Servers that are well">{lines(well)}</ul>
+            </details>
+        </>
+    );
+}
+
 function Legend({ looks, isAnyGone }: { looks: Look[]; isAnyGone: boolean }) {
     return (
         <ul class="map__legend" aria-label="What the signs mean">
@@ -56,6 +93,7 @@ function Legend({ looks, isAnyGone }: { looks: Look[]; isAnyGone: boolean }) {
 
 export function ServerMap({ nodes, gpus }: { nodes: Node[]; gpus: Gpu[] }) {
     const ofNode = groupByNode(gpus);
+    const inOrder = [...nodes].sort(natural((node) => node.name));
     const there = new Set(gpus.map((gpu) => gpu.state));
     const looks = Object.entries(gpuLooks).filter(([state]) => there.has(state as Gpu['state'])).map(([, look]) => look);
     if (nodes.length === 0) {
@@ -63,11 +101,13 @@ export function ServerMap({ nodes, gpus }: { nodes: Node[]; gpus: Gpu[] }) {
     }
     return (
         <>
-            <ul class="map" aria-label="Map of servers and GPUs">
-                {[...nodes].sort(natural((node) => node.name)).map((node) => (
-                    <Server key={node.name} node={node} gpus={ofNode.get(node.name) ?? []} isSmall={gpus.length > tilesWithText} />
-                ))}
-            </ul>
+            {nodes.length > serversWithBox ? <Lines nodes={inOrder} ofNode={ofNode} /> : (
+                <ul class="map" aria-label="Map of servers and GPUs">
+                    {inOrder.map((node) => (
+                        <Server key={node.name} node={node} gpus={ofNode.get(node.name) ?? []} isSmall={gpus.length > tilesWithText} />
+                    ))}
+                </ul>
+            )}
             {looks.length > 0 && <Legend looks={looks} isAnyGone={nodes.some(isAway)} />}
         </>
     );

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A GPU pool at one look: its counts, its GPUs, the VMs that are assigned to it. */
-import { removeMember, unassignVm } from '../dialogs/pool';
+import { removeMember, unassignHolder, unassignVm } from '../dialogs/pool';
 import type { Member, Pool, WholePool } from '../types';
 import { gpuLooks, gpuText, lookOf, plural, shortAddress, shortModel, unitOf } from '../words';
 import { Button } from './button';
@@ -28,12 +28,17 @@ function memberColumns(pool: WholePool, mayAdminister: boolean): Column<Member>[
         all.push({
             title: 'Actions',
             isActions: true,
-            cell: (each) => (
+            cell: (each) => (each.vm ? (
+                <Button kind="link" isSmall aria-label={`Unassign VM ${each.vm} from ${each.node} ${each.address}`}
+                    onClick={() => unassignHolder({ vm: each.vm ?? '', pool: pool.name })}>
+                    Unassign VM
+                </Button>
+            ) : (
                 <Button kind="link" isSmall aria-label={`Remove ${each.node} ${each.address} from ${pool.name}`}
                     onClick={() => removeMember(pool, each)}>
                     Remove
                 </Button>
-            ),
+            )),
         });
     }
     return all;

@@ -5,7 +5,7 @@ import { ask } from '../api';
 import type { Plan } from '../types';
 import { plural, shortAddress } from '../words';
 import { Alert, Reasons, Refusal } from './alert';
-import { GpuLink, Listed, ServerLink, VmLink } from './links';
+import { GpuLink, Listed, pageOf, ServerLink, VmLink } from './links';
 import { Table } from './table';
 
 /* Live, or by a restart and why; nothing of what has no place now. */
@@ -33,7 +33,7 @@ export function Preview({ plan, none = 'No VM runs there: nothing has to move.' 
             {plan.left_out.length > 0 && (
                 <Alert kind="warning" title={`${plural(plan.left_out.length, 'VM has', 'VMs have')} no place elsewhere`}>
                     {plan.left_out.map((each) => (
-                        <div key={each.vm}><strong><VmLink name={each.vm} /></strong><Reasons reasons={each.reasons} /></div>
+                        <div key={each.vm}><strong><VmLink name={each.vm} /></strong><Reasons reasons={each.reasons} pageOfSubject={pageOf.server} /></div>
                     ))}
                 </Alert>
             )}

@@ -40,7 +40,7 @@ function Row({ problem }: { problem: Problem }) {
             {problem.reasons.length > 0 && (
                 <details open={problem.reasons.length <= 4}>
                     <summary>Why not, server by server</summary>
-                    <Reasons reasons={problem.reasons} />
+                    <Reasons reasons={problem.reasons} pageOfSubject={pageOf.server} />
                 </details>
             )}
             <div class="problem__deeds">
