@@ -26,6 +26,7 @@ static const struct {
     {"Event.address", "address the actor came from"},
     {"Event.code", "stable word of the event"},
     {"Export.state", "what else the planner knows"},
+    {"FabricSet.active", "whether its GPUs can talk to each other now"},
     {"Finding.result", "result of the check"},
     {"Gpu.name", "model"},
     {"Gpu.vm", "VM that holds it"},
