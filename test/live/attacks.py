@@ -67,6 +67,7 @@ class Victim:
         self.write("berth.conf",
                    f"node = {NODE}\netcd_endpoints = {self.etcd.url}\napi_socket = {self.socket}\n"
                    f"state_dir = {self.directory}/state\nrun_dir = {self.directory}/rund\nwatchdog = none\n"
+                   f"disk_directories = {self.directory}/images\n"
                    f"libvirt_uri = test:///default\nhttps_listen = 127.0.0.1:{self.https}\n")
         self.begin("berth-api", [os.environ["BERTH_API"]])
         self.begin_berthd()
@@ -260,21 +261,27 @@ def a_forged_hosts_fence_parameters_run_nothing_and_its_agent_is_not_root(victim
 
 @on_host
 def a_vm_that_was_written_into_the_store_is_root_on_no_host(victim):
+    # One by what it says, one by a file that it names, one by where a link leads: each has a check of its own.
+    os.makedirs(f"{victim.directory}/images", exist_ok=True)
+    os.symlink("/etc/gshadow", f"{victim.directory}/images/link")
+    disk = f"<disk type='file'><source file='{victim.directory}/images/link'/><target dev='vda'/></disk>"
+    evil = {"rooted": DOMAINS[5][0], "filed": DOMAINS[17][0], "linked": f"<devices>{disk}</devices>"}
     state = {}
 
     def ended():
-        for vm in ("rooted", "plain"):
+        for vm in (*evil, "plain"):
             state[vm] = victim.etcd.all().get(f"seen/vms/{vm}", {}).get("state")
-        refusals = [event for event in events(victim, "vm-ended") if event["subject"] == "rooted"]
-        return state["plain"] == "running" and "domain policy" in json.dumps(refusals)
+        refused = {event["subject"] for event in events(victim, "vm-ended")
+                   if re.search("domain policy|disk_directories", json.dumps(event))}
+        return state["plain"] == "running" and set(evil) <= refused
 
-    for vm, inside in (("rooted", DOMAINS[5][0] + DOMAINS[17][0]), ("plain", "")):
+    for vm, inside in (*evil.items(), ("plain", "")):
         victim.etcd.put(f"want/vms/{vm}", {"schema": 1, "xml": domain(vm, inside), "cpus": 1, "memory_mib": 64,
                                            "desired": "started", "start_order": 1})
-    wait_for("the plain one runs and the other is refused", ended, 30)
-    assert state["rooted"] != "running", state
+    wait_for("the plain one runs and the others are refused", ended, 30)
+    assert "running" not in [state[vm] for vm in evil], state
     assert "rooted" in victim.must("vm", "ls") and "seclabel" in victim.must("vm", "explain", "rooted")
-    for vm in ("rooted", "plain"):
+    for vm in (*evil, "plain"):
         victim.etcd.delete(f"want/vms/{vm}")
 
 
@@ -489,9 +496,10 @@ def stretch_arguments(size):
 
 
 class Intruder:
-    """An unprivileged process that pretends: 'arguments' are its command line; 'size': of that length instead."""
+    """An unprivileged process that pretends: 'program' is what it runs, under the name of QEMU, so that only whose
+    process it is tells it apart; 'arguments' are its command line; 'size': of that length instead."""
 
-    def __init__(self, arguments=(), size=0):
+    def __init__(self, program, arguments=(), size=0):
         reader, writer = os.pipe()
         silence, self.silence = os.pipe()
         self.pid = os.fork()
@@ -508,7 +516,7 @@ class Intruder:
                     os.write(writer, b"!")
                     signal.pause()
                 os.write(writer, b"!")
-                os.execv("/bin/sh", ["qemu-system-x86_64", "-c", "read wait", *arguments])
+                os.execv(program, ["qemu-system-x86_64", "-c", "read wait", *arguments])
             finally:
                 os._exit(1)
         os.close(writer)
@@ -532,7 +540,10 @@ def markers(victim, vm):
 @on_host
 def processes_that_pretend_neither_hold_up_berthd_nor_fill_its_memory(victim):
     before = victim.incarnation()
-    intruders = [Intruder(markers(victim, f"pretended{i % 7}")) for i in range(30)] + [Intruder(size=3 << 30)]
+    qemu = f"{victim.directory}/qemu-system-x86_64"
+    shutil.copy(os.path.realpath("/bin/sh"), qemu)
+    intruders = [Intruder(qemu, markers(victim, f"pretended{i % 7}")) for i in range(30)]
+    intruders.append(Intruder(qemu, size=3 << 30))
     try:
         victim.end_berthd()
         counter = victim.etcd.all()[f"beat/{NODE}"]["counter"]
