@@ -336,12 +336,10 @@ TEST(groups_that_a_parameter_made_up_are_noted)
     host_inventory_done(&inventory);
 }
 
-/* One card with so many virtual functions. */
-static void add_functions(struct tree *tree, unsigned count)
+/* The virtual functions from that number to before another one of the card at 0000:10:00.0. */
+static void add_functions(struct tree *tree, unsigned first, unsigned end)
 {
-    tree_add(tree, "0000:10:00.0",
-             &(struct tree_card){NULL, "10de 26b9 10de 1851 030200", "nvidia", "flr", 70});
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = first; i < end; i++) {
         char name[pci_address_size];
         (void)snprintf(name, sizeof(name), "0000:%02x:%02x.%x", 0x11 + i / 256, i / 8 % 32, i % 8);
         tree_add(
@@ -357,13 +355,15 @@ TEST(what_is_beyond_the_limit_of_partitions_is_counted_and_reported)
     struct node_inventory inventory = {0};
     struct error err;
     tree_begin(&tree);
-    add_functions(&tree, gpus_per_node_max);
+    tree_add(&tree, "0000:10:00.0",
+             &(struct tree_card){NULL, "10de 26b9 10de 1851 030200", "nvidia", "flr", 70});
+    add_functions(&tree, 0, gpus_per_node_max);
     REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
     CHECK_INT(inventory.gpus.len, 1);
     CHECK_INT(inventory.partitions.len, gpus_per_node_max);
     CHECK(!check_of(&inventory, "functions"));
     host_inventory_done(&inventory);
-    add_functions(&tree, gpus_per_node_max + 3);
+    add_functions(&tree, gpus_per_node_max, gpus_per_node_max + 3);
     REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
     CHECK_INT(inventory.partitions.len, gpus_per_node_max);
     const struct node_check *check = check_of(&inventory, "functions");
