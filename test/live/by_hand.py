@@ -149,6 +149,7 @@ def a_host_with_another_name_does_not_join(_, b):
     b.node = NODES[1]
     b.begin()
     wait_for("it goes on", lambda: "node-rejoined" in b.journal(), PATIENCE_S)
+    wait_for("it keeps its name", lambda: os.path.exists(f"{b.directory}/run/identity"), PATIENCE_S)
     assert qemus(*NODES) == before
 
 
