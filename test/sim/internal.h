@@ -69,6 +69,7 @@ struct fake_store {
     bool is_full;                 /* its disk: nothing can be put, all else goes on */
     bool is_emptied;              /* all keys were deleted ... */
     msec_t emptied_ms;            /* ... then, ... */
+    msec_t returned_ms;           /* ... until they were restored, last time then, ... */
     VEC(struct record *) kept;    /* ... and these were there, ... */
     revision_t kept_revision;     /* ... at this revision */
     VEC(struct request *) parked; /* will be executed when the way is free */
@@ -227,7 +228,7 @@ struct host {
     msec_t watchdog_ms, petted_ms; /* time-out and last pet, by the host's clock */
     uint64_t watchdog_number;
     msec_t beat_ms;     /* when the last heartbeat was sent that the store took */
-    msec_t absent_ms;   /* when it last asked a store that had no heartbeat of it */
+    msec_t absent_ms;   /* when it last asked a store that had no heartbeat of it, or this ended */
     msec_t heard_ms;    /* the same, and berthd was told in time */
     msec_t answered_ms; /* ... when, by the true time */
     msec_t thawed_ms;

@@ -12,6 +12,7 @@
 /* etcd's --max-txn-ops, which counts guards as well as writes. */
 enum { operations_max = 128, retry_snapshot_ms = 500, watch_back_ms = 50, ask_ms = 1250 };
 enum { settled_ms = 240000 };
+enum { unseen_ms = 1000 }; /* until every host sees what is in the store */
 
 static void request_free(void *data)
 {
@@ -283,7 +284,12 @@ static void answer(struct sim *sim, const struct request *request)
     /* That its heartbeat is not there at all keeps a host alive as its being taken does. */
     bool is_absent = request->is_barrier && !is_wrong &&
                      !world_find(&sim->store.world, RECORD_NODE_ALIVE, request->host->config->name);
-    reply->is_heartbeat = request->is_heartbeat || is_absent;
+    /* Where it has just come back, the host may not see that yet, and count the answer: the store
+     * may be at the same revision again. The others time that heartbeat from its return on, so the
+     * host still ends its VMs in time. */
+    bool is_unseen =
+        request->is_barrier && !is_wrong && sim->now_ms - sim->store.returned_ms < unseen_ms;
+    reply->is_heartbeat = request->is_heartbeat || is_absent || is_unseen;
     if (is_absent) {
         request->host->absent_ms = request->sent_ms;
     }
@@ -619,12 +625,18 @@ void store_back(struct sim *sim)
     if (!store->is_emptied) {
         return;
     }
+    VEC_EACH(&sim->hosts, host) { /* who sees its heartbeat again times it from now on */
+        if (!world_find(&store->world, RECORD_NODE_ALIVE, (*host)->config->name)) {
+            (*host)->absent_ms = host_now(sim, *host);
+        }
+    }
     world_snapshot_begin(&store->world);
     world_snapshot_end(&store->world, store->kept_revision);
     VEC_EACH(&store->kept, record) {
         (void)world_put(&store->world, *record);
     }
     store->is_emptied = false;
+    store->returned_ms = sim->now_ms;
     VEC_EACH(&sim->acknowledged, record) { /* what was written meanwhile is lost, */
         record_unref(*record);
     }
