@@ -228,11 +228,11 @@ static bool may_write(const struct sim *sim, const struct host *host, const stru
 }
 
 /* As its host told it: then it may start again where it is, with another GPU. */
-static bool has_failed_gpu(const struct sim *sim, const struct record *placement)
+static bool has_failed_gpu(const struct world *world, const struct record *placement)
 {
     VEC_EACH(&placement->placement->gpus, hold) {
         struct gpu_device device;
-        if (!world_device(&sim->store.world, placement->placement->node, &hold->slot, &device) ||
+        if (!world_device(world, placement->placement->node, &hold->slot, &device) ||
             device.health != GPU_HEALTHY) {
             return true;
         }
@@ -241,9 +241,8 @@ static bool has_failed_gpu(const struct sim *sim, const struct record *placement
 }
 
 /* A VM that is to run is stopped only if its next place is reserved, or by force. */
-static void check_stop(struct sim *sim, const struct host *writer, const struct record *next)
+static void check_stop(struct sim *sim, const struct world *world, const struct record *next)
 {
-    const struct world *world = &sim->store.world;
     const struct record *old = world_find(world, RECORD_VM_PLACEMENT, next->key.name);
     const struct record *spec = world_find(world, RECORD_VM_SPEC, next->key.name);
     if (!old || old->placement->phase != PLACEMENT_START ||
@@ -251,15 +250,22 @@ static void check_stop(struct sim *sim, const struct host *writer, const struct 
         return;
     }
     const struct record *node = world_find(world, RECORD_NODE_SPEC, old->placement->node);
-    /* The order was taken back while this was on its way. */
-    bool was_vacated = writer && writer->process &&
-                       world_is_vacated(core_world(writer->process->core), old->placement->node);
     bool is_forced = (node && node->node_spec->mode == NODE_DRAIN && node->node_spec->force) ||
-                     world_is_vacated(world, old->placement->node) || was_vacated;
-    if (!is_forced && !world_settings(world)->preemption && !has_failed_gpu(sim, old) &&
+                     world_is_vacated(world, old->placement->node);
+    if (!is_forced && !world_settings(world)->preemption && !has_failed_gpu(world, old) &&
         (next->placement->next_node[0] == '\0' ||
          next->placement->next_gpus.len != vm_spec_gpu_count(spec->vm_spec))) {
         violation(sim, "%s, which shall run, is stopped without a reserved place", next->key.name);
+    }
+}
+
+/* Judged on what its coordinator knows: the reason for it may be taken back meanwhile. */
+void check_stop_sent(struct sim *sim, const struct host *host, const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        if (write->key.kind == RECORD_VM_PLACEMENT && write->value) {
+            check_stop(sim, core_world(host->process->core), write->value);
+        }
     }
 }
 
@@ -302,9 +308,6 @@ void check_request(struct sim *sim, const struct host *host, const struct txn *t
         if (host && !may_write(sim, host, write)) {
             violation(sim, "%s overwrote what is not its own: %s %s", host->config->name,
                       record_kind_name(write->key.kind), write->key.name);
-        }
-        if (host && write->value && write->key.kind == RECORD_VM_PLACEMENT) {
-            check_stop(sim, host, write->value);
         }
     }
 }

@@ -415,6 +415,8 @@ void check_contradicted(struct sim *sim, const struct host *host, enum core_acti
 void check_upkeep(struct sim *sim, const struct host *host, const struct txn *txn);
 /* When 'host' sends it: on what it knows, which is what it decided on. */
 void check_order_sent(struct sim *sim, const struct host *host, const struct txn *txn);
+/* The same of stops. */
+void check_stop_sent(struct sim *sim, const struct host *host, const struct txn *txn);
 /* check_kept.c: a placement that 'coordinator' writes, before and after it is committed */
 void check_kept(struct sim *sim, const struct host *coordinator, const struct record *placement);
 void check_kept_after(struct sim *sim, const struct record *placement);
