@@ -368,6 +368,8 @@ static void check_summary(struct sim *sim)
 
 void check_liveness(struct sim *sim)
 {
+    /* Room may have been kept for another VM until just now. */
+    enum { start_limit_ms = 30000 };
     check_quarantines(sim);
     bool refuses = world_settings(&sim->store.world)->reserve_policy == RESERVE_REFUSE &&
                    world_settings(&sim->store.world)->reserve > 0;
@@ -392,7 +394,8 @@ void check_liveness(struct sim *sim)
         if ((!p || p->phase == PLACEMENT_NONE) && !refuses) {
             check_waiting(sim, spec);
         } else if (sim->is_healed && p && p->phase != PLACEMENT_NONE && host_find(sim, p->node) &&
-                   !is_up(sim, spec->key.name)) {
+                   !is_up(sim, spec->key.name) &&
+                   sim->now_ms - outage_placed_ms(sim, spec->key.name) >= start_limit_ms) {
             /* A name that a host had for a while is gone for good: someone must confirm that. */
             violation(sim, "%s has a place on %s, but does not run", spec->key.name, p->node);
         }

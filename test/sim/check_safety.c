@@ -375,6 +375,7 @@ void check_commit(struct sim *sim, const struct host *host, const struct txn *tx
             check_new_claim(sim, &write->key);
         } else if (write->key.kind == RECORD_VM_PLACEMENT && write->value) {
             check_placement(sim, write->value);
+            outage_placed(sim, write->value);
             check_kept_after(sim, write->value);
         } else if (write->key.kind == RECORD_NODE_FENCE && write->value) {
             check_fence(sim, write->value);

@@ -442,8 +442,13 @@ struct outage {
     char host[name_size]; /* where it last ran */
     bool is_up;
     msec_t since_ms;
+    uint64_t epoch;   /* of its last place, ... */
+    msec_t placed_ms; /* ... which it got then */
 };
 
+void outage_placed(struct sim *sim, const struct record *placement);
+/* Since when it has the place that it has. */
+msec_t outage_placed_ms(struct sim *sim, const char *vm);
 void outage_up(struct sim *sim, const struct host *host, const char *vm);
 void outage_down(struct sim *sim, const char *vm);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How long VMs that is to run did not, and how often another host took one over. */
+/* How long VMs that are to run did not, since when they have their place, and how often another
+ * host took one over. */
 #include "test/sim/internal.h"
 
 static struct outage *find(struct sim *sim, const char *vm)
@@ -12,6 +13,20 @@ static struct outage *find(struct sim *sim, const char *vm)
     struct outage *outage = ADD_TO(&sim->outages);
     SET_TEXT(outage->vm, "%s", vm);
     return outage;
+}
+
+void outage_placed(struct sim *sim, const struct record *placement)
+{
+    struct outage *outage = find(sim, placement->key.name);
+    if (outage->epoch != placement->placement->epoch) {
+        outage->epoch = placement->placement->epoch;
+        outage->placed_ms = sim->now_ms;
+    }
+}
+
+msec_t outage_placed_ms(struct sim *sim, const char *vm)
+{
+    return find(sim, vm)->placed_ms;
 }
 
 void outage_up(struct sim *sim, const struct host *host, const char *vm)
