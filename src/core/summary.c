@@ -83,7 +83,7 @@ static struct record *make(const struct core *core, uint64_t term)
 uint64_t summary_add(struct core *core, struct summary_writer *writer, uint64_t term,
                      struct txn *txn)
 {
-    assert(beats_are_watched(core) && !writer->sent);
+    assert((beats_are_watched(core) || MUTANT(LEADS_UNWATCHED)) && !writer->sent);
     CLEANUP(record_unrefp) struct record *summary = make(core, term);
     if (writer->told && (is_same(writer->told->summary, summary->summary) ||
                          (MUTANT(SUMMARY_ONCE) && writer->told->summary->term == term))) {
