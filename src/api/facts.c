@@ -140,11 +140,11 @@ static void living_state(const struct world *world, struct node_facts *node)
 
 static void derive_state(const struct world *world, struct node_facts *node)
 {
-    if (node->pulse == PULSE_UNKNOWN && !node->alive && node->inventory) {
-        set(node, NODE_STATE_UNKNOWN, CAUSE_NODE_LISTENING);
-    } else if (node->pulse == PULSE_NONE || !node->alive) {
+    /* It was a member, whose heartbeats no coordinator tells of now. */
+    bool is_untold = node->pulse == PULSE_UNKNOWN && !node->alive && node->inventory;
+    if (node->pulse == PULSE_NONE || (!node->alive && !is_untold)) {
         set(node, NODE_STATE_NEVER_SEEN, CAUSE_NODE_NOT_JOINED);
-    } else if (world_is_proven_off(world, node->name, node->alive->incarnation)) {
+    } else if (node->alive && world_is_proven_off(world, node->name, node->alive->incarnation)) {
         node->state = NODE_STATE_FENCED;
         node->why = node->fence->cause;
     } else if (node->pulse == PULSE_SILENT) {

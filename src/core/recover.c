@@ -231,12 +231,15 @@ static void decide_unasked(struct core *core, const struct view *view, struct jo
         if (!refusal_must_leave_alone(core, view)) {
             (void)jobs_add(jobs, view, PURPOSE_MEND, why);
         }
-    } else if (group_is_changing(core, jobs->groups, view->name)) {
-        return; /* else two of a group would take turns: each breaks no rule while the other's
-                   change is on its way, so what was told of it would be taken back and told again
-                 */
-    } else if ((who = group_breaks(core, jobs->groups, view->name, &is_together)) != NULL &&
-               !MUTANT(RULE_UNREPAIRED)) {
+        return;
+    }
+    /* Else two of a group would take turns: each breaks no rule while the other's change is on its
+     * way, so what was told of it would be taken back and told again. */
+    if (group_is_changing(core, jobs->groups, view->name)) {
+        return;
+    }
+    if ((who = group_breaks(core, jobs->groups, view->name, &is_together)) != NULL &&
+        !MUTANT(RULE_UNREPAIRED)) {
         repair(core, view, jobs, who, is_together);
     } else if (p->refusals > 0 && !refusal_of_room(core, view)) {
         forget_refusals(core, view);

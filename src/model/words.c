@@ -77,11 +77,9 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_GPUS_SPLIT] =
         "{have} of {total} GPUs free in {pool} (needs {need}); the cards are in use in their other form",
     [CAUSE_NO_GPU_SET] =
-        "no {need} GPUs in {pool} can talk to each other there: its fabric has no such "
-        "set",
+        "no {need} GPUs in {pool} can talk to each other there: its fabric has no such set",
     [CAUSE_GPU_SETS_TAKEN] =
-        "{have} GPUs free in {pool}, but no {need} of them can talk to each other ({total} such sets[; "
-        "held by {who}][ and {count} more])",
+        "{have} GPUs free in {pool}, but no {need} of them can talk to each other ({total} such sets[; held by {who}][ and {count} more])",
     [CAUSE_NO_CPUS] = "{have} of {total} CPUs free (needs {need})",
     [CAUSE_NO_MEMORY] = "{have} of {total} MiB of memory free (needs {need})",
     [CAUSE_NO_HUGE_PAGES] = "{have} of {total} MiB in {label} free (needs {need})",
