@@ -51,9 +51,16 @@ static uint32_t count_free(const struct plan_model *model, const struct node *no
     return count;
 }
 
+/* NULL: it has none, and nothing may be added to that. */
+static const struct gpu_set *sets_of(const struct plan_model *model, const struct node *node)
+{
+    return node->set_len > 0 ? model->sets.items + node->set_first : NULL;
+}
+
 #define SETS_EACH(model, node, set)                                                                \
-    for (const struct gpu_set *set = (model)->sets.items + (node)->set_first;                      \
-         set < (model)->sets.items + (node)->set_first + (node)->set_len; set++)
+    for (const struct gpu_set *set = sets_of(model, node),                                         \
+                              *set##_end = set ? set + (node)->set_len : NULL;                     \
+         set < set##_end; set++)
 
 uint32_t sets_count(const struct plan_model *model, const struct node *node, uint32_t pool,
                     uint32_t size, const struct set_freed *freed, uint32_t *ret_free)
