@@ -77,13 +77,6 @@ void agent_gpu_done(struct core *core)
     watch_done(core);
 }
 
-/* The facts of a note about a device of ours. */
-static void tell_device(const struct core *core, struct facts *facts, const struct gpu_slot *slot)
-{
-    (void)gpu_slot_format(slot, facts->who);
-    facts->is_other = world_is_other(&core->world, core->config.node, slot->address);
-}
-
 static const struct record *own_spec(const struct core *core)
 {
     return world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
@@ -144,9 +137,9 @@ static bool quarantine(struct core *core, const struct gpu_slot *slot, const str
 void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const struct cause *why)
 {
     if (quarantine(core, slot, why)) {
-        tell_device(core,
-                    core_note_because(core, NOTE_GPU_QUARANTINED, core->config.node, why, NULL),
-                    slot);
+        core_tell_device(
+            core, core_note_because(core, NOTE_GPU_QUARANTINED, core->config.node, why, NULL),
+            slot);
     }
 }
 
@@ -192,7 +185,7 @@ static void lift_quarantines(struct core *core)
     for (size_t i = gpus->quarantines.len; spec && i-- > 0;) {
         const struct quarantine *q = &gpus->quarantines.items[i];
         if (spec->revision > q->spec_revision && is_released(spec->node_spec, &q->slot)) {
-            tell_device(core, core_note(core, NOTE_GPU_RELEASED, core->config.node), &q->slot);
+            core_tell_device(core, core_note(core, NOTE_GPU_RELEASED, core->config.node), &q->slot);
             clean_release(core, &q->slot);
             VEC_REMOVE(&gpus->quarantines, i);
             gpus->is_stale = true;
@@ -477,7 +470,7 @@ static void note_rebound(struct core *core)
                           : gpus->gpu_count > 0                   ? NOTE_GPU_PARTITIONED
                                                                   : NOTE_GPU_WHOLE;
     struct facts *facts = core_note(core, code, core->config.node);
-    tell_device(core, facts, &(struct gpu_slot){.address = gpus->gpu_address});
+    core_tell_device(core, facts, &(struct gpu_slot){.address = gpus->gpu_address});
     facts->count = gpus->gpu_count;
     (void)copy_text(facts->label, sizeof(facts->label), gpus->wanted.profile);
 }
@@ -491,7 +484,7 @@ static void note_not_rebound(struct core *core, const char *why)
                           : gpus->gpu_action == ACTION_GPU_MOUNT  ? NOTE_GPU_MOUNT_FAILED
                                                                   : NOTE_GPU_PARTITION_FAILED;
     struct facts *facts = core_note_because(core, code, core->config.node, &hangs, NULL);
-    tell_device(core, facts, &(struct gpu_slot){.address = gpus->gpu_address});
+    core_tell_device(core, facts, &(struct gpu_slot){.address = gpus->gpu_address});
     (void)facts_set(facts, NULL, NULL, why);
 }
 
@@ -524,9 +517,9 @@ static void clean_took(struct core *core, struct clean_step step)
     core->gpus->is_stale |= step.is_news;
     if (step.is_held && step.why.code == CAUSE_GPU_ON_HOLD) {
         (void)quarantine(core, &step.slot, &step.why);
-        tell_device(core,
-                    core_note_because(core, NOTE_GPU_ON_HOLD, core->config.node, &step.why, NULL),
-                    &step.slot);
+        core_tell_device(
+            core, core_note_because(core, NOTE_GPU_ON_HOLD, core->config.node, &step.why, NULL),
+            &step.slot);
     } else if (step.is_held) {
         agent_gpu_quarantine(core, &step.slot, &step.why);
     }

@@ -313,9 +313,7 @@ struct clean_step clean_event(struct core *core, const struct core_event *event)
         use->id = 0;
         step.is_news = true;
         if (event->result == CORE_DONE) {
-            struct facts *facts = core_note(core, NOTE_GPU_ERASED, core->config.node);
-            (void)gpu_slot_format(&use->slot, facts->who);
-            facts->is_other = world_is_other(&core->world, core->config.node, use->slot.address);
+            core_tell_device(core, core_note(core, NOTE_GPU_ERASED, core->config.node), &use->slot);
             remove_use(core, use);
             return step;
         }

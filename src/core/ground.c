@@ -32,6 +32,12 @@ struct facts *core_note_because(struct core *core, enum note_code code, const ch
     return facts_set(facts, node, NULL, NULL);
 }
 
+void core_tell_device(const struct core *core, struct facts *facts, const struct gpu_slot *slot)
+{
+    (void)gpu_slot_format(slot, facts->who);
+    facts->is_other = world_is_other(&core->world, core->config.node, slot->address);
+}
+
 struct core_action *core_act(struct core *core, enum core_action_kind kind)
 {
     struct core_action *action = VEC_ADD(&core->actions);

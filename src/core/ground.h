@@ -60,6 +60,8 @@ struct facts *core_note(struct core *core, enum note_code code, const char *subj
 /* The same with a cause (copied), on 'node' (may be NULL). */
 struct facts *core_note_because(struct core *core, enum note_code code, const char *subject,
                                 const struct cause *cause, const char *node);
+/* Which device of this node a note is about, into the facts of that note. */
+void core_tell_device(const struct core *core, struct facts *facts, const struct gpu_slot *slot);
 /* An action with a new id, to be filled in; lent until the next one. */
 struct core_action *core_act(struct core *core, enum core_action_kind kind);
 /* An action that no one answers. */

@@ -30,8 +30,7 @@ enum migration handing_way(const struct core *core, const struct job *job)
 {
     const struct vm_spec *spec = job->view.spec->vm_spec;
     const char *node = job->view.placement->placement->node;
-    bool is_asked = job->purpose == PURPOSE_MOVE && !job->is_mate;
-    enum migration ordered = is_asked                        ? spec->move_by
+    enum migration ordered = job_is_asked(job)               ? spec->move_by
                              : job->purpose == PURPOSE_DRAIN ? live_drain_order(&core->world, node)
                                                              : MIGRATION_DEFAULT;
     enum migration way = live_way(spec, ordered);
@@ -64,9 +63,8 @@ static msec_t limit_of(const struct core *core, const struct job *job)
 {
     const struct vm_spec *spec = job->view.spec->vm_spec;
     msec_t set_ms = world_settings(&core->world)->migration_limit_ms;
-    bool is_asked = job->purpose == PURPOSE_MOVE && !job->is_mate;
-    return is_asked && spec->move_limit_ms > 0 ? spec->move_limit_ms
-           : set_ms > 0                        ? set_ms
+    return job_is_asked(job) && spec->move_limit_ms > 0 ? spec->move_limit_ms
+           : set_ms > 0                                 ? set_ms
                         : limit_ms + (msec_t)spec->memory_mib * limit_ms_each_mib;
 }
 

@@ -56,12 +56,16 @@ struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose pu
     return job;
 }
 
+bool job_is_asked(const struct job *job)
+{
+    return job->purpose == PURPOSE_MOVE && !job->is_mate;
+}
+
 const char *job_target(const struct job *job)
 {
     const struct vm_spec *spec = job->view.spec->vm_spec;
-    bool is_told = job->purpose == PURPOSE_MOVE && !job->is_mate;
     bool is_anywhere = strcmp(spec->move_to, "*") == 0;
-    return !is_told ? job->only_node : is_anywhere ? NULL : spec->move_to;
+    return !job_is_asked(job) ? job->only_node : is_anywhere ? NULL : spec->move_to;
 }
 
 struct record *job_draft_waiting(const struct job *job)

@@ -44,6 +44,8 @@ struct jobs {
 struct job *jobs_add(struct jobs *jobs, const struct view *view, enum purpose purpose,
                      struct cause why);
 
+/* Whether an administrator asked that this very VM moves; its mates only go along. */
+bool job_is_asked(const struct job *job);
 /* Where a running VM is to go: there or not at all; NULL: anywhere else. */
 const char *job_target(const struct job *job);
 
