@@ -139,10 +139,6 @@ int run_node_drain(struct cli *cli);
 int run_node_shutdown(struct cli *cli);
 int run_node_reboot(struct cli *cli);
 int run_update(struct cli *cli);
-/* Of the one node that is named. */
-int run_node_reboot_one(struct cli *cli);
-/* Whether it is the host on which this runs, by its host name. */
-bool node_is_here(const char *node);
 int run_node_resume(struct cli *cli);
 int run_node_rm(struct cli *cli);
 int run_node_confirm_off(struct cli *cli);

@@ -4,7 +4,6 @@
 #include "api/plan_json.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "cli/table.h"
 
 #include <string.h>
 
@@ -42,14 +41,15 @@ void way_text(const json_t *object, struct buf *ret)
                why[0] ? ": " : "", why);
 }
 
-static void print_placements(const json_t *answer, FILE *out)
+void placements_print(const json_t *placements, const struct table_look *look, const char *none,
+                      FILE *out)
 {
     static const char *const headings[] = {"VM", "FROM", "TO", "GPUS", "HOW"};
     struct table table;
     size_t i, k;
     json_t *placement, *gpu;
-    table_init(&table, &(struct table_look){0}, headings, ARRAY_LEN(headings));
-    json_array_foreach(json_object_get(answer, "placements"), i, placement) {
+    table_init(&table, look, headings, ARRAY_LEN(headings));
+    json_array_foreach(placements, i, placement) {
         CLEANUP(buf_done) struct buf gpus = {0}, way = {0};
         const char *from = text_of(placement, "from");
         json_array_foreach(json_object_get(placement, "gpus"), k, gpu) {
@@ -62,7 +62,7 @@ static void print_placements(const json_t *answer, FILE *out)
         way_text(placement, &way);
         table_add(&table, way.size > 0 ? buf_str(&way) : "-");
     }
-    table_print(&table, out, "No VM is placed or moved.");
+    table_print(&table, out, none);
     table_done(&table);
 }
 
@@ -109,7 +109,8 @@ void plan_print(const json_t *answer, FILE *out)
     json_t *each;
     long long losses = json_integer_value(json_object_get(answer, "survives_host_losses"));
     long long reserve = json_integer_value(json_object_get(answer, "reserve"));
-    print_placements(answer, out);
+    placements_print(json_object_get(answer, "placements"), &(struct table_look){0},
+                     "No VM is placed or moved.", out);
     json_array_foreach(json_object_get(answer, "evicted"), i, each) {
         (void)fprintf(out, "\n%s leaves %s for %s.", text_of(each, "vm"), text_of(each, "node"),
                       text_of(each, "for"));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "cli/table.h"
 #include "plan/question.h"
 
 #include <jansson.h>
@@ -15,5 +16,8 @@ json_t *plan_answer(const struct plan_outcome *outcome, const struct plan_surviv
 /* The same answer for people: nodes with one reason share a line. */
 void plan_print(const json_t *answer, FILE *out);
 
+/* Which VM goes where, and how, as a table; "none" without any. */
+void placements_print(const json_t *placements, const struct table_look *look, const char *none,
+                      FILE *out);
 /* "live", or "by a restart: ...", of how a VM goes somewhere; "": 'object' does not say. */
 void way_text(const json_t *object, struct buf *ret);

@@ -23,30 +23,6 @@ int put_migration(struct cli *cli, json_t *body)
     return EXIT_OK;
 }
 
-static void print_placements(const struct cli *cli, const json_t *placements)
-{
-    static const char *const headings[] = {"VM", "FROM", "TO", "GPUS", "HOW"};
-    struct table table;
-    size_t i, k;
-    json_t *placement, *gpu;
-    table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
-    json_array_foreach(placements, i, placement) {
-        CLEANUP(buf_done) struct buf gpus = {0}, way = {0};
-        const char *from = text_at(placement, "from");
-        json_array_foreach(json_object_get(placement, "gpus"), k, gpu) {
-            buf_printf(&gpus, "%s%s", k ? " " : "", json_string_value(gpu));
-        }
-        table_add(&table, text_at(placement, "vm"));
-        table_add(&table, from[0] ? from : "-");
-        table_add(&table, text_at(placement, "to"));
-        table_add(&table, buf_str(&gpus));
-        way_text(placement, &way);
-        table_add(&table, way.size > 0 ? buf_str(&way) : "-");
-    }
-    table_print(&table, cli->out, "No VM would find a place or move.");
-    table_done(&table);
-}
-
 /* EXIT_OK if all find a place, so that scripts can ask. */
 static int print_plan(struct cli *cli, json_t *json)
 {
@@ -60,7 +36,8 @@ static int print_plan(struct cli *cli, json_t *json)
         return r;
     }
     show_age(cli, json);
-    print_placements(cli, array_at(json, "placements"));
+    placements_print(array_at(json, "placements"), &cli->look, "No VM would find a place or move.",
+                     cli->out);
     json_array_foreach(left_out, i, vm) {
         (void)fprintf(cli->out, "\n%s would %s:\n", text_at(vm, "vm"),
                       is_drain ? "stay where it is" : "wait");

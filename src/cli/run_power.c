@@ -4,6 +4,7 @@
  * carries it out; what stands here only waits, and with --all gives the next order when the host
  * before is back. An interrupted command leaves nothing half done.
  */
+#include "cli/power.h"
 #include "cli/show.h"
 #include "cli/wait.h"
 
@@ -122,41 +123,41 @@ bool node_is_here(const char *node)
     return strcmp(name, node) == 0;
 }
 
-/* Another host's order would be refused until this one is back. */
-static int reboot_next(struct cli *cli, const char *node, size_t number, size_t len)
+int node_each_in_turn(struct cli *cli, const json_t *nodes, const char *doing,
+                      int (*act)(struct cli *cli, const char *node), size_t *ret_done)
 {
-    (void)fprintf(cli->out, "%s: rebooting (%zu of %zu)\n", node, number, len);
-    (void)fflush(cli->out);
+    size_t i, len = json_array_size(nodes);
+    json_t *node;
+    int r = EXIT_OK;
+    *ret_done = 0;
+    for (int turn = 0; turn < 2; turn++) { /* this host comes last */
+        json_array_foreach(nodes, i, node) {
+            const char *name = text_at(node, "name");
+            if (r == EXIT_OK && node_is_here(name) == (turn == 1)) {
+                (void)fprintf(cli->out, "%s: %s (%zu of %zu)\n", name, doing, *ret_done + 1, len);
+                (void)fflush(cli->out);
+                r = act(cli, name);
+                *ret_done += r == EXIT_OK;
+            }
+        }
+    }
+    return r;
+}
+
+int node_reboot(struct cli *cli, const char *node)
+{
     return order_and_wait(cli, node, true);
 }
 
 static int reboot_all(struct cli *cli, const json_t *nodes)
 {
-    size_t i, len = json_array_size(nodes), number = 0;
-    const char *last = NULL; /* this host: the command ends with it */
-    json_t *node;
-    int r = EXIT_OK;
-    json_array_foreach(nodes, i, node) {
-        const char *name = text_at(node, "name");
-        if (node_is_here(name)) {
-            last = name;
-        } else if (r == EXIT_OK) {
-            r = reboot_next(cli, name, ++number, len);
-        }
-    }
-    if (r == EXIT_OK && last) {
-        r = reboot_next(cli, last, ++number, len);
-    }
+    size_t done;
+    int r = node_each_in_turn(cli, nodes, "rebooting", node_reboot, &done);
     if (r != EXIT_OK) {
-        (void)cli_fail(cli, 0, "stopped after %zu of %zu nodes; the others were not touched",
-                       number - 1, len);
+        (void)cli_fail(cli, 0, "stopped after %zu of %zu nodes; the others were not touched", done,
+                       json_array_size(nodes));
     }
     return r;
-}
-
-int run_node_reboot_one(struct cli *cli)
-{
-    return order_and_wait(cli, cli->args.items[0], true);
 }
 
 int run_node_reboot(struct cli *cli)
@@ -166,7 +167,7 @@ int run_node_reboot(struct cli *cli)
         return cli_fail(cli, EXIT_USAGE, "name one node, or use --all");
     }
     if (!is_all) {
-        return run_node_reboot_one(cli);
+        return node_reboot(cli, cli->args.items[0]);
     }
     if (!wait_is_wanted(cli)) {
         return cli_fail(cli, EXIT_USAGE, "--all waits for each node: --no-wait is no help");

@@ -5,6 +5,7 @@
  * it, such as ssh. Berth carries no command to a host: nothing that comes over the network, from
  * the console or from the store is ever run there.
  */
+#include "cli/power.h"
 #include "cli/show.h"
 #include "cli/wait.h"
 
@@ -93,9 +94,9 @@ static int check_others(struct cli *cli, const char *node)
     return r;
 }
 
-static int update_node(struct cli *cli, const char *node, bool is_here)
+static int update_node(struct cli *cli, const char *node)
 {
-    bool reboots = cli_option(cli, "no-reboot") == NULL;
+    bool reboots = cli_option(cli, "no-reboot") == NULL, is_here = node_is_here(node);
     int r = check_others(cli, node);
     if (r != EXIT_OK) {
         return r;
@@ -104,36 +105,23 @@ static int update_node(struct cli *cli, const char *node, bool is_here)
     r = r == EXIT_OK ? run_command_for(cli, node) : r;
     /* This host's reboot ends us, so it must be let in before. */
     if (r == EXIT_OK && reboots && !is_here) {
-        r = for_node(cli, node, run_node_reboot_one);
+        r = node_reboot(cli, node);
     }
     if (r == EXIT_OK) {
         r = for_node(cli, node, run_node_resume);
     } else {
         (void)cli_fail(cli, 0, "%s takes no VMs until \"berth node resume %s\"", node, node);
     }
-    return r == EXIT_OK && reboots && is_here ? for_node(cli, node, run_node_reboot_one) : r;
+    return r == EXIT_OK && reboots && is_here ? node_reboot(cli, node) : r;
 }
 
 static int update_all(struct cli *cli, const json_t *nodes)
 {
-    size_t i, done = 0, len = json_array_size(nodes);
-    json_t *node;
-    int r = EXIT_OK;
-    for (int turn = 0; turn < 2; turn++) { /* this host comes last */
-        json_array_foreach(nodes, i, node) {
-            const char *name = text_at(node, "name");
-            bool is_here = node_is_here(name);
-            if (r == EXIT_OK && is_here == (turn == 1)) {
-                (void)fprintf(cli->out, "%s: updating (%zu of %zu)\n", name, done + 1, len);
-                (void)fflush(cli->out);
-                r = update_node(cli, name, is_here);
-                done += r == EXIT_OK;
-            }
-        }
-    }
+    size_t done;
+    int r = node_each_in_turn(cli, nodes, "updating", update_node, &done);
     if (r != EXIT_OK) {
         (void)cli_fail(cli, 0, "stopped after %zu of %zu nodes; those after that were not touched",
-                       done, len);
+                       done, json_array_size(nodes));
     }
     return r;
 }
