@@ -40,27 +40,36 @@ static bool is_enabled(const struct host_config *config, const char *unit)
 
 /* ---- files of settings ---- */
 
-typedef bool take_line_fn(const char *line, char *value, size_t size);
+/* The word behind 'key' and any of "=: \t\"", up to a blank, quote or semicolon. A line of
+ * something else leaves 'value' as it was. */
+static void take_value(const char *line, const char *key, char *value, size_t size)
+{
+    size_t len = strlen(key);
+    if (strncasecmp(line, key, len) == 0 && strchr("= \t\":", line[len])) {
+        line += len;
+        line += strspn(line, "= \t\"");
+        (void)snprintf(value, size, "%.*s", (int)strcspn(line, " \t\";#"), line);
+    }
+}
 
-/* The value that the last line has for which 'take' says so, in the files of a folder in their
- * order; what 'value' was before, without any. */
-static void read_file(const struct host_config *config, const char *path, take_line_fn *take,
+/* The value that the last line with 'key' has; what 'value' was before, without any. */
+static void read_file(const struct host_config *config, const char *path, const char *key,
                       char *value, size_t size)
 {
     CLEANUP(buf_done) struct buf text = {0};
     char line[256];
     (void)host_read_all(config, &text, path);
     for (const char *at = buf_str(&text); *at; at += strcspn(at, "\n"), at += *at == '\n') {
-        size_t len = strcspn(at, "\n");
         at += strspn(at, " \t");
-        len = strcspn(at, "\n");
-        (void)snprintf(line, sizeof(line), "%.*s", (int)MIN(len, sizeof(line) - 1), at);
-        (void)take(line, value, size);
+        (void)snprintf(line, sizeof(line), "%.*s", (int)MIN(strcspn(at, "\n"), sizeof(line) - 1),
+                       at);
+        take_value(line, key, value, size);
     }
 }
 
+/* The same in the files of a folder, in their order. */
 static void read_folder(const struct host_config *config, const char *folder, const char *ending,
-                        take_line_fn *take, char *value, size_t size)
+                        const char *key, char *value, size_t size)
 {
     host_entries_t files = host_list(config, "%s", folder);
     char path[192];
@@ -68,38 +77,10 @@ static void read_folder(const struct host_config *config, const char *folder, co
         size_t len = strlen(file->name), end = strlen(ending);
         if (len >= end && strcmp(file->name + len - end, ending) == 0) {
             (void)snprintf(path, sizeof(path), "%s/%s", folder, file->name);
-            read_file(config, path, take, value, size);
+            read_file(config, path, key, value, size);
         }
     }
     VEC_DONE(&files);
-}
-
-/* The word behind 'key' and any of "=: \t\"", up to a blank, quote or semicolon. */
-static bool take_value(const char *line, const char *key, char *value, size_t size)
-{
-    size_t len = strlen(key);
-    if (strncasecmp(line, key, len) != 0 || !strchr("= \t\":", line[len])) {
-        return false;
-    }
-    line += len;
-    line += strspn(line, "= \t\"");
-    (void)snprintf(value, size, "%.*s", (int)strcspn(line, " \t\";#"), line);
-    return true;
-}
-
-static bool take_watchdog(const char *line, char *value, size_t size)
-{
-    return take_value(line, "RuntimeWatchdogSec", value, size);
-}
-
-static bool take_apt_reboot(const char *line, char *value, size_t size)
-{
-    return take_value(line, "Unattended-Upgrade::Automatic-Reboot", value, size);
-}
-
-static bool take_dnf_reboot(const char *line, char *value, size_t size)
-{
-    return take_value(line, "reboot", value, size);
 }
 
 static bool is_yes(const char *value)
@@ -147,9 +128,11 @@ static void look_at_guests(struct services *s)
 static void look_at_reboots(struct services *s)
 {
     char apt[32] = "", dnf[32] = "";
-    read_folder(s->config, "/etc/apt/apt.conf.d", "", take_apt_reboot, apt, sizeof(apt));
-    read_file(s->config, "/etc/apt/apt.conf", take_apt_reboot, apt, sizeof(apt));
-    read_file(s->config, "/etc/dnf/automatic.conf", take_dnf_reboot, dnf, sizeof(dnf));
+    read_folder(s->config, "/etc/apt/apt.conf.d", "", "Unattended-Upgrade::Automatic-Reboot", apt,
+                sizeof(apt));
+    read_file(s->config, "/etc/apt/apt.conf", "Unattended-Upgrade::Automatic-Reboot", apt,
+              sizeof(apt));
+    read_file(s->config, "/etc/dnf/automatic.conf", "reboot", dnf, sizeof(dnf));
     if (is_yes(apt)) {
         FOUND(s, "automatic-reboot", true,
               "unattended-upgrades reboots hosts at any time, perhaps all at once: echo "
@@ -169,10 +152,10 @@ static void look_at_watchdog(struct services *s)
 {
     static const char *const daemons[] = {"watchdog.service", "wd_keepalive.service"};
     char value[32] = "";
-    read_file(s->config, "/etc/systemd/system.conf", take_watchdog, value, sizeof(value));
-    read_folder(s->config, "/usr/lib/systemd/system.conf.d", ".conf", take_watchdog, value,
+    read_file(s->config, "/etc/systemd/system.conf", "RuntimeWatchdogSec", value, sizeof(value));
+    read_folder(s->config, "/usr/lib/systemd/system.conf.d", ".conf", "RuntimeWatchdogSec", value,
                 sizeof(value));
-    read_folder(s->config, "/etc/systemd/system.conf.d", ".conf", take_watchdog, value,
+    read_folder(s->config, "/etc/systemd/system.conf.d", ".conf", "RuntimeWatchdogSec", value,
                 sizeof(value));
     if (value[0] && strcmp(value, "0") != 0 && strcasecmp(value, "off") != 0) {
         FOUND(
