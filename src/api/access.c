@@ -13,7 +13,6 @@
 enum {
     token_days_default = 90, /* one that was forgotten ends by itself */
     access_max = 256,
-    password_len_min = api_password_len_min,
 };
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
@@ -48,11 +47,8 @@ static bool are_wishes_sound(struct api_call *call, const struct shape *shape, u
         request_refuse(call, "role", "must be viewer, operator or administrator");
         return false;
     }
-    if (request_has(shape, given, "password") && strlen(asked->password) < password_len_min) {
-        request_refuse(call, "password", "must have at least %d characters", password_len_min);
-        return false;
-    }
-    return true;
+    return !request_has(shape, given, "password") ||
+           request_has_good_password(call, "password", asked->password);
 }
 
 static uint64_t expiry(const struct api_call *call, uint64_t days)

@@ -289,3 +289,12 @@ void request_refuse(struct api_call *call, const char *field, const char *format
     call_tell(call, "field", field, NULL);
     call_refuse(call, 400, "bad-request", "%s: %s", field, buf_str(&text));
 }
+
+bool request_has_good_password(struct api_call *call, const char *field, const char *password)
+{
+    if (strlen(password) < api_password_len_min) {
+        request_refuse(call, field, "must have at least %d characters", api_password_len_min);
+        return false;
+    }
+    return true;
+}

@@ -150,6 +150,8 @@ bool request_is_empty(struct api_call *call);
 /* Answers 400: 'field' is wrong. */
 void request_refuse(struct api_call *call, const char *field, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* Whether 'password', of that field, may be one that a person chose; false: it is answered. */
+bool request_has_good_password(struct api_call *call, const char *field, const char *password);
 
 /* The body as a tree, an empty one as an empty object; the caller's. NULL: it is answered. */
 json_t *request_json(struct api_call *call);

@@ -80,9 +80,7 @@ static void put_password(struct api_call *call, const struct record *record)
 
 static void try_password(struct api_call *call, const struct own_password_request *asked)
 {
-    if (strlen(asked->next) < api_password_len_min) {
-        request_refuse(call, "new_password", "must have at least %d characters",
-                       api_password_len_min);
+    if (!request_has_good_password(call, "new_password", asked->next)) {
         return;
     }
     const struct record *record = own_record(call);

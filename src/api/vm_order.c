@@ -94,7 +94,7 @@ static json_t *away_json(const struct api_call *call, const struct vm_facts *vm)
     json_t *reasons = json_pack("[o]", because_reason(vm->name, &vm->why));
     hint_put(reasons, hint_of_away(call->world, vm->name));
     buf_printf(&text,
-               "VM %s is to be stopped, but it left its host without an order from Berth: adopt it "
+               "VM %s left its host without an order from Berth. It stops as soon as you adopt it "
                "where it runs, or confirm that it runs nowhere",
                vm->name);
     return json_pack("{s:o, s:o}", "message", text_json(buf_str(&text)), "warnings", reasons);
