@@ -391,18 +391,25 @@ static struct node_inventory *put_host(struct world *world, const char *name)
     return host;
 }
 
+/* What 'node' says of 'vm', which runs there in its first epoch. */
+static struct vm_status *put_running(struct world *world, const char *vm, const char *node)
+{
+    struct vm_placement *place = put_new(world, RECORD_VM_PLACEMENT, vm)->placement;
+    struct vm_status *status = put_new(world, RECORD_VM_STATUS, vm)->status;
+    strcpy(place->node, node);
+    strcpy(status->node, node);
+    place->phase = PLACEMENT_START;
+    place->epoch = status->epoch = 1;
+    status->state = VM_STATE_RUNNING;
+    return status;
+}
+
 TEST(a_vm_moves_live_only_as_it_is_and_between_hosts_that_say_so_now)
 {
     struct world world = {0};
     struct node_inventory *a = put_host(&world, "a"), *b = put_host(&world, "b");
     struct vm_spec *spec = put_new(&world, RECORD_VM_SPEC, "v")->vm_spec;
-    struct vm_placement *place = put_new(&world, RECORD_VM_PLACEMENT, "v")->placement;
-    struct vm_status *status = put_new(&world, RECORD_VM_STATUS, "v")->status;
-    strcpy(place->node, "a");
-    strcpy(status->node, "a");
-    place->phase = PLACEMENT_START;
-    place->epoch = status->epoch = 1;
-    status->state = VM_STATE_RUNNING;
+    struct vm_status *status = put_running(&world, "v", "a");
     CHECK(live_can_move(&world, "v", "b"));
     CHECK(!live_can_move(&world, "v", "a") && !live_can_move(&world, "v", "c"));
 
@@ -449,13 +456,7 @@ TEST(hosts_to_which_a_vm_would_stop_are_avoided_only_where_another_takes_it)
     (void)put_host(&world, "a");
     struct node_inventory *b = put_host(&world, "b"), *c = put_host(&world, "c");
     (void)put_new(&world, RECORD_VM_SPEC, "v");
-    struct vm_placement *place = put_new(&world, RECORD_VM_PLACEMENT, "v")->placement;
-    struct vm_status *status = put_new(&world, RECORD_VM_STATUS, "v")->status;
-    strcpy(place->node, "a");
-    strcpy(status->node, "a");
-    place->phase = PLACEMENT_START;
-    place->epoch = status->epoch = 1;
-    status->state = VM_STATE_RUNNING;
+    (void)put_running(&world, "v", "a");
     strcpy(b->cpu_model, "Xeon");
     CHECK(live_shuns_stops(&world, "v", MIGRATION_LIVE_OR_RESTART));
     CHECK(live_would_stop(&world, "v", "b") && !live_would_stop(&world, "v", "c"));
