@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Which version this is, and where what is written about it. */
 import { session } from '../session';
-import { InfoDialog, openDialog } from '../ui/dialog';
+import { Link } from '../router';
+import { closeDialog, InfoDialog, openDialog } from '../ui/dialog';
 import { Facts } from '../ui/page';
 
 export function openHelp(): void {
@@ -12,7 +13,7 @@ export function openHelp(): void {
             <ul class="reasons">
                 <li><code>berth help</code> and <code>man berth</code>: every command</li>
                 <li><code>man berth.conf</code>, <code>man berthd</code>, <code>man berth-api</code>: how a host is set up</li>
-                <li><code>berth validate</code>, here <a href="/validation">Validation</a>: what is not right yet, and what to do</li>
+                <li><code>berth validate</code>, here <Link to="/validation" onClick={closeDialog}>Validation</Link>: what is not right yet, and what to do</li>
                 <li><a href="/openapi.json">/openapi.json</a>: the API, for programs</li>
             </ul>
         </InfoDialog>,
