@@ -107,6 +107,8 @@ async function request(method: string, path: string, body?: unknown, headers?: R
     }
 }
 
+export const pathOfVm = (name: string) => `/v1/vms/${encodeURIComponent(name)}`;
+
 export async function get<T>(path: string): Promise<T> {
     return (await request('GET', path)) as T;
 }

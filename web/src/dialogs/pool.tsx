@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What is done with GPU pools: create, extend, reduce, remove; assign VMs and unassign them. */
 import { useState } from 'preact/hooks';
-import { ApiError, change, get, messageOf } from '../api';
+import { ApiError, change, get, messageOf, pathOfVm } from '../api';
 import { useResource } from '../live';
 import type { Done, Gpu, List, Member, Node, Pool, Vm, WholePool } from '../types';
 import { compareNames, countFault, gpuLooks, lookOf, nameFault, natural, needsText, offlineActions, plural, shortAddress, shortModel, slotText, unitOf } from '../words';
@@ -251,7 +251,7 @@ function Fits({ name, need, servers }: { name: string; need: number; servers: nu
 function AssignDialog({ forVm, toPool = '' }: { forVm?: Vm; toPool?: string }) {
     const pools = useResource<List<Pool>>('/v1/pools').data?.items;
     const vms = useResource<List<Vm>>(forVm ? null : '/v1/vms').data?.items;
-    const asItIs = useResource<Vm>(forVm ? `/v1/vms/${encodeURIComponent(forVm.name)}` : null).data;
+    const asItIs = useResource<Vm>(forVm ? pathOfVm(forVm.name) : null).data;
     const nodes = [...(useResource<List<Node>>('/v1/nodes').data?.items ?? [])].sort(natural((node) => node.name));
     const [server, setServer] = useState('');
     const [pool, setPool] = useState(toPool);
@@ -285,7 +285,7 @@ function AssignDialog({ forVm, toPool = '' }: { forVm?: Vm; toPool?: string }) {
     };
     /* On the needs that are shown: two people who assign the same do not assign it twice. */
     const run = async () => {
-        const path = `/v1/vms/${encodeURIComponent(vmName)}`;
+        const path = pathOfVm(vmName);
         const assign = (revision?: number) => change('POST', `${path}/assign`, { pool, count: Number(count) }, revision);
         const done = runs && isStopped
             ? { message: await whileStopped(vm, setProgress, () => assign()) } : await assign(vm?.revision);
@@ -361,7 +361,7 @@ function AssignAllDialog({ vms }: { vms: Vm[] }) {
         return !next.pool && !next.count;
     };
     const run = () => forEach(vms, (vm) => vm.name,
-        (vm) => change('POST', `/v1/vms/${encodeURIComponent(vm.name)}/assign`, { pool, count: Number(count) }, vm.revision),
+        (vm) => change('POST', `${pathOfVm(vm.name)}/assign`, { pool, count: Number(count) }, vm.revision),
         (done, all) => `${plural(done, 'VM')}${done < all ? ` of ${all}` : ''} assigned to ${pool}`, pageOf.vm);
     return (
         <FormDialog title={`Assign ${plural(vms.length, 'VM')} to a GPU pool`} submit="Assign" check={check} run={run}>
@@ -381,13 +381,13 @@ export function assignVms(vms: Vm[]): void {
 }
 
 function UnassignDialog({ pool, vm: name, count }: { pool: string; vm: string; count: number }) {
-    const vm = useResource<Vm>(`/v1/vms/${encodeURIComponent(name)}`).data;
+    const vm = useResource<Vm>(pathOfVm(name)).data;
     const [which, setWhich] = useState(String(count));
     const [isStopped, setStopped] = useState(false);
     const [progress, setProgress] = useState('');
     const runs = !!vm && vm.state !== 'stopped' && vm.state !== 'waiting';
     const isLast = Number(which) === count && vm?.needs.length === 1;
-    const unassign = () => change('POST', `/v1/vms/${encodeURIComponent(name)}/unassign`, { pool, count: Number(which) });
+    const unassign = () => change('POST', `${pathOfVm(name)}/unassign`, { pool, count: Number(which) });
     return (
         <FormDialog title={`Unassign ${name} from ${pool}?`} submit={!runs || !isStopped ? 'Unassign VM' : isLast ? 'Stop and unassign VM' : 'Stop, unassign and start again'}
             size="sm" progress={progress} run={() => (runs && isStopped ? whileStopped(vm, setProgress, unassign, !isLast) : unassign())}>
@@ -410,7 +410,7 @@ export function unassignVm(pool: Pick<Pool, 'name'>, vm: string, count: number):
 
 /* The VM that holds 'gpu', from its pool: how many it needs the VM knows. */
 export function unassignHolder(gpu: { vm: string; pool: string }): void {
-    get<Vm>(`/v1/vms/${encodeURIComponent(gpu.vm)}`).then(
+    get<Vm>(pathOfVm(gpu.vm)).then(
         (vm) => unassignVm({ name: gpu.pool }, vm.name, vm.needs.find((need) => need.pool === gpu.pool)?.count ?? 1),
         (error: unknown) => say(messageOf(error), 'danger'),
     );
@@ -420,7 +420,7 @@ export function unassignThis(vm: Vm): void {
     openDialog(
         <FormDialog title={`Unassign ${vm.name} from its GPU pools?`} submit="Unassign VM" size="sm" run={async () => {
             for (const need of vm.needs) {
-                await change('POST', `/v1/vms/${encodeURIComponent(vm.name)}/unassign`, { pool: need.pool });
+                await change('POST', `${pathOfVm(vm.name)}/unassign`, { pool: need.pool });
             }
             return `VM ${vm.name} was unassigned from ${vm.needs.map((need) => need.pool).join(', ')}`;
         }}>

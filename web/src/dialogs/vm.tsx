@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What is done with VMs. Adding: vmadd.tsx; settings: vmsettings.tsx; to GPU pools: pool.tsx. */
 import { useState } from 'preact/hooks';
-import { type ApiError, change, messageOf } from '../api';
+import { type ApiError, change, messageOf, pathOfVm } from '../api';
 import { refresh, useResource } from '../live';
 import type { Explanation, List, Node, Vm } from '../types';
 import { natural, offlineActions, plural, ways } from '../words';
@@ -11,9 +11,7 @@ import { CheckField, SelectField } from '../ui/field';
 import { pageOf, VmLink } from '../ui/links';
 import { say } from '../ui/toast';
 import { forEach } from './bulk';
-import { pathOfVm, stopAndWait } from './wait';
-
-export { pathOfVm };
+import { stopAndWait } from './wait';
 
 /* Nothing to ask: a start takes nothing from anybody. */
 export function startVm(vm: Vm): void {

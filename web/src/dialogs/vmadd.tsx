@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import { useState } from 'preact/hooks';
-import { type ApiError, change, fieldOf, messageOf } from '../api';
+import { type ApiError, change, fieldOf, messageOf, pathOfVm } from '../api';
 import { disksMax, domainXml } from '../domainxml';
 import { useResource } from '../live';
 import type { List, Pool } from '../types';
@@ -8,7 +8,6 @@ import { countFault, nameFault } from '../words';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, SelectField, TextArea, TextField } from '../ui/field';
 import { useOwnId } from '../ui/id';
-import { pathOfVm } from './vm';
 
 const xmlSizeMax = 256 * 1024;
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What a VM is made of: CPUs, memory, and all the rest as domain XML. In effect at its next start. */
 import { useState } from 'preact/hooks';
-import { type ApiError, change, fieldOf, get, messageOf } from '../api';
+import { type ApiError, change, fieldOf, get, messageOf, pathOfVm } from '../api';
 import type { Vm, WholeVm } from '../types';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { TextArea, TextField } from '../ui/field';
 import { say } from '../ui/toast';
-import { pathOfVm } from './wait';
 
 const noFaults = { cpus: '', memory: '', xml: '' };
 const fieldsOf: Record<string, keyof typeof noFaults> = { cpus: 'cpus', memory_mib: 'memory', xml: 'xml' };

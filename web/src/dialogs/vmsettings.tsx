@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Priority, offline action, owners, start order, affinity, restarts of a VM: only what was changed is sent. */
 import { useState } from 'preact/hooks';
-import { ApiError, change, fieldOf, get } from '../api';
+import { ApiError, change, fieldOf, get, pathOfVm } from '../api';
 import { useResource } from '../live';
 import type { List, Node, Vm, WholeVm } from '../types';
 import { offlineActions, priorities } from '../words';
 import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
 import { CheckField, ChoicesField, SelectField, TextField } from '../ui/field';
 import { Loaded } from '../ui/page';
-import { pathOfVm } from './vm';
 
 interface Settings {
     priority: string;

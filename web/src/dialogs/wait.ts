@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Deeds of several steps, each of which waits for what the one before it has begun. */
-import { change, get } from '../api';
+import { change, get, pathOfVm } from '../api';
 import type { Done, Vm } from '../types';
-
-export const pathOfVm = (name: string) => `/v1/vms/${encodeURIComponent(name)}`;
 
 const look_ms = 500;
 

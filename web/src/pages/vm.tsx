@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* One virtual machine. */
+import { pathOfVm } from '../api';
 import { deedsOfVm } from '../deeds/vm';
-import { pathOfVm } from '../dialogs/vm';
 import { useResource } from '../live';
 import { useMay } from '../session';
 import type { Explanation, WholeVm } from '../types';
