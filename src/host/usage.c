@@ -250,48 +250,116 @@ static void find_interfaces(const struct host_config *config, struct card *cards
     VEC_DONE(&all);
 }
 
-/* Whether 'device' ("259:1") stands in a line "36 35 259:1 / /mnt ..." of mountinfo; where. */
-static bool is_mounted(const char *mounts, const char *device, char *where, size_t size)
+/* Whose a block device is. The name of an NVMe drive that several controllers could reach stands
+ * below its subsystem instead of its controller ("nvme_core.multipath"). */
+static struct owner owner_of_block(const struct host_config *config, const char *name,
+                                   struct card *cards, size_t card_len)
 {
-    char number[32];
-    (void)snprintf(number, sizeof(number), " %s ", device);
-    const char *at = device[0] ? strstr(mounts, number) : NULL;
-    const char *root = at ? strchr(at + 1, ' ') : NULL;
-    const char *point = root ? strchr(root + 1, ' ') : NULL;
-    if (!point) {
-        return false;
+    char link[512], subsystem[32];
+    struct owner owner = owner_in_class(config, "block", name, cards, card_len);
+    const char *at =
+        !owner.card && host_link(config, link, sizeof(link), "/sys/class/block/%s", name)
+            ? strstr(link, "/nvme-subsystem/")
+            : NULL;
+    if (!at || sscanf(at, "/nvme-subsystem/%31[^/]", subsystem) != 1) {
+        return owner;
     }
-    (void)snprintf(where, size, "%.*s", (int)strcspn(point + 1, " \n"), point + 1);
-    return true;
+    host_entries_t all = host_list(config, "/sys/class/nvme-subsystem/%s", subsystem);
+    VEC_EACH(&all, each) {
+        if (!owner.card && strncmp(each->name, "nvme", 4) == 0 &&
+            host_link(config, link, sizeof(link), "/sys/class/nvme-subsystem/%s/%s", subsystem,
+                      each->name)) {
+            owner = owner_of_link(cards, card_len, link);
+        }
+    }
+    VEC_DONE(&all);
+    return owner;
 }
 
-static void find_disks(const struct host_config *config, struct card *cards, size_t card_len)
+/* Whether a line "36 35 259:1 / /mnt rw - ext4 /dev/sda1 rw" of mountinfo has that device, by
+ * number or, for file systems that take a number of their own (btrfs), by name; where. */
+static bool is_mounted(const char *mounts, const char *number, const char *name, char *where,
+                       size_t size)
 {
-    char device[32], where[64], swap[80];
+    char device[32], point[256], source[128];
+    for (const char *line = mounts; *line;) {
+        char text[1024];
+        size_t len = strcspn(line, "\n");
+        (void)snprintf(text, sizeof(text), "%.*s", (int)len, line);
+        line += len + (line[len] == '\n');
+        const char *kind = strstr(text, " - ");
+        bool is_line = sscanf(text, "%*s %*s %31s %*s %255s", device, point) == 2;
+        bool has_source = kind && sscanf(kind, " - %*s /dev/%127s", source) == 1;
+        if (is_line && ((number[0] != '\0' && strcmp(device, number) == 0) ||
+                        (has_source && strcmp(source, name) == 0))) {
+            (void)snprintf(where, size, "%s", point);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a mounted btrfs of several devices has it, of which mountinfo names one only. */
+static bool is_in_btrfs(const struct host_config *config, const char *name)
+{
+    bool is_found = false;
+    host_entries_t all = host_list(config, "/sys/fs/btrfs");
+    VEC_EACH(&all, each) {
+        is_found |= host_exists(config, "/sys/fs/btrfs/%s/devices/%s", each->name, name);
+    }
+    VEC_DONE(&all);
+    return is_found;
+}
+
+/* ZFS tells no one which devices it has; udev knows what lies on them. */
+static bool is_in_zfs(const struct host_config *config, const char *number)
+{
+    char path[96];
+    CLEANUP(buf_done) struct buf text = {0};
+    (void)snprintf(path, sizeof(path), "/run/udev/data/b%s", number);
+    return host_exists(config, "/sys/module/zfs") && host_read_all(config, &text, path) &&
+           strstr(buf_str(&text), "ID_FS_TYPE=zfs_member");
+}
+
+static void judge_disk(const struct host_config *config, const char *name, const char *mounts,
+                       const char *swaps, const struct owner *owner)
+{
+    char number[32] = "", where[64], swap[80];
+    (void)host_read(config, number, sizeof(number), "/sys/class/block/%s/dev", name);
+    (void)snprintf(swap, sizeof(swap), "/dev/%s ", name);
+    host_entries_t holders = host_list(config, "/sys/class/block/%s/holders", name);
+    if (is_mounted(mounts, number, name, where, sizeof(where))) {
+        set_user(owner->card, "%s disk %s%s is mounted on %s", owner->whose, name, owner->of,
+                 where);
+    } else if (strstr(swaps, swap)) {
+        set_user(owner->card, "the host swaps to %s disk %s%s", owner->whose, name, owner->of);
+    } else if (holders.len > 0) {
+        set_user(owner->card, "%s disk %s%s is part of %s", owner->whose, name, owner->of,
+                 holders.items[0].name);
+    } else if (is_in_btrfs(config, name)) {
+        set_user(owner->card, "%s disk %s%s is part of a mounted btrfs", owner->whose, name,
+                 owner->of);
+    } else if (is_in_zfs(config, number)) {
+        set_user(owner->card, "%s disk %s%s is part of a ZFS pool", owner->whose, name, owner->of);
+    }
+    VEC_DONE(&holders);
+}
+
+/* A disk that a process has open is in use, too: a VM's, or one of a storage service. */
+static void find_disks(const struct host_config *config, struct card *cards, size_t card_len,
+                       needles_t *needles)
+{
     CLEANUP(buf_done) struct buf mounts = {0};
     CLEANUP(buf_done) struct buf swaps = {0};
     (void)host_read_all(config, &mounts, "/proc/self/mountinfo");
     (void)host_read_all(config, &swaps, "/proc/swaps");
     host_entries_t all = host_list(config, "/sys/class/block");
     VEC_EACH(&all, each) {
-        struct owner owner = owner_in_class(config, "block", each->name, cards, card_len);
-        if (!owner.card) {
-            continue;
+        struct owner owner = owner_of_block(config, each->name, cards, card_len);
+        if (owner.card) {
+            judge_disk(config, each->name, buf_str(&mounts), buf_str(&swaps), &owner);
+            add_needle(needles, (size_t)(owner.card - cards), false, "/dev/%s", each->name);
         }
-        (void)host_read(config, device, sizeof(device), "/sys/class/block/%s/dev", each->name);
-        (void)snprintf(swap, sizeof(swap), "/dev/%s ", each->name);
-        host_entries_t holders = host_list(config, "/sys/class/block/%s/holders", each->name);
-        if (is_mounted(buf_str(&mounts), device, where, sizeof(where))) {
-            set_user(owner.card, "%s disk %s%s is mounted on %s", owner.whose, each->name, owner.of,
-                     where);
-        } else if (strstr(buf_str(&swaps), swap)) {
-            set_user(owner.card, "the host swaps to %s disk %s%s", owner.whose, each->name,
-                     owner.of);
-        } else if (holders.len > 0) {
-            set_user(owner.card, "%s disk %s%s is part of %s", owner.whose, each->name, owner.of,
-                     holders.items[0].name);
-        }
-        VEC_DONE(&holders);
     }
     VEC_DONE(&all);
 }
@@ -390,7 +458,7 @@ void usage_find(const struct host_config *config, struct card *cards, size_t car
     }
     /* What goes along may still be the host's when the card itself no longer is. */
     find_interfaces(config, cards, card_len);
-    find_disks(config, cards, card_len);
+    find_disks(config, cards, card_len, &needles);
     find_framebuffer(config, cards, card_len);
     if (needles.len > 0) {
         struct search search = {config, &needles, cards};

@@ -278,6 +278,48 @@ TEST(a_listed_disk_is_in_use_while_mounted_and_a_listed_interface_while_up)
     CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "interface eth3 is up");
 }
 
+/* The drive's name is its subsystem's: more than one controller could reach it. */
+static void add_drive(struct tree *tree)
+{
+    static const char ids_nvme[] = "144d a80a 144d a801 010802";
+    tree_add(tree, "0000:04:00.0", &(struct tree_card){NULL, ids_nvme, "nvme", "flr", 14});
+    tree_add(tree, "0000:05:00.0", &(struct tree_card){NULL, ids_nvme, "nvme", "flr", 15});
+    tree_link(tree, "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1",
+              "/sys/class/block/nvme0n1");
+    tree_file(tree, "259:1\n", "/sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/dev");
+    tree_link(tree, "../../devices/virtual/nvme-subsystem/nvme-subsys0",
+              "/sys/class/nvme-subsystem/nvme-subsys0");
+    tree_link(tree, "../../../pci0000:00/0000:04:00.0/nvme/nvme0",
+              "/sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0");
+}
+
+TEST(a_listed_drive_of_several_paths_is_in_use_by_whatever_of_the_host_has_it)
+{
+    CLEANUP(tree_done) struct tree tree;
+    tree_begin(&tree);
+    add_drive(&tree);
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver", "nvme");
+    tree_file(&tree, "36 35 259:1 / /srv rw - xfs /dev/nvme0n1 rw\n", "/proc/self/mountinfo");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "nvme0n1 is mounted on /srv");
+    CHECK_VERDICT(read_gpu(&tree, "0000:05:00.0"), "host-driver", "nvme");
+    /* btrfs has a device number of its own, and may have other devices than it names there. */
+    tree_file(&tree, "36 35 0:41 /@ /var rw - btrfs /dev/nvme0n1 rw\n", "/proc/self/mountinfo");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "nvme0n1 is mounted on /var");
+    tree_file(&tree, "36 35 0:41 /@ /var rw - btrfs /dev/nvme0n12 rw\n", "/proc/self/mountinfo");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver", "nvme");
+    tree_file(&tree, "", "/sys/fs/btrfs/5d1c/devices/nvme0n1");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "part of a mounted btrfs");
+    tree_remove(&tree, "/sys/fs/btrfs");
+    tree_file(&tree, "S:disk/x\nE:ID_FS_TYPE=zfs_member\n", "/run/udev/data/b259:1");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver", "nvme");
+    tree_file(&tree, "", "/sys/module/zfs/version");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "part of a ZFS pool");
+    tree_remove(&tree, "/run/udev");
+    tree_link(&tree, "/dev/nvme0n1", "/proc/800/fd/11");
+    tree_file(&tree, "ceph-osd\n", "/proc/800/comm");
+    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "(ceph-osd) has /dev/nvme0n1 open");
+}
+
 TEST(listed_functions_and_their_partitions_are_in_the_inventory)
 {
     CLEANUP(tree_done) struct tree tree;
