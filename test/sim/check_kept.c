@@ -10,7 +10,8 @@
 
 #include <assert.h>
 
-/* So long a VM must have waited: then every decision that arrives was made with that knowledge. */
+/* So long a VM must have waited, and the host have had the GPUs that it has: then every decision
+ * that arrives was made with that knowledge. */
 enum { settled_ms = 20000 };
 
 static const struct record *get(const struct world *world, enum record_kind kind, const char *name)
@@ -62,6 +63,15 @@ void check_kept_after(struct sim *sim, const struct record *placement)
         waiting->since_ms = sim->now_ms;
     }
     waiting->is_there = waits;
+}
+
+void check_kept_told(struct sim *sim, const char *node)
+{
+    VEC_EACH(&sim->hosts, host) {
+        if (strcmp((*host)->config->name, node) == 0) {
+            (*host)->told_ms = sim->now_ms;
+        }
+    }
 }
 
 /* GPUs of the pool that are on 'node' and sound; 'ret_free': that no VM has. */
@@ -170,8 +180,8 @@ void check_kept(struct sim *sim, const struct host *coordinator, const struct re
     const struct host *host = vm ? only_host(sim, vm->vm_spec) : NULL;
     const struct waiting *waiting = vm ? find_waiting(sim, vm->key.name) : NULL;
     if (!host || !waiting || strcmp(host->config->name, to->node) != 0 ||
-        sim->now_ms < waiting->since_ms + settled_ms || !is_plain(sim, host, vm) ||
-        !waits_for_host(core_world(coordinator->process->core), vm) ||
+        sim->now_ms < MAX(waiting->since_ms, host->told_ms) + settled_ms ||
+        !is_plain(sim, host, vm) || !waits_for_host(core_world(coordinator->process->core), vm) ||
         (sim->kept_out_ms != 0 && sim->now_ms < sim->kept_out_ms + settled_ms)) {
         return;
     }

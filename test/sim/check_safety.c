@@ -377,6 +377,8 @@ void check_commit(struct sim *sim, const struct host *host, const struct txn *tx
             check_placement(sim, write->value);
             outage_placed(sim, write->value);
             check_kept_after(sim, write->value);
+        } else if (write->key.kind == RECORD_NODE_INVENTORY) {
+            check_kept_told(sim, write->key.name);
         } else if (write->key.kind == RECORD_NODE_FENCE && write->value) {
             check_fence(sim, write->value);
         }

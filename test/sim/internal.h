@@ -228,6 +228,7 @@ struct host {
     msec_t watchdog_ms, petted_ms; /* time-out and last pet, by the host's clock */
     uint64_t watchdog_number;
     msec_t beat_ms;     /* when the last heartbeat was sent that the store took */
+    msec_t told_ms;     /* when its inventory last came into the store */
     msec_t absent_ms;   /* when it last asked a store that had no heartbeat of it, or this ended */
     msec_t heard_ms;    /* the same, and berthd was told in time */
     msec_t answered_ms; /* ... when, by the true time */
@@ -420,6 +421,8 @@ void check_stop_sent(struct sim *sim, const struct host *host, const struct txn 
 /* check_kept.c: a placement that 'coordinator' writes, before and after it is committed */
 void check_kept(struct sim *sim, const struct host *coordinator, const struct record *placement);
 void check_kept_after(struct sim *sim, const struct record *placement);
+/* 'node' has written its inventory */
+void check_kept_told(struct sim *sim, const char *node);
 void check_disarmed_power(struct sim *sim, const struct host *host, const struct host *target);
 void check_disarmed_kill(struct sim *sim, const struct host *host);
 /* 'instance' was killed some time ago, and did not end. */
