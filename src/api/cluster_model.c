@@ -71,6 +71,7 @@ static bool is_modelled(enum record_kind kind)
     case RECORD_FORMAT:
     case RECORD_PULSE:
     case RECORD_BEAT_SUMMARY:
+    case RECORD_NODE_KEY:
         return false;
     }
     return false;

@@ -32,6 +32,7 @@ static json_t *document(const struct api_call *call, const struct record *record
     drop_orders(json);
     if (!with_secrets) {
         fence_parameters_each(json, secrets_remove);
+        fence_boxes_remove(json);
     }
     if (record->key.kind == RECORD_VM_SPEC) {
         CLEANUP(buf_done) struct buf xml = {0};

@@ -27,6 +27,7 @@ void handle_validate(struct api_call *call);
 /* cluster.c */
 void handle_cluster_get(struct api_call *call);
 void handle_cluster_patch(struct api_call *call);
+void handle_fence_key(struct api_call *call);
 void handle_cluster_disarm(struct api_call *call);
 void handle_cluster_arm(struct api_call *call);
 

@@ -2,6 +2,7 @@
 /* What administrators want of a node. */
 #include "api/commit.h"
 #include "api/handlers.h"
+#include "api/node_secret.h"
 #include "api/patch.h"
 #include "api/requests.h"
 #include "api/show.h"
@@ -206,7 +207,8 @@ void handle_node_patch(struct api_call *call)
     CLEANUP(record_unrefp)
     struct record *next = patch_read(call, world_find(call->world, RECORD_NODE_SPEC, node.name),
                                      node_spec_draft(call, node.name), &what);
-    if (!next || !is_fencing_whole(call, next->node_spec)) {
+    if (!next || !is_fencing_whole(call, next->node_spec) ||
+        !secrets_accept(call, node.spec, next->node_spec)) {
         return;
     }
     call_put(call, TAKE(next));

@@ -19,6 +19,16 @@ void fence_parameters_each(json_t *spec, void (*change)(json_t *parameters))
     }
 }
 
+void fence_boxes_remove(json_t *spec)
+{
+    static const char *const more[] = {"fence_level_2", "fence_level_3"};
+    static_assert(ARRAY_LEN(more) == fence_levels_max - 1, "all levels");
+    (void)json_object_del(spec, "fence_box");
+    for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+        (void)json_object_del(json_object_get(spec, more[i]), "box");
+    }
+}
+
 void secrets_remove(json_t *parameters)
 {
     const char *key;
@@ -39,7 +49,7 @@ static void hide_secrets(json_t *parameters)
     void *next;
     json_object_foreach_safe(parameters, next, key, value) {
         if (!fence_parameter_is_harmless(key)) {
-            (void)json_object_set_new(parameters, key, json_string("(hidden)"));
+            (void)json_object_set_new(parameters, key, json_string(FENCE_HIDDEN));
         }
     }
 }
@@ -50,6 +60,7 @@ static json_t *spec_json(const struct record *record)
     json_t *json = record ? wire_record_to_json(record, &err) : json_object();
     if (json) {
         fence_parameters_each(json, hide_secrets);
+        fence_boxes_remove(json);
         (void)json_object_del(json, "schema");
     }
     return json;

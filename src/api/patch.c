@@ -13,7 +13,8 @@ static void add_value(const json_t *value, const char *name, struct buf *ret)
     enum { shown_max = 60 };
     CLEANUP(freep) char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     const char *shown = json_is_string(value) ? json_string_value(value) : text;
-    if (strcmp(name, "fence_parameters") == 0 || strncmp(name, "fence_level_", 12) == 0) {
+    if (strcmp(name, "fence_parameters") == 0 || strcmp(name, "fence_box") == 0 ||
+        strncmp(name, "fence_level_", 12) == 0) {
         shown = "(secret)";
     }
     buf_printf(ret, "%.*s%s", shown_max, shown ? shown : "nothing",

@@ -2,6 +2,7 @@
 /* The problems of the cluster and its hosts. */
 #include "api/problem.h"
 
+#include "api/node_secret.h"
 #include "api/survival.h"
 #include "base/parse.h"
 
@@ -224,6 +225,15 @@ static void find_fencing(struct troubles *troubles, const struct node_facts *nod
         json_t *hint = hint_with(hint_make("node-set", node->name, NULL), "agent", "AGENT");
         (void)trouble_add(troubles, TROUBLE_NODE_NO_AGENT, node->name,
                           hint_with(hint, "param", "ip=ADDRESS"));
+    }
+    const char *agent;
+    enum secrets_state secrets = secrets_state(troubles->call->world, node->spec, &agent);
+    if (secrets == SECRETS_LOST) {
+        json_t *hint = hint_with(hint_make("node-set", node->name, NULL), "agent", agent);
+        (void)trouble_add(troubles, TROUBLE_NODE_SECRETS_LOST, node->name,
+                          hint_with(hint, "param", "ip=ADDRESS"));
+    } else if (secrets == SECRETS_READABLE) {
+        (void)trouble_add(troubles, TROUBLE_NODE_SECRETS_OPEN, node->name, NULL);
     }
 }
 

@@ -27,6 +27,8 @@ const struct route routes[] = {
     {"POST", "/v1/cluster/arm", ROLE_ADMINISTRATOR, DOES(cluster_arm), "ends that", "Change"},
     {"GET", "/v1/cluster/export", ROLE_VIEWER, DOES(export),
      "state and configuration as one document", "Export", NULL, "secrets"},
+    {"GET", "/v1/fence-key", ROLE_VIEWER, DOES(fence_key),
+     "the public key that secrets of fence agents are sealed to", "FenceKey"},
     {"GET", "/v1/nodes", ROLE_VIEWER, DOES(nodes_get), "all nodes", "[Node]"},
     {"GET", "/v1/nodes/:node", ROLE_VIEWER, DOES(node_get), "one node", "NodeWhole"},
     {"PATCH", "/v1/nodes/:node", ROLE_ADMINISTRATOR, DOES(node_patch), "changes fencing and labels",

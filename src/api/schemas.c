@@ -55,6 +55,7 @@ const struct schema schemas[] = {
     {"FindingGroup", "name:s about:s checks:[Finding]"},
     {"Finding", "result:=finding subject:s check:s text:s hint?:Hint"},
     {"Settings", "%cluster"},
+    {"FenceKey", "public_key:s number:i revision:i stale_since_ms?:i"},
     {"Export", "schema:i configuration:Configuration state:any"},
     {"Configuration", "cluster:Settings nodes:{NodeSpec} pools:{PoolRecord} vms:{VmSpec}"},
 

@@ -38,6 +38,9 @@ void call_send_dated(struct api_call *call, json_t *json, revision_t etag);
 void secrets_remove(json_t *parameters);
 /* Calls it with the parameters of each fence agent of a node's spec. */
 void fence_parameters_each(json_t *spec, void (*change)(json_t *parameters));
+/* Takes their boxes out of it: who cannot open them has no use for them, and who collects them
+ * waits for the day on which he can. */
+void fence_boxes_remove(json_t *spec);
 /* The XML of a VM as 'call' may see it, into 'ret': whole for administrators only. */
 void xml_for(const struct api_call *call, const char *xml, struct buf *ret);
 

@@ -179,6 +179,7 @@ static const char *group_of(const char *check)
         {"system-watchdog", "Services"},
         {"network-wait", "Services"},
         {"firewall", "Services"},
+        {"secrets", "Fencing"},
     };
     for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
         if (strcmp(groups[i].check, check) == 0) {
@@ -374,6 +375,7 @@ static void validate_hosts(struct validation *v)
     }
     add_checks(v, "Fencing", NULL);
     each_node(v, check_tried);
+    each_node(v, validate_secrets);
     each_node(v, validate_memory);
     validation_group(v, "Storage", "Every VM's disks are on every host that it may run on");
     add_checks(v, "Storage", unchecked);

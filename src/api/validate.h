@@ -28,6 +28,9 @@ void validation_add(struct validation *v, enum finding finding, const char *subj
 /* validate_memory.c: whether 'node' could end its VMs in the time that it has. */
 void validate_memory(struct validation *v, const struct node_facts *node);
 
+/* node_secret.c: whether the secrets of its fence agents are sealed, and to which key. */
+void validate_secrets(struct validation *v, const struct node_facts *node);
+
 /* validate_vms.c: GPUs, pools, VMs, reserve. */
 void validate_gpus(struct validation *v);
 void validate_pools(struct validation *v);

@@ -2,6 +2,7 @@
 #include "cli/import.h"
 
 #include "base/cleanup.h"
+#include "cli/import_secret.h"
 #include "wire/record.h"
 
 #include <stdarg.h>
@@ -105,6 +106,10 @@ static json_t *with_known_secrets(const json_t *have, const json_t *want)
     for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
         if (member(whole, levels[i])) {
             keep_known(member(have, levels[i]), member(whole, levels[i]), "parameters");
+            if (!member(member(whole, levels[i]), "box")) {
+                (void)json_object_set(member(whole, levels[i]), "box",
+                                      member(member(have, levels[i]), "box"));
+            }
         }
     }
     return whole;
@@ -180,17 +185,29 @@ static int compare_node(struct cli *cli, struct import *import, const json_t *kn
     if (r != EXIT_OK) {
         return r;
     }
-    json_t *whole = with_known_secrets(have, want);
+    json_t *openable = json_deep_copy(want);
+    bool has_dropped = false;
+    r = node_secrets_drop_foreign(cli, openable, have, &has_dropped);
+    json_t *whole = with_known_secrets(have, openable);
+    json_decref(openable);
     json_t *body = differing(have, whole, RECORD_NODE_SPEC, &names);
-    if (names.size) {
+    if (r == EXIT_OK && has_dropped) {
+        (void)import_step_add(import, STEP_NONE, name, NULL, NULL,
+                              "the secrets of its fence agents are sealed to another key: set them "
+                              "again: berth node set %s",
+                              name);
+    }
+    if (r == EXIT_OK && names.size) {
         (void)import_step_add(import, STEP_NODE, name, NULL, json_incref(body), "%s",
                               buf_str(&names));
     }
     json_decref(body);
     json_decref(whole);
-    compare_dismounts(import, name, node, have, want);
+    if (r == EXIT_OK) {
+        compare_dismounts(import, name, node, have, want);
+    }
     json_decref(node);
-    return EXIT_OK;
+    return r;
 }
 
 static int compare_nodes(struct cli *cli, struct import *import, const json_t *have)

@@ -113,7 +113,8 @@ static int check_value(const char *key, const char *value, struct error *err)
                              key);
         }
     }
-    if (is_free_text(key)) {
+    bool is_place = strcmp(value, FENCE_SEALED) == 0 && !fence_parameter_is_harmless(key);
+    if (is_free_text(key) || is_place) {
         return 0;
     }
     if (value[0] == '-' || (value[0] == '/' && !is_web_path(key)) || strstr(value, "..")) {
@@ -196,4 +197,32 @@ bool fence_parameter_is_harmless(const char *key)
         "managed",
     };
     return is_one_of(key, strlen(key), keys, ARRAY_LEN(keys));
+}
+
+bool fence_parameter_is_bound(const char *key)
+{
+    static const char *const keys[] = {
+        "delay",         "timeout",  "login_timeout", "power_timeout", "power_wait",
+        "shell_timeout", "retry_on", "quiet",         "verbose",
+    };
+    return fence_parameter_is_harmless(key) && !is_one_of(key, strlen(key), keys, ARRAY_LEN(keys));
+}
+
+const char *fence_box_read(const char *text, char ret_key[seal_public_size])
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    enum { head_len = 2, key_len = seal_public_size - 1 };
+    ret_key[0] = '\0';
+    if (strncmp(text, "1:", head_len) != 0 || strspn(text + head_len, digits) != key_len ||
+        text[head_len + key_len] != ':') {
+        return NULL;
+    }
+    const char *box = text + head_len + key_len + 1;
+    if (!box[0] || strspn(box, digits) != strlen(box)) {
+        return NULL;
+    }
+    memcpy(ret_key, text + head_len, key_len);
+    ret_key[key_len] = '\0';
+    return box;
 }

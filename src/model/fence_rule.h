@@ -22,6 +22,19 @@ int fence_parameter_check(const struct fence_parameter *parameter, struct error 
  * host, by its 'kind' in the agent's metadata ("[path]"). */
 bool fence_kind_is_refused(const char *key, const char *kind);
 
+/* Stands where a value is in the box of its fence agent. */
+#define FENCE_SEALED "(sealed)"
+/* Stands for a secret in answers of the API. */
+#define FENCE_HIDDEN "(hidden)"
+
 /* True if the value of 'key' can be shown to each user: addresses, names and switches. All else is
  * taken for a secret. */
 bool fence_parameter_is_harmless(const char *key);
+
+/* True if such a parameter says to what an agent connects, and as whom: a harmless one that is not
+ * only about patience and words. Secrets are sealed for just these (seal/seal.h). */
+bool fence_parameter_is_bound(const char *key);
+
+/* The box in the text of one ("1:PUBLIC:BOX") and the public key that it is sealed to; NULL: the
+ * text has not that form. */
+const char *fence_box_read(const char *text, char ret_key[seal_public_size]);

@@ -61,6 +61,11 @@ enum {
     events_of_strangers_max = 200,
     /* The answer that an event keeps for a request that is repeated. */
     event_answer_max = 32 * 1024,
+    /* What is sealed of a fence agent: a password and a token, with for whom it is. A key of a
+     * cloud account may have a few thousand bytes. */
+    fence_letter_max = 8 * 1024,
+    fence_parameters_max = 64, /* of one agent; those of the fence-agents project have some 30 */
+    fence_box_max = 12 * 1024, /* sealed, in base64 */
     /* At most 32 VM starts at a time a node, as Windows; each costs memory pinning. */
     concurrent_starts_max = 32,
 };

@@ -98,6 +98,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_NODE_ALIVE] = sizeof(struct node_alive),
     [RECORD_NODE_FENCE] = sizeof(struct node_fence),
     [RECORD_NODE_STANDING] = sizeof(struct node_standing),
+    [RECORD_NODE_KEY] = sizeof(struct node_key),
     [RECORD_DISARM] = sizeof(struct disarm),
     [RECORD_POOL] = sizeof(struct pool),
     [RECORD_VM_SPEC] = sizeof(struct vm_spec),
@@ -143,13 +144,15 @@ uint32_t node_spec_fence_levels(const struct node_spec *spec)
 
 struct fence_level node_spec_fence_level(const struct node_spec *spec, uint32_t level)
 {
-    assert(level == 0 || level < node_spec_fence_levels(spec));
+    assert(level < fence_levels_max);
     if (level == 0) {
         return (struct fence_level){spec->fence_agent, spec->fence_parameters.items,
-                                    spec->fence_parameters.len};
+                                    spec->fence_parameters.len,
+                                    spec->fence_box ? spec->fence_box : ""};
     }
     const struct fence_device *more = &spec->fence_more[level - 1];
-    return (struct fence_level){more->agent, more->parameters.items, more->parameters.len};
+    return (struct fence_level){more->agent, more->parameters.items, more->parameters.len,
+                                more->box ? more->box : ""};
 }
 
 bool vm_spec_may_run_on(const struct vm_spec *spec, const char *node)
@@ -210,12 +213,24 @@ static bool copy_vec(struct any_vec *to, const struct any_vec *from, size_t item
     return true;
 }
 
-/* The text of it that is on the heap; NULL: none. */
-static char **heap_text(struct record *record)
+/* The texts inside each kind's value that are on the heap; NULL: "". */
+static const struct text_field {
+    enum record_kind kind;
+    size_t offset;
+} text_fields[] = {
+    {RECORD_VM_SPEC, offsetof(struct vm_spec, xml)},
+    {RECORD_EVENT, offsetof(struct event_record, answer)},
+    {RECORD_NODE_SPEC, offsetof(struct node_spec, fence_box)},
+    {RECORD_NODE_SPEC, offsetof(struct node_spec, fence_more[0].box)},
+    {RECORD_NODE_SPEC, offsetof(struct node_spec, fence_more[1].box)},
+};
+
+/* The text number 'i' of the table in it; NULL: it has none there. */
+static char **heap_text(struct record *record, size_t i)
 {
-    return record->key.kind == RECORD_VM_SPEC ? &record->vm_spec->xml
-           : record->key.kind == RECORD_EVENT ? &record->event->answer
-                                              : NULL;
+    return record->key.kind == text_fields[i].kind
+               ? (void *)((char *)record->any + text_fields[i].offset)
+               : NULL;
 }
 
 struct record *record_copy(const struct record *record)
@@ -236,10 +251,12 @@ struct record *record_copy(const struct record *record)
                                  field->item_size);
         }
     }
-    char **text = heap_text(copy);
-    if (text && *text) {
-        *text = strdup(*text);
-        is_whole &= *text != NULL;
+    for (size_t i = 0; i < ARRAY_LEN(text_fields); i++) {
+        char **text = heap_text(copy, i);
+        if (text && *text) {
+            *text = strdup(*text);
+            is_whole &= *text != NULL;
+        }
     }
     if (!is_whole) {
         record_unref(TAKE(copy));
@@ -269,9 +286,11 @@ void record_unref(struct record *record)
             free(vec->items);
         }
     }
-    char **text = heap_text(record);
-    if (text) {
-        free(*text);
+    for (size_t i = 0; i < ARRAY_LEN(text_fields); i++) {
+        char **text = heap_text(record, i);
+        if (text) {
+            free(*text);
+        }
     }
     free(record);
 }

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/vec.h"
 #include "model/facts.h"
+#include "model/fence.h"
 #include "model/gpu.h"
 #include "model/settings.h"
 
@@ -38,6 +39,7 @@
     X(RECORD_NODE_ALIVE, "beat/%")                                                                 \
     X(RECORD_NODE_FENCE, "order/fence/%")                                                          \
     X(RECORD_NODE_STANDING, "order/standing/%")                                                    \
+    X(RECORD_NODE_KEY, "order/keys/%")                                                             \
     X(RECORD_DISARM, "order/disarm")                                                               \
     X(RECORD_POOL, "want/pools/%")                                                                 \
     X(RECORD_VM_SPEC, "want/vms/%")                                                                \
@@ -96,20 +98,6 @@ struct node_label {
     char value[name_size];
 };
 
-struct fence_parameter {
-    char key[name_size];
-    char value[256];
-};
-
-/* A fence agent and what it is told. */
-struct fence_device {
-    char agent[name_size]; /* "fence_ipmilan"; "": none */
-    VEC(struct fence_parameter) parameters;
-};
-
-/* Fence agents of a node, tried one after the other: its BMC, then the PDU that feeds it. */
-enum { fence_levels_max = 3 };
-
 /* A GPU to be bound to vfio-pci, or divided into partitions, and which card it was when the
  * administrator said so. */
 struct dismount {
@@ -131,6 +119,7 @@ struct node_spec {
     enum fencing fencing;
     char fence_agent[name_size]; /* "fence_ipmilan"; power only */
     VEC(struct fence_parameter) fence_parameters;
+    char *fence_box;
     struct fence_device fence_more[fence_levels_max - 1]; /* the next levels, without a gap */
     VEC(struct node_label) labels;
     VEC(struct dismount) dismounted;
@@ -146,16 +135,9 @@ struct node_spec {
     uint64_t removed_counter; /* ... and the last heartbeat then, the same */
 };
 
-/* One level of them, lent from the node's spec. */
-struct fence_level {
-    const char *agent;
-    const struct fence_parameter *parameters;
-    size_t parameter_len;
-};
-
 /* How many levels there are; 0: no agent is set. */
 uint32_t node_spec_fence_levels(const struct node_spec *spec);
-/* That level, counted from 0, which must be there. */
+/* That level, counted from 0, below fence_levels_max; its agent may be "". */
 struct fence_level node_spec_fence_level(const struct node_spec *spec, uint32_t level);
 
 /* The check by which a node says that its hypervisor answers. */
@@ -204,6 +186,7 @@ struct huge_pages {
 
 struct node_inventory {
     uint64_t incarnation; /* in which it was written: one of an earlier says nothing of now */
+    char seal_key[seal_public_size]; /* to which the cluster's key may be granted; "": none */
     uint32_t cpus;
     uint64_t memory_mib; /* for VMs, without huge pages */
     struct huge_pages huge_pages[huge_pages_max];
@@ -591,6 +574,7 @@ struct record {
         struct node_alive *alive;
         struct node_fence *fence;
         struct node_standing *standing;
+        struct node_key *node_key;
         struct disarm *disarm;
         struct pool *pool;
         struct vm_spec *vm_spec;

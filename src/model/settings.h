@@ -52,6 +52,7 @@ struct cluster_settings {
     uint32_t migration_mib_s;     /* MiB/s that each takes of the network at most; 0: any */
     msec_t migration_pause_ms;    /* so long the guest may stand still at its end, as expected */
     bool is_disarmed;      /* by an administrator; world_is_disarmed() says whether it still is */
+    uint64_t fence_key;    /* number of the key to seal to, at least: raising it makes one */
     uint64_t disarm_order; /* counts the times that it was */
     msec_t disarm_ms;      /* for so long; 0: until it is armed again */
 };

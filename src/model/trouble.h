@@ -32,6 +32,8 @@ ENUM_DECLARE(trouble_of, TROUBLE_OF_LIST)
     X(TROUBLE_NODE_DOWN, "node-down", NODE, ERROR) /* proven off */                                \
     X(TROUBLE_NODE_UNWATCHED, "watchdog-not-armed", NODE, ERROR)                                   \
     X(TROUBLE_NODE_NO_AGENT, "no-fence-agent", NODE, ERROR)                                        \
+    X(TROUBLE_NODE_SECRETS_LOST, "fence-secrets-lost", NODE, ERROR)                                \
+    X(TROUBLE_NODE_SECRETS_OPEN, "fence-secrets-readable", NODE, WARNING)                          \
     X(TROUBLE_NODE_CHECK, "check-failed", NODE, ERROR)                                             \
     X(TROUBLE_STORE_CHECK, "store-slow", NODE, WARNING) /* as that host finds it */                \
     X(TROUBLE_NODE_STOPPED, "berthd-stopped", NODE, WARNING)                                       \

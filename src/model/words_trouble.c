@@ -45,6 +45,11 @@ static const struct {
          "uses it."},
     [TROUBLE_NODE_NO_AGENT] = {"{subject} is to be fenced by power, but has no fence agent",
                                "Set a fence agent for it."},
+    [TROUBLE_NODE_SECRETS_LOST] = {"No host can open the secrets of the fence agents of {subject}",
+                                   "Set the fence agent and all its parameters again."},
+    [TROUBLE_NODE_SECRETS_OPEN] = {"Secrets of the fence agents of {subject} are stored readably",
+                                   "They are sealed by themselves once every host can open them: "
+                                   "upgrade berthd everywhere, and see the validation."},
     [TROUBLE_NODE_CHECK] = {"{subject} does not pass the check {label}", NULL},
     [TROUBLE_STORE_CHECK] = {"The store does not pass the check of {subject}", NULL},
     [TROUBLE_NODE_STOPPED] = {"berthd on {subject} was stopped; no VM runs there",

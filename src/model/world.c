@@ -388,3 +388,36 @@ bool world_has_labels(const struct world *world, const char *node, const struct 
     }
     return true;
 }
+
+bool world_key_is_held(const struct world *world, const struct record *key)
+{
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, key->key.name);
+    return inventory && inventory->inventory->seal_key[0] != '\0' &&
+           strcmp(inventory->inventory->seal_key, key->node_key->host_key) == 0;
+}
+
+const struct record *world_fence_key(const struct world *world)
+{
+    const struct record *best = NULL;
+    WORLD_EACH(world, RECORD_NODE_KEY, each) {
+        if (world_key_is_held(world, *each) &&
+            (!best || (*each)->node_key->number > best->node_key->number)) {
+            best = *each;
+        }
+    }
+    return best;
+}
+
+const char *world_without_fence_key(const struct world *world, const struct record *key)
+{
+    WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
+        const char *node = (*each)->key.name;
+        const struct record *own = world_find(world, RECORD_NODE_KEY, node);
+        if (!world_is_removed(world, node) &&
+            !(own && world_key_is_held(world, own) &&
+              strcmp(own->node_key->public_key, key->node_key->public_key) == 0)) {
+            return node;
+        }
+    }
+    return NULL;
+}

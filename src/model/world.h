@@ -115,3 +115,12 @@ bool world_has_space(const struct world *world, const char *node, const char **r
 
 /* Whether the GPUs that 'node' is to give to VMs are bound for them, or could not be; the same. */
 bool world_has_gpus_ready(const struct world *world, const char *node, const char **ret_detail);
+
+/* The newest of the cluster's keys that a host which tells its own key can open: fence secrets are
+ * sealed to its public key. NULL: there is none yet. */
+const struct record *world_fence_key(const struct world *world);
+/* The first host by name that cannot open what is sealed to 'key', because its berthd is older or
+ * its own key is missing; NULL: all can. */
+const char *world_without_fence_key(const struct world *world, const struct record *key);
+/* Whether 'key', of a host, is granted to the key that this host tells now. */
+bool world_key_is_held(const struct world *world, const struct record *key);

@@ -9,6 +9,7 @@
 #include "run/api_op.h"
 
 #include "loop/clock.h"
+#include "run/api_seal.h"
 #include "run/audit.h"
 
 #include <assert.h>
@@ -250,6 +251,11 @@ static void on_txn(void *userdata, uint64_t id, enum txn_outcome outcome, revisi
 
 static void send_txn(struct api_op *op)
 {
+    struct error err;
+    if (api_seal_txn(op->ops->world, &op->answer.txn, &err) < 0) {
+        finish_uncommitted(op, TXN_IMPOSSIBLE, &err);
+        return;
+    }
     op->stage = STAGE_STORE;
     op->sent_us = (uint64_t)clock_monotonic_us();
     store_txn(op->ops->store, &op->answer.txn, store_limit_ms, 0, on_txn, op);

@@ -10,6 +10,7 @@
 #include "run/api_gate.h"
 #include "run/api_listen.h"
 #include "run/api_op.h"
+#include "run/api_seal.h"
 #include "run/api_streams.h"
 #include "run/journal.h"
 #include "run/open_store.h"
@@ -38,6 +39,7 @@ struct api_server {
     struct domain_policy policy;
     struct survival_memo survival_memo;
     struct store *store;
+    struct api_seal seal;
     struct http_server *http, *https;
     struct world world;
     struct liveness liveness;
@@ -293,6 +295,7 @@ static void on_synced(void *userdata, revision_t revision)
     world_snapshot_end(&server->world, revision);
     liveness_synced(&server->liveness, clock_monotonic_ms());
     api_streams_catch_up(&server->streams);
+    api_seal_look(&server->seal, &server->world, server->store);
     journal_line(LOG_INFO, "the store's content is here (revision %lld)", (long long)revision);
     api_ops_progress(&server->ops);
 }
@@ -301,6 +304,7 @@ static void on_progress(void *userdata, revision_t revision)
 {
     struct api_server *server = userdata;
     world_advance(&server->world, revision);
+    api_seal_look(&server->seal, &server->world, server->store);
     api_ops_progress(&server->ops);
 }
 

@@ -177,6 +177,10 @@ static const struct setting settings[] = {
     TEXT(VALUE_SECONDS, "session_idle_seconds", session_idle_ms, PLACES,
          "After so many seconds without a click or a key a login at the console ends, also while "
          "a page is open; 5 to 43200. After 12 hours it ends in any case."),
+    TEXT(VALUE_PATH, "host_key_file", host_key_file, PLACES,
+         "The private key of this host, with which berthd opens the sealed secrets of fence "
+         "agents. berthd makes it. Only root may read it, or write to its directory. It needs no "
+         "backup as long as another host of the cluster has its own."),
     TEXT(VALUE_PATH, "run_dir", run_dir, PLACES,
          "The lock of berthd and the socket of the watchdog's keeper; emptied at reboot. Only root "
          "may write here."),
@@ -198,6 +202,7 @@ void config_default(struct config *ret)
         .api_socket = "/run/berth/api.sock",
         .session_idle_ms = 30 * 60 * 1000,
         .erase_ms = 15 * 60 * 1000,
+        .host_key_file = "/var/lib/berthd/host.key",
         .run_dir = "/run/berthd",
         .state_dir = "/var/lib/berth",
     };
@@ -446,7 +451,7 @@ static char *trim(char *text)
     return text;
 }
 
-static int parse_line(const struct config_place *place, char *line, uint32_t *seen,
+static int parse_line(const struct config_place *place, char *line, uint64_t *seen,
                       struct config *config, struct error *err)
 {
     line = trim(line);
@@ -464,7 +469,7 @@ static int parse_line(const struct config_place *place, char *line, uint32_t *se
         return REFUSE(place, err, "unknown key \"%.40s\"; berth.conf(5) lists those there are",
                       key);
     }
-    uint32_t bit = UINT32_C(1) << (setting - settings);
+    uint64_t bit = UINT64_C(1) << (setting - settings);
     if (*seen & bit) {
         return REFUSE(place, err, "%s is set twice", key);
     }
@@ -497,10 +502,10 @@ static int check_whole(const char *path, const struct config *config, struct err
 
 int config_parse(const char *path, const char *text, struct config *ret, struct error *err)
 {
-    static_assert(ARRAY_LEN(settings) <= 32, "'seen' is one word");
+    static_assert(ARRAY_LEN(settings) <= 64, "'seen' is one word");
     struct config config;
     struct config_place place = {.path = path};
-    uint32_t seen = 0;
+    uint64_t seen = 0;
     CLEANUP(freep) char *copy = strdup(text);
     if (!copy) {
         return error_set(err, -ENOMEM, "out of memory");

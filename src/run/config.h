@@ -77,9 +77,10 @@ struct config {
     struct config_text
         trusted_proxies[config_proxies_max]; /* trusted_proxies: addresses, networks */
     size_t trusted_proxy_len;
-    msec_t session_idle_ms;           /* session_idle_seconds: a console session no one uses ends */
-    char run_dir[config_text_size];   /* run_dir: berthd's; gone at reboot */
-    char state_dir[config_text_size]; /* state_dir: berth-api's; kept over a reboot */
+    msec_t session_idle_ms; /* session_idle_seconds: a console session no one uses ends */
+    char host_key_file[config_text_size]; /* host_key_file: that of berthd, made by it */
+    char run_dir[config_text_size];       /* run_dir: berthd's; gone at reboot */
+    char state_dir[config_text_size];     /* state_dir: berth-api's; kept over a reboot */
 };
 
 /* The first endpoint of the store that is plain http to another host, so that a stranger who

@@ -121,11 +121,13 @@ static void on_reset(void *userdata)
 
 static void on_record(void *userdata, struct record *record)
 {
+    daemon_saw_key_news(userdata, record->key.kind);
     daemon_step(userdata, (struct core_event){.kind = CORE_STORE_RECORD, .record = record});
 }
 
 static void on_removed(void *userdata, const struct record_key *key, revision_t revision)
 {
+    daemon_saw_key_news(userdata, key->kind);
     daemon_step(userdata,
                 (struct core_event){.kind = CORE_STORE_REMOVED, .key = key, .revision = revision});
 }
@@ -138,11 +140,13 @@ static void on_unreadable(void *userdata, const struct record_key *key)
 static void on_synced(void *userdata, revision_t revision)
 {
     daemon_step(userdata, (struct core_event){.kind = CORE_STORE_SYNCED, .revision = revision});
+    daemon_grant_keys(userdata);
 }
 
 static void on_progress(void *userdata, revision_t revision)
 {
     daemon_step(userdata, (struct core_event){.kind = CORE_STORE_PROGRESS, .revision = revision});
+    daemon_grant_keys(userdata);
 }
 
 static void on_stale(void *userdata, bool is_stale)
@@ -220,6 +224,7 @@ static void on_inventory(void *userdata, const struct node_inventory *inventory)
     daemon_tell_renamed(d, copy->inventory);
     daemon_tell_migration(d, copy->inventory);
     daemon_tell_endpoints(d, copy->inventory);
+    daemon_tell_key(d, copy->inventory);
     daemon_step(d, (struct core_event){.kind = CORE_INVENTORY, .record = copy});
     record_unref(copy);
 }
@@ -364,7 +369,7 @@ static int open_host(struct daemon *d, struct error *err)
 
 static int open_examine(struct daemon *d, struct error *err)
 {
-    static const struct examine_callbacks callbacks = {world_now, on_examined};
+    static const struct examine_callbacks callbacks = {world_now, on_examined, daemon_open_level};
     struct examine_config config = examine_config_default;
     (void)snprintf(config.node, sizeof(config.node), "%s", d->config->node);
     config.etcd_endpoint_len = d->config->etcd_endpoint_len;
@@ -449,6 +454,7 @@ static void close_parts(struct daemon *d)
     sd_event_source_disable_unref(d->resolving);
     sd_event_source_disable_unref(d->watchdog_look);
     sd_event_unref(d->event);
+    seal_pair_done(&d->host_key);
     closep(&d->lock_fd);
 }
 
@@ -474,6 +480,7 @@ int daemon_run(const struct config *config, struct error *err)
         r = daemon_load_identity(&d, err);
     }
     if (r == 0) {
+        daemon_open_keyring(&d);
         r = open_parts(&d, err);
     }
     if (r == 0) {

@@ -10,6 +10,7 @@
 #include "run/event_log.h"
 #include "run/examine.h"
 #include "run/identity.h"
+#include "run/keyring.h"
 #include "run/open_store.h"
 #include "virt/virt.h"
 
@@ -50,8 +51,12 @@ struct daemon {
     struct identity identity;
     sd_event_source *resolving;    /* words left in run_dir: about a contradiction, a shutdown */
     enum cause_code contradiction; /* as last told */
-    bool is_departing;             /* someone waits for this host to go down */
-    uint32_t departing_waits;      /* for so many VMs, as last told */
+    struct seal_pair host_key;     /* while 'has_host_key' */
+    bool has_host_key;
+    bool is_granting;         /* a write of the keyring is under way */
+    bool has_key_news;        /* what the keyring is decided on may have changed */
+    bool is_departing;        /* someone waits for this host to go down */
+    uint32_t departing_waits; /* for so many VMs, as last told */
 };
 
 /* Puts 'event' through the core's door and performs what it orders. */
@@ -79,6 +84,17 @@ void daemon_tell_renamed(const struct daemon *d, struct node_inventory *inventor
  */
 void daemon_saw_endpoints(void *userdata);
 void daemon_tell_endpoints(const struct daemon *d, struct node_inventory *inventory);
+/* daemon_keyring.c: reads or makes the key of this host; what is wrong is for the journal. */
+void daemon_open_keyring(struct daemon *d);
+/* Its public half, or that there is none. */
+void daemon_tell_key(const struct daemon *d, struct node_inventory *inventory);
+/* A record of that kind changed. */
+void daemon_saw_key_news(struct daemon *d, enum record_kind kind);
+/* The world is whole again: grants keys, if there is cause. */
+void daemon_grant_keys(struct daemon *d);
+/* What the agent of 'level' of 'node' is to be told, secrets in it; the caller wipes it. */
+int daemon_open_level(void *daemon, const char *node, const struct fence_level *level,
+                      fence_parameters_t *ret, struct error *err);
 /* VMs are of that cluster from now on. */
 void daemon_take_cluster(struct daemon *d, const char *cluster);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Longer than most: each check is a small machine of its own, and all share when they are told. */
 #include "run/examine.h"
 
 #include "loop/memory.h"
@@ -243,7 +244,7 @@ static void ask_fencing(struct examine *examine)
 {
     const struct fence_level level =
         node_spec_fence_level(examine->fenced->node_spec, examine->fence_level);
-    const struct fence_request request = {
+    struct fence_request request = {
         .action = FENCE_STATUS,
         .directory = examine->config.fence_directory,
         .agent = level.agent,
@@ -251,9 +252,19 @@ static void ask_fencing(struct examine *examine)
         .parameter_len = level.parameter_len,
         .limit_ms = fence_limit_ms,
     };
+    CLEANUP(seal_parameters_done) fence_parameters_t opened = {0};
     struct error err = {0};
-    if (fence_start(examine->event, &request, fence_answered, examine, &examine->fencing, &err) <
-        0) {
+    int r = 0;
+    if (examine->callbacks.open_level) {
+        r = examine->callbacks.open_level(examine->userdata, examine->fenced->key.name, &level,
+                                          &opened, &err);
+        request.parameters = opened.items;
+        request.parameter_len = opened.len;
+    }
+    r = r < 0 ? r
+              : fence_start(examine->event, &request, fence_answered, examine, &examine->fencing,
+                            &err);
+    if (r < 0) {
         const struct fence_result result = {.outcome = FENCE_FAILED, .text = err.text};
         fence_answered(examine, &result);
     }

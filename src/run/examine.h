@@ -14,6 +14,7 @@
 #include "fence/agent.h"
 #include "fence/watchdog.h"
 #include "model/world.h"
+#include "seal/seal.h"
 
 struct examine;
 
@@ -35,6 +36,10 @@ extern const struct examine_config examine_config_default;
 struct examine_callbacks {
     const struct world *(*world)(void *userdata); /* lent until the loop goes on */
     void (*changed)(void *userdata);              /* examine_add() now says something else */
+    /* What the agent of 'level' of 'node' is to be told, its secrets opened; wiped afterwards.
+     * NULL: just what is stored. */
+    int (*open_level)(void *userdata, const char *node, const struct fence_level *level,
+                      fence_parameters_t *ret, struct error *err);
 };
 
 /* Begins; 'config' and 'callbacks' are copied. */

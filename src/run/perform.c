@@ -243,14 +243,19 @@ static void perform_fence(struct daemon *d, const struct core_action *action)
     assert(action->spec &&
            action->limit_ms > 0); /* an agent without limit would never be unknown */
     const struct fence_level level = node_spec_fence_level(action->spec->node_spec, action->count);
+    CLEANUP(seal_parameters_done) fence_parameters_t parameters = {0};
+    struct error err = {0};
+    if (daemon_open_level(d, action->spec->key.name, &level, &parameters, &err) < 0) {
+        daemon_answer(d, action->id, CORE_FAILED, err.text);
+        return;
+    }
     struct fence_request request = {
         .action = action->kind == ACTION_FENCE_STATUS ? FENCE_STATUS : FENCE_OFF,
         .agent = level.agent,
-        .parameters = level.parameters,
-        .parameter_len = level.parameter_len,
+        .parameters = parameters.items,
+        .parameter_len = parameters.len,
         .limit_ms = action->limit_ms,
     };
-    struct error err = {0};
     struct fencing_run *run = calloc(1, sizeof(*run));
     struct fencing_run **place = run ? VEC_ADD(&d->fencing) : NULL;
     if (!place) {

@@ -56,6 +56,8 @@ struct shape {
     const void *fallback; /* what missing fields of a new item are; NULL: zero */
 };
 
+/* shape_fence.c: of parts of a node's spec, and of RECORD_NODE_KEY. */
+extern const struct shape shape_of_fence_parameter, shape_of_fence_device, shape_of_node_key;
 /* The shape of the value of each kind of record. */
 const struct shape *shape_of(enum record_kind kind);
 

@@ -11,7 +11,6 @@
 #include <assert.h>
 
 enum {
-    fence_parameters_max = 64,
     gpus_listed_max = gpus_per_node_max,
 };
 
@@ -47,21 +46,6 @@ const struct shape *const shape_of_parameters = &parameter_shape;
 #undef OWNER
 
 /* ---- nodes ---- */
-
-#define OWNER struct fence_parameter
-static const struct field fence_parameter_fields[] = {
-    TEXT("key", key, ABOUT("name of the parameter")), TEXT("value", value, ABOUT("its value"))};
-SHAPE(fence_parameter_shape, fence_parameter_fields);
-#undef OWNER
-
-#define OWNER struct fence_device
-static const struct field fence_device_fields[] = {
-    TEXT("agent", agent, ABOUT("fence agent to run; empty: none")),
-    MAP("parameters", parameters, fence_parameter_shape, fence_parameters_max,
-        ABOUT("parameters of the fence agent")),
-};
-SHAPE(fence_device_shape, fence_device_fields);
-#undef OWNER
 
 #define OWNER struct node_label
 static const struct field label_fields[] = {TEXT("key", key, ABOUT("key of the label")),
@@ -103,11 +87,12 @@ static const struct field node_spec_fields[] = {
     ENUM("fencing", fencing, fencing_words,
          ABOUT("how the host is proven off: watchdog, power, or manual"), POLICY),
     TEXT("fence_agent", fence_agent, ABOUT("fence agent to run, such as fence_ipmilan"), POLICY),
-    MAP("fence_parameters", fence_parameters, fence_parameter_shape, fence_parameters_max,
-        ABOUT("parameters of the fence agent"), POLICY),
-    STRUCT("fence_level_2", fence_more[0], fence_device_shape,
+    MAP("fence_parameters", fence_parameters, shape_of_fence_parameter, fence_parameters_max,
+        ABOUT("parameters of the fence agent; (sealed): its value is in the box"), POLICY),
+    HEAP_TEXT("fence_box", fence_box, fence_box_max, ABOUT("its sealed secrets"), POLICY, SPARSE),
+    STRUCT("fence_level_2", fence_more[0], shape_of_fence_device,
            ABOUT("fence agent to try when fence_agent fails or does not answer in time"), POLICY),
-    STRUCT("fence_level_3", fence_more[1], fence_device_shape,
+    STRUCT("fence_level_3", fence_more[1], shape_of_fence_device,
            ABOUT("fence agent to try when that of level 2 fails, too"), POLICY),
     MAP("labels", labels, label_shape, labels_max, ABOUT("labels that VMs can require"), POLICY),
     LIST("dismounted", dismounted, dismount_item, gpus_listed_max,
@@ -266,6 +251,7 @@ ITEM(fabric_set_item, fabric_set_shape);
 #define OWNER struct node_inventory
 static const struct field inventory_fields[] = {
     U64("incarnation", incarnation, ABOUT("incarnation in which it was written")),
+    TEXT("seal_key", seal_key, ABOUT("public key of the host, for the cluster's keys"), SPARSE),
     U32("cpus", cpus, ABOUT("CPUs of the host")),
     U64("memory_mib", memory_mib, ABOUT("memory for VMs in MiB, without huge pages")),
     ARRAY("huge_pages", huge_pages, huge_page_len, huge_pages_item,
@@ -554,6 +540,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_NODE_ALIVE] = &alive_shape,
         [RECORD_NODE_FENCE] = &fence_shape,
         [RECORD_NODE_STANDING] = &standing_shape,
+        [RECORD_NODE_KEY] = &shape_of_node_key,
         [RECORD_DISARM] = &disarm_shape,
         [RECORD_POOL] = &pool_shape,
         [RECORD_VM_SPEC] = &vm_spec_shape,

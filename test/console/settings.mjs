@@ -132,8 +132,10 @@ test('fencing is configured server by server, and secrets are not shown again', 
   await again.getByLabel('Parameters').fill('ip=10.0.1.3\npassword=hush');
   await press(again, 'Save');
   await again.waitFor({ state: 'detached' });
-  const { spec } = await stage.get('/v1/nodes/node2');
-  must(spec.fence_parameters.ip === '10.0.1.3', `the parameters are ${JSON.stringify(spec.fence_parameters)}`);
+  const { configuration } = await stage.get('/v1/cluster/export?secrets=1');
+  const spec = configuration.nodes.node2;
+  must(spec.fence_parameters.ip === '10.0.1.3' && spec.fence_parameters.password === '(sealed)' && spec.fence_box,
+    `the parameters are ${JSON.stringify(spec)}`);
 });
 
 test('no part of the settings breaks a rule of accessibility', async (scene) => {

@@ -36,6 +36,7 @@ while read line; do
     action=metadata) exec cat {0}/metadata.xml ;;
     action=*) action=${{line#action=}} ;;
     sudo_path=*) ${{line#sudo_path=}} ;;
+    password=*) echo "${{line#password=}}" >>{0}/ran/told ;;
     esac
 done
 id -u >>{0}/ran/as
@@ -68,6 +69,7 @@ class Victim:
                    f"node = {NODE}\netcd_endpoints = {self.etcd.url}\napi_socket = {self.socket}\n"
                    f"state_dir = {self.directory}/state\nrun_dir = {self.directory}/rund\nwatchdog = none\n"
                    f"disk_directories = {self.directory}/images\n"
+                   f"host_key_file = {self.directory}/host.key\n"
                    f"libvirt_uri = test:///default\nhttps_listen = 127.0.0.1:{self.https}\n")
         self.begin("berth-api", [os.environ["BERTH_API"]])
         self.begin_berthd()
@@ -255,8 +257,46 @@ def a_forged_hosts_fence_parameters_run_nothing_and_its_agent_is_not_root(victim
     assert os.listdir(path) == ["as"], os.listdir(path)
     assert not {"order/fence/ghost1", "order/fence/ghost2"} & set(victim.etcd.all())
     for name in ("ghost1", "ghost2", "ghost3"):
-        for key in ("want/nodes", "seen/nodes", "beat", "order/fence"):
-            victim.etcd.delete(f"{key}/{name}")
+        forget_host(victim, name)
+
+
+def forget_host(victim, name):
+    for key in ("want/nodes", "seen/nodes", "beat", "order/fence", "order/keys"):
+        victim.etcd.delete(f"{key}/{name}")
+
+
+@on_host
+def only_berthd_opens_a_secret_and_only_for_the_address_that_it_was_sealed_for(victim):
+    wait_for("the cluster has a key", lambda: victim.ask("GET", "/v1/fence-key", role="viewer")[0] == 200, 30)
+    told = f"{victim.directory}/ran/told"
+    # As it was stored by an earlier version, before anybody fences it: berth-api seals it.
+    power = {"schema": 1, "mode": "active", "fencing": "power", "fence_agent": "fence_shim"}
+    victim.etcd.put("want/nodes/old", {**power, "fence_parameters": {"ip": "127.0.0.1", "password": "TELL-1"}})
+    wait_for("it is sealed", lambda: victim.etcd.all()["want/nodes/old"].get("fence_box"), 20)
+    spec = victim.etcd.all()["want/nodes/old"]
+    assert spec["fence_parameters"] == {"ip": "127.0.0.1", "password": "(sealed)"}, spec
+    # Whoever writes to the store has the secret sent nowhere else: not for another host, not to another address, not
+    # with a parameter of his own.
+    box = spec["fence_box"]
+    sealed = {"ip": "127.0.0.1", "password": "(sealed)"}
+    forget_host(victim, "old")  # berthd asks its agent now and then whether it answers, and that one may be told
+    bad = {"thief1": sealed, "old": {**sealed, "ip": "127.0.0.2"}}
+    for name, parameters in bad.items():
+        forge_host(victim, name, fence_agent="fence_shim", fence_parameters=parameters, fence_box=box)
+        if name == "thief1" and os.path.exists(told):  # asked just before it was forgotten
+            os.unlink(told)
+        wait_for(f"{name} is refused", lambda name=name: [
+            event for event in events(victim, "power-fencing-failed") if event["subject"] == name and
+            "sealed for another node, agent or address" in json.dumps(event)], 30)
+        assert not os.path.exists(told), (name, parameters)
+        forget_host(victim, name)
+    forge_host(victim, "old", fence_agent="fence_shim", fence_parameters=sealed, fence_box=box)
+    wait_for("the agent is told", lambda: os.path.exists(told) and os.path.getsize(told) > 0, 40)
+    with open(told, encoding="ascii") as file:
+        words = set(file.read().split())
+    assert words == {"TELL-1"}, words
+    os.unlink(told)
+    forget_host(victim, "old")
 
 
 @on_host
@@ -419,7 +459,11 @@ def readers_see_no_password_wherever_they_look(victim):
     planted = {"password": "HIDE-1", "community": "HIDE-2", "token": "HIDE-3", "hexadecimal_kg": "HIDE-4",
                "snmp_priv_passwd": "HIDE-5", "api-auth": "HIDE-6"}
     words = [word for key, value in {"ip": "10.0.0.9", **planted}.items() for word in ("--param", f"{key}={value}")]
+    wait_for("the cluster has a key", lambda: victim.ask("GET", "/v1/fence-key", role="viewer")[0] == 200, 30)
     victim.must("node", "set", NODE, "--fencing", "power", "--agent", "fence_ipmilan", *words)
+    level = {"agent": "fence_apc", "parameters": {"ip": "10.0.0.8", "password": "HIDE-1"}}
+    status, text = victim.ask("PATCH", f"/v1/nodes/{NODE}", {"fence_level_2": level}, role="administrator")
+    assert status == 200 and "HIDE" not in text, (status, text)
     victim.must("vm", "add", "-", "--name", "screen", stdin=domain(
         "screen", "<devices><graphics type='vnc' port='-1' passwd='HIDE-7'/></devices>"))
     routes = json.loads(victim.ask("GET", "/v1", role="viewer")[1])["routes"]
@@ -437,7 +481,18 @@ def readers_see_no_password_wherever_they_look(victim):
                 seen += [(role, target + query, secret) for secret in re.findall(r"HIDE-\d", text)]
     assert not seen, seen
     assert read > 20, read
-    assert "HIDE-" not in victim.log("berthd") + victim.log("berth-api")
+    victim.must("cluster", "export", "--with-secrets", f"{victim.directory}/export.json")
+    kept = [os.path.join(folder, name) for folder, _, names in os.walk(victim.directory) for name in names]
+    kept = [path for path in kept if os.path.isfile(path)]
+    assert len(kept) > 10, kept
+    for path in kept:  # logs, the export, etcd's own files: sealed wherever it is kept
+        with open(path, "rb") as file:
+            found = set(re.findall(rb"HIDE-[1-6]", file.read()))
+        assert not found, (path, found)
+    # Nor is what is sealed sent to an address of his own.
+    body = {"fence_parameters": {"ip": "10.6.6.6", **dict.fromkeys(planted, "(sealed)")}}
+    status, text = victim.ask("PATCH", f"/v1/nodes/{NODE}", body, role="administrator")
+    assert status == 400 and "give the secrets again" in text, (status, text)
     victim.must("node", "set", NODE, "--fencing", "manual")
     victim.must("vm", "rm", "screen")
 

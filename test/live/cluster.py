@@ -118,9 +118,10 @@ class Players(threading.Thread):
         self.gpus = {n: [gpu(1), gpu(2), gpu(3, "5046")] for n in nodes}
         self.obeys_power, self.incarnations, self.descents = False, {n: 1 for n in nodes}, {}
         self.trouble = None
+        self.fence_key = base64.b64encode(os.urandom(32)).decode()
 
     def inventory(self, node):
-        return {"schema": 1, "incarnation": self.incarnations[node], "cpus": 8, "memory_mib": 8192, "kernel": "6.1",
+        return {"schema": 1, "incarnation": self.incarnations[node], "seal_key": f"of {node}", "cpus": 8, "memory_mib": 8192, "kernel": "6.1",
                 "gpus": self.gpus[node],
                 "checks": [{"name": "hypervisor", "ok": True, "detail": ""}]}
 
@@ -189,6 +190,9 @@ class Players(threading.Thread):
             card["verdict_detail"] = "" if is_wanted else "dismount it first"
         if store.get(f"seen/nodes/{node}", {}).get("gpus") != self.gpus[node]:
             self.etcd.put(f"seen/nodes/{node}", self.inventory(node))
+        if f"order/keys/{node}" not in store:
+            self.etcd.put(f"order/keys/{node}", {"schema": 1, "host_key": f"of {node}", "number": 1,
+                                                 "public_key": self.fence_key, "grant": ""})
 
     def tend_power(self, store, node, now):
         """A reboot takes half a second once the VMs are away."""

@@ -69,6 +69,7 @@ class Host:
             named += f"migration_address = qemu+tcp://127.0.0.1:{self.port}/system\n"
         self.write("berth.conf", f"{named}watchdog = none\netcd_endpoints = {self.etcd.url}\n"
                    f"etcd_prefix = {prefix}\nlibvirt_uri = {self.uri}\nrun_dir = {self.directory}/run\n"
+                   f"host_key_file = {self.directory}/host.key\n"
                    f"state_dir = {self.directory}/state\napi_socket = {self.directory}/api.sock\n")
         pid = self.libvirtd.pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:

@@ -52,7 +52,7 @@ class Secured:
                    f"node = {node}\netcd_endpoints = {self.etcd.url}\netcd_user = {user}\n"
                    f"etcd_password_file = {self.directory}/{user}.password\nwatchdog = none\n"
                    f"api_socket = {self.directory}/api.sock\nstate_dir = {self.directory}/state\n"
-                   f"run_dir = {self.directory}/run\nlibvirt_uri = test:///default\n")
+                   f"run_dir = {self.directory}/run\nhost_key_file = {self.directory}/host.key\nlibvirt_uri = test:///default\n")
         with open(f"{self.directory}/{program}.log", "w", encoding="utf-8") as log:
             self.processes.append(subprocess.Popen(
                 [os.environ[program.upper().replace("-", "_")], "--config", f"{self.directory}/{program}.conf"],

@@ -54,7 +54,8 @@ class Host:
 
     def write_conf(self):
         self.conf = (f"# kept\nwatchdog = none\nlibvirt_uri = test:///default\napi_socket = {self.root}/api.sock\n"
-                     f"run_dir = {self.root}/run/berthd\nstate_dir = {self.root}/state\n")
+                     f"run_dir = {self.root}/run/berthd\nstate_dir = {self.root}/state\n"
+                     f"host_key_file = {self.root}/host.key\n")
         (self.root / "etc/berth/berth.conf").write_text(self.conf, encoding="utf-8")
 
     def words(self, *words):

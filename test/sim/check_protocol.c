@@ -108,6 +108,7 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
             must_demand(sim, host, txn, key, RECORD_NODE_FENCE);
             must_demand(sim, host, txn, key, RECORD_CLUSTER);
             break;
+        case RECORD_NODE_KEY: /* the core only deletes those of a node that was removed */
         case RECORD_PULSE:
         case RECORD_BEAT_SUMMARY:
             must_demand(sim, host, txn, key, RECORD_LEADER);

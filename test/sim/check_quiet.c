@@ -87,7 +87,7 @@ static void check_order(struct sim *sim)
 static void check_removed(struct sim *sim)
 {
     static const enum record_kind kinds[] = {RECORD_NODE_ALIVE, RECORD_NODE_INVENTORY,
-                                             RECORD_NODE_STANDING};
+                                             RECORD_NODE_STANDING, RECORD_NODE_KEY};
     WORLD_EACH(&sim->store.world, RECORD_NODE_SPEC, spec) {
         const char *node = (*spec)->key.name;
         for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {

@@ -189,13 +189,15 @@ TEST(the_log_says_what_was_before_and_after_but_no_secrets)
     begin_cluster();
     CHECK_INT(ask("PATCH", "/v1/cluster", "{\"reserve\":2,\"failback\":\"none\"}"), 200);
     CHECK_HAS(told(), "reserve 0 -> 2, failback as it was");
+    store_readable_secret("node1", "password", "hush");
+    grant_key("node1", 1, FENCE_KEY(1), "");
     CHECK_INT(ask("PATCH", "/v1/nodes/node1",
-                  "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\","
-                  "\"fence_parameters\":{\"password\":\"hush\"}}"),
+                  "{\"fencing\":\"power\",\"fence_parameters\":{\"password\":\"(sealed)\"},"
+                  "\"fence_box\":\"1:" FENCE_KEY(1) ":aHVzaA==\"}"),
               200);
     CHECK_HAS(told(), "fencing watchdog -> power");
     CHECK_HAS(told(), "fence_parameters (secret) -> (secret)");
-    CHECK(!strstr(told(), "hush"));
+    CHECK(!strstr(told(), "hush") && !strstr(told(), "aHVz"));
 }
 
 TEST(sessions_of_others_are_shown_and_ended)

@@ -67,9 +67,8 @@ TEST(an_export_is_the_clusters_records)
 TEST(an_export_has_the_configuration_and_its_secrets_only_for_administrators)
 {
     begin_full();
-    must("PATCH", "/v1/nodes/node1",
-         "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\",\"fence_parameters\":"
-         "{\"ip\":\"10.0.0.1\",\"password\":\"geheim\"}}");
+    store_readable_secret("node1", "ip", "10.0.0.1");
+    store_readable_secret("node1", "password", "geheim");
     role = ROLE_VIEWER;
     REQUIRE(ask("GET", "/v1/cluster/export", NULL) == 200);
     CHECK_HAS(text(), "\"fence_parameters\":{\"ip\":\"10.0.0.1\"}");

@@ -149,6 +149,35 @@ static inline void add_node(const char *name, bool is_dismounted)
     beat(name, 1, 2, view.now_ms);
 }
 
+/* The cluster's key as it is granted to 'node': number 1, 2, ... */
+#define FENCE_KEY(digit) "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" #digit "="
+
+static inline void grant_key(const char *node, uint64_t ring, const char *public_key,
+                             const char *old_public_key)
+{
+    struct record *inventory = record_copy(world_find(&world, RECORD_NODE_INVENTORY, node));
+    struct record *key = record_new(RECORD_NODE_KEY, node, NULL);
+    strcpy(inventory->inventory->seal_key, "its own");
+    strcpy(key->node_key->host_key, "its own");
+    strcpy(key->node_key->public_key, public_key);
+    strcpy(key->node_key->old_public_key, old_public_key);
+    key->node_key->number = ring;
+    (void)store(inventory);
+    (void)store(key);
+}
+
+/* A fence agent of 'node' as it was stored before secrets were sealed. */
+static inline void store_readable_secret(const char *node, const char *key, const char *value)
+{
+    struct record *spec = record_copy(world_find(&world, RECORD_NODE_SPEC, node));
+    struct fence_parameter *place;
+    strcpy(spec->node_spec->fence_agent, "fence_ipmilan");
+    place = VEC_ADD(&spec->node_spec->fence_parameters);
+    strcpy(place->key, key);
+    strcpy(place->value, value);
+    (void)store(spec);
+}
+
 static inline void begin(void)
 {
     fixture_done();

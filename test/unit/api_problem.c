@@ -2,6 +2,7 @@
 /* What needs attention: each kind is found, since when, and with what to do. */
 #include "test/unit/api_fixture.h"
 
+#include "model/fence_rule.h"
 #include "model/trouble.h"
 
 #include <jansson.h>
@@ -268,6 +269,15 @@ TEST(what_would_not_prove_a_host_off_is_a_problem)
     must("POST", "/v1/cluster/arm", NULL);
     world_find(&world, RECORD_NODE_SPEC, "node3")->node_spec->fencing = FENCING_POWER;
     has("no-fence-agent", "node3", "error", "node-set");
+    store_readable_secret("node3", "password", "hush");
+    CHECK(!find("no-fence-agent", "node3"));
+    has("fence-secrets-readable", "node3", "warning", "");
+    struct node_spec *spec = world_find(&world, RECORD_NODE_SPEC, "node3")->node_spec;
+    strcpy(spec->fence_parameters.items[0].value, FENCE_SEALED);
+    spec->fence_box = strdup("1:" FENCE_KEY(1) ":QUJD");
+    has("fence-secrets-lost", "node3", "error", "node-set");
+    grant_key("node1", 1, FENCE_KEY(1), "");
+    CHECK(!find("fence-secrets-lost", "node3"));
 }
 
 TEST(checks_that_fail_are_problems_and_the_store_is_reported_once)

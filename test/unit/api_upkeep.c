@@ -145,20 +145,23 @@ TEST(a_vm_that_is_gone_from_a_start_order_is_reported)
 TEST(fence_agents_are_set_in_levels_without_a_gap_and_their_passwords_are_not_shown)
 {
     begin_cluster();
+    grant_key("node1", 1, FENCE_KEY(1), "");
     refused("PATCH", "/v1/nodes/node1", "{\"fence_level_2\":{\"agent\":\"fence_apc\"}}", 400,
             "level 1 has no fence agent yet");
-    must("PATCH", "/v1/nodes/node1",
-         "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\",\"fence_level_2\":{\"agent\":"
-         "\"fence_apc\",\"parameters\":{\"ip\":\"10.0.0.9\",\"password\":\"geheim\"}}}");
-    CHECK(!strstr(text(), "geheim"));
+    must(
+        "PATCH", "/v1/nodes/node1",
+        "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\",\"fence_level_2\":{\"agent\":"
+        "\"fence_apc\",\"parameters\":{\"ip\":\"10.0.0.9\",\"password\":\"(sealed)\"},\"box\":\"1:" FENCE_KEY(
+            1) ":Z2VoZWlt\"}}");
+    CHECK(!strstr(text(), "Z2VoZWlt"));
     const struct node_spec *node = world_find(&world, RECORD_NODE_SPEC, "node1")->node_spec;
     CHECK_INT(node_spec_fence_levels(node), 2);
     CHECK_STR(node_spec_fence_level(node, 1).agent, "fence_apc");
     CHECK_INT(node_spec_fence_level(node, 1).parameter_len, 2);
     shows("/v1/nodes/node1", "\"ip\":\"10.0.0.9\"");
-    CHECK(!strstr(text(), "geheim"));
+    CHECK(!strstr(text(), "Z2VoZWlt"));
     shows("/v1/cluster/export", "10.0.0.9");
-    CHECK(!strstr(text(), "geheim"));
+    CHECK(!strstr(text(), "Z2VoZWlt"));
     shows("/v1/validate", "if that fails, turned off by fence_apc");
     refused("PATCH", "/v1/nodes/node1", "{\"fence_level_3\":{\"agent\":\"apc\"}}", 400,
             "fence_level_3: the name of a fence agent begins with fence_");

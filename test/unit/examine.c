@@ -42,7 +42,7 @@ static void stage_init(struct stage *stage)
 
 static void stage_open(struct stage *stage, size_t endpoints)
 {
-    static const struct examine_callbacks callbacks = {world_of, on_change};
+    static const struct examine_callbacks callbacks = {world_of, on_change, NULL};
     struct examine_config config = {.etcd_endpoint_len = endpoints,
                                     .fence_directory = stage->folder,
                                     .look_ms = stage->look_ms,

@@ -327,6 +327,8 @@ void machine_tell_inventory(struct host *host)
     inventory->cpus = 64;
     inventory->memory_mib = 512 * 1024;
     (void)snprintf(inventory->kernel, sizeof(inventory->kernel), "6.1.0-played");
+    /* The stage grants it a key: the played hosts open nothing. */
+    (void)snprintf(inventory->seal_key, sizeof(inventory->seal_key), "of %s", host->name);
     add_check(inventory, "iommu", "60 groups, IOMMU dmar0");
     add_check(inventory, "interrupt-remapping", "on");
     add_check(inventory, "vfio-pci", "loaded");
