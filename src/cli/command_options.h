@@ -77,6 +77,9 @@
      .help = "reset these three counters after this uptime (default 900)"},                        \
     {.name = "title", .value = "TEXT",                                                             \
      .help = "what people call the VM, in any characters; \"\": its name"},                         \
+    {.name = "topology", .value = "WAY",                                                           \
+     .help = "mirror: NUMA nodes, CPU pinning and PCI buses like those of its GPUs; none "         \
+             "(default)"},                                                                         \
     {.name = "mmio", .value = "MIB",                                                               \
      .help = "64-bit memory-mapped IO space of the guest; 0: computed from its GPUs"}
 /* clang-format on */

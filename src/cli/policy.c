@@ -121,6 +121,10 @@ int policy_read(struct cli *cli, json_t *body)
     if (migration) {
         (void)json_object_set_new(body, "migration", json_string(migration));
     }
+    const char *topology = cli_option(cli, "topology");
+    if (topology) {
+        (void)json_object_set_new(body, "topology", json_string(topology));
+    }
     const char *title = cli_option(cli, "title");
     if (title) {
         (void)json_object_set_new(body, "title", json_string(title));

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { memory_reserve_least_mib = 256, memory_reserve_most_mib = 4096 };
@@ -19,19 +20,23 @@ const struct host_config host_config_default = {
 };
 
 /* "0-3,8-11": how many. */
-static uint32_t count_cpus(const struct host_config *config)
+static uint32_t count_list(char *text)
 {
-    char text[host_file_size], *rest = text, *part;
+    char *rest = text, *part;
     uint32_t count = 0;
-    if (host_read(config, text, sizeof(text), "/sys/devices/system/cpu/online") < 0) {
-        return 1;
-    }
     while ((part = strsep(&rest, ","))) {
         unsigned from, to;
         int fields = sscanf(part, "%u-%u", &from, &to);
         count += fields == 2 && to >= from ? to - from + 1 : fields == 1;
     }
-    return MAX(count, 1U);
+    return count;
+}
+
+static uint32_t count_cpus(const struct host_config *config)
+{
+    char text[host_file_size];
+    (void)host_read(config, text, sizeof(text), "/sys/devices/system/cpu/online");
+    return MAX(count_list(text), 1U);
 }
 
 /* A line "NAME:  123 kB" of meminfo; 0: it is not there. */
@@ -70,7 +75,50 @@ static void add_huge_pages(const struct host_config *config, const char *folder,
     VEC_DONE(&sizes);
 }
 
-static void read_huge_pages(const struct host_config *config, struct node_inventory *inventory)
+/* A line "Node 0 MemTotal:  123 kB" of a node's own meminfo. */
+static uint64_t node_kib(const struct host_config *config, const char *name)
+{
+    char path[host_path_size];
+    unsigned long long kib = 0;
+    CLEANUP(buf_done) struct buf text = {0};
+    (void)snprintf(path, sizeof(path), "/sys/devices/system/node/%s/meminfo", name);
+    (void)host_read_all(config, &text, path);
+    const char *at = strstr(buf_str(&text), "MemTotal:");
+    if (at) {
+        (void)sscanf(at, "MemTotal: %llu kB", &kib);
+    }
+    return kib;
+}
+
+/* Those without CPUs (memory of a GPU, or behind CXL) are left out: no guest's CPU is near them. */
+static void add_numa_node(const struct host_config *config, const char *name, int32_t number,
+                          struct node_inventory *inventory)
+{
+    char text[host_file_size];
+    struct numa_node node = {.id = number};
+    uint64_t huge_kib = 0, kib = node_kib(config, name);
+    if (host_read(config, text, sizeof(text), "/sys/devices/system/node/%s/cpulist", name) < 0 ||
+        !copy_text(node.cpu_list, sizeof(node.cpu_list), text)) {
+        return;
+    }
+    for (uint32_t i = 0; i < inventory->huge_page_len; i++) {
+        const struct huge_pages *pages = &inventory->huge_pages[i];
+        huge_kib += pages->numa_node == number ? (uint64_t)pages->size_kib * pages->total : 0;
+    }
+    node.cpus = count_list(text);
+    node.memory_mib = (kib - MIN(kib, huge_kib)) >> 10;
+    if (node.cpus > 0 && inventory->numa_node_len < numa_nodes_max) {
+        inventory->numa_nodes[inventory->numa_node_len++] = node;
+    }
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+    const struct numa_node *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static void read_nodes(const struct host_config *config, struct node_inventory *inventory)
 {
     char folder[host_path_size];
     host_entries_t nodes = host_list(config, "/sys/devices/system/node");
@@ -80,9 +128,12 @@ static void read_huge_pages(const struct host_config *config, struct node_invent
             (void)snprintf(folder, sizeof(folder), "/sys/devices/system/node/%s/hugepages",
                            each->name);
             add_huge_pages(config, folder, (int32_t)number, inventory);
+            add_numa_node(config, each->name, (int32_t)number, inventory);
         }
     }
     VEC_DONE(&nodes);
+    qsort(inventory->numa_nodes, inventory->numa_node_len, sizeof(inventory->numa_nodes[0]),
+          compare_nodes);
     if (inventory->huge_page_len == 0) {
         add_huge_pages(config, "/sys/kernel/mm/hugepages", -1, inventory);
     }
@@ -94,7 +145,7 @@ static void read_memory(const struct host_config *config, struct node_inventory 
     CLEANUP(buf_done) struct buf text = {0};
     uint64_t huge_kib = 0;
     (void)host_read_all(config, &text, "/proc/meminfo");
-    read_huge_pages(config, inventory);
+    read_nodes(config, inventory);
     for (uint32_t i = 0; i < inventory->huge_page_len; i++) {
         huge_kib += (uint64_t)inventory->huge_pages[i].size_kib * inventory->huge_pages[i].total;
     }

@@ -38,6 +38,8 @@ enum {
     fabric_id_size = 24,
     /* Live moves from one host at a time: each holds a thread, and they share its network. */
     migrations_max = 16,
+    /* NUMA nodes of a host that have CPUs: two sockets in four parts each make 8. */
+    numa_nodes_max = 16,
     /* Sizes of huge pages, on each NUMA node. */
     huge_pages_max = 32,
     labels_max = 32,

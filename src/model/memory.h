@@ -21,3 +21,6 @@ enum memory_kind memory_kind_of(uint32_t page_kib, uint32_t default_kib);
 
 /* MiB that VMs may use of 'kind'; of ordinary memory 0 means that it is not counted. */
 uint64_t memory_of_kind(const struct node_inventory *inventory, enum memory_kind kind);
+/* The same of one NUMA node, without what the host keeps for itself. */
+uint64_t memory_of_node(const struct node_inventory *inventory, enum memory_kind kind,
+                        const struct numa_node *node);

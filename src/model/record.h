@@ -14,6 +14,7 @@
 #include "model/facts.h"
 #include "model/fence.h"
 #include "model/gpu.h"
+#include "model/numa.h"
 #include "model/settings.h"
 
 /*
@@ -177,18 +178,13 @@ struct gpu_use {
     bool is_erasing; /* it is being erased, or will be: not even its VM may have it */
 };
 
-/* Huge pages that are set aside on one NUMA node. */
-struct huge_pages {
-    int32_t numa_node; /* -1: the machine has no nodes */
-    uint32_t size_kib; /* of one */
-    uint32_t total, free_len;
-};
-
 struct node_inventory {
     uint64_t incarnation; /* in which it was written: one of an earlier says nothing of now */
     char seal_key[seal_public_size]; /* to which the cluster's key may be granted; "": none */
     uint32_t cpus;
-    uint64_t memory_mib; /* for VMs, without huge pages */
+    uint64_t memory_mib;                         /* for VMs, without huge pages */
+    struct numa_node numa_nodes[numa_nodes_max]; /* by id */
+    uint32_t numa_node_len;
     struct huge_pages huge_pages[huge_pages_max];
     uint32_t huge_page_len;
     uint32_t huge_default_kib; /* size of those that are given if none is named; 0: not known */
@@ -344,6 +340,7 @@ struct vm_spec {
     VEC(struct vm_name) start_after; /* VMs that must run before it starts */
     bool is_unmanaged; /* Berth watches it, and starts, stops, moves and restarts nothing */
     struct vm_restart_policy restart;
+    enum topology topology;
     uint64_t mmio_mib;       /* guest's 64-bit aperture; 0: computed ... */
     uint64_t own_mmio_mib;   /* ... and not below what the domain XML itself asks for */
     uint64_t memory_max_mib; /* that can be plugged in the end; 0: no more than memory_mib */

@@ -6,6 +6,7 @@
 #include "loop/child.h"
 #include "loop/clock.h"
 #include "model/gpu_device.h"
+#include "model/memory.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -85,6 +86,18 @@ static struct domain_marker marker_of(const struct daemon *d, const char *vm, ui
     return marker;
 }
 
+/* The nodes of this host with the kind of memory that the VM takes. */
+static void add_host_nodes(const struct node_inventory *inventory, const struct vm_spec *spec,
+                           struct domain_compose *compose)
+{
+    enum memory_kind kind = memory_kind_of(spec->huge_page_kib, inventory->huge_default_kib);
+    for (uint32_t i = 0; i < inventory->numa_node_len; i++) {
+        struct numa_node *node = &compose->host_nodes[compose->host_node_len++];
+        *node = inventory->numa_nodes[i];
+        node->memory_mib = memory_of_node(inventory, kind, &inventory->numa_nodes[i]);
+    }
+}
+
 static void perform_start(struct daemon *d, const struct core_action *action)
 {
     const struct vm_placement *placement = action->placement->placement;
@@ -111,6 +124,9 @@ static void perform_start(struct daemon *d, const struct core_action *action)
             return;
         }
         compose.device_len++;
+    }
+    if (inventory && spec->topology == TOPOLOGY_MIRROR) {
+        add_host_nodes(inventory->inventory, spec, &compose);
     }
     virt_start(d->virt, action->id, &compose, action->limit_ms, virt_answered, d);
 }

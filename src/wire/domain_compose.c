@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "wire/domain_address.h"
 #include "wire/domain_expander.h"
+#include "wire/domain_topology.h"
 #include "wire/domain_tree.h"
 
 #include <errno.h>
@@ -422,8 +423,9 @@ int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, st
     }
     c.bus = bus_of(info.machine);
     c.is_q35 = strstr(info.machine, "q35") != NULL;
+    r = topology_write(c.domain, c.devices, compose, c.bus == BUS_PCIE, err);
     note_template(&c);
-    r = set_identity(&c, compose);
+    r = r < 0 ? r : set_identity(&c, compose);
     r = r < 0 ? r : add_devices(&c, compose);
     r = r < 0 ? r : set_addresses(&c, compose, &info);
     return r < 0 ? r : tree_write(doc, ret, err);

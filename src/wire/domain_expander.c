@@ -17,9 +17,7 @@ static int number_of(char *text)
     return owned && tree_number(owned, INT16_MAX, &number) ? (int)number : -1;
 }
 
-/* Whether a set of nodes as libvirt writes it ("0-3,8,^2") has 'node'. Of what says otherwise, the
- * last counts. */
-static bool nodeset_has(const char *text, int node)
+bool number_set_has(const char *text, int node)
 {
     bool has_it = false;
     for (const char *at = text; *at;) {
@@ -47,11 +45,22 @@ static int guest_node(const xmlNode *domain, int host_node)
     TREE_EACH(tuning, "memnode", memnode)
     {
         CLEANUP(freep) char *nodes = tree_attribute(memnode, "nodeset");
-        if (nodes && nodeset_has(nodes, host_node)) {
+        if (nodes && number_set_has(nodes, host_node)) {
             return (int)tree_attribute_number(memnode, "cellid");
         }
     }
     return -1;
+}
+
+int expander_host_node(const xmlNode *domain, int guest_cell)
+{
+    TREE_EACH(tree_child(domain, "numatune"), "memnode", memnode)
+    {
+        if (tree_attribute_number(memnode, "cellid") == (uint32_t)guest_cell) {
+            return number_of(tree_attribute(memnode, "nodeset"));
+        }
+    }
+    return tree_child(tree_child(domain, "numatune"), "memnode") ? -1 : guest_cell;
 }
 
 int expander_find(const xmlNode *domain, const xmlNode *devices, int host_node)

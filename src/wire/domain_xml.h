@@ -147,12 +147,16 @@ struct domain_compose {
     size_t device_len;
     uint64_t mmio_mib;     /* the administrator's 64-bit aperture; 0: computed */
     uint32_t address_bits; /* of guest physical addresses that the host can give; 0: not known */
+    struct numa_node host_nodes[numa_nodes_max]; /* that the guest mirrors, with the memory that
+                                                    they have for it ... */
+    size_t host_node_len;                        /* ... 0: it is as its template says */
 };
 
 /* Adds to 'ret' the XML to start. A card and its companions of the same slot stand at one slot of
  * the guest with their function numbers, behind the template's expander bus for their NUMA node if
  * it has one; the aperture goes into pcihole64 and, under UEFI, OVMF's X-PciMmio64Mb, and the width
- * of addresses that it needs into <maxphysaddr>; a guest that powers off or crashes is gone.
+ * of addresses that it needs into <maxphysaddr>; with 'host_nodes' it gets what domain_topology.h
+ * says; a guest that powers off or crashes is gone.
  * Nothing of 'compose' is kept. Errors as domain_xml_inspect(); -EINVAL for a device that cannot be
  * written; -ERANGE if the host cannot give addresses as wide as the GPUs need. */
 int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, struct error *err);

@@ -217,6 +217,17 @@ SHAPE(sighting_shape, sighting_fields);
 ITEM(sighting_item, sighting_shape);
 #undef OWNER
 
+#define OWNER struct numa_node
+static const struct field numa_node_fields[] = {
+    INTEGER("id", id, 0, INT32_MAX, ABOUT("number of the NUMA node")),
+    U32("cpus", cpus, ABOUT("its CPUs")),
+    TEXT("cpu_list", cpu_list, ABOUT("their numbers, as in \"0-15,32-47\"")),
+    U64("memory_mib", memory_mib, ABOUT("its memory in MiB without huge pages")),
+};
+SHAPE(numa_node_shape, numa_node_fields);
+ITEM(numa_node_item, numa_node_shape);
+#undef OWNER
+
 #define OWNER struct huge_pages
 static const struct field huge_pages_fields[] = {
     INTEGER("numa_node", numa_node, -1, INT32_MAX, ABOUT("NUMA node; -1: none")),
@@ -254,6 +265,8 @@ static const struct field inventory_fields[] = {
     TEXT("seal_key", seal_key, ABOUT("public key of the host, for the cluster's keys"), SPARSE),
     U32("cpus", cpus, ABOUT("CPUs of the host")),
     U64("memory_mib", memory_mib, ABOUT("memory for VMs in MiB, without huge pages")),
+    ARRAY("numa_nodes", numa_nodes, numa_node_len, numa_node_item,
+          ABOUT("NUMA nodes that have CPUs")),
     ARRAY("huge_pages", huge_pages, huge_page_len, huge_pages_item,
           ABOUT("huge pages that are set aside, by NUMA node and size")),
     U32("huge_default_kib", huge_default_kib,
@@ -421,6 +434,10 @@ static const struct field vm_spec_fields[] = {
     BOOL("unmanaged", is_unmanaged, ABOUT("only watch it: do not start, stop, move or restart it"),
          POLICY),
     STRUCT("restart", restart, restart_shape, ABOUT("what happens when it fails"), POLICY),
+    ENUM("topology", topology, topology_words,
+         ABOUT("mirror: build the guest like the NUMA nodes on which its GPUs are; none: as its "
+               "domain XML says"),
+         POLICY),
     U64("mmio_mib", mmio_mib, ABOUT("64-bit MMIO aperture in MiB; 0: computed"), POLICY),
     U64("own_mmio_mib", own_mmio_mib,
         ABOUT("64-bit aperture in MiB that the domain XML itself asks for; 0: none")),

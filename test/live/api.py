@@ -36,6 +36,8 @@ def a_vm_is_edited_by_numbers_from_a_file_and_in_an_editor():
         c.must("vm", "edit", "train1")
         assert "<!--e-->" in c.must("vm", "xml", "train1")
         assert "Nothing was changed" in c.must("vm", "edit", "train1")
+        c.must("vm", "set", "train1", "--topology", "mirror")
+        assert "topology         mirror" in c.must("vm", "show", "train1")
         os.environ["VISUAL"] = "false"
         c.refused(1, "nothing was changed", "vm", "edit", "train1")
         # Somebody else is quicker than the editor.

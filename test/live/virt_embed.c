@@ -261,6 +261,73 @@ TEST(a_guest_with_an_aperture_of_a_tebibyte_starts_with_a_cpu_of_any_kind)
     }
 }
 
+static bool take_any(void *userdata, const struct domain_hostdev *device)
+{
+    (void)userdata;
+    (void)device;
+    return true;
+}
+
+/* What Berth would start on a host with cards on two NUMA nodes, with the cards taken out and all
+ * memory and CPUs from node 0, as this host may have no other. The caller frees it. */
+static char *mirrored_without_cards(const char *xml)
+{
+    struct domain_device cards[3] = {{.slot = {{0, 0x10, 0, 0}, ""}, .mmio_size = 1 << 28},
+                                     {.slot = {{0, 0x20, 0, 0}, ""}, .mmio_size = 1 << 28},
+                                     {.slot = {{0, 0x21, 0, 0}, ""}, .mmio_size = 1 << 28}};
+    struct domain_compose compose = {
+        .xml = xml, .marker = {.vm = "x", .epoch = 1}, .devices = cards, .device_len = 3};
+    struct buf full = {0}, bare = {0};
+    struct error err = {.text = "none"};
+    cards[1].numa_node = cards[2].numa_node = 1;
+    for (int32_t i = 0; i < 2; i++) {
+        compose.host_nodes[i] =
+            (struct numa_node){.id = i, .cpus = 2, .cpu_list = "0", .memory_mib = 1024};
+    }
+    compose.host_node_len = 2;
+    if (domain_xml_compose(&compose, &full, &err) < 0 ||
+        domain_xml_strip(buf_str(&full), take_any, NULL, &bare, &err) < 0) {
+        test_fail(__FILE__, __LINE__, "%s", err.text);
+    }
+    buf_done(&full);
+    char *text = buf_take(&bare);
+    char *second = strstr(text, "nodeset=\"1\"");
+    CHECK(second != NULL && strstr(text, "pcie-root-port") != NULL);
+    if (second) {
+        second[strlen("nodeset=\"")] = '0';
+    }
+    return text;
+}
+
+TEST(a_guest_that_mirrors_its_host_is_taken_by_libvirt_and_started_by_qemu)
+{
+    static const char *const inside[] = {
+        "", "<cpu><numa><cell id='0' cpus='0-1' memory='16384'/><cell id='1' cpus='2-3' "
+            "memory='49152'/></numa></cpu>"};
+    need_qemu();
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop));
+    for (uint64_t i = 0; i < ARRAY_LEN(inside); i++) {
+        char xml[1024], vm[16];
+        (void)snprintf(vm, sizeof(vm), "mirror%d", (int)i);
+        (void)snprintf(xml, sizeof(xml),
+                       "<domain type='qemu'><name>x</name><memory unit='MiB'>64</memory>"
+                       "<vcpu>4</vcpu>%s<os><type arch='x86_64' machine='q35'>hvm</type></os>"
+                       "<devices><controller type='usb' model='none'/>"
+                       "<memballoon model='none'/></devices></domain>",
+                       inside[i]);
+        CLEANUP(freep) char *text = mirrored_without_cards(xml);
+        start(&loop, 10 + 2 * i, text, vm, 1, limit_ms);
+        const struct line *done = await(&loop, TOLD_DONE, "", 10 + 2 * i, limit_ms);
+        CHECK_OUTCOME(done, VIRT_DONE);
+        if (done && done->result.outcome != VIRT_DONE) {
+            printf("# %s\n%s\n", done->text, text);
+        }
+        kill_one(&loop, 11 + 2 * i, vm, 1);
+        CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 11 + 2 * i, limit_ms), VIRT_DONE);
+    }
+}
+
 TEST(a_qemu_that_dies_is_gone_unasked)
 {
     need_qemu();

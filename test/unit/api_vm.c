@@ -538,6 +538,9 @@ TEST(policies_are_set_and_name_what_must_exist)
             "desired: there is no such field");
     refused("PATCH", "/v1/vms/v", "{\"offline_action\":\"hibernate\"}", 400, "offline_action");
     refused("PATCH", "/v1/vms/v", "{\"offline_timeout_ms\":5}", 400, "offline_timeout_ms");
+    must("PATCH", "/v1/vms/v", "{\"topology\":\"mirror\"}");
+    CHECK_INT(spec("v")->topology, TOPOLOGY_MIRROR);
+    refused("PATCH", "/v1/vms/v", "{\"topology\":\"flat\"}", 400, "topology");
 }
 
 TEST(the_state_of_a_vm_follows_spec_placement_status_and_heartbeat)

@@ -4,22 +4,6 @@
 #include "host/binding.h"
 #include "host_tree.h"
 
-static struct gpu read_gpu(const struct tree *tree, const char *name)
-{
-    struct gpu gpu = {0};
-    struct pci_address address;
-    struct error err;
-    REQUIRE(pci_address_parse(name, &address));
-    REQUIRE(host_gpu_read(&tree->config, address, &gpu, &err) == 0);
-    return gpu;
-}
-
-#define CHECK_VERDICT(gpu, word, words)                                                            \
-    do {                                                                                           \
-        CHECK_STR(gpu_verdict_name((gpu).verdict), word);                                          \
-        CHECK_HAS((gpu).verdict_detail, words);                                                    \
-    } while (0)
-
 /* "0000:04:00.1 0000:04:00.3" */
 static const char *companions(const struct gpu *gpu)
 {
@@ -53,13 +37,13 @@ TEST(the_functions_of_a_gpus_slot_go_along_even_from_groups_of_their_own)
     struct error err = {0};
     tree_begin(&tree);
     add_navi(&tree, NULL);
-    struct gpu gpu = read_gpu(&tree, "0000:44:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:44:00.0");
     CHECK_STR(companions(&gpu), "0000:44:00.1");
     CHECK_INT(gpu.reset_methods, GPU_RESET_BUS);
     CHECK_VERDICT(gpu, "host-driver", "takes along 0000:44:00.1 (snd_hda_intel)");
     CHECK_INT(host_gpu_dismount(&tree.config, gpu.address, false, &err), 0);
     CHECK_DRIVER(&tree, "0000:44:00.1", "vfio-pci");
-    CHECK_VERDICT(read_gpu(&tree, "0000:44:00.0"), "assignable", "");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:44:00.0"), "assignable", "");
     CHECK_INT(host_gpu_mount(&tree.config, gpu.address, &err), 0);
     CHECK_DRIVER(&tree, "0000:44:00.1", "snd_hda_intel");
 }
@@ -69,7 +53,7 @@ TEST(with_a_reset_of_its_own_the_gpu_still_takes_its_sound_along)
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
     add_navi(&tree, "device_specific\n");
-    struct gpu gpu = read_gpu(&tree, "0000:44:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:44:00.0");
     CHECK_STR(companions(&gpu), "0000:44:00.1");
     CHECK_INT(gpu.reset_methods, GPU_RESET_DEVICE_SPECIFIC);
 }
@@ -83,7 +67,7 @@ TEST(the_functions_of_a_listed_device_go_alone_unless_their_group_binds_them)
              &(struct tree_card){NULL, "8086 1572 8086 0001 020000", "i40e", "flr", 20});
     tree_add(&tree, "0000:05:00.1",
              &(struct tree_card){NULL, "8086 1572 8086 0001 020000", "i40e", "flr", 21});
-    struct gpu gpu = read_gpu(&tree, "0000:05:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:05:00.0");
     CHECK_INT(gpu.companion_len, 0);
 }
 
@@ -97,7 +81,7 @@ TEST(virtual_functions_in_the_slot_of_their_card_do_not_go_along)
     tree_add(&tree, "0000:00:02.1",
              &(struct tree_card){NULL, "8086 46d1 8086 7270 030000", NULL, "flr", 17});
     tree_link(&tree, "../0000:00:02.0", "/sys/bus/pci/devices/0000:00:02.1/physfn");
-    struct gpu gpu = read_gpu(&tree, "0000:00:02.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:00:02.0");
     CHECK_INT(gpu.companion_len, 0);
 }
 
@@ -130,11 +114,11 @@ TEST(the_parts_of_a_card_with_a_switch_of_its_own_go_together)
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
     add_arc(&tree, 18); /* one group: no access control in that switch */
-    struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:03:00.0");
     CHECK_STR(companions(&gpu), "0000:04:00.0");
     CHECK_VERDICT(gpu, "host-driver", "takes along 0000:04:00.0 (snd_hda_intel)");
     add_arc(&tree, 19);
-    gpu = read_gpu(&tree, "0000:03:00.0");
+    gpu = tree_gpu(&tree, "0000:03:00.0");
     CHECK_STR(companions(&gpu), "0000:04:00.0");
 }
 
@@ -146,7 +130,7 @@ TEST(cards_behind_a_switch_of_the_machine_do_not_go_together)
     add_arc(&tree, 18);
     tree_file(&tree, "0x10b5\n", "/sys/bus/pci/devices/0000:01:00.0/vendor");
     tree_file(&tree, "0x10b5\n", "/sys/bus/pci/devices/0000:02:01.0/vendor");
-    struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:03:00.0");
     CHECK_INT(gpu.companion_len, 0);
     CHECK_VERDICT(gpu, "shared-group", "with 0000:04:00.0");
 }
@@ -176,7 +160,7 @@ TEST(a_network_interface_behind_a_companion_keeps_the_card_at_the_host)
     struct error err = {0};
     tree_begin(&tree);
     add_apu(&tree);
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver",
+    CHECK_VERDICT(tree_gpu(&tree, "0000:04:00.0"), "host-driver",
                   "takes along 0000:04:00.2 (ccp), 0000:04:00.3 (xhci_hcd), 0000:04:00.4");
     tree_link(&tree,
               "../../devices/pci0000:00/0000:00:08.1/0000:04:00.3/usb3/3-2/3-2:2.0/net/enx001",
@@ -184,7 +168,7 @@ TEST(a_network_interface_behind_a_companion_keeps_the_card_at_the_host)
     tree_file(
         &tree, "0x1003\n",
         "/sys/devices/pci0000:00/0000:00:08.1/0000:04:00.3/usb3/3-2/3-2:2.0/net/enx001/flags");
-    struct gpu gpu = read_gpu(&tree, "0000:04:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:04:00.0");
     CHECK_VERDICT(gpu, "in-use",
                   "the network interface enx001 of its companion 0000:04:00.3 is up");
     CHECK_INT(host_gpu_dismount(&tree.config, gpu.address, false, &err), -EBUSY);
@@ -208,7 +192,7 @@ TEST(a_disk_behind_a_companion_keeps_the_card_at_the_host_even_if_that_is_dismou
     tree_file(&tree, "8:1\n", "/sys/%s/dev", disk);
     tree_file(&tree, "36 35 8:1 / /boot rw - ext4 /dev/sda1 rw\n", "/proc/self/mountinfo");
     tree_link(&tree, "../../drivers/vfio-pci", "/sys/bus/pci/devices/0000:04:00.0/driver");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use",
+    CHECK_VERDICT(tree_gpu(&tree, "0000:04:00.0"), "in-use",
                   "the disk sda1 of its companion 0000:04:00.4 is mounted on /boot");
 }
 
@@ -220,7 +204,7 @@ TEST(the_firmwares_frame_buffer_keeps_a_card_that_vfio_pci_has_from_vms)
     tree_link(&tree, "../../drivers/vfio-pci", "/sys/bus/pci/devices/0000:01:00.0/driver");
     tree_file(&tree, "f0000000-f0ffffff : 0000:01:00.0\n  f1000000-f1000fff : vfio-pci\n",
               "/proc/iomem");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "assignable", "");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "assignable", "");
     static const char *const names[] = {"efifb", "BOOTFB", "simpledrm", "vesafb"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char text[200];
@@ -229,18 +213,18 @@ TEST(the_firmwares_frame_buffer_keeps_a_card_that_vfio_pci_has_from_vms)
                        "    f0000000-f02fffff : %s\n",
                        names[i]);
         tree_file(&tree, text, "/proc/iomem");
-        CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", names[i]);
-        CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", "initcall_blacklist=sysfb_init");
+        CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "in-use", names[i]);
+        CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "in-use", "initcall_blacklist=sysfb_init");
     }
     /* The kernel's list counts, also where the card's regions were moved since. */
     tree_file(&tree, "c0000000-c0ffffff : 0000:01:00.0\n  c0000000-c02fffff : efifb\n",
               "/proc/iomem");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", "efifb");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "in-use", "efifb");
     tree_file(&tree,
               "c0000000-c0ffffff : 0000:01:00.0\nd0000000-d0ffffff : 0000:02:00.0\n"
               "  d0000000-d02fffff : efifb\n",
               "/proc/iomem"); /* another card's */
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "assignable", "");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "assignable", "");
 }
 
 /* An NVSwitch calls itself a bridge ("other"), but has the header of a function: VFIO counts it. */
@@ -254,10 +238,10 @@ TEST(a_switch_of_gpus_is_a_member_of_its_group_and_a_function_as_any_other)
     tree_add(&tree, "0000:06:00.0",
              &(struct tree_card){NULL, "10de 22a3 10de 1796 068000", "nvidia-nvswitch", "flr", 11});
     tree_bytes(&tree, "/sys/bus/pci/devices/0000:06:00.0/config", function, sizeof(function));
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "shared-group", "with 0000:06:00.0");
-    CHECK_VERDICT(read_gpu(&tree, "0000:06:00.0"), "shared-group", "with 0000:01:00.0");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "shared-group", "with 0000:06:00.0");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:06:00.0"), "shared-group", "with 0000:01:00.0");
     tree_bytes(&tree, "/sys/bus/pci/devices/0000:06:00.0/config", bridge, sizeof(bridge));
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "host-driver", "");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "host-driver", "");
 }
 
 TEST(the_advice_for_a_card_without_reset_is_true_to_the_card)
@@ -266,12 +250,12 @@ TEST(the_advice_for_a_card_without_reset_is_true_to_the_card)
     tree_begin(&tree);
     tree_add(&tree, "0000:00:05.0",
              &(struct tree_card){NULL, "1002 73bf 1da2 e437 030000", NULL, NULL, 5});
-    CHECK_VERDICT(read_gpu(&tree, "0000:00:05.0"), "no-reset", "vendor-reset");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:00:05.0"), "no-reset", "vendor-reset");
     tree_add(&tree, "0000:00:06.0", &(struct tree_card){NULL, ids_bochs, NULL, NULL, 7});
-    CHECK_VERDICT(read_gpu(&tree, "0000:00:06.0"), "no-reset", "a slot of its own");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:00:06.0"), "no-reset", "a slot of its own");
     tree_add(&tree, "0000:00:07.0", &(struct tree_card){NULL, ids_root_port, "pcieport", "pm", 2});
     tree_add(&tree, "0000:08:00.0", &(struct tree_card){"0000:00:07.0", ids_bochs, NULL, NULL, 8});
-    struct gpu gpu = read_gpu(&tree, "0000:08:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:08:00.0");
     CHECK_STR(gpu_verdict_name(gpu.verdict), "no-reset");
     CHECK(!strstr(gpu.verdict_detail, "a slot of its own")); /* it has one */
 }
@@ -291,23 +275,23 @@ TEST(a_group_of_cards_is_given_whole_where_an_administrator_wants_that)
     struct error err = {0};
     tree_begin(&tree);
     add_pair(&tree);
-    CHECK_VERDICT(read_gpu(&tree, "0000:20:00.0"), "shared-group",
+    CHECK_VERDICT(tree_gpu(&tree, "0000:20:00.0"), "shared-group",
                   "or give all to one VM (whole_groups in berth.conf)");
     tree.config.whole_groups[0] = (struct pci_address){0, 0x20, 0, 0};
     tree.config.whole_group_len = 1;
-    struct gpu gpu = read_gpu(&tree, "0000:20:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:20:00.0");
     CHECK_STR(companions(&gpu), "0000:21:00.0");
     CHECK_INT(gpu_mmio_size(&gpu), 2 * ((16 << 20) + 4096));
     CHECK_VERDICT(gpu, "host-driver", "takes along 0000:21:00.0");
-    CHECK_VERDICT(read_gpu(&tree, "0000:21:00.0"), "shared-group", "goes along with another card");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:21:00.0"), "shared-group", "goes along with another card");
     CHECK_INT(host_gpu_dismount(&tree.config, gpu.address, false, &err), 0);
     CHECK_DRIVER(&tree, "0000:21:00.0", "vfio-pci");
-    CHECK_VERDICT(read_gpu(&tree, "0000:20:00.0"), "assignable", "");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:20:00.0"), "assignable", "");
     /* A disk controller in the group is no card: it is not for VMs. */
     tree.config.whole_group_len = 0;
     tree_add(&tree, "0000:22:00.0",
              &(struct tree_card){NULL, "8086 2922 0 0 010601", "ahci", NULL, 40});
-    gpu = read_gpu(&tree, "0000:20:00.0");
+    gpu = tree_gpu(&tree, "0000:20:00.0");
     CHECK(!strstr(gpu.verdict_detail, "whole_groups"));
 }
 

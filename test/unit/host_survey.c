@@ -2,25 +2,6 @@
 #include "host_tree.h"
 #include "model/memory.h"
 
-static struct gpu read_gpu(struct tree *tree, const char *name)
-{
-    struct gpu gpu = {0};
-    struct error err = {.text = "none"};
-    struct pci_address address;
-    REQUIRE(pci_address_parse(name, &address));
-    if (host_gpu_read(&tree->config, address, &gpu, &err) < 0) {
-        test_fail(__FILE__, __LINE__, "%s: %s", name, err.text);
-        test_abandon();
-    }
-    return gpu;
-}
-
-#define CHECK_VERDICT(gpu, verdict_, part)                                                         \
-    do {                                                                                           \
-        CHECK_STR(gpu_verdict_name((gpu).verdict), verdict_);                                      \
-        CHECK_HAS((gpu).verdict_detail, part);                                                     \
-    } while (0)
-
 TEST(a_display_of_the_host_is_read_whole_and_its_verdict_says_how_to_dismount_it)
 {
     CLEANUP(tree_done) struct tree tree;
@@ -61,13 +42,13 @@ TEST(without_an_iommu_the_verdict_names_the_parameter_or_the_firmware_setting)
     tree_add_display(&tree);
     tree_remove(&tree, "/sys/kernel/iommu_groups");
     tree_remove(&tree, "/sys/bus/pci/devices/0000:01:00.0/iommu_group");
-    struct gpu gpu = read_gpu(&tree, "0000:01:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:01:00.0");
     CHECK_INT(gpu.iommu_group, -1);
     CHECK_VERDICT(gpu, "no-iommu", "intel_iommu=on");
     tree_remove(&tree, "/sys/firmware/acpi/tables/DMAR");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-iommu", "VT-d");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "no-iommu", "VT-d");
     tree_file(&tree, "vendor_id : AuthenticAMD\n", "/proc/cpuinfo");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-iommu", "AMD-Vi");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "no-iommu", "AMD-Vi");
 }
 
 TEST(a_group_that_vfio_made_without_an_iommu_does_not_count)
@@ -76,7 +57,7 @@ TEST(a_group_that_vfio_made_without_an_iommu_does_not_count)
     tree_begin(&tree);
     tree_add_display(&tree);
     tree_file(&tree, "vfio-noiommu\n", "/sys/kernel/iommu_groups/11/name");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-iommu", "does not cover this card");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "no-iommu", "does not cover this card");
 }
 
 TEST(two_cards_behind_a_pci_bridge_share_a_group_and_each_names_the_other)
@@ -88,12 +69,12 @@ TEST(two_cards_behind_a_pci_bridge_share_a_group_and_each_names_the_other)
              &(struct tree_card){"0000:01:00.0", ids_bochs, "bochs-drm", NULL, 9});
     tree_add(&tree, "0000:02:02.0",
              &(struct tree_card){"0000:01:00.0", ids_bochs, "bochs-drm", NULL, 9});
-    struct gpu gpu = read_gpu(&tree, "0000:02:01.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:02:01.0");
     CHECK_INT(gpu.companion_len, 0);
     CHECK_VERDICT(gpu, "shared-group", "shares IOMMU group 9 with 0000:02:02.0: put");
-    CHECK_VERDICT(read_gpu(&tree, "0000:02:02.0"), "shared-group", "with 0000:02:01.0: put");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:02:02.0"), "shared-group", "with 0000:02:01.0: put");
     tree_add(&tree, "0000:02:03.0", &(struct tree_card){"0000:01:00.0", ids_bochs, NULL, NULL, 9});
-    CHECK_VERDICT(read_gpu(&tree, "0000:02:01.0"), "shared-group", "0000:02:02.0 and 1 more");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:02:01.0"), "shared-group", "0000:02:02.0 and 1 more");
 }
 
 TEST(a_sound_function_of_the_slot_goes_along_and_the_bus_reset_is_theirs_together)
@@ -101,7 +82,7 @@ TEST(a_sound_function_of_the_slot_goes_along_and_the_bus_reset_is_theirs_togethe
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
     tree_add_radeon(&tree);
-    struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:03:00.0");
     REQUIRE(gpu.companion_len == 1);
     CHECK_INT(gpu.companions[0].function, 1);
     CHECK_INT(gpu.reset_methods, GPU_RESET_BUS);
@@ -115,7 +96,7 @@ TEST(a_bus_reset_is_no_reset_while_a_function_of_another_slot_sits_on_that_bus)
     tree_add_radeon(&tree);
     tree_add(&tree, "0000:03:01.0",
              &(struct tree_card){"0000:00:04.0", "8086 1533 0 0 020000", "igb", NULL, 14});
-    struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:03:00.0");
     CHECK_INT(gpu.companion_len, 1);
     CHECK_VERDICT(gpu, "no-reset", "cannot be reset between two VMs");
 }
@@ -126,9 +107,9 @@ TEST(a_companion_that_the_host_still_has_keeps_the_card_from_vms)
     tree_begin(&tree);
     tree_add_radeon(&tree);
     tree_link(&tree, "../../drivers/vfio-pci", "/sys/bus/pci/devices/0000:03:00.0/driver");
-    CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "host-driver", "0000:03:00.1 (snd_hda_intel)");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:03:00.0"), "host-driver", "0000:03:00.1 (snd_hda_intel)");
     tree_link(&tree, "../../drivers/vfio-pci", "/sys/bus/pci/devices/0000:03:00.1/driver");
-    CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "assignable", "");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:03:00.0"), "assignable", "");
 }
 
 TEST(a_card_without_reset_differs_from_one_whose_reset_was_switched_off)
@@ -136,15 +117,15 @@ TEST(a_card_without_reset_differs_from_one_whose_reset_was_switched_off)
     CLEANUP(tree_done) struct tree tree;
     tree_begin(&tree);
     tree_add(&tree, "0000:00:05.0", &(struct tree_card){NULL, ids_bochs, NULL, NULL, 5});
-    CHECK_VERDICT(read_gpu(&tree, "0000:00:05.0"), "no-reset", "cannot be reset between two VMs");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:00:05.0"), "no-reset", "cannot be reset between two VMs");
     tree_file(&tree, "\n", "/sys/bus/pci/devices/0000:00:05.0/reset_method");
-    CHECK_VERDICT(read_gpu(&tree, "0000:00:05.0"), "no-reset", "write \"default\" there");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:00:05.0"), "no-reset", "write \"default\" there");
     tree_file(&tree, "flr pm bus\n", "/sys/bus/pci/devices/0000:00:05.0/reset_method");
-    CHECK_INT(read_gpu(&tree, "0000:00:05.0").reset_methods,
+    CHECK_INT(tree_gpu(&tree, "0000:00:05.0").reset_methods,
               GPU_RESET_FLR | GPU_RESET_PM | GPU_RESET_BUS);
     tree_remove(&tree, "/sys/bus/pci/devices/0000:00:05.0/reset_method");
     tree_file(&tree, "", "/sys/bus/pci/devices/0000:00:05.0/reset");
-    CHECK_INT(read_gpu(&tree, "0000:00:05.0").reset_methods, GPU_RESET_BUS);
+    CHECK_INT(tree_gpu(&tree, "0000:00:05.0").reset_methods, GPU_RESET_BUS);
 }
 
 TEST(functions_on_the_root_bus_have_no_bus_reset_together)
@@ -154,7 +135,7 @@ TEST(functions_on_the_root_bus_have_no_bus_reset_together)
     tree_add(&tree, "0000:00:05.0", &(struct tree_card){NULL, ids_bochs, NULL, NULL, 5});
     tree_add(&tree, "0000:00:05.1",
              &(struct tree_card){NULL, "8086 2668 0 0 040300", NULL, NULL, 5});
-    CHECK_VERDICT(read_gpu(&tree, "0000:00:05.0"), "no-reset", "cannot be reset");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:00:05.0"), "no-reset", "cannot be reset");
 }
 
 TEST(firmware_memory_lost_regions_and_bridges_have_verdicts_of_their_own)
@@ -166,15 +147,15 @@ TEST(firmware_memory_lost_regions_and_bridges_have_verdicts_of_their_own)
               "0x0000000000000000 0x00000003ffffffff 0x0000000020140204\n"
               "0x0000000000000000 0x0000000000000000 0x0000000000000000\n",
               "/sys/bus/pci/devices/0000:01:00.0/resource");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-memory",
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "no-memory",
                   "region 0 (16384 MiB) no address: switch on Above 4G Decoding");
     tree_file(&tree, "0x00000000000e0000 0x00000000000effff direct-relaxable\n",
               "/sys/kernel/iommu_groups/11/reserved_regions");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "no-memory", "region 0");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "no-memory", "region 0");
     tree_file(&tree, "0x00000000000e0000 0x00000000000effff direct\n",
               "/sys/kernel/iommu_groups/11/reserved_regions");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "firmware-reserved", "0xe0000-0xeffff");
-    CHECK_VERDICT(read_gpu(&tree, "0000:00:02.0"), "wrong-kind", "(class 060400)");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "firmware-reserved", "0xe0000-0xeffff");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:00:02.0"), "wrong-kind", "(class 060400)");
 }
 
 TEST(a_card_that_reads_all_ones_is_off_the_bus_unless_it_is_a_virtual_function)
@@ -184,9 +165,9 @@ TEST(a_card_that_reads_all_ones_is_off_the_bus_unless_it_is_a_virtual_function)
     tree_begin(&tree);
     tree_add_display(&tree);
     tree_bytes(&tree, "/sys/bus/pci/devices/0000:01:00.0/config", ones, sizeof(ones));
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "off-bus", "does not answer");
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "off-bus", "does not answer");
     tree_link(&tree, "../0000:00:02.0", "/sys/bus/pci/devices/0000:01:00.0/physfn");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "host-driver",
+    CHECK_VERDICT(tree_gpu(&tree, "0000:01:00.0"), "host-driver",
                   "`berth gpu partition node1 0000:00:02.0`");
 }
 
@@ -203,121 +184,7 @@ TEST(the_serial_number_comes_from_the_extended_capability)
     memcpy(config + 0x40, express, sizeof(express));
     memcpy(config + 0x100, serial, sizeof(serial));
     tree_bytes(&tree, "/sys/bus/pci/devices/0000:01:00.0/config", config, sizeof(config));
-    CHECK_STR(read_gpu(&tree, "0000:01:00.0").serial, "b0-4b-ee-ff-00-34-56-78");
-}
-
-TEST(what_the_host_does_with_a_card_is_said_by_name)
-{
-    CLEANUP(tree_done) struct tree tree;
-    tree_begin(&tree);
-    tree_add_display(&tree);
-    tree_file(&tree, "", "/sys/bus/pci/devices/0000:01:00.0/drm/card0/x");
-    tree_file(&tree, "Xorg\n", "/proc/812/comm");
-    tree_link(&tree, "/dev/dri/card01", "/proc/812/fd/3");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "host-driver", "");
-    tree_link(&tree, "/dev/dri/card0", "/proc/812/fd/4");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use",
-                  "process 812 (Xorg) has /dev/dri/card0 open: end that, or `berth gpu dismount "
-                  "node1 0000:01:00.0 --force`");
-    tree_link(&tree, "../../drivers/vfio-pci", "/sys/bus/pci/devices/0000:01:00.0/driver");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "assignable", "");
-}
-
-TEST(the_nvidia_drivers_minor_and_the_sound_of_a_companion_count_as_use)
-{
-    CLEANUP(tree_done) struct tree tree;
-    tree_begin(&tree);
-    tree_add_display(&tree);
-    tree_file(&tree, "Model: \t GA100\nDevice Minor: \t 3\n",
-              "/proc/driver/nvidia/gpus/0000:01:00.0/information");
-    tree_file(&tree, "python3\n", "/proc/77/comm");
-    tree_link(&tree, "/dev/nvidia3", "/proc/77/fd/9");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", "process 77 (python3)");
-    tree_add_radeon(&tree);
-    tree_file(&tree, "", "/sys/bus/pci/devices/0000:03:00.1/sound/card1/x");
-    tree_link(&tree, "/dev/snd/pcmC1D0p", "/proc/77/fd/10");
-    CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "in-use", "/dev/snd/pcmC1D0p");
-}
-
-TEST(a_console_or_boot_display_is_in_use_but_not_a_vga_card_without_a_driver)
-{
-    CLEANUP(tree_done) struct tree tree;
-    tree_begin(&tree);
-    tree_add_display(&tree);
-    tree_add_radeon(&tree);
-    tree_file(&tree, "1\n", "/sys/bus/pci/devices/0000:03:00.0/boot_vga");
-    struct gpu gpu = read_gpu(&tree, "0000:03:00.0");
-    CHECK(gpu.is_boot_display);
-    CHECK_VERDICT(gpu, "host-driver", "no driver");
-    tree_file(&tree, "", "/sys/bus/pci/devices/0000:01:00.0/graphics/fb0/x");
-    tree_file(&tree, "(M) frame buffer device\n", "/sys/class/vtconsole/vtcon1/name");
-    tree_file(&tree, "0\n", "/sys/class/vtconsole/vtcon1/bind");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "host-driver", "");
-    tree_file(&tree, "1\n", "/sys/class/vtconsole/vtcon1/bind");
-    CHECK_VERDICT(read_gpu(&tree, "0000:01:00.0"), "in-use", "shows the host's console");
-    CHECK_VERDICT(read_gpu(&tree, "0000:03:00.0"), "in-use", "boot display");
-}
-
-TEST(a_listed_disk_is_in_use_while_mounted_and_a_listed_interface_while_up)
-{
-    CLEANUP(tree_done) struct tree tree;
-    static const char ids_nvme[] = "1b36 0010 1af4 1100 010802";
-    tree_begin(&tree);
-    tree_add(&tree, "0000:04:00.0", &(struct tree_card){NULL, ids_nvme, "nvme", "flr", 14});
-    tree_link(&tree, "../../devices/pci0000:00/0000:04:00.0/nvme/nvme0/nvme0n1/nvme0n1p1",
-              "/sys/class/block/nvme0n1p1");
-    tree_file(&tree, "259:1\n",
-              "/sys/devices/pci0000:00/0000:04:00.0/nvme/nvme0/nvme0n1/nvme0n1p1/dev");
-    tree_file(&tree, "36 35 259:1 / /srv rw shared:1 - ext4 /dev/nvme0n1p1 rw\n",
-              "/proc/self/mountinfo");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "nvme0n1p1 is mounted on /srv");
-    tree_file(&tree, "36 35 259:11 / /srv rw - ext4 /dev/other rw\n", "/proc/self/mountinfo");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver", "nvme");
-    tree_link(&tree, "../../devices/pci0000:00/0000:04:00.0/net/eth3", "/sys/class/net/eth3");
-    tree_file(&tree, "0x1003\n", "/sys/devices/pci0000:00/0000:04:00.0/net/eth3/flags");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "interface eth3 is up");
-}
-
-/* The drive's name is its subsystem's: more than one controller could reach it. */
-static void add_drive(struct tree *tree)
-{
-    static const char ids_nvme[] = "144d a80a 144d a801 010802";
-    tree_add(tree, "0000:04:00.0", &(struct tree_card){NULL, ids_nvme, "nvme", "flr", 14});
-    tree_add(tree, "0000:05:00.0", &(struct tree_card){NULL, ids_nvme, "nvme", "flr", 15});
-    tree_link(tree, "../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1",
-              "/sys/class/block/nvme0n1");
-    tree_file(tree, "259:1\n", "/sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/dev");
-    tree_link(tree, "../../devices/virtual/nvme-subsystem/nvme-subsys0",
-              "/sys/class/nvme-subsystem/nvme-subsys0");
-    tree_link(tree, "../../../pci0000:00/0000:04:00.0/nvme/nvme0",
-              "/sys/devices/virtual/nvme-subsystem/nvme-subsys0/nvme0");
-}
-
-TEST(a_listed_drive_of_several_paths_is_in_use_by_whatever_of_the_host_has_it)
-{
-    CLEANUP(tree_done) struct tree tree;
-    tree_begin(&tree);
-    add_drive(&tree);
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver", "nvme");
-    tree_file(&tree, "36 35 259:1 / /srv rw - xfs /dev/nvme0n1 rw\n", "/proc/self/mountinfo");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "nvme0n1 is mounted on /srv");
-    CHECK_VERDICT(read_gpu(&tree, "0000:05:00.0"), "host-driver", "nvme");
-    /* btrfs has a device number of its own, and may have other devices than it names there. */
-    tree_file(&tree, "36 35 0:41 /@ /var rw - btrfs /dev/nvme0n1 rw\n", "/proc/self/mountinfo");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "nvme0n1 is mounted on /var");
-    tree_file(&tree, "36 35 0:41 /@ /var rw - btrfs /dev/nvme0n12 rw\n", "/proc/self/mountinfo");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver", "nvme");
-    tree_file(&tree, "", "/sys/fs/btrfs/5d1c/devices/nvme0n1");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "part of a mounted btrfs");
-    tree_remove(&tree, "/sys/fs/btrfs");
-    tree_file(&tree, "S:disk/x\nE:ID_FS_TYPE=zfs_member\n", "/run/udev/data/b259:1");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "host-driver", "nvme");
-    tree_file(&tree, "", "/sys/module/zfs/version");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "part of a ZFS pool");
-    tree_remove(&tree, "/run/udev");
-    tree_link(&tree, "/dev/nvme0n1", "/proc/800/fd/11");
-    tree_file(&tree, "ceph-osd\n", "/proc/800/comm");
-    CHECK_VERDICT(read_gpu(&tree, "0000:04:00.0"), "in-use", "(ceph-osd) has /dev/nvme0n1 open");
+    CHECK_STR(tree_gpu(&tree, "0000:01:00.0").serial, "b0-4b-ee-ff-00-34-56-78");
 }
 
 TEST(listed_functions_and_their_partitions_are_in_the_inventory)
@@ -377,7 +244,7 @@ TEST(mediated_device_types_are_listed_and_existing_ones_partition_the_card)
     tree_add_display(&tree);
     tree_file(&tree, "GRID M60-0Q\n", "%s/nvidia-35/name", types);
     tree_file(&tree, "16\n", "%s/nvidia-35/available_instances", types);
-    struct gpu gpu = read_gpu(&tree, "0000:01:00.0");
+    struct gpu gpu = tree_gpu(&tree, "0000:01:00.0");
     REQUIRE(gpu.mdev_type_len == 1);
     CHECK_STR(gpu.mdev_types[0].id, "nvidia-35");
     CHECK_STR(gpu.mdev_types[0].name, "GRID M60-0Q");
@@ -480,6 +347,14 @@ static void add_pages(struct tree *tree, const char *node, const char *size, con
     tree_file(tree, unused, "/sys/devices/system/node/%s/hugepages/%s/free_hugepages", node, size);
 }
 
+static void add_numa_node(struct tree *tree, int id, const char *cpus, const char *kib)
+{
+    char meminfo[80];
+    (void)snprintf(meminfo, sizeof(meminfo), "Node %d MemTotal:  %s kB\n", id, kib);
+    tree_file(tree, cpus, "/sys/devices/system/node/node%d/cpulist", id);
+    tree_file(tree, meminfo, "/sys/devices/system/node/node%d/meminfo", id);
+}
+
 TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
 {
     CLEANUP(tree_done) struct tree tree;
@@ -493,6 +368,10 @@ TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
     add_pages(&tree, "node0", "hugepages-1048576kB", "240\n", "240\n");
     add_pages(&tree, "node0", "hugepages-2048kB", "0\n", "0\n");
     add_pages(&tree, "node1", "hugepages-1048576kB", "240\n", "239\n");
+    add_numa_node(&tree, 1, "64-127\n", "264241152");
+    add_numa_node(&tree, 0, "0-31,128-159\n", "272629760");
+    add_numa_node(&tree, 10, "2-3\n", "0");
+    add_numa_node(&tree, 2, "\n", "100663296"); /* a GPU's own memory */
     REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
     REQUIRE(inventory.huge_page_len == 2);
     CHECK_INT(inventory.huge_pages[1].numa_node, 1);
@@ -503,6 +382,13 @@ TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
     CHECK_INT(memory_of_kind(&inventory, MEMORY_1G), 480 * 1024);
     CHECK_INT(memory_of_kind(&inventory, MEMORY_2M), 0);
     CHECK_INT(inventory.memory_mib, 32 * 1024 - 2048); /* a sixteenth is the host's */
+    REQUIRE(inventory.numa_node_len == 3);
+    CHECK_INT(inventory.numa_nodes[0].cpus, 64);
+    CHECK_STR(inventory.numa_nodes[0].cpu_list, "0-31,128-159");
+    CHECK_INT(inventory.numa_nodes[0].memory_mib, 20 * 1024);
+    CHECK_INT(memory_of_node(&inventory, MEMORY_1G, &inventory.numa_nodes[1]), 240 * 1024);
+    CHECK_INT(memory_of_node(&inventory, MEMORY_ORDINARY, &inventory.numa_nodes[1]), 12 * 1024);
+    CHECK_INT(inventory.numa_nodes[2].id, 10); /* by number, not by name */
     host_inventory_done(&inventory);
 }
 

@@ -458,3 +458,24 @@ static inline void tree_driver(struct tree *tree, const char *name, char *ret, s
         tree_driver(tree, name, driver_, sizeof(driver_));                                         \
         CHECK_STR(driver_, want);                                                                  \
     } while (0)
+
+/* ---- what is read of it ---- */
+
+static inline struct gpu tree_gpu(const struct tree *tree, const char *name)
+{
+    struct gpu gpu = {0};
+    struct error err = {.text = "none"};
+    struct pci_address address;
+    REQUIRE(pci_address_parse(name, &address));
+    if (host_gpu_read(&tree->config, address, &gpu, &err) < 0) {
+        test_fail(__FILE__, __LINE__, "%s: %s", name, err.text);
+        test_abandon();
+    }
+    return gpu;
+}
+
+#define CHECK_VERDICT(gpu, verdict_, part)                                                         \
+    do {                                                                                           \
+        CHECK_STR(gpu_verdict_name((gpu).verdict), verdict_);                                      \
+        CHECK_HAS((gpu).verdict_detail, part);                                                     \
+    } while (0)
