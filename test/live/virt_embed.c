@@ -328,6 +328,64 @@ TEST(a_guest_that_mirrors_its_host_is_taken_by_libvirt_and_started_by_qemu)
     }
 }
 
+/* 'text' into a file that is there, or its first bytes out of it. */
+static bool touch_state(const char *name, bool is_written, const char *text)
+{
+    char path[192], have[16] = "";
+    (void)snprintf(path, sizeof(path), "%s/%s", root, name);
+    FILE *file = fopen(path, is_written ? "r+e" : "re");
+    if (!file) {
+        printf("# no %s\n", path);
+        return false;
+    }
+    size_t len = is_written ? fwrite(text, 1, strlen(text), file)
+                            : fread(have, 1, MIN(strlen(text), sizeof(have) - 1), file);
+    (void)fclose(file);
+    return len == strlen(text) && (is_written || strcmp(have, text) == 0);
+}
+
+/* A host that is lost tells libvirt nothing, and neither does a kill. What the next start finds is
+ * what the one before left, under the VM's name and UUID: both are the same on each host, so that
+ * it is found there, too, where the folders are on shared storage. */
+TEST(tpm_state_and_uefi_variables_are_there_again_at_the_next_start)
+{
+    static const char uuid[] = "7c2f9b1e-0d0a-4b6e-9a55-0123456789ab";
+    static const char variables[] = "lib/qemu/nvram/win11_VARS.fd";
+    char xml[1024], note[128], firmware[4096] = {0};
+    need_qemu();
+    if (access("/usr/bin/swtpm", X_OK) < 0 || access("/usr/bin/swtpm_setup", X_OK) < 0) {
+        test_skip("swtpm and swtpm-tools are not installed");
+    }
+    CLEANUP_LOOP loop;
+    REQUIRE(begin(&loop));
+    write_file(root, "CODE.fd", firmware, sizeof(firmware));
+    write_file(root, "VARS.fd", firmware, sizeof(firmware));
+    (void)snprintf(note, sizeof(note), "lib/swtpm/%s/tpm2/of-the-guest", uuid);
+    (void)snprintf(xml, sizeof(xml),
+                   "<domain type='qemu'><name>x</name><uuid>%s</uuid><memory unit='MiB'>32</memory>"
+                   "<os><type arch='x86_64' machine='q35'>hvm</type><loader readonly='yes' "
+                   "type='pflash'>%s/CODE.fd</loader><nvram template='%s/VARS.fd'/></os><features><acpi/></features><devices>"
+                   "<controller type='usb' model='none'/><memballoon model='none'/>"
+                   "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm></devices>"
+                   "</domain>",
+                   uuid, root, root);
+    for (uint64_t epoch = 1; epoch <= 2; epoch++) {
+        start(&loop, 10 * epoch, xml, "win11", epoch, limit_ms);
+        const struct line *done = await(&loop, TOLD_DONE, "", 10 * epoch, limit_ms);
+        CHECK_OUTCOME(done, VIRT_DONE);
+        if (done && done->result.outcome != VIRT_DONE) {
+            printf("# %s\n", done->text);
+        }
+        CHECK(touch_state(variables, epoch == 1, "boot Windows"));
+        if (epoch == 1) {
+            write_file(root, note, "key", 3);
+        }
+        CHECK(touch_state(note, false, "key"));
+        kill_one(&loop, 10 * epoch + 1, "win11", epoch);
+        CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 10 * epoch + 1, limit_ms), VIRT_DONE);
+    }
+}
+
 TEST(a_qemu_that_dies_is_gone_unasked)
 {
     need_qemu();

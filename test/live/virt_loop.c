@@ -11,7 +11,7 @@
 
 const char qemu_conf[] = "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n"
                          "cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\n"
-                         "stdio_handler = \"file\"\n";
+                         "stdio_handler = \"file\"\nswtpm_user = \"root\"\nswtpm_group = \"root\"\n";
 
 const char qemu_xml[] =
     "<domain type='qemu'><name>template</name><memory unit='MiB'>16</memory><vcpu>1</vcpu>"
