@@ -361,14 +361,15 @@ TEST(tpm_state_and_uefi_variables_are_there_again_at_the_next_start)
     write_file(root, "CODE.fd", firmware, sizeof(firmware));
     write_file(root, "VARS.fd", firmware, sizeof(firmware));
     (void)snprintf(note, sizeof(note), "lib/swtpm/%s/tpm2/of-the-guest", uuid);
-    (void)snprintf(xml, sizeof(xml),
-                   "<domain type='qemu'><name>x</name><uuid>%s</uuid><memory unit='MiB'>32</memory>"
-                   "<os><type arch='x86_64' machine='q35'>hvm</type><loader readonly='yes' "
-                   "type='pflash'>%s/CODE.fd</loader><nvram template='%s/VARS.fd'/></os><features><acpi/></features><devices>"
-                   "<controller type='usb' model='none'/><memballoon model='none'/>"
-                   "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm></devices>"
-                   "</domain>",
-                   uuid, root, root);
+    (void)snprintf(
+        xml, sizeof(xml),
+        "<domain type='qemu'><name>x</name><uuid>%s</uuid><memory unit='MiB'>32</memory>"
+        "<os><type arch='x86_64' machine='q35'>hvm</type><loader readonly='yes' "
+        "type='pflash'>%s/CODE.fd</loader><nvram template='%s/VARS.fd'/></os><features><acpi/></features><devices>"
+        "<controller type='usb' model='none'/><memballoon model='none'/>"
+        "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm></devices>"
+        "</domain>",
+        uuid, root, root);
     for (uint64_t epoch = 1; epoch <= 2; epoch++) {
         start(&loop, 10 * epoch, xml, "win11", epoch, limit_ms);
         const struct line *done = await(&loop, TOLD_DONE, "", 10 * epoch, limit_ms);

@@ -9,9 +9,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-const char qemu_conf[] = "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n"
-                         "cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\n"
-                         "stdio_handler = \"file\"\nswtpm_user = \"root\"\nswtpm_group = \"root\"\n";
+const char qemu_conf[] =
+    "user = \"root\"\ngroup = \"root\"\nsecurity_driver = \"none\"\n"
+    "cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\n"
+    "stdio_handler = \"file\"\nswtpm_user = \"root\"\nswtpm_group = \"root\"\n";
 
 const char qemu_xml[] =
     "<domain type='qemu'><name>template</name><memory unit='MiB'>16</memory><vcpu>1</vcpu>"
