@@ -229,12 +229,93 @@ static size_t count_stuck(const json_t *vms)
     return stuck;
 }
 
+/* What leaves a host. */
+struct drain {
+    const char *node;
+    json_t *vms;   /* that were there: name -> epoch */
+    bool is_empty; /* the host, which was said */
+};
+
+/* As they are before the order, so that what moves afterwards is told from what was there. */
+static int drain_begin(struct cli *cli, struct drain *drain)
+{
+    size_t i;
+    json_t *json, *vm;
+    int r = client_get(cli, &json, "/v1/vms?node=%s", drain->node);
+    if (r != EXIT_OK) {
+        return r;
+    }
+    drain->vms = json_object();
+    json_array_foreach(array_at(json, "items"), i, vm) {
+        (void)json_object_set_new(drain->vms, text_at(vm, "name"),
+                                  json_integer(number_at(vm, "epoch")));
+    }
+    json_decref(json);
+    return EXIT_OK;
+}
+
+/* "train1 moved live to node2, with a pause of 240 ms" */
+static void print_moved(const struct cli *cli, const json_t *vm)
+{
+    char pause[40];
+    const json_t *placement = json_object_get(vm, "placement");
+    json_int_t ms = number_at(json_object_get(vm, "status"), "pause_ms");
+    bool is_live = number_at(placement, "epoch_last") == number_at(placement, "epoch");
+    (void)span_text(ms, pause, sizeof(pause));
+    (void)fprintf(cli->out, "%s %s %s", text_at(vm, "name"),
+                  is_live ? "moved live to" : "was restarted on", text_at(vm, "node"));
+    if (ms > 0) {
+        (void)fprintf(cli->out, is_live ? ", with a pause of %s\n" : ", after it was off for %s\n",
+                      pause);
+    } else {
+        (void)fputs("; how long that took was not measured\n", cli->out);
+    }
+}
+
+/* What left the host and runs again is said, once. Until all of it does, or cannot. */
+static int look_at_moved(struct cli *cli, struct drain *drain, char **ret_text)
+{
+    void *next;
+    const char *name;
+    json_t *epoch, *vm;
+    CLEANUP(buf_done) struct buf text = {0};
+    json_object_foreach_safe(drain->vms, next, name, epoch) {
+        int r = client_get(cli, &vm, "/v1/vms/%s", name);
+        const char *state = r == EXIT_OK ? text_at(vm, "state") : "";
+        bool is_on_its_way = strcmp(state, "starting") == 0 || strcmp(state, "stopping") == 0;
+        if (r == EXIT_OK && strcmp(state, "running") == 0 &&
+            number_at(vm, "epoch") > json_integer_value(epoch)) {
+            print_moved(cli, vm);
+        } else if (r == EXIT_OK && !is_on_its_way) {
+            (void)fprintf(cli->out, "%s is %s%s%s\n", name, state,
+                          text_at(vm, "detail")[0] ? ": " : "", text_at(vm, "detail"));
+        }
+        if (!is_on_its_way) {
+            (void)json_object_del(drain->vms, name);
+        }
+        if (r == EXIT_OK) {
+            json_decref(vm);
+        }
+    }
+    if (json_object_size(drain->vms) == 0) {
+        return EXIT_OK;
+    }
+    buf_printf(&text, "%zu VM%s not up again yet", json_object_size(drain->vms),
+               json_object_size(drain->vms) == 1 ? "" : "s");
+    *ret_text = buf_take(&text);
+    return -1;
+}
+
 static int look_at_drain(struct cli *cli, void *userdata, char **ret_text)
 {
-    const char *name = userdata;
+    struct drain *drain = userdata;
+    const char *name = drain->node;
     json_t *json, *vm;
     size_t i;
     CLEANUP(buf_done) struct buf text = {0};
+    if (drain->is_empty) {
+        return look_at_moved(cli, drain, ret_text);
+    }
     int r = client_get(cli, &json, "/v1/vms?node=%s", name);
     if (r != EXIT_OK) {
         return r;
@@ -244,7 +325,9 @@ static int look_at_drain(struct cli *cli, void *userdata, char **ret_text)
     r = -1;
     if (len == 0) {
         (void)fprintf(cli->out, "%s is drained\n", name);
-        r = EXIT_OK;
+        json_decref(json);
+        drain->is_empty = true;
+        return look_at_moved(cli, drain, ret_text);
     } else if (!cli_option(cli, "force") && count_stuck(vms) == len) { /* by force they go, too */
         (void)cli_fail(cli, 0, "%s stays in draining: for %zu VM%s there is no place elsewhere",
                        name, len, len == 1 ? "" : "s");
@@ -274,9 +357,16 @@ int run_node_drain(struct cli *cli)
         json_decref(body);
         return r;
     }
-    r = change(cli, "POST", body, "/v1/nodes/%s/drain", name);
-    if (r != EXIT_OK || !wait_is_wanted(cli)) {
+    struct drain drain = {.node = name};
+    r = wait_is_wanted(cli) ? drain_begin(cli, &drain) : EXIT_OK;
+    if (r != EXIT_OK) {
+        json_decref(body);
         return r;
     }
-    return wait_until(cli, look_at_drain, (void *)(uintptr_t)name);
+    r = change(cli, "POST", body, "/v1/nodes/%s/drain", name);
+    if (r == EXIT_OK && wait_is_wanted(cli)) {
+        r = wait_until(cli, look_at_drain, &drain);
+    }
+    json_decref(drain.vms);
+    return r;
 }

@@ -146,6 +146,12 @@ int run_vm_show(struct cli *cli)
     char memory[40];
     (void)fprintf(cli->out, "CPUs, memory     %lld, %s\n", (long long)number_at(json, "cpus"),
                   memory_text(number_at(json, "memory_mib"), memory, sizeof(memory)));
+    json_int_t pause_ms = number_at(json_object_get(json, "status"), "pause_ms");
+    if (pause_ms > 0) {
+        char pause[40];
+        (void)fprintf(cli->out, "last move        held it up for %s\n",
+                      span_text(pause_ms, pause, sizeof(pause)));
+    }
     if (json_is_true(json_object_get(json, "pending"))) {
         (void)fprintf(cli->out, "changed          takes effect at its next start\n");
     }

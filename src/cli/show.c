@@ -169,6 +169,16 @@ const char *memory_text(json_int_t mib, char *ret, size_t size)
     return ret;
 }
 
+const char *span_text(json_int_t ms, char *ret, size_t size)
+{
+    if (ms < 1000) {
+        (void)snprintf(ret, size, "%lld ms", (long long)ms);
+    } else {
+        (void)snprintf(ret, size, "%.1f s", (double)ms / 1000);
+    }
+    return ret;
+}
+
 int check_state(struct cli *cli, const char *const *states, size_t len)
 {
     const char *want = cli_option(cli, "state");

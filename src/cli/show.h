@@ -47,6 +47,9 @@ int show_only(struct cli *cli, json_t *json, const char *option, const char *fie
 /* "8.0 GiB" of so many MiB, into 'ret' of 'size' bytes; returns 'ret'. */
 const char *memory_text(json_int_t mib, char *ret, size_t size);
 
+/* "240 ms" or "12.3 s", the same way. */
+const char *span_text(json_int_t ms, char *ret, size_t size);
+
 /* EXIT_USAGE, said, if --state is given and none of 'states'. */
 int check_state(struct cli *cli, const char *const *states, size_t len);
 

@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/outgoing.h"
+#include "core/pause.h"
 #include "core/pending.h"
 #include "core/prepare.h"
 #include "core/self.h"
@@ -426,10 +427,14 @@ static void tend(struct core *core, struct local_vm *vm)
     }
     const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
     const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
+    pause_watch(core, vm, placement, status);
     if (tell_unkillable(core, vm, placement, status)) {
         return;
     }
-    outgoing_watch(core, vm, placement);
+    outgoing_watch(core, vm, placement, status);
+    if (!pending_is_idle(core, &vm->status)) {
+        return;
+    }
     if (vm->op != VM_OP_NONE && !is_overtaken(vm, placement)) {
         return;
     }
@@ -485,8 +490,7 @@ void agent_step(struct core *core)
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
         const struct vm_placement *p = (*each)->placement;
         bool is_here = strcmp(p->node, core->config.node) == 0;
-        bool comes_here =
-            p->handover != HANDOVER_NONE && strcmp(p->next_node, core->config.node) == 0;
+        bool comes_here = strcmp(p->next_node, core->config.node) == 0;
         if (p->phase != PLACEMENT_NONE && (is_here || comes_here)) {
             (void)local_vm_get(core, (*each)->key.name);
         }

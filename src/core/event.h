@@ -28,6 +28,7 @@ struct core_config {
     X(CORE_VM_EXISTS, "vm-exists")   /* 'name', 'epoch', 'node', 'is_up' (false: being made), */   \
                                      /* 'has_arrived', 'is_stranded' */                            \
     X(CORE_VM_GONE, "vm-gone")       /* 'name', 'epoch', 'text', 'is_away' */                      \
+    X(CORE_VM_MOVING, "vm-moving")   /* 'name', 'epoch', 'progress' of its migration from here */  \
     X(CORE_VM_FOREIGN, "vm-foreign") /* 'name', of cluster 'text', runs here: none of ours */      \
     X(CORE_VMS_LISTED, "vms-listed") /* every VM that exists here has been told */                 \
     X(CORE_HYPERVISOR, "hypervisor") /* 'is_up', 'text' */                                         \
@@ -61,7 +62,9 @@ struct core_event {
     bool is_stranded; /* it is up, but a migration from here paused it */
     bool is_away;     /* it was migrated or saved: it is not here, and not gone */
     const char *node; /* that started the VM; NULL: this one */
-    msec_t span_ms;
+    msec_t span_ms;   /* action-done of vm-migrate: the guest has stood still for so long; 0: not
+                         known */
+    const struct move_progress *progress;
     const char *text;               /* NULL: none */
     const struct gpu_slot *culprit; /* the device that made a start fail, or NULL */
 };

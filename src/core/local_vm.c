@@ -118,12 +118,22 @@ static void vm_gone(struct core *core, const struct core_event *event)
     }
 }
 
+static void vm_moves(struct core *core, const struct core_event *event)
+{
+    struct local_vm *vm = local_vm_find(core, event->name);
+    if (vm && vm->op == VM_OP_MIGRATE && vm->op_epoch == event->epoch) {
+        vm->moving = *event->progress;
+    }
+}
+
 void local_vms_event(struct core *core, const struct core_event *event)
 {
     if (event->kind == CORE_VM_EXISTS) {
         vm_exists(core, event);
     } else if (event->kind == CORE_VM_GONE) {
         vm_gone(core, event);
+    } else if (event->kind == CORE_VM_MOVING) {
+        vm_moves(core, event);
     } else if (event->kind == CORE_VM_FOREIGN) {
         (void)facts_set(core_note(core, NOTE_VM_FOREIGN, event->name), core->config.node,
                         event->text, NULL);

@@ -38,13 +38,17 @@ struct local_vm {
     bool is_stop_refused;
     uint64_t refused_epoch;
     /* Hand-over: epochs of copies, but for 'leaving_epoch'. */
-    uint64_t leaving_epoch;  /* of ours that is being handed over, as far as is known, ... */
-    uint64_t leaving_for;    /* ... to this copy */
-    uint64_t handed_epoch;   /* that took over from ours */
-    uint64_t unhanded_epoch; /* that could not, for 'why' */
-    uint64_t expected_epoch; /* that this host lets in */
-    uint64_t let_go_epoch;   /* of which nothing exists here, nor will */
-    msec_t end_retry_ms;     /* when libvirt is asked again to end a migration */
+    uint64_t leaving_epoch;      /* of ours that is being handed over, as far as is known, ... */
+    uint64_t leaving_for;        /* ... to this copy */
+    uint64_t handed_epoch;       /* that took over from ours */
+    uint64_t unhanded_epoch;     /* that could not, for 'why' */
+    uint64_t expected_epoch;     /* that this host lets in */
+    uint64_t let_go_epoch;       /* of which nothing exists here, nor will */
+    struct move_progress moving; /* of what is handed over, as far as is known */
+    msec_t moving_told_ms;       /* when that was told last */
+    msec_t still_ms;             /* since then 'still_epoch' has stood still for its move or is */
+    uint64_t still_epoch;        /* off: ours that left, or the one that comes here; 0: none */
+    msec_t end_retry_ms;         /* when libvirt is asked again to end a migration */
     enum vm_op op;
     uint64_t op_id;
     uint64_t op_epoch;

@@ -3,6 +3,7 @@
 
 #include "core/handover.h"
 #include "core/mutant.h"
+#include "core/pause.h"
 #include "core/self.h"
 #include "core/vm_act.h"
 
@@ -10,7 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { retry_ms = 1000, wake_limit_ms = 10000 };
+enum {
+    retry_ms = 1000,
+    wake_limit_ms = 10000,
+    /* Every host reads each status, and it costs the store as much as a heartbeat: at most
+     * migrations_max of a host at a time, each a fifth of a heartbeat. */
+    tell_moving_ms = 5000
+};
 
 /* The copy that waits for it; NULL: it is not ready, or of an incarnation that is over. */
 static const struct vm_incoming *ready_copy(const struct core *core, const struct record *placement)
@@ -49,16 +56,39 @@ static void migrate(struct core *core, struct local_vm *vm, const struct record 
     action->pause_ms = settings->migration_pause_ms;
     vm->leaving_epoch = p->epoch;
     vm->leaving_for = copy->epoch;
+    vm->moving = (struct move_progress){0};
+    vm->moving_told_ms = -tell_moving_ms;
+}
+
+static void tell_moving(struct core *core, struct local_vm *vm, const struct record *placement,
+                        const struct record *status)
+{
+    const struct vm_status *s = status ? status->status : NULL;
+    bool is_ours = s && s->epoch == vm->op_epoch && s->state == VM_STATE_RUNNING &&
+                   s->incarnation == self_incarnation(core) &&
+                   strcmp(s->node, core->config.node) == 0;
+    if (!is_ours || vm->moving.total_mib == 0 || !vm->exists) {
+        return;
+    }
+    if (core->now_ms >= vm->moving_told_ms + tell_moving_ms) {
+        vm->moving_told_ms = core->now_ms;
+        vm_act_tell(core, vm, placement, VM_STATE_RUNNING, NULL);
+    } /* else with what the hypervisor tells next */
 }
 
 /* Its answer follows as that of the migration: it was ended, or it was done already. An end that
  * comes before libvirt has begun is lost, so it is repeated. */
-void outgoing_watch(struct core *core, struct local_vm *vm, const struct record *placement)
+void outgoing_watch(struct core *core, struct local_vm *vm, const struct record *placement,
+                    const struct record *status)
 {
     const struct vm_placement *p = placement ? placement->placement : NULL;
     bool is_ours = p && p->handover == HANDOVER_ORDERED && p->epoch == vm->op_epoch &&
                    strcmp(p->node, core->config.node) == 0;
-    if (vm->op != VM_OP_MIGRATE || !is_ours || handover_is_wanted(&core->world, vm->name, p)) {
+    if (vm->op != VM_OP_MIGRATE || !is_ours) {
+        return;
+    }
+    if (handover_is_wanted(&core->world, vm->name, p)) {
+        tell_moving(core, vm, placement, status);
         return;
     }
     if (core->now_ms >= vm->end_retry_ms) {
@@ -106,7 +136,10 @@ void outgoing_done(struct core *core, struct local_vm *vm, const struct core_eve
     bool is_unwanted =
         placement && !handover_is_wanted(&core->world, vm->name, placement->placement);
     vm->op_retry_ms = core->now_ms + retry_ms;
-    if (event->result != CORE_DONE) {
+    vm->moving = (struct move_progress){0};
+    if (event->result == CORE_DONE) {
+        pause_left(core, vm, vm->leaving_epoch, event->span_ms);
+    } else {
         vm->unhanded_epoch = vm->leaving_for;
         vm->why = is_unwanted ? cause_make(CAUSE_MOVE_WITHDRAWN, NULL, NULL, NULL)
                               : cause_make(CAUSE_HANDOVER_REFUSED, NULL, NULL, event->text);

@@ -12,9 +12,10 @@
 bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *placement,
                    const struct vm_status *status);
 
-/* Has a migration that is under way ended if what it is for was withdrawn. 'placement' may be NULL.
- */
-void outgoing_watch(struct core *core, struct local_vm *vm, const struct record *placement);
+/* Has a migration that is under way ended if what it is for was withdrawn; else tells now and then
+ * how far it is. Both records may be NULL. */
+void outgoing_watch(struct core *core, struct local_vm *vm, const struct record *placement,
+                    const struct record *status);
 
 /* The migration was answered. */
 void outgoing_done(struct core *core, struct local_vm *vm, const struct core_event *event);

@@ -4,6 +4,7 @@
 #include "core/heartbeat.h"
 #include "core/memory.h"
 #include "core/mutant.h"
+#include "core/pause.h"
 #include "core/self.h"
 
 #include <assert.h>
@@ -55,6 +56,10 @@ void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *pl
                               vm->handed_epoch == placement->placement->epoch_last
                           ? vm->handed_epoch
                           : 0;
+    bool is_handed = placement->placement->handover == HANDOVER_ORDERED;
+    s->moving = state == VM_STATE_RUNNING && is_handed && !s->is_stop_refused
+                    ? vm->moving
+                    : (struct move_progress){0};
     s->is_unkillable = vm->exists && vm->epoch == s->epoch && vm->kill.is_in_vain;
     s->cause = why ? *why : (struct cause){0};
     if (state == VM_STATE_FAILED && vm->has_culprit) {
@@ -64,6 +69,7 @@ void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *pl
     const struct record *old = world_find(&core->world, RECORD_VM_STATUS, vm->name);
     bool was_running =
         old && old->status->epoch == s->epoch && old->status->state == VM_STATE_RUNNING;
+    s->pause_ms = pause_to_tell(core, vm, s->epoch, state, old ? old->status : NULL);
     struct txn txn = {0};
     struct record_key fence = self_key(core, RECORD_NODE_FENCE);
     if (!MUTANT(START_UNGUARDED)) {
@@ -75,7 +81,8 @@ void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *pl
     pending_send(core, &vm->status, &txn, status_limit_ms);
     vm->is_beginning = state == VM_STATE_STARTING;
     if (state == VM_STATE_RUNNING && !was_running) {
-        (void)facts_set(core_note(core, NOTE_VM_RUNNING, vm->name), core->config.node, NULL, NULL);
+        facts_set(core_note(core, NOTE_VM_RUNNING, vm->name), core->config.node, NULL, NULL)->ms =
+            s->pause_ms;
     } else if (state == VM_STATE_AWAY) {
         core_note_because(core, NOTE_VM_AWAY, vm->name, why, core->config.node);
     } else if (is_end && s->handed_epoch == 0) {

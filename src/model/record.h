@@ -14,6 +14,7 @@
 #include "model/facts.h"
 #include "model/fence.h"
 #include "model/gpu.h"
+#include "model/move.h"
 #include "model/numa.h"
 #include "model/settings.h"
 
@@ -426,28 +427,16 @@ struct vm_status {
     uint64_t incarnation; /* of 'node', in which this epoch was begun */
     char node[name_size];
     enum vm_state state;
-    bool has_started;        /* the guest did run in this epoch */
-    bool is_stop_refused;    /* asked to stop, the guest did not go within its limit and runs on */
-    uint64_t handed_epoch;   /* stopped: that copy has taken over from it; 0: none has */
-    bool is_unkillable;      /* SIGKILL does not end its QEMU: only the end of its host will */
-    struct cause cause;      /* why it is so; NONE: as was ordered */
+    bool has_started;      /* the guest did run in this epoch */
+    bool is_stop_refused;  /* asked to stop, the guest did not go within its limit and runs on */
+    uint64_t handed_epoch; /* stopped: that copy has taken over from it; 0: none has */
+    struct move_progress moving; /* running, and handed over: as of a few seconds ago */
+    msec_t pause_ms;    /* of a move: so long the guest had stood still, or was off, when this was
+                           said; running: until it ran here. 0: it did not move, or not known */
+    bool is_unkillable; /* SIGKILL does not end its QEMU: only the end of its host will */
+    struct cause cause; /* why it is so; NONE: as was ordered */
     struct gpu_slot culprit; /* failed: the device that made it so ... */
     bool has_culprit;        /* ... if there is one */
-};
-
-#define INCOMING_LIST(X)                                                                           \
-    X(INCOMING_BEGUN, "begun")     /* a copy may exist from now on; it does not run */             \
-    X(INCOMING_READY, "ready")     /* and its host lets it in */                                   \
-    X(INCOMING_ARRIVED, "arrived") /* it has all of the guest */                                   \
-    X(INCOMING_GONE, "gone")       /* there is none, and there never will be of this epoch */
-ENUM_DECLARE(incoming, INCOMING_LIST)
-
-/* What the host to which a running VM is handed over says of the copy that it gets. */
-struct vm_incoming {
-    uint64_t epoch;       /* of the copy */
-    uint64_t incarnation; /* of 'node', in which it was begun */
-    char node[name_size];
-    enum incoming state;
 };
 
 struct claim {

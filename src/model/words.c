@@ -131,7 +131,8 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_NODE_GPUS_UNREADY] = "its GPUs are not ready for VMs yet[: {detail}]",
     [CAUSE_VM_UNSEEN] = "the coordinator has not looked at it yet",
     [CAUSE_VM_STARTS_AGAIN] = "to be started again",
-    [CAUSE_VM_MOVING] = "moving to {node}",
+    [CAUSE_VM_MOVING] =
+        "moving to {node}[: {have} of {total} MiB to copy][ at {count} MiB/s][, pause of about {ms} ms expected]",
     [CAUSE_VM_HOST_SILENT] = "no heartbeat from {node} for {s} s",
     [CAUSE_VM_HOST_FENCING_FAILED] =
         "no heartbeat from {node} for {s} s; turning it off failed[ (level {count})][: {detail}]",
@@ -270,7 +271,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_GPU_DISMOUNT_FAILED] = "cannot dismount GPU {who} on {subject}[: {detail}][: {cause}]",
     [NOTE_GPU_MOUNT_FAILED] = "cannot mount GPU {who} on {subject}[: {detail}][: {cause}]",
     [NOTE_GPU_PARTITION_FAILED] = "cannot partition GPU {who} on {subject}[: {detail}][: {cause}]",
-    [NOTE_VM_RUNNING] = "{subject} is running on {node}",
+    [NOTE_VM_RUNNING] = "{subject} is running on {node}[, after a pause of {ms} ms]",
     [NOTE_VM_ENDED] = "{subject} ended on {node}[: {cause}]",
     [NOTE_VM_ENDED_BY_ITSELF] = "{subject} ended on {node}[: {cause}]",
     [NOTE_VM_AWAY] =

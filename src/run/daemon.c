@@ -177,6 +177,14 @@ static void on_gone(void *userdata, const char *vm, uint64_t epoch, const char *
                                               .is_away = how == VIRT_END_AWAY});
 }
 
+static void on_moving(void *userdata, const char *vm, uint64_t epoch,
+                      const struct move_progress *progress)
+{
+    daemon_step(userdata,
+                (struct core_event){
+                    .kind = CORE_VM_MOVING, .name = vm, .epoch = epoch, .progress = progress});
+}
+
 static void on_listed(void *userdata)
 {
     daemon_step(userdata, (struct core_event){.kind = CORE_VMS_LISTED});
@@ -392,8 +400,8 @@ static int open_parts(struct daemon *d, struct error *err)
         .stale = on_stale,
         .surveyed = daemon_saw_endpoints,
     };
-    static const struct virt_observer virt_observer = {on_instance, on_gone, on_listed,
-                                                       on_connection, daemon_saw_foreign};
+    static const struct virt_observer virt_observer = {
+        on_instance, on_gone, on_listed, on_connection, on_moving, daemon_saw_foreign};
     char notes[config_text_size + 16], orders[config_text_size + 16];
     (void)snprintf(notes, sizeof(notes), "%s/instances", d->config->run_dir);
     (void)snprintf(orders, sizeof(orders), "%s/incoming", d->config->run_dir);

@@ -52,6 +52,7 @@ static void virt_answered(void *userdata, const struct virt_result *result)
                               .id = result->id,
                               .result = result_of(result->outcome),
                               .text = result->outcome == VIRT_DONE ? NULL : result->error.text,
+                              .span_ms = result->still_ms,
                               .culprit = result->has_culprit ? &result->culprit : NULL});
 }
 

@@ -17,7 +17,7 @@
 /* ---- libvirt's errors ---- */
 
 /* Asking whether the connection lives forgets the error: it is read first. */
-static int fail(struct call *call, const char *what)
+int virt_call_fail(struct call *call, const char *what)
 {
     const virError *error = virGetLastError();
     bool is_from_transport = error && error->domain == VIR_FROM_RPC;
@@ -61,18 +61,20 @@ static enum pause pause_of(int state, int reason)
 }
 
 /* 1: 'domain' runs and is ours, 0: it does not or is not, negative: libvirt could not say. */
-static int read_fact(struct call *call, virDomainPtr domain, struct fact *ret)
+int virt_call_read_fact(struct call *call, virDomainPtr domain, struct fact *ret)
 {
     int state, reason;
     if (virDomainGetState(domain, &state, &reason, 0) < 0) {
-        return last_error_is(VIR_ERR_NO_DOMAIN) ? 0 : fail(call, "asking for a domain's state");
+        return last_error_is(VIR_ERR_NO_DOMAIN)
+                   ? 0
+                   : virt_call_fail(call, "asking for a domain's state");
     }
     char *xml = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_NAMESPACE,
                                      VIR_DOMAIN_AFFECT_LIVE);
     if (!xml) {
         bool is_none = last_error_is(VIR_ERR_NO_DOMAIN_METADATA) ||
                        last_error_is(VIR_ERR_NO_DOMAIN) || last_error_is(VIR_ERR_OPERATION_INVALID);
-        return is_none ? 0 : fail(call, "asking for a domain's metadata");
+        return is_none ? 0 : virt_call_fail(call, "asking for a domain's metadata");
     }
     bool is_ours = domain_marker_from_xml(xml, &ret->marker) &&
                    domain_marker_is_of(&ret->marker, call->cluster) &&
@@ -86,14 +88,14 @@ static int read_fact(struct call *call, virDomainPtr domain, struct fact *ret)
 static int add_fact(struct call *call, virDomainPtr domain)
 {
     struct fact fact;
-    int r = read_fact(call, domain, &fact);
+    int r = virt_call_read_fact(call, domain, &fact);
     if (r > 0) {
         *must(VEC_ADD(&call->facts)) = fact;
     }
     return r;
 }
 
-static void domain_freep(virDomainPtr *domain)
+void virt_call_domain_freep(virDomainPtr *domain)
 {
     if (*domain) {
         (void)virDomainFree(*domain);
@@ -195,6 +197,8 @@ static int on_lifecycle(virConnectPtr conn, virDomainPtr domain, int event, int 
     news->has_ended = text != NULL;
     news->is_away = text && (detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED ||
                              detail == VIR_DOMAIN_EVENT_STOPPED_SAVED);
+    news->is_paused = event == VIR_DOMAIN_EVENT_SUSPENDED;
+    news->is_resumed = event == VIR_DOMAIN_EVENT_RESUMED;
     (void)copy_text(news->text, sizeof(news->text), text ? text : "");
     if (!copy_text(news->vm, sizeof(news->vm), virDomainGetName(domain))) {
         news_release(&news->task); /* too long a name to be ours */
@@ -226,7 +230,7 @@ static int subscribe(struct call *call)
                                               subscription_free);
     if (id < 0) {
         subscription_free(subscription);
-        return fail(call, "subscribing to events");
+        return virt_call_fail(call, "subscribing to events");
     }
     call->subscription = id;
     /* Lent to this one, too: it ends first. Drivers in this process, which have no connection that
@@ -249,7 +253,7 @@ static int list(struct call *call)
 {
     virDomainPtr *domains = NULL;
     int len = virConnectListAllDomains(call->conn, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
-    int r = len < 0 ? fail(call, "listing the domains") : 0;
+    int r = len < 0 ? virt_call_fail(call, "listing the domains") : 0;
     for (int i = 0; i < len; i++) {
         int added = r < 0 ? r : add_fact(call, domains[i]);
         r = MIN(added, 0);
@@ -274,7 +278,7 @@ static int run_open(struct call *call)
 {
     call->conn = virConnectOpen(call->uri);
     if (!call->conn) {
-        return fail(call, "connecting");
+        return virt_call_fail(call, "connecting");
     }
     const char *type = virConnectGetType(call->conn);
     call->has_processes = type && strcmp(type, "QEMU") == 0;
@@ -291,21 +295,25 @@ static int run_open(struct call *call)
 static int run_ping(struct call *call)
 {
     unsigned long version;
-    return virConnectGetLibVersion(call->conn, &version) < 0 ? fail(call, "asking libvirt") : 0;
+    return virConnectGetLibVersion(call->conn, &version) < 0
+               ? virt_call_fail(call, "asking libvirt")
+               : 0;
 }
 
 /* The domain of that name; NULL with '*ret_r' 0: none. */
-static virDomainPtr look_up(struct call *call, int *ret_r)
+virDomainPtr virt_call_look_up(struct call *call, int *ret_r)
 {
     virDomainPtr domain = virDomainLookupByName(call->conn, call->vm);
-    *ret_r = domain || last_error_is(VIR_ERR_NO_DOMAIN) ? 0 : fail(call, "looking for the domain");
+    *ret_r = domain || last_error_is(VIR_ERR_NO_DOMAIN)
+                 ? 0
+                 : virt_call_fail(call, "looking for the domain");
     return domain;
 }
 
 static int run_probe(struct call *call)
 {
     int r;
-    CLEANUP(domain_freep) virDomainPtr domain = look_up(call, &r);
+    CLEANUP(virt_call_domain_freep) virDomainPtr domain = virt_call_look_up(call, &r);
     return domain ? MIN(add_fact(call, domain), 0) : r;
 }
 
@@ -323,7 +331,8 @@ static bool is_refused_by_list(void)
 static bool is_being_forgotten(const struct call *call)
 {
     int state, reason;
-    CLEANUP(domain_freep) virDomainPtr domain = virDomainLookupByName(call->conn, call->vm);
+    CLEANUP(virt_call_domain_freep)
+    virDomainPtr domain = virDomainLookupByName(call->conn, call->vm);
     if (!domain || virDomainGetState(domain, &state, &reason, 0) < 0) {
         return last_error_is(VIR_ERR_NO_DOMAIN);
     }
@@ -337,12 +346,13 @@ static int run_create(struct call *call)
     if (r < 0) {
         return r;
     }
-    CLEANUP(domain_freep) virDomainPtr domain = virDomainCreateXML(call->conn, call->xml, 0);
+    CLEANUP(virt_call_domain_freep)
+    virDomainPtr domain = virDomainCreateXML(call->conn, call->xml, 0);
     if (domain) {
         return 0;
     }
     bool is_refused = is_refused_by_list();
-    r = fail(call, "libvirt refused the start");
+    r = virt_call_fail(call, "libvirt refused the start");
     call->is_name_taken = is_refused && !call->is_lost && is_being_forgotten(call);
     return r;
 }
@@ -354,7 +364,7 @@ static int press_button(struct call *call, virDomainPtr domain)
         (last_error_is(VIR_ERR_INVALID_ARG) && virDomainShutdown(domain) == 0)) {
         return 0;
     }
-    return fail(call, "asking the guest to shut down");
+    return virt_call_fail(call, "asking the guest to shut down");
 }
 
 /* Never touches a domain of that name that is another epoch's or not ours. */
@@ -362,114 +372,15 @@ static int run_end(struct call *call)
 {
     int r;
     struct fact fact;
-    CLEANUP(domain_freep) virDomainPtr domain = look_up(call, &r);
-    r = domain ? read_fact(call, domain, &fact) : r;
+    CLEANUP(virt_call_domain_freep) virDomainPtr domain = virt_call_look_up(call, &r);
+    r = domain ? virt_call_read_fact(call, domain, &fact) : r;
     if (r <= 0 || fact.marker.epoch != call->epoch) {
         return MIN(r, 0);
     }
     if (call->kind == CALL_SHUTDOWN) {
         return press_button(call, domain);
     }
-    return virDomainDestroy(domain) == 0 ? 0 : fail(call, "turning it off");
-}
-
-/* ---- moving while it runs ---- */
-
-/* An address alone is that of a libvirt with TLS. */
-static char *uri_of(const char *address)
-{
-    size_t len = strcspn(address, " \t");
-    CLEANUP(buf_done) struct buf uri = {0};
-    if (strstr(address, "://")) {
-        buf_add(&uri, address, len);
-    } else {
-        buf_printf(&uri, "qemu+tls://%.*s/system", (int)len, address);
-    }
-    return must(buf_take(&uri));
-}
-
-/* The same domain with the marker of the copy. */
-static char *xml_there(struct call *call, virDomainPtr domain)
-{
-    CLEANUP(buf_done) struct buf there = {0};
-    CLEANUP(freep)
-    char *here = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE);
-    if (!here) {
-        (void)fail(call, "asking for its XML");
-        return NULL;
-    }
-    return domain_xml_remark(here, &call->to, &there, &call->err) < 0 ? NULL
-                                                                      : must(buf_take(&there));
-}
-
-/*
- * Source and target talk to each other (peer to peer), so a berthd that ends does not disturb them.
- * The copy does not run when it is whole: src/core says when it may. Without a place for the memory
- * of its own, that goes through the connection of the two libvirts, under its encryption.
- */
-static int migrate(struct call *call, virDomainPtr domain)
-{
-    unsigned flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_PAUSED;
-    const char *memory = call->address + strcspn(call->address, " \t");
-    memory += strspn(memory, " \t");
-    virTypedParameterPtr params = NULL;
-    int len = 0, max = 0;
-    CLEANUP(freep) char *uri = uri_of(call->address);
-    CLEANUP(freep) char *xml = xml_there(call, domain);
-    if (!xml) {
-        return -EIO;
-    }
-    int r = virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_DEST_XML, xml);
-    if (r == 0 && *memory) {
-        r = virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_URI, memory);
-    } else {
-        flags |= VIR_MIGRATE_TUNNELLED;
-    }
-    if (r == 0 && call->mib_s > 0) {
-        r = virTypedParamsAddULLong(&params, &len, &max, VIR_MIGRATE_PARAM_BANDWIDTH, call->mib_s);
-    }
-    if (r == 0) {
-        r = virDomainMigrateSetMaxDowntime(domain, (unsigned long long)call->pause_ms, 0);
-    }
-    if (r == 0) {
-        r = virDomainMigrateToURI3(domain, uri, params, (unsigned)len, flags);
-    }
-    r = r < 0 ? fail(call, "libvirt did not migrate it") : 0;
-    virTypedParamsFree(params, len);
-    return r;
-}
-
-/* Whether libvirt does something with it that takes long, such as a migration. */
-static bool has_job(virDomainPtr domain)
-{
-    virDomainJobInfo info;
-    return virDomainGetJobInfo(domain, &info) < 0 || info.type != VIR_DOMAIN_JOB_NONE;
-}
-
-static int run_move(struct call *call)
-{
-    int r;
-    struct fact fact;
-    CLEANUP(domain_freep) virDomainPtr domain = look_up(call, &r);
-    r = domain ? read_fact(call, domain, &fact) : r;
-    if (r < 0) {
-        return r;
-    }
-    if (r == 0 || fact.marker.epoch != call->epoch) {
-        return error_set(&call->err, -ENOENT, "it is not here");
-    }
-    if (call->kind == CALL_MIGRATE) {
-        return migrate(call, domain);
-    }
-    if (call->kind == CALL_ABORT) {
-        return virDomainAbortJob(domain) == 0 ? 0 : fail(call, "ending its migration");
-    }
-    bool is_left = fact.pause == PAUSED_LEAVING && call->is_stranded && !has_job(domain);
-    if ((fact.pause == PAUSED_MOVING || fact.pause == PAUSED_LEAVING) && !is_left) {
-        return error_set(&call->err, -EBUSY, "libvirt is not done with its migration");
-    }
-    return fact.pause == PAUSED_NOT || virDomainResume(domain) == 0 ? 0
-                                                                    : fail(call, "letting it run");
+    return virDomainDestroy(domain) == 0 ? 0 : virt_call_fail(call, "turning it off");
 }
 
 static int run_by_kind(struct call *call)
@@ -493,8 +404,9 @@ static int run_by_kind(struct call *call)
         return run_end(call);
     case CALL_MIGRATE:
     case CALL_ABORT:
+    case CALL_PROGRESS:
     case CALL_CONTINUE:
-        return run_move(call);
+        return virt_call_move(call);
     }
     return -EINVAL;
 }

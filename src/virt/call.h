@@ -25,6 +25,7 @@ enum call_kind {
     CALL_SHUTDOWN, /* presses the power button, too */
     CALL_MIGRATE, /* hands 'epoch' of 'vm' over to 'address' as 'to'; lasts as long as that takes */
     CALL_ABORT,   /* ends that, so that it runs on here */
+    CALL_PROGRESS, /* how far that is: 'progress' */
     CALL_CONTINUE, /* lets 'epoch' of 'vm', which waits, run */
 };
 
@@ -70,7 +71,8 @@ struct call {
     bool has_processes; /* open: a QEMU driver, whose VMs are processes of this host */
     uint32_t users[qemu_users_max]; /* open: that libvirt runs QEMU as */
     size_t user_len;
-    char cpu_model[64]; /* open: of this host; "": libvirt does not say */
+    struct move_progress progress; /* progress */
+    char cpu_model[64];            /* open: of this host; "": libvirt does not say */
     VEC(struct fact) facts;
 };
 
@@ -84,12 +86,25 @@ struct call *virt_call_new(enum call_kind kind, virConnectPtr conn, const char *
 struct news {
     struct task task;
     uint64_t generation;
-    bool is_closed;     /* the connection broke: 'text' says why */
-    char vm[name_size]; /* else: something happened to this domain, ours or not */
-    bool has_ended;     /* and 'text' says how it ended ... */
-    bool is_away;       /* ... here only: it was migrated or saved */
+    bool is_closed;             /* the connection broke: 'text' says why */
+    char vm[name_size];         /* else: something happened to this domain, ours or not */
+    bool has_ended;             /* and 'text' says how it ended ... */
+    bool is_away;               /* ... here only: it was migrated or saved */
+    bool is_paused, is_resumed; /* its guest stands still from now on, or does not any more */
     char text[reason_size];
 };
 
 /* Starts libvirt's event loop, once for the process. 0 or -errno with a text. */
 int virt_call_init(struct error *err);
+
+/* ---- between the two files of calls; on a thread of a pool ---- */
+
+/* What libvirt's last error says, as that of 'call'; -EIO. */
+int virt_call_fail(struct call *call, const char *what);
+void virt_call_domain_freep(virDomainPtr *domain);
+/* The domain of that name; NULL with '*ret_r' 0: none. */
+virDomainPtr virt_call_look_up(struct call *call, int *ret_r);
+/* 1: 'domain' runs and is ours, 0: it does not or is not, negative: libvirt could not say. */
+int virt_call_read_fact(struct call *call, virDomainPtr domain, struct fact *ret);
+/* CALL_MIGRATE, _ABORT, _PROGRESS and _CONTINUE. */
+int virt_call_move(struct call *call);

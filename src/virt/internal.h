@@ -28,6 +28,7 @@ enum {
     press_ms = 5000,          /* between two presses of the power button */
     retry_ms = 1000,          /* between two tries of anything else */
     stop_overtime_ms = 15000, /* after the limit of a stop, before it is unknown */
+    progress_ms = 1000,       /* between two questions how far a migration is */
     ping_ms = 5000,           /* between two questions whether libvirt answers */
     hang_ms = 10000,          /* without an answer: it hangs */
     list_ms = 30000,          /* between two listings, should an event ever be missed */
@@ -128,6 +129,9 @@ struct request {
     uint32_t mib_s;              /* ... */
     msec_t pause_ms;             /* ... */
     bool is_called, is_answered; /* migrate, continue */
+    bool is_asking;              /* migrate: how far it is; ... */
+    msec_t ask_ms;               /* ... when again */
+    msec_t still_since_ms;       /* migrate: its guest stands still since then; 0: it does not */
     bool is_lost;                /* ... and what libvirt did is not known */
 };
 
@@ -232,6 +236,8 @@ bool virt_order_has(const struct virt *virt, const struct domain_marker *marker)
 void virt_order_drop(const struct virt *virt, const char *vm, uint64_t epoch);
 void virt_order_drop_all(const struct virt *virt);
 void virt_move_settle(struct virt *virt, struct request *request, msec_t now_ms);
+/* libvirt said that the guest of 'vm' stands still from now on, or not any more. */
+void virt_move_stands_still(struct virt *virt, const char *vm, bool does);
 
 /* flight.c */
 struct flight *virt_flight_find(struct virt *virt, const char *vm,

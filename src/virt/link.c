@@ -236,6 +236,9 @@ static void on_news(void *userdata, struct task *task)
     if (news->has_ended) {
         virt_instance_note_reason(virt, news->vm, news->text, news->is_away);
     }
+    if (news->is_paused || news->is_resumed) {
+        virt_move_stands_still(virt, news->vm, news->is_paused);
+    }
     virt_flight_heard(virt, news->vm);
     /* An event is only a hint: for an old epoch it may come after the next one's start. */
     (void)virt_link_probe(virt, news->vm);

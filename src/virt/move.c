@@ -192,6 +192,48 @@ static void settle_expect(struct virt *virt, struct request *request)
     }
 }
 
+void virt_move_stands_still(struct virt *virt, const char *vm, bool does)
+{
+    for (struct request *each = virt->requests; each; each = each->next) {
+        if (each->kind == REQUEST_MIGRATE && each->is_called && strcmp(each->vm, vm) == 0) {
+            each->still_since_ms = does ? virt_now(virt) : 0;
+        }
+    }
+}
+
+static void on_progress(void *userdata, struct task *task)
+{
+    struct virt *virt = userdata;
+    const struct call *call = (const struct call *)task;
+    for (struct request *each = virt->requests; each; each = each->next) {
+        if (each->serial == call->number && !each->is_over) {
+            each->is_asking = false;
+            each->ask_ms = virt_now(virt) + progress_ms;
+            if (call->r == 0 && call->progress.total_mib > 0) {
+                virt->observer->moving(virt->userdata, call->vm, call->epoch, &call->progress);
+            }
+        }
+    }
+    virt_settle_later(virt);
+}
+
+static void ask_progress(struct virt *virt, struct request *request, msec_t now_ms)
+{
+    if (request->is_asking || !virt_link_is_up(virt)) {
+        return;
+    }
+    if (now_ms < request->ask_ms) {
+        virt_wake_at(virt, request->ask_ms);
+        return;
+    }
+    struct call *call =
+        virt_call_new(CALL_PROGRESS, virt->conn, virt->cluster, request->vm, request->epoch);
+    call->number = request->serial;
+    call->task.arrive = on_progress;
+    request->is_asking = true;
+    workers_submit(virt->calls, &call->task);
+}
+
 /* At its limit, a migration is ended: the VM runs on here, or is away all the same. */
 static void settle_called(struct virt *virt, struct request *request, msec_t now_ms)
 {
@@ -203,6 +245,7 @@ static void settle_called(struct virt *virt, struct request *request, msec_t now
                                            : VIRT_FAILED);
     } else if (!request->is_called && !is_late && virt_link_is_up(virt) && !virt->is_closed) {
         request->is_called = true;
+        request->ask_ms = now_ms + progress_ms;
         call_move(virt, request, request->kind == REQUEST_MIGRATE ? CALL_MIGRATE : CALL_CONTINUE);
     } else if (is_late || (virt->is_closed && !request->is_called)) {
         (void)error_set(&request->err, -ETIMEDOUT, "it was not done within the limit");
@@ -210,6 +253,8 @@ static void settle_called(struct virt *virt, struct request *request, msec_t now
             call_move(virt, request, CALL_ABORT);
         }
         answer_move(virt, request, request->is_called ? VIRT_UNKNOWN : VIRT_FAILED);
+    } else if (request->is_called && request->kind == REQUEST_MIGRATE) {
+        ask_progress(virt, request, now_ms);
     }
 }
 

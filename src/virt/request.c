@@ -84,6 +84,9 @@ void virt_request_finish(struct virt *virt, struct request *request, enum virt_o
                          const struct error *err, const struct gpu_slot *culprit)
 {
     struct virt_result result = {.id = request->id, .outcome = outcome};
+    if (outcome == VIRT_DONE && request->still_since_ms > 0) {
+        result.still_ms = virt_now(virt) - request->still_since_ms;
+    }
     if (err) {
         result.error = *err;
     }

@@ -73,6 +73,9 @@ struct virt_observer {
     void (*listed)(void *userdata);
     /* libvirt answers, or does not (with why). VMs live on while it does not. Told on change. */
     void (*connection)(void *userdata, bool is_up, const char *detail);
+    /* How far the migration of that epoch is which virt_migrate() began; about once a second. */
+    void (*moving)(void *userdata, const char *vm, uint64_t epoch,
+                   const struct move_progress *progress);
     /* A VM of another cluster runs here. Once for as long as it does. */
     void (*foreign)(void *userdata, const char *vm, const char *cluster);
 };
@@ -87,6 +90,7 @@ struct virt_result {
     uint64_t id; /* the caller's number of the request */
     enum virt_outcome outcome;
     struct error error;      /* unless done */
+    msec_t still_ms;         /* migrate, done: so long its guest has stood still; 0: not known */
     bool has_culprit;        /* failed start: the error names one of the devices: ... */
     struct gpu_slot culprit; /* ... this one */
 };

@@ -125,7 +125,10 @@ def a_drain_moves_what_has_a_place_and_says_what_stays():
         c.add_vm("big", 2)
         c.must("vm", "start", "a")
         assert "a would" not in c.must("node", "drain", "node1", "--dry-run")
-        assert "node1 is drained" in c.must("node", "drain", "node1")
+        told = c.must("node", "drain", "node1")
+        assert "node1 is drained" in told, told
+        assert "a was restarted on node2, after it was off for 12.3 s" in told, told
+        assert "last move        held it up for 12.3 s" in c.must("vm", "show", "a")
         assert c.of("vm", "show", "a")["node"] == "node2"
         assert c.of("node", "show", "node1")["state"] == "drained"
         c.must("node", "resume", "node1")

@@ -117,6 +117,7 @@ class Players(threading.Thread):
         self.beats, self.beaten = {}, {}  # of each node: the last one, and when that was
         self.gpus = {n: [gpu(1), gpu(2), gpu(3, "5046")] for n in nodes}
         self.obeys_power, self.incarnations, self.descents = False, {n: 1 for n in nodes}, {}
+        self.pauses = {}  # VM -> how long its last move held it up
         self.trouble = None
         self.fence_key = base64.b64encode(os.urandom(32)).decode()
 
@@ -222,6 +223,7 @@ class Players(threading.Thread):
             place.update(phase="none", gpus=[], reasons=[], node="")
         elif (spec.get("desired") == "started" and not is_up) or must_leave:
             self.place(store, vm, spec, place, node if must_leave else "")
+            self.pauses[vm] = 12345 if must_leave else 0
             if node in self.descents and place["node"] == node:
                 self.free(store, place)
                 place.update(phase="none", gpus=[], node="")
@@ -229,7 +231,8 @@ class Players(threading.Thread):
             self.etcd.put(f"order/vms/{vm}", place)
         if place["phase"] == "start":
             self.etcd.put(f"seen/vms/{vm}", {"schema": 1, "epoch": place["epoch"],
-                                               "node": place["node"], "state": "running"})
+                                               "node": place["node"], "state": "running",
+                                               "pause_ms": self.pauses.get(vm, 0)})
 
     def place(self, store, vm, spec, place, avoid):
         reasons = []

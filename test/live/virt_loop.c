@@ -127,8 +127,14 @@ static void on_foreign(void *userdata, const char *vm, const char *cluster)
     (void)copy_text(line->text, sizeof(line->text), cluster);
 }
 
-static const struct virt_observer observer = {on_instance, on_gone, on_listed, on_connection,
-                                              on_foreign};
+static void on_moving(void *userdata, const char *vm, uint64_t epoch,
+                      const struct move_progress *progress)
+{
+    (void)userdata, (void)vm, (void)epoch, (void)progress; /* none moves here */
+}
+
+static const struct virt_observer observer = {on_instance,   on_gone,   on_listed,
+                                              on_connection, on_moving, on_foreign};
 
 bool loop_begin(struct loop *loop, const char *uri)
 {

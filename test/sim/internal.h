@@ -150,6 +150,7 @@ struct letter {
     char text[reason_size];
     char node[name_size];
     struct gpu_slot culprit;
+    struct move_progress progress;
     struct record_key key;
 };
 

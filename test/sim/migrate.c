@@ -24,6 +24,7 @@ struct journey {
     uint64_t epoch, incarnation; /* of the target */
     uint64_t answer_id;          /* 0: was answered */
     uint64_t life;
+    msec_t still_ms; /* since when the source's guest has been paused */
 };
 
 static struct instance *find_number(const struct host *host, uint64_t number)
@@ -160,7 +161,13 @@ static void finish(struct sim *sim, const struct happening *happening)
     outage_down(sim, source->vm);
     hypervisor_leave(sim, from, source, "it was migrated away");
     instance_free(source);
-    answer(sim, journey, CORE_DONE, NULL);
+    if (from->life == journey->life) {
+        struct letter letter = {.event = {.kind = CORE_ACTION_DONE,
+                                          .id = journey->answer_id,
+                                          .result = CORE_DONE,
+                                          .span_ms = sim->now_ms - journey->still_ms}};
+        process_tell(sim, from, 0, &letter);
+    }
 }
 
 /* Whether it was called off in time: once the target has all of the guest, no one can. */
@@ -168,6 +175,21 @@ static bool is_called_off(const struct journey *journey)
 {
     const struct instance *source = find_number(journey->from, journey->source);
     return source && source->is_called_off;
+}
+
+/* Once, on its way: half of it is left. */
+static void tell_progress(struct sim *sim, const struct journey *journey,
+                          const struct instance *source)
+{
+    struct letter letter = {.event = {.kind = CORE_VM_MOVING, .epoch = source->epoch}};
+    SET_TEXT(letter.name, "%s", journey->vm);
+    letter.progress = (struct move_progress){.total_mib = source->memory_mib,
+                                             .left_mib = source->memory_mib / 2,
+                                             .rate_mib_s = 100,
+                                             .pause_ms = 50};
+    if (journey->from->life == journey->life) {
+        process_tell(sim, journey->from, 0, &letter);
+    }
 }
 
 static void full(struct sim *sim, const struct happening *happening)
@@ -181,9 +203,11 @@ static void full(struct sim *sim, const struct happening *happening)
         fail(sim, to, journey, "the connection to the other host was lost");
         return;
     }
+    struct journey stopped = *journey;
+    stopped.still_ms = sim->now_ms;
     target->has_arrived = true;
     hypervisor_tell(sim, to, target);
-    go_on_later(sim, rng_between(&sim->rng, 5, 100), finish, to, journey);
+    go_on_later(sim, rng_between(&sim->rng, 5, 100), finish, to, &stopped);
 }
 
 /* The guest changes its memory faster than the network takes it. */
@@ -231,6 +255,7 @@ static void begin(struct sim *sim, const struct happening *happening)
     check_copy(sim, to, copy);
     check_room(sim, to, copy);
     hypervisor_tell(sim, to, copy);
+    tell_progress(sim, &journey, source);
     bool hangs = faults_take(sim, OP_HANG_MIGRATION, journey.vm, "", NULL);
     go_on_later(sim, hangs ? notice_ms : rng_between(&sim->rng, 200, 4000), hangs ? hang : full, to,
                 &journey);

@@ -289,6 +289,9 @@ static void step_letter(struct sim *sim, struct host *host, const struct letter 
     if (event.culprit) {
         event.culprit = &letter->culprit;
     }
+    if (event.kind == CORE_VM_MOVING) {
+        event.progress = &letter->progress;
+    }
     process_step(sim, host, &event);
 }
 

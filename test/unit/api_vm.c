@@ -511,6 +511,24 @@ TEST(a_move_is_withdrawn_until_the_guest_was_told_to_stop)
     CHECK_HAS(text(), "node-resume");
 }
 
+TEST(a_vm_that_moves_says_how_much_is_left_to_copy)
+{
+    begin_with_live_hosts();
+    struct vm_placement *p = place("v", PLACEMENT_STOP, "node1", 1);
+    strcpy(p->next_node, "node2");
+    p->handover = HANDOVER_ORDERED;
+    p->epoch_last = 2;
+    shows("v", "\"detail\":\"moving to node2\"");
+    struct record *status = record_copy(world_find(&world, RECORD_VM_STATUS, "v"));
+    status->status->moving = (struct move_progress){
+        .total_mib = 4096, .left_mib = 120, .rate_mib_s = 800, .pause_ms = 40};
+    (void)store(status);
+    shows("v",
+          "moving to node2: 120 of 4096 MiB to copy at 800 MiB/s, pause of about 40 ms expected");
+    must("GET", "/v1/vms/v", NULL);
+    CHECK_HAS(text(), "\"move_left_mib\":120");
+}
+
 TEST(a_vm_is_removed_when_it_is_stopped_and_its_name_is_free_when_the_coordinator_is_done)
 {
     begin_cluster();

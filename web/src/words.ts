@@ -156,6 +156,8 @@ export function dateText(ms: number): string {
 }
 
 /* "31 minutes" */
+export const pauseText = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`);
+
 export function durationText(ms: number): string {
     const seconds = Math.max(0, Math.round(ms / 1000));
     const minutes = Math.floor(seconds / 60);

@@ -5,7 +5,7 @@ import { deedsOfVm } from '../deeds/vm';
 import { useResource } from '../live';
 import { useMay } from '../session';
 import type { Explanation, WholeVm } from '../types';
-import { memoryText, offlineActions, plural, priorityText, shortAddress, vmLook } from '../words';
+import { memoryText, offlineActions, pauseText, plural, priorityText, shortAddress, vmLook } from '../words';
 import { Reasons } from '../ui/alert';
 import { Button } from '../ui/button';
 import { GpuLink, Listed, Needs, pageOf, PoolLink, ServerLink, VmLink } from '../ui/links';
@@ -29,6 +29,7 @@ function Summary({ vm }: { vm: WholeVm }) {
                     ['Assigned to', <Needs needs={vm.needs} none="No GPU pool" />],
                     ['Wanted state', vm.desired === 'started' ? 'Running' : 'Stopped'],
                     ['Size', `${plural(vm.cpus, 'CPU')}, ${memoryText(vm.memory_mib)}`],
+                    ['Last move', vm.status?.pause_ms ? `Held it up for ${pauseText(vm.status.pause_ms)}` : '–'],
                     ['UUID', <code>{vm.spec.uuid}</code>],
                 ]} />
                 {vm.pending && <p>Its definition was changed. The change takes effect at its next start.</p>}

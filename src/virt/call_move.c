@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The calls about VMs that move while they run. */
+#include "loop/memory.h"
+#include "virt/call.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* An address alone is that of a libvirt with TLS. */
+static char *uri_of(const char *address)
+{
+    size_t len = strcspn(address, " \t");
+    CLEANUP(buf_done) struct buf uri = {0};
+    if (strstr(address, "://")) {
+        buf_add(&uri, address, len);
+    } else {
+        buf_printf(&uri, "qemu+tls://%.*s/system", (int)len, address);
+    }
+    return must(buf_take(&uri));
+}
+
+/* The same domain with the marker of the copy. */
+static char *xml_there(struct call *call, virDomainPtr domain)
+{
+    CLEANUP(buf_done) struct buf there = {0};
+    CLEANUP(freep)
+    char *here = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_MIGRATABLE);
+    if (!here) {
+        (void)virt_call_fail(call, "asking for its XML");
+        return NULL;
+    }
+    return domain_xml_remark(here, &call->to, &there, &call->err) < 0 ? NULL
+                                                                      : must(buf_take(&there));
+}
+
+/*
+ * Source and target talk to each other (peer to peer), so a berthd that ends does not disturb them.
+ * The copy does not run when it is whole: src/core says when it may. Without a place for the memory
+ * of its own, that goes through the connection of the two libvirts, under its encryption.
+ */
+static int migrate(struct call *call, virDomainPtr domain)
+{
+    unsigned flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_PAUSED;
+    const char *memory = call->address + strcspn(call->address, " \t");
+    memory += strspn(memory, " \t");
+    virTypedParameterPtr params = NULL;
+    int len = 0, max = 0;
+    CLEANUP(freep) char *uri = uri_of(call->address);
+    CLEANUP(freep) char *xml = xml_there(call, domain);
+    if (!xml) {
+        return -EIO;
+    }
+    int r = virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_DEST_XML, xml);
+    if (r == 0 && *memory) {
+        r = virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_URI, memory);
+    } else {
+        flags |= VIR_MIGRATE_TUNNELLED;
+    }
+    if (r == 0 && call->mib_s > 0) {
+        r = virTypedParamsAddULLong(&params, &len, &max, VIR_MIGRATE_PARAM_BANDWIDTH, call->mib_s);
+    }
+    if (r == 0) {
+        r = virDomainMigrateSetMaxDowntime(domain, (unsigned long long)call->pause_ms, 0);
+    }
+    if (r == 0) {
+        r = virDomainMigrateToURI3(domain, uri, params, (unsigned)len, flags);
+    }
+    r = r < 0 ? virt_call_fail(call, "libvirt did not migrate it") : 0;
+    virTypedParamsFree(params, len);
+    return r;
+}
+
+/* Whether libvirt does something with it that takes long, such as a migration. */
+static bool has_job(virDomainPtr domain)
+{
+    virDomainJobInfo info;
+    return virDomainGetJobInfo(domain, &info) < 0 || info.type != VIR_DOMAIN_JOB_NONE;
+}
+
+/* In 'unit' bytes, rounded up, so that what is not over does not look so. */
+static uint64_t job_number(virTypedParameterPtr params, int len, const char *name, uint64_t unit)
+{
+    unsigned long long value = 0;
+    (void)virTypedParamsGetULLong(params, len, name, &value);
+    return MIN((value + unit - 1) / unit, (unsigned long long)INT64_MAX);
+}
+
+static int ask_progress(struct call *call, virDomainPtr domain)
+{
+    const uint64_t mib = 1024 * 1024;
+    virTypedParameterPtr params = NULL;
+    int type, len = 0;
+    if (virDomainGetJobStats(domain, &type, &params, &len, 0) < 0) {
+        return virt_call_fail(call, "asking how far its migration is");
+    }
+    struct move_progress *ret = &call->progress;
+    ret->total_mib = job_number(params, len, VIR_DOMAIN_JOB_MEMORY_TOTAL, mib);
+    ret->left_mib = job_number(params, len, VIR_DOMAIN_JOB_MEMORY_REMAINING, mib);
+    ret->rate_mib_s = job_number(params, len, VIR_DOMAIN_JOB_MEMORY_BPS, mib);
+    ret->pause_ms = (msec_t)job_number(params, len, VIR_DOMAIN_JOB_DOWNTIME, 1);
+    virTypedParamsFree(params, len);
+    return 0;
+}
+
+int virt_call_move(struct call *call)
+{
+    int r;
+    struct fact fact;
+    CLEANUP(virt_call_domain_freep) virDomainPtr domain = virt_call_look_up(call, &r);
+    r = domain ? virt_call_read_fact(call, domain, &fact) : r;
+    if (r < 0) {
+        return r;
+    }
+    if (r == 0 || fact.marker.epoch != call->epoch) {
+        return error_set(&call->err, -ENOENT, "it is not here");
+    }
+    if (call->kind == CALL_MIGRATE) {
+        return migrate(call, domain);
+    }
+    if (call->kind == CALL_PROGRESS) {
+        return ask_progress(call, domain);
+    }
+    if (call->kind == CALL_ABORT) {
+        return virDomainAbortJob(domain) == 0 ? 0 : virt_call_fail(call, "ending its migration");
+    }
+    bool is_left = fact.pause == PAUSED_LEAVING && call->is_stranded && !has_job(domain);
+    if ((fact.pause == PAUSED_MOVING || fact.pause == PAUSED_LEAVING) && !is_left) {
+        return error_set(&call->err, -EBUSY, "libvirt is not done with its migration");
+    }
+    return fact.pause == PAUSED_NOT || virDomainResume(domain) == 0
+               ? 0
+               : virt_call_fail(call, "letting it run");
+}
