@@ -16,16 +16,18 @@ def tag_of(name):
 
 
 def domain_xml(name, tag=None, memory_mib=16, vcpus=1, no_shutdown=False, firmware="qboot",
-               hostdevs="", uuid=None):
+               hostdevs="", uuid=None, words="", serial=None):
     """XML of a domain that runs the guest program.
 
     firmware  qboot (a second faster) or seabios (the default of the machine "pc")
+    words     more of the guest's command line ("count", "busy")
+    serial    file of its serial line, on the host that runs it; one of its own unless told
     hostdevs  XML put among the devices, for tests that hand over cards without Berth (hostdev_xml)
     """
     loader = "<loader type='rom'>/usr/share/qemu/qboot.rom</loader>" if firmware == "qboot" else ""
     identity = f"<uuid>{uuid}</uuid>" if uuid else ""
     tag = tag_of(name) if tag is None else tag
-    options = f"tag={tag:08x}" + (" noshutdown" if no_shutdown else "")
+    options = f"tag={tag:08x}" + (" noshutdown" if no_shutdown else "") + (f" {words}" if words else "")
     return f"""<domain type='qemu'>
   <name>{name}</name>{identity}
   <memory unit='MiB'>{memory_mib}</memory>
@@ -44,7 +46,7 @@ def domain_xml(name, tag=None, memory_mib=16, vcpus=1, no_shutdown=False, firmwa
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <controller type='usb' model='none'/>
     <memballoon model='none'/>
-    <serial type='file'><source path='/run/lab/guest/{name}.log' append='on'/></serial>
+    <serial type='file'><source path='{serial or f'/run/lab/guest/{name}.log'}' append='on'/></serial>
     {hostdevs}
   </devices>
 </domain>

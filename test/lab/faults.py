@@ -110,10 +110,10 @@ def look(host, slot):
 class Bed:
     """Has a sound cluster for every test, whatever the one before did: 'with bed.cluster() as c' gives it and mends it
     at the end. A test that leaves what cannot be mended fails by that, and the next one gets new hosts, which 'make'
-    makes."""
+    makes. 'kind' is what is made of them."""
 
-    def __init__(self, make=lab, hosts=None):
-        self.make, self.hosts, self.sound = make, hosts, None
+    def __init__(self, make=lab, hosts=None, kind=None):
+        self.make, self.hosts, self.kind, self.sound = make, hosts, kind or Faults, None
 
     @contextlib.contextmanager
     def cluster(self):
@@ -130,7 +130,7 @@ class Bed:
         self.keep(c, is_failed=False)
 
     def boot(self):
-        c = Faults(self.make().__enter__(), self.hosts)
+        c = self.kind(self.make().__enter__(), self.hosts)
         try:
             c.begin()
         except BaseException:

@@ -11,7 +11,9 @@
  * was, so a tag alone may be a dead guest's, but a tag with a moving pulse is not.
  *
  * Command line: "tag=HEX" (the tag; its display number N gets tag XOR N), "noshutdown" (ignore the
- * power button; otherwise it powers itself off).
+ * power button; otherwise it powers itself off), "count" (says its ticks, nine times a second: no
+ * number is ever said twice, wherever it runs), "busy" (changes 2 MiB of its memory at each tick,
+ * which is more than a slow network takes).
  *
  * Runs on the machine type "pc" with 32-bit addresses only, under qboot or SeaBIOS. No libc.
  */
@@ -29,7 +31,11 @@ enum {
     command_line_size = 256,
 
     ticks_per_beat = 91, /* of 18.2 a second: five seconds */
-    pulse_word = 2,      /* of a display's memory */
+    ticks_per_count = 2,
+    busy_begin = 0x400000, /* above all of this program */
+    busy_end = 0x600000,
+    page_size = 4096,
+    pulse_word = 2, /* of a display's memory */
 };
 
 struct pci_function {
@@ -528,9 +534,29 @@ static void beat(uint32_t number)
     put("\n");
 }
 
+static void count_on(void)
+{
+    static uint32_t last;
+    uint32_t ticks = timer_ticks;
+    if (ticks - last >= ticks_per_count) {
+        last = ticks;
+        put("guest: count ");
+        put_decimal(ticks);
+        put("\n");
+    }
+}
+
+static void be_busy(void)
+{
+    for (uint32_t page = busy_begin; page < busy_end; page += page_size) {
+        *(volatile uint32_t *)page = timer_ticks;
+    }
+}
+
 void guest_main(uint32_t magic, uint32_t info)
 {
     uint32_t beats = 0, last = 0;
+    bool counts, is_busy;
     uint16_t power;
 
     serial_init();
@@ -543,11 +569,19 @@ void guest_main(uint32_t magic, uint32_t info)
     if (power == 0) {
         put("guest: no power button\n");
     }
+    counts = option("count") != 0;
+    is_busy = option("busy") != 0;
     timer_start();
     result_report();
     for (;;) {
         __asm__ volatile("hlt");
         pulse();
+        if (counts) {
+            count_on();
+        }
+        if (is_busy) {
+            be_busy();
+        }
         if (power_button_pressed(power)) {
             bool ignored = option("noshutdown") != 0;
             put(ignored ? "guest: power button ignored\n" : "guest: power button, off\n");
