@@ -2,6 +2,7 @@
 /*
  * The loop of berthd. One event at a time goes through the core's door; its actions are performed
  * at once, none of them blocks; their answers come as events of their own, later.
+ * Longer than most: every adapter is connected here.
  */
 #include "run/daemon.h"
 
