@@ -141,6 +141,21 @@ static uint64_t aperture_of(const struct domain_compose *compose, const struct d
     return computed ? MAX(computed, info->mmio_mib) : 0;
 }
 
+/* What QEMU's "virt" gives (hw/arm/virt.c, high PCIe MMIO), unless an argument of the template asks
+ * for more; from QEMU 10.0 on one can. */
+static bool is_beyond_virt(const xmlNode *domain, uint64_t aperture)
+{
+    enum { virt_mib = 512 * 1024 };
+    const xmlNode *parent = aperture_command_line(domain);
+    for (const xmlNode *arg = parent ? parent->children : NULL; arg; arg = arg->next) {
+        CLEANUP(freep) char *value = tree_attribute(arg, "value");
+        if (value && strstr(value, "highmem-mmio-size")) {
+            return false;
+        }
+    }
+    return aperture > virt_mib;
+}
+
 int address_write(xmlNode *domain, xmlNode *devices, enum address_bus bus,
                   const struct domain_compose *compose, const struct domain_info *info,
                   struct error *err)
@@ -159,7 +174,14 @@ int address_write(xmlNode *domain, xmlNode *devices, enum address_bus bus,
         char text[reason_size];
         return error_set(err, -ERANGE, "the VM %s", aperture_text(&need, text, sizeof(text)));
     }
-    bool is_ok = bus == ADDRESS_BUS_OTHER ||
+    if (bus == ADDRESS_BUS_VIRT && is_beyond_virt(domain, aperture)) {
+        return error_set(err, -ERANGE,
+                         "the VM needs %" PRIu64
+                         " GiB for GPU memory, and the machine \"virt\" has "
+                         "512: give it fewer GPUs, or set highmem-mmio-size (QEMU 10) in its XML",
+                         aperture >> 10);
+    }
+    bool is_ok = bus == ADDRESS_BUS_OTHER || bus == ADDRESS_BUS_VIRT ||
                  (set_hole(devices, bus, aperture) && set_width(domain, need.bits));
     is_ok =
         is_ok && (info->firmware != DOMAIN_FIRMWARE_UEFI || set_ovmf_aperture(domain, aperture));

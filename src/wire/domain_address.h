@@ -11,6 +11,7 @@
 enum address_bus {
     ADDRESS_BUS_Q35,
     ADDRESS_BUS_I440FX,
+    ADDRESS_BUS_VIRT, /* QEMU's own machine for ARM: has no pcihole64 and an aperture of one size */
     ADDRESS_BUS_OTHER, /* has no pcihole64 */
 };
 

@@ -403,6 +403,7 @@ static int set_addresses(struct composer *c, const struct domain_compose *compos
 {
     enum address_bus bus = c->is_q35              ? ADDRESS_BUS_Q35
                            : c->bus == BUS_I440FX ? ADDRESS_BUS_I440FX
+                           : c->bus == BUS_PCIE   ? ADDRESS_BUS_VIRT
                                                   : ADDRESS_BUS_OTHER;
     return address_write(c->domain, c->devices, bus, compose, info, c->err);
 }
