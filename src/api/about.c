@@ -79,6 +79,7 @@ static const struct {
     {"bar_size", "sizes of the memory regions in bytes"},
     {"backend", "by which kind of driver a VM gets it; none: the host has it"},
     {"begun_ms", "time when the session began"},
+    {"no_gpu", "whether it is another device than a GPU or accelerator"},
     {"boot_display", "whether it shows the console of the host"},
     {"by", "who created it"},
     {"cause", "why it is where it is"},

@@ -97,6 +97,9 @@ static void write_place(struct buf *out, const struct gpu_facts *facts)
     out_text(out, "state", gpu_state_name(facts->state));
     out_text(out, "model", model);
     out_text(out, "name", gpu_title(gpu, title, sizeof(title)));
+    if (gpu_is_other(gpu)) {
+        out_bool(out, "no_gpu", true);
+    }
     if (facts->pool) {
         out_text(out, "pool", facts->pool);
     }

@@ -68,7 +68,7 @@ const struct schema schemas[] = {
     {"NodeSpec", "%node_spec"},
     {"Check", "name:s ok:b advice:b detail:s"},
     {"Gpu",
-     "node:s address:s state:=gpu_state model:s name:s pool?:s vm?:s driver:s backend:=gpu_backend "
+     "node:s address:s state:=gpu_state model:s name:s no_gpu?:b pool?:s vm?:s driver:s backend:=gpu_backend "
      "verdict:=gpu_verdict verdict_detail:s health:=gpu_health health_reason:s "
      "health_reason_code:=cause_code health_reason_parameters:Parameters "
      "iommu_group:i numa_node:i mmio_size:i partitions?:i sriov_total?:i partition_type?:s"},

@@ -53,10 +53,23 @@ static void add_model(struct table *table, const char *name)
     }
 }
 
+/* Whether one of them is no GPU. */
+static bool has_other(const json_t *gpus)
+{
+    size_t i;
+    json_t *gpu;
+    json_array_foreach(gpus, i, gpu) {
+        if (truth_at(gpu, "no_gpu")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int run_gpu_ls(struct cli *cli)
 {
-    static const char *const headings[] = {"NODE", "ADDRESS", "GPU",    "STATE", "POOL",
-                                           "VM",   "DRIVER",  "SURVEY", ""};
+    const char *headings[] = {"NODE", "ADDRESS", "GPU",    "STATE", "POOL",
+                              "VM",   "DRIVER",  "SURVEY", ""};
     json_t *json, *gpu;
     size_t i;
     int r = list_gpus(cli, &json);
@@ -65,6 +78,7 @@ int run_gpu_ls(struct cli *cli)
     }
     struct table table;
     show_age(cli, json);
+    headings[2] = has_other(json_object_get(json, "items")) ? "DEVICE" : "GPU";
     table_init(&table, &cli->look, headings, ARRAY_LEN(headings));
     table.name_columns = 2;
     json_array_foreach(json_object_get(json, "items"), i, gpu) {
@@ -131,6 +145,7 @@ static void print_gpu(const struct cli *cli, const json_t *gpu)
     }
     (void)fprintf(cli->out, "%s of %s: %s\n", text_at(gpu, "address"), text_at(gpu, "node"),
                   text_at(gpu, "name"));
+    line(cli, "kind", truth_at(gpu, "no_gpu") ? "device, no GPU" : "");
     line(cli, "state", text_at(gpu, "state"));
     line(cli, "GPU pool", text_at(gpu, "pool"));
     line(cli, "held by", text_at(gpu, "vm"));

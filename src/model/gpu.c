@@ -114,6 +114,12 @@ bool gpu_is_display(const struct gpu *gpu)
     return base_class == 0x03 || base_class == 0x12;
 }
 
+/* A file may not say the class. */
+bool gpu_is_other(const struct gpu *gpu)
+{
+    return gpu->class_code != 0 && !gpu_is_display(gpu);
+}
+
 enum gpu_backend gpu_backend(const struct gpu *gpu)
 {
     bool is_old = gpu->backend == GPU_BACKEND_NONE && strcmp(gpu->driver, "vfio-pci") == 0;

@@ -193,6 +193,9 @@ bool gpu_link_is_narrow(const struct gpu *gpu);
 /* Whether it is a display or an accelerator, for which a host is looked through by itself. */
 bool gpu_is_display(const struct gpu *gpu);
 
+/* Whether it is known to be neither: people call it a device. */
+bool gpu_is_other(const struct gpu *gpu);
+
 /* The backend, also of an inventory that a version without backends wrote. */
 enum gpu_backend gpu_backend(const struct gpu *gpu);
 

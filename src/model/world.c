@@ -188,7 +188,7 @@ const struct gpu *world_gpu(const struct world *world, const char *node, struct 
 bool world_is_other(const struct world *world, const char *node, struct pci_address address)
 {
     const struct gpu *gpu = world_gpu(world, node, address);
-    return gpu && gpu->class_code != 0 && !gpu_is_display(gpu); /* 0: a file did not say */
+    return gpu && gpu_is_other(gpu);
 }
 
 const struct dismount *world_dismount(const struct world *world, const char *node,

@@ -36,6 +36,10 @@ def a_vm_is_edited_by_numbers_from_a_file_and_in_an_editor():
         c.must("vm", "edit", "train1")
         assert "<!--e-->" in c.must("vm", "xml", "train1")
         assert "Nothing was changed" in c.must("vm", "edit", "train1")
+        assert "  GPU  " in c.must("gpu", "ls")
+        c.players.gpus["node1"][0]["class"] = "010802"
+        wait_for("the GPU is a drive", lambda: "  DEVICE  " in c.must("gpu", "ls"))
+        assert "kind           device, no GPU" in c.must("gpu", "show", "node1", "0000:01:00.0")
         c.must("vm", "set", "train1", "--topology", "mirror")
         assert "topology         mirror" in c.must("vm", "show", "train1")
         os.environ["VISUAL"] = "false"

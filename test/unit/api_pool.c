@@ -272,6 +272,12 @@ TEST(a_device_that_a_vm_could_get_stays_listed)
     *place = (struct pci_address){0, 1, 0, 0};
     CHECK_INT(ask("GET", "/v1/nodes/node1/devices", NULL), 200);
     CHECK_HAS(text(), "\"shown\":true");
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK(!strstr(text(), "no_gpu"));
+    struct gpu *drive = world_find(&world, RECORD_NODE_INVENTORY, "node1")->inventory->gpus.items;
+    drive->class_code = 0x010802;
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK_HAS(text(), "\"no_gpu\":true");
     refused("POST", "/v1/nodes/node1/devices/01:00.0/unwatch", NULL, 409, "is dismounted");
     add_vm("v", 1);
     refused("POST", "/v1/nodes/node1/devices/01:00.0/unwatch", NULL, 409, "is in pool P");

@@ -131,6 +131,9 @@ export function plural(count: number, one: string, many = `${one}s`): string {
     return `${count} ${count === 1 ? one : many}`;
 }
 
+/* "2 GPUs"; where some are none, they are devices. */
+export const gpusText = (count: number, gpus: { no_gpu?: boolean }[]): string => plural(count, gpus.some((each) => each.no_gpu) ? 'device' : 'GPU');
+
 /* What a pool of that type is counted in. */
 export const unitOf = (type: string): string => (type === 'GpuPartition' ? 'partition' : 'GPU');
 

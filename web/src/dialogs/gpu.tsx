@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { type ApiError, change, messageOf } from '../api';
 import { useResource } from '../live';
 import type { Gpu, List, Reason, WholeGpu } from '../types';
-import { lookOf, gpuLooks, natural, plural, shortModel, slotText } from '../words';
+import { gpusText, lookOf, gpuLooks, natural, plural, shortModel, slotText } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { CheckField, type Choice, SelectField, TextField } from '../ui/field';
@@ -26,7 +26,7 @@ export function pageOfSlot(slot: string): string {
 /* One after the other. */
 const inTurn = (gpus: Gpu[], deed: string, body: unknown, done: string) => forEach(gpus, slotText,
     (gpu) => change('POST', `${pathOfGpu(gpu)}/${deed}`, body),
-    (count, all) => `${plural(count, 'GPU')}${count < all ? ` of ${all}` : ''} ${done}`, pageOfSlot);
+    (count, all) => `${gpusText(count, gpus)}${count < all ? ` of ${all}` : ''} ${done}`, pageOfSlot);
 
 const takeLimit_ms = 60_000;
 
@@ -42,7 +42,7 @@ export async function takeFromHosts(gpus: Gpu[], tell: Tell): Promise<Reason[]> 
         .filter((gpu): gpu is Gpu => !!gpu && gpu.state !== 'dismounted');
     const last = await waitFor<List<Gpu>>('/v1/gpus', (list) => {
         const open = left(list).length;
-        tell(`${asked.length - open} of ${plural(gpus.length, 'GPU')} dismounted…`);
+        tell(`${asked.length - open} of ${gpusText(gpus.length, gpus)} dismounted…`);
         return open === 0;
     }, takeLimit_ms);
     return [...refused, ...left(last).map((gpu) => ({ subject: slotText(gpu), text: gpu.verdict_detail || 'is still being dismounted: add it to the pool later' }))];
@@ -55,7 +55,7 @@ function GpuList({ gpus }: { gpus: Gpu[] }) {
 function DismountDialog({ gpus }: { gpus: Gpu[] }) {
     const [isForced, setForced] = useState(false);
     return (
-        <FormDialog title={`Dismount ${plural(gpus.length, 'GPU')}?`} submit="Dismount" isDanger={isForced}
+        <FormDialog title={`Dismount ${gpusText(gpus.length, gpus)}?`} submit="Dismount" isDanger={isForced}
             run={() => inTurn(gpus, 'dismount', { force: isForced }, 'will be dismounted')}>
             <p>The host lets go of it, now and after each boot, so that it can join a GPU pool and be assigned to VMs.</p>
             <GpuList gpus={gpus} />
@@ -71,7 +71,7 @@ export function dismount(gpus: Gpu[]): void {
 
 export function mount(gpus: Gpu[]): void {
     openDialog(
-        <FormDialog title={`Mount ${plural(gpus.length, 'GPU')}?`} submit="Mount" run={() => inTurn(gpus, 'mount', undefined, 'will be given back')}>
+        <FormDialog title={`Mount ${gpusText(gpus.length, gpus)}?`} submit="Mount" run={() => inTurn(gpus, 'mount', undefined, 'will be given back')}>
             <p>It is given back to its host and its driver.</p>
             <GpuList gpus={gpus} />
         </FormDialog>,

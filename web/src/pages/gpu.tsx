@@ -19,6 +19,7 @@ function Summary({ gpu }: { gpu: WholeGpu }) {
                 ['Server', <ServerLink name={gpu.node} />],
                 ['Address', <code>{gpu.address}</code>],
                 ['Model', gpu.name],
+                ['Kind', gpu.no_gpu ? 'Device, no GPU' : 'GPU'],
                 ['Serial number', gpu.serial || '–'],
                 ['GPU pool', gpu.pool ? <PoolLink name={gpu.pool} /> : '–'],
                 ['Virtual machine', gpu.vm ? <VmLink name={gpu.vm} /> : '–'],

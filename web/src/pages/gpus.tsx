@@ -6,7 +6,7 @@ import { useResource } from '../live';
 import { useQuery } from '../router';
 import { useMay } from '../session';
 import type { Gpu, List } from '../types';
-import { gpuLooks, gpuText, lookOf, plural, shortAddress, shortModel, sizeText, verdicts } from '../words';
+import { gpusText, gpuLooks, gpuText, lookOf, plural, shortAddress, shortModel, sizeText, verdicts } from '../words';
 import { Button } from '../ui/button';
 import { GpuLink, PoolLink } from '../ui/links';
 import { Menu } from '../ui/menu';
@@ -59,8 +59,8 @@ function columns(mayAdminister: boolean): Column<Gpu>[] {
 }
 
 function title(items: Gpu[]): string {
-    const cards = items.filter(isCard).length;
-    return cards === items.length ? plural(cards, 'GPU') : `${plural(cards, 'GPU')}, ${plural(items.length - cards, 'partition')}`;
+    const cards = items.filter(isCard), partitions = items.length - cards.length;
+    return [gpusText(cards.length, cards), ...(partitions ? [plural(partitions, 'partition')] : [])].join(', ');
 }
 
 export function Gpus() {
