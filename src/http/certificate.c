@@ -4,7 +4,9 @@
 #include "base/cleanup.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
+#include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
@@ -20,7 +22,8 @@ enum {
 /* What making one takes; all of it may be NULL. */
 struct making {
     gnutls_x509_privkey_t key, authority_key;
-    gnutls_x509_crt_t certificate, authority;
+    gnutls_x509_crt_t certificate, authority, own;
+    gnutls_pubkey_t own_public;
     gnutls_datum_t certificate_pem, key_pem;
 };
 
@@ -33,6 +36,12 @@ static void making_done(struct making *making)
     }
     if (making->key) {
         gnutls_x509_privkey_deinit(making->key);
+    }
+    if (making->own) {
+        gnutls_x509_crt_deinit(making->own);
+    }
+    if (making->own_public) {
+        gnutls_pubkey_deinit(making->own_public);
     }
     if (making->authority) {
         gnutls_x509_crt_deinit(making->authority);
@@ -135,6 +144,30 @@ static int make_key(struct making *making, const char *own_key)
                                         GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
 }
 
+/* The public key of another certificate. */
+static int set_public(struct making *making, const char *own_certificate)
+{
+    const gnutls_datum_t pem = {(void *)(uintptr_t)own_certificate,
+                                (unsigned)strlen(own_certificate)};
+    int r = gnutls_x509_crt_init(&making->own);
+    r = r < 0 ? r : gnutls_pubkey_init(&making->own_public);
+    r = r < 0 ? r : gnutls_x509_crt_import(making->own, &pem, GNUTLS_X509_FMT_PEM);
+    r = r < 0 ? r : gnutls_pubkey_import_x509(making->own_public, making->own, 0);
+    return r < 0 ? r : gnutls_x509_crt_set_pubkey(making->certificate, making->own_public);
+}
+
+static int set_key(struct making *making, const struct certificate_order *order)
+{
+    if (order->own_certificate) {
+        assert(order->authority);
+        return set_public(making, order->own_certificate);
+    }
+    int r = make_key(making, order->own_key);
+    r = r < 0 ? r : gnutls_x509_crt_set_key(making->certificate, making->key);
+    return r < 0 ? r
+                 : gnutls_x509_privkey_export2(making->key, GNUTLS_X509_FMT_PEM, &making->key_pem);
+}
+
 static int certificate_fill(struct making *making, const struct certificate_order *order)
 {
     int r = gnutls_x509_privkey_init(&making->key);
@@ -142,17 +175,14 @@ static int certificate_fill(struct making *making, const struct certificate_orde
     r = r < 0 || !order->authority ? r : read_authority(making, order);
     gnutls_x509_crt_t signer = order->authority ? making->authority : making->certificate;
     gnutls_x509_privkey_t signing = order->authority ? making->authority_key : making->key;
-    r = r < 0 ? r : make_key(making, order->own_key);
     r = r < 0 ? r : describe(making->certificate, order);
-    r = r < 0 ? r : gnutls_x509_crt_set_key(making->certificate, making->key);
+    r = r < 0 ? r : set_key(making, order);
     r = r < 0 ? r : set_key_ids(making->certificate, signer);
     r = r < 0 ? r
               : gnutls_x509_crt_sign2(making->certificate, signer, signing, GNUTLS_DIG_SHA256, 0);
-    r = r < 0 ? r
-              : gnutls_x509_crt_export2(making->certificate, GNUTLS_X509_FMT_PEM,
-                                        &making->certificate_pem);
     return r < 0 ? r
-                 : gnutls_x509_privkey_export2(making->key, GNUTLS_X509_FMT_PEM, &making->key_pem);
+                 : gnutls_x509_crt_export2(making->certificate, GNUTLS_X509_FMT_PEM,
+                                           &making->certificate_pem);
 }
 
 int certificate_issue(const struct certificate_order *order, char **ret_certificate, char **ret_key,
@@ -165,7 +195,9 @@ int certificate_issue(const struct certificate_order *order, char **ret_certific
     }
     CLEANUP(freep)
     char *certificate = strndup((char *)making.certificate_pem.data, making.certificate_pem.size);
-    CLEANUP(freep) char *key = strndup((char *)making.key_pem.data, making.key_pem.size);
+    CLEANUP(freep)
+    char *key = making.key_pem.data ? strndup((char *)making.key_pem.data, making.key_pem.size)
+                                    : strdup("");
     if (!certificate || !key) {
         return error_set(err, -ENOMEM, "out of memory");
     }
@@ -185,23 +217,13 @@ int certificate_make(const char *const *names, size_t len, char **ret_certificat
     return certificate_issue(&order, ret_certificate, ret_key, err);
 }
 
-static int certificate_judge(struct making *making, const char *certificate, const char *key,
-                             const char **ret_what)
+static int compare_key(struct making *making, const char *key, const char **ret_what)
 {
     unsigned char id[hash_size], key_id[hash_size];
     size_t size = sizeof(id), key_size = sizeof(key_id);
-    const gnutls_datum_t certificate_text = {(void *)(uintptr_t)certificate,
-                                             (unsigned)strlen(certificate)};
-    const gnutls_datum_t key_text = {(void *)(uintptr_t)key, (unsigned)strlen(key)};
-    int r = gnutls_x509_crt_init(&making->certificate);
-    r = r < 0 ? r : gnutls_x509_privkey_init(&making->key);
-    *ret_what = "the certificate cannot be read";
-    r = r < 0 ? r
-              : gnutls_x509_crt_import(making->certificate, &certificate_text, GNUTLS_X509_FMT_PEM);
-    if (r >= 0) {
-        *ret_what = "the key cannot be read";
-        r = gnutls_x509_privkey_import2(making->key, &key_text, GNUTLS_X509_FMT_PEM, NULL, 0);
-    }
+    const gnutls_datum_t text = {(void *)(uintptr_t)key, (unsigned)strlen(key)};
+    *ret_what = "the key cannot be read";
+    int r = gnutls_x509_privkey_import2(making->key, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
     r = r < 0 ? r
               : gnutls_x509_crt_get_key_id(making->certificate, GNUTLS_KEYID_USE_SHA256, id, &size);
     r = r < 0 ? r
@@ -212,6 +234,17 @@ static int certificate_judge(struct making *making, const char *certificate, con
         r = GNUTLS_E_CERTIFICATE_KEY_MISMATCH;
     }
     return r;
+}
+
+static int certificate_judge(struct making *making, const char *certificate, const char *key,
+                             const char **ret_what)
+{
+    const gnutls_datum_t text = {(void *)(uintptr_t)certificate, (unsigned)strlen(certificate)};
+    int r = gnutls_x509_crt_init(&making->certificate);
+    r = r < 0 ? r : gnutls_x509_privkey_init(&making->key);
+    *ret_what = "the certificate cannot be read";
+    r = r < 0 ? r : gnutls_x509_crt_import(making->certificate, &text, GNUTLS_X509_FMT_PEM);
+    return r < 0 || !key ? r : compare_key(making, key, ret_what);
 }
 
 static void look_at_times(gnutls_x509_crt_t certificate, struct certificate_facts *ret)

@@ -18,6 +18,9 @@ struct certificate_order {
     int days;                              /* from a day ago on: clocks of hosts differ */
     const char *authority, *authority_key; /* who signs it, as PEM; NULL: its own key */
     const char *own_key; /* as PEM: a certificate for this key; NULL: for one that is made */
+    /* As PEM, beside 'authority': another certificate for the key of this one, which is not here;
+     * '*ret_key' is "" then. */
+    const char *own_certificate;
 };
 
 /* Makes a key and a certificate. Both texts are the caller's (free()). -EIO. */
@@ -38,7 +41,8 @@ struct certificate_facts {
     bool is_valid_now;                              /* by this host's clock */
 };
 
-/* Whether both can be read and belong together, and what there is to know of the (first)
- * certificate. That its time is over is no error. -EINVAL with what is wrong. */
+/* Whether both can be read and belong together ('key' may be NULL: none is compared), and what
+ * there is to know of the (first) certificate. That its time is over is no error. -EINVAL with what
+ * is wrong. */
 int certificate_check(const char *certificate, const char *key, struct certificate_facts *ret,
                       struct error *err);

@@ -13,8 +13,6 @@
  */
 #include "setup/internal.h"
 
-#include "wire/etcd_json.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,22 +32,6 @@ static bool is_left_out(const char *key)
     return strncmp(key, "beat/", 5) == 0 || strncmp(key, "log/", 4) == 0;
 }
 
-static json_t *encode(const char *text, size_t size)
-{
-    CLEANUP(buf_done) struct buf encoded = {0};
-    wire_base64(text, size, &encoded);
-    return encoded.failed ? NULL : json_string(buf_str(&encoded));
-}
-
-/* A text of a reply; the caller's. */
-static char *decode(const json_t *text)
-{
-    const char *encoded = json_string_value(text);
-    char *bytes = NULL;
-    size_t size;
-    return encoded && wire_base64_read(encoded, strlen(encoded), &bytes, &size) == 0 ? bytes : NULL;
-}
-
 /* ---- out of the store ---- */
 
 struct page {
@@ -64,8 +46,8 @@ static int take_page(const json_t *reply, struct page *page, json_t *keys, struc
     size_t i;
     json_t *pair;
     json_array_foreach(json_object_get(reply, "kvs"), i, pair) {
-        CLEANUP(freep) char *key = decode(json_object_get(pair, "key"));
-        CLEANUP(freep) char *value = decode(json_object_get(pair, "value"));
+        CLEANUP(freep) char *key = setup_decode(json_object_get(pair, "key"));
+        CLEANUP(freep) char *value = setup_decode(json_object_get(pair, "value"));
         if (!key || strncmp(key, PREFIX, strlen(PREFIX)) != 0) {
             return error_set(err, -EBADMSG, "the store's answer cannot be understood");
         }
@@ -87,8 +69,8 @@ static int read_keys(struct setup_store *store, json_t *keys, struct error *err)
     int r = page.from ? 0 : error_set(err, -ENOMEM, "out of memory");
     while (r == 0 && page.has_more) {
         CLEANUP(setup_json_done) json_t *reply = NULL;
-        json_t *body = json_pack("{s:o, s:o, s:i}", "key", encode(page.from, page.from_len),
-                                 "range_end", encode("/berth0", 7), "limit", page_len);
+        json_t *body = json_pack("{s:o, s:o, s:i}", "key", setup_encode(page.from, page.from_len),
+                                 "range_end", setup_encode("/berth0", 7), "limit", page_len);
         if (page.revision) { /* all pages of one moment */
             (void)json_object_set(body, "revision", page.revision);
         }
@@ -215,12 +197,12 @@ int setup_store_fill(struct setup_store *store, const json_t *keys, struct error
         CLEANUP(buf_done) struct buf full = {0};
         const char *text = json_string_value(value);
         buf_printf(&full, PREFIX "%s", key);
-        r = r < 0
-                ? r
-                : setup_store_call(store, "kv/put",
-                                   json_pack("{s:o, s:o}", "key", encode(buf_str(&full), full.size),
-                                             "value", encode(text, strlen(text))),
-                                   NULL, err);
+        r = r < 0 ? r
+                  : setup_store_call(store, "kv/put",
+                                     json_pack("{s:o, s:o}", "key",
+                                               setup_encode(buf_str(&full), full.size), "value",
+                                               setup_encode(text, strlen(text))),
+                                     NULL, err);
     }
     return r;
 }

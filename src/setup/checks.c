@@ -62,8 +62,7 @@ static bool check_port(const struct setup *setup, unsigned port)
 static bool check_etcd(const struct setup *setup)
 {
     if (!setup_has_program("etcd")) {
-        return bad(setup, "etcd",
-                   "not installed: apt install etcd-server (Debian 12: etcd-server)");
+        return bad(setup, "etcd", "not installed: apt install etcd-server");
     }
     if (setup_systemctl_says(setup, "is-active", "etcd.service")) {
         return warn(setup, "etcd",

@@ -67,7 +67,8 @@ bool setup_has_program(const char *name);
 /* ---- store.c ---- */
 
 struct setup_store;
-/* With this host's certificate, and as etcd's root with its password if 'password' is not NULL. */
+/* With this host's certificate and, if 'password' is not NULL, as etcd's root with its password, or
+ * on a witness as berth-witness. */
 int setup_store_new(const struct setup *setup, const json_t *endpoints, const char *password,
                     struct setup_store **ret, struct error *err);
 struct setup_store *setup_store_free(struct setup_store *store);
@@ -88,6 +89,9 @@ int setup_store_turn_to_leader(struct setup_store *store, struct error *err);
 int setup_store_wait(struct setup_store *store, msec_t limit_ms, struct error *err);
 /* Whether there is such a key below /berth/. */
 int setup_store_has(struct setup_store *store, const char *key, bool *ret, struct error *err);
+/* A text as etcd's gateway takes it, and one of its answers (the caller's); NULL: it is none. */
+json_t *setup_encode(const char *text, size_t size);
+char *setup_decode(const json_t *text);
 /* The users and roles of docs/SECURITY.md, and authentication on. */
 int setup_store_secure(struct setup_store *store, const json_t *passwords, struct error *err);
 
@@ -117,15 +121,16 @@ int setup_remake_authority(const char *key, json_t **ret, struct error *err);
 /* Whose certificate it is. */
 struct setup_subject {
     const char *node, *address;
-    bool is_witness;     /* which cannot renew its own */
-    const char *own_key; /* for this key; NULL: one that is made */
+    bool is_lasting;             /* as long as the authority's: no one renews it */
+    const char *own_key;         /* for this key; NULL: one that is made */
+    const char *own_certificate; /* for the key of this one, without having it; NULL: as above */
 };
 /* {"certificate", "key"} that 'authority' signs; the caller's. */
 int setup_make_certificate(const json_t *authority, const struct setup_subject *of, json_t **ret,
                            struct error *err);
 /* {"ca", "ca_key"} of the files of SETUP_DIR; the caller's. -ENOENT: a witness has none. */
 int setup_read_authority(const struct setup *setup, json_t **ret, struct error *err);
-/* {"root", "berthd", "berth-api"}; NULL without memory. */
+/* {"root", "berthd", "berth-api", "berth-witness"}; NULL without memory. */
 json_t *setup_make_passwords(void);
 /* So many random bytes as hexadecimal digits. */
 void setup_random_hex(char *ret, size_t bytes);
@@ -148,6 +153,22 @@ int setup_store_fill(struct setup_store *store, const json_t *keys, struct error
  * than two thirds of the time of the old ones are over. Needs no store. What cannot be renewed is
  * said. */
 int setup_renew(const struct setup *setup, struct error *err);
+
+struct certificate_facts; /* http/certificate.h */
+/* Whether it is time for the next one: two thirds are over. */
+bool setup_is_due(const struct certificate_facts *facts);
+
+/* ---- witness.c ---- */
+
+/* Puts the certificate of a witness where it is renewed from now on. */
+int setup_witness_admit(struct setup_store *store, const char *node, const char *address,
+                        const char *certificate, const char *ca, struct error *err);
+/* Renews it no more. */
+int setup_witness_forget(struct setup_store *store, const char *node, struct error *err);
+/* On a host: new certificates for all witnesses, if it is time. */
+int setup_witness_renew(const struct setup *setup, struct setup_store *store, struct error *err);
+/* On a witness: takes its new certificate, if there is one. */
+int setup_witness_refresh(const struct setup *setup, const json_t *state, struct error *err);
 
 /* ---- checks.c ---- */
 

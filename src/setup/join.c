@@ -111,7 +111,9 @@ static int build(const struct setup *setup, struct setup_channel *channel, const
     CLEANUP(setup_json_done) json_t *state = json_pack("{s:O}", "endpoints", endpoints);
     int r = setup_write_secrets(setup, bundle, err);
     r = r < 0 ? r : become_member(setup, channel, bundle, err);
-    if (r == 0 && !setup->is_witness) {
+    if (r == 0 && setup->is_witness) {
+        r = setup_systemctl(setup, "enable", "berth-refresh.timer", err);
+    } else if (r == 0) {
         r = setup_write_conf(setup, endpoints, &is_changed, err);
         r = r < 0 ? r : setup_start_daemons(setup, state, err);
     }

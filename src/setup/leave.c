@@ -63,10 +63,11 @@ int setup_refresh(struct setup *setup, struct error *err)
     int r = setup_state_load(setup, &state, err);
     r = r < 0 ? r : setup_renew(setup, err); /* first: without it the store may refuse us */
     if (r < 0 || setup->is_witness) {
-        return r; /* a witness has no list */
+        return r < 0 ? r : setup_witness_refresh(setup, state, err);
     }
     bool is_member = json_is_true(json_object_get(state, "is_member"));
     r = setup_state_store(setup, state, &store, err);
+    r = r < 0 ? r : setup_witness_renew(setup, store, err);
     r = r < 0 ? r : setup_store_members(store, &list, err);
     r = r < 0 ? r : fill_vacancy(setup, store, &is_member, &list, err);
     if (r < 0) {
@@ -128,6 +129,7 @@ int setup_remove_member(struct setup *setup, const char *node, struct error *err
     }
     r = r < 0 ? r : setup_state_store(setup, state, &store, err);
     r = r < 0 ? r : give_up_member(store, NULL, node, err);
+    r = r < 0 ? r : setup_witness_forget(store, node, err);
     return r < 0 ? r : setup_refresh(setup, err);
 }
 

@@ -27,7 +27,7 @@ int setup_read_authority(const struct setup *setup, json_t **ret, struct error *
 }
 
 /* A third of its time is left for whatever keeps it from being renewed. */
-static bool is_due(const struct certificate_facts *facts)
+bool setup_is_due(const struct certificate_facts *facts)
 {
     return !facts->is_valid_now || facts->days_left < facts->days / 3;
 }
@@ -49,7 +49,7 @@ static int renew_authority(const struct setup *setup, json_t *authority, struct 
     struct certificate_facts facts;
     int r =
         certificate_check(json_string_value(json_object_get(authority, "ca")), key, &facts, err);
-    if (r < 0 || !is_due(&facts)) {
+    if (r < 0 || !setup_is_due(&facts)) {
         return r;
     }
     r = setup_remake_authority(key, &fresh, err);
@@ -82,7 +82,7 @@ static int renew_one(const struct setup *setup, const json_t *authority, const c
     }
     r = r < 0 ? r : setup_read(setup, key_path, &key, err);
     r = r < 0 ? r : certificate_check(certificate, key, &facts, err);
-    if (r == 0 && is_due(&facts)) {
+    if (r == 0 && setup_is_due(&facts)) {
         const struct setup_subject subject = {
             .node = setup->node, .address = setup->address, .own_key = key};
         r = setup_make_certificate(authority, &subject, &fresh, err);
@@ -101,7 +101,7 @@ int setup_renew(const struct setup *setup, struct error *err)
     CLEANUP(setup_json_done) json_t *authority = NULL;
     int r = setup_read_authority(setup, &authority, err);
     if (r == -ENOENT) {
-        return 0; /* a witness: its certificate is valid as long as the authority's */
+        return 0; /* a witness: witness.c */
     }
     r = r < 0 ? r : renew_authority(setup, authority, err);
     r = r < 0 ? r : renew_one(setup, authority, "etcd", err);

@@ -31,7 +31,7 @@ void setup_random_hex(char *ret, size_t bytes)
 
 json_t *setup_make_passwords(void)
 {
-    static const char *const users[] = {"root", "berthd", "berth-api"};
+    static const char *const users[] = {"root", "berthd", "berth-api", "berth-witness"};
     json_t *passwords = json_object();
     for (size_t i = 0; i < ARRAY_LEN(users); i++) {
         char text[2 * password_bytes + 1];
@@ -72,12 +72,12 @@ int setup_remake_authority(const char *key, json_t **ret, struct error *err)
     return issue(&order, "ca", "ca_key", ret, err);
 }
 
-/* No longer than the authority's. A witness has no means to get another one. */
-static int choose_days(const char *authority, const char *authority_key, bool is_witness)
+/* No longer than the authority's. */
+static int choose_days(const char *authority, const char *authority_key, bool is_lasting)
 {
     struct certificate_facts facts;
     struct error err;
-    int days = is_witness ? authority_days : certificate_days;
+    int days = is_lasting ? authority_days : certificate_days;
     return certificate_check(authority, authority_key, &facts, &err) == 0
                ? MIN(days, facts.days_left)
                : days;
@@ -100,10 +100,11 @@ int setup_make_certificate(const json_t *authority, const struct setup_subject *
         .name_len = ARRAY_LEN(names),
         .is_server = true,
         .is_client = true,
-        .days = choose_days(ca, ca_key, of->is_witness),
+        .days = choose_days(ca, ca_key, of->is_lasting),
         .authority = ca,
         .authority_key = ca_key,
         .own_key = of->own_key,
+        .own_certificate = of->own_certificate,
     };
     return issue(&order, "certificate", "key", ret, err);
 }
@@ -127,6 +128,7 @@ static const struct secret secrets[] = {
     {"passwords", "root", SETUP_DIR "/root.password", NULL, false},
     {"passwords", "berthd", SETUP_DIR "/berthd.password", NULL, false},
     {"passwords", "berth-api", SETUP_DIR "/berth-api.password", "berth-api", false},
+    {"passwords", "berth-witness", SETUP_DIR "/berth-witness.password", NULL, false},
 };
 
 int setup_write_secrets(const struct setup *setup, const json_t *bundle, struct error *err)

@@ -107,44 +107,84 @@ static void remove_member(struct guest *guest)
     if (guest->member[0] && setup_member_remove(guest->store, guest->member, &err) < 0) {
         setup_say(guest->setup, "the member of %s could not be removed: %s", guest->node, err.text);
     }
+    if (guest->is_witness) {
+        (void)setup_witness_forget(guest->store, guest->node, &err);
+    }
     guest->member[0] = '\0';
 }
 
-/* What the guest needs: of a witness only what its etcd needs. */
+/* The password of etcd's user 'name' into 'passwords'. */
+static int add_password(const struct setup *setup, const char *name, json_t *passwords,
+                        struct error *err)
+{
+    CLEANUP(freep) char *password = NULL;
+    char path[setup_path_size];
+    (void)snprintf(path, sizeof(path), SETUP_DIR "/%s.password", name);
+    int r = setup_read(setup, path, &password, err);
+    if (r == 0) {
+        (void)json_object_set_new(passwords, name, json_string(password));
+        explicit_bzero(password, strlen(password));
+    }
+    return r;
+}
+
+/* What its etcd needs. The certificate of a witness is renewed through the store. */
+static int add_member(struct guest *guest, const json_t *authority, json_t *bundle,
+                      struct error *err)
+{
+    json_t *pair, *passwords = json_object_get(bundle, "passwords");
+    struct setup_subject subject = {.node = guest->node, .address = guest->address};
+    if (guest->is_witness) {
+        int r = add_password(guest->setup, "berth-witness", passwords, err);
+        if (r < 0 && r != -ENOENT) {
+            return r;
+        }
+        subject.is_lasting = r == -ENOENT; /* the cluster is older than that user */
+    }
+    int r = setup_make_certificate(authority, &subject, &pair, err);
+    if (r < 0) {
+        return r;
+    }
+    (void)json_object_set_new(bundle, "etcd", pair);
+    return guest->is_witness && !subject.is_lasting
+               ? setup_witness_admit(guest->store, guest->node, guest->address,
+                                     json_string_value(json_object_get(pair, "certificate")),
+                                     json_string_value(json_object_get(authority, "ca")), err)
+               : 0;
+}
+
+/* What berthd and berth-api need, and the means to let others in. */
+static int add_host(const struct guest *guest, const json_t *authority, json_t *bundle,
+                    struct error *err)
+{
+    static const char *const users[] = {"root", "berthd", "berth-api", "berth-witness"};
+    const struct setup_subject subject = {.node = guest->node, .address = guest->address};
+    json_t *pair, *passwords = json_object_get(bundle, "passwords");
+    (void)json_object_set(bundle, "ca_key", json_object_get(authority, "ca_key"));
+    int r = setup_make_certificate(authority, &subject, &pair, err);
+    (void)(r == 0 && json_object_set_new(bundle, "client", pair));
+    for (size_t i = 0; i < ARRAY_LEN(users) && r == 0; i++) {
+        r = add_password(guest->setup, users[i], passwords, err);
+        if (r == -ENOENT && strcmp(users[i], "berth-witness") == 0) {
+            r = 0; /* as above */
+        }
+    }
+    return r;
+}
+
 static int make_bundle(struct guest *guest, json_t *endpoints, bool is_member, json_t **ret,
                        struct error *err)
 {
-    static const char *const users[] = {"root", "berthd", "berth-api"};
-    const struct setup *setup = guest->setup;
-    const struct setup_subject subject = {
-        .node = guest->node, .address = guest->address, .is_witness = guest->is_witness};
     CLEANUP(setup_json_done) json_t *authority = NULL;
-    json_t *pair;
-    int r = setup_read_authority(setup, &authority, err);
+    int r = setup_read_authority(guest->setup, &authority, err);
     if (r < 0) {
         return r;
     }
     CLEANUP(setup_json_done)
-    json_t *bundle =
-        json_pack("{s:O, s:O}", "ca", json_object_get(authority, "ca"), "endpoints", endpoints);
-    if (is_member) {
-        r = setup_make_certificate(authority, &subject, &pair, err);
-        (void)(r == 0 && json_object_set_new(bundle, "etcd", pair));
-    }
-    if (r == 0 && !guest->is_witness) {
-        json_t *passwords = json_object();
-        (void)json_object_set_new(bundle, "passwords", passwords);
-        (void)json_object_set(bundle, "ca_key", json_object_get(authority, "ca_key"));
-        r = setup_make_certificate(authority, &subject, &pair, err);
-        (void)(r == 0 && json_object_set_new(bundle, "client", pair));
-        for (size_t i = 0; i < ARRAY_LEN(users) && r == 0; i++) {
-            CLEANUP(freep) char *password = NULL;
-            char path[setup_path_size];
-            (void)snprintf(path, sizeof(path), SETUP_DIR "/%s.password", users[i]);
-            r = setup_read(setup, path, &password, err);
-            (void)(r == 0 && json_object_set_new(passwords, users[i], json_string(password)));
-        }
-    }
+    json_t *bundle = json_pack("{s:O, s:O, s:{}}", "ca", json_object_get(authority, "ca"),
+                               "endpoints", endpoints, "passwords");
+    r = is_member ? add_member(guest, authority, bundle, err) : 0;
+    r = r < 0 || guest->is_witness ? r : add_host(guest, authority, bundle, err);
     *ret = TAKE(bundle);
     return r;
 }

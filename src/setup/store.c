@@ -25,6 +25,7 @@ struct setup_store {
     json_t *endpoints;
     size_t current;
     char ca[setup_path_size], certificate[setup_path_size], key[setup_path_size];
+    const char *user;
     char *token, *password;
     double latency_ms;
 };
@@ -55,8 +56,13 @@ int setup_store_new(const struct setup *setup, const json_t *endpoints, const ch
         return error_set(err, -ENOMEM, "out of memory");
     }
     setup_path(setup, SETUP_DIR "/ca.pem", store->ca);
-    setup_path(setup, SETUP_DIR "/client.pem", store->certificate);
-    setup_path(setup, SETUP_DIR "/client-key.pem", store->key);
+    /* A witness is no client but for its own certificate, with that of its etcd. */
+    bool is_witness = setup->is_witness;
+    store->user = is_witness ? "berth-witness" : "root";
+    setup_path(setup, is_witness ? SETUP_DIR "/etcd.pem" : SETUP_DIR "/client.pem",
+               store->certificate);
+    setup_path(setup, is_witness ? SETUP_DIR "/etcd-key.pem" : SETUP_DIR "/client-key.pem",
+               store->key);
     *ret = TAKE(store);
     return 0;
 }
@@ -148,7 +154,7 @@ static int call(struct setup_store *store, const char *path, const char *body, j
 static int log_in(struct setup_store *store, struct error *err)
 {
     CLEANUP(setup_json_done)
-    json_t *body = json_pack("{s:s, s:s}", "name", "root", "password", store->password);
+    json_t *body = json_pack("{s:s, s:s}", "name", store->user, "password", store->password);
     CLEANUP(freep) char *text = json_dumps(body, JSON_COMPACT);
     CLEANUP(setup_json_done) json_t *reply = NULL;
     if (!text) {
@@ -221,11 +227,24 @@ int setup_store_turn_to_leader(struct setup_store *store, struct error *err)
     return r < 0 ? r : error_set(err, -EAGAIN, "the store has no leader now");
 }
 
-static json_t *base64(const char *text)
+json_t *setup_encode(const char *text, size_t size)
 {
     CLEANUP(buf_done) struct buf encoded = {0};
-    wire_base64(text, strlen(text), &encoded);
+    wire_base64(text, size, &encoded);
     return encoded.failed ? NULL : json_string(buf_str(&encoded));
+}
+
+char *setup_decode(const json_t *text)
+{
+    const char *encoded = json_string_value(text);
+    char *bytes = NULL;
+    size_t size;
+    return encoded && wire_base64_read(encoded, strlen(encoded), &bytes, &size) == 0 ? bytes : NULL;
+}
+
+static json_t *base64(const char *text)
+{
+    return setup_encode(text, strlen(text));
 }
 
 int setup_store_has(struct setup_store *store, const char *key, bool *ret, struct error *err)
@@ -269,6 +288,7 @@ static const struct right rights[] = {
     {"berth-api", "READ", "/berth/", "/berth0"},
     {"berth-api", "READWRITE", "/berth/want/", "/berth/want0"},
     {"berth-api", "READWRITE", "/berth/log/", "/berth/log0"},
+    {"berth-witness", "READ", "/berth-certificates/", "/berth-certificates0"},
 };
 
 static int add_user(struct setup_store *store, const char *name, const char *password,

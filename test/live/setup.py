@@ -2,6 +2,7 @@
 """berth cluster init, token, join and leave, with real etcds, berthds and berth-apis: hosts are directories
 and addresses of loopback; a script in the place of systemctl starts the programs of the units."""
 
+import base64
 import contextlib
 import json
 import os
@@ -137,9 +138,9 @@ class Host:
         with opener.open(request, timeout=10) as reply:
             return json.load(reply)
 
-    def token_of(self, user):
+    def token_of(self, user, certificate="client"):
         password = self.secret(f"{user}.password").read_text(encoding="utf-8")
-        return self.ask("auth/authenticate", {"name": user, "password": password})["token"]
+        return self.ask("auth/authenticate", {"name": user, "password": password}, certificate)["token"]
 
     def may_put(self, user, key):
         try:
@@ -210,7 +211,8 @@ def two_hosts_and_a_witness_become_a_cluster_that_loses_one():
         is_up(b, "node1")
         # A witness has the store and no right in it.
         assert witness.running() == ["berth-etcd"], witness.running()
-        assert not [f for f in witness.files() if "ca-key" in f or "password" in f or "client" in f], witness.files()
+        found = [f for f in witness.files() if "ca-key" in f or "password" in f or "client" in f]
+        assert found == ["etc/berth/cluster/berth-witness.password"], found
         wait_for("validation knows the witness", lambda: "a witness that holds the store" in a.berth("validate", "--verbose")[1], 60)
         # The store outlives a member.
         subprocess.run([witness.root / "systemctl", "stop", "berth-etcd"], check=True)
@@ -397,6 +399,43 @@ def certificates_are_renewed_and_an_expired_one_cuts_no_connection():
         # What is new is used for new connections: also by etcd, which was not restarted.
         subprocess.run([a.root / "systemctl", "restart", "berthd"], check=True)
         is_up(a, "node1")
+
+
+@test
+def the_hosts_renew_the_certificate_of_a_witness_which_reads_nothing_else_of_the_store():
+    with hosts(2) as (a, witness):
+        must(a.init())
+        let_in(a, witness, "--witness")
+        token = witness.token_of("berth-witness", "etcd")
+        for path, body in (("kv/range", {"key": b64("/berth/format")}),
+                           ("kv/put", {"key": b64("/berth-certificates/node2"), "value": b64("x")})):
+            try:
+                witness.ask(path, body, "etcd", token)
+                raise AssertionError(f"a witness may {path}")
+            except urllib.error.HTTPError as refusal:
+                text = refusal.read().decode()
+                assert "permission denied" in text, text
+        before = {name: witness.secret(name).read_bytes() for name in ("etcd.pem", "etcd-key.pem", "ca.pem")}
+        assert must(a.setup("refresh")) == must(witness.setup("refresh")) == "", "renewed too early"
+        # What the store has of it is over; that of the witness itself is good, so that it can ask.
+        key = {"key": b64("/berth-certificates/node2")}
+        stored = json.loads(base64.b64decode(a.ask("kv/range", key, token=a.token_of("root"))["kvs"][0]["value"]))
+        assert stored["certificate"].encode() == before["etcd.pem"] and stored["ca"].encode() == before["ca.pem"]
+        shutil.copy(witness.secret("etcd-key.pem"), a.secret("node2-key.pem"))
+        expire(a, "node2")
+        stored["certificate"] = a.secret("node2.pem").read_text(encoding="utf-8")
+        a.ask("kv/put", {**key, "value": b64(json.dumps(stored))}, token=a.token_of("root"))
+        assert "for the witness node2" in must(a.setup("refresh"))
+        assert "renewed the certificate /etc/berth/cluster/etcd.pem" in must(witness.setup("refresh"))
+        assert witness.secret("etcd-key.pem").read_bytes() == before["etcd-key.pem"]
+        fresh = witness.secret("etcd.pem").read_text(encoding="utf-8")
+        assert fresh.encode() != before["etcd.pem"] and fresh != stored["certificate"]
+        context = ssl.create_default_context(cafile=a.secret("ca.pem"))
+        context.load_cert_chain(a.secret("client.pem"), a.secret("client-key.pem"))
+        with socket.create_connection((witness.address, 2379)) as plain:
+            with context.wrap_socket(plain, server_hostname=witness.address) as tls:
+                assert ssl.DER_cert_to_PEM_cert(tls.getpeercert(True)).split() == fresh.split(), "etcd has another one"
+        assert must(a.setup("refresh")) == must(witness.setup("refresh")) == ""
 
 
 @test
