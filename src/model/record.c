@@ -243,6 +243,8 @@ struct record *record_copy(const struct record *record)
     enum record_kind kind = record->key.kind;
     bool is_whole = true;
     copy->revision = record->revision;
+    copy->unknown = record->unknown ? strdup(record->unknown) : NULL;
+    is_whole &= !record->unknown || copy->unknown;
     memcpy(copy->any, record->any, value_size[kind]);
     for (size_t i = 0; i < ARRAY_LEN(vec_fields); i++) {
         const struct vec_field *field = &vec_fields[i];
@@ -293,5 +295,6 @@ void record_unref(struct record *record)
             free(*text);
         }
     }
+    free(record->unknown);
     free(record);
 }

@@ -552,6 +552,10 @@ struct record {
     struct record_key key;
     revision_t revision; /* mod revision in the store; 0 in one not stored yet */
     uint32_t references;
+    /* What its document in the store has that this version does not know: members at its top, as
+     * JSON text ("\"a\":1,\"b\":{}"). They are written again with it, so that what a newer version
+     * wrote outlives a change by this one. NULL: none. */
+    char *unknown;
     union { /* into the same block of memory; by key.kind */
         struct cluster_settings *cluster;
         struct leader *leader;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 int wire_record_write(struct buf *json, const struct record *record, const char *without,
                       struct error *err)
@@ -31,7 +32,48 @@ int wire_record_write(struct buf *json, const struct record *record, const char 
 
 int wire_record_encode(const struct record *record, struct buf *json, struct error *err)
 {
-    return wire_record_write(json, record, NULL, err);
+    size_t before = json->size;
+    int r = wire_record_write(json, record, NULL, err);
+    if (r < 0 || !record->unknown) {
+        return r;
+    }
+    buf_truncate(json, json->size - 1); /* its last brace */
+    buf_printf(json, ",%s}", record->unknown);
+    if (json->failed || json->size - before > wire_document_size_max) {
+        buf_truncate(json, before);
+        return error_set(err, -ERANGE,
+                         "with what a newer version wrote, the document is too large: at most %d "
+                         "bytes are allowed",
+                         wire_document_size_max);
+    }
+    return 0;
+}
+
+/* Members that this version does not know, into the record. */
+static int keep_unknown(struct record *record, const json_t *json, struct error *err)
+{
+    const struct shape *shape = shape_of(record->key.kind);
+    json_t *unknown = NULL, *value;
+    const char *name;
+    json_object_foreach((json_t *)(uintptr_t)json, name, value) {
+        if (strcmp(name, "schema") != 0 && !shape_has(shape, name)) {
+            unknown = unknown ? unknown : json_object();
+            (void)json_object_set(unknown, name, value);
+        }
+    }
+    char *text = unknown ? json_dumps(unknown, JSON_COMPACT) : NULL;
+    bool is_lost = unknown && !text;
+    json_decref(unknown);
+    if (is_lost) {
+        return error_set(err, -ENOMEM, "out of memory");
+    }
+    if (text) { /* without its braces */
+        size_t len = strlen(text);
+        memmove(text, text + 1, len - 2);
+        text[len - 2] = '\0';
+        record->unknown = text;
+    }
+    return 0;
 }
 
 json_t *wire_record_to_json(const struct record *record, struct error *err)
@@ -106,8 +148,13 @@ int wire_record_decode(const struct record_key *key, const void *bytes, size_t s
     if (r < 0) {
         return r;
     }
-    r = wire_record_from_json(key, json, 0, ret, err);
+    CLEANUP(record_unrefp) struct record *record = NULL;
+    r = wire_record_from_json(key, json, 0, &record, err);
+    r = r < 0 ? r : keep_unknown(record, json, err);
     json_decref(json);
+    if (r == 0) {
+        *ret = TAKE(record);
+    }
     return r;
 }
 

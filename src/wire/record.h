@@ -36,16 +36,18 @@ enum wire_json_flags {
  * and what exceeds the limits above. '*ret' is the caller's (json_decref). -EBADMSG, -ENOMEM. */
 int wire_json_parse(const void *bytes, size_t size, json_t **ret, struct error *err);
 
-/* The document of 'record', compact, added to 'json'. Text that is not UTF-8 (a vendor's name, a
+/* The document of 'record' for the store, with what it has from a newer version, compact, added to
+ * 'json'. Text that is not UTF-8 (a vendor's name, a
  * message cut in the middle of a character) is made so. -ERANGE: a number that JSON cannot carry
  * (above INT64_MAX) or the document is too large; -ENOMEM. */
 int wire_record_encode(const struct record *record, struct buf *json, struct error *err);
 
-/* The same without the member 'without', a value among others that wire/out.h writes. */
+/* The same for other readers: only what this version knows, and without the member 'without', a
+ * value among others that wire/out.h writes. */
 int wire_record_write(struct buf *json, const struct record *record, const char *without,
                       struct error *err);
 
-/* Reads a document. The record has revision 0 and one reference, the caller's.
+/* Reads a document of the store. The record has revision 0 and one reference, the caller's.
  * -EBADMSG: refused, with the place; -ENOMEM. */
 int wire_record_decode(const struct record_key *key, const void *bytes, size_t size,
                        struct record **ret, struct error *err);

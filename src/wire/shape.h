@@ -76,6 +76,9 @@ void shape_done(const struct shape *shape, void *value);
  * WIRE_POLICY_ONLY leaves only such fields in it. */
 json_t *shape_schema(const struct shape *shape, unsigned flags);
 
+/* Whether it has a field of that name. */
+bool shape_has(const struct shape *shape, const char *name);
+
 /* Changes the fields of 'value' that 'json' has. 'flags': enum wire_json_flags. -EBADMSG with the
  * place of the first fault; -ENOMEM. */
 int shape_read(const struct shape *shape, const json_t *json, unsigned flags, void *value,

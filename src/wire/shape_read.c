@@ -434,6 +434,16 @@ static int refuse_unknown(struct reader *reader, const struct place *place,
                          known.size ? buf_str(&known) : " none");
 }
 
+bool shape_has(const struct shape *shape, const char *name)
+{
+    for (size_t i = 0; i < shape->len; i++) {
+        if (strcmp(shape->fields[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int check_unknown(struct reader *reader, const struct place *place,
                          const struct shape *shape, const json_t *json)
 {

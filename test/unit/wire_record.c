@@ -189,6 +189,36 @@ TEST(every_kind_of_record_survives_writing_and_reading)
     }
 }
 
+/* During an upgrade of the hosts, an older program changes what a newer one wrote. */
+TEST(what_a_newer_version_wrote_outlives_a_change_by_this_one_and_is_shown_to_no_one)
+{
+    static const char text[] =
+        "{\"schema\":1,\"later\":{\"a\":[1,\"x\"]},\"mode\":\"paused\",\"old\":\"é\"}";
+    CLEANUP(record_unrefp) struct record *read = NULL;
+    CLEANUP(buf_done) struct buf stored = {0}, shown = {0};
+    struct error err = {0};
+    REQUIRE(decode(RECORD_NODE_SPEC, text, &read, &err) == 0);
+    CLEANUP(record_unrefp) struct record *changed = record_copy(read);
+    changed->node_spec->mode = NODE_ACTIVE;
+    CHECK_INT(wire_record_encode(changed, &stored, &err), 0);
+    CHECK_HAS(buf_str(&stored), ",\"later\":{\"a\":[1,\"x\"]},\"old\":\"é\"}");
+    CHECK_HAS(buf_str(&stored), "\"mode\":\"active\"");
+    json_t *json = json_loads(buf_str(&stored), JSON_REJECT_DUPLICATES, NULL);
+    CHECK(json != NULL);
+    json_decref(json);
+    CHECK_INT(wire_record_write(&shown, changed, NULL, &err), 0);
+    CHECK(!strstr(buf_str(&shown), "later"));
+    /* Nor does it make a document that the store would refuse. */
+    CLEANUP(freep) char *long_text = calloc(1, (size_t)wire_document_size_max + 1);
+    REQUIRE(long_text);
+    (void)memset(long_text, 'x', (size_t)wire_document_size_max);
+    free(changed->unknown);
+    changed->unknown = TAKE(long_text);
+    buf_clear(&stored);
+    CHECK_INT(wire_record_encode(changed, &stored, &err), -ERANGE);
+    CHECK_INT(stored.size, 0);
+}
+
 /* A lone flag at the end of a struct looks like padding to the test above. */
 TEST(a_dismount_remembers_that_it_was_forced)
 {
