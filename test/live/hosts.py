@@ -15,7 +15,7 @@ import uuid
 from cluster import Etcd, wait_for
 
 BERTHD = os.environ["BERTHD"]
-PLACES = ["/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt"]
+PLACES = ["/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt", "/var/lib/berthd"]
 XML = ("<domain type='qemu'><name>{}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu><os>"
        "<type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features><devices>"
        "<controller type='usb' model='none'/><memballoon model='none'/></devices></domain>")
@@ -24,8 +24,9 @@ XML = ("<domain type='qemu'><name>{}</name><memory unit='MiB'>16</memory><vcpu>1
 class Host:
     """libvirtd in namespaces of its own, and a berthd in them, called 'node'."""
 
-    def __init__(self, directory, etcd, node, hook=None, port=0):
+    def __init__(self, directory, etcd, node, hook=None, port=0, berthd=BERTHD):
         self.directory, self.etcd, self.node, self.daemon = directory, etcd, node, None
+        self.berthd = berthd  # the program; another one from the next begin() on
         self.port = port  # where libvirtd and berthd accept VMs that run; 0: nowhere
         self.host_name = None  # if set, berthd runs under this host name, and berth.conf names no node
         os.makedirs(directory)
@@ -69,13 +70,12 @@ class Host:
             named += f"migration_address = qemu+tcp://127.0.0.1:{self.port}/system\n"
         self.write("berth.conf", f"{named}watchdog = none\netcd_endpoints = {self.etcd.url}\n"
                    f"etcd_prefix = {prefix}\nlibvirt_uri = {self.uri}\nrun_dir = {self.directory}/run\n"
-                   f"host_key_file = {self.directory}/host.key\n"
                    f"state_dir = {self.directory}/state\napi_socket = {self.directory}/api.sock\n")
         pid = self.libvirtd.pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
             child = file.read().split()[0]
         with open(f"{self.directory}/berthd.log", "a", encoding="utf-8") as log:
-            self.daemon = subprocess.Popen(["nsenter", "-t", child, "-m", "-p", *under, BERTHD, "--config",
+            self.daemon = subprocess.Popen(["nsenter", "-t", child, "-m", "-p", *under, self.berthd, "--config",
                                             f"{self.directory}/berth.conf"], stdout=log, stderr=log)
 
     def end(self, number=signal.SIGTERM):
