@@ -176,7 +176,8 @@ static void note_bound(void *userdata, enum domain_bound kind, const char *what)
 {
     struct buf *first = userdata;
     char text[reason_size];
-    if (first->size == 0) {
+    bool may_be_shared = kind == DOMAIN_BOUND_VOLUME;
+    if (first->size == 0 && !may_be_shared) {
         buf_text(first, domain_bound_text(kind, what, text, sizeof(text)));
     }
 }

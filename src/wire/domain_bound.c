@@ -138,14 +138,30 @@ static void find_interfaces(const xmlNode *devices, const struct finding *findin
     }
 }
 
-static void find_nvmes(const xmlNode *devices, const struct finding *finding)
+/* Where a pool has its volumes, libvirt on each host alone knows. */
+static void tell_volume(const xmlNode *disk, const struct finding *finding)
+{
+    char what[160];
+    const xmlNode *source = tree_child(disk, "source");
+    CLEANUP(freep) char *volume = tree_attribute(source, "volume");
+    CLEANUP(freep) char *pool = tree_attribute(source, "pool");
+    (void)snprintf(what, sizeof(what), "%.70s of the storage pool %.50s", volume ? volume : "?",
+                   pool ? pool : "?");
+    bound_tell(finding, DOMAIN_BOUND_VOLUME, what);
+}
+
+static void find_disks(const xmlNode *devices, const struct finding *finding)
 {
     TREE_EACH(devices, "disk", disk)
     {
-        CLEANUP(freep)
-        char *target = tree_attribute(tree_child(disk, "target"), "dev");
+        CLEANUP(freep) char *target = tree_attribute(tree_child(disk, "target"), "dev");
+        CLEANUP(freep) char *device = tree_attribute(tree_child(disk, "source"), "dev");
         if (tree_attribute_is(disk, "type", "nvme")) {
             bound_tell(finding, DOMAIN_BOUND_NVME, target);
+        } else if (tree_attribute_is(disk, "type", "volume")) {
+            tell_volume(disk, finding);
+        } else if (tree_attribute_is(disk, "type", "vhostvdpa")) {
+            bound_tell(finding, DOMAIN_BOUND_DEVICE, device);
         }
     }
 }
@@ -185,7 +201,7 @@ int domain_xml_bound(const char *xml, domain_bound_fn *each, void *userdata, str
         find_shared_memory(devices, &finding);
         find_hostdevs(devices, &finding);
         find_interfaces(devices, &finding);
-        find_nvmes(devices, &finding);
+        find_disks(devices, &finding);
         find_nodes(devices, &finding);
     }
     return 0;
@@ -228,6 +244,12 @@ const char *domain_bound_text(enum domain_bound kind, const char *what, char *re
         (void)snprintf(ret, size,
                        "its disk %s is an NVMe device of one host: what is on it stays there; put "
                        "it on shared storage, or set its possible owners",
+                       what);
+        break;
+    case DOMAIN_BOUND_VOLUME:
+        (void)snprintf(ret, size,
+                       "its disk is the volume %s: define that pool on all hosts, on shared "
+                       "storage, or set its possible owners",
                        what);
         break;
     case DOMAIN_BOUND_FOLDER:

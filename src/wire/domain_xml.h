@@ -83,6 +83,7 @@ int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct 
     X(DOMAIN_BOUND_FOLDER, "host-folder")                                                          \
     X(DOMAIN_BOUND_USB, "usb-device")                                                              \
     X(DOMAIN_BOUND_INTERFACE, "host-interface")                                                    \
+    X(DOMAIN_BOUND_VOLUME, "storage-volume")                                                       \
     X(DOMAIN_BOUND_NVME, "nvme-disk")                                                              \
     X(DOMAIN_BOUND_DEVICE, "host-device")
 ENUM_DECLARE(domain_bound, DOMAIN_BOUND_LIST)

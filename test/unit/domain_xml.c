@@ -556,6 +556,8 @@ TEST(all_that_stays_behind_on_a_host_is_found)
                 "function='0x2'/></source></interface>"
                 "<interface type='network'><source network='n'/></interface>"
                 "<disk type='nvme'><source/><target dev='vdb'/></disk>"
+                "<disk type='volume'><source pool='default' volume='a.qcow2'/></disk>"
+                "<disk type='vhostvdpa'><source dev='/dev/vhost-vdpa-0'/></disk>"
                 "<input type='evdev'><source dev='/dev/input/event3'/></input>"
                 "<serial type='dev'><source path='/dev/ttyS0'/></serial>"
                 "<tpm><backend type='external'><source type='unix' path='/run/tpm.sock'/></backend>"
@@ -568,6 +570,7 @@ TEST(all_that_stays_behind_on_a_host_is_found)
         "host-device(/run/tpm.sock) host-folder(/srv/x) "
         "host-device(shared memory looking-glass) usb-device(bus 1, device 7) host-device(scsi_host2) "
         "host-interface(bus 0x03, slot 0x10, function 0x2) nvme-disk(vdb) "
+        "storage-volume(a.qcow2 of the storage pool default) host-device(/dev/vhost-vdpa-0) "
         "host-device(/dev/ttyS0) host-device(/dev/input/event3) ");
 }
 
