@@ -176,9 +176,11 @@ static bool may(struct api_call *call, const struct route *route)
     return false;
 }
 
+/* A screen that is opened is an event, and is not opened without it. */
 static bool is_change(const struct route *route)
 {
-    return strcmp(route->method, "GET") != 0 && route->handle != handle_plan;
+    return strcmp(route->answer, "socket") == 0 ||
+           (strcmp(route->method, "GET") != 0 && route->handle != handle_plan);
 }
 
 /* What must be true of the store for this request, or it is answered. */

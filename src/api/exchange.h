@@ -15,6 +15,7 @@ enum {
     api_csrf_size = 72,
     api_address_size = 48, /* as an event keeps it */
     api_secret_size = 72,
+    api_screen_address_size = 256, /* as an inventory has it */
     api_password_size = 256,
     api_password_len_min = 8, /* what NIST SP 800-63B asks of passwords that people choose */
 };
@@ -43,6 +44,7 @@ struct api_request {
     const char *idempotency_key;
     const char *last_event_id;
     bool wants_stream; /* it accepts text/event-stream */
+    bool wants_socket; /* it asks for a WebSocket */
     const void *body;
     size_t body_size;
     struct api_actor actor;
@@ -113,6 +115,12 @@ struct api_answer {
     bool may_retry; /* refused by a guard: handle the request again on a newer world */
     struct txn txn;
     struct record_key event;
+
+    /* Once committed, the answer is a WebSocket to the screen or serial console of this VM. */
+    bool is_socket;
+    char vm[name_size];
+    bool is_console;
+    char screen_address[api_screen_address_size]; /* of its host */
 
     /* The answer is an endless stream of events, those after 'follow_after' first. */
     bool is_stream;

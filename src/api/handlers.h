@@ -77,6 +77,8 @@ void handle_vm_start(struct api_call *call);
 void handle_vm_stop(struct api_call *call);
 void handle_vm_move(struct api_call *call);
 void handle_vm_cancel_move(struct api_call *call);
+void handle_vm_screen(struct api_call *call);
+void handle_vm_console(struct api_call *call);
 void handle_vm_adopt(struct api_call *call);
 void handle_vm_confirm_gone(struct api_call *call);
 

@@ -150,8 +150,12 @@ static json_t *content_of(const char *answer)
 static json_t *responses_of(const struct route *route)
 {
     json_t *all = json_object();
+    bool is_socket = strcmp(route->answer ? route->answer : "", "socket") == 0;
+    if (is_socket) {
+        (void)json_object_set_new(all, "101", json_pack("{s:s}", "description", route->summary));
+    }
     static const char *const done[] = {"200", "201"};
-    for (size_t i = 0; i < (strcmp(route->method, "POST") == 0 ? 2U : 1U); i++) {
+    for (size_t i = is_socket ? 2 : 0; i < (strcmp(route->method, "POST") == 0 ? 2U : 1U); i++) {
         (void)json_object_set_new(all, done[i],
                                   json_pack("{s:s, s:o}", "description",
                                             route->summary ? route->summary : "", "content",

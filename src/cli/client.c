@@ -193,7 +193,7 @@ static void say_hint(struct cli *cli, const char *before, const json_t *hint)
     }
 }
 
-static int say_error(struct cli *cli, long status, const json_t *reply)
+int client_say_error(struct cli *cli, long status, const json_t *reply)
 {
     const char *message = text_at(reply, "message");
     size_t i;
@@ -289,7 +289,7 @@ int client_vcall(struct cli *cli, const char *method, json_t *body, json_t **ret
         tame(json);
     }
     if (status >= 400) {
-        int r = say_error(cli, status, json);
+        int r = client_say_error(cli, status, json);
         json_decref(json);
         return r;
     }
@@ -314,6 +314,28 @@ int client_get(struct cli *cli, json_t **ret, const char *format, ...)
     int r = client_vcall(cli, "GET", NULL, ret, format, args);
     va_end(args);
     return r;
+}
+
+int client_connect(struct cli *cli, CURL **ret, struct buf *ret_headers)
+{
+    const struct client *client = cli->client;
+    const char *url = base_url(client);
+    curl_easy_reset(client->curl);
+    struct curl_slist *headers = reach(client, NULL);
+    const char *host = strstr(url, "://") + 3;
+    buf_printf(ret_headers, "Host: %.*s\r\n", (int)strcspn(host, "/"), host);
+    for (const struct curl_slist *each = headers; each; each = each->next) {
+        buf_printf(ret_headers, "%s\r\n", each->data);
+    }
+    curl_slist_free_all(headers);
+    (void)curl_easy_setopt(client->curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(client->curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(client->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    (void)curl_easy_setopt(client->curl, CURLOPT_CONNECT_ONLY, 1L);
+    (void)curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT, (long)reply_limit_s);
+    *ret = client->curl;
+    CURLcode code = curl_easy_perform(client->curl);
+    return code == CURLE_OK ? EXIT_OK : say_unreachable(cli, code);
 }
 
 /* ---- the stream of events ---- */

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "cli/command.h"
 
+#include <curl/curl.h>
 #include <jansson.h>
 #include <stdarg.h>
 
@@ -27,6 +28,15 @@ int client_get(struct cli *cli, json_t **ret, const char *format, ...)
 /* Follows '/v1/events': 'event' is called with each (lent), forever. Starts again where it was cut.
  * An exit code if it cannot even begin. */
 int client_follow(struct cli *cli, void (*event)(struct cli *cli, const json_t *event));
+
+/*
+ * Connects for a protocol of the caller's own, and nothing more; the connection is lent until the
+ * next request. '*ret_headers' gets the headers that say where and who we are, each with its end.
+ * An exit code, said.
+ */
+int client_connect(struct cli *cli, CURL **ret, struct buf *ret_headers);
+/* Says what berth-api refused or failed at; the exit code. */
+int client_say_error(struct cli *cli, long status, const json_t *reply);
 
 /* ---- reading replies ---- */
 

@@ -182,6 +182,7 @@ int run_vm_start(struct cli *cli);
 int run_vm_stop(struct cli *cli);
 int run_vm_restart(struct cli *cli);
 int run_vm_reset(struct cli *cli);
+int run_vm_console(struct cli *cli);
 int run_vm_move(struct cli *cli);
 int run_vm_adopt(struct cli *cli);
 int run_vm_confirm_gone(struct cli *cli);

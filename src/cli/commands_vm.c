@@ -156,6 +156,16 @@ static const struct command commands[] = {
          {.name = "cancel", .help = "withdraw a move: the VM stays where it is"}, OPTIONS_WAIT),
      .run = run_vm_move},
     {.noun = "vm",
+     .verb = "console",
+     .args = "VM",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Open the serial console of a running VM",
+     .more = "Ctrl-] leaves it. One person at a time can have it open. The VM needs a <serial> or "
+             "<console> of the type pty in its XML, and its guest must use it. The screen of a VM "
+             "is in the web console.",
+     .run = run_vm_console},
+    {.noun = "vm",
      .verb = "rm",
      .args = "VM...",
      .args_min = 1,

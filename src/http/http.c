@@ -8,8 +8,6 @@
  */
 #include "http/internal.h"
 
-#include "base/buf.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
@@ -25,47 +23,6 @@ enum {
     timer_accuracy_us = 10 * 1000, /* sd-event's default is a quarter of a second */
     /* Of one connection: the header of a request must fit in. */
     connection_memory_size = 32 * 1024,
-};
-
-enum phase {
-    PHASE_READING,  /* its body is coming */
-    PHASE_HANDLED,  /* the handler has it, no answer yet */
-    PHASE_ANSWERED, /* 'response' is there, not yet given to libmicrohttpd */
-    PHASE_SENDING,  /* libmicrohttpd has it */
-};
-
-struct http_exchange {
-    struct http_server *server;
-    struct http_exchange *next, *previous;
-    struct MHD_Connection *connection;
-    char *target;
-    struct http_request request; /* filled when it is whole */
-    char method[16];
-    struct buf body;
-    bool is_too_large;
-    enum phase phase;
-    bool has_header; /* libmicrohttpd's first call, for the header alone, has been */
-    bool is_suspended;
-    struct MHD_Response *response;
-    unsigned status;
-    bool is_stream, has_ended;
-    bool has_left;            /* the client of a stream */
-    sd_event_source *leaving; /* of a stream: tells that */
-    struct buf out;           /* of the stream, from 'out_sent' on not yet taken */
-    size_t out_sent;
-    void *tag;
-};
-
-struct http_server {
-    struct MHD_Daemon *daemon;
-    struct http_handler handler;
-    void *userdata;
-    size_t body_size_max;
-    bool is_https_only;
-    sd_event_source *io, *timer, *kick;
-    struct http_patience patience;
-    struct http_exchange *first;
-    bool is_closing;
 };
 
 /* ---- exchanges ---- */
@@ -162,7 +119,7 @@ unsigned http_status(const struct http_exchange *exchange)
 static enum MHD_Result give_response(struct http_exchange *exchange)
 {
     exchange->phase = PHASE_SENDING;
-    if (!exchange->is_stream) {
+    if (!exchange->is_stream && !exchange->is_websocket) {
         patience_begin(&exchange->server->patience, exchange->connection, PATIENCE_ANSWER);
     }
     enum MHD_Result result =
@@ -280,6 +237,51 @@ void http_stream_end(struct http_exchange *exchange)
 {
     assert(exchange->is_stream);
     exchange->has_ended = true;
+    exchange_resume(exchange);
+}
+
+/* ---- WebSockets ---- */
+
+/* The answer is out. A client waits for it before it sends more, so 'extra' is there only if it
+ * breaks the protocol. */
+static void on_upgraded(void *cls, struct MHD_Connection *connection, void *context,
+                        const char *extra, size_t extra_size, MHD_socket fd,
+                        struct MHD_UpgradeResponseHandle *handle)
+{
+    struct http_exchange *exchange = cls;
+    struct http_server *server = exchange->server;
+    struct http_socket *socket = malloc(sizeof(*socket));
+    (void)connection, (void)context, (void)extra;
+    if (!socket || extra_size > 0 || server->is_closing || !server->handler.opened) {
+        free(socket);
+        (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+        return;
+    }
+    *socket = (struct http_socket){.server = server, .handle = handle};
+    server->handler.opened(server->userdata, exchange, socket, fd);
+}
+
+bool http_wants_websocket(struct http_exchange *exchange)
+{
+    char accept[http_accept_size];
+    return http_websocket_accept(exchange->connection, accept);
+}
+
+void http_begin_websocket(struct http_exchange *exchange)
+{
+    char accept[http_accept_size];
+    struct MHD_Response *response = http_websocket_accept(exchange->connection, accept)
+                                        ? MHD_create_response_for_upgrade(on_upgraded, exchange)
+                                        : NULL;
+    assert(exchange->phase == PHASE_HANDLED);
+    exchange->is_websocket = true;
+    exchange->phase = PHASE_ANSWERED;
+    exchange->status = MHD_HTTP_SWITCHING_PROTOCOLS;
+    exchange->response = response;
+    if (response) {
+        (void)MHD_add_response_header(response, "Upgrade", "websocket");
+        (void)MHD_add_response_header(response, "Sec-WebSocket-Accept", accept);
+    }
     exchange_resume(exchange);
 }
 
@@ -523,7 +525,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
     bool has_tls = config->certificate_pem != NULL;
     return MHD_start_daemon(
         has_tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_access, server,

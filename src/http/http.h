@@ -37,6 +37,10 @@ struct http_request {
     char address[http_address_size]; /* the client's, numeric; "" over a Unix socket */
 };
 
+/* The bytes of a connection that has become something else than HTTP. Valid until it is closed,
+ * which must be before the server's end. */
+struct http_socket;
+
 struct http_field {
     const char *name;
     const char *value;
@@ -61,6 +65,10 @@ struct http_handler {
                     const struct http_request *request);
     /* The exchange ends now, answered or because the client left: forget it. */
     void (*closed)(void *userdata, struct http_exchange *exchange);
+    /* After http_begin_websocket(): from now on the frames of a WebSocket go through 'fd', lent
+     * until http_socket_close(). 'closed' comes after that. May be NULL. */
+    void (*opened)(void *userdata, struct http_exchange *exchange, struct http_socket *socket,
+                   int fd);
     /* What libmicrohttpd has to say; one line. May be NULL. */
     void (*log)(void *userdata, const char *text);
 };
@@ -117,6 +125,13 @@ void http_stream_begin(struct http_exchange *exchange, const char *content_type)
 bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t size);
 /* Ends it behind what was sent; 'closed' follows. */
 void http_stream_end(struct http_exchange *exchange);
+
+/* Whether the request asks for a WebSocket, as RFC 6455, 4.2.1, has it. */
+bool http_wants_websocket(struct http_exchange *exchange);
+/* Answers such a request with one; 'opened' follows, or 'closed' alone. */
+void http_begin_websocket(struct http_exchange *exchange);
+/* Ends it; what was written is sent. */
+void http_socket_close(struct http_socket *socket);
 
 /* A Unix socket that listens at 'path', for the owner and 'group' (if there is one of that name; it
  * may be NULL). Makes the directory above; replaces a socket that no one serves any more.

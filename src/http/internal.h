@@ -2,6 +2,7 @@
 /* Inside of src/http only. */
 #pragma once
 
+#include "base/buf.h"
 #include "http/http.h"
 
 #include <microhttpd.h>
@@ -48,7 +49,62 @@ void patience_begin(struct http_patience *patience, struct MHD_Connection *conne
                     enum patience_for what);
 void patience_end(struct http_patience *patience, struct MHD_Connection *connection);
 
+enum { http_accept_size = 29 }; /* 20 bytes as base64 */
+
+/* What proves to the client that its WebSocket was understood, into 'ret'. False: it asks for none.
+ */
+bool http_websocket_accept(struct MHD_Connection *connection, char ret[static http_accept_size]);
+
 /* True if two servers in a row could read the header of a request differently (RFC 9112, 11.2): no
  * or several Host, two lengths, a name with a blank in it. libmicrohttpd would prefer one length.
  */
 bool http_is_ambiguous(struct MHD_Connection *connection, const char *version);
+
+/* ---- http.c ---- */
+
+enum phase {
+    PHASE_READING,  /* its body is coming */
+    PHASE_HANDLED,  /* the handler has it, no answer yet */
+    PHASE_ANSWERED, /* 'response' is there, not yet given to libmicrohttpd */
+    PHASE_SENDING,  /* libmicrohttpd has it */
+};
+
+struct http_exchange {
+    struct http_server *server;
+    struct http_exchange *next, *previous;
+    struct MHD_Connection *connection;
+    char *target;
+    struct http_request request; /* filled when it is whole */
+    char method[16];
+    struct buf body;
+    bool is_too_large;
+    enum phase phase;
+    bool has_header; /* libmicrohttpd's first call, for the header alone, has been */
+    bool is_suspended;
+    struct MHD_Response *response;
+    unsigned status;
+    bool is_stream, has_ended;
+    bool is_websocket;
+    bool has_left;            /* the client of a stream */
+    sd_event_source *leaving; /* of a stream: tells that */
+    struct buf out;           /* of the stream, from 'out_sent' on not yet taken */
+    size_t out_sent;
+    void *tag;
+};
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    struct http_handler handler;
+    void *userdata;
+    size_t body_size_max;
+    bool is_https_only;
+    sd_event_source *io, *timer, *kick;
+    struct http_patience patience;
+    struct http_exchange *first;
+    bool is_closing;
+};
+
+struct http_socket {
+    struct http_server *server;
+    struct MHD_UpgradeResponseHandle *handle;
+};

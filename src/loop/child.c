@@ -199,10 +199,14 @@ pid_t child_pid(const struct child *child)
 /* ---- its beginning ---- */
 
 /* The read end of a pipe that holds the whole input, already closed for writing: the child may read
- * it or not. */
+ * it or not. Or the socket that was given. */
 static int make_input(const struct child_order *order)
 {
     int ends[2];
+    if (order->has_socket) {
+        int copy = fcntl(order->socket, F_DUPFD_CLOEXEC, 3);
+        return copy < 0 ? -errno : copy;
+    }
     if (order->input_size > child_input_max) {
         return -E2BIG;
     }

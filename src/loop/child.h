@@ -26,6 +26,8 @@ struct child_order {
         *extra;        /* environment beside PATH and LC_ALL=C; ends with NULL; may be NULL */
     const void *input; /* the whole standard input */
     size_t input_size;
+    bool has_socket; /* standard input is 'socket' instead, which stays the caller's */
+    int socket;
     size_t output_max; /* what exceeds it, of each output, is read and thrown away */
     msec_t limit_ms;   /* MSEC_NEVER: none */
 };

@@ -373,7 +373,9 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_MOVE_AWAY_ASKED, "vm-move-asked", INFO)                                              \
     X(NOTE_VM_MOVE_CANCEL_ASKED, "vm-move-cancel-asked", INFO)                                     \
     X(NOTE_VM_ADOPT_ASKED, "vm-adopt-asked", INFO)                                                 \
-    X(NOTE_VM_GONE_CONFIRMED, "vm-gone-confirmed", INFO)
+    X(NOTE_VM_GONE_CONFIRMED, "vm-gone-confirmed", INFO)                                           \
+    X(NOTE_VM_SCREEN_OPENED, "vm-screen-opened", INFO)                                             \
+    X(NOTE_VM_CONSOLE_OPENED, "vm-console-opened", INFO)
 
 #define NOTE_MEMBER_(id, text, severity) id,
 enum note_code { NOTE_LIST(NOTE_MEMBER_) ORDER_LIST(NOTE_MEMBER_) note_code_count };

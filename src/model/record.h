@@ -194,6 +194,7 @@ struct node_inventory {
     char kernel[64];
     char cpu_model[64];          /* of the host's CPU, as its hypervisor names it; "": not known */
     char migration_address[256]; /* where it takes in running VMs; "": it cannot */
+    char screen_address[256];    /* where its VMs' screens are reached; "": nowhere */
     VEC(struct gpu) gpus;        /* by address */
     VEC(struct gpu_partition) partitions; /* by slot */
     bool has_store;                       /* a member of the store runs on this host */

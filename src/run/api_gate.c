@@ -311,7 +311,8 @@ void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange)
         enter_by_token(gate, exchange, &who, authorization);
         return;
     }
-    if (origin && !is_read(request) && !auth_origin_is(origin, http_header(exchange, "Host"))) {
+    bool is_ours_alone = !is_read(request) || http_wants_websocket(exchange);
+    if (origin && is_ours_alone && !auth_origin_is(origin, http_header(exchange, "Host"))) {
         api_answer_refuse(exchange, 403, "csrf", "this came from a page of another site");
         return;
     }

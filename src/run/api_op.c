@@ -115,7 +115,11 @@ static void finish(struct api_op *op)
 {
     if (op->exchange) {
         http_set_tag(op->exchange, NULL);
-        api_answer_send(op->exchange, &op->answer);
+        if (op->answer.is_socket) {
+            op->ops->socket(op->ops->userdata, op->exchange);
+        } else {
+            api_answer_send(op->exchange, &op->answer);
+        }
     }
     op_free(op);
 }

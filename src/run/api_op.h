@@ -15,6 +15,8 @@ struct api_ops {
     struct counters *counters;
     /* Fills in what is known now, for one more handling. */
     void (*view)(void *userdata, struct api_view *ret);
+    /* The answer is a WebSocket, and committed. */
+    void (*socket)(void *userdata, struct http_exchange *exchange);
     void *userdata;
     struct api_op *first;
 };

@@ -10,6 +10,7 @@
 #include "run/api_gate.h"
 #include "run/api_listen.h"
 #include "run/api_op.h"
+#include "run/api_screens.h"
 #include "run/api_seal.h"
 #include "run/api_streams.h"
 #include "run/journal.h"
@@ -51,6 +52,7 @@ struct api_server {
     char contradiction[1024]; /* what run_dir says of it */
     struct api_ops ops;
     struct api_streams streams;
+    struct api_screens screens;
     struct api_gate *gate;
     msec_t failures_since_ms; /* of logins */
     unsigned failures;
@@ -98,6 +100,7 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
         .if_none_match = http_header(exchange, "If-None-Match"),
         .idempotency_key = http_header(exchange, "Idempotency-Key"),
         .last_event_id = http_header(exchange, "Last-Event-ID"),
+        .wants_socket = http_wants_websocket(exchange),
         .wants_stream = accept && strstr(accept, "text/event-stream"),
         .body = request->body,
         .body_size = request->body_size,
@@ -118,6 +121,10 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
     if (answer.effect == EFFECT_END_SESSION) {
         api_gate_end(server->gate, answer.session);
         api_streams_check(&server->streams);
+    }
+    if (answer.is_socket && !api_screens_expect(&server->screens, exchange, &answer, who)) {
+        api_answer_done(&answer);
+        return;
     }
     if (answer.has_txn) {
         api_op_begin(&server->ops, exchange, &asked, &answer);
@@ -232,6 +239,27 @@ static void on_closed(void *userdata, struct http_exchange *exchange)
     }
     api_gate_forget(server->gate, exchange);
     api_streams_forget(&server->streams, exchange);
+    api_screens_forget(&server->screens, exchange);
+}
+
+static void on_opened(void *userdata, struct http_exchange *exchange, struct http_socket *socket,
+                      int fd)
+{
+    struct api_server *server = userdata;
+    api_screens_opened(&server->screens, exchange, socket, fd);
+}
+
+/* Someone's rights may have ended. */
+static void on_checked(void *userdata)
+{
+    struct api_server *server = userdata;
+    api_screens_check(&server->screens);
+}
+
+static void on_socket(void *userdata, struct http_exchange *exchange)
+{
+    struct api_server *server = userdata;
+    api_screens_begin(&server->screens, exchange);
 }
 
 static void on_http_log(void *userdata, const char *text)
@@ -340,6 +368,7 @@ static int start_store(struct api_server *server, struct error *err)
 static const struct http_handler http_handler = {
     .request = on_request,
     .closed = on_closed,
+    .opened = on_opened,
     .log = on_http_log,
 };
 
@@ -406,6 +435,7 @@ static int start_loop(struct api_server *server, struct error *err)
 static void server_done(struct api_server *server)
 {
     /* HTTP first: its open exchanges are told, and their changes forgotten. */
+    api_screens_done(&server->screens);
     http_free(server->https);
     http_free(server->http);
     api_gate_free(server->gate);
@@ -440,8 +470,12 @@ int api_server_run(const struct config *config, struct error *err)
         .world = &server.world,
         .gate = server.gate,
         .view = fill_view,
+        .checked = on_checked,
         .userdata = &server,
     };
+    server.screens.event = server.event;
+    server.screens.gate = server.gate;
+    r = r < 0 ? r : api_screens_start(&server.screens, config, err);
     r = r < 0 ? r : api_streams_start(&server.streams, server.event, err);
     r = r < 0 ? r : start_http(&server, err);
     if (r < 0) {
@@ -453,6 +487,7 @@ int api_server_run(const struct config *config, struct error *err)
         .world = &server.world,
         .counters = &server.counters,
         .view = fill_view,
+        .socket = on_socket,
         .userdata = &server,
     };
     journal_line(LOG_INFO, "berth-api listens at %s", config->api_socket);

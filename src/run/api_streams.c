@@ -100,6 +100,7 @@ void api_streams_check(struct api_streams *streams)
             http_stream_end(follower->exchange);
         }
     }
+    streams->checked(streams->userdata);
 }
 
 static int on_keep_alive(sd_event_source *source, uint64_t usec, void *userdata)

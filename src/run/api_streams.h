@@ -18,6 +18,7 @@ struct api_streams {
     const struct world *world;
     struct api_gate *gate;
     void (*view)(void *userdata, struct api_view *ret);
+    void (*checked)(void *userdata); /* what else is open may have to end, too */
     void *userdata;
 
     sd_event_source *keep_alive, *changes_timer, *pulse_timer;

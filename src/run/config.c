@@ -138,6 +138,13 @@ static const struct setting settings[] = {
          "that URI itself. The memory of VMs goes through that connection; a second URI, such as "
          "tcp://10.1.0.3, separated by a space, makes it go there, unencrypted. Without it: VMs "
          "stop here and start elsewhere. docs/migration.md says what is needed."),
+    TEXT(VALUE_TEXT, "screen_address", screen_address, HYPERVISOR,
+         "Where the other hosts reach berth-screen.socket of this one, to show the screens and "
+         "serial consoles of its VMs: an address, with its port unless that is 8645. Without it: "
+         "not at all."),
+    TEXT(VALUE_PATH, "screen_secret_file", screen_secret_file, HYPERVISOR,
+         "The file whose first line is the secret by which hosts know each other there; the same "
+         "on all. Without it: api_etcd_password_file."),
     TEXT(VALUE_CHOICE, "domain_policy", is_domain_trusted, HYPERVISOR,
          "Which domain XML this host starts. plain accepts disks, network cards, displays and the "
          "like, and files only below disk_directories; it refuses what reaches the host itself, "

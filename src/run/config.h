@@ -49,6 +49,9 @@ struct config {
     /* The host. */
     char libvirt_uri[config_text_size];       /* libvirt_uri */
     char migration_address[config_text_size]; /* migration_address; "": none comes or goes live */
+    char
+        screen_address[config_text_size]; /* screen_address; "": the screens of VMs are not shown */
+    char screen_secret_file[config_text_size]; /* screen_secret_file; "": api_etcd_password_file */
     bool is_domain_trusted; /* domain_policy: a domain may use libvirt's whole language */
     bool has_open_graphics; /* graphics_listen: displays may be reached from elsewhere */
     struct config_text disk_directories[config_directories_max]; /* disk_directories */
@@ -93,6 +96,10 @@ int config_check_store(const struct config *config, struct error *err);
 
 /* The user of the store becomes berth-api's, where it has one of its own. */
 void config_for_api(struct config *config);
+
+/* The first line of 'path' into 'ret', named 'key' in what is wrong. -errno, -EINVAL. */
+int config_read_secret(const char *key, const char *path, char *ret, size_t size,
+                       struct error *err);
 
 /* The part of 'config' that domains are checked with. */
 void config_domain_policy(const struct config *config, struct domain_policy *ret);

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* "http://127.0.0.1:2379", "http://[::1]:2379", "http://localhost" */
@@ -38,6 +39,18 @@ int config_check_store(const struct config *config, struct error *err)
         "host. Use https with client certificates, or set etcd_insecure = yes in a "
         "network that only the hosts can reach",
         url);
+}
+
+int config_read_secret(const char *key, const char *path, char *ret, size_t size, struct error *err)
+{
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        return error_set(err, -errno, "cannot read %s %s: %s", key, path, strerror(errno));
+    }
+    bool is_read = fgets(ret, (int)size, file) != NULL;
+    (void)fclose(file);
+    ret[is_read ? strcspn(ret, "\r\n") : 0] = '\0';
+    return ret[0] ? 0 : error_set(err, -EINVAL, "%s %s is empty", key, path);
 }
 
 void config_domain_policy(const struct config *config, struct domain_policy *ret)

@@ -232,6 +232,8 @@ static void on_inventory(void *userdata, const struct node_inventory *inventory)
     daemon_tell_foreign(d, copy->inventory);
     daemon_tell_renamed(d, copy->inventory);
     daemon_tell_migration(d, copy->inventory);
+    (void)copy_text(copy->inventory->screen_address, sizeof(copy->inventory->screen_address),
+                    d->config->screen_address);
     daemon_tell_endpoints(d, copy->inventory);
     daemon_tell_key(d, copy->inventory);
     daemon_step(d, (struct core_event){.kind = CORE_INVENTORY, .record = copy});

@@ -7,23 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* The first line of 'path' into 'ret'. */
-static int read_password(const char *path, char *ret, size_t size, struct error *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        return error_set(err, -errno, "cannot read etcd_password_file %s: %s", path,
-                         strerror(errno));
-    }
-    bool is_read = fgets(ret, (int)size, file) != NULL;
-    (void)fclose(file);
-    if (!is_read) {
-        return error_set(err, -EINVAL, "etcd_password_file %s is empty", path);
-    }
-    ret[strcspn(ret, "\r\n")] = '\0';
-    return 0;
-}
-
 static const char *or_null(const char *text)
 {
     return text[0] ? text : NULL;
@@ -62,7 +45,8 @@ int open_store(sd_event *event, const struct config *config, const struct store_
         endpoints[i] = config->etcd_endpoints[i].text;
     }
     if (config->etcd_password_file[0]) {
-        int r = read_password(config->etcd_password_file, password, sizeof(password), err);
+        int r = config_read_secret("etcd_password_file", config->etcd_password_file, password,
+                                   sizeof(password), err);
         if (r < 0) {
             return r;
         }

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "http/channel.h"
 #include "setup/setup.h"
 
 #include <sys/types.h>
@@ -202,20 +203,13 @@ int setup_state_store(const struct setup *setup, const json_t *state, struct set
 
 /* ---- channel.c ---- */
 
-struct setup_channel;
 /* Waits up to 'limit_ms' for a connection that knows 'secret'. Others are told to 'setup' and
  * dropped. 'fd' listens. */
 int setup_channel_accept(const struct setup *setup, int fd, const char *secret, msec_t limit_ms,
-                         struct setup_channel **ret, struct error *err);
+                         struct channel **ret, struct error *err);
 int setup_channel_connect(const char *address, unsigned port, const char *secret,
-                          struct setup_channel **ret, struct error *err);
+                          struct channel **ret, struct error *err);
 int setup_channel_listen(const char *address, unsigned port, int *ret_fd, struct error *err);
-struct setup_channel *setup_channel_free(struct setup_channel *channel);
-CLEANUP_POINTER(struct setup_channel, setup_channel_free)
-int setup_channel_send(struct setup_channel *channel, json_t *message,
-                       struct error *err); /* taken */
-int setup_channel_receive(struct setup_channel *channel, msec_t limit_ms, json_t **ret,
-                          struct error *err);
 
 /* ---- host.c ---- */
 

@@ -59,16 +59,16 @@ static int split_token(const char *token, char address[setup_address_size], unsi
 }
 
 /* The sponsor's next word; what it refuses is our error. */
-static int hear(struct setup_channel *channel, msec_t limit_ms, json_t **ret, struct error *err)
+static int hear(struct channel *channel, msec_t limit_ms, json_t **ret, struct error *err)
 {
-    int r = setup_channel_receive(channel, limit_ms, ret, err);
+    int r = channel_receive(channel, limit_ms, ret, err);
     const char *refusal = r == 0 ? json_string_value(json_object_get(*ret, "error")) : NULL;
     return refusal ? error_set(err, -EPERM, "%s", refusal) : r;
 }
 
-static int say_state(struct setup_channel *channel, const char *state, struct error *err)
+static int say_state(struct channel *channel, const char *state, struct error *err)
 {
-    return setup_channel_send(channel, json_pack("{s:s}", "state", state), err);
+    return channel_send(channel, json_pack("{s:s}", "state", state), err);
 }
 
 /* Our own member first, if there is one. */
@@ -84,8 +84,8 @@ static json_t *order_endpoints(const struct setup *setup, const json_t *others, 
     return endpoints;
 }
 
-static int become_member(const struct setup *setup, struct setup_channel *channel,
-                         const json_t *bundle, struct error *err)
+static int become_member(const struct setup *setup, struct channel *channel, const json_t *bundle,
+                         struct error *err)
 {
     CLEANUP(setup_json_done) json_t *reply = NULL;
     const char *initial = json_string_value(json_object_get(bundle, "initial_cluster"));
@@ -102,7 +102,7 @@ static int become_member(const struct setup *setup, struct setup_channel *channe
     return r;
 }
 
-static int build(const struct setup *setup, struct setup_channel *channel, const json_t *bundle,
+static int build(const struct setup *setup, struct channel *channel, const json_t *bundle,
                  struct error *err)
 {
     bool is_member = json_object_get(bundle, "initial_cluster") != NULL, is_changed;
@@ -120,16 +120,16 @@ static int build(const struct setup *setup, struct setup_channel *channel, const
     return r < 0 ? r : setup_state_save(setup, is_member, endpoints, err);
 }
 
-static int talk(const struct setup *setup, struct setup_channel *channel, struct error *err)
+static int talk(const struct setup *setup, struct channel *channel, struct error *err)
 {
     CLEANUP(setup_json_done) json_t *bundle = NULL;
     CLEANUP(setup_json_done) json_t *reply = NULL;
     struct error ignored;
-    int r = setup_channel_send(channel,
-                               json_pack("{s:i, s:s, s:s, s:b, s:I}", "format", 1, "node",
-                                         setup->node, "address", setup->address, "is_witness",
-                                         setup->is_witness, "time", (json_int_t)time(NULL)),
-                               err);
+    int r = channel_send(channel,
+                         json_pack("{s:i, s:s, s:s, s:b, s:I}", "format", 1, "node", setup->node,
+                                   "address", setup->address, "is_witness", setup->is_witness,
+                                   "time", (json_int_t)time(NULL)),
+                         err);
     r = r < 0 ? r : hear(channel, bundle_limit_ms, &bundle, err);
     r = r < 0 ? r : build(setup, channel, bundle, err);
     r = r < 0 ? r : setup_commit(setup, err);
@@ -139,14 +139,14 @@ static int talk(const struct setup *setup, struct setup_channel *channel, struct
     }
     /* Our etcd must be there until the others have let it go. */
     if (say_state(channel, "failed", &ignored) == 0) {
-        (void)setup_channel_receive(channel, bundle_limit_ms, &reply, &ignored);
+        (void)channel_receive(channel, bundle_limit_ms, &reply, &ignored);
     }
     return r;
 }
 
 int setup_join(struct setup *setup, const char *token, struct error *err)
 {
-    CLEANUP(setup_channel_freep) struct setup_channel *channel = NULL;
+    CLEANUP(channel_freep) struct channel *channel = NULL;
     char address[setup_address_size];
     const char *secret = NULL;
     unsigned port = 0;

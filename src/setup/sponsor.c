@@ -21,7 +21,7 @@ enum {
 
 /* One host that wants to join. */
 struct guest {
-    struct setup_channel *channel;
+    struct channel *channel;
     struct setup_store *store;
     const struct setup *setup; /* ours */
     char node[name_size], address[setup_address_size];
@@ -36,7 +36,7 @@ static int read_hello(struct guest *guest, struct error *err)
     int format, is_witness;
     json_int_t when;
     unsigned char bytes[sizeof(struct in6_addr)];
-    int r = setup_channel_receive(guest->channel, hello_limit_ms, &hello, err);
+    int r = channel_receive(guest->channel, hello_limit_ms, &hello, err);
     if (r < 0) {
         return r;
     }
@@ -192,14 +192,13 @@ static int make_bundle(struct guest *guest, json_t *endpoints, bool is_member, j
 static int let_vote(struct guest *guest, struct error *err)
 {
     CLEANUP(setup_json_done) json_t *message = NULL;
-    int r = setup_channel_receive(guest->channel, started_limit_ms, &message, err);
+    int r = channel_receive(guest->channel, started_limit_ms, &message, err);
     const char *state = json_string_value(json_object_get(message, "state"));
     if (r == 0 && (!state || strcmp(state, "started") != 0)) {
         r = error_set(err, -ECANCELED, "%s could not start its store", guest->node);
     }
     r = r < 0 ? r : setup_member_promote(guest->store, guest->member, err);
-    return r < 0 ? r
-                 : setup_channel_send(guest->channel, json_pack("{s:s}", "state", "member"), err);
+    return r < 0 ? r : channel_send(guest->channel, json_pack("{s:s}", "state", "member"), err);
 }
 
 static int prepare(struct guest *guest, json_t *state, bool *ret_is_member, json_t **ret,
@@ -241,9 +240,9 @@ static int serve(struct guest *guest, json_t *state, struct error *err)
     bool is_member = false;
     int r = prepare(guest, state, &is_member, &bundle, err);
     if (r == 0) {
-        r = setup_channel_send(guest->channel, TAKE(bundle), err);
+        r = channel_send(guest->channel, TAKE(bundle), err);
         r = r < 0 || !is_member ? r : let_vote(guest, err);
-        r = r < 0 ? r : setup_channel_receive(guest->channel, done_limit_ms, &end, err);
+        r = r < 0 ? r : channel_receive(guest->channel, done_limit_ms, &end, err);
         const char *word = json_string_value(json_object_get(end, "state"));
         if (r == 0 && (!word || strcmp(word, "done") != 0)) {
             r = error_set(err, -ECANCELED, "%s could not join; it says why", guest->node);
@@ -252,7 +251,7 @@ static int serve(struct guest *guest, json_t *state, struct error *err)
     json_decref(bundle);
     if (r < 0) {
         remove_member(guest);
-        (void)setup_channel_send(guest->channel, json_pack("{s:s}", "error", err->text), &ignored);
+        (void)channel_send(guest->channel, json_pack("{s:s}", "error", err->text), &ignored);
     }
     return r;
 }
@@ -262,7 +261,7 @@ int setup_sponsor(struct setup *setup, msec_t limit_ms,
 {
     CLEANUP(setup_json_done) json_t *state = NULL;
     CLEANUP(setup_store_freep) struct setup_store *store = NULL;
-    CLEANUP(setup_channel_freep) struct setup_channel *channel = NULL;
+    CLEANUP(channel_freep) struct channel *channel = NULL;
     CLEANUP(closep) int fd = -1;
     char secret[2 * secret_bytes + 1], token[setup_token_size];
     int r = setup_state_load(setup, &state, err);

@@ -277,6 +277,8 @@ static const struct field inventory_fields[] = {
     TEXT("cpu_model", cpu_model, ABOUT("model of the host's CPU; empty: unknown"), SPARSE),
     TEXT("migration_address", migration_address,
          ABOUT("where the host accepts live migrations; empty: it does not"), SPARSE),
+    TEXT("screen_address", screen_address,
+         ABOUT("where the screens of its VMs are reached; empty: nowhere"), SPARSE),
     LIST("gpus", gpus, gpu_item, gpus_listed_max, ABOUT("GPUs by address")),
     LIST("partitions", partitions, partition_item, gpus_listed_max, ABOUT("partitions of GPUs")),
     BOOL("store_member", has_store, ABOUT("whether a member of etcd runs on the host"), SPARSE),

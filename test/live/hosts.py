@@ -24,10 +24,11 @@ XML = ("<domain type='qemu'><name>{}</name><memory unit='MiB'>16</memory><vcpu>1
 class Host:
     """libvirtd in namespaces of its own, and a berthd in them, called 'node'."""
 
-    def __init__(self, directory, etcd, node, hook=None, port=0, berthd=BERTHD):
+    def __init__(self, directory, etcd, node, hook=None, port=0, berthd=BERTHD, more=""):
         self.directory, self.etcd, self.node, self.daemon = directory, etcd, node, None
         self.berthd = berthd  # the program; another one from the next begin() on
         self.port = port  # where libvirtd and berthd accept VMs that run; 0: nowhere
+        self.more = more  # of berth.conf
         self.host_name = None  # if set, berthd runs under this host name, and berth.conf names no node
         os.makedirs(directory)
         mounts = ""
@@ -70,7 +71,7 @@ class Host:
             named += f"migration_address = qemu+tcp://127.0.0.1:{self.port}/system\n"
         self.write("berth.conf", f"{named}watchdog = none\netcd_endpoints = {self.etcd.url}\n"
                    f"etcd_prefix = {prefix}\nlibvirt_uri = {self.uri}\nrun_dir = {self.directory}/run\n"
-                   f"state_dir = {self.directory}/state\napi_socket = {self.directory}/api.sock\n")
+                   f"state_dir = {self.directory}/state\napi_socket = {self.directory}/api.sock\n{self.more}")
         pid = self.libvirtd.pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
             child = file.read().split()[0]
@@ -146,15 +147,15 @@ def attempt(number, test, hosts):
             print("".join(f"# {line}\n" for line in host.journal().split("\n")[-40:]), flush=True)
 
 
-def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, image=b"", **vm):
+def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, image=b"", more="", **vm):
     """Calls 'tests', numbered from 'first', with a host for each of 'nodes'. The first has the VM t, told as in 'start';
-    all accept VMs at a 'port' of their own and have 'image' as libvirt's image "count"."""
+    all accept VMs at a 'port' of their own, have 'image' as libvirt's image "count", and 'more' in berth.conf."""
     directory = tempfile.mkdtemp(prefix="berth-live-")
     etcd = Etcd(directory)
     hosts = []
     try:
         for i, node in enumerate(nodes):
-            hosts.append(Host(f"{directory}/host{i}", etcd, node, hook, port()))
+            hosts.append(Host(f"{directory}/host{i}", etcd, node, hook, port(), more))
             if image:
                 os.makedirs(f"{directory}/host{i}/1/images", exist_ok=True)
                 with open(f"{directory}/host{i}/1/images/count", "wb") as file:
