@@ -155,7 +155,7 @@ def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, image=b"", more="", 
     hosts = []
     try:
         for i, node in enumerate(nodes):
-            hosts.append(Host(f"{directory}/host{i}", etcd, node, hook, port(), more))
+            hosts.append(Host(f"{directory}/host{i}", etcd, node, hook, port(), more=more))
             if image:
                 os.makedirs(f"{directory}/host{i}/1/images", exist_ok=True)
                 with open(f"{directory}/host{i}/1/images/count", "wb") as file:
