@@ -111,40 +111,56 @@ static struct trouble *add_node(struct troubles *troubles, enum trouble_code cod
     return trouble;
 }
 
-/* Whether the last that was told of the host's part in the cluster is that the store contradicts
- * it; why, into 'ret'. It writes that event once, and no heartbeat any more. */
-static bool is_told_contradicted(const struct world *world, const char *node, struct cause *ret)
+/* The last that was told of a host's part in the cluster: that the store contradicts it, which it
+ * writes once, and no heartbeat any more; or that it joined. */
+struct part {
+    const char *node;
+    const struct event_record *told; /* NULL: nothing */
+};
+typedef VEC(struct part) parts_t;
+
+static bool is_of_part(const char *code)
 {
-    for (size_t i = world->records[RECORD_EVENT].len; i-- > 0;) {
-        const struct event_record *event = world->records[RECORD_EVENT].items[i]->event;
-        if (strcmp(event->subject, node) != 0) {
-            continue;
-        }
-        if (strcmp(event->code, "store-contradicts") == 0) {
-            *ret = event->cause;
-            return true;
-        }
-        if (strcmp(event->code, "node-joined") == 0 || strcmp(event->code, "node-rejoined") == 0) {
+    return strcmp(code, "store-contradicts") == 0 || strcmp(code, "node-joined") == 0 ||
+           strcmp(code, "node-rejoined") == 0;
+}
+
+/* Of all hosts in one look at the events. 'names' are sorted. False without memory. */
+static bool find_parts(const struct world *world, const names_t *names, parts_t *ret)
+{
+    VEC_EACH(names, name) {
+        struct part *part = VEC_ADD(ret);
+        if (!part) {
             return false;
         }
+        *part = (struct part){.node = *name};
     }
-    return false;
+    WORLD_EACH(world, RECORD_EVENT, each) {
+        const struct event_record *event = (*each)->event;
+        if (is_of_part(event->code)) {
+            size_t i = VEC_BISECT(ret, part, strcmp(part->node, event->subject) < 0);
+            if (i < ret->len && strcmp(ret->items[i].node, event->subject) == 0) {
+                ret->items[i].told = event;
+            }
+        }
+    }
+    return true;
 }
 
 /* Whether its berthd waits for an administrator there. Of this API's own host the berthd says so
  * itself, also if the store is another one and knows no such host. */
-static void find_contradiction(struct troubles *troubles, const struct node_facts *node)
+static void find_contradiction(struct troubles *troubles, const struct node_facts *node,
+                               const struct part *part)
 {
     const struct api_view *view = troubles->call->view;
-    struct cause why;
     bool is_here = view->contradiction && view->node && strcmp(view->node, node->name) == 0;
-    if (is_here || node->pulse == PULSE_ALIVE || node->state == NODE_STATE_FENCED ||
-        !is_told_contradicted(troubles->call->world, node->name, &why)) {
+    if (is_here || node->pulse == PULSE_ALIVE || node->state == NODE_STATE_FENCED || !part->told ||
+        strcmp(part->told->code, "store-contradicts") != 0) {
         return;
     }
     struct trouble *trouble = trouble_add(troubles, TROUBLE_NODE_CONTRADICTED, node->name, NULL);
     if (trouble) {
-        trouble->cause = why;
+        trouble->cause = part->told->cause;
     }
 }
 
@@ -262,17 +278,20 @@ static void find_checks(struct troubles *troubles, const struct node_facts *node
 
 static bool find_nodes(struct troubles *troubles)
 {
+    const struct world *world = troubles->call->world;
     names_t names = {0};
-    bool is_done = node_names(troubles->call->world, &names);
-    VEC_EACH(&names, name) {
+    parts_t parts = {0};
+    bool is_done = node_names(world, &names) && find_parts(world, &names, &parts);
+    for (size_t i = 0; is_done && i < names.len; i++) {
         struct node_facts node;
-        if (node_facts(troubles->call->view, *name, &node)) {
-            find_contradiction(troubles, &node);
+        if (node_facts(troubles->call->view, names.items[i], &node)) {
+            find_contradiction(troubles, &node, &parts.items[i]);
             find_state(troubles, &node);
             find_fencing(troubles, &node);
             find_checks(troubles, &node);
         }
     }
+    VEC_DONE(&parts);
     VEC_DONE(&names);
     return is_done;
 }
