@@ -13,8 +13,8 @@
 #include "core/founding.h"
 #include "core/heartbeat.h"
 #include "core/local_vm.h"
+#include "core/memory.h"
 #include "core/mutant.h"
-#include "core/pending.h"
 #include "core/self.h"
 
 #include <assert.h>
@@ -32,10 +32,8 @@ struct contradiction {
     enum resolve resolve;     /* an administrator's decision, ... */
     msec_t resolve_until_ms;  /* ... not for a contradiction of another day */
     msec_t tell_ms;           /* when to tell it again */
-    struct pending look;      /* a majority is asked whether our heartbeat is there, ... */
-    bool is_looking;
-    msec_t look_ms;           /* ... since then; or next then */
-    revision_t look_revision; /* our picture was as new then */
+    uint64_t look_id;         /* the store is asked whether our heartbeat is there; 0: it is not */
+    msec_t look_ms;           /* when it was last asked */
 };
 
 bool contradiction_init(struct core *core)
@@ -112,9 +110,9 @@ bool contradiction_is_there(struct core *core)
     enum cause_code why = find_contradiction(core);
     if (why != CAUSE_NONE) {
         c->why = why;
-        c->tell_ms = c->look_ms = core->now_ms;
-        c->is_looking = false;
-        c->look = (struct pending){0};
+        c->tell_ms = core->now_ms;
+        c->look_id = 0;
+        c->look_ms = core->now_ms - world_settings(&core->world)->heartbeat_ms;
     }
     return why != CAUSE_NONE;
 }
@@ -141,40 +139,42 @@ static void contradiction_remind(struct core *core)
 
 /* ---- the watchdog ---- */
 
-/* What stands in for a heartbeat: a majority is asked, and the world is as new as its answer. */
+/* What stands in for a heartbeat. It asks the store itself, by a transaction that writes nothing
+ * and demands that our key is not there: our picture may be late. */
 static void look(struct core *core)
 {
     struct contradiction *c = core->contradiction;
     msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
-    if (!heartbeat_has_ack(core) || self_alive_record(core) || !beats_are_watched(core) ||
-        MUTANT(ABSENCE_IGNORED)) {
-        c->is_looking = false; /* by a picture of all keys: it has ours as new as the answer */
+    if (!heartbeat_has_ack(core) || self_alive_record(core) || MUTANT(ABSENCE_IGNORED)) {
         return;
     }
-    if (!pending_is_idle(core, &c->look)) {
-        if (c->look.id != 0) {
-            return; /* its answer wakes us */
-        }
-        if (core->now_ms < c->look_ms + heartbeat_ms) {
-            core_wake(core, c->look_ms + heartbeat_ms);
-            return; /* or the world, when it is as new */
-        }
-        c->is_looking = false; /* the answer is lost, or would come too late to count: again */
-        c->look = (struct pending){0};
-    }
-    if (c->is_looking) {
-        heartbeat_count_absence(core, c->look_ms);
-        c->is_looking = false;
-        c->look_ms += heartbeat_ms;
-    }
-    if (core->now_ms < c->look_ms) {
-        core_wake(core, c->look_ms);
+    if (core->now_ms < c->look_ms + heartbeat_ms) {
+        core_wake(core, c->look_ms + heartbeat_ms);
         return;
     }
-    c->is_looking = true;
+    struct record_key key = {.kind = RECORD_NODE_ALIVE};
+    memcpy(key.name, self_name(core), sizeof(key.name));
+    struct core_action *action = core_act(core, ACTION_TXN);
+    action->limit_ms = heartbeat_ms;
+    if (!MUTANT(ABSENCE_SEEN_LATE)) {
+        txn_guard(&action->txn, &key, 0);
+    }
+    if (action->txn.failed) {
+        core_out_of_memory();
+    }
+    c->look_id = action->id; /* an answer to an earlier one would come too late to count */
     c->look_ms = core->now_ms;
-    c->look_revision = core->world.revision;
-    pending_look(core, &c->look, heartbeat_ms);
+    core_wake(core, c->look_ms + heartbeat_ms);
+}
+
+static void looked(struct core *core, enum txn_outcome outcome)
+{
+    struct contradiction *c = core->contradiction;
+    c->look_id = 0;
+    if (outcome == TXN_COMMITTED && self_state(core) == MEMBERSHIP_CONTRADICTED &&
+        heartbeat_has_ack(core) && !self_alive_record(core)) {
+        heartbeat_count_absence(core, c->look_ms);
+    }
 }
 
 /* ---- the ways out ---- */
@@ -242,14 +242,8 @@ static enum contradiction_end clear(struct core *core, enum cause_code code)
 void contradiction_event(struct core *core, const struct core_event *event)
 {
     struct contradiction *c = core->contradiction;
-    enum txn_outcome outcome;
-    if (event->kind == CORE_TXN_DONE) {
-        bool is_answer = event->id != 0 && event->id == c->look.id;
-        (void)pending_done(core, &c->look, event, &outcome);
-        if (is_answer && event->outcome == TXN_COMMITTED && event->revision < c->look_revision) {
-            c->is_looking = false; /* of a store that has gone back: our picture is of before */
-            c->look_ms += world_settings(&core->world)->heartbeat_ms;
-        }
+    if (event->kind == CORE_TXN_DONE && event->id != 0 && event->id == c->look_id) {
+        looked(core, event->outcome);
     } else if (event->kind == CORE_STORE_SYNCED || event->kind == CORE_STORE_PROGRESS) {
         c->has_gone_back |= event->kind == CORE_STORE_SYNCED && self_is_member(core) &&
                             event->revision < c->seen_revision;

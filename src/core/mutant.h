@@ -46,6 +46,7 @@
     X(STRANGERS_UNHEEDED, "a host joins although VMs that another one started run on it")          \
     X(UNKILLABLE_UNTOLD, "nobody is told of a QEMU that SIGKILL does not end")                     \
     X(ABSENCE_IGNORED, "that our heartbeat is in no store counts for nothing")                     \
+    X(ABSENCE_SEEN_LATE, "whether our heartbeat is in no store is asked of a late picture")        \
     X(REMOVED_BLINDLY, "a node is removed although VMs have their place there")                    \
     X(DISARM_UNHEEDED, "a disarmed cluster fences, restarts and stops as ever")                    \
     X(NO_DISARM_GUARD, "a node is declared off although the cluster was disarmed since")           \

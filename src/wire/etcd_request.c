@@ -70,6 +70,16 @@ void wire_transaction_request(const struct wire_transaction *transaction, struct
         buf_text(json, i > 0 ? "," : "");
         add_operation(&transaction->operations[i], json);
     }
+    /* What only demands must read as well: without an operation that may not be answered from an
+     * old copy, etcd evaluates the demands on the copy of the member that is asked
+     * (isTxnSerializable() in its server/v3_server.go). */
+    if (transaction->operation_len == 0 && transaction->compare_len > 0) {
+        const struct wire_range range = {.key = transaction->compares[0].key,
+                                         .is_count_only = true};
+        buf_text(json, "{\"request_range\":");
+        wire_range_request(&range, json);
+        buf_char(json, '}');
+    }
     buf_text(json, "]}");
 }
 

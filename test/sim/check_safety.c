@@ -458,9 +458,7 @@ void check_contradicted(struct sim *sim, const struct host *host, enum core_acti
 {
     const struct cluster_settings *settings = world_settings(&sim->store.world);
     msec_t silent_ms = host_now(sim, host) - host->heard_ms;
-    /* It counts an answer only when its picture is as new, which it never is without the watch. */
-    bool is_self_stop = kind == ACTION_VM_KILL_ALL &&
-                        (silent_ms >= settings->self_stop_ms / 2 || host->is_watch_cut);
+    bool is_self_stop = kind == ACTION_VM_KILL_ALL && silent_ms >= settings->self_stop_ms / 2;
     bool is_known = sim->now_ms - sim->store.emptied_ms >= 1000 || host->process->is_in_wrong_store;
     bool is_over =
         world_is_proven_off(&sim->store.world, host->joined_name, host->joined_incarnation);

@@ -69,7 +69,6 @@ struct fake_store {
     bool is_full;                 /* its disk: nothing can be put, all else goes on */
     bool is_emptied;              /* all keys were deleted ... */
     msec_t emptied_ms;            /* ... then, ... */
-    msec_t returned_ms;           /* ... until they were restored, last time then, ... */
     VEC(struct record *) kept;    /* ... and these were there, ... */
     revision_t kept_revision;     /* ... at this revision */
     VEC(struct request *) parked; /* will be executed when the way is free */
@@ -152,6 +151,8 @@ struct letter {
     struct gpu_slot culprit;
     struct move_progress progress;
     struct record_key key;
+    bool is_heartbeat; /* it was taken, or its absence was seen, ... */
+    msec_t sent_ms;    /* ... and that was sent then */
 };
 
 /* A berthd. */
@@ -419,6 +420,9 @@ void check_upkeep(struct sim *sim, const struct host *host, const struct txn *tx
 void check_order_sent(struct sim *sim, const struct host *host, const struct txn *txn);
 /* The same of stops. */
 void check_stop_sent(struct sim *sim, const struct host *host, const struct txn *txn);
+/* store.c: the berthd of 'host' reads that what was sent at 'sent_ms' was taken */
+void store_heard(struct sim *sim, struct host *host, msec_t sent_ms);
+
 /* check_kept.c: a placement that 'coordinator' writes, before and after it is committed */
 void check_kept(struct sim *sim, const struct host *coordinator, const struct record *placement);
 void check_kept_after(struct sim *sim, const struct record *placement);

@@ -277,6 +277,9 @@ void process_step(struct sim *sim, struct host *host, struct core_event *event)
 static void step_letter(struct sim *sim, struct host *host, const struct letter *letter)
 {
     struct core_event event = letter->event;
+    if (letter->is_heartbeat) {
+        store_heard(sim, host, letter->sent_ms);
+    }
     if (letter->name[0] != '\0') {
         event.name = letter->name;
     }

@@ -12,7 +12,6 @@
 /* etcd's --max-txn-ops, which counts guards as well as writes. */
 enum { operations_max = 128, retry_snapshot_ms = 500, watch_back_ms = 50, ask_ms = 1250 };
 enum { settled_ms = 240000 };
-enum { unseen_ms = 1000 }; /* until every host sees what is in the store */
 
 static void request_free(void *data)
 {
@@ -210,14 +209,6 @@ static bool close_request(struct host *host, uint64_t life, uint64_t id)
     return false;
 }
 
-static void tell_outcome(struct sim *sim, struct host *host, uint64_t id, enum txn_outcome outcome,
-                         revision_t revision)
-{
-    struct letter letter = {
-        .event = {.kind = CORE_TXN_DONE, .id = id, .outcome = outcome, .revision = revision}};
-    process_tell(sim, host, 0, &letter);
-}
-
 struct reply {
     enum txn_outcome outcome;
     revision_t revision;
@@ -225,13 +216,23 @@ struct reply {
     msec_t sent_ms;
 };
 
-/* berthd hears that a heartbeat was taken, in time to count it. */
-static void hear(struct sim *sim, struct host *host, const struct reply *reply)
+static void tell_outcome(struct sim *sim, struct host *host, uint64_t id, const struct reply *reply)
+{
+    struct letter letter = {.event = {.kind = CORE_TXN_DONE,
+                                      .id = id,
+                                      .outcome = reply->outcome,
+                                      .revision = reply->revision},
+                            .is_heartbeat = reply->is_heartbeat && reply->outcome == TXN_COMMITTED,
+                            .sent_ms = reply->sent_ms};
+    process_tell(sim, host, 0, &letter);
+}
+
+/* In time to count it. */
+void store_heard(struct sim *sim, struct host *host, msec_t sent_ms)
 {
     msec_t limit_ms = world_settings(&sim->store.world)->heartbeat_ms;
-    if (reply->is_heartbeat && reply->outcome == TXN_COMMITTED && !host->process->is_frozen &&
-        host_now(sim, host) - reply->sent_ms <= limit_ms) {
-        host->heard_ms = MAX(host->heard_ms, reply->sent_ms);
+    if (host_now(sim, host) - sent_ms <= limit_ms) {
+        host->heard_ms = MAX(host->heard_ms, sent_ms);
         host->answered_ms = sim->now_ms;
         check_silence(sim, host);
     }
@@ -242,15 +243,14 @@ static void reply_comes(struct sim *sim, const struct happening *happening)
     const struct reply *reply = happening->data;
     if (!happening->host->is_in_cut &&
         close_request(happening->host, happening->life, happening->id)) {
-        hear(sim, happening->host, reply);
-        tell_outcome(sim, happening->host, happening->id, reply->outcome, reply->revision);
+        tell_outcome(sim, happening->host, happening->id, reply);
     }
 }
 
 static void expire(struct sim *sim, const struct happening *happening)
 {
     if (close_request(happening->host, happening->life, happening->id)) {
-        tell_outcome(sim, happening->host, happening->id, TXN_UNKNOWN, 0);
+        tell_outcome(sim, happening->host, happening->id, &(struct reply){.outcome = TXN_UNKNOWN});
     }
 }
 
@@ -274,22 +274,18 @@ static void answer(struct sim *sim, const struct request *request)
 {
     struct reply *reply = NEW(struct reply);
     bool is_wrong = is_wrong_store(request);
-    reply->outcome = request->is_barrier ? TXN_COMMITTED
-                     : is_wrong          ? TXN_REFUSED
-                                         : execute(sim, request->host, &request->txn);
+    bool is_look = !request->is_barrier && request->txn.writes.len == 0;
+    reply->outcome = request->is_barrier || (is_look && is_wrong) ? TXN_COMMITTED
+                     : is_wrong                                   ? TXN_REFUSED
+                                : execute(sim, request->host, &request->txn);
     reply->revision = is_wrong ? 1 : sim->store.world.revision;
     if (reply->outcome == TXN_REFUSED && !is_wrong) {
         check_refused(sim, request->host);
     }
     /* That its heartbeat is not there at all keeps a host alive as its being taken does. */
-    bool is_absent = request->is_barrier && !is_wrong &&
+    bool is_absent = is_look && !is_wrong &&
                      !world_find(&sim->store.world, RECORD_NODE_ALIVE, request->host->config->name);
-    /* Where it has just come back, the host may not see that yet, and count the answer: the store
-     * may be at the same revision again. The others time that heartbeat from its return on, so the
-     * host still ends its VMs in time. */
-    bool is_unseen =
-        request->is_barrier && !is_wrong && sim->now_ms - sim->store.returned_ms < unseen_ms;
-    reply->is_heartbeat = request->is_heartbeat || is_absent || is_unseen;
+    reply->is_heartbeat = request->is_heartbeat || is_absent;
     if (is_absent) {
         request->host->absent_ms = request->sent_ms;
     }
@@ -297,7 +293,7 @@ static void answer(struct sim *sim, const struct request *request)
     if (request->is_heartbeat && reply->outcome == TXN_COMMITTED) {
         request->host->beat_ms = MAX(request->host->beat_ms, request->sent_ms);
     }
-    sim->late_requests += !request->is_heartbeat && !request->is_barrier &&
+    sim->late_requests += !request->is_heartbeat && !request->is_barrier && !is_look &&
                           !is_pulse(&request->txn) && is_settled(sim);
     if (rng_chance(&sim->rng, sim->noise.lost_reply, 1000)) {
         free(reply);
@@ -637,7 +633,6 @@ void store_back(struct sim *sim)
         (void)world_put(&store->world, *record);
     }
     store->is_emptied = false;
-    store->returned_ms = sim->now_ms;
     VEC_EACH(&sim->acknowledged, record) { /* what was written meanwhile is lost, */
         record_unref(*record);
     }

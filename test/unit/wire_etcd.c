@@ -52,6 +52,13 @@ TEST(requests_are_what_the_gateway_reads)
               "\"mod_revision\":\"7\"}],\"success\":[{\"request_put\":{\"key\":\"aw==\","
               "\"value\":\"dg==\"}},{\"request_delete_range\":{\"key\":\"ZA==\"}}]}");
     buf_clear(&text);
+    /* It reads, and not from an old copy, so a majority answers. */
+    wire_transaction_request(&(struct wire_transaction){&compare, 1, NULL, 0}, &text);
+    CHECK_STR(buf_str(&text),
+              "{\"compare\":[{\"key\":\"aw==\",\"target\":\"MOD\",\"result\":\"EQUAL\","
+              "\"mod_revision\":\"7\"}],\"success\":[{\"request_range\":{\"key\":\"aw==\","
+              "\"count_only\":true}}]}");
+    buf_clear(&text);
     wire_range_request(
         &(struct wire_range){
             .key = WIRE_BYTES("a"), .end = WIRE_BYTES("b"), .revision = 5, .limit = 10},
