@@ -128,6 +128,12 @@ void fabric_quiet(struct sim *sim)
                           (*instance)->vm, host->config->name);
             }
         }
+        WORLD_EACH(&sim->store.world, RECORD_CLAIM, claim) { /* also of one that is not up yet */
+            struct gpu_slot slot;
+            bool is_here = strcmp((*claim)->key.name, host->config->name) == 0 &&
+                           gpu_slot_parse((*claim)->key.second, &slot);
+            used |= is_here ? fabric_bit(host, slot.address) : 0;
+        }
         VEC_EACH(&host->active_sets, active) {
             if ((*active & used) == 0) {
                 violation(sim, "a set of %s is active that no VM has", host->config->name);
