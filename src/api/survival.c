@@ -78,23 +78,13 @@ static bool has_vms(const struct world *world, const char *node)
     return false;
 }
 
-/* Whether anything but an administrator could say that 'node' is off. */
-static bool can_be_proven_off(const struct world *world, const char *node)
-{
-    const struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
-    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
-    bool has_power = spec && spec->node_spec->fencing == FENCING_POWER &&
-                     spec->node_spec->fence_agent[0] != '\0';
-    return has_power || (alive && alive->alive->is_watchdog_armed && !alive->alive->has_left);
-}
-
 static void find_unproven(const struct world *world, struct survival *ret)
 {
     ret->unproven_len = 0;
     WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
         const char *node = (*each)->key.name;
         if (ret->unproven_len < survival_unproven_max && has_vms(world, node) &&
-            !can_be_proven_off(world, node)) {
+            !world_can_be_proven_off(world, node)) {
             (void)copy_text(ret->unproven[ret->unproven_len++], name_size, node);
         }
     }

@@ -182,6 +182,10 @@ void heartbeat_adopt(struct core *core, const struct record *alive)
     assert(self_is_this_boot(core, alive)); /* another boot's VMs are gone, and its word is over */
     h->counter = alive->alive->counter;
     h->alive_revision = alive->revision;
+    if (MUTANT(SILENCE_INHERITED)) {
+        h->is_timed = true;
+        h->acked_sent_ms = core->now_ms - world_settings(&core->world)->self_stop_ms;
+    }
 }
 
 void heartbeat_take_over(struct core *core)

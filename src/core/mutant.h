@@ -54,6 +54,7 @@
     X(UNMANAGED_IGNORED, "a VM that is not managed is stopped, moved and restarted")               \
     X(ORDER_IGNORED, "a VM starts although one that it starts after does not run yet")             \
     X(ONE_LEVEL, "a fence agent that fails is tried again instead of the next one")                \
+    X(SILENCE_INHERITED, "a berthd that follows a stalled one ends the VMs of that one")           \
     X(GROUP_SPLIT, "VMs that must be together are moved and placed one by one")                    \
     X(FAILBACK_SPLIT, "each VM of a group takes the others to the owner that it prefers")          \
     X(RULE_UNREPAIRED, "what runs against an enforced rule stays where it is")                     \

@@ -294,6 +294,15 @@ bool world_has_gpus_ready(const struct world *world, const char *node, const cha
     return is_check_ok(world, node, CHECK_GPUS, ret_detail);
 }
 
+bool world_can_be_proven_off(const struct world *world, const char *node)
+{
+    const struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    bool has_power = spec && spec->node_spec->fencing == FENCING_POWER &&
+                     spec->node_spec->fence_agent[0] != '\0';
+    return has_power || (alive && alive->alive->is_watchdog_armed && !alive->alive->has_left);
+}
+
 bool world_is_proven_off(const struct world *world, const char *node, uint64_t incarnation)
 {
     const struct record *fence = world_find(world, RECORD_NODE_FENCE, node);

@@ -71,6 +71,8 @@ const struct gpu *world_gpu(const struct world *world, const char *node,
 bool world_has_labels(const struct world *world, const char *node, const struct node_label *labels,
                       size_t len, const struct node_label **ret_missing);
 
+/* Whether anything but an administrator could say that 'node' is off, should it die now. */
+bool world_can_be_proven_off(const struct world *world, const char *node);
 /* Whether that incarnation of 'node' is declared off, with proof. */
 bool world_is_proven_off(const struct world *world, const char *node, uint64_t incarnation);
 

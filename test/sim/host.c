@@ -95,6 +95,7 @@ void host_power_off(struct sim *sim, struct host *host)
     if (!host->has_power) {
         return;
     }
+    check_proven_lost(sim, host);
     host->has_power = false;
     host->is_watchdog_armed = host->is_let_go = false;
     host->is_shutting_down = host->is_leaving_in_order = false;

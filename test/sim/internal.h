@@ -423,6 +423,10 @@ void check_stop_sent(struct sim *sim, const struct host *host, const struct txn 
 /* store.c: the berthd of 'host' reads that what was sent at 'sent_ms' was taken */
 void store_heard(struct sim *sim, struct host *host, msec_t sent_ms);
 
+/* check_proven.c: 'host' loses its power now; it ends all its VMs now */
+void check_proven_lost(struct sim *sim, struct host *host);
+void check_given_up(struct sim *sim, const struct host *host);
+
 /* check_kept.c: a placement that 'coordinator' writes, before and after it is committed */
 void check_kept(struct sim *sim, const struct host *coordinator, const struct record *placement);
 void check_kept_after(struct sim *sim, const struct record *placement);
@@ -471,6 +475,7 @@ struct waiting {
 
 struct sim {
     VEC(struct waiting) waiting;
+    msec_t step_ms;               /* when the scenario last did something */
     msec_t kept_out_ms;           /* when a VM last began that room was kept from; 0: none did */
     VEC(struct instance *) saved; /* in files */
     const struct scenario *scenario;

@@ -79,6 +79,7 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
     }
     if (action->kind == ACTION_VM_KILL_ALL) {
         check_disarmed_kill(sim, host);
+        check_given_up(sim, host);
     }
     switch (action->kind) {
     case ACTION_TXN:

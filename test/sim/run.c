@@ -103,6 +103,7 @@ static bool is_write(enum scenario_op op)
 static void do_step(struct sim *sim, const struct happening *happening)
 {
     const struct scenario_step *step = &sim->scenario->steps.items[happening->id];
+    sim->step_ms = sim->now_ms;
     if (sim->options->prints) {
         struct buf text = {0};
         scenario_write_step(step, &text);

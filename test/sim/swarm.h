@@ -11,6 +11,11 @@ void swarm_add_step(struct scenario *scenario, const struct scenario_step *step)
  * were, and changes nothing in most of the seeds. */
 void swarm_draw_emptied(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 void swarm_draw_crowd(uint64_t seed, msec_t length_ms, struct scenario *scenario);
+/* In a tenth of the seeds nothing happens but that hosts die for good, one after the other, and of
+ * some nothing can prove it. */
+void swarm_draw_deaths(uint64_t seed, msec_t length_ms, struct scenario *scenario);
+/* In an eighth of the seeds berthds stall for some seconds, until systemd kills them. */
+void swarm_draw_stalls(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 /* In half of the seeds few hosts watch all heartbeats, some hosts have a member of the store, and
  * now and then those that come first are lost at once. */
 void swarm_draw_candidates(uint64_t seed, msec_t length_ms, struct scenario *scenario);

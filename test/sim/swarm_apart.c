@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Drawn worlds of a special kind: a store that is emptied, and a crowd of small VMs. */
+/* Drawn worlds of a special kind: a store that is emptied, a crowd of small VMs, hosts that die for
+ * good, berthds that stall. */
 #include "test/sim/rng.h"
 #include "test/sim/swarm.h"
 
@@ -112,5 +113,48 @@ void swarm_draw_candidates(uint64_t seed, msec_t length_ms, struct scenario *sce
             swarm_add_step(scenario, &off);
             swarm_add_step(scenario, &on);
         }
+    }
+}
+
+void swarm_draw_stalls(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xff51afd7ed558ccd) + 37};
+    int64_t count = rng_chance(&rng, 1, 8) ? rng_between(&rng, 1, 5) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        const struct scenario_host *host =
+            &scenario->hosts.items[rng_below(&rng, scenario->hosts.len)];
+        struct scenario_step step = {
+            .at_ms = rng_between(&rng, 0, length_ms), .op = OP_FREEZE, .times = 1};
+        memcpy(step.subject, host->name, sizeof(step.subject));
+        swarm_add_step(scenario, &step);
+        step.op = OP_CRASH;
+        step.at_ms = MIN(step.at_ms + rng_between(&rng, 500, 4000), length_ms);
+        step.for_ms = 100;
+        swarm_add_step(scenario, &step);
+    }
+}
+
+void swarm_draw_deaths(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    enum { apart_ms = 50000 }; /* check_proven.c waits so long, and some more */
+    struct rng rng = {seed * UINT64_C(0xc4ceb9fe1a85ec53) + 41};
+    if (!rng_chance(&rng, 1, 10)) {
+        return;
+    }
+    scenario->steps.len = 0;
+    scenario->noise = (struct scenario_noise){.delay_ms = scenario->noise.delay_ms};
+    VEC_EACH(&scenario->hosts, host) { /* a watchdog proves it, or agents, or nothing */
+        host->fencing = (enum fencing)rng_below(&rng, fencing_count);
+        host->has_no_watchdog = rng_chance(&rng, 1, 2);
+    }
+    size_t first = rng_below(&rng, scenario->hosts.len);
+    msec_t at_ms = rng_between(&rng, 0, 10000);
+    for (size_t i = 0; i + 1 < scenario->hosts.len && at_ms < length_ms - apart_ms; i++) {
+        const struct scenario_host *host =
+            &scenario->hosts.items[(first + i) % scenario->hosts.len];
+        struct scenario_step step = {.at_ms = at_ms, .op = OP_POWER_OFF, .times = 1};
+        memcpy(step.subject, host->name, sizeof(step.subject));
+        swarm_add_step(scenario, &step);
+        at_ms += apart_ms;
     }
 }
