@@ -60,7 +60,8 @@ static enum plan_refusal refusal_by_rule(const struct plan_model *model,
 static void find_holders(const struct plan_model *model, const struct node *node,
                          struct plan_reason *reason)
 {
-    uint32_t seen[devices_per_node_max], seen_len = 0;
+    UNCLEARED uint32_t seen[devices_per_node_max];
+    uint32_t seen_len = 0;
     for (uint32_t i = 0; i < node->gpu_len; i++) {
         const struct gpu_entry *gpu = &model->gpus.items[node->gpu_first + i];
         if (gpu->pool != reason->pool || gpu->holder == PLAN_NONE ||

@@ -62,7 +62,8 @@ static uint32_t groups_count(const struct choice *choice, group_of_t *group_of,
  * are enough, else the one with the most. */
 static int64_t group_best(const struct choice *choice, group_of_t *group_of, uint32_t count)
 {
-    struct group groups[devices_per_node_max], best = {0, 0};
+    UNCLEARED struct group groups[devices_per_node_max];
+    struct group best = {0, 0};
     uint32_t len = groups_count(choice, group_of, groups);
     for (uint32_t i = 0; i < len; i++) {
         bool is_enough = groups[i].len >= count;
@@ -80,7 +81,7 @@ static int64_t group_best(const struct choice *choice, group_of_t *group_of, uin
 /* Moves the members of 'group' to the front, both parts in order; how many there are. */
 static uint32_t group_to_front(struct choice *choice, group_of_t *group_of, int64_t group)
 {
-    uint32_t others[devices_per_node_max];
+    UNCLEARED uint32_t others[devices_per_node_max];
     uint32_t len = 0, other_len = 0;
     for (uint32_t i = 0; i < choice->free_len; i++) {
         if (group_of(entry(choice, i)) == group) {
@@ -190,7 +191,7 @@ static bool take_all(struct choice *choice, uint32_t count)
 static void keep_sets(struct choice *choice, const struct need *need)
 {
     const struct node *node = &choice->model->nodes.items[choice->node];
-    uint32_t chosen[devices_per_node_max];
+    UNCLEARED uint32_t chosen[devices_per_node_max];
     if (sets_rule(choice->model, node, need->pool)) {
         choice->free_len = sets_choose(choice->model, node, need, choice->free, choice->free_len,
                                        choice->numa_wanted, chosen);
@@ -203,7 +204,7 @@ static void keep_sets(struct choice *choice, const struct need *need)
 bool gpus_take(struct plan_model *model, uint32_t vm, uint32_t node)
 {
     const struct vm *item = &model->vms.items[vm];
-    struct choice choice;
+    UNCLEARED struct choice choice;
     choice.model = model;
     choice.node = node;
     choice.vm = vm;

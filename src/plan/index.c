@@ -186,7 +186,7 @@ void gpu_change(struct plan_model *model, uint32_t node, uint32_t gpu, uint32_t 
             end++;
         }
     }
-    bool was_free[devices_per_node_max];
+    UNCLEARED bool was_free[devices_per_node_max];
     for (uint32_t i = first; i < end; i++) {
         was_free[i - first] = gpu_is_free(model, item, &model->gpus.items[i]);
     }
