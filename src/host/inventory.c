@@ -90,7 +90,8 @@ static uint64_t node_kib(const struct host_config *config, const char *name)
     return kib;
 }
 
-/* Those without CPUs (memory of a GPU, or behind CXL) are left out: no guest's CPU is near them. */
+/* Those without CPUs (memory of a GPU, or behind CXL) or without memory are left out: a guest needs
+ * both of a node. */
 static void add_numa_node(const struct host_config *config, const char *name, int32_t number,
                           struct node_inventory *inventory)
 {
@@ -107,7 +108,7 @@ static void add_numa_node(const struct host_config *config, const char *name, in
     }
     node.cpus = count_list(text);
     node.memory_mib = (kib - MIN(kib, huge_kib)) >> 10;
-    if (node.cpus > 0 && inventory->numa_node_len < numa_nodes_max) {
+    if (node.cpus > 0 && kib > 0 && inventory->numa_node_len < numa_nodes_max) {
         inventory->numa_nodes[inventory->numa_node_len++] = node;
     }
 }

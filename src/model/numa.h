@@ -6,7 +6,7 @@
 #include "base/types.h"
 #include "model/limits.h"
 
-/* A NUMA node of a host with CPUs. */
+/* A NUMA node of a host with CPUs and memory. */
 struct numa_node {
     int32_t id;
     uint32_t cpus;

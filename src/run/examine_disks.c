@@ -13,7 +13,12 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-enum { told_max = 6, xfs_magic = 0x58465342 };
+enum { told_max = 6 };
+
+/* Of file systems that <linux/magic.h> does not have. */
+#define XFS_MAGIC      0x58465342UL
+#define ZFS_MAGIC      0x2fc12fc1UL
+#define BCACHEFS_MAGIC 0xca451a4eUL
 
 struct disk_vm {
     char name[name_size];
@@ -54,10 +59,11 @@ static const char *local_file_system(const char *path)
         unsigned long magic;
         const char *name;
     } local[] = {
-        {EXT4_SUPER_MAGIC, "ext4"},           {xfs_magic, "xfs"},
+        {EXT4_SUPER_MAGIC, "ext4"},           {XFS_MAGIC, "xfs"},
         {BTRFS_SUPER_MAGIC, "btrfs"},         {TMPFS_MAGIC, "tmpfs"},
         {OVERLAYFS_SUPER_MAGIC, "overlayfs"}, {SQUASHFS_MAGIC, "squashfs"},
-        {F2FS_SUPER_MAGIC, "f2fs"},
+        {F2FS_SUPER_MAGIC, "f2fs"},           {ZFS_MAGIC, "zfs"},
+        {BCACHEFS_MAGIC, "bcachefs"},         {MSDOS_SUPER_MAGIC, "vfat"},
     };
     struct statfs system;
     if (statfs(path, &system) < 0) {

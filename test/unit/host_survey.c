@@ -370,7 +370,8 @@ TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
     add_pages(&tree, "node1", "hugepages-1048576kB", "240\n", "239\n");
     add_numa_node(&tree, 1, "64-127\n", "264241152");
     add_numa_node(&tree, 0, "0-31,128-159\n", "272629760");
-    add_numa_node(&tree, 10, "2-3\n", "0");
+    add_numa_node(&tree, 10, "2-3\n", "1048576");
+    add_numa_node(&tree, 3, "4-5\n", "0");      /* nothing is plugged in there */
     add_numa_node(&tree, 2, "\n", "100663296"); /* a GPU's own memory */
     REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
     REQUIRE(inventory.huge_page_len == 2);
