@@ -262,7 +262,7 @@ static void acknowledged(struct core *core, revision_t revision)
 {
     struct heartbeat *h = core->heartbeat;
     msec_t heartbeat_ms = world_settings(&core->world)->heartbeat_ms;
-    assert(h->sent_ms <= core->now_ms && h->sent_ms >= h->acked_sent_ms);
+    assert(h->sent_ms <= core->now_ms);
     h->alive_revision = revision;
     h->refusals = 0;
     h->pending = (struct pending){0};
@@ -280,7 +280,9 @@ static void acknowledged(struct core *core, revision_t revision)
         h->steady_ms = h->sent_ms;
     }
     h->has_ack = h->is_timed = true;
-    h->acked_sent_ms = MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : h->sent_ms;
+    /* That our heartbeat was absent may have been counted since: heartbeat_count_absence(). */
+    h->acked_sent_ms =
+        MUTANT(SILENCE_FROM_ANSWER) ? core->now_ms : MAX(h->sent_ms, h->acked_sent_ms);
     h->has_said_goodbye = h->is_goodbye_sent;
     h->has_said_descent = h->is_descent_sent;
     arming_is_known(core);
