@@ -88,8 +88,9 @@ void check_given_up(struct sim *sim, const struct host *host)
     bool is_ours = alive && strcmp(alive->alive->boot_id, host->boot_id) == 0 &&
                    alive->alive->incarnation == host->joined_incarnation;
     bool is_over =
-        !is_ours || alive->alive->is_going_down || host->is_leaving || host->is_shutting_down ||
-        host->is_contradicted || host->is_renamed || host->process->is_in_wrong_store ||
+        !is_ours || alive->alive->is_going_down || host->is_leaving ||
+        sim->now_ms - host->cleared_ms < 1000 || host->is_shutting_down || host->is_contradicted ||
+        host->is_renamed || host->process->is_in_wrong_store ||
         world_is_proven_off(&sim->store.world, host->config->name, host->joined_incarnation);
     msec_t silent_ms = host_now(sim, host) - host->heard_ms;
     if (!is_over && host->instances.len > 0 &&

@@ -220,8 +220,12 @@ static bool may_write(const struct sim *sim, const struct host *host, const stru
         return false;
     }
     if (key->kind == RECORD_NODE_INVENTORY || key->kind == RECORD_NODE_ALIVE) {
-        /* What was on its way when the host went down arrives under the name that it had. */
+        char other_name[name_size];
+        host_own_name(host, !host->is_renamed, other_name);
+        /* What was on its way when the host went down, or got its name back, arrives under the
+         * name that it had. */
         return strcmp(key->name, host->name) == 0 || strcmp(key->name, host->joined_name) == 0 ||
+               (sim->noise.late_request > 0 && strcmp(key->name, other_name) == 0) ||
                (!write->value && world_is_removed(&sim->store.world, key->name));
     }
     return true;

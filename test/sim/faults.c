@@ -177,6 +177,7 @@ static void pretend(struct sim *sim, const struct happening *happening)
 static void resolve(struct sim *sim, struct host *host, bool is_adopted)
 {
     struct letter letter = {.event = {.kind = CORE_RESOLVE, .is_up = is_adopted}};
+    host->cleared_ms = is_adopted ? host->cleared_ms : sim->now_ms;
     host->is_contradicted = is_adopted && sim->store.is_emptied;
     process_tell(sim, host, 0, &letter);
 }

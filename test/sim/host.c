@@ -44,6 +44,11 @@ struct host *host_known_as(const struct sim *sim, const char *name)
     return host_find(sim, name);
 }
 
+void host_own_name(const struct host *host, bool is_renamed, char ret[name_size])
+{
+    (void)snprintf(ret, name_size, "%.60s%s", host->config->name, is_renamed ? "-new" : "");
+}
+
 void host_new(struct sim *sim, const struct scenario_host *config)
 {
     struct host *host = NEW(struct host);

@@ -235,7 +235,8 @@ struct host {
     msec_t heard_ms;    /* the same, and berthd was told in time */
     msec_t answered_ms; /* ... when, by the true time */
     msec_t thawed_ms;
-    bool is_leaving; /* berthd was told to: the watchdog, if need be, ends its VMs */
+    msec_t cleared_ms; /* when an administrator last said that its VMs are to end */
+    bool is_leaving;   /* berthd was told to: the watchdog, if need be, ends its VMs */
     bool is_shutting_down, is_rebooting; /* in order, by systemd; and then it boots again */
     bool is_shutdown_told;               /* berthd knows */
     bool is_leaving_in_order;            /* it ended because it was told to */
@@ -258,6 +259,8 @@ msec_t host_until(const struct sim *sim, const struct host *host, msec_t at_ms);
 struct host *host_find(const struct sim *sim, const char *name);
 /* Also by the name that its berthd gives itself. */
 struct host *host_known_as(const struct sim *sim, const char *name);
+/* How its berthd calls itself while the host is renamed, or not. */
+void host_own_name(const struct host *host, bool is_renamed, char ret[name_size]);
 void host_new(struct sim *sim, const struct scenario_host *config);
 void host_free(struct host *host);
 void host_power_on(struct sim *sim, struct host *host);

@@ -369,7 +369,7 @@ static bool knows_itself(struct host *host)
         host->joined_incarnation = host->kept.incarnation;
         SET_TEXT(host->joined_cluster, "%s", host->kept.cluster);
     }
-    SET_TEXT(name, "%.60s%s", host->config->name, host->is_renamed ? "-new" : "");
+    host_own_name(host, host->is_renamed, name);
     if (host->joined_incarnation != 0 && strcmp(host->joined_name, name) != 0) {
         return false;
     }
