@@ -34,6 +34,8 @@ const result = await esbuild.build({
     absWorkingDir: home,
     entryPoints: ['src/main.tsx'],
     entryNames: 'console',
+    chunkNames: '[name]-[hash]', // what is loaded only when it is needed
+    splitting: true,
     assetNames: '[name]-[hash]',
     loader: { '.svg': 'file' },
     publicPath: '/assets/',
@@ -63,10 +65,11 @@ for (const file of result.outputFiles) {
     if (isPicture && !style.includes(base) && !name.startsWith('icon-')) {
         continue; // of a theme that was taken out
     }
+    const isEntry = base === 'console.js' || file === sheet;
     const hash = createHash('sha256').update(content).digest('hex').slice(0, 10);
-    const final = isPicture ? base : `${name}-${hash}${ext}`;
+    const final = !isEntry ? base : `${name}-${hash}${ext}`;
     writeFileSync(path.join(dist, 'assets', final), content);
-    html = html.replace(`/assets/${isPicture ? name.replace(/-[A-Z0-9]{8}$/, '') : name}${ext}`, `/assets/${final}`);
+    html = html.replace(`/assets/${!isEntry ? name.replace(/-[A-Z0-9]{8}$/, '') : name}${ext}`, `/assets/${final}`);
 }
 writeFileSync(path.join(dist, 'index.html'), html);
 

@@ -211,6 +211,20 @@ def only_operators_open_it_and_only_from_our_own_pages(host):
     web.close()
 
 
+def an_operator_sees_and_types_in_the_browser(host):
+    logins = []
+    for role in ("operator", "viewer"):
+        login = {"user": f"{role}1", "role": role, "password": f"berth-{role}-1"}
+        made = berth(host, "user", "add", login["user"], "--role", role, input=login["password"] + "\n")
+        assert made.returncode == 0, made
+        logins.append(login)
+    scene = {"url": f"https://127.0.0.1:{SETUP['https']}", "logins": logins}
+    seen = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "../console/run"), "screen.mjs"],
+                          check=False, capture_output=True, text=True, timeout=200,
+                          env={**os.environ, "SCENE": json.dumps(scene)})
+    assert seen.returncode == 0, seen.stderr[-3000:] + seen.stdout[-1000:]
+
+
 def who_does_not_have_the_secret_is_refused_and_told(host):
     with socket.create_connection(("127.0.0.1", SETUP["port"])) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -237,7 +251,7 @@ def nothing_is_opened_of_a_vm_that_does_not_run(host):
 
 TESTS = [the_screen_is_vnc_with_an_event_and_a_line_in_the_journal,
          the_console_carries_bytes_both_ways_and_one_at_a_time_has_it, berth_vm_console_opens_it_in_a_terminal,
-         only_operators_open_it_and_only_from_our_own_pages, who_does_not_have_the_secret_is_refused_and_told,
+         only_operators_open_it_and_only_from_our_own_pages, an_operator_sees_and_types_in_the_browser, who_does_not_have_the_secret_is_refused_and_told,
          nothing_is_opened_of_a_vm_that_does_not_run]
 
 

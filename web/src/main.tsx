@@ -14,6 +14,7 @@ import '@patternfly/patternfly/components/ModalBox/modal-box.css';
 import '@patternfly/patternfly/components/Nav/nav.css';
 import '@patternfly/patternfly/components/Table/table.css';
 import '@patternfly/patternfly/components/Title/title.css';
+import '@xterm/xterm/css/xterm.css';
 import './style/frame.css';
 import './style/parts.css';
 import './style/map.css';

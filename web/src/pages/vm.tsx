@@ -3,6 +3,7 @@
 import { pathOfVm } from '../api';
 import { deedsOfVm } from '../deeds/vm';
 import { useResource } from '../live';
+import { ScreenTab } from '../screens/tab';
 import { useMay } from '../session';
 import type { Explanation, WholeVm } from '../types';
 import { memoryText, offlineActions, pauseText, plural, priorityText, shortAddress, vmLook } from '../words';
@@ -110,6 +111,9 @@ function Xml({ vm }: { vm: WholeVm }) {
     );
 }
 
+/* Its QEMU is there, or may be. */
+const hasScreen = (vm: WholeVm) => ['starting', 'running', 'stopping'].includes(vm.state);
+
 export function VmPage({ name }: { name: string }) {
     const shown = useResource<WholeVm>(pathOfVm(name));
     const mayOperate = useMay('operator');
@@ -120,6 +124,10 @@ export function VmPage({ name }: { name: string }) {
             deeds={(vm) => deedsOfVm(vm, mayOperate, mayAdminister)}
             tabs={(vm) => [
                 { name: 'summary', title: 'Summary', show: () => <Summary vm={vm} /> },
+                ...(mayOperate && hasScreen(vm) ? [
+                    { name: 'screen', title: 'Screen', show: () => <ScreenTab key="screen" vm={name} kind="screen" /> },
+                    { name: 'console', title: 'Serial console', show: () => <ScreenTab key="console" vm={name} kind="console" /> },
+                ] : []),
                 { name: 'placement', title: 'Placement', show: () => <Placement name={name} /> },
                 { name: 'events', title: 'Events', show: () => <ObjectEvents subject={name} isWanted={(event) => event.code.startsWith('vm-')} /> },
                 { name: 'settings', title: 'Settings', show: () => <Settings vm={vm} /> },
