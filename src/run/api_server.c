@@ -49,9 +49,7 @@ struct api_server {
     uint64_t requests;
     uint64_t certificate_until_ms; /* wall clock; 0: there is no HTTPS */
     char writer[25];
-    char contradiction[1024]; /* what run_dir said of it, ... */
-    bool is_contradicted;
-    msec_t contradiction_ms; /* ... when it was last looked at; 0: never */
+    struct identity_look contradiction;
     struct api_ops ops;
     struct api_streams streams;
     struct api_screens screens;
@@ -60,18 +58,6 @@ struct api_server {
     unsigned failures;
     msec_t http_said_ms;
 };
-
-/* Once a second is enough for a file that waits for an administrator; views are made by the
- * thousand. */
-static void look_for_contradiction(struct api_server *server, msec_t now_ms)
-{
-    enum { look_again_ms = 1000 };
-    if (server->contradiction_ms == 0 || now_ms >= server->contradiction_ms + look_again_ms) {
-        server->contradiction_ms = now_ms;
-        server->is_contradicted = identity_told(server->config->run_dir, server->contradiction,
-                                                sizeof(server->contradiction));
-    }
-}
 
 static void fill_view(void *userdata, struct api_view *ret)
 {
@@ -91,8 +77,8 @@ static void fill_view(void *userdata, struct api_view *ret)
         .number = ++server->requests,
         .node = server->config->node,
     };
-    look_for_contradiction(server, ret->now_ms);
-    ret->contradiction = server->is_contradicted ? server->contradiction : NULL;
+    ret->contradiction =
+        identity_look(&server->contradiction, server->config->run_dir, ret->now_ms);
     if (getrandom(ret->random, sizeof(ret->random), 0) != (ssize_t)sizeof(ret->random)) {
         abort(); /* so few bytes never fail (getrandom(2)) */
     }

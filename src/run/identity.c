@@ -163,3 +163,13 @@ bool identity_told(const char *run_dir, char *ret, size_t size)
     (void)snprintf(ret, size, "%s", is_told ? text : "");
     return is_told;
 }
+
+const char *identity_look(struct identity_look *look, const char *run_dir, msec_t now_ms)
+{
+    enum { again_ms = 1000 };
+    if (now_ms >= look->next_ms) {
+        look->next_ms = now_ms + again_ms;
+        look->is_told = identity_told(run_dir, look->why, sizeof(look->why));
+    }
+    return look->is_told ? look->why : NULL;
+}

@@ -50,5 +50,13 @@ int identity_resolve(const char *run_dir, bool is_adopted, struct error *err);
 void identity_tell(const char *run_dir, const char *why);
 /* The same sentence into 'ret'; false: there is none. */
 bool identity_told(const char *run_dir, char *ret, size_t size);
+/* The same for who asks often, lent until the next call; NULL: there is none. The file waits for a
+ * person, so it is read once a second. 'look' is {0} before the first call. */
+struct identity_look {
+    char why[1024];
+    bool is_told;
+    msec_t next_ms;
+};
+const char *identity_look(struct identity_look *look, const char *run_dir, msec_t now_ms);
 /* Takes the word, if there is one. */
 bool identity_take_resolve(const char *run_dir, bool *ret_is_adopted);
