@@ -7,11 +7,11 @@
 
 #define HEADING "# Written by berth cluster init or join, and kept by berth cluster refresh:"
 
-/* The keys that lead to the store: ours, once this host is in a cluster. */
+/* The keys that lead to the store and to this host: ours, once it is in a cluster. */
 static const char *const keys[] = {
-    "node",          "etcd_endpoints",         "etcd_ca",   "etcd_certificate",
-    "etcd_key",      "etcd_insecure",          "etcd_user", "etcd_password_file",
-    "api_etcd_user", "api_etcd_password_file",
+    "node",          "etcd_endpoints",         "etcd_ca",        "etcd_certificate",
+    "etcd_key",      "etcd_insecure",          "etcd_user",      "etcd_password_file",
+    "api_etcd_user", "api_etcd_password_file", "screen_address",
 };
 
 /* Whether the line sets 'key'; its value, up to the end of the line, in '*ret_value'. */
@@ -106,6 +106,9 @@ int setup_write_conf(const struct setup *setup, const json_t *endpoints, bool *r
     add_path(setup, "etcd_password_file", SETUP_DIR "/berthd.password", &text);
     buf_text(&text, "api_etcd_user = berth-api\n");
     add_path(setup, "api_etcd_password_file", SETUP_DIR "/berth-api.password", &text);
+    buf_printf(&text,
+               strchr(setup->address, ':') ? "screen_address = [%s]\n" : "screen_address = %s\n",
+               setup->address);
     if (text.failed) {
         return error_set(err, -ENOMEM, "out of memory");
     }

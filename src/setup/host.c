@@ -98,6 +98,7 @@ int setup_start_daemons(const struct setup *setup, const json_t *state, struct e
     setup_say(setup, "starting berthd and berth-api");
     int r = setup_systemctl(setup, "enable", "berthd.service", err);
     r = r < 0 ? r : setup_systemctl(setup, "enable", "berth-api.service", err);
+    r = r < 0 ? r : setup_systemctl(setup, "enable", "berth-screen.socket", err);
     r = r < 0 ? r : setup_systemctl(setup, "enable", "berth-refresh.timer", err);
     r = r < 0 ? r : setup_state_store(setup, state, &store, err);
     (void)snprintf(key, sizeof(key), "seen/nodes/%s", setup->node);
@@ -144,8 +145,9 @@ static void remove_files(const struct setup *setup)
 
 void setup_undo(const struct setup *setup)
 {
-    static const char *const units[] = {"berth-refresh.timer", "berth-api.service",
-                                        "berthd.service", "berth-etcd.service"};
+    static const char *const units[] = {"berth-refresh.timer", "berth-screen.socket",
+                                        "berth-api.service", "berthd.service",
+                                        "berth-etcd.service"};
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         (void)setup_systemctl(setup, "disable", units[i], NULL);
     }

@@ -206,7 +206,7 @@ def two_hosts_and_a_witness_become_a_cluster_that_loses_one():
         must(a.setup("refresh"))
         conf = (a.root / "etc/berth/berth.conf").read_text(encoding="utf-8")
         assert all(f"https://{h.address}:2379" in conf for h in (a, b, witness)), conf
-        assert conf.startswith(a.conf), conf
+        assert conf.startswith(a.conf) and f"\nscreen_address = {a.address}\n" in conf, conf
         is_up(a, "node2")
         is_up(b, "node1")
         # A witness has the store and no right in it.

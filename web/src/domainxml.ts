@@ -40,7 +40,7 @@ export function domainXml(guest: Guest): string {
         ...guest.disks.map(disk),
         ...(guest.iso ? [cdrom] : []),
         ...(guest.network ? [`<interface type='network'><source network='${escaped(guest.network)}'/><model type='virtio'/></interface>`] : []),
-        "<console type='pty'/><graphics type='vnc' autoport='yes' listen='127.0.0.1'/><video><model type='vga'/></video>",
+        "<console type='pty'/><graphics type='vnc'><listen type='none'/></graphics><video><model type='vga'/></video>",
         "<input type='tablet' bus='usb'/><rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
         '</devices></domain>',
     ].join('\n');
