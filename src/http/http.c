@@ -257,14 +257,9 @@ static void on_upgraded(void *cls, struct MHD_Connection *connection, void *cont
         (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
         return;
     }
-    *socket = (struct http_socket){.server = server, .handle = handle};
+    *socket = (struct http_socket){.server = server, .exchange = exchange, .handle = handle};
+    exchange->socket = socket;
     server->handler.opened(server->userdata, exchange, socket, fd);
-}
-
-bool http_wants_websocket(struct http_exchange *exchange)
-{
-    char accept[http_accept_size];
-    return http_websocket_accept(exchange->connection, accept);
 }
 
 void http_begin_websocket(struct http_exchange *exchange)
@@ -579,9 +574,14 @@ int http_new(sd_event *event, const struct http_config *config, const struct htt
 /* A suspended connection would make MHD_stop_daemon() abort: each is answered and woken first. */
 static void end_exchange(struct http_exchange *exchange)
 {
+    const struct http_server *server = exchange->server;
     static const char text[] = "{\"code\":\"stopping\",\"message\":\"berth-api is stopping; try "
                                "again in a moment\",\"reasons\":[]}\n";
     exchange->has_ended = true;
+    if (exchange->socket) {
+        server->handler.closing(server->userdata, exchange);
+        assert(!exchange->socket);
+    }
     if (exchange->phase == PHASE_HANDLED) {
         http_reply(exchange, &(struct http_answer){.status = 503,
                                                    .content_type = "application/json",

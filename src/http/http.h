@@ -37,8 +37,7 @@ struct http_request {
     char address[http_address_size]; /* the client's, numeric; "" over a Unix socket */
 };
 
-/* The bytes of a connection that has become something else than HTTP. Valid until it is closed,
- * which must be before the server's end. */
+/* The bytes of a connection that has become something else than HTTP. Valid until it is closed. */
 struct http_socket;
 
 struct http_field {
@@ -69,6 +68,8 @@ struct http_handler {
      * until http_socket_close(). 'closed' comes after that. May be NULL. */
     void (*opened)(void *userdata, struct http_exchange *exchange, struct http_socket *socket,
                    int fd);
+    /* The server ends: close that socket now. NULL where 'opened' is. */
+    void (*closing)(void *userdata, struct http_exchange *exchange);
     /* What libmicrohttpd has to say; one line. May be NULL. */
     void (*log)(void *userdata, const char *text);
 };

@@ -85,9 +85,10 @@ struct http_exchange {
     unsigned status;
     bool is_stream, has_ended;
     bool is_websocket;
-    bool has_left;            /* the client of a stream */
-    sd_event_source *leaving; /* of a stream: tells that */
-    struct buf out;           /* of the stream, from 'out_sent' on not yet taken */
+    struct http_socket *socket; /* open; the handler's to close */
+    bool has_left;              /* the client of a stream */
+    sd_event_source *leaving;   /* of a stream: tells that */
+    struct buf out;             /* of the stream, from 'out_sent' on not yet taken */
     size_t out_sent;
     void *tag;
 };
@@ -106,5 +107,6 @@ struct http_server {
 
 struct http_socket {
     struct http_server *server;
+    struct http_exchange *exchange;
     struct MHD_UpgradeResponseHandle *handle;
 };

@@ -66,7 +66,14 @@ bool http_websocket_accept(struct MHD_Connection *connection, char ret[static ht
 
 void http_socket_close(struct http_socket *socket)
 {
+    socket->exchange->socket = NULL;
     (void)MHD_upgrade_action(socket->handle, MHD_UPGRADE_ACTION_CLOSE);
     (void)sd_event_source_set_enabled(socket->server->kick, SD_EVENT_ONESHOT);
     free(socket);
+}
+
+bool http_wants_websocket(struct http_exchange *exchange)
+{
+    char accept[http_accept_size];
+    return http_websocket_accept(exchange->connection, accept);
 }

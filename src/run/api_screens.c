@@ -181,6 +181,14 @@ void api_screens_opened(struct api_screens *screens, struct http_exchange *excha
     }
 }
 
+void api_screens_close(struct api_screens *screens, const struct http_exchange *exchange)
+{
+    struct api_screen *screen = find(screens, exchange);
+    if (screen) {
+        close_socket(screen);
+    }
+}
+
 void api_screens_forget(struct api_screens *screens, const struct http_exchange *exchange)
 {
     struct api_screen *screen = find(screens, exchange);

@@ -23,7 +23,7 @@ struct api_screens {
 
 /* 'gate' may be given later. Without a secret it starts, too. */
 int api_screens_start(struct api_screens *screens, const struct config *config, struct error *err);
-/* Before the HTTP servers end. */
+/* Once no exchange is open. */
 void api_screens_done(struct api_screens *screens);
 
 /* 'answer' is a WebSocket, and is being committed. False: it is refused already. */
@@ -31,9 +31,10 @@ bool api_screens_expect(struct api_screens *screens, struct http_exchange *excha
                         const struct api_answer *answer, const struct api_who *who);
 /* It is committed. */
 void api_screens_begin(struct api_screens *screens, struct http_exchange *exchange);
-/* handler.opened, handler.closed; the exchange may be none of them. */
+/* handler.opened, handler.closing, handler.closed; the exchange may be none of them. */
 void api_screens_opened(struct api_screens *screens, struct http_exchange *exchange,
                         struct http_socket *socket, int fd);
+void api_screens_close(struct api_screens *screens, const struct http_exchange *exchange);
 void api_screens_forget(struct api_screens *screens, const struct http_exchange *exchange);
 
 /* Someone's rights may have ended. */

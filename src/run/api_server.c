@@ -248,6 +248,12 @@ static void on_opened(void *userdata, struct http_exchange *exchange, struct htt
     api_screens_opened(&server->screens, exchange, socket, fd);
 }
 
+static void on_closing(void *userdata, struct http_exchange *exchange)
+{
+    struct api_server *server = userdata;
+    api_screens_close(&server->screens, exchange);
+}
+
 /* Someone's rights may have ended. */
 static void on_checked(void *userdata)
 {
@@ -368,6 +374,7 @@ static const struct http_handler http_handler = {
     .request = on_request,
     .closed = on_closed,
     .opened = on_opened,
+    .closing = on_closing,
     .log = on_http_log,
 };
 
@@ -434,9 +441,9 @@ static int start_loop(struct api_server *server, struct error *err)
 static void server_done(struct api_server *server)
 {
     /* HTTP first: its open exchanges are told, and their changes forgotten. */
-    api_screens_done(&server->screens);
     http_free(server->https);
     http_free(server->http);
+    api_screens_done(&server->screens);
     api_gate_free(server->gate);
     store_free(server->store);
     api_ops_done(&server->ops);

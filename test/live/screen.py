@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import socket
 import ssl
 import struct
@@ -191,10 +192,10 @@ def berth_vm_console_opens_it_in_a_terminal(host):
 
 def only_operators_open_it_and_only_from_our_own_pages(host):
     tokens = {}
-    for role in ("viewer", "operator"):
+    for role in ("viewer", "operator", "administrator"):
         made = json.loads(berth(host, "token", "add", role, "--role", role, "-o", "json").stdout)
         tokens[role] = f"Authorization: Bearer {made['token']}"
-    port = SETUP["https"]
+    port, SETUP["token"] = SETUP["https"], tokens["administrator"]
     assert Web(port, "/v1/vms/t/screen").status == 401
     assert Web(port, "/v1/vms/t/screen", tokens["viewer"]).status == 403
     assert Web(port, "/v1/vms/nowhere/screen", tokens["operator"]).status == 404
@@ -203,12 +204,7 @@ def only_operators_open_it_and_only_from_our_own_pages(host):
     assert web.status == 101 and web.bytes(lambda got: len(got) >= 12).startswith(b"RFB ")
     # The right ends, and the screen with it.
     assert berth(host, "token", "rm", "operator").returncode == 0
-    try:
-        while True:
-            web.frame()
-    except (EOFError, ConnectionError):
-        pass
-    web.close()
+    is_over(web)
 
 
 def an_operator_sees_and_types_in_the_browser(host):
@@ -223,6 +219,31 @@ def an_operator_sees_and_types_in_the_browser(host):
                           check=False, capture_output=True, text=True, timeout=200,
                           env={**os.environ, "SCENE": json.dumps(scene)})
     assert seen.returncode == 0, seen.stderr[-3000:] + seen.stdout[-1000:]
+
+
+def open_screens_end_with_their_server_and_hinder_no_new_certificate(host):
+    local = Web(f"{host.directory}/api.sock", "/v1/vms/t/screen")
+    secure = Web(SETUP["https"], "/v1/vms/t/screen", SETUP["token"])
+    for web in (local, secure):
+        assert web.bytes(lambda got: len(got) >= 12).startswith(b"RFB ")
+    SETUP["api"].send_signal(signal.SIGHUP)  # HTTPS begins anew
+    is_over(secure)
+    assert berth(host, "status").returncode == 0
+    local.send(b"RFB 003.008\n")
+    assert local.frame()[0] == 2
+    SETUP["api"].terminate()
+    is_over(local)
+    assert SETUP["api"].wait(PATIENCE_S) == 0, SETUP["api"].returncode
+    start_api(host)
+
+
+def is_over(web):
+    """The other end closes it; pings come until then."""
+    limit = time.monotonic() + PATIENCE_S
+    with contextlib.suppress(EOFError, ConnectionError):
+        while web.frame():
+            assert time.monotonic() < limit, "it stays open"
+    web.close()
 
 
 def who_does_not_have_the_secret_is_refused_and_told(host):
@@ -251,15 +272,20 @@ def nothing_is_opened_of_a_vm_that_does_not_run(host):
 
 TESTS = [the_screen_is_vnc_with_an_event_and_a_line_in_the_journal,
          the_console_carries_bytes_both_ways_and_one_at_a_time_has_it, berth_vm_console_opens_it_in_a_terminal,
-         only_operators_open_it_and_only_from_our_own_pages, an_operator_sees_and_types_in_the_browser, who_does_not_have_the_secret_is_refused_and_told,
-         nothing_is_opened_of_a_vm_that_does_not_run]
+         only_operators_open_it_and_only_from_our_own_pages, an_operator_sees_and_types_in_the_browser,
+         open_screens_end_with_their_server_and_hinder_no_new_certificate,
+         who_does_not_have_the_secret_is_refused_and_told, nothing_is_opened_of_a_vm_that_does_not_run]
 
 
 def begin(host):
     """The first test's host is there: its API and its relay, too."""
     SETUP["relay"].config = f"{host.directory}/berth.conf"
     SETUP["relay"].start()
-    with open(f"{host.directory}/api.log", "w", encoding="utf-8") as log:
+    start_api(host)
+
+
+def start_api(host):
+    with open(f"{host.directory}/api.log", "a", encoding="utf-8") as log:
         SETUP["api"] = subprocess.Popen([BERTH_API, "--config", f"{host.directory}/berth.conf"], stdout=log, stderr=log)
     wait_for("berth-api answers", lambda: berth(host, "status").returncode == 0, PATIENCE_S)
 
