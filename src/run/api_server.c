@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Longer than most: it connects the parts of berth-api, and is little but what each calls back. */
 #include "run/identity.h"
 #include "run/api_server.h"
 
