@@ -28,13 +28,15 @@ test('a VM starts after another, and is left alone, as its settings say', async 
   await box.getByLabel('Unmanaged: Berth only watches it').check();
   await box.getByText('Start order, affinity, restarts, memory-mapped IO').click();
   await box.getByLabel('Starts after').fill('db1');
+  await box.getByLabel("Mirror the server's NUMA nodes").check();
   await press(box, 'Save');
   await told(page, /VM web1: changed/);
   const { spec, unmanaged } = await stage.get('/v1/vms/web1');
-  must(unmanaged && spec.start_after.join() === 'db1', `web1: ${JSON.stringify(spec)}`);
+  must(unmanaged && spec.start_after.join() === 'db1' && spec.topology === 'mirror', `web1: ${JSON.stringify(spec)}`);
   await order(page, 'web1', 'Settings…');
   const again = await dialog(page, 'Settings of web1');
   must(await again.getByLabel('Unmanaged: Berth only watches it').isChecked(), 'the form forgot it');
+  must(await again.getByLabel("Mirror the server's NUMA nodes").isChecked(), 'the form forgot the topology');
   must(await again.getByLabel('Starts after').inputValue() === 'db1', 'the form forgot db1');
 });
 

@@ -23,6 +23,7 @@ interface Settings {
     isUnmanaged: boolean;
     restarts: string;
     failovers: string;
+    isMirror: boolean;
     mmio: string;
 }
 
@@ -41,6 +42,7 @@ function settingsOf(vm: WholeVm): Settings {
         isUnmanaged: vm.unmanaged,
         restarts: String(vm.spec.restart?.restarts_max ?? 3),
         failovers: String(vm.spec.restart?.failovers_max ?? 3),
+        isMirror: vm.spec.topology === 'mirror',
         mmio: vm.spec.mmio_mib ? String(vm.spec.mmio_mib) : '',
     };
 }
@@ -72,7 +74,8 @@ const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(
 /* Which field of the form holds what the API calls so. */
 const fieldsOf: Record<string, keyof Settings> = {
     priority: 'priority', offline_action: 'action', offline_timeout_ms: 'seconds', preferred_owners: 'preferred', possible_owners: 'possible',
-    together: 'together', apart: 'apart', start_after: 'startAfter', unmanaged: 'isUnmanaged', restart: 'restarts', mmio_mib: 'mmio',
+    together: 'together', apart: 'apart', start_after: 'startAfter', unmanaged: 'isUnmanaged', restart: 'restarts', topology: 'isMirror',
+    mmio_mib: 'mmio',
 };
 
 /* Someone else has changed 'before' into 'theirs': their values, where this form has not touched them. */
@@ -102,6 +105,7 @@ function patchOf(before: Settings, now: Settings, vm: WholeVm): Record<string, u
     put(['isUnmanaged'], 'unmanaged', now.isUnmanaged);
     put(['restarts', 'failovers'], 'restart',
         { ...vm.spec.restart, restarts_max: Number(now.restarts), failovers_max: Number(now.failovers) });
+    put(['isMirror'], 'topology', now.isMirror ? 'mirror' : 'none');
     put(['mmio'], 'mmio_mib', Number(now.mmio || 0));
     return patch;
 }
@@ -191,6 +195,8 @@ function SettingsForm({ vm }: { vm: WholeVm }) {
                             fault={faults.failovers ?? ''} inputMode="numeric" isRequired />
                         <TextField label="Memory-mapped IO space (MiB)" value={now.mmio} onChange={set('mmio')} fault={faults.mmio ?? ''}
                             inputMode="numeric" help="Empty: computed from its GPUs." />
+                        <CheckField label="Mirror the server's NUMA nodes" isChecked={now.isMirror} onChange={set('isMirror')}
+                            help="From its next start: memory, CPUs and PCI buses like those of its GPUs." />
                     </div>
                 </details>
             </div>
