@@ -42,7 +42,7 @@ exec socat TCP-LISTEN:16509,fork,reuseaddr UNIX-CONNECT:/run/libvirt/libvirt-soc
 def movers():
     """Hosts that hand over running VMs. libvirt reads its hooks when it starts, so it does so again with ours."""
     built = payload()
-    built.files["etc/berth/berth.conf"] += "migration_address = qemu+tcp://@address@/system tcp://@address@\n"
+    built.files["etc/berth/berth.conf"] += "migration_address = qemu+tcp://@address@/system tcp://@address@ unencrypted\n"
     built.files["hook"] = HOOK
     built.services["libvirt-tcp"] = LIBVIRT_TCP
     return Lab(nodes=3, payload=built, quiet=True, services=(COUNTER,))
@@ -274,7 +274,7 @@ def at_once(c, count):
 
 def while_copied(c, count):
     """A busy guest on a slow network is copied again and again."""
-    c.until("it is being copied", lambda: c.vm(COUNTER)["status"].get("move_total_mib"), GIVE_UP_S, 0.1)
+    c.until("it is being copied", lambda: (c.vm(COUNTER)["status"] or {}).get("move_total_mib"), GIVE_UP_S, 0.1)
 
 
 def when_still(c, count):

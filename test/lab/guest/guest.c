@@ -534,10 +534,24 @@ static void beat(uint32_t number)
     put("\n");
 }
 
+/*
+ * QEMU before 9 does not notice, under TCG, that a page is written again after a migration has
+ * looked at it, unless its translation was flushed meanwhile: another value of CR0.WP, which means
+ * nothing here, does that. Then a write to the ticks makes it look at their page again.
+ */
+static void be_seen(void)
+{
+    uint32_t cr0;
+    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+    __asm__ volatile("mov %0, %%cr0" : : "r"(cr0 ^ 0x10000));
+    __asm__ volatile("addl $0, %0" : "+m"(timer_ticks)); /* at once: its interrupt writes there */
+}
+
 static void count_on(void)
 {
     static uint32_t last;
     uint32_t ticks = timer_ticks;
+    be_seen();
     if (ticks - last >= ticks_per_count) {
         last = ticks;
         put("guest: count ");
