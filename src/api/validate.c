@@ -8,6 +8,7 @@
 
 #include "api/handlers.h"
 #include "api/show.h"
+#include "model/move.h"
 #include "model/words.h"
 
 #include <stdio.h>
@@ -222,6 +223,24 @@ static void add_checks(struct validation *v, const char *group, const char *miss
     VEC_DONE(&names);
 }
 
+/* ---- live moves ---- */
+
+static void check_migration(struct validation *v, const struct node_facts *node)
+{
+    struct move_address to;
+    const char *address = node->inventory ? node->inventory->migration_address : "";
+    if (!address[0]) {
+        return; /* none come here: docs/migration.md; that is as it was wanted */
+    }
+    bool is_read = move_address_parse(address, &to);
+    validation_add(v, is_read && !to.is_plain ? FINDING_OK : FINDING_WARNING, node->name,
+                   "migration", "%s",
+                   !is_read      ? "its migration_address is not understood"
+                   : to.is_plain ? "VMs that move here while they run are not encrypted on their "
+                                   "way: anyone who sees that network can read their memory"
+                                 : "VMs move here while they run, encrypted");
+}
+
 /* ---- fencing ---- */
 
 static void check_watchdog(struct validation *v, const struct node_facts *node)
@@ -361,6 +380,7 @@ static void validate_hosts(struct validation *v)
     add_checks(v, "Hardware", "its hardware was not looked at");
     validation_group(v, "Hypervisor", "libvirt answers, and VMs run on the CPU itself");
     add_checks(v, "Hypervisor", NULL);
+    each_node(v, check_migration);
     validation_group(v, "Services", "Nothing else on a host acts on VMs, reboots or the watchdog");
     add_checks(v, "Services", NULL);
     validation_group(v, "Clocks", "All hosts have the same time");

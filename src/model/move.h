@@ -5,6 +5,20 @@
 #include "base/types.h"
 #include "model/limits.h"
 
+enum { move_address_size = 256 };
+
+/* Where a host takes in running VMs: its migration_address, in parts. */
+struct move_address {
+    char libvirt[move_address_size]; /* URI of the libvirt there */
+    char memory[move_address_size];  /* URI for the memory; "": through libvirt's connection */
+    bool is_plain;                   /* what goes there may be read on its way */
+};
+
+/* False: 'text' is none. It is an address, which stands for its libvirt with TLS, or libvirt's URI,
+ * and perhaps one for the memory. What would not be encrypted is refused without a last word
+ * "unencrypted". */
+bool move_address_parse(const char *text, struct move_address *ret);
+
 /* How far it is: what the hypervisor of the source says. */
 struct move_progress {
     uint64_t total_mib; /* memory of the guest; 0: not known, nor is the rest */

@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "http/network.h"
 #include "model/gpu.h"
+#include "model/move.h"
 #include "model/name.h"
 
 #include <assert.h>
@@ -136,8 +137,9 @@ static const struct setting settings[] = {
          "Where this host accepts VMs that move here while they run, and the consent to hand over "
          "its own: an address, at which its libvirt answers by TLS (qemu+tls://ADDRESS/system), or "
          "that URI itself. The memory of VMs goes through that connection; a second URI, such as "
-         "tcp://10.1.0.3, separated by a space, makes it go there, unencrypted. Without it: VMs "
-         "stop here and start elsewhere. docs/migration.md says what is needed."),
+         "tcp://10.1.0.3, separated by a space, makes it go there, by QEMU's own TLS, or, with a "
+         "last word unencrypted, without. Without this setting: VMs stop here and start elsewhere. "
+         "docs/migration.md says what is needed."),
     TEXT(VALUE_TEXT, "screen_address", screen_address, HYPERVISOR,
          "Where the other hosts reach berth-screen.socket of this one, to show the screens and "
          "serial consoles of its VMs: an address, with its port unless that is 8645. Without it: "
@@ -328,21 +330,6 @@ static int set_list(const struct config_place *place, const struct setting *sett
                : REFUSE(place, err, "%s needs at least one", setting->key);
 }
 
-/* An address; or a libvirt's URI, and perhaps one for the memory. libvirt refuses to migrate to
- * what it can see to be the same host. */
-static bool is_migration_address(const char *text)
-{
-    size_t first = strcspn(text, " \t");
-    const char *second = text + first + strspn(text + first, " \t");
-    const char *rest = strstr(text, "://");
-    if (!rest || rest > text + first) {
-        return first > 0 && !*second && !strpbrk(text, "/?#@");
-    }
-    return strncmp(text, "qemu", 4) == 0 && rest[3] != '/' &&
-           strncmp(rest + 3, "localhost", 9) != 0 &&
-           (!*second || (strstr(second, "://") && !strpbrk(second, " \t")));
-}
-
 static int check_text(const struct config_place *place, const struct setting *setting,
                       const char *value, struct error *err)
 {
@@ -366,11 +353,12 @@ static int check_text(const struct config_place *place, const struct setting *se
                    ? 0
                    : REFUSE(place, err, "%s must be a path that begins with '/'", setting->key);
     case VALUE_MIGRATION:
-        return is_migration_address(value)
+        return move_address_parse(value, &(struct move_address){0})
                    ? 0
                    : REFUSE(place, err,
                             "%s must be an address, or a URI such as qemu+tls://10.0.0.1/system "
-                            "and perhaps a second one such as tcp://10.1.0.1",
+                            "and perhaps a second one such as tcp://10.1.0.1; what goes without "
+                            "TLS needs a last word \"unencrypted\"",
                             setting->key);
     case VALUE_TEXT:
     case VALUE_URLS:

@@ -56,8 +56,8 @@ struct call {
     char cluster[cluster_id_size];
     char vm[name_size];
     uint64_t epoch;
-    char *xml;     /* create */
-    char *address; /* migrate: libvirt's URI there; a space and one for the memory, or not */
+    char *xml;               /* create */
+    char *address;           /* migrate: a migration_address (move_address_parse()) */
     struct domain_marker to; /* migrate */
     uint32_t mib_s;          /* migrate: at most; 0: any */
     msec_t pause_ms;         /* migrate: so long the guest may stand still */

@@ -6,19 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* An address alone is that of a libvirt with TLS. */
-static char *uri_of(const char *address)
-{
-    size_t len = strcspn(address, " \t");
-    CLEANUP(buf_done) struct buf uri = {0};
-    if (strstr(address, "://")) {
-        buf_add(&uri, address, len);
-    } else {
-        buf_printf(&uri, "qemu+tls://%.*s/system", (int)len, address);
-    }
-    return must(buf_take(&uri));
-}
-
 /* The same domain with the marker of the copy. */
 static char *xml_there(struct call *call, virDomainPtr domain)
 {
@@ -36,23 +23,27 @@ static char *xml_there(struct call *call, virDomainPtr domain)
 /*
  * Source and target talk to each other (peer to peer), so a berthd that ends does not disturb them.
  * The copy does not run when it is whole: src/core says when it may. Without a place for the memory
- * of its own, that goes through the connection of the two libvirts, under its encryption.
+ * of its own, that goes through the connection of the two libvirts, under its encryption; with one,
+ * the two QEMUs encrypt it.
  */
 static int migrate(struct call *call, virDomainPtr domain)
 {
     unsigned flags = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_PAUSED;
-    const char *memory = call->address + strcspn(call->address, " \t");
-    memory += strspn(memory, " \t");
+    struct move_address to;
     virTypedParameterPtr params = NULL;
     int len = 0, max = 0;
-    CLEANUP(freep) char *uri = uri_of(call->address);
+    if (!move_address_parse(call->address, &to)) { /* of a berthd of another version */
+        return error_set(&call->err, -EINVAL, "\"%s\" is no migration_address", call->address);
+    }
     CLEANUP(freep) char *xml = xml_there(call, domain);
     if (!xml) {
         return -EIO;
     }
     int r = virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_DEST_XML, xml);
-    if (r == 0 && *memory) {
-        r = virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_URI, memory);
+    if (to.memory[0]) {
+        flags |= to.is_plain ? 0 : VIR_MIGRATE_TLS;
+        r = r < 0 ? r
+                  : virTypedParamsAddString(&params, &len, &max, VIR_MIGRATE_PARAM_URI, to.memory);
     } else {
         flags |= VIR_MIGRATE_TUNNELLED;
     }
@@ -63,7 +54,7 @@ static int migrate(struct call *call, virDomainPtr domain)
         r = virDomainMigrateSetMaxDowntime(domain, (unsigned long long)call->pause_ms, 0);
     }
     if (r == 0) {
-        r = virDomainMigrateToURI3(domain, uri, params, (unsigned)len, flags);
+        r = virDomainMigrateToURI3(domain, to.libvirt, params, (unsigned)len, flags);
     }
     r = r < 0 ? virt_call_fail(call, "libvirt did not migrate it") : 0;
     virTypedParamsFree(params, len);

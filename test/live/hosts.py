@@ -21,14 +21,39 @@ XML = ("<domain type='qemu'><name>{}</name><memory unit='MiB'>16</memory><vcpu>1
        "<controller type='usb' model='none'/><memballoon model='none'/></devices></domain>")
 
 
+def openssl(*words):
+    subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=60)
+
+
+def make_pki(directory, authority, node):
+    """A host's certificate of the authority (made if need be), under the names by which libvirt's client and server
+    and QEMU look for it."""
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    os.makedirs(directory)
+    if not os.path.exists(f"{authority}.pem"):
+        openssl("req", "-x509", *key, "-keyout", f"{authority}-key.pem", "-out", f"{authority}.pem", "-days", "2",
+                "-subj", "/CN=hosts", "-addext", "keyUsage=keyCertSign,cRLSign")
+    with open(f"{directory}/extensions", "w", encoding="ascii") as file:
+        file.write("subjectAltName=IP:127.0.0.1\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n")
+    openssl("req", "-new", *key, "-keyout", f"{directory}/key.pem", "-out", f"{directory}/request", "-subj", f"/CN={node}")
+    openssl("x509", "-req", "-in", f"{directory}/request", "-CA", f"{authority}.pem", "-CAkey", f"{authority}-key.pem",
+            "-CAcreateserial", "-days", "2", "-extfile", f"{directory}/extensions", "-out", f"{directory}/cert.pem")
+    for name, source in (("cacert", f"{authority}.pem"), ("ca-cert", f"{authority}.pem"),
+                         *((f"{side}{dash}{what}", f"{directory}/{what}.pem")
+                           for side in ("client", "server") for dash in ("", "-") for what in ("cert", "key"))):
+        shutil.copy(source, f"{directory}/{name}.pem")
+
+
 class Host:
     """libvirtd in namespaces of its own, and a berthd in them, called 'node'."""
 
-    def __init__(self, directory, etcd, node, hook=None, port=0, berthd=BERTHD, more=""):
+    def __init__(self, directory, etcd, node, hook=None, port=0, memory="", berthd=BERTHD, more=""):
         self.directory, self.etcd, self.node, self.daemon = directory, etcd, node, None
         self.berthd = berthd  # the program; another one from the next begin() on
-        self.port = port  # where libvirtd and berthd accept VMs that run; 0: nowhere
+        self.port = port  # where libvirtd accepts VMs that run, with TLS; 0: nowhere
         self.more = more  # of berth.conf
+        self.move_address = f"qemu+tls://127.0.0.1:{port}/system?pkipath={directory}/pki"
+        self.memory_address = memory  # where their memory comes to; else through libvirtd
         self.host_name = None  # if set, berthd runs under this host name, and berth.conf names no node
         os.makedirs(directory)
         mounts = ""
@@ -36,7 +61,8 @@ class Host:
             os.makedirs(f"{directory}/{i}")
             mounts += f"mkdir -p {place}; mount --bind {directory}/{i} {place}; "
         self.write("4/qemu.conf", 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\n'
-                   'cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\nstdio_handler = "file"\n')
+                   'cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\nstdio_handler = "file"\n'
+                   f'migrate_tls_x509_cert_dir = "{directory}/pki"\nmigrate_tls_x509_verify = 1\n')
         self.hook = f"{directory}/4/hooks/qemu.d/50-berth"
         if hook:
             os.makedirs(os.path.dirname(self.hook))
@@ -46,8 +72,11 @@ class Host:
             os.chmod(self.hook, 0o755)
         self.write("libvirtd.conf", f'host_uuid = "{uuid.uuid4()}"\nauth_unix_ro = "none"\nauth_unix_rw = "none"\nunix_sock_dir = "{directory}"\n'
                    'unix_sock_rw_perms = "0700"\n' + (
-                       f'listen_tls = 0\nlisten_tcp = 1\nlisten_addr = "127.0.0.1"\ntcp_port = "{port}"\nauth_tcp = "none"\n'
-                       if port else ""))
+                       f'listen_tls = 1\nlisten_tcp = 0\nlisten_addr = "127.0.0.1"\ntls_port = "{port}"\n'
+                       f'ca_file = "{directory}/pki/cacert.pem"\ncert_file = "{directory}/pki/servercert.pem"\n'
+                       f'key_file = "{directory}/pki/serverkey.pem"\n' if port else ""))
+        if port:
+            make_pki(f"{directory}/pki", f"{os.path.dirname(directory)}/ca", node)
         self.uri = f"qemu:///system?socket={directory}/libvirt-sock"
         with open(f"{directory}/log", "w", encoding="utf-8") as log:
             self.libvirtd = subprocess.Popen(
@@ -68,7 +97,7 @@ class Host:
         if self.host_name:
             named, under = "", ["unshare", "-u", "sh", "-c", f'hostname {self.host_name} && exec "$@"', "sh"]
         if self.port:
-            named += f"migration_address = qemu+tcp://127.0.0.1:{self.port}/system\n"
+            named += f"migration_address = {self.move_address} {self.memory_address}\n"
         self.write("berth.conf", f"{named}watchdog = none\netcd_endpoints = {self.etcd.url}\n"
                    f"etcd_prefix = {prefix}\nlibvirt_uri = {self.uri}\nrun_dir = {self.directory}/run\n"
                    f"state_dir = {self.directory}/state\napi_socket = {self.directory}/api.sock\n{self.more}")
@@ -129,7 +158,7 @@ def start(host, vm, **more):
 def lacks():
     if os.geteuid() != 0:
         return "only root can have a libvirtd of its own"
-    for program in ("libvirtd", "virsh", "qemu-system-x86_64", "etcd", "nsenter", "unshare"):
+    for program in ("libvirtd", "virsh", "qemu-system-x86_64", "etcd", "nsenter", "unshare", "openssl"):
         if not shutil.which(program):
             return f"{program} is not installed"
     if subprocess.run(["unshare", "-m", "-p", "-f", "true"], check=False).returncode != 0:
@@ -147,7 +176,7 @@ def attempt(number, test, hosts):
             print("".join(f"# {line}\n" for line in host.journal().split("\n")[-40:]), flush=True)
 
 
-def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, image=b"", more="", **vm):
+def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, memory=(), image=b"", more="", **vm):
     """Calls 'tests', numbered from 'first', with a host for each of 'nodes'. The first has the VM t, told as in 'start';
     all accept VMs at a 'port' of their own, have 'image' as libvirt's image "count", and 'more' in berth.conf."""
     directory = tempfile.mkdtemp(prefix="berth-live-")
@@ -155,7 +184,8 @@ def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, image=b"", more="", 
     hosts = []
     try:
         for i, node in enumerate(nodes):
-            hosts.append(Host(f"{directory}/host{i}", etcd, node, hook, port(), more=more))
+            to = memory[i] if memory else ""
+            hosts.append(Host(f"{directory}/host{i}", etcd, node, hook, port(), memory=to, more=more))
             if image:
                 os.makedirs(f"{directory}/host{i}/1/images", exist_ok=True)
                 with open(f"{directory}/host{i}/1/images/count", "wb") as file:

@@ -223,3 +223,17 @@ TEST(a_reserve_that_is_broken_is_a_failure)
     CHECK_STR(result_of("Reserve", "", "survival", "the reserve is 1"), "failed");
     CHECK_HAS(text(), "\"result\":\"failed\",\"cluster\"");
 }
+
+TEST(moves_that_are_not_encrypted_are_a_warning)
+{
+    begin_right();
+    struct record *inventory = world_find(&world, RECORD_NODE_INVENTORY, "node1");
+    char *address = inventory->inventory->migration_address;
+    CHECK_STR(result_of("Hypervisor", "node1", "migration", ""), "none");
+    strcpy(address, "node1.example.org");
+    CHECK_STR(result_of("Hypervisor", "node1", "migration", "encrypted"), "ok");
+    strcpy(address, "qemu+tls://node1/system tcp://10.1.0.1");
+    CHECK_STR(result_of("Hypervisor", "node1", "migration", "encrypted"), "ok");
+    strcpy(address, "qemu+tls://node1/system tcp://10.1.0.1 unencrypted");
+    CHECK_STR(result_of("Hypervisor", "node1", "migration", "not encrypted"), "warning");
+}

@@ -150,6 +150,11 @@ TEST(a_migration_address_is_an_address_or_a_uri_and_perhaps_one_for_the_memory)
     CHECK_INT(parse("migration_address = [fd00::1]"), 0);
     CHECK_INT(parse("migration_address = qemu+tls://10.0.0.1/system"), 0);
     CHECK_INT(parse("migration_address = qemu+tls://10.0.0.1/system tcp://10.1.0.1"), 0);
+    CHECK_INT(parse("migration_address = qemu+tls://10.0.0.1/system tcp://10.1.0.1 unencrypted"),
+              0);
+    CHECK_INT(parse("migration_address = qemu+tcp://10.0.0.1/system unencrypted"), 0);
+    CHECK_INT(parse("migration_address = qemu+tcp://10.0.0.1/system tcp://10.1.0.1 unencrypted"),
+              0);
     static const char *const wrong[] = {
         "qemu:///system",
         "qemu+tls://localhost/system",
@@ -158,6 +163,10 @@ TEST(a_migration_address_is_an_address_or_a_uri_and_perhaps_one_for_the_memory)
         "10.0.0.1/system",
         "qemu+tls://10.0.0.1/system 10.1.0.1",
         "qemu+tls://10.0.0.1/system tcp://10.1.0.1 x",
+        "qemu+tcp://10.0.0.1/system",
+        "qemu+tcp://10.0.0.1/system tcp://10.1.0.1",
+        "qemu+tls://10.0.0.1/system unencrypted",
+        "10.0.0.1 unencrypted",
     };
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         char text[128];
