@@ -38,6 +38,9 @@ static struct cause why_not_itself(const struct world *world, const char *vm)
         memcpy(why.facts.pool, pool, sizeof(why.facts.pool));
         return why;
     }
+    if (spec->vm_spec->unmovable[0]) {
+        return cause_make(CAUSE_LIVE_ELEMENT, NULL, NULL, spec->vm_spec->unmovable);
+    }
     return because(placement->placement->definition != spec->vm_spec->definition
                        ? CAUSE_LIVE_CHANGED
                        : CAUSE_NONE,

@@ -346,6 +346,7 @@ struct vm_spec {
     uint64_t mmio_mib;       /* guest's 64-bit aperture; 0: computed ... */
     uint64_t own_mmio_mib;   /* ... and not below what the domain XML itself asks for */
     uint64_t memory_max_mib; /* that can be plugged in the end; 0: no more than memory_mib */
+    char unmovable[48];      /* element of its XML that does not move live; "": none */
 };
 
 extern const struct vm_spec vm_spec_default;

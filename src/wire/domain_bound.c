@@ -207,6 +207,38 @@ int domain_xml_bound(const char *xml, domain_bound_fn *each, void *userdata, str
     return 0;
 }
 
+/* Most of these libvirt refuses to migrate. It does migrate what is given a USB device, which the
+ * guest then loses: that is worse. */
+void domain_find_unmovable(const xmlNode *domain, char *ret, size_t size)
+{
+    static const struct {
+        const char *element, *type; /* NULL: of any type */
+    } kinds[] = {{"hostdev", NULL},    {"interface", "hostdev"}, {"interface", "vdpa"},
+                 {"filesystem", NULL}, {"shmem", NULL},          {"disk", "nvme"}};
+    ret[0] = '\0';
+    TREE_EACH(domain, "devices", devices)
+    {
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+            TREE_EACH(devices, kinds[i].element, device)
+            {
+                CLEANUP(freep) char *type = tree_attribute(device, "type");
+                bool is_it = !kinds[i].type || (type && strcmp(type, kinds[i].type) == 0);
+                if (is_it && type) {
+                    (void)snprintf(ret, size, "<%s type='%.16s'>", kinds[i].element, type);
+                } else if (is_it) {
+                    (void)snprintf(ret, size, "<%s>", kinds[i].element);
+                }
+            }
+        }
+        TREE_EACH(devices, "tpm", tpm)
+        {
+            if (tree_attribute_is(tree_child(tpm, "backend"), "type", "passthrough")) {
+                (void)snprintf(ret, size, "<backend type='passthrough'>");
+            }
+        }
+    }
+}
+
 bool domain_bound_is_state(enum domain_bound kind)
 {
     return kind == DOMAIN_BOUND_TPM || kind == DOMAIN_BOUND_NVRAM || kind == DOMAIN_BOUND_FOLDER;

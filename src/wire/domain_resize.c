@@ -69,4 +69,5 @@ void domain_info_into(const struct domain_info *info, struct vm_spec *spec)
     spec->memory_max_mib = info->memory_max_mib;
     spec->own_mmio_mib = info->mmio_mib;
     spec->huge_page_kib = info->huge_page_kib;
+    memcpy(spec->unmovable, info->unmovable, sizeof(spec->unmovable));
 }

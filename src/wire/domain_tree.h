@@ -58,3 +58,7 @@ uint64_t tree_mib(const xmlNode *node);
 bool tree_is_uefi(const xmlNode *domain);
 /* ... and keeps variables. */
 bool tree_has_nvram(const xmlNode *domain);
+
+/* domain_bound.c: an element of 'domain' that does not go along when it is migrated, as XML, into
+ * 'ret' of 'size' bytes; "": there is none. */
+void domain_find_unmovable(const xmlNode *domain, char *ret, size_t size);

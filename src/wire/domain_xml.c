@@ -143,6 +143,7 @@ static int read_system(const xmlNode *domain, struct domain_info *info, struct e
     info->mmio_mib = aperture_own_mib(domain);
     info->memory_max_mib = aperture_memory_max_mib(domain);
     read_huge_pages(domain, info);
+    domain_find_unmovable(domain, info->unmovable, sizeof(info->unmovable));
     return 0;
 }
 

@@ -39,6 +39,7 @@ struct domain_info {
     uint64_t mmio_mib;       /* 64-bit aperture that it asks for itself; 0: none */
     uint64_t memory_max_mib; /* with all memory plugged; 0: none can be */
     uint32_t huge_page_kib;  /* of its memory, as struct vm_spec has it */
+    char unmovable[48];      /* an element that does not move live, as XML; "": none */
 };
 
 /* Checks the template 'xml' and says what it holds. 0; or, with a sentence that says what to

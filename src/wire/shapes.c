@@ -445,6 +445,7 @@ static const struct field vm_spec_fields[] = {
         ABOUT("64-bit aperture in MiB that the domain XML itself asks for; 0: none")),
     U64("memory_max_mib", memory_max_mib,
         ABOUT("memory in MiB up to which the domain XML allows hot-plugging; 0: none")),
+    TEXT("unmovable", unmovable, ABOUT("element of the XML that does not move live"), SPARSE),
 };
 SHAPE(vm_spec_shape, vm_spec_fields);
 #undef OWNER

@@ -4,6 +4,7 @@
 #include "wire/domain_xml.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 TEST(the_model_of_the_cpu_is_read_from_the_capabilities)
@@ -44,4 +45,38 @@ TEST(a_domain_that_moves_gets_the_marker_of_its_copy)
     buf_done(&text);
     CHECK_INT(domain_xml_remark("no xml", &copy, &text, &err), -EINVAL);
     buf_done(&text);
+}
+
+/* What is said of a domain with 'device' among its devices. */
+static void says(const char *device, const char *unmovable)
+{
+    char xml[600];
+    struct domain_info info;
+    (void)snprintf(xml, sizeof(xml),
+                   "<domain type='kvm'><name>a</name><memory>1048576</memory><vcpu>1</vcpu>"
+                   "<os><type>hvm</type></os><devices>%s</devices></domain>",
+                   device);
+    REQUIRE(domain_xml_inspect(xml, &info, NULL) == 0);
+    CHECK_STR(info.unmovable, unmovable);
+    struct vm_spec spec = {0};
+    domain_info_into(&info, &spec);
+    CHECK_STR(spec.unmovable, unmovable);
+}
+
+TEST(what_does_not_move_live_of_a_template_is_named)
+{
+    says("", "");
+    says(
+        "<disk type='file'><source file='/a'/></disk><interface type='network'/>"
+        "<tpm><backend type='emulator'/></tpm><serial type='dev'><source path='/dev/ttyS0'/></serial>",
+        "");
+    says("<hostdev type='usb'><source><address bus='1' device='7'/></source></hostdev>",
+         "<hostdev type='usb'>");
+    says("<filesystem><source dir='/srv/x'/></filesystem>", "<filesystem>");
+    says("<filesystem type='mount'><source dir='/srv/x'/></filesystem>",
+         "<filesystem type='mount'>");
+    says("<interface type='hostdev'/>", "<interface type='hostdev'>");
+    says("<disk type='nvme'><source/></disk>", "<disk type='nvme'>");
+    says("<shmem name='x'/>", "<shmem>");
+    says("<tpm><backend type='passthrough'/></tpm>", "<backend type='passthrough'>");
 }
