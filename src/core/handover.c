@@ -48,6 +48,22 @@ bool handover_may_become(const struct vm_placement *old, const struct vm_placeme
            (!old || to->epoch_last >= old->epoch_last);
 }
 
+/* Of 'vm', which goes along with 'leader' because an enforced rule ties them together: not if that
+ * one is to stay, or stayed after all. Alone it would break the rule for which it goes. */
+static bool follows(const struct world *world, const char *vm, const char *leader)
+{
+    const struct record *own = world_find(world, RECORD_VM_PLACEMENT, vm);
+    const struct record *other = world_find(world, RECORD_VM_PLACEMENT, leader);
+    if (!own || !other || strcmp(own->placement->node, other->placement->node) != 0) {
+        return true; /* it went already, or is gone */
+    }
+    const struct vm_placement *p = other->placement;
+    if (p->phase == PLACEMENT_STOP) {
+        return p->cause.code == CAUSE_GROUP || handover_is_wanted(world, leader, p);
+    }
+    return other->revision < own->revision; /* its own order to go is yet to come */
+}
+
 bool handover_is_wanted(const struct world *world, const char *vm,
                         const struct vm_placement *placement)
 {
@@ -61,6 +77,8 @@ bool handover_is_wanted(const struct world *world, const char *vm,
     case CAUSE_HOST_SHUTDOWN:
         return (node && node->node_spec->mode == NODE_DRAIN) ||
                world_is_vacated(world, placement->node) || MUTANT(WITHDRAWAL_UNHEEDED);
+    case CAUSE_GROUP:
+        return follows(world, vm, placement->cause.facts.who) || MUTANT(WITHDRAWAL_UNHEEDED);
     default:
         return true;
     }

@@ -646,6 +646,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     draw_rarities(seed, length_ms, ret);
     draw_upkeep(seed, length_ms, ret);
     draw_live(seed, length_ms, ret);
+    swarm_draw_cancels(seed, length_ms, ret);
     swarm_draw_candidates(seed, length_ms, ret);
     swarm_draw_crowd(seed, length_ms, ret);
     swarm_draw_stalls(seed, length_ms, ret);

@@ -11,6 +11,8 @@ void swarm_add_step(struct scenario *scenario, const struct scenario_step *step)
  * were, and changes nothing in most of the seeds. */
 void swarm_draw_emptied(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 void swarm_draw_crowd(uint64_t seed, msec_t length_ms, struct scenario *scenario);
+/* In two thirds of the seeds most moves are withdrawn, mostly while they are under way. */
+void swarm_draw_cancels(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 /* In a tenth of the seeds nothing happens but that hosts die for good, one after the other, and of
  * some nothing can prove it. */
 void swarm_draw_deaths(uint64_t seed, msec_t length_ms, struct scenario *scenario);

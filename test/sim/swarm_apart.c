@@ -116,6 +116,25 @@ void swarm_draw_candidates(uint64_t seed, msec_t length_ms, struct scenario *sce
     }
 }
 
+void swarm_draw_cancels(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0xa0761d6478bd642f) + 37};
+    if (rng_chance(&rng, 1, 3)) {
+        return;
+    }
+    /* What is added comes after what it cancels. */
+    for (size_t i = 0; i < scenario->steps.len; i++) {
+        struct scenario_step step = scenario->steps.items[i];
+        if (step.op != OP_MOVE || rng_chance(&rng, 1, 3)) {
+            continue;
+        }
+        step = (struct scenario_step){.op = OP_CANCEL_MOVE, .at_ms = step.at_ms, .times = 1};
+        memcpy(step.subject, scenario->steps.items[i].subject, sizeof(step.subject));
+        step.at_ms = MIN(step.at_ms + rng_between(&rng, 0, 6000), length_ms);
+        swarm_add_step(scenario, &step);
+    }
+}
+
 void swarm_draw_stalls(uint64_t seed, msec_t length_ms, struct scenario *scenario)
 {
     struct rng rng = {seed * UINT64_C(0xff51afd7ed558ccd) + 37};
