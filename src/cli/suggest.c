@@ -58,7 +58,6 @@ const char *verb_of(const char *noun, const char *word)
 
 const struct advice advices[] = {
     {"vm", "reboot", "berth vm restart VM"},
-    {"vm", "console", "virsh console VM, on the host that berth vm show VM names"},
     {"vm", "shutdown", "berth vm stop VM"},
     {"vm", "poweroff", "berth vm stop --force VM"},
     {"vm", "destroy", "berth vm stop --force VM"},

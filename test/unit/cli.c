@@ -105,7 +105,6 @@ TEST(wrong_usage_is_named_and_ends_with_2)
         {{"vm", "frobnicate"}, "see berth vm --help"},
         {{"vm", "frob"}, "no command \"berth vm frob\""},
         {{"vm", "reboot", "v"}, "use: berth vm restart VM"},
-        {{"vms", "console", "v"}, "no command \"berth vm console\"; use: virsh console"},
         {{"node", "maintenance", "n"}, "use: berth node drain NODE"},
         {{"host", "ls"}, "no command \"berth host\"; use: berth node"},
         {{"start", "v"}, "no command \"berth start\"; did you mean berth vm start?"},
