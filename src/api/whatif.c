@@ -121,12 +121,10 @@ static void put_ways(const struct api_call *call, const struct vm_facts *vm, jso
     json_array_foreach(reasons, i, reason) {
         const char *node = json_string_value(json_object_get(reason, "subject"));
         if (node && vm->state == VM_VIEW_RUNNING && strcmp(node, vm->node) != 0) {
-            struct cause why = live_why_not(call->world, vm->name, node);
-            if (why.code == CAUSE_NONE &&
-                live_way(vm->spec, MIGRATION_DEFAULT) == MIGRATION_RESTART) {
-                why = cause_make(CAUSE_LIVE_UNWANTED, NULL, NULL, NULL);
-            }
-            plan_put_way(reason, why.code == CAUSE_NONE ? MIGRATION_LIVE : MIGRATION_RESTART, &why);
+            struct cause why;
+            enum migration way = live_comes_of(call->world, vm->name, node,
+                                               live_way(vm->spec, MIGRATION_DEFAULT), &why);
+            plan_put_way(reason, way, &why);
         }
     }
 }

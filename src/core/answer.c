@@ -145,7 +145,7 @@ static void go_there(struct core *core, const struct job *job, struct placing *a
     to->reasons.len = 0;
     to->cause = job->why;
     if (is_live) {
-        handing_begin(core, job, next);
+        handing_begin(core, job, way, next);
     }
     struct intent *intent = change_commit(core, &job->view, next);
     (void)facts_set(change_note(intent, is_live ? NOTE_VM_HANDING_OVER : NOTE_VM_MOVING, &job->why),

@@ -69,13 +69,14 @@ static msec_t limit_of(const struct core *core, const struct job *job)
 }
 
 /* The copy's epoch was never used, not even before a placement that was deleted by hand. */
-void handing_begin(const struct core *core, const struct job *job, struct record *draft)
+void handing_begin(const struct core *core, const struct job *job, enum migration way,
+                   struct record *draft)
 {
     struct vm_placement *to = draft->placement;
     const struct vm_incoming *last = copy_of(core, job->view.name);
     assert(handing_can(core, job->view.name, to->next_node));
     handover_order(to, MAX(vm_placement_next_epoch(to), last ? last->epoch + 1 : 0),
-                   limit_of(core, job), handing_way(core, job) == MIGRATION_LIVE);
+                   limit_of(core, job), way == MIGRATION_LIVE);
 }
 
 bool handing_is(const struct view *view)

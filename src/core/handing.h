@@ -13,9 +13,10 @@ enum migration handing_way(const struct core *core, const struct job *job);
 bool handing_can(const struct core *core, const char *vm, const char *to);
 /* Whether as many as may be at a time are being handed over from 'from', or to 'to'. */
 bool handing_is_full(const struct core *core, const char *from, const char *to);
-/* Of a move that is being ordered, whose next place is set in 'draft': without a stop. It must be
- * one that can. */
-void handing_begin(const struct core *core, const struct job *job, struct record *draft);
+/* Of a move that is being ordered by 'way', handing_way(), whose next place is set in 'draft':
+ * without a stop. It must be one that can. */
+void handing_begin(const struct core *core, const struct job *job, enum migration way,
+                   struct record *draft);
 
 /* Whether 'view's VM is being handed over: then handing_decide() decides alone. */
 bool handing_is(const struct view *view);

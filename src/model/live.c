@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/live.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -116,6 +117,15 @@ enum migration live_way(const struct vm_spec *vm, enum migration ordered)
 {
     enum migration way = ordered != MIGRATION_DEFAULT ? ordered : vm->migration;
     return way != MIGRATION_DEFAULT ? way : MIGRATION_LIVE_OR_RESTART;
+}
+
+enum migration live_comes_of(const struct world *world, const char *vm, const char *to,
+                             enum migration way, struct cause *ret_why)
+{
+    assert(way != MIGRATION_DEFAULT);
+    *ret_why = way == MIGRATION_RESTART ? cause_make(CAUSE_LIVE_UNWANTED, NULL, NULL, NULL)
+                                        : live_why_not(world, vm, to);
+    return ret_why->code == CAUSE_NONE ? MIGRATION_LIVE : MIGRATION_RESTART;
 }
 
 enum migration live_drain_order(const struct world *world, const char *node)

@@ -22,5 +22,10 @@ bool live_would_stop(const struct world *world, const char *vm, const char *to);
 /* How 'vm' moves if 'ordered' is how that was ordered; never DEFAULT. */
 enum migration live_way(const struct vm_spec *vm, enum migration ordered);
 
+/* What comes of that where 'vm' goes to host 'to': LIVE, or RESTART with the reason. That it is to
+ * restart anyhow comes before what is in the way. */
+enum migration live_comes_of(const struct world *world, const char *vm, const char *to,
+                             enum migration way, struct cause *ret_why);
+
 /* Of the VMs of 'node', whose mode is drain: as ordered, for live_way(). */
 enum migration live_drain_order(const struct world *world, const char *node);

@@ -165,10 +165,7 @@ enum migration plan_outcome_way(const struct plan_outcome *outcome, const char *
     if (!p) {
         return MIGRATION_DEFAULT;
     }
-    *ret_why = way_of(outcome, vm, p) == MIGRATION_RESTART
-                   ? cause_make(CAUSE_LIVE_UNWANTED, NULL, NULL, NULL)
-                   : live_why_not(outcome->cluster.world, vm, to);
-    return ret_why->code == CAUSE_NONE ? MIGRATION_LIVE : MIGRATION_RESTART;
+    return live_comes_of(outcome->cluster.world, vm, to, way_of(outcome, vm, p), ret_why);
 }
 
 /* As the coordinator does: core/placing.c. */
