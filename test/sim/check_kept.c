@@ -144,8 +144,9 @@ static bool is_plain(const struct sim *sim, const struct host *host, const struc
         is_plain &= strcmp((*each)->placement->next_node, host->config->name) != 0 &&
                     get(world, RECORD_VM_SPEC, (*each)->key.name) != NULL;
     }
-    return is_plain && host->config->partitions == 0 && !world_settings(world)->preemption &&
-           world_settings(world)->reserve == 0;
+    /* On a fabric it is sets of GPUs that are free or not. */
+    return is_plain && host->config->partitions == 0 && !host->config->has_fabric &&
+           !world_settings(world)->preemption && world_settings(world)->reserve == 0;
 }
 
 /* The only VM that waits and matters more than 'priority'; NULL: none, or several. */
