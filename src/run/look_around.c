@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "host/services.h"
 #include "run/daemon.h"
+#include "run/look_store.h"
 
 #include <string.h>
 
@@ -18,4 +19,5 @@ void daemon_look_around(const struct config *config, FILE *to)
         }
     }
     VEC_DONE(&checks);
+    look_store(config, to);
 }

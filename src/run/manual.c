@@ -70,8 +70,8 @@ void manual_config(struct buf *page)
         page,
         "Lines of the form key = value. A line that begins with # is a comment. An unknown or "
         "repeated key, a value out of its bounds and a line without = are errors, named "
-        "with file and line; berthd --check-config and berth-api --check-config only look "
-        "for them. The file may be missing: every key has a default. It is read once, at "
+        "with file and line; berthd --check-config and berth-api --check-config look "
+        "for them and ask the store, and end. The file may be missing: every key has a default. It is read once, at "
         "start.");
     roff_paragraph(page);
     roff_text(page, "What the whole cluster shares (times, pools, fencing, VMs) is in the store: "

@@ -36,37 +36,46 @@ static void tell_foreign(void *userdata, const char *endpoint, uint64_t is, uint
                  endpoint, is, ours);
 }
 
-int open_store(sd_event *event, const struct config *config, const struct store_observer *observer,
-               uint64_t cluster, void *userdata, struct store **ret, struct error *err)
+int store_login_read(const struct config *config, struct store_login *ret, struct error *err)
 {
-    const char *endpoints[config_endpoints_max];
-    char password[config_text_size] = "";
+    *ret = (struct store_login){0};
     for (size_t i = 0; i < config->etcd_endpoint_len; i++) {
-        endpoints[i] = config->etcd_endpoints[i].text;
+        ret->endpoints[i] = config->etcd_endpoints[i].text;
     }
     if (config->etcd_password_file[0]) {
-        int r = config_read_secret("etcd_password_file", config->etcd_password_file, password,
-                                   sizeof(password), err);
+        int r = config_read_secret("etcd_password_file", config->etcd_password_file, ret->password,
+                                   sizeof(ret->password), err);
         if (r < 0) {
             return r;
         }
     }
-    struct etcd_config etcd = {
-        .endpoints = endpoints,
+    ret->etcd = (struct etcd_config){
+        .endpoints = ret->endpoints,
         .endpoint_len = config->etcd_endpoint_len,
         .prefix = or_null(config->etcd_prefix),
         .ca_file = or_null(config->etcd_ca),
         .cert_file = or_null(config->etcd_certificate),
         .key_file = or_null(config->etcd_key),
         .username = or_null(config->etcd_user),
-        .password = or_null(password),
-        .cluster = cluster,
+        .password = or_null(ret->password),
     };
+    return 0;
+}
+
+int open_store(sd_event *event, const struct config *config, const struct store_observer *observer,
+               uint64_t cluster, void *userdata, struct store **ret, struct error *err)
+{
+    struct store_login login;
+    int r = store_login_read(config, &login, err);
+    if (r < 0) {
+        return r;
+    }
+    login.etcd.cluster = cluster;
     struct store_observer told = *observer;
     told.bad = tell_bad;
     told.trouble = tell_trouble;
     told.foreign = tell_foreign;
-    int r = store_new(event, &etcd, &told, userdata, ret, err);
-    explicit_bzero(password, sizeof(password));
+    r = store_new(event, &login.etcd, &told, userdata, ret, err);
+    explicit_bzero(login.password, sizeof(login.password));
     return r;
 }

@@ -50,7 +50,8 @@ const struct program berth_api_program = {
 
 const struct program_option program_options[] = {
     {"config", "FILE", "read FILE instead of " CONFIG_PATH_DEFAULT, false},
-    {"check-config", NULL, "check the configuration and exit", false},
+    {"check-config", NULL, "check the configuration and whether its store answers, and exit",
+     false},
     {"adopt", NULL, "the store contradicts this host, and is the store of its VMs: keep them",
      true},
     {"clear", NULL, "the store contradicts this host: end its VMs and join the store", true},

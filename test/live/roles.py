@@ -47,16 +47,32 @@ class Secured:
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         return done.stdout
 
-    def begin(self, program, node, user):
+    def configure(self, program, node, user):
         self.write(f"{program}.conf",
                    f"node = {node}\netcd_endpoints = {self.etcd.url}\netcd_user = {user}\n"
                    f"etcd_password_file = {self.directory}/{user}.password\nwatchdog = none\n"
                    f"api_socket = {self.directory}/api.sock\nstate_dir = {self.directory}/state\n"
                    f"run_dir = {self.directory}/run\nhost_key_file = {self.directory}/host.key\nlibvirt_uri = test:///default\n")
+
+    def begin(self, program, node, user):
+        self.configure(program, node, user)
         with open(f"{self.directory}/{program}.log", "w", encoding="utf-8") as log:
             self.processes.append(subprocess.Popen(
                 [os.environ[program.upper().replace("-", "_")], "--config", f"{self.directory}/{program}.conf"],
                 stdout=log, stderr=log))
+
+    def check(self, program, **changes):
+        """What 'PROGRAM --check-config' says of its configuration, with some lines of it changed."""
+        with open(f"{self.directory}/{program}.conf", encoding="utf-8") as file:
+            text = file.read()
+        for key, value in changes.items():
+            text = re.sub(rf"^{key} = .*", f"{key} = {value}", text, flags=re.MULTILINE)
+        self.write("checked.conf", text)
+        done = subprocess.run([os.environ[program.upper().replace("-", "_")], "--config",
+                               f"{self.directory}/checked.conf", "--check-config"], capture_output=True, text=True,
+                              timeout=30, check=False)
+        assert done.returncode == 0 and done.stdout.startswith("the configuration is right"), done
+        return done.stdout
 
     def log(self, program):
         with open(f"{self.directory}/{program}.log", encoding="utf-8") as file:
@@ -111,7 +127,30 @@ def berth_api_and_berthd_do_all_their_work_with_the_roles_of_the_page():
             wait_for("it coordinates", lambda: "is the coordinator" in c.log("berthd"), 60)
             for program in ("berthd", "berth-api"):
                 assert "permission denied" not in c.log(program), c.log(program)
+                text = c.check(program)
+                assert f"store: {c.etcd.url} is member " in text and "a majority answers" in text, text
+                assert "failed: store" not in text, text
         finally:
+            c.close()
+
+
+@test
+def the_check_of_the_configuration_finds_a_store_that_would_not_do():
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory() as elsewhere:
+        c, other = Secured(directory), Etcd(elsewhere)
+        try:
+            c.configure("berthd", "node1", "berthd")
+            c.write("wrong", "not this one\n")
+            text = c.check("berthd", etcd_password_file=f"{directory}/wrong")
+            assert "failed: store:" in text and "a majority answers" not in text, text
+            text = c.check("berthd", etcd_endpoints=f"{c.etcd.url}, {other.url}, http://127.0.0.1:1")
+            assert f"failed: store: {other.url} is a member of the etcd cluster" in text, text
+            assert "failed: store: http://127.0.0.1:1 does not answer" in text, text
+            c.etcd.kill()
+            text = c.check("berthd")
+            assert f"{c.etcd.url} does not answer" in text and "failed: store: no majority answers" in text, text
+        finally:
+            other.kill()
             c.close()
 
 
@@ -123,7 +162,7 @@ def a_berth_api_in_the_wrong_hands_orders_and_proves_nothing():
             for key in ("want/vms/x", "want/nodes/x", "want/access/x", "want/cluster", "log/x"):
                 assert c.may_put("berth-api", key), key
             for key in ("seen/nodes/x", "seen/vms/x", "beat/x", "beat/~/summary", "order/fence/x", "order/leader",
-                        "order/vms/x", "order/claims/x/y", "order/standing/x", "other", "../x"):
+                        "order/keys/x", "order/vms/x", "order/claims/x/y", "order/standing/x", "other", "../x"):
                 assert not c.may_put("berth-api", key), key
             for key in ("seen/vms/x", "beat/x", "beat/~/summary", "order/fence/x", "order/leader", "log/x"):
                 assert c.may_put("berthd", key), key
