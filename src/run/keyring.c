@@ -18,12 +18,26 @@ enum {
 
 /* ---- the file ---- */
 
+/* systemd makes the folder of the unit; where berthd is started by other means, it does. */
+static void make_folder(const char *path)
+{
+    char folder[512];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+    if (len > 0 && len < sizeof(folder)) {
+        memcpy(folder, path, len);
+        folder[len] = '\0';
+        (void)mkdir(folder, 0700); /* if it fails, so does what follows */
+    }
+}
+
 static int write_key(const char *path, const struct seal_pair *pair)
 {
     char fresh[512];
     if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh)) {
         return -ENAMETOOLONG;
     }
+    make_folder(path);
     (void)unlink(fresh);
     CLEANUP(closep) int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, key_mode);
     if (fd < 0 || write(fd, pair->private_key, seal_bytes) != seal_bytes || fsync(fd) < 0 ||

@@ -234,13 +234,16 @@ TEST(a_host_that_tells_no_key_is_granted_none)
 
 TEST(the_key_of_a_host_is_made_once_and_read_by_its_owner_alone)
 {
-    char folder[] = "/tmp/berth-keyring-XXXXXX", path[64];
+    char folder[] = "/tmp/berth-keyring-XXXXXX", inner[48], path[64];
     struct seal_pair first, again;
     struct error err = {0};
     struct stat stat_;
     REQUIRE(mkdtemp(folder));
-    (void)snprintf(path, sizeof(path), "%s/host.key", folder);
+    (void)snprintf(inner, sizeof(inner), "%s/berthd", folder);
+    (void)snprintf(path, sizeof(path), "%s/host.key", inner);
     CHECK_INT(keyring_load(path, &first, &err), 0);
+    REQUIRE(stat(inner, &stat_) == 0);
+    CHECK_INT(stat_.st_mode & 07777, 0700);
     REQUIRE(stat(path, &stat_) == 0);
     CHECK_INT(stat_.st_mode & 07777, 0600);
     CHECK_INT(keyring_load(path, &again, &err), 0);
@@ -253,6 +256,7 @@ TEST(the_key_of_a_host_is_made_once_and_read_by_its_owner_alone)
     REQUIRE(unlink(path) == 0 && symlink("/etc/hostname", path) == 0);
     CHECK(keyring_load(path, &again, &err) < 0);
     (void)unlink(path);
+    (void)rmdir(inner);
     (void)rmdir(folder);
 }
 
