@@ -247,6 +247,22 @@ int run_cluster_leave(struct cli *cli)
 
 /* ---- status ---- */
 
+/* All hosts renew theirs by themselves, long before: what is told here is that they did not. */
+enum { certificate_soon_days = 60 };
+
+/* What is wrong with a member that answers. */
+static void show_state(struct table *table, const json_t *member)
+{
+    json_t *left = json_object_get(member, "certificate_days_left");
+    if (left && json_integer_value(left) < certificate_soon_days) {
+        table_printf(table,
+                     "its certificate ends in %lld days: run \"berth cluster refresh\" there",
+                     (long long)json_integer_value(left));
+    } else {
+        table_add(table, "ok");
+    }
+}
+
 static void show_member(struct table *table, const json_t *member)
 {
     const char *error = text_at(member, "error");
@@ -264,11 +280,12 @@ static void show_member(struct table *table, const json_t *member)
         table_printf(table, "%.1f MiB", (double)number_at(member, "size_bytes") / 1024 / 1024);
         table_printf(table, "%.1f ms", json_real_value(json_object_get(member, "latency_ms")));
     }
-    table_add(table, error[0] ? error : "ok");
+    if (error[0]) {
+        table_add(table, error);
+    } else {
+        show_state(table, member);
+    }
 }
-
-/* All hosts renew theirs by themselves, long before: what is told here is that they did not. */
-enum { certificate_soon_days = 60 };
 
 static void show_certificate(struct cli *cli, const json_t *certificate)
 {

@@ -82,6 +82,10 @@ int setup_store_change(struct setup_store *store, const char *path, json_t *body
                        struct error *err);
 /* How long the last call took. */
 double setup_store_latency_ms(const struct setup_store *store);
+struct certificate_facts; /* http/certificate.h */
+/* What the member showed, after the first call. -ENOENT, or -EINVAL. */
+int setup_store_certificate(const struct setup_store *store, struct certificate_facts *ret,
+                            struct error *err);
 /* {"members": [...]}; the caller's. */
 int setup_store_members(struct setup_store *store, json_t **ret, struct error *err);
 /* Later calls go to the leader, as long as it is there. */
@@ -155,7 +159,6 @@ int setup_store_fill(struct setup_store *store, const json_t *keys, struct error
  * said. */
 int setup_renew(const struct setup *setup, struct error *err);
 
-struct certificate_facts; /* http/certificate.h */
 /* Whether it is time for the next one: two thirds are over. */
 bool setup_is_due(const struct certificate_facts *facts);
 

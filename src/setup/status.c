@@ -56,6 +56,10 @@ static void ask(const struct setup *setup, const char *url, const json_t *id, js
         return;
     }
     const char *size = json_string_value(json_object_get(reply, "dbSize"));
+    struct certificate_facts facts;
+    if (setup_store_certificate(store, &facts, &err) == 0) {
+        (void)json_object_set_new(member, "certificate_days_left", json_integer(facts.days_left));
+    }
     (void)json_object_set(member, "version", json_object_get(reply, "version"));
     (void)json_object_set_new(member, "size_bytes",
                               json_integer(size ? strtoll(size, NULL, 10) : 0));

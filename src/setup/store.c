@@ -2,6 +2,7 @@
 /* etcd's JSON gateway, as its administrator: what the daemons never do. */
 #include "setup/internal.h"
 
+#include "http/certificate.h"
 #include "wire/etcd_json.h"
 #include "loop/retry.h"
 
@@ -104,6 +105,7 @@ static CURLcode post(struct setup_store *store, const char *path, const char *bo
     (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, store->key);
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_limit_ms);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call_limit_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, reply);
@@ -187,6 +189,21 @@ int setup_store_call(struct setup_store *store, const char *path, json_t *body, 
 double setup_store_latency_ms(const struct setup_store *store)
 {
     return store->latency_ms;
+}
+
+/* Of a connection that was made for the last call: one that stood before has none. */
+int setup_store_certificate(const struct setup_store *store, struct certificate_facts *ret,
+                            struct error *err)
+{
+    static const char field[] = "Cert:";
+    struct curl_certinfo *info = NULL;
+    (void)curl_easy_getinfo(store->easy, CURLINFO_CERTINFO, &info);
+    const struct curl_slist *each = info && info->num_of_certs > 0 ? info->certinfo[0] : NULL;
+    while (each && strncmp(each->data, field, strlen(field)) != 0) {
+        each = each->next;
+    }
+    return each ? certificate_check(each->data + strlen(field), NULL, ret, err)
+                : error_set(err, -ENOENT, "the member showed no certificate");
 }
 
 /* etcd refuses a change of its members for some seconds after one of them connected. */

@@ -88,6 +88,27 @@ static int renew(const json_t *authority, const char *node, json_t *record, bool
     return r;
 }
 
+/* No one looks at a witness: what it still shows long after the next one is there is told. */
+static void look_at(const struct setup *setup, const char *node, const char *address)
+{
+    enum { late_days = 60 };
+    char url[setup_url_size];
+    CLEANUP(setup_json_done)
+    json_t *endpoints = json_pack("[s]", setup_url(address, setup_client_port, url));
+    CLEANUP(setup_store_freep) struct setup_store *store = NULL;
+    struct certificate_facts facts;
+    struct error ignored; /* that it does not answer is told elsewhere */
+    int r = setup_store_new(setup, endpoints, NULL, &store, &ignored);
+    r = r < 0 ? r : setup_store_call(store, "maintenance/status", json_object(), NULL, &ignored);
+    r = r < 0 ? r : setup_store_certificate(store, &facts, &ignored);
+    if (r == 0 && facts.days_left < late_days) {
+        setup_say(setup,
+                  "the witness %s still shows a certificate that ends on %s: is "
+                  "berth-refresh.timer running there?",
+                  node, facts.until);
+    }
+}
+
 static int renew_pair(const struct setup *setup, struct setup_store *store, const json_t *authority,
                       const json_t *pair, struct error *err)
 {
@@ -104,6 +125,7 @@ static int renew_pair(const struct setup *setup, struct setup_store *store, cons
         r = put(store, node, record, text_of(pair, "mod_revision"), err);
         setup_say(setup, "put a new certificate into the store for the witness %s", node);
     }
+    look_at(setup, node, text_of(record, "address"));
     return r < 0 ? error_wrap(err, "renewing the certificate of the witness %s", node) : 0;
 }
 

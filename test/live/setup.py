@@ -358,16 +358,17 @@ def a_host_on_which_a_vm_runs_does_not_leave():
         assert not a.running(), a.running()
 
 
-def expire(host, name):
+def expire(host, name, days=-1, names=""):
     """The certificate 'name' of 'host' as it is when its time is over: for the same key, by the same authority."""
     authority = [] if name == "ca" else ["-CA", host.secret("ca.pem"), "-CAkey", host.secret("ca-key.pem"),
                                          "-CAcreateserial", "-CAserial", host.root / "serial"]
     request = subprocess.run(["openssl", "req", "-new", "-key", host.secret(f"{name}-key.pem"), "-subj",
                               "/CN=Berth cluster authority" if name == "ca" else f"/O=Berth host {host.name}"],
                              check=True, capture_output=True).stdout
-    subprocess.run(["openssl", "x509", "-req", "-days", "-1", "-out", host.secret(f"{name}.pem"),
-                    *(authority or ["-signkey", host.secret("ca-key.pem")])], input=request, check=True,
-                   capture_output=True)
+    (host.root / "names").write_text(names, encoding="utf-8")
+    subprocess.run(["openssl", "x509", "-req", "-extfile", host.root / "names", "-days", str(days),
+                    "-out", host.secret(f"{name}.pem"), *(authority or ["-signkey", host.secret("ca-key.pem")])],
+                   input=request, check=True, capture_output=True)
 
 
 @test
@@ -436,6 +437,14 @@ def the_hosts_renew_the_certificate_of_a_witness_which_reads_nothing_else_of_the
             with context.wrap_socket(plain, server_hostname=witness.address) as tls:
                 assert ssl.DER_cert_to_PEM_cert(tls.getpeercert(True)).split() == fresh.split(), "etcd has another one"
         assert must(a.setup("refresh")) == must(witness.setup("refresh")) == ""
+        # One that takes no new one is told of.
+        names = f"subjectAltName=IP:{witness.address},IP:127.0.0.1,DNS:localhost,DNS:node2"
+        expire(a, "node2", 30, names)
+        shutil.copy(a.secret("node2.pem"), witness.secret("etcd.pem"))
+        assert "the witness node2 still shows a certificate that ends on" in must(a.setup("refresh"))
+        assert "its certificate ends in 2" in must(a.setup("status")), must(a.setup("status"))
+        must(witness.setup("refresh"))
+        assert must(a.setup("refresh")) == "" and "its certificate" not in must(a.setup("status"))
 
 
 @test
