@@ -345,8 +345,11 @@ static void check_placement(struct sim *sim, const struct record *record)
 static void check_fence(struct sim *sim, const struct record *record)
 {
     const struct host *host = host_known_as(sim, record->key.name);
-    if (!host) {
-        return; /* it has its old name again, so it was booted: nothing of then is there */
+    const struct record *alive = world_find(&sim->store.world, RECORD_NODE_ALIVE, record->key.name);
+    bool has_booted = host && alive && strcmp(alive->alive->boot_id, host->boot_id) != 0;
+    if (!host || has_booted) {
+        return; /* what was there when it was last heard is not: what is, someone restored, or it
+                 * has another name by now */
     }
     VEC_EACH(&host->instances, instance) {
         if (record->fence->proof != PROOF_NONE && runs(*instance) &&
