@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The screen or the serial console of a VM, as a tab of its page. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { get, messageOf, pathOfVm } from '../api';
+import { ApiError, get, messageOf, pathOfVm } from '../api';
 import { Alert } from '../ui/alert';
 import { Button } from '../ui/button';
 import { Section } from '../ui/page';
@@ -12,7 +12,8 @@ type Kind = 'screen' | 'console';
 const titles: Record<Kind, string> = { screen: 'Screen', console: 'Serial console' };
 
 /* A browser does not tell why a WebSocket was refused: asked for without one, the API says it. */
-const whyRefused = (path: string) => get(path).then(() => '', messageOf);
+const whyRefused = (path: string) => get(path).then(() => '', (error: unknown) =>
+    error instanceof ApiError && error.code === 'websocket-needed' ? '' : messageOf(error));
 
 export function ScreenTab({ vm, kind }: { vm: string; kind: Kind }) {
     const place = useRef<HTMLDivElement>(null);
