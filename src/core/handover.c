@@ -61,7 +61,10 @@ static bool follows(const struct world *world, const char *vm, const char *leade
     if (p->phase == PLACEMENT_STOP) {
         return p->cause.code == CAUSE_GROUP || handover_is_wanted(world, leader, p);
     }
-    return other->revision < own->revision; /* its own order to go is yet to come */
+    /* It stays, unless that is from before and its own order to go is yet to come. */
+    bool stays = p->cause.code == CAUSE_MOVE_WITHDRAWN || p->cause.code == CAUSE_LIVE_FAILED;
+    return !stays ||
+           (other->revision < own->revision && own->placement->handover != HANDOVER_WITHDRAWN);
 }
 
 bool handover_is_wanted(const struct world *world, const char *vm,
