@@ -184,6 +184,9 @@ def a_guest_too_busy_for_the_network_does_not_go_and_tells_how_far_it_is_and_goe
         order_move(a)
         wait_for("it tells how far it is", lambda: status(a).get("move_total_mib"), PATIENCE_S)
         first, since = status(a), time.monotonic()
+        asked = subprocess.run(["virsh", "-c", a.uri, "qemu-monitor-command", "t",
+                                '{"execute": "query-migrate-parameters"}'], check=True, capture_output=True, text=True)
+        assert '"tls-creds":"objlibvirt' in asked.stdout.replace(" ", ""), asked.stdout  # to b: by QEMU's own TLS
         wait_for("it tells again", lambda: status(a) != first, PATIENCE_S)
         told = status(a)
         print(f"# {told.get('move_left_mib', 0)} of {told['move_total_mib']} MiB left at {told.get('move_mib_s')} MiB/s, pause of "
