@@ -42,6 +42,7 @@ void scenario_done(struct scenario *scenario)
     VEC_DONE(&scenario->steps);
     buf_done(&scenario->expect);
     buf_done(&scenario->final);
+    buf_done(&scenario->mutants);
 }
 
 /* ---- lines ---- */
@@ -468,6 +469,12 @@ static int take_statement(struct line *line, struct scenario *scenario)
         return 0;
     }
     if (is_until && line->len == 2 && take_ms(line->tokens[1], &scenario->until_ms)) {
+        return 0;
+    }
+    if (strcmp(word, "mutants") == 0 && line->len > 1) {
+        for (size_t i = 1; i < line->len; i++) {
+            buf_printf(&scenario->mutants, "%s\n", line->tokens[i]);
+        }
         return 0;
     }
     return bad(line, "'%s' begins no statement", word);

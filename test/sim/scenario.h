@@ -216,6 +216,7 @@ struct scenario {
     VEC(struct scenario_vm) vms;
     VEC(struct scenario_step) steps; /* by time, then as written */
     msec_t until_ms;                 /* 0: some time after the last step */
+    struct buf mutants; /* names of the mutants of the core that it shows, one per line */
     bool has_expect;
     struct buf expect;               /* lines of the transcript */
     struct buf final;                /* lines of the finally block */

@@ -14,7 +14,7 @@
 #ifdef IS_SANITIZED
 enum { seeds = 40, seeds_twice = 3, allocations = 20 };
 #else
-enum { seeds = 300, seeds_twice = 20, allocations = 200 };
+enum { seeds = 150, seeds_twice = 20, allocations = 200 };
 #endif
 
 static void run(uint64_t seed, struct sim_result *ret)
