@@ -3,9 +3,11 @@
 by a thread that reads and writes the store as berthd does, by level."""
 
 import base64
+import contextlib
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -17,9 +19,13 @@ import urllib.request
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that is free, drawn from below those that the kernel gives to connections: until it is used, only another
+    draw can take it."""
+    while True:
+        port = random.randrange(15000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(what, condition, limit=15.0):
