@@ -283,7 +283,7 @@ def an_export_builds_the_same_cluster_again_step_by_step():
         c.must("vm", "set", "a", "--priority", "high", "--apart", "b", "--owner", "node2", "--restarts", "1",
                "--host-losses", "0", "--forgive-after", "60")
         c.must("vm", "set", "a", "--failovers", "5")
-        assert "1 restarts there, then 5 failovers; forgiven after 60 s\nuuid" in c.must("vm", "show", "a")
+        assert "1 restarts there, then 5 failovers; forgiven after 60 s\ntopology" in c.must("vm", "show", "a")
         c.refused(2, "--restarts takes a number", "vm", "set", "a", "--restarts", "often")
         c.must("vm", "start", "b")
         path, secret = f"{c.directory}/export.json", f"{c.directory}/secret.json"

@@ -61,8 +61,9 @@ class Host:
             os.makedirs(f"{directory}/{i}")
             mounts += f"mkdir -p {place}; mount --bind {directory}/{i} {place}; "
         self.write("4/qemu.conf", 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\n'
-                   'cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\nstdio_handler = "file"\n'
-                   f'migrate_tls_x509_cert_dir = "{directory}/pki"\nmigrate_tls_x509_verify = 1\n')
+                   'cgroup_controllers = []\nnamespaces = []\nremember_owner = 0\nstdio_handler = "file"\n' + (
+                       # libvirtd does not begin if it does not exist
+                       f'migrate_tls_x509_cert_dir = "{directory}/pki"\nmigrate_tls_x509_verify = 1\n' if port else ""))
         self.hook = f"{directory}/4/hooks/qemu.d/50-berth"
         if hook:
             os.makedirs(os.path.dirname(self.hook))

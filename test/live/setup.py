@@ -442,7 +442,8 @@ def the_hosts_renew_the_certificate_of_a_witness_which_reads_nothing_else_of_the
         expire(a, "node2", 30, names)
         shutil.copy(a.secret("node2.pem"), witness.secret("etcd.pem"))
         assert "the witness node2 still shows a certificate that ends on" in must(a.setup("refresh"))
-        assert "its certificate ends in 2" in must(a.setup("status")), must(a.setup("status"))
+        status = must(a.setup("status"))
+        assert re.search("its certificate ends in (29|30) days", status), status
         must(witness.setup("refresh"))
         assert must(a.setup("refresh")) == "" and "its certificate" not in must(a.setup("status"))
 
