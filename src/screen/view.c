@@ -27,6 +27,8 @@ struct web_end {
     struct buf out; /* from 'out_sent' on not yet taken */
     size_t out_sent;
     unsigned silent;
+    bool is_over; /* nothing more is read: 'over' is why, 0: it closed */
+    int over;
 };
 
 /* ---- what goes to the browser ---- */
@@ -69,13 +71,15 @@ static ssize_t web_write(void *userdata, const void *bytes, size_t size)
 static void web_want(void *userdata, bool is_read, bool is_write)
 {
     struct web_end *end = userdata;
-    relay_fd_want(&end->fd, is_read, is_write || end->out.size > 0);
+    /* The relay writes only while it has bytes; what waits here may be the last for long. */
+    int r = flush(end);
+    relay_fd_want(&end->fd, is_read, is_write || r == -EAGAIN);
 }
 
 /* ---- what comes from it ---- */
 
 /* 0: it closes. */
-static ssize_t answer_control(struct web_end *end, enum websocket_opcode opcode)
+static int answer_control(struct web_end *end, enum websocket_opcode opcode)
 {
     if (opcode == WEBSOCKET_PING && end->out.size < backlog_max) {
         add_frame(end, WEBSOCKET_PONG, end->in.control, end->in.control_size);
@@ -85,31 +89,30 @@ static ssize_t answer_control(struct web_end *end, enum websocket_opcode opcode)
     return opcode != WEBSOCKET_CLOSE;
 }
 
+/* What came before the end counts, also if it came at once with it. */
 static ssize_t web_read(void *userdata, void *to, size_t size)
 {
     struct web_end *end = userdata;
     uint8_t raw[8192];
     size_t total = 0;
-    while (total == 0) {
+    while (total == 0 && !end->is_over) {
         ssize_t got = relay_fd_read(&end->fd, raw, MIN(size, sizeof(raw)));
         if (got <= 0) {
             return got;
         }
         end->silent = 0;
-        for (size_t at = 0; at < (size_t)got;) {
-            size_t put, used;
+        for (size_t at = 0; at < (size_t)got && !end->is_over;) {
+            size_t put = 0, used = 0;
             enum websocket_opcode control;
             int r = websocket_read(&end->in, raw + at, (size_t)got - at, (uint8_t *)to + total,
                                    &put, &used, &control, NULL);
-            ssize_t answered = r < 0 ? r : control ? answer_control(end, control) : 1;
-            if (answered <= 0) {
-                return answered;
-            }
+            end->over = r < 0 ? r : control ? answer_control(end, control) : 1;
+            end->is_over = end->over <= 0;
             total += put;
             at += used;
         }
     }
-    return (ssize_t)total;
+    return total > 0 ? (ssize_t)total : end->over;
 }
 
 static void on_ping(int timer, void *userdata)
@@ -199,7 +202,10 @@ static int view_until_end(struct web_end *web, struct channel *channel, struct r
     if (virEventAddTimeout(ping_ms, on_ping, web, NULL) < 0) {
         return error_set(err, -EIO, "cannot wait for a time");
     }
-    return relay_run(relay) == -EBADMSG ? error_set(err, -EBADMSG, "this is no WebSocket") : 0;
+    r = relay_run(relay);
+    return r == -EBADMSG ? error_set(err, r, "this is no WebSocket")
+           : r < 0       ? error_set(err, r, "the connection to the VM's host was lost")
+                         : 0;
 }
 
 int screen_view(const struct screen_view *view)
