@@ -116,11 +116,10 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_ROOM_KEPT, "room-kept")           /* who: the VM that waits for it */                  \
     /* ... or, if it must not stop for it, does not take it in while it runs. */                   \
     X(CAUSE_LIVE_UNWANTED,                                                                         \
-      "live-unwanted")                    /* it is to be restarted, by an order or its setting */  \
-    X(CAUSE_LIVE_DEVICE, "live-device")   /* it has devices of its host; pool: of this one */      \
-    X(CAUSE_LIVE_ELEMENT, "live-element") /* detail: of its XML */                                 \
-    X(CAUSE_LIVE_CHANGED, "live-changed") /* its definition, since it started */                   \
-    X(CAUSE_LIVE_NOT_UP, "live-not-up")   /* it does not run */                                    \
+      "live-unwanted")                  /* it is to be restarted, by an order or its setting */    \
+    X(CAUSE_LIVE_DEVICE, "live-device") /* it has devices of its host; pool, or detail: its XML */ \
+    X(CAUSE_LIVE_CHANGED, "live-changed")           /* its definition, since it started */         \
+    X(CAUSE_LIVE_NOT_UP, "live-not-up")             /* it does not run */                          \
     X(CAUSE_LIVE_HOST_UNHEARD, "live-host-unheard") /* who: a host that has told nothing yet */    \
     X(CAUSE_LIVE_NO_ADDRESS, "live-no-address")     /* who: a host without migration_address */    \
     X(CAUSE_LIVE_NO_CPU, "live-no-cpu")             /* who: a host that does not know its CPU */   \

@@ -40,7 +40,7 @@ static struct cause why_not_itself(const struct world *world, const char *vm)
         return why;
     }
     if (spec->vm_spec->unmovable[0]) {
-        return cause_make(CAUSE_LIVE_ELEMENT, NULL, NULL, spec->vm_spec->unmovable);
+        return cause_make(CAUSE_LIVE_DEVICE, NULL, NULL, spec->vm_spec->unmovable);
     }
     return because(placement->placement->definition != spec->vm_spec->definition
                        ? CAUSE_LIVE_CHANGED

@@ -92,8 +92,8 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_RESERVE] = "would break the reserve of {need}",
     [CAUSE_ROOM_KEPT] = "its room is kept for {who}, which waits and has a higher priority",
     [CAUSE_LIVE_UNWANTED] = "it is to be restarted, not moved live",
-    [CAUSE_LIVE_ELEMENT] = "{detail} in its XML does not move live",
-    [CAUSE_LIVE_DEVICE] = "it has devices of its host[ (GPU pool {pool})], which do not move live",
+    [CAUSE_LIVE_DEVICE] =
+        "it has devices of its host[ (GPU pool {pool})][: {detail}], which do not move live",
     [CAUSE_LIVE_CHANGED] = "its definition was changed since it started; a restart applies it",
     [CAUSE_LIVE_NOT_UP] = "it does not run yet, or not any more",
     [CAUSE_LIVE_HOST_UNHEARD] = "{who} has not said yet whether it takes part in live moves",

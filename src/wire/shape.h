@@ -18,6 +18,7 @@ enum field_type {
     FIELD_INTEGER,    /* 'size' bytes, within [min, max] */
     FIELD_HEX,        /* the same, as text of 'digits' hexadecimal digits: "10de" */
     FIELD_ENUM,       /* by its word */
+    FIELD_ENUM_OPEN,  /* the same; an unknown word is 'other', its text that at 'len_offset' */
     FIELD_FLAGS,      /* uint32_t, one bit a word: ["flr", "bus"] */
     FIELD_ADDRESS,    /* struct pci_address: "0000:65:00.0" */
     FIELD_SLOT,       /* struct gpu_slot: "0000:65:00.0+PARTITION" */
@@ -40,6 +41,7 @@ struct field {
     int64_t min, max;
     const char *const *words;
     uint32_t word_len;
+    uint32_t other; /* FIELD_ENUM_OPEN: the value of a word that is none of them */
     const struct field *item;
     const struct shape *shape; /* of a struct; of a map's pair */
     const char *about;         /* what it means, for /openapi.json */

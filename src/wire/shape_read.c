@@ -197,37 +197,47 @@ static int read_hex(struct reader *reader, const struct place *place, const stru
     return 0;
 }
 
-/* The index of a word, -1 (refused) if it is none of the table's. */
-static int64_t word_of(struct reader *reader, const struct place *place, const struct field *field,
-                       const json_t *json)
+/* The index of a word, -1 if it is none of the table's. */
+static int64_t word_of(const struct field *field, const char *text)
 {
-    const char *text = text_of(reader, place, json, 64);
-    if (!text) {
-        return -1;
-    }
-    CLEANUP(buf_done) struct buf words = {0};
     for (uint32_t i = 0; i < field->word_len; i++) {
         if (strcmp(text, field->words[i]) == 0) {
             return i;
         }
+    }
+    return -1;
+}
+
+static int refuse_word(struct reader *reader, const struct place *place, const struct field *field,
+                       const char *text)
+{
+    CLEANUP(buf_done) struct buf words = {0};
+    for (uint32_t i = 0; i < field->word_len; i++) {
         buf_printf(&words, "%s%s",
                    i == 0                     ? ""
                    : i + 1 == field->word_len ? " or "
                                               : ", ",
                    field->words[i]);
     }
-    (void)reader_refuse(reader, place, "must be %s, not \"%s\"", buf_str(&words), text);
-    return -1;
+    return reader_refuse(reader, place, "must be %s, not \"%s\"", buf_str(&words), text);
 }
 
 static int read_word(struct reader *reader, const struct place *place, const struct field *field,
-                     const json_t *json, char *at)
+                     const json_t *json, char *owner)
 {
-    int64_t word = word_of(reader, place, field, json);
-    if (word < 0) {
+    bool is_open = field->type == FIELD_ENUM_OPEN;
+    const char *text = text_of(reader, place, json, 64);
+    if (!text) {
         return -EBADMSG;
     }
-    store_integer(field, (uint64_t)word, at);
+    int64_t word = word_of(field, text);
+    if (word < 0 && !is_open) {
+        return refuse_word(reader, place, field, text);
+    }
+    if (word < 0) {
+        (void)copy_text(owner + field->len_offset, (size_t)field->max + 1, text);
+    }
+    store_integer(field, word < 0 ? field->other : (uint64_t)word, owner + field->offset);
     return 0;
 }
 
@@ -514,7 +524,8 @@ static int read_field(struct reader *reader, const struct place *place, const st
     case FIELD_HEX:
         return read_hex(reader, place, field, json, at);
     case FIELD_ENUM:
-        return read_word(reader, place, field, json, at);
+    case FIELD_ENUM_OPEN:
+        return read_word(reader, place, field, json, owner);
     case FIELD_FLAGS:
         return read_flags(reader, place, field, json, at);
     case FIELD_ADDRESS:
@@ -581,6 +592,7 @@ static void done_field(const struct field *field, char *owner)
     case FIELD_INTEGER:
     case FIELD_HEX:
     case FIELD_ENUM:
+    case FIELD_ENUM_OPEN:
     case FIELD_FLAGS:
     case FIELD_ADDRESS:
     case FIELD_SLOT:

@@ -38,6 +38,7 @@ static json_t *schema_of(const struct field *field, unsigned flags)
         return json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum", (json_int_t)field->min,
                          "maximum", (json_int_t)field->max);
     case FIELD_ENUM:
+    case FIELD_ENUM_OPEN:
         return words(field);
     case FIELD_FLAGS:
         return array_of(words(field), field);

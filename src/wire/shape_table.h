@@ -55,6 +55,13 @@
         .name = json, .type = FIELD_ENUM, .offset = OFFSET(member), .size = SIZE(member),          \
         .words = list, .word_len = ARRAY_LEN(list), ##__VA_ARGS__                                  \
     }
+/* A newer version may have more of them, which here count as the word for the others. */
+#define ENUM_OPEN(json, member, list, other_word, text_member, ...)                                \
+    {                                                                                              \
+        .name = json, .type = FIELD_ENUM_OPEN, .offset = OFFSET(member), .size = SIZE(member),     \
+        .words = list, .word_len = ARRAY_LEN(list), .other = (other_word),                         \
+        .len_offset = OFFSET(text_member), .max = SIZE(text_member) - 1, ##__VA_ARGS__             \
+    }
 #define FLAGS(json, member, list, ...)                                                             \
     {                                                                                              \
         .name = json, .type = FIELD_FLAGS, .offset = OFFSET(member), .size = SIZE(member),         \

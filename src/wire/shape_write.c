@@ -188,6 +188,7 @@ static int write_field(struct buf *buf, const struct field *field, const char *o
         write_hex(buf, field, at);
         return 0;
     case FIELD_ENUM:
+    case FIELD_ENUM_OPEN:
         return write_word(buf, field, at, err);
     case FIELD_FLAGS:
         write_flags(buf, field, at);

@@ -35,7 +35,9 @@ enum {
 
 #define OWNER struct cause
 static const struct field cause_fields[] = {
-    ENUM("code", code, cause_code_words, ABOUT("what it is; the other fields are its parameters")),
+    /* Before 'detail', which says more than the word that it is until then. */
+    ENUM_OPEN("code", code, cause_code_words, CAUSE_SAID, facts.detail,
+              ABOUT("what it is; the other fields are its parameters")),
     FACTS(facts),
 };
 SHAPE(cause_shape, cause_fields);

@@ -418,7 +418,7 @@ TEST(a_vm_moves_live_only_as_it_is_and_between_hosts_that_say_so_now)
     spec->need_len = 0;
     strcpy(spec->unmovable, "<filesystem>");
     CHECK(!live_can_move(&world, "v", "b"));
-    CHECK_INT(live_why_not(&world, "v", "b").code, CAUSE_LIVE_ELEMENT);
+    CHECK_INT(live_why_not(&world, "v", "b").code, CAUSE_LIVE_DEVICE);
     CHECK_STR(live_why_not(&world, "v", NULL).facts.detail, "<filesystem>");
     spec->unmovable[0] = '\0';
     spec->definition++; /* it would keep its old memory size, say */
