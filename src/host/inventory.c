@@ -20,12 +20,12 @@ const struct host_config host_config_default = {
 };
 
 /* "0-3,8-11": how many. */
-static uint32_t count_list(char *text)
+static uint32_t count_list(const char *text)
 {
-    char *rest = text, *part;
     uint32_t count = 0;
-    while ((part = strsep(&rest, ","))) {
+    for (const char *part = text; part; part = strchr(part, ',')) {
         unsigned from, to;
+        part += *part == ',';
         int fields = sscanf(part, "%u-%u", &from, &to);
         count += fields == 2 && to >= from ? to - from + 1 : fields == 1;
     }
@@ -34,9 +34,9 @@ static uint32_t count_list(char *text)
 
 static uint32_t count_cpus(const struct host_config *config)
 {
-    char text[host_file_size];
-    (void)host_read(config, text, sizeof(text), "/sys/devices/system/cpu/online");
-    return MAX(count_list(text), 1U);
+    CLEANUP(buf_done) struct buf text = {0};
+    (void)host_read_all(config, &text, "/sys/devices/system/cpu/online");
+    return MAX(count_list(buf_str(&text)), 1U);
 }
 
 /* A line "NAME:  123 kB" of meminfo; 0: it is not there. */
@@ -95,18 +95,18 @@ static uint64_t node_kib(const struct host_config *config, const char *name)
 static void add_numa_node(const struct host_config *config, const char *name, int32_t number,
                           struct node_inventory *inventory)
 {
-    char text[host_file_size];
     struct numa_node node = {.id = number};
     uint64_t huge_kib = 0, kib = node_kib(config, name);
-    if (host_read(config, text, sizeof(text), "/sys/devices/system/node/%s/cpulist", name) < 0 ||
-        !copy_text(node.cpu_list, sizeof(node.cpu_list), text)) {
+    if (host_read(config, node.cpu_list, sizeof(node.cpu_list),
+                  "/sys/devices/system/node/%s/cpulist", name) < 0 ||
+        strlen(node.cpu_list) == sizeof(node.cpu_list) - 1) { /* it was cut */
         return;
     }
     for (uint32_t i = 0; i < inventory->huge_page_len; i++) {
         const struct huge_pages *pages = &inventory->huge_pages[i];
         huge_kib += pages->numa_node == number ? (uint64_t)pages->size_kib * pages->total : 0;
     }
-    node.cpus = count_list(text);
+    node.cpus = count_list(node.cpu_list);
     node.memory_mib = (kib - MIN(kib, huge_kib)) >> 10;
     if (node.cpus > 0 && kib > 0 && inventory->numa_node_len < numa_nodes_max) {
         inventory->numa_nodes[inventory->numa_node_len++] = node;

@@ -10,7 +10,7 @@
 struct numa_node {
     int32_t id;
     uint32_t cpus;
-    char cpu_list[64];   /* "0-15,32-47" */
+    char cpu_list[1024]; /* "0-15,32-47"; every other one of 512 fits */
     uint64_t memory_mib; /* without huge pages */
 };
 

@@ -393,6 +393,28 @@ TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
     host_inventory_done(&inventory);
 }
 
+/* As servers of two sockets do that number them in turn. */
+TEST(cpus_of_a_node_may_be_every_other_one)
+{
+    CLEANUP(tree_done) struct tree tree;
+    CLEANUP(buf_done) struct buf even = {0};
+    struct node_inventory inventory = {0};
+    struct error err;
+    for (int cpu = 0; cpu < 512; cpu += 2) {
+        buf_printf(&even, "%s%d", cpu ? "," : "", cpu);
+    }
+    tree_begin(&tree);
+    tree_file(&tree, "MemTotal: 536870912 kB\n", "/proc/meminfo");
+    tree_file(&tree, buf_str(&even), "/sys/devices/system/cpu/online");
+    add_numa_node(&tree, 0, buf_str(&even), "264241152");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK_INT(inventory.cpus, 256);
+    REQUIRE(inventory.numa_node_len == 1);
+    CHECK_INT(inventory.numa_nodes[0].cpus, 256);
+    CHECK_STR(inventory.numa_nodes[0].cpu_list, buf_str(&even));
+    host_inventory_done(&inventory);
+}
+
 TEST(a_root_without_sysfs_is_an_error_and_a_missing_card_too)
 {
     CLEANUP(tree_done) struct tree tree;
