@@ -207,6 +207,14 @@ int domain_xml_bound(const char *xml, domain_bound_fn *each, void *userdata, str
     return 0;
 }
 
+/* Shared memory goes along if its owner is this guest, but for the old device. */
+static bool moves_along(const xmlNode *device)
+{
+    return tree_attribute_is(device, "role", "master") &&
+           (tree_attribute_is(tree_child(device, "model"), "type", "ivshmem-plain") ||
+            tree_attribute_is(tree_child(device, "model"), "type", "ivshmem-doorbell"));
+}
+
 /* Most of these libvirt refuses to migrate. It does migrate what is given a USB device, which the
  * guest then loses: that is worse. */
 void domain_find_unmovable(const xmlNode *domain, char *ret, size_t size)
@@ -222,7 +230,8 @@ void domain_find_unmovable(const xmlNode *domain, char *ret, size_t size)
             TREE_EACH(devices, kinds[i].element, device)
             {
                 CLEANUP(freep) char *type = tree_attribute(device, "type");
-                bool is_it = !kinds[i].type || (type && strcmp(type, kinds[i].type) == 0);
+                bool is_it =
+                    kinds[i].type ? type && strcmp(type, kinds[i].type) == 0 : !moves_along(device);
                 if (is_it && type) {
                     (void)snprintf(ret, size, "<%s type='%.16s'>", kinds[i].element, type);
                 } else if (is_it) {

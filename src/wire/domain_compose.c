@@ -57,7 +57,6 @@ static void note_address(struct composer *c, const xmlNode *device)
         return;
     }
     uint32_t bus = tree_attribute_number(address, "bus");
-    c->next_port = MAX(c->next_port, bus + 1);
     if (bus == 0) {
         c->used_slots |= UINT32_C(1) << (tree_attribute_number(address, "slot") & 31);
     }
@@ -65,18 +64,12 @@ static void note_address(struct composer *c, const xmlNode *device)
 
 static void note_template(struct composer *c)
 {
-    c->next_port = 1;
+    c->next_port = expander_next_bus(c->domain);
     TREE_EACH(c->domain, "devices", devices)
     {
         for (const xmlNode *device = devices->children; device; device = device->next) {
             if (device->type == XML_ELEMENT_NODE) {
                 note_address(c, device);
-            }
-        }
-        TREE_EACH(devices, "controller", controller)
-        {
-            if (tree_attribute_is(controller, "type", "pci")) {
-                c->next_port = MAX(c->next_port, tree_attribute_number(controller, "index") + 1);
             }
         }
     }

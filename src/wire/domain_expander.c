@@ -60,7 +60,12 @@ int expander_host_node(const xmlNode *domain, int guest_cell)
             return number_of(tree_attribute(memnode, "nodeset"));
         }
     }
-    return tree_child(tree_child(domain, "numatune"), "memnode") ? -1 : guest_cell;
+    const xmlNode *tuning = tree_child(domain, "numatune");
+    const xmlNode *all = tree_child(tuning, "memory");
+    if (tree_child(tuning, "memnode")) {
+        return -1;
+    }
+    return all ? number_of(tree_attribute(all, "nodeset")) : guest_cell;
 }
 
 int expander_find(const xmlNode *domain, const xmlNode *devices, int host_node)
@@ -75,6 +80,27 @@ int expander_find(const xmlNode *domain, const xmlNode *devices, int host_node)
         }
     }
     return -1;
+}
+
+uint32_t expander_next_bus(const xmlNode *domain)
+{
+    uint32_t next = 1;
+    TREE_EACH(domain, "devices", devices)
+    {
+        for (const xmlNode *device = devices->children; device; device = device->next) {
+            const xmlNode *address = tree_child(device, "address");
+            if (tree_attribute_is(address, "type", "pci")) {
+                next = MAX(next, tree_attribute_number(address, "bus") + 1);
+            }
+        }
+        TREE_EACH(devices, "controller", controller)
+        {
+            if (tree_attribute_is(controller, "type", "pci")) {
+                next = MAX(next, tree_attribute_number(controller, "index") + 1);
+            }
+        }
+    }
+    return next;
 }
 
 int expander_slot(const xmlNode *devices, int bus)

@@ -317,24 +317,12 @@ static uint32_t ports_of(const struct guest *guest, const struct cell *cell)
     return ports;
 }
 
-static uint32_t next_index(const xmlNode *devices)
-{
-    uint32_t next = 1;
-    TREE_EACH(devices, "controller", controller)
-    {
-        if (tree_attribute_is(controller, "type", "pci")) {
-            next = MAX(next, tree_attribute_number(controller, "index") + 1);
-        }
-    }
-    return next;
-}
-
 static bool add_expander(struct guest *guest, const struct cell *cell, uint32_t bus_number)
 {
     char node[16];
     xmlNode *controller = tree_add(guest->devices, "controller", NULL);
     (void)snprintf(node, sizeof(node), "%" PRIu32, cell->id);
-    uint32_t index = next_index(guest->devices);
+    uint32_t index = expander_next_bus(guest->domain);
     if (!tree_set(controller, "type", "pci") ||
         !set_printed(controller, "index", "%" PRIu32, index) ||
         !tree_set(controller, "model", "pcie-expander-bus")) {

@@ -78,5 +78,8 @@ TEST(what_does_not_move_live_of_a_template_is_named)
     says("<interface type='hostdev'/>", "<interface type='hostdev'>");
     says("<disk type='nvme'><source/></disk>", "<disk type='nvme'>");
     says("<shmem name='x'/>", "<shmem>");
+    says("<shmem name='x' role='master'/>", "<shmem>"); /* the old device is libvirt's default */
+    says("<shmem name='x' role='peer'><model type='ivshmem-plain'/></shmem>", "<shmem>");
+    says("<shmem name='x' role='master'><model type='ivshmem-plain'/></shmem>", "");
     says("<tpm><backend type='passthrough'/></tpm>", "<backend type='passthrough'>");
 }

@@ -151,6 +151,33 @@ TEST(what_a_template_says_itself_stays_and_is_completed)
     CHECK(!strstr(bound, "<cell") && !strstr(bound, "vcpupin") && !strstr(bound, "expander"));
 }
 
+TEST(cpus_are_pinned_where_the_template_binds_the_memory)
+{
+    CLEANUP(freep)
+    char *one =
+        mirrored(GUEST(CELLS "<numatune><memory mode='strict' nodeset='1'/></numatune>", ""),
+                 (int32_t[]){1}, 1);
+    CHECK_HAS(one, "<vcpupin vcpu=\"0\" cpuset=\"16-31,48-63\"/>");
+    REQUIRE(one);
+    CHECK(!strstr(one, "cpuset=\"0-15,32-47\""));
+    CLEANUP(freep)
+    char *both =
+        mirrored(GUEST(CELLS "<numatune><memory mode='interleave' nodeset='0-1'/></numatune>", ""),
+                 (int32_t[]){1}, 1);
+    REQUIRE(both);
+    CHECK(!strstr(both, "vcpupin"));
+}
+
+TEST(a_bus_that_a_device_of_the_template_stands_on_is_not_taken)
+{
+    CLEANUP(freep)
+    char *guest = mirrored(
+        GUEST("", "<interface type='network'><source network='default'/><address type='pci' "
+                  "domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></interface>"),
+        (int32_t[]){1}, 1);
+    CHECK_HAS(guest, "<controller type=\"pci\" index=\"2\" model=\"pcie-expander-bus\">");
+}
+
 TEST(a_guest_without_cards_on_a_known_node_is_as_its_template_says)
 {
     CLEANUP(freep) char *none = mirrored(GUEST("", ""), NULL, 0);
