@@ -48,6 +48,8 @@ struct local_vm {
     msec_t moving_told_ms;       /* when that was told last */
     msec_t still_ms;             /* since then 'still_epoch' has stood still for its move or is */
     uint64_t still_epoch;        /* off: ours that left, or the one that comes here; 0: none */
+    uint64_t came_epoch;         /* of the one last told to run here, ... */
+    msec_t came_span_ms;         /* ... after so long; 0: not known, or it did not move */
     msec_t end_retry_ms;         /* when libvirt is asked again to end a migration */
     enum vm_op op;
     uint64_t op_id;
@@ -58,6 +60,7 @@ struct local_vm {
     msec_t op_retry_ms;
     struct kill_watch kill; /* of the one that exists */
     struct pending status;
+    bool is_status_progress; /* ... only says how far a move is */
 };
 
 struct agent {

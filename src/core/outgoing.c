@@ -73,6 +73,7 @@ static void tell_moving(struct core *core, struct local_vm *vm, const struct rec
     if (core->now_ms >= vm->moving_told_ms + tell_moving_ms) {
         vm->moving_told_ms = core->now_ms;
         vm_act_tell(core, vm, placement, VM_STATE_RUNNING, NULL);
+        vm->is_status_progress = true;
     } /* else with what the hypervisor tells next */
 }
 
@@ -137,6 +138,12 @@ void outgoing_done(struct core *core, struct local_vm *vm, const struct core_eve
         placement && !handover_is_wanted(&core->world, vm->name, placement->placement);
     vm->op_retry_ms = core->now_ms + retry_ms;
     vm->moving = (struct move_progress){0};
+    if (vm->is_status_progress) {
+        /* The guest stands still until it is told: that does not wait to learn what became of a
+         * word on how far it is. Both are guarded by the same revision, so only one is written. */
+        vm->status = (struct pending){0};
+        vm->is_status_progress = false;
+    }
     if (event->result == CORE_DONE) {
         pause_left(core, vm, vm->leaving_epoch, event->span_ms);
     } else {

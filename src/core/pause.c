@@ -59,7 +59,12 @@ msec_t pause_to_tell(const struct core *core, struct local_vm *vm, uint64_t epoc
     if (old && old->epoch == epoch && old->state == VM_STATE_RUNNING) {
         return old->pause_ms;
     }
-    bool has_come = vm->still_epoch != 0 && vm->still_epoch < epoch;
+    /* A write that is refused is made again, and it has run since the first. */
+    if (vm->came_epoch != epoch) {
+        bool has_come = vm->still_epoch != 0 && vm->still_epoch < epoch;
+        vm->came_epoch = epoch;
+        vm->came_span_ms = has_come ? span_ms : 0;
+    }
     vm->still_epoch = 0;
-    return has_come ? span_ms : 0;
+    return vm->came_span_ms;
 }

@@ -79,6 +79,7 @@ void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *pl
     txn_guard(&txn, &fence, self_fence_revision(core));
     txn_put(&txn, status);
     pending_send(core, &vm->status, &txn, status_limit_ms);
+    vm->is_status_progress = false;
     vm->is_beginning = state == VM_STATE_STARTING;
     if (state == VM_STATE_RUNNING && !was_running) {
         facts_set(core_note(core, NOTE_VM_RUNNING, vm->name), core->config.node, NULL, NULL)->ms =
