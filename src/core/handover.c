@@ -58,8 +58,9 @@ static bool follows(const struct world *world, const char *vm, const char *leade
         return true; /* it went already, or is gone */
     }
     const struct vm_placement *p = other->placement;
-    if (p->phase == PLACEMENT_STOP) {
-        return p->cause.code == CAUSE_GROUP || handover_is_wanted(world, leader, p);
+    if (p->phase == PLACEMENT_STOP) { /* a stop, unlike a hand-over, is not taken back */
+        return p->handover == HANDOVER_NONE || p->cause.code == CAUSE_GROUP ||
+               handover_is_wanted(world, leader, p);
     }
     /* It stays, unless that is from before and its own order to go is yet to come. */
     bool stays = p->cause.code == CAUSE_MOVE_WITHDRAWN || p->cause.code == CAUSE_LIVE_FAILED;
