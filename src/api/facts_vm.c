@@ -80,10 +80,12 @@ static void unplaced_state(struct vm_facts *vm)
     }
 }
 
-/* While it is copied: 'status' may be NULL, and mostly says nothing of it. */
-static void tell_progress(struct facts *facts, const struct vm_status *status)
+/* While it is copied: 'status' may be NULL, mostly says nothing of it, or of a move that is over.
+ */
+static void tell_progress(struct facts *facts, const struct vm_placement *placement,
+                          const struct vm_status *status)
 {
-    if (status && status->moving.total_mib > 0) {
+    if (status && status->moving.total_mib > 0 && placement->handover == HANDOVER_ORDERED) {
         facts->have = status->moving.left_mib;
         facts->total = status->moving.total_mib;
         facts->count = status->moving.rate_mib_s;
@@ -103,7 +105,8 @@ static void stopping_state(struct vm_facts *vm)
         set_reported(vm, VM_VIEW_STOPPING, status, CAUSE_VM_DOES_NOT_STOP);
     } else if (vm->placement->next_node[0]) {
         set(vm, VM_VIEW_STOPPING, CAUSE_VM_MOVING);
-        tell_progress(facts_set(&vm->why.facts, vm->placement->next_node, NULL, NULL), status);
+        tell_progress(facts_set(&vm->why.facts, vm->placement->next_node, NULL, NULL),
+                      vm->placement, status);
     } else {
         set_ordered(vm, VM_VIEW_STOPPING);
     }

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+enum { pause_most_ms = 24 * 3600 * 1000 };
+
 /* The same domain with the marker of the copy. */
 static char *xml_there(struct call *call, virDomainPtr domain)
 {
@@ -68,12 +70,12 @@ static bool has_job(virDomainPtr domain)
     return virDomainGetJobInfo(domain, &info) < 0 || info.type != VIR_DOMAIN_JOB_NONE;
 }
 
-/* In 'unit' bytes, rounded up, so that what is not over does not look so. */
+/* In 'unit's, rounded up, so that what is not over does not look so. */
 static uint64_t job_number(virTypedParameterPtr params, int len, const char *name, uint64_t unit)
 {
     unsigned long long value = 0;
     (void)virTypedParamsGetULLong(params, len, name, &value);
-    return MIN((value + unit - 1) / unit, (unsigned long long)INT64_MAX);
+    return value / unit + (value % unit != 0);
 }
 
 static int ask_progress(struct call *call, virDomainPtr domain)
@@ -88,7 +90,9 @@ static int ask_progress(struct call *call, virDomainPtr domain)
     ret->total_mib = job_number(params, len, VIR_DOMAIN_JOB_MEMORY_TOTAL, mib);
     ret->left_mib = job_number(params, len, VIR_DOMAIN_JOB_MEMORY_REMAINING, mib);
     ret->rate_mib_s = job_number(params, len, VIR_DOMAIN_JOB_MEMORY_BPS, mib);
-    ret->pause_ms = (msec_t)job_number(params, len, VIR_DOMAIN_JOB_DOWNTIME, 1);
+    /* Others refuse a status with more. */
+    ret->pause_ms =
+        (msec_t)MIN(job_number(params, len, VIR_DOMAIN_JOB_DOWNTIME, 1), (uint64_t)pause_most_ms);
     virTypedParamsFree(params, len);
     return 0;
 }

@@ -527,6 +527,8 @@ TEST(a_vm_that_moves_says_how_much_is_left_to_copy)
           "moving to node2: 120 of 4096 MiB to copy at 800 MiB/s, pause of about 40 ms expected");
     must("GET", "/v1/vms/v", NULL);
     CHECK_HAS(text(), "\"move_left_mib\":120");
+    p->handover = HANDOVER_NONE; /* it goes by a stop after all */
+    shows("v", "\"detail\":\"moving to node2\"");
 }
 
 TEST(a_vm_is_removed_when_it_is_stopped_and_its_name_is_free_when_the_coordinator_is_done)
