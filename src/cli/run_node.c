@@ -232,8 +232,7 @@ static size_t count_stuck(const json_t *vms)
 /* What leaves a host. */
 struct drain {
     const char *node;
-    json_t *vms;   /* that were there: name -> epoch */
-    bool is_empty; /* the host, which was said */
+    json_t *vms; /* that were there, and of which nothing was said yet: name -> epoch */
 };
 
 /* As they are before the order, so that what moves afterwards is told from what was there. */
@@ -272,50 +271,74 @@ static void print_moved(const struct cli *cli, const json_t *vm)
     }
 }
 
-/* What left the host and runs again is said, once. Until all of it does, or cannot. */
-static int look_at_moved(struct cli *cli, struct drain *drain, char **ret_text)
+/* What is up elsewhere, or will not be, is said once. Whether it is. */
+static bool say_moved(const struct cli *cli, const json_t *vm, json_int_t epoch)
 {
-    void *next;
-    const char *name;
-    json_t *epoch, *vm;
-    CLEANUP(buf_done) struct buf text = {0};
-    json_object_foreach_safe(drain->vms, next, name, epoch) {
-        int r = client_get(cli, &vm, "/v1/vms/%s", name);
-        const char *state = r == EXIT_OK ? text_at(vm, "state") : "";
-        bool is_on_its_way = strcmp(state, "starting") == 0 || strcmp(state, "stopping") == 0;
-        if (r == EXIT_OK && strcmp(state, "running") == 0 &&
-            number_at(vm, "epoch") > json_integer_value(epoch)) {
-            print_moved(cli, vm);
-        } else if (r == EXIT_OK && !is_on_its_way) {
-            (void)fprintf(cli->out, "%s is %s%s%s\n", name, state,
-                          text_at(vm, "detail")[0] ? ": " : "", text_at(vm, "detail"));
-        }
-        if (!is_on_its_way) {
-            (void)json_object_del(drain->vms, name);
-        }
-        if (r == EXIT_OK) {
-            json_decref(vm);
-        }
+    const char *state = text_at(vm, "state"), *detail = text_at(vm, "detail");
+    if (strcmp(state, "starting") == 0 || strcmp(state, "stopping") == 0) {
+        return false;
     }
+    if (strcmp(state, "running") == 0 && number_at(vm, "epoch") > epoch) {
+        print_moved(cli, vm);
+    } else {
+        (void)fprintf(cli->out, "%s is %s%s%s\n", text_at(vm, "name"), state, detail[0] ? ": " : "",
+                      detail);
+    }
+    return true;
+}
+
+/* Until nothing is on its way any more. What is not in the list was removed meanwhile. */
+static int look_at_moved(struct cli *cli, void *userdata, char **ret_text)
+{
+    struct drain *drain = userdata;
+    size_t i;
+    json_t *list, *vm;
+    CLEANUP(buf_done) struct buf text = {0};
     if (json_object_size(drain->vms) == 0) {
         return EXIT_OK;
     }
-    buf_printf(&text, "%zu VM%s not up again yet", json_object_size(drain->vms),
-               json_object_size(drain->vms) == 1 ? "" : "s");
+    int r = client_get(cli, &list, "/v1/vms");
+    if (r != EXIT_OK) {
+        return r;
+    }
+    json_t *left = json_object();
+    json_array_foreach(array_at(list, "items"), i, vm) {
+        json_t *epoch = json_object_get(drain->vms, text_at(vm, "name"));
+        if (epoch && !say_moved(cli, vm, json_integer_value(epoch))) {
+            (void)json_object_set(left, text_at(vm, "name"), epoch);
+        }
+    }
+    json_decref(list);
+    json_decref(drain->vms);
+    drain->vms = left;
+    buf_printf(&text, "%zu VM%s not up again yet", json_object_size(left),
+               json_object_size(left) == 1 ? "" : "s");
     *ret_text = buf_take(&text);
-    return -1;
+    return json_object_size(left) == 0 ? EXIT_OK : -1;
+}
+
+/* The host is empty: that its VMs take their time elsewhere is no failure to drain it. */
+static int tell_moved(struct cli *cli, struct drain *drain)
+{
+    const char *name;
+    json_t *unused;
+    int r = wait_briefly(cli, look_at_moved, drain);
+    if (r >= 0) {
+        return r;
+    }
+    json_object_foreach(drain->vms, name, unused) {
+        (void)fprintf(cli->out, "%s is not up yet; see berth vm show %s\n", name, name);
+    }
+    return EXIT_OK;
 }
 
 static int look_at_drain(struct cli *cli, void *userdata, char **ret_text)
 {
-    struct drain *drain = userdata;
+    const struct drain *drain = userdata;
     const char *name = drain->node;
     json_t *json, *vm;
     size_t i;
     CLEANUP(buf_done) struct buf text = {0};
-    if (drain->is_empty) {
-        return look_at_moved(cli, drain, ret_text);
-    }
     int r = client_get(cli, &json, "/v1/vms?node=%s", name);
     if (r != EXIT_OK) {
         return r;
@@ -326,8 +349,7 @@ static int look_at_drain(struct cli *cli, void *userdata, char **ret_text)
     if (len == 0) {
         (void)fprintf(cli->out, "%s is drained\n", name);
         json_decref(json);
-        drain->is_empty = true;
-        return look_at_moved(cli, drain, ret_text);
+        return EXIT_OK;
     } else if (!cli_option(cli, "force") && count_stuck(vms) == len) { /* by force they go, too */
         (void)cli_fail(cli, 0, "%s stays in draining: for %zu VM%s there is no place elsewhere",
                        name, len, len == 1 ? "" : "s");
@@ -366,6 +388,7 @@ int run_node_drain(struct cli *cli)
     r = change(cli, "POST", body, "/v1/nodes/%s/drain", name);
     if (r == EXIT_OK && wait_is_wanted(cli)) {
         r = wait_until(cli, look_at_drain, &drain);
+        r = r == EXIT_OK ? tell_moved(cli, &drain) : r;
     }
     json_decref(drain.vms);
     return r;

@@ -15,3 +15,6 @@ bool wait_is_wanted(const struct cli *cli);
 int wait_until(struct cli *cli, wait_look look, void *userdata);
 /* The same, for what takes long unless --timeout says otherwise. */
 int wait_long(struct cli *cli, wait_look look, void *userdata);
+/* The same for a minute, or --timeout if that is shorter. Negative, nothing said: the time is up.
+ */
+int wait_briefly(struct cli *cli, wait_look look, void *userdata);
