@@ -144,9 +144,10 @@ static bool is_plain(const struct sim *sim, const struct host *host, const struc
         is_plain &= strcmp((*each)->placement->next_node, host->config->name) != 0 &&
                     get(world, RECORD_VM_SPEC, (*each)->key.name) != NULL;
     }
-    /* On a fabric it is sets of GPUs that are free or not. */
-    return is_plain && host->config->partitions == 0 && !host->config->has_fabric &&
-           !world_settings(world)->preemption && world_settings(world)->reserve == 0;
+    uint64_t all = (UINT64_C(1) << host->gpus.len) - 1;
+    return is_plain && host->config->partitions == 0 &&
+           fabric_has_set(host, all, spec->needs[0].count) && !world_settings(world)->preemption &&
+           world_settings(world)->reserve == 0;
 }
 
 /* The only VM that waits and matters more than 'priority'; NULL: none, or several. */

@@ -6,6 +6,9 @@
 
 #include <stdarg.h>
 
+/* No transaction arrives later: at most 3 s of its own, 10 s more, and the way. */
+enum { late_most_ms = 20000 };
+
 void violation(struct sim *sim, const char *format, ...)
 {
     struct sim_result *result = sim->result;
@@ -222,10 +225,12 @@ static bool may_write(const struct sim *sim, const struct host *host, const stru
     if (key->kind == RECORD_NODE_INVENTORY || key->kind == RECORD_NODE_ALIVE) {
         char other_name[name_size];
         host_own_name(host, !host->is_renamed, other_name);
-        /* What was on its way when the host went down, or got its name back, arrives under the
-         * name that it had. */
+        /* What was on its way when the host went down, or got another name, arrives under the name
+         * that it had. */
+        bool may_be_late =
+            sim->noise.late_request > 0 && sim->now_ms - host->renamed_ms <= late_most_ms;
         return strcmp(key->name, host->name) == 0 || strcmp(key->name, host->joined_name) == 0 ||
-               (sim->noise.late_request > 0 && strcmp(key->name, other_name) == 0) ||
+               (may_be_late && strcmp(key->name, other_name) == 0) ||
                (!write->value && world_is_removed(&sim->store.world, key->name));
     }
     return true;

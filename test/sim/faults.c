@@ -222,7 +222,7 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
         break;
     case OP_RENAME:
     case OP_RENAME_BACK:
-        host->is_renamed = step->op == OP_RENAME && host->has_power;
+        host_rename(sim, host, step->op == OP_RENAME && host->has_power);
         process_crash(sim, host, restart_ms);
         break;
     case OP_LOSE_IDENTITY:
@@ -344,7 +344,7 @@ void faults_heal(struct sim *sim)
             host_power_off(sim, host); /* for the rest of this boot it keeps its new name */
         }
         if (host->is_renamed || (host->process && host->process->is_in_wrong_store)) {
-            host->is_renamed = false;
+            host_rename(sim, host, false);
             process_crash(sim, host, restart_ms);
         }
         host->is_watchdog_broken = host->is_store_wrong = false;

@@ -49,6 +49,12 @@ void host_own_name(const struct host *host, bool is_renamed, char ret[name_size]
     (void)snprintf(ret, name_size, "%.60s%s", host->config->name, is_renamed ? "-new" : "");
 }
 
+void host_rename(struct sim *sim, struct host *host, bool is_renamed)
+{
+    host->renamed_ms = is_renamed != host->is_renamed ? sim->now_ms : host->renamed_ms;
+    host->is_renamed = is_renamed;
+}
+
 void host_new(struct sim *sim, const struct scenario_host *config)
 {
     struct host *host = NEW(struct host);
@@ -56,6 +62,8 @@ void host_new(struct sim *sim, const struct scenario_host *config)
     host->config = config;
     host->rng.state = rng_next(&sim->rng);
     host->clock_offset_ms = (msec_t)rng_below(&host->rng, 1000000);
+    /* Never, and a span since then. */
+    host->thawed_ms = host->cleared_ms = host->renamed_ms = -MSEC_NEVER / 2;
     gpus_init(host);
 }
 
@@ -84,7 +92,7 @@ void host_power_on(struct sim *sim, struct host *host)
         return;
     }
     host->has_power = true;
-    host->is_renamed = false;
+    host_rename(sim, host, false);
     host->joined_incarnation = 0;
     host->joined_cluster[0] = '\0';
     host->boot++;

@@ -235,6 +235,7 @@ struct host {
     msec_t heard_ms;    /* the same, and berthd was told in time */
     msec_t answered_ms; /* ... when, by the true time */
     msec_t thawed_ms;
+    msec_t renamed_ms; /* when it last got another name, or its own back */
     msec_t cleared_ms; /* when an administrator last said that its VMs are to end */
     bool is_leaving;   /* berthd was told to: the watchdog, if need be, ends its VMs */
     bool is_shutting_down, is_rebooting; /* in order, by systemd; and then it boots again */
@@ -261,6 +262,8 @@ struct host *host_find(const struct sim *sim, const char *name);
 struct host *host_known_as(const struct sim *sim, const char *name);
 /* How its berthd calls itself while the host is renamed, or not. */
 void host_own_name(const struct host *host, bool is_renamed, char ret[name_size]);
+/* From now on, or not any more. */
+void host_rename(struct sim *sim, struct host *host, bool is_renamed);
 void host_new(struct sim *sim, const struct scenario_host *config);
 void host_free(struct host *host);
 void host_power_on(struct sim *sim, struct host *host);
