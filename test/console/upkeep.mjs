@@ -11,7 +11,7 @@ test('the cluster is disarmed for half an hour and armed again', async (scene) =
   const box = await dialog(page, 'Disarm the cluster?');
   await box.getByLabel('For how long').selectOption('30 minutes');
   await press(box, 'Disarm');
-  await page.getByRole('button', { name: 'Arm cluster' }).waitFor();
+  await page.getByRole('button', { name: 'Arm cluster', exact: true }).waitFor(); // 'Disarm cluster' has it in its name
   const { disarmed, disarm_left_ms: left } = await scene.stage.get('/v1/status');
   must(disarmed && left > 0 && left <= 1_800_000, `disarmed: ${disarmed}, ${left} ms left`);
   await press(page, 'Arm cluster');

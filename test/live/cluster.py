@@ -57,7 +57,7 @@ class Etcd:
              "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
              "--heartbeat-interval", "20", "--election-timeout", "200"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for("etcd answers", self.answers)
+        wait_for("etcd answers", self.answers, 60)
 
     def answers(self):
         try:
