@@ -271,20 +271,26 @@ static void print_moved(const struct cli *cli, const json_t *vm)
     }
 }
 
-/* What is up elsewhere, or will not be, is said once. Whether it is. */
-static bool say_moved(const struct cli *cli, const json_t *vm, json_int_t epoch)
+/* What is up elsewhere, or will not be, is said once. Negative: it is on its way; or an exit code.
+ * 'vm' is of the list, which has less of it. */
+static int say_moved(struct cli *cli, const json_t *vm, json_int_t epoch)
 {
-    const char *state = text_at(vm, "state"), *detail = text_at(vm, "detail");
+    json_t *whole;
+    const char *name = text_at(vm, "name"), *state = text_at(vm, "state");
+    const char *detail = text_at(vm, "detail");
     if (strcmp(state, "starting") == 0 || strcmp(state, "stopping") == 0) {
-        return false;
+        return -1;
     }
     if (strcmp(state, "running") == 0 && number_at(vm, "epoch") > epoch) {
-        print_moved(cli, vm);
-    } else {
-        (void)fprintf(cli->out, "%s is %s%s%s\n", text_at(vm, "name"), state, detail[0] ? ": " : "",
-                      detail);
+        int r = client_get(cli, &whole, "/v1/vms/%s", name);
+        if (r == EXIT_OK) {
+            print_moved(cli, whole);
+            json_decref(whole);
+        }
+        return r == EXIT_NOT_FOUND ? EXIT_OK : r;
     }
-    return true;
+    (void)fprintf(cli->out, "%s is %s%s%s\n", name, state, detail[0] ? ": " : "", detail);
+    return EXIT_OK;
 }
 
 /* Until nothing is on its way any more. What is not in the list was removed meanwhile. */
@@ -304,9 +310,11 @@ static int look_at_moved(struct cli *cli, void *userdata, char **ret_text)
     json_t *left = json_object();
     json_array_foreach(array_at(list, "items"), i, vm) {
         json_t *epoch = json_object_get(drain->vms, text_at(vm, "name"));
-        if (epoch && !say_moved(cli, vm, json_integer_value(epoch))) {
+        int said = epoch && r == EXIT_OK ? say_moved(cli, vm, json_integer_value(epoch)) : EXIT_OK;
+        if (said < 0) {
             (void)json_object_set(left, text_at(vm, "name"), epoch);
         }
+        r = MAX(r, said);
     }
     json_decref(list);
     json_decref(drain->vms);
@@ -314,7 +322,7 @@ static int look_at_moved(struct cli *cli, void *userdata, char **ret_text)
     buf_printf(&text, "%zu VM%s not up again yet", json_object_size(left),
                json_object_size(left) == 1 ? "" : "s");
     *ret_text = buf_take(&text);
-    return json_object_size(left) == 0 ? EXIT_OK : -1;
+    return r == EXIT_OK && json_object_size(left) > 0 ? -1 : r;
 }
 
 /* The host is empty: that its VMs take their time elsewhere is no failure to drain it. */

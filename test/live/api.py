@@ -136,6 +136,13 @@ def a_drain_moves_what_has_a_place_and_says_what_stays():
         assert c.of("vm", "show", "a")["node"] == "node2"
         assert c.of("node", "show", "node1")["state"] == "drained"
         c.must("node", "resume", "node1")
+        c.players.slow.add("node1")
+        told = c.must("node", "drain", "node2", "--timeout", "2")
+        assert "node2 is drained" in told and "a is not up yet; see berth vm show a" in told, told
+        c.players.slow.clear()
+        c.must("node", "resume", "node2")
+        assert "a was restarted on node2" in c.must("node", "drain", "node1")
+        c.must("node", "resume", "node1")
         c.must("vm", "start", "big")
         code, out, _ = c.berth("plan", "fail", "node1")
         assert code == 1 and "big would wait" in out, out

@@ -124,6 +124,7 @@ class Players(threading.Thread):
         self.gpus = {n: [gpu(1), gpu(2), gpu(3, "5046")] for n in nodes}
         self.obeys_power, self.incarnations, self.descents = False, {n: 1 for n in nodes}, {}
         self.pauses = {}  # VM -> how long its last move held it up
+        self.slow = set()  # hosts on which VMs take their time to come up
         self.trouble = None
         self.fence_key = base64.b64encode(os.urandom(32)).decode()
 
@@ -237,7 +238,8 @@ class Players(threading.Thread):
             self.etcd.put(f"order/vms/{vm}", place)
         if place["phase"] == "start":
             self.etcd.put(f"seen/vms/{vm}", {"schema": 1, "epoch": place["epoch"],
-                                               "node": place["node"], "state": "running",
+                                               "node": place["node"],
+                                               "state": "starting" if place["node"] in self.slow else "running",
                                                "pause_ms": self.pauses.get(vm, 0)})
 
     def place(self, store, vm, spec, place, avoid):
