@@ -125,7 +125,11 @@ bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *
         vm->is_stop_refused = false;
     } else if (!is_refused && p->handover == HANDOVER_ORDERED && vm->is_up &&
                vm->leaving_for != p->epoch_last) {
-        migrate(core, vm, placement);
+        if (status->moving.total_mib > 0) { /* of a move before this one, which was withdrawn */
+            vm_act_tell(core, vm, placement, status->state, NULL);
+        } else {
+            migrate(core, vm, placement);
+        }
     }
     return true;
 }

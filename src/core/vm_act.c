@@ -34,8 +34,9 @@ struct core_action *vm_act_begin(struct core *core, struct local_vm *vm, enum vm
 void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *placement,
                  enum vm_state state, const struct cause *why)
 {
-    /* Two reports at once could overtake one another. And a report that it is over is the proof on
-     * which others take its place and its GPUs: never of an instance that is here. */
+    /* Two reports at once could overtake one another; one on the progress of a move is let go of by
+     * outgoing_done(). And a report that it is over is the proof on which others take its place and
+     * its GPUs: never of an instance that is here. */
     bool is_end = state == VM_STATE_STOPPED || state == VM_STATE_FAILED;
     assert(pending_is_idle(core, &vm->status));
     assert(!is_end || !vm->exists || vm->epoch != placement->placement->epoch ||
