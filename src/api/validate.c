@@ -166,6 +166,7 @@ static const char *group_of(const char *check)
     } groups[] = {
         {CHECK_HYPERVISOR, "Hypervisor"},
         {"kvm", "Hypervisor"},
+        {"migration", "Hypervisor"},
         {"clock", "Clocks"},
         {"store", "Store"},
         {"endpoint", "Store"},

@@ -352,15 +352,8 @@ static int check_text(const struct config_place *place, const struct setting *se
         return value[0] == '/'
                    ? 0
                    : REFUSE(place, err, "%s must be a path that begins with '/'", setting->key);
-    case VALUE_MIGRATION:
-        return move_address_parse(value, &(struct move_address){0})
-                   ? 0
-                   : REFUSE(place, err,
-                            "%s must be an address, or a URI such as qemu+tls://10.0.0.1/system "
-                            "and perhaps a second one such as tcp://10.1.0.1; what goes without "
-                            "TLS needs a last word \"unencrypted\"",
-                            setting->key);
     case VALUE_TEXT:
+    case VALUE_MIGRATION:
     case VALUE_URLS:
     case VALUE_ADDRESSES:
     case VALUE_SECONDS:
@@ -399,6 +392,36 @@ static int set_choice(const struct config_place *place, const struct setting *se
     return 0;
 }
 
+static int set_migration(const struct config_place *place, const struct setting *setting,
+                         const char *value, struct config *config, struct error *err)
+{
+    char *ret = (char *)config + setting->offset;
+    char consenting[config_text_size];
+    struct move_address to;
+    if (move_address_parse(value, &to) && copy_text(ret, setting->size, value)) {
+        return 0;
+    }
+    (void)snprintf(consenting, sizeof(consenting), "%s unencrypted", value);
+    if (move_address_parse(consenting, &to)) {
+        config->is_migration_open = true;
+        return 0;
+    }
+    return REFUSE(place, err,
+                  "%s must be an address, or a URI such as qemu+tls://10.0.0.1/system and perhaps "
+                  "a second one such as tcp://10.1.0.1; what goes without TLS needs a last word "
+                  "\"unencrypted\"",
+                  setting->key);
+}
+
+const char *config_fault(const struct config *config)
+{
+    return config->is_migration_open
+               ? "migration_address is not encrypted and counts as absent, so VMs move by a "
+                 "restart: name a qemu+tls address in berth.conf, or add the word unencrypted; "
+                 "then restart berthd"
+               : NULL;
+}
+
 static int set_value(const struct config_place *place, const struct setting *setting, char *value,
                      struct config *config, struct error *err)
 {
@@ -412,6 +435,9 @@ static int set_value(const struct config_place *place, const struct setting *set
     }
     if (setting->kind == VALUE_SECONDS) {
         return set_seconds(place, setting, value, config, err);
+    }
+    if (setting->kind == VALUE_MIGRATION) {
+        return set_migration(place, setting, value, config, err);
     }
     if (check_text(place, setting, value, err) < 0) {
         return -EINVAL;

@@ -49,6 +49,7 @@ struct config {
     /* The host. */
     char libvirt_uri[config_text_size];       /* libvirt_uri */
     char migration_address[config_text_size]; /* migration_address; "": none comes or goes live */
+    bool is_migration_open; /* it would not be encrypted, and is left out: config_fault() */
     char
         screen_address[config_text_size]; /* screen_address; "": the screens of VMs are not shown */
     char screen_secret_file[config_text_size]; /* screen_secret_file; "": api_etcd_password_file */
@@ -93,6 +94,11 @@ const char *config_open_endpoint(const struct config *config);
 /* 0; or -EPERM with a sentence: the store is open, and etcd_insecure does not say that it may be.
  */
 int config_check_store(const struct config *config, struct error *err);
+
+/* What to tell of a migration_address that would not be encrypted, and does not say that it may be:
+ * it counts as absent, for an earlier version took it, and a host without berthd loses its VMs.
+ * NULL: there is none. */
+const char *config_fault(const struct config *config);
 
 /* The user of the store becomes berth-api's, where it has one of its own. */
 void config_for_api(struct config *config);

@@ -206,6 +206,10 @@ static void on_connection(void *userdata, bool is_up, const char *detail)
 /* Without an address this host neither hands over nor takes in. */
 static void daemon_tell_migration(const struct daemon *d, struct node_inventory *inventory)
 {
+    const char *fault = config_fault(d->config);
+    if (fault) {
+        (void)node_checks_add(&inventory->checks, "migration", false, "%s", fault);
+    }
     if (d->config->migration_address[0] && d->virt) {
         (void)copy_text(inventory->migration_address, sizeof(inventory->migration_address),
                         d->config->migration_address);
@@ -481,6 +485,10 @@ int daemon_run(const struct config *config, struct error *err)
     (void)signal(SIGPIPE, SIG_IGN);
     if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0) {
         journal_line(LOG_NOTICE, "berthd: memory is not locked: %s", strerror(errno));
+    }
+    const char *fault = config_fault(config);
+    if (fault) {
+        journal_line(LOG_ERR, "berthd: %s", fault);
     }
     int r = take_lock(&d, err);
     if (r == 0) {

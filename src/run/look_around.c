@@ -8,6 +8,10 @@
 void daemon_look_around(const struct config *config, FILE *to)
 {
     node_checks_t checks = {0};
+    const char *fault = config_fault(config);
+    if (fault) {
+        (void)node_checks_add(&checks, "migration", false, "%s", fault);
+    }
     const char *root = strcmp(config->host_root, "/") == 0 ? "" : config->host_root;
     if (!host_services_check(root, &checks)) {
         (void)fprintf(to, "warning: out of memory\n");

@@ -236,4 +236,7 @@ TEST(moves_that_are_not_encrypted_are_a_warning)
     CHECK_STR(result_of("Hypervisor", "node1", "migration", "encrypted"), "ok");
     strcpy(address, "qemu+tls://node1/system tcp://10.1.0.1 unencrypted");
     CHECK_STR(result_of("Hypervisor", "node1", "migration", "not encrypted"), "warning");
+    address[0] = '\0'; /* what berthd makes of an open one without that word */
+    REQUIRE(node_checks_add(&inventory->inventory->checks, "migration", false, "left out"));
+    CHECK_STR(result_of("Hypervisor", "node1", "migration", "left out"), "failed");
 }

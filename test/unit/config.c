@@ -163,8 +163,6 @@ TEST(a_migration_address_is_an_address_or_a_uri_and_perhaps_one_for_the_memory)
         "10.0.0.1/system",
         "qemu+tls://10.0.0.1/system 10.1.0.1",
         "qemu+tls://10.0.0.1/system tcp://10.1.0.1 x",
-        "qemu+tcp://10.0.0.1/system",
-        "qemu+tcp://10.0.0.1/system tcp://10.1.0.1",
         "qemu+tls://10.0.0.1/system unencrypted",
         "10.0.0.1 unencrypted",
     };
@@ -174,6 +172,18 @@ TEST(a_migration_address_is_an_address_or_a_uri_and_perhaps_one_for_the_memory)
         CHECK_INT(parse(text), -EINVAL);
         CHECK_HAS(err.text, "migration_address must be an address");
     }
+}
+
+TEST(an_open_migration_address_of_an_earlier_version_counts_as_absent)
+{
+    REQUIRE(parse("migration_address = qemu+tcp://10.0.0.1/system") == 0);
+    CHECK_STR(config.migration_address, "");
+    CHECK_HAS(config_fault(&config), "not encrypted");
+    CHECK_INT(parse("migration_address = qemu+tcp://10.0.0.1/system tcp://10.1.0.1"), 0);
+    CHECK_STR(config.migration_address, "");
+    CHECK(config_fault(&config));
+    REQUIRE(parse("migration_address = qemu+tcp://10.0.0.1/system unencrypted") == 0);
+    CHECK(!config_fault(&config));
 }
 
 TEST(halves_of_a_pair_are_refused)
