@@ -78,8 +78,26 @@ static void add_path(const struct setup *setup, const char *key, const char *pat
     buf_printf(text, "%s = %s\n", key, setup_path(setup, path, full));
 }
 
-int setup_write_conf(const struct setup *setup, const json_t *endpoints, bool *ret_is_changed,
-                     struct error *err)
+/* Written once: an administrator may name another one, or none. */
+static void add_screen_address(const struct setup *setup, const char *before, bool is_new,
+                               struct buf *text)
+{
+    const char *value;
+    if (is_new) {
+        buf_printf(
+            text, strchr(setup->address, ':') ? "screen_address = [%s]\n" : "screen_address = %s\n",
+            setup->address);
+        return;
+    }
+    for (; *before; before += strcspn(before, "\n"), before += *before == '\n') {
+        if (sets(before, "screen_address", &value)) {
+            buf_printf(text, "screen_address = %.*s\n", (int)strcspn(value, "\n"), value);
+        }
+    }
+}
+
+int setup_write_conf(const struct setup *setup, const json_t *endpoints, bool is_new,
+                     bool *ret_is_changed, struct error *err)
 {
     CLEANUP(freep) char *before = NULL;
     CLEANUP(buf_done) struct buf text = {0};
@@ -106,9 +124,7 @@ int setup_write_conf(const struct setup *setup, const json_t *endpoints, bool *r
     add_path(setup, "etcd_password_file", SETUP_DIR "/berthd.password", &text);
     buf_text(&text, "api_etcd_user = berth-api\n");
     add_path(setup, "api_etcd_password_file", SETUP_DIR "/berth-api.password", &text);
-    buf_printf(&text,
-               strchr(setup->address, ':') ? "screen_address = [%s]\n" : "screen_address = %s\n",
-               setup->address);
+    add_screen_address(setup, before ? before : "", is_new, &text);
     if (text.failed) {
         return error_set(err, -ENOMEM, "out of memory");
     }

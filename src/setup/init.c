@@ -61,7 +61,7 @@ static int build(const struct setup *setup, const json_t *keys, struct error *er
     int r = make_bundle(setup, &bundle, err);
     r = r < 0 ? r : setup_write_secrets(setup, bundle, err);
     r = r < 0 ? r : make_store(setup, endpoints, json_object_get(bundle, "passwords"), keys, err);
-    r = r < 0 ? r : setup_write_conf(setup, endpoints, &is_changed, err);
+    r = r < 0 ? r : setup_write_conf(setup, endpoints, true, &is_changed, err);
     r = r < 0 ? r : setup_start_daemons(setup, state, err);
     return r < 0 ? r : setup_state_save(setup, true, endpoints, err);
 }

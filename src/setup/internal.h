@@ -169,8 +169,9 @@ int setup_witness_admit(struct setup_store *store, const char *node, const char 
                         const char *certificate, const char *ca, struct error *err);
 /* Renews it no more. */
 int setup_witness_forget(struct setup_store *store, const char *node, struct error *err);
-/* On a host: new certificates for all witnesses, if it is time. */
-int setup_witness_renew(const struct setup *setup, struct setup_store *store, struct error *err);
+/* On a host: new certificates for all witnesses, if it is time. What fails is said; nothing else
+ * depends on it. */
+void setup_witness_renew(const struct setup *setup, struct setup_store *store);
 /* On a witness: takes its new certificate, if there is one. */
 int setup_witness_refresh(const struct setup *setup, const json_t *state, struct error *err);
 
@@ -183,9 +184,10 @@ int setup_wait_port(const char *address, unsigned port, msec_t limit_ms, struct 
 
 /* ---- conf.c ---- */
 
-/* berth.conf with the lines that lead to the store; 'endpoints' in this order. */
-int setup_write_conf(const struct setup *setup, const json_t *endpoints, bool *ret_is_changed,
-                     struct error *err);
+/* berth.conf with the lines that lead to the store; 'endpoints' in this order. 'is_new': also with
+ * where the screens of its VMs are reached, which is kept as it is later. */
+int setup_write_conf(const struct setup *setup, const json_t *endpoints, bool is_new,
+                     bool *ret_is_changed, struct error *err);
 /* 'text' without the keys that setup writes. NULL without memory. */
 char *setup_strip_conf(const char *text);
 /* Whether 'text' leads to a store that setup did not make. */

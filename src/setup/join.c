@@ -114,7 +114,7 @@ static int build(const struct setup *setup, struct channel *channel, const json_
     if (r == 0 && setup->is_witness) {
         r = setup_systemctl(setup, "enable", "berth-refresh.timer", err);
     } else if (r == 0) {
-        r = setup_write_conf(setup, endpoints, &is_changed, err);
+        r = setup_write_conf(setup, endpoints, true, &is_changed, err);
         r = r < 0 ? r : setup_start_daemons(setup, state, err);
     }
     return r < 0 ? r : setup_state_save(setup, is_member, endpoints, err);

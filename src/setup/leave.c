@@ -67,7 +67,9 @@ int setup_refresh(struct setup *setup, struct error *err)
     }
     bool is_member = json_is_true(json_object_get(state, "is_member"));
     r = setup_state_store(setup, state, &store, err);
-    r = r < 0 ? r : setup_witness_renew(setup, store, err);
+    if (r == 0) {
+        setup_witness_renew(setup, store);
+    }
     r = r < 0 ? r : setup_store_members(store, &list, err);
     r = r < 0 ? r : fill_vacancy(setup, store, &is_member, &list, err);
     if (r < 0) {
@@ -76,10 +78,12 @@ int setup_refresh(struct setup *setup, struct error *err)
     CLEANUP(setup_json_done)
     json_t *endpoints = list_endpoints(setup, json_object_get(list, "members"));
     r = setup_state_save(setup, is_member, endpoints, err);
-    r = r < 0 ? r : setup_write_conf(setup, endpoints, &is_changed, err);
+    r = r < 0 ? r : setup_write_conf(setup, endpoints, false, &is_changed, err);
     if (r == 0 && is_changed) {
-        setup_say(setup, "the store has other members now: restarting berthd and berth-api; VMs "
-                         "keep running");
+        setup_say(setup, "%s: restarting berthd and berth-api; VMs keep running",
+                  json_equal(endpoints, json_object_get(state, "endpoints"))
+                      ? "the lines of " SETUP_CONF " that lead to the store were restored"
+                      : "the store has other members now");
         r = setup_systemctl(setup, "restart", "berthd.service", err);
         r = r < 0 ? r : setup_systemctl(setup, "restart", "berth-api.service", err);
     }

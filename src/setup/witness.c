@@ -28,12 +28,14 @@ static const char *text_of(const json_t *record, const char *name)
     return json_string_value(json_object_get(record, name)) ?: "";
 }
 
-/* 'revision' of etcd, as its text: only if the record is as it was then; NULL: in any case. */
+/* 'revision' of etcd, as its text: only if the record is as it was then, else -EALREADY; NULL: in
+ * any case. */
 static int put(struct setup_store *store, const char *node, const json_t *record,
                const char *revision, struct error *err)
 {
     char key[sizeof(PREFIX) + name_size];
     CLEANUP(freep) char *value = json_dumps(record, JSON_COMPACT);
+    CLEANUP(setup_json_done) json_t *reply = NULL;
     (void)snprintf(key, sizeof(key), PREFIX "%s", node);
     if (!value) {
         return error_set(err, -ENOMEM, "out of memory");
@@ -41,11 +43,15 @@ static int put(struct setup_store *store, const char *node, const json_t *record
     json_t *compare = revision ? json_pack("[{s:o, s:s, s:s}]", "key", encode_text(key), "target",
                                            "MOD", "mod_revision", revision)
                                : json_array();
-    return setup_store_call(store, "kv/txn",
-                            json_pack("{s:o, s:[{s:{s:o, s:o}}]}", "compare", compare, "success",
-                                      "request_put", "key", encode_text(key), "value",
-                                      encode_text(value)),
-                            NULL, err);
+    int r = setup_store_call(store, "kv/txn",
+                             json_pack("{s:o, s:[{s:{s:o, s:o}}]}", "compare", compare, "success",
+                                       "request_put", "key", encode_text(key), "value",
+                                       encode_text(value)),
+                             &reply, err);
+    return r < 0 ? r
+           : json_is_true(json_object_get(reply, "succeeded"))
+               ? 0
+               : error_set(err, -EALREADY, "another host wrote it");
 }
 
 int setup_witness_admit(struct setup_store *store, const char *node, const char *address,
@@ -67,14 +73,29 @@ int setup_witness_forget(struct setup_store *store, const char *node, struct err
 
 /* ---- on a host ---- */
 
-/* A new certificate into 'record' if it is time, and the authority's as it is now. */
+/* Hosts renew the authority's certificate each for itself, so theirs differ: one that is good
+ * stays, or they would replace each other's for ever. */
+static void renew_authority(const json_t *authority, json_t *record, bool *ret_changed)
+{
+    struct certificate_facts have = {0}, ours = {0};
+    struct error ignored;
+    json_t *ca = json_object_get(authority, "ca");
+    bool is_due =
+        certificate_check(text_of(record, "ca"), NULL, &have, &ignored) < 0 || setup_is_due(&have);
+    *ret_changed = is_due && certificate_check(json_string_value(ca), NULL, &ours, &ignored) == 0 &&
+                   ours.until_ms > have.until_ms;
+    if (*ret_changed) {
+        (void)json_object_set(record, "ca", ca);
+    }
+}
+
+/* A new certificate into 'record' if it is time, and the authority's. */
 static int renew(const json_t *authority, const char *node, json_t *record, bool *ret_changed,
                  struct error *err)
 {
     const char *certificate = text_of(record, "certificate");
     struct certificate_facts facts;
-    *ret_changed = !json_equal(json_object_get(record, "ca"), json_object_get(authority, "ca"));
-    (void)json_object_set(record, "ca", json_object_get(authority, "ca"));
+    renew_authority(authority, record, ret_changed);
     int r = certificate_check(certificate, NULL, &facts, err);
     if (r < 0 || !setup_is_due(&facts)) {
         return r;
@@ -117,34 +138,43 @@ static int renew_pair(const struct setup *setup, struct setup_store *store, cons
     CLEANUP(setup_json_done) json_t *record = value ? json_loads(value, 0, NULL) : NULL;
     bool is_changed;
     if (!key || strncmp(key, PREFIX, strlen(PREFIX)) != 0 || !json_is_object(record)) {
-        return error_set(err, -EBADMSG, "what the store has of witnesses cannot be understood");
+        return error_set(err, -EBADMSG, "what the store has of the witness %s cannot be understood",
+                         key && strlen(key) > strlen(PREFIX) ? key + strlen(PREFIX) : "");
     }
     const char *node = key + strlen(PREFIX);
     int r = renew(authority, node, record, &is_changed, err);
     if (r == 0 && is_changed) {
         r = put(store, node, record, text_of(pair, "mod_revision"), err);
-        setup_say(setup, "put a new certificate into the store for the witness %s", node);
+        if (r == 0) {
+            setup_say(setup, "put a new certificate into the store for the witness %s", node);
+        }
+        r = r == -EALREADY ? 0 : r;
     }
     look_at(setup, node, text_of(record, "address"));
     return r < 0 ? error_wrap(err, "renewing the certificate of the witness %s", node) : 0;
 }
 
-int setup_witness_renew(const struct setup *setup, struct setup_store *store, struct error *err)
+void setup_witness_renew(const struct setup *setup, struct setup_store *store)
 {
     CLEANUP(setup_json_done) json_t *authority = NULL;
     CLEANUP(setup_json_done) json_t *reply = NULL;
+    struct error why;
     size_t i;
     json_t *pair;
-    int r = setup_read_authority(setup, &authority, err);
+    int r = setup_read_authority(setup, &authority, &why);
     r = r < 0 ? r
               : setup_store_call(store, "kv/range",
                                  json_pack("{s:o, s:o}", "key", encode_text(PREFIX), "range_end",
                                            encode_text("/berth-certificates0")),
-                                 &reply, err);
-    json_array_foreach(json_object_get(reply, "kvs"), i, pair) {
-        r = r < 0 ? r : renew_pair(setup, store, authority, pair, err);
+                                 &reply, &why);
+    if (r < 0) {
+        setup_say(setup, "the certificates of witnesses are not renewed now: %s", why.text);
     }
-    return r;
+    json_array_foreach(json_object_get(reply, "kvs"), i, pair) {
+        if (renew_pair(setup, store, authority, pair, &why) < 0) {
+            setup_say(setup, "%s", why.text);
+        }
+    }
 }
 
 /* ---- on the witness ---- */

@@ -417,6 +417,14 @@ def the_hosts_renew_the_certificate_of_a_witness_which_reads_nothing_else_of_the
                 text = refusal.read().decode()
                 assert "permission denied" in text, text
         before = {name: witness.secret(name).read_bytes() for name in ("etcd.pem", "etcd-key.pem", "ca.pem")}
+        # An administrator's way to the screens stays; without one, none comes back.
+        path = a.root / "etc/berth/berth.conf"
+        conf = path.read_text(encoding="utf-8")
+        for line in ("screen_address = 10.9.9.9:1\n", ""):
+            ours = conf.replace(f"screen_address = {a.address}\n", line)
+            assert ours != conf
+            path.write_text(ours, encoding="utf-8")
+            assert must(a.setup("refresh")) == "" and path.read_text(encoding="utf-8") == ours, line
         assert must(a.setup("refresh")) == must(witness.setup("refresh")) == "", "renewed too early"
         # What the store has of it is over; that of the witness itself is good, so that it can ask.
         key = {"key": b64("/berth-certificates/node2")}
@@ -426,7 +434,11 @@ def the_hosts_renew_the_certificate_of_a_witness_which_reads_nothing_else_of_the
         expire(a, "node2")
         stored["certificate"] = a.secret("node2.pem").read_text(encoding="utf-8")
         a.ask("kv/put", {**key, "value": b64(json.dumps(stored))}, token=a.token_of("root"))
-        assert "for the witness node2" in must(a.setup("refresh"))
+        bad = {"key": b64("/berth-certificates/bad")}  # hinders nothing else
+        a.ask("kv/put", {**bad, "value": b64("nonsense")}, token=a.token_of("root"))
+        text = must(a.setup("refresh"))
+        assert "store for the witness node2" in text and "of the witness bad cannot be understood" in text, text
+        a.ask("kv/deleterange", bad, token=a.token_of("root"))
         assert "renewed the certificate /etc/berth/cluster/etcd.pem" in must(witness.setup("refresh"))
         assert witness.secret("etcd-key.pem").read_bytes() == before["etcd-key.pem"]
         fresh = witness.secret("etcd.pem").read_text(encoding="utf-8")
@@ -436,6 +448,15 @@ def the_hosts_renew_the_certificate_of_a_witness_which_reads_nothing_else_of_the
         with socket.create_connection((witness.address, 2379)) as plain:
             with context.wrap_socket(plain, server_hostname=witness.address) as tls:
                 assert ssl.DER_cert_to_PEM_cert(tls.getpeercert(True)).split() == fresh.split(), "etcd has another one"
+        # The authority's certificate there is that of another host, and good: it stays.
+        (value,) = (kv["value"] for kv in a.ask("kv/range", key, token=a.token_of("root"))["kvs"])
+        ca = a.secret("ca.pem").read_bytes()
+        expire(a, "ca", 3000)
+        theirs = {**json.loads(base64.b64decode(value)), "ca": a.secret("ca.pem").read_text(encoding="utf-8")}
+        a.secret("ca.pem").write_bytes(ca)
+        a.ask("kv/put", {**key, "value": b64(json.dumps(theirs))}, token=a.token_of("root"))
+        assert must(a.setup("refresh")) == ""
+        a.ask("kv/put", {**key, "value": value}, token=a.token_of("root"))
         assert must(a.setup("refresh")) == must(witness.setup("refresh")) == ""
         # One that takes no new one is told of.
         names = f"subjectAltName=IP:{witness.address},IP:127.0.0.1,DNS:localhost,DNS:node2"
