@@ -33,24 +33,27 @@ struct api_screen {
     struct child *child;
 };
 
-int api_screens_start(struct api_screens *screens, const struct config *config, struct error *err)
+void api_screens_start(struct api_screens *screens, const struct config *config)
 {
     char password[config_text_size], secret[screen_secret_size];
+    struct error err;
     bool has_own = config->screen_secret_file[0];
     const char *path = has_own ? config->screen_secret_file : config->etcd_password_file;
     if (!path[0]) {
-        return 0;
+        return;
     }
     int r = config_read_secret(has_own ? "screen_secret_file" : "etcd_password_file", path,
-                               password, sizeof(password), err);
-    r = r < 0 ? r : screen_secret(password, secret, err);
+                               password, sizeof(password), &err);
+    r = r < 0 ? r : screen_secret(password, secret, &err);
     if (r == 0 && asprintf(&screens->secret, SECRET_VARIABLE "%s", secret) < 0) {
         screens->secret = NULL;
-        r = error_set(err, -ENOMEM, "out of memory");
+        r = error_set(&err, -ENOMEM, "out of memory");
     }
     explicit_bzero(password, sizeof(password));
     explicit_bzero(secret, sizeof(secret));
-    return r;
+    if (r < 0) {
+        journal_line(LOG_ERR, "no screens and consoles of VMs: %s", err.text);
+    }
 }
 
 static struct api_screen *find(struct api_screens *screens, const struct http_exchange *exchange)
@@ -102,9 +105,9 @@ bool api_screens_expect(struct api_screens *screens, struct http_exchange *excha
     }
     if (!screens->secret) {
         api_answer_refuse(exchange, 409, "no-screens",
-                          "the host of this API has neither screen_secret_file nor "
-                          "api_etcd_password_file in its berth.conf, so no other host would show "
-                          "it a screen");
+                          "the host of this API has no secret for other hosts, so none would "
+                          "show it a screen: see screen_secret_file in berth.conf(5) and the "
+                          "journal of berth-api there");
         return false;
     }
     if (len >= screens_max || own_len >= per_actor_max) {
@@ -151,7 +154,11 @@ void api_screens_opened(struct api_screens *screens, struct http_exchange *excha
     struct api_screen *screen = find(screens, exchange);
     char program[program_size];
     char name[] = "berth-screen", view[] = "view", console[] = "console", picture[] = "screen";
-    if (!screen || !sibling_find(name, program, sizeof(program))) {
+    if (!screen) { /* it was closed meanwhile */
+        http_socket_close(socket);
+        return;
+    }
+    if (!sibling_find(name, program, sizeof(program))) {
         journal_line(LOG_ERR, "berth-screen is not installed, so no screen can be shown");
         http_socket_close(socket);
         return;

@@ -21,8 +21,9 @@ struct api_screens {
     struct api_screen *first;
 };
 
-/* 'gate' may be given later. Without a secret it starts, too. */
-int api_screens_start(struct api_screens *screens, const struct config *config, struct error *err);
+/* 'gate' may be given later. Without a secret no screen is opened; if one should be there, the
+ * journal says what is wrong. */
+void api_screens_start(struct api_screens *screens, const struct config *config);
 /* Once no exchange is open. */
 void api_screens_done(struct api_screens *screens);
 

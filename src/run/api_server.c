@@ -482,7 +482,9 @@ int api_server_run(const struct config *config, struct error *err)
     };
     server.screens.event = server.event;
     server.screens.gate = server.gate;
-    r = r < 0 ? r : api_screens_start(&server.screens, config, err);
+    if (r == 0) {
+        api_screens_start(&server.screens, config);
+    }
     r = r < 0 ? r : api_streams_start(&server.streams, server.event, err);
     r = r < 0 ? r : start_http(&server, err);
     if (r < 0) {

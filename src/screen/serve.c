@@ -81,17 +81,30 @@ static int open_console(virDomainPtr domain, struct served *served, struct relay
 
 /* ---- the screen ---- */
 
+/* libvirt counts all displays of a domain, in the order of its XML. Text in it has no bare '<'. */
+static int find_vnc(const char *xml)
+{
+    int index = 0;
+    for (const char *at = xml; (at = strstr(at, "<graphics type='")); at++, index++) {
+        if (strncmp(at, "<graphics type='vnc'", 20) == 0) {
+            return index;
+        }
+    }
+    return -ENOENT;
+}
+
 /* Anyone who asks has shown by the secret that they may: no password is asked for. */
 static int open_screen(virDomainPtr domain, struct served *served, struct relay_end *ret,
                        struct error *err)
 {
     CLEANUP(freep) char *xml = virDomainGetXMLDesc(domain, 0);
-    if (!xml || !strstr(xml, "<graphics type='vnc'")) {
+    int index = xml ? find_vnc(xml) : -ENOENT;
+    if (index < 0) {
         return error_set(err, -ENOENT,
                          "the VM has no VNC display: add <graphics type='vnc'/>, and "
                          "a <video> device, to its XML");
     }
-    int fd = virDomainOpenGraphicsFD(domain, 0, VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH);
+    int fd = virDomainOpenGraphicsFD(domain, (unsigned)index, VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH);
     if (fd < 0) {
         return error_set(err, -EIO, "%s", virGetLastErrorMessage());
     }

@@ -95,10 +95,13 @@ int setup_start_daemons(const struct setup *setup, const json_t *state, struct e
     CLEANUP(setup_store_freep) struct setup_store *store = NULL;
     char key[name_size + 16];
     bool is_there = false;
+    struct error why;
     setup_say(setup, "starting berthd and berth-api");
     int r = setup_systemctl(setup, "enable", "berthd.service", err);
     r = r < 0 ? r : setup_systemctl(setup, "enable", "berth-api.service", err);
-    r = r < 0 ? r : setup_systemctl(setup, "enable", "berth-screen.socket", err);
+    if (r == 0 && setup_systemctl(setup, "enable", "berth-screen.socket", &why) < 0) {
+        setup_say(setup, "the screens of VMs are not shown, is port 8645 in use? %s", why.text);
+    }
     r = r < 0 ? r : setup_systemctl(setup, "enable", "berth-refresh.timer", err);
     r = r < 0 ? r : setup_state_store(setup, state, &store, err);
     (void)snprintf(key, sizeof(key), "seen/nodes/%s", setup->node);

@@ -18,13 +18,19 @@ import time
 import urllib.request
 
 
+DRAWN = set()
+
+
 def free_port():
-    """A port that is free, drawn from below those that the kernel gives to connections: until it is used, only another
-    draw can take it."""
+    """A port that is free, drawn from below those that the kernel gives to connections: until it is used, only the draw
+    of another program can take it."""
     while True:
         port = random.randrange(15000, 32000)
+        if port in DRAWN:
+            continue
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
+            DRAWN.add(port)
             return port
 
 

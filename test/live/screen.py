@@ -270,11 +270,24 @@ def nothing_is_opened_of_a_vm_that_does_not_run(host):
     assert "does not run" in berth(host, "vm", "console", "t").stderr
 
 
+def without_its_secret_the_api_shows_no_screen_and_all_else(host):
+    SETUP["api"].terminate()
+    assert SETUP["api"].wait(PATIENCE_S) == 0, SETUP["api"].returncode
+    os.rename(SETUP["secret"], SETUP["secret"] + ".away")
+    try:
+        start_api(host)
+    finally:
+        os.rename(SETUP["secret"] + ".away", SETUP["secret"])
+    with open(f"{host.directory}/api.log", encoding="utf-8") as log:
+        assert "no screens and consoles of VMs: " in log.read()
+
+
 TESTS = [the_screen_is_vnc_with_an_event_and_a_line_in_the_journal,
          the_console_carries_bytes_both_ways_and_one_at_a_time_has_it, berth_vm_console_opens_it_in_a_terminal,
          only_operators_open_it_and_only_from_our_own_pages, an_operator_sees_and_types_in_the_browser,
          open_screens_end_with_their_server_and_hinder_no_new_certificate,
-         who_does_not_have_the_secret_is_refused_and_told, nothing_is_opened_of_a_vm_that_does_not_run]
+         who_does_not_have_the_secret_is_refused_and_told, nothing_is_opened_of_a_vm_that_does_not_run,
+         without_its_secret_the_api_shows_no_screen_and_all_else]
 
 
 def begin(host):
