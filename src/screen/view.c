@@ -161,7 +161,7 @@ static int parse_address(const char *text, char *ret_host, size_t size, unsigned
 static int connect_host(const struct screen_view *view, struct channel **ret, struct error *err)
 {
     char host[256];
-    unsigned port;
+    unsigned port = screen_port;
     int fd = -1;
     int r = parse_address(view->address, host, sizeof(host), &port, err);
     if (r < 0) {
