@@ -252,11 +252,11 @@ int run_vm_console(struct cli *cli)
         (void)fprintf(cli->err, "Console of %s. Ctrl-] leaves it.\n", cli->args.items[0]);
         raw = before;
         cfmakeraw(&raw);
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw);
+        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw); /* what was typed already is for the VM */
     }
     keep_open(&console);
     if (is_terminal) {
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
         (void)fputc('\n', cli->err);
     }
     if (console.status == WEBSOCKET_STATUS_NORMAL) {

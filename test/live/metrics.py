@@ -160,7 +160,7 @@ def what_is_so_in_the_cluster_is_in_the_metrics():
                         f"{asker} asks for {name} with {key}{operator}{text}"
         c.players.silent.add("node2")
         wait_for("node2 is silent", lambda: value(scrape(c), "berth_node_up", node="node2") == 0)
-        assert value(scrape(c), "berth_problems", code="node-silent", severity="error") == 1
+        wait_for("that is a problem", lambda: value(scrape(c), "berth_problems", code="node-silent", severity="error") == 1)
         c.etcd.kill()
         wait_for("the store is silent", lambda: value(scrape(c), "berth_store_stale") == 1)
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pty
+import select
 import signal
 import socket
 import ssl
@@ -176,6 +177,7 @@ def berth_vm_console_opens_it_in_a_terminal(host):
     def has(text):
         nonlocal got
         while text not in got:
+            assert select.select([ours], [], [], PATIENCE_S)[0], (text, got)
             got += os.read(ours, 1000)
         return True
     assert has(b"Ctrl-] leaves it")
