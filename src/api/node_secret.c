@@ -9,28 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_place(const struct fence_parameter *parameter)
-{
-    return !fence_parameter_is_harmless(parameter->key) &&
-           strcmp(parameter->value, FENCE_SEALED) == 0;
-}
-
-/* The first secret of 'level' that anyone can read; NULL: there is none. */
-static const struct fence_parameter *readable_secret(const struct fence_level *level)
-{
-    for (size_t i = 0; i < level->parameter_len; i++) {
-        const struct fence_parameter *each = &level->parameters[i];
-        if (!fence_parameter_is_harmless(each->key) && !is_place(each)) {
-            return each;
-        }
-    }
-    return NULL;
-}
-
 static bool has_place(const struct fence_level *level)
 {
     for (size_t i = 0; i < level->parameter_len; i++) {
-        if (is_place(&level->parameters[i])) {
+        if (fence_parameter_is_sealed(level->parameters[i].key, level->parameters[i].value)) {
             return true;
         }
     }
@@ -151,12 +133,10 @@ static bool is_box_good(struct api_call *call, const struct fence_level *before,
 
 bool secrets_accept(struct api_call *call, const struct node_spec *before, struct node_spec *after)
 {
-    char **boxes[fence_levels_max] = {&after->fence_box, &after->fence_more[0].box,
-                                      &after->fence_more[1].box};
     for (uint32_t i = 0; i < fence_levels_max; i++) {
         const struct fence_level old = node_spec_fence_level(before, i);
         const struct fence_level new = node_spec_fence_level(after, i);
-        const struct fence_parameter *secret = readable_secret(&new);
+        const struct fence_parameter *secret = fence_level_readable_secret(&new);
         if (is_same(&old, &new)) {
             continue;
         }
@@ -165,8 +145,9 @@ bool secrets_accept(struct api_call *call, const struct node_spec *before, struc
             return false;
         }
         if (secret || !has_place(&new)) { /* it belongs to what was there before */
-            free(*boxes[i]);
-            *boxes[i] = NULL;
+            char **box = node_spec_fence_box(after, i);
+            free(*box);
+            *box = NULL;
         }
     }
     return true;
@@ -195,7 +176,7 @@ enum secrets_state secrets_state(const struct world *world, const struct node_sp
     enum secrets_state state = SECRETS_NONE;
     for (uint32_t i = 0; i < fence_levels_max; i++) {
         const struct fence_level level = node_spec_fence_level(spec, i);
-        const struct fence_parameter *secret = readable_secret(&level);
+        const struct fence_parameter *secret = fence_level_readable_secret(&level);
         char key[seal_public_size];
         enum secrets_state here =
             secret                                                     ? SECRETS_READABLE

@@ -30,7 +30,7 @@ static void drop_places(json_t *parameters)
     void *next;
     json_object_foreach_safe(parameters, next, key, value) {
         const char *text = json_string_value(value);
-        if (text && strcmp(text, FENCE_SEALED) == 0 && !fence_parameter_is_harmless(key)) {
+        if (text && fence_parameter_is_sealed(key, text)) {
             (void)json_object_del(parameters, key);
         }
     }

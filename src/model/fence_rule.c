@@ -113,8 +113,7 @@ static int check_value(const char *key, const char *value, struct error *err)
                              key);
         }
     }
-    bool is_place = strcmp(value, FENCE_SEALED) == 0 && !fence_parameter_is_harmless(key);
-    if (is_free_text(key) || is_place) {
+    if (is_free_text(key) || fence_parameter_is_sealed(key, value)) {
         return 0;
     }
     if (value[0] == '-' || (value[0] == '/' && !is_web_path(key)) || strstr(value, "..")) {
@@ -197,6 +196,22 @@ bool fence_parameter_is_harmless(const char *key)
         "managed",
     };
     return is_one_of(key, strlen(key), keys, ARRAY_LEN(keys));
+}
+
+bool fence_parameter_is_sealed(const char *key, const char *value)
+{
+    return strcmp(value, FENCE_SEALED) == 0 && !fence_parameter_is_harmless(key);
+}
+
+const struct fence_parameter *fence_level_readable_secret(const struct fence_level *level)
+{
+    for (size_t i = 0; i < level->parameter_len; i++) {
+        const struct fence_parameter *each = &level->parameters[i];
+        if (!fence_parameter_is_harmless(each->key) && strcmp(each->value, FENCE_SEALED) != 0) {
+            return each;
+        }
+    }
+    return NULL;
 }
 
 bool fence_parameter_is_bound(const char *key)

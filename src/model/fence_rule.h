@@ -35,6 +35,12 @@ bool fence_parameter_is_harmless(const char *key);
  * only about patience and words. Secrets are sealed for just these (seal/seal.h). */
 bool fence_parameter_is_bound(const char *key);
 
+/* True if 'value' stands for the value of the secret 'key', which is in a box. */
+bool fence_parameter_is_sealed(const char *key, const char *value);
+
+/* The first secret of 'level' that anyone can read, lent; NULL: there is none. */
+const struct fence_parameter *fence_level_readable_secret(const struct fence_level *level);
+
 /* The box in the text of one ("1:PUBLIC:BOX") and the public key that it is sealed to; NULL: the
  * text has not that form. */
 const char *fence_box_read(const char *text, char ret_key[seal_public_size]);

@@ -156,6 +156,12 @@ struct fence_level node_spec_fence_level(const struct node_spec *spec, uint32_t 
                                 more->box ? more->box : ""};
 }
 
+char **node_spec_fence_box(struct node_spec *spec, uint32_t level)
+{
+    assert(level < fence_levels_max);
+    return level == 0 ? &spec->fence_box : &spec->fence_more[level - 1].box;
+}
+
 bool vm_spec_may_run_on(const struct vm_spec *spec, const char *node)
 {
     bool may = spec->possible_owners.len == 0;

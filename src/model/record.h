@@ -141,6 +141,8 @@ struct node_spec {
 uint32_t node_spec_fence_levels(const struct node_spec *spec);
 /* That level, counted from 0, below fence_levels_max; its agent may be "". */
 struct fence_level node_spec_fence_level(const struct node_spec *spec, uint32_t level);
+/* Where the box of a level is, which the spec owns. */
+char **node_spec_fence_box(struct node_spec *spec, uint32_t level);
 
 /* The check by which a node says that its hypervisor answers. */
 #define CHECK_HYPERVISOR "hypervisor"

@@ -9,17 +9,6 @@
 
 enum { seal_limit_ms = 5000 };
 
-static bool is_readable(const struct fence_level *level)
-{
-    for (size_t i = 0; i < level->parameter_len; i++) {
-        const struct fence_parameter *each = &level->parameters[i];
-        if (!fence_parameter_is_harmless(each->key) && strcmp(each->value, FENCE_SEALED) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* 1: sealed; 0: not to be sealed here; -errno. A level whose box holds one secret while another one
  * is readable cannot be put together: berth-api opens no box. */
 static int seal_level(const char *node, const char *key, const struct fence_level *level,
@@ -29,7 +18,7 @@ static int seal_level(const char *node, const char *key, const struct fence_leve
     CLEANUP(seal_parameters_done) fence_parameters_t sealed = {0};
     const struct seal_subject subject = {node, level->agent, level->parameters,
                                          level->parameter_len};
-    if (!is_readable(level) || level->box[0]) {
+    if (!fence_level_readable_secret(level) || level->box[0]) {
         return 0;
     }
     int r = seal_close(&subject, key, &sealed, &fresh, err);
@@ -48,12 +37,10 @@ static int seal_node(const char *node, const char *key, struct node_spec *spec, 
     struct fence_parameter *parameters[fence_levels_max] = {spec->fence_parameters.items,
                                                             spec->fence_more[0].parameters.items,
                                                             spec->fence_more[1].parameters.items};
-    char **boxes[fence_levels_max] = {&spec->fence_box, &spec->fence_more[0].box,
-                                      &spec->fence_more[1].box};
     int count = 0;
     for (uint32_t i = 0; i < fence_levels_max; i++) {
         const struct fence_level level = node_spec_fence_level(spec, i);
-        int r = seal_level(node, key, &level, parameters[i], boxes[i], err);
+        int r = seal_level(node, key, &level, parameters[i], node_spec_fence_box(spec, i), err);
         if (r < 0) {
             return r;
         }

@@ -107,7 +107,7 @@ static bool is_secret(const char *key)
 
 static bool is_sealed(const struct fence_parameter *parameter)
 {
-    return is_secret(parameter->key) && strcmp(parameter->value, FENCE_SEALED) == 0;
+    return fence_parameter_is_sealed(parameter->key, parameter->value);
 }
 
 /* All of them, into memory that does not grow: nothing of them is left behind where it was. */

@@ -275,7 +275,7 @@ def only_berthd_opens_a_secret_and_only_for_the_address_that_it_was_sealed_for(v
     wait_for("it is sealed", lambda: victim.etcd.all()["want/nodes/old"].get("fence_box"), 20)
     spec = victim.etcd.all()["want/nodes/old"]
     assert spec["fence_parameters"] == {"ip": "127.0.0.1", "password": "(sealed)"}, spec
-    # Whoever writes to the store has the secret sent nowhere else: not for another host, not to another address, not
+    # Someone who writes to the store has the secret sent nowhere else: not for another host, not to another address, not
     # with a parameter of his own.
     box = spec["fence_box"]
     sealed = {"ip": "127.0.0.1", "password": "(sealed)"}
