@@ -181,19 +181,12 @@ static void stop(struct core *core, struct local_vm *vm, const struct vm_placeme
         action->offline == OFFLINE_TURN_OFF ? turn_off_limit_ms : spec->vm_spec->offline_timeout_ms;
 }
 
-static bool is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch)
-{
-    return status && status->epoch == epoch && strcmp(status->node, core->config.node) == 0 &&
-           (status->incarnation == self_incarnation(core) || MUTANT(EPOCH_TWICE));
-}
-
 /* From the telling that it may run until it does or has ended. */
 static bool is_starting(const struct core *core, const struct local_vm *vm)
 {
     const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
     bool is_told = status && status->status->state == VM_STATE_STARTING &&
-                   strcmp(status->status->node, core->config.node) == 0 &&
-                   is_ours(core, status->status, status->status->epoch);
+                   vm_act_is_ours(core, status->status, status->status->epoch);
     bool is_copy = vm->expected_epoch != 0 && vm->expected_epoch == vm->epoch;
     return vm->op == VM_OP_START || (vm->exists && !vm->is_up && !is_copy) ||
            (vm->is_beginning && !vm->exists && (is_told || !pending_is_idle(core, &vm->status)));
@@ -260,7 +253,7 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
 {
     uint64_t epoch = placement->placement->epoch;
     bool is_here = vm->exists && vm->epoch == epoch;
-    assert(is_ours(core, status, epoch) && !has_over(status));
+    assert(vm_act_is_ours(core, status, epoch) && !has_over(status));
     if (is_here && vm->is_up) {
         vm->is_stop_refused = false;
         vm->late_epoch = 0; /* late, but up before it was undone */
@@ -298,7 +291,7 @@ static void run_here(struct core *core, struct local_vm *vm, const struct record
                      const struct vm_status *status)
 {
     uint64_t epoch = placement->placement->epoch;
-    if (is_ours(core, status, epoch)) {
+    if (vm_act_is_ours(core, status, epoch)) {
         if (!has_over(status) && !is_away(core, vm, placement, status)) {
             keep_running(core, vm, placement, status);
         }
@@ -331,7 +324,7 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
                       const struct vm_status *status)
 {
     const struct vm_placement *p = placement->placement;
-    if (!is_ours(core, status, p->epoch) || has_over(status)) {
+    if (!vm_act_is_ours(core, status, p->epoch) || has_over(status)) {
         return; /* never begun, or over: the coordinator sees that itself */
     }
     if (is_away(core, vm, placement, status)) {
@@ -403,7 +396,7 @@ static bool tell_unkillable(struct core *core, struct local_vm *vm, const struct
 {
     const struct vm_placement *p = placement ? placement->placement : NULL;
     bool is_ordered = p && strcmp(p->node, core->config.node) == 0 && p->epoch == vm->epoch;
-    bool is_told = status && is_ours(core, status->status, vm->epoch);
+    bool is_told = status && vm_act_is_ours(core, status->status, vm->epoch);
     if (!vm->exists) {
         return false;
     }

@@ -4,7 +4,6 @@
 #include "core/handover.h"
 #include "core/mutant.h"
 #include "core/pause.h"
-#include "core/self.h"
 #include "core/vm_act.h"
 
 #include <assert.h>
@@ -64,10 +63,8 @@ static void tell_moving(struct core *core, struct local_vm *vm, const struct rec
                         const struct record *status)
 {
     const struct vm_status *s = status ? status->status : NULL;
-    bool is_ours = s && s->epoch == vm->op_epoch && s->state == VM_STATE_RUNNING &&
-                   s->incarnation == self_incarnation(core) &&
-                   strcmp(s->node, core->config.node) == 0;
-    if (!is_ours || vm->moving.total_mib == 0 || !vm->exists) {
+    bool is_told = vm_act_is_ours(core, s, vm->op_epoch) && s->state == VM_STATE_RUNNING;
+    if (!is_told || vm->moving.total_mib == 0 || !vm->exists) {
         return;
     }
     if (core->now_ms >= vm->moving_told_ms + tell_moving_ms) {

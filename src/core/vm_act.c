@@ -31,6 +31,12 @@ struct core_action *vm_act_begin(struct core *core, struct local_vm *vm, enum vm
     return action;
 }
 
+bool vm_act_is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch)
+{
+    return status && status->epoch == epoch && strcmp(status->node, core->config.node) == 0 &&
+           (status->incarnation == self_incarnation(core) || MUTANT(EPOCH_TWICE));
+}
+
 void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *placement,
                  enum vm_state state, const struct cause *why)
 {

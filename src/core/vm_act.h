@@ -8,6 +8,9 @@
 struct core_action *vm_act_begin(struct core *core, struct local_vm *vm, enum vm_op op,
                                  enum core_action_kind kind, uint64_t epoch);
 
+/* Whether 'status' (NULL: none) is what this node said of 'epoch' in this incarnation. */
+bool vm_act_is_ours(const struct core *core, const struct vm_status *status, uint64_t epoch);
+
 /* Writes what is so of 'placement's epoch, guarded by it and by the status before. 'why' may be
  * NULL. */
 void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *placement,
