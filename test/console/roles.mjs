@@ -121,14 +121,21 @@ test('an answer that comes late, to a session that has ended, does not end the n
   await stands(cad1, 'Running');
   await scene.stage.order('api off');
   await page.getByText(/Connection lost since/).waitFor();
-  let held, answer;
-  await page.route('**/v1/vms', async (route) => {
-    const reply = await route.fetch().catch(() => null);
-    if (!reply) {
+  // The VMs' answer is held; until it is there, so are the others, which would end the session before it is asked for.
+  let held, answer, askedFor;
+  const asked = new Promise((resolve) => (askedFor = resolve));
+  const isFollowed = (url) => url.searchParams.has('follow');
+  await page.route((url) => url.pathname.startsWith('/v1/') && !isFollowed(url), async (route) => {
+    const reply = route.request().method() === 'GET' ? await route.fetch().catch(() => null) : undefined;
+    if (reply === undefined) {
+      await route.continue();
+    } else if (reply === null) {
       await route.abort();
-    } else if (!held && reply.status() === 401) {
+    } else if (!held && reply.status() === 401 && new URL(reply.url()).pathname === '/v1/vms') {
       held = new Promise((resolve) => (answer = resolve)).then(() => route.fulfill({ response: reply }));
+      askedFor();
     } else {
+      await (reply.status() === 401 && asked);
       await route.fulfill({ response: reply });
     }
   });
