@@ -9,12 +9,15 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import traceback
 import uuid
 
 from cluster import Etcd, wait_for
 
 BERTHD = os.environ["BERTHD"]
+TEST_LIMIT_S = 600
 PLACES = ["/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/etc/libvirt", "/var/lib/berthd"]
 XML = ("<domain type='qemu'><name>{}</name><memory unit='MiB'>16</memory><vcpu>1</vcpu><os>"
        "<type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features><devices>"
@@ -167,7 +170,16 @@ def lacks():
     return None
 
 
+def too_long(_number, _frame):
+    for thread, frame in sys._current_frames().items():
+        print("".join(f"# {line}\n" for line in "".join(traceback.format_stack(frame)).split("\n")), f"# of {thread}", flush=True)
+    raise TimeoutError(f"the test did not end within {TEST_LIMIT_S} s")
+
+
 def attempt(number, test, hosts):
+    """A test that hangs fails, and tells where, long before the runner would end the program."""
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(TEST_LIMIT_S)
     try:
         test(*hosts)
         print(f"ok {number} - {test.__name__}", flush=True)
@@ -175,6 +187,8 @@ def attempt(number, test, hosts):
         print(f"not ok {number} - {test.__name__}\n# {problem!r}", flush=True)
         for host in hosts:
             print("".join(f"# {line}\n" for line in host.journal().split("\n")[-40:]), flush=True)
+    finally:
+        signal.alarm(0)
 
 
 def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, memory=(), image=b"", more="", **vm):

@@ -3,8 +3,10 @@
 """A VM moves while it runs, between two hosts with real libvirtd, QEMU and berthd. Its guest counts in its memory,
 which is read from outside (/proc/PID/mem), as is which of its QEMUs runs."""
 
+import glob
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -64,20 +66,39 @@ def counter(pid):
     return None
 
 
+def threads_of(*programs):
+    """Where each of their threads waits in the kernel: for a failure that nobody can look at."""
+    told = []
+    for task in glob.glob("/proc/[0-9]*/task/*"):
+        try:
+            with open(f"{task}/comm", encoding="utf-8") as comm, open(f"{os.path.dirname(task)}/../comm", encoding="utf-8") as program, \
+                    open(f"{task}/wchan", encoding="utf-8") as place:
+                if program.read().strip() in programs:
+                    told.append(f"{task}: {comm.read().strip()} in {place.read()}")
+        except OSError:
+            pass
+    return "\n".join(sorted(told))
+
+
 class Asker:
     """One virsh that stays: what a domain's state is, in a millisecond."""
 
     def __init__(self, uri):
         self.virsh = subprocess.Popen(["virsh", "-q", "-c", uri], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, text=True, bufsize=1)
+                                      stderr=subprocess.STDOUT)
+        self.uri = uri
 
     def is_running(self, vm):
-        self.virsh.stdin.write(f"domstate {vm}\necho end-of-answer\n")
-        said = []
-        while not said or "end-of-answer" not in said[-1]:
-            said.append(self.virsh.stdout.readline())
-            assert said[-1], "virsh ended"
-        return any(line.strip() == "running" for line in said)
+        self.virsh.stdin.write(f"domstate {vm}\necho end-of-answer\n".encode())
+        self.virsh.stdin.flush()
+        said = b""
+        while b"end-of-answer\n" not in said:
+            answers, _, _ = select.select([self.virsh.stdout], [], [], PATIENCE_S)
+            assert answers, f"no answer from virsh within {PATIENCE_S} s, after {said}\n{threads_of('virsh', 'libvirtd')}"
+            part = os.read(self.virsh.stdout.fileno(), 4096)
+            assert part, "virsh ended"
+            said += part
+        return b"running" in (line.strip() for line in said.split(b"\n"))
 
     def end(self):
         self.virsh.kill()
