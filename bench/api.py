@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How quick berth-api is on a full cluster: a real etcd with 64 nodes and 8,000 VMs that each hold a GPU,
-heartbeats as they come, the real berth-api, and wrk over HTTPS with a token."""
+"""How quick berth-api is on a full cluster: a real etcd with nodes and VMs that each hold a GPU, a coordinator's
+pulse and summary of heartbeats as they come (berth-api watches no heartbeat itself), the real berth-api, and wrk over
+HTTPS with a token."""
 import http.client
 import json
 import os
@@ -17,18 +18,22 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from cluster import Etcd, b64, free_port, wait_for  # noqa: E402
 from rest import ask  # noqa: E402
 
-NODES, VMS, MODEL = 64, 8000, {"vendor": "10de", "device": "20b5"}
+# Nodes and VMs, and what berth-api may take there in MiB (None: no limit was set).
+SIZES = [(64, 8000, 150), (1000, 16000, None)]
+MODEL = {"vendor": "10de", "device": "20b5"}
+MEMBERS_MAX = 8192  # of one pool (model/limits.h)
 IDENTITY = "10de:20b5 0000:0000"
 # A client that rests 5 to 15 ms between an answer and its next question: 100 questions a second.
 RESTING = "function delay() return math.random(5, 15) end"
-# What is measured: title, target, connections, seconds, what clients do between questions, (figure, limit in ms). Fifty
-# that never rest show what one core can answer at most: how long each waits then is 50 times what one answer costs.
+# What is measured: title, target, connections, seconds, what clients do between questions, (figure, limit in ms), which
+# is one for the first size. Fifty that never rest show what one core can answer at most: how long each waits then is 50
+# times what one answer costs.
 LOADS = [("one VM, 50 clients, 100/s each", "/v1/vms/vm-00100", 50, 10, RESTING, ("p99", 2.0)),
          ("one VM, 50 clients, no rest", "/v1/vms/vm-00100", 50, 10, None, None),
          ("list of all VMs, 1 client", "/v1/vms", 1, 10, None, ("p99", 50.0)),
          ("all GPUs, 1 client", "/v1/gpus", 1, 5, None, None),
+         ("all hosts, 1 client", "/v1/nodes", 1, 5, None, None),
          ("status, 1 client", "/v1/status", 1, 5, None, None)]
-RESIDENT_MAX_MIB = 150
 
 
 def address(i):
@@ -53,30 +58,37 @@ def node_records(node, gpus):
     yield f"want/nodes/{node}", {"dismounted": [{"address": c["address"], "identity": IDENTITY} for c in cards]}
 
 
-def vm_records(vm, node, gpu):
-    hold = [{"pool": "pool", "gpu": address(gpu)}]
+def vm_records(vm, node, gpu, pool):
+    hold = [{"pool": pool, "gpu": address(gpu)}]
     yield f"want/vms/{vm}", {"xml": xml(vm), "cpus": 4, "memory_mib": 16384, "desired": "started", "start_order": 1,
-                             "needs": [{"pool": "pool", "count": 1}], "preferred_owners": [node]}
+                             "needs": [{"pool": pool, "count": 1}], "preferred_owners": [node]}
     yield f"order/vms/{vm}", {"epoch": 1, "phase": "start", "node": node, "gpus": hold, "start_order": 1}
     yield f"seen/vms/{vm}", {"epoch": 1, "incarnation": 1, "node": node, "state": "running", "has_started": True}
     yield f"order/claims/{node}/{address(gpu)}", {"vm": vm, "epoch": 1}
 
 
-def records():
-    each = VMS // NODES
-    members = [{"node": f"node{n:03}", "gpu": address(i), "identity": IDENTITY}
-               for n in range(NODES) for i in range(each + 1)]
+def node_name(number):
+    return f"node{number:04}"
+
+
+def records(nodes, vms):
+    each = vms // nodes
+    hosts_a_pool = MEMBERS_MAX // (each + 1)
     yield "format", {"cluster": "5b0c1f3e-9d4b-4f0a-8f5e-2f6f3b8a7c11", "number": 1, "oldest": 1}
-    yield "want/pools/pool", {"type": "PciExpress", "members": members}
-    for n in range(NODES):
-        yield from node_records(f"node{n:03}", each + 1)
-    for i in range(VMS):
-        yield from vm_records(f"vm-{i:05}", f"node{i // each:03}", i % each)
+    for first in range(0, nodes, hosts_a_pool):
+        members = [{"node": node_name(n), "gpu": address(i), "identity": IDENTITY}
+                   for n in range(first, min(first + hosts_a_pool, nodes)) for i in range(each + 1)]
+        yield f"want/pools/pool{first // hosts_a_pool}", {"type": "PciExpress", "members": members}
+    for n in range(nodes):
+        yield from node_records(node_name(n), each + 1)
+    for i in range(each * nodes):
+        n = i // each
+        yield from vm_records(f"vm-{i:05}", node_name(n), i % each, f"pool{n // hosts_a_pool}")
 
 
-def fill(etcd):
+def fill(etcd, nodes, vms):
     batch, size = [], 0
-    for key, value in records():
+    for key, value in records(nodes, vms):
         text = json.dumps({"schema": 1, **value})
         if batch and (len(batch) == 100 or size + len(text) > 1000000):  # etcd takes 128, and 1.5 MiB
             etcd.call("kv/txn", {"success": batch}, 60)
@@ -86,24 +98,25 @@ def fill(etcd):
     etcd.call("kv/txn", {"success": batch}, 60)
 
 
-class Heartbeats(threading.Thread):
-    """One a second of each node."""
+class Coordinator(threading.Thread):
+    """The summary in which all nodes are heard, and the pulse once a second."""
 
-    def __init__(self, etcd):
+    def __init__(self, etcd, nodes):
         super().__init__(daemon=True)
-        self.etcd, self.ended = etcd, False
+        self.etcd, self.nodes, self.ended = etcd, nodes, False
 
     def run(self):
+        hosts = [{"name": node_name(n), "pulse": "alive", "incarnation": 1, "counter": 1, "revision": 1,
+                  "watchdog_armed": True, "watchdog_ms": 6000} for n in range(self.nodes)]
+        self.etcd.put("beat/~/summary", {"schema": 1, "term": 1, "number": 1, "hosts": hosts})
         counter = 0
         while not self.ended:
             counter += 1
-            for n in range(NODES):
-                try:
-                    self.etcd.put(f"beat/node{n:03}", {"schema": 1, "incarnation": 1, "counter": counter,
-                                                              "watchdog_armed": True, "watchdog_ms": 6000})
-                except OSError:
-                    pass  # a busy machine: the next one comes
-                time.sleep(0.9 / NODES)
+            try:
+                self.etcd.put("order/pulse", {"schema": 1, "term": 1, "counter": counter, "summary": 1})
+            except OSError:
+                pass  # a busy machine: the next one comes
+            time.sleep(1)
 
 
 def resident_mib(pid):
@@ -151,7 +164,7 @@ def single(port, token, target):
 def begin(folder, program, etcd):
     port, conf, sock = free_port(), f"{folder}/berth.conf", f"{folder}/run/api.sock"
     with open(conf, "w", encoding="ascii") as file:
-        file.write(f"node = node000\netcd_endpoints = {etcd.url}\napi_socket = {sock}\n"
+        file.write(f"node = {node_name(0)}\netcd_endpoints = {etcd.url}\napi_socket = {sock}\n"
                    f"https_listen = 127.0.0.1:{port}\nstate_dir = {folder}/state\n")
     os.mkdir(f"{folder}/state")
     api = subprocess.Popen([program, "--config", conf], stderr=open(f"{folder}/api.log", "w"))
@@ -162,39 +175,44 @@ def begin(folder, program, etcd):
 
 def is_up(sock):
     try:
-        return ask(sock, "GET", "/v1/nodes/node063").json.get("state") == "up"
+        return ask(sock, "GET", f"/v1/nodes/{node_name(63)}").json.get("state") == "up"
     except OSError:
         return False
 
 
-def measure(program, table):
-    """Prints the figures with their limits; returns them. 'program': berth-api."""
+def measure(program, table, is_quick=False):
+    """Prints the figures of each size with their limits; returns them. 'program': berth-api."""
     if not shutil.which("wrk") or not shutil.which("etcd"):
         print("The API is not measured: install wrk and etcd-server.\n")
         return []
+    return [measure_size(program, table, is_quick, *size) for size in SIZES]
+
+
+def measure_size(program, table, is_quick, nodes, vms, mib_max):
     folder = tempfile.mkdtemp(prefix="berth-bench-")
     etcd = Etcd(folder)
-    beats, api, figures = Heartbeats(etcd), None, []
+    coordinator, api, figures = Coordinator(etcd, nodes), None, []
     try:
-        fill(etcd)
-        beats.start()
+        fill(etcd, nodes, vms)
+        coordinator.start()
         api, port, token = begin(folder, program, etcd)
         for title, target, clients, seconds, rest, limit in LOADS:
-            found = {"title": title, **load(api.pid, port, token, target, clients, seconds, rest)}
+            found = {"title": title, **load(api.pid, port, token, target, clients, 3 if is_quick else seconds, rest)}
             found["best"], found["median"], found["bytes"] = single(port, token, target)
-            found["limit"] = f"{limit[0]} < {limit[1]:g} ms" if limit else ""
+            found["limit"] = f"{limit[0]} < {limit[1]:g} ms" if limit and mib_max else ""
             figures.append(found)
         figures.append({"title": "resident, at most", "mib": resident_mib(api.pid)})
     finally:
-        beats.ended = True
+        coordinator.ended = True
         for process in (api, etcd.process):
             if process:
                 process.terminate()
                 process.wait()
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"The API with {NODES} nodes and {VMS:,} VMs, over HTTPS (best and median: one client that rests between).")
+    print(f"The API with {nodes:,} nodes and {vms:,} VMs, over HTTPS (best and median: one client that rests between).")
     table(["", "a second", "CPU each", "p50", "p99", "best", "median", "KiB", "limit"],
           [[f["title"], f"{f['rate']:,.0f}", f"{f['cpu']:.3f} ms", f"{f['p50']:.2f} ms", f"{f['p99']:.2f} ms", f"{f['best']:.2f} ms",
             f"{f['median']:.2f} ms", f["bytes"] // 1024, f["limit"]] for f in figures[:-1]])
-    print(f"Resident, at most: {figures[-1]['mib']:.0f} MiB (limit {RESIDENT_MAX_MIB})\n")
-    return figures
+    limit = f" (limit {mib_max})" if mib_max else ""
+    print(f"Resident, at most: {figures[-1]['mib']:.0f} MiB{limit}\n", flush=True)
+    return {"nodes": nodes, "vms": vms, "figures": figures}
