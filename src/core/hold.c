@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/hold.h"
 
+#include "core/elsewhere.h"
 #include "core/mutant.h"
 #include "core/peer.h"
 #include "core/proof.h"
@@ -43,9 +44,7 @@ static bool is_coming(const struct core *core, const char *vm)
     }
     const struct vm_placement *p = view.placement ? view.placement->placement : NULL;
     bool is_given_up = p && p->is_failed && p->start_order == view.spec->vm_spec->start_order;
-    bool is_away = p && view.status && view.status->status->epoch == p->epoch &&
-                   view.status->status->state == VM_STATE_AWAY;
-    return !is_given_up && !is_away && !runs(core, &view);
+    return !is_given_up && !elsewhere_is(core, &view) && !runs(core, &view);
 }
 
 /* The first VM that must run before this one starts; NULL: it may start. */

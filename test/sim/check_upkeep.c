@@ -76,7 +76,9 @@ static bool is_on_its_way(const struct world *world, const char *vm)
     const struct record *spec = world_find(world, RECORD_VM_SPEC, vm);
     const struct record *placement = world_find(world, RECORD_VM_PLACEMENT, vm);
     const struct record *status = world_find(world, RECORD_VM_STATUS, vm);
-    if (!spec || spec->vm_spec->desired != VM_STARTED || spec->vm_spec->is_unmanaged) {
+    const char *seen_on;
+    if (!spec || spec->vm_spec->desired != VM_STARTED || spec->vm_spec->is_unmanaged ||
+        world_sighting(world, vm, &seen_on)) { /* only an administrator can say what that is */
         return false;
     }
     const struct vm_placement *p = placement ? placement->placement : NULL;
