@@ -36,6 +36,13 @@ void handle_vm_adopt(struct api_call *call)
                     "VM %s does not run on a host where it was not ordered", vm.name);
         return;
     }
+    const char *keeper = world_keeper(call->world, vm.name, sighting->epoch);
+    if (keeper && strcmp(keeper, node) != 0) {
+        call_tell(call, "node", keeper, NULL);
+        call_refuse(call, 409, "not-left", "VM %s has not left %s yet. Adopt it when it has",
+                    vm.name, keeper);
+        return;
+    }
     if (vm.placement->gpus.len > 0 || vm.spec->need_len > 0) {
         call_advise(call, hint_make("vm-confirm-gone", vm.name, NULL));
         call_tell(call, "node", node, NULL);

@@ -19,6 +19,21 @@ bool elsewhere_is(const struct core *core, const struct view *view)
            (world_sighting(&core->world, view->name, &node) && !MUTANT(SIGHTING_UNHEEDED));
 }
 
+/*
+ * Whether it may be adopted where it is seen. Not with a device: its host's devices cannot have
+ * come along. And not while its host still has it: a migration by hand that is under way has a QEMU
+ * at each end, and the first one has its room, and is the one that runs, until it has left. What is
+ * asked too early is done then.
+ */
+static bool can_adopt(const struct core *core, const struct view *view,
+                      const struct vm_sighting *sighting, const char *node)
+{
+    const struct vm_placement *p = view->placement->placement;
+    const char *keeper = world_keeper(&core->world, view->name, p->epoch);
+    bool has_left = !keeper || strcmp(keeper, node) == 0 || MUTANT(ADOPTED_EARLY);
+    return sighting->epoch == p->epoch && p->gpus.len == 0 && peer_is_up(core, node) && has_left;
+}
+
 /* Its place is where it runs, in the same epoch: it is the same instance. */
 static void adopt(struct core *core, const struct view *view, const char *node)
 {
@@ -63,8 +78,7 @@ void elsewhere_decide(struct core *core, const struct view *view)
         return;
     }
     bool is_adopted = view->spec->vm_spec->elsewhere == VM_ELSEWHERE_ADOPT;
-    if (is_adopted && sighting && sighting->epoch == p->epoch && p->gpus.len == 0 &&
-        peer_is_up(core, node)) {
+    if (is_adopted && sighting && can_adopt(core, view, sighting, node)) {
         adopt(core, view, node);
     } else if (!is_adopted && !sighting && p->phase != PLACEMENT_NONE) {
         give_up(core, view);

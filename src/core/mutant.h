@@ -36,6 +36,7 @@
     X(STALE_RUNS_ON, "what is not ordered here runs on")                                           \
     X(AWAY_IS_GONE, "a VM that somebody migrated or saved counts as gone")                         \
     X(SIGHTING_UNHEEDED, "a VM starts although another node sees it run")                          \
+    X(ADOPTED_EARLY, "a VM is adopted while the host that it leaves still has it")                 \
     X(VISITOR_ENDED, "a VM that somebody migrated here is ended")                                  \
     X(UNKNOWN_IS_FAILED, "a start without answer counts as failed")                                \
     X(UNPREPARED_IS_GONE, "a start counts as failed while an earlier berthd's is under way")       \

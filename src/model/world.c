@@ -321,6 +321,15 @@ bool world_is_removed(const struct world *world, const char *node)
             alive->alive->counter == spec->node_spec->removed_counter);
 }
 
+/* Whether what 'node' told in that incarnation is told in its present one. Where its heartbeat is
+ * not watched: it is, until it says otherwise or is off. */
+static bool is_present(const struct world *world, const char *node, uint64_t incarnation)
+{
+    const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
+    return (!alive || alive->alive->incarnation == incarnation) &&
+           !world_is_proven_off(world, node, incarnation);
+}
+
 const struct vm_sighting *world_sighting(const struct world *world, const char *vm,
                                          const char **ret_node)
 {
@@ -328,15 +337,32 @@ const struct vm_sighting *world_sighting(const struct world *world, const char *
         const struct node_inventory *inventory = (*each)->inventory;
         const char *node = (*each)->key.name;
         VEC_EACH(&inventory->sightings, sighting) {
-            const struct record *alive = world_find(world, RECORD_NODE_ALIVE, node);
-            /* Where its heartbeat is not watched: it is, until it says otherwise or is off. */
-            bool is_present = (!alive || alive->alive->incarnation == inventory->incarnation) &&
-                              !world_is_proven_off(world, node, inventory->incarnation);
-            if (is_present && strcmp(sighting->vm, vm) == 0) {
+            if (strcmp(sighting->vm, vm) == 0 && is_present(world, node, inventory->incarnation)) {
                 *ret_node = node;
                 return sighting;
             }
         }
+    }
+    return NULL;
+}
+
+const char *world_keeper(const struct world *world, const char *vm, uint64_t epoch)
+{
+    const struct record *record = world_find(world, RECORD_VM_STATUS, vm);
+    const struct vm_status *status = record ? record->status : NULL;
+    if (!status || status->epoch != epoch ||
+        !is_present(world, status->node, status->incarnation)) {
+        return NULL;
+    }
+    switch (status->state) {
+    case VM_STATE_STARTING:
+    case VM_STATE_RUNNING:
+    case VM_STATE_STOPPING:
+        return status->node;
+    case VM_STATE_STOPPED:
+    case VM_STATE_FAILED:
+    case VM_STATE_AWAY:
+        break;
     }
     return NULL;
 }

@@ -85,6 +85,11 @@ bool world_is_removed(const struct world *world, const char *node);
 const struct vm_sighting *world_sighting(const struct world *world, const char *vm,
                                          const char **ret_node);
 
+/* The node that tells, in its present incarnation, that it has that epoch of 'vm', as it was
+ * ordered to; lent. NULL: none does. Of a VM that someone migrates past Berth that is the node that
+ * it leaves, until it has left. */
+const char *world_keeper(const struct world *world, const char *vm, uint64_t epoch);
+
 /* The key of the claim on a device. */
 struct record_key world_claim_key(const char *node, const struct gpu_slot *slot);
 

@@ -324,6 +324,7 @@ static inline struct vm_placement *place(const char *vm, enum placement_phase ph
 static inline void report(const char *vm, const char *node, uint64_t epoch, enum vm_state state)
 {
     struct record *record = record_new(RECORD_VM_STATUS, vm, NULL);
+    record->status->incarnation = 1; /* in which its host is: begin_cluster() */
     record->status->epoch = epoch;
     record->status->state = state;
     (void)snprintf(record->status->node, name_size, "%s", node);

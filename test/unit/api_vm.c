@@ -376,6 +376,17 @@ TEST(what_a_host_sees_of_another_epoch_is_not_adopted)
     refused("POST", "/v1/vms/v/adopt", NULL, 409, "not-elsewhere");
 }
 
+TEST(a_vm_that_has_not_left_its_host_yet_is_not_adopted)
+{
+    send_away(0);
+    report("v", "node1", 1, VM_STATE_RUNNING);
+    see("node2", "v", 1);
+    refused("POST", "/v1/vms/v/adopt", NULL, 409, "not-left");
+    CHECK_HAS(text(), "VM v has not left node1 yet");
+    report("v", "node1", 1, VM_STATE_AWAY);
+    must("POST", "/v1/vms/v/adopt", NULL);
+}
+
 TEST(a_vm_that_is_away_with_gpus_is_not_adopted_but_confirmed_gone)
 {
     send_away(1);
