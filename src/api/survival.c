@@ -83,8 +83,9 @@ static void find_unproven(const struct world *world, struct survival *ret)
     ret->unproven_len = 0;
     WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
         const char *node = (*each)->key.name;
-        if (ret->unproven_len < survival_unproven_max && has_vms(world, node) &&
-            !world_can_be_proven_off(world, node)) {
+        /* Whether it has VMs last: to know that takes a look at all of them. */
+        if (ret->unproven_len < survival_unproven_max && !world_can_be_proven_off(world, node) &&
+            has_vms(world, node)) {
             (void)copy_text(ret->unproven[ret->unproven_len++], name_size, node);
         }
     }

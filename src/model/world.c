@@ -16,6 +16,7 @@ void world_done(struct world *world)
         VEC_DONE(&world->records[kind]);
     }
     VEC_DONE(&world->unreadable);
+    VEC_DONE(&world->sighting);
     *world = (struct world){0};
 }
 
@@ -76,17 +77,44 @@ static size_t place_of(const struct world *world, const struct record_key *key, 
     return place;
 }
 
+/* No inventory of 'node' is among those with sightings any more. */
+static void forget_sightings(struct world *world, const char *node)
+{
+    size_t place = VEC_BISECT(&world->sighting, each, strcmp((*each)->key.name, node) < 0);
+    if (place < world->sighting.len && strcmp(world->sighting.items[place]->key.name, node) == 0) {
+        VEC_REMOVE(&world->sighting, place);
+    }
+}
+
+/* 'record' has taken its place; the room was reserved. */
+static void keep_sightings(struct world *world, const struct record *record)
+{
+    const char *node = record->key.name;
+    forget_sightings(world, node);
+    if (record->inventory->sightings.len > 0) {
+        size_t place = VEC_BISECT(&world->sighting, each, strcmp((*each)->key.name, node) < 0);
+        const struct record **slot = VEC_INSERT(&world->sighting, place);
+        assert(slot);
+        *slot = record;
+    }
+}
+
 bool world_put(struct world *world, struct record *record)
 {
-    bool is_there;
+    bool is_there, is_inventory = record->key.kind == RECORD_NODE_INVENTORY;
     size_t place = place_of(world, &record->key, &is_there);
+    CLEANUP(record_unrefp) struct record *old = NULL;
     struct record **slot;
+    if (is_inventory && record->inventory->sightings.len > 0 &&
+        !VEC_RESERVE(&world->sighting, world->sighting.len + 1)) {
+        return false;
+    }
     if (is_there) {
         slot = &world->records[record->key.kind].items[place];
         if ((*slot)->revision > record->revision) {
             return true;
         }
-        record_unref(*slot);
+        old = *slot;
     } else {
         slot = VEC_INSERT(&world->records[record->key.kind], place);
         if (!slot) {
@@ -94,6 +122,9 @@ bool world_put(struct world *world, struct record *record)
         }
     }
     *slot = record_ref(record);
+    if (is_inventory) {
+        keep_sightings(world, record);
+    }
     mark_readable(world, &record->key);
     world->changes[record->key.kind]++;
     return true;
@@ -106,6 +137,9 @@ void world_remove(struct world *world, const struct record_key *key, revision_t 
     mark_readable(world, key);
     if (!is_there || world->records[key->kind].items[place]->revision > revision) {
         return;
+    }
+    if (key->kind == RECORD_NODE_INVENTORY) {
+        forget_sightings(world, key->name);
     }
     record_unref(world->records[key->kind].items[place]);
     VEC_REMOVE(&world->records[key->kind], place);
@@ -333,7 +367,7 @@ static bool is_present(const struct world *world, const char *node, uint64_t inc
 const struct vm_sighting *world_sighting(const struct world *world, const char *vm,
                                          const char **ret_node)
 {
-    WORLD_EACH(world, RECORD_NODE_INVENTORY, each) {
+    VEC_EACH(&world->sighting, each) {
         const struct node_inventory *inventory = (*each)->inventory;
         const char *node = (*each)->key.name;
         VEC_EACH(&inventory->sightings, sighting) {

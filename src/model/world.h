@@ -16,6 +16,8 @@ struct world {
     revision_t revision;                 /* everything up to this one is in */
     bool is_complete;                    /* a snapshot has been taken in whole */
     uint64_t changes[record_kind_count]; /* grows with each change of such records */
+    /* Of the inventories those with sightings, by name: few, and each VM asks for its own. */
+    VEC(const struct record *) sighting;
 };
 
 void world_done(struct world *world);

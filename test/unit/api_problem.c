@@ -345,9 +345,10 @@ TEST(a_vm_that_left_its_host_is_adopted_if_it_is_seen_and_else_confirmed_gone)
     run_v();
     report("v", "node1", 1, VM_STATE_AWAY);
     has("vm-away", "v", "error", "vm-confirm-gone");
-    struct vm_sighting *sighting =
-        VEC_ADD(&world_find(&world, RECORD_NODE_INVENTORY, "node2")->inventory->sightings);
+    struct record *sees = record_copy(world_find(&world, RECORD_NODE_INVENTORY, "node2"));
+    struct vm_sighting *sighting = VEC_ADD(&sees->inventory->sightings);
     *sighting = (struct vm_sighting){.vm = "v", .epoch = 1, .node = "node1"};
+    (void)store(sees);
     has("vm-away", "v", "error", "vm-adopt");
 }
 

@@ -221,6 +221,44 @@ TEST(a_world_forgets_what_a_new_snapshot_does_not_hold_and_never_goes_back)
     world_done(&world);
 }
 
+/* Puts an inventory of 'node' that sees 'vm' (NULL: none). */
+static void put_inventory(struct world *world, const char *node, const char *vm)
+{
+    CLEANUP(record_unrefp) struct record *record = record_new(RECORD_NODE_INVENTORY, node, NULL);
+    record->revision = ++world->revision;
+    if (vm) {
+        struct vm_sighting *sighting = VEC_ADD(&record->inventory->sightings);
+        (void)snprintf(sighting->vm, sizeof(sighting->vm), "%s", vm);
+    }
+    CHECK(world_put(world, record));
+}
+
+TEST(a_vm_is_seen_for_as_long_as_the_inventory_that_says_so_is_there)
+{
+    struct world world = {0};
+    const char *node = NULL;
+    put_inventory(&world, "a", NULL);
+    put_inventory(&world, "c", "v");
+    put_inventory(&world, "b", "w");
+    CHECK(world_sighting(&world, "v", &node) && strcmp(node, "c") == 0);
+    CHECK(world_sighting(&world, "w", &node) && strcmp(node, "b") == 0);
+    CHECK(!world_sighting(&world, "u", &node));
+    put_inventory(&world, "b", "v"); /* replaced: by another one, ... */
+    CHECK(!world_sighting(&world, "w", &node));
+    CHECK(world_sighting(&world, "v", &node) && strcmp(node, "b") == 0);
+    put_inventory(&world, "b", NULL); /* ... by one that sees nothing, ... */
+    CHECK(world_sighting(&world, "v", &node) && strcmp(node, "c") == 0);
+    CHECK_INT(world.sighting.len, 1);
+    const struct record_key c = {.kind = RECORD_NODE_INVENTORY, .name = "c"};
+    world_remove(&world, &c, world.revision); /* ... removed, ... */
+    CHECK(!world_sighting(&world, "v", &node));
+    put_inventory(&world, "a", "v");
+    world_snapshot_begin(&world); /* ... or not in the next snapshot */
+    world_snapshot_end(&world, world.revision + 1);
+    CHECK(!world_sighting(&world, "v", &node));
+    world_done(&world);
+}
+
 TEST(a_world_counts_changes_by_the_kind_of_what_changed)
 {
     struct world world = {0};
