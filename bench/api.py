@@ -31,6 +31,7 @@ RESTING = "function delay() return math.random(5, 15) end"
 LOADS = [("one VM, 50 clients, 100/s each", "/v1/vms/vm-00100", 50, 10, RESTING, ("p99", 2.0)),
          ("one VM, 50 clients, no rest", "/v1/vms/vm-00100", 50, 10, None, None),
          ("list of all VMs, 1 client", "/v1/vms", 1, 10, None, ("p99", 50.0)),
+         ("the same, compressed", "/v1/vms", 1, 5, None, None),
          ("all GPUs, 1 client", "/v1/gpus", 1, 5, None, None),
          ("all hosts, 1 client", "/v1/nodes", 1, 5, None, None),
          ("status, 1 client", "/v1/status", 1, 5, None, None)]
@@ -130,14 +131,20 @@ def cpu_ms(pid):
     return (int(words[11]) + int(words[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
 
 
-def load(pid, port, token, target, clients, seconds, rest=None):
+def headers_of(title, token):
+    """What is sent with each request of that load."""
+    return {"Authorization": f"Bearer {token}", **({"Accept-Encoding": "gzip"} if "compressed" in title else {})}
+
+
+def load(pid, port, headers, target, clients, seconds, rest=None):
     """wrk's figures in ms, and CPU of berth-api a request; all answers must be good."""
     before = cpu_ms(pid)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(rest or "")
         script.flush()
         out = subprocess.run(["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", "-s", script.name,
-                              "-H", f"Authorization: Bearer {token}", f"https://127.0.0.1:{port}{target}"],
+                              *(word for name, value in headers.items() for word in ("-H", f"{name}: {value}")),
+                              f"https://127.0.0.1:{port}{target}"],
                              check=True, capture_output=True, text=True).stdout
     scale = {"us": 0.001, "ms": 1.0, "s": 1000.0}
     found = {f"p{p}": float(v) * scale[u] for p, v, u in re.findall(r"^ +(\d\d)% +([\d.]+)(us|ms|s) *$", out, re.M)}
@@ -148,13 +155,13 @@ def load(pid, port, token, target, clients, seconds, rest=None):
     return found
 
 
-def single(port, token, target):
+def single(port, headers, target):
     """One request on a connection of its own that is open already: ms, the best and the median of 20."""
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
     times = []
     for _ in range(20):
         begin = time.monotonic()
-        connection.request("GET", target, headers={"Authorization": f"Bearer {token}"})
+        connection.request("GET", target, headers=headers)
         size = len(connection.getresponse().read())
         times.append((time.monotonic() - begin) * 1e3)
     connection.close()
@@ -197,8 +204,9 @@ def measure_size(program, table, is_quick, nodes, vms, mib_max):
         coordinator.start()
         api, port, token = begin(folder, program, etcd)
         for title, target, clients, seconds, rest, limit in LOADS:
-            found = {"title": title, **load(api.pid, port, token, target, clients, 3 if is_quick else seconds, rest)}
-            found["best"], found["median"], found["bytes"] = single(port, token, target)
+            headers = headers_of(title, token)
+            found = {"title": title, **load(api.pid, port, headers, target, clients, 3 if is_quick else seconds, rest)}
+            found["best"], found["median"], found["bytes"] = single(port, headers, target)
             found["limit"] = f"{limit[0]} < {limit[1]:g} ms" if limit and mib_max else ""
             figures.append(found)
         figures.append({"title": "resident, at most", "mib": resident_mib(api.pid)})

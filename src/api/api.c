@@ -260,6 +260,22 @@ static size_t shown_size(const struct route *route, const struct buf *body)
     return at ? (size_t)(at - body->data) : body->size;
 }
 
+/* The size of a compressed answer tells whether words in it that someone else could choose, such as
+ * a title, occur in the rest of it, too (BREACH). So what is compressed are lists and overviews
+ * that every viewer sees alike, in which there are no secrets; never what may have some: a session,
+ * its users and tokens, or a VM's XML, which administrators see whole, and with it the export. */
+static bool may_pack(const struct route *route)
+{
+    static const char *const overviews[] = {"Status", "Problems", "SurvivalByHost", "Validation",
+                                            "VmExplained"};
+    bool is_packed = route->answer[0] == '[' || route->handle == handle_metrics ||
+                     route->handle == handle_openapi;
+    for (size_t i = 0; i < ARRAY_LEN(overviews); i++) {
+        is_packed |= strcmp(route->answer, overviews[i]) == 0;
+    }
+    return is_packed && route->role == ROLE_VIEWER && !route->has_secret;
+}
+
 /* What is read has an ETag, and need not be sent to who has it. */
 static void tag(struct api_call *call, const struct route *route)
 {
@@ -270,6 +286,7 @@ static void tag(struct api_call *call, const struct route *route)
         return;
     }
     answer->has_etag = true;
+    answer->may_pack = may_pack(route);
     answer->hash = hash_bytes(hash_begin, answer->body.data, shown_size(route, &answer->body)) | 1;
     if (have && strstr(have, api_etag_text(answer, etag))) {
         answer->status = 304;

@@ -108,6 +108,8 @@ struct api_answer {
     revision_t etag; /* of what may be changed, for If-Match; with a txn: the committed revision */
     uint64_t hash;   /* of what is shown, for If-None-Match */
     bool has_etag;
+    /* The body may be compressed: no secret is in it whose length could be read off its size. */
+    bool may_pack;
 
     /* To be committed before the answer is sent. 'event' is in it: if the outcome is unknown,
      * whether that event exists tells. */

@@ -89,11 +89,6 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
     return &exchange->request;
 }
 
-const char *http_header(struct http_exchange *exchange, const char *name)
-{
-    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
-}
-
 void http_vouch(struct http_exchange *exchange)
 {
     patience_vouch(exchange->connection);
@@ -152,14 +147,8 @@ static void set_response(struct http_exchange *exchange, unsigned status,
 
 void http_reply(struct http_exchange *exchange, const struct http_answer *answer)
 {
-    /* libmicrohttpd copies, and does not change, what it gets. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        answer->body_size, (void *)(uintptr_t)answer->body,
-        answer->is_static ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = http_form(exchange, answer);
     set_response(exchange, answer->status, response, answer->content_type, answer->cache_control);
-    if (response && answer->etag) {
-        (void)MHD_add_response_header(response, "ETag", answer->etag);
-    }
     for (size_t i = 0; response && i < answer->field_len; i++) {
         (void)MHD_add_response_header(response, answer->fields[i].name, answer->fields[i].value);
     }

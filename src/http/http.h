@@ -52,6 +52,7 @@ struct http_answer {
     const void *body; /* copied, unless 'is_static' */
     size_t body_size;
     bool is_static;                  /* the body stays as and where it is for ever */
+    bool may_pack;                   /* compressed if that pays, for a client that accepts it */
     const char *cache_control;       /* NULL: "no-store" */
     const struct http_field *fields; /* further headers; copied */
     size_t field_len;
@@ -106,6 +107,9 @@ const struct http_request *http_exchange_request(const struct http_exchange *exc
 
 /* A header of the request, or NULL; lent while the exchange lasts. */
 const char *http_header(struct http_exchange *exchange, const char *name);
+
+/* Whether the list of this header, Accept or Accept-Encoding, has 'word'. */
+bool http_accepts(struct http_exchange *exchange, const char *header, const char *word);
 
 /* The client is known: others' connections are cut off before this one. */
 void http_vouch(struct http_exchange *exchange);

@@ -60,6 +60,10 @@ bool http_websocket_accept(struct MHD_Connection *connection, char ret[static ht
  */
 bool http_is_ambiguous(struct MHD_Connection *connection, const char *version);
 
+/* The body of 'answer' in the form that the client of 'exchange' accepts, with the headers that say
+ * which one it is. NULL without memory. */
+struct MHD_Response *http_form(struct http_exchange *exchange, const struct http_answer *answer);
+
 /* ---- http.c ---- */
 
 enum phase {

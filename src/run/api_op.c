@@ -81,6 +81,7 @@ void api_answer_send_fields(struct http_exchange *exchange, const struct api_ans
                              .etag = answer->has_etag ? api_etag_text(answer, etag) : NULL,
                              .body = buf_str(&answer->body),
                              .body_size = answer->body.size,
+                             .may_pack = answer->may_pack,
                              .fields = fields,
                              .field_len = len,
                          });

@@ -48,20 +48,11 @@ static bool is_under(const char *path, const char *const *roots, size_t len)
     return false;
 }
 
-/* The list of a header has this word: "gzip, br;q=0.5". */
-static bool header_accepts(struct http_exchange *exchange, const char *header, const char *word)
-{
-    const char *list = http_header(exchange, header);
-    const char *found = list ? strstr(list, word) : NULL;
-    return found && strncmp(found + strlen(word), ";q=0,", 5) != 0 &&
-           strcmp(found + strlen(word), ";q=0") != 0;
-}
-
 static void send_file(struct http_exchange *exchange, const struct web_file *file, unsigned status)
 {
     const char *known = http_header(exchange, "If-None-Match");
     bool is_known = status == 200 && known && strstr(known, file->etag);
-    bool is_gzip = file->gzip && header_accepts(exchange, "Accept-Encoding", "gzip");
+    bool is_gzip = file->gzip && http_accepts(exchange, "Accept-Encoding", "gzip");
     bool is_asset = strncmp(file->path, "/assets/", 8) == 0;
     http_reply(exchange,
                &(struct http_answer){
@@ -108,7 +99,7 @@ bool web_serve(const struct web_table *table, struct http_exchange *exchange,
     memcpy(path, request->target, len);
     path[len] = '\0';
     /* Programs that ask for '/', or for what is not there, want JSON; people want a page. */
-    bool is_person = header_accepts(exchange, "Accept", "text/html");
+    bool is_person = http_accepts(exchange, "Accept", "text/html");
     const struct web_file *file = file_of(table, path, is_person, &status);
     if (file) {
         send_file(exchange, file, status);

@@ -58,6 +58,27 @@ TEST(lists_have_the_tenth_behind_the_second)
     fixture_done();
 }
 
+TEST(only_what_every_viewer_sees_alike_may_be_compressed)
+{
+    static const char *const may[] = {"/v1/vms",      "/v1/nodes",    "/v1/gpus", "/v1/events",
+                                      "/v1/problems", "/v1/validate", "/metrics", "/v1/status",
+                                      "/v1/survival", "/openapi.json"};
+    static const char *const may_not[] = {"/v1/vms/v",    "/v1/cluster/export", "/v1/session",
+                                          "/v1/sessions", "/v1/access",         "/v1/nodes/node1"};
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\"}");
+    for (size_t i = 0; i < ARRAY_LEN(may); i++) {
+        must("GET", may[i], NULL);
+        CHECK(answer.may_pack);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(may_not); i++) {
+        must("GET", may_not[i], NULL);
+        CHECK(!answer.may_pack);
+    }
+    must("POST", "/v1/vms/v/start", NULL);
+    CHECK(!answer.may_pack);
+}
+
 TEST(names_with_slashes_or_300_characters_in_an_address_are_refused_in_words)
 {
     char target[400] = "/v1/vms/";

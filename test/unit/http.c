@@ -10,15 +10,17 @@
 #include <gnutls/x509.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <zlib.h>
 
 struct stage {
     sd_event *event;
     struct http_server *server;
     unsigned requests;
-    unsigned closed;    /* of them */
-    bool streams;       /* each answer is a stream, in which nothing comes */
-    bool vouches;       /* for the one who sends it */
-    const char *client; /* who is expected; NULL: the one who connects */
+    unsigned closed;       /* of them */
+    bool streams;          /* each answer is a stream, in which nothing comes */
+    bool vouches;          /* for the one who sends it */
+    const char *long_text; /* the answer, which may be compressed; NULL: "ok" */
+    const char *client;    /* who is expected; NULL: the one who connects */
     struct sockaddr_in address;
 };
 
@@ -35,9 +37,13 @@ static void on_request(void *userdata, struct http_exchange *exchange,
         http_stream_begin(exchange, "text/event-stream");
         return;
     }
-    http_reply(exchange,
-               &(struct http_answer){
-                   .status = 200, .content_type = "text/plain", .body = "ok", .body_size = 2});
+    const char *text = stage->long_text ? stage->long_text : "ok";
+    http_reply(exchange, &(struct http_answer){.status = 200,
+                                               .content_type = "text/plain",
+                                               .etag = "\"7\"",
+                                               .body = text,
+                                               .body_size = strlen(text),
+                                               .may_pack = stage->long_text != NULL});
 }
 
 static void on_closed(void *userdata, struct http_exchange *exchange)
@@ -335,6 +341,81 @@ TEST(the_last_address_that_no_trusted_proxy_has_is_the_clients)
         network_client(proxies, ARRAY_LEN(proxies), cases[i].peer, cases[i].forwarded, client);
         CHECK_STR(client, cases[i].client);
     }
+}
+
+/* The answer to a request with this header line, into 'ret', which ends with a NUL; its size. */
+static size_t answer_to(struct stage *stage, const char *line, char *ret, size_t size)
+{
+    char request[200];
+    size_t got = 0;
+    int fd = client(stage);
+    (void)snprintf(request, sizeof(request),
+                   "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", line);
+    CHECK(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
+    for (ssize_t r = -1; r != 0;) {
+        serve(stage);
+        r = recv(fd, ret + got, size - 1 - got, MSG_DONTWAIT);
+        REQUIRE(r >= 0 || errno == EAGAIN);
+        got += r > 0 ? (size_t)r : 0;
+    }
+    ret[got] = '\0';
+    (void)close(fd);
+    return got;
+}
+
+/* Takes the chunks of a body apart, in place; the size of what was in them. */
+static size_t join_chunks(char *body)
+{
+    char *to = body, *at = body;
+    for (size_t size; (size = strtoul(at, &at, 16)) > 0; at += size + 2) {
+        at += 2;
+        memmove(to, at, size);
+        to += size;
+    }
+    return (size_t)(to - body);
+}
+
+TEST(a_long_answer_is_compressed_for_who_accepts_that_and_only_if_it_may_be)
+{
+    enum { text_size = 300 * 1000 };
+    static char text[text_size + 1], answer[2 * text_size], back[text_size + 1];
+    struct stage stage;
+    begin(&stage, 10);
+    uint32_t random = 1;
+    for (size_t i = 0; i < text_size; i++) { /* more than one piece also when it is compressed */
+        random = random * 1664525 + 1013904223;
+        text[i] = (char)('a' + (random >> 24) % 16);
+    }
+    stage.long_text = text;
+    size_t packed =
+        answer_to(&stage, "Accept-Encoding: deflate, gzip;q=0.5\r\n", answer, sizeof(answer));
+    char *body = strstr(answer, "\r\n\r\n");
+    REQUIRE(body);
+    CHECK(packed < text_size * 2 / 3);
+    CHECK_HAS(answer, "\r\nContent-Encoding: gzip\r\n");
+    CHECK_HAS(answer, "\r\nVary: Accept-Encoding\r\n");
+    CHECK_HAS(answer, "\r\nETag: W/\"7\"\r\n");
+    z_stream stream = {.next_in = (unsigned char *)body + 4,
+                       .next_out = (unsigned char *)back,
+                       .avail_out = text_size};
+    stream.avail_in = (uInt)join_chunks(body + 4);
+    REQUIRE(inflateInit2(&stream, 15 + 16) == Z_OK);
+    CHECK_INT(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    CHECK_INT(stream.total_out, text_size);
+    CHECK(memcmp(back, text, text_size) == 0);
+    (void)inflateEnd(&stream);
+    static const char *const refusals[] = {"", "Accept-Encoding: gzip;q=0\r\n",
+                                           "Accept-Encoding: gzip; q=0.0, br\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        CHECK(answer_to(&stage, refusals[i], answer, sizeof(answer)) > text_size);
+        CHECK(!strstr(answer, "Content-Encoding"));
+        CHECK_HAS(answer, "\r\nVary: Accept-Encoding\r\n");
+        CHECK_HAS(answer, "\r\nETag: \"7\"\r\n");
+    }
+    stage.long_text = NULL; /* one that may not be */
+    (void)answer_to(&stage, "Accept-Encoding: gzip\r\n", answer, sizeof(answer));
+    CHECK(!strstr(answer, "Content-Encoding") && strstr(answer, "\r\n\r\nok"));
+    end(&stage);
 }
 
 TEST(networks_are_read_strictly)
