@@ -41,6 +41,7 @@ bool changes_note(struct changes *changes, const struct record_key *key)
         [RECORD_NODE_SPEC] = {true, CHANGES_NODES},
         [RECORD_NODE_INVENTORY] = {true, CHANGES_NODES},
         [RECORD_NODE_FENCE] = {true, CHANGES_NODES},
+        [RECORD_FENCE_TEST] = {true, CHANGES_NODES},
         [RECORD_CLAIM] = {true, CHANGES_NODES},
         [RECORD_POOL] = {true, CHANGES_POOLS},
         [RECORD_VM_SPEC] = {true, CHANGES_VMS},

@@ -72,6 +72,7 @@ static bool is_modelled(enum record_kind kind)
     case RECORD_PULSE:
     case RECORD_BEAT_SUMMARY:
     case RECORD_NODE_KEY:
+    case RECORD_FENCE_TEST:
         return false;
     }
     return false;

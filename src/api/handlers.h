@@ -42,6 +42,7 @@ void handle_node_reboot(struct api_call *call);
 void handle_node_resume(struct api_call *call);
 void handle_node_confirm_off(struct api_call *call);
 void handle_node_delete(struct api_call *call); /* node_remove.c */
+void handle_fence_test(struct api_call *call);  /* node_fence.c */
 
 /* gpu_show.c, gpu_change.c, gpu_split.c */
 void handle_gpus_get(struct api_call *call);

@@ -99,6 +99,10 @@ void handle_node_delete(struct api_call *call)
         return;
     }
     size_t count = leave_pools(call, node.name);
+    const struct record *test = world_find(call->world, RECORD_FENCE_TEST, node.name);
+    if (test) {
+        call_delete(call, &test->key);
+    }
     call_guard_name(call, RECORD_NODE_ALIVE, node.name);
     call_guard_name(call, RECORD_NODE_FENCE, node.name);
     removal_order(call, &node);

@@ -116,6 +116,10 @@ static void add_whole(json_t *json, const struct api_call *call, const struct no
     (void)json_object_set_new(json, "checks", checks_json(node->inventory));
     (void)json_object_set_new(json, "gpus", gpus_json(call, node));
     (void)json_object_set_new(json, "vms", vms_json(call, node->name));
+    json_t *test = fence_test_json(call, node);
+    if (test) {
+        (void)json_object_set_new(json, "fence_test", test);
+    }
     (void)json_object_set_new(json, "kernel",
                               text_json(node->inventory ? node->inventory->kernel : ""));
 }

@@ -55,6 +55,14 @@ static const struct field confirm_off_fields[] = {
 REQUEST(confirm_off, confirm_off_fields);
 #undef OWNER
 
+#define OWNER struct fence_test_request
+static const struct field fence_test_fields[] = {
+    TEXT("from", from, ABOUT("host that asks the fence agents; absent: another one that is up"),
+         NAME_OF("node")),
+};
+REQUEST(fence_test, fence_test_fields);
+#undef OWNER
+
 #define OWNER struct partition_request
 static const struct field partition_fields[] = {
     INTEGER("count", count, 0, UINT16_MAX, ABOUT("number of partitions; 0: the whole card"),

@@ -31,6 +31,10 @@ struct confirm_off_request {
     uint64_t incarnation; /* 0: not given */
 };
 
+struct fence_test_request {
+    char from[name_size]; /* "": whichever host is up */
+};
+
 struct disarm_request {
     msec_t for_ms; /* 0: until it is armed again */
 };
@@ -111,6 +115,7 @@ struct access_request {
     X(force, "Force")                                                                              \
     X(drain, "Drain")                                                                              \
     X(confirm_off, "ConfirmOff")                                                                   \
+    X(fence_test, "FenceTestOrder")                                                                \
     X(disarm, "Disarm")                                                                            \
     X(partition, "Partition")                                                                      \
     X(pool_create, "PoolCreate")                                                                   \

@@ -64,7 +64,9 @@ const struct schema schemas[] = {
              "fence_agent:s gpu_count:i vm_count:i cpus:i memory_mib:i incarnation:i "
              "watchdog_armed:b silent_ms:i revision:i"},
     {"NodeWhole", "&Node spec:NodeSpec checks:[Check] gpus:[GpuWhole] vms:[s] kernel:s "
-                  "stale_since_ms?:i"},
+                  "fence_test?:FenceTest stale_since_ms?:i"},
+    {"FenceTest", "by:s order:i done:b outdated:b levels:[FenceAnswer]"},
+    {"FenceAnswer", "agent:s state:=fence_test works:b text:s"},
     {"NodeSpec", "%node_spec"},
     {"Check", "name:s ok:b advice:b detail:s"},
     {"Gpu",
@@ -152,6 +154,7 @@ json_t *schema_words(const char *list)
     static const char *const severity[] = {SEVERITY_LIST(WORD_) NULL};
     static const char *const operation_kind[] = {OPERATION_KIND_LIST(WORD_) NULL};
     static const char *const operation_state[] = {OPERATION_STATE_LIST(WORD_) NULL};
+    static const char *const fence_test[] = {FENCE_TEST_LIST(WORD_) NULL};
     static const char *const trouble[] = {TROUBLE_LIST(TROUBLE_WORD_) NULL};
     static const char *const trouble_of[] = {TROUBLE_OF_LIST(WORD_) NULL};
     static const struct {
@@ -178,6 +181,7 @@ json_t *schema_words(const char *list)
         {"operation_state", operation_state},
         {"role", role},
         {"migration", migration},
+        {"fence_test", fence_test},
         {"trouble", trouble},
         {"trouble_of", trouble_of},
         {"access_kind", access_kind},

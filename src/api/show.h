@@ -34,6 +34,9 @@ void call_send_members(struct api_call *call, struct buf *out, revision_t etag);
 /* Sends 'json' (taken over) with what says how old it is. */
 void call_send_dated(struct api_call *call, json_t *json, revision_t etag);
 
+/* The last test of a node's fence agents, and what came of it; NULL: none was asked for. */
+json_t *fence_test_json(const struct api_call *call, const struct node_facts *node);
+
 /* Takes all that is not known to be harmless out of a fence agent's parameters. */
 void secrets_remove(json_t *parameters);
 /* Calls it with the parameters of each fence agent of a node's spec. */

@@ -110,6 +110,18 @@ static const struct command commands[] = {
           .value = "KEY=VALUE",
           .help = "a label of the node; repeat for several; \"\": none"}),
      .run = run_node_set},
+    {.noun = "fence",
+     .verb = "test",
+     .args = "NODE",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Ask the fence agents of a node for its status; turns nothing off",
+     .more = "Another host asks the agent of each level: the coordinator, unless you name one. The "
+             "exit code is 1 if one does not answer, or says off of a node that is on, so that it "
+             "looks at another machine.",
+     .options = OPTIONS({.name = "from", .value = "NODE", .help = "the host that asks"},
+                        OPTIONS_WAIT_FOR("60")),
+     .run = run_fence_test},
     {.noun = "update",
      .args = "COMMAND [ARG...]",
      .args_min = 1,

@@ -352,6 +352,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_NODE_CONFIRMED_OFF, "node-confirmed-off", INFO)                                         \
     X(NOTE_NODE_SET, "node-set", INFO)                                                             \
     X(NOTE_NODE_REMOVED, "node-removed", INFO)                                                     \
+    X(NOTE_FENCE_TEST_ASKED, "fence-test-asked", INFO)                                             \
     X(NOTE_POOL_CREATED, "pool-created", INFO)                                                     \
     X(NOTE_POOL_EXTENDED, "pool-extended", INFO)                                                   \
     X(NOTE_POOL_REDUCED, "pool-reduced", INFO)                                                     \

@@ -29,6 +29,35 @@ struct fence_level {
     const char *box; /* never NULL */
 };
 
+/* An administrator wants to know whether the fence agents of a node work: host 'by' is to ask them
+ * for their status. Which order it is, the revision of this record says. */
+struct fence_test {
+    char by[name_size];
+};
+
+#define FENCE_TEST_LIST(X)                                                                         \
+    X(FENCE_TEST_FAILED, "failed") /* it gave no answer */                                         \
+    X(FENCE_TEST_ON, "on")         /* it says that the node is on */                               \
+    X(FENCE_TEST_OFF, "off")
+ENUM_DECLARE(fence_test_state, FENCE_TEST_LIST)
+
+/* What the agent of one level said then. */
+struct fence_answer {
+    char agent[name_size];
+    enum fence_test_state state;
+    char text[reason_size]; /* a sentence, without secrets */
+};
+
+/* What host 'by' has to say of all levels of 'node', in its inventory. */
+struct fence_test_result {
+    char node[name_size];
+    revision_t asked; /* the order's */
+    revision_t spec;  /* of the node's spec, which said what to ask */
+    struct fence_answer levels[fence_levels_max];
+    uint32_t level_len; /* 0: none is set */
+};
+typedef VEC(struct fence_test_result) fence_tests_t;
+
 /* Of secrets that are sealed (seal/seal.h), as base64 with its end. */
 enum {
     seal_public_size = 45, /* a public key */

@@ -17,6 +17,7 @@ ENUM_DEFINE(node_power, NODE_POWER_LIST)
 ENUM_DEFINE(node_mode, NODE_MODE_LIST)
 ENUM_DEFINE(fencing, FENCING_LIST)
 ENUM_DEFINE(proof, PROOF_LIST)
+ENUM_DEFINE(fence_test_state, FENCE_TEST_LIST)
 ENUM_DEFINE(pulse, PULSE_LIST)
 ENUM_DEFINE(after_use, AFTER_USE_LIST)
 ENUM_DEFINE(pool_type, POOL_TYPE_LIST)
@@ -76,6 +77,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, sightings),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, uses),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, fabric_sets),
+    VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, fence_tests),
     VEC_FIELD(RECORD_POOL, pool, members),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, preferred_owners),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, possible_owners),
@@ -112,6 +114,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_FORMAT] = sizeof(struct store_format),
     [RECORD_PULSE] = sizeof(struct leader_pulse),
     [RECORD_BEAT_SUMMARY] = sizeof(struct beat_summary),
+    [RECORD_FENCE_TEST] = sizeof(struct fence_test),
 };
 
 int record_key_compare(const struct record_key *a, const struct record_key *b)

@@ -53,7 +53,8 @@
     X(RECORD_ACCESS, "want/access/%")                                                              \
     X(RECORD_FORMAT, "format")                                                                     \
     X(RECORD_PULSE, "order/pulse")                                                                 \
-    X(RECORD_BEAT_SUMMARY, "beat/~/summary")
+    X(RECORD_BEAT_SUMMARY, "beat/~/summary")                                                       \
+    X(RECORD_FENCE_TEST, "want/fence-tests/%")
 ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
 
 struct record_key {
@@ -205,6 +206,7 @@ struct node_inventory {
     VEC(struct gpu_use) uses;
     bool has_fabric; /* between its GPUs: a VM has several only in a set, also if none is known */
     VEC(struct fabric_set) fabric_sets; /* fabric_keep_regular() */
+    fence_tests_t fence_tests;          /* the last of each node that was asked of this host */
 };
 
 struct node_alive {
@@ -569,6 +571,7 @@ struct record {
         struct node_fence *fence;
         struct node_standing *standing;
         struct node_key *node_key;
+        struct fence_test *fence_test;
         struct disarm *disarm;
         struct pool *pool;
         struct vm_spec *vm_spec;

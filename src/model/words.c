@@ -348,6 +348,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_NODE_CONFIRMED_OFF] =
         "{subject} was confirmed to be off (incarnation {count}): its VMs may start elsewhere",
     [NOTE_NODE_SET] = "{subject}: changed {detail}",
+    [NOTE_FENCE_TEST_ASKED] = "the fence agents of {subject} are to be tested from {who}",
     [NOTE_NODE_REMOVED] =
         "{subject} was removed from the cluster[, and {count} of its GPUs from their pools]",
     [NOTE_POOL_CREATED] = "GPU pool {subject} was created with {count} {who}",

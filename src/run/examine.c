@@ -7,6 +7,7 @@
 #include "run/examine_certificate.h"
 #include "run/examine_disks.h"
 #include "run/examine_space.h"
+#include "run/fence_tests.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,8 +17,7 @@
 #include <time.h>
 
 enum {
-    looks_until_fresh = 20,     /* then it is looked at again without any */
-    fence_limit_ms = 10 * 1000, /* power controllers take few at a time */
+    looks_until_fresh = 20, /* then it is looked at again without any */
     writes_open_max = 64,
     slow_write_ms = 200,     /* a fifth of a heartbeat */
     too_slow_write_ms = 900, /* the heartbeat has 1 s */
@@ -56,13 +56,12 @@ struct examine {
     node_checks_t disk_checks;     /* what was found; empty: nothing yet */
     struct node_check space_check; /* the same; name "": nothing yet */
     struct certificate_watch certificate;
-    msec_t rest_ms; /* until the next look */
-    struct fence_run *fencing;
-    struct record *fenced;         /* its spec, of which ... */
-    uint32_t fence_level;          /* ... this level is being asked */
-    bool has_fence_failure;        /* one before it did not answer as it should */
+    msec_t rest_ms;                /* until the next look */
+    struct fence_asking fencing;   /* of the next host */
+    bool has_fence_failure;        /* a level of it did not answer as it should */
     struct node_check fence_check; /* name "": there is no one to ask about */
     node_checks_t found, told;
+    struct fence_tests tests; /* those that an administrator wants */
 };
 
 /* It is no more than advice, if it is not ok. */
@@ -196,95 +195,55 @@ static struct record *next_fenced(const struct world *world, const char *self)
 }
 
 /* What the agent of this level says. Of several the first that is not well is told. */
-static void tell_fencing(struct examine *examine, const struct fence_result *result)
+static void tell_fencing(void *userdata, const struct record *fenced, uint32_t at,
+                         const struct fence_result *result)
 {
+    struct examine *examine = userdata;
     struct node_check *check = &examine->fence_check;
-    const struct node_spec *spec = examine->fenced->node_spec;
+    const struct node_spec *spec = fenced->node_spec;
     bool is_ok = result->outcome == FENCE_DONE && result->power == FENCE_POWER_ON;
-    bool is_last = examine->fence_level + 1 >= node_spec_fence_levels(spec);
+    bool is_last = at + 1 >= node_spec_fence_levels(spec);
     char level[48] = "";
     if (examine->has_fence_failure || (is_ok && !is_last)) {
         return;
     }
     if (node_spec_fence_levels(spec) > 1 && !is_ok) {
-        (void)snprintf(level, sizeof(level), " at level %u", examine->fence_level + 1);
+        (void)snprintf(level, sizeof(level), " at level %u", at + 1);
     }
     examine->has_fence_failure = !is_ok;
     *check = (struct node_check){.is_ok = is_ok};
     (void)snprintf(check->name, sizeof(check->name), "fencing");
-    (void)snprintf(check->subject, sizeof(check->subject), "%s", examine->fenced->key.name);
+    (void)snprintf(check->subject, sizeof(check->subject), "%s", fenced->key.name);
     if (is_ok) {
         (void)snprintf(check->detail, sizeof(check->detail),
                        "%s fence agent of %s answers, and says that it is on",
-                       node_spec_fence_levels(spec) > 1 ? "every" : "the",
-                       examine->fenced->key.name);
+                       node_spec_fence_levels(spec) > 1 ? "every" : "the", fenced->key.name);
         return;
     }
     (void)snprintf(check->detail, sizeof(check->detail),
                    "the fence agent of %s%s, asked from here: %s; see berth node set",
-                   examine->fenced->key.name, level, result->text);
+                   fenced->key.name, level, result->text);
 }
 
-static void ask_fencing(struct examine *examine);
-
-static void fence_answered(void *userdata, const struct fence_result *result)
+static void fencing_ended(void *userdata, const struct record *spec)
 {
-    struct examine *examine = userdata;
-    examine->fencing = NULL;
-    tell_fencing(examine, result);
-    if (++examine->fence_level < node_spec_fence_levels(examine->fenced->node_spec)) {
-        ask_fencing(examine);
-    } else {
-        record_unref(examine->fenced);
-        examine->fenced = NULL;
-    }
-}
-
-static void ask_fencing(struct examine *examine)
-{
-    const struct fence_level level =
-        node_spec_fence_level(examine->fenced->node_spec, examine->fence_level);
-    struct fence_request request = {
-        .action = FENCE_STATUS,
-        .directory = examine->config.fence_directory,
-        .agent = level.agent,
-        .parameters = level.parameters,
-        .parameter_len = level.parameter_len,
-        .limit_ms = fence_limit_ms,
-    };
-    CLEANUP(seal_parameters_done) fence_parameters_t opened = {0};
-    struct error err = {0};
-    int r = 0;
-    if (examine->callbacks.open_level) {
-        r = examine->callbacks.open_level(examine->userdata, examine->fenced->key.name, &level,
-                                          &opened, &err);
-        request.parameters = opened.items;
-        request.parameter_len = opened.len;
-    }
-    r = r < 0 ? r
-              : fence_start(examine->event, &request, fence_answered, examine, &examine->fencing,
-                            &err);
-    if (r < 0) {
-        const struct fence_result result = {.outcome = FENCE_FAILED, .text = err.text};
-        fence_answered(examine, &result);
-    }
+    (void)userdata;
+    (void)spec; /* each level has been told */
 }
 
 /* All levels of the next host's fencing, one after the other. */
 static void try_fencing(struct examine *examine, const struct world *world)
 {
     struct record *spec = next_fenced(world, examine->config.node);
-    if (examine->fenced) {
+    if (fence_asking_is_busy(&examine->fencing)) {
         return;
     }
     if (!spec) {
         examine->fence_check = (struct node_check){0};
         return;
     }
-    examine->fenced = record_ref(spec);
-    examine->fence_level = 0;
     examine->has_fence_failure = false;
-    ask_fencing(examine);
+    fence_asking_begin(&examine->fencing, spec);
 }
 
 /* ---- the disks of the VMs that may run here ---- */
@@ -422,6 +381,10 @@ static void look_is_due(void *userdata)
 {
     struct examine *examine = userdata;
     bool is_due = examine->rest_ms <= 0;
+    if (fence_tests_look(&examine->tests, examine->callbacks.world(examine->userdata),
+                         examine->config.node)) {
+        examine->callbacks.changed(examine->userdata);
+    }
     if (is_due || is_settled(examine)) {
         tell_if_new(examine);
     }
@@ -464,6 +427,16 @@ int examine_new(sd_event *event, const struct examine_config *config,
     examine->certificate = (struct certificate_watch){config->certificate, config->key};
     examine->callbacks = *callbacks;
     examine->userdata = userdata;
+    examine->tests.asking = examine->fencing = (struct fence_asking){
+        .event = event,
+        .directory = config->fence_directory,
+        .open_level = callbacks->open_level,
+        .open_userdata = userdata,
+        .answered = tell_fencing,
+        .ended = fencing_ended,
+        .userdata = examine,
+    };
+    fence_tests_init(&examine->tests);
     int r = set_up(examine);
     if (r < 0) {
         (void)examine_free(examine);
@@ -478,8 +451,8 @@ struct examine *examine_free(struct examine *examine)
     if (!examine) {
         return NULL;
     }
-    examine->fencing = fence_cancel(examine->fencing);
-    record_unref(examine->fenced);
+    fence_asking_done(&examine->fencing);
+    fence_tests_done(&examine->tests);
     mailbox_close(examine->box);
     examine->workers = workers_free(examine->workers, false);
     examine->box = mailbox_unref(examine->box);
@@ -506,6 +479,14 @@ bool examine_add(const struct examine *examine, struct node_inventory *inventory
             return false;
         }
         *place = *check;
+    }
+    VEC_EACH(&examine->tests.results, result) {
+        struct fence_test_result *place =
+            inventory->fence_tests.len < fence_tests_max ? VEC_ADD(&inventory->fence_tests) : NULL;
+        if (!place) {
+            return inventory->fence_tests.len >= fence_tests_max;
+        }
+        *place = *result;
     }
     return true;
 }

@@ -3,7 +3,8 @@
  * What this host finds out about itself and its neighbour now and then, beyond the hardware: the
  * checks "clock", "store", "certificate", "disks" and "fencing" of its inventory, for 'berth
  * validate', on which nothing is decided; and "space": while this host's disk is full no VM is
- * started here. Never blocks the loop: disks are looked at by a thread, fence agents are processes.
+ * started here. Also what fence agents said when an administrator had them tested. Never blocks the
+ * loop: disks are looked at by a thread, fence agents are processes.
  *
  * Times and counts in the texts are rounded, so that they change, and the inventory with them,
  * only when there is news.
@@ -11,10 +12,9 @@
 #pragma once
 
 #include "base/error.h"
-#include "fence/agent.h"
 #include "fence/watchdog.h"
 #include "model/world.h"
-#include "seal/seal.h"
+#include "run/fence_asking.h"
 
 struct examine;
 
@@ -36,10 +36,7 @@ extern const struct examine_config examine_config_default;
 struct examine_callbacks {
     const struct world *(*world)(void *userdata); /* lent until the loop goes on */
     void (*changed)(void *userdata);              /* examine_add() now says something else */
-    /* What the agent of 'level' of 'node' is to be told, its secrets opened; wiped afterwards.
-     * NULL: just what is stored. */
-    int (*open_level)(void *userdata, const char *node, const struct fence_level *level,
-                      fence_parameters_t *ret, struct error *err);
+    fence_open_fn *open_level;                    /* NULL: agents are told just what is stored */
 };
 
 /* Begins; 'config' and 'callbacks' are copied. */
@@ -52,6 +49,6 @@ struct examine *examine_free(struct examine *examine); /* returns NULL; accepts 
 void examine_write_begun(struct examine *examine, uint64_t id, msec_t now_ms);
 void examine_write_ended(struct examine *examine, uint64_t id, msec_t now_ms);
 
-/* Adds the checks to 'inventory', as many as there is room for beside the core's own. False without
- * memory. */
+/* Adds the checks to 'inventory', as many as there is room for beside the core's own, and what
+ * fence agents said. False without memory. */
 bool examine_add(const struct examine *examine, struct node_inventory *inventory);

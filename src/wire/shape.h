@@ -58,8 +58,11 @@ struct shape {
     const void *fallback; /* what missing fields of a new item are; NULL: zero */
 };
 
-/* shape_fence.c: of parts of a node's spec, and of RECORD_NODE_KEY. */
+/* shape_fence.c: of parts of a node's spec and inventory, of RECORD_NODE_KEY and RECORD_FENCE_TEST.
+ */
 extern const struct shape shape_of_fence_parameter, shape_of_fence_device, shape_of_node_key;
+extern const struct shape shape_of_fence_test;
+extern const struct field item_of_fence_tests;
 /* The shape of the value of each kind of record. */
 const struct shape *shape_of(enum record_kind kind);
 

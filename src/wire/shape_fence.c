@@ -33,3 +33,34 @@ static const struct field node_key_fields[] = {
 const struct shape shape_of_node_key = {
     .fields = node_key_fields, .len = ARRAY_LEN(node_key_fields), .size = sizeof(OWNER)};
 #undef OWNER
+
+#define OWNER struct fence_test
+static const struct field fence_test_fields[] = {
+    TEXT("by", by, ABOUT("host that is to ask the fence agents")),
+};
+const struct shape shape_of_fence_test = {
+    .fields = fence_test_fields, .len = ARRAY_LEN(fence_test_fields), .size = sizeof(OWNER)};
+#undef OWNER
+
+#define OWNER struct fence_answer
+static const char *const state_words[] = {FENCE_TEST_LIST(WORD_)};
+static const struct field fence_answer_fields[] = {
+    TEXT("agent", agent, ABOUT("the fence agent")),
+    ENUM("state", state, state_words, ABOUT("what it says of the host")),
+    TEXT("text", text, ABOUT("its answer, or why there is none")),
+};
+SHAPE(fence_answer_shape, fence_answer_fields);
+ITEM(fence_answer_item, fence_answer_shape);
+#undef OWNER
+
+#define OWNER struct fence_test_result
+static const struct field fence_test_result_fields[] = {
+    TEXT("node", node, ABOUT("host whose fence agents were asked")),
+    U64("asked", asked, ABOUT("revision of the order to ask them")),
+    U64("spec", spec, ABOUT("revision of the settings of that host")),
+    ARRAY("levels", levels, level_len, fence_answer_item, ABOUT("what each agent answered")),
+};
+SHAPE(fence_test_result_shape, fence_test_result_fields);
+const struct field item_of_fence_tests = {
+    .type = FIELD_STRUCT, .size = sizeof(OWNER), .shape = &fence_test_result_shape};
+#undef OWNER

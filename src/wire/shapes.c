@@ -291,6 +291,9 @@ static const struct field inventory_fields[] = {
     BOOL("fabric", has_fabric, ABOUT("whether a fabric connects its GPUs"), SPARSE),
     LIST("fabric_sets", fabric_sets, fabric_set_item, fabric_sets_max,
          ABOUT("sets of GPUs that can talk to each other on the fabric"), SPARSE),
+    LIST("fence_tests", fence_tests, item_of_fence_tests, fence_tests_max,
+         ABOUT("what fence agents answered when an administrator had them tested from here"),
+         SPARSE),
 };
 SHAPE(inventory_shape, inventory_fields);
 #undef OWNER
@@ -580,6 +583,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_FORMAT] = &format_shape,
         [RECORD_PULSE] = &pulse_shape,
         [RECORD_BEAT_SUMMARY] = &summary_shape,
+        [RECORD_FENCE_TEST] = &shape_of_fence_test,
     };
     return shapes[kind];
 }

@@ -97,6 +97,10 @@ class Etcd:
         reply = self.call("kv/range", {"key": b64("/berth/"), "range_end": b64("/berth0")})
         return {unb64(kv["key"])[7:]: json.loads(unb64(kv["value"])) for kv in reply.get("kvs", [])}
 
+    def revision(self, key):
+        """Of the last change of that key, which is there."""
+        return int(self.call("kv/range", {"key": b64(f"/berth/{key}")})["kvs"][0]["mod_revision"])
+
 
 # What the first berthd writes.
 FORMAT = {"schema": 1, "cluster": "5b0c1f3e-9d4b-4f0a-8f5e-2f6f3b8a7c11", "number": 1, "oldest": 1}
@@ -131,12 +135,13 @@ class Players(threading.Thread):
         self.obeys_power, self.incarnations, self.descents = False, {n: 1 for n in nodes}, {}
         self.pauses = {}  # VM -> how long its last move held it up
         self.slow = set()  # hosts on which VMs take their time to come up
+        self.fence_tests = {n: {} for n in nodes}  # by whom, of which node: what its agents answered
         self.trouble = None
         self.fence_key = base64.b64encode(os.urandom(32)).decode()
 
     def inventory(self, node):
         return {"schema": 1, "incarnation": self.incarnations[node], "seal_key": f"of {node}", "cpus": 8, "memory_mib": 8192, "kernel": "6.1",
-                "gpus": self.gpus[node],
+                "gpus": self.gpus[node], "fence_tests": list(self.fence_tests[node].values()),
                 "checks": [{"name": "hypervisor", "ok": True, "detail": ""}]}
 
     def run(self):
@@ -170,6 +175,8 @@ class Players(threading.Thread):
             else:
                 self.tend_gpus(store, node)
                 self.tend_power(store, node, now)
+        for key in [k for k in store if k.startswith("want/fence-tests/")]:
+            self.test_fencing(store, key.split("/")[2])
         if not self.is_idle:
             for key in [k for k in store if k.startswith("want/vms/")]:
                 self.tend_vm(self.etcd.all(), key.split("/")[2])
@@ -207,6 +214,19 @@ class Players(threading.Thread):
         if f"order/keys/{node}" not in store:
             self.etcd.put(f"order/keys/{node}", {"schema": 1, "host_key": f"of {node}", "number": 1,
                                                  "public_key": self.fence_key, "grant": ""})
+
+    def test_fencing(self, store, node):
+        """Agents answer that the node is on, but for fence_broken."""
+        key, spec = f"want/fence-tests/{node}", store.get(f"want/nodes/{node}", {})
+        asked, by = self.etcd.revision(key), store[key]["by"]
+        if by in self.silent or self.fence_tests[by].get(node, {}).get("asked") == asked:
+            return
+        agents = [a for a in (spec["fence_agent"], spec["fence_level_2"]["agent"], spec["fence_level_3"]["agent"]) if a]
+        self.fence_tests[by][node] = {
+            "node": node, "asked": asked, "spec": self.etcd.revision(f"want/nodes/{node}"),
+            "levels": [{"agent": a, "state": "failed" if a == "fence_broken" else "on",
+                        "text": f"{a} does not answer" if a == "fence_broken" else f"{a} says on"} for a in agents]}
+        self.etcd.put(f"seen/nodes/{by}", self.inventory(by))
 
     def tend_power(self, store, node, now):
         """A reboot takes half a second once the VMs are away."""

@@ -256,6 +256,14 @@ def fence_agents_are_given_one_after_the_other_each_with_its_parameters():
         assert "then" not in c.berth("node", "show", "node1")[1].split("watchdog")[0]
         code, _, err = c.berth("node", "set", "node1", *["--agent", "fence_apc"] * 4)
         assert code == 2 and "three fence agents at most" in err, err
+        assert re.search("1 +fence_ipmilan +yes +fence_ipmilan says on", c.must("fence", "test", "node1"))
+        c.must("node", "set", "node1", "--agent", "fence_ipmilan", "--agent", "fence_broken")
+        code, out, _ = c.berth("fence", "test", "node1", "--from", "node2")
+        assert code == 1 and re.search("2 +fence_broken +no +fence_broken does not answer", out), out
+        code, out, _ = c.berth("-o", "json", "fence", "test", "node1")
+        assert code == 1 and [level["works"] for level in json.loads(out)["levels"]] == [True, False], out
+        c.refused(1, "node2 has no fence agent to test", "fence", "test", "node2")
+        assert "are to be tested from node2" in c.must("fence", "test", "node1", "--no-wait")
 
 
 @test

@@ -108,7 +108,11 @@ def change_all(walk):
     walk.do("PATCH", "/v1/cluster", {"reserve": 1})
     walk.do("POST", "/v1/cluster/disarm", {"for_ms": 60000})
     walk.do("POST", "/v1/cluster/arm")
-    walk.do("PATCH", "/v1/nodes/{node}", {"labels": {"rack": "r1"}}, node="node1")
+    walk.do("PATCH", "/v1/nodes/{node}", {"labels": {"rack": "r1"}, "fence_agent": "fence_apc"}, node="node1")
+    walk.do("POST", "/v1/nodes/{node}/fence-test", {"from": "node2"}, node="node1")
+    wait_for("its fence agent was asked",
+             lambda: walk.ask("GET", "/v1/nodes/node1").json["fence_test"]["done"])
+    walk.do("GET", "/v1/nodes/{node}", node="node1")
     walk.do("PATCH", "/v1/vms/{vm}", patch, vm="a")
     walk.do("PATCH", "/v1/pools/{pool}", {"after_use": "hold"}, pool="P")
     walk.do("PATCH", "/v1/pools/{pool}", {"after_use": "release"}, pool="P")

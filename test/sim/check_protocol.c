@@ -161,6 +161,7 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
         case RECORD_VM_SPEC:
         case RECORD_EVENT:
         case RECORD_ACCESS:
+        case RECORD_FENCE_TEST:
             break;
         }
     }

@@ -211,3 +211,65 @@ TEST(a_host_that_ends_no_vm_by_itself_needs_no_huge_pages)
     CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
     CHECK(!strstr(text(), "huge-pages"));
 }
+
+/* ---- fence agents that are tried ---- */
+
+/* What 'by' found: an agent that failed at level 1, then one that says off. */
+static void answer_test(const char *by, const char *node)
+{
+    struct record *inventory = record_copy(world_find(&world, RECORD_NODE_INVENTORY, by));
+    struct fence_test_result *result = VEC_ADD(&inventory->inventory->fence_tests);
+    *result = (struct fence_test_result){
+        .asked = world_find(&world, RECORD_FENCE_TEST, node)->revision,
+        .spec = world_find(&world, RECORD_NODE_SPEC, node)->revision,
+        .level_len = 2,
+        .levels = {{"fence_ipmilan", FENCE_TEST_FAILED, "no route"},
+                   {"fence_apc", FENCE_TEST_OFF, "fence_apc says off"}},
+    };
+    strcpy(result->node, node);
+    (void)store(inventory);
+}
+
+TEST(fence_agents_are_tested_from_another_host_and_what_they_say_is_shown)
+{
+    begin_cluster();
+    struct record *leader = record_new(RECORD_LEADER, NULL, NULL);
+    strcpy(leader->leader->node, "node3");
+    (void)store(leader);
+    refused("POST", "/v1/nodes/node1/fence-test", NULL, 409, "no fence agent to test");
+    refused("POST", "/v1/nodes/node9/fence-test", NULL, 404, "node9");
+    must("PATCH", "/v1/nodes/node1",
+         "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\",\"fence_level_2\":"
+         "{\"agent\":\"fence_apc\",\"parameters\":{}}}");
+    must("PATCH", "/v1/nodes/node3", "{\"fencing\":\"power\",\"fence_agent\":\"fence_ipmilan\"}");
+    must("POST", "/v1/nodes/node1/fence-test", NULL);
+    CHECK_HAS(text(), "the fence agents of node1 are to be tested from node3");
+    shows("/v1/nodes/node1", "\"fence_test\":{\"by\":\"node3\"");
+    CHECK_HAS(text(), "\"done\":false,\"outdated\":false,\"levels\":[]");
+    answer_test("node3", "node1");
+    shows("/v1/nodes/node1", "\"done\":true,\"outdated\":false");
+    CHECK_HAS(text(), "\"agent\":\"fence_ipmilan\",\"state\":\"failed\",\"works\":false,"
+                      "\"text\":\"no route\"");
+    /* Alive, and its agent says off: it would turn off someone else. */
+    CHECK_HAS(text(), "\"state\":\"off\",\"works\":false,\"text\":\"fence_apc says off, but "
+                      "node1 is on: it looks at another machine\"");
+
+    /* The coordinator does not test itself, and one can choose. */
+    must("POST", "/v1/nodes/node3/fence-test", NULL);
+    CHECK_HAS(text(), "from node1");
+    must("POST", "/v1/nodes/node3/fence-test", "{\"from\":\"node2\"}");
+    CHECK_HAS(text(), "from node2");
+    refused("POST", "/v1/nodes/node3/fence-test", "{\"from\":\"node9\"}", 404, "node9");
+
+    /* Once it is off, an agent that says so is right; what is newer than the test makes it old. */
+    must("PATCH", "/v1/nodes/node1", "{\"labels\":{\"rack\":\"1\"}}");
+    view.now_ms += 60000;
+    hear("node2", view.now_ms);
+    hear("node3", view.now_ms);
+    coordinate();
+    shows("/v1/nodes/node1", "\"state\":\"off\",\"works\":true");
+    CHECK_HAS(text(), "\"outdated\":true");
+    refused("POST", "/v1/nodes/node3/fence-test", "{\"from\":\"node1\"}", 409, "not-up");
+    role = ROLE_OPERATOR;
+    refused("POST", "/v1/nodes/node3/fence-test", NULL, 403, "administrator");
+}

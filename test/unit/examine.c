@@ -226,6 +226,90 @@ TEST(each_level_of_the_next_node_s_fencing_is_asked_and_the_first_that_fails_is_
     stage_done(&stage);
 }
 
+/* The result for node3 once it answers the order 'asked'; waits for it. */
+static struct fence_test_result await_test(struct stage *stage, revision_t asked)
+{
+    for (int turns = 0; turns < 2000; turns++) {
+        struct node_inventory inventory = {0};
+        struct fence_test_result found = {0};
+        REQUIRE(examine_add(stage->examine, &inventory));
+        VEC_EACH(&inventory.fence_tests, result) {
+            if (strcmp(result->node, "node3") == 0 && result->asked == asked) {
+                found = *result;
+            }
+        }
+        VEC_DONE(&inventory.checks);
+        VEC_DONE(&inventory.fence_tests);
+        if (found.node[0]) {
+            return found;
+        }
+        REQUIRE(sd_event_run(stage->event, 50 * 1000) >= 0);
+    }
+    test_fail(__FILE__, __LINE__, "the fence agents of node3 were not tested");
+    return (struct fence_test_result){0};
+}
+
+static revision_t order_test(struct stage *stage, const char *node, const char *by)
+{
+    struct record *order = record_new(RECORD_FENCE_TEST, node, NULL);
+    strcpy(order->fence_test->by, by);
+    put(stage, order);
+    return stage->world.revision;
+}
+
+TEST(a_test_asks_every_level_for_the_status_and_none_for_more)
+{
+    struct stage stage;
+    char path[128], actions[200] = "";
+    stage_init(&stage);
+    add_agent(&stage, "fence_bmc", "echo $action >> ${0%/*}/actions; exit 0");
+    add_agent(&stage, "fence_pdu", "echo $action >> ${0%/*}/actions; echo no route >&2; exit 1");
+    add_agent(&stage, "fence_plug", "echo $action >> ${0%/*}/actions; exit 2");
+    (void)snprintf(path, sizeof(path), "%s/actions", stage.folder);
+    FILE *file = fopen(path, "we"); /* agents may run as another user */
+    REQUIRE(file && fclose(file) == 0 && chmod(path, 0666) == 0);
+    add_node(&stage, "node3", "fence_bmc");
+    struct node_spec *spec = world_find(&stage.world, RECORD_NODE_SPEC, "node3")->node_spec;
+    strcpy(spec->fence_more[0].agent, "fence_pdu");
+    strcpy(spec->fence_more[1].agent, "fence_plug");
+    stage.look_ms = 3600 * 1000;
+    stage_open(&stage, 3);
+    (void)await(&stage, "fencing", "at level 2"); /* the look of the beginning */
+    (void)order_test(&stage, "node1", "node2");   /* which no one knows */
+    (void)order_test(&stage, "node3", "node9");   /* not ours */
+    revision_t asked = order_test(&stage, "node3", "node2");
+    struct fence_test_result result = await_test(&stage, asked);
+    CHECK_INT(result.level_len, 3);
+    CHECK_INT(result.spec, world_find(&stage.world, RECORD_NODE_SPEC, "node3")->revision);
+    CHECK_STR(result.levels[0].agent, "fence_bmc");
+    CHECK_INT(result.levels[0].state, FENCE_TEST_ON);
+    CHECK_INT(result.levels[1].state, FENCE_TEST_FAILED);
+    CHECK_HAS(result.levels[1].text, "no route");
+    CHECK_INT(result.levels[2].state, FENCE_TEST_OFF);
+
+    /* Again when it is ordered again; not when it is someone else's. */
+    add_agent(&stage, "fence_pdu", "echo $action >> ${0%/*}/actions; exit 0");
+    asked = order_test(&stage, "node3", "node2");
+    CHECK_INT(await_test(&stage, asked).levels[1].state, FENCE_TEST_ON);
+    int changes = stage.changes;
+    (void)order_test(&stage, "node3", "node9");
+    while (stage.changes == changes) {
+        REQUIRE(sd_event_run(stage.event, 50 * 1000) >= 0);
+    }
+    struct node_inventory inventory = {0};
+    REQUIRE(examine_add(stage.examine, &inventory));
+    CHECK_INT(inventory.fence_tests.len, 0);
+    VEC_DONE(&inventory.checks);
+    file = fopen(path, "re");
+    REQUIRE(file);
+    (void)!fread(actions, 1, sizeof(actions) - 1, file);
+    (void)fclose(file);
+    for (char *line = strtok(actions, "\n"); line; line = strtok(NULL, "\n")) {
+        CHECK_STR(line, "action=status");
+    }
+    stage_done(&stage);
+}
+
 TEST(a_watchdog_that_cannot_be_stopped_is_reported)
 {
     struct stage stage;

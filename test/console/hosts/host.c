@@ -106,7 +106,12 @@ static void on_reset(void *userdata)
 
 static void on_record(void *userdata, struct record *record)
 {
-    host_step(userdata, (struct core_event){.kind = CORE_STORE_RECORD, .record = record});
+    struct host *host = userdata;
+    bool is_test = record->key.kind == RECORD_FENCE_TEST;
+    host_step(host, (struct core_event){.kind = CORE_STORE_RECORD, .record = record});
+    if (is_test) {
+        machine_tell_inventory(host);
+    }
 }
 
 static void on_removed(void *userdata, const struct record_key *key, revision_t revision)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     make_ms = 100, /* libvirt makes the process */
@@ -316,6 +317,42 @@ static void add_check(struct node_inventory *inventory, const char *name, const 
     (void)snprintf(check->detail, sizeof(check->detail), "%s", detail);
 }
 
+/* Agents that are asked here answer by their name: fence_off says off, fence_dead nothing. */
+static struct fence_answer answer_of(const char *agent)
+{
+    bool is_off = strcmp(agent, "fence_off") == 0, is_dead = strcmp(agent, "fence_dead") == 0;
+    struct fence_answer answer = {.state = is_dead  ? FENCE_TEST_FAILED
+                                           : is_off ? FENCE_TEST_OFF
+                                                    : FENCE_TEST_ON};
+    (void)snprintf(answer.agent, sizeof(answer.agent), "%s", agent);
+    (void)snprintf(answer.text, sizeof(answer.text), "%s %s", agent,
+                   is_dead  ? "status failed (exit code 1): connection timed out"
+                   : is_off ? "says off"
+                            : "says on");
+    return answer;
+}
+
+static void add_fence_tests(const struct host *host, struct node_inventory *inventory)
+{
+    const struct world *world = core_world(host->core);
+    WORLD_EACH(world, RECORD_FENCE_TEST, each) {
+        const struct record *spec = world_find(world, RECORD_NODE_SPEC, (*each)->key.name);
+        if (!spec || strcmp((*each)->fence_test->by, host->name) != 0) {
+            continue;
+        }
+        struct fence_test_result *result = VEC_ADD(&inventory->fence_tests);
+        if (!result) {
+            abort();
+        }
+        *result = (struct fence_test_result){.asked = (*each)->revision, .spec = spec->revision};
+        (void)snprintf(result->node, sizeof(result->node), "%s", spec->key.name);
+        result->level_len = node_spec_fence_levels(spec->node_spec);
+        for (uint32_t i = 0; i < result->level_len; i++) {
+            result->levels[i] = answer_of(node_spec_fence_level(spec->node_spec, i).agent);
+        }
+    }
+}
+
 void machine_tell_inventory(struct host *host)
 {
     CLEANUP(record_unrefp)
@@ -341,6 +378,7 @@ void machine_tell_inventory(struct host *host)
         *gpu = cards_look(card, host->name);
         cards_add_parts(card, inventory);
     }
+    add_fence_tests(host, inventory);
     host_step(host, (struct core_event){.kind = CORE_INVENTORY, .record = record});
 }
 

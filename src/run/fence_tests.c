@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/fence_tests.h"
+
+#include "base/parse.h"
+#include "loop/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum fence_test_state state_of(const struct fence_result *result)
+{
+    if (result->outcome != FENCE_DONE) {
+        return FENCE_TEST_FAILED;
+    }
+    return result->power == FENCE_POWER_ON    ? FENCE_TEST_ON
+           : result->power == FENCE_POWER_OFF ? FENCE_TEST_OFF
+                                              : FENCE_TEST_FAILED;
+}
+
+static void level_answered(void *userdata, const struct record *spec, uint32_t level,
+                           const struct fence_result *result)
+{
+    struct fence_tests *tests = userdata;
+    struct fence_answer *answer = &tests->now.levels[level];
+    (void)copy_text(answer->agent, sizeof(answer->agent),
+                    node_spec_fence_level(spec->node_spec, level).agent);
+    answer->state = state_of(result);
+    (void)snprintf(answer->text, sizeof(answer->text), "%s", result->text);
+    tests->now.level_len = level + 1;
+}
+
+/* Of 'node'; NULL. */
+static struct fence_test_result *result_of(struct fence_tests *tests, const char *node)
+{
+    VEC_EACH(&tests->results, each) {
+        if (strcmp(each->node, node) == 0) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+static void node_ended(void *userdata, const struct record *spec)
+{
+    struct fence_tests *tests = userdata;
+    struct fence_test_result *place = result_of(tests, spec->key.name);
+    if (!place) {
+        place = must(VEC_ADD(&tests->results));
+    }
+    *place = tests->now;
+    tests->has_news = true;
+}
+
+void fence_tests_init(struct fence_tests *tests)
+{
+    tests->asking.answered = level_answered;
+    tests->asking.ended = node_ended;
+    tests->asking.userdata = tests;
+}
+
+void fence_tests_done(struct fence_tests *tests)
+{
+    fence_asking_done(&tests->asking);
+    VEC_DONE(&tests->results);
+}
+
+/* The order to test 'node' from here; NULL: there is none. */
+static const struct record *order_of(const struct world *world, const char *node, const char *self)
+{
+    const struct record *order = world_find(world, RECORD_FENCE_TEST, node);
+    return order && strcmp(order->fence_test->by, self) == 0 ? order : NULL;
+}
+
+static void forget_withdrawn(struct fence_tests *tests, const struct world *world, const char *self)
+{
+    size_t kept = 0;
+    VEC_EACH(&tests->results, each) {
+        if (order_of(world, each->node, self)) {
+            tests->results.items[kept++] = *each;
+        }
+    }
+    tests->has_news |= kept < tests->results.len;
+    tests->results.len = kept;
+}
+
+static void begin_next(struct fence_tests *tests, const struct world *world, const char *self)
+{
+    WORLD_EACH(world, RECORD_FENCE_TEST, each) {
+        const char *node = (*each)->key.name;
+        const struct fence_test_result *have = result_of(tests, node);
+        struct record *spec = world_find(world, RECORD_NODE_SPEC, node);
+        if (fence_asking_is_busy(&tests->asking)) {
+            return;
+        }
+        if (!spec || !order_of(world, node, self) || (have && have->asked == (*each)->revision)) {
+            continue;
+        }
+        tests->now = (struct fence_test_result){.asked = (*each)->revision, .spec = spec->revision};
+        (void)copy_text(tests->now.node, sizeof(tests->now.node), node);
+        fence_asking_begin(&tests->asking, spec);
+    }
+}
+
+bool fence_tests_look(struct fence_tests *tests, const struct world *world, const char *self)
+{
+    forget_withdrawn(tests, world, self);
+    begin_next(tests, world, self);
+    bool has_news = tests->has_news;
+    tests->has_news = false;
+    return has_news;
+}
