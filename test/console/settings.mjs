@@ -136,6 +136,27 @@ test('fencing is configured server by server, and secrets are not shown again', 
   const spec = configuration.nodes.node2;
   must(spec.fence_parameters.ip === '10.0.1.3' && spec.fence_parameters.password === '(sealed)' && spec.fence_box,
     `the parameters are ${JSON.stringify(spec)}`);
+
+  /* What is set is tried: another server asks the agents, and nothing is turned off. */
+  const answer = (level) => row(page, 'Answers of the fence agents', level);
+  await order(page, 'node2', 'Configure fencing…');
+  const unchanged = await dialog(page, 'Fencing of node2');
+  await press(unchanged, 'Test');
+  const works = await dialog(page, 'Test of the fencing of node2');
+  await stands(answer('1'), 'Works');
+  await shows(answer('1'), 'fence_ipmilan says on');
+  await press(works.locator('footer'), 'Close');
+  await stage.request('PATCH', '/v1/nodes/node2', { fence_agent: 'fence_off', fence_parameters: { plug: '7' }, fence_level_2: { agent: 'fence_dead', parameters: {} } });
+  await shows(row(page, 'Fencing', 'node2'), 'fence_off');
+  await order(page, 'node2', 'Test fencing');
+  const wrong = await dialog(page, 'Test of the fencing of node2');
+  await stands(answer('1'), 'Does not work');
+  await shows(answer('1'), 'node2 is on: it looks at another machine');
+  await shows(answer('2'), 'connection timed out');
+  const found = await violations(page);
+  must(found.length === 0, found.join('\n'));
+  await press(wrong.locator('footer'), 'Close');
+  must((await stage.get('/v1/nodes/node2')).state === 'up', 'a test turned node2 off');
 });
 
 test('no part of the settings breaks a rule of accessibility', async (scene) => {

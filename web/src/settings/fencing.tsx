@@ -9,6 +9,7 @@ import { Loaded, Section } from '../ui/page';
 import { State } from '../ui/state';
 import { Table, type Column } from '../ui/table';
 import { configureFencing, fencingMethods } from './fencingdialog';
+import { testFencing } from './fencingtest';
 import { findingLooks, findingsOf } from './findings';
 
 function Tried({ finding }: { finding: Finding | undefined }) {
@@ -30,7 +31,10 @@ export function Fencing() {
     if (mayAdminister) {
         columns.push({
             title: 'Actions', isActions: true,
-            cell: (node) => <Menu label={`Actions for ${node.name}`} deeds={[{ text: 'Configure fencing…', run: () => configureFencing(node.name) }]} />,
+            cell: (node) => <Menu label={`Actions for ${node.name}`} deeds={[
+                { text: 'Configure fencing…', run: () => configureFencing(node.name) },
+                ...(node.fence_agent ? [{ text: 'Test fencing', run: () => testFencing(node.name) }] : []),
+            ]} />,
         });
     }
     return (

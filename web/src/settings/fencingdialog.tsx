@@ -3,9 +3,11 @@
 import { useState } from 'preact/hooks';
 import { type ApiError, change, fieldOf, get, messageOf } from '../api';
 import type { Node, WholeNode } from '../types';
+import { Button } from '../ui/button';
 import { FormDialog, openDialog } from '../ui/dialog';
 import { type Choice, SelectField, TextArea, TextField } from '../ui/field';
 import { say } from '../ui/toast';
+import { testFencing } from './fencingtest';
 
 export const fencingMethods: Record<Node['fencing'], string> = {
     watchdog: 'Watchdog', power: 'Power controller', manual: 'By hand: someone confirms that it is off',
@@ -69,6 +71,9 @@ function FencingDialog({ node }: { node: WholeNode }) {
                             help="Such as fence_ipmilan or fence_redfish. It must be installed on every other server." />
                         <TextArea label="Parameters" value={text} onChange={setText} fault={faults.parameters} rows={5}
                             help="One NAME=VALUE a line, such as ip=10.0.1.1. Secrets are shown as (hidden)." />
+                        {node.fence_agent && agent === node.fence_agent && text === textOf(before) && (
+                            <div><Button onClick={() => testFencing(node.name)}>Test</Button></div>
+                        )}
                     </>
                 )}
             </div>
