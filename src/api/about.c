@@ -45,6 +45,7 @@ static const struct {
     {"Health.ok", "whether the store answers"},
     {"HostLoss.vms", "number of VMs on the host"},
     {"HostReason.text", "why, or why not"},
+    {"List.continue", "there are more: give it as ?continue= to get them"},
     {"MdevType.id", "identifier of the type"},
     {"MdevType.name", "name given by the vendor's driver"},
     {"Node.coordinator", "whether it coordinates"},

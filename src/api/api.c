@@ -251,13 +251,15 @@ static bool check_params(struct api_call *call, const struct route *route)
 /* A list ends with the store's revision, which moves with each heartbeat and is no change of it. */
 static size_t shown_size(const struct route *route, const struct buf *body)
 {
-    static const char end[] = "],\"revision\":";
-    enum { tail_max = 120 };
-    size_t from = body->size > tail_max ? body->size - tail_max : 0;
-    const char *at = route->answer && route->answer[0] == '[' && body->data
-                         ? memmem(body->data + from, body->size - from, end, sizeof(end) - 1)
-                         : NULL;
-    return at ? (size_t)(at - body->data) : body->size;
+    static const char revision[] = ",\"revision\":";
+    size_t size = sizeof(revision) - 1, at = body->size;
+    if (route->answer[0] != '[' || body->size < size) {
+        return body->size;
+    }
+    for (at -= size; at > 0 && memcmp(body->data + at, revision, size) != 0;) {
+        at--; /* the last one in it: items may have theirs */
+    }
+    return at > 0 ? at : body->size;
 }
 
 /* The size of a compressed answer tells whether words in it that someone else could choose, such as

@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "api/because.h"
 #include "api/handlers.h"
+#include "api/list.h"
 #include "api/show.h"
 #include "base/parse.h"
 #include "model/words.h"
@@ -99,16 +100,11 @@ static void stream(struct api_call *call)
 void handle_events_get(struct api_call *call)
 {
     uint64_t limit = 100;
-    const char *text = call_param(call, "limit");
     if (call->request->wants_stream || call_param(call, "follow")) {
         stream(call);
         return;
     }
-    if (text && (!parse_u64(text, api_events_per_answer_max, &limit) || limit == 0)) {
-        call_tell(call, "field", "limit", NULL);
-        call_tell_number(call, "max", api_events_per_answer_max);
-        call_refuse(call, 400, "bad-request", "limit must be a number from 1 to %d",
-                    api_events_per_answer_max);
+    if (!list_limit(call, &limit)) {
         return;
     }
     call_send_list(call, list_json(call, limit));

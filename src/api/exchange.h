@@ -11,7 +11,7 @@
 enum {
     api_body_size_max = 512 * 1024, /* a domain XML of domain_xml_size_max, quoted as JSON */
     api_target_size_max = 4096,
-    api_events_per_answer_max = 1000,
+    api_page_max = 1000, /* items of a list, where a limit is asked for */
     api_csrf_size = 72,
     api_address_size = 48, /* as an event keeps it */
     api_secret_size = 72,

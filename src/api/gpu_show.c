@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "api/handlers.h"
 #include "api/because.h"
+#include "api/handlers.h"
+#include "api/list.h"
 #include "api/show.h"
+#include "base/natural.h"
 #include "model/fabric.h"
 #include "wire/out.h"
 
@@ -140,40 +142,87 @@ void gpu_write(struct buf *out, const struct gpu_facts *facts, bool is_whole)
     out_close(out, '}');
 }
 
-static void write_gpus(struct api_call *call, struct buf *out, const struct record *inventory)
+static bool is_wanted(const struct api_call *call, const struct gpu_facts *gpu)
 {
     const char *pool = call_param(call, "pool"), *state = call_param(call, "state");
+    return (!pool || (gpu->pool && strcmp(gpu->pool, pool) == 0)) &&
+           (!state || strcmp(gpu_state_name(gpu->state), state) == 0);
+}
+
+/* Where in 'slots' what is behind the one at 'place' begins, the text "NODE/ADDRESS" of this node.
+ * If it is no longer there, behind those that would stand before it. */
+static size_t behind(const slots_t *slots, const char *place)
+{
+    const char *address = strchr(place, '/');
+    struct gpu_slot slot;
+    size_t at = 0;
+    if (!address || !gpu_slot_parse(address + 1, &slot)) {
+        return 0;
+    }
+    while (at < slots->len && !gpu_slot_equal(&slots->items[at], &slot)) {
+        at++;
+    }
+    if (at < slots->len) {
+        return at + 1;
+    }
+    for (at = 0; at < slots->len && gpu_slot_compare(&slots->items[at], &slot) < 0;) {
+        at++;
+    }
+    return at;
+}
+
+/* Where 'node' stands to the one of the last item that the client has. */
+static int compare_node(const struct list *list, const char *node)
+{
+    char last[name_size];
+    size_t size = list->after ? strcspn(list->after, "/") : 0;
+    if (!list->after || size >= sizeof(last)) {
+        return 1;
+    }
+    memcpy(last, list->after, size);
+    last[size] = '\0';
+    return natural_compare(node, last);
+}
+
+static void write_gpus(struct list *list, const struct record *inventory)
+{
+    const char *node = inventory->key.name;
     CLEANUP(slots_done) slots_t slots = {0};
-    (void)gpu_slots(inventory->inventory, &slots);
-    VEC_EACH(&slots, slot) {
+    int order = compare_node(list, node);
+    if (order < 0) {
+        return;
+    }
+    list->out.failed |= !gpu_slots(inventory->inventory, &slots);
+    for (size_t i = order == 0 ? behind(&slots, list->after) : 0; i < slots.len; i++) {
         struct gpu_facts facts;
-        (void)gpu_facts(call->view, inventory->key.name, slot, &facts);
-        if ((pool && (!facts.pool || strcmp(facts.pool, pool) != 0)) ||
-            (state && strcmp(gpu_state_name(facts.state), state) != 0)) {
-            continue;
+        char place[list_place_size], address[name_size];
+        (void)gpu_facts(list->call->view, node, &slots.items[i], &facts);
+        (void)snprintf(place, sizeof(place), "%s/%s", node,
+                       gpu_slot_format(&slots.items[i], address));
+        if (is_wanted(list->call, &facts) && list_has_room(list, place)) {
+            gpu_write(list_item(list), &facts, false);
+            list_item_end(list);
         }
-        gpu_write(out, &facts, false);
     }
 }
 
 void handle_gpus_get(struct api_call *call)
 {
     struct node_facts node;
+    struct list list;
     const char *only = call->args[0] ? call->args[0] : call_param(call, "node");
-    if (only && !call_node(call, only, &node)) {
+    if ((only && !call_node(call, only, &node)) || !list_begin(&list, call, "Gpu")) {
         return;
     }
-    CLEANUP(buf_done) struct buf out = {0};
     records_t inventories = {0};
-    list_begin(&out);
-    out.failed |= !records_in_order(call->world, RECORD_NODE_INVENTORY, &inventories);
+    list.out.failed |= !records_in_order(call->world, RECORD_NODE_INVENTORY, &inventories);
     VEC_EACH(&inventories, each) {
-        if (!only || strcmp((*each)->key.name, only) == 0) {
-            write_gpus(call, &out, *each);
+        if ((!only || strcmp((*each)->key.name, only) == 0) && !list.has_more) {
+            write_gpus(&list, *each);
         }
     }
     VEC_DONE(&inventories);
-    list_send(call, &out);
+    list_send(&list);
 }
 
 void handle_gpu_get(struct api_call *call)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/because.h"
 #include "api/handlers.h"
+#include "api/list.h"
 #include "api/show.h"
 #include "model/fence_rule.h"
 #include "wire/out.h"
@@ -169,7 +170,7 @@ json_t *nodes_json(const struct api_call *call)
 
 void handle_nodes_get(struct api_call *call)
 {
-    call_send_list(call, nodes_json(call));
+    list_send_trees(call, nodes_json(call), "Node");
 }
 
 void handle_node_get(struct api_call *call)

@@ -31,6 +31,7 @@ static const struct query {
     const char *words; /* one of that list (schema_words()) */
     bool is_flag;      /* its presence counts */
     int number_max;    /* a number from 1 to this */
+    bool is_members;   /* names of members of an item, with commas between them */
 } queries[] = {
     {.name = "node", .about = "only of this host"},
     {.name = "pool", .about = "only of this GPU pool"},
@@ -40,7 +41,15 @@ static const struct query {
     {.name = "secrets", .about = "with the passwords of fence agents", .is_flag = true},
     {.name = "limit",
      .about = "how many at most; default: 100",
-     .number_max = api_events_per_answer_max},
+     .path = "/v1/events",
+     .number_max = api_page_max},
+    {.name = "limit",
+     .about = "how many at most; default: all. If there are more, the answer has 'continue'",
+     .number_max = api_page_max},
+    {.name = "continue", .about = "only those that follow: 'continue' of the answer before"},
+    {.name = "fields",
+     .about = "of each item only these members; all others are left out",
+     .is_members = true},
     {.name = "subject", .about = "only about this host, pool or VM"},
     {.name = "code", .about = "only with this code"},
     {.name = "severity", .about = "only of this severity", .words = "severity"},
@@ -63,10 +72,43 @@ static const struct query *find_query(const struct route *route, const char *nam
     return NULL;
 }
 
+/* The schema of the items of a list: "Vm" of "[Vm]". */
+static void item_schema(const struct route *route, char ret[name_size])
+{
+    size_t size = strcspn(route->answer, "]");
+    assert(route->answer[0] == '[' && size <= name_size);
+    memcpy(ret, route->answer + 1, size - 1);
+    ret[size - 1] = '\0';
+}
+
+/* ?fields=name,state */
+static json_t *members_parameter(const struct route *route, const char *name, const char *about)
+{
+    char item[name_size];
+    json_t *words = json_array();
+    const char *member;
+    json_t *type;
+    item_schema(route, item);
+    json_t *members = schema_members(item);
+    json_object_foreach(members, member, type) {
+        (void)json_array_append_new(words, json_string(member));
+    }
+    json_decref(members);
+    json_t *json = parameter("query", name, false, about,
+                             json_pack("{s:s, s:{s:s, s:o}}", "type", "array", "items", "type",
+                                       "string", "enum", words));
+    (void)json_object_set_new(json, "style", json_string("form"));
+    (void)json_object_set_new(json, "explode", json_false());
+    return json;
+}
+
 static json_t *query_parameter(const struct route *route, const char *name)
 {
     const struct query *query = find_query(route, name);
     assert(query);
+    if (query->is_members) {
+        return members_parameter(route, name, query->about);
+    }
     json_t *type =
         query->words ? json_pack("{s:s, s:o}", "type", "string", "enum", schema_words(query->words))
         : query->is_flag        ? json_pack("{s:s, s:[s]}", "type", "string", "enum", "1")
@@ -131,7 +173,7 @@ static void add_parameters(const struct route *route, json_t *parameters)
 }
 
 /* What the answer is: JSON by its schema, or text. */
-static json_t *content_of(const char *answer)
+static json_t *content_of(const char *answer, bool has_pages)
 {
     if (strcmp(answer, "text") == 0) {
         return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
@@ -144,6 +186,11 @@ static json_t *content_of(const char *answer)
                         "integer", "description", about_field("List", "revision"), "stale_since_ms",
                         "type", "integer", "description", about_field("List", "stale_since_ms"),
                         "required", "items", "revision");
+    if (has_pages) {
+        (void)json_object_set_new(json_object_get(schema, "properties"), "continue",
+                                  json_pack("{s:s, s:s}", "type", "string", "description",
+                                            about_field("List", "continue")));
+    }
     return json_pack("{s:{s:o}}", "application/json", "schema", schema);
 }
 
@@ -155,16 +202,17 @@ static json_t *responses_of(const struct route *route)
         (void)json_object_set_new(all, "101", json_pack("{s:s}", "description", route->summary));
     }
     static const char *const done[] = {"200", "201"};
+    bool has_pages = route->params && strstr(route->params, "continue");
     for (size_t i = is_socket ? 2 : 0; i < (strcmp(route->method, "POST") == 0 ? 2U : 1U); i++) {
-        (void)json_object_set_new(all, done[i],
-                                  json_pack("{s:s, s:o}", "description",
-                                            route->summary ? route->summary : "", "content",
-                                            content_of(route->answer ? route->answer : "any")));
+        (void)json_object_set_new(
+            all, done[i],
+            json_pack("{s:s, s:o}", "description", route->summary ? route->summary : "", "content",
+                      content_of(route->answer ? route->answer : "any", has_pages)));
     }
     (void)json_object_set_new(all, "default",
                               json_pack("{s:s, s:o}", "description",
                                         "refused or failed; the message says why and what to do",
-                                        "content", content_of("Error")));
+                                        "content", content_of("Error", false)));
     return all;
 }
 

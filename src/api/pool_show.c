@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/handlers.h"
+#include "api/list.h"
 #include "api/because.h"
 #include "api/show.h"
 
@@ -122,7 +123,7 @@ json_t *pools_json(const struct api_call *call)
 
 void handle_pools_get(struct api_call *call)
 {
-    call_send_list(call, pools_json(call));
+    list_send_trees(call, pools_json(call), "Pool");
 }
 
 void handle_pool_get(struct api_call *call)

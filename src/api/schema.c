@@ -143,6 +143,15 @@ static void take_members(const char *schema, const char *at, json_t *properties,
     }
 }
 
+json_t *schema_members(const char *name)
+{
+    json_t *properties = json_object(), *required = json_array();
+    assert(schema_named(name));
+    take_members(name, schema_named(name)->notation, properties, required);
+    json_decref(required);
+    return properties;
+}
+
 /* "%vm_spec" */
 static json_t *record_schema(const char *word)
 {

@@ -30,5 +30,8 @@ json_t *schema_words(const char *list);
 /* The type in 'notation' (one type, not members) as JSON Schema. A mistake in it is an assert. */
 json_t *schema_of_type(const char *notation);
 
+/* The members of an answer's schema, by name, with their types; a new object. */
+json_t *schema_members(const char *name);
+
 /* {"Vm": {...}, ...}: all of 'schemas' and all requests. */
 json_t *schema_all(void);

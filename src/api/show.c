@@ -30,20 +30,6 @@ void call_send_list(struct api_call *call, json_t *list)
         0);
 }
 
-void list_begin(struct buf *out)
-{
-    out_open(out, '{');
-    out_key(out, "items");
-    out_open(out, '[');
-}
-
-void list_send(struct api_call *call, struct buf *out)
-{
-    out_close(out, ']');
-    out_number(out, "revision", call->world->revision);
-    call_send_members(call, out, 0);
-}
-
 void call_send_members(struct api_call *call, struct buf *out, revision_t etag)
 {
     const struct api_view *view = call->view;

@@ -26,9 +26,6 @@ uint64_t event_wall_ms(const struct record *event);
 /* {"items": 'list', "revision": the world's, "stale_since_ms": only if stale}; takes over 'list'.
  */
 void call_send_list(struct api_call *call, json_t *list);
-/* The same for a list that is written: begin, the items, send ('out' is empty afterwards). */
-void list_begin(struct buf *out);
-void list_send(struct api_call *call, struct buf *out);
 /* Ends the open object in 'out' with what says how old it is, and sends it. */
 void call_send_members(struct api_call *call, struct buf *out, revision_t etag);
 /* Sends 'json' (taken over) with what says how old it is. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/because.h"
 #include "api/handlers.h"
+#include "api/list.h"
 #include "api/show.h"
 #include "wire/domain_xml.h"
 #include "wire/out.h"
@@ -121,19 +122,22 @@ static bool is_wanted(const struct api_call *call, const struct vm_facts *vm)
 
 void handle_vms_get(struct api_call *call)
 {
-    CLEANUP(buf_done) struct buf out = {0};
+    struct list list;
     struct vm_facts vm;
     vm_rows_t rows = {0};
-    list_begin(&out);
-    out.failed |= !vm_rows(call->world, &rows);
+    if (!list_begin(&list, call, "Vm")) {
+        return;
+    }
+    list.out.failed |= !vm_rows(call->world, &rows);
     VEC_EACH(&rows, row) {
         vm_row_facts(call->view, row, &vm);
-        if (is_wanted(call, &vm)) {
-            vm_write(&out, &vm);
+        if (is_wanted(call, &vm) && list_takes(&list, vm.name)) {
+            vm_write(list_item(&list), &vm);
+            list_item_end(&list);
         }
     }
     VEC_DONE(&rows);
-    list_send(call, &out);
+    list_send(&list);
 }
 
 void handle_vm_get(struct api_call *call)

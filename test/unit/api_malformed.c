@@ -118,6 +118,6 @@ TEST(an_unknown_parameter_is_refused_with_those_there_are)
 {
     begin_with_vm();
     refused("GET", "/v1/vms?nod=node1", NULL, 400, "?nod: no such parameter here; there are: node");
-    refused("GET", "/v1/pools?x", NULL, 400, "there are none");
+    refused("GET", "/v1/cluster?x", NULL, 400, "there are none");
     refused("GET", "/v1/vms?=1", NULL, 400, "no such parameter");
 }
