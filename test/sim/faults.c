@@ -272,6 +272,10 @@ static void strike_host(struct sim *sim, struct host *host, const struct scenari
     case OP_FAIL_BIND:
         host->bad_binds = step->times;
         break;
+    case OP_HANG_BIND:
+        host->hung_binds = step->times;
+        host->hang_ms = step->for_ms;
+        break;
     case OP_FAIL_FABRIC:
         host->bad_fabrics = step->times;
         break;
@@ -358,6 +362,7 @@ void faults_heal(struct sim *sim)
         host_power_on(sim, host);
         later(sim, decide_ms, decide, host);
         hypervisor_heal(sim, host);
+        gpus_heal(sim, host);
         if (host->libvirt != LIBVIRT_UP) {
             hypervisor_set(sim, host, LIBVIRT_UP);
         }

@@ -2,7 +2,12 @@
 /* The GPUs of a host: drivers, identities, cards that leave the bus or are swapped. */
 #include "test/sim/internal.h"
 
-enum { erase_ms = 3000 };
+#include "model/gpu_device.h"
+
+enum {
+    erase_ms = 3000,
+    stuck_ms = 30000, /* then the host says that an operation hangs: limit_ms in src/host */
+};
 
 void gpus_init(struct host *host)
 {
@@ -53,7 +58,7 @@ bool gpus_number(const struct host *host, int64_t number, struct gpu_slot *ret)
 bool gpus_can_give(struct host *host, const struct gpu_slot *slot)
 {
     const struct fake_gpu *card = gpus_find(host, slot->address);
-    if (!card || card->is_off_bus) {
+    if (!card || card->is_off_bus || card->hung_number != 0) {
         return false;
     }
     if (slot->partition[0] == '\0') {
@@ -135,6 +140,9 @@ void gpus_boot(struct host *host)
 {
     VEC_EACH(&host->gpus, card) {
         card->gpu.errors_fatal = 0;
+        card->hung_number = 0;
+        card->is_stuck = false;
+        card->told_life = 0;
         if (card->is_to_be_swapped) {
             card->is_to_be_swapped = false;
             SET_TEXT(card->gpu.serial, "other-%s-%u", host->config->name, card->gpu.address.bus);
@@ -148,9 +156,10 @@ void gpus_boot(struct host *host)
     }
 }
 
-static void judge(struct gpu *gpu, bool is_off_bus)
+static void judge(struct gpu *gpu, const struct fake_gpu *card)
 {
-    gpu->verdict = is_off_bus               ? GPU_OFF_BUS
+    gpu->verdict = card->is_off_bus         ? GPU_OFF_BUS
+                   : card->is_stuck         ? GPU_STUCK
                    : gpu->sriov_enabled > 0 ? GPU_PARTITIONED
                    : gpu_is_dismounted(gpu) ? GPU_ASSIGNABLE
                                             : GPU_HOST_DRIVER;
@@ -164,7 +173,9 @@ static void add_places(struct node_inventory *inventory, const struct fake_gpu *
         *part = (struct gpu_partition){.slot = gpus_part(card, i),
                                        .mmio_size = 16 << 20,
                                        .backend = is_made ? GPU_BACKEND_VENDOR : GPU_BACKEND_NONE,
-                                       .verdict = is_made ? GPU_ASSIGNABLE : GPU_HOST_DRIVER};
+                                       .verdict = card->is_stuck ? GPU_STUCK
+                                                  : is_made      ? GPU_ASSIGNABLE
+                                                                 : GPU_HOST_DRIVER};
         SET_TEXT(part->type, "%s", is_made ? SIM_PROFILE : "");
         SET_TEXT(part->driver, "nvidia");
     }
@@ -174,7 +185,9 @@ static void add_parts(struct node_inventory *inventory, const struct fake_gpu *c
 {
     for (uint32_t i = 0; i < card->gpu.sriov_enabled; i++) {
         struct gpu_partition *part = ADD_TO(&inventory->partitions);
-        *part = (struct gpu_partition){.slot = gpus_part(card, i), .mmio_size = 16 << 20};
+        *part = (struct gpu_partition){.slot = gpus_part(card, i),
+                                       .mmio_size = 16 << 20,
+                                       .verdict = card->is_stuck ? GPU_STUCK : GPU_ASSIGNABLE};
         SET_TEXT(part->type, "%s", GPU_TYPE_VF);
         SET_TEXT(part->driver, "vfio-pci");
     }
@@ -198,7 +211,7 @@ void gpus_tell(struct sim *sim, struct host *host)
     VEC_EACH(&host->gpus, card) {
         struct gpu *gpu = ADD_TO(&record->inventory->gpus);
         *gpu = card->gpu;
-        judge(gpu, card->is_off_bus);
+        judge(gpu, card);
         if (host->config->has_vgpus) {
             add_places(record->inventory, card);
         } else {
@@ -223,16 +236,6 @@ struct fake_gpu *gpus_find(struct host *host, struct pci_address address)
     }
     return NULL;
 }
-
-struct rebind {
-    struct pci_address address;
-    uint64_t answer_id;
-    uint64_t life;
-    enum core_action_kind kind;
-    uint32_t count;
-    struct gpu_slot slot;
-    bool is_tried; /* a division into vGPUs, which leaves the card as it was */
-};
 
 static bool is_held(const struct host *host, struct pci_address address)
 {
@@ -312,6 +315,173 @@ static void erased(struct sim *sim, const struct happening *happening)
     }
 }
 
+/* Whether it cannot be done: the driver refuses, or a VM has what it would take. */
+static bool is_refused(struct host *host, const struct fake_gpu *card, const struct rebind *rebind)
+{
+    bool is_one = rebind->kind == ACTION_GPU_MAKE || rebind->kind == ACTION_GPU_CLEAR;
+    return card->is_off_bus ||
+           (is_one ? is_slot_held(host, &rebind->slot) : is_held(host, rebind->address));
+}
+
+/* The berthd that ordered it is told, if it still lives, and sees the hardware before or after. */
+static void answer(struct sim *sim, struct host *host, const struct rebind *rebind,
+                   enum core_result result, const char *text)
+{
+    bool is_told_first = rng_chance(&host->rng, 1, 2);
+    if (!host->process) {
+        return;
+    }
+    if (is_told_first) {
+        gpus_tell(sim, host);
+    }
+    if (host->life == rebind->life) {
+        process_answer(sim, host, 0, rebind->answer_id, result, text);
+    }
+    if (!is_told_first) {
+        gpus_tell(sim, host);
+    }
+}
+
+static void come_back(struct sim *sim, struct host *host, struct fake_gpu *card)
+{
+    const struct rebind rebind = card->hung;
+    bool was_stuck = card->is_stuck, is_bad = is_refused(host, card, &rebind);
+    card->hung_number = 0;
+    card->is_stuck = false;
+    if (!is_bad) {
+        carry_out(host, card, &rebind);
+    }
+    if (was_stuck && host->process) { /* that was the answer */
+        gpus_tell(sim, host);
+    } else if (!was_stuck) {
+        answer(sim, host, &rebind, is_bad ? CORE_FAILED : CORE_DONE,
+               is_bad ? "the driver does not let it go" : NULL);
+    }
+}
+
+/* ---- what hangs in the kernel ---- */
+
+static struct fake_gpu *find_hung(struct host *host, uint64_t number)
+{
+    VEC_EACH(&host->gpus, card) {
+        if (number != 0 && card->hung_number == number) {
+            return card;
+        }
+    }
+    return NULL;
+}
+
+static void hang_over(struct sim *sim, const struct happening *happening)
+{
+    struct fake_gpu *card = find_hung(happening->host, happening->id);
+    if (card && happening->host->has_power) {
+        come_back(sim, happening->host, card);
+    }
+}
+
+static void tell_stuck(struct sim *sim, struct host *host, struct fake_gpu *card,
+                       const struct rebind *rebind)
+{
+    if (card->told_life != host->life) {
+        card->told_life = host->life;
+        card->told_ms = host_now(sim, host);
+    }
+    answer(sim, host, rebind, CORE_UNKNOWN, "an operation on it hangs in the kernel");
+}
+
+static void overdue(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    struct fake_gpu *card = find_hung(host, happening->id);
+    if (card && host->has_power) {
+        card->is_stuck = true;
+        tell_stuck(sim, host, card, &card->hung);
+    }
+}
+
+/* Its child process is left behind, also by a berthd that ends. */
+static void hang(struct sim *sim, struct host *host, struct fake_gpu *card,
+                 const struct rebind *rebind)
+{
+    host->hung_binds--;
+    card->hung = *rebind;
+    card->hung_number = ++sim->last_number;
+    card->told_life = 0;
+    later(sim, stuck_ms, overdue, host)->id = card->hung_number;
+    if (host->hang_ms > 0) {
+        later(sim, host->hang_ms, hang_over, host)->id = card->hung_number;
+    }
+}
+
+void gpus_heal(struct sim *sim, struct host *host)
+{
+    host->hung_binds = 0;
+    VEC_EACH(&host->gpus, card) {
+        if (card->hung_number != 0) {
+            later(sim, 0, hang_over, host)->id = card->hung_number;
+        }
+    }
+}
+
+/* Whether the host waits for nothing but GPUs that hang, and its berthd has known that for a while:
+ * a frozen one hears of it when it goes on. */
+static bool waits_for_hung(const struct sim *sim, const struct host *host)
+{
+    enum { heard_ms = 2000 };
+    msec_t since_ms = host_now(sim, host) - heard_ms;
+    bool is_any = false;
+    VEC_EACH(&host->gpus, card) {
+        bool is_known = card->is_stuck && card->told_life == host->life &&
+                        card->told_ms < since_ms && host->thawed_ms < since_ms;
+        bool is_there = gpu_is_dismounted(&card->gpu) || card->gpu.sriov_enabled > 0;
+        if (!is_known && !is_there) {
+            return false;
+        }
+        is_any |= is_known;
+    }
+    return is_any;
+}
+
+static void check_inventory(struct sim *sim, const struct host *host,
+                            const struct node_inventory *inventory)
+{
+    VEC_EACH(&inventory->checks, check) {
+        if (strcmp(check->name, CHECK_GPUS) == 0 && waits_for_hung(sim, host)) {
+            violation(sim, "%s takes no VMs for GPUs that hang in the kernel", host->config->name);
+        }
+    }
+}
+
+/* Of a new place: what its host reports as stuck is given to no VM. */
+static void check_place(struct sim *sim, const struct world *world, const struct record *next)
+{
+    const struct record *old = world_find(world, RECORD_VM_PLACEMENT, next->key.name);
+    const struct vm_placement *to = next->placement;
+    bool is_new = to->phase == PLACEMENT_START && (!old || old->placement->epoch != to->epoch) &&
+                  (!old || old->placement->next_node[0] == '\0');
+    VEC_EACH(&to->gpus, hold) {
+        struct gpu_device device;
+        if (is_new && world_device(world, to->node, &hold->slot, &device) &&
+            device.verdict == GPU_STUCK) {
+            violation(sim, "%s is given a GPU of %s that hangs in the kernel", next->key.name,
+                      to->node);
+        }
+    }
+}
+
+void gpus_check_sent(struct sim *sim, struct host *host, const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        if (write->value && write->key.kind == RECORD_NODE_INVENTORY) {
+            check_inventory(sim, host, write->value->inventory);
+        } else if (write->value && write->key.kind == RECORD_VM_PLACEMENT) {
+            check_place(sim, core_world(host->process->core), write->value);
+        }
+    }
+}
+
+/* ---- orders ---- */
+
 static void rebound(struct sim *sim, const struct happening *happening)
 {
     struct host *host = happening->host;
@@ -320,25 +490,26 @@ static void rebound(struct sim *sim, const struct happening *happening)
     if (!host->has_power || host->boot != happening->id) {
         return;
     }
-    bool is_one = rebind->kind == ACTION_GPU_MAKE || rebind->kind == ACTION_GPU_CLEAR;
-    bool is_bad = host->bad_binds > 0 || card->is_off_bus ||
-                  (is_one ? is_slot_held(host, &rebind->slot) : is_held(host, rebind->address));
+    if (card->hung_number != 0) { /* its lock is held */
+        if (card->is_stuck) {
+            tell_stuck(sim, host, card, rebind);
+        } else {
+            answer(sim, host, rebind, CORE_FAILED, "another operation on it is under way");
+        }
+        return;
+    }
+    if (host->hung_binds > 0) {
+        hang(sim, host, card, rebind);
+        return;
+    }
+    bool is_bad = host->bad_binds > 0 || is_refused(host, card, rebind);
     if (!is_bad) {
         carry_out(host, card, rebind);
     } else if (host->bad_binds > 0) {
         host->bad_binds--;
     }
-    if (host->life == rebind->life && host->process) {
-        bool is_told_first = rng_chance(&host->rng, 1, 2);
-        if (is_told_first) {
-            gpus_tell(sim, host);
-        }
-        process_answer(sim, host, 0, rebind->answer_id, is_bad ? CORE_FAILED : CORE_DONE,
-                       is_bad ? "the driver does not let it go" : NULL);
-        if (!is_told_first) {
-            gpus_tell(sim, host);
-        }
-    }
+    answer(sim, host, rebind, is_bad ? CORE_FAILED : CORE_DONE,
+           is_bad ? "the driver does not let it go" : NULL);
 }
 
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action)

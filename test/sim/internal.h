@@ -181,10 +181,26 @@ enum libvirt_state { LIBVIRT_UP, LIBVIRT_DOWN, LIBVIRT_HANGS };
 /* The type of its vGPUs. */
 #define SIM_PROFILE "nvidia-9"
 
+/* An operation on a GPU, on its way through the kernel. */
+struct rebind {
+    struct pci_address address;
+    uint64_t answer_id;
+    uint64_t life;
+    enum core_action_kind kind;
+    uint32_t count;
+    struct gpu_slot slot;
+    bool is_tried; /* a division into vGPUs, which leaves the card as it was */
+};
+
 struct fake_gpu {
     struct gpu gpu; /* sriov_enabled: so many partitions it has now, all bound to vfio-pci */
     bool is_off_bus;
     bool is_to_be_swapped; /* while the power is off */
+    struct rebind hung;    /* the operation that hangs in the kernel with it, ... */
+    uint64_t hung_number;  /* ... if not 0 */
+    bool is_stuck;         /* ... for so long that the host says so */
+    uint64_t told_life;    /* the berthd that was last told that it hangs, ... */
+    msec_t told_ms;        /* ... and when */
     struct fake_vgpu {
         bool is_made;
         char user[name_size]; /* the VM that used it since; "": no one did */
@@ -249,6 +265,8 @@ struct host {
     VEC(uint64_t) active_sets; /* of its fabric, each as bits of 'gpus' */
     msec_t fabric_reset_ms;    /* when its manager last forgot them */
     uint32_t bad_fences, hung_fences, bad_binds, bad_powers, bad_erasures, bad_fabrics;
+    uint32_t hung_binds;
+    msec_t hang_ms; /* so long one of them hangs; 0: until the host boots */
     uint64_t mounts;
     msec_t refused_ms; /* the second in which its transactions were last refused, ... */
     uint32_t refused;  /* ... and how many */
@@ -280,6 +298,10 @@ void gpus_tell(struct sim *sim, struct host *host);
 /* The host's own disk; told when it next looks. */
 void host_set_disk(struct sim *sim, struct host *host, bool is_full);
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action);
+/* What hangs in the kernel comes to its end. */
+void gpus_heal(struct sim *sim, struct host *host);
+/* When 'host' sends it: a GPU that hangs keeps no VM from the host. */
+void gpus_check_sent(struct sim *sim, struct host *host, const struct txn *txn);
 struct fake_gpu *gpus_find(struct host *host, struct pci_address address);
 /* Partition 'number' of 'card'. */
 struct gpu_slot gpus_part(const struct fake_gpu *card, uint32_t number);

@@ -111,6 +111,7 @@ struct scenario_vm {
     X(OP_FAIL_FENCE, "fail fence", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_HANG_FENCE, "hang fence", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_FAIL_BIND, "fail bind", SUBJECT_HOST, OPTION_TIMES)                                       \
+    X(OP_HANG_BIND, "hang bind", SUBJECT_HOST, OPTION_TIMES | OPTION_FOR)                          \
     X(OP_FAIL_ERASE, "fail erase", SUBJECT_HOST, OPTION_TIMES)                                     \
     X(OP_FAIL_FABRIC, "fail fabric", SUBJECT_HOST, OPTION_TIMES)                                   \
     X(OP_RESTART_FABRIC, "restart fabric", SUBJECT_HOST, 0)                                        \

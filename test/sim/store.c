@@ -366,6 +366,7 @@ void store_send(struct sim *sim, struct host *host, const struct core_action *ac
         check_sending(sim, host, &action->txn);
     }
     check_order_sent(sim, host, &action->txn);
+    gpus_check_sent(sim, host, &action->txn);
     check_stop_sent(sim, host, &action->txn);
     struct happening *limit =
         later(sim, host_until(sim, host, host_now(sim, host) + action->limit_ms), expire, host);

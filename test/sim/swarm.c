@@ -650,6 +650,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     swarm_draw_candidates(seed, length_ms, ret);
     swarm_draw_crowd(seed, length_ms, ret);
     swarm_draw_stalls(seed, length_ms, ret);
+    swarm_draw_hangs(seed, length_ms, ret);
     swarm_draw_deaths(seed, length_ms, ret);
     swarm_add_step(ret, &(struct scenario_step){.at_ms = length_ms, .op = OP_HEAL, .times = 1});
 }

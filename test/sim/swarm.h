@@ -16,6 +16,8 @@ void swarm_draw_cancels(uint64_t seed, msec_t length_ms, struct scenario *scenar
 /* In a tenth of the seeds nothing happens but that hosts die for good, one after the other, and of
  * some nothing can prove it. */
 void swarm_draw_deaths(uint64_t seed, msec_t length_ms, struct scenario *scenario);
+/* In a sixth of the seeds the kernel does not come back when cards are bound after a boot. */
+void swarm_draw_hangs(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 /* In an eighth of the seeds berthds stall for some seconds, until systemd kills them. */
 void swarm_draw_stalls(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 /* In half of the seeds few hosts watch all heartbeats, some hosts have a member of the store, and

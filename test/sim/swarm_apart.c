@@ -153,6 +153,28 @@ void swarm_draw_stalls(uint64_t seed, msec_t length_ms, struct scenario *scenari
     }
 }
 
+void swarm_draw_hangs(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0x9ddfea08eb382d69) + 43};
+    int64_t count = rng_chance(&rng, 1, 6) ? rng_between(&rng, 1, 3) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        const struct scenario_host *host =
+            &scenario->hosts.items[rng_below(&rng, scenario->hosts.len)];
+        struct scenario_step step = {.at_ms = rng_between(&rng, 0, length_ms),
+                                     .op = OP_HANG_BIND,
+                                     .times = (uint32_t)rng_between(&rng, 1, 2)};
+        step.for_ms = rng_chance(&rng, 2, 3) ? rng_between(&rng, 1000, 120000) : 0;
+        memcpy(step.subject, host->name, sizeof(step.subject));
+        swarm_add_step(scenario, &step);
+        step.for_ms = 0;
+        step.op = OP_POWER_OFF; /* after a boot every card is bound again */
+        swarm_add_step(scenario, &step);
+        step.op = OP_POWER_ON;
+        step.at_ms = MIN(step.at_ms + rng_between(&rng, 100, 20000), length_ms);
+        swarm_add_step(scenario, &step);
+    }
+}
+
 void swarm_draw_deaths(uint64_t seed, msec_t length_ms, struct scenario *scenario)
 {
     enum { apart_ms = 50000 }; /* check_proven.c waits so long, and some more */
