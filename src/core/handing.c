@@ -187,8 +187,22 @@ static struct cause why_not(struct core *core, const struct view *view, enum gon
     return (struct cause){0};
 }
 
+/* Else it would move once more when it has come. */
+static void take_order(struct core *core, const struct view *view)
+{
+    struct record *next = change_draft(view);
+    const struct vm_spec *spec = view->spec->vm_spec;
+    struct vm_placement *to = next->placement;
+    bool is_ordered = to->cause.code == CAUSE_MOVE_ORDERED;
+    handover_take_order(to, spec->move_order,
+                        is_ordered ? live_way(spec, spec->move_by) == MIGRATION_LIVE
+                                   : to->is_live_only);
+    (void)change_commit(core, view, next);
+}
+
 static void decide_ordered(struct core *core, const struct view *view, enum gone copy)
 {
+    const struct vm_placement *p = view->placement->placement;
     if (copy == GONE_NOT && view->wants_to_run && was_handed(core, view)) {
         take_over(core, view);
         return;
@@ -196,6 +210,8 @@ static void decide_ordered(struct core *core, const struct view *view, enum gone
     struct cause why = why_not(core, view, copy);
     if (why.code != CAUSE_NONE) {
         withdraw(core, view, why);
+    } else if (view->spec && handover_meets(p, view->spec->vm_spec)) {
+        take_order(core, view);
     }
 }
 

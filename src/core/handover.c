@@ -68,6 +68,14 @@ static bool follows(const struct world *world, const char *vm, const char *leade
            (other->revision < own->revision && own->placement->handover != HANDOVER_WITHDRAWN);
 }
 
+bool handover_meets(const struct vm_placement *placement, const struct vm_spec *spec)
+{
+    bool is_newer = spec->move_order > placement->move_order && !MUTANT(MOVE_BEGUN_AGAIN);
+    bool goes_there =
+        strcmp(spec->move_to, "*") == 0 || strcmp(spec->move_to, placement->next_node) == 0;
+    return is_newer && goes_there && spec->move_by != MIGRATION_RESTART;
+}
+
 bool handover_is_wanted(const struct world *world, const char *vm,
                         const struct vm_placement *placement)
 {
@@ -76,7 +84,7 @@ bool handover_is_wanted(const struct world *world, const char *vm,
     switch ((int)placement->cause.code) {
     case CAUSE_MOVE_ORDERED:
         return !spec || spec->vm_spec->move_order == placement->move_order ||
-               MUTANT(WITHDRAWAL_UNHEEDED);
+               handover_meets(placement, spec->vm_spec) || MUTANT(WITHDRAWAL_UNHEEDED);
     case CAUSE_DRAIN:
     case CAUSE_HOST_SHUTDOWN:
         return (node && node->node_spec->mode == NODE_DRAIN) ||
@@ -96,6 +104,13 @@ void handover_order(struct vm_placement *placement, uint64_t copy_epoch, msec_t 
     placement->handover_ms = limit_ms;
     placement->is_live_only = is_live_only;
     assert(is_whole(placement));
+}
+
+void handover_take_order(struct vm_placement *placement, uint64_t move_order, bool is_live_only)
+{
+    assert(placement->handover == HANDOVER_ORDERED && move_order > placement->move_order);
+    placement->move_order = move_order;
+    placement->is_live_only = is_live_only;
 }
 
 void handover_withdraw(struct vm_placement *placement)

@@ -42,12 +42,17 @@
 bool handover_is_wanted(const struct world *world, const char *vm,
                         const struct vm_placement *placement);
 
+/* Whether a newer order to move the VM, one that came meanwhile, is carried out by the hand-over
+ * under way: it names no other host, and does not ask for a restart. */
+bool handover_meets(const struct vm_placement *placement, const struct vm_spec *spec);
+
 /* Whether a placement may change so; 'old' and 'to' may be NULL. */
 bool handover_may_become(const struct vm_placement *old, const struct vm_placement *to);
 
 /* Edits of a draft whose next place is set; 'copy_epoch' is new. */
 void handover_order(struct vm_placement *placement, uint64_t copy_epoch, msec_t limit_ms,
                     bool is_live_only);
+void handover_take_order(struct vm_placement *placement, uint64_t move_order, bool is_live_only);
 void handover_withdraw(struct vm_placement *placement);
 /* Nothing of the copy is left: it goes on as an ordinary stop. */
 void handover_end(struct vm_placement *placement);

@@ -81,6 +81,7 @@
     X(NO_COPY_GUARD, "a hand-over is changed although the copy may have begun")                    \
     X(COPY_UNGUARDED, "a copy is let in whatever the order has become")                            \
     X(WITHDRAWAL_UNHEEDED, "a VM moves although the order to move it was withdrawn")               \
+    X(MOVE_BEGUN_AGAIN, "a move that is ordered once more begins again")                           \
     X(LIVE_ONLY_STOPPED, "a VM that may move only live is stopped for a move")                     \
     X(STRANDED_LEFT, "what a migration left paused stays so")                                      \
     X(LEADS_UNWATCHED, "a host that watches no heartbeats coordinates")                            \

@@ -124,6 +124,11 @@ class Host:
         return subprocess.run([BERTHD, "--config", f"{self.directory}/berth.conf", word], check=False,
                               capture_output=True, text=True)
 
+    def is_there(self):
+        """Its libvirt answers berthd, and the store has what the others learn of it."""
+        at = self.etcd.all()
+        return "hypervisor: it answers" in self.journal() and f"beat/{self.node}" in at and f"seen/nodes/{self.node}" in at
+
     def journal(self):
         with open(f"{self.directory}/berthd.log", encoding="utf-8") as file:
             return file.read()
@@ -205,8 +210,8 @@ def with_hosts(nodes, hook, tests, first=1, port=lambda: 0, memory=(), image=b""
                 os.makedirs(f"{directory}/host{i}/1/images", exist_ok=True)
                 with open(f"{directory}/host{i}/1/images/count", "wb") as file:
                     file.write(image)
-        for host in hosts:  # else t starts where libvirt answers first
-            wait_for("its libvirt answers berthd", lambda host=host: "hypervisor: it answers" in host.journal(), 180)
+        for host in hosts:  # else t starts on the first host that can
+            wait_for(f"{host.node} is there", lambda host=host: host.is_there(), 180)
         start(hosts[0], "t", preferred_owners=[nodes[0]], **vm)
         for number, test in enumerate(tests, first):
             attempt(number, test, hosts)

@@ -81,23 +81,39 @@ def threads_of(*programs):
 
 
 class Asker:
-    """One virsh that stays: what a domain's state is, in a millisecond."""
+    """One virsh that stays: what a domain's state is, in a millisecond. One that does not answer is told of, and
+    another one asked, once: it is libvirtd that is looked at."""
 
     def __init__(self, uri):
-        self.virsh = subprocess.Popen(["virsh", "-q", "-c", uri], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT)
-        self.uri = uri
+        self.uri, self.said = uri, b""
+        self.begin()
 
-    def is_running(self, vm):
+    def begin(self):
+        self.virsh = subprocess.Popen(["virsh", "-q", "-c", self.uri], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT)
+
+    def ask(self, vm):
+        """What virsh says; None: nothing within PATIENCE_S / 4."""
         self.virsh.stdin.write(f"domstate {vm}\necho end-of-answer\n".encode())
         self.virsh.stdin.flush()
-        said = b""
-        while b"end-of-answer\n" not in said:
-            answers, _, _ = select.select([self.virsh.stdout], [], [], PATIENCE_S)
-            assert answers, f"no answer from virsh within {PATIENCE_S} s, after {said}\n{threads_of('virsh', 'libvirtd')}"
+        self.said = b""
+        while b"end-of-answer\n" not in self.said:
+            if not select.select([self.virsh.stdout], [], [], PATIENCE_S / 4)[0]:
+                return None
             part = os.read(self.virsh.stdout.fileno(), 4096)
             assert part, "virsh ended"
-            said += part
+            self.said += part
+        return self.said
+
+    def is_running(self, vm):
+        said = self.ask(vm)
+        if said is None:
+            told = f"virsh does not answer, after {self.said}\n{threads_of('virsh', 'libvirtd')}"
+            print("".join(f"# {line}\n" for line in told.split("\n")), end="", flush=True)
+            self.end()
+            self.begin()
+            said = self.ask(vm)
+            assert said is not None, told
         return b"running" in (line.strip() for line in said.split(b"\n"))
 
     def end(self):
@@ -215,7 +231,10 @@ def a_guest_too_busy_for_the_network_does_not_go_and_tells_how_far_it_is_and_goe
         assert told["state"] == "running" and told["node"] != there and told.get("move_mib_s", 0) <= 2, told
         assert told["move_total_mib"] >= 16 and told.get("move_left_mib", 0) <= 16, told
         assert time.monotonic() - since > 3, "the status is written too often"
+        order_move(a)  # once more: what is under way goes on
         spec = a.etcd.all()["want/vms/t"]
+        wait_for("the order is taken", lambda: place(a)["move_order"] == spec["move_order"], PATIENCE_S)
+        assert place(a)["handover"] == "ordered" and "vm-live-move-failed" not in a.journal() + b.journal(), place(a)
         a.etcd.put("want/vms/t", {**spec, "move_to": "", "move_order": spec["move_order"] + 1})
         wait_for("it stays", lambda: place(a)["phase"] == "start" and not status(a).get("stop_refused"), PATIENCE_S)
         assert status(a)["node"] != there and watch.pause < 1, (status(a), watch.pause)
