@@ -34,7 +34,7 @@ static const char *const changes[] = {"vm-placed",      "vm-running",    "vm-sto
                                       "vm-start-asked", "vm-stop-asked", "vm-move-asked"};
 
 struct search {
-    const char *subject; /* of its events: node or VM, "" the cluster */
+    const char *subject; /* of its events: node or VM, or "cluster" */
     char device[name_size];
     struct trouble *trouble;
     const char *event;
@@ -72,6 +72,8 @@ static bool search_add(searches_t *searches, struct trouble *trouble, const char
     } else if (trouble->code == TROUBLE_VM_DEGRADED) {
         (void)copy_text(search->device, sizeof(search->device), trouble->facts.device);
         search->subject = trouble->facts.node;
+    } else if (trouble_thing(trouble->code) == TROUBLE_OF_CLUSTER) {
+        search->subject = "cluster";
     }
     return true;
 }
