@@ -79,6 +79,7 @@ struct api_view {
                                   not */
     const struct api_session *sessions; /* lent; NULL: there are none, or no one asked */
     size_t session_len;
+    bool has_webhook;    /* this host has been given one to tell problems to */
     const char *version; /* of this program; NULL: not said */
     const char *writer;  /* this API's name in the keys of its events, at most 24 characters */
     uint64_t number;     /* grows with each request */
@@ -92,6 +93,7 @@ enum api_effect {
     EFFECT_LOGIN,    /* if 'password' is 'user's: begin a session, handle "GET /v1/session" in it */
     EFFECT_PASSWORD, /* if 'password' is 'user's: hash 'next_password', handle again with that */
     EFFECT_LOGOUT,   /* end the session, then send the answer */
+    EFFECT_NOTIFY,   /* send notice_test() to the webhook; its answer is the answer */
     EFFECT_END_SESSION, /* end 'session', also if the transaction does not commit; then that */
 };
 

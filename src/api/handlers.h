@@ -41,6 +41,7 @@ void handle_node_shutdown(struct api_call *call);
 void handle_node_reboot(struct api_call *call);
 void handle_node_resume(struct api_call *call);
 void handle_node_confirm_off(struct api_call *call);
+void handle_notify_test(struct api_call *call); /* notify_test.c */
 void handle_node_delete(struct api_call *call); /* node_remove.c */
 void handle_fence_test(struct api_call *call);  /* node_fence.c */
 

@@ -27,6 +27,8 @@ const struct route routes[] = {
     {"POST", "/v1/cluster/arm", ROLE_ADMINISTRATOR, DOES(cluster_arm), "ends that", "Change"},
     {"GET", "/v1/cluster/export", ROLE_VIEWER, DOES(export),
      "state and configuration as one document", "Export", NULL, "secrets"},
+    {"POST", "/v1/notify/test", ROLE_ADMINISTRATOR, DOES(notify_test),
+     "sends a test message to the webhook of the host that answers", "Message"},
     {"GET", "/v1/fence-key", ROLE_VIEWER, DOES(fence_key),
      "the public key that secrets of fence agents are sealed to", "FenceKey"},
     {"GET", "/v1/nodes", ROLE_VIEWER, DOES(nodes_get), "all nodes", "[Node]", NULL,

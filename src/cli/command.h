@@ -143,6 +143,7 @@ int run_node_resume(struct cli *cli);
 int run_node_rm(struct cli *cli);
 int run_node_confirm_off(struct cli *cli);
 int run_node_set(struct cli *cli);
+int run_notify_test(struct cli *cli);
 int run_fence_test(struct cli *cli);
 
 int run_gpu_ls(struct cli *cli);

@@ -58,6 +58,13 @@ static const struct command commands[] = {
          {.name = "subject", .value = "NAME", .help = "only events of this node, pool or VM"}),
      .run = run_events},
 
+    {.noun = "notify",
+     .verb = "test",
+     .help = "Send a test message to the webhook of this host",
+     .more = "webhook_file in berth.conf(5) names the file with its URL. The host that coordinates "
+             "posts the problems that begin and end there, as berth problems lists them.",
+     .run = run_notify_test},
+
     {.noun = "plan",
      .verb = "fail",
      .args = "NODE...",

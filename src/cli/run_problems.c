@@ -89,3 +89,8 @@ int run_problems(struct cli *cli)
     json_decref(json);
     return r;
 }
+
+int run_notify_test(struct cli *cli)
+{
+    return change(cli, "POST", NULL, "/v1/notify/test");
+}

@@ -10,6 +10,7 @@
 #include "model/name.h"
 #include "run/api_gate.h"
 #include "run/api_listen.h"
+#include "run/api_notify.h"
 #include "run/api_op.h"
 #include "run/api_screens.h"
 #include "run/api_seal.h"
@@ -54,6 +55,7 @@ struct api_server {
     struct api_ops ops;
     struct api_streams streams;
     struct api_screens screens;
+    struct api_notify notify;
     struct api_gate *gate;
     msec_t failures_since_ms; /* of logins */
     unsigned failures;
@@ -77,6 +79,7 @@ static void fill_view(void *userdata, struct api_view *ret)
         .writer = server->writer,
         .number = ++server->requests,
         .node = server->config->node,
+        .has_webhook = server->notify.workers != NULL,
     };
     ret->contradiction =
         identity_look(&server->contradiction, server->config->run_dir, ret->now_ms);
@@ -132,6 +135,8 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
         api_streams_add(&server->streams, exchange, &answer, who);
     } else if (answer.effect == EFFECT_HASH) {
         api_gate_hash(server->gate, exchange, who, answer.password);
+    } else if (answer.effect == EFFECT_NOTIFY) {
+        api_notify_test(&server->notify, exchange);
     } else if (answer.effect == EFFECT_LOGIN) {
         api_gate_login(server->gate, exchange, who, answer.user, answer.password);
     } else if (answer.effect == EFFECT_PASSWORD) {
@@ -240,6 +245,7 @@ static void on_closed(void *userdata, struct http_exchange *exchange)
     api_gate_forget(server->gate, exchange);
     api_streams_forget(&server->streams, exchange);
     api_screens_forget(&server->screens, exchange);
+    api_notify_forget(&server->notify, exchange);
 }
 
 static void on_opened(void *userdata, struct http_exchange *exchange, struct http_socket *socket,
@@ -445,6 +451,7 @@ static void server_done(struct api_server *server)
     http_free(server->https);
     http_free(server->http);
     api_screens_done(&server->screens);
+    api_notify_done(&server->notify);
     api_gate_free(server->gate);
     store_free(server->store);
     api_ops_done(&server->ops);
@@ -485,6 +492,10 @@ int api_server_run(const struct config *config, struct error *err)
     if (r == 0) {
         api_screens_start(&server.screens, config);
     }
+    server.notify.config = config;
+    server.notify.view = fill_view;
+    server.notify.userdata = &server;
+    r = r < 0 ? r : api_notify_start(&server.notify, server.event, err);
     r = r < 0 ? r : api_streams_start(&server.streams, server.event, err);
     r = r < 0 ? r : start_http(&server, err);
     if (r < 0) {

@@ -186,6 +186,12 @@ static const struct setting settings[] = {
     TEXT(VALUE_SECONDS, "session_idle_seconds", session_idle_ms, PLACES,
          "After so many seconds without a click or a key a login at the console ends, also while "
          "a page is open; 5 to 43200. After 12 hours it ends in any case."),
+    TEXT(VALUE_PATH, "webhook_file", webhook_file, PLACES,
+         "The file whose first line is the https URL to which berth-api posts the problems that "
+         "begin and end, while this host coordinates; a second line, if there is one, is sent as a "
+         "bearer token. Give it to every host that may coordinate. Only root may be able to write "
+         "to it, and berth-api must be able to read it. It is read for each message. Without it: "
+         "no messages. docs/monitoring.md has their form."),
     TEXT(VALUE_PATH, "host_key_file", host_key_file, PLACES,
          "The private key of this host, with which berthd opens the sealed secrets of fence "
          "agents. berthd makes it. Only root may read it, or write to its directory. It needs no "

@@ -82,6 +82,7 @@ struct config {
         trusted_proxies[config_proxies_max]; /* trusted_proxies: addresses, networks */
     size_t trusted_proxy_len;
     msec_t session_idle_ms; /* session_idle_seconds: a console session no one uses ends */
+    char webhook_file[config_text_size];  /* webhook_file; "": no one is told */
     char host_key_file[config_text_size]; /* host_key_file: that of berthd, made by it */
     char run_dir[config_text_size];       /* run_dir: berthd's; gone at reboot */
     char state_dir[config_text_size];     /* state_dir: berth-api's; kept over a reboot */

@@ -3,7 +3,7 @@
 
 ARCHITECTURE.md says why. A line that is added here changes the law: say why beside it."""
 
-ADAPTERS = ["etcd", "virt", "host", "fence", "http", "auth", "screen", "seal", "setup"]
+ADAPTERS = ["etcd", "virt", "host", "fence", "http", "auth", "screen", "seal", "notify", "setup"]
 PURE = ["base", "model", "plan", "core", "wire", "api"]
 ROOMS = PURE + ["loop"] + ADAPTERS + ["cli", "run", "bin"]
 

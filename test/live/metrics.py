@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """/metrics of a running berth-api, read by a parser that is as strict as Prometheus' own linter."""
 
+import contextlib
+import http.server
 import json
 import os
 import pathlib
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "law"))
 sys.path.insert(0, os.path.dirname(__file__))
@@ -163,6 +168,86 @@ def what_is_so_in_the_cluster_is_in_the_metrics():
         wait_for("that is a problem", lambda: value(scrape(c), "berth_problems", code="node-silent", severity="error") == 1)
         c.etcd.kill()
         wait_for("the store is silent", lambda: value(scrape(c), "berth_store_stale") == 1)
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):  # the name that http.server calls
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.heard.append((self.path, self.headers["Authorization"], body))
+        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def receiver(context=None):
+    """An HTTP server, with TLS of that context: 'heard' (path, Authorization, body); 'answers' come first."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    server.heard, server.answers = [], []
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@test
+def problems_that_begin_and_end_are_posted_to_the_webhook_by_the_host_that_coordinates():
+    with tempfile.TemporaryDirectory() as directory, receiver() as server, \
+            Cluster(settings=[f"webhook_file = {directory}/webhook"]) as c:
+        def point(text):
+            pathlib.Path(f"{directory}/webhook").write_text(text)
+
+        def codes(key):
+            return [each["code"] for _, _, body in server.heard for each in body.get(key, [])]
+
+        url = f"http://127.0.0.1:{server.server_address[1]}/in/secret-place"
+        c.refused(1, "cannot read webhook_file", "notify", "test")
+        for bad in ("http://192.0.2.1/x", "http://127.0.0.1:80@192.0.2.1/x", "ftp://127.0.0.1/x", "", f"{url} x"):
+            point(bad)
+            c.refused(1, "its first line must be an https URL", "notify", "test")
+        point(f"{url}\nhush-1\n")
+        assert "accepted the test message" in c.must("notify", "test")
+        assert server.heard[0][:2] == ("/in/secret-place", "Bearer hush-1"), server.heard
+        assert server.heard[0][2]["source"] == "berth" and "a test message from node1" in server.heard[0][2]["text"]
+        server.answers.append(302)  # which is not followed
+        c.refused(1, "answered with the status 302", "notify", "test")
+        assert {path for path, _, _ in server.heard} == {"/in/secret-place"}, server.heard
+
+        key, certificate = f"{directory}/key", f"{directory}/certificate"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                        "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                       check=True, capture_output=True, timeout=60)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        with receiver(context) as stranger:
+            point(f"https://localhost:{stranger.server_address[1]}/x\n")
+            c.refused(1, "the webhook cannot be reached: SSL", "notify", "test")
+            assert not stranger.heard
+        point(f"{url}\n")
+
+        del server.heard[:]
+        c.etcd.put("order/leader", {"schema": 1, "node": "node2", "term": 1, "incarnation": 1})
+        server.answers[:] = [503, 503]
+        assert ask(c.socket, "POST", "/v1/cluster/disarm").status == 200
+        wait_for("disarmed is a problem", lambda: value(scrape(c), "berth_problems", code="disarmed", severity="warning") == 1)
+        time.sleep(8)  # longer than problems must last: node2 coordinates, and node1 says nothing
+        assert not server.heard, server.heard
+        c.etcd.put("order/leader", {"schema": 1, "node": "node1", "term": 2, "incarnation": 1})
+        wait_for("it is told, the third time with success", lambda: codes("begun").count("disarmed") == 3, 30)
+        assert all(body == server.heard[0][2] for _, _, body in server.heard) and server.heard[0][1] is None
+        assert "disarmed" in server.heard[0][2]["text"] and server.heard[0][2]["node"] == "node1"
+        assert ask(c.socket, "POST", "/v1/cluster/arm").status == 200
+        wait_for("its end is told", lambda: codes("over") == ["disarmed"], 30)
+        assert codes("begun").count("disarmed") == 3, server.heard
+        assert "hush" not in c.log() and "secret-place" not in c.log()
 
 
 @test

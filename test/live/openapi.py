@@ -127,6 +127,7 @@ def change_all(walk):
                 node="node1", address=GPU)
     walk.refuse(409, "POST", "/v1/vms/{vm}/adopt", vm="a")
     walk.refuse(409, "POST", "/v1/vms/{vm}/confirm-gone", vm="a")
+    walk.refuse(409, "POST", "/v1/notify/test")  # metrics.py has a webhook
     for kind in ("screen", "console"):  # screen.py opens them
         walk.refuse(409, "GET", f"/v1/vms/{{vm}}/{kind}", vm="a")
     walk.do("POST", "/v1/vms/{vm}/cancel-move", vm="a")  # it does not move yet: nothing changes

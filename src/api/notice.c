@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/notice.h"
+
+#include "base/parse.h"
+#include "model/words.h"
+#include "wire/out.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct notice *find(struct notices *notices, const struct trouble *trouble)
+{
+    VEC_EACH(&notices->list, each) {
+        if (each->code == trouble->code && strcmp(each->subject, trouble->subject) == 0) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+/* A berth-api that has just begun tells nothing again of what was there long before. */
+static bool is_old(const struct notices *notices, const struct api_view *view,
+                   const struct trouble *trouble)
+{
+    return !notices->has_looked &&
+           (trouble->since_ms == 0 || trouble->since_ms + notice_hand_over_ms < view->wall_ms);
+}
+
+static bool keep_trouble(struct notices *notices, const struct api_view *view,
+                         const struct trouble *trouble)
+{
+    struct notice *notice = find(notices, trouble);
+    if (!notice) {
+        notice = VEC_ADD(&notices->list);
+        if (!notice) {
+            return false;
+        }
+        *notice = (struct notice){.code = trouble->code,
+                                  .first_ms = view->now_ms,
+                                  .is_told = is_old(notices, view, trouble)};
+        (void)copy_text(notice->subject, sizeof(notice->subject), trouble->subject);
+    }
+    notice->facts = trouble->facts;
+    notice->is_here = true;
+    return true;
+}
+
+static bool is_due(const struct notice *notice, const struct api_view *view)
+{
+    return notice->is_here && !notice->is_told &&
+           view->now_ms - notice->first_ms >= notice_settle_ms;
+}
+
+static const char *sentence(const struct notice *notice, char ret[words_max])
+{
+    return words_trouble(notice->code, notice->subject, &notice->facts, ret);
+}
+
+static void write_head(const struct api_view *view, struct buf *out)
+{
+    out_open(out, '{');
+    out_text(out, "source", "berth");
+    out_text(out, "cluster", world_settings(view->world)->name);
+    out_text(out, "node", view->node ? view->node : "");
+    out_number(out, "time_ms", (int64_t)view->wall_ms);
+}
+
+static void write_one(struct buf *out, const struct notice *notice)
+{
+    char words[words_max];
+    out_open(out, '{');
+    out_text(out, "code", trouble_code_name(notice->code));
+    out_text(out, "severity", severity_name(trouble_severity(notice->code)));
+    out_text(out, "of", trouble_of_name(trouble_thing(notice->code)));
+    out_text(out, "subject", notice->subject);
+    out_text(out, "text", sentence(notice, words));
+    out_close(out, '}');
+}
+
+typedef bool pick_fn(const struct notice *notice, const struct api_view *view);
+
+static bool is_over(const struct notice *notice, const struct api_view *view)
+{
+    (void)view;
+    return !notice->is_here && notice->is_told;
+}
+
+/* The list 'key' of those that 'pick' takes; each as a line into 'text', too. */
+static size_t write_list(const struct notices *notices, const struct api_view *view,
+                         const char *key, pick_fn *pick, struct buf *out, struct buf *text)
+{
+    size_t len = 0;
+    char words[words_max];
+    out_key(out, key);
+    out_open(out, '[');
+    VEC_EACH(&notices->list, each) {
+        if (pick(each, view)) {
+            write_one(out, each);
+            buf_printf(text, "\n%s: %s",
+                       pick == is_over ? "over" : severity_name(trouble_severity(each->code)),
+                       sentence(each, words));
+            len++;
+        }
+    }
+    out_close(out, ']');
+    return len;
+}
+
+static bool write_message(const struct notices *notices, const struct api_view *view,
+                          struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf out = {0};
+    CLEANUP(buf_done) struct buf text = {0};
+    buf_printf(&text, "Berth, cluster %s:", world_settings(view->world)->name);
+    write_head(view, &out);
+    size_t len = write_list(notices, view, "begun", is_due, &out, &text);
+    len += write_list(notices, view, "over", is_over, &out, &text);
+    out_text(&out, "text", buf_str(&text));
+    out_close(&out, '}');
+    if (out.failed || text.failed) {
+        return false;
+    }
+    if (len > 0) {
+        buf_done(ret);
+        *ret = out;
+        out = (struct buf){0};
+    }
+    return true;
+}
+
+/* What was said is remembered, what is over forgotten. */
+static void remember_told(struct notices *notices, const struct api_view *view, bool is_teller)
+{
+    size_t kept = 0;
+    VEC_EACH(&notices->list, each) {
+        bool is_old_news = view->now_ms - each->first_ms > notice_hand_over_ms;
+        each->is_told |= is_teller ? is_due(each, view) : is_old_news;
+        if (each->is_here) {
+            notices->list.items[kept++] = *each;
+        }
+    }
+    notices->list.len = kept;
+}
+
+bool notices_look(struct notices *notices, const struct api_view *view, bool is_teller,
+                  struct buf *ret)
+{
+    CLEANUP(troubles_done) struct troubles troubles = {0};
+    CLEANUP(freep) struct api_call *call = calloc(1, sizeof(*call));
+    const struct api_request request = {.method = "GET", .target = "/v1/problems"};
+    bool is_stale = view->stale_since_ms != MSEC_NEVER;
+    if (!call) {
+        return false;
+    }
+    call->view = view;
+    call->world = view->world;
+    call->request = &request;
+    bool is_done = troubles_find(call, &troubles);
+    VEC_EACH(&notices->list, each) {
+        each->is_here = is_stale; /* what cannot be seen now is not over */
+    }
+    VEC_EACH(&troubles.list, trouble) {
+        is_done = is_done && keep_trouble(notices, view, trouble);
+    }
+    if (!is_done || (is_teller && !write_message(notices, view, ret))) {
+        return false;
+    }
+    remember_told(notices, view, is_teller);
+    notices->has_looked = true;
+    return true;
+}
+
+void notices_done(struct notices *notices)
+{
+    VEC_DONE(&notices->list);
+}
+
+void notice_test(const struct api_view *view, struct buf *ret)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    buf_printf(&text, "Berth, cluster %s: a test message from %s",
+               world_settings(view->world)->name, view->node ? view->node : "a host");
+    write_head(view, ret);
+    out_text(ret, "text", buf_str(&text));
+    out_close(ret, '}');
+}

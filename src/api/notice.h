@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which problems are to be told outside (a webhook): those that began and lasted, and those told
+ * before that are over. Every berth-api follows them; the one on the coordinator's host tells. So
+ * the next one knows what began shortly before it took over, when the last one perhaps could not
+ * tell it any more: a message may come twice, and is not lost.
+ */
+#pragma once
+
+#include "api/api.h"
+#include "api/problem.h"
+
+enum {
+    notice_settle_ms = 5 * 1000, /* what is over sooner is not worth a message */
+    notice_hand_over_ms =
+        2 * 60 * 1000, /* what is older was told by the host that coordinated then */
+};
+
+struct notice {
+    enum trouble_code code;
+    char subject[trouble_subject_size];
+    struct facts facts;
+    msec_t first_ms; /* seen here */
+    bool is_told;
+    bool is_here;
+};
+
+/* Start with {0}. */
+struct notices {
+    VEC(struct notice) list;
+    bool has_looked;
+};
+
+/*
+ * Looks at the problems in 'view'. A message, JSON, into 'ret' if there is one to send, which
+ * counts as told then; else 'ret' stays empty. 'is_teller': this host's berth-api is the one that
+ * tells. False without memory: nothing is told, and the next look finds the same.
+ */
+bool notices_look(struct notices *notices, const struct api_view *view, bool is_teller,
+                  struct buf *ret);
+void notices_done(struct notices *notices);
+
+/* The message that only shows that messages arrive. */
+void notice_test(const struct api_view *view, struct buf *ret);
