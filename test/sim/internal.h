@@ -170,6 +170,7 @@ struct process {
     bool has_beats;                 /* ... the same of the watch that it has, ... */
     msec_t beats_ms;                /* ... since then, by the host's clock */
     msec_t progress_ms;             /* when it was last told how far the watch is */
+    bool is_told_soon;              /* what happens now, with what else happens until then */
     revision_t seen;                /* the watch has told everything up to here */
     VEC(uint64_t) open;             /* transactions and barriers without answer */
     VEC(struct letter) inbox;       /* while frozen */

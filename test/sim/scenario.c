@@ -468,6 +468,10 @@ static int take_statement(struct line *line, struct scenario *scenario)
     if (is_seed && line->len == 2 && parse_u64(line->tokens[1], UINT64_MAX, &scenario->seed)) {
         return 0;
     }
+    if (strcmp(word, "batch") == 0 && line->len == 2 &&
+        take_ms(line->tokens[1], &scenario->batch_ms)) {
+        return 0;
+    }
     if (is_until && line->len == 2 && take_ms(line->tokens[1], &scenario->until_ms)) {
         return 0;
     }

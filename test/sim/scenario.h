@@ -216,7 +216,8 @@ struct scenario {
     VEC(struct scenario_host) hosts;
     VEC(struct scenario_vm) vms;
     VEC(struct scenario_step) steps; /* by time, then as written */
-    msec_t until_ms;                 /* 0: some time after the last step */
+    msec_t batch_ms; /* watches tell at once what happened in that time; 0: each revision alone */
+    msec_t until_ms; /* 0: some time after the last step */
     struct buf mutants; /* names of the mutants of the core that it shows, one per line */
     bool has_expect;
     struct buf expect;               /* lines of the transcript */

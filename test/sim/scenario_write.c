@@ -129,6 +129,9 @@ void scenario_write(const struct scenario *scenario, struct buf *ret)
         scenario_write_step(step, ret);
         buf_char(ret, '\n');
     }
+    if (scenario->batch_ms > 0) {
+        buf_printf(ret, "batch %lld\n", (long long)scenario->batch_ms);
+    }
     if (scenario->until_ms > 0) {
         buf_printf(ret, "until %lld\n", (long long)scenario->until_ms);
     }

@@ -138,11 +138,26 @@ static bool is_news(const struct sim *sim, const struct host *host, const struct
 }
 
 static void pump(struct sim *sim, const struct happening *happening);
+static void pump_batch(struct sim *sim, const struct happening *happening);
+
+/* As etcd does it when much happens: one message for all of it. */
+static void tell_soon(struct sim *sim, struct host *host)
+{
+    if (!host->process->is_told_soon) {
+        host->process->is_told_soon = true;
+        later(sim, sim->scenario->batch_ms + sim_delay(sim), pump_batch, host)->life = host->life;
+    }
+}
 
 static void tell_watchers(struct sim *sim, const struct txn *txn)
 {
     VEC_EACH(&sim->hosts, host) {
-        if ((*host)->process && is_news(sim, *host, txn)) {
+        if (!(*host)->process || !is_news(sim, *host, txn)) {
+            continue;
+        }
+        if (sim->scenario->batch_ms > 0) {
+            tell_soon(sim, *host);
+        } else {
             struct happening *happening = later(sim, sim_delay(sim), pump, *host);
             happening->life = (*host)->life;
             happening->id = (uint64_t)sim->store.world.revision;
@@ -514,9 +529,16 @@ static void tell_changes(struct sim *sim, struct host *host, revision_t revision
         if (host->life != life || !hears(host) || !host->process->has_watch) {
             return;
         }
-        if (at == sim->store.changes.len || sim->store.changes.items[at].revision != now) {
-            event = (struct core_event){.kind = CORE_STORE_PROGRESS, .revision = now};
+        bool is_last =
+            at == sim->store.changes.len || sim->store.changes.items[at].revision > revision;
+        if (is_last || sim->store.changes.items[at].revision != now) {
             host->process->seen = now;
+        }
+        if (sim->scenario->batch_ms > 0 && !is_last) {
+            continue; /* the last of the batch tells how far all of it is */
+        }
+        if (is_last || sim->store.changes.items[at].revision != now) {
+            event = (struct core_event){.kind = CORE_STORE_PROGRESS, .revision = now};
             if (is_progress_told(sim, host, has_told)) {
                 host->process->progress_ms = host_now(sim, host);
                 has_told = false;
@@ -557,6 +579,14 @@ static void pump(struct sim *sim, const struct happening *happening)
 {
     if (happening->host->life == happening->life) {
         catch_up(sim, happening->host, (revision_t)happening->id);
+    }
+}
+
+static void pump_batch(struct sim *sim, const struct happening *happening)
+{
+    if (happening->host->life == happening->life) {
+        happening->host->process->is_told_soon = false;
+        catch_up(sim, happening->host, sim->store.world.revision);
     }
 }
 
