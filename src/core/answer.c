@@ -101,12 +101,26 @@ static void start_there(struct core *core, const struct job *job, struct placing
         answer->node, NULL, NULL);
 }
 
+/*
+ * Whether 'placement' says so already of an answer that gives no place. Reasons also tell what was
+ * given to others by the same plan. A plan that leaves out VMs whose own reasons are on their way
+ * to the store finds others: if those were written, too, two VMs could write in turns for ever. The
+ * next whole plan says what holds.
+ */
+static bool is_told(const struct core *core, const struct vm_placement *placement,
+                    enum cause_code code, const struct placing *answer)
+{
+    return placement->cause.code == code &&
+           (same_reasons(placement, answer) || change_is_partial(core));
+}
+
 /* No place for a VM that runs nowhere: it waits, and holds nothing. */
 static void wait_for_place(struct core *core, const struct job *job, struct placing *answer)
 {
     const struct vm_placement *old = job->view.placement ? job->view.placement->placement : NULL;
     assert(runs_nowhere(&job->view));
-    if (old && old->phase == PLACEMENT_NONE && !old->is_failed && same_reasons(old, answer) &&
+    if (old && old->phase == PLACEMENT_NONE && !old->is_failed &&
+        is_told(core, old, CAUSE_NO_HOST, answer) &&
         old->start_order == job->view.spec->vm_spec->start_order) {
         return;
     }
@@ -177,11 +191,10 @@ static void stay(struct core *core, const struct job *job, struct placing *answe
                                                             : CAUSE_MOVE_NO_HOST;
     /* Of a rule that cannot be repaired, the rule alone: the reasons of one VM change with what was
      * tried for the other, so that two of them would write for ever. */
-    bool is_told =
-        job->purpose == PURPOSE_REPAIR
-            ? cause_equal(&old->cause, &job->why)
-            : job->purpose != PURPOSE_MOVE && same_reasons(old, answer) && old->cause.code == code;
-    if (is_told || job->purpose == PURPOSE_FAILBACK) {
+    bool is_known = job->purpose == PURPOSE_REPAIR
+                        ? cause_equal(&old->cause, &job->why)
+                        : job->purpose != PURPOSE_MOVE && is_told(core, old, code, answer);
+    if (is_known || job->purpose == PURPOSE_FAILBACK) {
         return;
     }
     struct record *next = change_draft(&job->view);

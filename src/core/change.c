@@ -56,6 +56,12 @@ bool change_is_due(const struct core *core)
 void change_begin(struct core *core)
 {
     core->changes->again_ms = 0;
+    core->changes->is_partial = core->changes->intents.len > 0;
+}
+
+bool change_is_partial(const struct core *core)
+{
+    return core->changes->is_partial;
 }
 
 void change_wake(struct core *core)

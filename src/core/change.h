@@ -34,6 +34,7 @@ struct intent {
 struct changes {
     VEC(struct intent) intents;
     msec_t again_ms; /* decide again then although nothing changed; 0: no need */
+    bool is_partial; /* some were on their way when this decision began, so it leaves them out */
 };
 
 /* False without memory. */
@@ -67,8 +68,10 @@ void change_stop(struct core *core, const struct view *view, struct cause cause,
 void change_again(struct core *core, msec_t at_ms);
 /* Whether that time has come. */
 bool change_is_due(const struct core *core);
-/* All is being decided now: forgets that time. */
+/* All is being decided now, but for what is on its way: forgets that time. */
 void change_begin(struct core *core);
+/* Whether anything was. It is decided on again when that has arrived. */
+bool change_is_partial(const struct core *core);
 /* Asks to be called at that time. */
 void change_wake(struct core *core);
 

@@ -424,12 +424,16 @@ void gpus_heal(struct sim *sim, struct host *host)
 }
 
 /* Whether the host waits for nothing but GPUs that hang, and its berthd has known that for a while:
- * a frozen one hears of it when it goes on. */
+ * a frozen one hears of it when it goes on. Of cards with vGPUs no one can tell: they look the same
+ * before they were divided. */
 static bool waits_for_hung(const struct sim *sim, const struct host *host)
 {
     enum { heard_ms = 2000 };
     msec_t since_ms = host_now(sim, host) - heard_ms;
     bool is_any = false;
+    if (host->config->has_vgpus) {
+        return false;
+    }
     VEC_EACH(&host->gpus, card) {
         bool is_known = card->is_stuck && card->told_life == host->life &&
                         card->told_ms < since_ms && host->thawed_ms < since_ms;
