@@ -414,11 +414,12 @@ static bool tell_unkillable(struct core *core, struct local_vm *vm, const struct
 
 static void tend(struct core *core, struct local_vm *vm)
 {
+    const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
     pending_tick(core, &vm->status);
+    outgoing_end(core, vm, placement); /* tells the store nothing, so it waits for no word to it */
     if (!pending_is_idle(core, &vm->status)) {
         return;
     }
-    const struct record *placement = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
     const struct record *status = world_find(&core->world, RECORD_VM_STATUS, vm->name);
     pause_watch(core, vm, placement, status);
     if (tell_unkillable(core, vm, placement, status)) {

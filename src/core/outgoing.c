@@ -74,19 +74,20 @@ static void tell_moving(struct core *core, struct local_vm *vm, const struct rec
     } /* else with what the hypervisor tells next */
 }
 
-/* Its answer follows as that of the migration: it was ended, or it was done already. An end that
- * comes before libvirt has begun is lost, so it is repeated. */
-void outgoing_watch(struct core *core, struct local_vm *vm, const struct record *placement,
-                    const struct record *status)
+static bool is_under_way(const struct core *core, const struct local_vm *vm,
+                         const struct record *placement)
 {
     const struct vm_placement *p = placement ? placement->placement : NULL;
-    bool is_ours = p && p->handover == HANDOVER_ORDERED && p->epoch == vm->op_epoch &&
-                   strcmp(p->node, core->config.node) == 0;
-    if (vm->op != VM_OP_MIGRATE || !is_ours) {
-        return;
-    }
-    if (handover_is_wanted(&core->world, vm->name, p)) {
-        tell_moving(core, vm, placement, status);
+    return vm->op == VM_OP_MIGRATE && p && p->handover == HANDOVER_ORDERED &&
+           p->epoch == vm->op_epoch && strcmp(p->node, core->config.node) == 0;
+}
+
+/* Its answer follows as that of the migration: it was ended, or it was done already. An end that
+ * comes before libvirt has begun is lost, so it is repeated. */
+void outgoing_end(struct core *core, struct local_vm *vm, const struct record *placement)
+{
+    if (!is_under_way(core, vm, placement) ||
+        handover_is_wanted(&core->world, vm->name, placement->placement)) {
         return;
     }
     if (core->now_ms >= vm->end_retry_ms) {
@@ -97,6 +98,15 @@ void outgoing_watch(struct core *core, struct local_vm *vm, const struct record 
         vm->end_retry_ms = core->now_ms + retry_ms;
     }
     core_wake(core, vm->end_retry_ms);
+}
+
+void outgoing_watch(struct core *core, struct local_vm *vm, const struct record *placement,
+                    const struct record *status)
+{
+    if (is_under_way(core, vm, placement) &&
+        handover_is_wanted(&core->world, vm->name, placement->placement)) {
+        tell_moving(core, vm, placement, status);
+    }
 }
 
 bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *placement,

@@ -12,8 +12,11 @@
 bool outgoing_tend(struct core *core, struct local_vm *vm, const struct record *placement,
                    const struct vm_status *status);
 
-/* Has a migration that is under way ended if what it is for was withdrawn; else tells now and then
- * how far it is. Both records may be NULL. */
+/* Has a migration that is under way ended if what it is for was withdrawn. At any time: it writes
+ * nothing. 'placement' may be NULL. */
+void outgoing_end(struct core *core, struct local_vm *vm, const struct record *placement);
+
+/* Tells now and then how far it is. Both records may be NULL. */
 void outgoing_watch(struct core *core, struct local_vm *vm, const struct record *placement,
                     const struct record *status);
 
