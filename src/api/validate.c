@@ -167,6 +167,7 @@ static const char *group_of(const char *check)
         {CHECK_HYPERVISOR, "Hypervisor"},
         {"kvm", "Hypervisor"},
         {"migration", "Hypervisor"},
+        {"move-certificates", "Hypervisor"},
         {"clock", "Clocks"},
         {"store", "Store"},
         {"endpoint", "Store"},

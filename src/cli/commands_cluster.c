@@ -152,9 +152,10 @@ static const struct command commands[] = {
      .verb = "refresh",
      .help = "Renew certificates, and take up changes of the store's members on this host",
      .more =
-         "Renews each certificate of which a third of its time is left. Writes the members of the "
-         "store into berth.conf, and restarts berthd and berth-api if that changed it; VMs keep "
-         "running. berth-refresh.timer does this every ten minutes.",
+         "Renews each certificate of which a third of its time is left, and makes those for live "
+         "moves, unless an administrator has. Writes the members of the store into berth.conf, and "
+         "restarts berthd and berth-api if that changed it; VMs keep running. berth-refresh.timer "
+         "does this every ten minutes.",
      .options = OPTIONS(OPTION_ROOT),
      .run = run_cluster_refresh},
     {.noun = "cluster",

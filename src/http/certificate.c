@@ -79,11 +79,11 @@ static int set_key_ids(gnutls_x509_crt_t certificate, gnutls_x509_crt_t authorit
 static int set_uses(gnutls_x509_crt_t certificate, const struct certificate_order *order)
 {
     int r = gnutls_x509_crt_set_basic_constraints(certificate, order->is_authority, -1);
-    r = r < 0
-            ? r
-            : gnutls_x509_crt_set_key_usage(
-                  certificate, order->is_authority ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN
-                                                   : GNUTLS_KEY_DIGITAL_SIGNATURE);
+    if (r >= 0 && !order->is_usage_open) {
+        r = gnutls_x509_crt_set_key_usage(
+            certificate, order->is_authority ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN
+                                             : GNUTLS_KEY_DIGITAL_SIGNATURE);
+    }
     if (r >= 0 && order->is_server) {
         r = gnutls_x509_crt_set_key_purpose_oid(certificate, GNUTLS_KP_TLS_WWW_SERVER, 0);
     }
@@ -164,8 +164,9 @@ static int set_key(struct making *making, const struct certificate_order *order)
     }
     int r = make_key(making, order->own_key);
     r = r < 0 ? r : gnutls_x509_crt_set_key(making->certificate, making->key);
-    return r < 0 ? r
-                 : gnutls_x509_privkey_export2(making->key, GNUTLS_X509_FMT_PEM, &making->key_pem);
+    return r < 0 || order->own_key
+               ? r
+               : gnutls_x509_privkey_export2(making->key, GNUTLS_X509_FMT_PEM, &making->key_pem);
 }
 
 static int certificate_fill(struct making *making, const struct certificate_order *order)
@@ -195,9 +196,11 @@ int certificate_issue(const struct certificate_order *order, char **ret_certific
     }
     CLEANUP(freep)
     char *certificate = strndup((char *)making.certificate_pem.data, making.certificate_pem.size);
+    /* An own key as it came: what GnuTLS 3.7.9 writes of a PKCS #8 key that it has read, as openssl
+     * makes them, no one can read. */
     CLEANUP(freep)
     char *key = making.key_pem.data ? strndup((char *)making.key_pem.data, making.key_pem.size)
-                                    : strdup("");
+                                    : strdup(order->own_key ? order->own_key : "");
     if (!certificate || !key) {
         return error_set(err, -ENOMEM, "out of memory");
     }
@@ -282,4 +285,33 @@ int certificate_check(const char *certificate, const char *key, struct certifica
     }
     look_at_times(making.certificate, ret);
     return 0;
+}
+
+static int read_certificate(const char *pem, gnutls_x509_crt_t *ret)
+{
+    const gnutls_datum_t text = {(void *)(uintptr_t)pem, (unsigned)strlen(pem)};
+    int r = gnutls_x509_crt_init(ret);
+    return r < 0 ? r : gnutls_x509_crt_import(*ret, &text, GNUTLS_X509_FMT_PEM);
+}
+
+bool certificate_is_from(const char *certificate, const char *authority)
+{
+    CLEANUP(making_done) struct making making = {0};
+    unsigned status = 0;
+    int r = read_certificate(certificate, &making.certificate);
+    r = r < 0 ? r : read_certificate(authority, &making.authority);
+    /* Who signed it does not change with the time. */
+    r = r < 0 ? r
+              : gnutls_x509_crt_verify(making.certificate, &making.authority, 1,
+                                       GNUTLS_VERIFY_DISABLE_TIME_CHECKS |
+                                           GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS,
+                                       &status);
+    return r >= 0 && status == 0;
+}
+
+bool certificate_is_for(const char *certificate, const char *name)
+{
+    CLEANUP(making_done) struct making making = {0};
+    return read_certificate(certificate, &making.certificate) >= 0 &&
+           gnutls_x509_crt_check_hostname(making.certificate, name) != 0;
 }

@@ -15,6 +15,9 @@ struct certificate_order {
     size_t name_len;
     bool is_authority; /* it may sign others */
     bool is_server, is_client;
+    /* Without a key usage: libvirt 9.0 and QEMU 7.2 demand one of a server (key encipherment) that
+     * no key of an elliptic curve has (RFC 8813). */
+    bool is_usage_open;
     int days;                              /* from a day ago on: clocks of hosts differ */
     const char *authority, *authority_key; /* who signs it, as PEM; NULL: its own key */
     const char *own_key; /* as PEM: a certificate for this key; NULL: for one that is made */
@@ -46,3 +49,8 @@ struct certificate_facts {
  * is wrong. */
 int certificate_check(const char *certificate, const char *key, struct certificate_facts *ret,
                       struct error *err);
+
+/* Whether 'authority' signed it, and whether its server may call itself 'name', a name or a numeric
+ * address. What cannot be read: false. */
+bool certificate_is_from(const char *certificate, const char *authority);
+bool certificate_is_for(const char *certificate, const char *name);

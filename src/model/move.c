@@ -6,6 +6,21 @@
 
 enum { words_max = 3 };
 
+#define LIBVIRT "/etc/pki/libvirt/"
+#define QEMU    "/etc/pki/qemu/"
+
+const struct move_pki move_pki_libvirt = {
+    .ca = "/etc/pki/CA/cacert.pem",
+    .certificates = {LIBVIRT "servercert.pem", LIBVIRT "clientcert.pem"},
+    .keys = {LIBVIRT "private/serverkey.pem", LIBVIRT "private/clientkey.pem"},
+};
+
+const struct move_pki move_pki_qemu = {
+    .ca = QEMU "ca-cert.pem",
+    .certificates = {QEMU "server-cert.pem", QEMU "client-cert.pem"},
+    .keys = {QEMU "server-key.pem", QEMU "client-key.pem"},
+};
+
 /* How many words there are; those beyond 'words_max' are counted only. */
 static size_t split(const char *text, char words[words_max][move_address_size])
 {
@@ -50,4 +65,22 @@ bool move_address_parse(const char *text, struct move_address *ret)
     bool is_tcp = strncmp(words[0], "qemu+tcp:", 9) == 0;
     return is_libvirt(ret->libvirt) && len <= 2 && (len == 1 || strstr(ret->memory, "://")) &&
            (!is_tcp || ret->is_plain) && (!ret->is_plain || is_tcp || len == 2);
+}
+
+bool move_uri_host(const char *uri, char *ret)
+{
+    const char *host = strstr(uri, "://");
+    host = host ? host + 3 : "";
+    size_t authority = strcspn(host, "/?#");
+    const char *at = memchr(host, '@', authority);
+    if (at) {
+        authority -= (size_t)(at + 1 - host);
+        host = at + 1;
+    }
+    bool is_bracketed = host[0] == '[';
+    host += is_bracketed;
+    authority -= is_bracketed;
+    size_t size = MIN(strcspn(host, is_bracketed ? "]" : ":"), authority);
+    (void)snprintf(ret, move_address_size, "%.*s", (int)size, host);
+    return ret[0] != '\0' && size < move_address_size;
 }

@@ -19,6 +19,18 @@ struct move_address {
  * "unencrypted". */
 bool move_address_parse(const char *text, struct move_address *ret);
 
+/* The host in 'uri', a name or a numeric address without brackets, into 'ret' of
+ * move_address_size bytes; false: it names none. */
+bool move_uri_host(const char *uri, char *ret);
+
+/* Where libvirt and QEMU look for certificates by themselves: that of the authority whose hosts
+ * they trust, and this host's own as the one that is connected to and the one that connects. */
+struct move_pki {
+    const char *ca;
+    const char *certificates[2], *keys[2];
+};
+extern const struct move_pki move_pki_libvirt, move_pki_qemu;
+
 /* How far it is: what the hypervisor of the source says. */
 struct move_progress {
     uint64_t total_mib; /* memory of the guest; 0: not known, nor is the rest */

@@ -391,6 +391,7 @@ static int open_examine(struct daemon *d, struct error *err)
     config.watchdog = strcmp(d->config->watchdog, "none") != 0 ? &d->watchdog_config : NULL;
     config.certificate = d->config->etcd_certificate;
     config.key = d->config->etcd_key;
+    config.migration_address = d->config->migration_address;
     config.is_store_open = config_open_endpoint(d->config) != NULL;
     return examine_new(d->event, &config, &callbacks, d, &d->examine, err);
 }

@@ -6,6 +6,7 @@
 #include "loop/timer.h"
 #include "run/examine_certificate.h"
 #include "run/examine_disks.h"
+#include "run/examine_moves.h"
 #include "run/examine_space.h"
 #include "run/fence_tests.h"
 
@@ -56,6 +57,7 @@ struct examine {
     node_checks_t disk_checks;     /* what was found; empty: nothing yet */
     struct node_check space_check; /* the same; name "": nothing yet */
     struct certificate_watch certificate;
+    struct moves_watch moves;
     msec_t rest_ms;                /* until the next look */
     struct fence_asking fencing;   /* of the next host */
     bool has_fence_failure;        /* a level of it did not answer as it should */
@@ -307,6 +309,9 @@ static void tell_if_new(struct examine *examine)
     if (examine->certificate.check.name[0]) {
         add_copy(&now, &examine->certificate.check);
     }
+    if (examine->moves.check.name[0]) {
+        add_copy(&now, &examine->moves.check);
+    }
     if (examine->fence_check.name[0]) {
         add_copy(&now, &examine->fence_check);
     }
@@ -358,6 +363,7 @@ static void look_around(struct examine *examine)
         examine_store(examine, &examine->found);
         examine_watchdog(examine->config.watchdog, &examine->found);
         certificate_watch_look(&examine->certificate, examine->workers);
+        moves_watch_look(&examine->moves, examine->workers);
     }
     if (is_due || nodes != examine->seen_nodes) {
         examine->seen_nodes = nodes;
@@ -373,7 +379,7 @@ static void look_around(struct examine *examine)
 static bool is_settled(const struct examine *examine)
 {
     return !examine->is_looking_at_disks && !examine->is_looking_at_space &&
-           !examine->certificate.is_looking;
+           !examine->certificate.is_looking && !examine->moves.is_looking;
 }
 
 /* What was found is told soon; that nothing was, for something hangs, before the next look. */
@@ -425,6 +431,7 @@ int examine_new(sd_event *event, const struct examine_config *config,
     examine->event = sd_event_ref(event);
     examine->config = *config;
     examine->certificate = (struct certificate_watch){config->certificate, config->key};
+    examine->moves = (struct moves_watch){config->migration_address, config->root};
     examine->callbacks = *callbacks;
     examine->userdata = userdata;
     examine->tests.asking = examine->fencing = (struct fence_asking){

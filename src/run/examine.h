@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What this host finds out about itself and its neighbour now and then, beyond the hardware: the
- * checks "clock", "store", "certificate", "disks" and "fencing" of its inventory, for 'berth
- * validate', on which nothing is decided; and "space": while this host's disk is full no VM is
- * started here. Also what fence agents said when an administrator had them tested. Never blocks the
- * loop: disks are looked at by a thread, fence agents are processes.
+ * checks "clock", "store", "certificate", "move-certificates", "disks" and "fencing" of its
+ * inventory, for 'berth validate', on which nothing is decided; and "space": while this host's disk
+ * is full no VM is started here. Also what fence agents said when an administrator had them tested.
+ * Never blocks the loop: disks are looked at by a thread, fence agents are processes.
  *
  * Times and counts in the texts are rounded, so that they change, and the inventory with them,
  * only when there is news.
@@ -23,6 +23,8 @@ struct examine_config {
     bool is_store_open;            /* plain http over the network */
     size_t etcd_endpoint_len;      /* how many members of the store this host knows */
     const char *certificate, *key; /* of this host for the store, lent; "": it has none */
+    const char *migration_address; /* lent; NULL, "": no running VMs come here */
+    const char *root;              /* of the files for that; NULL, "": this host's own */
     const char *fence_directory;   /* of the fence agents; NULL: where the system has them */
     const struct watchdog_config *watchdog; /* lent; NULL: none is used */
     msec_t first_look_ms;                   /* after the beginning */

@@ -26,7 +26,7 @@ struct certificate_look {
     struct error err; /* code 0: 'facts' is filled in */
 };
 
-static int read_file(const char *path, char **ret, struct error *err)
+int certificate_read(const char *path, char **ret, struct error *err)
 {
     FILE *file = fopen(path, "re");
     char *text = must(calloc(1, file_size_max));
@@ -45,8 +45,8 @@ static void certificate_look_run(struct task *task)
     struct certificate_look *look = (struct certificate_look *)task;
     CLEANUP(freep) char *certificate = NULL;
     CLEANUP(freep) char *key = NULL;
-    int r = read_file(look->certificate, &certificate, &look->err);
-    r = r < 0 ? r : read_file(look->key, &key, &look->err);
+    int r = certificate_read(look->certificate, &certificate, &look->err);
+    r = r < 0 ? r : certificate_read(look->key, &key, &look->err);
     r = r < 0 ? r : certificate_check(certificate, key, &look->facts, &look->err);
     if (key) {
         explicit_bzero(key, strlen(key));

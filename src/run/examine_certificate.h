@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/error.h"
 #include "loop/worker.h"
 #include "model/record.h"
 
@@ -16,6 +17,9 @@ struct certificate_watch {
     bool is_looking;
     struct node_check check; /* what was found last; name "": nothing yet */
 };
+
+/* The text of a file, the caller's (free()), cut if it is absurdly long. Blocks. */
+int certificate_read(const char *path, char **ret, struct error *err);
 
 /* Looks again, unless that is being done. The check is there once 'is_looking' is false; 'watch'
  * must live until the mailbox of 'workers' is closed. */

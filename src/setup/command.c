@@ -45,12 +45,20 @@ static int run(const char *const *words, char *ret, size_t size)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
 }
 
+/* Below the root of a test, else on the PATH. */
+static const char *program_of(const struct setup *setup, const char *name,
+                              char ret[setup_path_size])
+{
+    (void)snprintf(ret, setup_path_size, "%s%s%s", setup->root, setup_is_real(setup) ? "" : "/",
+                   name);
+    return ret;
+}
+
 static int systemctl(const struct setup *setup, const char *verb, const char *unit, char *ret,
                      size_t size)
 {
     char program[setup_path_size];
-    (void)snprintf(program, sizeof(program), "%s%ssystemctl", setup->root,
-                   setup->root[0] ? "/" : "");
+    program_of(setup, "systemctl", program);
     const char *const words[] = {program, verb, unit, NULL};
     const char *const now[] = {program, verb, "--now", unit, NULL};
     bool is_now = strcmp(verb, "enable") == 0 || strcmp(verb, "disable") == 0;
@@ -72,6 +80,32 @@ bool setup_systemctl_says(const struct setup *setup, const char *verb, const cha
 {
     char text[80];
     return systemctl(setup, verb, unit, text, sizeof(text)) == 0;
+}
+
+int setup_reload_libvirt(const struct setup *setup, struct error *err)
+{
+    static const char *const daemons[] = {"libvirtd", "virtproxyd"};
+    char socket[40], uri[40], program[setup_path_size], text[300];
+    for (size_t i = 0; i < ARRAY_LEN(daemons); i++) {
+        (void)snprintf(socket, sizeof(socket), "%s-tls.socket", daemons[i]);
+        if (!setup_systemctl_says(setup, "is-active", socket)) {
+            continue;
+        }
+        (void)snprintf(uri, sizeof(uri), "%s:///system", daemons[i]);
+        const char *const words[] = {program_of(setup, "virt-admin", program),
+                                     "-c",
+                                     uri,
+                                     "server-update-tls",
+                                     daemons[i],
+                                     NULL};
+        int r = run(words, text, sizeof(text));
+        text[strcspn(text, "\n")] = '\0';
+        if (r != 0) {
+            return r < 0 ? error_set(err, r, "cannot run virt-admin: %s", strerror(-r))
+                         : error_set(err, -EIO, "virt-admin server-update-tls: %s", text);
+        }
+    }
+    return 0;
 }
 
 bool setup_has_program(const char *name)

@@ -72,6 +72,17 @@ bool setup_conf_has_store(const char *text)
     return false;
 }
 
+void setup_conf_value(const char *text, const char *key, char *ret, size_t size)
+{
+    const char *value;
+    ret[0] = '\0';
+    for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
+        if (sets(text, key, &value)) {
+            (void)snprintf(ret, size, "%.*s", (int)strcspn(value, "\n"), value);
+        }
+    }
+}
+
 static void add_path(const struct setup *setup, const char *key, const char *path, struct buf *text)
 {
     char full[setup_path_size];
@@ -82,17 +93,14 @@ static void add_path(const struct setup *setup, const char *key, const char *pat
 static void add_screen_address(const struct setup *setup, const char *before, bool is_new,
                                struct buf *text)
 {
-    const char *value;
+    char value[200];
+    setup_conf_value(before, "screen_address", value, sizeof(value));
     if (is_new) {
         buf_printf(
             text, strchr(setup->address, ':') ? "screen_address = [%s]\n" : "screen_address = %s\n",
             setup->address);
-        return;
-    }
-    for (; *before; before += strcspn(before, "\n"), before += *before == '\n') {
-        if (sets(before, "screen_address", &value)) {
-            buf_printf(text, "screen_address = %.*s\n", (int)strcspn(value, "\n"), value);
-        }
+    } else if (value[0]) {
+        buf_printf(text, "screen_address = %s\n", value);
     }
 }
 

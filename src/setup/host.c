@@ -142,6 +142,7 @@ static void remove_files(const struct setup *setup)
     if (!setup->keeps_vms) { /* else what runs here is still that cluster's */
         (void)unlink(setup_path(setup, "/run/berthd/identity", full));
     }
+    setup_moves_remove(setup);
     setup_remove_tree(setup, SETUP_DATA);
     setup_remove_tree(setup, SETUP_DIR);
 }

@@ -13,7 +13,7 @@ static int make_bundle(const struct setup *setup, json_t **ret, struct error *er
     CLEANUP(setup_json_done) json_t *etcd = NULL;
     CLEANUP(setup_json_done) json_t *client = NULL;
     const struct setup_subject subject = {.node = setup->node, .address = setup->address};
-    int r = setup_make_authority(&bundle, err);
+    int r = setup_make_authority(SETUP_AUTHORITY, NULL, &bundle, err);
     r = r < 0 ? r : setup_make_certificate(bundle, &subject, &etcd, err);
     r = r < 0 ? r : setup_make_certificate(bundle, &subject, &client, err);
     if (r < 0) {
@@ -63,6 +63,9 @@ static int build(const struct setup *setup, const json_t *keys, struct error *er
     r = r < 0 ? r : make_store(setup, endpoints, json_object_get(bundle, "passwords"), keys, err);
     r = r < 0 ? r : setup_write_conf(setup, endpoints, true, &is_changed, err);
     r = r < 0 ? r : setup_start_daemons(setup, state, err);
+    if (r == 0) {
+        setup_moves(setup, true);
+    }
     return r < 0 ? r : setup_state_save(setup, true, endpoints, err);
 }
 

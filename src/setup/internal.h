@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "http/channel.h"
+#include "model/move.h"
 #include "setup/setup.h"
 
 #include <sys/types.h>
@@ -62,6 +63,8 @@ int setup_systemctl(const struct setup *setup, const char *verb, const char *uni
                     struct error *err);
 /* Quietly: whether "systemctl VERB UNIT" says yes. */
 bool setup_systemctl_says(const struct setup *setup, const char *verb, const char *unit);
+/* Lets libvirtd show its new certificate to the next that connects. */
+int setup_reload_libvirt(const struct setup *setup, struct error *err);
 /* Whether there is such a program on the PATH. */
 bool setup_has_program(const char *name);
 
@@ -118,14 +121,17 @@ int setup_take_place(const struct setup *setup, struct setup_store *store, struc
 
 /* ---- secrets.c ---- */
 
-/* {"ca", "ca_key"}; the caller's. */
-int setup_make_authority(json_t **ret, struct error *err);
-/* A new certificate of the authority for its old key: what that key signed stays good. */
-int setup_remake_authority(const char *key, json_t **ret, struct error *err);
+#define SETUP_AUTHORITY "Berth cluster authority"
+/* {"ca", "ca_key"} of an authority called 'name'; the caller's. For the 'key' of an earlier one,
+ * what that signed stays good; NULL: a key is made. */
+int setup_make_authority(const char *name, const char *key, json_t **ret, struct error *err);
 
 /* Whose certificate it is. */
 struct setup_subject {
     const char *node, *address;
+    const char *const *names; /* that it is for, 'name_len' of them; NULL: its own and loopback's */
+    size_t name_len;
+    bool is_for_libvirt;         /* ... or QEMU, which are particular (struct certificate_order) */
     bool is_lasting;             /* as long as the authority's: no one renews it */
     const char *own_key;         /* for this key; NULL: one that is made */
     const char *own_certificate; /* for the key of this one, without having it; NULL: as above */
@@ -162,6 +168,17 @@ int setup_renew(const struct setup *setup, struct error *err);
 /* Whether it is time for the next one: two thirds are over. */
 bool setup_is_due(const struct certificate_facts *facts);
 
+/* ---- moves.c ---- */
+
+/* Lays down and renews what libvirt and, if it is to carry the memory, QEMU need to move VMs of
+ * this host while they run. An administrator's own certificates stay. What fails is said; nothing
+ * else depends on it. 'is_new': says also what is left to do. */
+void setup_moves(const struct setup *setup, bool is_new);
+/* Takes away what setup_moves() laid down; needs the authority's key. */
+void setup_moves_remove(const struct setup *setup);
+/* Whether what is at 'pki' is ours. */
+bool setup_moves_is_ours(const struct setup *setup, const struct move_pki *pki);
+
 /* ---- witness.c ---- */
 
 /* Puts the certificate of a witness where it is renewed from now on. */
@@ -192,6 +209,8 @@ int setup_write_conf(const struct setup *setup, const json_t *endpoints, bool is
 char *setup_strip_conf(const char *text);
 /* Whether 'text' leads to a store that setup did not make. */
 bool setup_conf_has_store(const char *text);
+/* The value of 'key' in 'text', into 'ret' of 'size' bytes; "": there is none. */
+void setup_conf_value(const char *text, const char *key, char *ret, size_t size);
 int setup_write_etcd(const struct setup *setup, const char *initial_cluster, bool is_new,
                      struct error *err);
 

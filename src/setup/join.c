@@ -116,6 +116,9 @@ static int build(const struct setup *setup, struct channel *channel, const json_
     } else if (r == 0) {
         r = setup_write_conf(setup, endpoints, true, &is_changed, err);
         r = r < 0 ? r : setup_start_daemons(setup, state, err);
+        if (r == 0) {
+            setup_moves(setup, true);
+        }
     }
     return r < 0 ? r : setup_state_save(setup, is_member, endpoints, err);
 }

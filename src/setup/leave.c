@@ -65,6 +65,7 @@ int setup_refresh(struct setup *setup, struct error *err)
     if (r < 0 || setup->is_witness) {
         return r < 0 ? r : setup_witness_refresh(setup, state, err);
     }
+    setup_moves(setup, false);
     bool is_member = json_is_true(json_object_get(state, "is_member"));
     r = setup_state_store(setup, state, &store, err);
     if (r == 0) {

@@ -52,7 +52,7 @@ static int renew_authority(const struct setup *setup, json_t *authority, struct 
     if (r < 0 || !setup_is_due(&facts)) {
         return r;
     }
-    r = setup_remake_authority(key, &fresh, err);
+    r = setup_make_authority(SETUP_AUTHORITY, key, &fresh, err);
     if (r < 0) {
         return r;
     }

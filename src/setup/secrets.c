@@ -56,19 +56,10 @@ static int issue(const struct certificate_order *order, const char *certificate_
     return *ret ? 0 : error_set(err, -ENOMEM, "out of memory");
 }
 
-int setup_make_authority(json_t **ret, struct error *err)
+int setup_make_authority(const char *name, const char *key, json_t **ret, struct error *err)
 {
     const struct certificate_order order = {
-        .common_name = "Berth cluster authority", .is_authority = true, .days = authority_days};
-    return issue(&order, "ca", "ca_key", ret, err);
-}
-
-int setup_remake_authority(const char *key, json_t **ret, struct error *err)
-{
-    const struct certificate_order order = {.common_name = "Berth cluster authority",
-                                            .is_authority = true,
-                                            .days = authority_days,
-                                            .own_key = key};
+        .common_name = name, .is_authority = true, .days = authority_days, .own_key = key};
     return issue(&order, "ca", "ca_key", ret, err);
 }
 
@@ -96,10 +87,11 @@ int setup_make_certificate(const json_t *authority, const struct setup_subject *
     (void)snprintf(subject, sizeof(subject), "Berth host %s", of->node);
     const struct certificate_order order = {
         .organization = subject,
-        .names = names,
-        .name_len = ARRAY_LEN(names),
+        .names = of->names ? of->names : names,
+        .name_len = of->names ? of->name_len : ARRAY_LEN(names),
         .is_server = true,
         .is_client = true,
+        .is_usage_open = of->is_for_libvirt,
         .days = choose_days(ca, ca_key, of->is_lasting),
         .authority = ca,
         .authority_key = ca_key,

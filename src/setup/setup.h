@@ -13,6 +13,7 @@
  *     conf.c      berth.conf, the environment of etcd
  *     backup.c    the records of the store as a file
  *     renew.c     certificates whose time is nearly over
+ *     moves.c     certificates for libvirt and QEMU, which hand running VMs over
  *     state.c     what this host remembers of its cluster
  *     channel.c   TLS between two hosts that share a secret
  *     host.c      the steps that 'init' and 'join' share

@@ -6,15 +6,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-static json_t *pack_certificate(const struct setup *setup, const char *name)
+static json_t *pack_certificate(const struct setup *setup, const char *path, const char *key_path)
 {
-    char path[setup_path_size], key_path[setup_path_size];
     CLEANUP(freep) char *certificate = NULL;
     CLEANUP(freep) char *key = NULL;
     struct certificate_facts facts;
     struct error err;
-    (void)snprintf(path, sizeof(path), SETUP_DIR "/%s.pem", name);
-    (void)snprintf(key_path, sizeof(key_path), SETUP_DIR "/%s-key.pem", name);
     if (setup_read(setup, path, &certificate, &err) == -ENOENT) {
         return NULL;
     }
@@ -32,11 +29,18 @@ static json_t *pack_certificate(const struct setup *setup, const char *name)
 static json_t *pack_certificates(const struct setup *setup)
 {
     static const char *const names[] = {"ca", "etcd", "client"};
+    static const struct move_pki *const moves[] = {&move_pki_libvirt, &move_pki_qemu};
+    char path[setup_path_size], key_path[setup_path_size];
     json_t *list = json_array();
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        json_t *one = pack_certificate(setup, names[i]);
-        if (one) {
-            (void)json_array_append_new(list, one);
+        (void)snprintf(path, sizeof(path), SETUP_DIR "/%s.pem", names[i]);
+        (void)snprintf(key_path, sizeof(key_path), SETUP_DIR "/%s-key.pem", names[i]);
+        (void)json_array_append_new(list, pack_certificate(setup, path, key_path));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+        if (setup_moves_is_ours(setup, moves[i])) {
+            (void)json_array_append_new(
+                list, pack_certificate(setup, moves[i]->certificates[0], moves[i]->keys[0]));
         }
     }
     return list;

@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cluster import free_port, wait_for  # noqa: E402
-from hosts import lacks, make_pki, qemus, with_hosts  # noqa: E402
+from hosts import lacks, make_pki, openssl, qemus, with_hosts  # noqa: E402
 
 HOOK = os.environ["BERTH_HOOK"]
 PATIENCE_S = 180
@@ -262,6 +262,33 @@ def a_host_without_a_certificate_of_the_authority_hands_over_nothing(a, b):
     os.rename(f"{pki}.good", pki)
 
 
+def certificates_of_the_store_and_of_qemu_open_no_libvirt(a, b):
+    """The key of all three authorities is the same, and its name is not."""
+    own = f"{a.directory}/foreign"
+    os.mkdir(own)
+
+    def connect():
+        return subprocess.run(["virsh", "-c", a.move_address.replace(f"{a.directory}/pki", own), "uri"], check=False,
+                              capture_output=True, text=True, timeout=PATIENCE_S)
+
+    def use(ca, certificate, key):
+        for name, source in (("cacert", ca), ("clientcert", certificate), ("clientkey", key)):
+            shutil.copy(source, f"{own}/{name}.pem")
+        return connect()
+
+    pki, cluster = f"{b.directory}/pki", f"{b.directory}/pki/etc/berth/cluster"
+    assert use(f"{pki}/cacert.pem", f"{pki}/clientcert.pem", f"{pki}/clientkey.pem").returncode == 0, connect()
+    with open(f"{own}/extensions", "w", encoding="ascii") as file:
+        file.write("keyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n")
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+            f"{own}/key.pem", "-out", f"{own}/request", "-subj", "/O=Berth host x")
+    openssl("x509", "-req", "-in", f"{own}/request", "-CA", f"{cluster}/ca.pem", "-CAkey", f"{cluster}/ca-key.pem",
+            "-CAcreateserial", "-days", "2", "-extfile", f"{own}/extensions", "-out", f"{own}/cert.pem")
+    for certificate, key in ((f"{own}/cert.pem", f"{own}/key.pem"), (f"{pki}/client-cert.pem", f"{pki}/client-key.pem")):
+        said = use(f"{pki}/cacert.pem", certificate, key)
+        assert said.returncode != 0 and "certificate" in said.stderr, said
+
+
 def what_is_not_ordered_is_refused_by_the_hook(a, b):
     before = qemus(*NODES)
     said = subprocess.run(["virsh", "-c", b.uri, "migrate", "--live", "--p2p", "--tunnelled", "t",
@@ -287,7 +314,7 @@ def a_move_that_libvirt_refuses_becomes_a_restart(a, b):
     assert len(qemus(*NODES)) == 1, qemus(*NODES)
 
 
-TESTS = [both_hosts_say_that_they_can,
+TESTS = [both_hosts_say_that_they_can, certificates_of_the_store_and_of_qemu_open_no_libvirt,
          a_guest_too_busy_for_the_network_does_not_go_and_tells_how_far_it_is_and_goes_with_a_longer_pause,
          a_vm_moves_without_a_stop_and_counts_on, what_is_not_ordered_is_refused_by_the_hook,
          a_move_that_libvirt_refuses_becomes_a_restart, a_host_without_a_certificate_of_the_authority_hands_over_nothing]

@@ -402,6 +402,118 @@ def certificates_are_renewed_and_an_expired_one_cuts_no_connection():
         is_up(a, "node1")
 
 
+def issue(directory, name, authority, subject="/O=x", days=300):
+    """NAME.pem and NAME-key.pem of 'authority', as an administrator makes them; None: it signs itself."""
+    signer = ["-CA", f"{directory}/{authority}.pem", "-CAkey", f"{directory}/{authority}-key.pem", "-CAcreateserial"] \
+        if authority else ["-signkey", f"{directory}/{name}-key.pem"]
+    request = subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                              "-subj", subject, "-keyout", f"{directory}/{name}-key.pem"], check=True, capture_output=True).stdout
+    subprocess.run(["openssl", "x509", "-req", "-days", str(days), "-out", f"{directory}/{name}.pem", *signer],
+                   input=request, check=True, capture_output=True)
+
+
+@test
+def what_moves_of_running_vms_need_is_made_and_renewed_and_an_administrators_own_stays():
+    with hosts(3) as (a, b, c):
+        def pki(host):
+            return {str(p.relative_to(host.root)): p for p in (host.root / "etc/pki").rglob("*") if p.is_file()}
+
+        def address(host, *values):
+            path = host.root / "etc/berth/berth.conf"
+            kept = [line for line in path.read_text(encoding="utf-8").splitlines() if "migration_address" not in line]
+            path.write_text("\n".join([*(f"migration_address = {v}" for v in values), *kept, ""]), encoding="utf-8")
+
+        libvirts = {"etc/pki/CA/cacert.pem": 0o644, "etc/pki/libvirt/servercert.pem": 0o644,
+                    "etc/pki/libvirt/clientcert.pem": 0o644, "etc/pki/libvirt/private/serverkey.pem": 0o600,
+                    "etc/pki/libvirt/private/clientkey.pem": 0o600}
+        qemus = {f"etc/pki/qemu/{name}.pem": mode for name, mode in (
+            ("ca-cert", 0o644), ("server-cert", 0o644), ("client-cert", 0o644), ("server-key", 0o640), ("client-key", 0o640))}
+        text = must(a.init())
+        assert "made the certificates for moves of running VMs in /etc/pki/libvirt" in text, text
+        assert "systemctl enable libvirtd-tls.socket &&" in text and f"migration_address = {a.address}" in text, text
+        assert {name: p.stat().st_mode & 0o777 for name, p in pki(a).items()} == libvirts
+        # The administrator of b has certificates of his own: they stay, also when the host leaves.
+        (b.root / "etc/pki/CA").mkdir(parents=True)
+        (b.root / "etc/pki/CA/cacert.pem").write_bytes(a.secret("ca.pem").read_bytes()[:400])
+        before = {name: p.read_bytes() for name, p in pki(b).items()}
+        with a.sponsor() as token:
+            assert "certificates that Berth did not make: they stay" in must(b.join(token))
+        let_in(a, c)
+        assert {name: p.read_bytes() for name, p in pki(b).items()} == before
+        # Two hosts believe each other; by no other name, and not with a certificate of the store.
+        def connects(name, client):
+            server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.load_cert_chain(pki(a)["etc/pki/libvirt/servercert.pem"], pki(a)["etc/pki/libvirt/private/serverkey.pem"])
+            server.load_verify_locations(pki(a)["etc/pki/CA/cacert.pem"])
+            server.verify_mode = ssl.CERT_REQUIRED
+            context = ssl.create_default_context(cafile=pki(c)["etc/pki/CA/cacert.pem"])
+            context.load_cert_chain(*client)
+            ours, theirs, to_theirs, to_ours = (ssl.MemoryBIO() for _ in range(4))
+            one = context.wrap_bio(ours, to_theirs, server_hostname=name)
+            other = server.wrap_bio(theirs, to_ours, server_side=True)
+            done = set()
+            try:
+                for _ in range(8):
+                    for side in (one, other):
+                        with contextlib.suppress(ssl.SSLWantReadError):
+                            side.do_handshake()
+                            done.add(side)
+                        theirs.write(to_theirs.read())
+                        ours.write(to_ours.read())
+            except ssl.SSLError as refusal:
+                return refusal.reason
+            return len(done) == 2
+
+        of_c = pki(c)["etc/pki/libvirt/clientcert.pem"], pki(c)["etc/pki/libvirt/private/clientkey.pem"]
+        assert connects(a.address, of_c) is True and connects("node1", of_c) is True
+        assert connects("10.9.9.9", of_c) == "CERTIFICATE_VERIFY_FAILED"
+        assert connects(a.address, (c.secret("client.pem"), c.secret("client-key.pem"))) == "CERTIFICATE_VERIFY_FAILED"
+        # Another name, and the memory by QEMU, need another certificate for the same key; libvirt takes it up.
+        keys = {name: p.read_bytes() for name, p in pki(a).items() if "key" in name}
+        assert must(a.setup("refresh")) == ""
+        (a.root / "active").write_text("libvirtd-tls.socket\n", encoding="utf-8")
+        (a.root / "virt-admin").write_text(f"#!/bin/sh\necho \"$@\" >>{a.root}/told\n", encoding="utf-8")
+        (a.root / "virt-admin").chmod(0o755)
+        address(a, "qemu+tls://host1.example/system tcp://host1-fast.example")
+        text = must(a.setup("refresh"))
+        assert "renewed the certificates for moves of running VMs in /etc/pki/libvirt" in text, text
+        assert "made the certificates for moves of running VMs in /etc/pki/qemu" in text, text
+        assert (a.root / "told").read_text(encoding="utf-8") == "-c libvirtd:///system server-update-tls libvirtd\n"
+        assert connects("host1.example", of_c) is True
+        assert {name: p.stat().st_mode & 0o777 for name, p in pki(a).items()} == {**libvirts, **qemus}
+        assert all(pki(a)[name].read_bytes() == key for name, key in keys.items())
+        assert connects(a.address, (pki(a)["etc/pki/qemu/client-cert.pem"], pki(a)["etc/pki/qemu/client-key.pem"])) == \
+            "CERTIFICATE_VERIFY_FAILED"
+        assert must(a.setup("refresh")) == ""
+        listed = [one["file"] for one in json.loads(must(a.setup("status", "-o", "json")))["certificates"]]
+        assert listed[3:] == ["/etc/pki/libvirt/servercert.pem", "/etc/pki/qemu/server-cert.pem"], listed
+        # One that is missing comes back, one that is nearly over is renewed, one of an administrator is left alone.
+        pki(a)["etc/pki/libvirt/clientcert.pem"].unlink()
+        assert "renewed the certificates for moves" in must(a.setup("refresh"))
+        assert "etc/pki/libvirt/clientcert.pem" in pki(a)
+        moves, files = a.root / "moves", pki(a)
+        moves.mkdir()
+        shutil.copy(files["etc/pki/CA/cacert.pem"], moves / "ca.pem")
+        shutil.copy(a.secret("ca-key.pem"), moves / "ca-key.pem")
+        issue(moves, "short", "ca", days=100)
+        for name in ("server", "client"):
+            shutil.copy(moves / "short.pem", files[f"etc/pki/libvirt/{name}cert.pem"])
+            shutil.copy(moves / "short-key.pem", files[f"etc/pki/libvirt/private/{name}key.pem"])
+        assert "renewed the certificates for moves" in must(a.setup("refresh"))
+        assert connects(a.address, of_c) is True
+        issue(moves, "own", None)
+        shutil.copy(moves / "own.pem", files["etc/pki/libvirt/servercert.pem"])
+        own = {name: p.read_bytes() for name, p in pki(a).items()}
+        assert must(a.setup("refresh")) == ""
+        assert {name: p.read_bytes() for name, p in pki(a).items()} == own
+        # What is ours goes with the host, and only that.
+        must(a.setup("leave", "--yes", "--force"))
+        assert sorted(pki(a)) == sorted(libvirts), sorted(pki(a))
+        must(c.setup("leave", "--yes", "--force"))
+        must(b.setup("leave", "--yes", "--force"))
+        assert not pki(c) and {name: p.read_bytes() for name, p in pki(b).items()} == before
+
+
 @test
 def the_hosts_renew_the_certificate_of_a_witness_which_reads_nothing_else_of_the_store():
     with hosts(2) as (a, witness):

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "http/certificate.h"
+#include "model/move.h"
 #include "run/examine.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct stage {
     int changes;
     const struct watchdog_config *watchdog;
     char certificate[100], key[100]; /* "": none */
+    const char *migration_address;
 };
 
 static const struct world *world_of(void *userdata)
@@ -50,6 +52,8 @@ static void stage_open(struct stage *stage, size_t endpoints)
                                     .watchdog = stage->watchdog,
                                     .certificate = stage->certificate,
                                     .key = stage->key,
+                                    .migration_address = stage->migration_address,
+                                    .root = stage->folder,
                                     .is_store_open = stage->is_store_open,
                                     .space_least_bytes = stage->space_least_bytes};
     struct error err = {0};
@@ -434,6 +438,96 @@ TEST(a_certificate_that_no_one_renews_is_reported_in_time)
     CHECK(await(&stage, CHECK_SPACE, "has room").is_ok);
     CHECK(!has(&stage, "certificate")); /* a store without TLS */
     stage_done(&stage);
+}
+
+static void lay_down(const struct stage *stage, const char *path, const char *text, mode_t mode)
+{
+    char full[200], command[300];
+    (void)snprintf(full, sizeof(full), "%s%s", stage->folder, path);
+    (void)snprintf(command, sizeof(command), "mkdir -p $(dirname %s)", full);
+    (void)!system(command); /* a test may */
+    (void)unlink(full);
+    write_text(full, text);
+    REQUIRE(chmod(full, mode) == 0);
+}
+
+/* Certificates for 'name', which end in so many days, of an authority of their own. */
+static void lay_down_all(const struct stage *stage, const struct move_pki *pki, const char *name,
+                         int days, mode_t mode)
+{
+    char *ca, *ca_key, *certificate, *key;
+    struct error err;
+    const struct certificate_order authority = {
+        .common_name = "moves", .is_authority = true, .days = 1000};
+    REQUIRE(certificate_issue(&authority, &ca, &ca_key, &err) == 0);
+    const struct certificate_order order = {.organization = "Host",
+                                            .names = &name,
+                                            .name_len = 1,
+                                            .is_client = true,
+                                            .is_server = true,
+                                            .days = days,
+                                            .authority = ca,
+                                            .authority_key = ca_key};
+    REQUIRE(certificate_issue(&order, &certificate, &key, &err) == 0);
+    lay_down(stage, pki->ca, ca, 0644);
+    for (size_t i = 0; i < 2; i++) {
+        lay_down(stage, pki->certificates[i], certificate, 0644);
+        lay_down(stage, pki->keys[i], key, mode);
+    }
+    free(ca);
+    free(ca_key);
+    free(certificate);
+    free(key);
+}
+
+#define MOVES "move-certificates"
+
+TEST(what_a_host_lacks_for_running_vms_to_come_is_advice)
+{
+    struct stage stage;
+    char path[200];
+    stage_init(&stage);
+    stage.look_ms = 10;
+    stage.migration_address = "qemu+tls://host2.example/system tcp://[fd00::2]:0";
+    stage_open(&stage, 3);
+    struct node_check check = await(&stage, MOVES, "/etc/pki/CA/cacert.pem: No such file");
+    CHECK(!check.is_ok && check.is_advice);
+    lay_down_all(&stage, &move_pki_libvirt, "other.example", 300, 0600);
+    CHECK(!await(&stage, MOVES, "servercert.pem is not for host2.example").is_ok);
+    lay_down_all(&stage, &move_pki_libvirt, "host2.example", 300, 0640);
+    CHECK(!await(&stage, MOVES, "serverkey.pem can be read by others").is_ok);
+    lay_down_all(&stage, &move_pki_libvirt, "host2.example", 300, 0600);
+    CHECK(!await(&stage, MOVES, "/etc/pki/qemu/ca-cert.pem: No such file").is_ok);
+    lay_down_all(&stage, &move_pki_qemu, "fd00::2", 300, 0640);
+    CHECK(await(&stage, MOVES, "move here are valid until").is_ok);
+    lay_down(&stage, "/etc/pki/libvirt/clientcert.pem", "nonsense", 0644);
+    CHECK(!await(&stage, MOVES, "clientcert.pem: the certificate cannot be read").is_ok);
+    lay_down_all(&stage, &move_pki_libvirt, "host2.example", 300, 0600);
+    CHECK(await(&stage, MOVES, "move here are valid until").is_ok);
+    (void)snprintf(path, sizeof(path), "%s%s", stage.folder, move_pki_qemu.ca);
+    REQUIRE(unlink(path) == 0);
+    CHECK(!await(&stage, MOVES, "ca-cert.pem: No such file").is_ok);
+    lay_down(&stage, "/etc/libvirt/qemu.conf", " migrate_tls_x509_cert_dir = \"/mine\"\n", 0644);
+    CHECK(await(&stage, MOVES, "move here are valid until").is_ok);
+    lay_down_all(&stage, &move_pki_libvirt, "host2.example", 40, 0600);
+    check = await(&stage, MOVES, ": run berth cluster refresh there");
+    CHECK(!check.is_ok && check.is_advice);
+    stage_done(&stage);
+}
+
+TEST(certificates_elsewhere_and_none_at_all_are_not_looked_at)
+{
+    static const char *const addresses[] = {"", "qemu+tls://host2/system?pkipath=/mine",
+                                            "qemu+tcp://host2/system unencrypted"};
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        struct stage stage;
+        stage_init(&stage);
+        stage.migration_address = addresses[i];
+        stage_open(&stage, 3);
+        CHECK(await(&stage, CHECK_SPACE, "has room").is_ok);
+        CHECK(!has(&stage, MOVES));
+        stage_done(&stage);
+    }
 }
 
 TEST(what_a_look_found_is_reported_long_before_the_next)

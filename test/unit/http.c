@@ -535,6 +535,15 @@ TEST(an_authority_signs_certificates_of_others)
     gnutls_x509_crt_deinit(trusted);
     free(again);
     free(same_key);
+    CHECK(certificate_is_from(certificate, authority));
+    CHECK(certificate_is_for(certificate, "node1") && certificate_is_for(certificate, "10.0.0.1"));
+    CHECK(!certificate_is_for(certificate, "node2") && !certificate_is_for("x", "node1"));
+    /* Nor is another one of the same key, with another name, its authority. */
+    renewal.common_name = "Other";
+    REQUIRE(certificate_issue(&renewal, &again, &same_key, &err) == 0);
+    CHECK(!certificate_is_from(certificate, again) && !certificate_is_from(certificate, "x"));
+    free(again);
+    free(same_key);
     /* Another authority, even of the same name, has not signed it. */
     char *other = NULL, *other_key = NULL;
     REQUIRE(certificate_issue(&ca, &other, &other_key, &err) == 0);
@@ -543,6 +552,7 @@ TEST(an_authority_signs_certificates_of_others)
     REQUIRE(gnutls_x509_crt_import(trusted, &other_text, GNUTLS_X509_FMT_PEM) == 0);
     CHECK_INT(gnutls_x509_crt_verify(signed_one, &trusted, 1, 0, &verdict), 0);
     CHECK(verdict != 0);
+    CHECK(!certificate_is_from(certificate, other));
     gnutls_x509_crt_deinit(trusted);
     free(other);
     free(other_key);

@@ -7,6 +7,7 @@
 #include "model/division.h"
 #include "model/gpu_device.h"
 #include "model/live.h"
+#include "model/move.h"
 #include "model/world.h"
 
 #include <errno.h>
@@ -27,6 +28,25 @@ TEST(names_are_refused_with_what_is_wrong)
     long_name[63] = '\0';
     CHECK_INT(name_check("pool", long_name, &err), 0);
     CHECK_INT(name_check("pool", "-a", &err), -EINVAL);
+}
+
+TEST(the_host_of_a_uri_is_found)
+{
+    static const struct {
+        const char *uri, *host;
+    } cases[] = {{"qemu+tls://10.0.0.1/system", "10.0.0.1"},
+                 {"tcp://host2.example", "host2.example"},
+                 {"tcp://host2:49152?x=a:b@c", "host2"},
+                 {"qemu+tls://me@host2:16514/system?pkipath=/a@b", "host2"},
+                 {"tcp://[fd00::2]:49152", "fd00::2"},
+                 {"tcp://[fd00::2]", "fd00::2"}};
+    char host[move_address_size];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CHECK(move_uri_host(cases[i].uri, host));
+        CHECK_STR(host, cases[i].host);
+    }
+    CHECK(!move_uri_host("qemu:///system", host));
+    CHECK(!move_uri_host("host2", host));
 }
 
 TEST(pci_addresses_are_read_strictly_and_written_as_sysfs_does)
