@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/incoming.h"
 
+#include "core/kill_watch.h"
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/self.h"
@@ -76,6 +77,9 @@ static void let_go(struct core *core, struct local_vm *vm, uint64_t epoch)
 void incoming_let_go(struct core *core, struct local_vm *vm, const struct core_event *event)
 {
     vm->op_retry_ms = core->now_ms + retry_ms;
+    if (event->result == CORE_UNKNOWN && vm->exists && vm->epoch == vm->op_epoch) {
+        kill_watch_begin(core, &vm->kill); /* it was killed, at the latest at the limit */
+    }
     if (event->result == CORE_DONE) {
         vm->let_go_epoch = vm->op_epoch;
         vm->op_retry_ms = core->now_ms;
