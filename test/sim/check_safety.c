@@ -409,6 +409,23 @@ static bool has_instances(const struct host *host)
     return false;
 }
 
+/* Whether others rely on it that the host's watchdog ends what runs there. Not of a VM that was
+ * saved or migrated by hand and that someone starts there again: it is away, so no end of a host
+ * proves anything about it. */
+static bool needs_watchdog(const struct sim *sim, const struct host *host)
+{
+    VEC_EACH(&host->instances, instance) {
+        const struct record *status =
+            world_find(&sim->store.world, RECORD_VM_STATUS, (*instance)->vm);
+        bool is_away = status && status->status->epoch == (*instance)->epoch &&
+                       status->status->state == VM_STATE_AWAY;
+        if (runs(*instance) && !is_away) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Others rely on the watchdog from the last heartbeat that they could see: no pet may come later
  * than one heartbeat's limit after that was sent. */
 void check_pet(struct sim *sim, const struct host *host)
@@ -416,7 +433,7 @@ void check_pet(struct sim *sim, const struct host *host)
     const struct record *alive =
         world_find(&sim->store.world, RECORD_NODE_ALIVE, host->config->name);
     msec_t limit_ms = world_settings(&sim->store.world)->heartbeat_ms;
-    if (alive && alive->alive->is_watchdog_armed && has_instances(host) &&
+    if (alive && alive->alive->is_watchdog_armed && needs_watchdog(sim, host) &&
         strcmp(alive->alive->boot_id, host->boot_id) == 0 &&
         host_now(sim, host) > MAX(host->beat_ms, host->absent_ms) + limit_ms) {
         violation(sim, "%s pets its watchdog %lld ms after its last heartbeat", host->config->name,
