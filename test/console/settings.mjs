@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /** The settings: of the cluster, of fencing, who may come in, who is in, and one's own password. */
 
+import { writeFileSync } from 'node:fs';
+import http from 'node:http';
+
 import { violations } from './lib/axe.mjs';
 import { counts, dialog, faulty, must, order, press, row, shows, stands, told } from './lib/gestures.mjs';
 import { Scene } from './lib/scene.mjs';
@@ -159,9 +162,31 @@ test('fencing is configured server by server, and secrets are not shown again', 
   must((await stage.get('/v1/nodes/node2')).state === 'up', 'a test turned node2 off');
 });
 
+test('a test message goes to the webhook, or it is said why not', async (scene) => {
+  const { stage } = scene;
+  const heard = [];
+  const receiver = http.createServer((request, reply) => {
+    let text = '';
+    request.on('data', (piece) => (text += piece));
+    request.on('end', () => {
+      heard.push(JSON.parse(text));
+      reply.writeHead(204).end();
+    });
+  });
+  const page = await scene.open('/settings?tab=notifications');
+  await press(page, 'Send test message');
+  await told(page, 'cannot read webhook_file');
+  await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  writeFileSync(`${stage.directory}/webhook`, `http://127.0.0.1:${receiver.address().port}/berth\n`);
+  await press(page, 'Send test message');
+  await told(page, 'accepted the test message');
+  receiver.close();
+  must(heard.length >= 1 && heard.some((each) => each.text.includes('a test message from node1')), JSON.stringify(heard));
+});
+
 test('no part of the settings breaks a rule of accessibility', async (scene) => {
   const page = await scene.open('/settings');
-  for (const [name, sight] of [['Cluster', 'Times of fencing'], ['Fencing', 'Last test'], ['Certificates', 'berth-refresh'],
+  for (const [name, sight] of [['Cluster', 'Times of fencing'], ['Fencing', 'Last test'], ['Certificates', 'berth-refresh'], ['Notifications', 'Send test message'],
     ['Users', 'wendy'], ['Tokens', 'There is no token yet.'], ['Sessions', 'Last used'], ['Your account', 'Change password']]) {
     await tab(page, name).click();
     await shows(page.getByRole('main'), sight);
@@ -170,4 +195,4 @@ test('no part of the settings breaks a rule of accessibility', async (scene) => 
   }
 });
 
-await main(await Scene.begin('--bare', '--patient'));
+await main(await Scene.begin('--bare', '--patient', '--webhook'));

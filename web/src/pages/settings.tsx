@@ -6,6 +6,7 @@ import { Account } from '../settings/account';
 import { Certificates } from '../settings/certificates';
 import { Cluster } from '../settings/cluster';
 import { Fencing } from '../settings/fencing';
+import { Notifications } from '../settings/notifications';
 import { Sessions } from '../settings/sessions';
 import { useSource } from '../source';
 import { Tabs, type Tab } from '../ui/object';
@@ -14,6 +15,7 @@ export function Settings() {
     const mayAdminister = useMay('administrator');
     const who = useSource(session);
     const forAdministrators: Tab[] = [
+        { name: 'notifications', title: 'Notifications', show: () => <Notifications /> },
         { name: 'users', title: 'Users', show: () => <Access kind="user" /> },
         { name: 'tokens', title: 'Tokens', show: () => <Access kind="token" /> },
         { name: 'sessions', title: 'Sessions', show: () => <Sessions /> },
