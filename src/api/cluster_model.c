@@ -19,7 +19,7 @@ static bool is_up(const void *context, const char *name, struct cause *ret_why)
         return false;
     }
     if (!liveness_is_current(view->liveness, world_settings(view->world), view->now_ms)) {
-        *ret_why = cause_make(CAUSE_NODE_LISTENING, NULL, NULL, NULL);
+        *ret_why = cause_make(node_unknown_cause(view), NULL, NULL, NULL);
         return false;
     }
     return true;

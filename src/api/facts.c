@@ -138,8 +138,16 @@ static void living_state(const struct world *world, struct node_facts *node)
     }
 }
 
-static void derive_state(const struct world *world, struct node_facts *node)
+enum cause_code node_unknown_cause(const struct api_view *view)
 {
+    enum pulse coordinator =
+        liveness_coordinator(view->liveness, world_settings(view->world), view->now_ms);
+    return coordinator == PULSE_SILENT ? CAUSE_NODE_UNTOLD : CAUSE_NODE_LISTENING;
+}
+
+static void derive_state(const struct api_view *view, struct node_facts *node)
+{
+    const struct world *world = view->world;
     /* It was a member, whose heartbeats no coordinator tells of now. */
     bool is_untold = node->pulse == PULSE_UNKNOWN && !node->alive && node->inventory;
     if (node->pulse == PULSE_NONE || (!node->alive && !is_untold)) {
@@ -150,7 +158,7 @@ static void derive_state(const struct world *world, struct node_facts *node)
     } else if (node->pulse == PULSE_SILENT) {
         silent_state(world, node);
     } else if (node->pulse == PULSE_UNKNOWN) {
-        set(node, NODE_STATE_UNKNOWN, CAUSE_NODE_LISTENING);
+        set(node, NODE_STATE_UNKNOWN, node_unknown_cause(view));
     } else {
         living_state(world, node);
     }
@@ -178,7 +186,7 @@ bool node_facts(const struct api_view *view, const char *name, struct node_facts
     };
     ret->pulse = liveness_pulse(view->liveness, name, world_settings(view->world), view->now_ms,
                                 &ret->silent_ms);
-    derive_state(view->world, ret);
+    derive_state(view, ret);
     return true;
 }
 

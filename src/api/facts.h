@@ -39,6 +39,9 @@ struct node_facts {
     struct cause why; /* NONE: the state says it all */
 };
 
+/* Why nothing is known of the heartbeats: no coordinator is heard, or this API is too young. */
+enum cause_code node_unknown_cause(const struct api_view *view);
+
 /* False: no one has ever heard of a node of that name. */
 bool node_facts(const struct api_view *view, const char *name, struct node_facts *ret);
 

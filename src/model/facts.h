@@ -136,6 +136,7 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_NODE_NOT_JOINED, "node-not-joined")                                                    \
     X(CAUSE_NODE_NO_ANSWER, "node-no-answer")           /* or it is proven off */                  \
     X(CAUSE_NODE_LISTENING, "node-listening")           /* this API is too young to know */        \
+    X(CAUSE_NODE_UNTOLD, "node-untold")                 /* no coordinator is heard */              \
     X(CAUSE_NODE_SILENT, "node-silent")                 /* ms */                                   \
     X(CAUSE_NODE_LEFT, "node-left")                     /* ms; count: VMs it left */               \
     X(CAUSE_NODE_FENCING_FAILED, "node-fencing-failed") /* ms: silent; who, count, detail */       \

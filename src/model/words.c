@@ -116,6 +116,7 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_NODE_NOT_JOINED] = "berthd has not joined from there yet",
     [CAUSE_NODE_NO_ANSWER] = "it does not answer, or is proven off",
     [CAUSE_NODE_LISTENING] = "listening for its heartbeat",
+    [CAUSE_NODE_UNTOLD] = "no host coordinates the cluster, so nothing is known of its heartbeat",
     [CAUSE_NODE_SILENT] = "no heartbeat for {s} s",
     [CAUSE_NODE_LEFT] = "it left {s} s ago; VMs that nothing watches now: {count}",
     [CAUSE_NODE_LEFT_EMPTY] = "its berthd was stopped {s} s ago; no VM runs there",

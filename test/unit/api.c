@@ -436,6 +436,9 @@ TEST(without_a_coordinator_no_node_is_shown_as_up)
     all_are("up", true);
     view.now_ms += 1;
     all_are("unknown", false);
+    CHECK_HAS(text(), "\"node-untold\"");
+    must("GET", "/v1/nodes/node1", NULL);
+    CHECK_HAS(text(), "\"detail_code\":\"node-untold\"");
     CHECK_INT(ask("GET", "/v1/problems", NULL), 200);
     CHECK_HAS(text(), "no-coordinator");
     refused("POST", "/v1/nodes/node1/confirm-off", NULL, 409, "still listening");
@@ -463,6 +466,7 @@ TEST(a_summary_holds_only_while_the_pulse_has_its_number)
     pulse->pulse->term = 2;
     tell_record(&liveness, &world, pulse, 1002, view.now_ms);
     all_are("unknown", false);
+    CHECK_HAS(text(), "\"node-listening\""); /* there is a coordinator, who has yet to tell */
 }
 
 TEST(without_a_summary_no_node_is_shown_as_up)
