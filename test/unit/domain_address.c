@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The guest's addresses: the aperture for its cards, and the width that this needs. */
-#include "test/test.h"
-
-#include "base/cleanup.h"
-#include "wire/domain_xml.h"
+#include "domain_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OS "<os><type arch='x86_64' machine='q35'>hvm</type></os>"
-
-static const struct domain_marker marker = {"cad-7", 3, 77, "node1",
-                                            "0f0e0d0c-0001-4002-8003-000000000004"};
-
-static char *composed(const struct domain_compose *compose)
-{
-    struct buf text = {0};
-    struct error err = {0};
-    if (domain_xml_compose(compose, &text, &err) < 0) {
-        printf("# %s\n", err.text);
-        buf_done(&text);
-        return NULL;
-    }
-    return buf_take(&text);
-}
 
 /* A q35 guest under UEFI with so much memory and 'inside' (<cpu>, say), with 'len' cards. */
 static char *wide(const char *memory, const char *inside, const char *devices, uint64_t mmio_mib,

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "test/test.h"
-
-#include "base/cleanup.h"
-#include "wire/domain_xml.h"
+#include "domain_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define OS     "<os><type arch='x86_64' machine='q35'>hvm</type></os>"
 #define BASICS "<name>cad-7</name><memory unit='MiB'>64</memory>" OS
-
-static const struct domain_marker marker = {"cad-7", 3, 77, "node1",
-                                            "0f0e0d0c-0001-4002-8003-000000000004"};
 
 static int refused(const char *xml, struct error *err)
 {
@@ -239,18 +232,6 @@ TEST(the_users_of_qemu_are_the_dac_labels_of_the_hosts_capabilities)
 }
 
 /* ---- composing: whole texts, since each word of them is what libvirt gets ---- */
-
-static char *composed(const struct domain_compose *compose)
-{
-    struct buf text = {0};
-    struct error err = {0};
-    if (domain_xml_compose(compose, &text, &err) < 0) {
-        printf("# %s\n", err.text);
-        buf_done(&text);
-        return NULL;
-    }
-    return buf_take(&text);
-}
 
 TEST(a_guest_does_not_see_the_rom_of_a_card_whose_pool_hides_it)
 {
