@@ -5,6 +5,7 @@
 
 #include "model/gpu_device.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ static bool is_current(const struct core *core, const char *node)
 bool better_has_failed_gpu(const struct core *core, const struct vm_placement *placement,
                            struct cause *ret_why)
 {
+    assert(placement->phase == PLACEMENT_START); /* what stops gives its GPUs back anyway */
     if (!is_current(core, placement->node)) {
         return false;
     }

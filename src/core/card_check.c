@@ -4,6 +4,7 @@
 #include "core/mutant.h"
 #include "core/self.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* How many fatal errors it had when we last wrote that, in this life of the host; -1: it was not
@@ -31,6 +32,7 @@ bool card_check(const struct core *core, const struct dismount *entry, const str
                 struct cause *ret_why)
 {
     char identity[gpu_identity_size];
+    assert(pci_address_compare(entry->address, gpu->address) == 0); /* a slot, and what is in it */
     if (MUTANT(CARD_UNCHECKED)) {
         return false;
     }

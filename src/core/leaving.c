@@ -7,6 +7,7 @@
 #include "core/self.h"
 #include "core/arming.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -29,6 +30,7 @@ bool leaving_init(struct core *core)
 
 static void leave(struct core *core)
 {
+    assert(core->leaving->is_asked); /* berthd never goes by itself: its VMs would be unwatched */
     self_move(core, MEMBERSHIP_LEFT);
     core_act_quietly(core, ACTION_LEAVE);
 }

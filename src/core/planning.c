@@ -6,10 +6,12 @@
 #include "core/group.h"
 #include "core/handing.h"
 #include "core/hold.h"
+#include "core/lead.h"
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/placing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static void ask(const struct core *core, const struct job *job, struct placing *request)
@@ -193,6 +195,8 @@ static bool plan_all(struct core *core, struct jobs *jobs)
 
 void planning_do(struct core *core, struct jobs *jobs)
 {
+    assert(lead_is_ours(core) &&
+           core->world.is_complete); /* a plan of a part gives away the rest */
     while (!plan_all(core, jobs)) {
         /* Room is kept for one VM only, so this is not asked for twice. */
     }

@@ -5,6 +5,8 @@
 #include "core/fabric.h"
 #include "core/vgpu.h"
 
+#include <assert.h>
+
 ENUM_DEFINE(prepare, PREPARE_LIST)
 
 static enum prepare prepare_fabric(struct core *core, const char *vm,
@@ -26,6 +28,7 @@ enum prepare prepare_devices(struct core *core, const char *vm,
                              struct cause *ret_why)
 {
     struct clean_step step;
+    assert(placement->phase == PLACEMENT_START); /* else the next VM's devices are touched */
     enum clean_state clean = clean_admit(core, vm, placement, &step);
     if (clean == CLEAN_FAILED) {
         *ret_culprit = step.slot;

@@ -3,6 +3,7 @@
 
 #include "core/sight.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* How long a guest that would not stop is left alone before it is asked again: its time limit, but
@@ -10,6 +11,7 @@
 msec_t refusal_pause(const struct view *view, uint32_t refusals)
 {
     const msec_t least_ms = 60000, most_ms = 3600000;
+    assert(view->spec); /* one that was removed is turned off, and cannot refuse */
     msec_t first_ms = MAX(view->spec->vm_spec->offline_timeout_ms, least_ms);
     return refusals == 0 ? 0 : MIN(first_ms << MIN(refusals - 1, 6U), MAX(most_ms, first_ms));
 }

@@ -2,9 +2,11 @@
 #include "core/room.h"
 
 #include "core/change.h"
+#include "core/lead.h"
 #include "core/mutant.h"
 #include "model/memory.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct room {
@@ -136,5 +138,7 @@ static bool has_gpus(const struct core *core, const char *vm, const char *node,
 bool room_is_there(const struct core *core, const struct record *spec, const char *node,
                    const gpu_holds_t *gpus)
 {
+    /* Else another host may be giving the same away, or placements are missing from the sum. */
+    assert(lead_is_ours(core) && core->world.is_complete);
     return has_gpus(core, spec->key.name, node, gpus) && has_room(core, spec, node);
 }

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/pending.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -185,6 +186,9 @@ static void wake(struct core *core, const struct peer *peer, const struct node_s
 static void write_standing(struct core *core, struct peer *peer, const struct record *old,
                            const struct node_standing *standing)
 {
+    /* Two counters of the same restarts would quarantine a host that restarted half as often. */
+    assert(lead_is_ours(core) && pending_is_idle(core, &peer->standing));
+    assert(standing->began_len <= ARRAY_LEN(standing->began_ago_ms));
     struct record *next = record_new(RECORD_NODE_STANDING, peer->name, NULL);
     struct txn txn = {0};
     if (!next) {

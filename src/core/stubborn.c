@@ -3,6 +3,8 @@
 
 #include "core/memory.h"
 
+#include <assert.h>
+
 void stubborn_done(struct stubborn *stubborn)
 {
     VEC_DONE(&stubborn->cards);
@@ -36,4 +38,5 @@ void stubborn_add(struct stubborn *stubborn, struct pci_address address)
         core_out_of_memory();
     }
     *card = address;
+    assert(stubborn_place(stubborn, address) == stubborn->cards.len); /* all others come first */
 }

@@ -200,6 +200,9 @@ static void order(struct core *core, enum core_action_kind kind, const struct gp
 {
     struct vgpus *vgpus = core->vgpus;
     assert(vgpus->id == 0);
+    /* A claim comes before the VM and goes after it: no VM loses what is cleared. */
+    assert(kind != ACTION_GPU_CLEAR || !is_claimed(core, slot));
+    assert(kind != ACTION_GPU_MAKE || profile_of(core, slot));
     struct core_action *action = core_act(core, kind);
     action->slot = *slot;
     action->address = slot->address;
