@@ -62,9 +62,12 @@ struct call {
     uint32_t mib_s;          /* migrate: at most; 0: any */
     msec_t pause_ms;         /* migrate: so long the guest may stand still */
     bool is_stranded;        /* continue: a migration from here left it paused */
+    bool is_late;            /* abort: whether or not it has begun */
+    uint32_t ends;           /* abort: so often it was told to before */
     struct files *files;     /* create: to be looked at before */
     /* what came of it */
     int r;
+    bool is_woken; /* abort: the guest was paused, so that libvirt looks */
     struct error err;
     bool is_lost;       /* failed since the connection broke: what libvirt did is not known */
     bool is_name_taken; /* create: refused because libvirt has yet to forget one of that name */

@@ -4,9 +4,12 @@
 #include "virt/call.h"
 
 #include <errno.h>
+#include <libvirt/libvirt-qemu.h>
 #include <string.h>
 
 enum { pause_most_ms = 24 * 3600 * 1000 };
+/* Times that libvirt is told to end a migration, a second apart, until that counts as hanging. */
+enum { ends_patience = 3 };
 
 /* The same domain with the marker of the copy. */
 static char *xml_there(struct call *call, virDomainPtr domain)
@@ -97,6 +100,58 @@ static int ask_progress(struct call *call, virDomainPtr domain)
     return 0;
 }
 
+static int ask_qemu(struct call *call, virDomainPtr domain, const char *command, char **ret)
+{
+    return virDomainQemuMonitorCommand(domain, command, ret, 0) == 0
+               ? 0
+               : virt_call_fail(call, "having it run on");
+}
+
+/*
+ * A guest that stands still since its migration was canceled runs on; libvirt resumes nothing while
+ * it waits for the migration. Only QEMU's own word that it is canceling makes that safe: it ends
+ * that in no other way, so the copy never gets a guest that ran on here.
+ */
+static int run_on(struct call *call, virDomainPtr domain)
+{
+    CLEANUP(freep) char *state = NULL;
+    CLEANUP(freep) char *reply = NULL;
+    int r = ask_qemu(call, domain, "{\"execute\":\"query-migrate\"}", &state);
+    return r < 0 || !strstr(state, "\"cancelling\"")
+               ? r
+               : ask_qemu(call, domain, "{\"execute\":\"cont\"}", &reply);
+}
+
+/*
+ * What is canceled just as QEMU has stopped the guest for the switch may hang, and the guest stands
+ * still or its libvirt job never ends:
+ *
+ * - QEMU 7.2 waits for ever for leave to switch, as it was canceled just before it began to wait.
+ *   It can do no other migration then.
+ * - libvirt 9.0 waits for ever for a stop that QEMU undid. It looks again when the guest is paused;
+ *   then it notices, and lets the guest run on.
+ *
+ * That nothing is copied any more shows that QEMU canceled. Before the first end it only shows that
+ * nothing has begun, so an earlier end waits: who wants it asks again.
+ */
+static int end_migration(struct call *call, virDomainPtr domain, const struct fact *fact)
+{
+    bool hangs = call->ends >= ends_patience;
+    int r = call->is_late ? 0 : ask_progress(call, domain);
+    if (r < 0) {
+        return r;
+    }
+    if (call->is_late || call->progress.total_mib > 0) {
+        r = virDomainAbortJob(domain) == 0 ? 0 : virt_call_fail(call, "ending its migration");
+        return hangs && fact->pause == PAUSED_LEAVING ? run_on(call, domain) : r;
+    }
+    if (!hangs || fact->pause != PAUSED_NOT) {
+        return error_set(&call->err, -EAGAIN, "its migration has not begun, or is ending");
+    }
+    call->is_woken = true;
+    return virDomainSuspend(domain) == 0 ? 0 : virt_call_fail(call, "having libvirt look at it");
+}
+
 int virt_call_move(struct call *call)
 {
     int r;
@@ -116,7 +171,7 @@ int virt_call_move(struct call *call)
         return ask_progress(call, domain);
     }
     if (call->kind == CALL_ABORT) {
-        return virDomainAbortJob(domain) == 0 ? 0 : virt_call_fail(call, "ending its migration");
+        return end_migration(call, domain, &fact);
     }
     bool is_left = fact.pause == PAUSED_LEAVING && call->is_stranded && !has_job(domain);
     if ((fact.pause == PAUSED_MOVING || fact.pause == PAUSED_LEAVING) && !is_left) {

@@ -144,17 +144,48 @@ static void on_called(void *userdata, struct task *task)
     virt_settle_later(virt);
 }
 
+/* libvirt does so after it has noticed; if not, the guest may not stay paused. */
+static void let_run(struct virt *virt, const char *vm, uint64_t epoch)
+{
+    if (virt->conn) {
+        struct call *call = virt_call_new(CALL_CONTINUE, virt->conn, virt->cluster, vm, epoch);
+        call->task.arrive = on_called;
+        workers_submit(virt->calls, &call->task);
+    }
+}
+
+static void on_ended(void *userdata, struct task *task)
+{
+    struct virt *virt = userdata;
+    const struct call *call = (const struct call *)task;
+    bool is_awaited = false;
+    for (struct request *each = virt->requests; each; each = each->next) {
+        if (each->serial == call->number && !each->is_over) {
+            each->ends += call->r == 0 || each->ends > 0;
+            each->is_woken = each->is_woken || call->is_woken;
+            is_awaited = true;
+        }
+    }
+    if (call->is_woken && !is_awaited) {
+        let_run(virt, call->vm, call->epoch);
+    }
+    (void)virt_link_probe(virt, call->vm);
+    virt_settle_later(virt);
+}
+
 static void call_move(struct virt *virt, struct request *request, enum call_kind kind)
 {
     struct call *call = virt_call_new(kind, virt->conn, virt->cluster, request->vm, request->epoch);
-    call->number = kind == CALL_ABORT ? 0 : request->serial;
+    call->number = request->serial;
     call->to = request->marker;
     call->address = TAKE(request->address);
     const struct instance *instance = virt_instance_find(virt, request->vm, request->epoch);
     call->is_stranded = instance && instance->is_stranded;
     call->mib_s = request->mib_s;
     call->pause_ms = request->pause_ms;
-    call->task.arrive = on_called;
+    call->is_late = virt_now(virt) >= request->limit_ms;
+    call->ends = request->ends;
+    call->task.arrive = kind == CALL_ABORT ? on_ended : on_called;
     workers_submit(kind == CALL_MIGRATE ? virt->moves : virt->calls, &call->task);
 }
 
@@ -239,6 +270,9 @@ static void settle_called(struct virt *virt, struct request *request, msec_t now
 {
     bool is_late = now_ms >= request->limit_ms;
     if (request->is_answered) {
+        if (request->is_woken) {
+            let_run(virt, request->vm, request->epoch);
+        }
         answer_move(virt, request,
                     request->err.code == 0 ? VIRT_DONE
                     : request->is_lost     ? VIRT_UNKNOWN
