@@ -67,7 +67,6 @@ struct call {
     struct files *files;     /* create: to be looked at before */
     /* what came of it */
     int r;
-    bool is_woken; /* abort: the guest was paused, so that libvirt looks */
     struct error err;
     bool is_lost;       /* failed since the connection broke: what libvirt did is not known */
     bool is_name_taken; /* create: refused because libvirt has yet to forget one of that name */

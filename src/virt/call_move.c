@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The calls about VMs that move while they run. */
 #include "loop/memory.h"
+#include "loop/retry.h"
 #include "virt/call.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 enum { pause_most_ms = 24 * 3600 * 1000 };
 /* Times that libvirt is told to end a migration, a second apart, until that counts as hanging. */
-enum { ends_patience = 3 };
+enum { ends_patience = 3, look_limit_ms = 500, look_pause_ms = 20 };
 
 /* The same domain with the marker of the copy. */
 static char *xml_there(struct call *call, virDomainPtr domain)
@@ -100,56 +101,71 @@ static int ask_progress(struct call *call, virDomainPtr domain)
     return 0;
 }
 
-static int ask_qemu(struct call *call, virDomainPtr domain, const char *command, char **ret)
-{
-    return virDomainQemuMonitorCommand(domain, command, ret, 0) == 0
-               ? 0
-               : virt_call_fail(call, "having it run on");
-}
-
 /*
- * A guest that stands still since its migration was canceled runs on; libvirt resumes nothing while
- * it waits for the migration. Only QEMU's own word that it is canceling makes that safe: it ends
- * that in no other way, so the copy never gets a guest that ran on here.
+ * QEMU 7.2 waits for ever for leave to switch if it is canceled just before it begins to wait, and
+ * its guest stands still. This lets it go on, and it notices. In any other state QEMU refuses it.
  */
-static int run_on(struct call *call, virDomainPtr domain)
+static void let_cancel(virDomainPtr domain)
 {
-    CLEANUP(freep) char *state = NULL;
-    CLEANUP(freep) char *reply = NULL;
-    int r = ask_qemu(call, domain, "{\"execute\":\"query-migrate\"}", &state);
-    return r < 0 || !strstr(state, "\"cancelling\"")
-               ? r
-               : ask_qemu(call, domain, "{\"execute\":\"cont\"}", &reply);
+    char *reply = NULL;
+    (void)virDomainQemuMonitorCommand(
+        domain, "{\"execute\":\"migrate-continue\",\"arguments\":{\"state\":\"cancelling\"}}",
+        &reply, 0);
+    free(reply);
+}
+
+static int end_job(struct call *call, virDomainPtr domain, const struct fact *fact)
+{
+    int r = virDomainAbortJob(domain);
+    if (fact->pause == PAUSED_LEAVING) {
+        let_cancel(domain);
+    }
+    return r == 0 ? 0 : virt_call_fail(call, "ending its migration");
+}
+
+static bool is_paused_whole(virDomainPtr domain)
+{
+    int state = 0, reason = 0;
+    return virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
+           reason == VIR_DOMAIN_PAUSED_USER;
 }
 
 /*
- * What is canceled just as QEMU has stopped the guest for the switch may hang, and the guest stands
- * still or its libvirt job never ends:
- *
- * - QEMU 7.2 waits for ever for leave to switch, as it was canceled just before it began to wait.
- *   It can do no other migration then.
- * - libvirt 9.0 waits for ever for a stop that QEMU undid. It looks again when the guest is paused;
- *   then it notices, and lets the guest run on.
- *
+ * libvirt 9.0 waits for ever for the stop of a guest if QEMU undid that because it was canceled
+ * just then. The guest runs, but libvirt refuses whatever else is asked of it. It looks again when
+ * the guest is paused: then it notices, and lets it run on. If not, we do.
+ */
+static int make_look(struct call *call, virDomainPtr domain)
+{
+    struct retry retry = retry_begin(look_limit_ms, look_pause_ms);
+    if (virDomainSuspend(domain) < 0) {
+        return virt_call_fail(call, "having libvirt look at it");
+    }
+    while (is_paused_whole(domain) && retry_wait(&retry)) {
+    }
+    return !is_paused_whole(domain) || virDomainResume(domain) == 0
+               ? 0
+               : virt_call_fail(call, "letting it run on");
+}
+
+/*
  * That nothing is copied any more shows that QEMU canceled. Before the first end it only shows that
- * nothing has begun, so an earlier end waits: who wants it asks again.
+ * nothing has begun, so an earlier end waits: who wants it asks again. Then libvirt has some
+ * seconds to notice by itself.
  */
 static int end_migration(struct call *call, virDomainPtr domain, const struct fact *fact)
 {
-    bool hangs = call->ends >= ends_patience;
     int r = call->is_late ? 0 : ask_progress(call, domain);
     if (r < 0) {
         return r;
     }
     if (call->is_late || call->progress.total_mib > 0) {
-        r = virDomainAbortJob(domain) == 0 ? 0 : virt_call_fail(call, "ending its migration");
-        return hangs && fact->pause == PAUSED_LEAVING ? run_on(call, domain) : r;
+        return end_job(call, domain, fact);
     }
-    if (!hangs || fact->pause != PAUSED_NOT) {
+    if (call->ends < ends_patience || fact->pause != PAUSED_NOT || !has_job(domain)) {
         return error_set(&call->err, -EAGAIN, "its migration has not begun, or is ending");
     }
-    call->is_woken = true;
-    return virDomainSuspend(domain) == 0 ? 0 : virt_call_fail(call, "having libvirt look at it");
+    return make_look(call, domain);
 }
 
 int virt_call_move(struct call *call)
@@ -173,8 +189,12 @@ int virt_call_move(struct call *call)
     if (call->kind == CALL_ABORT) {
         return end_migration(call, domain, &fact);
     }
-    bool is_left = fact.pause == PAUSED_LEAVING && call->is_stranded && !has_job(domain);
+    bool is_stranded = fact.pause == PAUSED_LEAVING && call->is_stranded;
+    bool is_left = is_stranded && !has_job(domain);
     if ((fact.pause == PAUSED_MOVING || fact.pause == PAUSED_LEAVING) && !is_left) {
+        if (is_stranded) { /* not on the other side: there libvirt would have that wait */
+            let_cancel(domain);
+        }
         return error_set(&call->err, -EBUSY, "libvirt is not done with its migration");
     }
     return fact.pause == PAUSED_NOT || virDomainResume(domain) == 0

@@ -133,8 +133,7 @@ struct request {
     msec_t ask_ms;               /* ... when again */
     msec_t still_since_ms;       /* migrate: its guest stands still since then; 0: it does not */
     bool is_lost;                /* ... and what libvirt did is not known */
-    uint32_t ends;               /* migrate: so often libvirt was told to end it; ... */
-    bool is_woken;               /* ... as it did not notice, the guest was paused */
+    uint32_t ends;               /* migrate: so often libvirt was told to end it */
 };
 
 struct virt {

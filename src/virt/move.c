@@ -144,30 +144,14 @@ static void on_called(void *userdata, struct task *task)
     virt_settle_later(virt);
 }
 
-/* libvirt does so after it has noticed; if not, the guest may not stay paused. */
-static void let_run(struct virt *virt, const char *vm, uint64_t epoch)
-{
-    if (virt->conn) {
-        struct call *call = virt_call_new(CALL_CONTINUE, virt->conn, virt->cluster, vm, epoch);
-        call->task.arrive = on_called;
-        workers_submit(virt->calls, &call->task);
-    }
-}
-
 static void on_ended(void *userdata, struct task *task)
 {
     struct virt *virt = userdata;
     const struct call *call = (const struct call *)task;
-    bool is_awaited = false;
     for (struct request *each = virt->requests; each; each = each->next) {
         if (each->serial == call->number && !each->is_over) {
             each->ends += call->r == 0 || each->ends > 0;
-            each->is_woken = each->is_woken || call->is_woken;
-            is_awaited = true;
         }
-    }
-    if (call->is_woken && !is_awaited) {
-        let_run(virt, call->vm, call->epoch);
     }
     (void)virt_link_probe(virt, call->vm);
     virt_settle_later(virt);
@@ -270,9 +254,6 @@ static void settle_called(struct virt *virt, struct request *request, msec_t now
 {
     bool is_late = now_ms >= request->limit_ms;
     if (request->is_answered) {
-        if (request->is_woken) {
-            let_run(virt, request->vm, request->epoch);
-        }
         answer_move(virt, request,
                     request->err.code == 0 ? VIRT_DONE
                     : request->is_lost     ? VIRT_UNKNOWN
