@@ -222,7 +222,8 @@ void handle_vm_move(struct api_call *call)
         !call_matches(call, vm.record) || !is_managed(call, &vm)) {
         return;
     }
-    if (vm.state != VM_VIEW_RUNNING) {
+    bool moves_live = vm.placement && vm.placement->handover == HANDOVER_ORDERED;
+    if (vm.state != VM_VIEW_RUNNING && !moves_live) {
         call_tell(call, "state", vm_view_name(vm.state), NULL);
         call_refuse(call, 409, "not-running",
                     "VM %s is %s: only a running VM is moved; a stopped one finds its place when "

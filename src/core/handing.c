@@ -187,16 +187,14 @@ static struct cause why_not(struct core *core, const struct view *view, enum gon
     return (struct cause){0};
 }
 
-/* Else it would move once more when it has come. */
+/* Else it would move once more when it has come. Of a drain it does so: that may yet be withdrawn,
+ * and the order then still stands. */
 static void take_order(struct core *core, const struct view *view)
 {
     struct record *next = change_draft(view);
     const struct vm_spec *spec = view->spec->vm_spec;
-    struct vm_placement *to = next->placement;
-    bool is_ordered = to->cause.code == CAUSE_MOVE_ORDERED;
-    handover_take_order(to, spec->move_order,
-                        is_ordered ? live_way(spec, spec->move_by) == MIGRATION_LIVE
-                                   : to->is_live_only);
+    handover_take_order(next->placement, spec->move_order,
+                        live_way(spec, spec->move_by) == MIGRATION_LIVE);
     (void)change_commit(core, view, next);
 }
 
@@ -210,7 +208,8 @@ static void decide_ordered(struct core *core, const struct view *view, enum gone
     struct cause why = why_not(core, view, copy);
     if (why.code != CAUSE_NONE) {
         withdraw(core, view, why);
-    } else if (view->spec && handover_meets(p, view->spec->vm_spec)) {
+    } else if (p->cause.code == CAUSE_MOVE_ORDERED && view->spec &&
+               handover_meets(p, view->spec->vm_spec)) {
         take_order(core, view);
     }
 }

@@ -73,7 +73,8 @@ bool handover_meets(const struct vm_placement *placement, const struct vm_spec *
     bool is_newer = spec->move_order > placement->move_order && !MUTANT(MOVE_BEGUN_AGAIN);
     bool goes_there =
         strcmp(spec->move_to, "*") == 0 || strcmp(spec->move_to, placement->next_node) == 0;
-    return is_newer && goes_there && spec->move_by != MIGRATION_RESTART;
+    return placement->handover == HANDOVER_ORDERED && is_newer && goes_there &&
+           spec->move_by != MIGRATION_RESTART;
 }
 
 bool handover_is_wanted(const struct world *world, const char *vm,

@@ -43,7 +43,7 @@ bool handover_is_wanted(const struct world *world, const char *vm,
                         const struct vm_placement *placement);
 
 /* Whether a newer order to move the VM, one that came meanwhile, is carried out by the hand-over
- * under way: it names no other host, and does not ask for a restart. */
+ * that is ordered: it names no other host, and does not ask for a restart. */
 bool handover_meets(const struct vm_placement *placement, const struct vm_spec *spec);
 
 /* Whether a placement may change so; 'old' and 'to' may be NULL. */

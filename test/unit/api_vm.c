@@ -538,8 +538,11 @@ TEST(a_vm_that_moves_says_how_much_is_left_to_copy)
           "moving to node2: 120 of 4096 MiB to copy at 800 MiB/s, pause of about 40 ms expected");
     must("GET", "/v1/vms/v", NULL);
     CHECK_HAS(text(), "\"move_left_mib\":120");
+    must("POST", "/v1/vms/v/move", NULL); /* once more: core takes it for the one under way */
+    CHECK_INT(spec("v")->move_order, 1);
     p->handover = HANDOVER_NONE; /* it goes by a stop after all */
     shows("v", "\"detail\":\"moving to node2\"");
+    refused("POST", "/v1/vms/v/move", NULL, 409, "only a running VM is moved");
 }
 
 TEST(a_vm_is_removed_when_it_is_stopped_and_its_name_is_free_when_the_coordinator_is_done)
