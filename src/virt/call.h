@@ -63,7 +63,7 @@ struct call {
     msec_t pause_ms;         /* migrate: so long the guest may stand still */
     bool is_stranded;        /* continue: a migration from here left it paused */
     bool is_late;            /* abort: whether or not it has begun */
-    uint32_t ends;           /* abort: so often it was told to before */
+    uint32_t tries, ends;    /* abort: wishes before; those since libvirt was first told to */
     struct files *files;     /* create: to be looked at before */
     /* what came of it */
     int r;

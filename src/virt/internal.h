@@ -133,7 +133,7 @@ struct request {
     msec_t ask_ms;               /* ... when again */
     msec_t still_since_ms;       /* migrate: its guest stands still since then; 0: it does not */
     bool is_lost;                /* ... and what libvirt did is not known */
-    uint32_t ends;               /* migrate: so often libvirt was told to end it */
+    uint32_t end_tries, ends;    /* migrate: to end it: wishes; since libvirt was first told to */
 };
 
 struct virt {

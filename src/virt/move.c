@@ -150,6 +150,7 @@ static void on_ended(void *userdata, struct task *task)
     const struct call *call = (const struct call *)task;
     for (struct request *each = virt->requests; each; each = each->next) {
         if (each->serial == call->number && !each->is_over) {
+            each->end_tries++;
             each->ends += call->r == 0 || each->ends > 0;
         }
     }
@@ -168,6 +169,7 @@ static void call_move(struct virt *virt, struct request *request, enum call_kind
     call->mib_s = request->mib_s;
     call->pause_ms = request->pause_ms;
     call->is_late = virt_now(virt) >= request->limit_ms;
+    call->tries = request->end_tries;
     call->ends = request->ends;
     call->task.arrive = kind == CALL_ABORT ? on_ended : on_called;
     workers_submit(kind == CALL_MIGRATE ? virt->moves : virt->calls, &call->task);
