@@ -8,21 +8,86 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A host can fail several checks, each of which is a problem of its own. */
+static bool is_same(const struct notice *notice, const struct trouble *trouble)
+{
+    return notice->code == trouble->code && strcmp(notice->subject, trouble->subject) == 0 &&
+           (notice->code != TROUBLE_NODE_CHECK ||
+            strcmp(notice->facts.label, trouble->facts.label) == 0);
+}
+
 static struct notice *find(struct notices *notices, const struct trouble *trouble)
 {
     VEC_EACH(&notices->list, each) {
-        if (each->code == trouble->code && strcmp(each->subject, trouble->subject) == 0) {
+        if (is_same(each, trouble)) {
             return each;
         }
     }
     return NULL;
 }
 
+/* ---- what cannot be seen ---- */
+
+static bool is_current(const struct api_view *view)
+{
+    return liveness_is_current(view->liveness, world_settings(view->world), view->now_ms);
+}
+
+static bool is_unknown(const struct api_view *view, const char *name)
+{
+    struct node_facts node;
+    return node_facts(view, name, &node) && node.pulse == PULSE_UNKNOWN;
+}
+
+static bool is_any_unknown(const struct api_view *view)
+{
+    WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
+        if (is_unknown(view, (*each)->key.name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it follows from heartbeats. */
+static bool is_by_pulse(enum trouble_code code)
+{
+    return trouble_thing(code) != TROUBLE_OF_CLUSTER || code == TROUBLE_RESERVE;
+}
+
+/* The coordinator is away, or so new that it cannot say yet whether the host concerned is there:
+ * its problems are not in the list then, and not over. */
+static bool is_hidden(const struct api_view *view, const struct notice *notice)
+{
+    char node[trouble_subject_size];
+    if (!is_by_pulse(notice->code)) {
+        return false;
+    }
+    if (!is_current(view)) {
+        return true;
+    }
+    switch (trouble_thing(notice->code)) {
+    case TROUBLE_OF_CLUSTER:
+        return is_any_unknown(view);
+    case TROUBLE_OF_NODE:
+    case TROUBLE_OF_GPU: /* "node1/0000:65:00.0" */
+        (void)copy_text(node, sizeof(node), notice->subject);
+        node[strcspn(node, "/")] = '\0';
+        return is_unknown(view, node);
+    case TROUBLE_OF_VM:
+        return is_unknown(view, notice->facts.node);
+    }
+    return false;
+}
+
+/* ---- what is there ---- */
+
 /* A berth-api that has just begun tells nothing again of what was there long before. */
 static bool is_old(const struct notices *notices, const struct api_view *view,
                    const struct trouble *trouble)
 {
-    return !notices->has_looked &&
+    bool has_looked = is_by_pulse(trouble->code) ? notices->has_seen : notices->has_looked;
+    return !has_looked &&
            (trouble->since_ms == 0 || trouble->since_ms + notice_hand_over_ms < view->wall_ms);
 }
 
@@ -149,6 +214,7 @@ bool notices_look(struct notices *notices, const struct api_view *view, bool is_
     CLEANUP(freep) struct api_call *call = calloc(1, sizeof(*call));
     const struct api_request request = {.method = "GET", .target = "/v1/problems"};
     bool is_stale = view->stale_since_ms != MSEC_NEVER;
+    bool is_blind = is_stale || !is_current(view) || is_any_unknown(view);
     if (!call) {
         return false;
     }
@@ -157,7 +223,7 @@ bool notices_look(struct notices *notices, const struct api_view *view, bool is_
     call->request = &request;
     bool is_done = troubles_find(call, &troubles);
     VEC_EACH(&notices->list, each) {
-        each->is_here = is_stale; /* what cannot be seen now is not over */
+        each->is_here = is_stale || is_hidden(view, each); /* not seen now is not over */
     }
     VEC_EACH(&troubles.list, trouble) {
         is_done = is_done && keep_trouble(notices, view, trouble);
@@ -166,7 +232,8 @@ bool notices_look(struct notices *notices, const struct api_view *view, bool is_
         return false;
     }
     remember_told(notices, view, is_teller);
-    notices->has_looked = true;
+    notices->has_looked |= !is_stale;
+    notices->has_seen |= !is_blind;
     return true;
 }
 

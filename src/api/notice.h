@@ -28,7 +28,8 @@ struct notice {
 /* Start with {0}. */
 struct notices {
     VEC(struct notice) list;
-    bool has_looked;
+    bool has_looked; /* while the store was heard */
+    bool has_seen;   /* ... and the coordinator knew of every host */
 };
 
 /*

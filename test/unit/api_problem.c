@@ -2,7 +2,6 @@
 /* What needs attention: each kind is found, since when, and with what to do. */
 #include "test/unit/api_fixture.h"
 
-#include "api/notice.h"
 #include "model/fence_rule.h"
 #include "model/trouble.h"
 
@@ -418,81 +417,4 @@ TEST(of_many_problems_the_worst_come_first_and_all_are_counted)
     json_t *status = json_loads(text(), 0, NULL);
     CHECK_INT(json_array_size(json_object_get(status, "problems")), 50);
     json_decref(status);
-}
-
-/* ---- what of them is told outside ---- */
-
-/* What is told at this moment; "" if nothing. Until the next call. */
-static const char *told(struct notices *notices, bool is_teller, msec_t later_ms)
-{
-    static char message[4000];
-    CLEANUP(buf_done) struct buf out = {0};
-    view.now_ms += later_ms;
-    view.wall_ms += (uint64_t)later_ms;
-    hear("node1", view.now_ms);
-    hear("node2", view.now_ms);
-    hear("node3", view.now_ms);
-    coordinate();
-    REQUIRE(notices_look(notices, &view, is_teller, &out));
-    (void)snprintf(message, sizeof(message), "%s", buf_str(&out));
-    return message;
-}
-
-TEST(a_problem_is_told_once_it_lasts_and_once_it_is_over)
-{
-    struct notices notices = {0};
-    begin_healthy();
-    CHECK_STR(told(&notices, true, 0), "");
-    must("POST", "/v1/cluster/disarm", NULL);
-    CHECK_STR(told(&notices, true, 1000), "");
-    must("POST", "/v1/cluster/arm", NULL);
-    CHECK_STR(told(&notices, true, 1000), ""); /* over before it was worth a word */
-    must("POST", "/v1/cluster/disarm", NULL);
-    CHECK_STR(told(&notices, true, 1000), "");
-    const char *message = told(&notices, true, notice_settle_ms);
-    CHECK_HAS(message,
-              "\"begun\":[{\"code\":\"disarmed\",\"severity\":\"warning\",\"of\":\"cluster\"");
-    CHECK_HAS(message, "\"over\":[]");
-    CHECK_HAS(message, "\\nwarning: ");
-    CHECK_STR(told(&notices, true, 1000), "");
-
-    /* What the silent store hides is not over. */
-    must("POST", "/v1/cluster/arm", NULL);
-    view.stale_since_ms = view.now_ms;
-    CHECK(!strstr(told(&notices, true, 1000), "\"over\":[{"));
-    view.stale_since_ms = MSEC_NEVER;
-    CHECK_HAS(told(&notices, true, 1000), "\"over\":[{\"code\":\"disarmed\"");
-    CHECK_STR(told(&notices, true, notice_settle_ms), "");
-    notices_done(&notices);
-}
-
-TEST(the_next_coordinator_tells_what_the_last_one_may_not_have_told_and_nothing_older)
-{
-    struct notices notices = {0}, fresh = {0}, recent = {0}, late = {0};
-    begin_healthy();
-    CHECK_STR(told(&notices, false, 0), "");
-    must("POST", "/v1/cluster/disarm", NULL);
-    CHECK_STR(told(&notices, false, 1000), "");
-    CHECK_STR(told(&notices, false, notice_hand_over_ms), ""); /* another host tells it */
-    CHECK_HAS(told(&notices, true, 0), "disarmed");            /* or had no time to */
-    CHECK_STR(told(&notices, true, 1000), "");
-    notices_done(&notices);
-
-    /* One that was there long before this program began, or before another coordinated, is known.
-     */
-    CHECK_STR(told(&fresh, false, 0), "");
-    CHECK_STR(told(&fresh, true, 2 * notice_settle_ms), "");
-    notices_done(&fresh);
-    must("POST", "/v1/cluster/arm", NULL);
-    must("POST", "/v1/cluster/disarm", NULL);
-    CHECK_STR(told(&recent, true, 1000), ""); /* shortly before it began is not long */
-    CHECK_HAS(told(&recent, true, notice_settle_ms), "disarmed");
-    notices_done(&recent);
-    must("POST", "/v1/cluster/arm", NULL);
-    CHECK_STR(told(&late, false, 0), "");
-    must("POST", "/v1/cluster/disarm", NULL);
-    CHECK_STR(told(&late, false, 0), "");
-    CHECK_STR(told(&late, false, notice_hand_over_ms + 1), "");
-    CHECK_STR(told(&late, true, 1000), "");
-    notices_done(&late);
 }
