@@ -80,6 +80,12 @@ static bool is_hidden(const struct api_view *view, const struct notice *notice)
     return false;
 }
 
+/* There are more than the list holds. */
+static bool is_left_out(const struct troubles *troubles, const struct notice *notice)
+{
+    return troubles_count(troubles, trouble_severity(notice->code)) > troubles_told_max;
+}
+
 /* ---- what is there ---- */
 
 /* A berth-api that has just begun tells nothing again of what was there long before. */
@@ -104,6 +110,10 @@ static bool keep_trouble(struct notices *notices, const struct api_view *view,
                                   .first_ms = view->now_ms,
                                   .is_told = is_old(notices, view, trouble)};
         (void)copy_text(notice->subject, sizeof(notice->subject), trouble->subject);
+    }
+    if (notice->has_ended) { /* it begins again */
+        notice->first_ms = view->now_ms;
+        notice->has_ended = notice->is_told = false;
     }
     notice->facts = trouble->facts;
     notice->is_here = true;
@@ -138,8 +148,17 @@ static void write_one(struct buf *out, const struct notice *notice)
     out_text(out, "severity", severity_name(trouble_severity(notice->code)));
     out_text(out, "of", trouble_of_name(trouble_thing(notice->code)));
     out_text(out, "subject", notice->subject);
+    if (notice->code == TROUBLE_NODE_CHECK) {
+        out_text(out, "check", notice->facts.label);
+    }
     out_text(out, "text", sentence(notice, words));
     out_close(out, '}');
+}
+
+/* So long that the host that tells has told it, whichever that was. */
+static bool has_lasted(const struct notice *notice)
+{
+    return notice->last_ms - notice->first_ms >= notice_settle_ms;
 }
 
 typedef bool pick_fn(const struct notice *notice, const struct api_view *view);
@@ -147,27 +166,34 @@ typedef bool pick_fn(const struct notice *notice, const struct api_view *view);
 static bool is_over(const struct notice *notice, const struct api_view *view)
 {
     (void)view;
-    return !notice->is_here && notice->is_told;
+    return !notice->is_here && (notice->is_told || has_lasted(notice));
 }
 
-/* The list 'key' of those that 'pick' takes; each as a line into 'text', too. */
+/* The list 'key' of those that 'pick' takes, the worst first; each as a line into 'text', too. */
 static size_t write_list(const struct notices *notices, const struct api_view *view,
                          const char *key, pick_fn *pick, struct buf *out, struct buf *text)
 {
+    static const enum severity order[] = {SEVERITY_ERROR, SEVERITY_WARNING};
     size_t len = 0;
     char words[words_max];
     out_key(out, key);
     out_open(out, '[');
-    VEC_EACH(&notices->list, each) {
-        if (pick(each, view)) {
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        VEC_EACH(&notices->list, each) {
+            if (trouble_severity(each->code) != order[i] || !pick(each, view) ||
+                len++ >= notice_items_max) {
+                continue;
+            }
             write_one(out, each);
-            buf_printf(text, "\n%s: %s",
-                       pick == is_over ? "over" : severity_name(trouble_severity(each->code)),
+            buf_printf(text, "\n%s: %s", pick == is_over ? "over" : severity_name(order[i]),
                        sentence(each, words));
-            len++;
         }
     }
     out_close(out, ']');
+    if (len > notice_items_max) {
+        buf_printf(text, "\nand %zu more%s", len - notice_items_max,
+                   pick == is_over ? " are over" : "");
+    }
     return len;
 }
 
@@ -178,19 +204,30 @@ static bool write_message(const struct notices *notices, const struct api_view *
     CLEANUP(buf_done) struct buf text = {0};
     buf_printf(&text, "Berth, cluster %s:", world_settings(view->world)->name);
     write_head(view, &out);
-    size_t len = write_list(notices, view, "begun", is_due, &out, &text);
-    len += write_list(notices, view, "over", is_over, &out, &text);
+    size_t begun = write_list(notices, view, "begun", is_due, &out, &text);
+    size_t over = write_list(notices, view, "over", is_over, &out, &text);
+    out_number(&out, "begun_count", (int64_t)begun);
+    out_number(&out, "over_count", (int64_t)over);
     out_text(&out, "text", buf_str(&text));
     out_close(&out, '}');
     if (out.failed || text.failed) {
         return false;
     }
-    if (len > 0) {
+    if (begun + over > 0) {
         buf_done(ret);
         *ret = out;
         out = (struct buf){0};
     }
     return true;
+}
+
+/* Whether one that is over may still have to be told, by another host that will tell from now on.
+ */
+static bool is_worth_keeping(const struct notice *notice, const struct api_view *view,
+                             bool is_teller)
+{
+    return !is_teller && (notice->is_told || has_lasted(notice)) &&
+           view->now_ms - notice->last_ms <= notice_hand_over_ms;
 }
 
 /* What was said is remembered, what is over forgotten. */
@@ -200,7 +237,9 @@ static void remember_told(struct notices *notices, const struct api_view *view, 
     VEC_EACH(&notices->list, each) {
         bool is_old_news = view->now_ms - each->first_ms > notice_hand_over_ms;
         each->is_told |= is_teller ? is_due(each, view) : is_old_news;
-        if (each->is_here) {
+        each->has_ended = !each->is_here;
+        each->last_ms = each->is_here ? view->now_ms : each->last_ms;
+        if (each->is_here || is_worth_keeping(each, view, is_teller)) {
             notices->list.items[kept++] = *each;
         }
     }
@@ -222,8 +261,9 @@ bool notices_look(struct notices *notices, const struct api_view *view, bool is_
     call->world = view->world;
     call->request = &request;
     bool is_done = troubles_find(call, &troubles);
-    VEC_EACH(&notices->list, each) {
-        each->is_here = is_stale || is_hidden(view, each); /* not seen now is not over */
+    VEC_EACH(&notices->list, each) { /* not seen now is not over */
+        each->is_here =
+            !each->has_ended && (is_stale || is_hidden(view, each) || is_left_out(&troubles, each));
     }
     VEC_EACH(&troubles.list, trouble) {
         is_done = is_done && keep_trouble(notices, view, trouble);

@@ -3,7 +3,7 @@
  * Which problems are to be told outside (a webhook): those that began and lasted, and those told
  * before that are over. Every berth-api follows them; the one on the coordinator's host tells. So
  * the next one knows what began shortly before it took over, when the last one perhaps could not
- * tell it any more: a message may come twice, and is not lost.
+ * tell it any more, and what ended: a message may come twice, and is not lost.
  */
 #pragma once
 
@@ -12,17 +12,19 @@
 
 enum {
     notice_settle_ms = 5 * 1000, /* what is over sooner is not worth a message */
-    notice_hand_over_ms =
-        2 * 60 * 1000, /* what is older was told by the host that coordinated then */
+    /* What is older was told by the host that coordinated then: longer than it tries. */
+    notice_hand_over_ms = 6 * 60 * 1000,
+    notice_items_max = 50, /* in each list of a message, which a chat must accept */
 };
 
 struct notice {
     enum trouble_code code;
     char subject[trouble_subject_size];
     struct facts facts;
-    msec_t first_ms; /* seen here */
+    msec_t first_ms, last_ms; /* seen here */
     bool is_told;
     bool is_here;
+    bool has_ended; /* kept a while for the host that perhaps tells it next */
 };
 
 /* Start with {0}. */

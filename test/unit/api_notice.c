@@ -23,7 +23,7 @@ static bool is_node3_away;
 /* What is told at this moment; "" if nothing. Until the next call. */
 static const char *told(struct notices *notices, bool is_teller, msec_t later_ms)
 {
-    static char message[4000];
+    static char message[40000];
     CLEANUP(buf_done) struct buf out = {0};
     view.now_ms += later_ms;
     view.wall_ms += (uint64_t)later_ms;
@@ -38,6 +38,27 @@ static const char *told(struct notices *notices, bool is_teller, msec_t later_ms
     REQUIRE(notices_look(notices, &view, is_teller, &out));
     (void)snprintf(message, sizeof(message), "%s", buf_str(&out));
     return message;
+}
+
+static void fail_check(const char *node, const char *name)
+{
+    struct node_check *check =
+        VEC_ADD(&world_find(&world, RECORD_NODE_INVENTORY, node)->inventory->checks);
+    *check = (struct node_check){0};
+    (void)snprintf(check->name, sizeof(check->name), "%s", name);
+}
+
+/* VMs of these numbers wait: v100, ... */
+static void add_waiting(unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "v%03u", i);
+        struct record *spec = record_new(RECORD_VM_SPEC, name, NULL);
+        spec->vm_spec->desired = VM_STARTED;
+        (void)store(spec);
+        (void)place(name, PLACEMENT_NONE, "", 0);
+    }
 }
 
 TEST(a_problem_is_told_once_it_lasts_and_once_it_is_over)
@@ -128,5 +149,68 @@ TEST(what_no_coordinator_can_see_is_not_over)
     CHECK_HAS(message, "\"begun\":[]");
     CHECK_HAS(strstr(message, "\"over\""), "node3");
     CHECK_HAS(strstr(message, "\"over\""), "node2/0000:01:00.0");
+    notices_done(&notices);
+}
+
+TEST(each_failed_check_of_a_host_is_told)
+{
+    struct notices notices = {0};
+    begin_healthy();
+    CHECK_STR(told(&notices, true, 0), "");
+    fail_check("node2", "clock");
+    (void)told(&notices, true, 1000);
+    CHECK_HAS(told(&notices, true, notice_settle_ms), "\"check\":\"clock\"");
+    fail_check("node2", "kernel");
+    CHECK_STR(told(&notices, true, 1000), "");
+    const char *message = told(&notices, true, notice_settle_ms);
+    CHECK_HAS(message, "\"check\":\"kernel\"");
+    CHECK(!strstr(message, "clock"));
+    notices_done(&notices);
+}
+
+TEST(of_too_many_problems_some_are_told_and_none_is_over)
+{
+    struct notices notices = {0};
+    begin_healthy();
+    CHECK_STR(told(&notices, true, 0), "");
+    must("POST", "/v1/cluster/disarm", NULL);
+    must("POST", "/v1/pools", "{\"name\":\"P\",\"all\":true,\"model\":\"10de:20b5\"}");
+    add_waiting(100, 500);
+    (void)told(&notices, true, 1000);
+    const char *message = told(&notices, true, notice_settle_ms);
+    CHECK_HAS(message, "\"begun_count\":401,");
+    CHECK_HAS(message, "and 351 more\"");
+    CHECK(!strstr(message, "v449") && strstr(message, "v148"));
+    add_waiting(0, 100); /* before the others, of which some now are left out */
+    add_waiting(500, 600);
+    CHECK_STR(told(&notices, true, 1000), "");
+    message = told(&notices, true, notice_settle_ms);
+    CHECK_HAS(message, "\"over_count\":0");
+    notices_done(&notices);
+}
+
+TEST(the_next_coordinator_tells_what_ended_around_the_change)
+{
+    struct notices notices = {0};
+    begin_healthy();
+    CHECK_STR(told(&notices, false, 0), "");
+    must("POST", "/v1/cluster/disarm", NULL);
+    CHECK_STR(told(&notices, false, 1000), "");
+    CHECK_STR(told(&notices, false, notice_settle_ms), "");
+    must("POST", "/v1/cluster/arm", NULL);
+    CHECK_STR(told(&notices, false, 1000), "");
+    const char *message = told(&notices, true, notice_settle_ms);
+    CHECK_HAS(message, "\"over\":[{\"code\":\"disarmed\"");
+    CHECK_HAS(message, "\"begun\":[]");
+    CHECK_STR(told(&notices, true, 1000), "");
+
+    /* The last one has told what ended long before it went. */
+    must("POST", "/v1/cluster/disarm", NULL);
+    CHECK_STR(told(&notices, false, 1000), "");
+    CHECK_STR(told(&notices, false, notice_settle_ms), "");
+    must("POST", "/v1/cluster/arm", NULL);
+    CHECK_STR(told(&notices, false, 1000), "");
+    CHECK_STR(told(&notices, false, notice_hand_over_ms), "");
+    CHECK_STR(told(&notices, true, 1000), "");
     notices_done(&notices);
 }
