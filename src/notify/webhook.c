@@ -112,9 +112,12 @@ static int post(CURL *easy, const struct webhook *webhook, struct curl_slist *he
                          cause[0] ? cause : curl_easy_strerror(code));
     }
     (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    return status >= 200 && status < 300
-               ? 0
-               : error_set(err, -EIO, "the webhook answered with the status %ld", status);
+    if (status >= 200 && status < 300) {
+        return 0;
+    }
+    bool is_final = status >= 400 && status < 500 && status != 408 && status != 429;
+    return error_set(err, is_final ? -EBADMSG : -EIO, "the webhook answered with the status %ld",
+                     status);
 }
 
 int webhook_post(const struct webhook *webhook, const char *body, size_t size, struct error *err)

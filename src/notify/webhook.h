@@ -23,6 +23,7 @@ struct webhook {
  */
 int webhook_read(const char *path, struct webhook *ret, struct error *err);
 
-/* Posts 'body', JSON. 0: it was accepted (2xx). -EIO with a sentence, which does not hold the URL's
- * path. Redirections are not followed, and what is answered is not read. */
+/* Posts 'body', JSON. 0: it was accepted (2xx). -EBADMSG: it never will be (4xx, except 408 and
+ * 429); -EIO: not now. The sentence does not hold the URL's path. Redirections are not followed,
+ * and what is answered is not read. */
 int webhook_post(const struct webhook *webhook, const char *body, size_t size, struct error *err);

@@ -8,6 +8,7 @@
 #include "run/journal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,10 @@ enum {
     pause_first_ms = 2000, /* doubled with each try: some four minutes in all */
     tests_max = 4,
 };
+
+static_assert(notice_hand_over_ms > pause_first_ms * ((1 << (tries_max - 1)) - 1) +
+                                        tries_max * (webhook_limit_ms + look_ms),
+              "the next coordinator forgets what this one still tries to tell");
 
 /* One message on its way. */
 struct post {
@@ -78,9 +83,11 @@ static void posted(void *userdata, struct task *task)
         drop_first(notify);
         return;
     }
-    if (++notify->tries >= tries_max) {
-        journal_line(LOG_ERR, "a message about problems is dropped after %u tries: %s",
-                     notify->tries, post->err.text);
+    notify->tries++;
+    /* One that is refused for good must not hold up those behind it. */
+    if (post->result == -EBADMSG || notify->tries >= tries_max) {
+        journal_line(LOG_ERR, "a message about problems is dropped (tries: %u): %s", notify->tries,
+                     post->err.text);
         drop_first(notify);
         return;
     }

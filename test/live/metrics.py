@@ -244,8 +244,10 @@ def problems_that_begin_and_end_are_posted_to_the_webhook_by_the_host_that_coord
         wait_for("it is told, the third time with success", lambda: codes("begun").count("disarmed") == 3, 30)
         assert all(body == server.heard[0][2] for _, _, body in server.heard) and server.heard[0][1] is None
         assert "disarmed" in server.heard[0][2]["text"] and server.heard[0][2]["node"] == "node1"
+        server.answers[:] = [400]  # for good: it must not be tried again
         assert ask(c.socket, "POST", "/v1/cluster/arm").status == 200
         wait_for("its end is told", lambda: codes("over") == ["disarmed"], 30)
+        wait_for("it is dropped", lambda: "is dropped (tries: 1): the webhook answered with the status 400" in c.log(), 5)
         assert codes("begun").count("disarmed") == 3, server.heard
         assert "hush" not in c.log() and "secret-place" not in c.log()
 
