@@ -41,12 +41,15 @@ int setup_read(const struct setup *setup, const char *path, char **ret, struct e
     return *ret ? 0 : error_set(err, -ENOMEM, "out of memory");
 }
 
-/* The directories above 'path'. */
+/* The directories above 'path'. Those that are missing can be entered by all, whatever the umask:
+ * QEMU and our daemons are not root. */
 static void make_parents(char *path)
 {
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        (void)mkdir(path, 0755);
+        if (mkdir(path, 0755) == 0) {
+            (void)chmod(path, 0755);
+        }
         *slash = '/';
     }
 }
