@@ -294,15 +294,40 @@ static int read_certificate(const char *pem, gnutls_x509_crt_t *ret)
     return r < 0 ? r : gnutls_x509_crt_import(*ret, &text, GNUTLS_X509_FMT_PEM);
 }
 
-bool certificate_is_from(const char *certificate, const char *authority)
+/* All that a text holds. Start with {0}. */
+struct bundle {
+    gnutls_x509_crt_t *items;
+    unsigned len;
+};
+
+static void bundle_done(struct bundle *bundle)
+{
+    for (unsigned i = 0; i < bundle->len; i++) {
+        gnutls_x509_crt_deinit(bundle->items[i]);
+    }
+    gnutls_free(bundle->items);
+}
+
+static int read_bundle(const char *pem, struct bundle *ret)
+{
+    const gnutls_datum_t text = {(void *)(uintptr_t)pem, (unsigned)strlen(pem)};
+    int r = gnutls_x509_crt_list_import2(&ret->items, &ret->len, &text, GNUTLS_X509_FMT_PEM, 0);
+    if (r < 0) {
+        *ret = (struct bundle){0};
+    }
+    return r;
+}
+
+bool certificate_is_from(const char *certificate, const char *authorities)
 {
     CLEANUP(making_done) struct making making = {0};
+    CLEANUP(bundle_done) struct bundle trusted = {0};
     unsigned status = 0;
     int r = read_certificate(certificate, &making.certificate);
-    r = r < 0 ? r : read_certificate(authority, &making.authority);
+    r = r < 0 ? r : read_bundle(authorities, &trusted);
     /* Who signed it does not change with the time. */
     r = r < 0 ? r
-              : gnutls_x509_crt_verify(making.certificate, &making.authority, 1,
+              : gnutls_x509_crt_verify(making.certificate, trusted.items, trusted.len,
                                        GNUTLS_VERIFY_DISABLE_TIME_CHECKS |
                                            GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS,
                                        &status);
@@ -314,4 +339,14 @@ bool certificate_is_for(const char *certificate, const char *name)
     CLEANUP(making_done) struct making making = {0};
     return read_certificate(certificate, &making.certificate) >= 0 &&
            gnutls_x509_crt_check_hostname(making.certificate, name) != 0;
+}
+
+bool certificate_is_called(const char *certificate, const char *common_name)
+{
+    CLEANUP(bundle_done) struct bundle bundle = {0};
+    char name[200], wanted[200];
+    size_t size = sizeof(name);
+    (void)snprintf(wanted, sizeof(wanted), "CN=%s", common_name);
+    return read_bundle(certificate, &bundle) >= 0 && bundle.len == 1 &&
+           gnutls_x509_crt_get_dn(bundle.items[0], name, &size) >= 0 && strcmp(name, wanted) == 0;
 }

@@ -50,7 +50,10 @@ struct certificate_facts {
 int certificate_check(const char *certificate, const char *key, struct certificate_facts *ret,
                       struct error *err);
 
-/* Whether 'authority' signed it, and whether its server may call itself 'name', a name or a numeric
- * address. What cannot be read: false. */
-bool certificate_is_from(const char *certificate, const char *authority);
+/* Whether one of 'authorities' (one text with any number) signed it, and whether its server may
+ * call itself 'name', a name or a numeric address. What cannot be read: false. */
+bool certificate_is_from(const char *certificate, const char *authorities);
 bool certificate_is_for(const char *certificate, const char *name);
+
+/* Whether the text holds one certificate, and its subject is this common name and nothing more. */
+bool certificate_is_called(const char *certificate, const char *common_name);

@@ -10,12 +10,14 @@ enum { words_max = 3 };
 #define QEMU    "/etc/pki/qemu/"
 
 const struct move_pki move_pki_libvirt = {
+    .authority = "Berth authority of moves",
     .ca = "/etc/pki/CA/cacert.pem",
     .certificates = {LIBVIRT "servercert.pem", LIBVIRT "clientcert.pem"},
     .keys = {LIBVIRT "private/serverkey.pem", LIBVIRT "private/clientkey.pem"},
 };
 
 const struct move_pki move_pki_qemu = {
+    .authority = "Berth authority of memory",
     .ca = QEMU "ca-cert.pem",
     .certificates = {QEMU "server-cert.pem", QEMU "client-cert.pem"},
     .keys = {QEMU "server-key.pem", QEMU "client-key.pem"},

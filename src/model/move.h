@@ -26,6 +26,7 @@ bool move_uri_host(const char *uri, char *ret);
 /* Where libvirt and QEMU look for certificates by themselves: that of the authority whose hosts
  * they trust, and this host's own as the one that is connected to and the one that connects. */
 struct move_pki {
+    const char *authority; /* what that is called if it is Berth's */
     const char *ca;
     const char *certificates[2], *keys[2];
 };

@@ -20,6 +20,7 @@ struct moves_look {
     char address[move_address_size], root[path_size];
     struct certificate_facts facts; /* of the certificate that ends first */
     bool is_found;                  /* there is something to look at */
+    bool is_open;                   /* to certificates of the store */
     struct error err;               /* code 0: 'facts' is filled in, if 'is_found' */
 };
 
@@ -110,12 +111,23 @@ static int look_at(struct moves_look *look, const struct move_pki *pki, const ch
     return r;
 }
 
+/* Whether libvirt lets in who has a certificate of the store, such as berth-api. */
+static bool is_open_to_store(const struct moves_look *look)
+{
+    CLEANUP(freep) char *trusted = NULL;
+    CLEANUP(freep) char *of_store = NULL;
+    return read_below(look, move_pki_libvirt.ca, &trusted, NULL) == 0 &&
+           read_below(look, "/etc/berth/cluster/ca.pem", &of_store, NULL) == 0 &&
+           certificate_is_from(of_store, trusted);
+}
+
 static void moves_look_run(struct task *task)
 {
     struct moves_look *look = (struct moves_look *)task;
     struct move_address to;
     int r = 0;
-    if (!move_address_parse(look->address, &to)) {
+    look->is_found = look->is_open = is_open_to_store(look);
+    if (look->is_open || !move_address_parse(look->address, &to)) {
         return; /* told elsewhere */
     }
     if (strncmp(to.libvirt, "qemu+tls:", 9) == 0 && !strstr(to.libvirt, "pkipath=")) {
@@ -136,6 +148,14 @@ static void moves_look_release(struct task *task)
 static void tell(const struct moves_look *look, struct node_check *ret)
 {
     enum { soon_days = 60 }; /* berth cluster refresh renews with 120 days left */
+    if (look->is_open) {
+        *ret = (struct node_check){.name = CHECK_MOVES};
+        (void)snprintf(ret->detail, sizeof(ret->detail),
+                       "libvirt trusts the authority of the store, so berth-api could be root "
+                       "here: move %s away, run berth cluster refresh and restart libvirt there",
+                       move_pki_libvirt.ca);
+        return;
+    }
     *ret = (struct node_check){.is_ok = look->err.code == 0 && look->facts.is_valid_now &&
                                         look->facts.days_left >= soon_days};
     ret->is_advice = !ret->is_ok;
@@ -167,14 +187,14 @@ static void moves_looked_at(void *userdata, struct task *task)
 
 void moves_watch_look(struct moves_watch *watch, struct workers *workers)
 {
-    if (watch->is_looking || !watch->address || !watch->address[0]) {
+    if (watch->is_looking) {
         return;
     }
     struct moves_look *look = must(calloc(1, sizeof(*look)));
     look->task = (struct task){
         .run = moves_look_run, .arrive = moves_looked_at, .release = moves_look_release};
     look->watch = watch;
-    (void)copy_text(look->address, sizeof(look->address), watch->address);
+    (void)copy_text(look->address, sizeof(look->address), watch->address ? watch->address : "");
     (void)copy_text(look->root, sizeof(look->root), watch->root ? watch->root : "");
     watch->is_looking = true;
     workers_submit(workers, &look->task);

@@ -2,8 +2,8 @@
 /*
  * Whether running VMs can come to this host by its migration_address, as far as certificates go:
  * those that libvirt and QEMU use by themselves. Where a URI or qemu.conf names others, they are an
- * administrator's, and not looked at. On a worker's thread. All of it is advice: without them VMs
- * move by a stop.
+ * administrator's, and not looked at. On a worker's thread. It is advice: without them VMs move by
+ * a stop. A failure is that libvirt trusts the authority of the store, wherever VMs come.
  */
 #pragma once
 

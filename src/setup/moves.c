@@ -7,8 +7,9 @@
  * certificate is good only where the authority that it names is trusted (RFC 5280, 6.1.3).
  *
  * The files are where libvirt and QEMU look by themselves; links to SETUP_DIR would not do, for
- * AppArmor lets QEMU read nothing there. Whose they are is told by the authority's key: without
- * ours, an administrator laid them down, and they stay.
+ * AppArmor lets QEMU read nothing there. Whose they are is told by the authority's key and name:
+ * without ours, an administrator laid them down, and they stay. The key alone does not tell: with
+ * the certificate of another of our authorities there, what that signed would open libvirt.
  */
 #include "setup/internal.h"
 
@@ -18,20 +19,20 @@
 #include <grp.h>
 #include <stdio.h>
 
+/* That it exists says that libvirt has new certificates which it did not take up yet. */
+#define TO_RELOAD SETUP_DIR "/reload-libvirt"
+
 enum { names_max = 4 }; /* this host's own two, and those of its migration_address */
 
 /* One of the two that use certificates. */
 struct user {
     const struct move_pki *pki;
-    const char *authority;
     const char *directory; /* of it we say that we wrote there */
     bool is_qemu;
 };
 
-static const struct user libvirt = {&move_pki_libvirt, "Berth authority of moves",
-                                    "/etc/pki/libvirt", false};
-static const struct user qemu = {&move_pki_qemu, "Berth authority of memory", "/etc/pki/qemu",
-                                 true};
+static const struct user libvirt = {&move_pki_libvirt, "/etc/pki/libvirt", false};
+static const struct user qemu = {&move_pki_qemu, "/etc/pki/qemu", true};
 
 /* What this host is called where VMs come to. */
 struct place {
@@ -112,6 +113,7 @@ static bool is_ours(const struct setup *setup, const struct move_pki *pki, const
     struct error why;
     return setup_read(setup, pki->ca, &ca, NULL) == 0 &&
            certificate_check(ca, key, &facts, &why) == 0 &&
+           certificate_is_called(ca, pki->authority) &&
            is_free_or_from(setup, pki->certificates[0], ca) &&
            is_free_or_from(setup, pki->certificates[1], ca);
 }
@@ -126,7 +128,8 @@ bool setup_moves_is_ours(const struct setup *setup, const struct move_pki *pki)
 
 /* ---- laid down ---- */
 
-/* The authority as {"ca", "ca_key"}; its certificate first: by it we know what is ours. */
+/* The authority, ours or missing, as {"ca", "ca_key"}; its certificate first: by it we know what is
+ * ours. */
 static int ensure_authority(const struct setup *setup, const struct user *user, const char *key,
                             json_t **ret, bool *changed, struct error *err)
 {
@@ -138,7 +141,7 @@ static int ensure_authority(const struct setup *setup, const struct user *user, 
         *ret = json_pack("{s:s, s:s}", "ca", ca, "ca_key", key);
         return *ret ? 0 : error_set(err, -ENOMEM, "out of memory");
     }
-    r = setup_make_authority(user->authority, key, ret, err);
+    r = setup_make_authority(user->pki->authority, key, ret, err);
     *changed = true;
     return r < 0 ? r
                  : setup_write(setup, user->pki->ca, json_string_value(json_object_get(*ret, "ca")),
@@ -221,11 +224,14 @@ static int ensure(const struct setup *setup, const struct user *user, const char
     return r;
 }
 
-/* libvirtd reads its own once; QEMU reads them for each move. */
+/* libvirtd reads its own once; QEMU reads them for each move. Until it has, the file says so. */
 static void reload(const struct setup *setup)
 {
+    char full[setup_path_size];
     struct error why;
-    if (setup_reload_libvirt(setup, &why) < 0) {
+    if (setup_reload_libvirt(setup, &why) == 0) {
+        (void)unlink(setup_path(setup, TO_RELOAD, full));
+    } else {
         setup_say(setup, "restart libvirt on this host, so that it shows its new certificate: %s",
                   why.text);
     }
@@ -249,9 +255,12 @@ static void keep_up(const struct setup *setup, const struct user *user, const ch
     } else if (is_changed) {
         setup_say(setup, "%s the certificates for moves of running VMs in %s",
                   was_there ? "renewed" : "made", user->directory);
-        if (!user->is_qemu && was_there) {
-            reload(setup);
-        }
+    }
+    if (!user->is_qemu && was_there && is_changed) {
+        (void)setup_write(setup, TO_RELOAD, "", NULL, false, &why);
+        reload(setup);
+    } else if (!user->is_qemu && setup_exists(setup, TO_RELOAD)) {
+        reload(setup);
     }
 }
 
@@ -301,6 +310,22 @@ void setup_moves(const struct setup *setup, bool is_new)
     }
 }
 
+/* What libvirt has read stays with it. */
+static void say_who_still_trusts(const struct setup *setup)
+{
+    static const char *const daemons[] = {"libvirtd", "virtproxyd"};
+    for (size_t i = 0; i < ARRAY_LEN(daemons); i++) {
+        char socket[40];
+        (void)snprintf(socket, sizeof(socket), "%s-tls.socket", daemons[i]);
+        if (setup_systemctl_says(setup, "is-active", socket)) {
+            setup_say(setup,
+                      "The hosts of the cluster can still reach libvirt here, until you close it "
+                      "to them: systemctl disable --now %s && systemctl restart %s.service",
+                      socket, daemons[i]);
+        }
+    }
+}
+
 void setup_moves_remove(const struct setup *setup)
 {
     static const struct user *const users[] = {&libvirt, &qemu};
@@ -313,6 +338,9 @@ void setup_moves_remove(const struct setup *setup)
                 (void)unlink(setup_path(setup, pki->keys[j], full));
             }
             (void)unlink(setup_path(setup, pki->ca, full)); /* last: by it we know them */
+            if (!users[i]->is_qemu) {
+                say_who_still_trusts(setup);
+            }
         }
     }
 }

@@ -515,6 +515,45 @@ TEST(what_a_host_lacks_for_running_vms_to_come_is_advice)
     stage_done(&stage);
 }
 
+/* Authorities of the store, of one key; the one that libvirt trusts may be a copy or another. */
+TEST(that_libvirt_trusts_the_certificates_of_the_store_is_a_failure)
+{
+    struct stage stage;
+    char *ca, *key, *again, *moves, *same;
+    char both[8000];
+    struct error err;
+    struct certificate_order order = {
+        .common_name = "Berth cluster authority", .is_authority = true, .days = 1000};
+    REQUIRE(certificate_issue(&order, &ca, &key, &err) == 0);
+    order.own_key = key;
+    order.days = 900;
+    REQUIRE(certificate_issue(&order, &again, &same, &err) == 0);
+    free(same);
+    order.common_name = move_pki_libvirt.authority;
+    REQUIRE(certificate_issue(&order, &moves, &same, &err) == 0);
+    free(same);
+    (void)snprintf(both, sizeof(both), "%s%s", moves, again);
+    const char *const trusted[] = {ca, again, both, moves};
+    for (size_t i = 0; i < ARRAY_LEN(trusted); i++) {
+        stage_init(&stage);
+        lay_down(&stage, "/etc/berth/cluster/ca.pem", ca, 0644);
+        lay_down(&stage, move_pki_libvirt.ca, trusted[i], 0644);
+        stage_open(&stage, 3);
+        if (i + 1 < ARRAY_LEN(trusted)) {
+            struct node_check check = await(&stage, MOVES, "trusts the authority of the store");
+            CHECK(!check.is_ok && !check.is_advice);
+        } else {
+            CHECK(await(&stage, CHECK_SPACE, "has room").is_ok);
+            CHECK(!has(&stage, MOVES));
+        }
+        stage_done(&stage);
+    }
+    free(ca);
+    free(key);
+    free(again);
+    free(moves);
+}
+
 TEST(certificates_elsewhere_and_none_at_all_are_not_looked_at)
 {
     static const char *const addresses[] = {"", "qemu+tls://host2/system?pkipath=/mine",

@@ -542,6 +542,12 @@ TEST(an_authority_signs_certificates_of_others)
     renewal.common_name = "Other";
     REQUIRE(certificate_issue(&renewal, &again, &same_key, &err) == 0);
     CHECK(!certificate_is_from(certificate, again) && !certificate_is_from(certificate, "x"));
+    /* It may be any of several in one text; a name is that of one alone. */
+    char both[8000];
+    CHECK(certificate_is_called(again, "Other") && !certificate_is_called(again, "Othe"));
+    CHECK(!certificate_is_called("x", "Other"));
+    (void)snprintf(both, sizeof(both), "%s%s", again, authority);
+    CHECK(certificate_is_from(certificate, both) && !certificate_is_called(both, "Other"));
     free(again);
     free(same_key);
     /* Another authority, even of the same name, has not signed it. */
