@@ -41,7 +41,17 @@ static void refuse_field(struct api_call *call, const char *field, json_t *membe
                 field, buf_str(&known));
 }
 
-/* '?fields=name,state'. False: answered. */
+static bool has_field(const struct list *list, const char *name)
+{
+    for (size_t i = 0; i < list->field_len; i++) {
+        if (strcmp(list->fields[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* '?fields=name,state', each once or more often. False: answered. */
 static bool take_fields(struct list *list, const char *schema)
 {
     const char *text = call_param(list->call, "fields");
@@ -54,6 +64,9 @@ static bool take_fields(struct list *list, const char *schema)
     assert(is_good); /* as long as the whole target at most */
     for (char *name = strtok_r(list->names, ",", &rest); name && is_good;
          name = strtok_r(NULL, ",", &rest)) {
+        if (has_field(list, name)) {
+            continue;
+        }
         is_good = json_object_get(members, name) && list->field_len < list_fields_max;
         if (is_good) {
             list->fields[list->field_len++] = name;

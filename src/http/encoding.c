@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <zlib.h>
 
 enum {
@@ -35,7 +36,7 @@ bool http_accepts(struct http_exchange *exchange, const char *header, const char
     }
     at += strlen(word);
     at += strspn(at, " ;");
-    if (strncmp(at, "q=0", 3) != 0) {
+    if (strncasecmp(at, "q=0", 3) != 0) {
         return true;
     }
     at += 3;

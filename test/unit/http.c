@@ -405,6 +405,7 @@ TEST(a_long_answer_is_compressed_for_who_accepts_that_and_only_if_it_may_be)
     CHECK(memcmp(back, text, text_size) == 0);
     (void)inflateEnd(&stream);
     static const char *const refusals[] = {"", "Accept-Encoding: gzip;q=0\r\n",
+                                           "Accept-Encoding: gzip;Q=0\r\n",
                                            "Accept-Encoding: gzip; q=0.0, br\r\n"};
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
         CHECK(answer_to(&stage, refusals[i], answer, sizeof(answer)) > text_size);
