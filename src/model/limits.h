@@ -66,7 +66,7 @@ enum {
     /* What is sealed of a fence agent: a password and a token, with for whom it is. A key of a
      * cloud account may have a few thousand bytes. */
     fence_letter_max = 8 * 1024,
-    fence_tests_max = nodes_max,
+    fence_tests_max = 16,      /* the newest that one host keeps: all are in its inventory */
     fence_parameters_max = 64, /* of one agent; those of the fence-agents project have some 30 */
     fence_box_max = 12 * 1024, /* sealed, in base64 */
     /* At most 32 VM starts at a time a node, as Windows; each costs memory pinning. */

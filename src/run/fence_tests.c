@@ -44,7 +44,7 @@ static void node_ended(void *userdata, const struct record *spec)
 {
     struct fence_tests *tests = userdata;
     struct fence_test_result *place = result_of(tests, spec->key.name);
-    if (!place) {
+    if (!place) { /* one that is not wanted any more goes with the next look */
         place = must(VEC_ADD(&tests->results));
     }
     *place = tests->now;
@@ -64,18 +64,36 @@ void fence_tests_done(struct fence_tests *tests)
     VEC_DONE(&tests->results);
 }
 
-/* The order to test 'node' from here; NULL: there is none. */
-static const struct record *order_of(const struct world *world, const char *node, const char *self)
+static bool is_ours(const struct fence_tests *tests, const struct record *order, const char *self)
 {
-    const struct record *order = world_find(world, RECORD_FENCE_TEST, node);
-    return order && strcmp(order->fence_test->by, self) == 0 ? order : NULL;
+    return order->revision > tests->begun && strcmp(order->fence_test->by, self) == 0;
 }
 
-static void forget_withdrawn(struct fence_tests *tests, const struct world *world, const char *self)
+/* Below it are the orders that are not among the newest fence_tests_max. */
+static revision_t least_wanted(const struct fence_tests *tests, const struct world *world,
+                               const char *self)
+{
+    revision_t newest[fence_tests_max] = {0};
+    size_t least = 0;
+    WORLD_EACH(world, RECORD_FENCE_TEST, each) {
+        if (!is_ours(tests, *each, self) || (*each)->revision < newest[least]) {
+            continue;
+        }
+        newest[least] = (*each)->revision;
+        for (size_t i = 0; i < fence_tests_max; i++) {
+            least = newest[i] < newest[least] ? i : least;
+        }
+    }
+    return newest[least];
+}
+
+static void forget_withdrawn(struct fence_tests *tests, const struct world *world, const char *self,
+                             revision_t least)
 {
     size_t kept = 0;
     VEC_EACH(&tests->results, each) {
-        if (order_of(world, each->node, self)) {
+        const struct record *order = world_find(world, RECORD_FENCE_TEST, each->node);
+        if (order && is_ours(tests, order, self) && order->revision >= least) {
             tests->results.items[kept++] = *each;
         }
     }
@@ -83,7 +101,8 @@ static void forget_withdrawn(struct fence_tests *tests, const struct world *worl
     tests->results.len = kept;
 }
 
-static void begin_next(struct fence_tests *tests, const struct world *world, const char *self)
+static void begin_next(struct fence_tests *tests, const struct world *world, const char *self,
+                       revision_t least)
 {
     WORLD_EACH(world, RECORD_FENCE_TEST, each) {
         const char *node = (*each)->key.name;
@@ -92,7 +111,8 @@ static void begin_next(struct fence_tests *tests, const struct world *world, con
         if (fence_asking_is_busy(&tests->asking)) {
             return;
         }
-        if (!spec || !order_of(world, node, self) || (have && have->asked == (*each)->revision)) {
+        if (!spec || !is_ours(tests, *each, self) || (*each)->revision < least ||
+            (have && have->asked == (*each)->revision)) {
             continue;
         }
         tests->now = (struct fence_test_result){.asked = (*each)->revision, .spec = spec->revision};
@@ -103,8 +123,10 @@ static void begin_next(struct fence_tests *tests, const struct world *world, con
 
 bool fence_tests_look(struct fence_tests *tests, const struct world *world, const char *self)
 {
-    forget_withdrawn(tests, world, self);
-    begin_next(tests, world, self);
+    tests->begun = tests->begun > 0 ? tests->begun : world->revision;
+    revision_t least = least_wanted(tests, world, self);
+    forget_withdrawn(tests, world, self, least);
+    begin_next(tests, world, self, least);
     bool has_news = tests->has_news;
     tests->has_news = false;
     return has_news;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The tests of fence agents that an administrator wants from this host (RECORD_FENCE_TEST): one
- * node after the other. What came of the last one of each node goes into the inventory. After a
- * restart of berthd they are asked again: to ask is harmless, and the answer is fresh.
+ * node after the other. What came of the newest fence_tests_max, one of each node, goes into the
+ * inventory. Those that were ordered before berthd began are over: who wanted them has the answer,
+ * or orders again.
  */
 #pragma once
 
@@ -15,6 +16,7 @@ struct fence_tests {
     struct fence_asking asking;
     struct fence_test_result now; /* while the asking is busy */
     fence_tests_t results;
+    revision_t begun; /* of the world that was there first; 0: none yet */
     bool has_news;
 };
 

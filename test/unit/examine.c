@@ -314,6 +314,48 @@ TEST(a_test_asks_every_level_for_the_status_and_none_for_more)
     stage_done(&stage);
 }
 
+static size_t results_len(struct stage *stage, const char *node)
+{
+    struct node_inventory inventory = {0};
+    size_t len = 0;
+    REQUIRE(examine_add(stage->examine, &inventory));
+    VEC_EACH(&inventory.fence_tests, result) {
+        len += !node || strcmp(result->node, node) == 0;
+    }
+    VEC_DONE(&inventory.checks);
+    VEC_DONE(&inventory.fence_tests);
+    return len;
+}
+
+TEST(the_newest_tests_are_asked_and_kept_and_none_that_was_there_before)
+{
+    struct stage stage;
+    char name[32];
+    stage_init(&stage);
+    add_agent(&stage, "fence_bmc", "exit 0");
+    add_node(&stage, "node3", "fence_bmc");
+    add_node(&stage, "old", "fence_bmc");
+    (void)order_test(&stage, "old", "node2");
+    stage.look_ms = 3600 * 1000;
+    stage_open(&stage, 3);
+    (void)await(&stage, CHECK_SPACE, "has room");
+    (void)order_test(&stage, "node3", "node2"); /* and then more than are kept */
+    for (int i = 0; i < fence_tests_max; i++) {
+        (void)snprintf(name, sizeof(name), "many%d", i);
+        add_node(&stage, name, "fence_bmc");
+        (void)order_test(&stage, name, "node2");
+    }
+    while (results_len(&stage, NULL) < fence_tests_max) {
+        REQUIRE(sd_event_run(stage.event, 50 * 1000) >= 0);
+    }
+    CHECK_INT(results_len(&stage, "node3"), 0);
+    CHECK_INT(results_len(&stage, "old"), 0);
+    (void)await_test(&stage, order_test(&stage, "node3", "node2"));
+    CHECK_INT(results_len(&stage, NULL), fence_tests_max);
+    CHECK_INT(results_len(&stage, "many0"), 0);
+    stage_done(&stage);
+}
+
 TEST(a_watchdog_that_cannot_be_stopped_is_reported)
 {
     struct stage stage;
