@@ -83,6 +83,7 @@ void handle_fence_test(struct api_call *call)
     struct record *next = record_new(RECORD_FENCE_TEST, node.name, NULL);
     if (next) {
         (void)copy_text(next->fence_test->by, sizeof(next->fence_test->by), by);
+        next->fence_test->incarnation = node.alive ? node.alive->incarnation : 0;
     }
     call_put(call, next);
     struct note note = call_note(NOTE_FENCE_TEST_ASKED, node.name);
@@ -106,12 +107,15 @@ static const struct fence_test_result *result_of(const struct api_call *call,
     return NULL;
 }
 
-/* An agent that says "off" of a host that is heard looks at another machine: it would turn that one
- * off, and this host's VMs would start a second time. */
-static json_t *answer_json(const struct node_facts *node, const struct fence_answer *answer)
+/* An agent that said "off" of a host that is heard looks at another machine: it would turn that one
+ * off, and this host's VMs would start a second time. If the host began again since, it may have
+ * been off. */
+static json_t *answer_json(const struct node_facts *node, const struct fence_test *test,
+                           const struct fence_answer *answer)
 {
     CLEANUP(buf_done) struct buf text = {0};
-    bool is_wrong = answer->state == FENCE_TEST_OFF && node->pulse == PULSE_ALIVE;
+    bool is_wrong = answer->state == FENCE_TEST_OFF && node->pulse == PULSE_ALIVE && node->alive &&
+                    node->alive->incarnation == test->incarnation;
     buf_printf(&text, "%s", answer->text);
     if (is_wrong) {
         buf_printf(&text, ", but %s is on: it looks at another machine", node->name);
@@ -131,7 +135,8 @@ json_t *fence_test_json(const struct api_call *call, const struct node_facts *no
     const struct fence_test_result *result = result_of(call, order);
     json_t *levels = json_array();
     for (uint32_t i = 0; result && i < result->level_len; i++) {
-        (void)json_array_append_new(levels, answer_json(node, &result->levels[i]));
+        (void)json_array_append_new(levels,
+                                    answer_json(node, order->fence_test, &result->levels[i]));
     }
     return json_pack("{s:s, s:I, s:b, s:b, s:o}", "by", order->fence_test->by, "order",
                      (json_int_t)order->revision, "done", result != NULL, "outdated",

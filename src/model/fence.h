@@ -33,6 +33,7 @@ struct fence_level {
  * for their status. Which order it is, the revision of this record says. */
 struct fence_test {
     char by[name_size];
+    uint64_t incarnation; /* of the node when it was asked for; 0: none was known */
 };
 
 #define FENCE_TEST_LIST(X)                                                                         \

@@ -37,6 +37,7 @@ const struct shape shape_of_node_key = {
 #define OWNER struct fence_test
 static const struct field fence_test_fields[] = {
     TEXT("by", by, ABOUT("host that is to ask the fence agents")),
+    U64("incarnation", incarnation, ABOUT("incarnation of the host at that time"), SPARSE),
 };
 const struct shape shape_of_fence_test = {
     .fields = fence_test_fields, .len = ARRAY_LEN(fence_test_fields), .size = sizeof(OWNER)};

@@ -270,6 +270,17 @@ TEST(fence_agents_are_tested_from_another_host_and_what_they_say_is_shown)
     shows("/v1/nodes/node1", "\"state\":\"off\",\"works\":true");
     CHECK_HAS(text(), "\"outdated\":true");
     refused("POST", "/v1/nodes/node3/fence-test", "{\"from\":\"node1\"}", 409, "not-up");
+    /* Nor does it get wrong when the host comes back, as long as it began again. */
+    struct record *alive = record_copy(world_find(&world, RECORD_NODE_ALIVE, "node1"));
+    alive->alive->incarnation++;
+    (void)store(alive);
+    hear("node1", view.now_ms);
+    coordinate();
+    shows("/v1/nodes/node1", "\"state\":\"off\",\"works\":true");
+    alive = record_copy(world_find(&world, RECORD_NODE_ALIVE, "node1"));
+    alive->alive->incarnation--;
+    (void)store(alive);
+    shows("/v1/nodes/node1", "\"state\":\"off\",\"works\":false");
     role = ROLE_OPERATOR;
     refused("POST", "/v1/nodes/node3/fence-test", NULL, 403, "administrator");
 }
