@@ -339,7 +339,8 @@ TEST(the_newest_tests_are_asked_and_kept_and_none_that_was_there_before)
     stage.look_ms = 3600 * 1000;
     stage_open(&stage, 3);
     (void)await(&stage, CHECK_SPACE, "has room");
-    (void)order_test(&stage, "node3", "node2"); /* and then more than are kept */
+    (void)await_test(&stage, order_test(&stage, "node3", "node2"));
+    CHECK_INT(results_len(&stage, NULL), 1);
     for (int i = 0; i < fence_tests_max; i++) {
         (void)snprintf(name, sizeof(name), "many%d", i);
         add_node(&stage, name, "fence_bmc");
