@@ -135,16 +135,22 @@ void swarm_draw_cancels(uint64_t seed, msec_t length_ms, struct scenario *scenar
     }
 }
 
+/* The host is drawn first, then the time. */
+static struct scenario_step at_some_host(struct rng *rng, msec_t length_ms,
+                                         const struct scenario *scenario, enum scenario_op op)
+{
+    const struct scenario_host *host = &scenario->hosts.items[rng_below(rng, scenario->hosts.len)];
+    struct scenario_step step = {.at_ms = rng_between(rng, 0, length_ms), .op = op, .times = 1};
+    memcpy(step.subject, host->name, sizeof(step.subject));
+    return step;
+}
+
 void swarm_draw_stalls(uint64_t seed, msec_t length_ms, struct scenario *scenario)
 {
     struct rng rng = {seed * UINT64_C(0xff51afd7ed558ccd) + 37};
     int64_t count = rng_chance(&rng, 1, 8) ? rng_between(&rng, 1, 5) : 0;
     for (int64_t i = 0; i < count; i++) {
-        const struct scenario_host *host =
-            &scenario->hosts.items[rng_below(&rng, scenario->hosts.len)];
-        struct scenario_step step = {
-            .at_ms = rng_between(&rng, 0, length_ms), .op = OP_FREEZE, .times = 1};
-        memcpy(step.subject, host->name, sizeof(step.subject));
+        struct scenario_step step = at_some_host(&rng, length_ms, scenario, OP_FREEZE);
         swarm_add_step(scenario, &step);
         step.op = OP_CRASH;
         step.at_ms = MIN(step.at_ms + rng_between(&rng, 500, 4000), length_ms);
@@ -158,13 +164,9 @@ void swarm_draw_hangs(uint64_t seed, msec_t length_ms, struct scenario *scenario
     struct rng rng = {seed * UINT64_C(0x9ddfea08eb382d69) + 43};
     int64_t count = rng_chance(&rng, 1, 6) ? rng_between(&rng, 1, 3) : 0;
     for (int64_t i = 0; i < count; i++) {
-        const struct scenario_host *host =
-            &scenario->hosts.items[rng_below(&rng, scenario->hosts.len)];
-        struct scenario_step step = {.at_ms = rng_between(&rng, 0, length_ms),
-                                     .op = OP_HANG_BIND,
-                                     .times = (uint32_t)rng_between(&rng, 1, 2)};
+        struct scenario_step step = at_some_host(&rng, length_ms, scenario, OP_HANG_BIND);
+        step.times = (uint32_t)rng_between(&rng, 1, 2);
         step.for_ms = rng_chance(&rng, 2, 3) ? rng_between(&rng, 1000, 120000) : 0;
-        memcpy(step.subject, host->name, sizeof(step.subject));
         swarm_add_step(scenario, &step);
         step.for_ms = 0;
         step.op = OP_POWER_OFF; /* after a boot every card is bound again */
