@@ -126,16 +126,25 @@ void virt_continue(struct virt *virt, uint64_t id, const char *vm, uint64_t epoc
                        limit_ms);
 }
 
+/* That 'call' was made for; NULL: it is gone. */
+static struct request *asker_of(const struct virt *virt, const struct call *call)
+{
+    struct request *each = virt->requests;
+    while (each && each->serial != call->number) {
+        each = each->next;
+    }
+    return each;
+}
+
 static void on_called(void *userdata, struct task *task)
 {
     struct virt *virt = userdata;
     const struct call *call = (const struct call *)task;
-    for (struct request *each = virt->requests; each; each = each->next) {
-        if (each->serial == call->number) {
-            each->is_answered = true;
-            each->is_lost = call->is_lost;
-            each->err = call->r < 0 ? call->err : (struct error){0};
-        }
+    struct request *request = asker_of(virt, call);
+    if (request) {
+        request->is_answered = true;
+        request->is_lost = call->is_lost;
+        request->err = call->r < 0 ? call->err : (struct error){0};
     }
     if (call->kind == CALL_CONTINUE && call->r == 0) {
         virt_order_drop(virt, call->vm, call->epoch);
@@ -148,11 +157,10 @@ static void on_ended(void *userdata, struct task *task)
 {
     struct virt *virt = userdata;
     const struct call *call = (const struct call *)task;
-    for (struct request *each = virt->requests; each; each = each->next) {
-        if (each->serial == call->number && !each->is_over) {
-            each->end_tries++;
-            each->ends += call->r == 0 || each->ends > 0;
-        }
+    struct request *request = asker_of(virt, call);
+    if (request) {
+        request->end_tries++;
+        request->ends += call->r == 0 || request->ends > 0;
     }
     (void)virt_link_probe(virt, call->vm);
     virt_settle_later(virt);
@@ -222,13 +230,12 @@ static void on_progress(void *userdata, struct task *task)
 {
     struct virt *virt = userdata;
     const struct call *call = (const struct call *)task;
-    for (struct request *each = virt->requests; each; each = each->next) {
-        if (each->serial == call->number && !each->is_over) {
-            each->is_asking = false;
-            each->ask_ms = virt_now(virt) + progress_ms;
-            if (call->r == 0 && call->progress.total_mib > 0) {
-                virt->observer->moving(virt->userdata, call->vm, call->epoch, &call->progress);
-            }
+    struct request *request = asker_of(virt, call);
+    if (request && !request->is_over) {
+        request->is_asking = false;
+        request->ask_ms = virt_now(virt) + progress_ms;
+        if (call->r == 0 && call->progress.total_mib > 0) {
+            virt->observer->moving(virt->userdata, call->vm, call->epoch, &call->progress);
         }
     }
     virt_settle_later(virt);
