@@ -230,7 +230,9 @@ static bool is_inherited(const struct core *core, const struct local_vm *vm)
 }
 
 /* Whether it left this host by migration or save. Then its end here is no end; the others hear of
- * it, and it may come back. */
+ * it, and it may come back. A migration of ours that is not answered yet is waited for: its answer
+ * says where the instance went. libvirt may give it only half a minute after the end, when the
+ * other host dies just then. */
 static bool is_away(struct core *core, struct local_vm *vm, const struct record *placement,
                     const struct vm_status *status)
 {
@@ -239,7 +241,8 @@ static bool is_away(struct core *core, struct local_vm *vm, const struct record 
     if (is_here || (vm->away_epoch != epoch && status->state != VM_STATE_AWAY)) {
         return false;
     }
-    if (status->state != VM_STATE_AWAY) {
+    bool is_asked = vm->op == VM_OP_MIGRATE && vm->op_epoch == epoch && !MUTANT(AWAY_UNANSWERED);
+    if (status->state != VM_STATE_AWAY && !is_asked) {
         vm_act_tell(core, vm, placement, VM_STATE_AWAY, &vm->why);
     }
     return true;

@@ -36,6 +36,7 @@
     X(SAME_EPOCH, "a new place keeps the epoch of the old one")                                    \
     X(STALE_RUNS_ON, "what is not ordered here runs on")                                           \
     X(AWAY_IS_GONE, "a VM that somebody migrated or saved counts as gone")                         \
+    X(AWAY_UNANSWERED, "a VM whose migration is not answered yet counts as away")                  \
     X(SIGHTING_UNHEEDED, "a VM starts although another node sees it run")                          \
     X(ADOPTED_EARLY, "a VM is adopted while the host that it leaves still has it")                 \
     X(VISITOR_ENDED, "a VM that somebody migrated here is ended")                                  \

@@ -392,7 +392,7 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
     } else if (step->op == OP_FAIL_START || step->op == OP_HANG_START || step->op == OP_FAIL_STOP ||
                step->op == OP_HANG_KILL || step->op == OP_FAIL_MIGRATION ||
                step->op == OP_CUT_MIGRATION || step->op == OP_HANG_MIGRATION ||
-               step->op == OP_STRAND_MIGRATION) {
+               step->op == OP_STRAND_MIGRATION || step->op == OP_LATE_MIGRATION) {
         remember(sim, step);
     } else if (step->op == OP_FAIL_GUEST) {
         kill_guest(sim, step->subject);

@@ -6,6 +6,9 @@
  *   full    the source's guest is paused, and the target has all of it; it does not run
  *   finish  the source's libvirt hears that, and ends the source. If it does not hear it (the link
  *           broke, or it died), the source runs on, and what the target has is out of date
+ *   close   it takes leave of the target's libvirt, and answers. If that has gone meanwhile, it
+ *           takes as long as it takes to notice: so berthd sees the source end long before it hears
+ *           that the migration was done
  *
  * If the source's libvirt dies between the two, the source may stay paused, until berthd has it
  * run.
@@ -15,7 +18,7 @@
  */
 #include "test/sim/internal.h"
 
-enum { connect_ms = 50, continue_ms = 20, notice_ms = 1000 };
+enum { connect_ms = 50, continue_ms = 20, notice_ms = 1000, keepalive_ms = 27500 };
 
 struct journey {
     struct host *from;
@@ -25,6 +28,7 @@ struct journey {
     uint64_t answer_id;          /* 0: was answered */
     uint64_t life;
     msec_t still_ms; /* since when the source's guest has been paused */
+    msec_t pause_ms; /* how long it was, in the end */
 };
 
 static struct instance *find_number(const struct host *host, uint64_t number)
@@ -137,6 +141,26 @@ static bool is_broken(const struct host *to, const struct journey *journey)
            !can_talk(journey->from, to);
 }
 
+static void closed(struct sim *sim, const struct happening *happening)
+{
+    const struct journey *journey = happening->data;
+    if (journey->from->life == journey->life) {
+        struct letter letter = {.event = {.kind = CORE_ACTION_DONE,
+                                          .id = journey->answer_id,
+                                          .result = CORE_DONE,
+                                          .span_ms = journey->pause_ms}};
+        process_tell(sim, journey->from, 0, &letter);
+    }
+}
+
+static void take_leave(struct sim *sim, const struct happening *happening)
+{
+    const struct journey *journey = happening->data;
+    bool is_late = !can_talk(journey->from, happening->host) ||
+                   faults_take(sim, OP_LATE_MIGRATION, journey->vm, "", NULL);
+    go_on_later(sim, is_late ? keepalive_ms : 0, closed, happening->host, journey);
+}
+
 static void finish(struct sim *sim, const struct happening *happening)
 {
     const struct journey *journey = happening->data;
@@ -161,13 +185,9 @@ static void finish(struct sim *sim, const struct happening *happening)
     outage_down(sim, source->vm);
     hypervisor_leave(sim, from, source, "it was migrated away");
     instance_free(source);
-    if (from->life == journey->life) {
-        struct letter letter = {.event = {.kind = CORE_ACTION_DONE,
-                                          .id = journey->answer_id,
-                                          .result = CORE_DONE,
-                                          .span_ms = sim->now_ms - journey->still_ms}};
-        process_tell(sim, from, 0, &letter);
-    }
+    struct journey over = *journey;
+    over.pause_ms = sim->now_ms - journey->still_ms;
+    go_on_later(sim, rng_between(&sim->rng, 0, 50), take_leave, to, &over);
 }
 
 /* Whether it was called off in time: once the target has all of the guest, no one can. */

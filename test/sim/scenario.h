@@ -123,6 +123,7 @@ struct scenario_vm {
     X(OP_CUT_MIGRATION, "cut migration", SUBJECT_VM, OPTION_TIMES)                                 \
     X(OP_HANG_MIGRATION, "hang migration", SUBJECT_VM, OPTION_TIMES)                               \
     X(OP_STRAND_MIGRATION, "strand migration", SUBJECT_VM, OPTION_TIMES)                           \
+    X(OP_LATE_MIGRATION, "late migration", SUBJECT_VM, OPTION_TIMES)                               \
     X(OP_SAVE, "save", SUBJECT_VM, 0)                                                              \
     X(OP_RESTORE, "restore", SUBJECT_VM, OPTION_ON)                                                \
     X(OP_LEAK, "leak", SUBJECT_HOST, OPTION_NUMBER)                                                \

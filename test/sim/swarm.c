@@ -510,11 +510,15 @@ static void draw_rarities(uint64_t seed, msec_t length_ms, struct scenario *scen
 static void draw_handover(struct rng *rng, msec_t length_ms, struct scenario *scenario)
 {
     static const enum scenario_op troubles[] = {
-        OP_FAIL_MIGRATION, OP_CUT_MIGRATION, OP_HANG_MIGRATION, OP_POWER_OFF, OP_CRASH,
-        OP_NETWORK_OFF,    OP_LIBVIRT_OFF,   OP_LIBVIRT_HANG,   OP_STORE_OFF, OP_STOP};
-    static const enum scenario_op ends[] = {
-        OP_FAIL_MIGRATION, OP_CUT_MIGRATION, OP_HANG_MIGRATION, OP_POWER_ON, OP_CRASH,
-        OP_NETWORK_ON,     OP_LIBVIRT_ON,    OP_LIBVIRT_ON,     OP_STORE_ON, OP_START};
+        OP_FAIL_MIGRATION, OP_CUT_MIGRATION, OP_HANG_MIGRATION,
+        OP_LATE_MIGRATION, OP_POWER_OFF,     OP_CRASH,
+        OP_NETWORK_OFF,    OP_LIBVIRT_OFF,   OP_LIBVIRT_HANG,
+        OP_STORE_OFF,      OP_STOP};
+    enum { faults_of_vms = 4 };
+    static const enum scenario_op ends[] = {OP_FAIL_MIGRATION, OP_CUT_MIGRATION, OP_HANG_MIGRATION,
+                                            OP_LATE_MIGRATION, OP_POWER_ON,      OP_CRASH,
+                                            OP_NETWORK_ON,     OP_LIBVIRT_ON,    OP_LIBVIRT_ON,
+                                            OP_STORE_ON,       OP_START};
     const char *vm = scenario->vms.items[rng_below(rng, scenario->vms.len)].name;
     struct scenario_step step = {.at_ms = rng_between(rng, 0, length_ms), .times = 1};
     bool is_drain = rng_chance(rng, 1, 2);
@@ -528,9 +532,10 @@ static void draw_handover(struct rng *rng, msec_t length_ms, struct scenario *sc
         swarm_add_step(scenario, &end);
     }
     size_t which = rng_below(rng, ARRAY_LEN(troubles));
-    bool is_vms = which < 3 || troubles[which] == OP_STOP;
+    bool is_vms = which < faults_of_vms || troubles[which] == OP_STOP;
     step.op = troubles[which];
-    step.at_ms = MIN(step.at_ms + (which < 3 ? 0 : rng_between(rng, 0, 5000)), length_ms);
+    step.at_ms =
+        MIN(step.at_ms + (which < faults_of_vms ? 0 : rng_between(rng, 0, 5000)), length_ms);
     SET_TEXT(step.subject, "%s",
              is_vms                            ? vm
              : troubles[which] == OP_STORE_OFF ? ""
