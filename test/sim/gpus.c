@@ -262,7 +262,8 @@ static bool is_slot_held(const struct host *host, const struct gpu_slot *slot)
 }
 
 /* What the kernel makes of it. */
-static void carry_out(struct host *host, struct fake_gpu *card, const struct rebind *rebind)
+static void carry_out(const struct sim *sim, struct host *host, struct fake_gpu *card,
+                      const struct rebind *rebind)
 {
     if (rebind->kind == ACTION_GPU_MAKE || rebind->kind == ACTION_GPU_CLEAR) {
         struct fake_vgpu *vgpu = must(find_vgpu(host, &rebind->slot));
@@ -275,6 +276,7 @@ static void carry_out(struct host *host, struct fake_gpu *card, const struct reb
     if (rebind->kind == ACTION_GPU_SPLIT) {
         card->gpu.sriov_enabled = rebind->count;
     }
+    card->bound_ms = host_now(sim, host);
     card->gpu.is_overridden = rebind->kind == ACTION_GPU_DISMOUNT;
     SET_TEXT(card->gpu.driver, "%s", card->gpu.is_overridden ? "vfio-pci" : "nouveau");
 }
@@ -349,7 +351,7 @@ static void come_back(struct sim *sim, struct host *host, struct fake_gpu *card)
     card->hung_number = 0;
     card->is_stuck = false;
     if (!is_bad) {
-        carry_out(host, card, &rebind);
+        carry_out(sim, host, card, &rebind);
     }
     if (was_stuck && host->process) { /* that was the answer */
         gpus_tell(sim, host);
@@ -423,9 +425,9 @@ void gpus_heal(struct sim *sim, struct host *host)
     }
 }
 
-/* Whether the host waits for nothing but GPUs that hang, and its berthd has known that for a while:
- * a frozen one hears of it when it goes on. Of cards with vGPUs no one can tell: they look the same
- * before they were divided. */
+/* Whether the host waits for nothing but GPUs that hang, and its berthd has known that for a while,
+ * and that the others are ready: a frozen one hears of it when it goes on. Of cards with vGPUs no
+ * one can tell: they look the same before they were divided. */
 static bool waits_for_hung(const struct sim *sim, const struct host *host)
 {
     enum { heard_ms = 2000 };
@@ -437,7 +439,8 @@ static bool waits_for_hung(const struct sim *sim, const struct host *host)
     VEC_EACH(&host->gpus, card) {
         bool is_known = card->is_stuck && card->told_life == host->life &&
                         card->told_ms < since_ms && host->thawed_ms < since_ms;
-        bool is_there = gpu_is_dismounted(&card->gpu) || card->gpu.sriov_enabled > 0;
+        bool is_there = (gpu_is_dismounted(&card->gpu) || card->gpu.sriov_enabled > 0) &&
+                        card->bound_ms < since_ms;
         if (!is_known && !is_there) {
             return false;
         }
@@ -508,7 +511,7 @@ static void rebound(struct sim *sim, const struct happening *happening)
     }
     bool is_bad = host->bad_binds > 0 || is_refused(host, card, rebind);
     if (!is_bad) {
-        carry_out(host, card, rebind);
+        carry_out(sim, host, card, rebind);
     } else if (host->bad_binds > 0) {
         host->bad_binds--;
     }

@@ -202,6 +202,7 @@ struct fake_gpu {
     bool is_stuck;         /* ... for so long that the host says so */
     uint64_t told_life;    /* the berthd that was last told that it hangs, ... */
     msec_t told_ms;        /* ... and when */
+    msec_t bound_ms;       /* when its driver last changed */
     struct fake_vgpu {
         bool is_made;
         char user[name_size]; /* the VM that used it since; "": no one did */
