@@ -176,8 +176,8 @@ class Count(threading.Thread):
         return False
 
     def pause_s(self, since):
-        """The longest silence since then."""
-        heard = [now for now, _, _, _ in self.said if now > since]
+        """The longest silence since then, that before the first word among them."""
+        heard = [since] + [now for now, _, _, _ in self.said if now > since]
         return max((b - a for a, b in zip(heard, heard[1:])), default=0.0)
 
 
