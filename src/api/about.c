@@ -107,6 +107,7 @@ static const struct {
     {"counts", "number of findings by result"},
     {"cpus", "CPUs"},
     {"created_ms", "time of creation"},
+    {"totp", "whether the user has a second factor"},
     {"csrf", "value of X-CSRF-Token that changes in this session must carry"},
     {"degraded", "true: it runs, but one of its GPUs has failed"},
     {"desired", "whether it should run"},

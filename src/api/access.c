@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Users and tokens: who may come over HTTPS, as what. A secret is seen here once, its hash never
  * leaves. */
+#include "api/access.h"
+
 #include "api/commit.h"
 #include "api/handlers.h"
 #include "api/requests.h"
@@ -20,12 +22,13 @@ enum {
 static json_t *access_json(const struct record *record, uint64_t wall_ms)
 {
     const struct access *access = record->access;
-    return json_pack("{s:s, s:s, s:s, s:I, s:o*, s:b, s:o, s:o}", "name", record->key.name, "kind",
-                     access_kind_name(access->kind), "role", api_role_name(access->role),
+    return json_pack("{s:s, s:s, s:s, s:I, s:o*, s:b, s:b, s:o, s:o}", "name", record->key.name,
+                     "kind", access_kind_name(access->kind), "role", api_role_name(access->role),
                      "created_ms", (json_int_t)access->created_ms, "expires_ms",
                      access->expires_ms ? json_integer((json_int_t)access->expires_ms) : NULL,
-                     "expired", access_has_expired(access, wall_ms), "by", text_json(access->by),
-                     "note", text_json(access->note));
+                     "expired", access_has_expired(access, wall_ms), "totp",
+                     access->totp[0] != '\0', "by", text_json(access->by), "note",
+                     text_json(access->note));
 }
 
 void handle_access_get(struct api_call *call)
@@ -235,5 +238,63 @@ void handle_access_delete(struct api_call *call)
         struct note note = call_note(NOTE_ACCESS_REMOVED, record->key.name);
         (void)facts_set(&note.facts, NULL, access_kind_name(record->access->kind), NULL);
         call_commit(call, &note);
+    }
+}
+
+/* ---- the second factor ---- */
+
+static void put_totp(struct api_call *call, const struct record *record, const char *totp,
+                     uint64_t step)
+{
+    struct record *next = record_copy(record);
+    if (next) {
+        (void)copy_text(next->access->totp, sizeof(next->access->totp), totp);
+        next->access->totp_step = step;
+    }
+    call_put(call, next);
+    struct note note = call_note(NOTE_ACCESS_CHANGED, record->key.name);
+    (void)facts_set(&note.facts, NULL, access_kind_name(ACCESS_USER),
+                    totp[0] ? "a new second factor" : "no second factor");
+    call_commit(call, &note);
+    call->answer->may_retry = false; /* what was proven was proven of this record */
+}
+
+void access_set_totp(struct api_call *call, const struct record *record,
+                     const struct totp_request *asked, bool wants_proof)
+{
+    const struct api_credential *made = &call->request->credential;
+    struct api_answer *answer = call->answer;
+    if (made->totp[0]) {
+        put_totp(call, record, made->totp, made->totp_step);
+    } else if (copy_text(answer->user, sizeof(answer->user), record->key.name) &&
+               copy_text(answer->password, sizeof(answer->password), asked->password) &&
+               copy_text(answer->totp, sizeof(answer->totp), asked->secret) &&
+               copy_text(answer->code, sizeof(answer->code), asked->code)) {
+        answer->wants_proof = wants_proof;
+        answer->effect = EFFECT_TOTP;
+    }
+}
+
+void handle_access_totp(struct api_call *call)
+{
+    struct totp_request asked = {0};
+    const struct record *record = access_find(call);
+    if (record && record->access->kind == ACCESS_TOKEN) {
+        call_refuse(call, 409, "is-token", "%s is a token: only users have a second factor",
+                    record->key.name);
+    } else if (record && request_read(call, &request_totp, &asked)) {
+        access_set_totp(call, record, &asked, false);
+    }
+    shape_done(&request_totp, &asked);
+    explicit_bzero(&asked, sizeof(asked));
+}
+
+void handle_access_totp_delete(struct api_call *call)
+{
+    const struct record *record = access_find(call);
+    if (record && !record->access->totp[0]) {
+        call_unchanged(call, record->key.name, "%s has no second factor", record->key.name);
+    } else if (record) {
+        put_totp(call, record, "", 0);
     }
 }

@@ -18,6 +18,8 @@ enum {
     api_screen_address_size = 256, /* as an inventory has it */
     api_password_size = 256,
     api_password_len_min = 8, /* what NIST SP 800-63B asks of passwords that people choose */
+    api_totp_size = 128,      /* the secret of a second factor, as a person types it */
+    api_code_size = 16,
 };
 
 /* Who asks. The one place that knows what they may do: api_handle() compares it with the route. */
@@ -30,10 +32,12 @@ struct api_actor {
     char address[api_address_size]; /* where from, numeric; "": this host's socket */
 };
 
-/* A secret and its hash, made by the caller for an answer with EFFECT_HASH or EFFECT_PASSWORD. */
+/* What the caller made for an answer with EFFECT_HASH, EFFECT_PASSWORD or EFFECT_TOTP. */
 struct api_credential {
     char secret[api_secret_size]; /* of a token; "" a password's */
     char hash[access_hash_size];
+    char totp[access_totp_size]; /* the second factor, sealed */
+    uint64_t totp_step;          /* of the code that proved it */
 };
 
 struct api_request {
@@ -48,7 +52,7 @@ struct api_request {
     const void *body;
     size_t body_size;
     struct api_actor actor;
-    struct api_credential credential; /* hash "": none was made yet */
+    struct api_credential credential; /* all "": none was made yet */
 };
 
 struct counters;
@@ -90,8 +94,11 @@ struct api_view {
 enum api_effect {
     EFFECT_NONE,
     EFFECT_HASH,     /* hash 'password', or if "" a secret made at random; handle again with it */
-    EFFECT_LOGIN,    /* if 'password' is 'user's: begin a session, handle "GET /v1/session" in it */
+    EFFECT_LOGIN,    /* if 'password' and 'code' are 'user's: begin a session, handle "GET
+                        /v1/session" in it */
     EFFECT_PASSWORD, /* if 'password' is 'user's: hash 'next_password', handle again with that */
+    EFFECT_TOTP,     /* if 'code' is one of 'totp', and 'password' the actor's or not wanted: seal
+                        'totp' for 'user', handle again with that */
     EFFECT_LOGOUT,   /* end the session, then send the answer */
     EFFECT_NOTIFY,   /* send notice_test() to the webhook; its answer is the answer */
     EFFECT_END_SESSION, /* end 'session', also if the transaction does not commit; then that */
@@ -103,6 +110,9 @@ struct api_answer {
     char user[name_size];
     char password[api_password_size];
     char next_password[api_password_size];
+    char totp[api_totp_size];
+    char code[api_code_size];
+    bool wants_proof; /* of 'password' */
 
     unsigned status;          /* of HTTP */
     const char *content_type; /* static */

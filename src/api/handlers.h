@@ -89,6 +89,7 @@ void handle_session_get(struct api_call *call);
 void handle_session_post(struct api_call *call);
 void handle_session_delete(struct api_call *call);
 void handle_session_password(struct api_call *call);
+void handle_session_totp(struct api_call *call);
 void handle_sessions_get(struct api_call *call);
 void handle_session_end(struct api_call *call);
 
@@ -97,6 +98,8 @@ void handle_access_get(struct api_call *call);
 void handle_access_add(struct api_call *call);
 void handle_access_patch(struct api_call *call);
 void handle_access_delete(struct api_call *call);
+void handle_access_totp(struct api_call *call);
+void handle_access_totp_delete(struct api_call *call);
 
 /* problem_show.c */
 void handle_problems_get(struct api_call *call);

@@ -179,6 +179,7 @@ static const struct field login_fields[] = {
     /* Any text may be tried as a name: what is none belongs to no one. */
     TEXT("user", user, ABOUT("name of the user"), REQUIRED),
     TEXT("password", password, ABOUT("password"), REQUIRED),
+    TEXT("code", code, ABOUT("code of the second factor, of a user who has one")),
 };
 REQUEST(login, login_fields);
 #undef OWNER
@@ -189,6 +190,20 @@ static const struct field own_password_fields[] = {
     TEXT("new_password", next, ABOUT("password as it will be"), REQUIRED),
 };
 REQUEST(own_password, own_password_fields);
+#undef OWNER
+
+#define OWNER struct totp_request
+#define TOTP_FIELDS                                                                                \
+    TEXT("secret", secret, ABOUT("secret of the second factor in base32, 128 to 512 bits"),        \
+         REQUIRED),                                                                                \
+        TEXT("code", code, ABOUT("code that an app makes of it now"), REQUIRED)
+static const struct field totp_fields[] = {TOTP_FIELDS};
+REQUEST(totp, totp_fields);
+static const struct field own_totp_fields[] = {
+    TEXT("password", password, ABOUT("one's password"), REQUIRED),
+    TOTP_FIELDS,
+};
+REQUEST(own_totp, own_totp_fields);
 #undef OWNER
 
 #define OWNER struct access_request

@@ -94,11 +94,18 @@ struct plan_ask_request {
 struct login_request {
     char user[name_size];
     char password[api_password_size];
+    char code[api_code_size]; /* "": not given */
 };
 
 struct own_password_request {
     char password[api_password_size];
     char next[api_password_size];
+};
+
+struct totp_request {
+    char password[api_password_size]; /* one's own; an administrator gives none */
+    char secret[api_totp_size];
+    char code[api_code_size];
 };
 
 struct access_request {
@@ -127,6 +134,8 @@ struct access_request {
     X(plan, "Question")                                                                            \
     X(login, "Login")                                                                              \
     X(own_password, "OwnPassword")                                                                 \
+    X(own_totp, "OwnTotp")                                                                         \
+    X(totp, "Totp")                                                                                \
     X(access_add, "AccessAdd")                                                                     \
     X(access_patch, "AccessPatch")
 

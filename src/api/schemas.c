@@ -115,10 +115,10 @@ const struct schema schemas[] = {
 
     /* who may come in */
     {"Message", "message:s"},
-    {"Session", "actor:s role:=role csrf:s cluster:s version:s"},
+    {"Session", "actor:s role:=role csrf:s cluster:s version:s totp:b"},
     {"ConsoleSession", "id:s user:s peer:s begun_ms:i used_ms:i"},
     {"Access", "name:s kind:=access_kind role:=role created_ms:i expires_ms?:i "
-               "expired:b by:s note:s"},
+               "expired:b totp:b by:s note:s"},
     {"AccessAdded", "&Change name:s kind:=access_kind role:=role token?:s"},
     {"Plan", "action:s placements:[PlannedVm] left_out:[LeftOutVm] evicted:[EvictedVm] proven:b "
              "stale_since_ms?:i"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Logging in at the console, and who one is. Sessions are the caller's: here is what is said. */
+#include "api/access.h"
 #include "api/commit.h"
 #include "api/handlers.h"
 #include "api/requests.h"
@@ -17,11 +18,14 @@ void handle_session_get(struct api_call *call)
         call_refuse(call, 401, "login-needed", "you are not logged in");
         return;
     }
+    const struct record *record =
+        actor->csrf[0] ? world_find(call->world, RECORD_ACCESS, actor->name) : NULL;
     call_send(call,
-              json_pack("{s:o, s:s, s:s, s:o, s:s}", "actor", text_json(actor->name), "role",
+              json_pack("{s:o, s:s, s:s, s:o, s:s, s:b}", "actor", text_json(actor->name), "role",
                         api_role_name(actor->role), "csrf", actor->csrf, "cluster",
                         text_json(world_settings(call->world)->name), "version",
-                        call->view->version ? call->view->version : ""),
+                        call->view->version ? call->view->version : "", "totp",
+                        record && record->access->totp[0] != '\0'),
               0);
 }
 
@@ -32,6 +36,7 @@ void handle_session_post(struct api_call *call)
         if (call->world->is_complete) {
             (void)copy_text(call->answer->user, sizeof(call->answer->user), asked.user);
             (void)copy_text(call->answer->password, sizeof(call->answer->password), asked.password);
+            (void)copy_text(call->answer->code, sizeof(call->answer->code), asked.code);
             call->answer->effect = EFFECT_LOGIN;
         } else {
             call_refuse(call, 503, "store-down",
@@ -48,7 +53,7 @@ void handle_session_delete(struct api_call *call)
     call_send(call, json_pack("{s:s}", "message", "logged out"), 0);
 }
 
-/* ---- one's own password ---- */
+/* ---- one's own password and second factor ---- */
 
 /* Of a user in a session: a token has none, and on the socket the kernel says who one is. */
 static const struct record *own_record(struct api_call *call)
@@ -59,8 +64,8 @@ static const struct record *own_record(struct api_call *call)
         return record;
     }
     call_refuse(call, 409, "no-session",
-                "only a user who has logged in has a password to change here; an administrator "
-                "changes that of another user");
+                "only a user who has logged in has a password and a second factor to change "
+                "here; an administrator changes those of another user");
     return NULL;
 }
 
@@ -104,6 +109,19 @@ void handle_session_password(struct api_call *call)
         try_password(call, &asked);
     }
     shape_done(&request_own_password, &asked);
+    explicit_bzero(&asked, sizeof(asked));
+}
+
+void handle_session_totp(struct api_call *call)
+{
+    struct totp_request asked = {0};
+    if (request_read(call, &request_own_totp, &asked)) {
+        const struct record *record = own_record(call);
+        if (record) {
+            access_set_totp(call, record, &asked, true);
+        }
+    }
+    shape_done(&request_own_totp, &asked);
     explicit_bzero(&asked, sizeof(asked));
 }
 

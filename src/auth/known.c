@@ -14,12 +14,12 @@ bool auth_known_init(struct auth_known *known)
     return gnutls_rnd(GNUTLS_RND_KEY, known->key, sizeof(known->key)) == 0;
 }
 
-static bool mac(const struct auth_known *known, const char *name, revision_t revision,
+static bool mac(const struct auth_known *known, const char *name, uint64_t stamp,
                 const char *secret, unsigned char *ret)
 {
     char text[text_size];
     /* No name has a space in it. */
-    int size = snprintf(text, sizeof(text), "%s %" PRId64 " %s", name, revision, secret);
+    int size = snprintf(text, sizeof(text), "%s %" PRIu64 " %s", name, stamp, secret);
     bool is_good = size > 0 && (size_t)size < sizeof(text) &&
                    gnutls_hmac_fast(GNUTLS_MAC_SHA256, known->key, sizeof(known->key), text,
                                     (size_t)size, ret) == 0;
@@ -37,18 +37,17 @@ static bool known_has(const struct auth_known *known, const unsigned char *wante
     return false;
 }
 
-bool auth_known_has(const struct auth_known *known, const char *name, revision_t revision,
+bool auth_known_has(const struct auth_known *known, const char *name, uint64_t stamp,
                     const char *secret)
 {
     unsigned char wanted[auth_mac_size];
-    return mac(known, name, revision, secret, wanted) && known_has(known, wanted);
+    return mac(known, name, stamp, secret, wanted) && known_has(known, wanted);
 }
 
-void auth_known_add(struct auth_known *known, const char *name, revision_t revision,
-                    const char *secret)
+void auth_known_add(struct auth_known *known, const char *name, uint64_t stamp, const char *secret)
 {
     unsigned char made[auth_mac_size];
-    if (!mac(known, name, revision, secret, made) || known_has(known, made)) {
+    if (!mac(known, name, stamp, secret, made) || known_has(known, made)) {
         return;
     }
     memcpy(known->macs[known->next], made, auth_mac_size);

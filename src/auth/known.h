@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Secrets that were right lately, so that not each request pays for a hash that is slow on purpose.
- * Kept is a keyed hash (HMAC-SHA256, the key is this process's own) over name, revision of the
- * record and secret: another revision is another entry, so what was changed is not known any more.
+ * Kept is a keyed hash (HMAC-SHA256, the key is this process's own) over name, stamp of the
+ * record and secret: another stamp is another entry, so what was changed is not known any more.
  */
 #pragma once
 
@@ -19,7 +19,6 @@ struct auth_known {
 
 /* False: no randomness, which does not happen. */
 bool auth_known_init(struct auth_known *known);
-bool auth_known_has(const struct auth_known *known, const char *name, revision_t revision,
+bool auth_known_has(const struct auth_known *known, const char *name, uint64_t stamp,
                     const char *secret);
-void auth_known_add(struct auth_known *known, const char *name, revision_t revision,
-                    const char *secret);
+void auth_known_add(struct auth_known *known, const char *name, uint64_t stamp, const char *secret);

@@ -69,8 +69,7 @@ void auth_sessions_sweep(struct auth_sessions *sessions, msec_t now_ms)
 }
 
 const struct auth_session *auth_session_begin(struct auth_sessions *sessions, const char *user,
-                                              const char *address, revision_t revision,
-                                              msec_t now_ms)
+                                              const char *address, uint64_t stamp, msec_t now_ms)
 {
     make_room(sessions, user, now_ms);
     struct auth_session *session = VEC_ADD(&sessions->items);
@@ -78,7 +77,7 @@ const struct auth_session *auth_session_begin(struct auth_sessions *sessions, co
         return NULL;
     }
     session->number = ++sessions->last_number;
-    session->revision = revision;
+    session->stamp = stamp;
     session->begun_ms = session->used_ms = now_ms;
     (void)snprintf(session->user, sizeof(session->user), "%s", user);
     (void)snprintf(session->address, sizeof(session->address), "%s", address);

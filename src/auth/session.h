@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Console sessions, in the memory of one process: a restart ends all of them. One ends when it
- * was not used for 'idle_ms' or is old, when its user's record changes (its revision is another one
+ * was not used for 'idle_ms' or is old, when its user's record changes (its stamp is another one
  * then), when its user has begun too many others, or when it is ended. Time comes in with the call.
  */
 #pragma once
@@ -22,7 +22,7 @@ struct auth_session {
     char csrf[auth_secret_size];
     char user[name_size];
     char address[auth_address_size]; /* from which it began */
-    revision_t revision;             /* of the user's record when it began */
+    uint64_t stamp;                  /* of the user's record when it began */
     msec_t begun_ms, used_ms;
 };
 
@@ -36,8 +36,7 @@ void auth_sessions_done(struct auth_sessions *sessions);
 
 /* Lent until the next call; NULL without memory. */
 const struct auth_session *auth_session_begin(struct auth_sessions *sessions, const char *user,
-                                              const char *address, revision_t revision,
-                                              msec_t now_ms);
+                                              const char *address, uint64_t stamp, msec_t now_ms);
 
 /* The live session of that id; lent until the next call. NULL: none. 'is_use': a person asks, which
  * keeps it from being idle; what an open page asks by itself does not. */

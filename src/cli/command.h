@@ -163,6 +163,7 @@ int run_access_add(struct cli *cli);
 int run_access_set(struct cli *cli);
 int run_access_rm(struct cli *cli);
 int run_user_passwd(struct cli *cli);
+int run_user_totp(struct cli *cli);
 
 int run_pool_ls(struct cli *cli);
 int run_pool_show(struct cli *cli);

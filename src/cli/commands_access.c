@@ -44,6 +44,18 @@ static const struct command commands[] = {
      .more = PASSWORD " Ends the sessions of the user.",
      .run = run_user_passwd},
     {.noun = "user",
+     .verb = "totp",
+     .args = "USER",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Set up a second factor for a user, or take it away",
+     .more = "Shows a key for the user's authenticator app (TOTP), and asks for the code that the "
+             "app makes of it; without a terminal, reads it from the first line of standard "
+             "input. From then on the user logs in with password and code. Ends the sessions of "
+             "the user.",
+     .options = OPTIONS({.name = "remove", .help = "take it away: the user has lost the app"}),
+     .run = run_user_totp},
+    {.noun = "user",
      .verb = "rm",
      .args = "USER",
      .args_min = 1,

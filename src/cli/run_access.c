@@ -6,6 +6,7 @@
 #include "base/parse.h"
 
 #include <string.h>
+#include <sys/random.h>
 #include <termios.h>
 #include <time.h>
 
@@ -225,6 +226,81 @@ int run_user_passwd(struct cli *cli)
         return r;
     }
     return change(cli, "PATCH", body, "/v1/access/%s", cli->args.items[0]);
+}
+
+/* ---- the second factor ---- */
+
+enum {
+    totp_bytes = 20,
+    totp_key_size = totp_bytes / 5 * 8 + 1
+}; /* 160 bits, as RFC 4226 advises */
+
+static bool make_key(char ret[static totp_key_size])
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    unsigned char bytes[totp_bytes];
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
+        return false;
+    }
+    for (size_t i = 0; i < totp_key_size - 1; i++) {
+        size_t bit = 5 * i;
+        unsigned two = (unsigned)bytes[bit / 8] << 8;
+        two |= bit / 8 + 1 < sizeof(bytes) ? bytes[bit / 8 + 1] : 0U;
+        ret[i] = digits[(two >> (11 - bit % 8)) & 31];
+    }
+    ret[totp_key_size - 1] = '\0';
+    explicit_bzero(bytes, sizeof(bytes));
+    return true;
+}
+
+/* What an app is given; names of clusters and users need no escape. */
+static int show_key(struct cli *cli, const char *key)
+{
+    json_t *json;
+    int r = client_get(cli, &json, "/v1/cluster");
+    if (r != EXIT_OK) {
+        return r;
+    }
+    const char *name = text_at(json, "name");
+    (void)fprintf(cli->out,
+                  "Key for the authenticator app:\n    %s\nThe same as a link:\n"
+                  "    otpauth://totp/Berth%%20%s:%s?secret=%s&issuer=Berth%%20%s\n",
+                  key, name, cli->args.items[0], key, name);
+    (void)fflush(cli->out);
+    json_decref(json);
+    return EXIT_OK;
+}
+
+static int set_up_totp(struct cli *cli, json_t *body)
+{
+    char key[totp_key_size], code[password_size] = "";
+    if (!make_key(key)) {
+        return cli_fail(cli, EXIT_REFUSED, "the kernel gives no random numbers");
+    }
+    int r = show_key(cli, key);
+    if (r == EXIT_OK && !read_line(cli, "Code of the app", code)) {
+        r = cli_fail(cli, EXIT_USAGE, "no code came; nothing was changed");
+    }
+    (void)json_object_set_new(body, "secret", json_string(key));
+    (void)json_object_set_new(body, "code", json_string(code));
+    explicit_bzero(key, sizeof(key));
+    return r;
+}
+
+int run_user_totp(struct cli *cli)
+{
+    int r = check_kind(cli);
+    if (r != EXIT_OK || cli_option(cli, "remove")) {
+        return r != EXIT_OK ? r
+                            : change(cli, "DELETE", NULL, "/v1/access/%s/totp", cli->args.items[0]);
+    }
+    json_t *body = json_object();
+    r = set_up_totp(cli, body);
+    if (r != EXIT_OK) {
+        json_decref(body);
+        return r;
+    }
+    return change(cli, "POST", body, "/v1/access/%s/totp", cli->args.items[0]);
 }
 
 int run_session_end(struct cli *cli)

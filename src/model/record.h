@@ -483,7 +483,7 @@ ENUM_DECLARE(api_role, API_ROLE_LIST)
     X(ACCESS_USER, "user")   /* a person's: a password, at the console */
 ENUM_DECLARE(access_kind, ACCESS_KIND_LIST)
 
-enum { access_hash_size = 128 };
+enum { access_hash_size = 128, access_totp_size = 192 };
 
 struct access {
     enum access_kind kind;
@@ -493,6 +493,8 @@ struct access {
     uint64_t expires_ms;         /* 0: never */
     char by[name_size];          /* who made it */
     char note[reason_size];
+    char totp[access_totp_size]; /* secret of the second factor, sealed (auth/totp.h); "": none */
+    uint64_t totp_step;          /* of the last code that was used: none is used twice */
 };
 
 bool access_has_expired(const struct access *access, uint64_t wall_ms);

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Longer than most: one path. A request enters, may wait for the worker that checks its secret, and
- * goes on from there; both halves use the same waits, limits and sessions.
- */
-#include "run/api_gate.h"
+#include "run/gate_internal.h"
 
-#include "auth/known.h"
-#include "auth/limit.h"
-#include "auth/session.h"
-#include "auth/worker.h"
+#include "base/hash.h"
 #include "base/parse.h"
 #include "loop/clock.h"
 #include "run/api_op.h"
@@ -22,22 +15,9 @@
 #include <string.h>
 #include <time.h>
 
-/* "__Host-": browsers take it from this very host and port only by HTTPS, for all paths. */
-#define COOKIE_NAME   "__Host-berth_session"
-#define DEVICE_COOKIE "__Host-berth_device"
-#define COOKIE_ENDS   "; Path=/; Secure; HttpOnly; SameSite=Strict"
-
-enum {
-    /* Guesses without a delay: a person's; a program's, whose secrets no one guesses, so that only
-     * the work of checking them is bounded. */
-    login_free_len = 5,
-    token_free_len = 20,
-    /* Of all addresses that are new to a user together. */
-    name_budget = 30,
-    name_window_ms = 60 * 1000,
-    device_life_s = 180 * 24 * 3600,
-    cookie_size = 200,
-};
+/* Guesses of a program without a delay: no one guesses 256 bits, so that only the work of checking
+ * them is bounded. */
+enum { token_free_len = 20 };
 
 static_assert((int)auth_password_size >= (int)api_password_size, "every password fits");
 static_assert((int)api_address_size >= (int)http_address_size, "every address fits");
@@ -45,38 +25,10 @@ static_assert((int)api_csrf_size >= (int)auth_secret_size &&
                   (int)api_secret_size >= (int)auth_secret_size,
               "every secret fits");
 
-enum purpose { PURPOSE_ENTER, PURPOSE_LOGIN, PURPOSE_PROVE, PURPOSE_HASH };
-
-/* One exchange that waits for the worker. */
-struct gate_wait {
-    struct gate_wait *next;
-    struct http_exchange *exchange;
-    uint64_t job; /* several that came with the same token share one */
-    enum purpose purpose;
-    struct api_who who; /* as it will be if the secret is right */
-    char name[name_size];
-    char secret[auth_secret_size]; /* the token's, or the new one's */
-    char device[auth_secret_size]; /* of a login: the browser's cookie; "": it has none yet */
-    char next_password[api_password_size]; /* to be hashed once the present one has proven right */
-};
-
-struct api_gate {
-    const struct world *world;
-    struct api_gate_handler handler;
-    void *userdata;
-    struct auth_worker *worker;
-    struct auth_known known;
-    struct auth_known devices; /* browsers in which a user has logged in: a name and their cookie */
-    struct auth_sessions sessions;
-    struct auth_limit limit;
-    struct gate_wait *waits;
-    uint64_t last_job;
-};
-
 /* ---- what waits for the worker ---- */
 
-static struct gate_wait *wait_new(struct api_gate *gate, struct http_exchange *exchange,
-                                  enum purpose purpose, const struct api_who *who)
+struct gate_wait *gate_wait_new(struct api_gate *gate, struct http_exchange *exchange,
+                                enum purpose purpose, const struct api_who *who)
 {
     struct gate_wait *wait = calloc(1, sizeof(*wait));
     if (!wait) {
@@ -92,15 +44,14 @@ static struct gate_wait *wait_new(struct api_gate *gate, struct http_exchange *e
     return wait;
 }
 
-static void wait_free(struct gate_wait *wait)
+void gate_wait_drop(struct gate_wait *wait)
 {
     explicit_bzero(wait, sizeof(*wait));
     free(wait);
 }
 
-/* Takes the first out that is of 'job', or, without one, of 'exchange'. NULL: none. */
-static struct gate_wait *take(struct api_gate *gate, uint64_t job,
-                              const struct http_exchange *exchange)
+struct gate_wait *gate_take(struct api_gate *gate, uint64_t job,
+                            const struct http_exchange *exchange)
 {
     for (struct gate_wait **place = &gate->waits; *place; place = &(*place)->next) {
         struct gate_wait *wait = *place;
@@ -112,37 +63,46 @@ static struct gate_wait *take(struct api_gate *gate, uint64_t job,
     return NULL;
 }
 
-static void not_taken(struct api_gate *gate, struct gate_wait *wait)
+void gate_not_taken(struct api_gate *gate, struct gate_wait *wait)
 {
     struct http_exchange *exchange = wait->exchange;
-    wait_free(take(gate, wait->job, NULL));
+    gate_wait_drop(gate_take(gate, wait->job, NULL));
     gate_refuse_busy(exchange);
 }
 
 void api_gate_forget(struct api_gate *gate, const struct http_exchange *exchange)
 {
-    struct gate_wait *wait = take(gate, 0, exchange);
+    struct gate_wait *wait = gate_take(gate, 0, exchange);
     if (wait) {
-        wait_free(wait);
+        gate_wait_drop(wait);
     }
 }
 
 /* ---- records ---- */
 
-/* The user or token of that name as it is now; NULL: there is none. */
-static const struct record *gate_find_access(const struct api_gate *gate, const char *name,
-                                             enum access_kind kind)
+uint64_t gate_stamp(const struct record *record)
+{
+    const struct access *access = record->access;
+    uint64_t hash = hash_bytes(hash_begin, &access->kind, sizeof(access->kind));
+    hash = hash_bytes(hash, &access->role, sizeof(access->role));
+    hash = hash_bytes(hash, &access->expires_ms, sizeof(access->expires_ms));
+    hash = hash_bytes(hash, access->hash, strlen(access->hash) + 1);
+    return hash_bytes(hash, access->totp, strlen(access->totp) + 1);
+}
+
+const struct record *gate_find_access(const struct api_gate *gate, const char *name,
+                                      enum access_kind kind)
 {
     const struct record *record = world_find(gate->world, RECORD_ACCESS, name);
     return record && record->access->kind == kind ? record : NULL;
 }
 
-static void become(struct api_who *who, const struct record *record)
+void gate_become(struct api_who *who, const struct record *record)
 {
     (void)copy_text(who->actor.name, sizeof(who->actor.name), record->key.name);
     (void)copy_text(who->access, sizeof(who->access), record->key.name);
     who->actor.role = record->access->role;
-    who->revision = record->revision;
+    who->stamp = gate_stamp(record);
 }
 
 bool api_gate_is_valid(const struct api_gate *gate, const struct api_who *who)
@@ -151,7 +111,7 @@ bool api_gate_is_valid(const struct api_gate *gate, const struct api_who *who)
         return true;
     }
     const struct record *record = world_find(gate->world, RECORD_ACCESS, who->access);
-    return record && record->revision == who->revision &&
+    return record && gate_stamp(record) == who->stamp &&
            !access_has_expired(record->access, (uint64_t)clock_wall_ms()) &&
            (who->session == 0 ||
             auth_session_is_live(&gate->sessions, who->session, clock_monotonic_ms()));
@@ -177,7 +137,7 @@ static struct gate_wait *find_same(struct api_gate *gate, const struct api_who *
 {
     for (struct gate_wait *wait = gate->waits; wait; wait = wait->next) {
         if (wait->purpose == PURPOSE_ENTER && strcmp(wait->who.access, who->access) == 0 &&
-            wait->who.revision == who->revision && auth_secret_equal(wait->secret, secret)) {
+            wait->who.stamp == who->stamp && auth_secret_equal(wait->secret, secret)) {
             return wait;
         }
     }
@@ -206,7 +166,7 @@ static void check_token(struct api_gate *gate, struct http_exchange *exchange,
         gate_refuse_for_now(exchange, wait_ms);
         return;
     }
-    struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_ENTER, who);
+    struct gate_wait *wait = gate_wait_new(gate, exchange, PURPOSE_ENTER, who);
     if (!wait) {
         return;
     }
@@ -215,7 +175,7 @@ static void check_token(struct api_gate *gate, struct http_exchange *exchange,
     if (job) {
         wait->job = job;
     } else if (!auth_worker_check(gate->worker, wait->job, token->secret, record->access->hash)) {
-        not_taken(gate, wait);
+        gate_not_taken(gate, wait);
     }
 }
 
@@ -240,9 +200,9 @@ static void enter_by_token(struct api_gate *gate, struct http_exchange *exchange
         record = NULL;
     }
     if (record) {
-        become(who, record);
+        gate_become(who, record);
     }
-    if (record && auth_known_has(&gate->known, token.name, record->revision, token.secret)) {
+    if (record && auth_known_has(&gate->known, token.name, gate_stamp(record), token.secret)) {
         gate->handler.entered(gate->userdata, exchange, who);
     } else if (!record) {
         /* No work and no limit: 256 random bits are not guessed. */
@@ -277,9 +237,9 @@ static void enter_by_session(struct api_gate *gate, struct http_exchange *exchan
         auth_session_find(&gate->sessions, id, is_use(exchange), clock_monotonic_ms());
     const struct record *record =
         session ? gate_find_access(gate, session->user, ACCESS_USER) : NULL;
-    if (record && record->revision == session->revision &&
+    if (record && gate_stamp(record) == session->stamp &&
         !access_has_expired(record->access, (uint64_t)clock_wall_ms())) {
-        become(who, record);
+        gate_become(who, record);
         who->session = session->number;
         (void)copy_text(who->actor.csrf, sizeof(who->actor.csrf), session->csrf);
         if (!is_read(request) && !(csrf && auth_secret_equal(session->csrf, csrf))) {
@@ -326,157 +286,6 @@ void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange)
     gate->handler.entered(gate->userdata, exchange, &who);
 }
 
-/* ---- logging in and out ---- */
-
-/*
- * How long a login must wait. A browser in which this user has logged in before has a budget of its
- * own: no one who guesses elsewhere can keep its owner out. All others are counted by their
- * address, and together by the name, with a budget that one address cannot use up.
- */
-static msec_t login_wait_ms(struct api_gate *gate, const struct api_who *who, const char *user,
-                            const char *device)
-{
-    char key[auth_limit_key_size];
-    msec_t now_ms = clock_monotonic_ms();
-    if (device[0]) {
-        (void)snprintf(key, sizeof(key), "device %.64s", device);
-        return auth_limit_try(&gate->limit, key, login_free_len, now_ms);
-    }
-    auth_limit_address(who->actor.address, key);
-    msec_t wait_ms = auth_limit_try(&gate->limit, key, login_free_len, now_ms);
-    (void)snprintf(key, sizeof(key), "user %.63s", user);
-    return wait_ms > 0 ? wait_ms
-                       : auth_limit_spend(&gate->limit, key, name_budget, name_window_ms, now_ms);
-}
-
-void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
-                    const struct api_who *who, const char *user, const char *password)
-{
-    char device[auth_secret_size] = "";
-    const char *cookie = http_header(exchange, "Cookie");
-    if (!who->actor.address[0]) {
-        api_answer_refuse(exchange, 409, "is-local",
-                          "no login is needed on this socket: its users are known already");
-        return;
-    }
-    if (!cookie || !auth_cookie(cookie, DEVICE_COOKIE, device) ||
-        !auth_known_has(&gate->devices, user, 0, device)) {
-        device[0] = '\0';
-    }
-    msec_t wait_ms = login_wait_ms(gate, who, user, device);
-    if (wait_ms > 0) {
-        gate_refuse_for_now(exchange, wait_ms);
-        return;
-    }
-    const struct record *record = gate_find_access(gate, user, ACCESS_USER);
-    struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_LOGIN, who);
-    if (!wait) {
-        return;
-    }
-    (void)copy_text(wait->name, sizeof(wait->name), user);
-    (void)copy_text(wait->device, sizeof(wait->device), device);
-    wait->who.revision = record ? record->revision : 0;
-    if (!auth_worker_check(gate->worker, wait->job, password,
-                           record ? record->access->hash : NULL)) {
-        not_taken(gate, wait);
-    }
-}
-
-const char *api_gate_logout(struct api_gate *gate, const struct api_who *who)
-{
-    auth_session_end(&gate->sessions, who->session);
-    return COOKIE_NAME "=; Max-Age=0" COOKIE_ENDS;
-}
-
-static void begin_session(struct api_gate *gate, struct gate_wait *wait,
-                          const struct record *record)
-{
-    char cookie[cookie_size], device[cookie_size], key[auth_limit_key_size];
-    struct api_who who = wait->who;
-    const struct auth_session *session =
-        auth_session_begin(&gate->sessions, record->key.name, who.actor.address, record->revision,
-                           clock_monotonic_ms());
-    if (!session) {
-        api_answer_refuse(wait->exchange, 503, "out-of-memory", "out of memory");
-        return;
-    }
-    become(&who, record);
-    who.session = session->number;
-    (void)copy_text(who.actor.csrf, sizeof(who.actor.csrf), session->csrf);
-    (void)snprintf(cookie, sizeof(cookie), COOKIE_NAME "=%s" COOKIE_ENDS, session->id);
-    auth_limit_address(who.actor.address, key);
-    if (wait->device[0]) {
-        (void)snprintf(key, sizeof(key), "device %.64s", wait->device);
-    } else {
-        auth_make_secret(wait->device);
-        auth_known_add(&gate->devices, wait->name, 0, wait->device);
-    }
-    auth_limit_forgive(&gate->limit, key);
-    (void)snprintf(device, sizeof(device), DEVICE_COOKIE "=%s; Max-Age=%d" COOKIE_ENDS,
-                   wait->device, device_life_s);
-    gate->handler.logged_in(gate->userdata, wait->exchange, &who, cookie, device);
-    explicit_bzero(cookie, sizeof(cookie));
-    explicit_bzero(device, sizeof(device));
-}
-
-static void end_login(struct api_gate *gate, struct gate_wait *wait, bool is_right)
-{
-    /* Decided on the record that was checked. */
-    const struct record *record = is_right ? gate_find_access(gate, wait->name, ACCESS_USER) : NULL;
-    if (record && record->revision == wait->who.revision &&
-        !access_has_expired(record->access, (uint64_t)clock_wall_ms())) {
-        begin_session(gate, wait, record);
-        return;
-    }
-    gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address);
-    api_answer_refuse(wait->exchange, 401, "login-failed",
-                      "the name or the password is wrong, or the user has expired");
-}
-
-/* ---- one's own password ---- */
-
-/* Guesses are counted for each session's user: it may be open on a screen that its owner left. */
-static void own_key(const struct api_who *who, char ret[static auth_limit_key_size])
-{
-    (void)snprintf(ret, auth_limit_key_size, "own %.63s", who->access);
-}
-
-void api_gate_change_password(struct api_gate *gate, struct http_exchange *exchange,
-                              const struct api_who *who, const char *password, const char *next)
-{
-    char key[auth_limit_key_size];
-    own_key(who, key);
-    msec_t wait_ms = auth_limit_try(&gate->limit, key, login_free_len, clock_monotonic_ms());
-    if (wait_ms > 0) {
-        gate_refuse_for_now(exchange, wait_ms);
-        return;
-    }
-    const struct record *record = gate_find_access(gate, who->access, ACCESS_USER);
-    struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_PROVE, who);
-    if (!wait) {
-        return;
-    }
-    (void)copy_text(wait->next_password, sizeof(wait->next_password), next);
-    if (!auth_worker_check(gate->worker, wait->job, password,
-                           record ? record->access->hash : NULL)) {
-        not_taken(gate, wait);
-    }
-}
-
-static void end_proof(struct api_gate *gate, struct gate_wait *wait, bool is_right)
-{
-    char key[auth_limit_key_size];
-    if (!is_right || !api_gate_is_valid(gate, &wait->who)) {
-        gate->handler.failed(gate->userdata, wait->who.access, wait->who.actor.address);
-        api_answer_refuse(wait->exchange, 403, "wrong-password",
-                          "the present password is wrong; nothing was changed");
-        return;
-    }
-    own_key(&wait->who, key);
-    auth_limit_forgive(&gate->limit, key);
-    api_gate_hash(gate, wait->exchange, &wait->who, wait->next_password);
-}
-
 /* ---- what the worker found ---- */
 
 static void end_token(struct api_gate *gate, struct gate_wait *wait, bool is_right)
@@ -489,7 +298,7 @@ static void end_token(struct api_gate *gate, struct gate_wait *wait, bool is_rig
     }
     token_key(wait->who.actor.address, wait->name, key);
     auth_limit_forgive(&gate->limit, key);
-    auth_known_add(&gate->known, wait->name, wait->who.revision, wait->secret);
+    auth_known_add(&gate->known, wait->name, wait->who.stamp, wait->secret);
     gate->handler.entered(gate->userdata, wait->exchange, &wait->who);
 }
 
@@ -509,16 +318,27 @@ static void end_hash(struct api_gate *gate, struct gate_wait *wait, const char *
 static void on_done(void *userdata, uint64_t id, bool is_right, const char *hash)
 {
     struct api_gate *gate = userdata;
-    for (struct gate_wait *wait; (wait = take(gate, id, NULL)) != NULL; wait_free(wait)) {
+    for (struct gate_wait *wait; (wait = gate_take(gate, id, NULL)) != NULL; gate_wait_drop(wait)) {
         switch (wait->purpose) {
         case PURPOSE_ENTER:
             end_token(gate, wait, is_right);
             break;
         case PURPOSE_LOGIN:
-            end_login(gate, wait, is_right);
+            gate_end_login(gate, wait, is_right);
             break;
         case PURPOSE_PROVE:
-            end_proof(gate, wait, is_right);
+            if (gate_is_proven(gate, wait, is_right)) {
+                api_gate_hash(gate, wait->exchange, &wait->who, wait->next_password);
+            }
+            break;
+        case PURPOSE_TOTP:
+            if (gate_is_proven(gate, wait, is_right)) {
+                gate_set_totp(gate, wait->exchange, &wait->who, wait->who.access, wait->totp,
+                              wait->code);
+            }
+            break;
+        case PURPOSE_MARK: /* the store has that one */
+            assert(false);
             break;
         case PURPOSE_HASH:
             end_hash(gate, wait, hash);
@@ -530,7 +350,7 @@ static void on_done(void *userdata, uint64_t id, bool is_right, const char *hash
 void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const struct api_who *who,
                    const char *password)
 {
-    struct gate_wait *wait = wait_new(gate, exchange, PURPOSE_HASH, who);
+    struct gate_wait *wait = gate_wait_new(gate, exchange, PURPOSE_HASH, who);
     if (!wait) {
         return;
     }
@@ -538,7 +358,7 @@ void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const 
         auth_make_secret(wait->secret);
     }
     if (!auth_worker_hash(gate->worker, wait->job, password[0] ? password : wait->secret)) {
-        not_taken(gate, wait);
+        gate_not_taken(gate, wait);
     }
 }
 
@@ -571,7 +391,7 @@ void api_gate_end(struct api_gate *gate, uint64_t session)
 
 /* ---- beginning and end ---- */
 
-int api_gate_new(sd_event *event, const struct world *world, msec_t session_idle_ms,
+int api_gate_new(sd_event *event, const struct world *world, const struct config *config,
                  const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
                  struct error *err)
 {
@@ -582,7 +402,8 @@ int api_gate_new(sd_event *event, const struct world *world, msec_t session_idle
     gate->world = world;
     gate->handler = *handler;
     gate->userdata = userdata;
-    gate->sessions.idle_ms = session_idle_ms;
+    gate->sessions.idle_ms = config->session_idle_ms;
+    gate_totp_start(&gate->totp, config);
     int r = auth_worker_new(event, on_done, gate, &gate->worker, err);
     if (r == 0) {
         *ret = TAKE(gate);
@@ -599,7 +420,7 @@ struct api_gate *api_gate_free(struct api_gate *gate)
     while (gate->waits) {
         struct gate_wait *wait = gate->waits;
         gate->waits = wait->next;
-        wait_free(wait);
+        gate_wait_drop(wait);
     }
     auth_sessions_done(&gate->sessions);
     explicit_bzero(gate, sizeof(*gate));

@@ -7,7 +7,9 @@
  *                        '--token--> WORKER --right--> handler.entered
  *                                      '----wrong--> 401
  *     POST /v1/session --> api_gate_login() --> WORKER --right--> handler.logged_in
- *                                                 '-----wrong--> 401
+ *                                                 | '---wrong--> 401
+ *                   the user has a second factor, | and the code is right
+ *                                                 '--> handler.mark --stored--> handler.logged_in
  *     POST /v1/session/password --> WORKER --right--> WORKER --its hash--> handler.hashed
  *                                     '------wrong--> 403
  *
@@ -19,6 +21,7 @@
 #include "api/api.h"
 #include "auth/header.h"
 #include "http/http.h"
+#include "run/config.h"
 
 struct api_gate;
 
@@ -26,7 +29,7 @@ struct api_gate;
 struct api_who {
     struct api_actor actor;
     char access[name_size]; /* the record; "": none */
-    revision_t revision;    /* as it was */
+    uint64_t stamp;         /* of what matters of it, as it was */
     uint64_t session;       /* 0: none */
 };
 
@@ -37,15 +40,17 @@ struct api_gate_handler {
     /* The same, as the answer to a login: the cookies to set, of the session and of the browser. */
     void (*logged_in)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
                       const char *cookie, const char *device);
-    /* What api_gate_hash() made. */
+    /* Has the store note in the record of a user who logs in that the code of 'step' is used, if
+     * the record is as it was; then calls api_gate_marked(). */
+    void (*mark)(void *userdata, uint64_t job, const struct record *record, uint64_t step);
+    /* What api_gate_hash() or api_gate_totp() made. */
     void (*hashed)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
                    const struct api_credential *credential);
     /* Someone guessed wrongly; 'name' need not be one. */
     void (*failed)(void *userdata, const char *name, const char *address);
 };
 
-/* 'session_idle_ms': after so long without use a session ends. */
-int api_gate_new(sd_event *event, const struct world *world, msec_t session_idle_ms,
+int api_gate_new(sd_event *event, const struct world *world, const struct config *config,
                  const struct api_gate_handler *handler, void *userdata, struct api_gate **ret,
                  struct error *err);
 struct api_gate *api_gate_free(struct api_gate *gate);
@@ -53,13 +58,19 @@ CLEANUP_POINTER(struct api_gate, api_gate_free)
 
 void api_gate_enter(struct api_gate *gate, struct http_exchange *exchange);
 void api_gate_login(struct api_gate *gate, struct http_exchange *exchange,
-                    const struct api_who *who, const char *user, const char *password);
+                    const struct api_who *who, const char *user, const char *password,
+                    const char *code);
+void api_gate_marked(struct api_gate *gate, uint64_t job, enum txn_outcome outcome);
 /* 'password' "": of a secret that is made here. */
 void api_gate_hash(struct api_gate *gate, struct http_exchange *exchange, const struct api_who *who,
                    const char *password);
 /* The same, if 'password' is that of 'who', a user with a session; else it is refused. */
 void api_gate_change_password(struct api_gate *gate, struct http_exchange *exchange,
                               const struct api_who *who, const char *password, const char *next);
+/* Seals the second factor of an answer with EFFECT_TOTP, if its code and, where it wants that, the
+ * password of 'who' are right; else it is refused. */
+void api_gate_totp(struct api_gate *gate, struct http_exchange *exchange, const struct api_who *who,
+                   const struct api_answer *answer);
 /* The header that takes the cookie back. */
 const char *api_gate_logout(struct api_gate *gate, const struct api_who *who);
 

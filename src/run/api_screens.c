@@ -37,13 +37,10 @@ void api_screens_start(struct api_screens *screens, const struct config *config)
 {
     char password[config_text_size], secret[screen_secret_size];
     struct error err;
-    bool has_own = config->screen_secret_file[0];
-    const char *path = has_own ? config->screen_secret_file : config->etcd_password_file;
-    if (!path[0]) {
+    if (!config_has_hosts_secret(config)) {
         return;
     }
-    int r = config_read_secret(has_own ? "screen_secret_file" : "etcd_password_file", path,
-                               password, sizeof(password), &err);
+    int r = config_read_hosts_secret(config, password, sizeof(password), &err);
     r = r < 0 ? r : screen_secret(password, secret, &err);
     if (r == 0 && asprintf(&screens->secret, SECRET_VARIABLE "%s", secret) < 0) {
         screens->secret = NULL;

@@ -7,6 +7,7 @@
 #include "api/survival.h"
 #include "base/parse.h"
 #include "loop/clock.h"
+#include "loop/memory.h"
 #include "model/name.h"
 #include "run/api_gate.h"
 #include "run/api_listen.h"
@@ -138,7 +139,9 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
     } else if (answer.effect == EFFECT_NOTIFY) {
         api_notify_test(&server->notify, exchange);
     } else if (answer.effect == EFFECT_LOGIN) {
-        api_gate_login(server->gate, exchange, who, answer.user, answer.password);
+        api_gate_login(server->gate, exchange, who, answer.user, answer.password, answer.code);
+    } else if (answer.effect == EFFECT_TOTP) {
+        api_gate_totp(server->gate, exchange, who, &answer);
     } else if (answer.effect == EFFECT_PASSWORD) {
         api_gate_change_password(server->gate, exchange, who, answer.password,
                                  answer.next_password);
@@ -181,6 +184,30 @@ static void on_logged_in(void *userdata, struct http_exchange *exchange, const s
     api_answer_send_fields(exchange, &answer, cookies, ARRAY_LEN(cookies));
     api_answer_done(&answer);
     journal_line(LOG_INFO, "%s logged in from %s", who->actor.name, who->actor.address);
+}
+
+static void on_marked(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
+                      const struct error *error)
+{
+    struct api_server *server = userdata;
+    (void)revision, (void)error;
+    api_gate_marked(server->gate, id, outcome);
+}
+
+static void on_mark(void *userdata, uint64_t job, const struct record *record, uint64_t step)
+{
+    struct api_server *server = userdata;
+    CLEANUP(txn_done) struct txn txn = {0};
+    struct record *next = record_copy(record);
+    if (next) {
+        next->access->totp_step = step;
+    }
+    txn_guard(&txn, &record->key, record->revision);
+    txn_put(&txn, next);
+    if (txn.failed) {
+        memory_is_out();
+    }
+    store_txn(server->store, &txn, note_limit_ms, job, on_marked, server);
 }
 
 static void on_noted(void *userdata, uint64_t id, enum txn_outcome outcome, revision_t revision,
@@ -467,6 +494,7 @@ int api_server_run(const struct config *config, struct error *err)
     static const struct api_gate_handler gate_handler = {
         .entered = on_entered,
         .logged_in = on_logged_in,
+        .mark = on_mark,
         .hashed = on_hashed,
         .failed = on_login_failed,
     };
@@ -478,8 +506,8 @@ int api_server_run(const struct config *config, struct error *err)
     int r = start_loop(&server, err);
     r = r < 0 ? r : start_store(&server, err);
     r = r < 0 ? r
-              : api_gate_new(server.event, &server.world, config->session_idle_ms, &gate_handler,
-                             &server, &server.gate, err);
+              : api_gate_new(server.event, &server.world, config, &gate_handler, &server,
+                             &server.gate, err);
     server.streams = (struct api_streams){
         .world = &server.world,
         .gate = server.gate,

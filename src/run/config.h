@@ -108,6 +108,12 @@ void config_for_api(struct config *config);
 int config_read_secret(const char *key, const char *path, char *ret, size_t size,
                        struct error *err);
 
+/* Whether this host has a secret that all hosts of the cluster share: one of its own, or the
+ * password of berth-api's user of the store; and its text. What is made of it must say for what. */
+bool config_has_hosts_secret(const struct config *config);
+int config_read_hosts_secret(const struct config *config, char *ret, size_t size,
+                             struct error *err);
+
 /* The part of 'config' that domains are checked with. */
 void config_domain_policy(const struct config *config, struct domain_policy *ret);
 

@@ -53,6 +53,19 @@ int config_read_secret(const char *key, const char *path, char *ret, size_t size
     return ret[0] ? 0 : error_set(err, -EINVAL, "%s %s is empty", key, path);
 }
 
+bool config_has_hosts_secret(const struct config *config)
+{
+    return config->screen_secret_file[0] || config->etcd_password_file[0];
+}
+
+int config_read_hosts_secret(const struct config *config, char *ret, size_t size, struct error *err)
+{
+    bool has_own = config->screen_secret_file[0];
+    return config_read_secret(has_own ? "screen_secret_file" : "etcd_password_file",
+                              has_own ? config->screen_secret_file : config->etcd_password_file,
+                              ret, size, err);
+}
+
 void config_domain_policy(const struct config *config, struct domain_policy *ret)
 {
     static_assert((int)config_directories_max <= (int)domain_directories_max &&

@@ -15,6 +15,8 @@ static const struct field access_fields[] = {
     U64("expires_ms", expires_ms, ABOUT("time of expiry; 0: never")),
     TEXT("by", by, ABOUT("who created it")),
     TEXT("note", note, ABOUT("note")),
+    TEXT("totp", totp, ABOUT("sealed secret of the second factor; empty: none"), SPARSE),
+    U64("totp_step", totp_step, ABOUT("step of the last code that was used"), SPARSE),
 };
 SHAPE(access_shape, access_fields);
 #undef OWNER

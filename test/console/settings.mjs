@@ -2,6 +2,7 @@
 /** The settings: of the cluster, of fencing, who may come in, who is in, and one's own password. */
 
 import { writeFileSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
 import http from 'node:http';
 
 import { violations } from './lib/axe.mjs';
@@ -111,6 +112,52 @@ test('a viewer sees settings but no users, and changes their own password with t
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
   await logIn(page, 'wendy', 'berth-wendy-2');
   await stands(page.getByRole('main'), 'wendy');
+});
+
+/** The code of an authenticator app (RFC 6238), written once more. */
+function codeOf(key, step) {
+  const bits = Array.from(key.replaceAll(' ', ''), (digit) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(digit).toString(2).padStart(5, '0')).join('');
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const digest = createHmac('sha1', Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)))).update(counter).digest();
+  return String((digest.readUInt32BE(digest[19] & 15) & 0x7fffffff) % 1e6).padStart(6, '0');
+}
+
+test('a second factor is set up with an app, asked for at the login, and taken away by an administrator', async (scene) => {
+  const page = await scene.open('/settings?tab=account', { role: null });
+  await logIn(page, 'wendy', 'berth-wendy-2');
+  await press(page, 'Set up second factor');
+  const box = await dialog(page, 'Set up a second factor');
+  const key = await box.getByRole('group', { name: 'Key', exact: true }).textContent();
+  const link = await box.getByRole('link', { name: 'open it in the app' }).getAttribute('href');
+  must(link.startsWith('otpauth://totp/Berth%20') && link.includes(`secret=${key.replaceAll(' ', '')}&`), `the link is ${link}`);
+  must((await violations(page)).length === 0, 'the dialog has faults');
+  await press(box, 'Save');
+  await faulty(box.getByLabel('Code that the app shows'), 'six digits');
+  const step = Math.floor(Date.now() / 30000);
+  await box.getByLabel('Code that the app shows').fill(codeOf(key, step + 50));
+  await box.getByLabel('Your password').fill('berth-wendy-2');
+  await press(box, 'Save');
+  await faulty(box.getByLabel('Code that the app shows'), 'not the code of the secret');
+  await box.getByLabel('Code that the app shows').fill(codeOf(key, step));
+  await press(box, 'Save');
+  await page.getByRole('heading', { name: 'Log in' }).waitFor();
+  await logIn(page, 'wendy', 'berth-wendy-2');
+  const code = page.getByLabel('Code of your authenticator app');
+  await code.waitFor();
+  must(await code.evaluate((input) => input === document.activeElement), 'the code is not where one types');
+  await code.fill('000000');
+  await press(page, 'Log in');
+  await page.getByRole('alert').filter({ hasText: 'wrong or was used' }).waitFor();
+  await code.fill(codeOf(key, step + 1));
+  await press(page, 'Log in');
+  await stands(page.getByRole('main'), 'Authenticator app');
+
+  const admin = await scene.open('/settings?tab=users');
+  await stands(row(admin, 'Users', 'wendy'), 'Yes');
+  await order(admin, 'wendy', 'Remove second factor…');
+  await press(await dialog(admin, 'Remove the second factor of wendy?'), 'Remove second factor');
+  await stands(row(admin, 'Users', 'wendy'), 'No');
 });
 
 test('fencing is configured server by server, and secrets are not shown again', async (scene) => {

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Who may do what over HTTPS: tokens, users, sessions, and what keeps everybody else out."""
 
+import base64
+import hmac
 import http.client
 import json
 import os
 import socket
 import ssl
 import stat
+import struct
 import subprocess
 import sys
+import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "law"))
 sys.path.insert(0, os.path.dirname(__file__))
 
 from tap import test, main  # noqa: E402
-from cluster import Cluster, wait_for  # noqa: E402
+from cluster import Cluster, free_port, wait_for  # noqa: E402
 from document import Document  # noqa: E402
 from rest import Answer, ask as ask_socket  # noqa: E402
 
@@ -393,6 +398,178 @@ def a_user_changes_their_own_password_with_the_present_one():
         again = log_in(c, "alice", "battery staple")
         tried = [change("a guess", "something else", again).status for _ in range(8)]
         assert 429 in tried and set(tried) == {403, 429}, tried
+
+
+# ---- the second factor ----
+
+KEY = base64.b32encode(b"an app has these 160").decode()
+
+
+def code_at(key, step):
+    """RFC 6238, written once more."""
+    digest = hmac.digest(base64.b32decode(key), struct.pack(">Q", step), "sha1")
+    at = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[at:at + 4])[0] & 0x7fffffff) % 10 ** 6:06}"
+
+
+def step_now():
+    """Not so late in a step that it is another one when the code arrives."""
+    wait_for("the step is young", lambda: time.time() % 30 < 20, 12)
+    return int(time.time()) // 30
+
+
+def log_in_with(c, code, password=PASSWORD, **headers):
+    body = {"user": "alice", "password": password, **({"code": code} if code else {})}
+    return ask(c, "POST", "/v1/session", body, **headers)
+
+
+def session_of(answer):
+    assert answer.status == 200, answer
+    return {"Cookie": answer.headers["set-cookie"].split(";")[0], "X_CSRF_Token": answer.json["csrf"]}
+
+
+def begin_with_secret():
+    """A cluster whose hosts share a secret, as they do by the password of berth-api's user of the store."""
+    folder = tempfile.TemporaryDirectory(prefix="berth-secret-")
+    path = f"{folder.name}/secret"
+    with open(path, "w", encoding="ascii") as file:
+        file.write("what the hosts share\n")
+    c = begin(f"screen_secret_file = {path}")
+    c.folder, c.secret_path = folder, path
+    return c
+
+
+@test
+def a_user_with_a_second_factor_needs_its_code_each_of_which_is_good_once():
+    with begin_with_secret() as c:
+        add_user(c, "alice", "viewer")
+        alice = log_in(c, "alice")
+        step = step_now()
+        set_up = lambda **body: ask(c, "POST", "/v1/session/totp",
+                                    {"password": PASSWORD, "secret": KEY, "code": code_at(KEY, step), **body}, **alice)
+        for wrong, code in (({"password": "a wrong one"}, "wrong-password"), ({"password": ""}, "wrong-password"),
+                            ({"code": code_at(KEY, step + 5)}, "wrong-code"), ({"secret": "ABC"}, "bad-secret")):
+            answer = set_up(**wrong)
+            assert answer.status in (400, 403) and answer.json["code"] == code, (wrong, answer)
+        assert ask(c, "GET", "/v1/session", **alice).json["totp"] is False
+        assert set_up().status == 200
+        assert ask(c, "GET", "/v1/session", **alice).status == 401  # its sessions ended
+        everything = json.dumps(c.etcd.all())
+        assert KEY not in everything and base64.b32decode(KEY).hex() not in everything and KEY not in c.log()
+
+        answer = log_in_with(c, None)
+        assert (answer.status, answer.json["code"]) == (401, "code-needed"), answer
+        assert log_in_with(c, code_at(KEY, step + 1), "a wrong one").json["code"] == "login-failed"
+        for code in (code_at(KEY, step), "12345"):  # the first one set it up
+            answer = log_in_with(c, code)
+            assert (answer.status, answer.json["code"]) == (401, "wrong-code"), (code, answer)
+        first = session_of(log_in_with(c, code_at(KEY, step + 1)))
+        assert ask(c, "GET", "/v1/session", **first).json["totp"] is True
+        again = log_in_with(c, code_at(KEY, step + 1))
+        assert (again.status, again.json["code"]) == (401, "wrong-code"), again
+        assert ask(c, "GET", "/v1/session", **first).status == 200, "a login of the same user ended a session"
+
+
+def start_totp(c, user):
+    return subprocess.Popen([os.environ["BERTH"], "--socket", c.socket, "user", "totp", user], text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+class Elsewhere:
+    """The berth-api of another host of the same cluster."""
+
+    def __init__(self, c):
+        self.directory, self.https = f"{c.directory}/elsewhere", free_port()
+        os.makedirs(self.directory)
+        with open(c.config, encoding="ascii") as file:
+            text = file.read().replace("node = node1", "node = node2").replace(f":{c.https}", f":{self.https}")
+        with open(f"{self.directory}/berth.conf", "w", encoding="ascii") as file:
+            file.write(text.replace(c.socket, f"{self.directory}/api.sock").replace(f"{c.directory}/state", f"{self.directory}/state"))
+        self.api = subprocess.Popen([os.environ["BERTH_API"], "--config", f"{self.directory}/berth.conf"],
+                                    stderr=subprocess.DEVNULL)
+        self.document = document(c)
+
+    def __enter__(self):
+        wait_for("it answers", self.answers)
+        return self
+
+    def answers(self):
+        try:
+            return ask_socket(f"{self.directory}/api.sock", "GET", "/healthz").status == 200
+        except OSError:
+            return False
+
+    def __exit__(self, *problem):
+        self.api.terminate()
+        assert self.api.wait(timeout=30) == 0
+
+
+@test
+def a_code_that_was_used_at_one_host_is_used_at_all_and_none_counts_that_the_store_cannot_note():
+    with begin_with_secret() as c, Elsewhere(c) as other:
+        add_user(c, "alice", "viewer")
+        step = step_now()
+        process = start_totp(c, "alice")
+        key = [process.stdout.readline() for _ in range(2)][1].strip()
+        process.stdin.write(code_at(key, step - 1) + "\n")
+        process.stdin.close()
+        text = process.stdout.read()
+        assert process.wait(timeout=30) == 0 and f"alice?secret={key}&issuer=Berth%20" in text, text
+        assert "a new second factor" in text and len(key) == 32, text
+        wait_for("the other host knows it", lambda: log_in_with(other, None).status == 401)
+        assert log_in_with(c, code_at(key, step)).status == 200
+        answer = log_in_with(other, code_at(key, step))
+        assert (answer.status, answer.json["code"]) == (401, "wrong-code"), answer
+        c.etcd.kill()
+        wait_for("the API notices", lambda: "stale_since_ms" in ask_socket(c.socket, "GET", "/v1/pools").text)
+        answer = log_in_with(c, code_at(key, step + 1))
+        assert answer.status == 503 and "each code is valid once" in answer.text, answer
+
+
+def guess_from(c, address):
+    """The status that a wrong code gets that comes from this address of the loopback."""
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", c.https, timeout=20, source_address=(address, 0),
+        context=ssl.create_default_context(cafile=certificate(c)))
+    try:
+        connection.request("POST", "/v1/session", json.dumps({"user": "alice", "password": PASSWORD, "code": "000000"}))
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@test
+def wrong_codes_are_slowed_down_wherever_they_come_from_and_a_lost_factor_is_taken_away():
+    with begin_with_secret() as c:
+        add_user(c, "alice", "viewer")
+        c.refused(3, "there is no user", "user", "totp", "bob")
+        c.refused(1, "not the code of the secret", "user", "totp", "alice", stdin="123456\n")
+        admin = bearer(token(c, "admin", "administrator"))
+        body = {"secret": KEY, "code": code_at(KEY, step_now())}
+        assert ask(c, "POST", "/v1/access/admin/totp", body, **admin).status == 409
+        assert ask(c, "POST", "/v1/access/alice/totp", body, **admin).status == 200
+        assert [(a["name"], a["totp"]) for a in ask(c, "GET", "/v1/access", **admin).json["items"]] == \
+            [("admin", False), ("alice", True)]
+        tried = [guess_from(c, f"127.0.0.{i}") for i in range(2, 9)]
+        assert tried[:5] == [401] * 5 and 429 in tried[5:], tried
+        wait_for("they are told", lambda: "login-failed" in [event["code"] for event in events(c)])
+        assert "no second factor" in c.must("user", "totp", "alice", "--remove")
+        assert log_in(c, "alice")
+        assert "has no second factor" in c.must("user", "totp", "alice", "--remove")
+
+
+@test
+def without_the_secret_that_sealed_it_a_second_factor_lets_no_one_in():
+    with begin() as c:
+        add_user(c, "alice", "viewer")
+        admin = bearer(token(c, "admin", "administrator"))
+        body = {"secret": KEY, "code": code_at(KEY, step_now())}
+        answer = ask(c, "POST", "/v1/access/alice/totp", body, **admin)
+        assert (answer.status, answer.json["code"]) == (409, "no-totp-key"), answer
+        c.etcd.put("want/access/alice", {**c.etcd.all()["want/access/alice"], "totp": "00" * 48})
+        wait_for("it is refused", lambda: log_in_with(c, None).json.get("code") == "code-needed")
+        answer = log_in_with(c, "123456")
+        assert (answer.status, answer.json["code"]) == (503, "no-totp-key"), answer
 
 
 @test

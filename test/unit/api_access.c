@@ -171,6 +171,55 @@ TEST(a_user_changes_their_own_password_once_the_present_one_has_proven_right)
     }
 }
 
+static unsigned ask_totp(const char *target, const char *csrf, const char *totp, const char *body)
+{
+    struct api_request request = {
+        .method = "POST",
+        .target = target,
+        .body = body,
+        .body_size = strlen(body),
+        .actor = {.name = "alice", .role = csrf[0] ? ROLE_VIEWER : ROLE_ADMINISTRATOR},
+        .credential.totp_step = 77,
+    };
+    (void)snprintf(request.actor.csrf, sizeof(request.actor.csrf), "%s", csrf);
+    (void)snprintf(request.credential.totp, sizeof(request.credential.totp), "%s", totp);
+    view.number = ++number;
+    api_answer_done(&answer);
+    api_handle(&view, &request, &answer);
+    return answer.status;
+}
+
+TEST(a_second_factor_is_sealed_first_and_one_s_own_only_with_the_password)
+{
+    begin_session_of_alice();
+    const char *own = "{\"password\":\"mine\",\"secret\":\"KEY\",\"code\":\"123456\"}";
+    const char *others = "{\"secret\":\"KEY\",\"code\":\"123456\"}";
+    (void)ask_totp("/v1/session/totp", "csrf", "", own);
+    CHECK_INT(answer.effect, EFFECT_TOTP);
+    CHECK(answer.wants_proof && !answer.has_txn);
+    CHECK_STR(answer.user, "alice");
+    CHECK_STR(answer.password, "mine");
+    CHECK_STR(answer.totp, "KEY");
+    CHECK_STR(answer.code, "123456");
+    CHECK_INT(ask_totp("/v1/session/totp", "csrf", "", others), 400);
+    CHECK_INT(ask_totp("/v1/session/totp", "", "", own), 409);
+    CHECK_INT(ask_totp("/v1/session/totp", "csrf", "sealed", own), 200);
+    CHECK_STR(told(), "user alice: a new second factor");
+    CHECK(!answer.may_retry);
+    VEC_EACH(&answer.txn.writes, write) {
+        if (write->key.kind == RECORD_ACCESS) {
+            CHECK_STR(write->value->access->totp, "sealed");
+            CHECK_INT(write->value->access->totp_step, 77);
+        }
+    }
+    (void)ask_totp("/v1/access/alice/totp", "", "", others);
+    CHECK_INT(answer.effect, EFFECT_TOTP);
+    CHECK(!answer.wants_proof);
+    CHECK_INT(ask_totp("/v1/access/alice/totp", "csrf", "", others), 403);
+    CHECK_INT(ask_totp("/v1/access/ci/totp", "", "", others), 409);
+    CHECK_INT(ask_totp("/v1/access/bob/totp", "", "", others), 404);
+}
+
 TEST(only_a_user_in_a_session_has_a_password_to_change)
 {
     begin_session_of_alice();

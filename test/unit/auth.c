@@ -5,6 +5,7 @@
 #include "auth/known.h"
 #include "auth/limit.h"
 #include "auth/session.h"
+#include "auth/totp.h"
 #include "auth/worker.h"
 
 #include <stdio.h>
@@ -294,4 +295,103 @@ TEST(a_budget_is_full_again_in_the_next_window)
     CHECK_INT(auth_limit_spend(&limit, "user alice", 3, 1000, 6000), 0);
     auth_limit_forgive(&limit, "user alice");
     CHECK_INT(auth_limit_spend(&limit, "user alice", 3, 1000, 6001), 0);
+}
+
+/* ---- the second factor ---- */
+
+/* "12345678901234567890", the secret of RFC 6238, appendix B, as people type it. */
+#define RFC_SECRET "GEZD GNBV GY3T QOJQ gezd gnbv gy3t qojq"
+
+TEST(codes_are_those_of_rfc_6238)
+{
+    /* Its codes for SHA-1 have eight digits: ours are the last six of them. */
+    static const struct {
+        uint64_t seconds;
+        const char *code;
+    } vectors[] = {
+        {59, "287082"},         {1111111109, "081804"}, {1111111111, "050471"},
+        {1234567890, "005924"}, {2000000000, "279037"}, {20000000000, "353130"},
+    };
+    struct totp_secret secret;
+    REQUIRE(totp_secret_read(RFC_SECRET, &secret));
+    CHECK_INT(secret.size, 20);
+    for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+        char code[totp_code_len + 1];
+        totp_code(&secret, vectors[i].seconds * 1000 / totp_step_ms, code);
+        CHECK_STR(code, vectors[i].code);
+    }
+}
+
+TEST(a_code_is_good_half_a_minute_around_its_time_and_once)
+{
+    struct totp_secret secret;
+    uint64_t step = 0;
+    const uint64_t now = 2000000000 / 30;
+    REQUIRE(totp_secret_read(RFC_SECRET, &secret));
+    for (uint64_t at = now - 3; at <= now + 3; at++) {
+        bool is_near = at >= now - 1 && at <= now + 1;
+        CHECK_INT(totp_matches(&secret, "279037", at, 0, &step), is_near);
+    }
+    CHECK_INT(step, now);
+    CHECK(totp_matches(&secret, "279037", now, now - 1, &step));
+    CHECK(!totp_matches(&secret, "279037", now, now, &step));
+    CHECK(!totp_matches(&secret, "279037", now, now + 1, &step));
+    CHECK(!totp_matches(&secret, "279038", now, 0, &step));
+    CHECK(!totp_matches(&secret, "27903", now, 0, &step));
+    CHECK(!totp_matches(&secret, "2790370", now, 0, &step));
+    CHECK(!totp_matches(&secret, "", now, 0, &step));
+}
+
+TEST(a_secret_of_base32_is_read_and_what_is_none_or_too_short_or_long_is_not)
+{
+    static const char *const wrong[] = {
+        "",
+        "GEZDGNBVGY3TQOJQGEZDGNBV", /* 120 bits */
+        "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ1",
+        "GEZDGNBVGY3TQOJQ-GEZDGNBVGY3TQOJQ",
+        "GEZDGNBVGY3TQOJQ=GEZDGNBVGY3TQOJQ",
+    };
+    struct totp_secret secret;
+    char text[200];
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CHECK(!totp_secret_read(wrong[i], &secret));
+    }
+    REQUIRE(totp_secret_read("GEZDGNBVGY3TQOJQGEZDGNBVGY======", &secret)); /* 128 bits */
+    CHECK_INT(secret.size, 16);
+    CHECK(memcmp(secret.bytes, "1234567890123456", 16) == 0);
+    for (size_t len = 0; len < sizeof(text); len++) {
+        memset(text, 'A', len);
+        text[len] = '\0';
+        CHECK_INT(totp_secret_read(text, &secret), len * 5 / 8 >= 16 && len * 5 / 8 <= 64);
+    }
+}
+
+TEST(a_sealed_secret_opens_for_its_user_under_its_key_and_for_no_one_else)
+{
+    struct totp_key key, other;
+    struct totp_secret secret, opened;
+    char sealed[access_totp_size], again[access_totp_size];
+    REQUIRE(totp_key_make("password of the hosts", &key));
+    REQUIRE(totp_key_make("password of the host", &other));
+    REQUIRE(totp_secret_read(RFC_SECRET, &secret));
+    REQUIRE(totp_seal(&key, "alice", &secret, sealed));
+    REQUIRE(totp_seal(&key, "alice", &secret, again));
+    CHECK(strcmp(sealed, again) != 0);
+    REQUIRE(totp_open(&key, "alice", sealed, &opened));
+    CHECK_INT(opened.size, secret.size);
+    CHECK(memcmp(opened.bytes, secret.bytes, secret.size) == 0);
+    CHECK(!totp_open(&key, "bob", sealed, &opened));
+    CHECK(!totp_open(&other, "alice", sealed, &opened));
+    for (size_t i = 0; sealed[i]; i++) {
+        char was = sealed[i];
+        sealed[i] = was == '0' ? '1' : '0';
+        CHECK(!totp_open(&key, "alice", sealed, &opened));
+        sealed[i] = '\0';
+        CHECK(!totp_open(&key, "alice", sealed, &opened));
+        sealed[i] = was;
+    }
+    CHECK(totp_open(&key, "alice", sealed, &opened));
+    secret.size = totp_secret_max;
+    CHECK(totp_seal(&key, "alice", &secret, sealed));
+    CHECK(totp_open(&key, "alice", sealed, &opened) && opened.size == totp_secret_max);
 }

@@ -142,8 +142,9 @@ export async function currentSession(): Promise<Session | null> {
     }
 }
 
-export async function logIn(user: string, password: string): Promise<Session> {
-    return keep((await read(await send('POST', '/v1/session', { user, password }))) as Session);
+/* 'code': of the second factor; '': none. */
+export async function logIn(user: string, password: string, code: string): Promise<Session> {
+    return keep((await read(await send('POST', '/v1/session', { user, password, ...(code ? { code } : {}) }))) as Session);
 }
 
 export async function logOut(): Promise<void> {

@@ -41,8 +41,8 @@ export async function resumeSession(): Promise<void> {
     }
 }
 
-export async function beginSession(user: string, password: string): Promise<void> {
-    enter(await logIn(user, password));
+export async function beginSession(user: string, password: string, code: string): Promise<void> {
+    enter(await logIn(user, password, code));
 }
 
 function leave(): void {

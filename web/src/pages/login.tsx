@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { ApiError } from '../api';
 import icon from '../icon.svg';
 import { beginSession, endedBecause } from '../session';
 import { useSource } from '../source';
@@ -11,6 +12,8 @@ import { TextField } from '../ui/field';
 export function Login() {
     const [user, setUser] = useState('');
     const [password, setPassword] = useState('');
+    /* null: not asked for, as the user may have no second factor. */
+    const [code, setCode] = useState<string | null>(null);
     const [wasTried, setTried] = useState(false);
     const [isBusy, setBusy] = useState(false);
     const [error, setError] = useState<unknown>(null);
@@ -21,19 +24,31 @@ export function Login() {
         form.current?.querySelector('input')?.focus();
     }, []);
 
+    const isCodeWanted = code !== null;
+    useEffect(() => {
+        if (isCodeWanted) {
+            form.current?.querySelector<HTMLInputElement>('input[autocomplete="one-time-code"]')?.focus();
+        }
+    }, [isCodeWanted]);
+
     const submitted = async (event: JSX.TargetedSubmitEvent<HTMLFormElement>) => {
         event.preventDefault();
         setTried(true);
         setError(null);
-        if (isBusy || !user || !password) {
+        if (isBusy || !user || !password || code === '') {
             return;
         }
         setBusy(true);
         try {
-            await beginSession(user, password);
+            await beginSession(user, password, code ?? '');
         } catch (fault) {
-            setError(fault);
-            setPassword('');
+            const refusal = fault instanceof ApiError ? fault.code : '';
+            const isPasswordRight = refusal === 'code-needed' || refusal === 'wrong-code';
+            setError(refusal === 'code-needed' ? null : fault);
+            setCode(isPasswordRight ? '' : null);
+            if (!isPasswordRight) {
+                setPassword('');
+            }
             setTried(false);
             setBusy(false);
         }
@@ -49,6 +64,10 @@ export function Login() {
                         fault={wasTried && !user ? 'Type your user name.' : ''} />
                     <TextField label="Password" type="password" value={password} onChange={setPassword} autocomplete="current-password"
                         isRequired fault={wasTried && !password ? 'Type your password.' : ''} />
+                    {code !== null && (
+                        <TextField label="Code of your authenticator app" value={code} onChange={setCode} autocomplete="one-time-code" inputMode="numeric"
+                            isRequired fault={wasTried && !code ? 'Type the six digits that the app shows now.' : ''} />
+                    )}
                     {error !== null && <Refusal error={error} />}
                     <Button kind="primary" type="submit" disabled={isBusy}>{isBusy ? 'Logging in…' : 'Log in'}</Button>
                 </form>

@@ -8,6 +8,7 @@ import { Menu } from '../ui/menu';
 import { Loaded, Section } from '../ui/page';
 import { Table } from '../ui/table';
 import { addAccess, changeAccess, changePassword, removeAccess } from './accessdialogs';
+import { removeTotp } from './totp';
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
@@ -22,6 +23,7 @@ export function Access({ kind }: { kind: Entry['kind'] }) {
     const deeds = (entry: Entry) => [
         { text: 'Change…', run: () => changeAccess(entry) },
         ...(isUser ? [{ text: 'Set password…', run: () => changePassword(entry) }] : []),
+        ...(entry.totp ? [{ text: 'Remove second factor…', run: () => removeTotp(entry), isDanger: true }] : []),
         { text: isUser ? 'Remove…' : 'Revoke…', run: () => removeAccess(entry), isDanger: true },
     ];
     return (
@@ -33,6 +35,7 @@ export function Access({ kind }: { kind: Entry['kind'] }) {
                         empty={isUser ? 'There is no user yet.' : 'There is no token yet.'} columns={[
                             { title: 'Name', isHead: true, sort: (each) => each.name, cell: (each) => each.name },
                             { title: 'Role', sort: (each) => each.role, cell: (each) => each.role },
+                            ...(isUser ? [{ title: 'Second factor', cell: (each: Entry) => (each.totp ? 'Yes' : 'No') }] : []),
                             { title: 'Expires', sort: (each) => each.expires_ms ?? Infinity, cell: expiryText },
                             { title: 'Added', sort: (each) => each.created_ms, cell: (each) => <>{dateText(each.created_ms)} <span class="quiet">by {each.by}</span></> },
                             { title: 'Note', cell: (each) => each.note || '–' },

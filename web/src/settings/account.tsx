@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* One's own login: which role it has, and its password. */
+/* One's own login: which role it has, its password and second factor. */
 import { useState } from 'preact/hooks';
 import { type ApiError, change, fieldOf } from '../api';
 import type { Session } from '../types';
@@ -8,6 +8,7 @@ import { FormDialog, openDialog } from '../ui/dialog';
 import { TextField } from '../ui/field';
 import { Facts, Section } from '../ui/page';
 import { passwordFault } from './password';
+import { setUpTotp } from './totp';
 
 function PasswordDialog() {
     const [password, setPassword] = useState('');
@@ -48,8 +49,13 @@ function PasswordDialog() {
 
 export function Account({ who }: { who: Session }) {
     return (
-        <Section title="Your account" actions={<Button onClick={() => openDialog(<PasswordDialog />)}>Change password</Button>}>
-            <Facts facts={[['User', who.actor], ['Role', who.role]]} />
+        <Section title="Your account" actions={(
+            <>
+                <Button onClick={() => openDialog(<PasswordDialog />)}>Change password</Button>
+                <Button onClick={() => setUpTotp(who)}>{who.totp ? 'Replace second factor' : 'Set up second factor'}</Button>
+            </>
+        )}>
+            <Facts facts={[['User', who.actor], ['Role', who.role], ['Second factor', who.totp ? 'Authenticator app' : 'None']]} />
         </Section>
     );
 }
