@@ -83,7 +83,7 @@ struct api_view {
                                   not */
     const struct api_session *sessions; /* lent; NULL: there are none, or no one asked */
     size_t session_len;
-    bool has_webhook;    /* this host has been given one to tell problems to */
+    bool can_notify;     /* this host has been given a webhook or mail to tell problems to */
     const char *version; /* of this program; NULL: not said */
     const char *writer;  /* this API's name in the keys of its events, at most 24 characters */
     uint64_t number;     /* grows with each request */
@@ -100,7 +100,7 @@ enum api_effect {
     EFFECT_TOTP,     /* if 'code' is one of 'totp', and 'password' the actor's or not wanted: seal
                         'totp' for 'user', handle again with that */
     EFFECT_LOGOUT,   /* end the session, then send the answer */
-    EFFECT_NOTIFY,   /* send notice_test() to the webhook; its answer is the answer */
+    EFFECT_NOTIFY,   /* send notice_test() out; what came of it is the answer */
     EFFECT_END_SESSION, /* end 'session', also if the transaction does not commit; then that */
 };
 

@@ -198,7 +198,7 @@ static size_t write_list(const struct notices *notices, const struct api_view *v
 }
 
 static bool write_message(const struct notices *notices, const struct api_view *view,
-                          struct buf *ret)
+                          struct notice_message *ret)
 {
     CLEANUP(buf_done) struct buf out = {0};
     CLEANUP(buf_done) struct buf text = {0};
@@ -214,9 +214,9 @@ static bool write_message(const struct notices *notices, const struct api_view *
         return false;
     }
     if (begun + over > 0) {
-        buf_done(ret);
-        *ret = out;
-        out = (struct buf){0};
+        notice_message_done(ret);
+        *ret = (struct notice_message){.json = out, .text = text};
+        out = text = (struct buf){0};
     }
     return true;
 }
@@ -247,7 +247,7 @@ static void remember_told(struct notices *notices, const struct api_view *view, 
 }
 
 bool notices_look(struct notices *notices, const struct api_view *view, bool is_teller,
-                  struct buf *ret)
+                  struct notice_message *ret)
 {
     CLEANUP(troubles_done) struct troubles troubles = {0};
     CLEANUP(freep) struct api_call *call = calloc(1, sizeof(*call));
@@ -282,12 +282,17 @@ void notices_done(struct notices *notices)
     VEC_DONE(&notices->list);
 }
 
-void notice_test(const struct api_view *view, struct buf *ret)
+void notice_message_done(struct notice_message *message)
 {
-    CLEANUP(buf_done) struct buf text = {0};
-    buf_printf(&text, "Berth, cluster %s: a test message from %s",
+    buf_done(&message->json);
+    buf_done(&message->text);
+}
+
+void notice_test(const struct api_view *view, struct notice_message *ret)
+{
+    buf_printf(&ret->text, "Berth, cluster %s: a test message from %s",
                world_settings(view->world)->name, view->node ? view->node : "a host");
-    write_head(view, ret);
-    out_text(ret, "text", buf_str(&text));
-    out_close(ret, '}');
+    write_head(view, &ret->json);
+    out_text(&ret->json, "text", buf_str(&ret->text));
+    out_close(&ret->json, '}');
 }

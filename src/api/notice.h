@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which problems are to be told outside (a webhook): those that began and lasted, and those told
- * before that are over. Every berth-api follows them; the one on the coordinator's host tells. So
- * the next one knows what began shortly before it took over, when the last one perhaps could not
+ * Which problems are to be told outside (a webhook, mail): those that began and lasted, and those
+ * told before that are over. Every berth-api follows them; the one on the coordinator's host tells.
+ * So the next one knows what began shortly before it took over, when the last one perhaps could not
  * tell it any more, and what ended: a message may come twice, and is not lost.
  */
 #pragma once
@@ -34,14 +34,20 @@ struct notices {
     bool has_seen;   /* ... and the coordinator knew of every host */
 };
 
+/* What is to be sent: for programs, and for people. Start with {0}. */
+struct notice_message {
+    struct buf json, text;
+};
+void notice_message_done(struct notice_message *message);
+
 /*
- * Looks at the problems in 'view'. A message, JSON, into 'ret' if there is one to send, which
+ * Looks at the problems in 'view'. A message into 'ret' if there is one to send, which
  * counts as told then; else 'ret' stays empty. 'is_teller': this host's berth-api is the one that
  * tells. False without memory: nothing is told, and the next look finds the same.
  */
 bool notices_look(struct notices *notices, const struct api_view *view, bool is_teller,
-                  struct buf *ret);
+                  struct notice_message *ret);
 void notices_done(struct notices *notices);
 
 /* The message that only shows that messages arrive. */
-void notice_test(const struct api_view *view, struct buf *ret);
+void notice_test(const struct api_view *view, struct notice_message *ret);

@@ -9,10 +9,10 @@ void handle_notify_test(struct api_call *call)
     if (!request_is_empty(call)) {
         return;
     }
-    if (!call->view->has_webhook) {
+    if (!call->view->can_notify) {
         call_refuse(call, 409, "no-webhook",
-                    "no webhook is set on %s: webhook_file in berth.conf names the file with its "
-                    "URL",
+                    "neither a webhook nor mail is set on %s: set webhook_file or mail_to in "
+                    "berth.conf",
                     call->view->node ? call->view->node : "this host");
         return;
     }

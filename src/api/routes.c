@@ -28,7 +28,7 @@ const struct route routes[] = {
     {"GET", "/v1/cluster/export", ROLE_VIEWER, DOES(export),
      "state and configuration as one document", "Export", NULL, "secrets"},
     {"POST", "/v1/notify/test", ROLE_ADMINISTRATOR, DOES(notify_test),
-     "sends a test message to the webhook of the host that answers", "Message"},
+     "sends a test message to the webhook and by the mail of the host that answers", "Message"},
     {"GET", "/v1/fence-key", ROLE_VIEWER, DOES(fence_key),
      "the public key that secrets of fence agents are sealed to", "FenceKey"},
     {"GET", "/v1/nodes", ROLE_VIEWER, DOES(nodes_get), "all nodes", "[Node]", NULL,

@@ -60,9 +60,10 @@ static const struct command commands[] = {
 
     {.noun = "notify",
      .verb = "test",
-     .help = "Send a test message to the webhook of this host",
-     .more = "webhook_file in berth.conf(5) names the file with its URL. The host that coordinates "
-             "posts the problems that begin and end there, as berth problems lists them.",
+     .help = "Send a test message to the webhook and by the mail of this host",
+     .more = "webhook_file and mail_to in berth.conf(5) say where they go. The host that "
+             "coordinates tells the problems that begin and end there, as berth problems lists "
+             "them.",
      .run = run_notify_test},
 
     {.noun = "plan",

@@ -2,6 +2,7 @@
 #include "notify/webhook.h"
 
 #include "base/cleanup.h"
+#include "notify/common.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -9,54 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { connect_limit_ms = 5000, header_size = webhook_text_size + 40 };
-
-/* One line without its end; false: it does not fit, or has what a header must not have. */
-static bool read_line(FILE *file, char *ret, size_t size)
-{
-    if (!fgets(ret, (int)size, file)) {
-        ret[0] = '\0';
-        return !ferror(file);
-    }
-    size_t len = strcspn(ret, "\r\n");
-    bool is_whole = ret[len] != '\0' || feof(file);
-    ret[len] = '\0';
-    for (const char *at = ret; *at; at++) {
-        is_whole &= (unsigned char)*at > ' ' && (unsigned char)*at < 0x7f;
-    }
-    return is_whole;
-}
-
-/* A name that only begins like one of these is another host, and what stands before an '@' is none.
- */
-static bool is_here(const char *host)
-{
-    static const char *const own[] = {"127.0.0.1", "localhost", "[::1]"};
-    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-        size_t size = strlen(own[i]);
-        if (strncmp(host, own[i], size) == 0 && strcspn(host + size, "/:?#") == 0) {
-            return host[strcspn(host, "/@")] != '@';
-        }
-    }
-    return false;
-}
+enum { header_size = webhook_text_size + 40 };
 
 static bool is_url(const char *url)
 {
     return (strncmp(url, "https://", 8) == 0 && url[8]) ||
-           (strncmp(url, "http://", 7) == 0 && url[7] && is_here(url + 7));
+           (strncmp(url, "http://", 7) == 0 && url[7] && notify_is_here(url + 7));
 }
 
 int webhook_read(const char *path, struct webhook *ret, struct error *err)
 {
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        return error_set(err, -errno, "cannot read webhook_file %s: %s", path, strerror(errno));
+    int r = notify_read_lines("webhook_file", path, ret->url, ret->token, sizeof(ret->url), err);
+    if (r < 0 && r != -EINVAL) {
+        return r;
     }
-    bool is_read = read_line(file, ret->url, sizeof(ret->url)) &&
-                   read_line(file, ret->token, sizeof(ret->token));
-    (void)fclose(file);
-    if (!is_read || !is_url(ret->url)) {
+    if (r < 0 || !is_url(ret->url)) {
         return error_set(err, -EINVAL,
                          "webhook_file %s: its first line must be an https URL, its second a token "
                          "or nothing",
@@ -98,8 +66,8 @@ static int post(CURL *easy, const struct webhook *webhook, struct curl_slist *he
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, is_http ? "http" : "https");
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_limit_ms);
-    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)webhook_limit_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)notify_connect_limit_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)notify_limit_ms);
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
     (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/types.h"
 
-enum { webhook_text_size = 1024, webhook_limit_ms = 10 * 1000 };
+enum { webhook_text_size = 1024 };
 
 struct webhook {
     char url[webhook_text_size];

@@ -80,7 +80,7 @@ static void fill_view(void *userdata, struct api_view *ret)
         .writer = server->writer,
         .number = ++server->requests,
         .node = server->config->node,
-        .has_webhook = server->notify.workers != NULL,
+        .can_notify = api_notify_is_on(&server->notify),
     };
     ret->contradiction =
         identity_look(&server->contradiction, server->config->run_dir, ret->now_ms);

@@ -37,6 +37,9 @@ enum value_kind {
     VALUE_COMMANDS, /* NAME=PROGRAM */
     VALUE_NETWORKS,
     VALUE_MIGRATION, /* an address, or one or two URIs */
+    VALUE_MAIL,      /* a mail address */
+    VALUE_MAILS,
+    VALUE_MAIL_SERVER,
 };
 
 struct setting {
@@ -192,6 +195,16 @@ static const struct setting settings[] = {
          "bearer token. Give it to every host that may coordinate. Only root may be able to write "
          "to it, and berth-api must be able to read it. It is read for each message. Without it: "
          "no messages. docs/monitoring.md has their form."),
+    LIST(VALUE_MAILS, "mail_to", mail_to, mail_to_max, mail_to_len, PLACES,
+         "The mail addresses that get the same, separated by spaces or commas, at most 16. Without "
+         "it: no mail."),
+    TEXT(VALUE_MAIL, "mail_from", mail_from, PLACES, "Its sender. Without it: berth@NODE."),
+    TEXT(VALUE_MAIL_SERVER, "mail_server", mail_server, PLACES,
+         "The server that takes this mail further: smtps://HOST[:PORT], or smtp://HOST[:PORT], "
+         "which must offer STARTTLS unless it is this host itself."),
+    TEXT(VALUE_PATH, "mail_password_file", mail_password_file, PLACES,
+         "The file whose first line is the user by which berth-api logs in there, and whose second "
+         "line is the password. Without it: no login."),
     TEXT(VALUE_PATH, "host_key_file", host_key_file, PLACES,
          "The private key of this host, with which berthd opens the sealed secrets of fence "
          "agents. berthd makes it. Only root may read it, or write to its directory. It needs no "
@@ -215,6 +228,7 @@ void config_default(struct config *ret)
         .power_command = "/usr/bin/systemctl",
         .host_root = "/",
         .api_socket = "/run/berth/api.sock",
+        .mail_server = "smtp://localhost",
         .session_idle_ms = 30 * 60 * 1000,
         .erase_ms = 15 * 60 * 1000,
         .host_key_file = "/var/lib/berthd/host.key",
@@ -297,6 +311,11 @@ static int check_element(const struct config_place *place, const struct setting 
                             "as 10.1.0.0/24",
                             setting->key, text);
     }
+    if (setting->kind == VALUE_MAILS) {
+        return mail_is_address(text)
+                   ? 0
+                   : REFUSE(place, err, "%s: \"%s\" is no mail address", setting->key, text);
+    }
     if (setting->kind == VALUE_PATHS) {
         return text[0] == '/' && !strstr(text, "..")
                    ? 0
@@ -358,8 +377,18 @@ static int check_text(const struct config_place *place, const struct setting *se
         return value[0] == '/'
                    ? 0
                    : REFUSE(place, err, "%s must be a path that begins with '/'", setting->key);
+    case VALUE_MAIL:
+        return mail_is_address(value)
+                   ? 0
+                   : REFUSE(place, err, "%s: \"%s\" is no mail address", setting->key, value);
+    case VALUE_MAIL_SERVER:
+        return mail_is_server(value)
+                   ? 0
+                   : REFUSE(place, err, "%s: \"%s\" is no server such as smtp://mail.example.org",
+                            setting->key, value);
     case VALUE_TEXT:
     case VALUE_MIGRATION:
+    case VALUE_MAILS:
     case VALUE_URLS:
     case VALUE_ADDRESSES:
     case VALUE_SECONDS:
@@ -433,7 +462,7 @@ static int set_value(const struct config_place *place, const struct setting *set
 {
     if (setting->kind == VALUE_URLS || setting->kind == VALUE_ADDRESSES ||
         setting->kind == VALUE_PATHS || setting->kind == VALUE_NETWORKS ||
-        setting->kind == VALUE_COMMANDS) {
+        setting->kind == VALUE_COMMANDS || setting->kind == VALUE_MAILS) {
         return set_list(place, setting, value, config, err);
     }
     if (setting->kind == VALUE_CHOICE) {

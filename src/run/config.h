@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "model/limits.h"
+#include "notify/mail.h"
 #include "wire/domain_policy.h"
 
 #define CONFIG_PATH_DEFAULT "/etc/berth/berth.conf"
@@ -82,10 +83,15 @@ struct config {
         trusted_proxies[config_proxies_max]; /* trusted_proxies: addresses, networks */
     size_t trusted_proxy_len;
     msec_t session_idle_ms; /* session_idle_seconds: a console session no one uses ends */
-    char webhook_file[config_text_size];  /* webhook_file; "": no one is told */
-    char host_key_file[config_text_size]; /* host_key_file: that of berthd, made by it */
-    char run_dir[config_text_size];       /* run_dir: berthd's; gone at reboot */
-    char state_dir[config_text_size];     /* state_dir: berth-api's; kept over a reboot */
+    char webhook_file[config_text_size];     /* webhook_file; "": no one is told */
+    struct config_text mail_to[mail_to_max]; /* mail_to; none: no one is told by mail */
+    size_t mail_to_len;
+    char mail_from[config_text_size];          /* mail_from; "": berth@NODE */
+    char mail_server[config_text_size];        /* mail_server: a URL */
+    char mail_password_file[config_text_size]; /* mail_password_file; "": no login */
+    char host_key_file[config_text_size];      /* host_key_file: that of berthd, made by it */
+    char run_dir[config_text_size];            /* run_dir: berthd's; gone at reboot */
+    char state_dir[config_text_size];          /* state_dir: berth-api's; kept over a reboot */
 };
 
 /* The first endpoint of the store that is plain http to another host, so that a stranger who

@@ -226,7 +226,7 @@ test('a test message goes to the webhook, or it is said why not', async (scene) 
   await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   writeFileSync(`${stage.directory}/webhook`, `http://127.0.0.1:${receiver.address().port}/berth\n`);
   await press(page, 'Send test message');
-  await told(page, 'accepted the test message');
+  await told(page, 'The test message was accepted.');
   receiver.close();
   must(heard.length >= 1 && heard.some((each) => each.text.includes('a test message from node1')), JSON.stringify(heard));
 });

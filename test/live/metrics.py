@@ -2,12 +2,16 @@
 """/metrics of a running berth-api, read by a parser that is as strict as Prometheus' own linter."""
 
 import contextlib
+import email
+import email.utils
 import http.server
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -250,6 +254,105 @@ def problems_that_begin_and_end_are_posted_to_the_webhook_by_the_host_that_coord
         wait_for("it is dropped", lambda: "is dropped (tries: 1): the webhook answered with the status 400" in c.log(), 5)
         assert codes("begun").count("disarmed") == 3, server.heard
         assert "hush" not in c.log() and "secret-place" not in c.log()
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """SMTP as far as a client needs it. 'heard': (sender, receivers, letter); 'answers': to the next letters, else 250;
+    'unknown': receivers that it refuses."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, address="127.0.0.1"):
+        super().__init__((address, 0), MailSession)
+        self.heard, self.answers, self.unknown = [], [], []
+        self.url = f"smtp://{address}:{self.server_address[1]}"
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.thread.start()
+
+    def __exit__(self, *problem):
+        self.shutdown()
+        super().__exit__(*problem)
+
+
+class MailSession(socketserver.StreamRequestHandler):
+    def say(self, text):
+        self.wfile.write(f"{text}\r\n".encode())
+
+    def handle(self):
+        sender, receivers = None, []
+        self.say("220 ready")
+        for line in self.rfile:
+            line = line.decode().rstrip()
+            verb = line.split(" ")[0].split(":")[0].upper()
+            if verb == "QUIT":
+                self.say("221 bye")
+                return
+            if verb == "RCPT":
+                receiver = line[line.index("<") + 1:line.index(">")]
+                if receiver in self.server.unknown:
+                    self.say("550 no such mailbox")
+                    continue
+                receivers.append(receiver)
+            elif verb == "MAIL":
+                sender, receivers = line[line.index("<") + 1:line.index(">")], []
+            elif verb == "DATA":
+                self.say("354 go on")
+                letter = b"".join(iter(self.rfile.readline, b".\r\n")).decode()
+                self.server.heard.append((sender, receivers, letter))
+                self.say(f"{self.server.answers.pop(0) if self.server.answers else 250} it is so")
+                continue
+            self.say("250 go on")
+
+
+@test
+def the_same_is_told_by_mail_and_neither_a_webhook_that_hangs_nor_a_test_waits_for_the_other():
+    with tempfile.TemporaryDirectory() as directory, MailServer() as server, socket.create_server(("127.0.0.1", 0)) as mute, \
+            Cluster(settings=[f"webhook_file = {directory}/webhook", "mail_to = ops@example.org, night@example.org",
+                              f"mail_server = {server.url}"]) as c:
+        # A webhook that takes connections and says nothing.
+        pathlib.Path(f"{directory}/webhook").write_text(f"http://127.0.0.1:{mute.getsockname()[1]}/\n")
+        c.etcd.put("order/leader", {"schema": 1, "node": "node1", "term": 1, "incarnation": 1})
+        assert ask(c.socket, "POST", "/v1/cluster/disarm").status == 200
+        wait_for("it is told by mail", lambda: server.heard, 30)
+        sender, receivers, letter = server.heard[0]
+        head, body = letter.split("\r\n\r\n", 1)
+        assert (sender, receivers) == ("berth@node1", ["ops@example.org", "night@example.org"]), server.heard
+        message = email.message_from_string(letter)
+        assert message["Subject"].startswith("Berth, cluster berth: ") and message["To"].count("@") == 2, head
+        assert abs(email.utils.parsedate_to_datetime(message["Date"]).timestamp() - time.time()) < 120, head
+        assert re.search(r"^warning: .*disarmed", body, re.M), body
+        # The webhook hangs for ten seconds and is tried again: a test message must not wait behind it.
+        pathlib.Path(f"{directory}/webhook").write_text("http://127.0.0.1:1/\n")
+        begin = time.monotonic()
+        c.refused(1, "the webhook cannot be reached", "notify", "test")
+        assert time.monotonic() - begin < 5, "the test waited"
+        server.answers[:] = [451, 550]  # the first one is tried again, the second one is for good
+        del server.heard[:]
+        assert ask(c.socket, "POST", "/v1/cluster/arm").status == 200
+        wait_for("its end is told, and told again", lambda: len(server.heard) == 2, 30)
+        assert re.search(r"^over: .*disarmed", server.heard[1][2], re.M), server.heard
+        wait_for("it is dropped", lambda: "is dropped (tries: 2): the mail server answered with the status 550" in c.log(), 5)
+
+
+@test
+def a_test_message_goes_to_every_address_and_a_server_elsewhere_must_offer_tls():
+    # All of 127.0.0.0/8 is this host, but only the usual names of it count as that.
+    with MailServer() as server, MailServer("127.0.0.2") as stranger, Cluster(nodes=("node1",), settings=[
+            "mail_to = ops@example.org typo@example.org", "mail_from = berth@example.org", f"mail_server = {server.url}"]) as c:
+        assert "the mail server accepted the test message" in c.must("notify", "test")
+        sender, receivers, letter = server.heard[0]
+        assert sender == "berth@example.org" and len(receivers) == 2 and "a test message from node1" in letter, server.heard
+        server.unknown.append("typo@example.org")
+        c.refused(1, "the mail server answered with the status 550", "notify", "test")
+        c.etcd.put("order/leader", {"schema": 1, "node": "node1", "term": 1, "incarnation": 1})
+        assert ask(c.socket, "POST", "/v1/cluster/disarm").status == 200
+        wait_for("the other address is told", lambda: any("disarmed" in text for _, _, text in server.heard), 30)
+        c.stop_api()
+        text = pathlib.Path(c.config).read_text()
+        pathlib.Path(c.config).write_text(text.replace(server.url, stranger.url))
+        c.start_api()
+        c.refused(1, "the mail server cannot be reached", "notify", "test")
+        assert not stranger.heard, stranger.heard
 
 
 @test

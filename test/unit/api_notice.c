@@ -24,7 +24,7 @@ static bool is_node3_away;
 static const char *told(struct notices *notices, bool is_teller, msec_t later_ms)
 {
     static char message[40000];
-    CLEANUP(buf_done) struct buf out = {0};
+    CLEANUP(notice_message_done) struct notice_message out = {0};
     view.now_ms += later_ms;
     view.wall_ms += (uint64_t)later_ms;
     hear("node1", view.now_ms);
@@ -36,7 +36,8 @@ static const char *told(struct notices *notices, bool is_teller, msec_t later_ms
         coordinate();
     }
     REQUIRE(notices_look(notices, &view, is_teller, &out));
-    (void)snprintf(message, sizeof(message), "%s", buf_str(&out));
+    (void)snprintf(message, sizeof(message), "%s", buf_str(&out.json));
+    CHECK_INT(out.json.size > 0, out.text.size > 0);
     return message;
 }
 

@@ -38,6 +38,39 @@ TEST(values_are_trimmed_and_lists_split)
     CHECK_INT(config.device_len, 2);
 }
 
+TEST(mail_goes_to_addresses_through_a_server)
+{
+    static const char *const wrong[] = {
+        "mail_to = ops",
+        "mail_to = ops@",
+        "mail_to = @example.org",
+        "mail_to = a@b@c",
+        "mail_to = <ops@example.org>",
+        "mail_to = ops@example.org\\r",
+        "mail_from = berth",
+        "mail_from = a@b c@d",
+        "mail_server = mail.example.org",
+        "mail_server = smtp://",
+        "mail_server = smtp://user@mail.example.org",
+        "mail_server = smtp://mail.example.org/x",
+        "mail_server = https://mail.example.org",
+        "mail_password_file = mail",
+    };
+    REQUIRE(parse("mail_to = ops@example.org, night@example.org\n"
+                  "mail_from = berth@example.org\nmail_server = smtps://mail.example.org:465") ==
+            0);
+    CHECK_INT(config.mail_to_len, 2);
+    CHECK_STR(config.mail_to[1].text, "night@example.org");
+    CHECK_STR(config.mail_server, "smtps://mail.example.org:465");
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        CHECK_INT(parse(wrong[i]), -EINVAL);
+        CHECK_HAS(err.text, i < 8 ? "is no mail address" : "mail_");
+    }
+    REQUIRE(parse("") == 0);
+    CHECK_INT(config.mail_to_len, 0);
+    CHECK_STR(config.mail_server, "smtp://localhost");
+}
+
 TEST(a_wrong_line_is_named_by_its_number_and_changes_nothing)
 {
     REQUIRE(parse("node = kept") == 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Messages about problems go to a webhook. Its address is a file on the servers, so here it is only tried. */
+/* Messages about problems go to a webhook and by mail. Where that is is set on the servers, so here it is only tried. */
 import { useState } from 'preact/hooks';
 import { change, messageOf } from '../api';
 import { Button } from '../ui/button';
@@ -11,12 +11,12 @@ export function Notifications() {
     const send = () => {
         setBusy(true);
         change('POST', '/v1/notify/test')
-            .then(() => say('The webhook accepted the test message.', 'success'), (error: unknown) => say(messageOf(error), 'danger'))
+            .then(() => say('The test message was accepted.', 'success'), (error: unknown) => say(messageOf(error), 'danger'))
             .finally(() => setBusy(false));
     };
     return (
         <Section title="Notifications">
-            <p class="quiet">Problems that begin and end are posted to a webhook by the server that coordinates. Its address is set on the servers, as <code>webhook_file</code> in <code>berth.conf</code>.</p>
+            <p class="quiet">The server that coordinates tells problems that begin and end to a webhook and by mail. Where they go is set on the servers, as <code>webhook_file</code> and <code>mail_to</code> in <code>berth.conf</code>.</p>
             <Button disabled={isBusy} onClick={send}>Send test message</Button>
         </Section>
     );
