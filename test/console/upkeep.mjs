@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /** Work on servers and VMs: the cluster is disarmed and armed, a server reboots, a VM is let alone or starts after another. */
 
-import { counts, dialog, must, order, press, row, told } from './lib/gestures.mjs';
+import { violations } from './lib/axe.mjs';
+import { Cockpit } from './lib/cockpit.mjs';
+import { counts, dialog, must, order, press, row, shows, stands, told } from './lib/gestures.mjs';
 import { Scene } from './lib/scene.mjs';
 import { main, test } from './lib/tap.mjs';
 
@@ -57,6 +59,36 @@ test('a server is rebooted: what moves is shown, and its VM runs elsewhere', asy
   await press(operator, `Actions for ${node === 'node1' ? 'node2' : 'node1'}`);
   await counts(operator.getByRole('menuitem', { name: 'Reboot…' }), 0);
   await counts(operator.getByRole('button', { name: 'Disarm cluster' }), 0);
+});
+
+test('Cockpit shows the cluster of its server, says why it cannot, and leads to the console', async (scene) => {
+  const { stage } = scene;
+  const cockpit = await Cockpit.begin(stage);
+  try {
+    const page = await scene.open('/', { role: null });
+    // The configuration of this host is not where that of a server is.
+    await page.route('**/berth.js', async (route) => {
+      const reply = await route.fetch();
+      await route.fulfill({ response: reply, body: (await reply.text()).replace('/etc/berth/berth.conf', `${stage.directory}/berth.conf`) });
+    });
+    await page.goto(cockpit.page);
+    await stands(row(page, 'Servers', 'node1'), 'up');
+    await shows(page.locator('#vms'), 'running');
+    must((await page.getByRole('heading', { level: 1 }).textContent()) === 'Berth: cluster berth', 'the cluster is not named');
+    const href = await page.getByRole('link', { name: 'Open the console' }).getAttribute('href');
+    must(/^https:\/\/127\.0\.0\.1:\d+\/$/.test(href), `the console is at ${href}`);
+    const found = await violations(page);
+    must(found.length === 0, found.join('\n'));
+    await stage.must('POST', '/v1/cluster/disarm');
+    await page.getByText('Warning: the cluster is disarmed').waitFor();
+    await stage.must('POST', '/v1/cluster/arm');
+    await page.getByText('Nothing needs attention.').waitFor();
+    cockpit.breakCommand();
+    await page.getByRole('alert').filter({ hasText: 'no answer today' }).waitFor();
+    must(!(await page.getByRole('table', { name: 'Servers' }).isVisible()), 'what may not be so any more is shown still');
+  } finally {
+    cockpit.end();
+  }
 });
 
 const scene = await Scene.begin('--bare');
