@@ -48,6 +48,7 @@ def bare(suite):
 def unpack(suite, root):
     """Makes 'root' a bare system."""
     run(["tar", "-C", root, "-xf", bare(suite)])
+    root.chmod(0o755)  # it was made as a temporary directory, which only root may enter
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
 
 
