@@ -484,14 +484,6 @@ void agent_step(struct core *core)
     if (!heartbeat_is_heard(core) || !core->agent->is_listed) {
         return;
     }
-    WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
-        const struct vm_placement *p = (*each)->placement;
-        bool is_here = strcmp(p->node, core->config.node) == 0;
-        bool comes_here = strcmp(p->next_node, core->config.node) == 0;
-        if (p->phase != PLACEMENT_NONE && (is_here || comes_here)) {
-            (void)local_vm_get(core, (*each)->key.name);
-        }
-    }
     WORLD_EACH(&core->world, RECORD_VM_INCOMING, copy) {
         if (strcmp((*copy)->incoming->node, core->config.node) == 0 &&
             (*copy)->incoming->incarnation == self_incarnation(core) &&

@@ -126,9 +126,26 @@ static void vm_moves(struct core *core, const struct core_event *event)
     }
 }
 
+/*
+ * A VM with a place here is tended from when its placement is told. Which ones those are is not
+ * sought in each step: a cluster has thousands of placements, and each host is told of each change.
+ * What is to be done about it is judged in each step, by what its placement says then.
+ */
+static void meet(struct core *core, const struct record *record)
+{
+    const struct vm_placement *p =
+        record->key.kind == RECORD_VM_PLACEMENT ? record->placement : NULL;
+    if (p && p->phase != PLACEMENT_NONE &&
+        (strcmp(p->node, core->config.node) == 0 || strcmp(p->next_node, core->config.node) == 0)) {
+        (void)local_vm_get(core, record->key.name);
+    }
+}
+
 void local_vms_event(struct core *core, const struct core_event *event)
 {
-    if (event->kind == CORE_VM_EXISTS) {
+    if (event->kind == CORE_STORE_RECORD) {
+        meet(core, event->record);
+    } else if (event->kind == CORE_VM_EXISTS) {
         vm_exists(core, event);
     } else if (event->kind == CORE_VM_GONE) {
         vm_gone(core, event);

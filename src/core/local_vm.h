@@ -80,7 +80,7 @@ void local_vm_undo(struct local_vm *vm, uint64_t epoch, struct cause why);
  * ended here, and the copy has it. */
 void local_vm_was_handed(struct local_vm *vm);
 
-/* What the hypervisor tells. */
+/* What the hypervisor tells, and which VMs have a place here, as the store tells. */
 void local_vms_event(struct core *core, const struct core_event *event);
 /* By priority, then name. */
 void local_vms_sort(struct core *core);
