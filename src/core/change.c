@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { commit_limit_ms = 3000 };
+enum {
+    commit_limit_ms = 3000,
+    /* On their way at a time: what a slow etcd, which does 200 a second, answers within that. */
+    changes_max = 512,
+    /* A decision looks at each VM, which takes some 5 us: between two is time for as many VMs. */
+    vms_each_ms = 100,
+};
 
 bool change_init(struct core *core)
 {
@@ -53,9 +59,25 @@ bool change_is_due(const struct core *core)
     return core->changes->again_ms != 0 && core->now_ms >= core->changes->again_ms;
 }
 
+bool change_is_full(const struct core *core)
+{
+    return core->changes->intents.len >= changes_max;
+}
+
+bool change_must_rest(struct core *core)
+{
+    bool must_rest = core->now_ms < core->changes->rested_ms;
+    if (must_rest) {
+        core_wake(core, core->changes->rested_ms);
+    }
+    return must_rest;
+}
+
 void change_begin(struct core *core)
 {
     core->changes->again_ms = 0;
+    core->changes->rested_ms =
+        core->now_ms + (msec_t)(core->world.records[RECORD_VM_SPEC].len / vms_each_ms);
     core->changes->is_partial = core->changes->intents.len > 0;
 }
 
@@ -71,14 +93,18 @@ void change_wake(struct core *core)
 
 /* ---- intents ---- */
 
+/* Where that of 'vm' stands, or would. */
+static size_t place_of(const struct changes *c, const char *vm)
+{
+    return VEC_BISECT(&c->intents, each, strcmp(each->vm, vm) < 0);
+}
+
 struct intent *change_find(const struct core *core, const char *vm)
 {
-    VEC_EACH(&core->changes->intents, intent) {
-        if (strcmp(intent->vm, vm) == 0) {
-            return intent;
-        }
-    }
-    return NULL;
+    const struct changes *c = core->changes;
+    size_t place = place_of(c, vm);
+    bool is_there = place < c->intents.len && strcmp(c->intents.items[place].vm, vm) == 0;
+    return is_there ? &c->intents.items[place] : NULL;
 }
 
 const struct record *change_placement(const struct core *core, const char *vm)
@@ -251,7 +277,8 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
         key.kind = RECORD_VM_INCOMING;
         txn_delete(&txn, &key);
     }
-    struct intent *intent = VEC_ADD(&core->changes->intents);
+    struct intent *intent =
+        VEC_INSERT(&core->changes->intents, place_of(core->changes, view->name));
     if (!intent) {
         core_out_of_memory();
     }

@@ -32,8 +32,9 @@ struct intent {
 
 /* All that are on their way. */
 struct changes {
-    VEC(struct intent) intents;
-    msec_t again_ms; /* decide again then although nothing changed; 0: no need */
+    VEC(struct intent) intents; /* by VM name */
+    msec_t rested_ms;           /* no decision before: after the last one was time for others */
+    msec_t again_ms;            /* decide again then although nothing changed; 0: no need */
     bool is_partial; /* some were on their way when this decision began, so it leaves them out */
 };
 
@@ -68,6 +69,12 @@ void change_stop(struct core *core, const struct view *view, struct cause cause,
 void change_again(struct core *core, msec_t at_ms);
 /* Whether that time has come. */
 bool change_is_due(const struct core *core);
+/* Whether so many are on their way that nothing more is decided until some have arrived: that leads
+ * to the next decision. */
+bool change_is_full(const struct core *core);
+/* Whether the last decision was just now, as measured by what one costs; then asks to be called
+ * when the next one may be. */
+bool change_must_rest(struct core *core);
 /* All is being decided now, but for what is on its way: forgets that time. */
 void change_begin(struct core *core);
 /* Whether anything was. It is decided on again when that has arrived. */

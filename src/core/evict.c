@@ -5,8 +5,6 @@
 #include "core/mutant.h"
 #include "core/peer.h"
 
-#include "plan/priority.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +44,8 @@ static bool is_making_room(const struct record *record)
 bool evict_is_going_on(const struct core *core)
 {
     WORLD_EACH(&core->world, RECORD_VM_PLACEMENT, each) {
-        if (is_making_room(*each) || is_making_room(change_placement(core, (*each)->key.name))) {
+        const struct intent *next = change_find(core, (*each)->key.name);
+        if (is_making_room(*each) || (next && is_making_room(next->placement))) {
             return true;
         }
     }
@@ -168,20 +167,6 @@ static inherited_priorities_t priorities(const struct core *core)
     return inherited;
 }
 
-bool evict_comes_first(const struct core *core, const struct job *job)
-{
-    const struct evicting *room = core->evicting;
-    const struct record *vm =
-        room->vm[0] ? world_find(&core->world, RECORD_VM_SPEC, room->vm) : NULL;
-    if (!vm || (!room->is_made && !is_taker(job))) {
-        return true;
-    }
-    inherited_priorities_t inherited = priorities(core);
-    bool comes_first = priority_of(&inherited, job->view.spec) >= priority_of(&inherited, vm);
-    VEC_DONE(&inherited);
-    return comes_first;
-}
-
 /* Whether it waits for a host, and its reasons are being written again. */
 static bool is_rewritten(const struct core *core, const struct intent *intent)
 {
@@ -191,19 +176,46 @@ static bool is_rewritten(const struct core *core, const struct intent *intent)
            still_waits(core, intent->vm);
 }
 
-/* While a change of it is on its way a VM is not planned, but it may be waited for. */
-bool evict_must_wait(const struct core *core, const struct job *job)
+void precedence_done(struct precedence *precedence)
 {
-    bool must_wait = false;
+    VEC_DONE(&precedence->inherited);
+}
+
+void precedence_look(const struct core *core, struct precedence *ret)
+{
+    const struct evicting *room = core->evicting;
+    if (ret->is_known && ret->change_len == core->changes->intents.len) {
+        return;
+    }
+    precedence_done(ret);
+    *ret = (struct precedence){
+        .is_known = true,
+        .change_len = core->changes->intents.len,
+        .inherited = priorities(core),
+        .kept = room->vm[0] ? world_find(&core->world, RECORD_VM_SPEC, room->vm) : NULL,
+        .is_made = room->is_made,
+    };
     VEC_EACH(&core->changes->intents, intent) {
-        if (is_taker(job) && is_rewritten(core, intent) && !MUTANT(ROOM_NOT_KEPT)) {
-            inherited_priorities_t inherited = priorities(core);
+        if (is_rewritten(core, intent) && !MUTANT(ROOM_NOT_KEPT)) {
             const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, intent->vm);
-            must_wait |= priority_of(&inherited, spec) > priority_of(&inherited, job->view.spec);
-            VEC_DONE(&inherited);
+            ret->rewritten = MAX(ret->rewritten, priority_of(&ret->inherited, spec));
         }
     }
-    return must_wait;
+}
+
+bool evict_comes_first(const struct precedence *precedence, const struct job *job)
+{
+    const struct record *vm = precedence->kept;
+    return !vm || (!precedence->is_made && !is_taker(job)) ||
+           priority_of(&precedence->inherited, job->view.spec) >=
+               priority_of(&precedence->inherited, vm);
+}
+
+/* While a change of it is on its way a VM is not planned, but it may be waited for. */
+bool evict_must_wait(const struct precedence *precedence, const struct job *job)
+{
+    return is_taker(job) &&
+           precedence->rewritten > priority_of(&precedence->inherited, job->view.spec);
 }
 
 bool evict_room(const struct core *core, struct kept_room *ret)

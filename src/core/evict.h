@@ -19,6 +19,8 @@
 #include "core/job.h"
 #include "core/placing.h"
 
+#include "plan/priority.h"
+
 /* False without memory. */
 bool evict_init(struct core *core);
 /* Whether VMs stop to make room for others; nothing of that ends but by itself */
@@ -31,13 +33,27 @@ bool evict_order(struct core *core, const evictions_t *evictions);
 /* Nothing more can be stopped: if 'job' is the one for which room is made, and it has no place, it
  * gets none. */
 void evict_look(struct core *core, const struct job *job, const struct placing *answer);
+/* Which VMs come before others as room and changes are now, so that thousands of jobs are compared
+ * with them at once. Begins as {0}. */
+struct precedence {
+    bool is_known;
+    size_t change_len; /* as many changes were on their way */
+    inherited_priorities_t inherited;
+    const struct record *kept; /* the VM that the room is for; NULL: none */
+    bool is_made;              /* VMs stop for it */
+    uint32_t rewritten;        /* the highest priority of a VM that waits and whose reasons are on
+                                  their way; 0: there is none, or it comes before no one */
+};
+/* As it is now: looked up again if changes were sent since. */
+void precedence_look(const struct core *core, struct precedence *ret);
+void precedence_done(struct precedence *precedence);
 /* Whether 'job' is planned without regard to that room: it is no less important than the VM that
  * the room is for, or, where room is only kept, it has or had a place. */
-bool evict_comes_first(const struct core *core, const struct job *job);
+bool evict_comes_first(const struct precedence *precedence, const struct job *job);
 /* Whether 'job' gets no place now, but perhaps when a change of a more important VM that waits,
  * which is on its way, has arrived. It is planned all the same, so that the reasons of others do
  * not depend on what is on its way. */
-bool evict_must_wait(const struct core *core, const struct job *job);
+bool evict_must_wait(const struct precedence *precedence, const struct job *job);
 /* The room that the others leave alone, into 'ret'; false: there is none. Lent until the next call
  * of this file. */
 bool evict_room(const struct core *core, struct kept_room *ret);

@@ -176,6 +176,9 @@ bool group_is_changing(const struct core *core, const struct groups *groups, con
 {
     members_t members;
     bool is_changing = false;
+    if (groups->ties.len == 0) {
+        return false;
+    }
     find_members(groups, vm, &members);
     VEC_EACH(&members, member) {
         is_changing |= change_find(core, *member) != NULL;

@@ -89,6 +89,9 @@ static void carry_out(struct core *core, struct jobs *jobs, const asked_t *asked
     }
     VEC_EACH(&order, each) {
         size_t i = *each;
+        if (change_is_full(core)) {
+            break; /* the rest is planned again when some of these have arrived */
+        }
         if (change_find(core, asked->items[i]->view.name)) {
             continue; /* it has just been told to make room, by an earlier round */
         }
@@ -155,17 +158,23 @@ enum { RECOVERING, RECOVERING_LATER, STARTING, STARTING_LATER, round_count };
 
 static void sort_jobs(struct core *core, struct jobs *jobs, struct round *rounds, asked_t *mending)
 {
+    struct precedence precedence = {0};
     VEC_EACH(&jobs->list, job) {
+        if (change_is_full(core)) {
+            break;
+        }
         if (change_find(core, job->view.name) || hold_for_another(core, job)) {
             continue; /* on its way, by an earlier round perhaps */
         }
-        job->is_held = evict_must_wait(core, job);
-        size_t later = evict_comes_first(core, job) ? 0 : 1;
+        precedence_look(core, &precedence);
+        job->is_held = evict_must_wait(&precedence, job);
+        size_t later = evict_comes_first(&precedence, job) ? 0 : 1;
         add_asked(job->purpose == PURPOSE_MEND ? mending
                   : can_wait(core, job)        ? &rounds[STARTING + later].asked
                                                : &rounds[RECOVERING + later].asked,
                   job);
     }
+    precedence_done(&precedence);
 }
 
 /* False: room is to be kept, so the rest is to be sorted again. */
@@ -180,13 +189,16 @@ static bool plan_all(struct core *core, struct jobs *jobs)
     bool is_done = true;
     sort_jobs(core, jobs, rounds, &mending);
     for (size_t i = 0; i < round_count; i++) {
-        is_done = is_done && plan_round(core, jobs, &rounds[i]);
+        is_done = is_done && (change_is_full(core) || plan_round(core, jobs, &rounds[i]));
         VEC_DONE(&rounds[i].asked);
     }
     VEC_EACH(&mending, job) {
-        struct round alone = {.is_kept_out = !evict_comes_first(core, *job)};
+        struct precedence precedence = {0};
+        precedence_look(core, &precedence);
+        struct round alone = {.is_kept_out = !evict_comes_first(&precedence, *job)};
+        precedence_done(&precedence);
         add_asked(&alone.asked, *job);
-        is_done = is_done && plan_round(core, jobs, &alone);
+        is_done = is_done && (change_is_full(core) || plan_round(core, jobs, &alone));
         VEC_DONE(&alone.asked);
     }
     VEC_DONE(&mending);

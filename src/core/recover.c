@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Longer than most: each decision about a VM stands beside those that it rules out. */
 #include "core/recover.h"
 
 #include "core/better.h"
@@ -414,7 +415,8 @@ static void decide_none(struct core *core, const struct view *view, struct jobs 
 static void decide(struct core *core, const char *vm, struct jobs *jobs)
 {
     assert(lead_is_ours(core) && core->world.is_complete);
-    if (change_find(core, vm) || !core_is_readable(core, RECORD_VM_SPEC, vm) ||
+    if (change_is_full(core) || change_find(core, vm) ||
+        !core_is_readable(core, RECORD_VM_SPEC, vm) ||
         !core_is_readable(core, RECORD_VM_PLACEMENT, vm) ||
         !core_is_readable(core, RECORD_VM_STATUS, vm) ||
         !core_is_readable(core, RECORD_VM_INCOMING, vm)) {
@@ -472,6 +474,9 @@ void recover_step(struct core *core)
         change_wake(core);
         return;
     }
+    if (change_is_full(core) || change_must_rest(core)) {
+        return;
+    }
     core->is_dirty = false;
     change_begin(core);
     evict_step(core);
@@ -488,7 +493,7 @@ void recover_step(struct core *core)
     }
     if (cold_must_wait(core)) {
         change_again(core, MIN(cold_until_ms(core), core->now_ms + cold_look_ms));
-    } else {
+    } else if (!change_is_full(core)) { /* else some of the jobs are missing */
         group_add_mates(core, &groups, &jobs);
         planning_do(core, &jobs);
     }

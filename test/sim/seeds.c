@@ -99,6 +99,38 @@ TEST(memory_may_run_out_at_any_allocation_of_a_failover_a_drain_and_a_sweep)
     CHECK(count > 4 * (unsigned)allocations);
 }
 
+/* All are ordered to start at once, and later to stop. */
+TEST(of_many_changes_so_many_are_under_way_as_a_store_can_take)
+{
+    enum { hosts = 16, vms = 700 };
+    struct scenario scenario = {0};
+    struct sim_result result = {0};
+    struct error err = {0};
+    struct buf text = {0};
+    buf_text(&text, "batch 50\nsettings concurrent_starts=32\n");
+    for (int i = 0; i < hosts; i++) {
+        buf_printf(&text, "host h%d cpus=50 memory=9999\n", i); /* 50 VMs of each at most */
+    }
+    for (int i = 0; i < vms; i++) {
+        buf_printf(&text,
+                   "vm v%d gpus=0 cpus=1 memory=16 desired=stopped start=100 offline=turn-off\n",
+                   i);
+    }
+    for (int i = 0; i < 2 * vms; i++) {
+        buf_printf(&text, "at %d %s v%d\n", i < vms ? 1000 : 20000, i < vms ? "start" : "stop",
+                   i % vms);
+    }
+    buf_text(&text, "until 40000\n");
+    CHECK_INT(scenario_parse(buf_str(&text), &scenario, &err), 0);
+    CHECK_STR(err.text, "");
+    sim_run(&scenario, &(struct sim_options){0}, &result);
+    CHECK_STR(result.violation, "");
+    CHECK_INT((int)result.statistics.starts, vms);
+    sim_result_done(&result);
+    scenario_done(&scenario);
+    buf_done(&text);
+}
+
 TEST(another_seed_is_another_run)
 {
     struct sim_result first = {0}, second = {0};

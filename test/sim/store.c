@@ -12,6 +12,9 @@
 /* etcd's --max-txn-ops, which counts guards as well as writes. */
 enum { operations_max = 128, retry_snapshot_ms = 500, watch_back_ms = 50, ask_ms = 1250 };
 enum { settled_ms = 240000 };
+/* Of one berthd, under way at a time: 512 changes of the coordinator, and what its own host says.
+ */
+enum { open_max = 600 };
 
 static void request_free(void *data)
 {
@@ -377,6 +380,10 @@ static bool is_heartbeat(const struct core_action *action)
 void store_send(struct sim *sim, struct host *host, const struct core_action *action)
 {
     *ADD_TO(&host->process->open) = action->id;
+    if (host->process->open.len > open_max) {
+        violation(sim, "%s has %zu requests under way", host->config->name,
+                  host->process->open.len);
+    }
     if (!sim->options->truth_only) {
         check_sending(sim, host, &action->txn);
     }
