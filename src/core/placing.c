@@ -96,6 +96,9 @@ static void avoid(const struct core *core, const struct plan_cluster *cluster,
 {
     const char *vm_name = request->spec->key.name;
     bool is_kept = request->is_moving && live_shuns_stops(&core->world, vm_name, request->way);
+    if (!is_kept && !request->only_node && !request->failed_node && request->tried_len == 0) {
+        return; /* as most, of thousands on a thousand hosts */
+    }
     for (uint32_t node = 0; node < cluster->nodes.len; node++) {
         const char *name = cluster->nodes.items[node];
         bool is_other = request->only_node && strcmp(name, request->only_node) != 0;
@@ -146,19 +149,33 @@ static void take_evictions(const struct plan_cluster *cluster, const struct plan
     }
 }
 
-static void take_plan(const struct plan_cluster *cluster, const struct plan_request *plan_request,
-                      const struct plan *plan, struct placing *requests, size_t len)
+/* Of each VM of the model, which request is about it; NULL: none. */
+struct asked {
+    VEC(struct placing *) by_vm;
+};
+
+static void find_asked(const struct plan_cluster *cluster, const struct plan_request *plan_request,
+                       struct placing *requests, size_t len, struct asked *ret)
 {
+    for (size_t i = 0; i < cluster->vms.len; i++) {
+        ADD(&ret->by_vm, NULL);
+    }
     for (size_t i = 0; i < len; i++) {
-        VEC_EACH(&plan->placements, placement) {
-            if (placement->vm == plan_request->vms[i]) {
-                take_placement(cluster, plan, placement, &requests[i]);
-            }
+        ret->by_vm.items[plan_request->vms[i]] = &requests[i];
+    }
+}
+
+static void take_plan(const struct plan_cluster *cluster, const struct plan_request *plan_request,
+                      const struct plan *plan, const struct asked *asked)
+{
+    VEC_EACH(&plan->placements, placement) {
+        if (asked->by_vm.items[placement->vm]) {
+            take_placement(cluster, plan, placement, asked->by_vm.items[placement->vm]);
         }
-        VEC_EACH(&plan->waiting, waiting) {
-            if (waiting->vm == plan_request->vms[i]) {
-                take_reasons(cluster, plan_request, waiting, &requests[i]);
-            }
+    }
+    VEC_EACH(&plan->waiting, waiting) {
+        if (asked->by_vm.items[waiting->vm]) {
+            take_reasons(cluster, plan_request, waiting, asked->by_vm.items[waiting->vm]);
         }
     }
 }
@@ -167,19 +184,18 @@ static void take_plan(const struct plan_cluster *cluster, const struct plan_requ
 
 /* For the most important ones: it takes a look at every node for each. */
 static void take_hopes(const struct plan_cluster *cluster, const struct plan_request *plan_request,
-                       const struct plan *plan, struct placing *requests, size_t len)
+                       const struct plan *plan, const struct asked *asked)
 {
     enum { hopes_max = 16 };
     size_t hopes = 0;
     for (size_t k = 0; k < plan->waiting.len && hopes < hopes_max; k++) {
         uint32_t vm = plan->waiting.items[k].vm;
-        for (size_t i = 0; i < len; i++) {
-            if (plan_request->vms[i] == vm && requests[i].wants_hope) {
-                hopes++;
-                uint32_t node = plan_hope(cluster->model, plan_request, vm);
-                (void)snprintf(requests[i].node, sizeof(requests[i].node), "%s",
-                               node == PLAN_NONE ? "" : cluster->nodes.items[node]);
-            }
+        struct placing *request = asked->by_vm.items[vm];
+        if (request && request->wants_hope) {
+            hopes++;
+            uint32_t node = plan_hope(cluster->model, plan_request, vm);
+            (void)snprintf(request->node, sizeof(request->node), "%s",
+                           node == PLAN_NONE ? "" : cluster->nodes.items[node]);
         }
     }
 }
@@ -229,6 +245,7 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
     struct avoids avoids = {0};
     struct plan plan = {0};
     questions_t questions = {0};
+    struct asked asked = {0};
     VEC(uint32_t) vms = {0};
     for (size_t i = 0; i < len; i++) {
         ADD(&questions, ((struct plan_cluster_vm){.name = requests[i].spec->key.name,
@@ -258,8 +275,10 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
     if (plan_place(cluster.model, &request, &plan) < 0) {
         core_out_of_memory();
     }
-    take_plan(&cluster, &request, &plan, requests, len);
-    take_hopes(&cluster, &request, &plan, requests, len);
+    find_asked(&cluster, &request, requests, len, &asked);
+    take_plan(&cluster, &request, &plan, &asked);
+    take_hopes(&cluster, &request, &plan, &asked);
+    VEC_DONE(&asked.by_vm);
     unkeep(&cluster, &request, &kept, requests, len);
     if (ret_evictions) {
         take_evictions(&cluster, &plan, ret_evictions);

@@ -39,15 +39,15 @@ static struct room held_by(const struct place *place, const char *vm,
     const struct core *core = place->core;
     const char *node = place->node;
     const struct vm_placement *p = placement ? placement->placement : NULL;
-    const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm);
     if (p && p->phase != PLACEMENT_NONE && strcmp(p->node, node) == 0) {
         return (struct room){p->cpus, memory_here(place, p->memory_mib, p->huge_page_kib)};
     }
     if (p && p->handover != HANDOVER_NONE && strcmp(p->next_node, node) == 0) {
         return (struct room){p->cpus, memory_here(place, p->memory_mib, p->huge_page_kib)};
     }
-    if (p && p->phase != PLACEMENT_NONE && strcmp(p->next_node, node) == 0 && spec) {
-        return room_of(place, spec->vm_spec);
+    if (p && p->phase != PLACEMENT_NONE && strcmp(p->next_node, node) == 0) {
+        const struct record *spec = world_find(&core->world, RECORD_VM_SPEC, vm);
+        return spec ? room_of(place, spec->vm_spec) : (struct room){0};
     }
     return (struct room){0};
 }
@@ -87,10 +87,10 @@ static struct room held_by_others(const struct place *place)
         }
     }
     VEC_EACH(&core->changes->intents, intent) {
-        const struct record *stored = world_find(&core->world, RECORD_VM_PLACEMENT, intent->vm);
-        struct room was = held_by(place, intent->vm, stored);
         struct room will = held_by(place, intent->vm, intent->placement);
-        if (strcmp(intent->vm, vm) != 0) {
+        if ((will.cpus > 0 || will.memory_mib > 0) && strcmp(intent->vm, vm) != 0) {
+            const struct record *stored = world_find(&core->world, RECORD_VM_PLACEMENT, intent->vm);
+            struct room was = held_by(place, intent->vm, stored);
             sum.cpus += will.cpus - MIN(will.cpus, was.cpus);
             sum.memory_mib += will.memory_mib - MIN(will.memory_mib, was.memory_mib);
         }

@@ -47,16 +47,35 @@ static bool add_pools(struct plan_cluster *c)
 
 /* ---- VMs ---- */
 
+/* By name; what is said first of a VM stays first. */
+static int compare_questions(const void *a, const void *b)
+{
+    const struct plan_cluster_vm *const *x = a, *const *y = b;
+    int order = strcmp((*x)->name, (*y)->name);
+    return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+static bool sort_questions(struct plan_cluster *c)
+{
+    if (!VEC_RESERVE(&c->questions, c->options.vm_len)) {
+        return false;
+    }
+    for (size_t i = 0; i < c->options.vm_len; i++) {
+        c->questions.items[c->questions.len++] = &c->options.vms[i];
+    }
+    if (c->questions.len > 0) {
+        qsort(c->questions.items, c->questions.len, sizeof(*c->questions.items), compare_questions);
+    }
+    return true;
+}
+
 /* What the question says of it; never NULL. */
 static const struct plan_cluster_vm *question_of(const struct plan_cluster *c, const char *vm)
 {
     static const struct plan_cluster_vm nothing = {0};
-    for (size_t i = 0; i < c->options.vm_len; i++) {
-        if (strcmp(c->options.vms[i].name, vm) == 0) {
-            return &c->options.vms[i];
-        }
-    }
-    return &nothing;
+    size_t place = VEC_BISECT(&c->questions, each, strcmp((*each)->name, vm) < 0);
+    bool is_there = place < c->questions.len && strcmp(c->questions.items[place]->name, vm) == 0;
+    return is_there ? c->questions.items[place] : &nothing;
 }
 
 /* Those that are nodes here, as indices. */
@@ -278,8 +297,8 @@ int plan_cluster_make(const struct world *world, const struct plan_cluster_optio
         .model = plan_model_new(&(struct plan_size){0}),
     };
     width_find(ret);
-    return ret->model && add_pools(ret) && hosts_find_blamed(ret) && leaving_find(ret) &&
-                   hosts_add(ret) && add_vms(ret)
+    return ret->model && sort_questions(ret) && add_pools(ret) && hosts_find_blamed(ret) &&
+                   leaving_find(ret) && hosts_add(ret) && add_vms(ret)
                ? 0
                : -ENOMEM;
 }
@@ -287,6 +306,7 @@ int plan_cluster_make(const struct world *world, const struct plan_cluster_optio
 void plan_cluster_done(struct plan_cluster *c)
 {
     c->model = plan_model_free(c->model);
+    VEC_DONE(&c->questions);
     VEC_DONE(&c->pools);
     VEC_DONE(&c->nodes);
     VEC_DONE(&c->vms);

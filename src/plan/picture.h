@@ -42,6 +42,7 @@ struct plan_cluster {
     uint64_t largest_mmio;     /* of any device of any node */
     uint32_t huge_default_kib; /* what a VM gets that names no size; 0: no node tells */
     struct plan_cluster_options options;
+    VEC(const struct plan_cluster_vm *) questions; /* those of 'options', by name */
     struct plan_model *model;
     VEC(const char *) pools;
     VEC(const char *) nodes;              /* sorted */
