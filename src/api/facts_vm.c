@@ -224,19 +224,6 @@ bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *re
     return spec != NULL;
 }
 
-/* The record of 'name' among those of 'kind' from '*at' on, which moves there; NULL: none. */
-static const struct record *walk_to(const struct world *world, enum record_kind kind,
-                                    const char *name, size_t *at)
-{
-    struct record *const *items = world->records[kind].items;
-    size_t len = world->records[kind].len;
-    int order = -1;
-    while (*at < len && (order = strcmp(items[*at]->key.name, name)) < 0) {
-        ++*at;
-    }
-    return *at < len && order == 0 ? items[*at] : NULL;
-}
-
 static int compare_rows(const void *a, const void *b)
 {
     const struct vm_row *x = a, *y = b;
@@ -253,8 +240,8 @@ bool vm_rows(const struct world *world, vm_rows_t *ret)
         const char *name = (*each)->key.name;
         ret->items[ret->len++] = (struct vm_row){
             .spec = *each,
-            .placement = walk_to(world, RECORD_VM_PLACEMENT, name, &placement),
-            .status = walk_to(world, RECORD_VM_STATUS, name, &status),
+            .placement = world_walk(world, RECORD_VM_PLACEMENT, name, &placement),
+            .status = world_walk(world, RECORD_VM_STATUS, name, &status),
         };
     }
     if (ret->len > 0) {

@@ -311,6 +311,9 @@ void fencing_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_FENCE) {
         note_fence(core, event->record);
     }
+    if (event->kind != CORE_TXN_DONE && event->kind != CORE_ACTION_DONE) {
+        return;
+    }
     VEC_EACH(&core->peers->list, peer) {
         if (event->kind == CORE_TXN_DONE) {
             (void)pending_done(core, &peer->fence, event, &outcome);

@@ -72,9 +72,11 @@ bool peer_takes_vms(const struct core *core, const char *node)
 
 bool peer_is_settled(const struct core *core, const struct peer *peer)
 {
+    if (!peer->is_silent) {
+        return true;
+    }
     const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
-    return !peer->is_silent || !alive ||
-           world_is_proven_off(&core->world, peer->name, alive->alive->incarnation);
+    return !alive || world_is_proven_off(&core->world, peer->name, alive->alive->incarnation);
 }
 
 msec_t peer_lost_ms(const struct peer *peer, uint64_t incarnation)
@@ -186,12 +188,11 @@ static bool is_told_by_others(const struct core *core, const struct peer *peer)
 }
 
 /* Notes silence and its end; asks to be woken when it begins. */
-static void watch_silence(struct core *core, struct peer *peer, bool is_leading)
+static void watch_silence(struct core *core, struct peer *peer, bool is_leading, msec_t limit_ms)
 {
     if (strcmp(peer->name, core->config.node) == 0) {
         return;
     }
-    msec_t limit_ms = world_settings(&core->world)->leader_silence_ms;
     bool is_silent = core->now_ms - peer->seen_ms >= limit_ms;
     if (!is_silent) {
         core_wake(core, peer->seen_ms + limit_ms);
@@ -241,8 +242,9 @@ void peer_event(struct core *core, const struct core_event *event)
 
 void peer_step(struct core *core, bool is_leading)
 {
+    msec_t limit_ms = world_settings(&core->world)->leader_silence_ms;
     VEC_EACH(&core->peers->list, peer) {
-        watch_silence(core, peer, is_leading);
+        watch_silence(core, peer, is_leading, limit_ms);
     }
 }
 

@@ -133,6 +133,9 @@ void removal_step(struct core *core)
     pending_tick(core, pending);
     WORLD_EACH(&core->world, RECORD_NODE_SPEC, each) {
         const char *node = (*each)->key.name;
+        if ((*each)->node_spec->removed == 0) {
+            continue;
+        }
         const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, node);
         if (!pending_is_idle(core, pending)) {
             return; /* one at a time; its outcome leads here again */

@@ -131,9 +131,8 @@ static void forget_beginnings(struct node_standing *s)
 
 /* A host that keeps restarting gets no VMs for a while. It may be wrong, because it costs only
  * room: what runs there runs on, and at most one host in 'one_in' is judged so. */
-static bool judge(const struct core *core, const char *node, struct node_standing *s)
+static bool judge(const struct core *core, const struct record *spec, struct node_standing *s)
 {
-    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, node);
     uint64_t revision = spec ? (uint64_t)spec->revision : 0;
     if (s->spec_revision != revision) {
         s->spec_revision = revision;
@@ -201,10 +200,9 @@ static void write_standing(struct core *core, struct peer *peer, const struct re
     pending_send(core, &peer->standing, &txn, write_limit_ms);
 }
 
-static void tend(struct core *core, struct peer *peer)
+static void tend(struct core *core, struct peer *peer, const struct record *alive,
+                 const struct record *old, const struct record *spec)
 {
-    const struct record *alive = world_find(&core->world, RECORD_NODE_ALIVE, peer->name);
-    const struct record *old = world_find(&core->world, RECORD_NODE_STANDING, peer->name);
     pending_tick(core, &peer->standing);
     if (!alive || !pending_is_idle(core, &peer->standing) ||
         !core_is_readable(core, RECORD_NODE_STANDING, peer->name)) {
@@ -219,7 +217,7 @@ static void tend(struct core *core, struct peer *peer)
         s.incarnation = alive->alive->incarnation;
     }
     has_changed |= count_beginning(core, peer, alive->alive->incarnation, &s);
-    has_changed |= judge(core, peer->name, &s);
+    has_changed |= judge(core, spec, &s);
     has_changed |= take_fence_news(peer, peer_is_settled(core, peer), &s);
     if (has_changed) {
         write_standing(core, peer, old, &s);
@@ -230,8 +228,13 @@ static void tend(struct core *core, struct peer *peer)
 
 void standing_step(struct core *core)
 {
+    const struct world *world = &core->world;
+    size_t alive = 0, old = 0,
+           spec = 0; /* all are by name: a coordinator looks at each heartbeat */
     VEC_EACH(&core->peers->list, peer) {
-        tend(core, peer);
+        tend(core, peer, world_walk(world, RECORD_NODE_ALIVE, peer->name, &alive),
+             world_walk(world, RECORD_NODE_STANDING, peer->name, &old),
+             world_walk(world, RECORD_NODE_SPEC, peer->name, &spec));
     }
 }
 
@@ -241,9 +244,10 @@ void standing_event(struct core *core, const struct core_event *event)
     if (event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_NODE_STANDING) {
         seen(core, event->record);
     }
+    if (event->kind != CORE_TXN_DONE) {
+        return;
+    }
     VEC_EACH(&core->peers->list, peer) {
-        if (event->kind == CORE_TXN_DONE) {
-            (void)pending_done(core, &peer->standing, event, &outcome);
-        }
+        (void)pending_done(core, &peer->standing, event, &outcome);
     }
 }

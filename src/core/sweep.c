@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/sweep.h"
 
+#include "core/change.h"
 #include "core/lead.h"
 #include "core/mutant.h"
 #include "core/pending.h"
@@ -17,6 +18,7 @@ static_assert(2 * sweep_len_max + 1 <= 128, "a sweep fits into one transaction")
 
 struct sweep {
     struct pending pending;
+    bool is_due; /* claims or placements may have changed since all claims were looked at */
 };
 
 bool sweep_init(struct core *core)
@@ -59,6 +61,31 @@ static bool is_claim_held(const struct core *core, const struct record *claim)
     return false;
 }
 
+/* Looks at all claims, of which there are as many as GPUs: only after a change, and not while more
+ * of them are on their way, which move claims. */
+static void find_claims(struct core *core, struct txn *txn)
+{
+    struct sweep *sweep = core->sweep;
+    if (!sweep->is_due || core->changes->intents.len > 0) {
+        return;
+    }
+    WORLD_EACH(&core->world, RECORD_CLAIM, each) {
+        const struct record *claim = *each;
+        bool is_known = world_is_readable(&core->world, &claim->key);
+        if (txn->writes.len < sweep_len_max && is_known && !is_claim_held(core, claim) &&
+            !MUTANT(CLAIM_LEAKS)) {
+            struct record_key placement = {.kind = RECORD_VM_PLACEMENT};
+            memcpy(placement.name, claim->claim->vm, sizeof(placement.name));
+            txn_guard(txn, &claim->key, claim->revision);
+            txn_guard(txn, &placement, world_revision(&core->world, &placement));
+            txn_delete(txn, &claim->key);
+            (void)facts_set(core_note(core, NOTE_CLAIM_RELEASED, claim->claim->vm), claim->key.name,
+                            claim->key.second, NULL);
+        }
+    }
+    sweep->is_due = txn->writes.len > 0 || txn->failed; /* it may be refused, or there are more */
+}
+
 /*
  * Claims that no placement holds (there should be none) and the oldest events. A claim may go
  * although nothing is proven: a VM uses only what its placement holds, and the transaction demands
@@ -68,24 +95,12 @@ void sweep_step(struct core *core)
 {
     struct txn txn = {0};
     assert(lead_is_ours(core) && core->world.is_complete);
+    core->sweep->is_due |= core->is_dirty;
     pending_tick(core, &core->sweep->pending);
     if (!pending_is_idle(core, &core->sweep->pending)) {
         return;
     }
-    WORLD_EACH(&core->world, RECORD_CLAIM, each) {
-        const struct record *claim = *each;
-        bool is_known = world_is_readable(&core->world, &claim->key);
-        if (txn.writes.len < sweep_len_max && is_known && !is_claim_held(core, claim) &&
-            !MUTANT(CLAIM_LEAKS)) {
-            struct record_key placement = {.kind = RECORD_VM_PLACEMENT};
-            memcpy(placement.name, claim->claim->vm, sizeof(placement.name));
-            txn_guard(&txn, &claim->key, claim->revision);
-            txn_guard(&txn, &placement, world_revision(&core->world, &placement));
-            txn_delete(&txn, &claim->key);
-            (void)facts_set(core_note(core, NOTE_CLAIM_RELEASED, claim->claim->vm), claim->key.name,
-                            claim->key.second, NULL);
-        }
-    }
+    find_claims(core, &txn);
     size_t event_len = core->world.records[RECORD_EVENT].len;
     if (event_len > (size_t)events_max + events_slack) {
         for (size_t i = 0; i < event_len - events_max && txn.writes.len < sweep_len_max; i++) {

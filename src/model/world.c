@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Longer than most: whatever several rooms ask of the picture is answered here, in one place. */
 #include "model/world.h"
 
 #include "base/parse.h"
@@ -180,6 +181,18 @@ struct record *world_find(const struct world *world, enum record_kind kind, cons
     return copy_text(key.name, sizeof(key.name), name) ? world_find_key(world, &key) : NULL;
 }
 
+const struct record *world_walk(const struct world *world, enum record_kind kind, const char *name,
+                                size_t *at)
+{
+    struct record *const *items = world->records[kind].items;
+    size_t len = world->records[kind].len;
+    int order = -1;
+    while (*at < len && (order = strcmp(items[*at]->key.name, name)) < 0) {
+        ++*at;
+    }
+    return *at < len && order == 0 ? items[*at] : NULL;
+}
+
 revision_t world_revision(const struct world *world, const struct record_key *key)
 {
     const struct record *record = world_find_key(world, key);
@@ -257,8 +270,12 @@ static bool is_claim_on(const struct record_key *key, const char *node, struct p
 
 bool world_card_is_claimed(const struct world *world, const char *node, struct pci_address address)
 {
-    WORLD_EACH(world, RECORD_CLAIM, each) {
-        if (is_claim_on(&(*each)->key, node, address)) {
+    size_t len = world->records[RECORD_CLAIM].len;
+    struct record *const *claims = world->records[RECORD_CLAIM].items;
+    for (size_t i =
+             VEC_BISECT(&world->records[RECORD_CLAIM], each, strcmp((*each)->key.name, node) < 0);
+         i < len && strcmp(claims[i]->key.name, node) == 0; i++) {
+        if (is_claim_on(&claims[i]->key, node, address)) {
             return true;
         }
     }
@@ -270,18 +287,21 @@ bool world_card_is_claimed(const struct world *world, const char *node, struct p
     return false;
 }
 
-const char *world_used_by(const struct world *world, const char *node, const struct gpu_slot *slot)
+const char *node_inventory_used_by(const struct node_inventory *inventory,
+                                   const struct gpu_slot *slot)
 {
-    const struct record *record = world_find(world, RECORD_NODE_INVENTORY, node);
-    if (!record) {
-        return NULL;
-    }
-    VEC_EACH(&record->inventory->uses, use) {
+    VEC_EACH(&inventory->uses, use) {
         if (gpu_slot_is_other_form(&use->slot, slot) || gpu_slot_equal(&use->slot, slot)) {
             return use->vm;
         }
     }
     return NULL;
+}
+
+const char *world_used_by(const struct world *world, const char *node, const struct gpu_slot *slot)
+{
+    const struct record *record = world_find(world, RECORD_NODE_INVENTORY, node);
+    return record ? node_inventory_used_by(record->inventory, slot) : NULL;
 }
 
 bool world_has_hypervisor(const struct world *world, const char *node)

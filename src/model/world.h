@@ -45,6 +45,10 @@ void world_advance(struct world *world, revision_t revision);
 struct record *world_find(const struct world *world, enum record_kind kind, const char *name);
 struct record *world_find_key(const struct world *world, const struct record_key *key);
 
+/* The same of one who asks for many names in their order: '*at', 0 at first, is where it was. */
+const struct record *world_walk(const struct world *world, enum record_kind kind, const char *name,
+                                size_t *at);
+
 /* The mod revision of a key as this world knows it; 0: absent. */
 revision_t world_revision(const struct world *world, const struct record_key *key);
 
@@ -101,6 +105,8 @@ bool world_card_is_claimed(const struct world *world, const char *node, struct p
 /* The VM that used the device of 'node' or, in another form, its card, which was not erased since
  * although its pool demands that, lent; NULL: it is clean. */
 const char *world_used_by(const struct world *world, const char *node, const struct gpu_slot *slot);
+const char *node_inventory_used_by(const struct node_inventory *inventory,
+                                   const struct gpu_slot *slot);
 
 /* Whether 'node' is quarantined: it gets no VMs for a while. */
 bool world_is_quarantined(const struct world *world, const char *node);
