@@ -217,13 +217,15 @@ static bool is_at_home(const struct api_view *view, const char *name)
     return node_facts(view, name, &node) && node.state == NODE_STATE_UP;
 }
 
+/* 'inventory' is of its node; NULL: there is none. */
 static void count_member(const struct api_view *view, const struct pool_member *member,
-                         bool is_home, struct pool_counts *ret)
+                         const struct node_inventory *inventory, bool is_home,
+                         struct pool_counts *ret)
 {
     struct gpu_device device;
-    bool is_known = world_device(view->world, member->node, &member->slot, &device);
+    bool is_known = inventory && gpu_device_find(inventory, &member->slot, &device);
     bool is_soon_free = is_known && device.health == GPU_HEALTHY &&
-                        world_used_by(view->world, member->node, &member->slot);
+                        node_inventory_used_by(inventory, &member->slot);
     ret->total++;
     if (is_soon_free || holder_of(view->world, member->node, &member->slot)) {
         ret->used++;
@@ -242,10 +244,12 @@ void pool_counts_next(const struct api_view *view, const struct record *pool, si
 {
     const struct pool_member *members = pool->pool->members.items;
     const char *node = members[*at].node;
+    const struct record *record = world_find(view->world, RECORD_NODE_INVENTORY, node);
+    const struct node_inventory *inventory = record ? record->inventory : NULL;
     bool is_home = is_at_home(view, node);
     *ret = (struct pool_counts){0};
     for (; *at < pool->pool->members.len && strcmp(members[*at].node, node) == 0; (*at)++) {
-        count_member(view, &members[*at], is_home, ret);
+        count_member(view, &members[*at], inventory, is_home, ret);
     }
 }
 

@@ -95,15 +95,20 @@ static void find_unwell(struct troubles *troubles, const struct record *inventor
     }
 }
 
-/* In a pool, and not what a VM could get. */
-static void find_member(struct troubles *troubles, const struct record *pool,
-                        const struct pool_member *member)
+static bool is_forced(const struct troubles *troubles, const struct pool_member *member)
 {
-    const struct world *world = troubles->call->world;
-    const struct dismount *dismount = world_dismount(world, member->node, member->slot.address);
+    const struct dismount *dismount =
+        world_dismount(troubles->call->world, member->node, member->slot.address);
+    return dismount && dismount->is_forced;
+}
+
+/* In a pool, and not what a VM could get; 'inventory' is its node's. */
+static void find_member(struct troubles *troubles, const struct record *pool,
+                        const struct pool_member *member, const struct node_inventory *inventory)
+{
     struct gpu_device device;
     struct trouble *trouble = NULL;
-    if (!world_device(world, member->node, &member->slot, &device)) {
+    if (!gpu_device_find(inventory, &member->slot, &device)) {
         trouble = gpu_trouble_add(troubles, TROUBLE_GPU_MISSING, member->node, &member->slot, NULL);
         char address[name_size];
         if (trouble) {
@@ -111,7 +116,8 @@ static void find_member(struct troubles *troubles, const struct record *pool,
                                       gpu_slot_format(&member->slot, address), NULL);
         }
     } else if (device.health != GPU_QUARANTINED && gpu_device_is_dismounted(&device) &&
-               !gpu_device_may_be_assigned(&device, dismount && dismount->is_forced)) {
+               !gpu_device_may_be_assigned(&device, false) &&
+               !gpu_device_may_be_assigned(&device, is_forced(troubles, member))) {
         trouble =
             gpu_trouble_add(troubles, TROUBLE_GPU_UNUSABLE, member->node, &member->slot, NULL);
         if (trouble) {
@@ -123,33 +129,34 @@ static void find_member(struct troubles *troubles, const struct record *pool,
     }
 }
 
-/* Its inventory is of its present life, and it is heard. */
-static bool is_heard(const struct api_view *view, const char *name)
+/* If that is of its present life, and it is heard; else NULL. */
+static const struct node_inventory *inventory_of(const struct api_view *view, const char *name)
 {
     struct node_facts node;
-    return node_facts(view, name, &node) && node.pulse == PULSE_ALIVE && node.inventory &&
-           node.inventory->incarnation == node.alive->incarnation;
+    bool is_heard = node_facts(view, name, &node) && node.pulse == PULSE_ALIVE && node.inventory &&
+                    node.inventory->incarnation == node.alive->incarnation;
+    return is_heard ? node.inventory : NULL;
 }
 
 void troubles_find_gpus(struct troubles *troubles)
 {
     const struct api_view *view = troubles->call->view;
     WORLD_EACH(view->world, RECORD_NODE_INVENTORY, each) {
-        if (is_heard(view, (*each)->key.name)) {
+        if (inventory_of(view, (*each)->key.name)) {
             find_quarantined(troubles, *each);
             find_unwell(troubles, *each);
         }
     }
     WORLD_EACH(view->world, RECORD_POOL, each) {
         const char *node = NULL;
-        bool is_told = false;
+        const struct node_inventory *inventory = NULL;
         VEC_EACH(&(*each)->pool->members, member) { /* sorted by node */
             if (!node || strcmp(node, member->node) != 0) {
                 node = member->node;
-                is_told = is_heard(view, node);
+                inventory = inventory_of(view, node);
             }
-            if (is_told) {
-                find_member(troubles, *each, member);
+            if (inventory) {
+                find_member(troubles, *each, member, inventory);
             }
         }
     }
