@@ -22,12 +22,12 @@ static const char usage[] =
     "usage: berth-sim --seeds A..B [--hosts N] [--minutes M] [--jobs J]\n"
     "       berth-sim --seed N [--hosts N] [--minutes M]    one seed, with its transcript\n"
     "       berth-sim show --seed N [...]                   the scenario that a seed stands for\n"
-    "       berth-sim run [--accept] [--quiet] FILE...      scenario files\n";
+    "       berth-sim run [--accept] [--quiet] [--once] FILE...    scenario files\n";
 
 struct arguments {
     uint64_t first, last;
     uint32_t hosts, minutes, jobs;
-    bool has_seeds, is_single, is_show, is_run, accepts, is_quiet;
+    bool has_seeds, is_single, is_show, is_run, accepts, is_quiet, is_once;
 };
 
 /* ---- seeds ---- */
@@ -246,6 +246,7 @@ static int run_files(const struct arguments *arguments, int argc, char **argv, i
             continue;
         }
         struct file_options options = {.accepts = arguments->accepts,
+                                       .is_once = arguments->is_once,
                                        .prints = !arguments->is_quiet};
         struct buf report = {0};
         bool is_good = file_run(argv[at], &options, NULL, &report);
@@ -293,7 +294,7 @@ static bool take_argument(char **argv, int *at, struct arguments *ret)
         ret->is_single = true;
         is_good = value && parse_u64(value, UINT64_MAX / 2, &ret->first);
     } else if (strcmp(word, "--hosts") == 0) {
-        is_good = take_number(value, &ret->hosts) && ret->hosts >= 2 && ret->hosts <= 64;
+        is_good = take_number(value, &ret->hosts) && ret->hosts >= 2 && ret->hosts <= nodes_max;
     } else if (strcmp(word, "--minutes") == 0) {
         is_good = take_number(value, &ret->minutes) && ret->minutes >= 1;
     } else if (strcmp(word, "--jobs") == 0) {
@@ -302,8 +303,9 @@ static bool take_argument(char **argv, int *at, struct arguments *ret)
         has_value = false;
         ret->accepts |= ret->is_run && strcmp(word, "--accept") == 0;
         ret->is_quiet |= ret->is_run && strcmp(word, "--quiet") == 0;
-        is_good = ret->is_run &&
-                  (word[0] != '-' || strcmp(word, "--accept") == 0 || strcmp(word, "--quiet") == 0);
+        ret->is_once |= ret->is_run && strcmp(word, "--once") == 0;
+        is_good = ret->is_run && (word[0] != '-' || strcmp(word, "--accept") == 0 ||
+                                  strcmp(word, "--quiet") == 0 || strcmp(word, "--once") == 0);
     }
     *at += 1 + has_value;
     return is_good;

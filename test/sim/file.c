@@ -119,7 +119,9 @@ bool file_run(const char *path, const struct file_options *options, struct buf *
         return false;
     }
     sim_run(&scenario, &(struct sim_options){0}, &result);
-    sim_run(&scenario, &(struct sim_options){0}, &second);
+    if (!options->is_once) {
+        sim_run(&scenario, &(struct sim_options){0}, &second);
+    }
     if (options->prints) {
         buf_printf(ret_report, "%s\n", path);
         add_indented(ret_report, buf_str(&result.transcript));
@@ -128,7 +130,8 @@ bool file_run(const char *path, const struct file_options *options, struct buf *
         buf_printf(ret_report, "  longest outage: %s, %lld ms\n", result.longest_outage_vm,
                    (long long)result.longest_outage_ms);
     }
-    bool is_good = judge(path, text, &scenario, options, &result, second.hash, ret_report);
+    bool is_good = judge(path, text, &scenario, options, &result,
+                         options->is_once ? result.hash : second.hash, ret_report);
     if (codes) {
         buf_text(codes, buf_str(&result.codes));
     }

@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With more hosts than that, each of which hears of each write, watches tell in batches, as etcd
+ * does under load; a run would take hours else. */
+enum { crowd_hosts = 64, crowd_batch_ms = 50 };
+
 #define SET_TEXT(to, ...) ((void)snprintf((to), sizeof(to), __VA_ARGS__))
 
 static void *must_add(void *place)
@@ -619,6 +623,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     unsigned weights[ARRAY_LEN(kinds)];
     *ret = (struct scenario){.seed = seed, .settings = cluster_settings_default};
     SET_TEXT(ret->name, "seed %llu", (unsigned long long)seed);
+    ret->batch_ms = hosts > crowd_hosts ? crowd_batch_ms : 0;
     draw_hosts(&rng, hosts ? hosts : (uint32_t)rng_between(&rng, 2, 6), ret);
     draw_partitions(seed, ret);
     draw_erasures(seed, ret);
