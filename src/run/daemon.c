@@ -113,41 +113,25 @@ static int wake_due(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- observing ---- */
 
-static void on_reset(void *userdata)
+/* From the store. */
+static void hear(void *owner, const struct core_event *event)
 {
-    struct daemon *d = userdata;
-    daemon_step(d,
-                (struct core_event){.kind = CORE_STORE_RESET, .is_up = store_has_beats(d->store)});
+    struct daemon *d = owner;
+    if (event->kind == CORE_STORE_RECORD) {
+        daemon_saw_key_news(d, event->record->key.kind);
+    } else if (event->kind == CORE_STORE_REMOVED) {
+        daemon_saw_key_news(d, event->key->kind);
+    }
+    daemon_step(d, *event);
+    if (event->kind == CORE_STORE_SYNCED || event->kind == CORE_STORE_PROGRESS) {
+        daemon_grant_keys(d);
+    }
 }
 
-static void on_record(void *userdata, struct record *record)
+static void on_surveyed(void *userdata)
 {
-    daemon_saw_key_news(userdata, record->key.kind);
-    daemon_step(userdata, (struct core_event){.kind = CORE_STORE_RECORD, .record = record});
-}
-
-static void on_removed(void *userdata, const struct record_key *key, revision_t revision)
-{
-    daemon_saw_key_news(userdata, key->kind);
-    daemon_step(userdata,
-                (struct core_event){.kind = CORE_STORE_REMOVED, .key = key, .revision = revision});
-}
-
-static void on_unreadable(void *userdata, const struct record_key *key)
-{
-    daemon_step(userdata, (struct core_event){.kind = CORE_STORE_UNREADABLE, .key = key});
-}
-
-static void on_synced(void *userdata, revision_t revision)
-{
-    daemon_step(userdata, (struct core_event){.kind = CORE_STORE_SYNCED, .revision = revision});
-    daemon_grant_keys(userdata);
-}
-
-static void on_progress(void *userdata, revision_t revision)
-{
-    daemon_step(userdata, (struct core_event){.kind = CORE_STORE_PROGRESS, .revision = revision});
-    daemon_grant_keys(userdata);
+    const struct hearing *hearing = userdata;
+    daemon_saw_endpoints(hearing->owner);
 }
 
 static void on_stale(void *userdata, bool is_stale)
@@ -398,16 +382,10 @@ static int open_examine(struct daemon *d, struct error *err)
 
 static int open_parts(struct daemon *d, struct error *err)
 {
-    static const struct store_observer store_observer = {
-        .reset = on_reset,
-        .record = on_record,
-        .removed = on_removed,
-        .unreadable = on_unreadable,
-        .synced = on_synced,
-        .progress = on_progress,
-        .stale = on_stale,
-        .surveyed = daemon_saw_endpoints,
-    };
+    struct store_observer store_observer = hearing_observer;
+    store_observer.stale = on_stale;
+    store_observer.surveyed = on_surveyed;
+    d->hearing = (struct hearing){hear, d, &d->store};
     static const struct virt_observer virt_observer = {
         on_instance, on_gone, on_listed, on_connection, on_moving, daemon_saw_foreign};
     char notes[config_text_size + 16], orders[config_text_size + 16];
@@ -423,7 +401,8 @@ static int open_parts(struct daemon *d, struct error *err)
                                             .policy = &policy};
     int r = open_core(d, err);
     if (r == 0) {
-        r = open_store(d->event, d->config, &store_observer, d->identity.etcd, d, &d->store, err);
+        r = open_store(d->event, d->config, &store_observer, d->identity.etcd, &d->hearing,
+                       &d->store, err);
     }
     if (r == 0) {
         r = store_watch_own(d->store, d->config->node, err); /* the core asks for more */

@@ -25,9 +25,8 @@ static void note_foreign(struct daemon *d, const struct etcd_endpoint_state *sta
     event_log_note(d->log, &note);
 }
 
-void daemon_saw_endpoints(void *userdata)
+void daemon_saw_endpoints(struct daemon *d)
 {
-    struct daemon *d = userdata;
     struct etcd_endpoint_state state;
     bool is_foreign;
     for (size_t i = 0; store_endpoint_state(d->store, i, &state, &is_foreign); i++) {

@@ -9,6 +9,7 @@
 #include "run/config.h"
 #include "run/event_log.h"
 #include "run/examine.h"
+#include "run/hearing.h"
 #include "run/identity.h"
 #include "run/keyring.h"
 #include "run/open_store.h"
@@ -36,6 +37,7 @@ struct daemon {
     sd_event_source *wake;
     struct core *core;
     struct store *store;
+    struct hearing hearing;
     struct virt *virt;
     struct host *host;
     struct event_log *log;
@@ -82,7 +84,7 @@ void daemon_tell_foreign(const struct daemon *d, struct node_inventory *inventor
 void daemon_tell_renamed(const struct daemon *d, struct node_inventory *inventory);
 /* daemon_endpoints.c: etcd's endpoints have told who they are. For an event, status and validate.
  */
-void daemon_saw_endpoints(void *userdata);
+void daemon_saw_endpoints(struct daemon *d);
 void daemon_tell_endpoints(const struct daemon *d, struct node_inventory *inventory);
 /* daemon_keyring.c: reads or makes the key of this host; what is wrong is for the journal. */
 void daemon_open_keyring(struct daemon *d);

@@ -6,7 +6,7 @@
 #include "test/live/etcd_cluster.h"
 
 #include "core/core.h"
-#include "run/store.h"
+#include "run/hearing.h"
 #include "test/test.h"
 
 #include <stdlib.h>
@@ -25,6 +25,7 @@ struct node {
     const char *name;
     struct core *core;
     struct store *store;
+    struct hearing hearing;
     bool is_deaf; /* does not hear who leads */
     msec_t wake_ms;
     uint64_t answers[answers_max]; /* actions to be answered with done */
@@ -105,33 +106,13 @@ static void step(struct node *node, struct core_event event)
 
 /* ---- what it hears ---- */
 
-static void on_reset(void *userdata)
+static void hear(void *owner, const struct core_event *event)
 {
-    step(userdata, (struct core_event){.kind = CORE_STORE_RESET, .is_up = true});
-}
-
-static void on_record(void *userdata, struct record *record)
-{
-    struct node *node = userdata;
-    if (!node->is_deaf || record->key.kind != RECORD_LEADER) {
-        step(node, (struct core_event){.kind = CORE_STORE_RECORD, .record = record});
+    struct node *node = owner;
+    if (!node->is_deaf || event->kind != CORE_STORE_RECORD ||
+        event->record->key.kind != RECORD_LEADER) {
+        step(node, *event);
     }
-}
-
-static void on_removed(void *userdata, const struct record_key *key, revision_t revision)
-{
-    step(userdata,
-         (struct core_event){.kind = CORE_STORE_REMOVED, .key = key, .revision = revision});
-}
-
-static void on_synced(void *userdata, revision_t revision)
-{
-    step(userdata, (struct core_event){.kind = CORE_STORE_SYNCED, .revision = revision});
-}
-
-static void on_progress(void *userdata, revision_t revision)
-{
-    step(userdata, (struct core_event){.kind = CORE_STORE_PROGRESS, .revision = revision});
 }
 
 /* One card, dismounted, that nothing speaks against. */
@@ -154,21 +135,18 @@ static struct record *inventory_of(const char *name)
 
 static void node_begin(struct node *node, const char *name)
 {
-    static const struct store_observer observer = {.reset = on_reset,
-                                                   .record = on_record,
-                                                   .removed = on_removed,
-                                                   .synced = on_synced,
-                                                   .progress = on_progress};
     struct core_config config = {0};
     struct etcd_config etcd = {.endpoints = cluster.endpoints,
                                .endpoint_len = cluster.options.member_len};
     struct error err;
-    *node = (struct node){.name = name, .wake_ms = MSEC_NEVER};
+    *node =
+        (struct node){.name = name, .hearing = {hear, node, &node->store}, .wake_ms = MSEC_NEVER};
     (void)snprintf(config.node, sizeof(config.node), "%s", name);
     (void)snprintf(config.boot_id, sizeof(config.boot_id), "boot of %s", name);
     (void)snprintf(config.fresh_cluster, sizeof(config.fresh_cluster), "%s", "0c");
     node->core = core_new(&config);
-    REQUIRE(node->core && store_new(loop, &etcd, &observer, node, &node->store, &err) == 0);
+    REQUIRE(node->core &&
+            store_new(loop, &etcd, &hearing_observer, &node->hearing, &node->store, &err) == 0);
     CLEANUP(record_unrefp) struct record *inventory = inventory_of(name);
     step(node, (struct core_event){.kind = CORE_VMS_LISTED});
     step(node, (struct core_event){.kind = CORE_HYPERVISOR, .is_up = true});

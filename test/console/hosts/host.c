@@ -99,40 +99,20 @@ static int wake_due(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static void on_reset(void *userdata)
+static void hear(void *owner, const struct core_event *event)
 {
-    host_step(userdata, (struct core_event){.kind = CORE_STORE_RESET, .is_up = true});
-}
-
-static void on_record(void *userdata, struct record *record)
-{
-    struct host *host = userdata;
-    bool is_test = record->key.kind == RECORD_FENCE_TEST;
-    host_step(host, (struct core_event){.kind = CORE_STORE_RECORD, .record = record});
+    struct host *host = owner;
+    bool is_test = event->kind == CORE_STORE_RECORD && event->record->key.kind == RECORD_FENCE_TEST;
+    host_step(host, *event);
     if (is_test) {
         machine_tell_inventory(host);
     }
 }
 
-static void on_removed(void *userdata, const struct record_key *key, revision_t revision)
-{
-    host_step(userdata,
-              (struct core_event){.kind = CORE_STORE_REMOVED, .key = key, .revision = revision});
-}
-
-static void on_synced(void *userdata, revision_t revision)
-{
-    host_step(userdata, (struct core_event){.kind = CORE_STORE_SYNCED, .revision = revision});
-}
-
-static void on_progress(void *userdata, revision_t revision)
-{
-    host_step(userdata, (struct core_event){.kind = CORE_STORE_PROGRESS, .revision = revision});
-}
-
 static void on_bad(void *userdata, const char *key, revision_t revision, const struct error *error)
 {
-    const struct host *host = userdata;
+    const struct hearing *hearing = userdata;
+    const struct host *host = hearing->owner;
     journal_line(LOG_ERR, "%s: %s (revision %lld) cannot be read: %s", host->name, key,
                  (long long)revision, error->text);
 }
@@ -149,13 +129,10 @@ void host_init(struct host *ret, uint32_t number, sd_event *event, const struct 
 /* The kernel and berthd are up. */
 static void boot_done(struct task *task)
 {
-    static const struct store_observer observer = {.reset = on_reset,
-                                                   .record = on_record,
-                                                   .removed = on_removed,
-                                                   .synced = on_synced,
-                                                   .progress = on_progress,
-                                                   .bad = on_bad};
+    struct store_observer observer = hearing_observer;
     struct host *host = task->host;
+    observer.bad = on_bad;
+    host->hearing = (struct hearing){hear, host, &host->store};
     struct core_config config = {0};
     struct error err = {0};
     (void)snprintf(config.node, sizeof(config.node), "%s", host->name);
@@ -165,7 +142,7 @@ static void boot_done(struct task *task)
     host->core = core_new(&config);
     if (!host->core ||
         sd_event_add_time(host->event, &host->wake, CLOCK_BOOTTIME, 0, 1000, wake_due, host) < 0 ||
-        store_new(host->event, host->etcd, &observer, host, &host->store, &err) < 0 ||
+        store_new(host->event, host->etcd, &observer, &host->hearing, &host->store, &err) < 0 ||
         !(host->log = event_log_new(host->event, host->store, host->name))) {
         (void)fprintf(stderr, "hosts: %s cannot begin: %s\n", host->name, err.text);
         exit(EXIT_FAILURE);

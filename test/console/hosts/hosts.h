@@ -9,7 +9,7 @@
 
 #include "core/core.h"
 #include "run/event_log.h"
-#include "run/store.h"
+#include "run/hearing.h"
 
 struct host;
 
@@ -65,6 +65,7 @@ struct host {
     /* Gone with the power. */
     struct core *core;
     struct store *store;
+    struct hearing hearing;
     struct event_log *log;
     sd_event_source *wake;
     sd_event_source *watchdog;
