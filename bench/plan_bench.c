@@ -4,9 +4,10 @@
  *
  *     plan-bench make MIX HOSTS VMS PERCENT FAILED SEED [GPUS]   an instance, as text
  *     plan-bench plan FILE [PASSES]       plans it: one line of JSON
- *     plan-bench quality COUNT [FOLDER]   who is left out though all would fit; the first instances
- * of each row are left in FOLDER as ROW-NUMBER.txt plan-bench scale                    10,000
- * hosts, and the way there
+ *     plan-bench quality COUNT [FOLDER [ROWS]]   who is left out though all would fit; the first
+ *                                         instances of each row are left in FOLDER ("": nowhere) as
+ *                                         ROW-NUMBER.txt; of the rows that begin with ROWS
+ *     plan-bench scale                    10,000 hosts, and the way there
  */
 #include "bench/instance.h"
 
@@ -149,7 +150,8 @@ static int do_make(int argc, char **argv)
 
 struct quality {
     uint32_t count;     /* instances a row */
-    const char *folder; /* NULL: none is kept */
+    const char *folder; /* "": none is kept */
+    const char *rows;   /* which begin like this */
     uint32_t kept;      /* so many a row, for the peers, which are slower */
 };
 
@@ -157,7 +159,7 @@ static void keep(const struct quality *quality, const char *row, uint32_t number
                  const struct instance *instance)
 {
     char path[512];
-    if (!quality->folder || number > quality->kept) {
+    if (quality->folder[0] == '\0' || number > quality->kept) {
         return;
     }
     snprintf(path, sizeof(path), "%s/%s-%02u.txt", quality->folder, row, number);
@@ -213,7 +215,9 @@ static int do_quality(const struct quality *quality)
         {"cut3-32", {.mix = BENCH_CUT3, .hosts = 32}},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        quality_row(quality, rows[i].row, rows[i].kind);
+        if (strncmp(rows[i].row, quality->rows, strlen(quality->rows)) == 0) {
+            quality_row(quality, rows[i].row, rows[i].kind);
+        }
     }
     return EXIT_SUCCESS;
 }
@@ -365,13 +369,16 @@ int main(int argc, char **argv)
         return do_plan(argv[2], argc > 3 ? number(argv[3]) : 5);
     }
     if (argc >= 3 && strcmp(argv[1], "quality") == 0) {
-        return do_quality(&(struct quality){number(argv[2]), argc > 3 ? argv[3] : NULL, 10});
+        return do_quality(&(struct quality){.count = number(argv[2]),
+                                            .folder = argc > 3 ? argv[3] : "",
+                                            .rows = argc > 4 ? argv[4] : "",
+                                            .kept = 10});
     }
     if (argc >= 2 && strcmp(argv[1], "scale") == 0) {
         return do_scale();
     }
     fprintf(stderr,
             "usage: plan-bench make MIX HOSTS VMS PERCENT FAILED SEED [GPUS] | plan FILE [PASSES] |"
-            " quality COUNT [FOLDER] | scale\n");
+            " quality COUNT [FOLDER [ROWS]] | scale\n");
     return 2;
 }
