@@ -16,8 +16,10 @@ enum {
     commit_limit_ms = 3000,
     /* On their way at a time: what a slow etcd, which does 200 a second, answers within that. */
     changes_max = 512,
-    /* A decision looks at each VM, which takes some 5 us: between two is time for as many VMs. */
+    /* A decision looks at each VM, which takes some 5 us, and may search long for places: between
+     * two is time for as much of both. */
     vms_each_ms = 100,
+    steps_each_ms = 100000,
 };
 
 bool change_init(struct core *core)
@@ -71,6 +73,11 @@ bool change_must_rest(struct core *core)
         core_wake(core, core->changes->rested_ms);
     }
     return must_rest;
+}
+
+void change_searched(struct core *core, uint64_t steps)
+{
+    core->changes->rested_ms += (msec_t)(steps / steps_each_ms);
 }
 
 void change_begin(struct core *core)

@@ -75,6 +75,8 @@ bool change_is_full(const struct core *core);
 /* Whether the last decision was just now, as measured by what one costs; then asks to be called
  * when the next one may be. */
 bool change_must_rest(struct core *core);
+/* The decision took so many steps of the planner's search (plan.h). */
+void change_searched(struct core *core, uint64_t steps);
 /* All is being decided now, but for what is on its way: forgets that time. */
 void change_begin(struct core *core);
 /* Whether anything was. It is decided on again when that has arrived. */

@@ -275,6 +275,7 @@ void placing_plan(struct core *core, struct placing *requests, size_t len,
     if (plan_place(cluster.model, &request, &plan) < 0) {
         core_out_of_memory();
     }
+    change_searched(core, plan.steps);
     find_asked(&cluster, &request, requests, len, &asked);
     take_plan(&cluster, &request, &plan, &asked);
     take_hopes(&cluster, &request, &plan, &asked);
