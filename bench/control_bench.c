@@ -26,7 +26,8 @@ enum {
     limit_ms = 5000,
     in_flight = 64,
     floor_txns = 3000,
-    vms_a_txn = 100
+    vms_a_txn = 100,
+    host_memory_mib = 1 << 20
 };
 
 struct host {
@@ -156,7 +157,7 @@ static void host_begin(struct host *host, size_t at)
     struct record *inventory = record_new(RECORD_NODE_INVENTORY, host->name, NULL);
     REQUIRE(inventory);
     inventory->inventory->cpus = 128;
-    inventory->inventory->memory_mib = 1 << 20;
+    inventory->inventory->memory_mib = host_memory_mib;
     struct node_check *check = VEC_ADD(&inventory->inventory->checks);
     REQUIRE(check);
     *check = (struct node_check){.name = CHECK_HYPERVISOR, .is_ok = true};
@@ -384,7 +385,8 @@ static void make_vms(struct txn *txn, size_t i)
         struct record *spec = record_new(RECORD_VM_SPEC, name, NULL);
         REQUIRE(spec);
         spec->vm_spec->xml = strdup("<domain/>");
-        spec->vm_spec->memory_mib = 16;
+        /* Half of the hosts take all of them: more than the coordinator's, and one may be lost. */
+        spec->vm_spec->memory_mib = (uint64_t)host_memory_mib * host_len / (2 * vms);
         spec->vm_spec->cpus = 1;
         spec->vm_spec->desired = VM_STARTED;
         spec->vm_spec->start_order = 1;
