@@ -365,7 +365,7 @@ static void stop_here(struct core *core, struct local_vm *vm, const struct recor
  */
 static void end_unordered(struct core *core, struct local_vm *vm)
 {
-    assert(vm->exists && self_is_member(core));
+    assert(vm->exists && (self_is_member(core) || self_state(core) == MEMBERSHIP_BEGINNING));
     assert(core->world.is_complete && core_is_readable(core, RECORD_VM_PLACEMENT, vm->name));
     if (MUTANT(STALE_RUNS_ON)) {
         return;
@@ -377,6 +377,19 @@ static void end_unordered(struct core *core, struct local_vm *vm)
     facts_set(core_note(core, NOTE_VM_STALE, vm->name), core->config.node, NULL, NULL)->count =
         vm->epoch;
     (void)vm_act_begin(core, vm, VM_OP_KILL, ACTION_VM_KILL, vm->epoch);
+}
+
+/* What exists here unordered is a visitor, or ended. Whether it is unordered. */
+static bool tend_unordered(struct core *core, struct local_vm *vm)
+{
+    struct vm_sighting what = local_vm_sighting(vm);
+    bool is_unordered = vm->exists && !visitor_is_ordered(core, &what);
+    bool is_visitor = is_unordered && visitor_is_one(core, &what);
+    visitor_tell(core, &what, is_visitor);
+    if (is_unordered && !is_visitor) {
+        end_unordered(core, vm);
+    }
+    return is_unordered;
 }
 
 /* Whether what is under way is not to be waited for: a start that is no longer wanted, a stop
@@ -438,16 +451,7 @@ static void tend(struct core *core, struct local_vm *vm)
     if (incoming_tend(core, vm, placement)) {
         return;
     }
-    struct vm_sighting what = {.epoch = vm->epoch};
-    memcpy(what.vm, vm->name, sizeof(what.vm));
-    memcpy(what.node, vm->origin, sizeof(what.node));
-    bool is_unordered = vm->exists && !visitor_is_ordered(core, &what);
-    bool is_visitor = is_unordered && visitor_is_one(core, &what);
-    visitor_tell(core, &what, is_visitor);
-    if (is_unordered) {
-        if (!is_visitor) {
-            end_unordered(core, vm);
-        }
+    if (tend_unordered(core, vm)) {
         return;
     }
     if (!placement || strcmp(placement->placement->node, core->config.node) != 0) {
@@ -479,8 +483,24 @@ static void forget_idle(struct core *core)
     }
 }
 
+void agent_receive(struct core *core)
+{
+    assert(self_state(core) == MEMBERSHIP_BEGINNING && core->agent->is_listed);
+    VEC_EACH(&core->agent->vms, vm) {
+        if (vm->op == VM_OP_NONE) {
+            (void)tend_unordered(core, vm);
+        }
+    }
+    visitors_are_known(core);
+}
+
 void agent_step(struct core *core)
 {
+    uint64_t epoch;
+    if (self_state(core) == MEMBERSHIP_BEGINNING && core->agent->is_listed &&
+        local_vm_instance(core, 0, &epoch)) {
+        agent_receive(core); /* more of them may have come */
+    }
     if (!heartbeat_is_heard(core) || !core->agent->is_listed) {
         return;
     }

@@ -20,3 +20,6 @@
 
 void agent_event(struct core *core, const struct core_event *event);
 void agent_step(struct core *core);
+/* Of a host that joins with visitors: its first inventory is to tell of them, and what the store
+ * has begun again elsewhere since is ended at once. */
+void agent_receive(struct core *core);

@@ -16,6 +16,7 @@
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/self.h"
+#include "core/visitor.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -231,6 +232,39 @@ static bool adopt(struct core *core)
     return true;
 }
 
+/*
+ * Whether someone migrated it here from a host of this store before this boot joined. The boot of
+ * the host that its marker names tells that apart from a host that was renamed and has forgotten
+ * who it is: that one was last heard in our own boot. With a device it cannot have come. What the
+ * store orders here would be taken for gone when we begin again, and what the store does not know
+ * may belong to another one: both are for an administrator.
+ */
+static bool has_come(const struct core *core, const struct local_vm *vm)
+{
+    const struct record *from = world_find(&core->world, RECORD_NODE_ALIVE, vm->origin);
+    const struct record *record = world_find(&core->world, RECORD_VM_PLACEMENT, vm->name);
+    struct vm_sighting what = local_vm_sighting(vm);
+    assert(beats_are_watched(core)); /* else it would not say when that host was last heard */
+    if (strcmp(vm->origin, self_name(core)) == 0 || !from || self_is_this_boot(core, from) ||
+        !record || record->placement->epoch < vm->epoch) {
+        return false;
+    }
+    bool is_over = record->placement->epoch > vm->epoch;
+    return (is_over || record->placement->gpus.len == 0) && !visitor_is_ordered(core, &what);
+}
+
+/* Whether all that exists here has come so. The others must hear of it before they prove the host
+ * gone that it came from, so no administrator is waited for. */
+static bool are_visitors(const struct core *core)
+{
+    VEC_EACH(&core->agent->vms, vm) {
+        if (vm->exists && !has_come(core, vm)) {
+            return false;
+        }
+    }
+    return founding_cluster(core) != NULL;
+}
+
 static enum contradiction_end clear(struct core *core, enum cause_code code)
 {
     core->contradiction->has_gone_back = false;
@@ -279,6 +313,14 @@ enum contradiction_end contradiction_step(struct core *core)
     }
     if (resolve == RESOLVE_ADOPT && adopt(core)) {
         return CONTRADICTION_ADOPT;
+    }
+    if (find_contradiction(core) == CAUSE_STORE_STRANGERS && !MUTANT(VISITORS_UNTOLD)) {
+        if (!beats_are_watched(core)) {
+            return CONTRADICTION_STAYS; /* they were asked for (candidate.c), and wake us */
+        }
+        if (are_visitors(core)) {
+            return CONTRADICTION_VISIT;
+        }
     }
     contradiction_remind(core);
     look(core);

@@ -6,6 +6,7 @@
  *
  *     CONTRADICTED --adopt: the store orders just what runs here--> MEMBER, nothing is touched
  *                  --clear, or no VM exists here------------------> CLEARING
+ *                  --all that exists here was migrated here-------> BEGINNING, nothing is touched
  *                  --the store says that we were fenced-----------> CLEARING
  *                  (none of these while the format of the store is not for this berthd)
  *                  --self-stop time, with a watchdog--------------> CLEARING
@@ -28,6 +29,7 @@ enum contradiction_end {
     CONTRADICTION_STAYS,
     CONTRADICTION_CLEAR, /* what exists here is to be ended */
     CONTRADICTION_ADOPT, /* it is a member of this store, with all that exists here */
+    CONTRADICTION_VISIT, /* it may join: what exists here came from members of this store */
 };
 /* In that state: tells it, keeps the watchdog where that is safe, and says how it ended. */
 enum contradiction_end contradiction_step(struct core *core);

@@ -47,6 +47,14 @@ struct local_vm *local_vm_get(struct core *core, const char *name)
     return vm;
 }
 
+struct vm_sighting local_vm_sighting(const struct local_vm *vm)
+{
+    struct vm_sighting what = {.epoch = vm->epoch};
+    memcpy(what.vm, vm->name, sizeof(what.vm));
+    memcpy(what.node, vm->origin, sizeof(what.node));
+    return what;
+}
+
 /* ---- what the hypervisor tells ---- */
 
 /* An end is believed only of an instance that does not exist here: on that word its place is given

@@ -71,6 +71,8 @@ struct agent {
 /* NULL: there is nothing of it here. */
 struct local_vm *local_vm_find(const struct core *core, const char *name);
 struct local_vm *local_vm_get(struct core *core, const char *name);
+/* What exists here of it, as other nodes are told of it. */
+struct vm_sighting local_vm_sighting(const struct local_vm *vm);
 /* That 'epoch' of it existed here, or was tried, and is no more. */
 void local_vm_ended(struct local_vm *vm, uint64_t epoch, struct cause why);
 /* That its start of 'epoch' failed, as far as this berthd knows: a predecessor's, or one without

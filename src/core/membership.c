@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/membership.h"
 
+#include "core/agent.h"
 #include "core/agent_gpu.h"
 #include "core/contradiction.h"
 #include "core/founding.h"
@@ -129,13 +130,14 @@ static bool is_name_taken(struct core *core)
     return true;
 }
 
-/* All that ran here is gone: CLEARING ends only with the answer that nothing is left. */
+/* All that ran here is gone: CLEARING ends only with the answer that nothing is left. Or all of it
+ * came from other hosts (join_with_visitors()). */
 static void membership_begin(struct core *core)
 {
     struct membership *m = core->membership;
     assert(m->kill_id == 0 || MUTANT(ANEW_UNCLEARED));
     if (core->now_ms >= m->empty_pet_ms) {
-        arming_pet(core, MSEC_NEVER); /* nothing runs here: staying alive harms no one */
+        arming_pet(core, MSEC_NEVER); /* nothing of ours runs here: staying alive harms no one */
         m->empty_pet_ms = core->now_ms + world_settings(&core->world)->heartbeat_ms;
     }
     core_wake(core, m->empty_pet_ms);
@@ -209,6 +211,23 @@ static bool keep_alive(struct core *core)
     return true;
 }
 
+/*
+ * What exists here was begun by other hosts, so a new incarnation of this one says nothing about it
+ * and need not end it: joining takes no clearing. The others must hear of it soon: the proof that
+ * its own host is gone does not know that it left.
+ */
+static void join_with_visitors(struct core *core)
+{
+    assert(self_incarnation(core) == 0 && core->config.joined_incarnation == 0);
+    assert(local_vms_are_listed(core));
+    heartbeat_hurry(core);
+    self_has_joined(core);
+    self_take_cluster(core, founding_cluster(core));
+    self_move(core, MEMBERSHIP_BEGINNING);
+    agent_receive(core);
+    core_wake(core, core->now_ms);
+}
+
 static void contradicted(struct core *core)
 {
     switch (contradiction_step(core)) {
@@ -225,6 +244,9 @@ static void contradicted(struct core *core)
         heartbeat_hurry(core);
         peer_listen_again(core);
         core_wake(core, core->now_ms); /* nothing else may ever come, should the store be away */
+        break;
+    case CONTRADICTION_VISIT:
+        join_with_visitors(core);
         break;
     }
 }

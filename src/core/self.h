@@ -15,6 +15,7 @@
  *  CLEARING -- all killed, the host goes down --> BEGINNING --> MEMBER: without a VM, to say so
  *  JOINING, MEMBER -- the store contradicts us --> CONTRADICTED --> MEMBER, CLEARING, LEFT
  *  BEGINNING -- the store's format is not for us --> CONTRADICTED
+ *  CONTRADICTED -- all that exists here was migrated here --> BEGINNING
  *
  * Only membership.c and its tools (heartbeat.c, leaving.c) move it, and only shutdown.c says that
  * the host goes down; everybody may ask.

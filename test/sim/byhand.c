@@ -53,6 +53,7 @@ static void switch_over(struct sim *sim, const struct happening *happening)
         outage_down(sim, source->vm);
         hypervisor_leave(sim, migration->from, source, "it was migrated away");
         instance_free(source);
+        check_unseen_begin(sim, migration->from, to, target);
         hypervisor_go_on(sim, to, target);
         return;
     }
@@ -72,6 +73,7 @@ static struct instance *copy_of(struct sim *sim, const struct instance *source)
     copy->phase = INSTANCE_BOOTING;
     copy->is_incoming = true;
     copy->is_told = copy->is_ending = copy->is_undone = copy->is_leaving = false;
+    copy->is_unseen = false;
     copy->answer_id = 0;
     return copy;
 }

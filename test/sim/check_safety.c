@@ -60,7 +60,8 @@ static void check_alone(struct sim *sim, const struct host *host, const struct i
             if (*other == instance || !runs(*other)) {
                 continue;
             }
-            if (strcmp((*other)->vm, instance->vm) == 0) {
+            if (strcmp((*other)->vm, instance->vm) == 0 && !(*other)->is_unseen &&
+                !instance->is_unseen) {
                 violation(sim, "%s runs twice: on %s (epoch %llu) and on %s (epoch %llu)",
                           instance->vm, (*other_host)->config->name,
                           (unsigned long long)(*other)->epoch, host->config->name,
@@ -327,7 +328,8 @@ static void check_placement(struct sim *sim, const struct record *record)
     const struct vm_placement *placement = record->placement;
     VEC_EACH(&sim->hosts, host) {
         VEC_EACH(&(*host)->instances, instance) {
-            bool is_this = strcmp((*instance)->vm, record->key.name) == 0 && runs(*instance);
+            bool is_this = strcmp((*instance)->vm, record->key.name) == 0 && runs(*instance) &&
+                           !(*instance)->is_unseen;
             bool is_over =
                 (*instance)->epoch < placement->epoch || (placement->phase == PLACEMENT_NONE);
             if (strcmp((*instance)->vm, record->key.name) == 0 && (*instance)->is_incoming &&

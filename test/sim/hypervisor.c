@@ -188,6 +188,15 @@ void hypervisor_arrive(struct sim *sim, struct host *host, struct instance *inst
     }
 }
 
+void hypervisor_lift(struct host *host, uint64_t incarnation)
+{
+    VEC_EACH(&host->instances, each) {
+        if (strcmp((*each)->origin, host->name) != 0) {
+            (*each)->incarnation = incarnation;
+        }
+    }
+}
+
 void hypervisor_go_on(struct sim *sim, struct host *host, struct instance *instance)
 {
     instance->is_incoming = instance->has_arrived = false;

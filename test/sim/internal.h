@@ -135,6 +135,9 @@ struct instance {
     bool is_stranded;   /* its libvirt died at the end of one: it is paused */
     bool is_stuck;      /* in the kernel: SIGKILL does not end it, ... */
     bool is_stuck_told; /* ... and people were told */
+    bool is_unseen;     /* it was migrated past each berthd that could tell the store ... */
+    msec_t in_touch_ms; /* ... until then, at least, ... */
+    msec_t unknown_ms;  /* ... and the store knew nothing of it until then */
 };
 
 /* A copy that berthd lets in. */
@@ -378,6 +381,8 @@ void hypervisor_leave(struct sim *sim, struct host *host, struct instance *insta
                       const char *why);
 /* Its process is here now (taken over), but its guest may not be yet ... */
 void hypervisor_arrive(struct sim *sim, struct host *host, struct instance *instance);
+/* Its boot joins in that incarnation: what came here before ends with that one. */
+void hypervisor_lift(struct host *host, uint64_t incarnation);
 /* ... and now it is. */
 void hypervisor_go_on(struct sim *sim, struct host *host, struct instance *instance);
 /* the process ends; tells berthd */
@@ -430,6 +435,9 @@ void faults_heal(struct sim *sim);
 void violation(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Not begun here: migrated or restored. */
 void check_arrival(struct sim *sim, const struct host *host, const struct instance *instance);
+/* check_unseen.c: 'instance' was migrated by hand, and is on 'to' now */
+void check_unseen_begin(struct sim *sim, const struct host *from, struct host *to,
+                        struct instance *instance);
 void check_spawn(struct sim *sim, const struct host *host, const struct instance *instance);
 /* A copy of a running VM begins to exist here, not to run. */
 void check_copy(struct sim *sim, const struct host *host, const struct instance *instance);

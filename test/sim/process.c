@@ -130,6 +130,9 @@ static void perform(struct sim *sim, struct host *host, const struct core_action
         hypervisor_set_cluster(sim, host, action->name);
         break;
     case ACTION_IDENTITY:
+        if (host->joined_incarnation == 0) {
+            hypervisor_lift(host, action->incarnation);
+        }
         host->joined_incarnation = action->incarnation;
         SET_TEXT(host->joined_cluster, "%s", host->cluster);
         SET_TEXT(host->joined_name, "%s", host->name);

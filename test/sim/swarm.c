@@ -658,6 +658,7 @@ void swarm_draw(uint64_t seed, uint32_t hosts, uint32_t minutes, struct scenario
     draw_live(seed, length_ms, ret);
     swarm_draw_cancels(seed, length_ms, ret);
     swarm_draw_candidates(seed, length_ms, ret);
+    swarm_draw_unseen(seed, length_ms, ret);
     swarm_draw_crowd(seed, length_ms, ret);
     swarm_draw_stalls(seed, length_ms, ret);
     swarm_draw_hangs(seed, length_ms, ret);

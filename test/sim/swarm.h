@@ -20,6 +20,9 @@ void swarm_draw_deaths(uint64_t seed, msec_t length_ms, struct scenario *scenari
 void swarm_draw_hangs(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 /* In an eighth of the seeds berthds stall for some seconds, until systemd kills them. */
 void swarm_draw_stalls(uint64_t seed, msec_t length_ms, struct scenario *scenario);
+/* In an eighth of the seeds someone migrates VMs by hand, past the hook, to a host that reaches no
+ * store since its boot, while the berthd that they leave cannot tell of it either. */
+void swarm_draw_unseen(uint64_t seed, msec_t length_ms, struct scenario *scenario);
 /* In half of the seeds few hosts watch all heartbeats, some hosts have a member of the store, and
  * now and then those that come first are lost at once. */
 void swarm_draw_candidates(uint64_t seed, msec_t length_ms, struct scenario *scenario);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Drawn worlds of a special kind: a store that is emptied, a crowd of small VMs, hosts that die for
- * good, berthds that stall. */
+ * good, berthds that stall, VMs that are migrated past everyone. */
 #include "test/sim/rng.h"
 #include "test/sim/swarm.h"
 
@@ -156,6 +156,52 @@ void swarm_draw_stalls(uint64_t seed, msec_t length_ms, struct scenario *scenari
         step.at_ms = MIN(step.at_ms + rng_between(&rng, 500, 4000), length_ms);
         step.for_ms = 100;
         swarm_add_step(scenario, &step);
+    }
+}
+
+/* 'op' of 'host' from 'at_ms' on, and what ends it some time later. */
+static void add_spell(struct rng *rng, struct scenario *scenario, const char *host, msec_t at_ms,
+                      enum scenario_op begin, enum scenario_op end, msec_t longest_ms,
+                      msec_t length_ms)
+{
+    struct scenario_step step = {.at_ms = at_ms, .op = begin, .times = 1};
+    SET_TEXT(step.subject, "%s", host);
+    swarm_add_step(scenario, &step);
+    step.op = end;
+    step.at_ms = MIN(at_ms + rng_between(rng, 100, longest_ms), length_ms);
+    swarm_add_step(scenario, &step);
+}
+
+void swarm_draw_unseen(uint64_t seed, msec_t length_ms, struct scenario *scenario)
+{
+    struct rng rng = {seed * UINT64_C(0x8cb92ba72f3d8dd7) + 47};
+    if (!rng_chance(&rng, 1, 8) || scenario->hosts.len < 2) {
+        return;
+    }
+    size_t first = rng_below(&rng, scenario->hosts.len);
+    const char *to = scenario->hosts.items[first].name;
+    size_t other = first + (size_t)rng_between(&rng, 1, (int64_t)scenario->hosts.len - 1);
+    const char *from = scenario->hosts.items[other % scenario->hosts.len].name;
+    msec_t at_ms = rng_between(&rng, 0, length_ms / 2);
+    add_spell(&rng, scenario, to, at_ms, OP_NETWORK_OFF, OP_NETWORK_ON, 60000, length_ms);
+    add_spell(&rng, scenario, to, at_ms, OP_POWER_OFF, OP_POWER_ON, 3000, length_ms);
+    at_ms += rng_between(&rng, 5000, 20000);
+    bool is_cut = rng_chance(&rng, 1, 2);
+    add_spell(&rng, scenario, from, at_ms, is_cut ? OP_NETWORK_OFF : OP_FREEZE,
+              is_cut ? OP_NETWORK_ON : OP_THAW, 15000, length_ms);
+    VEC_EACH(&scenario->vms, vm) {
+        struct scenario_step step = {
+            .at_ms = at_ms + rng_between(&rng, 0, 4000), .op = OP_MIGRATE, .times = 1};
+        if (rng_chance(&rng, 1, 2)) {
+            vm->gpus = 0; /* with one it would stay */
+            SET_TEXT(step.subject, "%s", vm->name);
+            SET_TEXT(step.host, "%s", to);
+            swarm_add_step(scenario, &step);
+        }
+    }
+    if (rng_chance(&rng, 1, 2)) {
+        at_ms += rng_between(&rng, 3000, 20000);
+        add_spell(&rng, scenario, from, at_ms, OP_POWER_OFF, OP_POWER_ON, 10000, length_ms);
     }
 }
 
