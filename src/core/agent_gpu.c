@@ -403,7 +403,7 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebind
  * tried until its host says that it has come back. */
 static bool is_stuck(const struct gpu *gpu)
 {
-    return gpu->verdict == GPU_STUCK && !MUTANT(STUCK_AWAITED);
+    return gpu->verdict == GPU_STUCK;
 }
 
 /* What is due and did not fail when it was tried: a card that cannot be bound is no reason to wait.
@@ -417,7 +417,8 @@ static size_t unready_count(const struct core *core)
             bool is_due = work.action == ACTION_GPU_DISMOUNT ||
                           (work.action == ACTION_GPU_SPLIT && work.count > 0);
             bool has_failed = stubborn_place(&core->gpus->stubborn, gpu->address) > 0;
-            count += is_due && !is_stuck(gpu) && (!has_failed || MUTANT(STUCK_AWAITED));
+            count += is_due && (!is_stuck(gpu) || MUTANT(STUCK_AWAITED)) &&
+                     (!has_failed || MUTANT(FAILED_AWAITED));
         }
     }
     return count;
@@ -431,7 +432,8 @@ static const struct gpu *next_gpu(const struct core *core)
     size_t best_place = 0;
     VEC_EACH(&core->gpus->found->inventory->gpus, gpu) {
         size_t place = stubborn_place(&core->gpus->stubborn, gpu->address);
-        bool is_due = find_work(core, gpu).action != ACTION_TXN && !is_stuck(gpu);
+        bool is_due = find_work(core, gpu).action != ACTION_TXN &&
+                      (!is_stuck(gpu) || MUTANT(STUCK_TRIED));
         if (is_due && (!best || place < best_place)) {
             best = gpu;
             best_place = place;

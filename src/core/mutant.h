@@ -15,7 +15,9 @@
     X(TRIED_FORGOTTEN, "failover comes back to a host before it has tried the others")             \
     X(COLD_IS_WARM, "after all hosts were down the first one back takes whatever fits")            \
     X(GPUS_UNREADY, "a host takes VMs before its GPUs are dismounted after a boot")                \
+    X(FAILED_AWAITED, "a host takes no VMs while one of its GPUs cannot be bound")                 \
     X(STUCK_AWAITED, "a host takes no VMs while one of its GPUs hangs in the kernel")              \
+    X(STUCK_TRIED, "a GPU that hangs in the kernel is tried again and again")                      \
     X(NO_FENCE_GUARD, "heartbeats do not demand that we were not declared off")                    \
     X(NO_HEARTBEAT_GUARD, "a node is declared off although it was heard since")                    \
     X(START_UNTOLD, "a VM is started before its status says that it may run")                      \

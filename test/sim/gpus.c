@@ -193,6 +193,15 @@ static void add_parts(struct node_inventory *inventory, const struct fake_gpu *c
     }
 }
 
+/* From now on its berthd knows that it hangs. */
+static void note_told(const struct sim *sim, const struct host *host, struct fake_gpu *card)
+{
+    if (card->is_stuck && card->told_life != host->life) {
+        card->told_life = host->life;
+        card->told_ms = host_now(sim, host);
+    }
+}
+
 void gpus_tell(struct sim *sim, struct host *host)
 {
     CLEANUP(record_unrefp)
@@ -212,6 +221,7 @@ void gpus_tell(struct sim *sim, struct host *host)
         struct gpu *gpu = ADD_TO(&record->inventory->gpus);
         *gpu = card->gpu;
         judge(gpu, card);
+        note_told(sim, host, card);
         if (host->config->has_vgpus) {
             add_places(record->inventory, card);
         } else {
@@ -384,10 +394,7 @@ static void hang_over(struct sim *sim, const struct happening *happening)
 static void tell_stuck(struct sim *sim, struct host *host, struct fake_gpu *card,
                        const struct rebind *rebind)
 {
-    if (card->told_life != host->life) {
-        card->told_life = host->life;
-        card->told_ms = host_now(sim, host);
-    }
+    note_told(sim, host, card);
     answer(sim, host, rebind, CORE_UNKNOWN, "an operation on it hangs in the kernel");
 }
 
@@ -425,22 +432,37 @@ void gpus_heal(struct sim *sim, struct host *host)
     }
 }
 
-/* Whether the host waits for nothing but GPUs that hang, and its berthd has known that for a while,
- * and that the others are ready: a frozen one hears of it when it goes on. Of cards with vGPUs no
- * one can tell: they look the same before they were divided. */
-static bool waits_for_hung(const struct sim *sim, const struct host *host)
+/* What a berthd was told since then it may not have heard: a frozen one hears of it when it goes
+ * on.
+ */
+static msec_t heard_since_ms(const struct sim *sim, const struct host *host)
 {
     enum { heard_ms = 2000 };
-    msec_t since_ms = host_now(sim, host) - heard_ms;
+    return host_now(sim, host) - heard_ms;
+}
+
+/* Whether its berthd has known for a while that it hangs. */
+static bool is_known_stuck(const struct sim *sim, const struct host *host,
+                           const struct fake_gpu *card)
+{
+    msec_t since_ms = heard_since_ms(sim, host);
+    return card->is_stuck && card->told_life == host->life && card->told_ms < since_ms &&
+           host->thawed_ms < since_ms;
+}
+
+/* Whether the host waits for nothing but GPUs that hang, and its berthd knows that, and that the
+ * others are ready. Of cards with vGPUs no one can tell: they look the same before they were
+ * divided. */
+static bool waits_for_hung(const struct sim *sim, const struct host *host)
+{
     bool is_any = false;
     if (host->config->has_vgpus) {
         return false;
     }
     VEC_EACH(&host->gpus, card) {
-        bool is_known = card->is_stuck && card->told_life == host->life &&
-                        card->told_ms < since_ms && host->thawed_ms < since_ms;
+        bool is_known = is_known_stuck(sim, host, card);
         bool is_there = (gpu_is_dismounted(&card->gpu) || card->gpu.sriov_enabled > 0) &&
-                        card->bound_ms < since_ms;
+                        card->bound_ms < heard_since_ms(sim, host);
         if (!is_known && !is_there) {
             return false;
         }
@@ -519,6 +541,17 @@ static void rebound(struct sim *sim, const struct happening *happening)
            is_bad ? "the driver does not let it go" : NULL);
 }
 
+/* Another operation would hang as well, and each is told to people when it fails. */
+static void check_tried(struct sim *sim, const struct host *host, const struct fake_gpu *card,
+                        const struct core_action *action)
+{
+    bool is_rebind = action->kind == ACTION_GPU_DISMOUNT || action->kind == ACTION_GPU_MOUNT ||
+                     (action->kind == ACTION_GPU_SPLIT && action->profile[0] == '\0');
+    if (is_rebind && is_known_stuck(sim, host, card)) {
+        violation(sim, "%s tries a GPU that hangs in the kernel", host->config->name);
+    }
+}
+
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action)
 {
     struct rebind *rebind = NEW(struct rebind);
@@ -530,6 +563,7 @@ void gpus_do(struct sim *sim, struct host *host, const struct core_action *actio
                               action->slot,
                               action->profile[0] != '\0' && action->kind == ACTION_GPU_SPLIT};
     check_split(sim, host, must(gpus_find(host, action->address)), action);
+    check_tried(sim, host, must(gpus_find(host, action->address)), action);
     bool is_erasure = action->kind == ACTION_GPU_ERASE;
     struct happening *happening = later(sim, (is_erasure ? erase_ms : 50) + sim_delay(sim),
                                         is_erasure ? erased : rebound, host);
