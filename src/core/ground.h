@@ -35,6 +35,8 @@ struct core {
     struct founding *founding;
     struct agent *agent;
     struct gpus *gpus;
+    struct quarantines *quarantines;
+    struct rebinds *rebinds;
     struct vgpus *vgpus;
     struct clean *clean;
     struct fabric *fabric;
