@@ -3,8 +3,6 @@
  * libmicrohttpd in its external mode: its epoll descriptor and its next time-out are event sources
  * of our loop. A request without an answer yet, and a stream without data, are suspended
  * connections.
- *
- * Longer than most: the callbacks of one library, which share the life of an exchange.
  */
 #include "http/internal.h"
 
@@ -17,9 +15,6 @@
 #include <sys/socket.h>
 
 enum {
-    /* What a slow reader of a stream may be behind. */
-    stream_backlog_max = 1024 * 1024,
-    stream_block_size = 16 * 1024,
     timer_accuracy_us = 10 * 1000, /* sd-event's default is a quarter of a second */
     /* Of one connection: the header of a request must fit in. */
     connection_memory_size = 32 * 1024,
@@ -67,7 +62,7 @@ static void exchange_free(struct http_exchange *exchange)
     free(exchange);
 }
 
-static void exchange_suspend(struct http_exchange *exchange)
+void exchange_suspend(struct http_exchange *exchange)
 {
     if (!exchange->is_suspended) {
         exchange->is_suspended = true;
@@ -75,7 +70,7 @@ static void exchange_suspend(struct http_exchange *exchange)
     }
 }
 
-static void exchange_resume(struct http_exchange *exchange)
+void exchange_resume(struct http_exchange *exchange)
 {
     if (exchange->is_suspended) {
         exchange->is_suspended = false;
@@ -124,9 +119,8 @@ static enum MHD_Result give_response(struct http_exchange *exchange)
     return result;
 }
 
-static void set_response(struct http_exchange *exchange, unsigned status,
-                         struct MHD_Response *response, const char *content_type,
-                         const char *cache_control)
+void exchange_answer(struct http_exchange *exchange, unsigned status, struct MHD_Response *response,
+                     const char *content_type, const char *cache_control)
 {
     assert(exchange->phase == PHASE_HANDLED);
     exchange->phase = PHASE_ANSWERED;
@@ -148,125 +142,11 @@ static void set_response(struct http_exchange *exchange, unsigned status,
 void http_reply(struct http_exchange *exchange, const struct http_answer *answer)
 {
     struct MHD_Response *response = http_form(exchange, answer);
-    set_response(exchange, answer->status, response, answer->content_type, answer->cache_control);
+    exchange_answer(exchange, answer->status, response, answer->content_type,
+                    answer->cache_control);
     for (size_t i = 0; response && i < answer->field_len; i++) {
         (void)MHD_add_response_header(response, answer->fields[i].name, answer->fields[i].value);
     }
-}
-
-/* libmicrohttpd wants more of a stream. Nothing there: the connection sleeps until there is. */
-static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t size_max)
-{
-    struct http_exchange *exchange = cls;
-    size_t size = MIN(exchange->out.size - exchange->out_sent, size_max);
-    (void)position;
-    if (exchange->has_left) {
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
-    if (size == 0) {
-        if (exchange->has_ended || exchange->out.failed) {
-            return MHD_CONTENT_READER_END_OF_STREAM;
-        }
-        exchange_suspend(exchange);
-        return 0;
-    }
-    memcpy(to, exchange->out.data + exchange->out_sent, size);
-    exchange->out_sent += size;
-    if (exchange->out_sent == exchange->out.size) {
-        exchange->out_sent = 0;
-        buf_clear(&exchange->out);
-    }
-    return (ssize_t)size;
-}
-
-static int on_left(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    struct http_exchange *exchange = userdata;
-    (void)fd, (void)events;
-    exchange->has_left = true;
-    exchange_resume(exchange);
-    return sd_event_source_set_enabled(source, SD_EVENT_OFF);
-}
-
-/* libmicrohttpd does not look at a suspended connection: that the client of a quiet stream has gone
- * would show only with the next bytes for it, and until then it counts as one that follows. */
-static void watch_leaving(struct http_exchange *exchange)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info) {
-        (void)sd_event_add_io(sd_event_source_get_event(exchange->server->kick), &exchange->leaving,
-                              info->connect_fd, EPOLLRDHUP, on_left, exchange);
-    }
-}
-
-void http_stream_begin(struct http_exchange *exchange, const char *content_type)
-{
-    exchange->is_stream = true;
-    watch_leaving(exchange);
-    set_response(exchange, MHD_HTTP_OK,
-                 MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, stream_block_size, read_stream,
-                                                   exchange, NULL),
-                 content_type, NULL);
-}
-
-bool http_stream_send(struct http_exchange *exchange, const void *bytes, size_t size)
-{
-    assert(exchange->is_stream);
-    if (exchange->out.size - exchange->out_sent + size > stream_backlog_max) {
-        exchange->has_ended = true;
-    } else {
-        buf_add(&exchange->out, bytes, size);
-    }
-    exchange_resume(exchange);
-    return !exchange->has_ended && !exchange->out.failed;
-}
-
-void http_stream_end(struct http_exchange *exchange)
-{
-    assert(exchange->is_stream);
-    exchange->has_ended = true;
-    exchange_resume(exchange);
-}
-
-/* ---- WebSockets ---- */
-
-/* The answer is out. A client waits for it before it sends more, so 'extra' is there only if it
- * breaks the protocol. */
-static void on_upgraded(void *cls, struct MHD_Connection *connection, void *context,
-                        const char *extra, size_t extra_size, MHD_socket fd,
-                        struct MHD_UpgradeResponseHandle *handle)
-{
-    struct http_exchange *exchange = cls;
-    struct http_server *server = exchange->server;
-    struct http_socket *socket = malloc(sizeof(*socket));
-    (void)connection, (void)context, (void)extra;
-    if (!socket || extra_size > 0 || server->is_closing || !server->handler.opened) {
-        free(socket);
-        (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
-        return;
-    }
-    *socket = (struct http_socket){.server = server, .exchange = exchange, .handle = handle};
-    exchange->socket = socket;
-    server->handler.opened(server->userdata, exchange, socket, fd);
-}
-
-void http_begin_websocket(struct http_exchange *exchange)
-{
-    char accept[http_accept_size];
-    struct MHD_Response *response = http_websocket_accept(exchange->connection, accept)
-                                        ? MHD_create_response_for_upgrade(on_upgraded, exchange)
-                                        : NULL;
-    assert(exchange->phase == PHASE_HANDLED);
-    exchange->is_websocket = true;
-    exchange->phase = PHASE_ANSWERED;
-    exchange->status = MHD_HTTP_SWITCHING_PROTOCOLS;
-    exchange->response = response;
-    if (response) {
-        (void)MHD_add_response_header(response, "Upgrade", "websocket");
-        (void)MHD_add_response_header(response, "Sec-WebSocket-Accept", accept);
-    }
-    exchange_resume(exchange);
 }
 
 /* ---- requests ---- */

@@ -49,12 +49,6 @@ void patience_begin(struct http_patience *patience, struct MHD_Connection *conne
                     enum patience_for what);
 void patience_end(struct http_patience *patience, struct MHD_Connection *connection);
 
-enum { http_accept_size = 29 }; /* 20 bytes as base64 */
-
-/* What proves to the client that its WebSocket was understood, into 'ret'. False: it asks for none.
- */
-bool http_websocket_accept(struct MHD_Connection *connection, char ret[static http_accept_size]);
-
 /* True if two servers in a row could read the header of a request differently (RFC 9112, 11.2): no
  * or several Host, two lengths, a name with a blank in it. libmicrohttpd would prefer one length.
  */
@@ -114,3 +108,11 @@ struct http_socket {
     struct http_exchange *exchange;
     struct MHD_UpgradeResponseHandle *handle;
 };
+
+/* Its connection sleeps: libmicrohttpd does not look at it until it goes on. */
+void exchange_suspend(struct http_exchange *exchange);
+void exchange_resume(struct http_exchange *exchange);
+/* It is answered with 'response' (NULL without memory), which is libmicrohttpd's from then on;
+ * 'cache_control' NULL: not kept anywhere. */
+void exchange_answer(struct http_exchange *exchange, unsigned status, struct MHD_Response *response,
+                     const char *content_type, const char *cache_control);

@@ -30,6 +30,13 @@ enum field_type {
     FIELD_MAP,        /* VEC() of pairs of texts, at most 'max': {"key": "value"} */
 };
 
+/* Any VEC() looks like this. */
+struct any_vec {
+    char *items;
+    size_t len;
+    size_t capacity;
+};
+
 struct field {
     const char *name; /* in JSON; NULL for an array's item */
     enum field_type type;

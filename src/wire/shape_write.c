@@ -10,13 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Any VEC() looks like this. */
-struct any_vec {
-    const char *items;
-    size_t len;
-    size_t capacity;
-};
-
 static int write_field(struct buf *buf, const struct field *field, const char *owner,
                        struct error *err);
 

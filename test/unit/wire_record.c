@@ -13,12 +13,6 @@
 
 /* ---- help: a record with something in every field ---- */
 
-struct any_vec {
-    char *items;
-    size_t len;
-    size_t capacity;
-};
-
 static void fill_shape(const struct shape *shape, char *value, unsigned *seed);
 
 static void fill_field(const struct field *field, char *owner, unsigned *seed)
