@@ -45,7 +45,8 @@ int host_gpu_mount(const struct host_config *config, struct pci_address address,
  * -ENODEV as above
  * -EPERM    its virtual functions are vGPUs, or become some, by its vendor's driver
  * -ERANGE   the card has no SR-IOV, or not so many virtual functions
- * -EBUSY    a VM (any process) has one of those open that would have to go, or the card
+ * -EBUSY    a VM (any process) has one of those open that would have to go, or the card; the host
+ *           uses one of them
  * -ENOENT   as host_gpu_dismount()
  * -EIO      the kernel took the orders but did not carry them out
  * others    the kernel's refusal. If binding fails the virtual functions that were made are removed

@@ -70,6 +70,27 @@ static int write_count(const struct host_config *config, const char *name, uint3
     return 0;
 }
 
+/* What the host uses of the functions that are not VFIO's yet, for its network, a disk, a process:
+ * it would lose that with its driver, or with the function. */
+static int check_host_use(const struct host_config *config, const host_entries_t *functions,
+                          struct error *err)
+{
+    struct pci_address address;
+    VEC_EACH(functions, function) {
+        struct card card;
+        if (!pci_address_parse(function->name, &address) ||
+            !card_read(config, address, false, &card) || gpu_is_dismounted(&card.gpu)) {
+            continue;
+        }
+        usage_find(config, &card, 1);
+        if (card.facts.user[0] != '\0') {
+            return error_set(err, -EBUSY, "the host uses its partition %s: %s; end that first",
+                             function->name, card.facts.user);
+        }
+    }
+    return 0;
+}
+
 /* Through 0, as the kernel wants it. The host's drivers must not take what is made: a function
  * with a driver_override is bound all the same. */
 static int change_count(const struct host_config *config, const char *name, uint32_t before,
@@ -152,6 +173,7 @@ static int split_into(const struct host_config *config, const char *name, uint32
     int result = find_functions(config, name, &functions)
                      ? 0
                      : error_set(err, -ENOMEM, "no memory to look at the partitions of %s", name);
+    result = result == 0 ? check_host_use(config, &functions, err) : result;
     if (result == 0 && functions.len == count) {
         result = take_all(config, &functions, err);
     } else if (result == 0) {

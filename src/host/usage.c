@@ -3,6 +3,8 @@
  * Who of the host uses a card, or what goes along with it: the console, the firmware's frame
  * buffer, a mounted disk, a network interface that is up, a process with one of its device files
  * open. One pass over /proc for all cards.
+ *
+ * Longer than most: each kind of use is a look of its own, and all tell it of one card.
  */
 #include "host/internal.h"
 
@@ -115,7 +117,13 @@ static void add_needles(const struct host_config *config, const struct gpu *gpu,
                         needles_t *needles)
 {
     static const char *const folders[][2] = {
-        {"drm", "/dev/dri/"}, {"graphics", "/dev/"}, {"accel", "/dev/accel/"}};
+        {"drm", "/dev/dri/"},
+        {"graphics", "/dev/"},
+        {"accel", "/dev/accel/"},
+        {"habanalabs", "/dev/"},
+        {"infiniband_verbs", "/dev/infiniband/"}, /* RDMA needs no interface that is up */
+        {"infiniband_mad", "/dev/infiniband/"},
+        {"uio", "/dev/"}};
     char name[pci_address_size];
     pci_address_format(gpu->address, name);
     for (size_t i = 0; i < ARRAY_LEN(folders); i++) {

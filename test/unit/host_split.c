@@ -95,6 +95,26 @@ TEST(a_partition_that_a_vm_holds_keeps_its_card_as_it_is)
     CHECK(is_split(&tree, 4));
 }
 
+TEST(a_partition_that_the_host_uses_itself_keeps_its_card_as_it_is)
+{
+    CLEANUP(tree_done) struct tree tree;
+    begin(&tree);
+    REQUIRE(split(&tree, 2, "") == 0);
+    tree_link(&tree, "../../drivers/bochs-drm", "/sys/bus/pci/devices/0000:01:10.1/driver");
+    tree_remove(&tree, "/sys/bus/pci/devices/0000:01:10.1/vfio-dev");
+    tree_link(&tree, "../../devices/pci0000:00/0000:01:10.1/net/eth3", "/sys/class/net/eth3");
+    tree_file(&tree, "0x1003\n", "/sys/devices/pci0000:00/0000:01:10.1/net/eth3/flags");
+    int writes = tree.writes;
+    CHECK_INT(split(&tree, 2, "uses its partition 0000:01:10.1: its network interface eth3 is up"),
+              -EBUSY);
+    CHECK_INT(split(&tree, 4, "the host uses its partition"), -EBUSY);
+    CHECK_INT(split(&tree, 0, "the host uses its partition"), -EBUSY);
+    CHECK_INT(tree.writes, writes);
+    tree_file(&tree, "0x1002\n", "/sys/devices/pci0000:00/0000:01:10.1/net/eth3/flags");
+    CHECK_INT(split(&tree, 2, ""), 0);
+    CHECK(is_split(&tree, 2));
+}
+
 TEST(a_card_takes_so_many_partitions_and_no_more)
 {
     CLEANUP(tree_done) struct tree tree;

@@ -35,6 +35,25 @@ TEST(the_nvidia_drivers_minor_and_the_sound_of_a_companion_count_as_use)
     CHECK_VERDICT(tree_gpu(&tree, "0000:03:00.0"), "in-use", "/dev/snd/pcmC1D0p");
 }
 
+TEST(a_process_with_a_device_file_of_an_adapter_or_accelerator_uses_it)
+{
+    static const char *const files[][2] = {{"infiniband_verbs/uverbs0", "/dev/infiniband/uverbs0"},
+                                           {"infiniband_mad/umad1", "/dev/infiniband/umad1"},
+                                           {"habanalabs/hl0", "/dev/hl0"},
+                                           {"uio/uio2", "/dev/uio2"}};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        CLEANUP(tree_done) struct tree tree;
+        tree_begin(&tree);
+        tree_add(&tree, "0000:41:00.0",
+                 &(struct tree_card){NULL, "15b3 101b 15b3 0007 020700", "mlx5_core", "flr", 14});
+        tree_file(&tree, "", "/sys/bus/pci/devices/0000:41:00.0/%s/x", files[i][0]);
+        CHECK_VERDICT(tree_gpu(&tree, "0000:41:00.0"), "host-driver", "mlx5_core");
+        tree_file(&tree, "ib_write_bw\n", "/proc/78/comm");
+        tree_link(&tree, files[i][1], "/proc/78/fd/3");
+        CHECK_VERDICT(tree_gpu(&tree, "0000:41:00.0"), "in-use", files[i][1]);
+    }
+}
+
 TEST(a_console_or_boot_display_is_in_use_but_not_a_vga_card_without_a_driver)
 {
     CLEANUP(tree_done) struct tree tree;
