@@ -116,6 +116,8 @@ const struct record *pool_of(const struct world *world, const char *node,
                              const struct gpu_slot *slot);
 /* Whether the card, or a part of it, is in 'pool'. */
 bool pool_has_card(const struct pool *pool, const char *node, struct pci_address address);
+/* Whether that very card or partition is in it. */
+bool pool_has_slot(const struct pool *pool, const char *node, const struct gpu_slot *slot);
 /* The VM that holds just that, or NULL. */
 const char *holder_of(const struct world *world, const char *node, const struct gpu_slot *slot);
 /* A VM that holds the card or a part of it, or NULL. */

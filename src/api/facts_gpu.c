@@ -73,6 +73,16 @@ bool pool_has_card(const struct pool *pool, const char *node, struct pci_address
     return false;
 }
 
+bool pool_has_slot(const struct pool *pool, const char *node, const struct gpu_slot *slot)
+{
+    VEC_EACH(&pool->members, member) {
+        if (strcmp(member->node, node) == 0 && gpu_slot_equal(&member->slot, slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *holder_of(const struct world *world, const char *node, const struct gpu_slot *slot)
 {
     struct record_key key = world_claim_key(node, slot);
@@ -151,7 +161,7 @@ static enum gpu_state state_of_whole(const struct gpu_facts *facts)
 static enum gpu_state derive_state(const struct gpu_facts *facts,
                                    const struct node_inventory *inventory)
 {
-    uint32_t wanted = facts->dismount ? facts->dismount->partitions : 0;
+    uint32_t wanted = facts->dismount ? division_len(facts->dismount) : 0;
     if (facts->vm) {
         return facts->device.health == GPU_QUARANTINED || facts->device.verdict == GPU_OFF_BUS
                    ? GPU_STATE_FAILED

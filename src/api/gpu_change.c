@@ -7,6 +7,7 @@
 #include "api/requests.h"
 #include "api/show.h"
 #include "api/spec.h"
+#include "model/division.h"
 #include "model/words.h"
 
 #include <stdio.h>
@@ -120,9 +121,9 @@ static bool is_whole(struct api_call *call, const struct gpu_change *change)
         return true;
     }
     call_advise(call, hint_make("gpu-partition", change->node.name, change->name, "0", NULL));
-    call_tell_number(call, "partitions", have->partitions);
+    call_tell_number(call, "partitions", division_len(have));
     call_refuse(call, 409, "partitioned", "%s of %s is in %u partitions: make it whole first",
-                change->name, change->node.name, have->partitions);
+                change->name, change->node.name, division_len(have));
     return false;
 }
 

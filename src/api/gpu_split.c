@@ -48,38 +48,77 @@ static uint32_t most_of(const struct api_call *call, const struct gpu_change *ch
     return MIN(most, (uint32_t)partitions_per_card_max);
 }
 
-/* Whether the card can be divided into vGPUs of the profile, whose id replaces its name; false: it
- * is answered. Whether so many fit is tried on the host. */
-static bool can_be_profile(struct api_call *call, const struct gpu_change *change,
-                           struct partition_request *asked)
+/* Whether the card has room for so many vGPUs of one profile, whose id replaces its name; false: it
+ * is answered. Whether all fit at a time is tried on the host. */
+static bool has_room(struct api_call *call, const struct gpu_change *change, uint32_t count,
+                     char *profile)
 {
     const struct gpu *gpu = change->gpu.gpu;
     const char *node = change->node.name;
-    const struct gpu_mdev_type *type = division_profile(gpu, asked->profile);
+    const struct gpu_mdev_type *type = division_profile(gpu, profile);
     CLEANUP(buf_done) struct buf profiles = {0};
-    if (asked->count == 0) {
+    if (!type) {
+        call_tell(call, "field", "profile", NULL);
+        call_refuse(call, 409, "no-profile", "%s of %s has no vGPU profile \"%s\"; it has %s",
+                    change->name, node, profile, list_profiles(gpu, &profiles));
+        return false;
+    }
+    if (count > most_of(call, change, type)) {
+        call_tell(call, "field", "count", NULL);
+        call_tell_number(call, "max", most_of(call, change, type));
+        call_refuse(call, 409, "bad-count", "%s of %s has room for %u partitions of %s, not %u",
+                    change->name, node, most_of(call, change, type), type->id, count);
+        return false;
+    }
+    (void)copy_text(profile, gpu_profile_size, type->id);
+    return true;
+}
+
+/* The profiles behind the first; each once. */
+static bool has_room_for_more(struct api_call *call, const struct gpu_change *change,
+                              struct dismount *asked)
+{
+    for (uint32_t i = 0; i < asked->more_len; i++) {
+        struct vgpu_share *share = &asked->more[i];
+        struct dismount before = *asked;
+        before.more_len = i;
+        if (!has_room(call, change, share->count, share->profile)) {
+            return false;
+        }
+        if (division_has(&before, share->profile)) {
+            request_refuse(call, "more", "names the profile %s twice", share->profile);
+            return false;
+        }
+    }
+    if (division_len(asked) > partitions_per_card_max) {
+        call_tell_number(call, "max", partitions_per_card_max);
+        call_refuse(call, 409, "bad-count", "a card takes %d partitions at most, not %u",
+                    partitions_per_card_max, division_len(asked));
+        return false;
+    }
+    return true;
+}
+
+/* Whether the card can be divided into vGPUs; false: it is answered. */
+static bool can_be_profile(struct api_call *call, const struct gpu_change *change,
+                           struct dismount *asked)
+{
+    const struct gpu *gpu = change->gpu.gpu;
+    const char *node = change->node.name;
+    if (asked->partitions == 0) {
         call_tell(call, "field", "profile", NULL);
         call_refuse(call, 400, "bad-field", "a card that is to be whole has no profile");
     } else if (gpu->verdict == GPU_OFF_BUS || gpu->verdict == GPU_NO_IOMMU) {
         call_refuse(call, 409, gpu_verdict_name(gpu->verdict), "%s of %s cannot be divided: %s",
                     change->name, node, gpu->verdict_detail);
-    } else if (!type && gpu->mdev_type_len == 0) {
+    } else if (gpu->mdev_type_len == 0) {
         call_refuse(call, 409, "no-profile",
                     "%s of %s offers no vGPU profiles: install its vendor's vGPU manager on the "
                     "host, and enable its virtual functions",
                     change->name, node);
-    } else if (!type) {
-        call_tell(call, "field", "profile", NULL);
-        call_refuse(call, 409, "no-profile", "%s of %s has no vGPU profile \"%s\"; it has %s",
-                    change->name, node, asked->profile, list_profiles(gpu, &profiles));
-    } else if (asked->count > most_of(call, change, type)) {
-        call_tell(call, "field", "count", NULL);
-        call_tell_number(call, "max", most_of(call, change, type));
-        call_refuse(call, 409, "bad-count", "%s of %s has room for %u partitions of %s, not %u",
-                    change->name, node, most_of(call, change, type), type->id, asked->count);
     } else {
-        (void)copy_text(asked->profile, sizeof(asked->profile), type->id);
-        return true;
+        return has_room(call, change, asked->partitions, asked->profile) &&
+               has_room_for_more(call, change, asked);
     }
     return false;
 }
@@ -139,27 +178,22 @@ static bool can_be(struct api_call *call, const struct gpu_change *change, uint3
 
 static uint32_t wanted(const struct dismount *entry)
 {
-    return entry ? entry->partitions : 0;
-}
-
-static const char *profile_of(const struct dismount *entry)
-{
-    return entry ? entry->profile : "";
+    return entry ? division_len(entry) : 0;
 }
 
 /* Cards of this model elsewhere that are not divided in the same way: a pool takes equal ones. */
 static json_t *find_others(const struct api_call *call, const struct gpu_change *change,
-                           const struct partition_request *asked)
+                           const struct dismount *asked)
 {
     json_t *warnings = json_array();
     WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
         const char *node = (*each)->key.name;
         VEC_EACH(&(*each)->inventory->gpus, gpu) {
             char subject[name_size + pci_address_size + 1], address[pci_address_size];
+            char types[160];
             const struct dismount *entry = world_dismount(call->world, node, gpu->address);
             uint32_t theirs = wanted(entry);
-            bool is_alike =
-                theirs == asked->count && strcmp(profile_of(entry), asked->profile) == 0;
+            bool is_alike = entry ? division_equal(entry, asked) : division_len(asked) == 0;
             if (gpu == change->gpu.gpu || is_alike ||
                 !gpu_same_model(gpu, change->gpu.gpu, NULL, 0)) {
                 continue;
@@ -170,7 +204,8 @@ static json_t *find_others(const struct api_call *call, const struct gpu_change 
                 reason_add(warnings, subject, "is of the same model and not divided");
             } else {
                 reason_add(warnings, subject, "is of the same model and in %u partitions%s%s",
-                           theirs, entry->profile[0] ? " of " : "", entry->profile);
+                           theirs, entry->profile[0] ? " of " : "",
+                           division_types(entry, types, sizeof(types)));
             }
         }
     }
@@ -200,45 +235,58 @@ static void make_whole(struct api_call *call, struct gpu_change *change)
     }
 }
 
-static void divide(struct api_call *call, struct gpu_change *change,
-                   const struct partition_request *asked)
+static void divide(struct api_call *call, struct gpu_change *change, struct dismount *asked)
 {
     const char *node = change->node.name;
     json_t *warnings = find_others(call, change, asked);
     bool is_alone = json_array_size(warnings) == 0;
-    struct dismount entry = {.partitions = asked->count,
-                             .is_forced = change->gpu.dismount && change->gpu.dismount->is_forced};
-    (void)copy_text(entry.profile, sizeof(entry.profile), asked->profile);
-    gpu_change_put(change, call, &entry);
+    asked->is_forced = change->gpu.dismount && change->gpu.dismount->is_forced;
+    gpu_change_put(change, call, asked);
     struct note note =
         call_note(is_alone ? NOTE_GPU_SPLIT_ASKED : NOTE_GPU_SPLIT_UNLIKE_ASKED, node);
     (void)copy_text(note.facts.device, sizeof(note.facts.device), change->name);
-    (void)copy_text(note.facts.label, sizeof(note.facts.label), asked->profile);
-    note.facts.count = asked->count;
+    (void)division_types(asked, note.facts.label, sizeof(note.facts.label));
+    note.facts.count = division_len(asked);
     call_commit_with(call, 200, json_pack("{s:o}", "warnings", warnings), &note);
+}
+
+/* What the request asks for. */
+static bool read_request(struct api_call *call, struct dismount *ret)
+{
+    struct partition_request asked = {0};
+    if (!request_read(call, &request_partition, &asked)) {
+        return false;
+    }
+    *ret = (struct dismount){.partitions = asked.count, .more_len = asked.more_len};
+    (void)copy_text(ret->profile, sizeof(ret->profile), asked.profile);
+    memcpy(ret->more, asked.more, sizeof(ret->more));
+    if (ret->more_len > 0 && ret->profile[0] == '\0') {
+        request_refuse(call, "more", "goes with a profile");
+        return false;
+    }
+    return true;
 }
 
 void handle_gpu_partition(struct api_call *call)
 {
     struct gpu_change change;
-    struct partition_request asked = {0};
-    if (!request_read(call, &request_partition, &asked) || !gpu_change_begin(&change, call) ||
+    struct dismount asked;
+    if (!read_request(call, &asked) || !gpu_change_begin(&change, call) ||
         !gpu_change_of_card(&change, call) ||
         !(asked.profile[0] != '\0' ? can_be_profile(call, &change, &asked)
-                                   : can_be(call, &change, asked.count))) {
+                                   : can_be(call, &change, asked.partitions))) {
         return;
     }
-    if (asked.count > 0 && wanted(change.gpu.dismount) == asked.count &&
-        strcmp(profile_of(change.gpu.dismount), asked.profile) == 0 &&
-        gpu_change_is_same_card(&change)) {
+    if (asked.partitions > 0 && change.gpu.dismount &&
+        division_equal(change.gpu.dismount, &asked) && gpu_change_is_same_card(&change)) {
         call_unchanged(call, change.node.name, "%s of %s is in %u partitions already, or will be",
-                       change.name, change.node.name, asked.count);
+                       change.name, change.node.name, division_len(&asked));
         return;
     }
     if (!gpu_change_is_free(&change, call)) {
         return;
     }
-    if (asked.count == 0) {
+    if (asked.partitions == 0) {
         make_whole(call, &change);
     } else {
         divide(call, &change, &asked);

@@ -109,7 +109,7 @@ static void guard_claim(struct api_call *call, const struct pool_member *member)
     call_guard(call, &key);
 }
 
-/* Takes the card, or all that it is divided into, out of 'draft'; no one may claim them
+/* Takes the card, or all partitions of it that are in 'draft', out of that; no one may claim them
  * meanwhile. */
 static void take_out(struct api_call *call, struct pool *draft, const char *node,
                      struct pci_address address)
@@ -120,6 +120,19 @@ static void take_out(struct api_call *call, struct pool *draft, const char *node
             VEC_REMOVE(&draft->members, i);
         }
     }
+}
+
+/* Which VM holds what the pool has of the card; NULL: none. */
+static const char *find_holder(const struct world *world, const struct pool *pool, const char *node,
+                               struct pci_address address)
+{
+    const char *vm = NULL;
+    VEC_EACH(&pool->members, member) {
+        if (!vm && is_member(member, node, address)) {
+            vm = holder_of(world, node, &member->slot);
+        }
+    }
+    return vm;
 }
 
 void handle_pool_member_remove(struct api_call *call)
@@ -148,7 +161,7 @@ void handle_pool_member_remove(struct api_call *call)
                     "the partitions of a card leave their pool together: remove the card %s", text);
         return;
     }
-    const char *vm = card_holder_of(call->world, node, slot.address);
+    const char *vm = find_holder(call->world, pool->pool, node, slot.address);
     if (vm) {
         call_advise(call, hint_make("vm-stop", vm, NULL));
         call_tell(call, "vm", vm, NULL);

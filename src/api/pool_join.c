@@ -4,6 +4,7 @@
 #include "api/spec.h"
 
 #include "base/parse.h"
+#include "model/division.h"
 #include "model/name.h"
 
 #include <stdio.h>
@@ -34,7 +35,7 @@ static void find_candidate(struct pool_join *join, struct api_call *call,
     }
     struct candidate *place = VEC_ADD(&join->candidates);
     if (place) {
-        *place = (struct candidate){facts.name, gpu};
+        *place = (struct candidate){.node = facts.name, .gpu = gpu};
     }
 }
 
@@ -51,6 +52,7 @@ bool pool_join_read(struct pool_join *join, struct api_call *call, const struct 
     *join = (struct pool_join){
         .is_all = asked->is_all,
         .model = asked->model[0] ? asked->model : NULL,
+        .profile = asked->profile[0] ? asked->profile : NULL,
         .refused = json_array(),
         .skipped = json_array(),
     };
@@ -106,19 +108,19 @@ static bool insert(struct pool *pool, const struct candidate *candidate,
     return place != NULL;
 }
 
-/* The card, or all that it is divided into; how many. False without memory. */
+/* The card, or all that is to join of what it is divided into; how many. False without memory. */
 static bool insert_all(const struct world *world, struct pool *pool,
                        const struct candidate *candidate, size_t *ret_len)
 {
     const struct gpu_slot card = {.address = candidate->gpu->address};
     const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, candidate->node);
+    *ret_len = 0;
     if (pool->type == POOL_PCI_EXPRESS) {
         *ret_len = 1;
         return insert(pool, candidate, &card);
     }
-    *ret_len = 0;
     VEC_EACH(&inventory->inventory->partitions, each) {
-        if (pci_address_compare(each->slot.address, card.address) != 0) {
+        if (!candidate_has(candidate, each)) {
             continue;
         }
         if (pool->members.len == 0) {
@@ -132,14 +134,51 @@ static bool insert_all(const struct world *world, struct pool *pool,
     return true;
 }
 
+/* Which partitions of its card are meant; NULL: all. Where they are of several types it is the one
+ * that is named, or the one that the pool has. */
+static const char *type_of(const struct pool_join *join, const struct world *world,
+                           const struct pool *pool, const struct candidate *candidate)
+{
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, candidate->node);
+    const struct gpu_mdev_type *named =
+        join->profile ? division_profile(candidate->gpu, join->profile) : NULL;
+    if (join->profile || pool->type != POOL_GPU_PARTITION) {
+        return named ? named->id : join->profile;
+    }
+    VEC_EACH(&inventory->inventory->partitions, each) {
+        if (!pool->is_mixed && pool->members.len > 0 && candidate_has(candidate, each) &&
+            strcmp(each->type, pool->partition_type) == 0) {
+            return each->type;
+        }
+    }
+    return NULL;
+}
+
+/* Whether all that is to join is in the pool already. */
+static bool is_in(const struct world *world, const struct pool *pool,
+                  const struct candidate *candidate)
+{
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, candidate->node);
+    if (pool->type == POOL_PCI_EXPRESS || !candidate->type) {
+        return pool_has_card(pool, candidate->node, candidate->gpu->address);
+    }
+    VEC_EACH(&inventory->inventory->partitions, each) {
+        if (candidate_has(candidate, each) && pool_has_slot(pool, candidate->node, &each->slot)) {
+            return true; /* of one type all or none */
+        }
+    }
+    return false;
+}
+
 /* Judges and adds one; 'refusals' gets the reason if it may not. */
 static void join_one(struct pool_join *join, struct api_call *call, struct record *draft,
-                     const struct candidate *candidate, json_t *refusals)
+                     struct candidate *candidate, json_t *refusals)
 {
     CLEANUP(buf_done) struct buf why = {0};
     char subject[2 * name_size], address[pci_address_size];
     size_t len;
-    if (pool_has_card(draft->pool, candidate->node, candidate->gpu->address)) {
+    candidate->type = type_of(join, call->world, draft->pool, candidate);
+    if (is_in(call->world, draft->pool, candidate)) {
         return;
     }
     json_t *hint = pool_judge(call->view, draft->pool, candidate, &why);
@@ -156,14 +195,30 @@ static void join_one(struct pool_join *join, struct api_call *call, struct recor
 
 /* ---- all of a model ---- */
 
+/* Whether a partition that is meant is in no pool. */
+static bool has_free_part(const struct api_call *call, const struct candidate *candidate)
+{
+    const struct record *inventory =
+        world_find(call->world, RECORD_NODE_INVENTORY, candidate->node);
+    VEC_EACH(&inventory->inventory->partitions, each) {
+        if (candidate_has(candidate, each) && !pool_of(call->world, candidate->node, &each->slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* In Berth's hands as this pool takes it, and in no pool. */
-static bool is_ready(const struct api_call *call, const struct pool *pool, const char *node,
-                     const struct gpu *gpu)
+static bool is_ready(const struct pool_join *join, const struct api_call *call,
+                     const struct pool *pool, const char *node, const struct gpu *gpu)
 {
     struct gpu_facts facts;
+    struct candidate candidate = {.node = node, .gpu = gpu};
+    candidate.type = type_of(join, call->world, pool, &candidate);
     (void)gpu_facts(call->view, node, &(struct gpu_slot){.address = gpu->address}, &facts);
-    return !facts.pool && facts.state == (pool->type == POOL_GPU_PARTITION ? GPU_STATE_PARTITIONED
-                                                                           : GPU_STATE_DISMOUNTED);
+    return pool->type == POOL_GPU_PARTITION
+               ? facts.state == GPU_STATE_PARTITIONED && has_free_part(call, &candidate)
+               : facts.state == GPU_STATE_DISMOUNTED && !facts.pool;
 }
 
 /* Which model 'all' means; NULL: it is answered. */
@@ -175,7 +230,7 @@ static const struct gpu *model_of_all(const struct pool_join *join, struct api_c
     WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
         VEC_EACH(&(*each)->inventory->gpus, gpu) {
             if (join->model ? !is_model(gpu, join->model)
-                            : !is_ready(call, pool, (*each)->key.name, gpu)) {
+                            : !is_ready(join, call, pool, (*each)->key.name, gpu)) {
                 continue;
             }
             if (!join->model && found && !gpu_same_model(found, gpu, NULL, 0) &&
@@ -207,7 +262,7 @@ static bool is_meant(const struct pool_join *join, const struct api_call *call,
 {
     const struct dismount *entry = world_dismount(call->world, node, gpu->address);
     bool is_divided = entry && entry->partitions > 0;
-    return join->model || is_ready(call, pool, node, gpu) ||
+    return join->model || is_ready(join, call, pool, node, gpu) ||
            (entry && is_divided == (pool->type == POOL_GPU_PARTITION));
 }
 
@@ -219,7 +274,7 @@ static bool join_all(struct pool_join *join, struct api_call *call, struct recor
     }
     WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
         VEC_EACH(&(*each)->inventory->gpus, gpu) {
-            struct candidate candidate = {(*each)->key.name, gpu};
+            struct candidate candidate = {.node = (*each)->key.name, .gpu = gpu};
             if (gpu_same_model(model, gpu, NULL, 0) &&
                 is_meant(join, call, draft->pool, candidate.node, gpu)) {
                 join_one(join, call, draft, &candidate, join->skipped);
@@ -236,7 +291,7 @@ static bool touch_nodes(struct api_call *call, const struct pool *before, const 
     size_t count = 0;
     const char *last = "";
     VEC_EACH(&after->members, member) {
-        if ((before && pool_has_card(before, member->node, member->slot.address)) ||
+        if ((before && pool_has_slot(before, member->node, &member->slot)) ||
             strcmp(last, member->node) == 0) {
             continue;
         }

@@ -10,9 +10,10 @@ struct pool_join {
     VEC(struct candidate) candidates;
     bool is_all;
     const char *model; /* "10de:20b5" with is_all, or NULL: the pool's, or the first candidate's */
-    json_t *refused;   /* array: single GPUs that may not join; the request fails */
-    json_t *skipped;   /* array: GPUs of 'all' that may not join; the others do */
-    size_t joined;     /* GPUs, or partitions */
+    const char *profile; /* only partitions of this type, by its ID or name; NULL: not named */
+    json_t *refused;     /* array: single GPUs that may not join; the request fails */
+    json_t *skipped;     /* array: GPUs of 'all' that may not join; the others do */
+    size_t joined;       /* GPUs, or partitions */
 };
 
 /* What the request, which must stay, asks for. Unknown nodes and GPUs are among 'refused'. False:

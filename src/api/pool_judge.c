@@ -2,6 +2,7 @@
 #include "api/pool_judge.h"
 
 #include "api/hint.h"
+#include "model/division.h"
 #include "model/words.h"
 
 #include <string.h>
@@ -21,18 +22,44 @@ const struct gpu *pool_reference(const struct world *world, const struct pool *p
 struct case_file {
     const struct api_view *view;
     const struct pool *pool;
+    const struct candidate *candidate;
     struct gpu_facts gpu;
     char address[pci_address_size];
     struct buf *why;
     json_t *hint;
 };
 
+bool candidate_has(const struct candidate *candidate, const struct gpu_partition *part)
+{
+    return pci_address_compare(part->slot.address, candidate->gpu->address) == 0 &&
+           (!candidate->type || strcmp(part->type, candidate->type) == 0);
+}
+
+/* The pool that has the card, or one of the partitions that are to join; NULL: none. */
+static const char *pool_with(const struct case_file *c)
+{
+    const struct world *world = c->view->world;
+    const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, c->gpu.node);
+    if (c->pool->type != POOL_GPU_PARTITION || !c->candidate->type || !inventory) {
+        return c->gpu.pool;
+    }
+    VEC_EACH(&inventory->inventory->partitions, each) {
+        const struct record *pool =
+            candidate_has(c->candidate, each) ? pool_of(world, c->gpu.node, &each->slot) : NULL;
+        if (pool) {
+            return pool->key.name;
+        }
+    }
+    return NULL;
+}
+
 static void judge_card(struct case_file *c)
 {
     const struct gpu *reference = pool_reference(c->view->world, c->pool);
+    const char *pool = pool_with(c);
     char difference[error_text_size], words[words_max];
-    if (c->gpu.pool) {
-        buf_printf(c->why, "is in GPU pool %s already; a GPU is in one pool at most", c->gpu.pool);
+    if (pool) {
+        buf_printf(c->why, "is in GPU pool %s already; a GPU is in one pool at most", pool);
     } else if (c->gpu.gpu->health == GPU_QUARANTINED) {
         buf_printf(c->why, "is quarantined (%s): release it once that is fixed",
                    words_cause(&c->gpu.gpu->health_cause, words));
@@ -71,7 +98,7 @@ static void judge_whole(struct case_file *c)
         buf_printf(c->why,
                    "is in %u partitions: those go into a pool of the type GpuPartition; or make it "
                    "whole first",
-                   entry->partitions);
+                   division_len(entry));
         c->hint = hint_make("gpu-partition", c->gpu.node, c->address, "0", NULL);
     } else if (!entry) {
         buf_text(c->why, "is not dismounted from its host: dismount it first");
@@ -93,14 +120,16 @@ struct division {
     const char *other; /* another type among them; NULL: all are of one */
 };
 
+/* Of that type; NULL: of any. */
 static struct division division_of(const struct world *world, const char *node,
-                                   struct pci_address address)
+                                   struct pci_address address, const char *only)
 {
     struct division division = {0};
     const struct record *inventory = world_find(world, RECORD_NODE_INVENTORY, node);
     if (inventory) {
         VEC_EACH(&inventory->inventory->partitions, each) {
-            if (pci_address_compare(each->slot.address, address) != 0) {
+            if (pci_address_compare(each->slot.address, address) != 0 ||
+                (only && strcmp(each->type, only) != 0)) {
                 continue;
             }
             if (division.len++ == 0) {
@@ -123,8 +152,8 @@ static void compare_division(struct case_file *c, const struct division *own)
     }
     if (own->other) {
         buf_printf(c->why,
-                   "has partitions of several types (%s, %s): only a pool that was created as a "
-                   "mixed one takes them",
+                   "has partitions of several types (%s, %s): name the profile; only a pool that "
+                   "was created as a mixed one takes all of them",
                    own->type, own->other);
         return;
     }
@@ -132,7 +161,8 @@ static void compare_division(struct case_file *c, const struct division *own)
         return;
     }
     const struct pool_member *first = c->pool->members.items;
-    struct division usual = division_of(world, first->node, first->slot.address);
+    struct division usual =
+        division_of(world, first->node, first->slot.address, c->candidate->type);
     if (strcmp(c->pool->partition_type, own->type) != 0) {
         buf_printf(c->why, "has partitions of the type %s, those of the pool are %s", own->type,
                    c->pool->partition_type);
@@ -157,7 +187,7 @@ static void judge_each(struct case_file *c)
     const struct record *inventory = world_find(c->view->world, RECORD_NODE_INVENTORY, c->gpu.node);
     VEC_EACH(&inventory->inventory->partitions, each) {
         struct gpu_device device;
-        if (pci_address_compare(each->slot.address, c->gpu.slot.address) != 0 ||
+        if (!candidate_has(c->candidate, each) ||
             !gpu_device_find(inventory->inventory, &each->slot, &device)) {
             continue;
         }
@@ -173,12 +203,15 @@ static void judge_each(struct case_file *c)
 
 static void judge_parts(struct case_file *c)
 {
-    struct division division = division_of(c->view->world, c->gpu.node, c->gpu.slot.address);
-    uint32_t wanted = c->gpu.dismount ? c->gpu.dismount->partitions : 0;
+    const char *type = c->candidate->type;
+    struct division division = division_of(c->view->world, c->gpu.node, c->gpu.slot.address, type);
+    uint32_t wanted = c->gpu.dismount ? division_len(c->gpu.dismount) : 0;
     bool is_mediated = division.len > 0 && strcmp(division.type, GPU_TYPE_VF) != 0;
     if (c->gpu.state == GPU_STATE_PARTITIONING) {
         buf_printf(c->why, "is still being divided into %u partitions; try again in a moment%s",
                    wanted, patience(c));
+    } else if (type && division.len == 0) {
+        buf_printf(c->why, "has no partitions of the type %s", type);
     } else if (wanted == 0 && !is_mediated) {
         buf_text(c->why, "was not divided by Berth: divide it first");
         c->hint = hint_make("gpu-partition", c->gpu.node, c->address, "COUNT", NULL);
@@ -193,7 +226,7 @@ static void judge_parts(struct case_file *c)
 json_t *pool_judge(const struct api_view *view, const struct pool *pool,
                    const struct candidate *candidate, struct buf *why)
 {
-    struct case_file c = {.view = view, .pool = pool, .why = why};
+    struct case_file c = {.view = view, .pool = pool, .candidate = candidate, .why = why};
     const struct gpu_slot slot = {.address = candidate->gpu->address};
     (void)gpu_facts(view, candidate->node, &slot, &c.gpu);
     (void)pci_address_format(slot.address, c.address);

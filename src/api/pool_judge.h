@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether a card may join a pool: whole, or with all the partitions that it is divided into. */
+/* Whether a card may join a pool: whole, or with all the partitions of one type, or of any, that it
+ * is divided into. */
 #pragma once
 
 #include "api/facts.h"
@@ -9,7 +10,11 @@
 struct candidate {
     const char *node;
     const struct gpu *gpu;
+    const char *type; /* only its partitions of this type; NULL: all */
 };
+
+/* Whether 'part', of the candidate's host, is one of those that are to join. */
+bool candidate_has(const struct candidate *candidate, const struct gpu_partition *part);
 
 /* Why it may not, into 'why'; empty: it may. What to do about it (hint.h); the caller's, NULL:
  * there is nothing to say. */

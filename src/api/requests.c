@@ -63,12 +63,23 @@ static const struct field fence_test_fields[] = {
 REQUEST(fence_test, fence_test_fields);
 #undef OWNER
 
+#define OWNER struct vgpu_share
+static const struct field share_fields[] = {
+    INTEGER("count", count, 1, UINT16_MAX, ABOUT("number of partitions"), REQUIRED),
+    TEXT("profile", profile, ABOUT("type of the vGPUs, by its ID or name"), REQUIRED),
+};
+SHAPE(share_shape, share_fields);
+ITEM(share_item, share_shape);
+#undef OWNER
+
 #define OWNER struct partition_request
 static const struct field partition_fields[] = {
     INTEGER("count", count, 0, UINT16_MAX, ABOUT("number of partitions; 0: the whole card"),
             REQUIRED),
     TEXT("profile", profile,
          ABOUT("make vGPUs of this type, by its ID or name; see mdev_types of the GPU")),
+    ARRAY("more", more, more_len, share_item,
+          ABOUT("vGPUs of other types at the same time, on a card that takes several sizes")),
 };
 REQUEST(partition, partition_fields);
 #undef OWNER
@@ -88,7 +99,9 @@ ITEM(gpu_place_item, gpu_place_shape);
 #define JOIN_FIELDS                                                                                \
     LIST("members", members, gpu_place_item, members_per_request_max, ABOUT("GPUs to add")),       \
         BOOL("all", is_all, ABOUT("add every dismounted GPU of one model")),                       \
-        TEXT("model", model, ABOUT("the model that \"all\" means, as vendor:device"))
+        TEXT("model", model, ABOUT("the model that \"all\" means, as vendor:device")),             \
+        TEXT("profile", profile,                                                                   \
+             ABOUT("of cards with vGPUs of several types: only those of this one, by ID or name"))
 static const struct field pool_create_fields[] = {
     TEXT("name", name, ABOUT("name of the pool"), REQUIRED, NAME_OF("pool")),
     ENUM("type", type, pool_type_words,

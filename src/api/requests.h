@@ -42,6 +42,8 @@ struct disarm_request {
 struct partition_request {
     uint32_t count;
     char profile[gpu_profile_size]; /* "": virtual functions */
+    struct vgpu_share more[profiles_per_card_max - 1];
+    uint32_t more_len;
 };
 
 struct gpu_place {
@@ -55,7 +57,8 @@ struct pool_request {
     bool is_mixed;
     VEC(struct gpu_place) members;
     bool is_all;
-    char model[32]; /* "": not given */
+    char model[32];                 /* "": not given */
+    char profile[gpu_profile_size]; /* "": not given */
 };
 
 struct vm_add_request {

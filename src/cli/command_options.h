@@ -30,6 +30,10 @@
 #define OPTION_MODEL                                                                               \
     {.name = "model", .value = "VENDOR:DEVICE", .help = "with --all: only GPUs of this model"}
 
+#define OPTION_PROFILE                                                                             \
+    {.name = "profile", .value = "PROFILE",                                                        \
+     .help = "of cards with vGPUs of several profiles only those of this one"}
+
 /* Of commands that end a host. */
 #define OPTION_FORCE_DOWN                                                                          \
     {.name = "force", .letter = 'f',                                                               \

@@ -59,7 +59,9 @@ static const struct command commands[] = {
          "The partitions are SR-IOV virtual functions, or vGPUs of a profile. COUNT 0 makes the "
          "GPU whole again and returns it to its host. Refused while the GPU is in a pool. A pool "
          "takes only GPUs that are divided alike: divide all of them, then run berth pool "
-         "create POOL --type partition --all.",
+         "create POOL --type partition --all. A card that takes vGPUs of several sizes at a time "
+         "is divided by lists: 1,4 --profile nvidia-1132,nvidia-1121; each profile then gets a "
+         "pool of its own (berth pool create --profile).",
      .options =
          OPTIONS({.name = "profile",
                   .value = "PROFILE",
@@ -128,7 +130,7 @@ static const struct command commands[] = {
                   .help = "PciExpress: whole GPUs (the default); partition: partitions of GPUs"},
                  {.name = "mixed", .help = "let the pool take GPUs of several models"},
                  {.name = "all", .help = "with every dismounted GPU, or partition, of all nodes"},
-                 OPTION_MODEL),
+                 OPTION_MODEL, OPTION_PROFILE),
      .run = run_pool_create},
     {.noun = "pool",
      .verb = "add",
@@ -139,7 +141,7 @@ static const struct command commands[] = {
      .more = "A pool takes GPUs of one model, unless it was created with --mixed.",
      .options =
          OPTIONS({.name = "all", .help = "every dismounted GPU of the pool's model, on all nodes"},
-                 OPTION_MODEL),
+                 OPTION_MODEL, OPTION_PROFILE),
      .run = run_pool_add},
     {.noun = "pool",
      .verb = "remove",

@@ -140,6 +140,39 @@ static bool is_listed(const json_t *list, const char *field, const char *value)
     return false;
 }
 
+/* The order that divides a card as 'entry' says. */
+static json_t *partition_body(const json_t *entry)
+{
+    const char *profile = text_at(entry, "profile");
+    json_t *more = json_array(), *each;
+    json_t *body = json_pack("{s:I}", "count", number_at(entry, "partitions"));
+    size_t i;
+    json_array_foreach(member(entry, "more"), i, each) {
+        (void)json_array_append_new(more,
+                                    json_pack("{s:I, s:s}", "count", number_at(each, "partitions"),
+                                              "profile", text_at(each, "profile")));
+    }
+    if (profile[0] != '\0') {
+        (void)json_object_set_new(body, "profile", json_string(profile));
+    }
+    if (i > 0) {
+        (void)json_object_set(body, "more", more);
+    }
+    json_decref(more);
+    return body;
+}
+
+static json_int_t partition_count(const json_t *entry)
+{
+    json_int_t count = number_at(entry, "partitions");
+    size_t i;
+    json_t *each;
+    json_array_foreach(member(entry, "more"), i, each) {
+        count += number_at(each, "partitions");
+    }
+    return count;
+}
+
 static void compare_dismounts(struct import *import, const char *name, const json_t *node,
                               const json_t *spec, const json_t *want)
 {
@@ -160,9 +193,10 @@ static void compare_dismounts(struct import *import, const char *name, const jso
         }
         json_int_t count = number_at(each, "partitions");
         if (count > 0) {
-            (void)import_step_add(import, STEP_PARTITION, name, address,
-                                  json_pack("{s:I}", "count", count),
-                                  "%s is divided into %lld partitions", address, (long long)count);
+            json_t *body = partition_body(each);
+            json_int_t all = partition_count(each);
+            (void)import_step_add(import, STEP_PARTITION, name, address, body,
+                                  "%s is divided into %lld partitions", address, (long long)all);
             continue;
         }
         (void)import_step_add(import, STEP_DISMOUNT, name, address,
@@ -260,9 +294,12 @@ static void compare_members(struct import *import, const char *name, const json_
     }
     size_t len = json_array_size(members);
     if (len > 0) {
-        (void)import_step_add(import, STEP_MEMBERS, name, NULL,
-                              json_pack("{s:O}", "members", members), "%zu GPU%s join%s", len,
-                              len == 1 ? "" : "s", len == 1 ? "s" : "");
+        const char *type = text_at(want, "partition_type");
+        bool is_of_type = type[0] != '\0' && strcmp(type, "vf") != 0 && !truth_at(want, "mixed");
+        (void)import_step_add(
+            import, STEP_MEMBERS, name, NULL,
+            json_pack("{s:O, s:s*}", "members", members, "profile", is_of_type ? type : NULL),
+            "%zu GPU%s join%s", len, len == 1 ? "" : "s", len == 1 ? "s" : "");
     }
     json_decref(members);
 }

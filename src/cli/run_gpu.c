@@ -231,14 +231,58 @@ static int look_at_partitions(struct cli *cli, void *userdata, char **ret_text)
     return is_bad ? EXIT_REFUSED : is_done ? EXIT_OK : -1;
 }
 
+/* "1,4" with the profiles "a,b": {"count": 1, "profile": "a", "more": [{"count": 4, ...}]}. NULL:
+ * the lists are not of one length, or hold no numbers. '*ret_count' is the sum. */
+static json_t *partition_body(const char *counts, const char *profiles, uint64_t *ret_count)
+{
+    json_t *body = json_object(), *more = json_array();
+    bool is_ok = true;
+    *ret_count = 0;
+    for (bool is_first = true; is_ok && (is_first || *counts == ','); is_first = false) {
+        char number[8];
+        uint64_t count;
+        counts += !is_first;
+        profiles += !is_first && profiles && *profiles == ',';
+        size_t len = strcspn(counts, ","), size = profiles ? strcspn(profiles, ",") : 0;
+        (void)snprintf(number, sizeof(number), "%.*s", (int)MIN(len, sizeof(number)), counts);
+        is_ok = parse_u64(number, UINT16_MAX, &count) && (is_first || (profiles && size > 0));
+        json_t *part = is_first ? json_incref(body) : json_object();
+        if (is_ok) {
+            (void)json_object_set_new(part, "count", json_integer((json_int_t)count));
+            *ret_count += count;
+        }
+        if (profiles) {
+            (void)json_object_set_new(part, "profile", json_stringn(profiles, size));
+            profiles += size;
+        }
+        if (is_first) {
+            json_decref(part);
+        } else {
+            (void)json_array_append_new(more, part);
+        }
+        counts += len;
+    }
+    is_ok = is_ok && (!profiles || *profiles == '\0'); /* no profile without a number */
+    if (json_array_size(more) > 0) {
+        (void)json_object_set(body, "more", more);
+    }
+    json_decref(more);
+    if (!is_ok) {
+        json_decref(body);
+        return NULL;
+    }
+    return body;
+}
+
 int run_gpu_partition(struct cli *cli)
 {
     uint64_t count;
-    if (!parse_u64(cli->args.items[2], UINT16_MAX, &count)) {
-        return cli_fail(cli, EXIT_USAGE, "\"%s\" is no number of partitions", cli->args.items[2]);
+    json_t *body = partition_body(cli->args.items[2], cli_option(cli, "profile"), &count);
+    if (!body) {
+        return cli_fail(cli, EXIT_USAGE,
+                        "\"%s\" is no number of partitions, or not one for each profile",
+                        cli->args.items[2]);
     }
-    const char *profile = cli_option(cli, "profile");
-    json_t *body = json_pack("{s:I, s:s*}", "count", (json_int_t)count, "profile", profile);
     int r = change(cli, "POST", body, "/v1/nodes/%s/gpus/%s/partition", cli->args.items[0],
                    cli->args.items[1]);
     return r == EXIT_OK && wait_is_wanted(cli) ? wait_until(cli, look_at_partitions, &count) : r;

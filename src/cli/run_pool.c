@@ -93,7 +93,7 @@ static bool split_member(const char *text, char **ret_node, char **ret_address)
 static int add_members(struct cli *cli, json_t *body)
 {
     json_t *list = json_array();
-    const char *model = cli_option(cli, "model");
+    const char *model = cli_option(cli, "model"), *profile = cli_option(cli, "profile");
     for (size_t i = 1; i < cli->args.len; i++) {
         CLEANUP(freep) char *node = NULL;
         CLEANUP(freep) char *address = NULL;
@@ -113,6 +113,9 @@ static int add_members(struct cli *cli, json_t *body)
     }
     if (model) {
         (void)json_object_set_new(body, "model", json_string(model));
+    }
+    if (profile) {
+        (void)json_object_set_new(body, "profile", json_string(profile));
     }
     return EXIT_OK;
 }

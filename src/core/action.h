@@ -58,7 +58,8 @@ struct core_action {
     struct pci_address address;
     uint32_t count;
     struct gpu_slot slot;
-    char profile[gpu_profile_size]; /* gpu-split: "": into virtual functions */
+    char profile[gpu_profile_size]; /* gpu-split: "": into virtual functions, ... */
+    struct dismount division;       /* ... else into these vGPUs */
     struct txn txn;
     struct record *spec; /* VM's or node's */
     struct record *placement;

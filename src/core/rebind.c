@@ -9,6 +9,7 @@
 #include "core/vgpu.h"
 
 #include "base/parse.h"
+#include "model/division.h"
 #include "model/gpu_device.h"
 
 #include <assert.h>
@@ -150,7 +151,7 @@ static struct rebinding find_work(const struct core *core, const struct node_inv
     }
     if (entry->profile[0] != '\0') {
         bool is_due = !vgpu_is_proven(core, entry); /* so that none of it is held */
-        return (struct rebinding){is_due ? ACTION_GPU_SPLIT : ACTION_TXN, entry->partitions};
+        return (struct rebinding){is_due ? ACTION_GPU_SPLIT : ACTION_TXN, division_len(entry)};
     }
     if (entry->partitions > 0) {
         return want_split(core, found, gpu, entry->partitions);
@@ -176,6 +177,7 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebind
     action->is_forced = entry && entry->is_forced;
     rebinds->wanted = entry ? *entry : (struct dismount){0};
     memcpy(action->profile, rebinds->wanted.profile, sizeof(action->profile));
+    action->division = rebinds->wanted;
     rebinds->id = action->id;
     rebinds->action = work.action;
     rebinds->address = gpu->address;
@@ -265,7 +267,7 @@ static void note_rebound(struct core *core)
     struct facts *facts = core_note(core, code, core->config.node);
     core_tell_device(core, facts, &(struct gpu_slot){.address = rebinds->address});
     facts->count = rebinds->count;
-    (void)copy_text(facts->label, sizeof(facts->label), rebinds->wanted.profile);
+    (void)division_types(&rebinds->wanted, facts->label, sizeof(facts->label));
 }
 
 /* 'why' in the kernel's words; NULL: it never answered. */

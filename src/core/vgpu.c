@@ -93,10 +93,7 @@ static const struct dismount *in_force(const struct core *core, const struct dis
     if (world_card_is_claimed(&core->world, core->config.node, entry->address)) {
         return proven ? proven : entry;
     }
-    return proven && proven->partitions == entry->partitions &&
-                   strcmp(proven->profile, entry->profile) == 0
-               ? proven
-               : NULL;
+    return proven && division_equal(proven, entry) ? proven : NULL;
 }
 
 bool vgpu_is_proven(const struct core *core, const struct dismount *entry)
@@ -133,14 +130,27 @@ void vgpu_apply(struct core *core, struct node_inventory *inventory)
     division_drop_places(inventory);
 }
 
-/* What it is to be; NULL: it is not ours to make. */
-static const char *profile_of(const struct core *core, const struct gpu_slot *slot)
+/* How its card is divided; NULL: it is not ours to make. */
+static const struct dismount *division_of(const struct core *core, const struct gpu_slot *slot)
 {
     const struct dismount *entry = world_dismount(&core->world, core->config.node, slot->address);
-    const struct dismount *division =
-        slot->partition[0] != '\0' && entry && entry->profile[0] != '\0' ? in_force(core, entry)
-                                                                         : NULL;
-    return division ? division->profile : NULL;
+    return slot->partition[0] != '\0' && entry && entry->profile[0] != '\0' ? in_force(core, entry)
+                                                                            : NULL;
+}
+
+/* What it is to be; NULL: it is not ours to make, or not known. Where a card has several profiles
+ * it is the one that was told of the place, on which the VM's placement relies. */
+static const char *profile_of(const struct core *core, const struct gpu_slot *slot)
+{
+    struct gpu_device device;
+    const struct dismount *division = division_of(core, slot);
+    if (!division || division->more_len == 0 || MUTANT(VGPU_FIRST_SIZE)) {
+        return division ? division->profile : NULL;
+    }
+    return world_device(&core->world, core->config.node, slot, &device) &&
+                   division_has(division, device.partition->type)
+               ? device.partition->type
+               : NULL;
 }
 
 /* ---- before a start ---- */
@@ -179,7 +189,7 @@ enum vgpu_state vgpu_prepare(struct core *core, const char *vm,
 {
     enum vgpu_state state = VGPU_READY;
     VEC_EACH(&placement->gpus, hold) {
-        if (!profile_of(core, &hold->slot)) {
+        if (!division_of(core, &hold->slot)) {
             continue;
         }
         struct vgpu *vgpu = ask_for(core, &hold->slot, vm, placement->epoch);
@@ -259,7 +269,7 @@ static void clear_next(struct core *core, const struct node_inventory *found)
         return;
     }
     VEC_EACH(&found->partitions, partition) { /* what a berthd before this one made */
-        if (partition->type[0] != '\0' && profile_of(core, &partition->slot) &&
+        if (partition->type[0] != '\0' && division_of(core, &partition->slot) &&
             may_clear(core, &partition->slot)) {
             order(core, ACTION_GPU_CLEAR, &partition->slot);
             return;

@@ -55,15 +55,15 @@ int host_gpu_split(const struct host_config *config, struct pci_address address,
                    struct error *err);
 
 /*
- * Tries whether the card takes 'count' vGPUs of the type 'profile' at a time, in the places that
- * division.h tells: makes them all, and clears them again. Nothing else tells: what a card can take
- * depends on its memory, its mode, and what others made of it.
+ * Tries whether a card takes all vGPUs of 'division' at a time, in the places that division.h
+ * tells: makes them all, and clears them again. Nothing else tells: what a card can take depends on
+ * its memory, its mode, and what others made of it.
  *
  * -ENODEV no such card; -ERANGE too few virtual functions; -EBUSY one of the places is in use,
  * or has another type; others: the driver's refusal, with how many it took.
  */
-int host_vgpu_divide(const struct host_config *config, struct pci_address card, uint32_t count,
-                     const char *profile, struct error *err);
+int host_vgpu_divide(const struct host_config *config, const struct dismount *division,
+                     struct error *err);
 
 /* Makes the vGPU of 'slot', a new one also if there is one: what that held is gone. The driver's
  * refusal if it has no room, or a VM has it. */

@@ -78,8 +78,8 @@ static int operate(const struct host_order *order, struct error *err)
     case HOST_WORK_MOUNT:
         return host_gpu_mount(config, order->address, err);
     case HOST_WORK_SPLIT:
-        return order->profile[0]
-                   ? host_vgpu_divide(config, order->address, order->count, order->profile, err)
+        return order->division.profile[0] != '\0'
+                   ? host_vgpu_divide(config, &order->division, err)
                    : host_gpu_split(config, order->address, order->count, err);
     case HOST_WORK_MAKE:
         return host_vgpu_make(config, &order->slot, order->profile, err);

@@ -382,11 +382,17 @@ int host_mount(struct host *host, struct pci_address address, uint64_t id, struc
     return begin_operation(host, &order, id, err);
 }
 
-int host_split(struct host *host, struct pci_address address, uint32_t count, const char *profile,
-               uint64_t id, struct error *err)
+int host_split(struct host *host, struct pci_address address, uint32_t count, uint64_t id,
+               struct error *err)
 {
     struct host_order order = {.work = HOST_WORK_SPLIT, .address = address, .count = count};
-    (void)snprintf(order.profile, sizeof(order.profile), "%s", profile);
+    return begin_operation(host, &order, id, err);
+}
+
+int host_divide(struct host *host, const struct dismount *division, uint64_t id, struct error *err)
+{
+    struct host_order order = {
+        .work = HOST_WORK_SPLIT, .address = division->address, .division = *division};
     return begin_operation(host, &order, id, err);
 }
 

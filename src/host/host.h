@@ -64,9 +64,10 @@ void host_refresh(struct host *host);
 int host_dismount(struct host *host, struct pci_address address, bool force, uint64_t id,
                   struct error *err);
 int host_mount(struct host *host, struct pci_address address, uint64_t id, struct error *err);
-/* host_vgpu_divide() with a profile other than "". */
-int host_split(struct host *host, struct pci_address address, uint32_t count, const char *profile,
-               uint64_t id, struct error *err);
+int host_split(struct host *host, struct pci_address address, uint32_t count, uint64_t id,
+               struct error *err);
+/* host_vgpu_divide(). */
+int host_divide(struct host *host, const struct dismount *division, uint64_t id, struct error *err);
 /* host_erase(). */
 int host_clean(struct host *host, const struct gpu_slot *slot, const char *command, uint64_t id,
                struct error *err);

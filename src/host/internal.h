@@ -273,10 +273,12 @@ struct host_order {
     struct host_config config; /* but for its 'kernel' */
     struct pci_address address;
     bool force;
-    uint32_t count;                       /* split; fabric: ... 1: on, 0: off */
-    struct gpu_slot slot;                 /* make, clear, erase */
-    char command[name_size];              /* erase: which of the config's; fabric: which set, ... */
-    char profile[gpu_profile_size];       /* make; split: "" into virtual functions */
+    uint32_t count;                 /* split; fabric: ... 1: on, 0: off */
+    struct gpu_slot slot;           /* make, clear, erase */
+    char command[name_size];        /* erase: which of the config's; fabric: which set, ... */
+    char profile[gpu_profile_size]; /* make */
+    struct dismount division; /* split: into these vGPUs; its profile is "": into 'count' virtual
+                                 functions */
     struct busy_card busy[host_busy_max]; /* read: cards that berthd itself works on */
     uint32_t busy_len;
 };

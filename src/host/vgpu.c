@@ -213,11 +213,13 @@ static bool find_functions(const struct host_config *config, const char *name,
     return is_whole;
 }
 
-/* Where 'count' vGPUs of it go, as division_apply() has it. */
-static int find_places(const struct host_config *config, struct pci_address card, uint32_t count,
+/* Where the vGPUs of 'division' go, as division_apply() has it. */
+static int find_places(const struct host_config *config, const struct dismount *division,
                        slots_t *ret, struct error *err)
 {
     char name[pci_address_size];
+    struct pci_address card = division->address;
+    uint32_t count = division_len(division);
     pci_address_format(card, name);
     bool is_whole = find_functions(config, name, card, ret), is_mediated = ret->len == 0;
     for (uint32_t i = 0; is_mediated && i < count; i++) {
@@ -240,31 +242,59 @@ static int find_places(const struct host_config *config, struct pci_address card
     return 0;
 }
 
-int host_vgpu_divide(const struct host_config *config, struct pci_address card, uint32_t count,
-                     const char *profile, struct error *err)
+/* How many of the vGPUs before number 'at' are of that profile. */
+static uint32_t count_before(const struct dismount *division, size_t at, const char *profile)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < at; i++) {
+        count += strcmp(division_profile_at(division, i), profile) == 0;
+    }
+    return count;
+}
+
+/* The driver refused number 'made'. Of several sizes it takes one unless it is told otherwise. */
+static int say_refused(const struct dismount *division, size_t made, int result, struct error *err)
+{
+    char name[pci_address_size], all[160];
+    const char *profile = division_profile_at(division, (uint32_t)made);
+    uint32_t taken = count_before(division, made, profile);
+    struct error why = *err;
+    pci_address_format(division->address, name);
+    if (division->more_len == 0) {
+        return error_set(err, result, "%s takes %u of %s, not %u: %s", name, taken, profile,
+                         division->partitions, why.text);
+    }
+    return error_set(err, result,
+                     "%s takes %zu vGPUs of %s, not all, and of %s %u: %.160s; several sizes need "
+                     "its mixed-size mode (nvidia-smi vgpu -shm 1 -i %s)",
+                     name, made, division_types(division, all, sizeof(all)), profile, taken,
+                     why.text, name);
+}
+
+int host_vgpu_divide(const struct host_config *config, const struct dismount *division,
+                     struct error *err)
 {
     char name[pci_address_size];
     slots_t places = {0};
     struct error ignored;
-    if (!host_exists(config, DEVICE "vendor", pci_address_format(card, name))) {
+    if (!host_exists(config, DEVICE "vendor", pci_address_format(division->address, name))) {
         return error_set(err, -ENODEV, "there is no card at %s", name);
     }
-    int result = find_places(config, card, count, &places, err);
-    for (size_t i = 0; result == 0 && i < places.len; i++) {
-        result = check_place(config, &places.items[i], profile, err);
+    int result = find_places(config, division, &places, err);
+    for (uint32_t i = 0; result == 0 && i < places.len; i++) {
+        result = check_place(config, &places.items[i], division_profile_at(division, i), err);
     }
     for (size_t i = 0; result == 0 && i < places.len; i++) {
         result = host_vgpu_clear(config, &places.items[i], err);
     }
-    size_t made = 0;
+    uint32_t made = 0;
     while (result == 0 && made < places.len) {
-        result = host_vgpu_make(config, &places.items[made], profile, err);
+        result =
+            host_vgpu_make(config, &places.items[made], division_profile_at(division, made), err);
         made += result == 0;
     }
     if (result < 0 && made > 0) {
-        struct error why = *err;
-        (void)error_set(err, result, "%s takes %zu of %s, not %u: %s", name, made, profile, count,
-                        why.text);
+        result = say_refused(division, made, result, err);
     }
     for (size_t i = 0; i < made; i++) {
         int one = host_vgpu_clear(config, &places.items[i], result == 0 ? err : &ignored);

@@ -8,6 +8,77 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the profiles of 'entry'; the first is number 0. */
+static struct vgpu_share share_at(const struct dismount *entry, uint32_t number)
+{
+    struct vgpu_share share = {.count = entry->partitions};
+    if (number > 0) {
+        return entry->more[number - 1];
+    }
+    (void)snprintf(share.profile, sizeof(share.profile), "%s", entry->profile);
+    return share;
+}
+
+uint32_t division_len(const struct dismount *entry)
+{
+    uint32_t len = entry->partitions;
+    for (uint32_t i = 0; i < entry->more_len; i++) {
+        len += entry->more[i].count;
+    }
+    return len;
+}
+
+const char *division_profile_at(const struct dismount *entry, uint32_t index)
+{
+    if (index < entry->partitions) {
+        return entry->profile;
+    }
+    index -= entry->partitions;
+    for (uint32_t i = 0; i < entry->more_len; i++) {
+        if (index < entry->more[i].count) {
+            return entry->more[i].profile;
+        }
+        index -= entry->more[i].count;
+    }
+    return NULL;
+}
+
+bool division_has(const struct dismount *entry, const char *profile)
+{
+    bool has_it = profile[0] != '\0' && strcmp(entry->profile, profile) == 0;
+    for (uint32_t i = 0; i < entry->more_len; i++) {
+        has_it |= strcmp(entry->more[i].profile, profile) == 0;
+    }
+    return has_it;
+}
+
+bool division_equal(const struct dismount *a, const struct dismount *b)
+{
+    bool is_equal = a->more_len == b->more_len;
+    for (uint32_t i = 0; is_equal && i <= a->more_len; i++) {
+        const struct vgpu_share x = share_at(a, i), y = share_at(b, i);
+        is_equal = x.count == y.count && strcmp(x.profile, y.profile) == 0;
+    }
+    return is_equal;
+}
+
+const char *division_types(const struct dismount *entry, char *ret, size_t size)
+{
+    size_t used = 0;
+    ret[0] = '\0';
+    for (uint32_t i = 0; i <= entry->more_len && used < size; i++) {
+        const struct vgpu_share share = share_at(entry, i);
+        char count[16] = "";
+        if (entry->more_len > 0) {
+            (void)snprintf(count, sizeof(count), " (%u)", share.count);
+        }
+        int len =
+            snprintf(ret + used, size - used, "%s%s%s", i > 0 ? ", " : "", share.profile, count);
+        used += (size_t)MAX(len, 0);
+    }
+    return ret;
+}
+
 struct gpu_slot division_mediated(const char *node, struct pci_address card, uint32_t index)
 {
     struct gpu_slot slot = {.address = card};
@@ -66,12 +137,14 @@ static void apply_vendors(struct node_inventory *inventory, const struct dismoun
     uint32_t count = 0;
     for (size_t i = 0; i < inventory->partitions.len;) {
         struct gpu_partition *partition = &inventory->partitions.items[i];
-        if (is_of(partition, entry->address) && count++ >= entry->partitions) {
+        const char *profile =
+            is_of(partition, entry->address) ? division_profile_at(entry, count++) : "";
+        if (!profile) {
             VEC_REMOVE(&inventory->partitions, i);
             continue;
         }
-        if (is_of(partition, entry->address)) {
-            give_profile(partition, entry->profile);
+        if (profile[0] != '\0') {
+            give_profile(partition, profile);
         }
         i++;
     }
@@ -91,7 +164,8 @@ static bool apply_mediated(struct node_inventory *inventory, const char *node,
             VEC_REMOVE(&inventory->partitions, i);
         }
     }
-    for (uint32_t i = 0; i < entry->partitions; i++) {
+    const char *profile;
+    for (uint32_t i = 0; (profile = division_profile_at(entry, i)); i++) {
         struct gpu_partition *place = VEC_ADD(&inventory->partitions);
         if (!place) {
             return false;
@@ -99,7 +173,7 @@ static bool apply_mediated(struct node_inventory *inventory, const char *node,
         *place = (struct gpu_partition){.slot = division_mediated(node, entry->address, i),
                                         .backend = GPU_BACKEND_MDEV,
                                         .iommu_group = -1};
-        (void)snprintf(place->type, sizeof(place->type), "%s", entry->profile);
+        (void)snprintf(place->type, sizeof(place->type), "%s", profile);
     }
     if (inventory->partitions.len > 1) {
         qsort(inventory->partitions.items, inventory->partitions.len,
@@ -130,14 +204,20 @@ void division_drop_places(struct node_inventory *inventory)
 bool division_is_shown(const struct node_inventory *inventory, const struct gpu *gpu,
                        const struct dismount *entry)
 {
-    uint32_t count = 0;
     if (entry->profile[0] == '\0') {
         return gpu_is_split(inventory, gpu, entry->partitions);
     }
-    VEC_EACH(&inventory->partitions, partition) {
-        count += is_of(partition, gpu->address) && strcmp(partition->type, entry->profile) == 0;
+    for (uint32_t i = 0; i <= entry->more_len; i++) {
+        const struct vgpu_share share = share_at(entry, i);
+        uint32_t count = 0;
+        VEC_EACH(&inventory->partitions, partition) {
+            count += is_of(partition, gpu->address) && strcmp(partition->type, share.profile) == 0;
+        }
+        if (count != share.count) {
+            return false;
+        }
     }
-    return count == entry->partitions;
+    return true;
 }
 
 const struct gpu_mdev_type *division_profile(const struct gpu *gpu, const char *text)

@@ -1,13 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Cards that are divided into vGPUs of one profile: virtual functions to which the vendor's driver
- * gives that type, or mediated devices of it. Such a partition is made when a VM gets it and
- * cleared when the VM is gone, so a host shows mostly places for them. Here: which places those
- * are, the same for the host, which makes them, and for the core, which hands them out.
+ * Cards that are divided into vGPUs of one profile or, where the card takes several sizes at a
+ * time, of a few: virtual functions to which the vendor's driver gives a type, or mediated devices
+ * of it. Such a partition is made when a VM gets it and cleared when the VM is gone, so a host
+ * shows mostly places for them. Here: which places those are, and which profile each has, the same
+ * for the host, which makes them, and for the core, which hands them out.
  */
 #pragma once
 
 #include "model/record.h"
+
+/* How many partitions 'entry' asks for, of all profiles. */
+uint32_t division_len(const struct dismount *entry);
+
+/* The profile of its partition number 'index', from 0; NULL: it has fewer. "": virtual functions
+ * have none. */
+const char *division_profile_at(const struct dismount *entry, uint32_t index);
+
+/* Whether it has vGPUs of that profile. */
+bool division_has(const struct dismount *entry, const char *profile);
+
+/* Whether both ask for the same partitions. */
+bool division_equal(const struct dismount *a, const struct dismount *b);
+
+/* "nvidia-1121", or of several "nvidia-1132 (1), nvidia-1121 (4)", as far as there is room, into
+ * 'ret' of 'size' bytes; returns 'ret'. */
+const char *division_types(const struct dismount *entry, char *ret, size_t size);
 
 /* Number 'index', from 0, of the mediated devices into which 'node' divides the card: a UUID that
  * is the same each time. */

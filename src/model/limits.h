@@ -25,6 +25,8 @@ enum {
     /* Partitions of one card: as each may be claimed, each is a guard of the transaction that takes
      * the card out of its pool, and etcd takes 128 of those. */
     partitions_per_card_max = 64,
+    /* Profiles of vGPUs that one card has at the same time: sizes are halves of halves. */
+    profiles_per_card_max = 8,
     /* Pools that one VM may need, and devices in all: QEMU's q35 has 32 slots on its root bus. */
     needs_per_vm_max = 8,
     gpus_per_vm_max = 16,

@@ -101,6 +101,12 @@ struct node_label {
     char value[name_size];
 };
 
+/* So many vGPUs of a profile. */
+struct vgpu_share {
+    char profile[gpu_profile_size];
+    uint32_t count;
+};
+
 /* A GPU to be bound to vfio-pci, or divided into partitions, and which card it was when the
  * administrator said so. */
 struct dismount {
@@ -109,6 +115,8 @@ struct dismount {
     bool is_forced;      /* also if the host uses it, or it has no reset */
     uint32_t partitions; /* number of virtual functions to bind instead of the card; 0: it */
     char profile[gpu_profile_size]; /* ... or be vGPUs of this type while VMs have them; "": no */
+    struct vgpu_share more[profiles_per_card_max - 1]; /* behind these, vGPUs of other types */
+    uint32_t more_len;
 };
 
 struct gpu_release {

@@ -371,7 +371,9 @@ static int begin_gpu(struct daemon *d, const struct core_action *action, struct 
         return host_mount(host, action->address, action->id, err);
     }
     if (action->kind == ACTION_GPU_SPLIT) {
-        return host_split(host, action->address, action->count, action->profile, action->id, err);
+        return action->profile[0] != '\0'
+                   ? host_divide(host, &action->division, action->id, err)
+                   : host_split(host, action->address, action->count, action->id, err);
     }
     if (action->kind == ACTION_FABRIC) {
         return host_fabric(host, action->name, action->count > 0, action->id, err);

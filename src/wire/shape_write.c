@@ -229,6 +229,9 @@ static bool is_left_out(const struct field *field, const char *owner)
     if (field->type == FIELD_VEC) {
         return vec->len == 0;
     }
+    if (field->type == FIELD_ARRAY) {
+        return memcmp(owner + field->len_offset, nothing, sizeof(uint32_t)) == 0;
+    }
     assert(field->size <= sizeof(nothing)); /* a number, a truth, or a word */
     return memcmp(at, nothing, field->size) == 0;
 }

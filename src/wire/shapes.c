@@ -58,6 +58,15 @@ SHAPE(label_shape, label_fields);
 static const struct field address_item = {.type = FIELD_ADDRESS,
                                           .size = sizeof(struct pci_address)};
 
+#define OWNER struct vgpu_share
+static const struct field share_fields[] = {
+    TEXT("profile", profile, ABOUT("type of the vGPUs")),
+    U32("partitions", count, ABOUT("number of them")),
+};
+SHAPE(share_shape, share_fields);
+ITEM(share_item, share_shape);
+#undef OWNER
+
 #define OWNER struct dismount
 static const struct field dismount_fields[] = {
     ADDRESS("address", address, ABOUT("PCI address of the card")),
@@ -68,6 +77,8 @@ static const struct field dismount_fields[] = {
     TEXT("profile", profile,
          ABOUT("type of the vGPUs that these are while VMs have them; empty: virtual functions"),
          SPARSE),
+    ARRAY("more", more, more_len, share_item,
+          ABOUT("vGPUs of other types that the card has at the same time"), SPARSE),
 };
 SHAPE(dismount_shape, dismount_fields);
 ITEM(dismount_item, dismount_shape);

@@ -129,6 +129,24 @@ TEST(partitions_come_from_the_fullest_card_that_has_enough)
     CHECK_STR(start(&bed, 0, 2), "0 1");
 }
 
+/* Of another size, in pool P, on the same card. */
+#define LARGE(number)                                                                              \
+    {                                                                                              \
+        .card = (number), .position = (number)*16, .is_partition = true                            \
+    }
+
+TEST(partitions_of_several_sizes_of_a_card_are_counted_each_by_itself)
+{
+    BED(bed, LARGE(0), PART(0), PART(0), LARGE(1), PART(1));
+    CHECK_INT(plan_free_gpus(bed.model, 0, 0), 2);
+    CHECK_INT(plan_free_gpus(bed.model, 0, 1), 3);
+    CHECK_STR(start(&bed, 0, 1), "4"); /* the card with the fewest */
+    CHECK_STR(start(&bed, 1, 2), "0 1 2");
+    CHECK_STR(start(&bed, 1, 0), "3");
+    CHECK_STR(start(&bed, 1, 0), "-");
+    CHECK_STR(start(&bed, 0, 1), "-");
+}
+
 TEST(a_card_is_given_away_whole_or_in_partitions_never_both)
 {
     BED(bed, BOTH_WAYS(0), BOTH_WAYS(1));

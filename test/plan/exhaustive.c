@@ -74,7 +74,8 @@ static struct small_case random_case(uint64_t *seed, uint32_t node_max, uint32_t
         small.nodes[i] = (struct case_node){{draw(seed, 6), draw(seed, 3)},
                                             4 + draw(seed, 20),
                                             10 + draw(seed, 60),
-                                            draw(seed, 40)};
+                                            draw(seed, 40),
+                                            draw(seed, 3) == 0};
     }
     for (uint32_t i = 0; i < small.vm_len; i++) {
         struct case_vm *vm = &small.vms[i];

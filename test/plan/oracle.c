@@ -148,8 +148,12 @@ static void model_add_nodes(struct plan_model *model, const struct small_case *s
         uint32_t card = 0;
         for (uint32_t pool = 0; pool < case_pools; pool++) {
             for (uint32_t k = 0; k < node->gpus[pool]; k++, card++) {
-                struct plan_gpu gpu = {
-                    .pool = pool, .card = card, .position = card, .numa = (int32_t)card / 4};
+                uint32_t at = node->is_divided ? 0 : card;
+                struct plan_gpu gpu = {.pool = pool,
+                                       .card = at,
+                                       .position = at,
+                                       .numa = (int32_t)at / 4,
+                                       .is_partition = node->is_divided};
                 plan_gpu_add(model, &gpu);
             }
         }

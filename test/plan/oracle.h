@@ -18,7 +18,8 @@ enum {
 struct case_node {
     uint32_t gpus[case_pools];
     uint32_t cpus, memory;
-    uint32_t huge; /* memory of 1 GiB pages */
+    uint32_t huge;   /* memory of 1 GiB pages */
+    bool is_divided; /* they are partitions of one card, of two sizes */
 };
 
 struct case_vm {

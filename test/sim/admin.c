@@ -53,6 +53,10 @@ static void add_dismounts(struct node_spec *spec, const struct host *host)
         (void)gpu_identity(&card->gpu, entry->identity);
         entry->partitions = host->config->partitions;
         SET_TEXT(entry->profile, "%s", host->config->has_vgpus ? SIM_PROFILE : "");
+        if (host->config->has_sizes && entry->partitions > 1) {
+            entry->partitions--;
+            entry->more[entry->more_len++] = (struct vgpu_share){SIM_PROFILE_LARGE, 1};
+        }
     }
 }
 
@@ -98,6 +102,7 @@ static void put_pool(struct sim *sim, const char *name)
         }
         if ((*host)->config->partitions > 0) {
             record->pool->type = POOL_GPU_PARTITION;
+            record->pool->is_mixed = (*host)->config->has_sizes;
             SET_TEXT(record->pool->partition_type, "%s",
                      (*host)->config->has_vgpus ? SIM_PROFILE : GPU_TYPE_VF);
         }

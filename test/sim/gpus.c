@@ -119,11 +119,25 @@ static void check_clean(struct sim *sim, struct host *host, const struct instanc
     (void)snprintf(user, name_size, "%s", instance->vm);
 }
 
+/* Of the size that the store tells of it, and by which the VM was placed. */
+static void check_size(struct sim *sim, const struct host *host, const struct instance *instance,
+                       const struct gpu_hold *hold, const struct fake_vgpu *vgpu)
+{
+    struct gpu_device told;
+    if (vgpu && vgpu->is_made &&
+        world_device(&sim->store.world, host->config->name, &hold->slot, &told) &&
+        strcmp(told.partition->type, vgpu->profile) != 0) {
+        violation(sim, "%s gets a vGPU %s of %s, which tells that it is %s", instance->vm,
+                  vgpu->profile, host->config->name, told.partition->type);
+    }
+}
+
 void gpus_begin(struct sim *sim, struct host *host, const struct instance *instance)
 {
     fabric_begin(sim, host, instance);
     VEC_EACH(&instance->gpus, hold) {
         struct fake_vgpu *vgpu = find_vgpu(host, &hold->slot);
+        check_size(sim, host, instance, hold, vgpu);
         if (vgpu && vgpu->user[0] != '\0') {
             violation(sim, "%s gets a vGPU of %s as %s left it", instance->vm, host->config->name,
                       vgpu->user);
@@ -176,7 +190,7 @@ static void add_places(struct node_inventory *inventory, const struct fake_gpu *
                                        .verdict = card->is_stuck ? GPU_STUCK
                                                   : is_made      ? GPU_ASSIGNABLE
                                                                  : GPU_HOST_DRIVER};
-        SET_TEXT(part->type, "%s", is_made ? SIM_PROFILE : "");
+        SET_TEXT(part->type, "%s", is_made ? card->vgpus[i].profile : "");
         SET_TEXT(part->driver, "nvidia");
     }
 }
@@ -278,6 +292,7 @@ static void carry_out(const struct sim *sim, struct host *host, struct fake_gpu 
     if (rebind->kind == ACTION_GPU_MAKE || rebind->kind == ACTION_GPU_CLEAR) {
         struct fake_vgpu *vgpu = must(find_vgpu(host, &rebind->slot));
         *vgpu = (struct fake_vgpu){.is_made = rebind->kind == ACTION_GPU_MAKE};
+        SET_TEXT(vgpu->profile, "%s", rebind->profile);
         return;
     }
     if (rebind->is_tried) {
@@ -562,6 +577,7 @@ void gpus_do(struct sim *sim, struct host *host, const struct core_action *actio
                               action->count,
                               action->slot,
                               action->profile[0] != '\0' && action->kind == ACTION_GPU_SPLIT};
+    SET_TEXT(rebind->profile, "%s", action->profile);
     check_split(sim, host, must(gpus_find(host, action->address)), action);
     check_tried(sim, host, must(gpus_find(host, action->address)), action);
     bool is_erasure = action->kind == ACTION_GPU_ERASE;

@@ -183,7 +183,8 @@ struct process {
 enum libvirt_state { LIBVIRT_UP, LIBVIRT_DOWN, LIBVIRT_HANGS };
 
 /* The type of its vGPUs. */
-#define SIM_PROFILE "nvidia-9"
+#define SIM_PROFILE       "nvidia-9"
+#define SIM_PROFILE_LARGE "nvidia-4" /* of the last vGPU of a card with two sizes */
 
 /* An operation on a GPU, on its way through the kernel. */
 struct rebind {
@@ -193,7 +194,8 @@ struct rebind {
     enum core_action_kind kind;
     uint32_t count;
     struct gpu_slot slot;
-    bool is_tried; /* a division into vGPUs, which leaves the card as it was */
+    bool is_tried;                  /* a division into vGPUs, which leaves the card as it was */
+    char profile[gpu_profile_size]; /* of the vGPU that is made */
 };
 
 struct fake_gpu {
@@ -208,6 +210,7 @@ struct fake_gpu {
     msec_t bound_ms;       /* when its driver last changed */
     struct fake_vgpu {
         bool is_made;
+        char profile[gpu_profile_size];
         char user[name_size]; /* the VM that used it since; "": no one did */
     } vgpus[8];               /* of a host whose partitions are vGPUs */
     char users[9][name_size]; /* the VM whose data is in each partition, and in the card */

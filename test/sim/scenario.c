@@ -191,6 +191,10 @@ static int take_host(struct line *line, struct scenario *scenario)
             host->has_vgpus = true;
             continue;
         }
+        if (strcmp(line->tokens[i], "sizes") == 0) {
+            host->has_sizes = true;
+            continue;
+        }
         if (!value) {
             return bad(line, "'%s' is no option of a host", line->tokens[i]);
         }

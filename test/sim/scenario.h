@@ -25,7 +25,8 @@ struct scenario_host {
     uint32_t partitions;      /* of each GPU; 0: they are given away whole */
     bool has_store;           /* a member of the store runs on it */
     bool has_fabric;          /* between its GPUs, with sets of 1, 2, 4 ... neighbours */
-    bool has_vgpus;           /* those are vGPUs, made for each VM */
+    bool has_vgpus;           /* those are vGPUs, made for each VM ... */
+    bool has_sizes;           /* ... and the last one of each card is of another size */
     enum after_use after_use; /* of its pool */
     char pool[name_size];
     uint32_t cpus;

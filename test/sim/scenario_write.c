@@ -50,7 +50,8 @@ static void write_host(const struct scenario_host *host, struct buf *ret)
                (unsigned long long)host->huge_mib, fencing_name(host->fencing),
                (long long)host->boot_ms);
     if (host->partitions > 0) {
-        buf_printf(ret, " partitions=%u%s", host->partitions, host->has_vgpus ? " vgpus" : "");
+        buf_printf(ret, " partitions=%u%s%s", host->partitions, host->has_vgpus ? " vgpus" : "",
+                   host->has_sizes ? " sizes" : "");
     }
     buf_text(ret, host->has_fabric ? " fabric" : "");
     if (host->after_use != AFTER_USE_RELEASE) {

@@ -64,8 +64,8 @@ static void draw_names(struct rng *rng, char prefix, size_t count, struct name_l
     ret->len = len == 2 && strcmp(ret->names[0], ret->names[1]) == 0 ? 1 : len;
 }
 
-/* In a quarter of the seeds the GPUs of all hosts are divided alike, half of them into vGPUs. Drawn
- * apart, so that the other seeds stay what they were. */
+/* In a quarter of the seeds the GPUs of all hosts are divided alike, half of them into vGPUs, and
+ * half of those of two sizes. Drawn apart, so that the other seeds stay what they were. */
 static void draw_partitions(uint64_t seed, struct scenario *scenario)
 {
     struct rng rng = {seed * UINT64_C(0x9e3779b97f4a7c15) + 7};
@@ -74,10 +74,12 @@ static void draw_partitions(uint64_t seed, struct scenario *scenario)
     }
     uint32_t count = (uint32_t)rng_between(&rng, 2, 4);
     bool are_vgpus = rng_chance(&rng, 1, 2);
+    bool are_of_sizes = rng_chance(&rng, 1, 2);
     VEC_EACH(&scenario->hosts, host) {
         host->gpus = MIN(host->gpus, 2U);
         host->partitions = count;
         host->has_vgpus = are_vgpus;
+        host->has_sizes = are_vgpus && are_of_sizes;
     }
 }
 

@@ -133,7 +133,12 @@ TEST(vgpus_of_a_vendors_driver_join_a_pool_and_their_card_is_not_divided)
     CHECK_HAS(text(), "\"backend\":\"vendor\"");
     refused("POST", "/v1/pools/V/members",
             "{\"members\":[{\"node\":\"node2\",\"address\":\"01:00.0\"}]}", 409,
-            "of several types (nvidia-1121, nvidia-1132)");
+            "is in 1 partitions, the pool's other cards in 2");
+    refused(
+        "POST", "/v1/pools",
+        "{\"name\":\"W\",\"type\":\"GpuPartition\",\"members\":[{\"node\":\"node2\",\"address\":"
+        "\"01:00.0\"}]}",
+        409, "of several types (nvidia-1121, nvidia-1132): name the profile");
     /* After a boot it has another type: no VM of this pool expects that. */
     must("POST", "/v1/vms", "{\"xml\":\"" XML("v") "\",\"needs\":[{\"pool\":\"V\",\"count\":2}]}");
     CHECK_INT(ask("GET", "/v1/vms/v/explain", NULL), 200);
@@ -194,6 +199,85 @@ TEST(a_card_is_divided_into_vgpus_of_a_profile_by_its_id_or_name)
     must("DELETE", "/v1/pools/V", NULL);
     must("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":0}");
     CHECK(!wanted("node1", 1));
+}
+
+/* Node 1's first card: one nvidia-1132, two nvidia-1121. */
+static void begin_sizes(void)
+{
+    begin();
+    add_divisible("node1");
+    offer(&inventory("node1")->gpus.items[0], "nvidia-1121", "NVIDIA H200X-1-18C", 8);
+    offer(&inventory("node1")->gpus.items[0], "nvidia-1132", "NVIDIA H200X-141C", 1);
+    must("POST", GPU("node1", "01:00.0") "/partition",
+         "{\"count\":1,\"profile\":\"nvidia-1132\",\"more\":[{\"count\":2,\"profile\":"
+         "\"NVIDIA H200X-1-18C\"}]}");
+}
+
+TEST(a_card_is_divided_into_vgpus_of_several_sizes_at_a_time)
+{
+    static const char again[] = "{\"count\":1,\"profile\":\"nvidia-1132\",\"more\":[{\"count\":2,"
+                                "\"profile\":\"nvidia-1121\"}]}";
+    begin_sizes();
+    CHECK_HAS(text(), "3 partitions of the type nvidia-1132 (1), nvidia-1121 (2)");
+    REQUIRE(wanted("node1", 1)->more_len == 1);
+    CHECK_INT(wanted("node1", 1)->partitions, 1);
+    CHECK_STR(wanted("node1", 1)->more[0].profile, "nvidia-1121");
+    CHECK_INT(wanted("node1", 1)->more[0].count, 2);
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"partitioning\"");
+    must("POST", GPU("node1", "01:00.0") "/partition", again);
+    CHECK_HAS(text(), "already");
+    refused("POST", GPU("node1", "01:00.0") "/partition",
+            "{\"count\":1,\"profile\":\"nvidia-1132\",\"more\":[{\"count\":9,\"profile\":"
+            "\"nvidia-1121\"}]}",
+            409, "has room for 8 partitions of nvidia-1121, not 9");
+    refused("POST", GPU("node1", "01:00.0") "/partition",
+            "{\"count\":1,\"profile\":\"nvidia-1132\",\"more\":[{\"count\":1,\"profile\":"
+            "\"NVIDIA H200X-141C\"}]}",
+            400, "names the profile nvidia-1132 twice");
+    refused("POST", GPU("node1", "01:00.0") "/partition",
+            "{\"count\":1,\"more\":[{\"count\":1,\"profile\":\"nvidia-1121\"}]}", 400,
+            "goes with a profile");
+    must("POST", GPU("node1", "01:00.0") "/partition", "{\"count\":0}");
+    CHECK(!wanted("node1", 1));
+}
+
+TEST(each_size_of_vgpus_of_a_card_has_a_pool_of_its_own)
+{
+    begin_sizes();
+    divide("node1", 1, 3, "nvidia-1121");
+    strcpy(inventory("node1")->partitions.items[0].type, "nvidia-1132");
+    CHECK_INT(ask("GET", GPU("node1", "01:00.0"), NULL), 200);
+    CHECK_HAS(text(), "\"state\":\"partitioned\"");
+    refused("POST", "/v1/pools", "{\"name\":\"S\",\"type\":\"GpuPartition\",\"all\":true}", 409,
+            "name the profile");
+    must("POST", "/v1/pools",
+         "{\"name\":\"S\",\"type\":\"GpuPartition\",\"all\":true,\"profile\":\"nvidia-1121\"}");
+    REQUIRE(pool("S")->members.len == 2);
+    CHECK_STR(pool("S")->partition_type, "nvidia-1121");
+    must("POST", "/v1/pools", "{\"name\":\"L\",\"type\":\"GpuPartition\"}");
+    must("POST", "/v1/pools/L/members", "{\"all\":true,\"profile\":\"NVIDIA H200X-141C\"}");
+    REQUIRE(pool("L")->members.len == 1);
+    CHECK_STR(pool("L")->partition_type, "nvidia-1132");
+    refused("POST", "/v1/pools",
+            "{\"name\":\"X\",\"type\":\"GpuPartition\",\"profile\":\"nvidia-1121\",\"members\":[{"
+            "\"node\":\"node1\",\"address\":\"01:00.0\"}]}",
+            409, "is in GPU pool S already");
+    refused("POST", "/v1/pools",
+            "{\"name\":\"X\",\"type\":\"GpuPartition\",\"profile\":\"nvidia-7\",\"members\":[{"
+            "\"node\":\"node1\",\"address\":\"01:00.0\"}]}",
+            409, "has no partitions of the type nvidia-7");
+    /* A VM with one size keeps no other from leaving its pool. */
+    char held[name_size];
+    claim("node1", gpu_slot_format(&pool("S")->members.items[0].slot, held), "v");
+    refused("DELETE", "/v1/pools/S/members/node1/01:00.0", NULL, 409, "is held by VM v");
+    must("DELETE", "/v1/pools/L/members/node1/01:00.0", NULL);
+    CHECK_INT(pool("L")->members.len, 0);
+    CHECK_INT(pool("S")->members.len, 2);
+    must(
+        "POST", "/v1/pools/L/members",
+        "{\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"}],\"profile\":\"nvidia-1132\"}");
+    CHECK_INT(pool("L")->members.len, 1);
 }
 
 TEST(a_card_that_cannot_be_divided_is_refused_with_the_reason)

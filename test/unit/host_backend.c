@@ -251,6 +251,13 @@ TEST(a_vgpu_that_the_driver_refuses_is_told_with_the_reason)
     CHECK_HAS(err.text, "is its vendor's driver loaded?");
 }
 
+static int divide(struct tree *tree, uint32_t count, const char *profile, struct error *err)
+{
+    struct dismount division = {.address = card, .partitions = count};
+    strcpy(division.profile, profile);
+    return host_vgpu_divide(&tree->config, &division, err);
+}
+
 TEST(a_card_is_divided_into_as_many_vgpus_as_it_was_seen_to_take)
 {
     CLEANUP(tree_done) struct tree tree;
@@ -258,16 +265,43 @@ TEST(a_card_is_divided_into_as_many_vgpus_as_it_was_seen_to_take)
     begin_vgpus(&tree);
     tree.vgpus = 2;
     tree.vgpus_max = 3;
-    CHECK_INT(host_vgpu_divide(&tree.config, card, 3, "nvidia-1121", &err), 0);
+    CHECK_INT(divide(&tree, 3, "nvidia-1121", &err), 0);
     for (int i = 4; i < 8; i++) {
         CHECK_INT(type_of(&tree, i), 0);
     }
     CHECK_INT(tree.vgpus, 0);
-    CHECK_INT(host_vgpu_divide(&tree.config, card, 4, "nvidia-1121", &err), -ENOSPC);
+    CHECK_INT(divide(&tree, 4, "nvidia-1121", &err), -ENOSPC);
     CHECK_HAS(err.text, "0000:18:00.0 takes 3 of nvidia-1121, not 4: the driver does not give");
     CHECK_INT(tree.vgpus, 0);
-    CHECK_INT(host_vgpu_divide(&tree.config, card, 5, "nvidia-1121", &err), -ERANGE);
+    CHECK_INT(divide(&tree, 5, "nvidia-1121", &err), -ERANGE);
     CHECK_HAS(err.text, "has 4 virtual functions that take vGPU types, not 5");
+}
+
+TEST(a_card_is_divided_into_vgpus_of_several_sizes_if_it_takes_them)
+{
+    static const struct dismount division = {.address = {0, 0x18, 0, 0},
+                                             .partitions = 2,
+                                             .profile = "nvidia-1121",
+                                             .more = {{"nvidia-1132", 1}},
+                                             .more_len = 1};
+    CLEANUP(tree_done) struct tree tree;
+    struct error err = {0};
+    begin_vgpus(&tree);
+    tree.vgpus = 2;
+    CHECK_INT(host_vgpu_divide(&tree.config, &division, &err), -EBUSY); /* 0000:18:00.6 is 1121 */
+    CHECK_HAS(err.text, "0000:18:00.6 has the vGPU type nvidia-1121 already");
+    tree_file(&tree, "0\n", "/sys/bus/pci/devices/0000:18:00.6/nvidia/current_vgpu_type");
+    tree.vgpus = 1;
+    tree.is_of_one_size = true;
+    CHECK_INT(host_vgpu_divide(&tree.config, &division, &err), -EINVAL);
+    CHECK_HAS(err.text, "0000:18:00.0 takes 2 vGPUs of nvidia-1121 (2), nvidia-1132 (1), not all, "
+                        "and of nvidia-1132 0: ");
+    CHECK_HAS(err.text, "mixed-size mode (nvidia-smi vgpu -shm 1 -i 0000:18:00.0)");
+    CHECK_INT(tree.vgpus, 0);
+    tree.is_of_one_size = false;
+    CHECK_INT(host_vgpu_divide(&tree.config, &division, &err), 0);
+    CHECK_STR(tree.vgpu_type, "1132"); /* the last one */
+    CHECK_INT(tree.vgpus, 0);
 }
 
 TEST(what_another_one_made_of_a_card_is_not_cleared_for_a_division)
@@ -275,7 +309,7 @@ TEST(what_another_one_made_of_a_card_is_not_cleared_for_a_division)
     CLEANUP(tree_done) struct tree tree;
     struct error err = {0};
     begin_vgpus(&tree);
-    CHECK_INT(host_vgpu_divide(&tree.config, card, 2, "nvidia-1132", &err), -EBUSY);
+    CHECK_INT(divide(&tree, 2, "nvidia-1132", &err), -EBUSY);
     CHECK_HAS(err.text, "0000:18:00.4 has the vGPU type nvidia-1121 already");
     CHECK_INT(tree.writes, 0);
 }
@@ -312,10 +346,10 @@ TEST(mediated_devices_are_made_on_whatever_function_has_room_and_removed)
     struct error err = {0};
     struct node_inventory inventory = {0};
     begin_mediated(&tree);
-    CHECK_INT(host_vgpu_divide(&tree.config, card, 2, "nvidia-474", &err), 0);
+    CHECK_INT(divide(&tree, 2, "nvidia-474", &err), 0);
     CHECK_INT(tree.vgpus, 0);
     tree.vgpus_max = 1;
-    CHECK_INT(host_vgpu_divide(&tree.config, card, 2, "nvidia-474", &err), -ENOSPC);
+    CHECK_INT(divide(&tree, 2, "nvidia-474", &err), -ENOSPC);
     CHECK_HAS(err.text, "0000:18:00.0 takes 1 of nvidia-474, not 2");
     CHECK_INT(tree.vgpus, 0);
     const struct gpu_slot slot = division_mediated("node1", card, 1);

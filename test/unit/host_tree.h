@@ -27,8 +27,10 @@ struct tree {
     int vfs_made;          /* so many virtual functions less than ordered */
     int vgpus_max;         /* so many vGPUs at a time, of all cards; 0: as many as are wanted */
     int vgpus;             /* ... are there, or were when the test began to count */
-    bool vgpu_stays;       /* the driver says that it cleared one, and did not */
-    bool is_real;          /* no one plays the kernel: writes go to the files themselves */
+    bool is_of_one_size;   /* ... all of the type of the first */
+    char vgpu_type[16];
+    bool vgpu_stays; /* the driver says that it cleared one, and did not */
+    bool is_real;    /* no one plays the kernel: writes go to the files themselves */
     int writes;
 };
 
@@ -266,6 +268,12 @@ static inline int tree_give_type(struct tree *tree, const char *name, const char
     bool is_made = strcmp(text, "0") != 0;
     if (is_made && tree->vgpus_max > 0 && tree->vgpus == tree->vgpus_max) {
         return -ENOSPC;
+    }
+    if (is_made && tree->is_of_one_size && tree->vgpus > 0 && strcmp(tree->vgpu_type, text) != 0) {
+        return -EINVAL;
+    }
+    if (is_made) {
+        (void)snprintf(tree->vgpu_type, sizeof(tree->vgpu_type), "%s", text);
     }
     tree->vgpus += is_made ? 1 : -1;
     if (is_made || !tree->vgpu_stays) {

@@ -406,6 +406,49 @@ TEST(the_first_places_of_a_card_are_its_vgpus_and_the_others_are_nothing)
     VEC_DONE(&inventory.gpus);
 }
 
+TEST(the_places_of_a_card_have_the_profiles_of_its_division_one_after_the_other)
+{
+    struct node_inventory inventory = {0};
+    char text[64];
+    struct dismount entry = {.address = {0, 0x65, 0, 0},
+                             .partitions = 1,
+                             .profile = "nvidia-9",
+                             .more = {{"nvidia-4", 2}, {"nvidia-2", 1}},
+                             .more_len = 2};
+    struct dismount other = entry;
+    struct gpu gpu = {.address = entry.address};
+    CHECK_INT(division_len(&entry), 4);
+    CHECK_STR(division_types(&entry, text, sizeof(text)),
+              "nvidia-9 (1), nvidia-4 (2), nvidia-2 (1)");
+    CHECK(division_equal(&entry, &other));
+    other.more[1].count = 2;
+    CHECK(!division_equal(&entry, &other));
+    other = entry;
+    other.more_len = 1;
+    CHECK(!division_equal(&entry, &other));
+    CHECK(division_has(&entry, "nvidia-2") && !division_has(&entry, "nvidia-3"));
+    for (int i = 4; i < 10; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "0000:65:00.%d", i);
+        add_place(&inventory, name, "");
+    }
+    CHECK(!division_is_shown(&inventory, &gpu, &entry));
+    REQUIRE(division_apply(&inventory, "node1", &entry));
+    REQUIRE(inventory.partitions.len == 4);
+    static const char *const types[] = {"nvidia-9", "nvidia-4", "nvidia-4", "nvidia-2"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        CHECK_STR(inventory.partitions.items[i].type, types[i]);
+        CHECK_STR(division_profile_at(&entry, (uint32_t)i), types[i]);
+    }
+    CHECK(!division_profile_at(&entry, 4));
+    CHECK(division_is_shown(&inventory, &gpu, &entry));
+    inventory.partitions.len = 0; /* the same of mediated devices */
+    REQUIRE(division_apply(&inventory, "node1", &entry));
+    REQUIRE(inventory.partitions.len == 4);
+    CHECK(division_is_shown(&inventory, &gpu, &entry));
+    VEC_DONE(&inventory.partitions);
+}
+
 TEST(mediated_devices_of_a_card_have_the_same_names_each_time)
 {
     struct node_inventory inventory = {0};
