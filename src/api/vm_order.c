@@ -176,8 +176,9 @@ static void note_bound(void *userdata, enum domain_bound kind, const char *what)
 {
     struct buf *first = userdata;
     char text[reason_size];
-    bool may_be_shared = kind == DOMAIN_BOUND_VOLUME;
-    if (first->size == 0 && !may_be_shared) {
+    bool goes_along = kind == DOMAIN_BOUND_TPM || kind == DOMAIN_BOUND_NVRAM;
+    bool may_be_shared = kind == DOMAIN_BOUND_VOLUME || kind == DOMAIN_BOUND_SECRET;
+    if (first->size == 0 && !may_be_shared && !goes_along) {
         buf_text(first, domain_bound_text(kind, what, text, sizeof(text)));
     }
 }

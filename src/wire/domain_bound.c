@@ -120,11 +120,15 @@ static void find_interfaces(const xmlNode *devices, const struct finding *findin
     TREE_EACH(devices, "interface", interface)
     {
         char what[64] = "";
+        const xmlNode *source = tree_child(interface, "source");
+        if (tree_attribute_is(interface, "type", "vhostuser")) {
+            CLEANUP(freep) char *path = tree_attribute(source, "path");
+            bound_tell(finding, DOMAIN_BOUND_DEVICE, path);
+        }
         if (!tree_attribute_is(interface, "type", "hostdev") &&
             !tree_attribute_is(interface, "type", "vdpa")) {
             continue;
         }
-        const xmlNode *source = tree_child(interface, "source");
         const xmlNode *address = tree_child(source, "address");
         CLEANUP(freep) char *device = tree_attribute(source, "dev");
         CLEANUP(freep) char *bus = tree_attribute(address, "bus");
@@ -162,6 +166,9 @@ static void find_disks(const xmlNode *devices, const struct finding *finding)
             tell_volume(disk, finding);
         } else if (tree_attribute_is(disk, "type", "vhostvdpa")) {
             bound_tell(finding, DOMAIN_BOUND_DEVICE, device);
+        } else if (tree_attribute_is(disk, "type", "vhostuser")) {
+            CLEANUP(freep) char *path = tree_attribute(tree_child(disk, "source"), "path");
+            bound_tell(finding, DOMAIN_BOUND_DEVICE, path);
         }
     }
 }
@@ -179,6 +186,74 @@ static void find_nodes(const xmlNode *devices, const struct finding *finding)
             char *path = tree_attribute(tree_child(device, "source"), kinds[i][2]);
             if (tree_attribute_is(device, "type", kinds[i][1])) {
                 bound_tell(finding, DOMAIN_BOUND_DEVICE, path);
+            }
+        }
+    }
+}
+
+/* ---- what each host has to define for itself ---- */
+
+/* Of a disk, of its layers, of a TPM: by whichever name the template knows it. '*told' is the one
+ * that was told last: the disks of a VM mostly share one. */
+static void find_secrets(const xmlNode *parent, const struct finding *finding, char *told,
+                         size_t size)
+{
+    for (const xmlNode *node = parent ? parent->children : NULL; node; node = node->next) {
+        bool is_secret = tree_is(node, "secret");
+        CLEANUP(freep) char *usage = is_secret ? tree_attribute(node, "usage") : NULL;
+        CLEANUP(freep)
+        char *uuid = is_secret                     ? tree_attribute(node, "uuid")
+                     : tree_is(node, "encryption") ? tree_attribute(node, "secret")
+                                                   : NULL;
+        const char *name = usage ? usage : uuid;
+        if (name && strcmp(name, told) != 0) {
+            (void)snprintf(told, size, "%s", name);
+            bound_tell(finding, DOMAIN_BOUND_SECRET, name);
+        }
+        find_secrets(node, finding, told, size);
+    }
+}
+
+static bool is_everywhere(const char *address)
+{
+    static const char *const words[] = {"", "0.0.0.0", "::", "::1", "localhost"};
+    bool is_it = strncmp(address, "127.", 4) == 0;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        is_it |= strcmp(address, words[i]) == 0;
+    }
+    return is_it;
+}
+
+static void tell_address(const struct finding *finding, const char *address)
+{
+    if (address && !is_everywhere(address)) {
+        bound_tell(finding, DOMAIN_BOUND_ADDRESS, address);
+    }
+}
+
+/* Displays and consoles that listen on one address; libvirt repeats that of the first <listen> in
+ * an attribute. A display may also be drawn by a card of the host. */
+static void find_addresses(const xmlNode *devices, const struct finding *finding)
+{
+    static const char *const kinds[] = {"serial", "parallel", "console", "channel"};
+    TREE_EACH(devices, "graphics", graphics)
+    {
+        CLEANUP(freep) char *own = tree_attribute(graphics, "listen");
+        CLEANUP(freep)
+        char *address = tree_attribute(tree_child(graphics, "listen"), "address");
+        CLEANUP(freep) char *card = tree_attribute(tree_child(graphics, "gl"), "rendernode");
+        tell_address(finding, address ? address : own);
+        if (card) {
+            bound_tell(finding, DOMAIN_BOUND_DEVICE, card);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        TREE_EACH(devices, kinds[i], device)
+        {
+            const xmlNode *source = tree_child(device, "source");
+            CLEANUP(freep) char *host = tree_attribute(source, "host");
+            if (tree_attribute_is(source, "mode", "bind")) {
+                tell_address(finding, host);
             }
         }
     }
@@ -203,6 +278,9 @@ int domain_xml_bound(const char *xml, domain_bound_fn *each, void *userdata, str
         find_interfaces(devices, &finding);
         find_disks(devices, &finding);
         find_nodes(devices, &finding);
+        find_addresses(devices, &finding);
+        char told[80] = "";
+        find_secrets(devices, &finding, told, sizeof(told));
     }
     return 0;
 }
@@ -297,6 +375,19 @@ const char *domain_bound_text(enum domain_bound kind, const char *what, char *re
         (void)snprintf(ret, size,
                        "it shares %s of its host: that must be the same on all hosts, on shared "
                        "storage",
+                       what);
+        break;
+    case DOMAIN_BOUND_SECRET:
+        (void)snprintf(ret, size,
+                       "it needs the secret %s of libvirt: define it on all hosts, with the same "
+                       "value and UUID (virsh secret-define, secret-set-value)",
+                       what);
+        break;
+    case DOMAIN_BOUND_ADDRESS:
+        (void)snprintf(ret, size,
+                       "its display or console listens on %s, which one host has: another host "
+                       "does not start it; let it listen on 0.0.0.0 or 127.0.0.1, or set its "
+                       "possible owners",
                        what);
         break;
     case DOMAIN_BOUND_DEVICE:

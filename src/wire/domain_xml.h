@@ -86,6 +86,8 @@ int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct 
     X(DOMAIN_BOUND_INTERFACE, "host-interface")                                                    \
     X(DOMAIN_BOUND_VOLUME, "storage-volume")                                                       \
     X(DOMAIN_BOUND_NVME, "nvme-disk")                                                              \
+    X(DOMAIN_BOUND_SECRET, "host-secret")                                                          \
+    X(DOMAIN_BOUND_ADDRESS, "host-address")                                                        \
     X(DOMAIN_BOUND_DEVICE, "host-device")
 ENUM_DECLARE(domain_bound, DOMAIN_BOUND_LIST)
 

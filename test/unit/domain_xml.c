@@ -555,6 +555,35 @@ TEST(all_that_stays_behind_on_a_host_is_found)
         "host-device(/dev/ttyS0) host-device(/dev/input/event3) ");
 }
 
+TEST(what_each_host_must_define_for_itself_is_found)
+{
+    CLEANUP(buf_done) struct buf found = {0};
+    REQUIRE(
+        domain_xml_bound(
+            "<domain type='kvm'><name>a</name><devices>"
+            "<disk type='network'><source protocol='rbd' name='p/a'><auth username='libvirt'>"
+            "<secret type='ceph' uuid='11111111-2222-4333-8444-555555555555'/></auth></source>"
+            "</disk><disk type='network'><source protocol='rbd' name='p/b'><auth "
+            "username='libvirt'><secret type='ceph' uuid='11111111-2222-4333-8444-555555555555'/>"
+            "</auth></source></disk><disk type='vhostuser'><source type='unix' "
+            "path='/run/spdk.sock'/></disk>"
+            "<tpm><backend type='external'><encryption secret='99999999-2222'/></backend></tpm>"
+            "<interface type='vhostuser'><source type='unix' path='/run/ovs.sock'/></interface>"
+            "<graphics type='vnc' listen='10.0.0.5'><listen type='address' "
+            "address='10.0.0.5'/></graphics><graphics type='spice' listen='127.0.0.1'>"
+            "<gl rendernode='/dev/dri/renderD128'/></graphics>"
+            "<serial type='tcp'><source mode='bind' host='192.168.7.2' service='4000'/></serial>"
+            "<serial type='tcp'><source mode='connect' host='192.168.7.2'/></serial>"
+            "<serial type='tcp'><source mode='bind' host='0.0.0.0'/></serial>"
+            "</devices></domain>",
+            collect_bound, &found, NULL) == 0);
+    CHECK_STR(
+        buf_str(&found),
+        "host-device(a TPM of its own) host-device(/run/ovs.sock) host-device(/run/spdk.sock) "
+        "host-address(10.0.0.5) host-device(/dev/dri/renderD128) host-address(192.168.7.2) "
+        "host-secret(11111111-2222-4333-8444-555555555555) host-secret(99999999-2222) ");
+}
+
 static void collect(void *userdata, const struct domain_file *file)
 {
     buf_printf(userdata, "%s%s%s%s%s ", file->path, file->is_read_only ? "(ro)" : "",
