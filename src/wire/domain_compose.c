@@ -40,9 +40,14 @@ static int no_memory(struct error *err)
     return error_set(err, -ENOMEM, "out of memory");
 }
 
-static enum bus_kind bus_of(const char *machine)
+/* Without a machine libvirt takes "pc" on x86 and "virt" elsewhere. */
+static enum bus_kind bus_of(const xmlNode *domain, const char *machine)
 {
-    if (strstr(machine, "q35") || strncmp(machine, "virt", 4) == 0) {
+    const xmlNode *type = tree_child(tree_child(domain, "os"), "type");
+    bool is_virt =
+        tree_attribute_is(type, "arch", "aarch64") || tree_attribute_is(type, "arch", "riscv64");
+    if (strstr(machine, "q35") || strncmp(machine, "virt", 4) == 0 ||
+        (machine[0] == '\0' && is_virt)) {
         return BUS_PCIE;
     }
     return machine[0] == '\0' || strncmp(machine, "pc", 2) == 0 ? BUS_I440FX : BUS_OTHER;
@@ -415,7 +420,7 @@ int domain_xml_compose(const struct domain_compose *compose, struct buf *ret, st
     if (!c.devices) {
         return no_memory(err);
     }
-    c.bus = bus_of(info.machine);
+    c.bus = bus_of(c.domain, info.machine);
     c.is_q35 = strstr(info.machine, "q35") != NULL;
     r = topology_write(c.domain, c.devices, compose, c.bus == BUS_PCIE, err);
     note_template(&c);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Attributes of <address> are hexadecimal, with 0x or without. */
+/* Attributes of <address> are hexadecimal with 0x, as libvirt writes them, else decimal. */
 static bool read_part(const xmlNode *address, const char *name, uint64_t max, uint64_t *ret)
 {
     CLEANUP(freep) char *text = tree_attribute(address, name);
@@ -17,7 +17,8 @@ static bool read_part(const xmlNode *address, const char *name, uint64_t max, ui
         *ret = 0;
         return true;
     }
-    return text && parse_hex(text, max, ret);
+    return text &&
+           (strncmp(text, "0x", 2) == 0 ? parse_hex(text, max, ret) : parse_u64(text, max, ret));
 }
 
 static bool read_pci(const xmlNode *address, struct pci_address *ret)
@@ -58,6 +59,7 @@ static void find_losses(const xmlNode *hostdev, struct domain_hostdev *device)
     CLEANUP(freep) char *order = tree_attribute(tree_child(hostdev, "boot"), "order");
     CLEANUP(freep) char *alias = tree_attribute(tree_child(hostdev, "alias"), "name");
     CLEANUP(freep) char *index = tree_attribute(tree_child(hostdev, "acpi"), "index");
+    CLEANUP(freep) char *model = tree_attribute(tree_child(hostdev, "driver"), "model");
     if (file) {
         note_loss(device, "ROM file %.100s", file);
     }
@@ -82,6 +84,12 @@ static void find_losses(const xmlNode *hostdev, struct domain_hostdev *device)
     }
     if (alias && strncmp(alias, "ua-", 3) == 0) { /* others are libvirt's own */
         note_loss(device, "alias %.60s", alias);
+    }
+    if (model) { /* of VFIO's drivers the one that fits is found without it */
+        note_loss(device, "driver %.60s", model);
+    }
+    if (tree_attribute_is(tree_child(hostdev, "source"), "writeFiltering", "no")) {
+        note_loss(device, "write filtering switched off");
     }
     if (index) {
         note_loss(device, "ACPI index %.10s", index);

@@ -656,13 +656,13 @@ TEST(gpus_are_stripped_and_other_devices_stay)
                    "%sdomain='0x0000' bus='0x65' slot='0x00' function='0x1'/></source>"
                    "<address type='pci' domain='0x0000' bus='0x09' slot='0x00' function='0x0'/>"
                    "</hostdev><hostdev mode='subsystem' type='pci'><source>"
-                   "<address bus='3' slot='1f' function='0'/></source></hostdev>"
+                   "<address bus='10' slot='0x1f' function='0'/></source></hostdev>"
                    "<hostdev mode='subsystem' type='usb'><source/></hostdev>"
                    "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source>"
                    "<address uuid='aa-bb'/></source></hostdev></devices></domain>",
                    head);
     REQUIRE(domain_xml_strip(text, take_gpu, &asked, &xml, &err) == 0);
-    CHECK_STR(buf_str(&asked), "0000:65:00.1 0000:03:1f.0 aa-bb ");
+    CHECK_STR(buf_str(&asked), "0000:65:00.1 0000:0a:1f.0 aa-bb ");
     CHECK(!strstr(buf_str(&xml), "0x65") && !strstr(buf_str(&xml), "mdev"));
     CHECK_HAS(buf_str(&xml), "1f");
     CHECK_HAS(buf_str(&xml), "usb");
@@ -678,18 +678,23 @@ static bool note_losses(void *userdata, const struct domain_hostdev *device)
 TEST(what_is_lost_with_a_stripped_gpu_is_named)
 {
     CLEANUP(buf_done) struct buf losses = {0}, xml = {0};
-    REQUIRE(domain_xml_strip(
-                "<domain><devices><hostdev type='pci'><source><address bus='1' slot='0' "
-                "function='0'/></source><rom bar='off' file='/x.rom'/><boot order='2'/>"
-                "<alias name='ua-gpu'/><acpi index='3'/>"
-                "<address type='pci' bus='0x06' slot='0x00' function='0x0'/></hostdev>"
-                "<hostdev type='mdev' display='on' ramfb='on'><source><address uuid='u'/></source>"
-                "</hostdev><hostdev type='pci'><source><address bus='2' slot='0' function='0'/>"
-                "</source></hostdev></devices></domain>",
-                note_losses, &losses, &xml, NULL) == 0);
-    CHECK_STR(buf_str(&losses),
-              "ROM file /x.rom, ROM switched off, guest address (bus 0x06, slot 0x00, function "
-              "0x0), boot order 2, alias ua-gpu, ACPI index 3; display, ramfb; ; ");
+    REQUIRE(
+        domain_xml_strip(
+            "<domain><devices><hostdev type='pci'><source><address bus='1' slot='0' "
+            "function='0'/></source><rom bar='off' file='/x.rom'/><boot order='2'/>"
+            "<driver name='vfio' model='nvgrace-gpu-vfio-pci'/>"
+            "<alias name='ua-gpu'/><acpi index='3'/>"
+            "<address type='pci' bus='0x06' slot='0x00' function='0x0'/></hostdev>"
+            "<hostdev type='mdev' display='on' ramfb='on'><source><address uuid='u'/></source>"
+            "</hostdev><hostdev type='pci'><source writeFiltering='no'><address bus='2' slot='0' "
+            "function='0'/>"
+            "</source></hostdev></devices></domain>",
+            note_losses, &losses, &xml, NULL) == 0);
+    CHECK_STR(
+        buf_str(&losses),
+        "ROM file /x.rom, ROM switched off, guest address (bus 0x06, slot 0x00, function "
+        "0x0), boot order 2, alias ua-gpu, driver nvgrace-gpu-vfio-pci, ACPI index 3; display, "
+        "ramfb; write filtering switched off; ");
 }
 
 TEST(cpus_and_memory_of_a_template_are_changed_unless_its_details_would_contradict)
