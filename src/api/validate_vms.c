@@ -4,6 +4,7 @@
 
 #include "api/survival.h"
 #include "model/aperture.h"
+#include "model/bound.h"
 #include "model/memory.h"
 #include "model/words.h"
 #include "wire/domain_xml.h"
@@ -137,6 +138,48 @@ static uint32_t members_on(const struct world *world, const char *pool, const ch
     return count;
 }
 
+/* Whether the host lacks what the VM's XML names: a network, or memory of a NUMA node. */
+static bool lacks_what_it_names(const struct node_inventory *inventory, const struct vm_spec *spec,
+                                char *ret_why, size_t size)
+{
+    const char *network = bound_missing_network(inventory, spec);
+    struct bound_memory memory;
+    if (network) {
+        (void)snprintf(ret_why, size, "has no %s, into which its XML plugs it", network);
+        return true;
+    }
+    if (!bound_memory_fits(inventory, spec, &memory)) {
+        char nodes[96];
+        (void)snprintf(ret_why, size, "has %llu MiB on its NUMA nodes %s, to which %llu are bound",
+                       (unsigned long long)memory.have_mib,
+                       bound_nodes_text(memory.nodes, nodes, sizeof(nodes)),
+                       (unsigned long long)memory.need_mib);
+        return true;
+    }
+    return false;
+}
+
+/* Also where other hosts have it: an administrator may have forgotten this one. */
+static void check_names(struct validation *v, const struct record *vm)
+{
+    char first[reason_size + name_size] = "", why[reason_size];
+    size_t len = 0;
+    WORLD_EACH(v->call->world, RECORD_NODE_INVENTORY, each) {
+        const char *node = (*each)->key.name;
+        if (vm_spec_may_run_on(vm->vm_spec, node) &&
+            lacks_what_it_names((*each)->inventory, vm->vm_spec, why, sizeof(why)) && len++ == 0) {
+            (void)snprintf(first, sizeof(first), "%s %s", node, why);
+        }
+    }
+    if (len == 1) {
+        validation_add(v, FINDING_WARNING, vm->key.name, "named", "it does not go there: %s",
+                       first);
+    } else if (len > 1) {
+        validation_add(v, FINDING_WARNING, vm->key.name, "named",
+                       "it does not go to %zu hosts: %s, ...", len, first);
+    }
+}
+
 /* Whether an empty 'node' could run it; if not, why not. */
 static bool fits_alone(const struct world *world, const struct vm_spec *spec,
                        const struct record *node, char *ret_why, size_t size)
@@ -154,6 +197,9 @@ static bool fits_alone(const struct world *world, const struct vm_spec *spec,
                        (unsigned long long)memory_mib, kind == MEMORY_ORDINARY ? "" : " of ",
                        kind == MEMORY_ORDINARY ? "" : memory_kind_name(kind),
                        (unsigned long long)cpus, (unsigned long long)spec->memory_mib, spec->cpus);
+        return false;
+    }
+    if (lacks_what_it_names(inventory, spec, ret_why, size)) {
         return false;
     }
     struct aperture_need need;
@@ -187,6 +233,7 @@ static void check_vm(struct validation *v, const struct record *vm, size_t *good
             memcpy(why, reason, sizeof(why));
         }
     }
+    check_names(v, vm);
     if (fits > 1) {
         ++*good;
     } else if (fits == 1) {

@@ -173,6 +173,11 @@ void survey_judge(const struct host_config *config, const char *iommu, struct ca
 bool checks_add(const struct host_config *config, const char *iommu,
                 struct node_inventory *inventory);
 
+/* ---- networks.c ---- */
+
+/* Adds what VMs can be plugged into, or nothing if not all of it can be told. */
+void networks_read(const struct host_config *config, struct node_inventory *inventory);
+
 /* ---- fabric.c ---- */
 
 /* Held while sets are read or switched: what is read is not about to change by an order of a berthd

@@ -108,6 +108,9 @@ static void add_numa_node(const struct host_config *config, const char *name, in
     }
     node.cpus = count_list(node.cpu_list);
     node.memory_mib = (kib - MIN(kib, huge_kib)) >> 10;
+    if (node.cpus == 0 && kib > 0 && number < 32) {
+        inventory->bare_nodes |= UINT32_C(1) << number;
+    }
     if (node.cpus > 0 && kib > 0 && inventory->numa_node_len < numa_nodes_max) {
         inventory->numa_nodes[inventory->numa_node_len++] = node;
     }
@@ -299,6 +302,7 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
     inventory.cpus = count_cpus(config);
     read_memory(config, &inventory);
     inventory.address_bits = guest_address_bits(config);
+    networks_read(config, &inventory);
     uint32_t left_out = 0;
     bool is_whole = read_cards(config, false, busy, &cards, &left_out) &&
                     read_cards(config, true, busy, &cards, &left_out) &&
@@ -336,6 +340,7 @@ void host_inventory_done(struct node_inventory *inventory)
     VEC_DONE(&inventory->partitions);
     VEC_DONE(&inventory->checks);
     VEC_DONE(&inventory->fabric_sets);
+    VEC_DONE(&inventory->networks);
 }
 
 int host_gpu_read(const struct host_config *config, struct pci_address address, struct gpu *ret,

@@ -109,6 +109,8 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_NO_MEMORY, "memory")              /* need, have, total (MiB) */                        \
     X(CAUSE_NO_HUGE_PAGES, "huge-pages")      /* label: their size; need, have, total (MiB) */     \
     X(CAUSE_PAGE_SIZE, "page-size")           /* count: KiB that others have by default */         \
+    X(CAUSE_NO_NETWORK, "network")            /* label: which */                                   \
+    X(CAUSE_NUMA_MEMORY, "numa-memory")       /* label: nodes; need, have (MiB) */                 \
     X(CAUSE_ADDRESS_BITS, "address-bits")     /* need, have; total: aperture, count: RAM (GiB) */  \
     X(CAUSE_APART, "apart")                   /* who: a VM there */                                \
     X(CAUSE_TOGETHER, "together")             /* who: a VM, which is on 'node' */                  \

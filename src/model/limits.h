@@ -44,6 +44,12 @@ enum {
     numa_nodes_max = 16,
     /* Sizes of huge pages, on each NUMA node. */
     huge_pages_max = 32,
+    /* What a VM can be plugged into on one host, and interfaces of a VM that we look at. */
+    networks_max = 128,
+    vm_networks_max = 4,
+    network_name_size = 56,
+    /* Parts of a VM's memory that are bound to NUMA nodes. */
+    binds_max = 8,
     labels_max = 32,
     /* Restarts within an hour that make a host unfit for VMs for a while. */
     node_beginnings_max = 3,

@@ -77,6 +77,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, sightings),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, uses),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, fabric_sets),
+    VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, networks),
     VEC_FIELD(RECORD_NODE_INVENTORY, node_inventory, fence_tests),
     VEC_FIELD(RECORD_POOL, pool, members),
     VEC_FIELD(RECORD_VM_SPEC, vm_spec, preferred_owners),

@@ -15,6 +15,7 @@
 #include "model/fence.h"
 #include "model/gpu.h"
 #include "model/move.h"
+#include "model/network.h"
 #include "model/numa.h"
 #include "model/settings.h"
 
@@ -197,6 +198,7 @@ struct node_inventory {
     uint64_t memory_mib;                         /* for VMs, without huge pages */
     struct numa_node numa_nodes[numa_nodes_max]; /* by id */
     uint32_t numa_node_len;
+    uint32_t bare_nodes; /* those that have memory but no CPUs, a bit each; not among the others */
     struct huge_pages huge_pages[huge_pages_max];
     uint32_t huge_page_len;
     uint32_t huge_default_kib; /* size of those that are given if none is named; 0: not known */
@@ -212,6 +214,8 @@ struct node_inventory {
     node_checks_t checks;
     VEC(struct vm_sighting) sightings;
     VEC(struct gpu_use) uses;
+    bool has_networks;                 /* it tells them */
+    VEC(struct host_network) networks; /* into which VMs can be plugged */
     bool has_fabric; /* between its GPUs: a VM has several only in a set, also if none is known */
     VEC(struct fabric_set) fabric_sets; /* fabric_keep_regular() */
     fence_tests_t fence_tests;          /* the last of each node that was asked of this host */
@@ -359,6 +363,10 @@ struct vm_spec {
     uint64_t own_mmio_mib;   /* ... and not below what the domain XML itself asks for */
     uint64_t memory_max_mib; /* that can be plugged in the end; 0: no more than memory_mib */
     char unmovable[48];      /* element of its XML that does not move live; "": none */
+    struct host_network networks[vm_networks_max]; /* into which its XML plugs it, ... */
+    uint32_t network_len;
+    struct memory_bind binds[binds_max]; /* ... and to which NUMA nodes it binds its memory */
+    uint32_t bind_len;
 };
 
 extern const struct vm_spec vm_spec_default;

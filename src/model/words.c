@@ -85,6 +85,9 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_NO_HUGE_PAGES] = "{have} of {total} MiB in {label} free (needs {need})",
     [CAUSE_PAGE_SIZE] =
         "its huge pages are not of {count} KiB by default; name a size in the VM's <hugepages>",
+    [CAUSE_NO_NETWORK] = "has no {label}, into which the VM's XML plugs it",
+    [CAUSE_NUMA_MEMORY] =
+        "{have} MiB on its NUMA nodes {label}, to which the VM's XML binds {need} MiB",
     [CAUSE_ADDRESS_BITS] =
         "needs guest addresses of {need} bits ({total} GiB for GPU memory above {count} GiB of RAM), CPU and IOMMU have {have}",
     [CAUSE_APART] = "apart from {who}, which is here",

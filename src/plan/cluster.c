@@ -2,6 +2,7 @@
 #include "plan/cluster.h"
 
 #include "model/aperture.h"
+#include "plan/demand.h"
 #include "plan/hosts.h"
 #include "plan/leaving.h"
 #include "plan/width.h"
@@ -98,24 +99,25 @@ static bool may_ever_take(const struct plan_cluster *c, const struct vm_spec *sp
 {
     const struct node_label *missing;
     struct aperture_need need;
+    struct cause why;
     return world_has_labels(c->world, node, spec->labels.items, spec->labels.len, &missing) &&
-           width_has_page_size(c, spec, node) &&
+           demand_is_met(c, spec, node, &why) && width_has_page_size(c, spec, node) &&
            (!is_tight || aperture_fits(c->world, spec, node, &need));
 }
 
-/* The nodes that 'spec' allows by its owners, the labels that it demands and the addresses that it
- * needs; '*ret_is_all': it rules none out. The planner has labels, too, but only so many of them in
- * one cluster. */
+/* The nodes that 'spec' allows by its owners, the labels and what else it demands and the addresses
+ * that it needs; '*ret_is_all': it rules none out. The planner has labels, too, but only so many of
+ * them in one cluster. */
 static uint32_t find_possible(const struct plan_cluster *c, const struct vm_spec *spec,
                               uint32_t ret[owners_max], bool *ret_is_all)
 {
     static_assert((int)owners_max >= (int)nodes_max, "all nodes fit");
     bool is_tight = width_is_tight(c, spec);
     uint32_t count = find_owners(c, spec->possible_owners.items, spec->possible_owners.len, ret);
-    bool asks_size = spec->huge_page_kib == huge_page_default;
-    *ret_is_all =
-        spec->possible_owners.len == 0 && spec->labels.len == 0 && !is_tight && !asks_size;
-    if (spec->labels.len == 0 && !is_tight && !asks_size) {
+    bool asks_more = spec->labels.len > 0 || is_tight || spec->huge_page_kib == huge_page_default ||
+                     !demand_is_met_everywhere(c, spec);
+    *ret_is_all = spec->possible_owners.len == 0 && !asks_more;
+    if (!asks_more) {
         return count;
     }
     if (spec->possible_owners.len == 0) {
@@ -297,8 +299,8 @@ int plan_cluster_make(const struct world *world, const struct plan_cluster_optio
         .model = plan_model_new(&(struct plan_size){0}),
     };
     width_find(ret);
-    return ret->model && sort_questions(ret) && add_pools(ret) && hosts_find_blamed(ret) &&
-                   leaving_find(ret) && hosts_add(ret) && add_vms(ret)
+    return ret->model && sort_questions(ret) && demand_find(ret) && add_pools(ret) &&
+                   hosts_find_blamed(ret) && leaving_find(ret) && hosts_add(ret) && add_vms(ret)
                ? 0
                : -ENOMEM;
 }
@@ -314,4 +316,5 @@ void plan_cluster_done(struct plan_cluster *c)
     VEC_DONE(&c->blamed);
     VEC_DONE(&c->leaving);
     VEC_DONE(&c->priorities);
+    VEC_DONE(&c->common.networks);
 }

@@ -38,9 +38,10 @@ struct plan_device {
 /* Indices are the model's. Names are the world's. */
 struct plan_cluster {
     const struct world *world;
-    uint32_t least_bits;       /* the narrowest guest addresses of any node; 0: none tells */
-    uint64_t largest_mmio;     /* of any device of any node */
-    uint32_t huge_default_kib; /* what a VM gets that names no size; 0: no node tells */
+    uint32_t least_bits;          /* the narrowest guest addresses of any node; 0: none tells */
+    uint64_t largest_mmio;        /* of any device of any node */
+    uint32_t huge_default_kib;    /* what a VM gets that names no size; 0: no node tells */
+    struct node_inventory common; /* only its networks: those of all nodes that tell theirs */
     struct plan_cluster_options options;
     VEC(const struct plan_cluster_vm *) questions; /* those of 'options', by name */
     struct plan_model *model;

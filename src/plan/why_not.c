@@ -4,6 +4,7 @@
 #include "model/aperture.h"
 #include "model/live.h"
 #include "plan/card.h"
+#include "plan/demand.h"
 #include "plan/width.h"
 
 #include <stdio.h>
@@ -30,6 +31,7 @@ static void say_not_owner(const struct plan_cluster *c, const char *vm, const ch
     const struct record *spec = world_find(c->world, RECORD_VM_SPEC, vm);
     const struct node_label *missing;
     struct aperture_need need;
+    struct cause lacks;
     if (!spec || !vm_spec_may_run_on(spec->vm_spec, node)) {
         return;
     }
@@ -41,6 +43,8 @@ static void say_not_owner(const struct plan_cluster *c, const char *vm, const ch
     } else if (!width_has_page_size(c, spec->vm_spec, node)) {
         *why = cause_make(CAUSE_PAGE_SIZE, NULL, NULL, NULL);
         why->facts.count = c->huge_default_kib;
+    } else if (!demand_is_met(c, spec->vm_spec, node, &lacks)) {
+        *why = lacks;
     } else if (!aperture_fits(c->world, spec->vm_spec, node, &need)) {
         *why = aperture_cause(&need);
     }

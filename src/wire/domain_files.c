@@ -149,3 +149,30 @@ int domain_xml_files(const char *xml, void (*each)(void *userdata, const struct 
     find_nvram(domain, &finding);
     return 0;
 }
+
+int domain_xml_states(const char *xml, void (*each)(void *userdata, const char *path),
+                      void *userdata, struct error *err)
+{
+    CLEANUP(tree_freep) xmlDoc *doc = NULL;
+    int r = tree_parse(xml, &doc, err);
+    if (r < 0) {
+        return r;
+    }
+    const xmlNode *domain = xmlDocGetRootElement(doc);
+    const xmlNode *nvram = tree_child(tree_child(domain, "os"), "nvram");
+    CLEANUP(freep) char *text = tree_text(nvram);
+    CLEANUP(freep) char *file = tree_attribute(tree_child(nvram, "source"), "file");
+    const char *path = file ? file : text;
+    if (path && path[0] == '/') {
+        each(userdata, path);
+    }
+    TREE_EACH(tree_child(domain, "devices"), "tpm", tpm)
+    {
+        const xmlNode *backend = tree_child(tpm, "backend");
+        CLEANUP(freep) char *state = tree_attribute(tree_child(backend, "source"), "path");
+        if (tree_attribute_is(backend, "type", "emulator") && state) {
+            each(userdata, state);
+        }
+    }
+    return 0;
+}

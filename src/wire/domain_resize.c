@@ -70,4 +70,8 @@ void domain_info_into(const struct domain_info *info, struct vm_spec *spec)
     spec->own_mmio_mib = info->mmio_mib;
     spec->huge_page_kib = info->huge_page_kib;
     memcpy(spec->unmovable, info->unmovable, sizeof(spec->unmovable));
+    memcpy(spec->networks, info->names.networks, sizeof(spec->networks));
+    spec->network_len = info->names.network_len;
+    memcpy(spec->binds, info->names.binds, sizeof(spec->binds));
+    spec->bind_len = info->names.bind_len;
 }

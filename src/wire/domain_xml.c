@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "model/name.h"
 #include "wire/domain_aperture.h"
+#include "wire/domain_host.h"
 #include "wire/domain_tree.h"
 
 #include <ctype.h>
@@ -144,6 +145,8 @@ static int read_system(const xmlNode *domain, struct domain_info *info, struct e
     info->memory_max_mib = aperture_memory_max_mib(domain);
     read_huge_pages(domain, info);
     domain_find_unmovable(domain, info->unmovable, sizeof(info->unmovable));
+    host_find_networks(domain, &info->names);
+    host_find_binds(domain, info->memory_mib, &info->names);
     return 0;
 }
 

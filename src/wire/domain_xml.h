@@ -40,6 +40,7 @@ struct domain_info {
     uint64_t memory_max_mib; /* with all memory plugged; 0: none can be */
     uint32_t huge_page_kib;  /* of its memory, as struct vm_spec has it */
     char unmovable[48];      /* an element that does not move live, as XML; "": none */
+    struct host_names names; /* networks and NUMA nodes of the host */
 };
 
 /* Checks the template 'xml' and says what it holds. 0; or, with a sentence that says what to
@@ -97,6 +98,11 @@ typedef void domain_bound_fn(void *userdata, enum domain_bound kind, const char 
  * the template itself puts elsewhere than libvirt does are a matter of domain_xml_files(). Errors
  * as domain_xml_inspect(), but devices are no matter. */
 int domain_xml_bound(const char *xml, domain_bound_fn *each, void *userdata, struct error *err);
+
+/* Calls 'each' with the path of each file or folder that the template itself names for state of the
+ * guest, its UEFI variables or its TPM, and that no two VMs may share. Errors as above. */
+int domain_xml_states(const char *xml, void (*each)(void *userdata, const char *path),
+                      void *userdata, struct error *err);
 
 /* State of the guest, which hosts can share by common storage; else a device, which they cannot. */
 bool domain_bound_is_state(enum domain_bound kind);

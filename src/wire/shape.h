@@ -70,6 +70,8 @@ struct shape {
 extern const struct shape shape_of_fence_parameter, shape_of_fence_device, shape_of_node_key;
 extern const struct shape shape_of_fence_test;
 extern const struct field item_of_fence_tests;
+/* shape_bound.c: of inventories and VMs. */
+extern const struct field item_of_networks, item_of_binds;
 /* The shape of the value of each kind of record. */
 const struct shape *shape_of(enum record_kind kind);
 

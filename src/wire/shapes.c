@@ -302,6 +302,11 @@ static const struct field inventory_fields[] = {
     BOOL("fabric", has_fabric, ABOUT("whether a fabric connects its GPUs"), SPARSE),
     LIST("fabric_sets", fabric_sets, fabric_set_item, fabric_sets_max,
          ABOUT("sets of GPUs that can talk to each other on the fabric"), SPARSE),
+    U32("bare_nodes", bare_nodes, ABOUT("NUMA nodes with memory but without CPUs, a bit each"),
+        SPARSE),
+    BOOL("has_networks", has_networks, ABOUT("whether it tells its networks"), SPARSE),
+    LIST("networks", networks, item_of_networks, networks_max,
+         ABOUT("interfaces of the host and networks of libvirt for VMs"), SPARSE),
     LIST("fence_tests", fence_tests, item_of_fence_tests, fence_tests_max,
          ABOUT("what fence agents answered when an administrator had them tested from here"),
          SPARSE),
@@ -462,6 +467,10 @@ static const struct field vm_spec_fields[] = {
     U64("memory_max_mib", memory_max_mib,
         ABOUT("memory in MiB up to which the domain XML allows hot-plugging; 0: none")),
     TEXT("unmovable", unmovable, ABOUT("element of the XML that does not move live"), SPARSE),
+    ARRAY("networks", networks, network_len, item_of_networks,
+          ABOUT("networks into which the XML plugs the VM"), SPARSE),
+    ARRAY("memory_binds", binds, bind_len, item_of_binds,
+          ABOUT("memory that the XML binds to NUMA nodes of the host"), SPARSE),
 };
 SHAPE(vm_spec_shape, vm_spec_fields);
 #undef OWNER

@@ -94,6 +94,66 @@ TEST(a_node_whose_addresses_are_too_narrow_for_the_gpus_takes_no_vm)
     CHECK_HAS(text(), "no host can ever run it (node1 needs guest addresses");
 }
 
+static void give_network(const char *node, const char *name)
+{
+    struct node_inventory *inventory = inventory_of(node);
+    struct host_network *place = VEC_ADD(&inventory->networks);
+    REQUIRE(place);
+    (void)snprintf(place->name, sizeof(place->name), "%s", name);
+    inventory->has_networks = true;
+}
+
+TEST(a_vm_does_not_go_where_a_network_of_it_is_missing)
+{
+    begin_with_one();
+    struct vm_spec *spec = changed(RECORD_VM_SPEC, "v")->vm_spec;
+    strcpy(spec->networks[0].name, "network default");
+    strcpy(spec->networks[1].name, "bridge br0");
+    spec->network_len = 2;
+    agree("v", "node1", NULL); /* no node tells */
+    give_network("node1", "interface br0");
+    agree("v", "", "has no network default, into which the VM's XML plugs it");
+    give_network("node1", "network default");
+    agree("v", "node1", NULL);
+    strcpy(inventory_of("node1")->networks.items[0].name, "interface br1");
+    agree("v", "", "has no bridge br0, into which the VM's XML plugs it");
+    give_network("node2", "interface br1");
+    give_network("node3", "interface br1");
+    CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
+    CHECK_HAS(text(), "no host can ever run it (node1 has no bridge br0, into which");
+}
+
+TEST(a_node_takes_no_vm_whose_memory_is_bound_to_nodes_that_have_less)
+{
+    begin_with_one();
+    struct vm_spec *spec = changed(RECORD_VM_SPEC, "v")->vm_spec;
+    struct node_inventory *inventory = inventory_of("node1");
+    spec->binds[0] = (struct memory_bind){1 << 1, 512};
+    spec->binds[1] = (struct memory_bind){1 << 0 | 1 << 1, 512};
+    spec->bind_len = 2;
+    agree("v", "node1", NULL); /* it tells of no nodes */
+    inventory->numa_nodes[0] = (struct numa_node){.id = 0, .cpus = 4, .memory_mib = 4096};
+    inventory->numa_node_len = 1;
+    agree("v", "", "0 MiB on its NUMA nodes 1, to which the VM's XML binds 512 MiB");
+    inventory->bare_nodes = 1 << 1; /* its memory is not known */
+    agree("v", "node1", NULL);
+    inventory->bare_nodes = 0;
+    inventory->numa_nodes[1] = (struct numa_node){.id = 1, .cpus = 4, .memory_mib = 512};
+    inventory->numa_node_len = 2;
+    agree("v", "node1", NULL);
+    inventory->numa_nodes[0].memory_mib = 511;
+    agree("v", "", "1023 MiB on its NUMA nodes 0,1, to which the VM's XML binds 1024 MiB");
+    CHECK_INT(ask("GET", "/v1/validate", NULL), 200);
+    CHECK_HAS(text(), "has 1023 MiB on its NUMA nodes 0,1, to which 1024 are bound");
+    inventory->numa_nodes[0].memory_mib = 4096;
+    spec->huge_page_kib = 1048576; /* of these it has none, wherever */
+    inventory->huge_pages[0] = (struct huge_pages){0, 1048576, 8, 8};
+    inventory->huge_page_len = 1;
+    agree("v", "", "0 MiB on its NUMA nodes 1");
+    inventory->huge_pages[0].numa_node = 1;
+    agree("v", "node1", NULL);
+}
+
 TEST(a_vm_with_huge_pages_goes_where_there_are_some)
 {
     begin_with_one();

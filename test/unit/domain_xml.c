@@ -53,6 +53,45 @@ TEST(what_a_template_leaves_out_is_what_libvirt_would_take)
     CHECK_INT(info.firmware, DOMAIN_FIRMWARE_OTHER);
 }
 
+TEST(the_networks_of_a_template_and_the_nodes_to_which_it_binds_memory_are_read)
+{
+    struct domain_info info;
+    REQUIRE(domain_xml_inspect(
+                "<domain type='kvm'><name>a</name><memory unit='GiB'>8</memory><os><type>hvm</type>"
+                "</os><cpu><numa><cell id='0' cpus='0' memory='2' unit='GiB'/>"
+                "<cell id='1' cpus='1' memory='3145728'/><cell id='2' cpus='2' memory='3' "
+                "unit='GiB'/></numa></cpu><numatune><memory mode='strict' nodeset='0-1'/>"
+                "<memnode cellid='1' mode='strict' nodeset='1'/><memnode cellid='2' "
+                "mode='preferred' nodeset='0'/></numatune><devices>"
+                "<interface type='network'><source network='default'/></interface>"
+                "<interface type='bridge'><source bridge='br0'/></interface>"
+                "<interface type='bridge'><source bridge='br0'/></interface>"
+                "<interface type='direct'><source dev='eno1' mode='bridge'/></interface>"
+                "<interface type='user'/></devices></domain>",
+                &info, NULL) == 0);
+    REQUIRE(info.names.network_len == 3);
+    CHECK_STR(info.names.networks[0].name, "network default");
+    CHECK_STR(info.names.networks[1].name, "bridge br0");
+    CHECK_STR(info.names.networks[2].name, "interface eno1");
+    REQUIRE(info.names.bind_len == 2);
+    CHECK_INT(info.names.binds[0].nodes, 3);
+    CHECK_INT(info.names.binds[0].memory_mib, 2048);
+    CHECK_INT(info.names.binds[1].nodes, 2);
+    CHECK_INT(info.names.binds[1].memory_mib, 3072);
+    REQUIRE(domain_xml_inspect("<domain type='kvm'><name>a</name><memory unit='GiB'>8</memory>"
+                               "<os><type>hvm</type></os><numatune><memory nodeset='1'/>"
+                               "</numatune></domain>",
+                               &info, NULL) == 0);
+    REQUIRE(info.names.bind_len == 1);
+    CHECK_INT(info.names.binds[0].nodes, 2);
+    CHECK_INT(info.names.binds[0].memory_mib, 8192);
+    REQUIRE(domain_xml_inspect("<domain type='kvm'><name>a</name><memory unit='GiB'>8</memory>"
+                               "<os><type>hvm</type></os><numatune><memory placement='auto'/>"
+                               "</numatune></domain>",
+                               &info, NULL) == 0);
+    CHECK_INT(info.names.bind_len, 0);
+}
+
 static uint32_t page_kib(const char *backing)
 {
     char xml[400];

@@ -383,6 +383,7 @@ TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
     CHECK_INT(memory_of_kind(&inventory, MEMORY_1G), 480 * 1024);
     CHECK_INT(memory_of_kind(&inventory, MEMORY_2M), 0);
     CHECK_INT(inventory.memory_mib, 32 * 1024 - 2048); /* a sixteenth is the host's */
+    CHECK_INT(inventory.bare_nodes, 1 << 2);
     REQUIRE(inventory.numa_node_len == 3);
     CHECK_INT(inventory.numa_nodes[0].cpus, 64);
     CHECK_STR(inventory.numa_nodes[0].cpu_list, "0-31,128-159");
@@ -390,6 +391,60 @@ TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
     CHECK_INT(memory_of_node(&inventory, MEMORY_1G, &inventory.numa_nodes[1]), 240 * 1024);
     CHECK_INT(memory_of_node(&inventory, MEMORY_ORDINARY, &inventory.numa_nodes[1]), 12 * 1024);
     CHECK_INT(inventory.numa_nodes[2].id, 10); /* by number, not by name */
+    host_inventory_done(&inventory);
+}
+
+static void add_interface(struct tree *tree, const char *name, int index, int below)
+{
+    char text[16];
+    (void)snprintf(text, sizeof(text), "%d\n", index);
+    tree_file(tree, text, "/sys/class/net/%s/ifindex", name);
+    (void)snprintf(text, sizeof(text), "%d\n", below);
+    tree_file(tree, text, "/sys/class/net/%s/iflink", name);
+}
+
+TEST(interfaces_that_stay_and_networks_of_libvirt_are_what_vms_can_be_plugged_into)
+{
+    static const char *const names[] = {"interface br0", "interface eno1", "interface vlan7",
+                                        "network default", "network isolated"};
+    CLEANUP(tree_done) struct tree tree;
+    struct node_inventory inventory = {0};
+    struct error err;
+    tree_begin(&tree);
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK(!inventory.has_networks); /* it does not tell */
+    host_inventory_done(&inventory);
+    add_interface(&tree, "lo", 1, 1);
+    add_interface(&tree, "eno1", 2, 2);
+    add_interface(&tree, "br0", 3, 3);
+    add_interface(&tree, "vlan7", 4, 2);
+    tree_link(&tree, "../eno1", "/sys/class/net/vlan7/lower_eno1");
+    add_interface(&tree, "vnet0", 5, 5);
+    tree_file(&tree, "0x5002\n", "/sys/class/net/vnet0/tun_flags");
+    add_interface(&tree, "veth9", 6, 7);
+    add_interface(&tree, "macvtap0", 8, 2);
+    tree_link(&tree, "../eno1", "/sys/class/net/macvtap0/lower_eno1");
+    tree_file(&tree, "", "/sys/class/net/macvtap0/macvtap/tap8/dev");
+    tree_file(&tree, "", "/run/libvirt/network/default.xml");
+    tree_file(&tree, "", "/run/libvirt/network/default.pid");
+    tree_file(&tree, "", "/etc/libvirt/qemu/networks/autostart/default.xml");
+    tree_file(&tree, "", "/etc/libvirt/qemu/networks/autostart/isolated.xml");
+    tree_file(&tree, "", "/etc/libvirt/qemu/networks/off.xml");
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK(inventory.has_networks);
+    REQUIRE(inventory.networks.len == ARRAY_LEN(names));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        CHECK_STR(inventory.networks.items[i].name, names[i]);
+    }
+    host_inventory_done(&inventory);
+    for (int i = 0; i < networks_max; i++) { /* too many: a list with gaps tells nothing */
+        char name[16];
+        (void)snprintf(name, sizeof(name), "bond%d", i);
+        add_interface(&tree, name, 100 + i, 100 + i);
+    }
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK(!inventory.has_networks);
+    CHECK_INT(inventory.networks.len, 0);
     host_inventory_done(&inventory);
 }
 
