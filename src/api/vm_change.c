@@ -179,7 +179,7 @@ static void vm_put_new(struct api_call *call, struct record *draft,
     struct record_key key = draft->key;
     uint32_t cpus = spec->cpus;
     unsigned long long memory = spec->memory_mib;
-    json_t *warnings = vm_warnings(spec);
+    json_t *warnings = vm_warnings(call->world, key.name, spec);
     call_guard_name(call, RECORD_VM_PLACEMENT, key.name);
     call_put(call, draft);
     struct note note =

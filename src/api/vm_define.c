@@ -80,7 +80,7 @@ static void define(struct api_call *call, const struct vm_facts *vm, struct reco
                   vm->name);
     note.facts.count = spec->cpus;
     note.facts.total = spec->memory_mib;
-    json_t *warnings = vm_warnings(spec);
+    json_t *warnings = vm_warnings(call->world, vm->name, spec);
     /* What was judged is what is stored. */
     call_guard_name(call, RECORD_VM_PLACEMENT, vm->name);
     call_put(call, record_ref(next));

@@ -344,6 +344,31 @@ static bool touch_state(const char *name, bool is_written, const char *text)
     return len == strlen(text) && (is_written || strcmp(have, text) == 0);
 }
 
+/* As another host would have it that shares the folder: its TPM runs, and has the state. */
+static pid_t begin_swtpm(const char *uuid)
+{
+    char state[192], control[192], number[192];
+    uint64_t pid = 0;
+    int status = -1;
+    char text[16] = "";
+    (void)snprintf(state, sizeof(state), "dir=%s/lib/swtpm/%s/tpm2", root, uuid);
+    (void)snprintf(control, sizeof(control), "type=unixio,path=%s/other.sock", root);
+    (void)snprintf(number, sizeof(number), "file=%s/other.pid", root);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)execl("/usr/bin/swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--ctrl",
+                    control, "--flags", "startup-clear", "--pid", number, "--daemon", (char *)NULL);
+        _exit(127);
+    }
+    REQUIRE(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+    FILE *file = fopen(number + strlen("file="), "re");
+    REQUIRE(file && fgets(text, sizeof(text), file));
+    (void)fclose(file);
+    text[strcspn(text, "\n")] = '\0';
+    REQUIRE(parse_u64(text, INT32_MAX, &pid));
+    return (pid_t)pid;
+}
+
 /* A host that is lost tells libvirt nothing, and neither does a kill. What the next start finds is
  * what the one before left, under the VM's name and UUID: both are the same on each host, so that
  * it is found there, too, where the folders are on shared storage. */
@@ -385,6 +410,17 @@ TEST(tpm_state_and_uefi_variables_are_there_again_at_the_next_start)
         kill_one(&loop, 10 * epoch + 1, "win11", epoch);
         CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 10 * epoch + 1, limit_ms), VIRT_DONE);
     }
+    /* Two hosts never have it at a time: swtpm locks its folder. */
+    pid_t other = begin_swtpm(uuid);
+    start(&loop, 30, xml, "win11", 3, limit_ms);
+    CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 30, limit_ms), VIRT_FAILED);
+    CHECK(touch_state(note, false, "key"));
+    CHECK(kill(other, 0) == 0);
+    REQUIRE(kill(other, SIGKILL) == 0);
+    start(&loop, 40, xml, "win11", 4, limit_ms);
+    CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 40, limit_ms), VIRT_DONE);
+    kill_one(&loop, 41, "win11", 4);
+    CHECK_OUTCOME(await(&loop, TOLD_DONE, "", 41, limit_ms), VIRT_DONE);
 }
 
 TEST(a_qemu_that_dies_is_gone_unasked)

@@ -254,6 +254,28 @@ TEST(assign_warns_of_more_gpus_than_any_host_has)
     CHECK_HAS(text(), "no host has 3 of its GPUs, the most on one host is 2");
 }
 
+TEST(a_vm_that_was_copied_with_the_file_of_its_uefi_variables_is_warned_of)
+{
+    static const char body[] =
+        "{\"name\":\"%s\",\"xml\":\"<domain type='kvm'><name>x</name><memory>1024</memory><os>"
+        "<type>hvm</type><nvram>/shared/%s</nvram></os><devices><tpm><backend type='emulator'>"
+        "<source type='dir' path='/shared/tpm/%s'/></backend></tpm></devices></domain>\"}";
+    char text_of[512];
+    begin();
+    (void)snprintf(text_of, sizeof(text_of), body, "a", "a.fd", "a");
+    must("POST", "/v1/vms", text_of);
+    CHECK(!strstr(text(), "shared-state"));
+    (void)snprintf(text_of, sizeof(text_of), body, "b", "a.fd", "b");
+    must("POST", "/v1/vms", text_of);
+    CHECK_HAS(text(), "\"subject\":\"shared-state\"");
+    CHECK_HAS(text(), "in /shared/a.fd are those of VM a, too");
+    CHECK(!strstr(text(), "/shared/tpm/"));
+    (void)snprintf(text_of, sizeof(text_of), body, "c", "c.fd", "b");
+    must("POST", "/v1/vms", text_of);
+    CHECK_HAS(text(), "in /shared/tpm/b are those of VM b, too");
+    CHECK(!strstr(text(), "of VM a,"));
+}
+
 TEST(a_start_says_if_no_host_can_run_the_vm)
 {
     begin_cluster();
