@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "model/words.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,18 @@ struct note call_note(enum note_code code, const char *subject)
     return note;
 }
 
+/* What an administrator orders is decided on what was shown: a write that does not demand it would
+ * undo what another one ordered meanwhile. Old events are deleted by anyone who comes. */
+static bool is_guarded(const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        if (write->key.kind != RECORD_EVENT && !txn_demands(txn, &write->key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void call_commit_with(struct api_call *call, unsigned status, json_t *extra,
                       const struct note *note)
 {
@@ -101,6 +114,7 @@ void call_commit_with(struct api_call *call, unsigned status, json_t *extra,
         txn_put(&call->answer->txn, TAKE(event));
     }
     call->answer->has_txn = !call->answer->txn.failed && call->answer->status < 300;
+    assert(!call->answer->has_txn || is_guarded(&call->answer->txn));
     if (!call->answer->has_txn) {
         call_send(call, NULL, 0);
     }

@@ -10,6 +10,7 @@
 #include "api/whatif.h"
 #include "model/fence_rule.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -131,6 +132,8 @@ void handle_node_confirm_off(struct api_call *call)
         call_unchanged(call, node.name, "%s was confirmed to be off already", node.name);
         return;
     }
+    /* The coordinator takes this for a proof: of the one life that was seen, and is silent now. */
+    assert(node.pulse != PULSE_ALIVE && node.pulse != PULSE_UNKNOWN);
     struct record *next = node_spec_draft(call, node.name);
     if (next) {
         next->node_spec->confirmed_off = node.alive->incarnation;

@@ -5,6 +5,7 @@
 #include "api/requests.h"
 #include "api/show.h"
 
+#include <assert.h>
 #include <string.h>
 
 static bool read_vm(struct api_call *call, struct vm_facts *ret)
@@ -16,6 +17,10 @@ static bool read_vm(struct api_call *call, struct vm_facts *ret)
 static void put_word(struct api_call *call, const struct vm_facts *vm, enum vm_elsewhere word)
 {
     struct record *next = record_copy(vm->record);
+    const char *node;
+    bool is_seen = world_sighting(call->world, vm->name, &node) != NULL;
+    /* Gone is believed without any proof of Berth's own: never of what a host sees. */
+    assert(is_seen == (word == VM_ELSEWHERE_ADOPT));
     if (next) {
         next->vm_spec->elsewhere = word;
         next->vm_spec->elsewhere_order++;

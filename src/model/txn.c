@@ -47,3 +47,13 @@ void txn_delete(struct txn *txn, const struct record_key *key)
     }
     write->key = *key;
 }
+
+bool txn_demands(const struct txn *txn, const struct record_key *key)
+{
+    VEC_EACH(&txn->guards, guard) {
+        if (record_key_compare(&guard->key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

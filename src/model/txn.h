@@ -28,6 +28,8 @@ void txn_guard(struct txn *txn, const struct record_key *key, revision_t revisio
 /* Takes over 'value' (NULL turns the transaction 'failed'). */
 void txn_put(struct txn *txn, struct record *value);
 void txn_delete(struct txn *txn, const struct record_key *key);
+/* Whether it demands a revision of that key, or that there is none. */
+bool txn_demands(const struct txn *txn, const struct record_key *key);
 
 /* How a transaction ended. */
 #define TXN_OUTCOME_LIST(X)                                                                        \

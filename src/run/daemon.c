@@ -16,6 +16,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -76,6 +77,10 @@ static void tell_departure(struct daemon *d)
 static void step_once(struct daemon *d, struct core_event *event)
 {
     struct core_update update;
+    /* The core lends its actions until its next step. An adapter that answered from within its call
+     * would take away the rest of them: kills, or the status that must be written first. */
+    assert(!d->is_stepping);
+    d->is_stepping = true;
     event->now_ms = clock_boottime_ms();
     core_step(d->core, event, &update);
     tell_contradiction(d);
@@ -85,6 +90,7 @@ static void step_once(struct daemon *d, struct core_event *event)
     for (size_t i = 0; i < update.action_len; i++) {
         daemon_perform(d, &update.actions[i]);
     }
+    d->is_stepping = false;
     set_wake(d, update.wake_ms);
     tell_departure(d);
 }

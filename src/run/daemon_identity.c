@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "run/departure.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,6 +130,9 @@ int daemon_find_watchdog(struct daemon *d, struct error *err)
 void daemon_keep_identity(struct daemon *d, uint64_t incarnation)
 {
     struct error err = {0};
+    /* What is kept without one of them reads as if this boot had never joined: the next berthd
+     * would end what runs here. */
+    assert(incarnation > 0 && d->identity.cluster[0] != '\0');
     d->identity.incarnation = incarnation;
     d->identity.etcd = store_cluster(d->store);
     hold_watchdog(d);
@@ -142,6 +146,8 @@ void daemon_keep_identity(struct daemon *d, uint64_t incarnation)
 
 void daemon_take_cluster(struct daemon *d, const char *cluster)
 {
+    /* Without an id every marked QEMU here would count as ours, and be ended with ours. */
+    assert(cluster[0] != '\0');
     (void)copy_text(d->identity.cluster, sizeof(d->identity.cluster), cluster);
     virt_set_cluster(d->virt, cluster);
     hold_watchdog(d);

@@ -45,6 +45,7 @@ struct daemon {
     struct watchdog_config watchdog_config;
     struct watchdog *watchdog;
     sd_event_source *watchdog_look; /* NULL: one was there from the beginning, or none is wanted */
+    bool is_stepping;               /* the core's actions are being performed */
     VEC(struct answer) answers;
     VEC(struct fencing_run *) fencing;
     struct power_run *power; /* this host is being told to go down; NULL: it is not */

@@ -25,6 +25,7 @@ static void ask_or_end(struct fence_asking *asking)
 static void level_answered(void *userdata, const struct fence_result *result)
 {
     struct fence_asking *asking = userdata;
+    assert(fence_asking_is_busy(asking)); /* the answer is about that host, at that level */
     asking->run = NULL;
     asking->answered(asking->userdata, asking->spec, asking->level, result);
     asking->level++;

@@ -4,6 +4,7 @@
 #include "base/parse.h"
 #include "loop/memory.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ static void level_answered(void *userdata, const struct record *spec, uint32_t l
                            const struct fence_result *result)
 {
     struct fence_tests *tests = userdata;
+    assert(level < ARRAY_LEN(tests->now.levels) && strcmp(spec->key.name, tests->now.node) == 0);
     struct fence_answer *answer = &tests->now.levels[level];
     (void)copy_text(answer->agent, sizeof(answer->agent),
                     node_spec_fence_level(spec->node_spec, level).agent);

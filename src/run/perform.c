@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the core orders, done through the adapters: none of it blocks, each answer comes later. */
+/*
+ * What the core orders, done through the adapters: none of it blocks, each answer comes later.
+ * Longer than most: a function for each kind of order, which share nothing else.
+ */
 #include "run/daemon_internal.h"
 
 #include "base/parse.h"
@@ -245,12 +248,12 @@ static void fence_answered(void *userdata, const struct fence_result *result)
     if (run->only_asks && result->outcome == FENCE_DONE && result->power != FENCE_POWER_OFF) {
         event.result = CORE_FAILED; /* an answer, but no proof */
     }
-    for (size_t i = 0; i < d->fencing.len; i++) {
-        if (d->fencing.items[i] == run) {
-            VEC_REMOVE(&d->fencing, i);
-            break;
-        }
+    size_t place = 0;
+    while (place < d->fencing.len && d->fencing.items[place] != run) {
+        place++;
     }
+    assert(place < d->fencing.len); /* an agent answers once: twice, its proof would be another's */
+    VEC_REMOVE(&d->fencing, place);
     free(run);
     daemon_step(d, event);
 }
@@ -311,6 +314,7 @@ static void power_ended(void *userdata, const struct child_result *result)
         event.result = CORE_FAILED;
         event.text = text;
     }
+    assert(d->power == run);
     d->power = NULL;
     daemon_step(d, event);
     (void)child_free(run->child);
@@ -392,8 +396,41 @@ static void perform_gpu(struct daemon *d, const struct core_action *action)
     }
 }
 
+/* The last look at what leaves this process. Proofs, places and claims rest on
+ * each other: one that is written whatever it has become meanwhile overwrites another's decision.
+ */
+static bool is_guarded(const struct txn *txn)
+{
+    VEC_EACH(&txn->writes, write) {
+        enum record_kind kind = write->key.kind;
+        bool others_rely = kind == RECORD_NODE_FENCE || kind == RECORD_NODE_ALIVE ||
+                           kind == RECORD_VM_PLACEMENT || kind == RECORD_VM_STATUS ||
+                           kind == RECORD_CLAIM || kind == RECORD_LEADER;
+        if (others_rely && !txn_demands(txn, &write->key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void perform_txn(struct daemon *d, const struct core_action *action)
+{
+    assert(!action->txn.failed && is_guarded(&action->txn));
+    examine_write_begun(d->examine, action->id, clock_boottime_ms());
+    store_txn(d->store, &action->txn, action->limit_ms, action->id, write_answered, d);
+}
+
+/* Of one epoch: without it, the instance that others rely on would be ended as well as the one that
+ * they take for gone. */
+static void perform_kill(struct daemon *d, const struct core_action *action)
+{
+    assert(action->name[0] != '\0' && action->epoch > 0);
+    virt_kill(d->virt, action->id, action->name, action->epoch, virt_answered, d);
+}
+
 static void perform_stop(struct daemon *d, const struct core_action *action)
 {
+    assert(action->name[0] != '\0' && action->epoch > 0);
     virt_stop(d->virt, action->id, action->name, action->epoch, action->offline, action->limit_ms,
               virt_answered, d);
 }
@@ -407,8 +444,7 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
 {
     switch (action->kind) {
     case ACTION_TXN:
-        examine_write_begun(d->examine, action->id, clock_boottime_ms());
-        store_txn(d->store, &action->txn, action->limit_ms, action->id, write_answered, d);
+        perform_txn(d, action);
         break;
     case ACTION_BARRIER:
         store_barrier(d->store, action->limit_ms, action->id, txn_answered, d);
@@ -420,7 +456,7 @@ void daemon_perform(struct daemon *d, const struct core_action *action)
         perform_stop(d, action);
         break;
     case ACTION_VM_KILL:
-        virt_kill(d->virt, action->id, action->name, action->epoch, virt_answered, d);
+        perform_kill(d, action);
         break;
     case ACTION_VM_KILL_ALL:
         virt_kill_all(d->virt, action->id, virt_answered, d);

@@ -11,12 +11,7 @@ static bool demands(const struct txn *txn, enum record_kind kind, const char *na
     struct record_key key = {.kind = kind};
     SET_TEXT(key.name, "%s", name);
     SET_TEXT(key.second, "%s", second);
-    VEC_EACH(&txn->guards, guard) {
-        if (record_key_compare(&guard->key, &key) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return txn_demands(txn, &key);
 }
 
 static void must_demand(struct sim *sim, const struct host *host, const struct txn *txn,
