@@ -82,7 +82,8 @@ static void drop_change(struct api_answer *answer)
 {
     txn_done(&answer->txn);
     answer->txn = (struct txn){0};
-    answer->has_txn = answer->is_socket = false;
+    answer->has_txn = false;
+    answer->socket_kind = NULL;
 }
 
 static void PRINTF_LIKE(5, 0)

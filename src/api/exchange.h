@@ -130,10 +130,9 @@ struct api_answer {
     struct txn txn;
     struct record_key event;
 
-    /* Once committed, the answer is a WebSocket to the screen or serial console of this VM. */
-    bool is_socket;
+    /* Once committed, the answer is a WebSocket to this of this VM ("": its host's), or NULL. */
+    const char *socket_kind; /* static: "screen", "console" or "domains" */
     char vm[name_size];
-    bool is_console;
     char screen_address[api_screen_address_size]; /* of its host */
 
     /* The answer is an endless stream of events, those after 'follow_after' first. */

@@ -81,6 +81,8 @@ void handle_vm_move(struct api_call *call);
 void handle_vm_cancel_move(struct api_call *call);
 void handle_vm_screen(struct api_call *call);
 void handle_vm_console(struct api_call *call);
+void handle_node_domains(struct api_call *call); /* vm_screen.c */
+void handle_node_import(struct api_call *call);  /* vm_import.c */
 void handle_vm_adopt(struct api_call *call);
 void handle_vm_confirm_gone(struct api_call *call);
 

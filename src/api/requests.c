@@ -137,6 +137,18 @@ static const struct field vm_add_fields[] = {
 REQUEST(vm_add, vm_add_fields);
 #undef OWNER
 
+#define OWNER struct import_request
+static const struct field import_fields[] = {
+    HEAP_TEXT("xml", xml, domain_xml_size_max, ABOUT("domain XML as libvirt has it"), REQUIRED),
+    TEXT("name", name, ABOUT("name of the VM; default: the nearest to the one in the XML")),
+    ARRAY("needs", needs, need_len, need_item,
+          ABOUT("GPUs it needs, by pool; default: as many as its XML has of each pool")),
+    BOOL("active", is_active, ABOUT("it runs on that host now")),
+    BOOL("dry_run", is_dry_run, ABOUT("only tell whether it can be imported, and what is lost")),
+};
+REQUEST(import, import_fields);
+#undef OWNER
+
 #define OWNER struct vm_define_request
 static const struct field vm_define_fields[] = {
     HEAP_TEXT("xml", xml, domain_xml_size_max, ABOUT("libvirt domain XML without GPUs")),

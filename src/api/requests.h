@@ -69,6 +69,15 @@ struct vm_add_request {
     bool is_privileged;
 };
 
+struct import_request {
+    char *xml;
+    char name[title_size];                  /* "": the nearest to the one in the XML */
+    struct vm_need needs[needs_per_vm_max]; /* instead of those that its GPUs say, if given */
+    uint32_t need_len;
+    bool is_active; /* it runs there now */
+    bool is_dry_run;
+};
+
 struct vm_define_request {
     char *xml;           /* NULL: as it was */
     uint32_t cpus;       /* 0: the same */
@@ -131,6 +140,7 @@ struct access_request {
     X(pool_create, "PoolCreate")                                                                   \
     X(pool_join, "PoolJoin")                                                                       \
     X(vm_add, "VmAdd")                                                                             \
+    X(import, "Import")                                                                            \
     X(vm_define, "VmDefine")                                                                       \
     X(assign, "Assign")                                                                            \
     X(move, "Move")                                                                                \

@@ -29,6 +29,9 @@ const struct schema schemas[] = {
     {"WarnedChange", "&Change warnings?:[Reason]"},
     {"NamedChange", "&Change name?:s"},
     {"VmAdded", "&NamedChange warnings?:[Reason]"},
+    {"Imported",
+     "name:s title?:s needs:[Need] losses:[Reason] warnings?:[Reason] message?:s subject?:s "
+     "can_be_imported:b why?:Reason"},
     {"PoolChange", "&Change added?:i skipped?:[Reason]"},
     {"OperationLink", "id:s href:s"},
     {"Operation", "id:s href:s kind:=operation_kind state:=operation_state subject:s actor:s "

@@ -5,6 +5,7 @@
 #include "api/patch.h"
 #include "api/requests.h"
 #include "api/show.h"
+#include "api/vm_add.h"
 #include "api/vm_after.h"
 #include "api/vm_need.h"
 #include "api/vm_xml.h"
@@ -162,18 +163,21 @@ static struct record *spec_of_xml(struct api_call *call, const char *xml, const 
     return TAKE(record);
 }
 
+/* Takes over 'draft' and 'extra', which goes into the answer. */
 static void vm_put_new(struct api_call *call, struct record *draft,
-                       const struct vm_add_request *asked)
+                       const struct vm_add_request *asked, json_t *extra)
 {
     struct vm_spec *spec = draft->vm_spec;
     for (uint32_t i = 0; i < asked->need_len; i++) {
         if (!vm_need_add(call, draft, asked->needs[i].pool, asked->needs[i].count)) {
             record_unref(draft);
+            json_decref(extra);
             return;
         }
     }
     if (!is_spec_sound(call, draft->key.name, spec)) {
         record_unref(draft);
+        json_decref(extra);
         return;
     }
     struct record_key key = draft->key;
@@ -186,8 +190,10 @@ static void vm_put_new(struct api_call *call, struct record *draft,
         call_note(asked->is_privileged ? NOTE_VM_ADDED_PRIVILEGED : NOTE_VM_ADDED, key.name);
     note.facts.count = cpus;
     note.facts.total = memory;
-    call_commit_with(call, 201, json_pack("{s:s, s:o}", "name", key.name, "warnings", warnings),
-                     &note);
+    json_t *told = json_pack("{s:s, s:o}", "name", key.name, "warnings", warnings);
+    (void)json_object_update(told, extra);
+    json_decref(extra);
+    call_commit_with(call, 201, told, &note);
 }
 
 /* The members of 'json' that the table of the request itself has go into the one, the others, its
@@ -239,6 +245,17 @@ static bool check_policy(struct api_call *call, const json_t *policy)
     return true;
 }
 
+void vm_add(struct api_call *call, const struct vm_add_request *asked, json_t *extra)
+{
+    struct record *draft = spec_of_xml(call, asked->xml, asked->name[0] ? asked->name : NULL);
+    if (draft && vm_may_have(call, asked->xml, asked->is_privileged)) {
+        vm_put_new(call, draft, asked, extra);
+        return;
+    }
+    record_unref(draft);
+    json_decref(extra);
+}
+
 static void add_of(struct api_call *call, const json_t *own, const json_t *policy,
                    struct vm_add_request *asked)
 {
@@ -254,7 +271,7 @@ static void add_of(struct api_call *call, const json_t *own, const json_t *polic
     }
     draft = draft ? patch_apply(call, NULL, draft, policy, NULL) : NULL;
     if (draft) {
-        vm_put_new(call, draft, asked);
+        vm_put_new(call, draft, asked, NULL);
     }
 }
 

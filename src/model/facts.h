@@ -378,6 +378,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_MOVE_CANCEL_ASKED, "vm-move-cancel-asked", INFO)                                     \
     X(NOTE_VM_ADOPT_ASKED, "vm-adopt-asked", INFO)                                                 \
     X(NOTE_VM_GONE_CONFIRMED, "vm-gone-confirmed", INFO)                                           \
+    X(NOTE_DOMAINS_READ, "domains-read", INFO)                                                     \
     X(NOTE_VM_SCREEN_OPENED, "vm-screen-opened", INFO)                                             \
     X(NOTE_VM_CONSOLE_OPENED, "vm-console-opened", INFO)
 

@@ -377,6 +377,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_VM_START_ASKED] = "VM {subject} is to be started",
     [NOTE_VM_STOP_ASKED] = "VM {subject} is to be stopped",
     [NOTE_VM_OFF_ASKED] = "VM {subject} is to be turned off at once",
+    [NOTE_DOMAINS_READ] = "the VMs that libvirt on {subject} has defined were listed",
     [NOTE_VM_SCREEN_OPENED] = "the screen of VM {subject} on {node} was opened",
     [NOTE_VM_CONSOLE_OPENED] = "the serial console of VM {subject} on {node} was opened",
     [NOTE_VM_MOVE_ASKED] = "VM {subject} is to move from {node} to {who}",

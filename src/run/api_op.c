@@ -116,7 +116,7 @@ static void finish(struct api_op *op)
 {
     if (op->exchange) {
         http_set_tag(op->exchange, NULL);
-        if (op->answer.is_socket) {
+        if (op->answer.socket_kind) {
             op->ops->socket(op->ops->userdata, op->exchange);
         } else {
             api_answer_send(op->exchange, &op->answer);

@@ -28,7 +28,7 @@ struct api_screen {
     struct http_socket *socket; /* NULL: not open yet, or not any more */
     struct api_who who;
     char vm[name_size];
-    bool is_console;
+    const char *kind; /* static */
     char address[api_screen_address_size];
     struct child *child;
 };
@@ -120,7 +120,7 @@ bool api_screens_expect(struct api_screens *screens, struct http_exchange *excha
                                   .next = screens->first,
                                   .exchange = exchange,
                                   .who = *who,
-                                  .is_console = answer->is_console};
+                                  .kind = answer->socket_kind};
     (void)copy_text(screen->vm, sizeof(screen->vm), answer->vm);
     (void)copy_text(screen->address, sizeof(screen->address), answer->screen_address);
     screens->first = screen;
@@ -150,7 +150,7 @@ void api_screens_opened(struct api_screens *screens, struct http_exchange *excha
 {
     struct api_screen *screen = find(screens, exchange);
     char program[program_size];
-    char name[] = "berth-screen", view[] = "view", console[] = "console", picture[] = "screen";
+    char name[] = "berth-screen", view[] = "view", kind[16] = "";
     if (!screen) { /* it was closed meanwhile */
         http_socket_close(socket);
         return;
@@ -161,13 +161,9 @@ void api_screens_opened(struct api_screens *screens, struct http_exchange *excha
         return;
     }
     screen->socket = socket;
+    (void)copy_text(kind, sizeof(kind), screen->kind);
     const char *const secret[] = {screens->secret, NULL};
-    char *arguments[] = {name,
-                         view,
-                         screen->is_console ? console : picture,
-                         screen->vm,
-                         screen->who.actor.name,
-                         screen->address,
+    char *arguments[] = {name, view, kind, screen->vm, screen->who.actor.name, screen->address,
                          NULL};
     const struct child_order order = {
         .program = program,

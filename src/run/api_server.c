@@ -126,7 +126,7 @@ static void answer_request(struct api_server *server, struct http_exchange *exch
         api_gate_end(server->gate, answer.session);
         api_streams_check(&server->streams);
     }
-    if (answer.is_socket && !api_screens_expect(&server->screens, exchange, &answer, who)) {
+    if (answer.socket_kind && !api_screens_expect(&server->screens, exchange, &answer, who)) {
         api_answer_done(&answer);
         return;
     }

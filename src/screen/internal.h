@@ -6,6 +6,8 @@
 #include "screen/relay.h"
 #include "screen/screen.h"
 
+#include <libvirt/libvirt.h>
+
 static inline void screen_json_done(json_t **json)
 {
     json_decref(*json);
@@ -19,6 +21,16 @@ struct screen_channel_end {
     struct relay_fd fd;
     struct channel *channel;
 };
+
+/* The end of a relay that is the list of the domains which libvirt has defined and Berth did not
+ * start, as JSON: {"domains": [{"name", "xml", "is_active", "has_autostart"}]}. */
+struct screen_domains {
+    char *text; /* heap, the owner's */
+    size_t size, at;
+};
+
+int screen_domains_begin(struct screen_domains *end, virConnectPtr connection,
+                         struct relay_end *ret, struct error *err);
 
 int screen_channel_begin(struct screen_channel_end *end, struct channel *channel,
                          struct relay *relay, struct relay_end *ret, struct error *err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A VM's screen (VNC) or serial console, from its host to a WebSocket. Each session has two
- * processes, so that no byte of it passes through a daemon:
+ * A VM's screen (VNC) or serial console, from its host to a WebSocket; and the definitions of the
+ * VMs that a host's libvirt has and Berth does not know, for who takes them over. Each session has
+ * two processes, so that no byte of it passes through a daemon:
  *
  *     browser, berth --HTTPS--> berth-api --socket--> berth-screen view
  *                                                          | TLS, by a secret that they share
@@ -10,7 +11,7 @@
  * The secret comes from the password of berth-api's user of the store: who may give orders to the
  * cluster may look at screens, and a witness, which has no such password, may not. 'view' runs as
  * the user of berth-api. 'serve' is started by systemd for each connection, and opens nothing but
- * the screen or console of a VM that Berth runs on this host.
+ * the screen or console of a VM that Berth runs on this host, and that list, without passwords.
  *
  * All functions block until the session is over. They return exit codes.
  */
@@ -31,8 +32,8 @@ struct screen_view {
     int fd;              /* the WebSocket, its handshake done; taken over */
     const char *address; /* of the VM's host, as screen_address of berth.conf has it */
     const char *secret;
-    const char *kind; /* "screen" or "console" */
-    const char *vm;
+    const char *kind; /* "screen", "console" or "domains" */
+    const char *vm;   /* domains: "" */
     const char *actor; /* who looks, for the journal there */
 };
 

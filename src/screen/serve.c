@@ -17,10 +17,11 @@
 
 enum { request_limit_ms = 5000 };
 
-/* What is open of the VM: a descriptor of its display, or a stream of its console. */
+/* What is open: a descriptor of a VM's display, a stream of its console, or a text. */
 struct served {
     struct relay_fd fd;
     virStreamPtr stream;
+    struct screen_domains domains;
     struct relay *relay;
 };
 
@@ -131,9 +132,11 @@ static virDomainPtr find_vm(virConnectPtr connection, const char *vm)
     return domain;
 }
 
+enum wanted { WANTED_SCREEN, WANTED_CONSOLE, WANTED_DOMAINS };
+
 struct screen_request {
     const char *vm, *actor;
-    bool is_console;
+    enum wanted wanted;
 };
 
 static int read_request(const json_t *request, struct screen_request *ret, struct error *err)
@@ -141,22 +144,27 @@ static int read_request(const json_t *request, struct screen_request *ret, struc
     const char *kind = json_string_value(json_object_get(request, "kind"));
     ret->vm = json_string_value(json_object_get(request, "vm"));
     ret->actor = json_string_value(json_object_get(request, "actor"));
-    ret->is_console = kind && strcmp(kind, "console") == 0;
-    if (!kind || !ret->actor || (!ret->is_console && strcmp(kind, "screen") != 0)) {
+    bool is_domains = kind && strcmp(kind, "domains") == 0;
+    bool is_console = kind && strcmp(kind, "console") == 0;
+    if (!kind || !ret->actor || (!is_console && !is_domains && strcmp(kind, "screen") != 0)) {
         return error_set(err, -EBADMSG, "this host does not know what is asked of it");
     }
-    return name_check("VM", ret->vm ? ret->vm : "", err);
+    ret->wanted = is_domains ? WANTED_DOMAINS : is_console ? WANTED_CONSOLE : WANTED_SCREEN;
+    return is_domains ? 0 : name_check("VM", ret->vm ? ret->vm : "", err);
 }
 
 static int open_vm(virConnectPtr connection, const struct screen_request *request,
                    struct served *served, struct relay_end *ret, struct error *err)
 {
+    if (request->wanted == WANTED_DOMAINS) {
+        return screen_domains_begin(&served->domains, connection, ret, err);
+    }
     virDomainPtr domain = find_vm(connection, request->vm);
     if (!domain) {
         return error_set(err, -ENOENT, "VM %s does not run on this host", request->vm);
     }
-    int r = request->is_console ? open_console(domain, served, ret, err)
-                                : open_screen(domain, served, ret, err);
+    int r = request->wanted == WANTED_CONSOLE ? open_console(domain, served, ret, err)
+                                              : open_screen(domain, served, ret, err);
     (void)virDomainFree(domain);
     return r;
 }
@@ -169,8 +177,12 @@ static void say(const struct screen_request *request, const char *what)
     for (char *at = actor; *at; at++) {
         *at = *at >= ' ' && *at != 0x7F ? *at : '?';
     }
+    if (request->wanted == WANTED_DOMAINS) {
+        (void)fprintf(stderr, "<%d>%s %s the list of libvirt's own VMs\n", LOG_NOTICE, actor, what);
+        return;
+    }
     (void)fprintf(stderr, "<%d>%s %s the %s of VM %s\n", LOG_NOTICE, actor, what,
-                  request->is_console ? "serial console" : "screen", request->vm);
+                  request->wanted == WANTED_CONSOLE ? "serial console" : "screen", request->vm);
 }
 
 static int serve(struct channel *channel, virConnectPtr connection,
@@ -193,6 +205,7 @@ static int serve(struct channel *channel, virConnectPtr connection,
     if (served.stream) {
         (void)virStreamAbort(served.stream);
     }
+    free(served.domains.text);
     return r;
 }
 

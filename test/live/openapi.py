@@ -104,6 +104,7 @@ def build_up(walk):
 
 
 def change_all(walk):
+    c = walk.cluster
     patch = {"priority": 3000, "preferred_owners": ["node1"], "restart": {"restarts_max": 2}}
     walk.do("PATCH", "/v1/cluster", {"reserve": 1})
     walk.do("POST", "/v1/cluster/disarm", {"for_ms": 60000})
@@ -130,6 +131,10 @@ def change_all(walk):
     walk.refuse(409, "POST", "/v1/notify/test")  # metrics.py has a webhook
     for kind in ("screen", "console"):  # screen.py opens them
         walk.refuse(409, "GET", f"/v1/vms/{{vm}}/{kind}", vm="a")
+    walk.refuse(409, "GET", "/v1/nodes/{node}/domains", node="node1")
+    walk.do("POST", "/v1/nodes/{node}/import", {"xml": c.xml("old"), "active": True, "dry_run": True}, node="node1")
+    walk.do("POST", "/v1/nodes/{node}/import", {"xml": c.xml("old"), "needs": [{"pool": "P", "count": 1}]}, node="node1")
+    walk.do("DELETE", "/v1/vms/{vm}", vm="old")
     walk.do("POST", "/v1/vms/{vm}/cancel-move", vm="a")  # it does not move yet: nothing changes
     walk.do("POST", "/v1/vms/{vm}/move", {}, vm="a")
     wait_for("a has moved", lambda: walk.ask("GET", "/v1/operations?state=done").json["items"]

@@ -209,9 +209,43 @@ def only_operators_open_it_and_only_from_our_own_pages(host):
     is_over(web)
 
 
+OLD = ("<domain type='qemu'><name>old vm</name><uuid>6a1ddc4a-1111-4222-8333-0123456789ab</uuid>"
+       "<memory unit='MiB'>16</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='pc'>hvm</type></os><devices>"
+       "<graphics type='vnc' passwd='hidden'><listen type='none'/></graphics>"
+       "<controller type='usb' model='none'/>{}</devices></domain>")
+NIC = ("<hostdev mode='subsystem' type='pci' managed='yes'><source><address domain='0x0000' bus='0x0b' slot='0x00' "
+       "function='0x0'/></source></hostdev>")
+
+
+def define(host, xml):
+    done = subprocess.run(["virsh", "-c", host.uri, "define", "/dev/stdin"], check=False, capture_output=True, text=True,
+                          input=xml, timeout=PATIENCE_S)
+    assert done.returncode == 0, done
+
+
+def libvirts_own_vms_are_told_to_administrators_without_passwords(host):
+    define(host, OLD.format(""))
+    define(host, OLD.format(NIC).replace("old vm", "nic").replace("6a1d", "6a1e"))
+    tokens = {}
+    for role in ("operator", "administrator"):
+        made = json.loads(berth(host, "token", "add", f"lister-{role}", "--role", role, "-o", "json").stdout)
+        tokens[role] = f"Authorization: Bearer {made['token']}"
+    path = f"/v1/nodes/{NODE}/domains"
+    assert Web(SETUP["https"], path, tokens["operator"]).status == 403
+    web = Web(SETUP["https"], path, tokens["administrator"])
+    assert web.status == 101, web.header
+    told = json.loads(web.bytes(lambda got: got.endswith(b"]}")))["domains"]
+    assert web.end() == (1000, ""), "it closes well"
+    assert sorted(each["name"] for each in told) == ["nic", "old vm"], told  # t runs, and is the cluster's
+    assert not any(each["is_active"] or each["has_autostart"] for each in told), told
+    assert "passwd" not in json.dumps(told) and "hidden" not in json.dumps(told), told
+    assert f"the VMs that libvirt on {NODE} has defined were listed" in berth(host, "events").stdout
+    wait_for("berth-screen tells", lambda: "the list of libvirt's own VMs" in SETUP["relay"].said(), PATIENCE_S)
+
+
 def an_operator_sees_and_types_in_the_browser(host):
     logins = []
-    for role in ("operator", "viewer"):
+    for role in ("operator", "viewer", "administrator"):
         login = {"user": f"{role}1", "role": role, "password": f"berth-{role}-1"}
         made = berth(host, "user", "add", login["user"], "--role", role, input=login["password"] + "\n")
         assert made.returncode == 0, made
@@ -221,6 +255,8 @@ def an_operator_sees_and_types_in_the_browser(host):
                           check=False, capture_output=True, text=True, timeout=200,
                           env={**os.environ, "SCENE": json.dumps(scene)})
     assert seen.returncode == 0, seen.stderr[-3000:] + seen.stdout[-1000:]
+    added = json.loads(berth(host, "vm", "show", "old-vm", "-o", "json").stdout)
+    assert added["title"] == "old vm" and added["spec"]["uuid"] == "6a1ddc4a-1111-4222-8333-0123456789ab", added
 
 
 def open_screens_end_with_their_server_and_hinder_no_new_certificate(host):
@@ -286,7 +322,7 @@ def without_its_secret_the_api_shows_no_screen_and_all_else(host):
 
 TESTS = [the_screen_is_vnc_with_an_event_and_a_line_in_the_journal,
          the_console_carries_bytes_both_ways_and_one_at_a_time_has_it, berth_vm_console_opens_it_in_a_terminal,
-         only_operators_open_it_and_only_from_our_own_pages, an_operator_sees_and_types_in_the_browser,
+         only_operators_open_it_and_only_from_our_own_pages, libvirts_own_vms_are_told_to_administrators_without_passwords, an_operator_sees_and_types_in_the_browser,
          open_screens_end_with_their_server_and_hinder_no_new_certificate,
          who_does_not_have_the_secret_is_refused_and_told, nothing_is_opened_of_a_vm_that_does_not_run,
          without_its_secret_the_api_shows_no_screen_and_all_else]

@@ -4,6 +4,7 @@ import { canMove, canStart, canStop, deedsOfVm } from '../deeds/vm';
 import { assignVms } from '../dialogs/pool';
 import { moveVms, startVms, stopVms } from '../dialogs/vm';
 import { addVm } from '../dialogs/vmadd';
+import { importVm } from '../dialogs/vmimport';
 import { useResource } from '../live';
 import { navigate, useQuery } from '../router';
 import { useMay } from '../session';
@@ -106,7 +107,12 @@ export function Vms() {
         <Loaded shown={shown}>
             {({ items }) => (
                 <Section title={plural(items.length, 'virtual machine')}
-                    actions={mayAdminister && <Button kind="primary" onClick={addVm}>Add virtual machine</Button>}>
+                    actions={mayAdminister && (
+                        <>
+                            <Button onClick={importVm}>Import</Button>
+                            <Button kind="primary" onClick={addVm}>Add virtual machine</Button>
+                        </>
+                    )}>
                     <Toolbar>
                         <Search label="Search virtual machines" />
                         <Filter label="State" parameter="state" choices={Object.entries(vmLooks).map(([key, look]) => [key, look.text])} />

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The screen or the serial console of a VM, as a tab of its page. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError, get, messageOf, pathOfVm } from '../api';
+import { messageOf, pathOfVm } from '../api';
+import { openSocket, whyRefused } from '../sockets';
 import { Alert } from '../ui/alert';
 import { Button } from '../ui/button';
 import { Section } from '../ui/page';
@@ -10,10 +11,6 @@ import type { Shown } from './open';
 type Kind = 'screen' | 'console';
 
 const titles: Record<Kind, string> = { screen: 'Screen', console: 'Serial console' };
-
-/* A browser does not tell why a WebSocket was refused: asked for without one, the API says it. */
-const whyRefused = (path: string) => get(path).then(() => '', (error: unknown) =>
-    error instanceof ApiError && error.code === 'websocket-needed' ? '' : messageOf(error));
 
 export function ScreenTab({ vm, kind }: { vm: string; kind: Kind }) {
     const place = useRef<HTMLDivElement>(null);
@@ -30,7 +27,7 @@ export function ScreenTab({ vm, kind }: { vm: string; kind: Kind }) {
             if (isGone || !place.current) {
                 return;
             }
-            const socket = new WebSocket(location.origin.replace(/^http/, 'ws') + path);
+            const socket = openSocket(path);
             socket.addEventListener('open', () => { wasOpen = true; });
             socket.addEventListener('close', (event) => {
                 if (isGone) {
