@@ -33,7 +33,14 @@ static void find_degraded(struct troubles *troubles, const struct vm_facts *vm)
 /* It runs, and something that should be done with it cannot be. */
 static void find_running(struct troubles *troubles, const struct vm_facts *vm)
 {
-    if (vm->failed_gpu) {
+    if (vm->status && vm->status->epoch == vm->placement->epoch && vm->status->is_guest_stopped) {
+        struct trouble *trouble =
+            vm_trouble_add(troubles, TROUBLE_VM_GUEST_STOPPED, vm,
+                           hint_with(hint_make("vm-stop", vm->name, NULL), "force", NULL));
+        if (trouble) {
+            trouble->cause = vm->status->cause;
+        }
+    } else if (vm->failed_gpu) {
         find_degraded(troubles, vm);
     } else if (vm->why.code == CAUSE_SHUTDOWN_REFUSED || vm->why.code == CAUSE_STOP_REFUSED) {
         json_t *hint = hint_with(hint_make("vm-stop", vm->name, NULL), "force", NULL);

@@ -54,6 +54,7 @@ static bool are_vms_known(struct api_call *call, const char *field, const char *
 static bool is_spec_sound(struct api_call *call, const char *name, const struct vm_spec *spec)
 {
     enum { timeout_max_ms = 24 * 3600 * 1000, priority_max = 1000000 };
+    enum { guest_silence_min_ms = 30 * 1000 }; /* it is asked every 10 s */
     if (spec->offline_action == OFFLINE_SAVE && spec->need_len > 0) {
         call_tell(call, "field", "offline_action", NULL);
         call_refuse(call, 409, "cannot-save",
@@ -64,6 +65,11 @@ static bool is_spec_sound(struct api_call *call, const char *name, const struct 
     if (spec->offline_timeout_ms < 1000 || spec->offline_timeout_ms > timeout_max_ms) {
         request_refuse(call, "offline_timeout_ms", "must be a whole number from 1000 to %d",
                        timeout_max_ms);
+        return false;
+    }
+    if (spec->guest_silence_ms < guest_silence_min_ms || spec->guest_silence_ms > timeout_max_ms) {
+        request_refuse(call, "guest_silence_ms", "must be a whole number from %d to %d",
+                       guest_silence_min_ms, timeout_max_ms);
         return false;
     }
     if (spec->priority > priority_max) {

@@ -247,7 +247,8 @@ void handle_node_import(struct api_call *call)
     struct import_request asked = {0};
     uint64_t given;
     if (call_node(call, call->args[0], &node) &&
-        request_read_given(call, &request_import, &asked, &given)) {
+        request_read_given(call, &request_import, &asked, &given) &&
+        call_matches(call, world_find(call->world, RECORD_NODE_SPEC, node.name))) {
         import_of(call, &node, &asked, request_has(&request_import, given, "needs"));
     }
     shape_done(&request_import, &asked);

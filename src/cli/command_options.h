@@ -79,6 +79,11 @@
      .help = "mark the VM failed after it lost this many nodes in a row (default 3); 0: never"},   \
     {.name = "forgive-after", .value = "SECONDS",                                                  \
      .help = "reset these three counters after this uptime (default 900)"},                        \
+    {.name = "guest-watch", .value = "ACTION",                                                     \
+     .help = "restart: turn the VM off and restart it when its guest stands still; off (default)"}, \
+    {.name = "guest-silence", .value = "SECONDS",                                                  \
+     .help = "a guest agent that answered before and is silent for so long means that (default "   \
+             "120)"},                                                                              \
     {.name = "title", .value = "TEXT",                                                             \
      .help = "what people call the VM, in any characters; \"\": its name"},                         \
     {.name = "topology", .value = "WAY",                                                           \

@@ -125,6 +125,10 @@ int policy_read(struct cli *cli, json_t *body)
     if (topology) {
         (void)json_object_set_new(body, "topology", json_string(topology));
     }
+    const char *watch = cli_option(cli, "guest-watch");
+    if (watch) {
+        (void)json_object_set_new(body, "guest_watch", json_string(watch));
+    }
     const char *title = cli_option(cli, "title");
     if (title) {
         (void)json_object_set_new(body, "title", json_string(title));
@@ -138,6 +142,7 @@ int policy_read(struct cli *cli, json_t *body)
     r = r == EXIT_OK ? read_unmanaged(cli, body) : r;
     r = r == EXIT_OK ? read_priority(cli, body) : r;
     r = r == EXIT_OK ? read_number(cli, body, "offline-timeout", "offline_timeout_ms", 1000) : r;
+    r = r == EXIT_OK ? read_number(cli, body, "guest-silence", "guest_silence_ms", 1000) : r;
     r = r == EXIT_OK ? read_restart(cli, body) : r;
     return r == EXIT_OK ? read_number(cli, body, "mmio", "mmio_mib", 1) : r;
 }

@@ -159,6 +159,11 @@ int run_vm_show(struct cli *cli)
     (void)fprintf(cli->out, "offline action   %s, %lld s\n", text_at(json, "offline_action"),
                   (long long)number_at(spec, "offline_timeout_ms") / 1000);
     print_restart(cli, json_object_get(spec, "restart"));
+    if (strcmp(text_at(spec, "guest_watch"), "restart") == 0) {
+        (void)fprintf(cli->out,
+                      "guest watch      restart if it stands still, or is silent for %lld s\n",
+                      (long long)number_at(spec, "guest_silence_ms") / 1000);
+    }
     (void)fprintf(cli->out, "topology         %s\n", text_at(spec, "topology"));
     (void)fprintf(cli->out, "uuid             %s\n", text_at(spec, "uuid"));
     print_names(cli, "only on", array_at(spec, "possible_owners"));

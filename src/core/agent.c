@@ -14,6 +14,7 @@
 #include "core/pending.h"
 #include "core/prepare.h"
 #include "core/self.h"
+#include "core/standstill.h"
 #include "core/visitor.h"
 #include "core/vm_act.h"
 
@@ -265,6 +266,8 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
             vm_act_tell(core, vm, placement, VM_STATE_RUNNING, NULL);
         } else if (vm->is_stranded) {
             outgoing_wake(core, vm, placement);
+        } else {
+            (void)standstill_tend(core, vm, placement, status);
         }
     } else if (!is_here && vm->has_ended && vm->ended_epoch == epoch) {
         vm_act_tell(core, vm, placement, VM_STATE_FAILED,

@@ -174,6 +174,7 @@ static void feed_world(struct core *core, const struct core_event *event)
     case CORE_VM_EXISTS:
     case CORE_VM_GONE:
     case CORE_VM_MOVING:
+    case CORE_VM_GUEST:
     case CORE_VM_FOREIGN:
     case CORE_VMS_LISTED:
     case CORE_HYPERVISOR:

@@ -107,6 +107,7 @@ static void vm_exists(struct core *core, const struct core_event *event)
     vm->has_arrived = event->has_arrived && !event->is_up;
     vm->is_stranded = event->is_stranded && event->is_up;
     vm->was_up |= event->is_up;
+    guest_event(core, &vm->guest, event);
 }
 
 static void vm_gone(struct core *core, const struct core_event *event)
@@ -116,13 +117,23 @@ static void vm_gone(struct core *core, const struct core_event *event)
     if (vm->exists && vm->epoch == event->epoch) {
         vm->exists = vm->is_up = vm->has_arrived = vm->is_stranded = false;
         vm->kill = (struct kill_watch){0};
-        local_vm_ended(vm, event->epoch, cause_told(CAUSE_ENDED, event->text));
+        local_vm_ended(
+            vm, event->epoch,
+            guest_end_of(&vm->guest, event->epoch, cause_told(CAUSE_ENDED, event->text)));
         /* Migrated or saved is not gone: the instance may be anywhere, or come back. */
         if (event->is_away && !MUTANT(AWAY_IS_GONE)) {
             vm->has_ended = false;
             vm->away_epoch = event->epoch;
             local_vm_was_handed(vm);
         }
+    }
+}
+
+static void vm_guest(struct core *core, const struct core_event *event)
+{
+    struct local_vm *vm = local_vm_find(core, event->name);
+    if (vm && vm->exists && vm->epoch == event->epoch) {
+        guest_event(core, &vm->guest, event);
     }
 }
 
@@ -159,6 +170,8 @@ void local_vms_event(struct core *core, const struct core_event *event)
         vm_gone(core, event);
     } else if (event->kind == CORE_VM_MOVING) {
         vm_moves(core, event);
+    } else if (event->kind == CORE_VM_GUEST) {
+        vm_guest(core, event);
     } else if (event->kind == CORE_VM_FOREIGN) {
         (void)facts_set(core_note(core, NOTE_VM_FOREIGN, event->name), core->config.node,
                         event->text, NULL);

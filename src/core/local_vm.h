@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "core/guest.h"
 #include "core/kill_watch.h"
 #include "core/pending.h"
 
@@ -59,6 +60,7 @@ struct local_vm {
     bool is_op_forced; /* the stop under way turns it off */
     msec_t op_retry_ms;
     struct kill_watch kill; /* of the one that exists */
+    struct guest guest;
     struct pending status;
     bool is_status_progress; /* ... only says how far a move is */
 };

@@ -94,6 +94,8 @@
     X(CANDIDATES_ONLY, "no host steps in when all candidates are lost")                            \
     X(PULSE_UNGUARDED, "a late pulse, with its summary, overtakes the next one")                   \
     X(SUMMARY_ONCE, "what the coordinator tells of heartbeats is not written again")               \
+    X(GUEST_UNHEEDED, "a guest that stands still is neither told nor restarted")                   \
+    X(GUEST_ENDED_UNASKED, "a VM is turned off for its guest although no one wants that")          \
     X(CLAIM_LEAKS, "claims of a VM that runs nowhere are kept")
 
 #ifdef BERTH_MUTANT

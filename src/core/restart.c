@@ -124,6 +124,9 @@ static void wait_a_while(struct core *core, const struct view *view, msec_t wait
 /* How it ended there, as a reason not to run. */
 static struct cause failure(const char *node, const struct cause *end)
 {
+    if (end->code == CAUSE_GUEST_HALTED || end->code == CAUSE_GUEST_SILENT) {
+        return *end;
+    }
     enum cause_code code = end->code == CAUSE_START_LATE ? CAUSE_FAILED_LATE
                            : end->code == CAUSE_WAS_GONE ? CAUSE_FAILED_GONE
                                                          : CAUSE_FAILED;

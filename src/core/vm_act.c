@@ -71,6 +71,12 @@ void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *pl
                     : (struct move_progress){0};
     s->is_unkillable = vm->exists && vm->epoch == s->epoch && vm->kill.is_in_vain;
     s->cause = why ? *why : (struct cause){0};
+    struct cause still;
+    s->is_guest_stopped = state == VM_STATE_RUNNING && vm->exists &&
+                          guest_has_stopped(core, &vm->guest, vm->name, s->epoch, &still);
+    if (s->is_guest_stopped && !why) {
+        s->cause = still;
+    }
     if (state == VM_STATE_FAILED && vm->has_culprit) {
         s->has_culprit = true;
         s->culprit = vm->culprit;

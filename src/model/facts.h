@@ -165,6 +165,9 @@ static inline struct facts *facts_set(struct facts *facts, const char *node, con
     X(CAUSE_ENDED, "ended") /* of itself; nothing more is known */                                 \
     X(CAUSE_START_LATE, "start-late")                                                              \
     X(CAUSE_WAS_GONE, "was-gone") /* when berthd looked */                                         \
+    /* How it is known that a guest stands still. */                                               \
+    X(CAUSE_GUEST_HALTED, "guest-halted") /* its QEMU paused it for that */                        \
+    X(CAUSE_GUEST_SILENT, "guest-silent") /* ms: its agent has not answered for so long */         \
     /* Why a GPU is in quarantine, or missing. */                                                  \
     X(CAUSE_GPU_LEFT_BUS, "gpu-left-bus")                                                          \
     X(CAUSE_GPU_FATAL_ERROR, "gpu-fatal-error")   /* count: of them since the boot */              \
@@ -318,6 +321,9 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_VM_STOPPING, "vm-stopping", INFO)                                                       \
     X(NOTE_VM_STOP_REFUSED, "vm-stop-refused", WARNING)                                            \
     X(NOTE_VM_SHUTDOWN_REFUSED, "vm-stop-refused", WARNING)                                        \
+    X(NOTE_VM_GUEST_STOPPED, "vm-guest-stopped", WARNING)                                          \
+    X(NOTE_VM_GUEST_BACK, "vm-guest-back", INFO)                                                   \
+    X(NOTE_VM_GUEST_ENDED, "vm-guest-ended", WARNING)                                              \
     X(NOTE_VM_CANNOT_BE_ENDED, "vm-cannot-be-ended", ERROR)                                        \
     X(NOTE_VM_STOPPED, "vm-stopped", INFO)                                                         \
     X(NOTE_VM_REMOVED, "vm-removed", INFO)                                                         \

@@ -28,6 +28,7 @@ ENUM_DEFINE(placement_phase, PLACEMENT_PHASE_LIST)
 ENUM_DEFINE(handover, HANDOVER_LIST)
 ENUM_DEFINE(vm_state, VM_STATE_LIST)
 ENUM_DEFINE(incoming, INCOMING_LIST)
+ENUM_DEFINE(guest_watch, GUEST_WATCH_LIST)
 ENUM_DEFINE(vm_elsewhere, VM_ELSEWHERE_LIST)
 ENUM_DEFINE(api_role, API_ROLE_LIST)
 ENUM_DEFINE(access_kind, ACCESS_KIND_LIST)
@@ -42,6 +43,7 @@ const struct vm_spec vm_spec_default = {
                 .window_ms = 15 * 60 * 1000,
                 .failovers_max = 3,
                 .host_losses_max = 3},
+    .guest_silence_ms = 120 * 1000,
 };
 
 /* Any VEC() looks like this. */

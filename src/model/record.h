@@ -307,6 +307,12 @@ struct vm_name {
     char name[name_size];
 };
 
+/* What is done when the guest of a VM stands still, though its QEMU runs. */
+#define GUEST_WATCH_LIST(X)                                                                        \
+    X(GUEST_WATCH_OFF, "off")         /* it is told */                                             \
+    X(GUEST_WATCH_RESTART, "restart") /* it is turned off; then as if it had failed */
+ENUM_DECLARE(guest_watch, GUEST_WATCH_LIST)
+
 struct vm_restart_policy {
     uint32_t restarts_max;    /* on the node before it fails over */
     msec_t window_ms;         /* a VM that ran this long has its counts cleared */
@@ -358,6 +364,8 @@ struct vm_spec {
     VEC(struct vm_name) start_after; /* VMs that must run before it starts */
     bool is_unmanaged; /* Berth watches it, and starts, stops, moves and restarts nothing */
     struct vm_restart_policy restart;
+    enum guest_watch guest_watch;
+    msec_t guest_silence_ms; /* its agent, which has answered before, is silent: it stands still */
     enum topology topology;
     uint64_t mmio_mib;       /* guest's 64-bit aperture; 0: computed ... */
     uint64_t own_mmio_mib;   /* ... and not below what the domain XML itself asks for */
@@ -453,10 +461,11 @@ struct vm_status {
     bool is_stop_refused;  /* asked to stop, the guest did not go within its limit and runs on */
     uint64_t handed_epoch; /* stopped: that copy has taken over from it; 0: none has */
     struct move_progress moving; /* running, and handed over: as of a few seconds ago */
-    msec_t pause_ms;    /* of a move: so long the guest had stood still, or was off, when this was
-                           said; running: until it ran here. 0: it did not move, or not known */
-    bool is_unkillable; /* SIGKILL does not end its QEMU: only the end of its host will */
-    struct cause cause; /* why it is so; NONE: as was ordered */
+    msec_t pause_ms; /* of a move: so long the guest had stood still, or was off, when this was
+                        said; running: until it ran here. 0: it did not move, or not known */
+    bool is_guest_stopped;   /* running: its QEMU does, but its guest stands still: 'cause' */
+    bool is_unkillable;      /* SIGKILL does not end its QEMU: only the end of its host will */
+    struct cause cause;      /* why it is so; NONE: as was ordered */
     struct gpu_slot culprit; /* failed: the device that made it so ... */
     bool has_culprit;        /* ... if there is one */
 };

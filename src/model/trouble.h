@@ -51,6 +51,7 @@ ENUM_DECLARE(trouble_of, TROUBLE_OF_LIST)
     X(TROUBLE_VM_UNSTOPPABLE, "vm-does-not-stop", VM, ERROR)                                       \
     X(TROUBLE_VM_WAITING, "vm-waiting", VM, WARNING)                                               \
     X(TROUBLE_VM_DEGRADED, "vm-degraded", VM, WARNING) /* it runs, and a GPU of it failed */       \
+    X(TROUBLE_VM_GUEST_STOPPED, "vm-guest-stopped", VM, ERROR)                                     \
     X(TROUBLE_VM_STRANDED, "vm-cannot-move", VM, WARNING)
 
 #define TROUBLE_MEMBER_(id, text, of, severity) id,

@@ -149,6 +149,8 @@ static const char *const cause_words[cause_code_count] = {
     [CAUSE_ENDED] = "it ended",
     [CAUSE_START_LATE] = "it did not come up in time",
     [CAUSE_WAS_GONE] = "it was gone when berthd looked",
+    [CAUSE_GUEST_HALTED] = "its guest crashed, or its watchdog device expired",
+    [CAUSE_GUEST_SILENT] = "its guest agent has not answered for {s} s",
     [CAUSE_GPU_NOT_SHOWN] = "the host does not show it",
     [CAUSE_GPU_HANGS] = "it hangs in the kernel",
     [CAUSE_GPU_HELD] = "the QEMU of {who} has it and cannot be ended",
@@ -305,6 +307,10 @@ static const char *const note_words[note_code_count] = {
         "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]",
     [NOTE_VM_SHUTDOWN_REFUSED] =
         "{subject} on {node} did not stop within its time limit and keeps running[: {cause}]. Berth asks it again at growing intervals; 'berth vm stop --force {subject}' turns it off",
+    [NOTE_VM_GUEST_STOPPED] = "the guest of {subject} on {node} stands still: {cause}",
+    [NOTE_VM_GUEST_BACK] = "the guest of {subject} on {node} goes on",
+    [NOTE_VM_GUEST_ENDED] =
+        "{subject} on {node} is turned off, to restart: its guest stands still ({cause})",
     [NOTE_VM_CANNOT_BE_ENDED] =
         "{subject} on {node} was killed {s} s ago, and its QEMU still exists: it hangs in the kernel (a GPU that does not come out of its reset, storage that is gone). It starts nowhere else and keeps its GPUs until host {node} is restarted",
     [NOTE_VM_STOPPED] = "{subject} is stopped; its GPUs on {node} are free",

@@ -86,6 +86,8 @@ static const struct {
                             "Look at the reason of each host."},
     [TROUBLE_VM_DEGRADED] = {"VM {subject} runs on {node}, but its GPU {device} has failed",
                              "Move it to a host with a free GPU, or restart it."},
+    [TROUBLE_VM_GUEST_STOPPED] = {"VM {subject} runs on {node}, but its guest stands still",
+                                  "Look at its screen, then restart it."},
     [TROUBLE_VM_STRANDED] = {"VM {subject} should leave {node}, but no other host can take it",
                              "Look at the reason of each host."},
 };

@@ -155,7 +155,8 @@ static void on_instance(void *userdata, const struct virt_instance *instance)
                                               .node = instance->node,
                                               .is_up = instance->state != VM_STATE_STARTING,
                                               .has_arrived = instance->has_arrived,
-                                              .is_stranded = instance->is_stranded});
+                                              .is_stranded = instance->is_stranded,
+                                              .is_halted = instance->is_halted});
 }
 
 static void on_gone(void *userdata, const char *vm, uint64_t epoch, const char *reason,
@@ -393,7 +394,8 @@ static int open_parts(struct daemon *d, struct error *err)
     store_observer.surveyed = on_surveyed;
     d->hearing = (struct hearing){hear, d, &d->store};
     static const struct virt_observer virt_observer = {
-        on_instance, on_gone, on_listed, on_connection, on_moving, daemon_saw_foreign};
+        on_instance,        on_gone,           on_listed, on_connection, on_moving,
+        daemon_saw_foreign, daemon_heard_guest};
     char notes[config_text_size + 16], orders[config_text_size + 16];
     (void)snprintf(notes, sizeof(notes), "%s/instances", d->config->run_dir);
     (void)snprintf(orders, sizeof(orders), "%s/incoming", d->config->run_dir);
@@ -421,6 +423,10 @@ static int open_parts(struct daemon *d, struct error *err)
         r = virt_new(d->event, &virt_config, &virt_observer, d, &d->virt, err);
     }
     if (r == 0) {
+        r = daemon_watch_guests(d);
+        r = r < 0 ? error_set(err, r, "cannot set up the loop: %s", strerror(-r)) : 0;
+    }
+    if (r == 0) {
         r = open_host(d, err);
     }
     if (r == 0) {
@@ -444,6 +450,7 @@ static void close_parts(struct daemon *d)
     VEC_DONE(&d->fencing);
     daemon_leave_power(d);
     VEC_DONE(&d->answers);
+    loop_timer_done(&d->guests);
     d->virt = virt_free(d->virt);
     d->examine = examine_free(d->examine);
     d->host = host_free(d->host);

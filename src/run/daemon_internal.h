@@ -6,6 +6,7 @@
 #include "fence/agent.h"
 #include "fence/watchdog.h"
 #include "host/host.h"
+#include "loop/timer.h"
 #include "run/config.h"
 #include "run/event_log.h"
 #include "run/examine.h"
@@ -58,6 +59,7 @@ struct daemon {
     bool has_host_key;
     bool is_granting;         /* a write of the keyring is under way */
     bool has_key_news;        /* what the keyring is decided on may have changed */
+    struct loop_timer guests; /* when those that are watched are asked again */
     bool is_departing;        /* someone waits for this host to go down */
     uint32_t departing_waits; /* for so many VMs, as last told */
 };
@@ -87,6 +89,9 @@ void daemon_tell_renamed(const struct daemon *d, struct node_inventory *inventor
  */
 void daemon_saw_endpoints(struct daemon *d);
 void daemon_tell_endpoints(const struct daemon *d, struct node_inventory *inventory);
+/* daemon_guests.c: asks the agents in the guests that are watched, from now on. Negative errno. */
+int daemon_watch_guests(struct daemon *d);
+void daemon_heard_guest(void *userdata, const char *vm, uint64_t epoch, bool does_answer);
 /* daemon_keyring.c: reads or makes the key of this host; what is wrong is for the journal. */
 void daemon_open_keyring(struct daemon *d);
 /* Its public half, or that there is none. */

@@ -55,7 +55,9 @@ static enum pause pause_of(int state, int reason)
     if (state != VIR_DOMAIN_PAUSED) {
         return PAUSED_NOT;
     }
-    return reason == VIR_DOMAIN_PAUSED_USER        ? PAUSED_WHOLE
+    bool is_halted = reason == VIR_DOMAIN_PAUSED_WATCHDOG || reason == VIR_DOMAIN_PAUSED_CRASHED;
+    return is_halted                               ? PAUSED_HALTED
+           : reason == VIR_DOMAIN_PAUSED_USER      ? PAUSED_WHOLE
            : reason == VIR_DOMAIN_PAUSED_MIGRATION ? PAUSED_LEAVING
                                                    : PAUSED_MOVING;
 }
@@ -407,6 +409,8 @@ static int run_by_kind(struct call *call)
     case CALL_PROGRESS:
     case CALL_CONTINUE:
         return virt_call_move(call);
+    case CALL_GUEST:
+        return virt_call_guest(call);
     }
     return -EINVAL;
 }

@@ -26,6 +26,7 @@ enum call_kind {
     CALL_MIGRATE, /* hands 'epoch' of 'vm' over to 'address' as 'to'; lasts as long as that takes */
     CALL_ABORT,   /* ends that, so that it runs on here */
     CALL_PROGRESS, /* how far that is: 'progress' */
+    CALL_GUEST,    /* whether the agent in the guest of 'vm' answers: 'guest' */
     CALL_CONTINUE, /* lets 'epoch' of 'vm', which waits, run */
 };
 
@@ -33,7 +34,14 @@ enum pause {
     PAUSED_NOT,
     PAUSED_MOVING,  /* libvirt is not done with it */
     PAUSED_LEAVING, /* a migration from or to here paused it, which may have broken off */
-    PAUSED_WHOLE
+    PAUSED_WHOLE,
+    PAUSED_HALTED, /* QEMU, for the guest's watchdog device, or a crash */
+};
+
+enum guest_answer {
+    GUEST_UNKNOWN, /* no agent is there, or libvirt does not say */
+    GUEST_ANSWERS,
+    GUEST_SILENT, /* its agent is there, and did not answer in time */
 };
 
 /* What libvirt says of one domain of ours. */
@@ -74,6 +82,7 @@ struct call {
     uint32_t users[qemu_users_max]; /* open: that libvirt runs QEMU as */
     size_t user_len;
     struct move_progress progress; /* progress */
+    enum guest_answer guest;       /* guest */
     char cpu_model[64];            /* open: of this host; "": libvirt does not say */
     VEC(struct fact) facts;
 };
@@ -110,3 +119,5 @@ virDomainPtr virt_call_look_up(struct call *call, int *ret_r);
 int virt_call_read_fact(struct call *call, virDomainPtr domain, struct fact *ret);
 /* CALL_MIGRATE, _ABORT, _PROGRESS and _CONTINUE. */
 int virt_call_move(struct call *call);
+/* CALL_GUEST. */
+int virt_call_guest(struct call *call);

@@ -65,10 +65,12 @@ static void learn_presence(struct virt *virt, uint64_t number, const struct fact
         instance->has_domain = true;
         instance->scan_needed = virt_scan_need(virt); /* its process is to be held */
     }
-    bool waits = fact->pause != PAUSED_NOT && virt_order_has(virt, &fact->marker);
+    bool waits = fact->pause != PAUSED_NOT && fact->pause != PAUSED_HALTED &&
+                 virt_order_has(virt, &fact->marker);
     instance->state = waits ? VM_STATE_STARTING : fact->state;
     instance->has_arrived = waits && fact->pause == PAUSED_WHOLE;
     instance->is_stranded = !waits && fact->pause == PAUSED_LEAVING;
+    instance->is_halted = fact->pause == PAUSED_HALTED;
 }
 
 static bool is_among(const struct instance *instance, const struct fact *facts, size_t len)
@@ -219,13 +221,15 @@ static void tell_state(struct instance *instance)
                     !virt_flight_find(virt, instance->marker.vm, instance->marker.epoch);
     if (!is_known || (instance->is_told && instance->told_state == instance->state &&
                       instance->told_arrived == instance->has_arrived &&
-                      instance->told_stranded == instance->is_stranded)) {
+                      instance->told_stranded == instance->is_stranded &&
+                      instance->told_halted == instance->is_halted)) {
         return;
     }
     instance->is_told = true;
     instance->told_state = instance->state;
     instance->told_arrived = instance->has_arrived;
     instance->told_stranded = instance->is_stranded;
+    instance->told_halted = instance->is_halted;
     virt->observer->instance(virt->userdata, &(struct virt_instance){
                                                  .vm = instance->marker.vm,
                                                  .epoch = instance->marker.epoch,
@@ -234,6 +238,7 @@ static void tell_state(struct instance *instance)
                                                  .state = instance->state,
                                                  .has_arrived = instance->has_arrived,
                                                  .is_stranded = instance->is_stranded,
+                                                 .is_halted = instance->is_halted,
                                              });
 }
 

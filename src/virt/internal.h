@@ -56,6 +56,8 @@ struct instance {
     bool told_arrived;               /* ... and this */
     bool has_arrived;                /* it came by a migration, is whole, and waits */
     bool is_stranded, told_stranded; /* a migration from here paused it */
+    bool is_halted, told_halted;     /* QEMU paused it for its watchdog, or a crash */
+    bool is_asked_guest;             /* its agent; not answered yet */
     bool has_domain;                 /* libvirt has it, as far as is known */
     uint64_t known;                  /* number of the call that said so */
     VEC(struct held *) processes;    /* those that have not ended */
@@ -156,6 +158,7 @@ struct virt {
     struct workers *link_pool; /* one thread: open, ping, close */
     struct workers *proc_pool; /* one thread: /proc */
     struct workers *moves;     /* migrations: each lasts long */
+    struct workers *guests;    /* questions to agents in guests, which may not answer */
 
     uint64_t counter;
     uint64_t serial;

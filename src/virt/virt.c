@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { workers_default = 8, workers_max = 64 };
+enum { workers_default = 8, workers_max = 64, guest_workers = 2 };
 
 ENUM_DEFINE(virt_outcome, VIRT_OUTCOME_LIST)
 ENUM_DEFINE(virt_end, VIRT_END_LIST)
@@ -76,6 +76,10 @@ static int make_workers(struct virt *virt, unsigned workers)
         return r;
     }
     r = workers_new(virt->box, 1, &virt->link_pool);
+    if (r < 0) {
+        return r;
+    }
+    r = workers_new(virt->box, guest_workers, &virt->guests);
     if (r < 0) {
         return r;
     }
@@ -145,6 +149,7 @@ struct virt *virt_free(struct virt *virt)
     mailbox_close(virt->box);
     virt->calls = workers_free(virt->calls, false);
     virt->moves = workers_free(virt->moves, false);
+    virt->guests = workers_free(virt->guests, false);
     virt->proc_pool = workers_free(virt->proc_pool, false);
     virt_link_drop(virt);
     virt->link_pool = workers_free(virt->link_pool, true);

@@ -52,6 +52,7 @@ struct virt_instance {
     bool has_arrived;    /* it came from another host, is whole, and waits for virt_continue() */
     bool is_stranded;    /* a migration from here paused it; if that broke off, it stays so until
                             virt_continue() */
+    bool is_halted;      /* QEMU paused it: its watchdog device expired, or it crashed */
 };
 
 #define VIRT_END_LIST(X)                                                                           \
@@ -78,6 +79,8 @@ struct virt_observer {
                    const struct move_progress *progress);
     /* A VM of another cluster runs here. Once for as long as it does. */
     void (*foreign)(void *userdata, const char *vm, const char *cluster);
+    /* virt_ask_guest(): whether the agent, which is there, answered in time. */
+    void (*guest)(void *userdata, const char *vm, uint64_t epoch, bool does_answer);
 };
 
 #define VIRT_OUTCOME_LIST(X)                                                                       \
@@ -150,6 +153,10 @@ void virt_kill_all(struct virt *virt, uint64_t id, virt_done_fn *done, void *use
 
 /* Opens the door again: starts are allowed. */
 void virt_reopen(struct virt *virt);
+
+/* Asks the agent in the guest of that epoch, if there is one, whether it is there; guest() tells.
+ * Not while an earlier question is open. */
+void virt_ask_guest(struct virt *virt, const char *vm, uint64_t epoch);
 
 /* ---- moves of VMs that run; core/handover.h says when each is right ---- */
 

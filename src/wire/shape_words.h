@@ -15,6 +15,7 @@ static const char *const proof_words[] = {PROOF_LIST(WORD_)};
 static const char *const pool_type_words[] = {POOL_TYPE_LIST(WORD_)};
 static const char *const vm_desired_words[] = {VM_DESIRED_LIST(WORD_)};
 static const char *const offline_action_words[] = {OFFLINE_ACTION_LIST(WORD_)};
+static const char *const guest_watch_words[] = {GUEST_WATCH_LIST(WORD_)};
 static const char *const topology_words[] = {TOPOLOGY_LIST(WORD_)};
 static const char *const cause_code_words[] = {CAUSE_LIST(WORD_)};
 static const char *const placement_phase_words[] = {PLACEMENT_PHASE_LIST(WORD_)};

@@ -28,8 +28,8 @@ try {
   await page.getByText('Opening…').waitFor({ state: 'detached' });
   await page.keyboard.type('hello');
   await console.getByText('HELLO').first().waitFor();
-  const row = await console.locator('.xterm-rows > div').first().evaluate((each) => getComputedStyle(each).height);
-  must(parseFloat(row) > 5, `a row of the terminal is ${row} high: its style sheets are not there`);
+  const height = await console.locator('.xterm-rows > div').first().evaluate((each) => getComputedStyle(each).height);
+  must(parseFloat(height) > 5, `a row of the terminal is ${height} high: its style sheets are not there`);
   await scene.photograph(page, 'serial-console');
   await accessible(page);
 

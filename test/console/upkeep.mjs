@@ -3,7 +3,7 @@
 
 import { violations } from './lib/axe.mjs';
 import { Cockpit } from './lib/cockpit.mjs';
-import { counts, dialog, must, order, press, row, shows, stands, told } from './lib/gestures.mjs';
+import { counts, dialog, faulty, must, order, press, row, shows, stands, told } from './lib/gestures.mjs';
 import { Scene } from './lib/scene.mjs';
 import { main, test } from './lib/tap.mjs';
 
@@ -28,13 +28,18 @@ test('a VM starts after another, and is left alone, as its settings say', async 
   await order(page, 'web1', 'Settings…');
   const box = await dialog(page, 'Settings of web1');
   await box.getByLabel('Unmanaged: Berth only watches it').check();
-  await box.getByText('Start order, affinity, restarts, memory-mapped IO').click();
+  await box.getByText('Start order, affinity, restarts, guest watch, memory-mapped IO').click();
+  await box.getByLabel('Restart it when its guest stands still').check();
+  await box.getByLabel('Silence of the guest agent (seconds)').fill('10');
   await box.getByLabel('Starts after').fill('db1');
   await box.getByLabel("Mirror the server's NUMA nodes").check();
   await press(box, 'Save');
+  await faulty(box.getByLabel('Silence of the guest agent (seconds)'), 'from 30 to');
+  await box.getByLabel('Silence of the guest agent (seconds)').fill('60');
+  await press(box, 'Save');
   await told(page, /VM web1: changed/);
   const { spec, unmanaged } = await stage.get('/v1/vms/web1');
-  must(unmanaged && spec.start_after.join() === 'db1' && spec.topology === 'mirror', `web1: ${JSON.stringify(spec)}`);
+  must(unmanaged && spec.start_after.join() === 'db1' && spec.topology === 'mirror' && spec.guest_watch === 'restart' && spec.guest_silence_ms === 60000, `web1: ${JSON.stringify(spec)}`);
   await order(page, 'web1', 'Settings…');
   const again = await dialog(page, 'Settings of web1');
   must(await again.getByLabel('Unmanaged: Berth only watches it').isChecked(), 'the form forgot it');

@@ -21,7 +21,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cluster import free_port, wait_for  # noqa: E402
-from hosts import lacks, with_hosts  # noqa: E402
+from hosts import lacks, qemus, start, with_hosts  # noqa: E402
 
 BERTH, BERTH_API, BERTH_SCREEN = os.environ["BERTH"], os.environ["BERTH_API"], os.environ["BERTH_SCREEN"]
 NODE = f"screen{os.getpid()}"
@@ -134,6 +134,52 @@ def events(host):
 
 
 SETUP = {}
+
+# mov dx, PORT; mov al, VALUE; out dx, al; again: hlt; jmp again
+BITE = bytes([0xBA, 0x43, 0x04, 0xB0, 0x0E, 0xEE, 0xF4, 0xEB, 0xFD])  # arms the watchdog ib700 for 2 s, and forgets it
+PANIC = bytes([0xBA, 0x05, 0x05, 0xB0, 0x01, 0xEE, 0xF4, 0xEB, 0xFD])  # pvpanic
+
+
+def boot(host, vm, code, device, **more):
+    """A VM that runs nothing but 'code'."""
+    with open(f"{host.directory}/1/images/{vm}", "wb") as file:
+        file.write(code.ljust(510, b"\0") + b"\x55\xAA" + bytes(1440 * 1024 - 512))
+    xml = XML.replace("<name>t<", f"<name>{vm}<").replace("images/count", f"images/{vm}").replace(
+        "<serial type='pty'/>", device)
+    start(host, vm, xml=xml, offline_action="turn-off", **more)
+
+
+def status(host, vm):
+    return host.etcd.all().get(f"seen/vms/{vm}", {})
+
+
+def copies(vm):
+    return [marker for marker in qemus(NODE).values() if f"/{vm}/" in marker]
+
+
+def a_vm_whose_watchdog_expires_is_told_and_restarted_if_its_policy_says_so(host):
+    boot(host, "w", BITE, "<watchdog model='ib700' action='pause'/>")
+    wait_for("it is told", lambda: status(host, "w").get("guest_stopped"), PATIENCE_S)
+    problem = [each for each in json.loads(berth(host, "problems", "-o", "json").stdout)["items"] if each["subject"] == "w"]
+    assert problem and problem[0]["code"] == "vm-guest-stopped" and "watchdog" in problem[0]["cause"], problem
+    before = copies("w")
+    assert len(before) == 1 and status(host, "w")["state"] == "running", before
+    assert berth(host, "vm", "set", "w", "--guest-watch", "restart").returncode == 0
+    limit, seen = time.monotonic() + PATIENCE_S, set(before)
+    while len(seen) < 3:  # it bites again each time
+        now = copies("w")
+        assert len(now) <= 1, f"two copies at once: {now}"
+        seen.update(now)
+        assert time.monotonic() < limit, seen
+    assert "is turned off, to restart: its guest stands still" in berth(host, "events").stdout
+    assert berth(host, "vm", "stop", "w", "--force").returncode == 0
+
+
+def a_vm_whose_guest_panics_is_restarted_by_its_restart_policy(host):
+    boot(host, "p", PANIC, "<panic model='isa'/>")
+    wait_for("it was restarted", lambda: status(host, "p").get("epoch", 0) >= 2, PATIENCE_S)
+    assert "it crashed" in berth(host, "events").stdout
+    assert berth(host, "vm", "stop", "p", "--force").returncode == 0
 
 
 def the_screen_is_vnc_with_an_event_and_a_line_in_the_journal(host):
@@ -323,7 +369,8 @@ def without_its_secret_the_api_shows_no_screen_and_all_else(host):
 TESTS = [the_screen_is_vnc_with_an_event_and_a_line_in_the_journal,
          the_console_carries_bytes_both_ways_and_one_at_a_time_has_it, berth_vm_console_opens_it_in_a_terminal,
          only_operators_open_it_and_only_from_our_own_pages, libvirts_own_vms_are_told_to_administrators_without_passwords, an_operator_sees_and_types_in_the_browser,
-         open_screens_end_with_their_server_and_hinder_no_new_certificate,
+         a_vm_whose_watchdog_expires_is_told_and_restarted_if_its_policy_says_so,
+         a_vm_whose_guest_panics_is_restarted_by_its_restart_policy, open_screens_end_with_their_server_and_hinder_no_new_certificate,
          who_does_not_have_the_secret_is_refused_and_told, nothing_is_opened_of_a_vm_that_does_not_run,
          without_its_secret_the_api_shows_no_screen_and_all_else]
 

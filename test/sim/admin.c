@@ -166,6 +166,7 @@ static struct record *spec_of(const struct scenario_vm *config)
     COPY_NAMES(&spec->apart, &config->apart);
     COPY_NAMES(&spec->start_after, &config->after);
     spec->is_unmanaged = config->is_unmanaged;
+    spec->guest_watch = config->is_watched ? GUEST_WATCH_RESTART : GUEST_WATCH_OFF;
     spec->migration = config->migration;
     return record;
 }

@@ -8,11 +8,24 @@ static const struct host *where(const struct sim *sim, const char *vm)
 {
     VEC_EACH(&sim->hosts, host) {
         const struct instance *instance = hypervisor_find(*host, vm);
-        if (instance && instance->phase == INSTANCE_UP && !instance->is_stranded) {
+        if (instance && instance->phase == INSTANCE_UP && !instance->is_stranded &&
+            !instance->is_halted && instance->silences == 0) {
             return *host;
         }
     }
     return NULL;
+}
+
+/* It is there, and its guest stands still. */
+static bool is_halted(const struct sim *sim, const char *vm)
+{
+    VEC_EACH(&sim->hosts, host) {
+        const struct instance *instance = hypervisor_find(*host, vm);
+        if (instance && instance->is_halted) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static const struct vm_placement *placement_of(const struct sim *sim, const char *vm)
@@ -56,6 +69,9 @@ static bool vm_is(const struct sim *sim, const char *vm, const char *what, const
     const struct vm_placement *p = placement_of(sim, vm);
     if (strcmp(what, "runs") == 0) {
         return host && (on[0] == '\0' || strcmp(host->config->name, on) == 0);
+    }
+    if (strcmp(what, "halted") == 0) {
+        return is_halted(sim, vm);
     }
     if (strcmp(what, "quiet") == 0) { /* nothing is told of it that it waits for, or cannot do */
         return p && p->reasons.len == 0 && !cause_is_stuck(&p->cause);

@@ -41,6 +41,19 @@ static void kill_guest(struct sim *sim, const char *vm)
     }
 }
 
+static void stop_guest(struct sim *sim, const struct scenario_step *step)
+{
+    VEC_EACH(&sim->hosts, host) {
+        struct instance *instance = hypervisor_find(*host, step->subject);
+        if (instance && instance->phase == INSTANCE_UP && step->op == OP_HALT_GUEST) {
+            instance->is_halted = true;
+            hypervisor_tell(sim, *host, instance);
+        } else if (instance && instance->phase == INSTANCE_UP) {
+            hypervisor_silence(sim, *host, instance, step->for_ms);
+        }
+    }
+}
+
 static void change_gpu(struct sim *sim, struct host *host, const struct scenario_step *step)
 {
     if (step->number < 0 || (size_t)step->number >= host->gpus.len) {
@@ -396,6 +409,8 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         remember(sim, step);
     } else if (step->op == OP_FAIL_GUEST) {
         kill_guest(sim, step->subject);
+    } else if (step->op == OP_HALT_GUEST || step->op == OP_SILENCE_GUEST) {
+        stop_guest(sim, step);
     } else if (step->op == OP_STRAY) {
         stray(sim, must(host_find(sim, step->host)), step->subject);
     } else if (step->op == OP_MIGRATE) {

@@ -15,7 +15,8 @@ enum {
     off_ms = 200,
     guest_stop_ms = 1500,
     late_ms = 300000,
-    told_ms = 60000
+    told_ms = 60000,
+    ask_ms = 10000
 };
 
 static void answer_kill_all(struct sim *sim, struct host *host);
@@ -82,13 +83,49 @@ void hypervisor_tell(struct sim *sim, struct host *host, struct instance *instan
                                       .epoch = instance->epoch,
                                       .is_up = instance->phase == INSTANCE_UP,
                                       .has_arrived = instance->has_arrived,
-                                      .is_stranded = instance->is_stranded}};
+                                      .is_stranded = instance->is_stranded,
+                                      .is_halted = instance->is_halted}};
     SET_TEXT(letter.name, "%s", instance->vm);
     SET_TEXT(letter.node, "%s", instance->origin);
     if (host->libvirt == LIBVIRT_UP && host->process && is_ours(host, instance)) {
         instance->is_told = true;
         process_tell(sim, host, 0, &letter);
     }
+}
+
+/* Its agent was asked. */
+static void tell_guest(struct sim *sim, struct host *host, const struct instance *instance,
+                       bool does_answer)
+{
+    struct letter letter = {
+        .event = {.kind = CORE_VM_GUEST, .epoch = instance->epoch, .is_up = does_answer}};
+    SET_TEXT(letter.name, "%s", instance->vm);
+    if (host->libvirt == LIBVIRT_UP && host->process && instance->is_told) {
+        process_tell(sim, host, 0, &letter);
+    }
+}
+
+static void ask_guest(struct sim *sim, const struct happening *happening)
+{
+    struct host *host = happening->host;
+    struct instance *instance = find_number(host, happening->id);
+    if (!instance) {
+        return;
+    }
+    bool is_silent = instance->silences > 0;
+    instance->silences -= is_silent;
+    tell_guest(sim, host, instance, !is_silent);
+    if (is_silent) {
+        later(sim, ask_ms, ask_guest, host)->id = instance->number;
+    }
+}
+
+void hypervisor_silence(struct sim *sim, struct host *host, struct instance *instance,
+                        msec_t for_ms)
+{
+    instance->silences = for_ms > 0 ? (uint64_t)(for_ms / ask_ms) : UINT64_MAX;
+    tell_guest(sim, host, instance, true);
+    later(sim, ask_ms, ask_guest, host)->id = instance->number;
 }
 
 static void tell_gone(struct sim *sim, struct host *host, const struct instance *instance,

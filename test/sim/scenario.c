@@ -292,6 +292,10 @@ static int take_vm(struct line *line, struct scenario *scenario)
             vm->is_unmanaged = true;
             continue;
         }
+        if (strcmp(line->tokens[i], "watched") == 0) {
+            vm->is_watched = true;
+            continue;
+        }
         if (!value) {
             return bad(line, "'%s' is no option of a VM", line->tokens[i]);
         }

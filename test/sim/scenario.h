@@ -56,6 +56,7 @@ struct scenario_vm {
     char label[name_size]; /* "KEY=VALUE" that its host must have; "": none */
     bool is_enforced;      /* together and apart */
     bool is_unmanaged;
+    bool is_watched; /* guest_watch: restart */
     enum migration migration;
     enum offline_action offline;
     msec_t offline_timeout_ms;
@@ -103,6 +104,8 @@ struct scenario_vm {
     X(OP_FAIL_STOP, "fail stop", SUBJECT_VM, OPTION_TIMES)                                         \
     X(OP_HANG_KILL, "hang kill", SUBJECT_VM, OPTION_TIMES)                                         \
     X(OP_FAIL_GUEST, "fail guest", SUBJECT_VM, 0)                                                  \
+    X(OP_HALT_GUEST, "halt guest", SUBJECT_VM, 0)                                                  \
+    X(OP_SILENCE_GUEST, "silence guest", SUBJECT_VM, OPTION_FOR)                                   \
     X(OP_FAIL_GPU, "fail gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
     X(OP_FATAL_GPU, "fatal gpu", SUBJECT_HOST, OPTION_NUMBER)                                      \
     X(OP_SWAP_GPU, "swap gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \

@@ -91,11 +91,11 @@ static void write_vm(const struct scenario_vm *vm, struct buf *ret)
     write_names(ret, " apart", &vm->apart);
     write_names(ret, " after", &vm->after);
     buf_printf(ret,
-               " offline=%s timeout=%lld restarts=%u failovers=%u losses=%u start=%lld%s%s%s\n",
+               " offline=%s timeout=%lld restarts=%u failovers=%u losses=%u start=%lld%s%s%s%s\n",
                offline_action_name(vm->offline), (long long)vm->offline_timeout_ms,
                vm->restarts_max, vm->failovers_max, vm->losses_max, (long long)vm->start_ms,
                vm->is_enforced ? " enforced" : "", vm->has_huge_pages ? " huge-pages" : "",
-               vm->is_unmanaged ? " unmanaged" : "");
+               vm->is_unmanaged ? " unmanaged" : "", vm->is_watched ? " watched" : "");
 }
 
 /* Those numbers of 'from' that differ from 'usual'. */

@@ -23,6 +23,8 @@ interface Settings {
     isUnmanaged: boolean;
     restarts: string;
     failovers: string;
+    isWatched: boolean;
+    silence: string;
     isMirror: boolean;
     mmio: string;
 }
@@ -42,6 +44,8 @@ function settingsOf(vm: WholeVm): Settings {
         isUnmanaged: vm.unmanaged,
         restarts: String(vm.spec.restart?.restarts_max ?? 3),
         failovers: String(vm.spec.restart?.failovers_max ?? 3),
+        isWatched: vm.spec.guest_watch === 'restart',
+        silence: String(Math.round((vm.spec.guest_silence_ms ?? 120_000) / 1000)),
         isMirror: vm.spec.topology === 'mirror',
         mmio: vm.spec.mmio_mib ? String(vm.spec.mmio_mib) : '',
     };
@@ -53,7 +57,7 @@ type Faults = Partial<Record<keyof Settings, string>>;
 
 function faultsOf(now: Settings): Faults {
     const faults: Faults = {};
-    const number = (key: 'priority' | 'seconds' | 'restarts' | 'failovers' | 'mmio', min: number, max: number) => {
+    const number = (key: 'priority' | 'seconds' | 'restarts' | 'failovers' | 'silence' | 'mmio', min: number, max: number) => {
         const value = Number(now[key]);
         if (!/^\d+$/.test(now[key]) || value < min || value > max) {
             faults[key] = `Give a number from ${min} to ${max}.`;
@@ -63,6 +67,7 @@ function faultsOf(now: Settings): Faults {
     number('seconds', 1, 86_400);
     number('restarts', 0, 1000);
     number('failovers', 0, 1000);
+    number('silence', 30, 86_400);
     if (now.mmio) {
         number('mmio', 0, 999_999_999);
     }
@@ -75,7 +80,7 @@ const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(
 const fieldsOf: Record<string, keyof Settings> = {
     priority: 'priority', offline_action: 'action', offline_timeout_ms: 'seconds', preferred_owners: 'preferred', possible_owners: 'possible',
     together: 'together', apart: 'apart', start_after: 'startAfter', unmanaged: 'isUnmanaged', restart: 'restarts', topology: 'isMirror',
-    mmio_mib: 'mmio',
+    mmio_mib: 'mmio', guest_watch: 'isWatched', guest_silence_ms: 'silence',
 };
 
 /* Someone else has changed 'before' into 'theirs': their values, where this form has not touched them. */
@@ -105,6 +110,8 @@ function patchOf(before: Settings, now: Settings, vm: WholeVm): Record<string, u
     put(['isUnmanaged'], 'unmanaged', now.isUnmanaged);
     put(['restarts', 'failovers'], 'restart',
         { ...vm.spec.restart, restarts_max: Number(now.restarts), failovers_max: Number(now.failovers) });
+    put(['isWatched'], 'guest_watch', now.isWatched ? 'restart' : 'off');
+    put(['silence'], 'guest_silence_ms', Number(now.silence) * 1000);
     put(['isMirror'], 'topology', now.isMirror ? 'mirror' : 'none');
     put(['mmio'], 'mmio_mib', Number(now.mmio || 0));
     return patch;
@@ -181,7 +188,7 @@ function SettingsForm({ vm }: { vm: WholeVm }) {
                 <CheckField label="Unmanaged: Berth only watches it" isChecked={now.isUnmanaged} onChange={set('isUnmanaged')}
                     help="Berth neither starts, stops, moves nor restarts it, also not after a failure." />
                 <details class="advanced">
-                    <summary>Start order, affinity, restarts, memory-mapped IO</summary>
+                    <summary>Start order, affinity, restarts, guest watch, memory-mapped IO</summary>
                     <div class="pf-v6-c-form">
                         <TextField label="Starts after" value={now.startAfter} onChange={set('startAfter')} fault={faults.startAfter ?? ''}
                             help="VMs, separated by commas. It starts when they run." autocomplete="off" />
@@ -193,6 +200,10 @@ function SettingsForm({ vm }: { vm: WholeVm }) {
                             fault={faults.restarts ?? ''} inputMode="numeric" isRequired />
                         <TextField label="Failovers before it is failed" value={now.failovers} onChange={set('failovers')}
                             fault={faults.failovers ?? ''} inputMode="numeric" isRequired />
+                        <CheckField label="Restart it when its guest stands still" isChecked={now.isWatched} onChange={set('isWatched')}
+                            help="Its watchdog device expired, or its guest agent fell silent. Restarts count as above." />
+                        {now.isWatched && <TextField label="Silence of the guest agent (seconds)" value={now.silence} onChange={set('silence')}
+                            fault={faults.silence ?? ''} inputMode="numeric" isRequired help="Only of an agent that has answered before." />}
                         <TextField label="Memory-mapped IO space (MiB)" value={now.mmio} onChange={set('mmio')} fault={faults.mmio ?? ''}
                             inputMode="numeric" help="Empty: computed from its GPUs." />
                         <CheckField label="Mirror the server's NUMA nodes" isChecked={now.isMirror} onChange={set('isMirror')}

@@ -93,6 +93,7 @@ function Settings({ vm }: { vm: WholeVm }) {
                 ['Apart from', vms(spec.apart, spec.apart_enforced)],
                 ['Restarts on its server', `At most ${spec.restart.restarts_max}, then it fails over`],
                 ['Failovers', `At most ${spec.restart.failovers_max}, then it is failed`],
+                ['Guest watch', spec.guest_watch === 'restart' ? `Restart when it stands still, or is silent for ${Math.round(spec.guest_silence_ms / 1000)} s` : 'Off'],
                 ['Topology', spec.topology === 'mirror' ? "Mirrors the server's NUMA nodes" : 'As its definition says'],
                 ['Memory-mapped IO', spec.mmio_mib ? memoryText(spec.mmio_mib) : 'Computed from its GPUs'],
                 ['Managed', vm.unmanaged ? 'No: Berth only watches it' : 'Yes'],

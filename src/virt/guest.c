@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Asks the agent in a guest whether it is there. On threads of its own: a guest that hangs takes
+ * its time, and hinders no start. No answer counts only of an agent that is connected: while a
+ * guest boots, or is without one, no one is there who could answer.
+ */
+#include "virt/internal.h"
+
+#include "base/cleanup.h"
+
+#include <libvirt/virterror.h>
+#include <string.h>
+
+enum { answer_limit_s = 5 };
+
+/* As libvirt writes it of the channel of a domain that runs. */
+#define CONNECTED "name='org.qemu.guest_agent.0' state='connected'"
+
+/* Its time is asked for, which every agent can tell. */
+int virt_call_guest(struct call *call)
+{
+    int r;
+    long long seconds;
+    unsigned nanoseconds;
+    struct fact fact;
+    CLEANUP(virt_call_domain_freep) virDomainPtr domain = virt_call_look_up(call, &r);
+    r = domain ? virt_call_read_fact(call, domain, &fact) : r;
+    if (r <= 0 || fact.marker.epoch != call->epoch) {
+        return MIN(r, 0);
+    }
+    CLEANUP(freep) char *xml = virDomainGetXMLDesc(domain, 0);
+    if (!xml || !strstr(xml, CONNECTED) ||
+        virDomainAgentSetResponseTimeout(domain, answer_limit_s, 0) < 0) {
+        return 0;
+    }
+    if (virDomainGetTime(domain, &seconds, &nanoseconds, 0) == 0) {
+        call->guest = GUEST_ANSWERS;
+    } else if (virGetLastErrorCode() == VIR_ERR_AGENT_UNRESPONSIVE) {
+        call->guest = GUEST_SILENT;
+    }
+    return 0;
+}
+
+static void on_answered(void *userdata, struct task *task)
+{
+    struct virt *virt = userdata;
+    const struct call *call = (const struct call *)task;
+    struct instance *instance = virt_instance_find(virt, call->vm, call->epoch);
+    if (!instance) {
+        return;
+    }
+    instance->is_asked_guest = false;
+    if (call->guest != GUEST_UNKNOWN && instance->is_told && !instance->is_gone) {
+        virt->observer->guest(virt->userdata, call->vm, call->epoch, call->guest == GUEST_ANSWERS);
+    }
+}
+
+void virt_ask_guest(struct virt *virt, const char *vm, uint64_t epoch)
+{
+    struct instance *instance = virt_instance_find(virt, vm, epoch);
+    if (!virt_link_is_up(virt) || !instance || instance->is_asked_guest) {
+        return;
+    }
+    struct call *call = virt_call_new(CALL_GUEST, virt->conn, virt->cluster, vm, epoch);
+    call->task.arrive = on_answered;
+    instance->is_asked_guest = true;
+    workers_submit(virt->guests, &call->task);
+}
