@@ -73,6 +73,7 @@ static bool is_modelled(enum record_kind kind)
     case RECORD_BEAT_SUMMARY:
     case RECORD_NODE_KEY:
     case RECORD_FENCE_TEST:
+    case RECORD_NODE_USE:
         return false;
     }
     return false;

@@ -57,6 +57,7 @@ struct api_request {
 
 struct counters;
 struct survival_memo;
+struct use_history;
 
 /* Someone who has logged in at the console of this API. */
 struct api_session {
@@ -75,6 +76,7 @@ struct api_view {
     uint64_t wall_ms;                    /* names events, decides nothing */
     const struct counters *counters;     /* what this API counts; NULL: nothing */
     struct survival_memo *survival_memo; /* of earlier calls, and for later ones; NULL: none */
+    const struct use_history *use;       /* in the last hour; NULL: not kept */
     const struct domain_policy *policy;  /* of this host: which domains are added; NULL: all */
     uint64_t
         certificate_until_ms;  /* wall clock: the end of this API's HTTPS certificate; 0: none */

@@ -15,6 +15,10 @@ void handle_openapi(struct api_call *call);
 void handle_operations_get(struct api_call *call);
 void handle_operation_get(struct api_call *call);
 
+/* use.c */
+void handle_node_use(struct api_call *call);
+void handle_vm_use(struct api_call *call);
+
 /* survival.c */
 void handle_survival_get(struct api_call *call);
 

@@ -104,6 +104,9 @@ const struct schema schemas[] = {
      "priority:i unmanaged:b offline_action:=offline_action cpus:i memory_mib:i pending?:b reasons:[Reason] epoch:i "
      "start_order:i seen_start_order:i move_order:i seen_move_order:i revision:i"},
     {"VmWhole", "&Vm xml:s spec:VmSpec placement:~VmPlacement status:~VmStatus stale_since_ms?:i"},
+    {"Use", "cpus:i memory_total_mib:i cpu_milli?:i memory_mib?:i samples:[UseSample] "
+            "stale_since_ms?:i"},
+    {"UseSample", "age_ms:i cpu_milli:i memory_mib:i"},
     {"VmExplained",
      "&Vm cause:s cause_code:=cause_code cause_parameters:Parameters hosts:[HostReason] stale_since_ms?:i"},
     {"VmSpec", "%vm_spec"},

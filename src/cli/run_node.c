@@ -82,6 +82,7 @@ int run_node_show(struct cli *cli)
                   (long long)number_at(json, "cpus"),
                   memory_text(number_at(json, "memory_mib"), memory, sizeof(memory)),
                   text_at(json, "kernel"));
+    r = show_use(cli, "use now      ", false, text_at(json, "name"));
     (void)fprintf(cli->out, "incarnation  %lld\nchecks\n",
                   (long long)number_at(json, "incarnation"));
     print_checks(cli, array_at(json, "checks"));
@@ -96,7 +97,7 @@ int run_node_show(struct cli *cli)
         (void)fprintf(cli->out, "  %s\n", json_string_value(item));
     }
     json_decref(json);
-    return EXIT_OK;
+    return r;
 }
 
 int run_node_pause(struct cli *cli)

@@ -79,6 +79,23 @@ void show_reasons(FILE *out, const json_t *reasons)
     }
 }
 
+int show_use(struct cli *cli, const char *label, bool is_vm, const char *name)
+{
+    char used[40], total[40];
+    json_t *json;
+    int r = is_vm ? client_get(cli, &json, "/v1/vms/%s/use", name)
+                  : client_get(cli, &json, "/v1/nodes/%s/use", name);
+    if (r == EXIT_OK && json_object_get(json, "cpu_milli")) {
+        (void)fprintf(cli->out, "%s%.1f of %lld CPUs, %s of %s memory\n", label,
+                      (double)number_at(json, "cpu_milli") / 1000,
+                      (long long)number_at(json, "cpus"),
+                      memory_text(number_at(json, "memory_mib"), used, sizeof(used)),
+                      memory_text(number_at(json, "memory_total_mib"), total, sizeof(total)));
+    }
+    json_decref(json);
+    return r;
+}
+
 void needs_text(const json_t *needs, struct buf *ret)
 {
     size_t i;

@@ -131,7 +131,7 @@ uint64_t core_incarnation(const struct core *core)
 static bool is_decisive(enum record_kind kind)
 {
     return kind != RECORD_NODE_ALIVE && kind != RECORD_PULSE && kind != RECORD_BEAT_SUMMARY &&
-           kind != RECORD_EVENT;
+           kind != RECORD_EVENT && kind != RECORD_NODE_USE;
 }
 
 /* Brings the world up to date with a store event. */

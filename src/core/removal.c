@@ -105,7 +105,8 @@ static void end_incarnations(struct core *core, const struct record *alive)
 static void removal_forget(struct core *core, const char *node, uint64_t removed)
 {
     static const enum record_kind kinds[] = {RECORD_NODE_ALIVE, RECORD_NODE_INVENTORY,
-                                             RECORD_NODE_STANDING, RECORD_NODE_KEY};
+                                             RECORD_NODE_STANDING, RECORD_NODE_KEY,
+                                             RECORD_NODE_USE};
     const struct record *last = world_find(&core->world, RECORD_NODE_ALIVE, node);
     struct txn txn = {0};
     assert(!last || world_is_proven_off(&core->world, node, last->alive->incarnation));

@@ -94,6 +94,7 @@ static const struct vec_field vec_fields[] = {
     VEC_FIELD(RECORD_VM_PLACEMENT, vm_placement, tried),
     VEC_FIELD(RECORD_PULSE, leader_pulse, candidates),
     VEC_FIELD(RECORD_BEAT_SUMMARY, beat_summary, hosts),
+    VEC_FIELD(RECORD_NODE_USE, node_use, vms),
 };
 
 static const size_t value_size[record_kind_count] = {
@@ -118,6 +119,7 @@ static const size_t value_size[record_kind_count] = {
     [RECORD_PULSE] = sizeof(struct leader_pulse),
     [RECORD_BEAT_SUMMARY] = sizeof(struct beat_summary),
     [RECORD_FENCE_TEST] = sizeof(struct fence_test),
+    [RECORD_NODE_USE] = sizeof(struct node_use),
 };
 
 int record_key_compare(const struct record_key *a, const struct record_key *b)

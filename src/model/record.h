@@ -18,6 +18,7 @@
 #include "model/network.h"
 #include "model/numa.h"
 #include "model/settings.h"
+#include "model/use.h"
 
 /*
  * kind, and its place below /berth/ ('%' stands for the name, '+' for the second name). The first
@@ -25,14 +26,15 @@
  *
  *     want/   administrators, through berth-api
  *     seen/   each berthd, of its own host and of the VMs that it has there
- *     beat/   each berthd, its heartbeat; the one that coordinates, what it hears of all of them
+ *     beat/   each berthd, its heartbeat and how much of its host is used; the one that
+ *             coordinates, what it hears of all of them
  *     order/  the berthd that coordinates
  *     log/    all of them: events
  *     format  the first berthd, once: whose store it is
  *
- * beat/ sorts before all others, and the summary last in it, as no name begins with '~': a host
- * that watches no heartbeats watches the keys behind beat/, and berth-api those from the summary
- * on.
+ * beat/ sorts before all others, and the summary and what is used last in it, as no name begins
+ * with '~': a host that watches no heartbeats watches the keys behind beat/, and berth-api those
+ * from the summary on.
  */
 #define RECORD_KIND_LIST(X)                                                                        \
     X(RECORD_CLUSTER, "want/cluster")                                                              \
@@ -55,7 +57,8 @@
     X(RECORD_FORMAT, "format")                                                                     \
     X(RECORD_PULSE, "order/pulse")                                                                 \
     X(RECORD_BEAT_SUMMARY, "beat/~/summary")                                                       \
-    X(RECORD_FENCE_TEST, "want/fence-tests/%")
+    X(RECORD_FENCE_TEST, "want/fence-tests/%")                                                     \
+    X(RECORD_NODE_USE, "beat/~/use/%")
 ENUM_DECLARE(record_kind, RECORD_KIND_LIST)
 
 struct record_key {
@@ -611,6 +614,7 @@ struct record {
         struct store_format *format;
         struct leader_pulse *pulse;
         struct beat_summary *summary;
+        struct node_use *use;
         void *any;
     };
 };

@@ -5,6 +5,7 @@
 
 #include "api/counters.h"
 #include "api/survival.h"
+#include "api/use.h"
 #include "base/parse.h"
 #include "loop/clock.h"
 #include "loop/memory.h"
@@ -47,6 +48,7 @@ struct api_server {
     struct http_server *http, *https;
     struct world world;
     struct liveness liveness;
+    struct use_history use;
     bool is_in_snapshot;
     msec_t stale_since_ms;
     uint64_t requests;
@@ -76,6 +78,7 @@ static void fill_view(void *userdata, struct api_view *ret)
         .survival_memo = &server->survival_memo,
         .certificate_until_ms = server->certificate_until_ms,
         .policy = &server->policy,
+        .use = &server->use,
         .version = BERTH_VERSION,
         .writer = server->writer,
         .number = ++server->requests,
@@ -329,6 +332,9 @@ static void on_record(void *userdata, struct record *record)
     }
     bool is_kept = world_put(&server->world, record);
     is_kept &= liveness_observe(&server->liveness, &server->world, record, clock_monotonic_ms());
+    if (!server->is_in_snapshot) { /* of what is in one no one knows how old it is */
+        is_kept &= use_history_add(&server->use, record, clock_monotonic_ms());
+    }
     if (!is_kept) {
         abort(); /* out of memory: started again, it reads the store again */
     }
@@ -485,6 +491,7 @@ static void server_done(struct api_server *server)
     api_streams_done(&server->streams);
     liveness_done(&server->liveness);
     world_done(&server->world);
+    use_history_done(&server->use);
     survival_memo_done(&server->survival_memo);
     sd_event_unref(server->event);
 }

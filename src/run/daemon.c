@@ -394,8 +394,8 @@ static int open_parts(struct daemon *d, struct error *err)
     store_observer.surveyed = on_surveyed;
     d->hearing = (struct hearing){hear, d, &d->store};
     static const struct virt_observer virt_observer = {
-        on_instance,        on_gone,           on_listed, on_connection, on_moving,
-        daemon_saw_foreign, daemon_heard_guest};
+        on_instance,        on_gone,        on_listed, on_connection, on_moving, daemon_saw_foreign,
+        daemon_heard_guest, daemon_measured};
     char notes[config_text_size + 16], orders[config_text_size + 16];
     (void)snprintf(notes, sizeof(notes), "%s/instances", d->config->run_dir);
     (void)snprintf(orders, sizeof(orders), "%s/incoming", d->config->run_dir);
@@ -424,6 +424,7 @@ static int open_parts(struct daemon *d, struct error *err)
     }
     if (r == 0) {
         r = daemon_watch_guests(d);
+        r = r < 0 ? r : daemon_watch_use(d);
         r = r < 0 ? error_set(err, r, "cannot set up the loop: %s", strerror(-r)) : 0;
     }
     if (r == 0) {
@@ -451,6 +452,7 @@ static void close_parts(struct daemon *d)
     daemon_leave_power(d);
     VEC_DONE(&d->answers);
     loop_timer_done(&d->guests);
+    daemon_leave_use(d);
     d->virt = virt_free(d->virt);
     d->examine = examine_free(d->examine);
     d->host = host_free(d->host);

@@ -32,6 +32,14 @@ struct fencing_run {
 
 struct power_run;
 
+/* How much of this host is used, as of the last measurement. */
+struct daemon_use {
+    struct loop_timer timer;
+    msec_t at_ms;     /* 0: none yet */
+    uint64_t busy_ms; /* of its processors, since it booted */
+    VEC(struct virt_use) vms;
+};
+
 struct daemon {
     const struct config *config;
     sd_event *event;
@@ -60,6 +68,7 @@ struct daemon {
     bool is_granting;         /* a write of the keyring is under way */
     bool has_key_news;        /* what the keyring is decided on may have changed */
     struct loop_timer guests; /* when those that are watched are asked again */
+    struct daemon_use use;
     bool is_departing;        /* someone waits for this host to go down */
     uint32_t departing_waits; /* for so many VMs, as last told */
 };
@@ -92,6 +101,10 @@ void daemon_tell_endpoints(const struct daemon *d, struct node_inventory *invent
 /* daemon_guests.c: asks the agents in the guests that are watched, from now on. Negative errno. */
 int daemon_watch_guests(struct daemon *d);
 void daemon_heard_guest(void *userdata, const char *vm, uint64_t epoch, bool does_answer);
+/* daemon_use.c: tells how much of this host is used, from now on. Negative errno. */
+int daemon_watch_use(struct daemon *d);
+void daemon_leave_use(struct daemon *d);
+void daemon_measured(void *userdata, const struct virt_use *vms, size_t len);
 /* daemon_keyring.c: reads or makes the key of this host; what is wrong is for the journal. */
 void daemon_open_keyring(struct daemon *d);
 /* Its public half, or that there is none. */

@@ -187,6 +187,7 @@ struct virt {
     processes_t foreign;                       /* of other clusters, as the last scan found them */
     uint64_t scan_wanted, scan_begun, scanned; /* numbers; scanned: the last that ended well */
     bool is_scanning;
+    bool is_measuring;
     msec_t scan_at_ms; /* after a failed one */
 
     bool is_closed; /* the door */

@@ -61,6 +61,14 @@ struct virt_instance {
     X(VIRT_END_AWAY, "away")        /* not the end: it was migrated away or saved */
 ENUM_DECLARE(virt_end, VIRT_END_LIST)
 
+/* What a VM has taken of this host. */
+struct virt_use {
+    char vm[name_size];
+    uint64_t epoch;
+    uint64_t cpu_ms;     /* of processors, since it started */
+    uint64_t memory_mib; /* of its QEMU that is in memory */
+};
+
 struct virt_observer {
     /* A VM exists, or its state changed. Also for those that an earlier process started, and
      * before or after the completion of the start that made it. */
@@ -81,6 +89,8 @@ struct virt_observer {
     void (*foreign)(void *userdata, const char *vm, const char *cluster);
     /* virt_ask_guest(): whether the agent, which is there, answered in time. */
     void (*guest)(void *userdata, const char *vm, uint64_t epoch, bool does_answer);
+    /* virt_measure(): what each VM has taken until now. Lent. */
+    void (*used)(void *userdata, const struct virt_use *vms, size_t len);
 };
 
 #define VIRT_OUTCOME_LIST(X)                                                                       \
@@ -157,6 +167,9 @@ void virt_reopen(struct virt *virt);
 /* Asks the agent in the guest of that epoch, if there is one, whether it is there; guest() tells.
  * Not while an earlier question is open. */
 void virt_ask_guest(struct virt *virt, const char *vm, uint64_t epoch);
+
+/* Measures what the VMs here take; used() tells. Not while that is under way. */
+void virt_measure(struct virt *virt);
 
 /* ---- moves of VMs that run; core/handover.h says when each is right ---- */
 

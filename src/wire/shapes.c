@@ -6,6 +6,7 @@
 #include "wire/shape_access.h"
 #include "wire/shape_cluster.h"
 #include "wire/shape_table.h"
+#include "wire/shape_use.h"
 #include "wire/shape_words.h"
 
 #include <assert.h>
@@ -611,6 +612,7 @@ const struct shape *shape_of(enum record_kind kind)
         [RECORD_PULSE] = &pulse_shape,
         [RECORD_BEAT_SUMMARY] = &summary_shape,
         [RECORD_FENCE_TEST] = &shape_of_fence_test,
+        [RECORD_NODE_USE] = &node_use_shape,
     };
     return shapes[kind];
 }

@@ -5,7 +5,8 @@
 import { readFile } from 'node:fs/promises';
 
 import { counts, dialog, must, press, row, shows, stands, told } from './lib/gestures.mjs';
-import { Scene } from './lib/scene.mjs';
+import { violations } from './lib/axe.mjs';
+import { desktop, Scene } from './lib/scene.mjs';
 import { main, test } from './lib/tap.mjs';
 
 const title = (page, name) => page.getByRole('heading', { level: 1, name, exact: true });
@@ -20,6 +21,8 @@ test('a VM has a page: its tabs have addresses that survive a reload, and every 
   const page = await scene.open('/vms');
   await follow(page, row(page, 'Virtual machines', 'cad1'), 'cad1');
   await title(page, 'Virtual machine cad1').waitFor();
+  await page.getByRole('img', { name: 'CPU in the last hour: at most 25 % of 8 CPUs' }).waitFor();
+  await page.getByText('12 GiB of 16 GiB'.replaceAll(' GiB', '\u00a0GiB')).waitFor();
   await tab(page, 'cad1', 'Placement').click();
   await stands(row(page, 'Every server for cad1, and why or why not', node), 'It is here');
   must(page.url().endsWith('/vms/cad1?tab=placement'), `the address is ${page.url()}`);
@@ -35,6 +38,16 @@ test('a VM has a page: its tabs have addresses that survive a reload, and every 
   await tab(page, 'cad1', 'Summary').click();
   await follow(page, page.getByRole('main'), node);
   await title(page, `Server ${node}`).waitFor();
+  await page.getByRole('img', { name: /^CPU in the last hour: at most \d+ % of 64 CPUs/ }).waitFor();
+  for (const [name, size, dark] of [['server-use', { width: 1366, height: 900 }, false], ['server-use-phone-dark', { width: 390, height: 844 }, true]]) {
+    await page.setViewportSize(size);
+    await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
+    const wrong = await violations(page);
+    must(wrong.length === 0, wrong.join('\n'));
+    await scene.photograph(page, name);
+  }
+  await page.setViewportSize(desktop);
+  await page.emulateMedia({ colorScheme: 'light' });
   await stands(row(page, `Virtual machines of ${node}`, 'cad1'), 'Running');
   await tab(page, node, 'Placement').click();
   await row(page, 'What moves where', 'cad1').first().waitFor();

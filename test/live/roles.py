@@ -164,7 +164,7 @@ def a_berth_api_in_the_wrong_hands_orders_and_proves_nothing():
             for key in ("seen/nodes/x", "seen/vms/x", "beat/x", "beat/~/summary", "order/fence/x", "order/leader",
                         "order/keys/x", "order/vms/x", "order/claims/x/y", "order/standing/x", "other", "../x"):
                 assert not c.may_put("berth-api", key), key
-            for key in ("seen/vms/x", "beat/x", "beat/~/summary", "order/fence/x", "order/leader", "log/x"):
+            for key in ("seen/vms/x", "beat/x", "beat/~/summary", "beat/~/use/x", "order/fence/x", "order/leader", "log/x"):
                 assert c.may_put("berthd", key), key
             for key in ("want/vms/x", "want/access/x", "want/cluster"):
                 assert not c.may_put("berthd", key), key

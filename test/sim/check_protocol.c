@@ -160,6 +160,7 @@ void check_protocol(struct sim *sim, const struct host *host, const struct txn *
         case RECORD_EVENT:
         case RECORD_ACCESS:
         case RECORD_FENCE_TEST:
+        case RECORD_NODE_USE:
             break;
         }
     }

@@ -2,6 +2,7 @@
 /* VMs: added, assigned, ordered about, and what is said of them. */
 #include "test/unit/api_fixture.h"
 
+#include "api/use.h"
 #include "model/words.h"
 
 static struct vm_spec *spec(const char *vm)
@@ -66,6 +67,49 @@ TEST(a_domain_of_libvirt_is_imported_with_its_gpus_as_needs_and_its_losses_named
     CHECK_INT(spec("c")->need_len, 0);
     role = ROLE_OPERATOR;
     refused("POST", IMPORT, "{\"xml\":\"" XML("d") "\"}", 403, "administrator");
+}
+
+static void use(struct use_history *history, const char *node, const char *vm, uint32_t milli)
+{
+    struct record *record = record_new(RECORD_NODE_USE, node, NULL);
+    *record->use = (struct node_use){4, milli * 2, 3000, 4096, {0}};
+    struct vm_use *each = VEC_ADD(&record->use->vms);
+    *each = (struct vm_use){.cpu_milli = milli, .memory_mib = 700};
+    strcpy(each->vm, vm);
+    (void)store(record);
+    CHECK(use_history_add(history, world_find(&world, RECORD_NODE_USE, node), view.now_ms));
+}
+
+TEST(use_of_the_last_hour_is_told_and_what_is_older_is_forgotten)
+{
+    struct use_history history = {0};
+    begin_cluster();
+    must("POST", "/v1/vms", "{\"xml\":\"" XML("train1") "\"}");
+    must("GET", "/v1/vms/train1/use", NULL);
+    CHECK_HAS(text(), "\"samples\":[]");
+    view.use = &history;
+    use(&history, "node1", "train1", 500);
+    view.now_ms += 30000;
+    use(&history, "node2", "train1", 800); /* it moved */
+    must("GET", "/v1/vms/train1/use", NULL);
+    CHECK_HAS(text(), "\"cpus\":1,\"memory_total_mib\":512,\"cpu_milli\":800,\"memory_mib\":700");
+    CHECK_HAS(text(), "{\"age_ms\":30000,\"cpu_milli\":500,\"memory_mib\":700},"
+                      "{\"age_ms\":0,\"cpu_milli\":800,\"memory_mib\":700}");
+    must("GET", "/v1/nodes/node1/use", NULL);
+    CHECK_HAS(text(), "\"cpus\":4,\"memory_total_mib\":4096,\"cpu_milli\":1000");
+    view.now_ms += use_stale_ms; /* silent: what it uses now is not known */
+    must("GET", "/v1/nodes/node1/use", NULL);
+    CHECK_HAS(text(), "\"memory_total_mib\":4096,\"samples\":[{");
+    view.now_ms += 3600 * 1000;
+    use(&history, "node2", "other", 1);
+    CHECK(!use_history_vm(&history, "train1"));
+    CHECK(!use_history_node(&history, "node1"));
+    for (int i = 0; i < 3 * use_samples_max; i++) {
+        use(&history, "node2", "other", 1);
+    }
+    CHECK_INT(use_history_node(&history, "node2")->samples.len, use_samples_max);
+    view.use = NULL;
+    use_history_done(&history);
 }
 
 TEST(a_domain_that_runs_or_has_a_foreign_device_or_is_there_is_not_imported)

@@ -5,7 +5,7 @@
  */
 import type * as Api from './schema';
 
-export type { Access, ConsoleSession, Event as ClusterEvent, FenceAnswer, Finding, Gpu, Hint, HostLoss, Imported, Need, Node, Plan, Pool, Problem, PoolMember as Member, Session, Settings, Status, Survival, Validation, Vm } from './schema';
+export type { Access, ConsoleSession, Event as ClusterEvent, FenceAnswer, Finding, Gpu, Hint, HostLoss, Imported, Need, Node, Plan, Pool, Problem, PoolMember as Member, Use, Session, Settings, Status, Survival, Validation, Vm } from './schema';
 
 export type Role = Api.Session['role'];
 export type NodeState = Api.Node['state'];

@@ -13,6 +13,7 @@ import { Facts, Loaded, Section } from '../ui/page';
 import { Answer } from '../ui/preview';
 import { State } from '../ui/state';
 import { Table } from '../ui/table';
+import { UseSection } from '../ui/use';
 
 function Checks({ node }: { node: WholeNode }) {
     return (
@@ -102,6 +103,7 @@ export function ServerPage({ name }: { name: string }) {
                             <Section title="Summary">
                                 <Facts facts={[['CPUs', node.cpus || '–'], ['Memory', node.memory_mib ? memoryText(node.memory_mib) : '–'], ['Kernel', node.kernel || '–']]} />
                             </Section>
+                            <UseSection path={`/v1/nodes/${encodeURIComponent(name)}`} />
                             <Gpus node={node} />
                             <Vms name={name} />
                             <Checks node={node} />

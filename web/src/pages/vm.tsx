@@ -16,6 +16,10 @@ import { Facts, Loaded, Section } from '../ui/page';
 import { State } from '../ui/state';
 import { Table } from '../ui/table';
 import { say } from '../ui/toast';
+import { UseSection } from '../ui/use';
+
+/* Its QEMU is there, or may be. */
+const hasScreen = (vm: WholeVm) => ['starting', 'running', 'stopping'].includes(vm.state);
 
 function Summary({ vm }: { vm: WholeVm }) {
     return (
@@ -35,6 +39,7 @@ function Summary({ vm }: { vm: WholeVm }) {
                 ]} />
                 {vm.pending && <p>Its definition was changed. The change takes effect at its next start.</p>}
             </Section>
+            {hasScreen(vm) && <UseSection path={pathOfVm(vm.name)} note="As its server sees it. What a guest does with its GPUs and within its memory, only the guest knows." />}
             {vm.reasons.length > 0 && <Section title="Why it waits"><Reasons reasons={vm.reasons} pageOfSubject={pageOf.server} /></Section>}
         </>
     );
@@ -112,9 +117,6 @@ function Xml({ vm }: { vm: WholeVm }) {
         </Section>
     );
 }
-
-/* Its QEMU is there, or may be. */
-const hasScreen = (vm: WholeVm) => ['starting', 'running', 'stopping'].includes(vm.state);
 
 export function VmPage({ name }: { name: string }) {
     const shown = useResource<WholeVm>(pathOfVm(name));
