@@ -38,6 +38,7 @@ static const struct {
     {"FenceTest.outdated", "whether the settings of the host have changed since"},
     {"FenceAnswer.works", "whether it could turn the host off, as far as its status says"},
     {"NodeWhole.fence_test", "last test of its fence agents"},
+    {"Gpu.memory_mib", "memory of the card in MiB, by its model; absent: not known"},
     {"Gpu.name", "model"},
     {"Gpu.vm", "VM that holds it"},
     {"Hint.action", "what to do, as subject and verb: gpu-release"},

@@ -127,6 +127,9 @@ void gpu_write_members(struct buf *out, const struct gpu_facts *facts, bool is_w
         out_text(out, "partition_type", device->partition->type);
         return;
     }
+    if (gpu_memory_gib(facts->gpu) > 0) {
+        out_number(out, "memory_mib", (int64_t)gpu_memory_gib(facts->gpu) * 1024);
+    }
     out_number(out, "partitions", facts->partition_len);
     out_number(out, "sriov_total", facts->gpu->sriov_total);
     if (is_whole) {

@@ -76,7 +76,7 @@ const struct schema schemas[] = {
      "node:s address:s state:=gpu_state model:s name:s no_gpu?:b pool?:s vm?:s driver:s backend:=gpu_backend "
      "verdict:=gpu_verdict verdict_detail:s health:=gpu_health health_reason:s "
      "health_reason_code:=cause_code health_reason_parameters:Parameters "
-     "iommu_group:i numa_node:i mmio_size:i partitions?:i sriov_total?:i partition_type?:s"},
+     "iommu_group:i numa_node:i mmio_size:i memory_mib?:i partitions?:i sriov_total?:i partition_type?:s"},
     {"GpuWhole", "&Gpu serial?:s identity?:s companions?:[s] bar_size?:[i] mdev_types?:[MdevType] "
                  "link_width?:i link_width_max?:i errors_fatal?:i errors_nonfatal?:i "
                  "errors_corrected?:i link_speed_mts?:i boot_display?:b fabric_sets?:[FabricSet] "

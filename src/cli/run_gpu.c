@@ -160,6 +160,9 @@ static void print_gpu(const struct cli *cli, const json_t *gpu)
                   (long long)number_at(gpu, "iommu_group"));
     line(cli, "goes with it", buf_str(&companions));
     line(cli, "NUMA node", numa);
+    if (number_at(gpu, "memory_mib") > 0) {
+        line(cli, "memory", memory_text(number_at(gpu, "memory_mib"), memory, sizeof(memory)));
+    }
     line(cli, "guest MMIO",
          memory_text((number_at(gpu, "mmio_size") + (1 << 20) - 1) >> 20, memory, sizeof(memory)));
     if (number_at(gpu, "link_width") > 0) {

@@ -209,6 +209,9 @@ const char *gpu_identity(const struct gpu *gpu, char *ret);
 /* "NVIDIA Corporation GA100 [10de:20b5]" into 'ret' of 'size' bytes; returns 'ret'. */
 const char *gpu_title(const struct gpu *gpu, char *ret, size_t size);
 
+/* Memory of the card by its model; 0: not known. */
+uint32_t gpu_memory_gib(const struct gpu *gpu);
+
 /* Whether both are of one make and model: same vendor, device and memory sizes. If not, a
  * sentence into 'difference' (may be NULL). */
 bool gpu_same_model(const struct gpu *a, const struct gpu *b, char *difference, size_t size);

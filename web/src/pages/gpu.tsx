@@ -5,7 +5,7 @@ import { pathOfGpu } from '../dialogs/gpu';
 import { useResource } from '../live';
 import { useMay } from '../session';
 import type { WholeGpu, WholePool } from '../types';
-import { gpuLooks, gpuText, lookOf, plural, shortAddress, sizeText, slotText, unitOf, verdicts } from '../words';
+import { gpuLooks, gpuText, lookOf, memoryText, plural, shortAddress, sizeText, slotText, unitOf, verdicts } from '../words';
 import { Listed, PoolLink, ServerLink, VmLink } from '../ui/links';
 import { ObjectPage } from '../ui/object';
 import { ObjectEvents } from '../ui/objectevents';
@@ -19,6 +19,7 @@ function Summary({ gpu }: { gpu: WholeGpu }) {
                 ['Server', <ServerLink name={gpu.node} />],
                 ['Address', <code>{gpu.address}</code>],
                 ['Model', gpu.name],
+                ...(gpu.memory_mib ? [['Memory', memoryText(gpu.memory_mib)] as [string, string]] : []),
                 ['Kind', gpu.no_gpu ? 'Device, no GPU' : 'GPU'],
                 ['Serial number', gpu.serial || '–'],
                 ['GPU pool', gpu.pool ? <PoolLink name={gpu.pool} /> : '–'],

@@ -6,7 +6,7 @@ import { useResource } from '../live';
 import { useQuery } from '../router';
 import { useMay } from '../session';
 import type { Gpu, List } from '../types';
-import { gpusText, gpuLooks, gpuText, lookOf, plural, shortAddress, shortModel, sizeText, verdicts } from '../words';
+import { gpuLooks, gpusText, gpuText, lookOf, memoryText, plural, shortAddress, shortModel, sizeText, verdicts } from '../words';
 import { Button } from '../ui/button';
 import { GpuLink, PoolLink } from '../ui/links';
 import { Menu } from '../ui/menu';
@@ -45,7 +45,7 @@ function columns(mayAdminister: boolean): Column<Gpu>[] {
             ),
         },
         { title: 'Assigned status', sort: (gpu) => lookOf(gpuLooks, gpu.state).text, cell: (gpu) => <StatusCell gpu={gpu} /> },
-        { title: 'Model', sort: (gpu) => gpu.name, cell: (gpu) => <>{shortModel(gpu.name)}<div class="quiet">{gpu.partition_type ? `partition, ${gpu.partition_type}` : gpu.model}</div></> },
+        { title: 'Model', sort: (gpu) => gpu.name, cell: (gpu) => <>{shortModel(gpu.name)}<div class="quiet">{gpu.partition_type ? `partition, ${gpu.partition_type}` : `${gpu.memory_mib ? `${memoryText(gpu.memory_mib)}, ` : ''}${gpu.model}`}</div></> },
         { title: 'GPU pool', sort: (gpu) => gpu.pool ?? '', cell: (gpu) => (gpu.pool ? <PoolLink name={gpu.pool} /> : '–') },
         { title: 'Survey', sort: (gpu) => gpu.verdict, cell: (gpu) => verdicts[gpu.verdict] ?? gpu.verdict },
         { title: 'Driver', sort: (gpu) => gpu.driver, cell: (gpu) => gpu.driver || '–' },
