@@ -240,6 +240,7 @@ static void reload(const struct setup *setup)
 static void keep_up(const struct setup *setup, const struct user *user, const char *authority_key,
                     const struct place *place, bool is_new)
 {
+    char full[setup_path_size];
     struct error why;
     bool is_changed = false, was_there = has_any(setup, user->pki);
     if (was_there && !is_ours(setup, user->pki, authority_key)) {
@@ -249,6 +250,11 @@ static void keep_up(const struct setup *setup, const struct user *user, const ch
         }
         return;
     }
+    /* Marked before anything changes: if this ends in between, the next one reloads libvirt. */
+    bool is_due = !user->is_qemu && setup_exists(setup, TO_RELOAD);
+    if (!user->is_qemu && was_there) {
+        (void)setup_write(setup, TO_RELOAD, "", NULL, false, &why);
+    }
     if (ensure(setup, user, authority_key, place, &is_changed, &why) < 0) {
         setup_say(setup, "the certificates for moves of running VMs in %s are not complete: %s",
                   user->directory, why.text);
@@ -256,11 +262,10 @@ static void keep_up(const struct setup *setup, const struct user *user, const ch
         setup_say(setup, "%s the certificates for moves of running VMs in %s",
                   was_there ? "renewed" : "made", user->directory);
     }
-    if (!user->is_qemu && was_there && is_changed) {
-        (void)setup_write(setup, TO_RELOAD, "", NULL, false, &why);
+    if (is_due || (!user->is_qemu && was_there && is_changed)) {
         reload(setup);
-    } else if (!user->is_qemu && setup_exists(setup, TO_RELOAD)) {
-        reload(setup);
+    } else if (!user->is_qemu) {
+        (void)unlink(setup_path(setup, TO_RELOAD, full));
     }
 }
 
