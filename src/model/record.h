@@ -17,6 +17,7 @@
 #include "model/move.h"
 #include "model/network.h"
 #include "model/numa.h"
+#include "model/restart.h"
 #include "model/settings.h"
 #include "model/use.h"
 
@@ -308,19 +309,6 @@ struct vm_need {
 
 struct vm_name {
     char name[name_size];
-};
-
-/* What is done when the guest of a VM stands still, though its QEMU runs. */
-#define GUEST_WATCH_LIST(X)                                                                        \
-    X(GUEST_WATCH_OFF, "off")         /* it is told */                                             \
-    X(GUEST_WATCH_RESTART, "restart") /* it is turned off; then as if it had failed */
-ENUM_DECLARE(guest_watch, GUEST_WATCH_LIST)
-
-struct vm_restart_policy {
-    uint32_t restarts_max;    /* on the node before it fails over */
-    msec_t window_ms;         /* a VM that ran this long has its counts cleared */
-    uint32_t failovers_max;   /* then it is failed */
-    uint32_t host_losses_max; /* with so many hosts lost under it it is failed; 0: any number */
 };
 
 enum { priority_high = 3000, priority_medium = 2000, priority_low = 1000, priority_no_auto = 0 };
