@@ -28,11 +28,16 @@ enum { names_max = 4 }; /* this host's own two, and those of its migration_addre
 struct user {
     const struct move_pki *pki;
     const char *directory; /* of it we say that we wrote there */
+    /* The authority's certificate once more. Without Berth's programs, the script that purges the
+     * package knows by it what is ours. */
+    const char *copy;
     bool is_qemu;
 };
 
-static const struct user libvirt = {&move_pki_libvirt, "/etc/pki/libvirt", false};
-static const struct user qemu = {&move_pki_qemu, "/etc/pki/qemu", true};
+static const struct user libvirt = {&move_pki_libvirt, "/etc/pki/libvirt",
+                                    SETUP_DIR "/moves-libvirt.pem", false};
+static const struct user qemu = {&move_pki_qemu, "/etc/pki/qemu", SETUP_DIR "/moves-qemu.pem",
+                                 true};
 
 /* What this host is called where VMs come to. */
 struct place {
@@ -212,6 +217,9 @@ static int ensure(const struct setup *setup, const struct user *user, const char
         return error_set(err, -ENOENT, "there is no group libvirt-qemu or qemu");
     }
     int r = ensure_authority(setup, user, authority_key, &authority, changed, err);
+    r = r < 0 ? r
+              : setup_write(setup, user->copy, json_string_value(json_object_get(authority, "ca")),
+                            NULL, true, err);
     r = r < 0 ? r : choose_pair(setup, user, authority, place, &pair, err);
     for (size_t i = 0; i < 2 && r == 0; i++) {
         r = lay_down(setup, user->pki->keys[i], json_string_value(json_object_get(pair, "key")),
@@ -342,6 +350,7 @@ void setup_moves_remove(const struct setup *setup)
                 (void)unlink(setup_path(setup, pki->certificates[j], full));
                 (void)unlink(setup_path(setup, pki->keys[j], full));
             }
+            (void)unlink(setup_path(setup, users[i]->copy, full));
             (void)unlink(setup_path(setup, pki->ca, full)); /* last: by it we know them */
             if (!users[i]->is_qemu) {
                 say_who_still_trusts(setup);
