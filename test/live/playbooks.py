@@ -144,6 +144,35 @@ def a_playbook_sets_a_cluster_up_and_the_second_run_finds_nothing_to_do():
         assert changes(a.play([("node", secret), ("node", {**secret, "update_secrets": "always"})])) == [False, True]
 
 
+def fencing(c, level):
+    spec = c.of("node", "show", "node2")["spec"]
+    return spec["fence_parameters"] if level == 1 else spec[f"fence_level_{level}"]["parameters"]
+
+
+@test
+def what_a_task_does_not_say_of_a_fence_agent_stays_and_no_secret_is_lost_silently():
+    def agent(level, parameters=None, secrets=None, **more):
+        if level == 1:
+            words = {"fence_agent": "fence_ipmilan", "fence_parameters": parameters, "fence_secrets": secrets}
+        else:
+            words = {"fence_level_2": {"agent": "fence_apc", "parameters": parameters, "secrets": secrets}}
+        return ("node", {"name": "node2", **more, **{key: value for key, value in words.items() if value is not None}})
+
+    with Cluster() as c, Ansible(c) as a:
+        for level in (1, 2):
+            have, secret = {"ip": "192.0.2.7", "username": "berth"}, {"password": "sesame-17"}
+            changes(a.play([agent(level, have, secret)]))
+            box = lambda: store(c)["want/nodes/node2"]  # with what is sealed of it
+            sealed = box()
+            assert changes(a.play([agent(level, have), agent(level, secrets=secret), agent(level)])) == [False] * 3
+            a.fail([("password of the fence agent", *agent(level, {**have, "ip": "192.0.2.9"}))])
+            assert fencing(c, level) == {**have, "password": "(hidden)"} and box() == sealed
+            assert changes(a.play([agent(level, secrets={"password": "other"}, update_secrets="always")])) == [True]
+            assert fencing(c, level) == {**have, "password": "(hidden)"} and box() != sealed
+            assert changes(a.play([agent(level, have, {}), agent(level, have, {})])) == [True, False]
+            assert fencing(c, level) == have
+
+
 @test
 def what_is_there_is_changed_and_taken_away_and_a_check_does_neither():
     with Cluster() as c, Ansible(c) as a:
@@ -165,6 +194,13 @@ def what_is_there_is_changed_and_taken_away_and_a_check_does_neither():
         assert changes(a.play(tasks)) == [True] * len(tasks)
         assert changes(a.play(tasks)) == [False] * len(tasks)
         assert c.of("vm", "show", "b")["memory_mib"] == 256 and c.of("vm", "show", "a")["needs"][0]["count"] == 2
+        screen = c.xml("b").replace("</domain>", "<devices><graphics type='vnc' passwd='sesame-18'/></devices></domain>")
+        shown = a.play([("vm", {"name": "c", "xml": screen}), ("vm", {"name": "b", "xml": screen})], "--check", "--diff")
+        assert changes(shown) == [True, True] and not [each for each in shown if "sesame-18" in json.dumps(each["diff"])
+                                                       or "passwd='(hidden)'" not in each["diff"]["after"]], shown
+        assert changes(a.play([("pool", {"name": "m", "mixed": True}), ("pool", {"name": "m", "after_use": "hold"})])) == [True] * 2
+        a.fail([("it cannot become False", "pool", {"name": "m", "mixed": False})])
+        changes(a.play([("pool", {"name": "m", "state": "absent"})]))
         laid_out = c.xml("b").replace("128", "256").replace("><", ">\n  <")
         assert changes(a.play([("vm", {"name": "b", "xml": laid_out})])) == [False]
         away = [("vm", {"name": name, "state": "absent"}) for name in "ab"] + [("pool", {"name": "p", "state": "absent"})]

@@ -38,7 +38,9 @@ options:
     description: All parameters of I(fence_agent) that are no secrets.
     type: dict
   fence_secrets:
-    description: Those that are, such as its password. They are sealed before they are stored.
+    description:
+      - All that are, such as its password. They are sealed before they are stored. C({}) takes them away.
+      - Without them, the stored ones stay; a task that changes other parameters of the agent then fails.
     type: dict
   fence_level_2:
     description: The fence agent to try when the first one fails.
@@ -51,11 +53,9 @@ options:
       parameters:
         description: All its parameters that are no secrets.
         type: dict
-        default: {}
       secrets:
-        description: Those that are.
+        description: All that are. C({}) takes them away.
         type: dict
-        default: {}
   fence_level_3:
     description: The fence agent to try when that of level 2 fails, too.
     type: dict
@@ -112,12 +112,23 @@ def texts(values):
     return {key: str(value) for key, value in (values or {}).items()}
 
 
-def is_same(m, have, parameters, secrets):
-    """Whether the parameters are so already, as far as they can be seen."""
-    want = {**parameters, **secrets}
-    if secrets and m.params["update_secrets"] == "always":
-        return False
-    return set(have) == set(want) and all(have[key] in (HIDDEN, value) for key, value in want.items())
+def change_of(m, have, agent, parameters, secrets):
+    """(parameters, secrets) to send, or None if the agent is so already. What the task does not give stays; but a secret
+    cannot be read back, so beside anything that changes it has to be given again."""
+    seen = have["parameters"]
+    hidden = {key for key, value in seen.items() if value == HIDDEN}
+    if parameters is None:
+        parameters = {key: value for key, value in seen.items() if key not in hidden | set(secrets or {})}
+    parameters, given = texts(parameters), texts(secrets)
+    kept = hidden - set(parameters) if secrets is None else set()
+    want = {**parameters, **given, **{key: HIDDEN for key in kept}}
+    is_same = set(seen) == set(want) and all(seen[key] in (HIDDEN, value) for key, value in want.items())
+    if agent == have["agent"] and is_same and not (given and m.params["update_secrets"] == "always"):
+        return None
+    if kept:
+        m.fail_json(msg="%s of the fence agent %s would be lost, as no one can read it back: give the secrets, too"
+                    % (", ".join(sorted(kept)), have["agent"]))
+    return parameters, given
 
 
 def shown(parameters, secrets):
@@ -130,20 +141,22 @@ def fencing_of(m, spec):
     p = m.params
     want = m.differing(spec, m.given(("fencing", "fence_agent")))
     if p["fence_parameters"] is not None or p["fence_secrets"] is not None:
-        parameters, secrets = texts(p["fence_parameters"]), texts(p["fence_secrets"])
-        have = spec.get("fence_parameters", {})
-        if "fence_agent" in want or not is_same(m, have, parameters, secrets):
-            m.before["fence_parameters"], m.after["fence_parameters"] = have, shown(parameters, secrets)
-            want["fence_parameters"] = {**parameters, **secrets}
+        have = {"agent": spec.get("fence_agent", ""), "parameters": spec.get("fence_parameters", {})}
+        agent = have["agent"] if p["fence_agent"] is None else p["fence_agent"]
+        change = change_of(m, have, agent, p["fence_parameters"], p["fence_secrets"])
+        if change:
+            m.before["fence_parameters"], m.after["fence_parameters"] = have["parameters"], shown(*change)
+            want["fence_parameters"] = {**change[0], **change[1]}
     for name in ("fence_level_2", "fence_level_3"):
-        if p[name] is None:
+        level = p[name]
+        if level is None:
             continue
-        parameters, secrets = texts(p[name]["parameters"]), texts(p[name]["secrets"])
         have = {"agent": "", "parameters": {}, **spec.get(name, {})}
-        if have["agent"] != p[name]["agent"] or not is_same(m, have["parameters"], parameters, secrets):
-            m.before[name] = have
-            m.after[name] = {"agent": p[name]["agent"], "parameters": shown(parameters, secrets)}
-            want[name] = {"agent": p[name]["agent"], "parameters": {**parameters, **secrets}}
+        given = (level["parameters"], level["secrets"]) if level["agent"] else ({}, {})
+        change = change_of(m, have, level["agent"], *given)
+        if change:
+            m.before[name], m.after[name] = have, {"agent": level["agent"], "parameters": shown(*change)}
+            want[name] = {"agent": level["agent"], "parameters": {**change[0], **change[1]}}
     return want
 
 
@@ -186,8 +199,8 @@ def late(m, path):
 def main():
     level = {"type": "dict", "options": {
         "agent": {"type": "str", "required": True},
-        "parameters": {"type": "dict", "default": {}},
-        "secrets": {"type": "dict", "default": {}, "no_log": True},
+        "parameters": {"type": "dict"},
+        "secrets": {"type": "dict", "no_log": True},
     }}
     m = Module({
         "name": {"type": "str", "required": True},

@@ -19,14 +19,14 @@ options:
     choices: [present, absent]
     default: present
   type:
-    description: Whole GPUs, or partitions of them. A pool keeps the type that it was created with.
+    description:
+      - Whole GPUs, or partitions of them. Without it, a new pool is of whole GPUs.
+      - A pool keeps the type that it was created with.
     type: str
     choices: [PciExpress, GpuPartition]
-    default: PciExpress
   mixed:
-    description: Whether it takes GPUs of different models. A pool stays as it was created.
+    description: Whether it takes GPUs of different models. A pool stays as it was created, without this C(false).
     type: bool
-    default: false
   gpus:
     description: GPUs that are to be in the pool.
     type: list
@@ -95,9 +95,9 @@ def names(gpus):
     return sorted("%s/%s" % gpu for gpu in gpus)
 
 
-def ready_gpus(m):
+def ready_gpus(m, pool):
     """GPUs of the model that can join: in Berth's hands, and in no pool."""
-    states = ("partitioned",) if m.params["type"] == "GpuPartition" else ("dismounted", "dismounting")
+    states = ("partitioned",) if pool["type"] == "GpuPartition" else ("dismounted", "dismounting")
     listed = m.get("gpus")["items"]
     if not [g for g in listed if g["model"] == m.params["model"].lower()]:
         m.fail_json(msg="no host has a GPU of the model %s" % m.params["model"])
@@ -106,17 +106,17 @@ def ready_gpus(m):
 
 
 def check_unchangeable(m, pool):
-    for name in ("type", "mixed"):
-        if pool[name] != m.params[name]:
+    for name, value in m.given(("type", "mixed")).items():
+        if pool[name] != value:
             m.fail_json(msg="pool %s has %s %s, and keeps it: it cannot become %s"
-                        % (pool["name"], name, pool[name], m.params[name]))
+                        % (pool["name"], name, pool[name], value))
 
 
 def members(m, pool):
     """(GPUs that join, GPUs that leave), each sorted."""
     have = {(each["node"], card(each["address"])) for each in pool["members"]}
     want = {(each["node"], card(each["address"])) for each in m.params["gpus"] or []}
-    want |= ready_gpus(m) if m.params["model"] else set()
+    want |= ready_gpus(m, pool) if m.params["model"] else set()
     gone = have - want if m.params["exclusive"] else set()
     m.differs("gpus", names(have), names((have | want) - gone))
     return sorted(want - have), sorted(gone)
@@ -127,7 +127,7 @@ def make(m, path):
     is_new = pool is None
     if is_new:
         m.differs("state", "absent", "present")
-        pool = {"members": [], "after_use": "release"}
+        pool = {"members": [], "after_use": "release", "type": m.params["type"] or "PciExpress"}
     else:
         check_unchangeable(m, pool)
     join, leave = members(m, pool)
@@ -147,8 +147,8 @@ def main():
     m = Module({
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "type": {"type": "str", "choices": ["PciExpress", "GpuPartition"], "default": "PciExpress"},
-        "mixed": {"type": "bool", "default": False},
+        "type": {"type": "str", "choices": ["PciExpress", "GpuPartition"]},
+        "mixed": {"type": "bool"},
         "gpus": {"type": "list", "elements": "dict", "options": {
             "node": {"type": "str", "required": True}, "address": {"type": "str", "required": True}}},
         "model": {"type": "str"},

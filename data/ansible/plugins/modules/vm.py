@@ -23,6 +23,7 @@ options:
   xml:
     description:
       - libvirt domain XML without GPUs. Required for a new VM. A change is in effect at the next start of the VM.
+      - If it has passwords, give the task C(no_log), as Ansible writes options into the log of the machine.
     type: str
   gpus:
     description:
@@ -52,6 +53,13 @@ options:
   apart_enforced:
     description: Wait rather than run beside the VMs in I(apart).
     type: bool
+  guest_silence_ms:
+    description: Its guest stands still when its agent has been silent for so many milliseconds.
+    type: int
+  guest_watch:
+    description: What happens when its guest stands still. C(off) only tells.
+    type: str
+    choices: ["off", restart]
   labels:
     description: Labels that its host must have.
     type: dict
@@ -138,6 +146,7 @@ vm:
   type: dict
 """
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 from ansible_collections.berth.berth.plugins.module_utils.berth import WAIT, Module
@@ -147,6 +156,8 @@ POLICY = {
     "affinity_enforced": {"type": "bool"},
     "apart": NAMES,
     "apart_enforced": {"type": "bool"},
+    "guest_silence_ms": {"type": "int"},
+    "guest_watch": {"type": "str", "choices": ["off", "restart"]},
     "labels": {"type": "dict"},
     "migration": {"type": "str", "choices": ["live-or-restart", "live", "restart"]},
     "mmio_mib": {"type": "int"},
@@ -171,6 +182,11 @@ def canonical(m, xml):
         return ElementTree.canonicalize(xml, strip_text=True)
     except ElementTree.ParseError as problem:
         return m.fail_json(msg="xml: it is no XML: %s" % problem)
+
+
+def shown(xml):
+    """For the diff: without the passwords of its screens."""
+    return re.sub(r"""(\bpasswd\s*=\s*)("[^"]*"|'[^']*')""", r"\1'(hidden)'", xml)
 
 
 def needs_of(items):
@@ -210,14 +226,14 @@ def add(m, path):
             m.fail_json(msg="there is no GPU pool \"%s\"" % pool)
     policy = policy_of(m, {})
     m.before["state"], m.after["state"] = "absent", "present"
-    m.after.update(policy, gpus=needs_of(needs), xml=m.params["xml"])
+    m.after.update(policy, gpus=needs_of(needs), xml=shown(m.params["xml"]))
     m.order("POST", ("vms",), {"name": m.params["name"], "xml": m.params["xml"], "needs": needs, **policy})
 
 
 def change(m, path, vm):
     xml = m.params["xml"]
     if xml is not None and canonical(m, vm["xml"]) != canonical(m, xml):
-        m.differs("xml", vm["xml"], xml)
+        m.before["xml"], m.after["xml"] = shown(vm["xml"]), shown(xml)
         m.order("PATCH", path + ("definition",), {"xml": xml})
     policy = m.differing(vm["spec"], policy_of(m, vm["spec"]))
     if policy:
