@@ -52,8 +52,11 @@ function show(status) {
   at('summary').hidden = false;
 }
 
-/* What stood there may not be so any more. */
+/* What stood there may not be so any more. The same again is not announced again. */
 function fail(text) {
+  if (at('fault').textContent === text) {
+    return;
+  }
   at('fault').textContent = text;
   at('fault').hidden = text === '';
   at('summary').hidden = at('summary').hidden || text !== '';
