@@ -29,19 +29,26 @@ static size_t limit_place(const struct auth_limit *limit)
     return best;
 }
 
-static msec_t delay_ms(unsigned failures, unsigned free_len)
+/* How the delay grows with failures, and when they are forgotten. */
+struct pace {
+    unsigned free_len;
+    msec_t delay_max_ms, forget_ms;
+};
+
+static msec_t delay_ms(unsigned failures, const struct pace *pace)
 {
     msec_t delay = 1000;
-    if (failures < free_len) {
+    if (failures < pace->free_len) {
         return 0;
     }
-    for (unsigned i = free_len; i < failures && delay < auth_limit_delay_max_ms; i++) {
+    for (unsigned i = pace->free_len; i < failures && delay < pace->delay_max_ms; i++) {
         delay *= 2;
     }
-    return MIN(delay, (msec_t)auth_limit_delay_max_ms);
+    return MIN(delay, pace->delay_max_ms);
 }
 
-msec_t auth_limit_try(struct auth_limit *limit, const char *key, unsigned free_len, msec_t now_ms)
+static msec_t limit_try(struct auth_limit *limit, const char *key, const struct pace *pace,
+                        msec_t now_ms)
 {
     size_t i = limit_find(limit, key);
     if (i == auth_limit_entries_max) {
@@ -49,7 +56,7 @@ msec_t auth_limit_try(struct auth_limit *limit, const char *key, unsigned free_l
         limit->entries[i].failures = 0;
         limit->entries[i].until_ms = now_ms;
         (void)snprintf(limit->entries[i].key, auth_limit_key_size, "%s", key);
-    } else if (now_ms - limit->entries[i].last_ms > auth_limit_forget_ms) {
+    } else if (now_ms - limit->entries[i].last_ms > pace->forget_ms) {
         limit->entries[i].failures = 0;
     }
     if (limit->entries[i].until_ms > now_ms) {
@@ -57,8 +64,21 @@ msec_t auth_limit_try(struct auth_limit *limit, const char *key, unsigned free_l
     }
     limit->entries[i].failures++;
     limit->entries[i].last_ms = now_ms;
-    limit->entries[i].until_ms = now_ms + delay_ms(limit->entries[i].failures, free_len);
+    limit->entries[i].until_ms = now_ms + delay_ms(limit->entries[i].failures, pace);
     return 0;
+}
+
+msec_t auth_limit_try(struct auth_limit *limit, const char *key, unsigned free_len, msec_t now_ms)
+{
+    const struct pace pace = {free_len, auth_limit_delay_max_ms, auth_limit_forget_ms};
+    return limit_try(limit, key, &pace, now_ms);
+}
+
+msec_t auth_limit_try_code(struct auth_limit *limit, const char *key, msec_t now_ms)
+{
+    const struct pace pace = {auth_limit_code_free_len, auth_limit_code_delay_max_ms,
+                              auth_limit_code_forget_ms};
+    return limit_try(limit, key, &pace, now_ms);
 }
 
 msec_t auth_limit_spend(struct auth_limit *limit, const char *key, unsigned budget,

@@ -14,6 +14,11 @@ enum {
     auth_limit_key_size = 128,
     auth_limit_delay_max_ms = 60 * 1000, /* a person behind the same address must get in */
     auth_limit_forget_ms = 15 * 60 * 1000,
+    /* Three of 10^6 codes are valid at a time, and each host counts alone: at one guess an hour,
+     * ten hosts withstand someone who has the password for years, and each guess is told. */
+    auth_limit_code_delay_max_ms = 60 * 60 * 1000,
+    auth_limit_code_forget_ms = 24 * 60 * 60 * 1000,
+    auth_limit_code_free_len = 5,
 };
 
 struct auth_limit {
@@ -27,6 +32,9 @@ struct auth_limit {
 /* 0: it may be tried now, and is counted; else so long it must wait, and nothing is counted. The
  * first 'free_len' failures cost no delay. */
 msec_t auth_limit_try(struct auth_limit *limit, const char *key, unsigned free_len, msec_t now_ms);
+
+/* The same for codes of a second factor, which are short: the delay grows to an hour. */
+msec_t auth_limit_try_code(struct auth_limit *limit, const char *key, msec_t now_ms);
 
 /* The same with a plain budget: 'budget' attempts in each 'window_ms', and no delay that grows. For
  * what many share, where a delay would let one of them keep out the others. */

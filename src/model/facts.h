@@ -343,6 +343,7 @@ ENUM_DECLARE(severity, SEVERITY_LIST)
     X(NOTE_ACCESS_REMOVED, "access-removed", INFO)                                                 \
     X(NOTE_LOGIN_FAILED, "login-failed", WARNING)                                                  \
     X(NOTE_LOGIN_FAILED_UNNAMED, "login-failed", WARNING)                                          \
+    X(NOTE_CODE_FAILED, "code-failed", WARNING)                                                    \
     X(NOTE_SESSION_ENDED, "session-ended", INFO)                                                   \
     X(NOTE_GPU_DISMOUNT_ASKED, "gpu-dismount", INFO)                                               \
     X(NOTE_GPU_MOUNT_ASKED, "gpu-mount", INFO)                                                     \

@@ -335,6 +335,7 @@ static const char *const note_words[note_code_count] = {
     [NOTE_ACCESS_REMOVED] = "{who} {subject} was removed",
     [NOTE_LOGIN_FAILED] = "wrong password or token for {subject}, from {who}",
     [NOTE_LOGIN_FAILED_UNNAMED] = "wrong password or token with an invalid name, from {who}",
+    [NOTE_CODE_FAILED] = "right password, but wrong or no code of {subject}, from {who}",
     [NOTE_SESSION_ENDED] = "the session of {subject}, begun from {who}, was ended",
     [NOTE_GPU_DISMOUNT_ASKED] =
         "{device} of {subject} ({label}) is to be dismounted from the host[, with {detail}]",

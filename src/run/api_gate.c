@@ -206,7 +206,7 @@ static void enter_by_token(struct api_gate *gate, struct http_exchange *exchange
         gate->handler.entered(gate->userdata, exchange, who);
     } else if (!record) {
         /* No work and no limit: 256 random bits are not guessed. */
-        gate->handler.failed(gate->userdata, token.name, who->actor.address);
+        gate->handler.failed(gate->userdata, token.name, who->actor.address, false);
         gate_refuse_token(exchange);
     } else {
         check_token(gate, exchange, who, &token, record);
@@ -292,7 +292,7 @@ static void end_token(struct api_gate *gate, struct gate_wait *wait, bool is_rig
 {
     char key[auth_limit_key_size];
     if (!is_right || !api_gate_is_valid(gate, &wait->who)) {
-        gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address);
+        gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address, false);
         gate_refuse_token(wait->exchange);
         return;
     }

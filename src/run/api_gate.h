@@ -46,8 +46,9 @@ struct api_gate_handler {
     /* What api_gate_hash() or api_gate_totp() made. */
     void (*hashed)(void *userdata, struct http_exchange *exchange, const struct api_who *who,
                    const struct api_credential *credential);
-    /* Someone guessed wrongly; 'name' need not be one. */
-    void (*failed)(void *userdata, const char *name, const char *address);
+    /* Someone guessed wrongly; 'name' need not be one. 'knows_password': but has shown that user's
+     * password, and lacks the code. */
+    void (*failed)(void *userdata, const char *name, const char *address, bool knows_password);
 };
 
 int api_gate_new(sd_event *event, const struct world *world, const struct config *config,

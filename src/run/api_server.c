@@ -221,7 +221,8 @@ static void on_noted(void *userdata, uint64_t id, enum txn_outcome outcome, revi
 }
 
 /* Told in the journal and in the cluster's events; a flood of them only in part. */
-static void on_login_failed(void *userdata, const char *name, const char *address)
+static void on_login_failed(void *userdata, const char *name, const char *address,
+                            bool knows_password)
 {
     struct api_server *server = userdata;
     struct api_request asked = {.actor.name = "nobody"};
@@ -237,7 +238,9 @@ static void on_login_failed(void *userdata, const char *name, const char *addres
     }
     bool is_name = name_check("user's", name, NULL) == 0;
     (void)copy_text(asked.actor.address, sizeof(asked.actor.address), address);
-    (void)snprintf(text, sizeof(text), "wrong password or token for %s, from %s%s",
+    (void)snprintf(text, sizeof(text), "%s %s, from %s%s",
+                   knows_password ? "right password, but wrong or no code of"
+                                  : "wrong password or token for",
                    is_name ? name : "what is no name", address,
                    server->failures == failures_told_max ? "; more of this is not told now" : "");
     journal_line(LOG_NOTICE, "%s", text);
@@ -245,7 +248,9 @@ static void on_login_failed(void *userdata, const char *name, const char *addres
         return;
     }
     fill_view(server, &view);
-    struct note note = {.code = is_name ? NOTE_LOGIN_FAILED : NOTE_LOGIN_FAILED_UNNAMED};
+    struct note note = {.code = knows_password ? NOTE_CODE_FAILED
+                                : is_name      ? NOTE_LOGIN_FAILED
+                                               : NOTE_LOGIN_FAILED_UNNAMED};
     (void)copy_text(note.subject, sizeof(note.subject), is_name ? name : "");
     (void)facts_set(&note.facts, NULL, address, NULL);
     api_note(&view, &asked, &note, &answer);

@@ -146,10 +146,15 @@ static void check_code(struct api_gate *gate, const struct gate_wait *wait,
     char key[auth_limit_key_size];
     code_key(wait, key);
     msec_t wait_ms =
-        wait->code[0] ? auth_limit_try(&gate->limit, key, login_free_len, clock_monotonic_ms()) : 0;
+        wait->code[0] ? auth_limit_try_code(&gate->limit, key, clock_monotonic_ms()) : 0;
     if (wait_ms > 0) {
         gate_refuse_for_now(wait->exchange, wait_ms);
     } else if (!wait->code[0]) {
+        /* Someone at the console sends the code second, so of a browser that the user has used this
+         * says nothing. Else the password may be a stranger's by now, who stops here. */
+        if (!wait->device[0]) {
+            gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address, true);
+        }
         api_answer_refuse(wait->exchange, 401, "code-needed",
                           "this user has a second factor: its code is needed, too");
     } else if (gate_totp_check(&gate->totp, record, wait->code, wait->exchange, &step, &is_guess)) {
@@ -160,7 +165,7 @@ static void check_code(struct api_gate *gate, const struct gate_wait *wait,
             gate->handler.mark(gate->userdata, mark->job, record, step);
         }
     } else if (is_guess) {
-        gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address);
+        gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address, true);
     }
 }
 
@@ -189,7 +194,7 @@ void gate_end_login(struct api_gate *gate, struct gate_wait *wait, bool is_right
     } else if (record) {
         begin_session(gate, wait, record);
     } else {
-        gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address);
+        gate->handler.failed(gate->userdata, wait->name, wait->who.actor.address, false);
         api_answer_refuse(wait->exchange, 401, "login-failed",
                           "the name or the password is wrong, or the user has expired");
     }
@@ -239,7 +244,7 @@ bool gate_is_proven(struct api_gate *gate, const struct gate_wait *wait, bool is
 {
     char key[auth_limit_key_size];
     if (!is_right || !api_gate_is_valid(gate, &wait->who)) {
-        gate->handler.failed(gate->userdata, wait->who.access, wait->who.actor.address);
+        gate->handler.failed(gate->userdata, wait->who.access, wait->who.actor.address, false);
         api_answer_refuse(wait->exchange, 403, "wrong-password",
                           "the present password is wrong; nothing was changed");
         return false;

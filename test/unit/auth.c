@@ -125,6 +125,24 @@ TEST(guesses_are_forgotten_after_a_while_and_a_flood_of_names_stays_bounded)
     }
 }
 
+TEST(guesses_at_a_code_come_down_to_one_an_hour)
+{
+    static struct auth_limit limit;
+    msec_t now = 1000, wait_ms = 0;
+    unsigned len = 0;
+    limit = (struct auth_limit){0};
+    for (; now < 24 * 3600 * 1000; now += wait_ms) {
+        wait_ms = auth_limit_try_code(&limit, "code user alice", now);
+        len += wait_ms == 0;
+    }
+    CHECK(len > 24 && len <= 24 + 17);
+    CHECK_INT(auth_limit_try_code(&limit, "code user alice", now), 0);
+    CHECK_INT(auth_limit_try_code(&limit, "code user alice", now), auth_limit_code_delay_max_ms);
+    now += auth_limit_code_forget_ms;
+    CHECK_INT(auth_limit_try_code(&limit, "code user alice", now + 1), 0);
+    CHECK_INT(auth_limit_try_code(&limit, "code user alice", now + 1), 0);
+}
+
 TEST(addresses_of_one_ipv6_subscriber_are_one)
 {
     char a[auth_limit_key_size], b[auth_limit_key_size];
