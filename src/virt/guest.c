@@ -7,35 +7,53 @@
 #include "virt/internal.h"
 
 #include "base/cleanup.h"
+#include "loop/clock.h"
 
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { answer_limit_s = 5 };
+enum { answer_limit_s = 5 }; /* libvirt waits as long for the agent to fall in step before */
 
 /* As libvirt writes it of the channel of a domain that runs. */
 #define CONNECTED "name='org.qemu.guest_agent.0' state='connected'"
 
-/* Its time is asked for, which every agent can tell. */
+static bool is_connected(virDomainPtr domain)
+{
+    CLEANUP(freep) char *xml = virDomainGetXMLDesc(domain, 0);
+    return xml && strstr(xml, CONNECTED);
+}
+
+/* The one question that an agent answers while the file systems are frozen for a backup. Its limit
+ * is of this call: virDomainAgentSetResponseTimeout() would hold for all who ask the agent, and
+ * end their freezes after seconds. */
+static bool ping(virDomainPtr domain)
+{
+    char *reply =
+        virDomainQemuAgentCommand(domain, "{\"execute\":\"guest-ping\"}", answer_limit_s, 0);
+    bool does_answer = reply;
+    free(reply);
+    return does_answer;
+}
+
+/* libvirt calls an agent unresponsive, too, which is not connected, or which it has given up on: it
+ * says so at once. So no answer counts only if it was waited for. */
 int virt_call_guest(struct call *call)
 {
     int r;
-    long long seconds;
-    unsigned nanoseconds;
     struct fact fact;
     CLEANUP(virt_call_domain_freep) virDomainPtr domain = virt_call_look_up(call, &r);
     r = domain ? virt_call_read_fact(call, domain, &fact) : r;
-    if (r <= 0 || fact.marker.epoch != call->epoch) {
+    if (r <= 0 || fact.marker.epoch != call->epoch || !is_connected(domain)) {
         return MIN(r, 0);
     }
-    CLEANUP(freep) char *xml = virDomainGetXMLDesc(domain, 0);
-    if (!xml || !strstr(xml, CONNECTED) ||
-        virDomainAgentSetResponseTimeout(domain, answer_limit_s, 0) < 0) {
-        return 0;
-    }
-    if (virDomainGetTime(domain, &seconds, &nanoseconds, 0) == 0) {
+    msec_t asked_ms = clock_monotonic_ms();
+    if (ping(domain)) {
         call->guest = GUEST_ANSWERS;
-    } else if (virGetLastErrorCode() == VIR_ERR_AGENT_UNRESPONSIVE) {
+    } else if (virGetLastErrorCode() == VIR_ERR_AGENT_UNRESPONSIVE &&
+               clock_monotonic_ms() - asked_ms >= answer_limit_s * 1000 - 500 &&
+               is_connected(domain)) {
         call->guest = GUEST_SILENT;
     }
     return 0;
