@@ -82,7 +82,7 @@ int run_node_show(struct cli *cli)
                   (long long)number_at(json, "cpus"),
                   memory_text(number_at(json, "memory_mib"), memory, sizeof(memory)),
                   text_at(json, "kernel"));
-    r = show_use(cli, "use now      ", false, text_at(json, "name"));
+    show_use(cli, "use now      ", false, text_at(json, "name"));
     (void)fprintf(cli->out, "incarnation  %lld\nchecks\n",
                   (long long)number_at(json, "incarnation"));
     print_checks(cli, array_at(json, "checks"));

@@ -146,7 +146,7 @@ int run_vm_show(struct cli *cli)
     char memory[40];
     (void)fprintf(cli->out, "CPUs, memory     %lld, %s\n", (long long)number_at(json, "cpus"),
                   memory_text(number_at(json, "memory_mib"), memory, sizeof(memory)));
-    r = show_use(cli, "use now          ", true, text_at(json, "name"));
+    show_use(cli, "use now          ", true, text_at(json, "name"));
     json_int_t pause_ms = number_at(json_object_get(json, "status"), "pause_ms");
     if (pause_ms > 0) {
         char pause[40];

@@ -26,8 +26,8 @@ void show_reasons(FILE *out, const json_t *reasons);
 void show_problems(const struct cli *cli, const json_t *problems, const json_t *counts);
 
 /* What that VM, or node, uses now of processors and memory, in a line that begins with 'label';
- * nothing if it is not known. An exit code, said. */
-int show_use(struct cli *cli, const char *label, bool is_vm, const char *name);
+ * nothing if it is not known. */
+void show_use(const struct cli *cli, const char *label, bool is_vm, const char *name);
 
 /* "2x GpuChildPool, 1x B" of a VM's needs; "-" none. */
 void needs_text(const json_t *needs, struct buf *ret);
