@@ -143,7 +143,7 @@ static const struct field import_fields[] = {
     TEXT("name", name, ABOUT("name of the VM; default: the nearest to the one in the XML")),
     ARRAY("needs", needs, need_len, need_item,
           ABOUT("GPUs it needs, by pool; default: as many as its XML has of each pool")),
-    BOOL("active", is_active, ABOUT("it runs on that host now")),
+    BOOL("active", is_active, ABOUT("it runs on that host now"), REQUIRED),
     BOOL("dry_run", is_dry_run, ABOUT("only tell whether it can be imported, and what is lost")),
 };
 REQUEST(import, import_fields);

@@ -133,7 +133,7 @@ def change_all(walk):
         walk.refuse(409, "GET", f"/v1/vms/{{vm}}/{kind}", vm="a")
     walk.refuse(409, "GET", "/v1/nodes/{node}/domains", node="node1")
     walk.do("POST", "/v1/nodes/{node}/import", {"xml": c.xml("old"), "active": True, "dry_run": True}, node="node1")
-    walk.do("POST", "/v1/nodes/{node}/import", {"xml": c.xml("old"), "needs": [{"pool": "P", "count": 1}]}, node="node1")
+    walk.do("POST", "/v1/nodes/{node}/import", {"xml": c.xml("old"), "active": False, "needs": [{"pool": "P", "count": 1}]}, node="node1")
     walk.do("DELETE", "/v1/vms/{vm}", vm="old")
     walk.do("POST", "/v1/vms/{vm}/cancel-move", vm="a")  # it does not move yet: nothing changes
     walk.do("POST", "/v1/vms/{vm}/move", {}, vm="a")

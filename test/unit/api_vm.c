@@ -46,7 +46,8 @@ TEST(a_domain_of_libvirt_is_imported_with_its_gpus_as_needs_and_its_losses_named
     begin_cluster();
     must("POST", "/v1/pools", "{\"name\":\"P\",\"all\":true,\"model\":\"10de:20b5\"}");
 #define THREE_GPUS HOSTDEV("1", "<rom file='/x.rom'/>") HOSTDEV("2", "") HOSTDEV("3", "")
-    must("POST", IMPORT, "{\"xml\":\"" XML_GPUS("Windows 10", THREE_GPUS) "\",\"dry_run\":true}");
+    must("POST", IMPORT,
+         "{\"active\":false,\"xml\":\"" XML_GPUS("Windows 10", THREE_GPUS) "\",\"dry_run\":true}");
     CHECK(!answer.has_txn);
     CHECK_HAS(text(), "\"name\":\"Windows-10\"");
     CHECK_HAS(text(), "\"title\":\"Windows 10\"");
@@ -56,17 +57,19 @@ TEST(a_domain_of_libvirt_is_imported_with_its_gpus_as_needs_and_its_losses_named
     CHECK_HAS(text(),
               "its GPU 0000:03:00.0 (GV100 [10de:1db4]) was taken out, which is in no pool");
     CHECK(!world_find(&world, RECORD_VM_SPEC, "Windows-10"));
-    must("POST", IMPORT, "{\"xml\":\"" XML_GPUS("Windows 10", THREE_GPUS) "\"}");
+    must("POST", IMPORT, "{\"active\":false,\"xml\":\"" XML_GPUS("Windows 10", THREE_GPUS) "\"}");
     CHECK_INT(answer.status, 201);
     CHECK_HAS(text(), "VM Windows-10 was added");
     CHECK_INT(spec("Windows-10")->need_len, 1);
     CHECK_INT(spec("Windows-10")->needs[0].count, 2);
     CHECK_STR(spec("Windows-10")->title, "Windows 10");
     CHECK(!strstr(spec("Windows-10")->xml, "hostdev"));
-    must("POST", IMPORT, "{\"xml\":\"" XML_GPUS("b", THREE_GPUS) "\",\"name\":\"c\",\"needs\":[]}");
+    must(
+        "POST", IMPORT,
+        "{\"active\":false,\"xml\":\"" XML_GPUS("b", THREE_GPUS) "\",\"name\":\"c\",\"needs\":[]}");
     CHECK_INT(spec("c")->need_len, 0);
     role = ROLE_OPERATOR;
-    refused("POST", IMPORT, "{\"xml\":\"" XML("d") "\"}", 403, "administrator");
+    refused("POST", IMPORT, "{\"active\":false,\"xml\":\"" XML("d") "\"}", 403, "administrator");
 }
 
 static void use(struct use_history *history, const char *node, const char *vm, uint32_t milli)
@@ -118,21 +121,26 @@ TEST(a_domain_that_runs_or_has_a_foreign_device_or_is_there_is_not_imported)
     strcpy(policy.directories[0], "/vm");
     begin_cluster();
     must("POST", "/v1/vms", "{\"xml\":\"" XML("train1") "\"}");
-    refused("POST", IMPORT, "{\"xml\":\"" XML("train1") "\"}", 409, "in the cluster already");
+    refused("POST", IMPORT, "{\"active\":false,\"xml\":\"" XML("train1") "\"}", 409,
+            "in the cluster already");
     refused("POST", IMPORT, "{\"xml\":\"" XML("busy") "\",\"active\":true}", 409, "it runs");
-    refused("POST", IMPORT, "{\"xml\":\"" XML("x") "\",\"name\":\"a/b\"}", 400, "a/b");
-    refused("POST", IMPORT, "{\"xml\":\"<network/>\"}", 400, "domain");
-    refused("POST", IMPORT, "{\"xml\":\"" XML_GPUS("nic", HOSTDEV("9", "")) "\"}", 409,
-            "it is given 0000:09:00.0 of this host, no GPU");
-    must("POST", IMPORT, "{\"xml\":\"" XML_GPUS("nic", HOSTDEV("9", "")) "\",\"dry_run\":true}");
+    refused("POST", IMPORT, "{\"xml\":\"" XML("x") "\"}", 400, "active");
+    refused("POST", IMPORT, "{\"active\":false,\"xml\":\"" XML("x") "\",\"name\":\"a/b\"}", 400,
+            "a/b");
+    refused("POST", IMPORT, "{\"active\":false,\"xml\":\"<network/>\"}", 400, "domain");
+    refused("POST", IMPORT, "{\"active\":false,\"xml\":\"" XML_GPUS("nic", HOSTDEV("9", "")) "\"}",
+            409, "it is given 0000:09:00.0 of this host, no GPU");
+    must("POST", IMPORT,
+         "{\"active\":false,\"xml\":\"" XML_GPUS("nic", HOSTDEV("9", "")) "\",\"dry_run\":true}");
     CHECK_HAS(text(), "\"code\":\"foreign-device\"");
     view.policy = &policy;
-    refused(
-        "POST", IMPORT,
-        "{\"xml\":\"" XML_GPUS("f", "<disk type='file'><source file='/etc/shadow'/></disk>") "\"}",
-        400, "/etc/shadow");
+    refused("POST", IMPORT,
+            "{\"active\":false,\"xml\":\"" XML_GPUS(
+                "f", "<disk type='file'><source file='/etc/shadow'/></disk>") "\"}",
+            400, "/etc/shadow");
     view.policy = NULL;
-    refused("POST", "/v1/nodes/node9/import", "{\"xml\":\"" XML("x") "\"}", 404, "node9");
+    refused("POST", "/v1/nodes/node9/import", "{\"active\":false,\"xml\":\"" XML("x") "\"}", 404,
+            "node9");
 }
 
 TEST(what_is_no_domain_xml_is_refused_in_words)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* VMs that libvirt on a server has defined, taken over into the cluster. What cannot be taken over is named before. */
 import { useEffect, useState } from 'preact/hooks';
-import { type ApiError, ask, change, fieldOf, messageOf, pathOfVm } from '../api';
+import { type ApiError, ask, change, fieldOf, messageOf } from '../api';
 import { useResource } from '../live';
 import { readSocket } from '../sockets';
 import type { Imported, List, Node, Pool } from '../types';
 import { compareNames, countFault, isAway, nameFault, natural, needsText, plural } from '../words';
 import { Alert } from '../ui/alert';
 import { FormDialog, InfoDialog, openDialog } from '../ui/dialog';
-import { CheckField, NameField, SelectField, TextField } from '../ui/field';
+import { NameField, SelectField, TextField } from '../ui/field';
 
 /* As its server tells it, and what the API says of it. */
 interface Domain {
@@ -21,8 +21,21 @@ type Candidate = Domain & { told: Imported };
 
 const pathOfServer = (server: string) => `/v1/nodes/${encodeURIComponent(server)}`;
 
+async function domainsOf(server: string): Promise<Domain[]> {
+    return (JSON.parse(await readSocket(`${pathOfServer(server)}/domains`)) as { domains: Domain[] }).domains;
+}
+
+/* As it is now: since the dialog was opened someone may have started it, or changed it. */
+async function again(server: string, domain: Domain): Promise<Domain> {
+    const now = (await domainsOf(server)).find((each) => each.name === domain.name);
+    if (!now || (now.xml !== domain.xml && !now.is_active)) {
+        throw new Error(`${domain.name} was ${now ? 'changed' : 'removed'} on ${server} meanwhile: look at it again.`);
+    }
+    return now;
+}
+
 async function candidatesOf(server: string): Promise<Candidate[]> {
-    const { domains } = JSON.parse(await readSocket(`${pathOfServer(server)}/domains`)) as { domains: Domain[] };
+    const domains = await domainsOf(server);
     const all: Candidate[] = [];
     for (const domain of domains.sort((a, b) => compareNames(a.name, b.name))) {
         const told = await ask<Imported>(`${pathOfServer(server)}/import`, { xml: domain.xml, active: domain.is_active, dry_run: true });
@@ -85,6 +98,7 @@ function ImportedDialog({ name, domain, server, more }: { name: string; domain: 
                     {' '}Its disks stay. On {server}, as root:
                 </p>
                 <pre class="code" tabIndex={0} role="group" aria-label="Command">virsh undefine --keep-nvram '{domain.name.replaceAll("'", "'\\''")}'</pre>
+                <p>Then start {name} here.</p>
             </Alert>
         </InfoDialog>
     );
@@ -118,7 +132,6 @@ function ImportDialog() {
     const [name, setName] = useState('');
     const [pool, setPool] = useState('');
     const [count, setCount] = useState('1');
-    const [isStarted, setStarted] = useState(false);
     const [faults, setFaults] = useState(noFaults);
     const ofMany = (domain?.told.needs.length ?? 0) > 1; // of several pools: as its XML has it
 
@@ -154,11 +167,9 @@ function ImportDialog() {
             throw new Error('There is nothing to import.');
         }
         const needs = ofMany ? domain.told.needs : pool ? [{ pool, count: Number(count) }] : [];
-        const done = await change('POST', `${pathOfServer(server)}/import`, { xml: domain.xml, active: domain.is_active, name, needs });
-        const more = [...(done.warnings ?? []).map((each) => each.text)];
-        if (isStarted) {
-            more.push(await change('POST', `${pathOfVm(name)}/start`).then((started) => started.message, (error: unknown) => `It was not started: ${messageOf(error)}`));
-        }
+        const now = await again(server, domain);
+        const done = await change('POST', `${pathOfServer(server)}/import`, { xml: now.xml, active: now.is_active, name, needs });
+        const more = (done.warnings ?? []).map((each) => each.text);
         return <ImportedDialog name={name} domain={domain} server={server} more={more.join('. ')} />;
     };
     return (
@@ -181,7 +192,6 @@ function ImportDialog() {
                             {...(domain.told.title ? { help: `Its name in the cluster. “${domain.told.title}” stays its title.` } : {})} />
                         {ofMany ? <p>It needs {needsText(domain.told.needs)}.</p>
                             : <GpuFields pools={pools} pool={pool} count={count} faults={faults} onPool={setPool} onCount={setCount} />}
-                        <CheckField label="Start it" isChecked={isStarted} onChange={setStarted} />
                     </>
                 )}
                 {list && <LeftOut list={list.filter((each) => !each.told.can_be_imported)} />}
