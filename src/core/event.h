@@ -28,8 +28,9 @@ struct core_config {
     X(CORE_VM_EXISTS, "vm-exists") /* 'name', 'epoch', 'node', 'is_up' (false: being made), */     \
                                    /* 'has_arrived', 'is_stranded', 'is_halted' */                 \
     X(CORE_VM_GONE, "vm-gone")     /* 'name', 'epoch', 'text', 'is_away' */                        \
-    X(CORE_VM_GUEST, "vm-guest")   /* 'name', 'epoch': its agent was asked; 'is_up': it answers */ \
-    X(CORE_VM_MOVING, "vm-moving") /* 'name', 'epoch', 'progress' of its migration from here */    \
+    X(CORE_VM_GUEST, "vm-guest") /* 'name', 'epoch': its agent was asked; 'is_up': it answers, */  \
+                                 /* 'is_silent'; neither: no one can say */                        \
+    X(CORE_VM_MOVING, "vm-moving")   /* 'name', 'epoch', 'progress' of its migration from here */  \
     X(CORE_VM_FOREIGN, "vm-foreign") /* 'name', of cluster 'text', runs here: none of ours */      \
     X(CORE_VMS_LISTED, "vms-listed") /* every VM that exists here has been told */                 \
     X(CORE_HYPERVISOR, "hypervisor") /* 'is_up', 'text' */                                         \
@@ -62,6 +63,7 @@ struct core_event {
     bool has_arrived; /* it came by a migration and has all of its guest, which does not run yet */
     bool is_stranded; /* it is up, but a migration from here paused it */
     bool is_halted;   /* it is up, but QEMU paused it for its watchdog, or a crash */
+    bool is_silent;   /* its agent is there, and did not answer in time */
     bool is_away;     /* it was migrated or saved: it is not here, and not gone */
     const char *node; /* that started the VM; NULL: this one */
     msec_t span_ms;   /* action-done of vm-migrate: the guest has stood still for so long; 0: not

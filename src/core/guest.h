@@ -15,6 +15,8 @@ struct guest {
     uint64_t epoch;
     bool is_halted;     /* QEMU paused it */
     bool has_answered;  /* its agent, once */
+    bool does_answer;   /* when it was last asked ... */
+    bool is_unsure;     /* ... or no one could say then */
     msec_t silent_ms;   /* since then it has not answered; 0: it does */
     msec_t unheard_ms;  /* the last time that it was asked and did not */
     uint64_t end_epoch; /* which is turned off, or was, since its guest stood still: ... */
@@ -27,5 +29,9 @@ void guest_event(const struct core *core, struct guest *guest, const struct core
 /* Whether the guest of 'epoch' of 'vm', which exists here, stands still; 'ret_why' may be NULL. */
 bool guest_has_stopped(const struct core *core, const struct guest *guest, const char *vm,
                        uint64_t epoch, struct cause *ret_why);
+/* Into 'ret', what the status of its epoch, which runs here, says of its guest; 'old' was told
+ * before, or is NULL. */
+void guest_tell(const struct core *core, const struct guest *guest, const char *vm,
+                const struct vm_status *old, struct vm_status *ret);
 /* Why 'epoch' of it ended here: 'why', or since its guest stood still. */
 struct cause guest_end_of(const struct guest *guest, uint64_t epoch, struct cause why);

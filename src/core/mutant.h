@@ -95,6 +95,9 @@
     X(PULSE_UNGUARDED, "a late pulse, with its summary, overtakes the next one")                   \
     X(SUMMARY_ONCE, "what the coordinator tells of heartbeats is not written again")               \
     X(GUEST_UNHEEDED, "a guest that stands still is neither told nor restarted")                   \
+    X(GUEST_GAP_COUNTS, "a guest counts as silent for time in which no one asked it")              \
+    X(GUEST_UNSURE_IS_SILENT, "a guest counts as silent while no one can say")                     \
+    X(GUEST_ANSWER_FORGOTTEN, "berthd forgets with its end that an agent ever answered")           \
     X(GUEST_ENDED_UNASKED, "a VM is turned off for its guest although no one wants that")          \
     X(CLAIM_LEAKS, "claims of a VM that runs nowhere are kept")
 

@@ -46,15 +46,18 @@ bool standstill_tend(struct core *core, struct local_vm *vm, const struct record
         end(core, vm, &why);
         return true;
     }
-    if (has_stopped == status->is_guest_stopped) {
+    struct vm_status next = {.epoch = vm->epoch};
+    guest_tell(core, &vm->guest, vm->name, status, &next);
+    bool is_told = next.is_guest_stopped == status->is_guest_stopped;
+    if (is_told && next.has_guest_answered == status->has_guest_answered) {
         return false;
     }
-    if (has_stopped) {
+    if (!is_told && has_stopped) {
         core_note_because(core, NOTE_VM_GUEST_STOPPED, vm->name, &why, core->config.node);
-    } else {
+    } else if (!is_told && (vm->guest.does_answer || status->cause.code == CAUSE_GUEST_HALTED)) {
         (void)facts_set(core_note(core, NOTE_VM_GUEST_BACK, vm->name), core->config.node, NULL,
                         NULL);
     }
-    vm_act_tell(core, vm, placement, VM_STATE_RUNNING, has_stopped ? &why : NULL);
+    vm_act_tell(core, vm, placement, VM_STATE_RUNNING, NULL);
     return true;
 }

@@ -71,12 +71,6 @@ void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *pl
                     : (struct move_progress){0};
     s->is_unkillable = vm->exists && vm->epoch == s->epoch && vm->kill.is_in_vain;
     s->cause = why ? *why : (struct cause){0};
-    struct cause still;
-    s->is_guest_stopped = state == VM_STATE_RUNNING && vm->exists &&
-                          guest_has_stopped(core, &vm->guest, vm->name, s->epoch, &still);
-    if (s->is_guest_stopped && !why) {
-        s->cause = still;
-    }
     if (state == VM_STATE_FAILED && vm->has_culprit) {
         s->has_culprit = true;
         s->culprit = vm->culprit;
@@ -84,6 +78,9 @@ void vm_act_tell(struct core *core, struct local_vm *vm, const struct record *pl
     const struct record *old = world_find(&core->world, RECORD_VM_STATUS, vm->name);
     bool was_running =
         old && old->status->epoch == s->epoch && old->status->state == VM_STATE_RUNNING;
+    if (state == VM_STATE_RUNNING && vm->exists) {
+        guest_tell(core, &vm->guest, vm->name, old ? old->status : NULL, s);
+    }
     s->pause_ms = pause_to_tell(core, vm, s->epoch, state, old ? old->status : NULL);
     struct txn txn = {0};
     struct record_key fence = self_key(core, RECORD_NODE_FENCE);

@@ -455,6 +455,7 @@ struct vm_status {
     msec_t pause_ms; /* of a move: so long the guest had stood still, or was off, when this was
                         said; running: until it ran here. 0: it did not move, or not known */
     bool is_guest_stopped;   /* running: its QEMU does, but its guest stands still: 'cause' */
+    bool has_guest_answered; /* running: its agent did, in this epoch */
     bool is_unkillable;      /* SIGKILL does not end its QEMU: only the end of its host will */
     struct cause cause;      /* why it is so; NONE: as was ordered */
     struct gpu_slot culprit; /* failed: the device that made it so ... */

@@ -34,9 +34,11 @@ int daemon_watch_guests(struct daemon *d)
     return r;
 }
 
-void daemon_heard_guest(void *userdata, const char *vm, uint64_t epoch, bool does_answer)
+void daemon_heard_guest(void *userdata, const char *vm, uint64_t epoch, enum virt_guest answer)
 {
-    daemon_step(userdata,
-                (struct core_event){
-                    .kind = CORE_VM_GUEST, .name = vm, .epoch = epoch, .is_up = does_answer});
+    daemon_step(userdata, (struct core_event){.kind = CORE_VM_GUEST,
+                                              .name = vm,
+                                              .epoch = epoch,
+                                              .is_up = answer == VIRT_GUEST_ANSWERS,
+                                              .is_silent = answer == VIRT_GUEST_SILENT});
 }

@@ -100,7 +100,7 @@ void daemon_saw_endpoints(struct daemon *d);
 void daemon_tell_endpoints(const struct daemon *d, struct node_inventory *inventory);
 /* daemon_guests.c: asks the agents in the guests that are watched, from now on. Negative errno. */
 int daemon_watch_guests(struct daemon *d);
-void daemon_heard_guest(void *userdata, const char *vm, uint64_t epoch, bool does_answer);
+void daemon_heard_guest(void *userdata, const char *vm, uint64_t epoch, enum virt_guest answer);
 /* daemon_use.c: tells how much of this host is used, from now on. Negative errno. */
 int daemon_watch_use(struct daemon *d);
 void daemon_leave_use(struct daemon *d);

@@ -10,6 +10,7 @@
 #include "loop/worker.h"
 #include "virt/files.h"
 #include "virt/process.h"
+#include "virt/virt.h"
 #include "wire/domain_xml.h"
 
 #include <libvirt/libvirt.h>
@@ -36,12 +37,6 @@ enum pause {
     PAUSED_LEAVING, /* a migration from or to here paused it, which may have broken off */
     PAUSED_WHOLE,
     PAUSED_HALTED, /* QEMU, for the guest's watchdog device, or a crash */
-};
-
-enum guest_answer {
-    GUEST_UNKNOWN, /* no agent is there, or libvirt does not say */
-    GUEST_ANSWERS,
-    GUEST_SILENT, /* its agent is there, and did not answer in time */
 };
 
 /* What libvirt says of one domain of ours. */
@@ -82,7 +77,7 @@ struct call {
     uint32_t users[qemu_users_max]; /* open: that libvirt runs QEMU as */
     size_t user_len;
     struct move_progress progress; /* progress */
-    enum guest_answer guest;       /* guest */
+    enum virt_guest guest;         /* guest */
     char cpu_model[64];            /* open: of this host; "": libvirt does not say */
     VEC(struct fact) facts;
 };

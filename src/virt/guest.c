@@ -50,11 +50,11 @@ int virt_call_guest(struct call *call)
     }
     msec_t asked_ms = clock_monotonic_ms();
     if (ping(domain)) {
-        call->guest = GUEST_ANSWERS;
+        call->guest = VIRT_GUEST_ANSWERS;
     } else if (virGetLastErrorCode() == VIR_ERR_AGENT_UNRESPONSIVE &&
                clock_monotonic_ms() - asked_ms >= answer_limit_s * 1000 - 500 &&
                is_connected(domain)) {
-        call->guest = GUEST_SILENT;
+        call->guest = VIRT_GUEST_SILENT;
     }
     return 0;
 }
@@ -68,8 +68,8 @@ static void on_answered(void *userdata, struct task *task)
         return;
     }
     instance->is_asked_guest = false;
-    if (call->guest != GUEST_UNKNOWN && instance->is_told && !instance->is_gone) {
-        virt->observer->guest(virt->userdata, call->vm, call->epoch, call->guest == GUEST_ANSWERS);
+    if (instance->is_told && !instance->is_gone) {
+        virt->observer->guest(virt->userdata, call->vm, call->epoch, call->guest);
     }
 }
 

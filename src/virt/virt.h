@@ -61,6 +61,13 @@ struct virt_instance {
     X(VIRT_END_AWAY, "away")        /* not the end: it was migrated away or saved */
 ENUM_DECLARE(virt_end, VIRT_END_LIST)
 
+/* What the agent in a guest said that was asked. */
+enum virt_guest {
+    VIRT_GUEST_UNKNOWN, /* no agent is there, or libvirt does not say */
+    VIRT_GUEST_ANSWERS,
+    VIRT_GUEST_SILENT, /* its agent is there, and did not answer in time */
+};
+
 /* What a VM has taken of this host. */
 struct virt_use {
     char vm[name_size];
@@ -87,8 +94,8 @@ struct virt_observer {
                    const struct move_progress *progress);
     /* A VM of another cluster runs here. Once for as long as it does. */
     void (*foreign)(void *userdata, const char *vm, const char *cluster);
-    /* virt_ask_guest(): whether the agent, which is there, answered in time. */
-    void (*guest)(void *userdata, const char *vm, uint64_t epoch, bool does_answer);
+    /* virt_ask_guest(). */
+    void (*guest)(void *userdata, const char *vm, uint64_t epoch, enum virt_guest answer);
     /* virt_measure(): what each VM has taken until now. Lent. */
     void (*used)(void *userdata, const struct virt_use *vms, size_t len);
 };

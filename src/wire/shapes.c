@@ -547,6 +547,8 @@ static const struct field status_fields[] = {
     SPAN("pause_ms", pause_ms, ABOUT("how long its last move held the guest up"), SPARSE),
     BOOL("guest_stopped", is_guest_stopped,
          ABOUT("whether its guest stands still, though its QEMU runs"), SPARSE),
+    BOOL("guest_answered", has_guest_answered, ABOUT("whether its guest agent ever answered"),
+         SPARSE),
     BOOL("cannot_be_ended", is_unkillable, ABOUT("whether its QEMU survives SIGKILL")),
     STRUCT("cause", cause, cause_shape, ABOUT("why it is so")),
     SLOT_MAYBE("culprit", culprit, has_culprit, ABOUT("GPU that made it fail")),

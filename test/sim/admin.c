@@ -246,6 +246,8 @@ static void order_vm(struct sim *sim, const struct scenario_step *step)
         spec->is_stop_forced = step->is_forced;
     } else if (step->op == OP_MANAGE || step->op == OP_UNMANAGE) {
         spec->is_unmanaged = step->op == OP_UNMANAGE;
+    } else if (step->op == OP_WATCH || step->op == OP_UNWATCH) {
+        spec->guest_watch = step->op == OP_WATCH ? GUEST_WATCH_RESTART : GUEST_WATCH_OFF;
     } else if (step->op == OP_PRIORITY) {
         spec->priority = (uint32_t)step->number;
     } else if (step->op == OP_ADOPT_VM || step->op == OP_CONFIRM_GONE) {
@@ -485,7 +487,8 @@ void admin_do(struct sim *sim, const struct scenario_step *step)
         delete (sim, RECORD_VM_SPEC, step->subject);
     } else if (step->op == OP_START || step->op == OP_STOP || step->op == OP_MOVE ||
                step->op == OP_CANCEL_MOVE || step->op == OP_PRIORITY || step->op == OP_ADOPT_VM ||
-               step->op == OP_CONFIRM_GONE || step->op == OP_MANAGE || step->op == OP_UNMANAGE) {
+               step->op == OP_CONFIRM_GONE || step->op == OP_MANAGE || step->op == OP_UNMANAGE ||
+               step->op == OP_WATCH || step->op == OP_UNWATCH) {
         order_vm(sim, step);
     } else {
         order_host(sim, step);

@@ -48,6 +48,8 @@ static void stop_guest(struct sim *sim, const struct scenario_step *step)
         if (instance && instance->phase == INSTANCE_UP && step->op == OP_HALT_GUEST) {
             instance->is_halted = true;
             hypervisor_tell(sim, *host, instance);
+        } else if (instance && instance->phase == INSTANCE_UP && step->op == OP_REBOOT_GUEST) {
+            hypervisor_reboot(instance, step->for_ms);
         } else if (instance && instance->phase == INSTANCE_UP) {
             hypervisor_silence(sim, *host, instance, step->for_ms);
         }
@@ -409,7 +411,8 @@ void faults_do(struct sim *sim, const struct scenario_step *step)
         remember(sim, step);
     } else if (step->op == OP_FAIL_GUEST) {
         kill_guest(sim, step->subject);
-    } else if (step->op == OP_HALT_GUEST || step->op == OP_SILENCE_GUEST) {
+    } else if (step->op == OP_HALT_GUEST || step->op == OP_SILENCE_GUEST ||
+               step->op == OP_REBOOT_GUEST) {
         stop_guest(sim, step);
     } else if (step->op == OP_STRAY) {
         stray(sim, must(host_find(sim, step->host)), step->subject);

@@ -95,10 +95,12 @@ void hypervisor_tell(struct sim *sim, struct host *host, struct instance *instan
 
 /* Its agent was asked. */
 static void tell_guest(struct sim *sim, struct host *host, const struct instance *instance,
-                       bool does_answer)
+                       bool does_answer, bool is_silent)
 {
-    struct letter letter = {
-        .event = {.kind = CORE_VM_GUEST, .epoch = instance->epoch, .is_up = does_answer}};
+    struct letter letter = {.event = {.kind = CORE_VM_GUEST,
+                                      .epoch = instance->epoch,
+                                      .is_up = does_answer,
+                                      .is_silent = is_silent}};
     SET_TEXT(letter.name, "%s", instance->vm);
     if (host->libvirt == LIBVIRT_UP && host->process && instance->is_told) {
         process_tell(sim, host, 0, &letter);
@@ -112,19 +114,25 @@ static void ask_guest(struct sim *sim, const struct happening *happening)
     if (!instance) {
         return;
     }
-    bool is_silent = instance->silences > 0;
+    bool is_absent = instance->absences > 0, is_silent = !is_absent && instance->silences > 0;
+    instance->absences -= is_absent;
     instance->silences -= is_silent;
-    tell_guest(sim, host, instance, !is_silent);
-    if (is_silent) {
+    tell_guest(sim, host, instance, !is_absent && !is_silent, is_silent);
+    if (is_absent || is_silent) {
         later(sim, ask_ms, ask_guest, host)->id = instance->number;
     }
+}
+
+void hypervisor_reboot(struct instance *instance, msec_t for_ms)
+{
+    instance->absences = (uint64_t)(for_ms / ask_ms);
 }
 
 void hypervisor_silence(struct sim *sim, struct host *host, struct instance *instance,
                         msec_t for_ms)
 {
     instance->silences = for_ms > 0 ? (uint64_t)(for_ms / ask_ms) : UINT64_MAX;
-    tell_guest(sim, host, instance, true);
+    tell_guest(sim, host, instance, true, false);
     later(sim, ask_ms, ask_guest, host)->id = instance->number;
 }
 

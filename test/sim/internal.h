@@ -134,7 +134,8 @@ struct instance {
     bool is_called_off; /* ... and its libvirt was asked to end it */
     bool is_stranded;   /* its libvirt died at the end of one: it is paused */
     bool is_halted;     /* for its watchdog device, or a crash */
-    uint64_t silences;  /* of the agent in its guest, so many more times */
+    uint64_t silences;  /* of the agent in its guest, so many more times ... */
+    uint64_t absences;  /* ... after it was not there so many times */
     bool is_stuck;      /* in the kernel: SIGKILL does not end it, ... */
     bool is_stuck_told; /* ... and people were told */
     bool is_unseen;     /* it was migrated past each berthd that could tell the store ... */
@@ -397,6 +398,7 @@ void hypervisor_tell(struct sim *sim, struct host *host, struct instance *instan
 struct instance *hypervisor_find(const struct host *host, const char *vm);
 /* What was stuck in the kernel is so no more; what was killed meanwhile ends. */
 /* The agent in its guest answers once more, then not for so long; 0: never again. */
+void hypervisor_reboot(struct instance *instance, msec_t for_ms); /* no agent is there so long */
 void hypervisor_silence(struct sim *sim, struct host *host, struct instance *instance,
                         msec_t for_ms);
 void hypervisor_heal(struct sim *sim, struct host *host);

@@ -106,6 +106,7 @@ struct scenario_vm {
     X(OP_FAIL_GUEST, "fail guest", SUBJECT_VM, 0)                                                  \
     X(OP_HALT_GUEST, "halt guest", SUBJECT_VM, 0)                                                  \
     X(OP_SILENCE_GUEST, "silence guest", SUBJECT_VM, OPTION_FOR)                                   \
+    X(OP_REBOOT_GUEST, "reboot guest", SUBJECT_VM, OPTION_FOR)                                     \
     X(OP_FAIL_GPU, "fail gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
     X(OP_FATAL_GPU, "fatal gpu", SUBJECT_HOST, OPTION_NUMBER)                                      \
     X(OP_SWAP_GPU, "swap gpu", SUBJECT_HOST, OPTION_NUMBER)                                        \
@@ -146,6 +147,8 @@ struct scenario_vm {
     X(OP_PRIORITY, "priority", SUBJECT_VM, OPTION_NUMBER)                                          \
     X(OP_MANAGE, "manage", SUBJECT_VM, 0)                                                          \
     X(OP_UNMANAGE, "unmanage", SUBJECT_VM, 0)                                                      \
+    X(OP_WATCH, "watch", SUBJECT_VM, 0)                                                            \
+    X(OP_UNWATCH, "unwatch", SUBJECT_VM, 0)                                                        \
     X(OP_DISARM, "disarm", SUBJECT_NONE, OPTION_FOR)                                               \
     X(OP_ARM, "arm", SUBJECT_NONE, 0)                                                              \
     X(OP_DRAIN, "drain", SUBJECT_HOST, OPTION_FORCE | OPTION_MIGRATION)                            \
