@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The berth command and berth-api over a real etcd."""
 
+import http.server
 import json
 import os
 import signal
+import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "law"))
@@ -22,6 +25,34 @@ def serves(path_of_socket):
         return ask(path_of_socket, "GET", "/v1/pools").status == 200
     except OSError:
         return False
+
+
+class Earlier(http.server.BaseHTTPRequestHandler):
+    """An API that knows a VM and a node, and does not know of their use."""
+
+    def do_GET(self):  # the name that http.server calls
+        is_known = self.path in ("/v1/vms/x", "/v1/nodes/x")
+        body = {"name": "x", "state": "up"} if is_known else {"code": "no-such-path", "message": "there is no such path"}
+        text = json.dumps(body).encode()
+        self.send_response(200 if is_known else 404)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+@test
+def a_vm_and_a_node_are_shown_although_an_earlier_api_does_not_know_their_use():
+    with tempfile.TemporaryDirectory() as folder, \
+            socketserver.ThreadingUnixStreamServer(f"{folder}/api", Earlier) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for noun in ("vm", "node"):
+            done = subprocess.run([os.environ["BERTH"], "--socket", f"{folder}/api", noun, "show", "x"],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), done
+        server.shutdown()
 
 
 @test
