@@ -74,10 +74,30 @@ static bool has_room(struct api_call *call, const struct gpu_change *change, uin
     return true;
 }
 
+/* A berth-api that does not know of several sizes writes a host's cards without them. */
+static const char *find_older(const struct api_call *call)
+{
+    WORLD_EACH(call->world, RECORD_NODE_INVENTORY, each) {
+        if (!(*each)->inventory->takes_sizes) {
+            return (*each)->key.name;
+        }
+    }
+    return NULL;
+}
+
 /* The profiles behind the first; each once. */
 static bool has_room_for_more(struct api_call *call, const struct gpu_change *change,
                               struct dismount *asked)
 {
+    const char *older = asked->more_len > 0 ? find_older(call) : NULL;
+    if (older) {
+        call_tell(call, "node", older, NULL);
+        call_refuse(call, 409, "older-host",
+                    "%s has an older Berth, which does not know of cards with vGPUs of several "
+                    "profiles: upgrade it first",
+                    older);
+        return false;
+    }
     for (uint32_t i = 0; i < asked->more_len; i++) {
         struct vgpu_share *share = &asked->more[i];
         struct dismount before = *asked;

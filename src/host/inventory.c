@@ -310,6 +310,7 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
     inventory_finish(config, cards.items, cards.len);
     VEC_EACH(&cards, each) {
         struct gpu *gpu = each->facts.is_virtual_function ? NULL : VEC_ADD(&inventory.gpus);
+    inventory.takes_sizes = true;
         is_whole &= gpu || each->facts.is_virtual_function;
         if (gpu) {
             *gpu = each->gpu;

@@ -218,7 +218,8 @@ struct node_inventory {
     node_checks_t checks;
     VEC(struct vm_sighting) sightings;
     VEC(struct gpu_use) uses;
-    bool has_networks;                 /* it tells them */
+    bool takes_sizes;  /* its Berth knows vgpu_share; one that does not drops them from the store */
+    bool has_networks; /* it tells them */
     VEC(struct host_network) networks; /* into which VMs can be plugged */
     bool has_fabric; /* between its GPUs: a VM has several only in a set, also if none is known */
     VEC(struct fabric_set) fabric_sets; /* fabric_keep_regular() */

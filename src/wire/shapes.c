@@ -305,6 +305,8 @@ static const struct field inventory_fields[] = {
          ABOUT("sets of GPUs that can talk to each other on the fabric"), SPARSE),
     U32("bare_nodes", bare_nodes, ABOUT("NUMA nodes with memory but without CPUs, a bit each"),
         SPARSE),
+    BOOL("takes_sizes", takes_sizes,
+         ABOUT("whether its Berth knows of cards with vGPUs of several sizes"), SPARSE),
     BOOL("has_networks", has_networks, ABOUT("whether it tells its networks"), SPARSE),
     LIST("networks", networks, item_of_networks, networks_max,
          ABOUT("interfaces of the host and networks of libvirt for VMs"), SPARSE),

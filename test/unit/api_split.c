@@ -204,13 +204,18 @@ TEST(a_card_is_divided_into_vgpus_of_a_profile_by_its_id_or_name)
 /* Node 1's first card: one nvidia-1132, two nvidia-1121. */
 static void begin_sizes(void)
 {
+    static const char sizes[] = "{\"count\":1,\"profile\":\"nvidia-1132\",\"more\":[{\"count\":2,"
+                                "\"profile\":\"NVIDIA H200X-1-18C\"}]}";
     begin();
     add_divisible("node1");
     offer(&inventory("node1")->gpus.items[0], "nvidia-1121", "NVIDIA H200X-1-18C", 8);
     offer(&inventory("node1")->gpus.items[0], "nvidia-1132", "NVIDIA H200X-141C", 1);
-    must("POST", GPU("node1", "01:00.0") "/partition",
-         "{\"count\":1,\"profile\":\"nvidia-1132\",\"more\":[{\"count\":2,\"profile\":"
-         "\"NVIDIA H200X-1-18C\"}]}");
+    add_node("node2", false);
+    inventory("node1")->takes_sizes = true;
+    refused("POST", GPU("node1", "01:00.0") "/partition", sizes, 409, "node2 has an older Berth");
+    CHECK(!wanted("node1", 1));
+    inventory("node2")->takes_sizes = true;
+    must("POST", GPU("node1", "01:00.0") "/partition", sizes);
 }
 
 TEST(a_card_is_divided_into_vgpus_of_several_sizes_at_a_time)
