@@ -91,53 +91,60 @@ static uint64_t node_kib(const struct host_config *config, const char *name)
 }
 
 /* Those without CPUs (memory of a GPU, or behind CXL) or without memory are left out: a guest needs
- * both of a node. */
+ * both of a node. Of nodes with memory that are left out no one can tell how much they have. */
 static void add_numa_node(const struct host_config *config, const char *name, int32_t number,
                           struct node_inventory *inventory)
 {
     struct numa_node node = {.id = number};
     uint64_t huge_kib = 0, kib = node_kib(config, name);
-    if (host_read(config, node.cpu_list, sizeof(node.cpu_list),
-                  "/sys/devices/system/node/%s/cpulist", name) < 0 ||
-        strlen(node.cpu_list) == sizeof(node.cpu_list) - 1) { /* it was cut */
-        return;
-    }
+    bool is_known = host_read(config, node.cpu_list, sizeof(node.cpu_list),
+                              "/sys/devices/system/node/%s/cpulist", name) >= 0 &&
+                    strlen(node.cpu_list) < sizeof(node.cpu_list) - 1; /* else it was cut */
     for (uint32_t i = 0; i < inventory->huge_page_len; i++) {
         const struct huge_pages *pages = &inventory->huge_pages[i];
         huge_kib += pages->numa_node == number ? (uint64_t)pages->size_kib * pages->total : 0;
     }
-    node.cpus = count_list(node.cpu_list);
+    node.cpus = is_known ? count_list(node.cpu_list) : 0;
     node.memory_mib = (kib - MIN(kib, huge_kib)) >> 10;
-    if (node.cpus == 0 && kib > 0 && number < 32) {
+    if (kib > 0 && node.cpus > 0 && inventory->numa_node_len < numa_nodes_max) {
+        inventory->numa_nodes[inventory->numa_node_len++] = node;
+    } else if (kib > 0 && number < 32) {
         inventory->bare_nodes |= UINT32_C(1) << number;
     }
-    if (node.cpus > 0 && kib > 0 && inventory->numa_node_len < numa_nodes_max) {
-        inventory->numa_nodes[inventory->numa_node_len++] = node;
-    }
 }
 
-static int compare_nodes(const void *a, const void *b)
+static int compare_numbers(const void *a, const void *b)
 {
-    const struct numa_node *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
+    const int32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
 }
 
+/* By number, so that those beyond what is listed are the last ones, not 10 to 15. */
 static void read_nodes(const struct host_config *config, struct node_inventory *inventory)
 {
-    char folder[host_path_size];
+    VEC(int32_t) numbers = {0};
     host_entries_t nodes = host_list(config, "/sys/devices/system/node");
     VEC_EACH(&nodes, each) {
         uint64_t number;
         if (strncmp(each->name, "node", 4) == 0 && parse_u64(each->name + 4, INT16_MAX, &number)) {
-            (void)snprintf(folder, sizeof(folder), "/sys/devices/system/node/%s/hugepages",
-                           each->name);
-            add_huge_pages(config, folder, (int32_t)number, inventory);
-            add_numa_node(config, each->name, (int32_t)number, inventory);
+            int32_t *place = VEC_ADD(&numbers);
+            if (place) {
+                *place = (int32_t)number;
+            }
         }
     }
     VEC_DONE(&nodes);
-    qsort(inventory->numa_nodes, inventory->numa_node_len, sizeof(inventory->numa_nodes[0]),
-          compare_nodes);
+    if (numbers.len > 0) {
+        qsort(numbers.items, numbers.len, sizeof(numbers.items[0]), compare_numbers);
+    }
+    VEC_EACH(&numbers, number) {
+        char name[16], folder[host_path_size];
+        (void)snprintf(name, sizeof(name), "node%d", *number);
+        (void)snprintf(folder, sizeof(folder), "/sys/devices/system/node/%s/hugepages", name);
+        add_huge_pages(config, folder, *number, inventory);
+        add_numa_node(config, name, *number, inventory);
+    }
+    VEC_DONE(&numbers);
     if (inventory->huge_page_len == 0) {
         add_huge_pages(config, "/sys/kernel/mm/hugepages", -1, inventory);
     }
@@ -303,6 +310,7 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
     read_memory(config, &inventory);
     inventory.address_bits = guest_address_bits(config);
     networks_read(config, &inventory);
+    inventory.takes_sizes = true;
     uint32_t left_out = 0;
     bool is_whole = read_cards(config, false, busy, &cards, &left_out) &&
                     read_cards(config, true, busy, &cards, &left_out) &&
@@ -310,7 +318,6 @@ int inventory_read(const struct host_config *config, const busy_cards_t *busy,
     inventory_finish(config, cards.items, cards.len);
     VEC_EACH(&cards, each) {
         struct gpu *gpu = each->facts.is_virtual_function ? NULL : VEC_ADD(&inventory.gpus);
-    inventory.takes_sizes = true;
         is_whole &= gpu || each->facts.is_virtual_function;
         if (gpu) {
             *gpu = each->gpu;

@@ -202,7 +202,7 @@ struct node_inventory {
     uint64_t memory_mib;                         /* for VMs, without huge pages */
     struct numa_node numa_nodes[numa_nodes_max]; /* by id */
     uint32_t numa_node_len;
-    uint32_t bare_nodes; /* those that have memory but no CPUs, a bit each; not among the others */
+    uint32_t bare_nodes; /* those that have memory and are not among these: a bit each */
     struct huge_pages huge_pages[huge_pages_max];
     uint32_t huge_page_len;
     uint32_t huge_default_kib; /* size of those that are given if none is named; 0: not known */

@@ -44,6 +44,8 @@ void host_find_networks(const xmlNode *domain, struct host_names *info)
 
 /* ---- memory ---- */
 
+enum { kernel_nodes_max = 1024 }; /* CONFIG_NODES_SHIFT is 10 at most */
+
 /* The nodes that 'node' binds to, a bit each; 0: to none, or only by preference. */
 static uint32_t nodes_of(const xmlNode *node)
 {
@@ -54,6 +56,9 @@ static uint32_t nodes_of(const xmlNode *node)
         set && (!mode || strcmp(mode, "strict") == 0 || strcmp(mode, "restrictive") == 0);
     for (int i = 0; is_bound && i < 32; i++) {
         nodes |= number_set_has(set, i) ? UINT32_C(1) << i : 0;
+    }
+    for (int i = 32; nodes != 0 && i < kernel_nodes_max; i++) {
+        nodes = number_set_has(set, i) ? 0 : nodes; /* what these have is not counted */
     }
     return nodes;
 }

@@ -303,7 +303,7 @@ static const struct field inventory_fields[] = {
     BOOL("fabric", has_fabric, ABOUT("whether a fabric connects its GPUs"), SPARSE),
     LIST("fabric_sets", fabric_sets, fabric_set_item, fabric_sets_max,
          ABOUT("sets of GPUs that can talk to each other on the fabric"), SPARSE),
-    U32("bare_nodes", bare_nodes, ABOUT("NUMA nodes with memory but without CPUs, a bit each"),
+    U32("bare_nodes", bare_nodes, ABOUT("NUMA nodes with memory that are not listed, a bit each"),
         SPARSE),
     BOOL("takes_sizes", takes_sizes,
          ABOUT("whether its Berth knows of cards with vGPUs of several sizes"), SPARSE),

@@ -90,6 +90,11 @@ TEST(the_networks_of_a_template_and_the_nodes_to_which_it_binds_memory_are_read)
                                "</numatune></domain>",
                                &info, NULL) == 0);
     CHECK_INT(info.names.bind_len, 0);
+    REQUIRE(domain_xml_inspect("<domain type='kvm'><name>a</name><memory unit='GiB'>8</memory>"
+                               "<os><type>hvm</type></os><numatune><memory nodeset='1,40'/>"
+                               "</numatune></domain>",
+                               &info, NULL) == 0);
+    CHECK_INT(info.names.bind_len, 0); /* node 40 may have it all */
 }
 
 static uint32_t page_kib(const char *backing)

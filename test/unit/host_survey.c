@@ -394,6 +394,27 @@ TEST(huge_pages_are_listed_by_node_and_size_and_are_no_memory_for_other_vms)
     host_inventory_done(&inventory);
 }
 
+TEST(nodes_beyond_those_listed_are_the_last_ones_and_known_to_have_memory)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct node_inventory inventory = {0};
+    struct error err;
+    tree_begin(&tree);
+    for (int i = 0; i < numa_nodes_max + 2; i++) {
+        char cpu[16];
+        (void)snprintf(cpu, sizeof(cpu), "%d\n", i);
+        add_numa_node(&tree, i, cpu, "1048576");
+    }
+    REQUIRE(host_inventory_read(&tree.config, &inventory, &err) == 0);
+    CHECK(inventory.takes_sizes);
+    REQUIRE(inventory.numa_node_len == numa_nodes_max);
+    for (int i = 0; i < numa_nodes_max; i++) {
+        CHECK_INT(inventory.numa_nodes[i].id, i);
+    }
+    CHECK_INT(inventory.bare_nodes, 3 << numa_nodes_max);
+    host_inventory_done(&inventory);
+}
+
 static void add_interface(struct tree *tree, const char *name, int index, int below)
 {
     char text[16];
