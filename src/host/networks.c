@@ -5,6 +5,7 @@
  * /run/libvirt/network, or that come up with that daemon, which the first VM may start. What comes
  * and goes with VMs and containers is left out.
  */
+#include "base/parse.h"
 #include "host/internal.h"
 
 #include <stdio.h>
@@ -33,14 +34,24 @@ static bool has_lower(const struct host_config *config, const char *name)
     return is_any;
 }
 
+/* "vnet7" for 'start' "vnet". */
+static bool is_numbered(const char *name, const char *start)
+{
+    size_t len = strlen(start);
+    uint64_t number;
+    return strncmp(name, start, len) == 0 && parse_u64(name + len, UINT32_MAX, &number);
+}
+
 /* Ends of a VM's or container's cable: tap, macvtap and veth. A veth names its other end as what it
- * is on, which a VLAN does, too, but that one is above it. */
+ * is on, which a VLAN does, too, but that one is above it. A tap with a name of its own stays: so
+ * are bridges of Open vSwitch in user space. */
 static bool is_transient(const struct host_config *config, const char *name)
 {
+    bool is_tap = host_exists(config, INTERFACE "tun_flags", name) &&
+                  (is_numbered(name, "vnet") || is_numbered(name, "tap"));
     int64_t own = host_read_number(config, 0, INTERFACE "ifindex", name);
     int64_t below = host_read_number(config, own, INTERFACE "iflink", name);
-    return strcmp(name, "lo") == 0 || host_exists(config, INTERFACE "tun_flags", name) ||
-           host_exists(config, INTERFACE "macvtap", name) ||
+    return strcmp(name, "lo") == 0 || is_tap || host_exists(config, INTERFACE "macvtap", name) ||
            (below != own && !has_lower(config, name));
 }
 
@@ -79,7 +90,8 @@ void networks_read(const struct host_config *config, struct node_inventory *inve
     bool is_whole = host_exists(config, "/sys/class/net");
     host_entries_t all = host_list(config, "/sys/class/net");
     VEC_EACH(&all, each) {
-        if (!is_transient(config, each->name)) {
+        bool is_one = host_exists(config, INTERFACE "ifindex", each->name); /* bonding_masters */
+        if (is_one && !is_transient(config, each->name)) {
             is_whole &= add(inventory, "interface", each->name);
         }
     }

@@ -426,8 +426,8 @@ static void add_interface(struct tree *tree, const char *name, int index, int be
 
 TEST(interfaces_that_stay_and_networks_of_libvirt_are_what_vms_can_be_plugged_into)
 {
-    static const char *const names[] = {"interface br0", "interface eno1", "interface vlan7",
-                                        "network default", "network isolated"};
+    static const char *const names[] = {"interface br0",   "interface eno1",  "interface ovs0",
+                                        "interface vlan7", "network default", "network isolated"};
     CLEANUP(tree_done) struct tree tree;
     struct node_inventory inventory = {0};
     struct error err;
@@ -442,6 +442,9 @@ TEST(interfaces_that_stay_and_networks_of_libvirt_are_what_vms_can_be_plugged_in
     tree_link(&tree, "../eno1", "/sys/class/net/vlan7/lower_eno1");
     add_interface(&tree, "vnet0", 5, 5);
     tree_file(&tree, "0x5002\n", "/sys/class/net/vnet0/tun_flags");
+    add_interface(&tree, "ovs0", 9, 9); /* of Open vSwitch in user space */
+    tree_file(&tree, "0x1002\n", "/sys/class/net/ovs0/tun_flags");
+    tree_file(&tree, "\n", "/sys/class/net/bonding_masters");
     add_interface(&tree, "veth9", 6, 7);
     add_interface(&tree, "macvtap0", 8, 2);
     tree_link(&tree, "../eno1", "/sys/class/net/macvtap0/lower_eno1");
