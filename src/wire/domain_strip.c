@@ -7,9 +7,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Attributes of <address> are hexadecimal with 0x, as libvirt writes them, else decimal. */
+/* Attributes of <address> are numbers as in C, as libvirt reads them: 0x1f, 31 and 037 are one. */
 static bool read_part(const xmlNode *address, const char *name, uint64_t max, uint64_t *ret)
 {
     CLEANUP(freep) char *text = tree_attribute(address, name);
@@ -17,8 +18,14 @@ static bool read_part(const xmlNode *address, const char *name, uint64_t max, ui
         *ret = 0;
         return true;
     }
-    return text &&
-           (strncmp(text, "0x", 2) == 0 ? parse_hex(text, max, ret) : parse_u64(text, max, ret));
+    if (!text || text[0] < '0' || text[0] > '9') { /* no sign, no blanks */
+        return false;
+    }
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 0);
+    *ret = value;
+    return *end == '\0' && errno == 0 && value <= max;
 }
 
 static bool read_pci(const xmlNode *address, struct pci_address *ret)

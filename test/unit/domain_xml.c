@@ -701,12 +701,14 @@ TEST(gpus_are_stripped_and_other_devices_stay)
                    "<address type='pci' domain='0x0000' bus='0x09' slot='0x00' function='0x0'/>"
                    "</hostdev><hostdev mode='subsystem' type='pci'><source>"
                    "<address bus='10' slot='0x1f' function='0'/></source></hostdev>"
+                   "<hostdev mode='subsystem' type='pci'><source>"
+                   "<address bus='011' slot='010' function='00'/></source></hostdev>"
                    "<hostdev mode='subsystem' type='usb'><source/></hostdev>"
                    "<hostdev mode='subsystem' type='mdev' model='vfio-pci'><source>"
                    "<address uuid='aa-bb'/></source></hostdev></devices></domain>",
                    head);
     REQUIRE(domain_xml_strip(text, take_gpu, &asked, &xml, &err) == 0);
-    CHECK_STR(buf_str(&asked), "0000:65:00.1 0000:0a:1f.0 aa-bb ");
+    CHECK_STR(buf_str(&asked), "0000:65:00.1 0000:0a:1f.0 0000:09:08.0 aa-bb ");
     CHECK(!strstr(buf_str(&xml), "0x65") && !strstr(buf_str(&xml), "mdev"));
     CHECK_HAS(buf_str(&xml), "1f");
     CHECK_HAS(buf_str(&xml), "usb");
