@@ -89,16 +89,22 @@ static void say_not_assignable(struct case_file *c, const struct gpu_device *dev
                                          : gpu_verdict_name(device->verdict));
 }
 
+static const char *plural(uint32_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* ---- whole ---- */
 
 static void judge_whole(struct case_file *c)
 {
     const struct dismount *entry = c->gpu.dismount;
     if (entry && entry->partitions > 0) {
-        buf_printf(c->why,
-                   "is in %u partitions: those go into a pool of the type GpuPartition; or make it "
-                   "whole first",
-                   division_len(entry));
+        buf_printf(
+            c->why,
+            "is in %u partition%s: only a pool of the type GpuPartition takes it so; or make "
+            "it whole first",
+            division_len(entry), plural(division_len(entry)));
         c->hint = hint_make("gpu-partition", c->gpu.node, c->address, "0", NULL);
     } else if (!entry) {
         buf_text(c->why, "is not dismounted from its host: dismount it first");
@@ -167,8 +173,8 @@ static void compare_division(struct case_file *c, const struct division *own)
         buf_printf(c->why, "has partitions of the type %s, those of the pool are %s", own->type,
                    c->pool->partition_type);
     } else if (usual.len > 0 && usual.len != own->len) {
-        buf_printf(c->why, "is in %u partitions, the pool's other cards in %u", own->len,
-                   usual.len);
+        buf_printf(c->why, "is in %u partition%s, the pool's other cards in %u", own->len,
+                   plural(own->len), usual.len);
     } else if (usual.len > 0 && usual.mmio_size != own->mmio_size) {
         buf_printf(c->why, "has partitions of %llu KiB, the pool's are of %llu KiB",
                    (unsigned long long)(own->mmio_size >> 10),
@@ -208,8 +214,8 @@ static void judge_parts(struct case_file *c)
     uint32_t wanted = c->gpu.dismount ? division_len(c->gpu.dismount) : 0;
     bool is_mediated = division.len > 0 && strcmp(division.type, GPU_TYPE_VF) != 0;
     if (c->gpu.state == GPU_STATE_PARTITIONING) {
-        buf_printf(c->why, "is still being divided into %u partitions; try again in a moment%s",
-                   wanted, patience(c));
+        buf_printf(c->why, "is still being divided into %u partition%s; try again in a moment%s",
+                   wanted, plural(wanted), patience(c));
     } else if (type && division.len == 0) {
         buf_printf(c->why, "has no partitions of the type %s", type);
     } else if (wanted == 0 && !is_mediated) {

@@ -245,7 +245,9 @@ static json_t *partition_body(const char *counts, const char *profiles, uint64_t
         char number[8];
         uint64_t count;
         counts += !is_first;
-        profiles += !is_first && profiles && *profiles == ',';
+        if (!is_first && profiles && *profiles == ',') {
+            profiles++;
+        }
         size_t len = strcspn(counts, ","), size = profiles ? strcspn(profiles, ",") : 0;
         (void)snprintf(number, sizeof(number), "%.*s", (int)MIN(len, sizeof(number)), counts);
         is_ok = parse_u64(number, UINT16_MAX, &count) && (is_first || (profiles && size > 0));

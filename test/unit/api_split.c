@@ -133,7 +133,7 @@ TEST(vgpus_of_a_vendors_driver_join_a_pool_and_their_card_is_not_divided)
     CHECK_HAS(text(), "\"backend\":\"vendor\"");
     refused("POST", "/v1/pools/V/members",
             "{\"members\":[{\"node\":\"node2\",\"address\":\"01:00.0\"}]}", 409,
-            "is in 1 partitions, the pool's other cards in 2");
+            "is in 1 partition, the pool's other cards in 2");
     refused(
         "POST", "/v1/pools",
         "{\"name\":\"W\",\"type\":\"GpuPartition\",\"members\":[{\"node\":\"node2\",\"address\":"
@@ -309,7 +309,7 @@ TEST(a_card_is_whole_or_in_partitions_never_both)
         "\"hint\":{\"action\":\"gpu-partition\",\"subject\":[\"node1\",\"0000:01:00.0\",\"0\"]");
     refused("POST", "/v1/pools",
             "{\"name\":\"whole\",\"members\":[{\"node\":\"node1\",\"address\":\"01:00.0\"}]}", 409,
-            "is in 4 partitions: those go into a pool of the type GpuPartition");
+            "is in 4 partitions: only a pool of the type GpuPartition takes it so");
     must("POST", GPU("node1", "02:00.0") "/dismount", NULL);
     refused(
         "POST", "/v1/pools",
