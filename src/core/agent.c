@@ -15,6 +15,7 @@
 #include "core/prepare.h"
 #include "core/self.h"
 #include "core/standstill.h"
+#include "core/vgpu.h"
 #include "core/visitor.h"
 #include "core/vm_act.h"
 
@@ -42,7 +43,9 @@ static void start_done(struct core *core, struct local_vm *vm, const struct core
         vm->has_culprit = event->culprit != NULL;
         if (event->culprit) {
             vm->culprit = *event->culprit;
-            agent_gpu_quarantine(core, event->culprit, &vm->why);
+            if (!vgpu_may_lack_room(core, event->culprit)) {
+                agent_gpu_quarantine(core, event->culprit, &vm->why);
+            }
         }
     } else if (MUTANT(UNKNOWN_IS_FAILED) && event->result == CORE_UNKNOWN) {
         local_vm_ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, NULL));
@@ -134,13 +137,13 @@ static bool is_prepared(struct core *core, struct local_vm *vm,
 {
     struct cause why;
     enum prepare state = prepare_devices(core, vm->name, placement, &vm->culprit, &why);
-    if (state == PREPARE_FAILED || state == PREPARE_REFUSED) {
+    if (state == PREPARE_FAILED || state == PREPARE_NO_ROOM || state == PREPARE_REFUSED) {
         if (MUTANT(UNPREPARED_IS_GONE)) {
             local_vm_ended(vm, placement->epoch, why);
         } else {
             local_vm_undo(vm, placement->epoch, why);
         }
-        vm->has_culprit = state == PREPARE_FAILED;
+        vm->has_culprit = state != PREPARE_REFUSED;
         core_wake(core, core->now_ms);
     }
     if (state == PREPARE_FAILED) {

@@ -75,6 +75,7 @@
     X(FABRIC_KEPT, "GPUs can talk to those of the VM that had them before")                        \
     X(FABRIC_CUT, "GPUs under a VM that runs are cut from each other")                             \
     X(VGPU_KEPT, "a vGPU goes to the next VM as the last one left it")                             \
+    X(VGPU_ROOM_IS_BLAMED, "a vGPU that finds no room between others is quarantined")              \
     X(VGPU_FIRST_SIZE, "every vGPU of a card is made of the first size of its division")           \
     X(DOWN_WITH_VMS, "a host that goes down in order leaves although VMs are left on it")          \
     X(DOWN_UNHEEDED, "nobody moves the VMs of a host that is going down")                          \

@@ -204,6 +204,12 @@ enum vgpu_state vgpu_prepare(struct core *core, const char *vm,
     return state;
 }
 
+bool vgpu_may_lack_room(const struct core *core, const struct gpu_slot *slot)
+{
+    const struct dismount *division = division_of(core, slot);
+    return division && division->more_len > 0 && !MUTANT(VGPU_ROOM_IS_BLAMED);
+}
+
 /* ---- orders to the host ---- */
 
 static void order(struct core *core, enum core_action_kind kind, const struct gpu_slot *slot)

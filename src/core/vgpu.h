@@ -40,6 +40,10 @@ enum vgpu_state vgpu_prepare(struct core *core, const char *vm,
                              const struct vm_placement *placement, struct gpu_slot *ret_culprit,
                              struct cause *ret_why);
 
+/* Whether a vGPU that is refused may only have no room: on a card of several sizes the driver chose
+ * where the others lie, between which a large one may not fit until some of them end. */
+bool vgpu_may_lack_room(const struct core *core, const struct gpu_slot *slot);
+
 /* Whether 'event' tells that a vGPU could not be cleared, and why: VMs must not get it. */
 bool vgpu_event(struct core *core, const struct core_event *event, struct gpu_slot *ret_slot,
                 struct cause *ret_why);
