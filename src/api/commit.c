@@ -90,7 +90,7 @@ struct note call_note(enum note_code code, const char *subject)
 }
 
 /* What an administrator orders is decided on what was shown: a write that does not demand it would
- * undo what another one ordered meanwhile. Old events are deleted by anyone who comes. */
+ * undo what another one ordered meanwhile. Anyone may delete old events. */
 static bool is_guarded(const struct txn *txn)
 {
     VEC_EACH(&txn->writes, write) {

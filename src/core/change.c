@@ -16,10 +16,11 @@ enum {
     commit_limit_ms = 3000,
     /* On their way at a time: what a slow etcd, which does 200 a second, answers within that. */
     changes_max = 512,
-    /* A decision looks at each VM, which takes some 5 us, and may search long for places: between
-     * two is time for as much of both. */
+    patient_max = changes_max / 2,
+    /* A decision looks at each VM, which takes some 5 us, and may search long for places, 8 us for
+     * 1,000 steps. The pause counts from its beginning: half of it at least is left for others. */
     vms_each_ms = 100,
-    steps_each_ms = 100000,
+    steps_each_ms = 60000,
 };
 
 bool change_init(struct core *core)
@@ -64,6 +65,17 @@ bool change_is_due(const struct core *core)
 bool change_is_full(const struct core *core)
 {
     return core->changes->intents.len >= changes_max;
+}
+
+bool change_is_urgent(const struct view *view)
+{
+    bool has_place = view->placement && view->placement->placement->phase != PLACEMENT_NONE;
+    return view->wants_to_run && (!has_place || view->gone != GONE_NOT);
+}
+
+bool change_is_full_of_patient(const struct core *core)
+{
+    return core->changes->patient_len >= patient_max;
 }
 
 bool change_must_rest(struct core *core)
@@ -129,6 +141,7 @@ void change_settle(struct core *core)
         pending_tick(core, &intent->pending);
         if (pending_is_idle(core, &intent->pending)) {
             record_unref(intent->placement);
+            c->patient_len -= intent->is_urgent ? 0 : 1;
             VEC_REMOVE(&c->intents, i);
             core->is_dirty = true;
         }
@@ -291,6 +304,8 @@ struct intent *change_commit(struct core *core, const struct view *view, struct 
     }
     (void)snprintf(intent->vm, sizeof(intent->vm), "%s", view->name);
     intent->placement = next;
+    intent->is_urgent = change_is_urgent(view);
+    core->changes->patient_len += intent->is_urgent ? 0 : 1;
     intent->pending.refusals = *sight_refusals(core, view->name);
     pending_send(core, &intent->pending, &txn, commit_limit_ms);
     return intent;

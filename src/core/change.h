@@ -28,11 +28,13 @@ struct intent {
     struct pending pending;
     struct record *placement; /* NULL: will be deleted */
     struct note note;         /* told when it is committed; NOTE_NONE: nothing */
+    bool is_urgent;           /* as change_is_urgent() said */
 };
 
 /* All that are on their way. */
 struct changes {
     VEC(struct intent) intents; /* by VM name */
+    size_t patient_len;         /* of these are not urgent */
     msec_t rested_ms;           /* no decision before: after the last one was time for others */
     msec_t again_ms;            /* decide again then although nothing changed; 0: no need */
     bool is_partial; /* some were on their way when this decision began, so it leaves them out */
@@ -72,6 +74,10 @@ bool change_is_due(const struct core *core);
 /* Whether so many are on their way that nothing more is decided until some have arrived: that leads
  * to the next decision. */
 bool change_is_full(const struct core *core);
+/* Whether the VM is to run and nothing of it does: what is decided on it shortens an outage. */
+bool change_is_urgent(const struct view *view);
+/* Whether so many that are not urgent are on their way that the rest is left to those that are. */
+bool change_is_full_of_patient(const struct core *core);
 /* Whether the last decision was just now, as measured by what one costs; then asks to be called
  * when the next one may be. */
 bool change_must_rest(struct core *core);

@@ -212,5 +212,7 @@ void planning_do(struct core *core, struct jobs *jobs)
     while (!plan_all(core, jobs)) {
         /* Room is kept for one VM only, so this is not asked for twice. */
     }
-    evict_done(core);
+    if (!change_is_full(core)) { /* else perhaps not everyone had the chance */
+        evict_done(core);
+    }
 }

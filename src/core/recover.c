@@ -445,6 +445,9 @@ static void decide(struct core *core, const char *vm, struct jobs *jobs)
             view.gone = GONE_FENCED;
         }
     }
+    if (change_is_full_of_patient(core) && !change_is_urgent(&view)) {
+        return;
+    }
     switch (phase) {
     case PLACEMENT_NONE:
         decide_none(core, &view, jobs);

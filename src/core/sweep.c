@@ -12,13 +12,16 @@
 
 /* etcd takes at most 128 guards and 128 writes in one transaction. */
 enum { sweep_limit_ms = 5000, sweep_len_max = 32, events_slack = 200 };
+/* To look at one takes some microseconds: most of the time is left for other things. */
+enum { claims_each_ms = 100 };
 
 /* Each claim costs two guards and one write; each event one write; the term one guard. */
 static_assert(2 * sweep_len_max + 1 <= 128, "a sweep fits into one transaction");
 
 struct sweep {
     struct pending pending;
-    bool is_due; /* claims or placements may have changed since all claims were looked at */
+    bool is_due;      /* claims or placements may have changed since all claims were looked at */
+    msec_t rested_ms; /* not again before */
 };
 
 bool sweep_init(struct core *core)
@@ -61,19 +64,25 @@ static bool is_claim_held(const struct core *core, const struct record *claim)
     return false;
 }
 
-/* Looks at all claims, of which there are as many as GPUs: only after a change, and not while more
- * of them are on their way, which move claims. */
+/* Looks at all claims, of which there are as many as GPUs: only after a change, and with pauses
+ * that grow with their number. Those of a VM with a change on its way are moved by that. */
 static void find_claims(struct core *core, struct txn *txn)
 {
     struct sweep *sweep = core->sweep;
-    if (!sweep->is_due || core->changes->intents.len > 0) {
+    if (!sweep->is_due) {
         return;
     }
+    if (core->now_ms < sweep->rested_ms) {
+        core_wake(core, sweep->rested_ms);
+        return;
+    }
+    sweep->rested_ms =
+        core->now_ms + (msec_t)(core->world.records[RECORD_CLAIM].len / claims_each_ms);
     WORLD_EACH(&core->world, RECORD_CLAIM, each) {
         const struct record *claim = *each;
         bool is_known = world_is_readable(&core->world, &claim->key);
         if (txn->writes.len < sweep_len_max && is_known && !is_claim_held(core, claim) &&
-            !MUTANT(CLAIM_LEAKS)) {
+            !change_find(core, claim->claim->vm) && !MUTANT(CLAIM_LEAKS)) {
             struct record_key placement = {.kind = RECORD_VM_PLACEMENT};
             memcpy(placement.name, claim->claim->vm, sizeof(placement.name));
             txn_guard(txn, &claim->key, claim->revision);

@@ -131,6 +131,43 @@ TEST(of_many_changes_so_many_are_under_way_as_a_store_can_take)
     buf_done(&text);
 }
 
+/* Half of what may be under way is left for it; and the claim that no one holds, which would stand
+ * in the way of others, is released meanwhile. */
+TEST(no_failover_and_no_leaked_claim_waits_behind_many_ordered_stops)
+{
+    enum { hosts = 31, vms = 1500, outage_max_ms = 11000 };
+    struct scenario scenario = {0};
+    struct sim_result result = {0};
+    struct error err = {0};
+    struct buf text = {0};
+    buf_text(&text, "batch 50\nnoise delay_ms=600\nsettings concurrent_starts=32\n"
+                    "host z cpus=60 memory=9999\n");
+    for (int i = 0; i < hosts; i++) {
+        buf_printf(&text, "host h%02d cpus=60 memory=9999 gpus=1\n", i);
+    }
+    for (int i = 0; i < vms; i++) {
+        buf_printf(&text, "vm v%d gpus=0 cpus=1 memory=16 start=100 on=h%02d offline=turn-off\n", i,
+                   i % (hosts - 1));
+    }
+    buf_text(&text, "vm w gpus=0 cpus=1 memory=16 start=100 on=z priority=900\n"
+                    "at 100000 power off z\nat 108000 leak h05 0\n");
+    for (int i = 0; i < vms; i++) {
+        buf_printf(&text, "at 107400 stop v%d\n", i); /* just before 'z' is known to be off */
+    }
+    buf_text(&text, "until 120000\n");
+    CHECK_INT(scenario_parse(buf_str(&text), &scenario, &err), 0);
+    CHECK_STR(err.text, "");
+    sim_run(&scenario, &(struct sim_options){0}, &result);
+    CHECK_STR(result.violation, "");
+    CHECK_STR(result.longest_outage_vm, "w");
+    CHECK(result.longest_outage_ms < outage_max_ms);
+    const char *released = strstr(buf_str(&result.transcript), "claim-released");
+    CHECK(released && strstr(released, "vm-stopping"));
+    sim_result_done(&result);
+    scenario_done(&scenario);
+    buf_done(&text);
+}
+
 TEST(another_seed_is_another_run)
 {
     struct sim_result first = {0}, second = {0};
