@@ -206,7 +206,7 @@ struct node_inventory {
     struct huge_pages huge_pages[huge_pages_max];
     uint32_t huge_page_len;
     uint32_t huge_default_kib; /* size of those that are given if none is named; 0: not known */
-    uint32_t address_bits; /* of a guest's physical addresses, at most; 0: not known */
+    uint32_t address_bits;     /* of a guest's physical addresses, at most; 0: not known */
     char kernel[64];
     char cpu_model[64];          /* of the host's CPU, as its hypervisor names it; "": not known */
     char migration_address[256]; /* where it takes in running VMs; "": it cannot */
