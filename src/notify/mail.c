@@ -6,7 +6,9 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -53,6 +55,12 @@ static void write_letter(const struct mail *mail, const char *text, int64_t seco
     if (gmtime_r(&when, &parts)) {
         (void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &parts);
     }
+    /* Servers that take no letter without a name of its own are many. */
+    uint64_t chance = 0;
+    arc4random_buf(&chance, sizeof(chance));
+    const char *at = strrchr(mail->from, '@');
+    buf_printf(ret, "Message-ID: <%" PRId64 ".%016" PRIx64 "@%s>\r\n", seconds, chance,
+               at ? at + 1 : "localhost");
     buf_printf(ret, "Date: %s\r\nFrom: Berth <%s>\r\nTo: ", date, mail->from);
     for (size_t i = 0; i < mail->to_len; i++) {
         buf_printf(ret, "%s<%s>", i ? ",\r\n " : "", mail->to[i]);
@@ -133,7 +141,9 @@ static int hand_over(CURL *easy, struct letter *letter, struct error *err)
         return 0;
     }
     if (status >= 400) {
-        return error_set(err, status >= 500 ? -EBADMSG : -EIO,
+        /* RFC 4954: a login that is missing or refused. The message is not what is wrong. */
+        bool is_login = status == 530 || status == 535;
+        return error_set(err, status >= 500 && !is_login ? -EBADMSG : -EIO,
                          "the mail server answered with the status %ld", status);
     }
     return error_set(err, -EIO, "the mail server cannot be reached: %s",

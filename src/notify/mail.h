@@ -35,7 +35,7 @@ int mail_read_login(const char *path, struct mail *mail, struct error *err);
  * Sends 'text', whose first lines become the subject, dated 'seconds' (wall clock). TLS is demanded
  * of every server but one on this host itself. Blocks for notify_limit_ms at most. 0: it was
  * accepted, for every address or, unless 'is_for_all', for one at least. -EBADMSG: it never will be
- * (5xx); -EIO: not now.
+ * (5xx, but for a login that is refused); -EIO: not now.
  */
 int mail_send(const struct mail *mail, const char *text, int64_t seconds, bool is_for_all,
               struct error *err);

@@ -66,13 +66,19 @@ static int post_by_mail(struct post *post)
                              post->is_test, &post->err);
 }
 
+/* A test goes both ways: that one fails does not hide what the other one says. */
 static void post_run(struct task *task)
 {
     struct post *post = (struct post *)task;
-    post->result = post->is_wanted[NOTIFY_WEBHOOK] ? post_to_webhook(post) : 0;
-    if (post->result == 0 && post->is_wanted[NOTIFY_MAIL]) {
-        post->result = post_by_mail(post);
+    int r = post->is_wanted[NOTIFY_WEBHOOK] ? post_to_webhook(post) : 0;
+    const struct error first = post->err;
+    post->result = post->is_wanted[NOTIFY_MAIL] ? post_by_mail(post) : 0;
+    if (r < 0 && post->is_wanted[NOTIFY_MAIL]) {
+        const struct error second = post->err;
+        (void)error_set(&post->err, r, "%s; %s", first.text,
+                        post->result < 0 ? second.text : "the mail server accepted it");
     }
+    post->result = r < 0 ? r : post->result;
 }
 
 static void post_release(struct task *task)

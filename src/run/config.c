@@ -204,7 +204,7 @@ static const struct setting settings[] = {
          "which must offer STARTTLS unless it is this host itself."),
     TEXT(VALUE_PATH, "mail_password_file", mail_password_file, PLACES,
          "The file whose first line is the user by which berth-api logs in there, and whose second "
-         "line is the password. Without it: no login."),
+         "line is the password. berth-api must be able to read it. Without it: no login."),
     TEXT(VALUE_PATH, "host_key_file", host_key_file, PLACES,
          "The private key of this host, with which berthd opens the sealed secrets of fence "
          "agents. berthd makes it. Only root may read it, or write to its directory. It needs no "

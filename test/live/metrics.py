@@ -320,18 +320,21 @@ def the_same_is_told_by_mail_and_neither_a_webhook_that_hangs_nor_a_test_waits_f
         message = email.message_from_string(letter)
         assert message["Subject"].startswith("Berth, cluster berth: ") and message["To"].count("@") == 2, head
         assert abs(email.utils.parsedate_to_datetime(message["Date"]).timestamp() - time.time()) < 120, head
+        assert re.fullmatch(r"<\d+\.[0-9a-f]{16}@node1>", message["Message-ID"] or ""), head
         assert re.search(r"^warning: .*disarmed", body, re.M), body
         # The webhook hangs for ten seconds and is tried again: a test message must not wait behind it.
         pathlib.Path(f"{directory}/webhook").write_text("http://127.0.0.1:1/\n")
         begin = time.monotonic()
-        c.refused(1, "the webhook cannot be reached", "notify", "test")
+        c.refused(1, "the mail server accepted it", "notify", "test")
+        assert any("a test message" in heard[2] for heard in server.heard), server.heard
         assert time.monotonic() - begin < 5, "the test waited"
-        server.answers[:] = [451, 550]  # the first one is tried again, the second one is for good
+        # The first two are tried again, what is wrong with the login too; the third one is for good.
+        server.answers[:] = [451, 535, 550]
         del server.heard[:]
         assert ask(c.socket, "POST", "/v1/cluster/arm").status == 200
-        wait_for("its end is told, and told again", lambda: len(server.heard) == 2, 30)
+        wait_for("its end is told, and told again", lambda: len(server.heard) == 3, 30)
         assert re.search(r"^over: .*disarmed", server.heard[1][2], re.M), server.heard
-        wait_for("it is dropped", lambda: "is dropped (tries: 2): the mail server answered with the status 550" in c.log(), 5)
+        wait_for("it is dropped", lambda: "is dropped (tries: 3): the mail server answered with the status 550" in c.log(), 5)
 
 
 @test
