@@ -32,8 +32,8 @@ struct screen_view {
     int fd;              /* the WebSocket, its handshake done; taken over */
     const char *address; /* of the VM's host, as screen_address of berth.conf has it */
     const char *secret;
-    const char *kind; /* "screen", "console" or "domains" */
-    const char *vm;   /* domains: "" */
+    const char *kind;  /* "screen", "console" or "domains" */
+    const char *vm;    /* domains: "" */
     const char *actor; /* who looks, for the journal there */
 };
 
