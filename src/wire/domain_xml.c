@@ -233,7 +233,8 @@ static bool is_cluster_id(const char *text)
     return len < cluster_id_size && strspn(text, "0123456789abcdef-") == len;
 }
 
-/* 'parts': cluster, VM, epoch, incarnation, node; all may be NULL. */
+/* 'parts': cluster, VM, epoch, incarnation, node; all may be NULL. Nothing begins in epoch 0, and
+ * an order that names it would mean any epoch: who wrote that is not Berth. */
 static bool marker_make(const char *const parts[5], struct domain_marker *ret)
 {
     struct domain_marker marker = {0};
@@ -245,7 +246,7 @@ static bool marker_make(const char *const parts[5], struct domain_marker *ret)
     }
     if (!is_cluster_id(cluster) || name_check("VM", parts[1], NULL) < 0 ||
         name_check("node", parts[4], NULL) < 0 || !parse_u64(parts[2], UINT64_MAX, &marker.epoch) ||
-        !parse_u64(parts[3], UINT64_MAX, &marker.incarnation)) {
+        !parse_u64(parts[3], UINT64_MAX, &marker.incarnation) || marker.epoch == 0) {
         return false;
     }
     (void)copy_text(marker.cluster, sizeof(marker.cluster), cluster);

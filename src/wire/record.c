@@ -140,6 +140,23 @@ int wire_record_from_json(const struct record_key *key, const json_t *json, unsi
     return 0;
 }
 
+/* Orders name an epoch, and 0 is none: it would be an order about every instance of the VM. The
+ * copy of a live move is always later than the VM. A state that is only planned with may do
+ * without. */
+static int check_epochs(const struct record *record, struct error *err)
+{
+    const struct vm_placement *p =
+        record->key.kind == RECORD_VM_PLACEMENT ? record->placement : NULL;
+    if ((p && p->phase != PLACEMENT_NONE && p->epoch == 0) ||
+        (record->key.kind == RECORD_VM_INCOMING && record->incoming->epoch == 0)) {
+        return error_set(err, -EBADMSG, "epoch: a number from 1 on is wanted here");
+    }
+    if (p && p->handover != HANDOVER_NONE && p->epoch_last <= p->epoch) {
+        return error_set(err, -EBADMSG, "epoch_last: must be later than epoch in a live move");
+    }
+    return 0;
+}
+
 int wire_record_decode(const struct record_key *key, const void *bytes, size_t size,
                        struct record **ret, struct error *err)
 {
@@ -150,6 +167,7 @@ int wire_record_decode(const struct record_key *key, const void *bytes, size_t s
     }
     CLEANUP(record_unrefp) struct record *record = NULL;
     r = wire_record_from_json(key, json, 0, &record, err);
+    r = r < 0 ? r : check_epochs(record, err);
     r = r < 0 ? r : keep_unknown(record, json, err);
     json_decref(json);
     if (r == 0) {

@@ -245,6 +245,8 @@ TEST(a_marker_is_read_back_from_text_element_and_domain)
     CHECK(!domain_marker_parse("no hex/cad-7/3/77/node1", &back));
     CHECK(!domain_marker_parse("0f/cad-7/3/77/node1/x", &back));
     CHECK(!domain_marker_parse("cad-7/-3/77/node1", &back));
+    CHECK(!domain_marker_parse("cad-7/0/77/node1", &back)); /* no order could name it */
+    CHECK(!domain_marker_from_xml("<instance vm='b' epoch='0' incarnation='5' node='n'/>", &back));
     CHECK(domain_marker_from_xml("<instance vm='b' epoch='4' incarnation='5' node='n'/>", &back));
     CHECK_STR(back.vm, "b");
     CHECK_INT(back.epoch, 4);

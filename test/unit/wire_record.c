@@ -93,6 +93,9 @@ static struct record *full_record(enum record_kind kind, unsigned seed)
     struct record *record = record_new(kind, "name", NULL);
     REQUIRE(record);
     fill_shape(shape_of(kind), record->any, &seed);
+    if (kind == RECORD_VM_PLACEMENT) { /* else it is refused */
+        record->placement->epoch_last = record->placement->epoch + 1;
+    }
     return record;
 }
 
@@ -408,6 +411,21 @@ TEST(a_fault_in_a_document_is_named_with_its_place)
     check_refused(RECORD_NODE_INVENTORY, "{\"gpus\":{}}", "gpus: must be an array, not an object");
     check_refused(RECORD_VM_STATUS, "{\"culprit\":\"x\"}", "culprit: \"x\" is no device");
     check_refused(RECORD_LEADER, "{\"term\":9223372036854775808}", "too big integer");
+}
+
+TEST(an_order_without_an_epoch_is_refused)
+{
+    struct error err = {0};
+    CLEANUP(record_unrefp) struct record *none = NULL;
+    check_refused(RECORD_VM_PLACEMENT, "{\"phase\":\"start\",\"node\":\"n\"}",
+                  "epoch: a number from 1 on");
+    check_refused(RECORD_VM_PLACEMENT, "{\"phase\":\"stop\",\"node\":\"n\",\"epoch\":0}",
+                  "epoch: a number from 1 on");
+    check_refused(RECORD_VM_PLACEMENT,
+                  "{\"phase\":\"stop\",\"epoch\":3,\"epoch_last\":3,\"handover\":\"ordered\"}",
+                  "epoch_last: must be later");
+    check_refused(RECORD_VM_INCOMING, "{\"node\":\"n\"}", "epoch: a number from 1 on");
+    CHECK_INT(decode(RECORD_VM_PLACEMENT, "{\"phase\":\"none\"}", &none, &err), 0);
 }
 
 TEST(texts_and_arrays_beyond_their_limits_are_refused_and_at_them_taken)
