@@ -36,6 +36,14 @@ void handle_vm_adopt(struct api_call *call)
         return;
     }
     const struct vm_sighting *sighting = world_sighting(call->world, vm.name, &node);
+    if (sighting && vm.placement && sighting->epoch < vm.placement->epoch) {
+        call_tell(call, "node", node, NULL);
+        call_refuse(call, 409, "older-copy",
+                    "VM %s runs on %s as it was before its host was proven off and it was ordered "
+                    "to start again. Shut it down there with virsh; it starts again then",
+                    vm.name, node);
+        return;
+    }
     if (!sighting || !vm.placement || sighting->epoch != vm.placement->epoch) {
         call_refuse(call, 409, "not-elsewhere",
                     "VM %s does not run on a host where it was not ordered", vm.name);

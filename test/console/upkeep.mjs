@@ -47,25 +47,6 @@ test('a VM starts after another, and is left alone, as its settings say', async 
   must(await again.getByLabel('Starts after').inputValue() === 'db1', 'the form forgot db1');
 });
 
-test('a server is rebooted: what moves is shown, and its VM runs elsewhere', async (scene) => {
-  const { stage } = scene;
-  const { node } = await stage.untilVm('db1', 'running');
-  const page = await scene.open('/servers');
-  await order(page, node, 'Reboot…');
-  const box = await dialog(page, `Reboot ${node}?`);
-  await row(page, 'What moves where', 'db1').waitFor();
-  await press(box, 'Reboot');
-  await told(page, `${node} is to be rebooted once its VMs have left it`);
-  await stage.until('db1 runs elsewhere', async () => {
-    const vm = await stage.get('/v1/vms/db1');
-    return vm.state === 'running' && vm.node !== node;
-  });
-  const operator = await scene.open('/servers', { role: 'operator' });
-  await press(operator, `Actions for ${node === 'node1' ? 'node2' : 'node1'}`);
-  await counts(operator.getByRole('menuitem', { name: 'Reboot…' }), 0);
-  await counts(operator.getByRole('button', { name: 'Disarm cluster' }), 0);
-});
-
 test('Cockpit shows the cluster of its server, says why it cannot, and leads to the console', async (scene) => {
   const { stage } = scene;
   const cockpit = await Cockpit.begin(stage);
@@ -94,6 +75,25 @@ test('Cockpit shows the cluster of its server, says why it cannot, and leads to 
   } finally {
     cockpit.end();
   }
+});
+
+test('a server is rebooted: what moves is shown, and its VM runs elsewhere', async (scene) => {
+  const { stage } = scene;
+  const { node } = await stage.untilVm('db1', 'running');
+  const page = await scene.open('/servers');
+  await order(page, node, 'Reboot…');
+  const box = await dialog(page, `Reboot ${node}?`);
+  await row(page, 'What moves where', 'db1').waitFor();
+  await press(box, 'Reboot');
+  await told(page, `${node} is to be rebooted once its VMs have left it`);
+  await stage.until('db1 runs elsewhere', async () => {
+    const vm = await stage.get('/v1/vms/db1');
+    return vm.state === 'running' && vm.node !== node;
+  });
+  const operator = await scene.open('/servers', { role: 'operator' });
+  await press(operator, `Actions for ${node === 'node1' ? 'node2' : 'node1'}`);
+  await counts(operator.getByRole('menuitem', { name: 'Reboot…' }), 0);
+  await counts(operator.getByRole('button', { name: 'Disarm cluster' }), 0);
 });
 
 const scene = await Scene.begin('--bare');

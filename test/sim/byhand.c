@@ -150,7 +150,15 @@ static void say_what_became_of(struct sim *sim, const char *vm,
     bool is_elsewhere = status && status->status->epoch == placement->epoch &&
                         (status->status->state == VM_STATE_AWAY ||
                          strcmp(status->status->node, placement->node) != 0);
-    if (world_sighting(&sim->store.world, vm, &node)) {
+    const struct vm_sighting *sighting = world_sighting(&sim->store.world, vm, &node);
+    if (sighting && sighting->epoch < placement->epoch) {
+        /* It was ordered to start again since: Berth does not take such a copy over. */
+        struct host *host = must(host_find(sim, node));
+        struct instance *instance = hypervisor_find(host, vm);
+        if (instance && instance->epoch == sighting->epoch) {
+            hypervisor_end(sim, host, instance, "it was turned off");
+        }
+    } else if (sighting) {
         admin_say_elsewhere(sim, vm, VM_ELSEWHERE_ADOPT);
     } else if (is_elsewhere && placement->phase != PLACEMENT_NONE && !runs_anywhere(sim, vm)) {
         admin_say_elsewhere(sim, vm, VM_ELSEWHERE_GONE);
