@@ -82,7 +82,7 @@ async function settingsDialog(scene, vm) {
   const page = await scene.open('/vms');
   await order(page, vm, 'Settings…');
   const box = await dialog(page, `Settings of ${vm}`);
-  await box.getByText('Affinity, restarts, memory-mapped IO').click();
+  await box.getByText('Start order, affinity, restarts, guest watch, memory-mapped IO').click();
   return box;
 }
 
@@ -139,7 +139,7 @@ test('a fault in what is folded away is unfolded', async (scene) => {
   const box = await settingsDialog(scene, 'cad1');
   const restarts = box.getByLabel('Restarts on its server before it fails over');
   await restarts.fill('often');
-  await box.getByText('Affinity, restarts, memory-mapped IO').click();
+  await box.getByText('Start order, affinity, restarts, guest watch, memory-mapped IO').click();
   await restarts.waitFor({ state: 'hidden' });
   await press(box, 'Save');
   await restarts.waitFor();
