@@ -67,7 +67,7 @@ TRIMMED = re.compile(
 EARLY_MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay")
 HOST_MODULES = (
     "virtio_net", "virtio_console", "i6300esb", "bochs", "nvme", "vfio-pci", "vfio_iommu_type1",
-    "mdev",
+    "mdev", "loop",
 )
 
 USERS = {"libvirt-qemu": 990, "messagebus": 993, "berth-api": 994}

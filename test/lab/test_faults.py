@@ -6,6 +6,7 @@ lists."""
 
 import contextlib
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -35,12 +36,13 @@ def end_service(host, service):
     host.wait_until(f"[ $(cat /run/lab/pid/{service}) != {before} ]")
 
 
-def end_daemon(c, service, signal):
-    """Ends it on all hosts at once; until each is another process."""
-    before = {host.name: pid_of(host, service) for host in c.lab.hosts}
-    for host in c.lab.hosts:
+def end_daemon(c, service, signal, hosts=None):
+    """Ends it on all hosts at once, or on some; until each is another process."""
+    hosts = hosts or c.lab.hosts
+    before = {host.name: pid_of(host, service) for host in hosts}
+    for host in hosts:
         host.sh(f"kill -{signal} {before[host.name]}")
-    for host in c.lab.hosts:
+    for host in hosts:
         host.wait_until(f"[ $(cat /run/lab/pid/{service}) != {before[host.name]} ]")
 
 
@@ -299,6 +301,57 @@ def test_a_host_whose_disk_is_full_keeps_its_VMs_and_gets_no_new_one(c):
                     lambda host: host.sh(f"umount {logs}"), f"full at {logs}")
 
 
+FROZEN = "/run/frozen"
+
+
+@matrix
+def test_a_QEMU_that_SIGKILL_does_not_end_is_told_and_its_VM_starts_nowhere_until_it_has_gone(c):
+    """It writes what its guest says to a file system that is frozen: no signal ends it."""
+    host = c.with_room()
+    host.sh(f"modprobe loop && dd if=/dev/zero of={FROZEN}.img bs=1M count=4 && mke2fs -F {FROZEN}.img && "
+            f"mkdir {FROZEN} && mount -o loop {FROZEN}.img {FROZEN}")
+    c.add_vm("stuck", options=f"--preferred {host.name}", serial=f"{FROZEN}/stuck.log")
+    c.berth("vm start stuck --wait-for-gpu")
+    (_, slot), = c.prove_alive("stuck")[1]
+    demand(c.vm("stuck")["node"] == host.name, f"it is on {c.vm('stuck')['node']}")
+    process = qemus(host)["stuck"]
+    try:
+        with c.undisturbed(but=("stuck",)):
+            host.sh(f"fsfreeze --freeze {FROZEN}")
+            asked = time.monotonic()
+            no = c.refused("vm stop --force stuck --timeout 90", "hangs in the kernel")
+            tell(f"not stopped, and told after {time.monotonic() - asked:.1f} s: {no}")
+            tell(c.refused("problems", "stuck", f"0000:0{slot}:00.0", code=1))
+            end_daemon(c, "berthd", "KILL", [host])
+            c.until("the next berthd knows it, too", lambda: "hangs in the kernel" in c.refused("problems", code=1))
+            c.berth("vm start stuck --no-wait")
+        where = [each.name for each in c.hosts if "stuck" in qemus(each)]
+        demand(where == [host.name] and qemus(host)["stuck"] == process, f"it runs on {where}, and has not ended")
+    finally:
+        host.sh(f"fsfreeze --unfreeze {FROZEN}")
+    c.until("it has ended and was started again", lambda: c.vm("stuck")["state"] == "running" and
+            process not in qemus(host).values(), GIVE_UP_S)
+    c.prove_alive("stuck")
+    c.until("its GPU can be used again", lambda: not [gpu for gpu in c.items("gpu") if gpu["state"] == "quarantined"])
+
+
+@matrix
+def test_a_VM_that_two_hosts_cannot_start_runs_on_the_third(c):
+    """Its disk is on one host only, as after somebody forgot to put it on shared storage."""
+    host, file = c.lab.hosts[2], "/var/tmp/only-here.img"
+    host.sh(f"dd if=/dev/zero of={file} bs=1M count=1")
+    disk = (f"<disk type='file'><driver name='qemu' type='raw'/><source file='{file}'/>"
+            "<target dev='vda' bus='virtio'/></disk>")
+    options = f"--preferred {c.lab.hosts[0].name} --preferred {c.lab.hosts[1].name}"
+    c.add_vm("local", gpus=0, options=options, hostdevs=disk)
+    c.berth("vm start local --no-wait")
+    c.until("it runs where its disk is", lambda: c.vm("local")["state"] == "running", GIVE_UP_S)
+    demand(c.vm("local")["node"] == host.name, f"it is on {c.vm('local')['node']}")
+    tell(c.berth("events --subject local"))
+    tried = set(re.findall(r"local (?:failed|ended|did not start) on (node\d)", c.berth("events --subject local")))
+    demand(tried == {"node1", "node2"}, f"it was tried on {tried}")
+
+
 # What people do.
 
 
@@ -512,6 +565,28 @@ def test_when_the_first_fence_agent_fails_the_second_turns_the_host_off(c):
 def test_when_no_one_answers_the_first_fence_agent_the_second_turns_the_host_off(c):
     """There is nothing at the first one's address, as after the management network lost a switch."""
     second_turns_off(c, ip="10.77.0.250")
+
+
+@matrix
+def test_a_disarmed_cluster_fences_no_host_and_restarts_nothing_until_it_is_armed(c):
+    victim, doomed = c.busiest()
+    by_power(c, victim)  # of a host that dies meanwhile nothing else proves that it is off (docs/SAFETY.md)
+    epochs, watch = c.epochs(), LogWatch(c.lab)
+    c.berth("cluster disarm --for 30m")
+    c.until("no watchdog could reset a host", lambda: not any(node["watchdog_armed"] for node in c.items("node")))
+    victim.power_off()
+    c.lost.add(victim.name)
+    time.sleep(AFTERMATH_S * c.pace)
+    demand(c.epochs() == epochs, "a VM was started although the cluster is disarmed")
+    demand(c.node(victim.name)["state"] != "fenced", "a host was fenced although the cluster is disarmed")
+    tell(c.refused("problems", "disarmed", code=1))
+    armed = time.monotonic()
+    c.berth("cluster arm")
+    watch.wait(RESTART, GIVE_UP_S, but=(victim.name,))
+    for name in doomed:
+        demand(c.prove_alive(name)[0] != victim.name, f"{name} is on the host without power")
+    tell(f"armed -> all alive elsewhere {time.monotonic() - armed:.1f} s")
+    c.prove_single()
 
 
 # Drain.
