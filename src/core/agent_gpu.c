@@ -75,7 +75,7 @@ void agent_gpu_quarantine(struct core *core, const struct gpu_slot *slot, const 
 /* One that is not as it must be does not reach a VM, even if it gets well by itself. */
 static void check_cards(struct core *core)
 {
-    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
+    const struct record *spec = self_spec_record(core);
     if (!spec || !found(core)) {
         return;
     }
@@ -219,8 +219,7 @@ void agent_gpu_event(struct core *core, const struct core_event *event)
 
 static void take_over(struct core *core)
 {
-    const struct record *stored =
-        world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    const struct record *stored = self_inventory_record(core);
     quarantine_take_over(core, stored ? stored->inventory : NULL);
 }
 

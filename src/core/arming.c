@@ -2,6 +2,7 @@
 #include "core/arming.h"
 
 #include "core/mutant.h"
+#include "core/self.h"
 
 #include "base/sm.h"
 
@@ -94,7 +95,7 @@ void arming_let_go(struct core *core)
 
 static enum fencing fencing_method(const struct core *core)
 {
-    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
+    const struct record *spec = self_spec_record(core);
     return spec ? spec->node_spec->fencing : FENCING_WATCHDOG;
 }
 

@@ -28,7 +28,7 @@ bool candidate_init(struct core *core)
 /* How many hosts that may be there come before us; UINT64_MAX: the store does not know us yet. */
 static uint64_t rank(const struct core *core)
 {
-    const struct record *own = world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    const struct record *own = self_inventory_record(core);
     uint64_t before = 0;
     if (!own) {
         return UINT64_MAX;

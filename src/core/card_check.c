@@ -11,7 +11,7 @@
  * written yet. What was counted before is no news, and a release vouches for the card. */
 static int64_t told_errors(const struct core *core, struct pci_address address)
 {
-    const struct record *told = world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    const struct record *told = self_inventory_record(core);
     if (told && told->inventory->incarnation == self_incarnation(core)) {
         VEC_EACH(&told->inventory->gpus, gpu) {
             if (pci_address_compare(gpu->address, address) == 0) {

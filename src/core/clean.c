@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "core/mutant.h"
+#include "core/self.h"
 
 #include "model/gpu_device.h"
 
@@ -124,7 +125,7 @@ bool clean_is_busy(const struct core *core, struct pci_address address)
 /* What the store says of the device's use; NULL: nothing. */
 static const struct gpu_use *find_told(const struct core *core, const struct gpu_slot *slot)
 {
-    const struct record *own = world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    const struct record *own = self_inventory_record(core);
     if (!own) {
         return NULL;
     }

@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "core/mutant.h"
+#include "core/self.h"
 
 #include "model/fabric.h"
 
@@ -62,8 +63,7 @@ void fabric_done(struct core *core)
 static const struct node_inventory *inventory_of(const struct core *core)
 {
     const struct record *record =
-        core->fabric->found ? core->fabric->found
-                            : world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+        core->fabric->found ? core->fabric->found : self_inventory_record(core);
     return record ? record->inventory : NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/clean.h"
 #include "core/memory.h"
+#include "core/self.h"
 
 #include <stdlib.h>
 
@@ -31,11 +32,6 @@ void quarantine_done(struct core *core)
     free(core->quarantines);
 }
 
-static const struct record *own_spec(const struct core *core)
-{
-    return world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
-}
-
 static struct quarantine *find_quarantine(const struct core *core, const struct gpu_slot *slot)
 {
     VEC_EACH(&core->quarantines->list, quarantine) {
@@ -56,13 +52,14 @@ bool quarantine_add(struct core *core, const struct gpu_slot *slot, const struct
     if (find_quarantine(core, slot)) {
         return false;
     }
+    const struct record *spec = self_spec_record(core);
     struct quarantine *new = VEC_ADD(&core->quarantines->list);
     if (!new) {
         core_out_of_memory();
     }
     new->slot = *slot;
     new->why = *why;
-    new->spec_revision = own_spec(core) ? own_spec(core)->revision : 0;
+    new->spec_revision = spec ? spec->revision : 0;
     return true;
 }
 
@@ -104,7 +101,7 @@ static bool is_released(const struct node_spec *spec, const struct gpu_slot *slo
  * earlier trouble of the card. */
 bool quarantine_lift(struct core *core)
 {
-    const struct record *spec = own_spec(core);
+    const struct record *spec = self_spec_record(core);
     struct quarantines *quarantines = core->quarantines;
     size_t before = quarantines->list.len;
     for (size_t i = quarantines->list.len; spec && i-- > 0;) {

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/mutant.h"
 #include "core/quarantine.h"
+#include "core/self.h"
 #include "core/stubborn.h"
 #include "core/vgpu.h"
 
@@ -50,11 +51,6 @@ bool rebind_is_busy(const struct core *core)
     return core->rebinds->id != 0;
 }
 
-static const struct record *own_spec(const struct core *core)
-{
-    return world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
-}
-
 static bool same_address(struct pci_address a, struct pci_address b)
 {
     return pci_address_compare(a, b) == 0;
@@ -86,7 +82,7 @@ static bool is_listed_once(const struct core *core, struct pci_address address)
 
 void rebind_learn(struct core *core)
 {
-    const struct record *spec = own_spec(core);
+    const struct record *spec = self_spec_record(core);
     if (!spec) {
         return;
     }

@@ -136,6 +136,16 @@ struct record_key self_key(const struct core *core, enum record_kind kind)
     return key;
 }
 
+const struct record *self_spec_record(const struct core *core)
+{
+    return world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
+}
+
+const struct record *self_inventory_record(const struct core *core)
+{
+    return world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+}
+
 const struct record *self_alive_record(const struct core *core)
 {
     return world_find(&core->world, RECORD_NODE_ALIVE, core->config.node);

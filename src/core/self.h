@@ -68,6 +68,8 @@ revision_t self_joined_revision(const struct core *core);
 /* Our name, our records; NULL: there is none. */
 const char *self_name(const struct core *core);
 struct record_key self_key(const struct core *core, enum record_kind kind);
+const struct record *self_spec_record(const struct core *core);
+const struct record *self_inventory_record(const struct core *core);
 const struct record *self_alive_record(const struct core *core);
 const struct record *self_fence_record(const struct core *core);
 /* Whether 'alive' was written under the present boot of this host. */

@@ -92,7 +92,7 @@ static enum on_shutdown what_of_order(const struct core *core)
 static void follow_order(struct core *core)
 {
     struct shutdown *s = core->shutdown;
-    const struct record *record = world_find(&core->world, RECORD_NODE_SPEC, self_name(core));
+    const struct record *record = self_spec_record(core);
     if (s->is_told || !core->world.is_complete ||
         !core_is_readable(core, RECORD_NODE_SPEC, self_name(core))) {
         return;
@@ -114,7 +114,7 @@ static void follow_order(struct core *core)
 static void give_power(struct core *core)
 {
     struct shutdown *s = core->shutdown;
-    const struct record *record = world_find(&core->world, RECORD_NODE_SPEC, self_name(core));
+    const struct record *record = self_spec_record(core);
     if (s->order_incarnation == 0 || s->is_told || !s->is_ready || s->power_id != 0 ||
         s->is_power_given || !record || self_state(core) != MEMBERSHIP_MEMBER) {
         return;

@@ -4,6 +4,7 @@
 #include "core/clean.h"
 #include "core/memory.h"
 #include "core/mutant.h"
+#include "core/self.h"
 
 #include "model/division.h"
 #include "model/gpu_device.h"
@@ -117,7 +118,7 @@ void vgpu_prove(struct core *core, const struct dismount *entry)
 
 void vgpu_apply(struct core *core, struct node_inventory *inventory)
 {
-    const struct record *spec = world_find(&core->world, RECORD_NODE_SPEC, core->config.node);
+    const struct record *spec = self_spec_record(core);
     if (spec) {
         VEC_EACH(&spec->node_spec->dismounted, entry) {
             const struct dismount *division =

@@ -133,8 +133,7 @@ static void sighting_add(struct node_inventory *inventory, const struct vm_sight
 
 void visitors_write(struct core *core, struct node_inventory *inventory)
 {
-    const struct record *stored =
-        world_find(&core->world, RECORD_NODE_INVENTORY, core->config.node);
+    const struct record *stored = self_inventory_record(core);
     assert(inventory->sightings.len == 0);
     if (!core->visitors->are_known && stored &&
         stored->inventory->incarnation == self_incarnation(core)) {
