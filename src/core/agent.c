@@ -31,6 +31,14 @@ enum {
     retry_ms = 1000,
 };
 
+/* The culprit is kept from VMs; not one that may only have had no room, for it is not broken. */
+static void blame(struct core *core, const struct local_vm *vm, const struct cause *why)
+{
+    if (!vgpu_may_lack_room(core, &vm->culprit)) {
+        agent_gpu_quarantine(core, &vm->culprit, why);
+    }
+}
+
 /* ---- how an order ended ---- */
 
 /* Only "failed" is an end. A start without an answer may still come up, so its end is awaited:
@@ -43,9 +51,7 @@ static void start_done(struct core *core, struct local_vm *vm, const struct core
         vm->has_culprit = event->culprit != NULL;
         if (event->culprit) {
             vm->culprit = *event->culprit;
-            if (!vgpu_may_lack_room(core, event->culprit)) {
-                agent_gpu_quarantine(core, event->culprit, &vm->why);
-            }
+            blame(core, vm, &vm->why);
         }
     } else if (MUTANT(UNKNOWN_IS_FAILED) && event->result == CORE_UNKNOWN) {
         local_vm_ended(vm, vm->op_epoch, cause_told(CAUSE_ENDED, NULL));
@@ -137,17 +143,17 @@ static bool is_prepared(struct core *core, struct local_vm *vm,
 {
     struct cause why;
     enum prepare state = prepare_devices(core, vm->name, placement, &vm->culprit, &why);
-    if (state == PREPARE_FAILED || state == PREPARE_NO_ROOM || state == PREPARE_REFUSED) {
+    if (state == PREPARE_FAILED || state == PREPARE_REFUSED) {
         if (MUTANT(UNPREPARED_IS_GONE)) {
             local_vm_ended(vm, placement->epoch, why);
         } else {
             local_vm_undo(vm, placement->epoch, why);
         }
-        vm->has_culprit = state != PREPARE_REFUSED;
+        vm->has_culprit = state == PREPARE_FAILED;
         core_wake(core, core->now_ms);
     }
     if (state == PREPARE_FAILED) {
-        agent_gpu_quarantine(core, &vm->culprit, &why);
+        blame(core, vm, &why);
     }
     return state == PREPARE_READY;
 }

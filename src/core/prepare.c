@@ -46,5 +46,5 @@ enum prepare prepare_devices(struct core *core, const char *vm,
     case VGPU_FAILED:
         break;
     }
-    return vgpu_may_lack_room(core, ret_culprit) ? PREPARE_NO_ROOM : PREPARE_FAILED;
+    return PREPARE_FAILED;
 }

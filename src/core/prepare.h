@@ -9,7 +9,6 @@
     X(PREPARE_READY, "ready")                                                                      \
     X(PREPARE_NOT_YET, "not-yet")                                                                  \
     X(PREPARE_FAILED, "failed")                                                                    \
-    X(PREPARE_NO_ROOM, "no-room") /* as failed, but the device is not broken */                    \
     X(PREPARE_REFUSED, "refused") /* it cannot, and none of its devices is to blame */
 ENUM_DECLARE(prepare, PREPARE_LIST)
 
