@@ -276,7 +276,7 @@ static void keep_running(struct core *core, struct local_vm *vm, const struct re
         } else if (vm->is_stranded) {
             outgoing_wake(core, vm, placement);
         } else {
-            (void)standstill_tend(core, vm, placement, status);
+            standstill_tend(core, vm, placement, status);
         }
     } else if (!is_here && vm->has_ended && vm->ended_epoch == epoch) {
         vm_act_tell(core, vm, placement, VM_STATE_FAILED,

@@ -60,11 +60,9 @@ bool guest_has_stopped(const struct core *core, const struct guest *guest, const
     msec_t silence_ms = guest->silent_ms ? guest->unheard_ms - guest->silent_ms : 0;
     bool is_silent = guest->silent_ms && is_fresh && is_asked(core, vm) &&
                      silence_ms >= spec->vm_spec->guest_silence_ms;
-    if (ret_why) {
-        *ret_why = cause_make(guest->is_halted ? CAUSE_GUEST_HALTED : CAUSE_GUEST_SILENT, NULL,
-                              NULL, NULL);
-        ret_why->facts.ms = guest->is_halted ? 0 : silence_ms;
-    }
+    *ret_why =
+        cause_make(guest->is_halted ? CAUSE_GUEST_HALTED : CAUSE_GUEST_SILENT, NULL, NULL, NULL);
+    ret_why->facts.ms = guest->is_halted ? 0 : silence_ms;
     return guest->is_halted || is_silent;
 }
 

@@ -26,7 +26,7 @@ struct guest {
 /* CORE_VM_GUEST, and what CORE_VM_EXISTS says of it, of the epoch that exists. */
 void guest_event(const struct core *core, struct guest *guest, const struct core_event *event);
 
-/* Whether the guest of 'epoch' of 'vm', which exists here, stands still; 'ret_why' may be NULL. */
+/* Whether the guest of 'epoch' of 'vm', which exists here, stands still, and how that is known. */
 bool guest_has_stopped(const struct core *core, const struct guest *guest, const char *vm,
                        uint64_t epoch, struct cause *ret_why);
 /* Into 'ret', what the status of its epoch, which runs here, says of its guest; 'old' was told

@@ -35,7 +35,7 @@ static void end(struct core *core, struct local_vm *vm, const struct cause *why)
     action->limit_ms = turn_off_limit_ms;
 }
 
-bool standstill_tend(struct core *core, struct local_vm *vm, const struct record *placement,
+void standstill_tend(struct core *core, struct local_vm *vm, const struct record *placement,
                      const struct vm_status *status)
 {
     struct cause why = {0};
@@ -44,13 +44,13 @@ bool standstill_tend(struct core *core, struct local_vm *vm, const struct record
     assert(placement->placement->phase == PLACEMENT_START);
     if (has_stopped && is_to_end(core, vm)) {
         end(core, vm, &why);
-        return true;
+        return;
     }
     struct vm_status next = {.epoch = vm->epoch};
     guest_tell(core, &vm->guest, vm->name, status, &next);
     bool is_told = next.is_guest_stopped == status->is_guest_stopped;
     if (is_told && next.has_guest_answered == status->has_guest_answered) {
-        return false;
+        return;
     }
     if (!is_told && has_stopped) {
         core_note_because(core, NOTE_VM_GUEST_STOPPED, vm->name, &why, core->config.node);
@@ -59,5 +59,4 @@ bool standstill_tend(struct core *core, struct local_vm *vm, const struct record
                         NULL);
     }
     vm_act_tell(core, vm, placement, VM_STATE_RUNNING, NULL);
-    return true;
 }

@@ -8,7 +8,6 @@
 
 #include "core/local_vm.h"
 
-/* Of 'vm', which is up here and told to run by 'placement', with 'status'. Whether it was acted on.
- */
-bool standstill_tend(struct core *core, struct local_vm *vm, const struct record *placement,
+/* Of 'vm', which is up here and told to run by 'placement', with 'status'. */
+void standstill_tend(struct core *core, struct local_vm *vm, const struct record *placement,
                      const struct vm_status *status);
