@@ -3,6 +3,7 @@
 #include "host/internal.h"
 #include "host/services.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -147,14 +148,11 @@ static bool check_kvm(const struct host_config *config, struct node_inventory *i
 static bool check_huge_pages(const struct host_config *config, struct node_inventory *inventory)
 {
     CLEANUP(buf_done) struct buf text = {0};
-    unsigned long total = 0, unused = 0;
     (void)host_read_all(config, &text, "/proc/meminfo");
-    const char *at = strstr(buf_str(&text), "HugePages_Total:");
-    if (at) {
-        (void)sscanf(at, "HugePages_Total: %lu HugePages_Free: %lu", &total, &unused);
-    }
-    return node_checks_add(&inventory->checks, "huge-pages", true, "%lu reserved, %lu of them free",
-                           total, unused);
+    return node_checks_add(&inventory->checks, "huge-pages", true,
+                           "%" PRIu64 " reserved, %" PRIu64 " of them free",
+                           host_meminfo(buf_str(&text), "HugePages_Total"),
+                           host_meminfo(buf_str(&text), "HugePages_Free"));
 }
 
 bool checks_add(const struct host_config *config, const char *iommu,

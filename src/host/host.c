@@ -345,6 +345,11 @@ void host_refresh(struct host *host)
     plan_wake(host);
 }
 
+void host_load(const struct host *host, struct host_load *ret)
+{
+    load_read(&host->config, ret);
+}
+
 static int begin_operation(struct host *host, struct host_order *order, uint64_t id,
                            struct error *err)
 {

@@ -58,6 +58,13 @@ void host_watch(struct host *host, const struct pci_address *addresses, size_t l
 /* Asks for an inventory to be read from now on. */
 void host_refresh(struct host *host);
 
+/* What the kernel counts of this host now; 0: it does not tell. Does not block. */
+struct host_load {
+    uint64_t busy_ms; /* of its processors, since it booted */
+    uint64_t memory_mib, available_mib;
+};
+void host_load(const struct host *host, struct host_load *ret);
+
 /* host_gpu_dismount(), host_gpu_mount() and host_gpu_split() of binding.h as operations; 'id' comes
  * back in done(). -EBUSY: another operation on this card is under way. -ENOMEM, -EAGAIN: no
  * process. With an error there is no done(). */

@@ -173,6 +173,13 @@ void survey_judge(const struct host_config *config, const char *iommu, struct ca
 bool checks_add(const struct host_config *config, const char *iommu,
                 struct node_inventory *inventory);
 
+/* ---- load.c ---- */
+
+/* The number in a line "NAME:  123 kB" or "NAME:  123" of meminfo; 0: it is not there. */
+uint64_t host_meminfo(const char *meminfo, const char *name);
+struct host_load; /* host.h */
+void load_read(const struct host_config *config, struct host_load *ret);
+
 /* ---- networks.c ---- */
 
 /* Adds what VMs can be plugged into, or nothing if not all of it can be told. */

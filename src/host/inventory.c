@@ -39,20 +39,6 @@ static uint32_t count_cpus(const struct host_config *config)
     return MAX(count_list(buf_str(&text)), 1U);
 }
 
-/* A line "NAME:  123 kB" of meminfo; 0: it is not there. */
-static uint64_t meminfo_kib(const char *meminfo, const char *name)
-{
-    unsigned long long kib = 0;
-    size_t len = strlen(name);
-    for (const char *at = meminfo; (at = strstr(at, name)); at += len) {
-        if ((at == meminfo || at[-1] == '\n') && at[len] == ':') {
-            (void)sscanf(at + len + 1, " %llu kB", &kib);
-            break;
-        }
-    }
-    return kib;
-}
-
 /* Total and free pages of each size below 'folder'. */
 static void add_huge_pages(const struct host_config *config, const char *folder, int32_t numa_node,
                            struct node_inventory *inventory)
@@ -160,8 +146,8 @@ static void read_memory(const struct host_config *config, struct node_inventory 
     for (uint32_t i = 0; i < inventory->huge_page_len; i++) {
         huge_kib += (uint64_t)inventory->huge_pages[i].size_kib * inventory->huge_pages[i].total;
     }
-    huge_kib = MAX(huge_kib, meminfo_kib(buf_str(&text), "Hugetlb"));
-    uint64_t kib = meminfo_kib(buf_str(&text), "MemTotal");
+    huge_kib = MAX(huge_kib, host_meminfo(buf_str(&text), "Hugetlb"));
+    uint64_t kib = host_meminfo(buf_str(&text), "MemTotal");
     uint64_t all = (kib - MIN(kib, huge_kib)) >> 10, reserve = config->memory_reserve_mib;
     if (reserve == 0) {
         reserve = MIN(MAX(all / 16, (uint64_t)memory_reserve_least_mib),
@@ -169,7 +155,7 @@ static void read_memory(const struct host_config *config, struct node_inventory 
     }
     /* Not 0, which would mean that memory is not counted. */
     inventory->memory_mib = all > reserve ? all - reserve : 1;
-    inventory->huge_default_kib = (uint32_t)meminfo_kib(buf_str(&text), "Hugepagesize");
+    inventory->huge_default_kib = (uint32_t)host_meminfo(buf_str(&text), "Hugepagesize");
 }
 
 /* "address sizes\t: 46 bits physical, 48 bits virtual", on x86. */

@@ -8,57 +8,11 @@
 #include "base/parse.h"
 #include "loop/clock.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { measure_ms = 30 * 1000, write_limit_ms = 3000 };
-
-/* ---- the host: what the kernel counts ---- */
-
-static bool read_text(const char *path, char *ret, size_t size)
-{
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? read(fd, ret, size - 1) : -1;
-    ret[MAX(got, 0)] = '\0';
-    return got > 0;
-}
-
-/* "cpu  user nice system idle iowait irq softirq steal ...": all but idle and iowait is work. */
-static uint64_t host_busy_ms(void)
-{
-    char text[512];
-    uint64_t busy = 0;
-    if (!read_text("/proc/stat", text, sizeof(text)) || strncmp(text, "cpu ", 4) != 0) {
-        return 0;
-    }
-    char *at = text + 4;
-    for (int i = 0; i < 8; i++) {
-        uint64_t value = strtoull(at, &at, 10);
-        busy += i == 3 || i == 4 ? 0 : value;
-    }
-    return busy * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
-}
-
-static uint64_t mib_after(const char *text, const char *name)
-{
-    const char *at = strstr(text, name);
-    return at ? strtoull(at + strlen(name), NULL, 10) / 1024 : 0;
-}
-
-static void measure_memory(struct node_use *use)
-{
-    char text[4096];
-    if (read_text("/proc/meminfo", text, sizeof(text))) {
-        use->memory_total_mib = mib_after(text, "MemTotal:");
-        use->memory_mib =
-            use->memory_total_mib - MIN(use->memory_total_mib, mib_after(text, "MemAvailable:"));
-    }
-}
-
-/* ---- together ---- */
 
 static uint32_t milli(uint64_t now_ms, uint64_t before_ms, msec_t span_ms)
 {
@@ -108,15 +62,17 @@ void daemon_measured(void *userdata, const struct virt_use *vms, size_t len)
     struct daemon *d = userdata;
     struct daemon_use *last = &d->use;
     msec_t now_ms = clock_boottime_ms(), span_ms = now_ms - last->at_ms;
-    uint64_t busy_ms = host_busy_ms();
+    struct host_load load;
     struct record *record = record_new(RECORD_NODE_USE, d->config->node, NULL);
     if (!record) {
         abort();
     }
     struct node_use *use = record->use;
+    host_load(d->host, &load);
     use->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
-    use->cpu_milli = milli(busy_ms, last->busy_ms, span_ms);
-    measure_memory(use);
+    use->cpu_milli = milli(load.busy_ms, last->busy_ms, span_ms);
+    use->memory_total_mib = load.memory_mib;
+    use->memory_mib = load.memory_mib - MIN(load.memory_mib, load.available_mib);
     for (size_t i = 0; i < len; i++) {
         uint64_t before_ms = vm_before_ms(last, &vms[i]);
         struct vm_use *vm = before_ms > 0 ? VEC_ADD(&use->vms) : NULL;
@@ -128,7 +84,7 @@ void daemon_measured(void *userdata, const struct virt_use *vms, size_t len)
     }
     bool is_first = last->at_ms == 0;
     last->at_ms = now_ms;
-    last->busy_ms = busy_ms;
+    last->busy_ms = load.busy_ms;
     VEC_DONE(&last->vms);
     if (!VEC_RESERVE(&last->vms, len)) {
         abort();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "host_tree.h"
+#include "host/host.h"
 #include "model/memory.h"
 
 TEST(a_display_of_the_host_is_read_whole_and_its_verdict_says_how_to_dismount_it)
@@ -277,6 +278,25 @@ static const struct node_check *find_check(const struct node_inventory *inventor
     }
     test_fail(__FILE__, __LINE__, "no check %s", name);
     test_abandon();
+}
+
+TEST(what_the_kernel_counts_of_processors_and_memory_is_read)
+{
+    CLEANUP(tree_done) struct tree tree;
+    struct host_load load;
+    tree_begin(&tree);
+    tree_file(&tree, "cpu  100 20 30 5000 600 7 8 35 0 0\ncpu0 1 2 3\n", "/proc/stat");
+    tree_file(&tree, "SwapTotal: 1 kB\nMemTotal: 65536 kB\nMemFree: 1 kB\nMemAvailable: 16384 kB\n",
+              "/proc/meminfo");
+    load_read(&tree.config, &load);
+    CHECK_INT(load.busy_ms, 200 * 1000 / sysconf(_SC_CLK_TCK));
+    CHECK_INT(load.memory_mib, 64);
+    CHECK_INT(load.available_mib, 16);
+    tree_remove(&tree, "/proc/stat");
+    tree_file(&tree, "nothing\n", "/proc/meminfo");
+    load_read(&tree.config, &load);
+    CHECK_INT(load.busy_ms, 0);
+    CHECK_INT(load.memory_mib, 0);
 }
 
 TEST(the_checks_pass_on_a_good_host_and_say_what_to_do_on_a_bad_one)
