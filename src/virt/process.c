@@ -81,6 +81,43 @@ static int read_file(int proc_fd, const char *pid, const char *name, size_t size
     return text->failed ? -ENOMEM : 1;
 }
 
+/* The number 'field' of what its stat says, from 3 on (proc(5)): behind the name, the second, which
+ * stands in brackets and may hold anything. False: there is none. */
+static bool stat_number(const struct buf *stat, int field, uint64_t *ret)
+{
+    char number[24] = "";
+    const char *rest = stat->size > 0 ? strrchr(stat->data, ')') : NULL;
+    for (int i = 2; rest && i < field; i++) {
+        rest = strchr(rest + 1, ' ');
+    }
+    size_t len = rest ? strcspn(rest + 1, " ") : sizeof(number);
+    if (len >= sizeof(number) || rest[1 + len] != ' ') {
+        return false;
+    }
+    memcpy(number, rest + 1, len);
+    return parse_u64(number, UINT64_MAX, ret);
+}
+
+bool virt_process_measure(int proc_fd, pid_t pid, uint64_t *ret_cpu_ms, uint64_t *ret_memory_mib)
+{
+    const uint64_t tick_ms = 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    const uint64_t page_kib = (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+    CLEANUP(buf_done) struct buf text = {0};
+    char name[16];
+    uint64_t user, system;
+    (void)snprintf(name, sizeof(name), "%d", (int)pid);
+    if (read_file(proc_fd, name, "stat", small_file_size, &text) <= 0 ||
+        !stat_number(&text, 14, &user) || !stat_number(&text, 15, &system)) {
+        return false;
+    }
+    *ret_cpu_ms = (user + system) * tick_ms;
+    /* "size resident ..." in pages */
+    bool is_read = read_file(proc_fd, name, "statm", small_file_size, &text) > 0;
+    const char *resident = is_read && text.size > 0 ? strchr(buf_str(&text), ' ') : NULL;
+    *ret_memory_mib = resident ? strtoull(resident, NULL, 10) * page_kib / 1024 : 0;
+    return true;
+}
+
 /* ---- whose is it? ---- */
 
 static bool is_user(const struct process_search *search, uint64_t user)
@@ -251,24 +288,11 @@ void virt_process_usual_users(struct process_search *search)
 
 /* ---- what was noted of it ---- */
 
-/* When it began, which tells it from the next process of its number: field 22 of its stat, behind
- * the name in brackets, which may hold anything. 1, 0: gone, or negative. */
+/* When it began, which tells it from the next process of its number. 1, 0: gone, or negative. */
 static int read_start(int proc_fd, const char *pid, struct buf *text, uint64_t *ret)
 {
     int r = read_file(proc_fd, pid, "stat", small_file_size, text);
-    if (r <= 0) {
-        return r;
-    }
-    char *rest = text->size > 0 ? strrchr(text->data, ')') : NULL;
-    for (int field = 2; rest && field < 22; field++) {
-        rest = strchr(rest + 1, ' ');
-    }
-    char *end = rest ? strchr(rest + 1, ' ') : NULL;
-    if (!end) {
-        return -EIO;
-    }
-    *end = '\0';
-    return parse_u64(rest + 1, UINT64_MAX, ret) ? 1 : -EIO;
+    return r <= 0 ? r : stat_number(text, 22, ret) ? 1 : -EIO;
 }
 
 /* Whether a note says whose process 'pid' is, and when that began. */

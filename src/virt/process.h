@@ -59,6 +59,11 @@ bool virt_process_marker(const char *command_line, size_t size, struct domain_ma
 /* Whether 'path', of /proc/PID/cgroup, is in a scope that libvirt made for a VM. */
 bool virt_process_is_in_scope(const char *path);
 
+/* How much processor time it has taken since it began, and how much of it is in memory, as
+ * 'proc_fd'
+ * (/proc) shows. False: it has ended. */
+bool virt_process_measure(int proc_fd, pid_t pid, uint64_t *ret_cpu_ms, uint64_t *ret_memory_mib);
+
 bool virt_process_has_ended(int pidfd);
 
 /* SIGKILL. 0, also if it has ended already; or -errno. */

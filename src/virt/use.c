@@ -7,7 +7,6 @@
 #include "base/parse.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,52 +21,12 @@ struct measure {
     VEC(struct measured) processes;
 };
 
-/* Field 'number' of a line of words, from 0; the first may be what stands behind the name in
- * /proc/PID/stat. 0: there is none. */
-static uint64_t number_at(const char *line, unsigned number)
-{
-    for (unsigned i = 0; i < number && line; i++) {
-        line = strchr(line, ' ');
-        line += line != NULL;
-    }
-    return line ? strtoull(line, NULL, 10) : 0;
-}
-
-static bool read_line(const char *proc, pid_t pid, const char *name, char *ret, size_t size)
-{
-    char path[256];
-    (void)snprintf(path, sizeof(path), "%s/%d/%s", proc, (int)pid, name);
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? read(fd, ret, size - 1) : -1;
-    ret[MAX(got, 0)] = '\0';
-    return got > 0;
-}
-
-/* proc(5): the name stands in brackets and may have any in it; behind it comes the state, field 3.
- * utime and stime are fields 14 and 15. */
-static void measure_one(const char *proc, struct measured *each)
-{
-    enum { state_field = 3, utime_field = 14, resident_field = 1 };
-    const uint64_t tick_ms = 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
-    const uint64_t page_kib = (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
-    char line[1024];
-    if (read_line(proc, each->pid, "stat", line, sizeof(line))) {
-        const char *rest = strrchr(line, ')');
-        rest = rest && rest[1] == ' ' ? rest + 2 : NULL;
-        each->use.cpu_ms = (number_at(rest, utime_field - state_field) +
-                            number_at(rest, utime_field + 1 - state_field)) *
-                           tick_ms;
-    }
-    if (read_line(proc, each->pid, "statm", line, sizeof(line))) {
-        each->use.memory_mib = number_at(line, resident_field) * page_kib / 1024;
-    }
-}
-
 static void measure_run(struct task *task)
 {
     struct measure *measure = (struct measure *)task;
+    CLEANUP(closep) int proc_fd = open(measure->proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     VEC_EACH(&measure->processes, each) {
-        measure_one(measure->proc, each);
+        (void)virt_process_measure(proc_fd, each->pid, &each->use.cpu_ms, &each->use.memory_mib);
     }
 }
 

@@ -413,6 +413,24 @@ TEST(a_note_does_not_speak_for_the_next_process_of_that_number)
     end(&ours);
 }
 
+TEST(what_a_process_takes_is_measured_until_it_has_ended)
+{
+    uint64_t cpu_ms = 0, memory_mib = 0, began_ms;
+    CLEANUP(closep) int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(proc_fd >= 0 && virt_process_measure(proc_fd, getpid(), &began_ms, &memory_mib));
+    CHECK(memory_mib > 0 && memory_mib < 1024);
+    for (volatile unsigned i = 0; cpu_ms < began_ms + 30 && i < 2000000000; i++) {
+        REQUIRE(i % 100000 != 0 || virt_process_measure(proc_fd, getpid(), &cpu_ms, &memory_mib));
+    }
+    CHECK(cpu_ms >= began_ms + 30); /* the kernel counts ticks of 10 */
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    REQUIRE(child > 0 && waitpid(child, NULL, 0) == child);
+    CHECK(!virt_process_measure(proc_fd, child, &cpu_ms, &memory_mib));
+}
+
 TEST(a_scan_that_cannot_be_made_says_so_instead_of_finding_nothing)
 {
     processes_t found = {0};
