@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "auth/session.h"
 
+#include "base/hex.h"
+
 #include <gnutls/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +14,7 @@ void auth_make_secret(char ret[static auth_secret_size])
     if (gnutls_rnd(GNUTLS_RND_KEY, bytes, sizeof(bytes)) != 0) {
         abort(); /* without randomness there are no secrets */
     }
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        (void)snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
-    }
+    hex_write(bytes, sizeof(bytes), ret);
     explicit_bzero(bytes, sizeof(bytes));
 }
 

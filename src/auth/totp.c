@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "auth/totp.h"
 
+#include "base/hex.h"
+
 #include <assert.h>
 #include <gnutls/crypto.h>
 #include <stdio.h>
@@ -123,38 +125,20 @@ bool totp_seal(const struct totp_key *key, const char *user, const struct totp_s
     int r = gnutls_aead_cipher_encrypt(cipher, box, nonce_size, user, strlen(user), tag_size,
                                        secret->bytes, secret->size, box + nonce_size, &size);
     gnutls_aead_cipher_deinit(cipher);
-    for (size_t i = 0; r == 0 && i < nonce_size + size; i++) {
-        (void)snprintf(ret + 2 * i, 3, "%02x", box[i]);
+    if (r == 0) {
+        hex_write(box, nonce_size + size, ret);
     }
     return r == 0;
-}
-
-/* How many bytes; 0: it is no box. */
-static size_t read_box(const char *text, unsigned char ret[static box_size_max])
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t len = strlen(text);
-    if (len % 2 != 0 || len / 2 > box_size_max || len / 2 <= nonce_size + tag_size) {
-        return 0;
-    }
-    for (size_t i = 0; i < len; i++) {
-        const char *at = strchr(digits, text[i]);
-        if (!at) {
-            return 0;
-        }
-        ret[i / 2] = (unsigned char)(i % 2 == 0 ? (at - digits) << 4 : ret[i / 2] | (at - digits));
-    }
-    return len / 2;
 }
 
 bool totp_open(const struct totp_key *key, const char *user, const char *sealed,
                struct totp_secret *ret)
 {
     unsigned char box[box_size_max];
-    size_t size = read_box(sealed, box);
+    size_t size = hex_read(sealed, box, sizeof(box));
     gnutls_aead_cipher_hd_t cipher;
     *ret = (struct totp_secret){.size = sizeof(ret->bytes)};
-    if (size == 0 || !make_cipher(key, &cipher)) {
+    if (size <= nonce_size + tag_size || !make_cipher(key, &cipher)) {
         return false;
     }
     int r = gnutls_aead_cipher_decrypt(cipher, box, nonce_size, user, strlen(user), tag_size,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "screen/screen.h"
 
+#include "base/hex.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A secret of its own: the password itself never leaves the host, not even as a key. */
@@ -23,9 +24,7 @@ int screen_secret(const char *password, char ret[static screen_secret_size], str
     if (r < 0) {
         return error_set(err, -EIO, "no secret can be made: %s", gnutls_strerror(r));
     }
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        (void)snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
-    }
+    hex_write(bytes, sizeof(bytes), ret);
     explicit_bzero(bytes, sizeof(bytes));
     return 0;
 }

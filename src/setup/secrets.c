@@ -6,6 +6,7 @@
  */
 #include "setup/internal.h"
 
+#include "base/hex.h"
 #include "http/certificate.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ void setup_random_hex(char *ret, size_t bytes)
         if (getrandom(&byte, 1, 0) != 1) {
             abort(); /* so few bytes never fail (getrandom(2)) */
         }
-        (void)snprintf(ret + 2 * i, 3, "%02x", byte);
+        hex_write(&byte, 1, ret + 2 * i);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/natural.h"
 #include "base/parse.h"
 #include "base/roff.h"
@@ -30,6 +31,19 @@ TEST(parse_takes_whole_numbers_only)
     CHECK_INT(number, -3);
     CHECK(!parse_i64("-4", -3, 3, &number));
     CHECK(!parse_i64("-", -3, 3, &number));
+}
+
+TEST(bytes_are_written_as_hexadecimal_digits_and_read_back)
+{
+    const unsigned char bytes[] = {0x00, 0x0f, 0xa5, 0xff};
+    unsigned char back[4];
+    char text[9];
+    hex_write(bytes, sizeof(bytes), text);
+    CHECK_STR(text, "000fa5ff");
+    CHECK(hex_read(text, back, sizeof(back)) == 4 && memcmp(back, bytes, 4) == 0);
+    CHECK(hex_read("000fa5ff00", back, sizeof(back)) == 0);
+    CHECK(hex_read("0", back, sizeof(back)) == 0 && hex_read("", back, sizeof(back)) == 0);
+    CHECK(hex_read("0g", back, sizeof(back)) == 0 && hex_read("0F", back, sizeof(back)) == 0);
 }
 
 TEST(copy_text_refuses_what_does_not_fit)
