@@ -167,6 +167,9 @@ struct vm_facts {
 /* False: no such VM. */
 bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *ret);
 
+/* The VM that has this uuid, in capitals or small letters; NULL: none, or "". */
+const char *vm_of_uuid(const struct world *world, const char *uuid);
+
 /* The records of one VM; NULL where there is none, but for the spec. */
 struct vm_row {
     const struct record *spec, *placement, *status;

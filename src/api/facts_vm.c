@@ -224,6 +224,16 @@ bool vm_facts(const struct api_view *view, const char *name, struct vm_facts *re
     return spec != NULL;
 }
 
+const char *vm_of_uuid(const struct world *world, const char *uuid)
+{
+    WORLD_EACH(world, RECORD_VM_SPEC, each) {
+        if (uuid[0] && strcasecmp((*each)->vm_spec->uuid, uuid) == 0) {
+            return (*each)->key.name;
+        }
+    }
+    return NULL;
+}
+
 static int compare_rows(const void *a, const void *b)
 {
     const struct vm_row *x = a, *y = b;

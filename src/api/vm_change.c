@@ -120,15 +120,13 @@ static bool is_name_free(struct api_call *call, const char *name, const char *uu
         call_refuse(call, 409, "too-many", "a cluster takes %d VMs at most", vms_max);
         return false;
     }
-    WORLD_EACH(call->world, RECORD_VM_SPEC, each) {
-        if (uuid[0] && strcasecmp((*each)->vm_spec->uuid, uuid) == 0) {
-            call_tell(call, "field", "uuid", "vm", (*each)->key.name, "uuid", uuid, NULL);
-            call_refuse(call, 409, "exists",
-                        "VM %s has the same uuid %s: remove the <uuid> from the XML, or give "
-                        "another",
-                        (*each)->key.name, uuid);
-            return false;
-        }
+    const char *twin = vm_of_uuid(call->world, uuid);
+    if (twin) {
+        call_tell(call, "field", "uuid", "vm", twin, "uuid", uuid, NULL);
+        call_refuse(call, 409, "exists",
+                    "VM %s has the same uuid %s: remove the <uuid> from the XML, or give another",
+                    twin, uuid);
+        return false;
     }
     return true;
 }

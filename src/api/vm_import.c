@@ -136,17 +136,6 @@ static void refuse(struct candidate *candidate, unsigned status, const char *cod
     candidate->why_code = code;
 }
 
-static const char *same_uuid(const struct candidate *candidate)
-{
-    WORLD_EACH(candidate->call->world, RECORD_VM_SPEC, each) {
-        if (candidate->info.uuid[0] &&
-            strcasecmp((*each)->vm_spec->uuid, candidate->info.uuid) == 0) {
-            return (*each)->key.name;
-        }
-    }
-    return NULL;
-}
-
 /* Fills in all that is known of it; the first reason why not, if there is one. */
 static void judge(struct candidate *candidate, const struct import_request *asked)
 {
@@ -159,7 +148,7 @@ static void judge(struct candidate *candidate, const struct import_request *aske
         return;
     }
     candidate->name = asked->name[0] ? asked->name : candidate->info.name;
-    const char *twin = same_uuid(candidate);
+    const char *twin = vm_of_uuid(call->world, candidate->info.uuid);
     if (name_check("VM", candidate->name, &err) < 0) {
         refuse(candidate, 400, "bad-name", "name", "%s", err.text);
     } else if (domain_marker_from_xml(asked->xml, &marker)) {
