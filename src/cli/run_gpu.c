@@ -234,49 +234,52 @@ static int look_at_partitions(struct cli *cli, void *userdata, char **ret_text)
     return is_bad ? EXIT_REFUSED : is_done ? EXIT_OK : -1;
 }
 
+/* The next word of a list with commas, lent, with its length; false: there is no other. */
+static bool next_word(const char **list, const char **ret, size_t *ret_len)
+{
+    *ret = *list;
+    if (!*list) {
+        return false;
+    }
+    *ret_len = strcspn(*ret, ",");
+    *list = (*ret)[*ret_len] == ',' ? *ret + *ret_len + 1 : NULL;
+    return true;
+}
+
 /* "1,4" with the profiles "a,b": {"count": 1, "profile": "a", "more": [{"count": 4, ...}]}. NULL:
  * the lists are not of one length, or hold no numbers. '*ret_count' is the sum. */
 static json_t *partition_body(const char *counts, const char *profiles, uint64_t *ret_count)
 {
-    json_t *body = json_object(), *more = json_array();
+    json_t *parts = json_array();
+    const char *word, *profile;
+    size_t len, size;
     bool is_ok = true;
     *ret_count = 0;
-    for (bool is_first = true; is_ok && (is_first || *counts == ','); is_first = false) {
+    while (is_ok && next_word(&counts, &word, &len)) {
         char number[8];
-        uint64_t count;
-        counts += !is_first;
-        if (!is_first && profiles && *profiles == ',') {
-            profiles++;
+        uint64_t count = 0;
+        bool has_profile = next_word(&profiles, &profile, &size);
+        bool needs_none = json_array_size(parts) == 0;
+        (void)snprintf(number, sizeof(number), "%.*s", (int)MIN(len, sizeof(number)), word);
+        is_ok = parse_u64(number, UINT16_MAX, &count) && (needs_none || (has_profile && size > 0));
+        json_t *part = json_pack("{s:I}", "count", (json_int_t)count);
+        if (has_profile) {
+            (void)json_object_set_new(part, "profile", json_stringn(profile, size));
         }
-        size_t len = strcspn(counts, ","), size = profiles ? strcspn(profiles, ",") : 0;
-        (void)snprintf(number, sizeof(number), "%.*s", (int)MIN(len, sizeof(number)), counts);
-        is_ok = parse_u64(number, UINT16_MAX, &count) && (is_first || (profiles && size > 0));
-        json_t *part = is_first ? json_incref(body) : json_object();
-        if (is_ok) {
-            (void)json_object_set_new(part, "count", json_integer((json_int_t)count));
-            *ret_count += count;
-        }
-        if (profiles) {
-            (void)json_object_set_new(part, "profile", json_stringn(profiles, size));
-            profiles += size;
-        }
-        if (is_first) {
-            json_decref(part);
-        } else {
-            (void)json_array_append_new(more, part);
-        }
-        counts += len;
+        (void)json_array_append_new(parts, part);
+        *ret_count += count;
     }
-    is_ok = is_ok && (!profiles || *profiles == '\0'); /* no profile without a number */
-    if (json_array_size(more) > 0) {
-        (void)json_object_set(body, "more", more);
+    json_t *body = json_incref(json_array_get(parts, 0));
+    (void)json_array_remove(parts, 0);
+    if (json_array_size(parts) > 0) {
+        (void)json_object_set(body, "more", parts);
     }
-    json_decref(more);
-    if (!is_ok) {
-        json_decref(body);
-        return NULL;
+    json_decref(parts);
+    if (is_ok && !profiles) { /* no profile without a number */
+        return body;
     }
-    return body;
+    json_decref(body);
+    return NULL;
 }
 
 int run_gpu_partition(struct cli *cli)
