@@ -58,8 +58,9 @@ struct core_action {
     struct pci_address address;
     uint32_t count;
     struct gpu_slot slot;
-    char profile[gpu_profile_size]; /* gpu-split: "": into virtual functions, ... */
-    struct dismount division;       /* ... else into these vGPUs */
+    char profile[gpu_profile_size]; /* gpu-make */
+    struct dismount division;       /* gpu-split: into these vGPUs; its profile is "": into 'count'
+                                       virtual       functions */
     struct txn txn;
     struct record *spec; /* VM's or node's */
     struct record *placement;

@@ -172,7 +172,6 @@ static void begin_rebind(struct core *core, const struct gpu *gpu, struct rebind
     action->count = work.count;
     action->is_forced = entry && entry->is_forced;
     rebinds->wanted = entry ? *entry : (struct dismount){0};
-    memcpy(action->profile, rebinds->wanted.profile, sizeof(action->profile));
     action->division = rebinds->wanted;
     rebinds->id = action->id;
     rebinds->action = work.action;

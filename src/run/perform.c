@@ -375,7 +375,7 @@ static int begin_gpu(struct daemon *d, const struct core_action *action, struct 
         return host_mount(host, action->address, action->id, err);
     }
     if (action->kind == ACTION_GPU_SPLIT) {
-        return action->profile[0] != '\0'
+        return action->division.profile[0] != '\0'
                    ? host_divide(host, &action->division, action->id, err)
                    : host_split(host, action->address, action->count, action->id, err);
     }

@@ -311,7 +311,7 @@ static void check_split(struct sim *sim, const struct host *host, const struct f
                         const struct core_action *action)
 {
     if (action->kind == ACTION_GPU_SPLIT && card->gpu.sriov_enabled > 0 &&
-        (card->gpu.sriov_enabled != action->count || action->profile[0] != '\0') &&
+        (card->gpu.sriov_enabled != action->count || action->division.profile[0] != '\0') &&
         is_held(host, action->address)) {
         violation(sim, "%s is to divide a card anew of which VMs hold parts", host->config->name);
     }
@@ -561,7 +561,7 @@ static void check_tried(struct sim *sim, const struct host *host, const struct f
                         const struct core_action *action)
 {
     bool is_rebind = action->kind == ACTION_GPU_DISMOUNT || action->kind == ACTION_GPU_MOUNT ||
-                     (action->kind == ACTION_GPU_SPLIT && action->profile[0] == '\0');
+                     (action->kind == ACTION_GPU_SPLIT && action->division.profile[0] == '\0');
     if (is_rebind && is_known_stuck(sim, host, card)) {
         violation(sim, "%s tries a GPU that hangs in the kernel", host->config->name);
     }
@@ -570,13 +570,14 @@ static void check_tried(struct sim *sim, const struct host *host, const struct f
 void gpus_do(struct sim *sim, struct host *host, const struct core_action *action)
 {
     struct rebind *rebind = NEW(struct rebind);
-    *rebind = (struct rebind){action->address,
-                              action->id,
-                              host->life,
-                              action->kind,
-                              action->count,
-                              action->slot,
-                              action->profile[0] != '\0' && action->kind == ACTION_GPU_SPLIT};
+    *rebind =
+        (struct rebind){action->address,
+                        action->id,
+                        host->life,
+                        action->kind,
+                        action->count,
+                        action->slot,
+                        action->kind == ACTION_GPU_SPLIT && action->division.profile[0] != '\0'};
     SET_TEXT(rebind->profile, "%s", action->profile);
     check_split(sim, host, must(gpus_find(host, action->address)), action);
     check_tried(sim, host, must(gpus_find(host, action->address)), action);
