@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { hour_ms = 3600 * 1000 };
+enum { hour_ms = 3600 * 1000, sweep_ms = 60 * 1000 };
 
 static void tracks_done(use_tracks_t *tracks)
 {
@@ -100,8 +100,11 @@ bool use_history_add(struct use_history *history, const struct record *record, m
     VEC_EACH(&use->vms, vm) {
         is_kept &= add(&history->vms, vm->vm, now_ms, vm->cpu_milli, vm->memory_mib);
     }
-    forget_old(&history->nodes, now_ms);
-    forget_old(&history->vms, now_ms);
+    if (now_ms >= history->swept_ms + sweep_ms) { /* a thousand hosts tell, of thousands of VMs */
+        forget_old(&history->nodes, now_ms);
+        forget_old(&history->vms, now_ms);
+        history->swept_ms = now_ms;
+    }
     return is_kept;
 }
 
@@ -138,6 +141,9 @@ static void send(struct api_call *call, const struct use_track *track, uint32_t 
     out_open(&out, '[');
     for (size_t i = 0; track && i < track->samples.len; i++) {
         const struct use_sample *each = &track->samples.items[i];
+        if (each->at_ms < call->view->now_ms - hour_ms) {
+            continue;
+        }
         out_open(&out, '{');
         out_number(&out, "age_ms", call->view->now_ms - each->at_ms);
         out_number(&out, "cpu_milli", each->cpu_milli);

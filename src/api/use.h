@@ -29,12 +29,13 @@ typedef VEC(struct use_track) use_tracks_t;
 
 struct use_history {
     use_tracks_t nodes, vms; /* by name */
+    msec_t swept_ms;         /* when what is too old was last forgotten */
 };
 
 void use_history_done(struct use_history *history);
 
-/* A record that was just told, not one of a snapshot: others are passed over. Forgets what is older
- * than an hour. False without memory. */
+/* A record that was just told, not one of a snapshot: others are passed over. What is older than
+ * an hour is forgotten within a minute. False without memory. */
 bool use_history_add(struct use_history *history, const struct record *record, msec_t now_ms);
 
 /* NULL: nothing is known of it. Lent until the next addition. */
