@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /** Wrong input in the dialogs of VMs: what is wrong is said where it is, and nothing that was typed is lost. */
 
-import { dialog, faulty, holdsKeyboard, must, order, press, shows } from './lib/gestures.mjs';
+import { dialog, faulty, fold, holdsKeyboard, must, order, press, shows } from './lib/gestures.mjs';
 import { Scene } from './lib/scene.mjs';
 import { domainXml } from './lib/stage.mjs';
 import { main, test } from './lib/tap.mjs';
@@ -82,7 +82,7 @@ async function settingsDialog(scene, vm) {
   const page = await scene.open('/vms');
   await order(page, vm, 'Settings…');
   const box = await dialog(page, `Settings of ${vm}`);
-  await box.getByText('Start order, affinity, restarts, guest watch, memory-mapped IO').click();
+  await fold(box);
   return box;
 }
 
@@ -139,7 +139,7 @@ test('a fault in what is folded away is unfolded', async (scene) => {
   const box = await settingsDialog(scene, 'cad1');
   const restarts = box.getByLabel('Restarts on its server before it fails over');
   await restarts.fill('often');
-  await box.getByText('Start order, affinity, restarts, guest watch, memory-mapped IO').click();
+  await fold(box);
   await restarts.waitFor({ state: 'hidden' });
   await press(box, 'Save');
   await restarts.waitFor();

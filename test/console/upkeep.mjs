@@ -3,7 +3,7 @@
 
 import { violations } from './lib/axe.mjs';
 import { Cockpit } from './lib/cockpit.mjs';
-import { counts, dialog, faulty, must, order, press, row, shows, stands, told } from './lib/gestures.mjs';
+import { counts, dialog, faulty, fold, must, order, press, row, shows, stands, told } from './lib/gestures.mjs';
 import { Scene } from './lib/scene.mjs';
 import { main, test } from './lib/tap.mjs';
 
@@ -28,7 +28,7 @@ test('a VM starts after another, and is left alone, as its settings say', async 
   await order(page, 'web1', 'Settings…');
   const box = await dialog(page, 'Settings of web1');
   await box.getByLabel('Unmanaged: Berth only watches it').check();
-  await box.getByText('Start order, affinity, restarts, guest watch, memory-mapped IO').click();
+  await fold(box);
   await box.getByLabel('Restart it when its guest stands still').check();
   await box.getByLabel('Silence of the guest agent (seconds)').fill('10');
   await box.getByLabel('Starts after').fill('db1');

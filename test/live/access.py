@@ -35,9 +35,9 @@ def certificate(c):
     return f"{c.directory}/state/https-certificate.pem"
 
 
-def connect(c):
-    """An HTTPS connection that trusts the cluster's own certificate and nobody else's."""
-    return http.client.HTTPSConnection("127.0.0.1", c.https, timeout=20,
+def connect(c, address=None):
+    """An HTTPS connection that trusts the cluster's own certificate and nobody else's, from this address of the loopback."""
+    return http.client.HTTPSConnection("127.0.0.1", c.https, timeout=20, source_address=(address, 0) if address else None,
                                        context=ssl.create_default_context(cafile=certificate(c)))
 
 
@@ -529,9 +529,7 @@ def a_code_that_was_used_at_one_host_is_used_at_all_and_none_counts_that_the_sto
 
 def guess_from(c, address):
     """The status that a wrong code gets that comes from this address of the loopback."""
-    connection = http.client.HTTPSConnection(
-        "127.0.0.1", c.https, timeout=20, source_address=(address, 0),
-        context=ssl.create_default_context(cafile=certificate(c)))
+    connection = connect(c, address)
     try:
         connection.request("POST", "/v1/session", json.dumps({"user": "alice", "password": PASSWORD, "code": "000000"}))
         return connection.getresponse().status

@@ -89,3 +89,8 @@ export async function faulty(field, text) {
 export async function holdsKeyboard(field) {
   await field.page().waitForFunction((element) => document.activeElement === element, await field.elementHandle());
 }
+
+/** What the settings of a VM fold away, shown or hidden. */
+export async function fold(settings) {
+  await settings.getByText('Start order, affinity, restarts, guest watch, memory-mapped IO').click();
+}
