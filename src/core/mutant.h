@@ -49,7 +49,7 @@
     X(STORE_BELIEVED, "a store that does not know this host is obeyed")                            \
     X(CLUSTER_UNCOMPARED, "the store of another cluster is obeyed")                                \
     X(STRANGERS_UNHEEDED, "a host joins although VMs that another one started run on it")          \
-    X(VISITORS_UNTOLD, "what was migrated to a host before it joined is told to nobody")           \
+    X(VISITORS_UNTOLD, "no one is told of what was migrated to a host before it joined")           \
     X(UNKILLABLE_UNTOLD, "nobody is told of a QEMU that SIGKILL does not end")                     \
     X(ABSENCE_IGNORED, "that our heartbeat is in no store counts for nothing")                     \
     X(ABSENCE_SEEN_LATE, "whether our heartbeat is in no store is asked of a late picture")        \

@@ -40,7 +40,7 @@ options:
         type: int
         default: 1
   force:
-    description: Turn the VM off at once where it is to be stopped.
+    description: When the VM has to stop, turn it off at once.
     type: bool
     default: false
   affinity_enforced:
